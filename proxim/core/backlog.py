@@ -1,0 +1,35 @@
+"""Signals that wait for an absent peer (protocol: Lifecycle)."""
+
+from __future__ import annotations
+
+from msgspec import Raw
+
+
+class Backlog:
+    """A bounded queue of signals in one direction."""
+
+    __slots__ = ("_max_bytes", "_max_signals", "_signals", "_size")
+
+    def __init__(self, max_signals: int, max_bytes: int) -> None:
+        self._max_signals = max_signals
+        self._max_bytes = max_bytes
+        self._signals: list[Raw] = []
+        self._size = 0
+
+    def __len__(self) -> int:
+        return len(self._signals)
+
+    def keep(self, data: Raw) -> bool:
+        """Keep one signal; False, and nothing kept, when it would pass a bound."""
+        size = len(memoryview(data))
+        if len(self._signals) >= self._max_signals or self._size + size > self._max_bytes:
+            return False
+        # A Raw is a view into the whole frame; a copy lets the frame go.
+        self._signals.append(data.copy())
+        self._size += size
+        return True
+
+    def drain(self) -> list[Raw]:
+        """All that was kept, in order; the backlog is empty afterwards."""
+        signals, self._signals, self._size = self._signals, [], 0
+        return signals

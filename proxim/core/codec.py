@@ -1,0 +1,124 @@
+"""From frames to messages and back (protocol: Transport).
+
+What a client sends wrongly becomes a ``BadMessage`` whose text names the field by its path and
+says what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, get_args
+
+import msgspec
+
+from proxim.core import messages
+from proxim.core.errors import BadMessage, RequestError
+from proxim.core.messages import ClientMessage, Error, NodeMessage, SessionType
+
+_encoder = msgspec.json.Encoder()
+_client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_node_decoder: msgspec.json.Decoder[NodeMessage] = msgspec.json.Decoder(NodeMessage)
+
+CLIENT_TYPES = tuple(str(struct.__struct_config__.tag) for struct in get_args(ClientMessage))
+"""The ``type`` of every message that a client may send."""
+
+_PATH = re.compile(r" - at `\$\.?(?P<path>.*)`$")
+_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
+_ALLOWED = {
+    "type": ", ".join(CLIENT_TYPES),
+    "session_type": ", ".join(SessionType),
+    "qr": '"svg"',
+}
+_PATTERNS = {
+    "uuid": "1 to 64 characters of A-Z a-z 0-9 . _ : -",
+    "key": "22 to 128 base64url characters",
+    "token_hash": "a SHA-256 hash as 43 base64url characters",
+}
+
+
+def encode(message: ClientMessage | NodeMessage) -> bytes:
+    """A message as the JSON text of one frame, in UTF-8."""
+    return _encoder.encode(message)
+
+
+def decode_client(frame: str | bytes) -> ClientMessage:
+    """What a client said. Raises ``BadMessage`` (protocol: Errors)."""
+    try:
+        return _client_decoder.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage(_explain(error)) from None
+
+
+def decode_node(frame: str | bytes) -> NodeMessage:
+    """What the node said. Raises ``BadMessage`` when this is no message that we know."""
+    try:
+        return _node_decoder.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage(_explain(error)) from None
+
+
+class Address(NamedTuple):
+    """What of a frame says where an answer belongs."""
+
+    ref: str | None
+    session_id: str | None
+
+
+def address_of(frame: str | bytes) -> Address:
+    """``ref`` and ``session_id`` of a frame that is otherwise wrong, so that its error finds home.
+
+    Neither is given back where it is itself not what it should be.
+    """
+    try:
+        fields = msgspec.json.decode(frame, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Address(None, None)
+    return Address(
+        _text(fields.get("ref"), messages.Ref), _text(fields.get("session_id"), messages.SessionId)
+    )
+
+
+def error_message(error: RequestError, ref: str | None = None) -> Error:
+    """A refusal as the ``error`` message that tells it."""
+    unset = msgspec.UNSET
+    return Error(
+        code=error.code,
+        message=error.message,
+        session_id=unset if error.session_id is None else error.session_id,
+        retry_after=unset if error.retry_after is None else error.retry_after,
+        ref=unset if ref is None else ref,
+    )
+
+
+def _text(raw: msgspec.Raw | None, kind: object) -> str | None:
+    if raw is None:
+        return None
+    try:
+        text: str = msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return text
+
+
+def _explain(error: Exception) -> str:
+    """msgspec's finding, with the field by its whole path and with what would be right."""
+    if isinstance(error, RecursionError):
+        return "the JSON is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    if not isinstance(error, msgspec.ValidationError):
+        return f"not JSON: {error}"
+    text = str(error)
+    at = _PATH.search(text)
+    path = at["path"] if at else ""
+    what = text[: at.start()] if at else text
+    missing = _MISSING.match(what)
+    if missing:
+        return f"`{'.'.join(filter(None, (path, missing['field'])))}` is missing"
+    if not path:
+        return "a message is one JSON object with a `type`"
+    if what.startswith("Invalid"):
+        return f"`{path}` must be one of: {_ALLOWED.get(path, 'the documented values')}"
+    if "matching regex" in what:
+        return f"`{path}` must be {_PATTERNS[path]}"
+    return f"`{path}`: {what[0].lower()}{what[1:]}"

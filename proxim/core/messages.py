@@ -1,0 +1,347 @@
+"""Every message on the wire, as it is written in the protocol (docs/reference/protocol.md).
+
+Two tagged unions: ``ClientMessage`` is what a host or a guest may send, ``NodeMessage`` what the
+node answers. A message's ``type`` is its class name in snake case. Unknown fields are ignored;
+new fields always get a default.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+PROTOCOL_VERSION = 1
+SUBPROTOCOL = "proxim.v1"
+MAX_TTL = 10 * 365 * 86_400.0
+"""Longest lifetime of a temporary session, in seconds; keeps ``expires_at`` a date."""
+
+
+class SessionType(StrEnum):
+    """When a session ends by itself (session-management: Session Types)."""
+
+    ONE_TIME = "one_time"
+    PERSISTENT = "persistent"
+    TEMPORARY = "temporary"
+
+
+class Status(StrEnum):
+    """A session's state as the wire shows it."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class Reason(StrEnum):
+    """Why a session ended."""
+
+    CLOSED = "closed"
+    DISCONNECTED = "disconnected"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    APPROVAL_TIMEOUT = "approval_timeout"
+    INACTIVE = "inactive"
+    SHUTDOWN = "shutdown"
+    INTERNAL_ERROR = "internal_error"
+
+
+Ref = Annotated[str, Meta(max_length=64)]
+SessionId = Annotated[str, Meta(max_length=128)]
+Secret = Annotated[str, Meta(max_length=512)]
+Uuid = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._:-]{1,64}\Z")]
+Key = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{22,128}\Z")]
+TokenHash = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{43}=?\Z")]
+Ttl = Annotated[float, Meta(gt=0, le=MAX_TTL)]
+
+
+def _type_of(class_name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", class_name).lower()
+
+
+class DeviceInfo(Struct, frozen=True):
+    """Who a guest says that it is. A claim, not a fact."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    id: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class IceServer(Struct, frozen=True, omit_defaults=True):
+    """One entry for ``new RTCPeerConnection({iceServers})``."""
+
+    urls: str | list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+class SessionInfo(Struct, frozen=True, kw_only=True):
+    """The session object. ``reason`` is there once the session has ended."""
+
+    session_id: str
+    uuid: str
+    session_type: SessionType
+    created_at: datetime
+    expires_at: datetime | None
+    status: Status
+    device_info: DeviceInfo | None
+    host_online: bool
+    guest_online: bool
+    reason: Reason | UnsetType = UNSET
+
+
+class _Request(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=_type_of):
+    """What a client sends; the reply or the error carries the same ``ref``."""
+
+    ref: Ref | None = None
+
+
+class _Reply(Struct, frozen=True, kw_only=True, tag=_type_of):
+    """What the node sends; with ``ref`` where it answers a request that had one."""
+
+    ref: str | UnsetType = UNSET
+
+
+# -- host to node ----------------------------------------------------------------------------
+
+
+class Register(_Request, frozen=True):
+    """Take the host seat of all live sessions of (uuid, key); without a key the node makes one."""
+
+    uuid: Uuid
+    key: Key | None = None
+    access_token: Secret | None = None
+
+
+class CreateSession(_Request, frozen=True):
+    """Open a session. ``ttl`` (seconds) is required for ``temporary``, refused for the others."""
+
+    session_type: SessionType
+    ttl: Ttl | None = None
+    token_hash: TokenHash | None = None
+    qr: Literal["svg"] | None = None
+
+
+class RenewLink(_Request, frozen=True):
+    """A new link for a pending session with no prompt up; the earlier one is void at once."""
+
+    session_id: SessionId
+    token_hash: TokenHash | None = None
+    qr: Literal["svg"] | None = None
+
+
+class PairDecision(_Request, frozen=True):
+    """A person's yes or no to the prompt."""
+
+    session_id: SessionId
+    approve: bool
+
+
+class ListSessions(_Request, frozen=True):
+    """The sessions of this uuid and key."""
+
+
+class CloseSession(_Request, frozen=True):
+    """End a session: the host at any time, the guest once approved."""
+
+    session_id: SessionId
+
+
+# -- guest to node ---------------------------------------------------------------------------
+
+
+class PairRequest(_Request, frozen=True):
+    """Ask to pair. The right token is consumed by this, whatever comes of it."""
+
+    session_id: SessionId
+    token: Secret
+    device_info: DeviceInfo
+
+
+class Resume(_Request, frozen=True):
+    """Take the guest seat again."""
+
+    session_id: SessionId
+    resume_token: Secret
+
+
+# -- both to node ----------------------------------------------------------------------------
+
+
+class Signal(_Request, frozen=True):
+    """Anything for the peer, relayed unchanged and in order; only while approved.
+
+    The node sends the same message to the peer, without ``ref``.
+    """
+
+    session_id: SessionId
+    data: Raw
+
+
+class RefreshIce(_Request, frozen=True):
+    """Ask for fresh ICE servers of an approved session."""
+
+    session_id: SessionId
+
+
+class Ping(_Request, frozen=True):
+    """For clients that cannot send WebSocket pings."""
+
+
+ClientMessage = (
+    Register
+    | CreateSession
+    | RenewLink
+    | PairDecision
+    | ListSessions
+    | CloseSession
+    | PairRequest
+    | Resume
+    | Signal
+    | RefreshIce
+    | Ping
+)
+
+
+# -- node to host or guest -------------------------------------------------------------------
+
+
+class Welcome(_Reply, frozen=True):
+    """The first frame on every connection. ``approval_timeout`` is in seconds."""
+
+    protocol: int
+    server: str
+    approval_timeout: float
+    max_message_bytes: int
+
+
+class Registered(_Reply, frozen=True):
+    """``key`` only when the node made one because none was given."""
+
+    uuid: str
+    sessions: list[SessionInfo]
+    key: str | UnsetType = UNSET
+
+
+class SessionCreated(_Reply, frozen=True):
+    """``pair_within`` is in seconds; no link and token when the host made the token itself."""
+
+    session: SessionInfo
+    pair_within: float
+    link: str | UnsetType = UNSET
+    token: str | UnsetType = UNSET
+    qr_svg: str | UnsetType = UNSET
+
+
+class LinkRenewed(_Reply, frozen=True):
+    """As ``session_created``, for the new link."""
+
+    session_id: str
+    pair_within: float
+    link: str | UnsetType = UNSET
+    token: str | UnsetType = UNSET
+    qr_svg: str | UnsetType = UNSET
+
+
+class Sessions(_Reply, frozen=True):
+    """The answer to ``list_sessions``."""
+
+    sessions: list[SessionInfo]
+
+
+class PairPending(_Reply, frozen=True):
+    """The host is being asked; ``expires_in`` is the time left, in seconds."""
+
+    session_id: str
+    resume_token: str
+    expires_in: float
+
+
+class PairPrompt(_Reply, frozen=True):
+    """To the host: a guest asks to pair; ``expires_in`` is the time left, in seconds."""
+
+    session_id: str
+    device_info: DeviceInfo
+    expires_in: float
+
+
+class PairResult(_Reply, frozen=True):
+    """To both: the prompt has its outcome. ``ice_servers`` only when approved."""
+
+    session_id: str
+    status: Status
+    device_info: DeviceInfo
+    ice_servers: list[IceServer] | UnsetType = UNSET
+
+
+class Resumed(_Reply, frozen=True):
+    """The guest has its seat again; ``expires_in`` (seconds) while the prompt is still up."""
+
+    session: SessionInfo
+    host_online: bool
+    ice_servers: list[IceServer] | UnsetType = UNSET
+    expires_in: float | UnsetType = UNSET
+
+
+class PeerOnline(_Reply, frozen=True):
+    """The other seat of an approved session was taken."""
+
+    session_id: str
+
+
+class PeerOffline(_Reply, frozen=True):
+    """The other seat of an approved session was left."""
+
+    session_id: str
+
+
+class IceServers(_Reply, frozen=True):
+    """Fresh ICE servers; ``ttl`` is how long they serve, in seconds."""
+
+    session_id: str
+    ice_servers: list[IceServer]
+    ttl: float
+
+
+class SessionEnded(_Reply, frozen=True):
+    """The last word on a session, to every seat still held."""
+
+    session_id: str
+    status: Status
+    reason: Reason
+
+
+class Pong(_Reply, frozen=True):
+    """The answer to ``ping``."""
+
+
+class Error(_Reply, frozen=True):
+    """A request could not be done; ``retry_after`` is in seconds."""
+
+    code: str
+    message: str
+    session_id: str | UnsetType = UNSET
+    retry_after: float | UnsetType = UNSET
+
+
+NodeMessage = (
+    Welcome
+    | Registered
+    | SessionCreated
+    | LinkRenewed
+    | Sessions
+    | PairPending
+    | PairPrompt
+    | PairResult
+    | Resumed
+    | Signal
+    | PeerOnline
+    | PeerOffline
+    | IceServers
+    | SessionEnded
+    | Pong
+    | Error
+)

@@ -1,0 +1,124 @@
+"""What a session knows: its state as plain data, and the questions it can answer.
+
+What it does stands in ``session.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from enum import Enum, auto
+
+from msgspec import UNSET, Struct, field
+
+from proxim.core import tokens
+from proxim.core.errors import UnknownSession
+from proxim.core.events import Role
+from proxim.core.messages import DeviceInfo, Reason, SessionInfo, SessionType, Status
+
+
+class State(Enum):
+    """Where a session stands. On the wire a prompted session is still ``pending``."""
+
+    PENDING = auto()
+    PROMPTED = auto()
+    APPROVED = auto()
+    ENDED = auto()
+
+
+class Alarm(Enum):
+    """What ends a session by the mere passing of time."""
+
+    PROMPT = auto()
+    EXPIRY = auto()
+    HOST_GRACE = auto()
+    GUEST_GRACE = auto()
+
+    @property
+    def reason(self) -> Reason:
+        """Why a session ends when this alarm is the first to ring."""
+        return _REASONS[self]
+
+
+_REASONS = {
+    Alarm.PROMPT: Reason.APPROVAL_TIMEOUT,
+    Alarm.EXPIRY: Reason.EXPIRED,
+    Alarm.HOST_GRACE: Reason.DISCONNECTED,
+    Alarm.GUEST_GRACE: Reason.DISCONNECTED,
+}
+
+
+class Record(Struct, kw_only=True, eq=False):
+    """A session's state. Moments are monotonic seconds, all from one clock.
+
+    ``alarms`` are the moments at which time alone ends the session. ``resume_hash`` is the
+    guest's proof, and there from the moment that the link was used.
+    """
+
+    session_id: str
+    uuid: str
+    session_type: SessionType
+    created_at: datetime
+    expires_at: datetime | None
+    token_hash: bytes
+    lapses_at: float
+    alarms: dict[Alarm, float]
+    state: State = State.PENDING
+    reason: Reason | None = None
+    device: DeviceInfo | None = None
+    resume_hash: bytes | None = None
+    online: dict[Role, bool] = field(default_factory=lambda: {Role.HOST: True, Role.GUEST: False})
+
+    @property
+    def deadline(self) -> float:
+        """When time alone ends this session; infinite if never."""
+        return min(self.alarms.values(), default=math.inf)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the session is over. It never comes back."""
+        return self.state is State.ENDED
+
+    @property
+    def status(self) -> Status:
+        """The state as the wire shows it."""
+        if self.reason is not None:
+            return Status.REJECTED if self.reason is Reason.REJECTED else Status.EXPIRED
+        return Status.APPROVED if self.state is State.APPROVED else Status.PENDING
+
+    def describe(self) -> SessionInfo:
+        """The session object (protocol: The session object)."""
+        return SessionInfo(
+            session_id=self.session_id,
+            uuid=self.uuid,
+            session_type=self.session_type,
+            created_at=self.created_at,
+            expires_at=self.expires_at,
+            status=self.status,
+            device_info=self.device,
+            host_online=self.online[Role.HOST],
+            guest_online=self.online[Role.GUEST],
+            reason=self.reason or UNSET,
+        )
+
+    def pair_within(self, now: float) -> float:
+        """For how many seconds more the link works."""
+        return max(0.0, min(self.lapses_at, self.deadline) - now)
+
+    def prompt_left(self, now: float) -> float:
+        """For how many seconds more the open prompt can be answered."""
+        return min(self.alarms[Alarm.PROMPT], self.alarms.get(Alarm.EXPIRY, math.inf)) - now
+
+    def is_inactive(self, now: float) -> bool:
+        """Pending, the link lapsed, the host away: nobody can do anything with it any more."""
+        return self.state is State.PENDING and now >= self.lapses_at and not self.online[Role.HOST]
+
+    def check_token(self, token: str) -> None:
+        """Raise ``UnknownSession`` unless this is what the link says."""
+        if not tokens.matches(token, self.token_hash):
+            raise UnknownSession
+
+    def check_resume_token(self, resume_token: str) -> None:
+        """Raise ``UnknownSession`` unless this is the guest's proof."""
+        if self.resume_hash is None or not tokens.matches(resume_token, self.resume_hash):
+            raise UnknownSession

@@ -1,0 +1,36 @@
+"""Secrets: how they are written, hashed and compared (protocol: Links and QR codes).
+
+The node keeps SHA-256 hashes of tokens and keys, never the values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+SESSION_ID_BYTES = 16
+"""Random bytes in a session id: 128 bits."""
+
+TOKEN_BYTES = 32
+"""Random bytes in a pairing token, a resume token and a key: 256 bits."""
+
+
+def encode(raw: bytes) -> str:
+    """``raw`` as base64url without padding."""
+    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def decode_hash(text: str) -> bytes:
+    """The 32 bytes of a ``token_hash`` from the wire (base64url, 43 characters)."""
+    return urlsafe_b64decode(text.rstrip("=") + "=")
+
+
+def digest(secret: str) -> bytes:
+    """SHA-256 of the secret's text as it stands in the link."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def matches(secret: str, expected: bytes) -> bool:
+    """Whether ``secret`` hashes to ``expected``, in a time that tells nothing about either."""
+    return hmac.compare_digest(digest(secret), expected)
