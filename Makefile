@@ -1,0 +1,37 @@
+# The front door. `make run` and `make test` are all that a new machine with Python 3.11 needs.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.synced
+
+.PHONY: run test check style types tests cover bench diagrams docs lock clean
+
+run: $(STAMP)  ## install and start the node
+	@$(BIN)/proxim serve $(ARGS)
+
+test: $(STAMP)  ## install and pass the tests
+	$(BIN)/pytest $(ARGS)
+
+check: style types test  ## everything a change has to pass
+
+style: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+$(STAMP): pyproject.toml uv.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Proxim needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --group dev
+	touch $@
+
+lock:  ## renew uv.lock after a change of pyproject.toml
+	$(BIN)/uv lock
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
