@@ -1,0 +1,194 @@
+"""The actor: the task that owns one session.
+
+It sleeps until something is in its inbox or its session's own deadline has come, hands the event
+to the session, and performs the effects. It waits for nothing else: no socket, no other actor.
+
+Signals need not pass through here. Once the session says ``Patch``, each seat gets a *line*, a
+direct way to the other side's connection, and the router uses that. The actor takes the line down
+whenever a seat changes hands or the session ends. So that no signal overtakes an earlier one, the
+line goes up only when the inbox is empty: what was sent before has then gone before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import trio
+from msgspec import structs
+
+from proxim.actors.seat import Connection, Owner, Seat
+from proxim.core import events as ev
+from proxim.core.errors import RateLimited
+from proxim.core.events import Admit, Effect, Event, Finish, Patch, Reply, Role, Tell, Unpatch
+from proxim.core.messages import Reason, SessionEnded, Status
+from proxim.core.session import Session
+
+INBOX_BOUND = 256
+"""Requests that may wait for one actor; more are refused with ``rate_limited``."""
+
+
+class Letter(NamedTuple):
+    """An event on its way to an actor.
+
+    ``sender`` gets the answer, with ``ref``; ``seat`` is where it spoke from, if it had one;
+    ``taken`` is set when the letter has been dealt with.
+    """
+
+    event: Event
+    sender: Connection | None = None
+    ref: str | None = None
+    seat: Seat | None = None
+    taken: trio.Event | None = None
+
+
+class Actor:
+    """One session's task, its inbox and its seats.
+
+    ``on_finish`` hears once why the session ended. The task lives on until ``dismiss``, so that
+    an ended session still answers.
+    """
+
+    __slots__ = (
+        "_dismissed",
+        "_inbox",
+        "_mail",
+        "_on_finish",
+        "_patched",
+        "owner",
+        "seats",
+        "session",
+    )
+
+    def __init__(self, session: Session, owner: Owner, on_finish: Callable[[Reason], None]) -> None:
+        self.session = session
+        self.owner = owner
+        self.seats: dict[Role, Seat] = {}
+        self._on_finish = on_finish
+        self._patched = False
+        self._dismissed = False
+        # Unbounded, since the news that somebody left must never be lost; ``post`` bounds the rest.
+        self._mail, self._inbox = trio.open_memory_channel[Letter](float("inf"))
+
+    async def run(self) -> None:
+        """Live until dismissed."""
+        while True:
+            with trio.CancelScope(deadline=self.session.deadline) as alarm:
+                async for letter in self._inbox:
+                    self._take(letter)
+                    alarm.deadline = self.session.deadline
+                return
+            self._take(Letter(ev.TimePassed()))
+
+    # -- what the router and the supervisor call ---------------------------------------------
+
+    def post(self, letter: Letter) -> None:
+        """Put a request into the inbox. Raises ``RateLimited`` when too many wait there."""
+        if self._waiting() >= INBOX_BOUND:
+            raise RateLimited(
+                "too many requests wait for this session",
+                session_id=self.session.session_id,
+                retry_after=1.0,
+            )
+        self._mail.send_nowait(letter)
+
+    def notify(self, event: Event, seat: Seat | None = None) -> None:
+        """Put something into the inbox that has happened and cannot be refused."""
+        if not self._dismissed:
+            self._mail.send_nowait(Letter(event, seat=seat))
+
+    def ask(self, letter: Letter) -> trio.Event:
+        """Put something into the inbox whose sender waits for the event that this returns.
+
+        It is set once the letter has been dealt with. Who waits sends nothing more meanwhile, so
+        this needs no bound.
+        """
+        taken = trio.Event()
+        self._mail.send_nowait(letter._replace(taken=taken))
+        return taken
+
+    def admit(self, role: Role, connection: Connection) -> None:
+        """Give a seat to a connection; one that held it before is replaced (close 4000)."""
+        old = self.seats.get(role)
+        if self._dismissed or (old is not None and old.connection is connection):
+            return
+        self.cut()
+        self.seats[role] = connection.seats[self.session.session_id] = Seat(self, role, connection)
+        if old is not None:
+            del old.connection.seats[self.session.session_id]
+            old.connection.close(4000, "replaced by a newer connection")
+
+    def cut(self) -> None:
+        """Take the line down: from here on signals come through the inbox."""
+        for seat in self.seats.values():
+            seat.line = None
+
+    def dismiss(self) -> None:
+        """Let every seat go and the task end; nothing is told to anybody."""
+        self._dismissed = True
+        self.cut()
+        for seat in self.seats.values():
+            del seat.connection.seats[self.session.session_id]
+        self.seats.clear()
+        self._mail.close()
+
+    def crash(self) -> None:
+        """The task has failed: tell both sides, in words that need no working session."""
+        last_word = SessionEnded(
+            session_id=self.session.session_id,
+            status=Status.EXPIRED,
+            reason=Reason.INTERNAL_ERROR,
+        )
+        for seat in self.seats.values():
+            seat.connection.tell(last_word)
+        self.dismiss()
+        while self._waiting():
+            unread = self._inbox.receive_nowait()
+            if unread.taken is not None:
+                unread.taken.set()
+
+    # -- one letter --------------------------------------------------------------------------
+
+    def _take(self, letter: Letter) -> None:
+        try:
+            if letter.seat is None or self.seats.get(letter.seat.role) is letter.seat:
+                self._handle(letter)
+        finally:
+            if letter.taken is not None:
+                letter.taken.set()
+
+    def _handle(self, letter: Letter) -> None:
+        if letter.seat is not None and isinstance(letter.event, ev.HostLeft | ev.GuestLeft):
+            del self.seats[letter.seat.role]
+        for effect in self.session.handle(letter.event, trio.current_time()):
+            self._perform(effect, letter)
+        if self._patched and not self._waiting():
+            self._connect()
+
+    def _perform(self, effect: Effect, letter: Letter) -> None:
+        match effect:
+            case Tell(role, message):
+                if role in self.seats:
+                    self.seats[role].connection.tell(message)
+            case Reply(message):
+                if letter.sender is not None:
+                    if letter.ref is not None:
+                        message = structs.replace(message, ref=letter.ref)
+                    letter.sender.tell(message)
+            case Admit(role):
+                if letter.sender is not None:
+                    self.admit(role, letter.sender)
+            case Patch():
+                self._patched = True
+            case Unpatch():
+                self._patched = False
+                self.cut()
+            case Finish(reason):
+                self._on_finish(reason)
+
+    def _connect(self) -> None:
+        host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]
+        host.line, guest.line = guest.connection.tell, host.connection.tell
+
+    def _waiting(self) -> int:
+        return self._inbox.statistics().current_buffer_used

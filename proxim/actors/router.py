@@ -1,0 +1,236 @@
+"""The router: from a message to the inbox of the session that it is about.
+
+What a connection may say follows from the seat that it holds, never from what a message claims:
+no seat, no say.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import trio
+from msgspec import UNSET, UnsetType, structs
+
+from proxim.actors.actor import Letter
+from proxim.actors.seat import Connection, Owner, Seat
+from proxim.actors.supervisor import Supervisor
+from proxim.core import events as ev
+from proxim.core import messages as wire
+from proxim.core import tokens
+from proxim.core.errors import (
+    AccessDenied,
+    BadMessage,
+    NotAllowed,
+    NotRegistered,
+    UnknownSession,
+)
+from proxim.core.events import Event, Invitation, Role
+from proxim.core.link import Link
+from proxim.core.messages import ClientMessage, SessionType
+from proxim.core.session import Session
+
+
+class Router:
+    """Routes the messages of all connections of a node.
+
+    ``draw_qr`` turns a link into an SVG, and may take its time. With an ``access_token`` only who
+    knows it may register.
+    """
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        *,
+        terms: ev.Terms,
+        public_url: str,
+        draw_qr: Callable[[str], Awaitable[str]],
+        access_token: str | None = None,
+    ) -> None:
+        self._supervisor = supervisor
+        self._terms = terms
+        self._public_url = public_url
+        self._draw_qr = draw_qr
+        self._access_hash = None if access_token is None else tokens.digest(access_token)
+
+    async def route(self, connection: Connection, message: ClientMessage) -> None:
+        """Do what a message asks for, or raise the ``RequestError`` that says why not."""
+        match message:
+            case wire.Signal():
+                self._signal(connection, message)
+            case wire.PairDecision():
+                decided = ev.HostDecided(message.approve)
+                self._post(_host_seat(connection, message), decided, message)
+            case wire.PairRequest():
+                await self._pair(connection, message)
+            case wire.Resume():
+                await self._ask_in(connection, message, ev.GuestCame(message.resume_token))
+            case wire.Register():
+                await self._register(connection, message)
+            case wire.CreateSession():
+                await self._create(connection, message)
+            case wire.RenewLink():
+                seat = _host_seat(connection, message)
+                invitation = await self._invite(message.session_id, message)
+                self._post(seat, ev.LinkRenewed(invitation), message)
+            case wire.ListSessions():
+                self._list(connection, message)
+            case wire.CloseSession():
+                seat = _seat(connection, message.session_id)
+                self._post(seat, ev.CloseAsked(seat.role), message)
+            case wire.RefreshIce():
+                self._post(_seat(connection, message.session_id), ev.IceAsked(), message)
+            case wire.Ping():
+                connection.tell(wire.Pong(ref=_ref(message)))
+
+    def left(self, connection: Connection) -> None:
+        """A connection is gone: every seat that it held is left, and no line leads there."""
+        for seat in list(connection.seats.values()):
+            seat.actor.cut()
+            event = ev.HostLeft() if seat.role is Role.HOST else ev.GuestLeft()
+            seat.actor.notify(event, seat)
+
+    # -- relaying ----------------------------------------------------------------------------
+
+    def _signal(self, connection: Connection, message: wire.Signal) -> None:
+        seat = _seat(connection, message.session_id)
+        if seat.line is None:
+            self._post(seat, ev.Signalled(seat.role, message.data), message)
+        else:
+            # The peer gets what was sent, less the sender's own mark on it.
+            seat.line(message if message.ref is None else structs.replace(message, ref=None))
+
+    def _post(self, seat: Seat, event: Event, message: ClientMessage) -> None:
+        seat.actor.post(Letter(event, seat.connection, message.ref, seat))
+
+    # -- the guest's way in ------------------------------------------------------------------
+
+    async def _pair(self, connection: Connection, message: wire.PairRequest) -> None:
+        resume_token = tokens.encode(secrets.token_bytes(tokens.TOKEN_BYTES))
+        asked = ev.GuestAsked(message.token, message.device_info, resume_token)
+        await self._ask_in(connection, message, asked)
+
+    async def _ask_in(
+        self, connection: Connection, message: wire.PairRequest | wire.Resume, event: Event
+    ) -> None:
+        """Ask for the guest seat. The next message is read when this one has its answer."""
+        seat = connection.seats.get(message.session_id)
+        if seat is not None and seat.role is Role.HOST:
+            raise NotAllowed("this connection is the session's host", session_id=message.session_id)
+        actor = self._supervisor.find(message.session_id)
+        if actor is None:
+            raise UnknownSession(session_id=message.session_id)
+        await actor.ask(Letter(event, connection, message.ref)).wait()
+
+    # -- the host's requests -----------------------------------------------------------------
+
+    async def _register(self, connection: Connection, message: wire.Register) -> None:
+        self._check_access(message.access_token)
+        key = message.key or tokens.encode(secrets.token_bytes(tokens.TOKEN_BYTES))
+        owner = connection.owner = Owner(message.uuid, tokens.digest(key))
+        actors = self._supervisor.owned_by(owner)
+        connection.tell(
+            wire.Registered(
+                uuid=message.uuid,
+                sessions=[_as_soon_as_taken(actor.session) for actor in actors],
+                key=UNSET if message.key else key,
+                ref=_ref(message),
+            )
+        )
+        # Only now are the seats taken, so that no prompt comes before the reply.
+        for taken in [actor.ask(Letter(ev.HostCame(), connection)) for actor in actors]:
+            await taken.wait()
+
+    async def _create(self, connection: Connection, message: wire.CreateSession) -> None:
+        owner = _owner(connection)
+        _check_ttl(message)
+        session_id = tokens.encode(secrets.token_bytes(tokens.SESSION_ID_BYTES))
+        invitation = await self._invite(session_id, message)
+        now = trio.current_time()
+        session = Session.open(
+            session_id=session_id,
+            uuid=owner.uuid,
+            session_type=message.session_type,
+            ttl=message.ttl,
+            token_hash=invitation.token_hash,
+            created_at=datetime.now(UTC),
+            now=now,
+            terms=self._terms,
+        )
+        self._supervisor.open(session, owner, connection)
+        connection.tell(
+            wire.SessionCreated(
+                session=session.describe(),
+                pair_within=session.pair_within(now),
+                link=invitation.link,
+                token=invitation.token,
+                qr_svg=invitation.qr_svg,
+                ref=_ref(message),
+            )
+        )
+
+    async def _invite(
+        self, session_id: str, message: wire.CreateSession | wire.RenewLink
+    ) -> Invitation:
+        if message.token_hash is not None:
+            if message.qr is not None:
+                raise BadMessage(
+                    "`qr` needs a link, and with `token_hash` only the host can know it"
+                )
+            return Invitation(tokens.decode_hash(message.token_hash))
+        token = tokens.encode(secrets.token_bytes(tokens.TOKEN_BYTES))
+        link = str(Link(self._public_url, session_id, token))
+        qr_svg = await self._draw_qr(link) if message.qr else UNSET
+        return Invitation(tokens.digest(token), link, token, qr_svg)
+
+    def _list(self, connection: Connection, message: wire.ListSessions) -> None:
+        actors = self._supervisor.owned_by(_owner(connection))
+        sessions = [actor.session.describe() for actor in actors]
+        connection.tell(wire.Sessions(sessions=sessions, ref=_ref(message)))
+
+    def _check_access(self, access_token: str | None) -> None:
+        if self._access_hash is None:
+            return
+        if access_token is None or not tokens.matches(access_token, self._access_hash):
+            raise AccessDenied("this node registers only who has its access token")
+
+
+def _as_soon_as_taken(session: Session) -> wire.SessionInfo:
+    """The session object as it is once the host, who is just registering, has its seat."""
+    info = session.describe()
+    return info if session.ended else structs.replace(info, host_online=True)
+
+
+def _owner(connection: Connection) -> Owner:
+    if connection.owner is None:
+        raise NotRegistered("`register` comes first")
+    return connection.owner
+
+
+def _seat(connection: Connection, session_id: str) -> Seat:
+    seat = connection.seats.get(session_id)
+    if seat is None:
+        raise UnknownSession(session_id=session_id)
+    return seat
+
+
+def _host_seat(connection: Connection, message: wire.PairDecision | wire.RenewLink) -> Seat:
+    if message.session_id not in connection.seats:
+        _owner(connection)
+    seat = _seat(connection, message.session_id)
+    if seat.role is not Role.HOST:
+        raise NotAllowed("only the host may do this", session_id=message.session_id)
+    return seat
+
+
+def _check_ttl(message: wire.CreateSession) -> None:
+    temporary = message.session_type is SessionType.TEMPORARY
+    if temporary and message.ttl is None:
+        raise BadMessage("`ttl` is missing: a temporary session needs its seconds")
+    if not temporary and message.ttl is not None:
+        raise BadMessage(f"`ttl` is for temporary sessions, not for {message.session_type}")
+
+
+def _ref(message: ClientMessage) -> str | UnsetType:
+    return UNSET if message.ref is None else message.ref

@@ -1,0 +1,56 @@
+"""A seat: a connection's place in a session, and by it the right to speak there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+
+from proxim.core.events import Role
+from proxim.core.messages import NodeMessage
+
+if TYPE_CHECKING:
+    from proxim.actors.actor import Actor
+
+
+class Owner(Struct, frozen=True):
+    """Whose a session is: the same uuid with another key is another owner.
+
+    The key is kept as its SHA-256; who looks an owner up compares no secret with another.
+    """
+
+    uuid: str
+    key_hash: bytes
+
+
+class Connection(Protocol):
+    """What a session's side needs of a connection; sockets are one kind of it."""
+
+    seats: dict[str, Seat]
+    """The seats that the connection holds, by session id."""
+
+    owner: Owner | None
+    """Who the connection has registered as."""
+
+    def tell(self, message: NodeMessage) -> None:
+        """Send a message. Never waits, never raises; what can't be sent closes the connection."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close, once what was told before is written. Never waits, never raises."""
+
+
+class Seat:
+    """One side of one session, while a connection holds it.
+
+    ``line`` leads straight to the peer while the two are patched together, else it is None and
+    signals go by way of the actor.
+    """
+
+    __slots__ = ("actor", "connection", "line", "role")
+
+    def __init__(self, actor: Actor, role: Role, connection: Connection) -> None:
+        self.actor = actor
+        self.role = role
+        self.connection = connection
+        self.line: Callable[[NodeMessage], None] | None = None

@@ -1,0 +1,107 @@
+"""The supervisor: a nursery that spawns actors, guards them, reaps them and lets them go."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from functools import partial
+
+import trio
+
+from proxim.actors.actor import Actor, Letter
+from proxim.actors.seat import Connection, Owner
+from proxim.core import events as ev
+from proxim.core.messages import Reason
+from proxim.core.session import Session
+
+log = logging.getLogger(__name__)
+
+SWEEP_BATCH = 500
+"""Actors looked at in one go; the sweep then lets the others have their turn."""
+
+
+class Supervisor:
+    """All actors of this node, by session id and by owner.
+
+    ``endings`` counts how sessions ended, ``crashes`` the actors that failed.
+    """
+
+    def __init__(self, *, sweep_interval: float) -> None:
+        self.endings: Counter[Reason] = Counter()
+        self.crashes = 0
+        self._sweep_interval = sweep_interval
+        self._actors: dict[str, Actor] = {}
+        self._owned: dict[Owner, dict[str, Actor]] = {}
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep the actors, and sweep every ``sweep_interval`` seconds, until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            task_status.started()
+            while True:
+                await trio.sleep(self._sweep_interval)
+                await self.sweep()
+
+    def open(self, session: Session, owner: Owner, host: Connection) -> Actor:
+        """Spawn the actor of a new session, with ``host`` in its seat."""
+        assert self._nursery is not None, "run() comes first"
+        actor = Actor(session, owner, partial(self._note_ending, session))
+        actor.admit(ev.Role.HOST, host)
+        self._actors[session.session_id] = actor
+        self._owned.setdefault(owner, {})[session.session_id] = actor
+        self._nursery.start_soon(self._guard, actor)
+        return actor
+
+    def find(self, session_id: str) -> Actor | None:
+        """The actor of a session, ended or not, as long as it is in memory."""
+        return self._actors.get(session_id)
+
+    def owned_by(self, owner: Owner) -> list[Actor]:
+        """The actors of all of an owner's sessions, oldest first."""
+        return list(self._owned.get(owner, {}).values())
+
+    def actors(self) -> list[Actor]:
+        """All actors, oldest first."""
+        return list(self._actors.values())
+
+    async def sweep(self) -> None:
+        """Drop ended sessions from memory, and end those that nobody can use any more."""
+        for count, actor in enumerate(self.actors(), start=1):
+            if actor.session.ended:
+                self._drop(actor)
+                actor.dismiss()
+            elif actor.session.is_inactive(trio.current_time()):
+                actor.notify(ev.Swept())
+            if count % SWEEP_BATCH == 0:
+                await trio.lowlevel.checkpoint()
+
+    async def drain(self) -> None:
+        """End every session with ``shutdown``; each seat has been told when this returns."""
+        told = [actor.ask(Letter(ev.ShutDown())) for actor in self.actors()]
+        for taken in told:
+            await taken.wait()
+
+    async def _guard(self, actor: Actor) -> None:
+        """Let an actor live; should it crash, its session ends and nothing else does."""
+        try:
+            await actor.run()
+        except Exception:
+            # The traceback names code, never what the two sides said to each other.
+            log.exception("an actor crashed; its session ends, the others go on")
+            self.crashes += 1
+            self.endings[Reason.INTERNAL_ERROR] += not actor.session.ended
+            self._drop(actor)
+            actor.crash()
+
+    def _note_ending(self, session: Session, reason: Reason) -> None:
+        self.endings[reason] += 1
+        log.debug("a %s session ended: %s", session.session_type, reason)
+
+    def _drop(self, actor: Actor) -> None:
+        session_id = actor.session.session_id
+        if self._actors.pop(session_id, None) is None:
+            return
+        owned = self._owned[actor.owner]
+        del owned[session_id]
+        if not owned:
+            del self._owned[actor.owner]

@@ -1,0 +1,1 @@
+"""Sockets: the listener, HTTP, the WebSocket, one connection's reader and outbox."""

@@ -1,0 +1,109 @@
+"""HTTP/1.1 as far as a node speaks it: one request per connection (RFC 9112, read by h11)."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from http import HTTPStatus
+
+import h11
+import trio
+from msgspec import Struct
+
+from proxim.net.limits import Limits
+
+
+class BadRequest(Exception):
+    """The head is no HTTP request, or passes a bound; ``status`` says which."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Request(Struct, frozen=True):
+    """A request's head. Header names are lower case; ``rest`` is what was read beyond it."""
+
+    method: str
+    path: str
+    headers: list[tuple[bytes, bytes]]
+    http_version: bytes
+    rest: bytes
+
+    def header(self, name: bytes) -> bytes:
+        """All values of a header as one list (RFC 9110, 5.2); empty if there is none."""
+        return b", ".join(value for field, value in self.headers if field == name)
+
+    def tokens(self, name: bytes) -> list[str]:
+        """A header's comma-separated values in order, as text; what is not ASCII is escaped."""
+        text = self.header(name).decode("ascii", "backslashreplace")
+        return [token for part in text.split(",") if (token := part.strip())]
+
+
+class Response(Struct, frozen=True):
+    """An answer: a short text, usually."""
+
+    status: HTTPStatus
+    body: str
+    content_type: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def encode(self, *, head_only: bool = False) -> bytes:
+        """The bytes on the wire; ``head_only`` is for the answer to HEAD."""
+        body = self.body.encode()
+        wire = h11.Connection(h11.SERVER)
+        wire.receive_data(b"GET / HTTP/1.1\r\nHost: -\r\n\r\n")
+        wire.next_event()
+        head = h11.Response(
+            status_code=self.status,
+            reason=self.status.phrase,
+            headers=[
+                ("Date", formatdate(usegmt=True)),
+                ("Content-Type", self.content_type),
+                ("Content-Length", str(len(body))),
+                ("X-Content-Type-Options", "nosniff"),
+                ("Referrer-Policy", "no-referrer"),
+                ("Cache-Control", "no-store"),
+                ("Connection", "close"),
+                *self.headers,
+            ],
+        )
+        return (wire.send(head) or b"") + (b"" if head_only else body)
+
+
+async def read_request(stream: trio.abc.ReceiveStream, limits: Limits) -> Request:
+    """Read one request's head. Raises ``BadRequest`` with the status to answer."""
+    wire = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
+    read = 0
+    with trio.move_on_after(limits.head_time):
+        while True:
+            try:
+                event = wire.next_event()
+            except h11.RemoteProtocolError as error:
+                status = HTTPStatus(error.error_status_hint)
+                raise BadRequest(status, f"this is no HTTP/1.1 request: {error}") from None
+            if isinstance(event, h11.Request):
+                rest = bytes(wire.trailing_data[0])
+                return _checked(event, read - len(rest), rest, limits)
+            if event is not h11.NEED_DATA:
+                raise BadRequest(HTTPStatus.BAD_REQUEST, "the connection ended within a request")
+            data = bytes(await stream.receive_some(4096))
+            read += len(data)
+            wire.receive_data(data)
+    raise BadRequest(
+        HTTPStatus.REQUEST_TIMEOUT, f"no whole request within {limits.head_time:g} seconds"
+    )
+
+
+def _checked(event: h11.Request, size: int, rest: bytes, limits: Limits) -> Request:
+    too_large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    if len(event.headers) > limits.head_fields:
+        raise BadRequest(too_large, f"more than {limits.head_fields} header fields")
+    if size > limits.head_bytes:
+        raise BadRequest(too_large, f"a head of more than {limits.head_bytes} bytes")
+    return Request(
+        method=event.method.decode("ascii"),
+        path=event.target.decode("ascii").partition("?")[0],
+        headers=list(event.headers),
+        http_version=event.http_version,
+        rest=rest,
+    )

@@ -1,0 +1,106 @@
+"""From an HTTP request to a WebSocket (RFC 6455, 4.2; protocol: Transport).
+
+The handshake is checked here, and trio-websocket gets a plain one made of what was checked, so
+that none, however odd, can raise anything in there.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from http import HTTPStatus
+
+import trio
+from trio_websocket import WebSocketConnection, wrap_server_stream
+
+from proxim.core.messages import SUBPROTOCOL
+from proxim.net.http import Request, Response
+from proxim.net.limits import Limits
+
+
+class _Replay(trio.abc.Stream):
+    """A stream that first gives what it was handed, then what comes on the stream beneath."""
+
+    def __init__(self, stream: trio.abc.Stream, first: bytes) -> None:
+        self._stream = stream
+        self._first = first
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """What was handed over, then what comes."""
+        if self._first:
+            await trio.lowlevel.checkpoint()
+            first, self._first = self._first, b""
+            return first
+        return await self._stream.receive_some(max_bytes)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send on the stream beneath."""
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait on the stream beneath."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """Close the stream beneath."""
+        await self._stream.aclose()
+
+
+def refuse_upgrade(request: Request) -> Response | None:
+    """Why this request cannot become a WebSocket, or None if it can."""
+    if "websocket" not in [token.lower() for token in request.tokens(b"upgrade")]:
+        return Response(
+            HTTPStatus.UPGRADE_REQUIRED,
+            "This is a WebSocket endpoint: connect with a WebSocket client.\n",
+            headers=(("Upgrade", "websocket"),),
+        )
+    if request.tokens(b"sec-websocket-version") != ["13"]:
+        return Response(
+            HTTPStatus.UPGRADE_REQUIRED,
+            "This node speaks version 13 of the WebSocket protocol.\n",
+            headers=(("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")),
+        )
+    if request.http_version < b"1.1":
+        return _bad("a WebSocket needs HTTP/1.1")
+    if "upgrade" not in [token.lower() for token in request.tokens(b"connection")]:
+        return _bad("Connection: Upgrade is missing")
+    if not _is_nonce(request.header(b"sec-websocket-key")):
+        return _bad("Sec-WebSocket-Key must be 16 bytes in base64")
+    offered = request.tokens(b"sec-websocket-protocol")
+    if offered and SUBPROTOCOL not in offered:
+        return _bad(f"the subprotocol of this node is {SUBPROTOCOL}")
+    return None
+
+
+async def upgrade(
+    stream: trio.abc.Stream, request: Request, nursery: trio.Nursery, limits: Limits
+) -> WebSocketConnection:
+    """Answer a good request with 101; the connection's reader then runs in ``nursery``."""
+    selected = SUBPROTOCOL if request.tokens(b"sec-websocket-protocol") else None
+    proposal = await wrap_server_stream(
+        nursery,
+        _Replay(stream, _plain_handshake(request, selected) + request.rest),
+        max_message_size=limits.message_bytes,
+    )
+    return await proposal.accept(subprotocol=selected)
+
+
+def _plain_handshake(request: Request, subprotocol: str | None) -> bytes:
+    """The same handshake with nothing in it but what was checked."""
+    offer = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
+    key = request.header(b"sec-websocket-key").decode("ascii")
+    return (
+        "GET /ws HTTP/1.1\r\nHost: node\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{offer}\r\n"
+    ).encode("ascii")
+
+
+def _is_nonce(value: bytes) -> bool:
+    try:
+        return len(b64decode(value, validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _bad(message: str) -> Response:
+    return Response(HTTPStatus.BAD_REQUEST, f"This is no WebSocket handshake: {message}.\n")

@@ -1,0 +1,144 @@
+"""The node: where all parts are put together, started and stopped."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from pathlib import Path
+
+import trio
+
+from proxim import __version__, qr
+from proxim.actors.router import Router
+from proxim.actors.supervisor import Supervisor
+from proxim.core.errors import InvalidSetting
+from proxim.core.messages import PROTOCOL_VERSION, Welcome
+from proxim.net.limits import Limits
+from proxim.net.listener import Listener
+from proxim.net.site import Site
+from proxim.settings import Settings
+
+DRAIN_TIME = 8.0
+"""Seconds in which a node that stops says good-bye to everybody."""
+
+
+class Node:
+    """A signaling node. ``url`` is where it can be reached, once it runs."""
+
+    def __init__(self, settings: Settings | None = None, *, limits: Limits | None = None) -> None:
+        self.settings = settings or Settings()
+        self.limits = limits or Limits()
+        self.url = ""
+        self.draining = False
+        self.supervisor = Supervisor(sweep_interval=self.settings.sweep_interval)
+        self._stop = trio.Event()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until ``stop`` is called or this is cancelled; then end every session.
+
+        Started when connections are accepted. Raises ``OSError`` when the address cannot be
+        listened on, ``InvalidSetting`` when the certificate cannot be used.
+        """
+        tls = self._load_certificate()
+        sockets = await self._open_sockets()
+        self.url = self.settings.public_url or self._own_url(sockets[0], secure=tls is not None)
+        listener = self._compose(tls)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.supervisor.run)
+            for each in sockets:
+                nursery.start_soon(listener.accept, each)
+            task_status.started()
+            try:
+                await self._stop.wait()
+            finally:
+                self.draining = True
+                with trio.CancelScope(deadline=trio.current_time() + DRAIN_TIME, shield=True):
+                    await self.supervisor.drain()
+                    await listener.close_all(1001, "the node is going away")
+            nursery.cancel_scope.cancel()
+
+    def stop(self) -> None:
+        """End every session with ``shutdown``, close every connection, and let ``run`` return."""
+        self._stop.set()
+
+    def _compose(self, tls: ssl.SSLContext | None) -> Listener:
+        router = Router(
+            self.supervisor,
+            terms=self.settings.terms,
+            public_url=self.url,
+            draw_qr=_draw_qr,
+            access_token=self.settings.access_token,
+        )
+        site = Site(is_draining=lambda: self.draining, metrics=lambda: _metrics(self, listener))
+        listener = Listener(
+            router,
+            site,
+            welcome=self._welcome,
+            is_draining=lambda: self.draining,
+            limits=self.limits,
+            tls=tls,
+        )
+        return listener
+
+    def _welcome(self) -> Welcome:
+        return Welcome(
+            protocol=PROTOCOL_VERSION,
+            server=f"proxim/{__version__}",
+            approval_timeout=self.settings.approval_timeout,
+            max_message_bytes=self.limits.message_bytes,
+        )
+
+    async def _open_sockets(self) -> list[trio.SocketListener]:
+        host = "0.0.0.0" if self.settings.lan else self.settings.host
+        listeners = await trio.open_tcp_listeners(self.settings.port, host=host)
+        if self.settings.port == 0:
+            # A name with several addresses would get a port for each; one is what is printed.
+            for spare in listeners[1:]:
+                await spare.aclose()
+            return listeners[:1]
+        return listeners
+
+    def _own_url(self, listener: trio.SocketListener, *, secure: bool) -> str:
+        address, port = listener.socket.getsockname()[:2]
+        if address in ("0.0.0.0", "::"):
+            address = _lan_address()
+        host = f"[{address}]" if ":" in address else address
+        return f"{'https' if secure else 'http'}://{host}:{port}"
+
+    def _load_certificate(self) -> ssl.SSLContext | None:
+        cert, key = self.settings.tls_cert, self.settings.tls_key
+        if cert is None or key is None:
+            return None
+        for name, path in (("tls_cert", cert), ("tls_key", key)):
+            if not Path(path).is_file():
+                raise InvalidSetting(f"{name}: there is no file {path}")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(cert, key)
+        except (ssl.SSLError, OSError) as error:
+            raise InvalidSetting(
+                f"tls_cert and tls_key: cannot be used together: {error}"
+            ) from None
+        return context
+
+
+async def _draw_qr(link: str) -> str:
+    # It takes tens of milliseconds, in which nobody else shall wait.
+    return await trio.to_thread.run_sync(qr.svg, link)
+
+
+def _metrics(node: Node, listener: Listener) -> str:
+    # The library is wanted only by those who scrape, and slow to import.
+    from proxim.metrics import scrape
+
+    return scrape(node.supervisor, listener)
+
+
+def _lan_address() -> str:
+    """The address of this machine in its network, by its routing table; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
