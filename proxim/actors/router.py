@@ -130,17 +130,22 @@ class Router:
         key = message.key or tokens.encode(secrets.token_bytes(tokens.TOKEN_BYTES))
         owner = connection.owner = Owner(message.uuid, tokens.digest(key))
         actors = self._supervisor.owned_by(owner)
+        taken = [
+            actor
+            for actor in actors
+            if message.seats is None or actor.session.session_id in message.seats
+        ]
         connection.tell(
             wire.Registered(
                 uuid=message.uuid,
-                sessions=[_as_soon_as_taken(actor.session) for actor in actors],
+                sessions=[_as_it_will_be(actor.session, actor in taken) for actor in actors],
                 key=UNSET if message.key else key,
                 ref=_ref(message),
             )
         )
         # Only now are the seats taken, so that no prompt comes before the reply.
-        for taken in [actor.ask(Letter(ev.HostCame(), connection)) for actor in actors]:
-            await taken.wait()
+        for seated in [actor.ask(Letter(ev.HostCame(), connection)) for actor in taken]:
+            await seated.wait()
 
     async def _create(self, connection: Connection, message: wire.CreateSession) -> None:
         owner = _owner(connection)
@@ -196,10 +201,10 @@ class Router:
             raise AccessDenied("this node registers only who has its access token")
 
 
-def _as_soon_as_taken(session: Session) -> wire.SessionInfo:
-    """The session object as it is once the host, who is just registering, has its seat."""
+def _as_it_will_be(session: Session, is_taken: bool) -> wire.SessionInfo:
+    """The session object as it is once the host, who is just registering, has its seats."""
     info = session.describe()
-    return info if session.ended else structs.replace(info, host_online=True)
+    return structs.replace(info, host_online=True) if is_taken and not session.ended else info
 
 
 def _owner(connection: Connection) -> Owner:

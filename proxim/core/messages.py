@@ -109,11 +109,15 @@ class _Reply(Struct, frozen=True, kw_only=True, tag=_type_of):
 
 
 class Register(_Request, frozen=True):
-    """Take the host seat of all live sessions of (uuid, key); without a key the node makes one."""
+    """Take the host seat of all live sessions of (uuid, key); without a key the node makes one.
+
+    With ``seats`` only of the sessions named there: none is for who only wants to list them.
+    """
 
     uuid: Uuid
     key: Key | None = None
     access_token: Secret | None = None
+    seats: list[SessionId] | None = None
 
 
 class CreateSession(_Request, frozen=True):

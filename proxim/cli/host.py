@@ -1,0 +1,146 @@
+"""``proxim host``: open a session, show its code, ask the person, and let the two talk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import msgspec
+import trio
+
+from proxim import qr
+from proxim.cli import program
+from proxim.cli.identity import default_path, load_identity
+from proxim.cli.terminal import Reporter, printable, program_name
+from proxim.client import HostSession, Prompt, open_host
+from proxim.core.errors import AlreadyDecided, SessionOver
+from proxim.core.messages import SessionType
+
+identity_option = click.option(
+    "--identity",
+    type=click.Path(path_type=Path),
+    envvar="PROXIM_IDENTITY",
+    metavar="FILE",
+    help="Where this computer's uuid and key are kept.  [default: in the user's config directory]",
+)
+access_option = click.option(
+    "--access-token",
+    envvar="PROXIM_ACCESS_TOKEN",
+    metavar="TOKEN",
+    help="What the node wants to see, if it does.",
+)
+
+
+SLACK = 1.0
+"""Seconds for a prompt that is on its way when the link lapses."""
+
+
+@click.command("host")
+@program.node_option
+@click.option(
+    "--type",
+    "session_type",
+    type=click.Choice(list(SessionType)),
+    default=SessionType.ONE_TIME,
+    show_default=True,
+    help="one_time ends at the first disconnect, persistent when it is closed, temporary by --ttl.",
+)
+@click.option("--ttl", type=float, metavar="SECONDS", help="How long a temporary session lives.")
+@click.option("--yes", is_flag=True, help="Approve whoever asks first. For scripts.")
+@program.json_option
+@identity_option
+@access_option
+def command(
+    node: str,
+    session_type: str,
+    ttl: float | None,
+    yes: bool,
+    as_json: bool,
+    identity: Path | None,
+    access_token: str | None,
+) -> None:
+    """Open a session on this computer, show its QR code, and ask before anybody gets in.
+
+    After approval, lines typed on one side arrive on the other.
+
+    Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
+    """
+    if (session_type == SessionType.TEMPORARY) != (ttl is not None):
+        raise click.UsageError("--ttl SECONDS goes with --type temporary, and only with it")
+
+    async def action(reporter: Reporter) -> None:
+        me = load_identity(identity or default_path())
+        async with open_host(node, uuid=me.uuid, key=me.key, access_token=access_token) as host:
+            session = await host.create(SessionType(session_type), ttl=ttl)
+            await _serve_one_guest(session, reporter, yes=yes)
+
+    program.run(action, as_json=as_json)
+
+
+async def _serve_one_guest(session: HostSession, reporter: Reporter, *, yes: bool) -> None:
+    _show_link(session, reporter)
+    prompt = await _wait_for_guest(session, reporter)
+    reporter.report(
+        "prompt",
+        f"\nA device asks to pair. It says it is “{printable(prompt.device_info.name)}” "
+        f"(id {printable(prompt.device_info.id)}); nobody has checked that.",
+        device_info=msgspec.to_builtins(prompt.device_info),
+        expires_in=prompt.expires_at - trio.current_time(),
+    )
+    approve = yes or await _ask_person(prompt, reporter)
+    try:
+        result = await (prompt.approve() if approve else prompt.decline())
+    except AlreadyDecided:
+        raise await session.ended() from None
+    reporter.report("result", "Approved." if approve else "Declined.", status=result.status)
+    if not approve:
+        raise await session.ended()
+    await program.talk(session, reporter)
+
+
+def _show_link(session: HostSession, reporter: Reporter) -> None:
+    assert session.link is not None
+    reporter.report(
+        "session",
+        f"{qr.terminal(session.link)}\n\nScan this, or on another computer:\n"
+        f"  {program_name()} join '{session.link}'\n",
+        session_id=session.session_id,
+        session_type=session.info.session_type,
+        link=session.link,
+        pair_within=session.lapses_at - trio.current_time(),
+    )
+
+
+async def _wait_for_guest(session: HostSession, reporter: Reporter) -> Prompt:
+    """Wait until somebody asks; when the link lapses, a person may have a new one."""
+    while True:
+        with trio.move_on_at(session.lapses_at + SLACK):
+            return await program.race(
+                session.prompt,
+                lambda: reporter.count_down(session.lapses_at, "Waiting. The link lapses in"),
+            )
+        reporter.report("lapsed", "This link has lapsed. Press Enter for a new one.")
+        reporter.keyboard.forget()
+        line = await program.race(reporter.keyboard.line, lambda: _raise_at_end(session))
+        if line is None:
+            await session.close()
+            raise SessionOver("expired", "lapsed")
+        await session.renew()
+        _show_link(session, reporter)
+
+
+async def _ask_person(prompt: Prompt, reporter: Reporter) -> bool:
+    """Whether a person says yes. Whatever else they say, and silence, is no."""
+    # What was typed before the question is no answer to it.
+    reporter.keyboard.forget()
+    line = await program.race(
+        reporter.keyboard.line,
+        lambda: _raise_at_end(prompt.session),
+        lambda: reporter.count_down(prompt.expires_at, "Let it in? [y/N]", with_answer=True),
+    )
+    return line is not None and line.strip().lower() in ("y", "yes")
+
+
+async def _raise_at_end(session: HostSession) -> NoReturn:
+    raise await session.ended()

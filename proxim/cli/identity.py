@@ -1,0 +1,56 @@
+"""Who this computer is to a node: a uuid, and the key that proves it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import uuid
+from pathlib import Path
+
+import msgspec
+import platformdirs
+
+from proxim.core import tokens
+from proxim.core.errors import InvalidSetting
+from proxim.core.messages import Key, Uuid
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A desktop's uuid and its secret key."""
+
+    uuid: Uuid
+    key: Key
+
+
+def default_path() -> Path:
+    """Where the identity is kept: in the user's config directory."""
+    return platformdirs.user_config_path("proxim") / "identity.json"
+
+
+def load_identity(path: Path) -> Identity:
+    """The identity in a file, made on first use, readable by nobody else (mode 0600).
+
+    Raises ``InvalidSetting`` when the file is there but holds no identity, or cannot be written.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Identity)
+    except FileNotFoundError:
+        return _make(path)
+    except (OSError, msgspec.DecodeError) as error:
+        raise InvalidSetting(
+            f"{path} holds no identity ({error}); remove it to get a new one"
+        ) from None
+
+
+def _make(path: Path) -> Identity:
+    identity = Identity(str(uuid.uuid4()), tokens.encode(secrets.token_bytes(tokens.TOKEN_BYTES)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A file of its own, moved into place: nobody ever sees half an identity.
+        fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(msgspec.json.encode(identity))
+        fresh.replace(path)
+    except OSError as error:
+        raise InvalidSetting(f"{path}: the identity cannot be kept: {error.strerror}") from None
+    return identity

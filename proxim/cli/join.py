@@ -1,0 +1,52 @@
+"""``proxim join``: ask to pair by a link, wait for the answer, and talk."""
+
+from __future__ import annotations
+
+import platform
+
+import click
+import trio
+
+from proxim.cli import program
+from proxim.cli.terminal import Reporter
+from proxim.client import Guest, open_guest
+
+
+@click.command("join")
+@click.argument("link")
+@click.option(
+    "--name",
+    default=lambda: platform.node() or "a computer",
+    metavar="NAME",
+    help="What the host is shown as your device's name.  [default: this computer's name]",
+)
+@click.option("--device-id", metavar="ID", help="What it is shown as its id.  [default: random]")
+@program.json_option
+def command(link: str, name: str, device_id: str | None, as_json: bool) -> None:
+    """Ask to pair by LINK (in quotes: it has a # in it), and wait for the host's answer.
+
+    After approval, lines typed on one side arrive on the other.
+
+    Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
+    """
+
+    async def action(reporter: Reporter) -> None:
+        async with open_guest(link, name=name, device_id=device_id) as guest:
+            await _wait_for_answer(guest, reporter)
+            await program.talk(guest, reporter)
+
+    program.run(action, as_json=as_json)
+
+
+async def _wait_for_answer(guest: Guest, reporter: Reporter) -> None:
+    left = guest.expires_at - trio.current_time()
+    reporter.report(
+        "pending",
+        "The host is being asked.",
+        session_id=guest.session_id,
+        expires_in=left,
+    )
+    await program.race(
+        guest.approved, lambda: reporter.count_down(guest.expires_at, "Waiting for an answer.")
+    )
+    reporter.report("result", "Approved.", status=guest.status)

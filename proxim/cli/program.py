@@ -1,0 +1,172 @@
+"""What the commands that speak to a node have in common: options, errors, exit codes, talk."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import click
+import trio
+
+from proxim.cli.terminal import Reporter, printable
+from proxim.client.peer import Peer
+from proxim.core.errors import (
+    ConnectionLost,
+    InvalidLink,
+    InvalidSetting,
+    ProximError,
+    RequestError,
+    SessionOver,
+)
+from proxim.core.messages import Reason
+from proxim.settings import Settings
+
+T = TypeVar("T")
+
+APPROVED, REFUSED, UNREACHABLE = 0, 1, 3
+"""Exit codes; 2, for wrong usage, is click's own."""
+
+_NORMAL_ENDS = {Reason.CLOSED, Reason.DISCONNECTED, Reason.EXPIRED}
+_IN_WORDS: dict[str, str] = {
+    Reason.CLOSED: "it was closed",
+    Reason.DISCONNECTED: "the other side disconnected",
+    Reason.EXPIRED: "its time is up",
+    Reason.REJECTED: "the host said no",
+    Reason.APPROVAL_TIMEOUT: "nobody answered in time",
+    Reason.INACTIVE: "its link lapsed while the host was away",
+    Reason.SHUTDOWN: "the node is going away",
+    Reason.INTERNAL_ERROR: "the node had an error",
+    "lost": "the node no longer knows it",
+}
+
+node_option = click.option(
+    "--node",
+    default=f"http://{Settings().host}:{Settings().port}",
+    show_default=True,
+    envvar="PROXIM_NODE",
+    metavar="URL",
+    help="The node to use.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per event."
+)
+
+
+def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False) -> None:
+    """Run a command's action until it is done or interrupted, and exit with its code."""
+    reporter = Reporter(as_json=as_json)
+    try:
+        trio.run(_interruptible, action, reporter)
+    except* (InvalidLink, InvalidSetting) as errors:
+        raise click.UsageError(str(_first(errors))) from None
+    except* ProximError as errors:
+        reporter.exit_code = _report_failure(reporter, _first(errors))
+    raise click.exceptions.Exit(reporter.exit_code)
+
+
+async def _interruptible(action: Callable[[Reporter], Awaitable[None]], reporter: Reporter) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_on_signal, nursery.cancel_scope)
+        await action(reporter)
+        nursery.cancel_scope.cancel()
+
+
+async def _cancel_on_signal(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
+
+
+def _report_failure(reporter: Reporter, error: Exception) -> int:
+    if isinstance(error, SessionOver):
+        report_end(reporter, error)
+        return REFUSED
+    name = error.code if isinstance(error, RequestError) else "connection_lost"
+    reporter.report("error", f"Error: {printable(str(error))}", code=name, message=str(error))
+    return UNREACHABLE if isinstance(error, ConnectionLost) else REFUSED
+
+
+async def race(*actions: Callable[[], Awaitable[T]]) -> T:
+    """Run all of them; return or raise what the first one does, and cancel the others."""
+    finished: list[T] = []
+    failed: list[ProximError] = []
+
+    async def run_one(action: Callable[[], Awaitable[T]], scope: trio.CancelScope) -> None:
+        try:
+            finished.append(await action())
+        except ProximError as error:
+            failed.append(error)
+        scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for action in actions:
+            nursery.start_soon(run_one, action, nursery.cancel_scope)
+    if finished:
+        return finished[0]
+    raise failed[0]
+
+
+async def talk(peer: Peer, reporter: Reporter) -> None:
+    """Let both sides type lines to each other until the session ends."""
+    reporter.exit_code = APPROVED
+    reporter.report("", "Connected. What you type goes to the other side; /close ends it.")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_send_lines, peer, reporter)
+        nursery.start_soon(_report_presence, peer, reporter)
+        async for data in peer.signals():
+            text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+            reporter.report("signal", f"< {printable(text)}", data=data)
+        over = await peer.ended()
+        nursery.cancel_scope.cancel()
+    report_end(reporter, over)
+    if over.reason not in _NORMAL_ENDS:
+        reporter.exit_code = REFUSED
+
+
+def report_end(reporter: Reporter, over: SessionOver) -> None:
+    """Say that a session has ended, and why."""
+    why = _IN_WORDS.get(over.reason, over.reason)
+    reporter.report(
+        "ended", f"The session has ended: {why}.", status=over.status, reason=over.reason
+    )
+
+
+def _first(error: BaseException) -> Exception:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Exception)
+    return error
+
+
+async def _send_lines(peer: Peer, reporter: Reporter) -> None:
+    while (line := await reporter.keyboard.line()) is not None:
+        if line.strip() == "/close":
+            await _close(peer, reporter)
+        else:
+            await _send(peer, line, reporter)
+    if reporter.keyboard.is_person:
+        await _close(peer, reporter)
+
+
+async def _close(peer: Peer, reporter: Reporter) -> None:
+    try:
+        await peer.close()
+    except ConnectionLost as error:
+        reporter.report("error", f"Not closed: {error}", code="connection_lost", message=str(error))
+
+
+async def _send(peer: Peer, line: str, reporter: Reporter) -> None:
+    try:
+        await peer.send(line)
+    except SessionOver:
+        pass  # The end is reported where it is waited for.
+    except RequestError as error:
+        reporter.report("error", f"Not sent: {error}", code=error.code, message=str(error))
+
+
+async def _report_presence(peer: Peer, reporter: Reporter) -> None:
+    async for online in peer.presence():
+        text = "The other side is back." if online else "The other side is away."
+        reporter.report("peer", text, online=online)

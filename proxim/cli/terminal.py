@@ -1,0 +1,137 @@
+"""A person at a terminal: what they type, and what they see."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import sys
+import termios
+from typing import NoReturn
+
+import click
+import trio
+
+
+def printable(text: str) -> str:
+    """``text`` with whatever a terminal would obey or hide written as an escape.
+
+    Names come from strangers: control, format and bidirectional characters must not act.
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def program_name() -> str:
+    """What a person types to run this program: its name, or its path where that is not enough."""
+    return "proxim" if shutil.which("proxim") else sys.argv[0]
+
+
+class Keyboard:
+    """Lines from standard input, without a thread that would eat the next answer."""
+
+    def __init__(self, fd: int = 0) -> None:
+        self._fd = fd
+        self._typed = b""
+        self._at_end = False
+
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody sits there, and not a pipe."""
+        return os.isatty(self._fd)
+
+    def forget(self) -> None:
+        """Throw away what was typed before a question was asked."""
+        if self.is_person:
+            termios.tcflush(self._fd, termios.TCIFLUSH)
+            self._typed = b""
+
+    async def line(self) -> str | None:
+        """The next line without its end; None when there is no more. Loses nothing if cancelled."""
+        while b"\n" not in self._typed and not self._at_end:
+            with contextlib.suppress(PermissionError):
+                # A plain file is always ready, and cannot be waited for.
+                await trio.lowlevel.wait_readable(self._fd)
+            data = os.read(self._fd, 4096)
+            self._typed += data
+            self._at_end = not data
+        if not self._typed:
+            return None
+        line, _, self._typed = self._typed.partition(b"\n")
+        return line.decode("utf-8", "replace").rstrip("\r")
+
+
+class Screen:
+    """Standard output for a person: lines of text, and at most one line that counts down.
+
+    Where standard output is no terminal there is no countdown.
+    """
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stdout.isatty()
+        self._erase = ""
+
+    def say(self, text: str = "") -> None:
+        """Print a line, in place of the countdown if there is one."""
+        self.clear()
+        click.echo(text)
+
+    def show(self, text: str, *, with_answer: bool) -> None:
+        """Write the countdown anew; ``with_answer`` leaves the line beneath it to be typed on."""
+        if not self._is_terminal:
+            return
+        if not with_answer:
+            self._write(f"\r\x1b[2K{text}")
+            self._erase = "\r\x1b[2K"
+        elif self._erase:
+            # Save the cursor, go up to the countdown, write it, come back to what was typed.
+            self._write(f"\x1b7\x1b[1A\r\x1b[2K{text}\x1b8")
+        else:
+            self._write(f"{text}\n> ")
+            self._erase = "\r\x1b[2K\x1b[1A\x1b[2K"
+
+    def clear(self) -> None:
+        """Take the countdown away."""
+        if self._erase:
+            self._write(self._erase)
+            self._erase = ""
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+class Reporter:
+    """What happens, told to a person or, with ``--json``, to a program: an object per line.
+
+    ``exit_code`` is what the command will exit with: 1 until something better is known.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.exit_code = 1
+        self.screen = Screen()
+        self.keyboard = Keyboard()
+        self._as_json = as_json
+
+    def report(self, event: str, text: str, /, **fields: object) -> None:
+        """Tell of an event: ``text`` to a person, ``fields`` to a program."""
+        if self._as_json:
+            click.echo(json.dumps({"event": event, **fields}))
+        elif text:
+            self.screen.say(text)
+
+    async def count_down(self, until: float, text: str, *, with_answer: bool = False) -> NoReturn:
+        """Show the time left until ``until`` (on Trio's clock); never return."""
+        try:
+            while True:
+                left = max(0, math.ceil(until - trio.current_time()))
+                if not self._as_json:
+                    clock = f"{left // 60}:{left % 60:02}"
+                    self.screen.show(f"{text} {clock}", with_answer=with_answer)
+                await trio.sleep(1)
+        finally:
+            self.screen.clear()

@@ -1,0 +1,23 @@
+"""The Python SDK: be a host or a guest from any Trio program.
+
+::
+
+    async with open_host("http://127.0.0.1:8765", uuid="my-desktop") as host:
+        session = await host.create("one_time")
+        print(session.link)
+        prompt = await session.prompt()
+        await prompt.approve()
+        await session.send({"hello": "guest"})
+
+    async with open_guest(link, name="My phone") as guest:
+        await guest.approved()
+        print(await guest.receive())
+
+A connection that is lost comes back by itself, takes its seats again and sends what was queued
+meanwhile. What the node refuses raises the exception of the same name from ``proxim.core.errors``.
+"""
+
+from proxim.client.guest import Guest, open_guest, resume_guest
+from proxim.client.host import Host, HostSession, Prompt, open_host
+
+__all__ = ["Guest", "Host", "HostSession", "Prompt", "open_guest", "open_host", "resume_guest"]

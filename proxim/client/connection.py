@@ -1,0 +1,300 @@
+"""A connection to a node that is kept up: requests with replies, and what comes unasked."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import TypeVar
+
+import trio
+from msgspec import UNSET, structs
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    HandshakeError,
+    WebSocketConnection,
+    connect_websocket_url,
+)
+
+from proxim.client.backoff import delays
+from proxim.core import codec
+from proxim.core import messages as wire
+from proxim.core.errors import (
+    BadMessage,
+    ConnectionLost,
+    ProximError,
+    RateLimited,
+    RequestError,
+    SessionOver,
+    request_error,
+)
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIME = 15.0
+CLOSE_TIME = 2.0
+QUEUE_BOUND = 256
+"""Signals that may wait while the node cannot be reached; ``send_signal`` then waits, too."""
+
+_FINAL_CODES = {1002, 1007, 1009, 4000}
+"""Close codes after which it makes no sense to come back (protocol: Close codes)."""
+
+_Reply = TypeVar("_Reply", bound=wire.NodeMessage)
+
+
+class _Call:
+    """A request that waits for its reply."""
+
+    def __init__(self) -> None:
+        self.done = trio.Event()
+        self.reply: wire.NodeMessage | None = None
+        self.error: ProximError | None = None
+
+
+class NodeConnection:
+    """Keeps one WebSocket to a node open, and reopens it with backoff.
+
+    ``introduce`` is called on every new connection before anything else is sent, to register or
+    to resume; ``hear`` gets every message from the node, replies included. Both belong to the
+    host or the guest that uses this.
+    """
+
+    def __init__(
+        self,
+        node_url: str,
+        *,
+        introduce: Callable[[], Awaitable[None]],
+        hear: Callable[[wire.NodeMessage], None],
+        give_up: Callable[[ProximError], None],
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._ws_url = _ws_url(node_url)
+        self._introduce = introduce
+        self._hear = hear
+        self._give_up = give_up
+        self._ssl_context = ssl_context
+        self._ws: WebSocketConnection | None = None
+        self._calls: dict[str, _Call] = {}
+        self._refs = count(1)
+        self._queue: deque[wire.Signal] = deque()
+        self._queue_changed = trio.Event()
+        self._failure: ProximError | None = None
+
+    @asynccontextmanager
+    async def kept_up(self) -> AsyncIterator[None]:
+        """Connect, and stay connected while inside.
+
+        Raises ``ConnectionLost`` when the node cannot be reached at all, and whatever
+        ``introduce`` raises.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self._run)
+                try:
+                    yield
+                finally:
+                    with trio.move_on_after(CLOSE_TIME, shield=True):
+                        await self._flush()
+                        if self._ws is not None:
+                            await self._ws.aclose()
+                    nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            # The nursery is nobody's business: what was raised inside comes out as it was.
+            raise _unwrapped(group) from None
+
+    async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
+        """Send a request and wait for its reply, which is of ``kind``.
+
+        Raises the ``RequestError`` of the code that the node refuses with, ``SessionOver`` when
+        it answers that the session has ended, and ``ConnectionLost`` when the connection breaks
+        before there is an answer.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._ws is None:
+            raise ConnectionLost("not connected to the node at the moment")
+        ref = str(next(self._refs))
+        waiting = self._calls[ref] = _Call()
+        try:
+            await self._transmit(self._ws, structs.replace(request, ref=ref))
+            await waiting.done.wait()
+        finally:
+            del self._calls[ref]
+        if waiting.error is not None:
+            raise waiting.error
+        if isinstance(waiting.reply, kind):
+            return waiting.reply
+        if isinstance(waiting.reply, wire.SessionEnded):
+            raise SessionOver(waiting.reply.status, waiting.reply.reason)
+        raise ConnectionLost(f"the node answered {type(waiting.reply).__name__} to a request")
+
+    async def send_signal(self, signal: wire.Signal) -> None:
+        """Queue a signal; it goes out in order, now or once the connection is back."""
+        while len(self._queue) >= QUEUE_BOUND and self._failure is None:
+            await self._queue_changed.wait()
+        if self._failure is not None:
+            raise self._failure
+        self._queue.append(signal)
+        self._note_queue_change()
+        await trio.lowlevel.checkpoint()
+
+    # -- keeping it up -----------------------------------------------------------------------
+
+    async def _run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        pauses = delays()
+        started = False
+
+        def ready() -> None:
+            nonlocal pauses, started
+            pauses = delays()
+            if not started:
+                started = True
+                task_status.started()
+
+        while True:
+            pause = next(pauses)
+            try:
+                await self._live_once(ready)
+            except RateLimited as error:
+                if not started:
+                    raise
+                pause = max(pause, error.retry_after or 0.0)
+            except ConnectionLost as error:
+                if not started:
+                    raise
+                if error.close_code in _FINAL_CODES:
+                    return self._fail(error)
+            except ProximError as error:
+                if not started:
+                    raise
+                return self._fail(error)
+            log.debug("the connection is lost; next try in %.1f s", pause)
+            await trio.sleep(pause)
+
+    async def _live_once(self, ready: Callable[[], None]) -> None:
+        """One connection from its opening to its loss, which is always an exception."""
+        try:
+            async with trio.open_nursery() as nursery:
+                ws = await self._connect(nursery)
+                self._ws = ws
+                nursery.start_soon(self._read, ws)
+                await self._introduce()
+                ready()
+                await self._write(ws)
+        except BaseExceptionGroup as group:
+            raise _unwrapped(group) from None
+        finally:
+            self._ws = None
+            for call in self._calls.values():
+                call.error = call.error or ConnectionLost("the connection broke before the reply")
+                call.done.set()
+
+    async def _connect(self, nursery: trio.Nursery) -> WebSocketConnection:
+        try:
+            with trio.fail_after(CONNECT_TIME):
+                return await connect_websocket_url(
+                    nursery,
+                    self._ws_url,
+                    ssl_context=self._ssl_context,
+                    subprotocols=[wire.SUBPROTOCOL],
+                )
+        except ConnectionRejected as error:
+            raise ConnectionLost(f"{self._ws_url} answers HTTP {error.status_code}") from None
+        except (OSError, HandshakeError, ConnectionClosed, trio.TooSlowError) as error:
+            why = str(error) or type(error).__name__
+            raise ConnectionLost(f"{self._ws_url} cannot be reached: {why}") from None
+
+    def _fail(self, error: ProximError) -> None:
+        self._failure = error
+        self._note_queue_change()
+        self._give_up(error)
+
+    # -- what comes and goes -----------------------------------------------------------------
+
+    async def _read(self, ws: WebSocketConnection) -> None:
+        while True:
+            try:
+                frame = await ws.get_message()
+            except ConnectionClosed as closed:
+                code = closed.reason.code if closed.reason else None
+                raise ConnectionLost(
+                    f"the node closed the connection ({code})", close_code=code
+                ) from None
+            try:
+                message = codec.decode_node(frame)
+            except BadMessage:
+                # A newer node may say things that this version has no word for.
+                log.debug("a message of an unknown kind was passed over")
+                continue
+            self._take(message)
+
+    def _take(self, message: wire.NodeMessage) -> None:
+        self._hear(message)
+        ref = message.ref
+        call = self._calls.get(ref) if isinstance(ref, str) else None
+        if call is None:
+            return
+        if isinstance(message, wire.Error):
+            call.error = wire_error(message)
+        else:
+            call.reply = message
+        call.done.set()
+
+    async def _write(self, ws: WebSocketConnection) -> None:
+        while True:
+            while self._queue:
+                # Taken off the queue only when written: a broken connection loses none.
+                await self._transmit(ws, self._queue[0])
+                self._queue.popleft()
+                self._note_queue_change()
+            await self._queue_changed.wait()
+
+    async def _transmit(self, ws: WebSocketConnection, message: wire.ClientMessage) -> None:
+        try:
+            await ws.send_message(codec.encode(message).decode())
+        except ConnectionClosed as closed:
+            code = closed.reason.code if closed.reason else None
+            raise ConnectionLost("the connection broke", close_code=code) from None
+
+    async def _flush(self) -> None:
+        while self._queue and self._ws is not None:
+            await self._queue_changed.wait()
+
+    def _note_queue_change(self) -> None:
+        self._queue_changed.set()
+        self._queue_changed = trio.Event()
+
+
+def wire_error(message: wire.Error) -> RequestError:
+    """An ``error`` from the node as the exception of the same name."""
+    return request_error(
+        message.code,
+        message.message,
+        session_id=None if message.session_id is UNSET else message.session_id,
+        retry_after=None if message.retry_after is UNSET else message.retry_after,
+    )
+
+
+def _ws_url(node_url: str) -> str:
+    scheme, separator, rest = node_url.rstrip("/").partition("://")
+    schemes = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+    if not separator or scheme not in schemes or not rest:
+        raise ConnectionLost(f"{node_url!r} is no address of a node, such as http://127.0.0.1:8765")
+    return f"{schemes[scheme]}://{rest}/ws"
+
+
+def _unwrapped(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one exception in a group, or the one that tells most of a lost connection."""
+    inner: BaseException = group
+    while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
+        inner = inner.exceptions[0]
+    if isinstance(inner, BaseExceptionGroup):
+        lost = [each for each in inner.exceptions if isinstance(each, ConnectionLost)]
+        # The reader and the writer both notice; the one that knows the close code tells more.
+        if len(lost) == len(inner.exceptions):
+            return max(lost, key=lambda each: each.close_code or 0)
+    return inner

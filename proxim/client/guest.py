@@ -1,0 +1,127 @@
+"""Being a guest: ask, wait for a person's yes, and be found again after a loss."""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+from msgspec import UNSET
+
+from proxim.client.connection import NodeConnection
+from proxim.client.peer import Peer
+from proxim.core import messages as wire
+from proxim.core.errors import SessionOver, UnknownSession
+from proxim.core.link import parse_link
+from proxim.core.messages import DeviceInfo
+
+
+class Guest(Peer):
+    """The guest's side of one session.
+
+    ``resume_token`` is the proof by which the seat is found again, also by a later program.
+    ``expires_at`` is when the host's time to decide ends, on Trio's clock.
+    """
+
+    def __init__(
+        self,
+        node_url: str,
+        session_id: str,
+        *,
+        ask: wire.PairRequest | None,
+        resume_token: str,
+        ssl_context: ssl.SSLContext | None,
+    ) -> None:
+        connection = NodeConnection(
+            node_url,
+            introduce=self._introduce,
+            hear=self.hear,
+            give_up=self.finish,
+            ssl_context=ssl_context,
+        )
+        super().__init__(connection, session_id)
+        self.connection = connection
+        self.node_url = node_url
+        self.resume_token = resume_token
+        self.expires_at = trio.current_time()
+        self._ask = ask
+
+    async def approved(self) -> None:
+        """Wait for the host's answer. Raises ``SessionOver`` unless it is yes."""
+        await self._decided.wait()
+        if self.over is not None:
+            raise self.over
+
+    async def _introduce(self) -> None:
+        """Ask on the first connection, resume on all others."""
+        if self._ask is not None:
+            await self.connection.call(self._ask, wire.PairPending)
+            self._ask = None
+            return
+        request = wire.Resume(session_id=self.session_id, resume_token=self.resume_token)
+        try:
+            await self.connection.call(request, wire.Resumed)
+        except UnknownSession:
+            raise SessionOver("expired", "lost") from None
+
+    def hear(self, message: wire.NodeMessage) -> None:
+        """Take in what the node says of this session."""
+        match message:
+            case wire.PairPending():
+                self.resume_token = message.resume_token
+                self.peer_online = True
+                self._expire_in(message.expires_in)
+            case wire.Resumed():
+                if message.ice_servers is not UNSET:
+                    self.ice_servers = message.ice_servers
+                if message.expires_in is not UNSET:
+                    self._expire_in(message.expires_in)
+                self.peer_online = message.host_online
+                self.learn(message.session)
+            case _:
+                super().hear(message)
+
+    def _expire_in(self, seconds: float) -> None:
+        self.expires_at = trio.current_time() + seconds
+
+
+@asynccontextmanager
+async def open_guest(
+    link: str,
+    *,
+    name: str,
+    device_id: str | None = None,
+    ssl_context: ssl.SSLContext | None = None,
+) -> AsyncIterator[Guest]:
+    """Ask to pair by a link, as a device called ``name``; then ``await guest.approved()``.
+
+    Raises ``InvalidLink``, ``ConnectionLost``, and what the node refuses with: ``UnknownSession``,
+    ``TokenUsed``, ``LinkLapsed``, ``HostOffline``, ``SessionOver``.
+    """
+    node_url, session_id, token = parse_link(link)
+    device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
+    ask = wire.PairRequest(session_id=session_id, token=token, device_info=device)
+    guest = Guest(node_url, session_id, ask=ask, resume_token="", ssl_context=ssl_context)
+    async with guest.connection.kept_up():
+        yield guest
+
+
+@asynccontextmanager
+async def resume_guest(
+    node_url: str,
+    session_id: str,
+    resume_token: str,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+) -> AsyncIterator[Guest]:
+    """Take the guest seat again, with the ``resume_token`` of an earlier ``Guest``.
+
+    Raises ``SessionOver`` when the session has ended meanwhile, ``ConnectionLost``.
+    """
+    guest = Guest(
+        node_url, session_id, ask=None, resume_token=resume_token, ssl_context=ssl_context
+    )
+    async with guest.connection.kept_up():
+        yield guest

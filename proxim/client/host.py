@@ -1,0 +1,234 @@
+"""Being a host: open sessions, be asked, decide."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import trio
+from msgspec import UNSET
+
+from proxim.client.connection import NodeConnection
+from proxim.client.peer import Peer
+from proxim.core import messages as wire
+from proxim.core.errors import ProximError, SessionOver
+from proxim.core.messages import SessionInfo, SessionType
+
+SessionKind = SessionType | Literal["one_time", "persistent", "temporary"]
+
+
+class Prompt:
+    """A guest asks to pair. What it says of itself is a claim, not a fact.
+
+    ``expires_at`` is on Trio's clock; until then a decision counts.
+    """
+
+    def __init__(self, session: HostSession, message: wire.PairPrompt) -> None:
+        self.session = session
+        self.device_info = message.device_info
+        self.expires_at = trio.current_time() + message.expires_in
+
+    async def approve(self) -> wire.PairResult:
+        """Let the guest in. Raises ``AlreadyDecided`` when it is too late."""
+        return await self.session.decide(approve=True)
+
+    async def decline(self) -> wire.PairResult:
+        """Turn the guest away; the session ends."""
+        return await self.session.decide(approve=False)
+
+
+class HostSession(Peer):
+    """A session of this host.
+
+    ``link`` and ``token`` are there when the node made the token; ``lapses_at`` is when the link
+    does, on Trio's clock. A session that was found again after a reconnect has neither.
+    """
+
+    def __init__(self, connection: NodeConnection, info: SessionInfo) -> None:
+        super().__init__(connection, info.session_id)
+        self.info = info
+        self.link: str | None = None
+        self.token: str | None = None
+        self.qr_svg: str | None = None
+        self.lapses_at = trio.current_time()
+        self._prompt: Prompt | None = None
+        self._prompted = trio.Event()
+        self.learn(info)
+
+    async def prompt(self) -> Prompt:
+        """Wait until somebody asks. Raises ``SessionOver`` if the session ends before."""
+        while self._prompt is None:
+            if self.over is not None:
+                raise self.over
+            await self._prompted.wait()
+        return self._prompt
+
+    async def decide(self, *, approve: bool) -> wire.PairResult:
+        """Answer the prompt. Raises ``AlreadyDecided`` when it is too late."""
+        decision = wire.PairDecision(session_id=self.session_id, approve=approve)
+        return await self._connection.call(decision, wire.PairResult)
+
+    async def renew(
+        self, *, token_hash: str | None = None, qr: Literal["svg"] | None = None
+    ) -> None:
+        """Get a new link; the old one is void. Raises ``NotAllowed`` once somebody has asked."""
+        request = wire.RenewLink(session_id=self.session_id, token_hash=token_hash, qr=qr)
+        self.take_link(await self._connection.call(request, wire.LinkRenewed))
+
+    def take_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
+        """Take in a link as the node made it."""
+        self.link = None if message.link is UNSET else message.link
+        self.token = None if message.token is UNSET else message.token
+        self.qr_svg = None if message.qr_svg is UNSET else message.qr_svg
+        self.lapses_at = trio.current_time() + message.pair_within
+
+    def hear(self, message: wire.NodeMessage) -> None:
+        """Take in what the node says of this session."""
+        if isinstance(message, wire.PairPrompt):
+            self.device_info = message.device_info
+            self._prompt = Prompt(self, message)
+            self._wake()
+        super().hear(message)
+
+    def learn(self, info: SessionInfo) -> None:
+        """Take in the session object."""
+        self.info = info
+        self.peer_online = info.guest_online
+        super().learn(info)
+
+    def finish(self, over: ProximError) -> None:
+        """The session is over."""
+        super().finish(over)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._prompted.set()
+        self._prompted = trio.Event()
+
+
+class Host:
+    """A registered desktop. ``key`` is its secret: keep it, to find its sessions again."""
+
+    def __init__(
+        self,
+        node_url: str,
+        *,
+        uuid: str,
+        key: str | None,
+        access_token: str | None,
+        seats: Sequence[str] | None,
+        ssl_context: ssl.SSLContext | None,
+    ) -> None:
+        self.uuid = uuid
+        self.key = key
+        self.sessions: dict[str, HostSession] = {}
+        self._access_token = access_token
+        self._seats = None if seats is None else list(seats)
+        self.connection = NodeConnection(
+            node_url,
+            introduce=self._register,
+            hear=self._hear,
+            give_up=self._finish_all,
+            ssl_context=ssl_context,
+        )
+
+    async def create(
+        self,
+        session_type: SessionKind,
+        *,
+        ttl: float | None = None,
+        token_hash: str | None = None,
+        qr: Literal["svg"] | None = None,
+    ) -> HostSession:
+        """Open a session. ``ttl`` in seconds is for temporary ones, and needed there.
+
+        With ``token_hash`` the node never sees the pairing token, and makes no link.
+        """
+        request = wire.CreateSession(
+            session_type=SessionType(session_type), ttl=ttl, token_hash=token_hash, qr=qr
+        )
+        created = await self.connection.call(request, wire.SessionCreated)
+        return self.sessions[created.session.session_id]
+
+    async def list(self) -> list[SessionInfo]:
+        """All sessions of this owner, as the node sees them; ended ones until it forgets them."""
+        return (await self.connection.call(wire.ListSessions(), wire.Sessions)).sessions
+
+    async def close(self, session_id: str) -> None:
+        """End one of this owner's sessions. Raises ``UnknownSession`` if it is none of them."""
+        try:
+            await self.connection.call(wire.CloseSession(session_id=session_id), wire.SessionEnded)
+        except SessionOver:
+            return
+
+    async def _register(self) -> None:
+        request = wire.Register(
+            uuid=self.uuid, key=self.key, access_token=self._access_token, seats=self._seats
+        )
+        await self.connection.call(request, wire.Registered)
+
+    def _hear(self, message: wire.NodeMessage) -> None:
+        """Take in what the node says, replies too: a prompt may follow on their heels."""
+        match message:
+            case wire.Registered():
+                self._find_again(message)
+            case wire.SessionCreated():
+                self._learn(message.session).take_link(message)
+            case _:
+                session_id = getattr(message, "session_id", None)
+                if isinstance(session_id, str) and session_id in self.sessions:
+                    self.sessions[session_id].hear(message)
+
+    def _find_again(self, registered: wire.Registered) -> None:
+        if registered.key is not UNSET:
+            self.key = registered.key
+        known = {info.session_id for info in registered.sessions}
+        for session_id in self.sessions.keys() - known:
+            self.sessions[session_id].finish(SessionOver("expired", "lost"))
+        for info in registered.sessions:
+            self._learn(info)
+
+    def _learn(self, info: SessionInfo) -> HostSession:
+        session = self.sessions.get(info.session_id)
+        if session is None:
+            session = self.sessions[info.session_id] = HostSession(self.connection, info)
+        else:
+            session.learn(info)
+        return session
+
+    def _finish_all(self, error: ProximError) -> None:
+        for session in self.sessions.values():
+            session.finish(error)
+
+
+@asynccontextmanager
+async def open_host(
+    node_url: str,
+    *,
+    uuid: str,
+    key: str | None = None,
+    access_token: str | None = None,
+    seats: Sequence[str] | None = None,
+    ssl_context: ssl.SSLContext | None = None,
+) -> AsyncIterator[Host]:
+    """Register with a node as ``uuid``, and stay registered while inside.
+
+    Without a ``key`` the node makes one (see ``Host.key``); with the key of an earlier time the
+    sessions that still live are in ``Host.sessions``, and their host seats are taken (close 4000
+    for who held them), or only those of the session ids in ``seats``.
+
+    Raises ``ConnectionLost`` when the node cannot be reached, ``AccessDenied`` when it wants
+    another access token, ``BadMessage`` when the uuid or the key is malformed.
+    """
+    host = Host(
+        node_url,
+        uuid=uuid,
+        key=key,
+        access_token=access_token,
+        seats=seats,
+        ssl_context=ssl_context,
+    )
+    async with host.connection.kept_up():
+        yield host

@@ -1,0 +1,159 @@
+"""One side of a session, as host and guest have it in common: signals, presence, the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+
+import msgspec
+import trio
+
+from proxim.client.connection import NodeConnection, wire_error
+from proxim.core import messages as wire
+from proxim.core.errors import ProximError, SessionOver
+from proxim.core.messages import IceServer, Reason, Status
+
+
+class Peer:
+    """A session from one side.
+
+    ``ice_servers`` is what the node gave for ``RTCPeerConnection`` at approval, ``over`` why the
+    session ended, if it did.
+    """
+
+    def __init__(self, connection: NodeConnection, session_id: str) -> None:
+        self.session_id = session_id
+        self.status = Status.PENDING
+        self.device_info: wire.DeviceInfo | None = None
+        self.ice_servers: list[IceServer] = []
+        self.over: ProximError | None = None
+        self._connection = connection
+        self._peer_online = False
+        self._presence_changed = trio.Event()
+        self._dropped: ProximError | None = None
+        self._incoming, self._signals = trio.open_memory_channel[object](math.inf)
+        self._decided = trio.Event()
+        self._ended = trio.Event()
+
+    @property
+    def peer_online(self) -> bool:
+        """Whether the other side is connected to the node."""
+        return self._peer_online
+
+    @peer_online.setter
+    def peer_online(self, online: bool) -> None:
+        self._peer_online = online
+        self._presence_changed.set()
+        self._presence_changed = trio.Event()
+
+    async def send(self, data: object) -> None:
+        """Send any JSON value to the other side, in order, once approved.
+
+        Raises ``SessionOver`` after the end, and ``PeerOffline`` when an earlier signal was
+        dropped because the other side is away and no more is kept for it.
+        """
+        if self.over is not None:
+            raise self.over
+        if self._dropped is not None:
+            dropped, self._dropped = self._dropped, None
+            raise dropped
+        signal = wire.Signal(
+            session_id=self.session_id, data=msgspec.Raw(msgspec.json.encode(data))
+        )
+        await self._connection.send_signal(signal)
+
+    async def receive(self) -> object:
+        """The next value from the other side. Raises ``SessionOver`` when there is none to come."""
+        try:
+            return await self._signals.receive()
+        except trio.EndOfChannel:
+            assert self.over is not None
+            raise self.over from None
+
+    async def signals(self) -> AsyncIterator[object]:
+        """What the other side sends, until the session ends."""
+        async for data in self._signals:
+            yield data
+
+    async def close(self) -> None:
+        """End the session. Closing one that has ended is no error."""
+        try:
+            await self._connection.call(
+                wire.CloseSession(session_id=self.session_id), wire.SessionEnded
+            )
+        except SessionOver:
+            return
+
+    async def refresh_ice(self) -> wire.IceServers:
+        """Fresh ICE servers, before those of the approval lapse."""
+        fresh = await self._connection.call(
+            wire.RefreshIce(session_id=self.session_id), wire.IceServers
+        )
+        self.ice_servers = fresh.ice_servers
+        return fresh
+
+    async def ended(self) -> SessionOver:
+        """Wait for the end, and say how it came. Raises what made the connection fail for good."""
+        await self._ended.wait()
+        if isinstance(self.over, SessionOver):
+            return self.over
+        assert self.over is not None
+        raise self.over
+
+    async def presence(self) -> AsyncIterator[bool]:
+        """Whether the other side is connected: at each change, until the session ends."""
+        seen = self.peer_online
+        while self.over is None:
+            if self.peer_online is seen:
+                await self._presence_changed.wait()
+            else:
+                seen = self.peer_online
+                yield seen
+
+    # -- what the node says ------------------------------------------------------------------
+
+    def hear(self, message: wire.NodeMessage) -> None:
+        """Take in what the node says of this session."""
+        match message:
+            case wire.Signal(data=data):
+                self._incoming.send_nowait(msgspec.json.decode(data))
+            case wire.PairResult(status=Status.APPROVED):
+                self.peer_online = True
+                self.device_info = message.device_info
+                self._approve(message.ice_servers)
+            case wire.PeerOnline():
+                self.peer_online = True
+            case wire.PeerOffline():
+                self.peer_online = False
+            case wire.SessionEnded(status=status, reason=reason):
+                self.finish(SessionOver(status, reason))
+            case wire.Error(ref=msgspec.UNSET):
+                self._dropped = wire_error(message)
+            case _:
+                pass
+
+    def learn(self, info: wire.SessionInfo) -> None:
+        """Take in the session object, which may tell what was missed while away."""
+        self.device_info = info.device_info
+        if isinstance(info.reason, Reason):
+            self.finish(SessionOver(info.status, info.reason))
+        elif info.status is Status.APPROVED:
+            self._approve(msgspec.UNSET)
+
+    def finish(self, over: ProximError) -> None:
+        """The session is over for this side; whoever waits on it is told."""
+        if self.over is not None:
+            return
+        self.over = over
+        if isinstance(over, SessionOver):
+            self.status = Status(over.status)
+        self.peer_online = False
+        self._decided.set()
+        self._ended.set()
+        self._incoming.close()
+
+    def _approve(self, ice_servers: list[IceServer] | msgspec.UnsetType) -> None:
+        self.status = Status.APPROVED
+        if ice_servers is not msgspec.UNSET:
+            self.ice_servers = ice_servers
+        self._decided.set()
