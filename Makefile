@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
-.PHONY: run test check style types tests cover bench diagrams docs lock clean
+.PHONY: run test check style types tests cover cover-check bench diagrams docs lock clean
 
 run: $(STAMP)  ## install and start the node
 	@$(BIN)/proxim serve $(ARGS)
@@ -29,6 +29,19 @@ $(STAMP): pyproject.toml uv.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --group dev
 	touch $@
+
+cover: $(STAMP)  ## branch coverage; of core/ and actors/ it has to be whole
+	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
+	$(MAKE) cover-check
+
+cover-check: $(STAMP)
+	$(BIN)/coverage report --include='proxim/core/*,proxim/actors/*' --fail-under=100
+
+bench: $(STAMP)  ## measure
+	$(BIN)/python bench/sessions.py
+
+docs diagrams: $(STAMP)  ## write the parts of the documentation that are made from the code
+	$(BIN)/python docs/generate.py
 
 lock:  ## renew uv.lock after a change of pyproject.toml
 	$(BIN)/uv lock

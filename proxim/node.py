@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections import Counter
 from pathlib import Path
 
 import trio
@@ -12,7 +13,7 @@ from proxim import __version__, qr
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor
 from proxim.core.errors import InvalidSetting
-from proxim.core.messages import PROTOCOL_VERSION, Welcome
+from proxim.core.messages import PROTOCOL_VERSION, Reason, Welcome
 from proxim.net.limits import Limits
 from proxim.net.listener import Listener
 from proxim.net.site import Site
@@ -129,9 +130,17 @@ async def _draw_qr(link: str) -> str:
 
 def _metrics(node: Node, listener: Listener) -> str:
     # The library is wanted only by those who scrape, and slow to import.
-    from proxim.metrics import scrape
+    from proxim.metrics import Counts, exposition
 
-    return scrape(node.supervisor, listener)
+    sessions = [actor.session for actor in node.supervisor.actors()]
+    return exposition(
+        Counts(
+            sessions=Counter((each.session_type, each.status) for each in sessions),
+            endings={reason: node.supervisor.endings[reason] for reason in Reason},
+            crashes=node.supervisor.crashes,
+            connections=len(listener.connections),
+        )
+    )
 
 
 def _lan_address() -> str:

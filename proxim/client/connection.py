@@ -186,7 +186,9 @@ class NodeConnection:
                 ready()
                 await self._write(ws)
         except BaseExceptionGroup as group:
-            raise _unwrapped(group) from None
+            # A cancellation that comes at the same time is met again at the next checkpoint.
+            _, failed = group.split(trio.Cancelled)
+            raise (group if failed is None else _unwrapped(failed)) from None
         finally:
             self._ws = None
             for call in self._calls.values():

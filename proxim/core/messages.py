@@ -111,7 +111,8 @@ class _Reply(Struct, frozen=True, kw_only=True, tag=_type_of):
 class Register(_Request, frozen=True):
     """Take the host seat of all live sessions of (uuid, key); without a key the node makes one.
 
-    With ``seats`` only of the sessions named there: none is for who only wants to list them.
+    With ``seats``, session ids, only of these: an empty list is for who only wants to look.
+    ``access_token`` is needed only where the node asks for one. Reply: ``registered``.
     """
 
     uuid: Uuid
@@ -121,7 +122,12 @@ class Register(_Request, frozen=True):
 
 
 class CreateSession(_Request, frozen=True):
-    """Open a session. ``ttl`` (seconds) is required for ``temporary``, refused for the others."""
+    """Open a session and take its host seat.
+
+    ``ttl`` (seconds) is required for ``temporary``, refused for the others. ``token_hash`` is the
+    base64url SHA-256 of the text of a pairing token that the host made itself; without it the node
+    makes the token and the link, and with ``qr`` draws the link. Reply: ``session_created``.
+    """
 
     session_type: SessionType
     ttl: Ttl | None = None
@@ -130,7 +136,10 @@ class CreateSession(_Request, frozen=True):
 
 
 class RenewLink(_Request, frozen=True):
-    """A new link for a pending session with no prompt up; the earlier one is void at once."""
+    """A new link for a pending session with no prompt up; the earlier one is void at once.
+
+    Reply: ``link_renewed``.
+    """
 
     session_id: SessionId
     token_hash: TokenHash | None = None
@@ -138,18 +147,18 @@ class RenewLink(_Request, frozen=True):
 
 
 class PairDecision(_Request, frozen=True):
-    """A person's yes or no to the prompt."""
+    """A person's yes or no to the prompt. Reply: ``pair_result``."""
 
     session_id: SessionId
     approve: bool
 
 
 class ListSessions(_Request, frozen=True):
-    """The sessions of this uuid and key."""
+    """The sessions of this uuid and key, ended ones until the sweep. Reply: ``sessions``."""
 
 
 class CloseSession(_Request, frozen=True):
-    """End a session: the host at any time, the guest once approved."""
+    """End a session: the host at any time, the guest once approved. Reply: ``session_ended``."""
 
     session_id: SessionId
 
@@ -158,7 +167,10 @@ class CloseSession(_Request, frozen=True):
 
 
 class PairRequest(_Request, frozen=True):
-    """Ask to pair. The right token is consumed by this, whatever comes of it."""
+    """Ask to pair. The right token is consumed by this, whatever comes of it.
+
+    Reply: ``pair_pending``, later ``pair_result``.
+    """
 
     session_id: SessionId
     token: Secret
@@ -166,7 +178,7 @@ class PairRequest(_Request, frozen=True):
 
 
 class Resume(_Request, frozen=True):
-    """Take the guest seat again."""
+    """Take the guest seat again. Reply: ``resumed``."""
 
     session_id: SessionId
     resume_token: Secret
@@ -178,7 +190,7 @@ class Resume(_Request, frozen=True):
 class Signal(_Request, frozen=True):
     """Anything for the peer, relayed unchanged and in order; only while approved.
 
-    The node sends the same message to the peer, without ``ref``.
+    The peer receives the same message without ``ref``. No reply.
     """
 
     session_id: SessionId
@@ -186,13 +198,13 @@ class Signal(_Request, frozen=True):
 
 
 class RefreshIce(_Request, frozen=True):
-    """Ask for fresh ICE servers of an approved session."""
+    """Ask for fresh ICE servers of an approved session. Reply: ``ice_servers``."""
 
     session_id: SessionId
 
 
 class Ping(_Request, frozen=True):
-    """For clients that cannot send WebSocket pings."""
+    """For clients that cannot send WebSocket pings. Reply: ``pong``."""
 
 
 ClientMessage = (

@@ -1,0 +1,5 @@
+"""``python -m proxim`` is the command line."""
+
+from proxim.cli import main
+
+main(prog_name="proxim")

@@ -1,0 +1,62 @@
+"""The documentation is part of the product: generated parts are current, examples run."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from proxim.cli import main
+from proxim.core import codec
+from proxim.settings import SETTINGS
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def blocks(page, language):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def test_the_generated_parts_are_what_the_code_says():
+    check = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
+    done = subprocess.run(check, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, f"run `make docs`:\n{done.stdout}{done.stderr}"
+
+
+def test_the_program_of_the_tutorial_prints_what_the_tutorial_says(node_process, tmp_path):
+    (program,) = blocks("docs/tutorial.md", "python")
+    (printed,) = blocks("docs/tutorial.md", "text")
+    script = tmp_path / "tutorial.py"
+    script.write_text(program.replace("http://127.0.0.1:8765", node_process))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == (printed, "")
+
+
+def test_the_config_file_of_the_reference_is_accepted():
+    (example,) = blocks("docs/reference/settings.md", "toml")
+    assert tomllib.loads(example).keys() <= {setting.name for setting in SETTINGS}
+
+
+def test_the_session_object_of_the_protocol_page_is_one():
+    (example,) = blocks("docs/reference/protocol.md", "json")
+    frame = b'{"type": "sessions", "sessions": [' + example.encode() + b"]}"
+    (session,) = codec.decode_node(frame).sessions
+    assert msgspec.to_builtins(session).keys() == msgspec.json.decode(example).keys()
+
+
+def test_every_command_that_the_pages_name_exists():
+    known = set(main.list_commands(None))
+    for page in PAGES:
+        for name in re.findall(r"(?:^|[/ `])proxim ([a-z]+)", page.read_text(encoding="utf-8")):
+            assert name in known, f"{page}: there is no `proxim {name}`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_between_the_pages_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page}: {target}"

@@ -1,0 +1,75 @@
+"""The imports of the package, held against the table of rooms in the architecture page."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "proxim"
+_ROW = re.compile(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+_NAME = re.compile(r"`(\w+)`")
+
+
+def rooms():
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    return {
+        room: (set(_NAME.findall(ours)) | {room}, set(_NAME.findall(theirs)))
+        for room, ours, theirs in _ROW.findall(page)
+    }
+
+
+def room_of(path):
+    inside = path.relative_to(PACKAGE)
+    return inside.parts[0] if len(inside.parts) > 1 else inside.stem
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written from the root"
+            assert node.module is not None
+            if node.module == "proxim":
+                yield from (f"proxim.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+FILES = sorted(
+    path for path in PACKAGE.rglob("*.py") if path.name != "__main__.py" and path.parent != PACKAGE
+) + sorted(path for path in PACKAGE.glob("*.py") if not path.name.startswith("__"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_what_the_table_allows(path):
+    ours, theirs = rooms()[room_of(path)]
+    for module in imports(path):
+        top, _, rest = module.partition(".")
+        if top == "proxim":
+            target = rest.partition(".")[0]
+            # The package's own face says the version, and imports nothing.
+            assert target in ours | {"__version__"}, f"{path} may not import {module}"
+        elif top not in sys.stdlib_module_names:
+            assert top in theirs, f"{path} may not import {module}"
+
+
+def test_every_room_stands_in_the_table():
+    assert {room_of(path) for path in FILES} == set(rooms())
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "core").glob("*.py")), ids=lambda p: p.name)
+def test_the_core_reads_no_clock_and_throws_no_dice(path):
+    impure = {"time", "random", "secrets", "os", "socket", "logging", "threading", "asyncio"}
+    assert impure.isdisjoint(module.partition(".")[0] for module in imports(path))
+
+
+def test_no_file_is_so_long_that_it_must_have_two_jobs():
+    long = {
+        str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in FILES
+    }
+    assert {name for name, lines in long.items() if lines > 430} == set()
