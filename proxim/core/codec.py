@@ -7,6 +7,7 @@ says what would be right.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple, get_args
 
 import msgspec
@@ -22,7 +23,10 @@ _node_decoder: msgspec.json.Decoder[NodeMessage] = msgspec.json.Decoder(NodeMess
 CLIENT_TYPES = tuple(str(struct.__struct_config__.tag) for struct in get_args(ClientMessage))
 """The ``type`` of every message that a client may send."""
 
-_PATH = re.compile(r" - at `\$\.?(?P<path>.*)`$")
+_REFUSALS = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What msgspec raises at bad input; the latter two are no ``DecodeError``."""
+
+_FINDING = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[\w.\[\]]*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
 _ALLOWED = {
     "type": ", ".join(CLIENT_TYPES),
@@ -44,17 +48,19 @@ def encode(message: ClientMessage | NodeMessage) -> bytes:
 def decode_client(frame: str | bytes) -> ClientMessage:
     """What a client said. Raises ``BadMessage`` (protocol: Errors)."""
     try:
+        if isinstance(frame, bytes):
+            frame.decode()  # What is relayed unread is not looked at by msgspec.
         return _client_decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadMessage(_explain(error)) from None
+    except _REFUSALS as error:
+        raise BadMessage(_explain(error, _ALLOWED)) from None
 
 
 def decode_node(frame: str | bytes) -> NodeMessage:
-    """What the node said. Raises ``BadMessage`` when this is no message that we know."""
+    """What the node said. Raises ``BadMessage`` when this version has no word for it."""
     try:
         return _node_decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadMessage(_explain(error)) from None
+    except _REFUSALS as error:
+        raise BadMessage(_explain(error, {})) from None
 
 
 class Address(NamedTuple):
@@ -71,7 +77,7 @@ def address_of(frame: str | bytes) -> Address:
     """
     try:
         fields = msgspec.json.decode(frame, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _REFUSALS:
         return Address(None, None)
     return Address(
         _text(fields.get("ref"), messages.Ref), _text(fields.get("session_id"), messages.SessionId)
@@ -95,30 +101,29 @@ def _text(raw: msgspec.Raw | None, kind: object) -> str | None:
         return None
     try:
         text: str = msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _REFUSALS:
         return None
     return text
 
 
-def _explain(error: Exception) -> str:
-    """msgspec's finding, with the field by its whole path and with what would be right."""
+def _explain(error: Exception, allowed: Mapping[str, str]) -> str:
+    """What msgspec found, with the field by its whole path and with what would be right."""
     if isinstance(error, RecursionError):
         return "the JSON is nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
+    if isinstance(error, UnicodeError):
         return "not UTF-8"
     if not isinstance(error, msgspec.ValidationError):
         return f"not JSON: {error}"
-    text = str(error)
-    at = _PATH.search(text)
-    path = at["path"] if at else ""
-    what = text[: at.start()] if at else text
+    finding = _FINDING.fullmatch(str(error))
+    assert finding is not None
+    what, path = finding["what"], finding["path"] or ""
     missing = _MISSING.match(what)
     if missing:
         return f"`{'.'.join(filter(None, (path, missing['field'])))}` is missing"
     if not path:
         return "a message is one JSON object with a `type`"
     if what.startswith("Invalid"):
-        return f"`{path}` must be one of: {_ALLOWED.get(path, 'the documented values')}"
+        return f"`{path}` must be one of: {allowed.get(path, 'what this version knows')}"
     if "matching regex" in what:
         return f"`{path}` must be {_PATTERNS[path]}"
     return f"`{path}`: {what[0].lower()}{what[1:]}"

@@ -1,4 +1,4 @@
-"""What a session knows: its state as plain data, and the questions it can answer.
+"""What a session knows, and how it says so: its state as plain data, and messages made of it.
 
 What it does stands in ``session.py``.
 """
@@ -9,12 +9,15 @@ import math
 from datetime import datetime
 from enum import Enum, auto
 
-from msgspec import UNSET, Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
+from proxim.core import messages as wire
 from proxim.core import tokens
 from proxim.core.errors import UnknownSession
-from proxim.core.events import Role
+from proxim.core.events import Invitation, Role, Terms
 from proxim.core.messages import DeviceInfo, Reason, SessionInfo, SessionType, Status
+
+DAY = 86_400.0
 
 
 class State(Enum):
@@ -63,6 +66,7 @@ class Record(Struct, kw_only=True, eq=False):
     token_hash: bytes
     lapses_at: float
     alarms: dict[Alarm, float]
+    terms: Terms
     state: State = State.PENDING
     reason: Reason | None = None
     device: DeviceInfo | None = None
@@ -86,20 +90,7 @@ class Record(Struct, kw_only=True, eq=False):
             return Status.REJECTED if self.reason is Reason.REJECTED else Status.EXPIRED
         return Status.APPROVED if self.state is State.APPROVED else Status.PENDING
 
-    def describe(self) -> SessionInfo:
-        """The session object (protocol: The session object)."""
-        return SessionInfo(
-            session_id=self.session_id,
-            uuid=self.uuid,
-            session_type=self.session_type,
-            created_at=self.created_at,
-            expires_at=self.expires_at,
-            status=self.status,
-            device_info=self.device,
-            host_online=self.online[Role.HOST],
-            guest_online=self.online[Role.GUEST],
-            reason=self.reason or UNSET,
-        )
+    # -- questions -------------------------------------------------------------------------------
 
     def pair_within(self, now: float) -> float:
         """For how many seconds more the link works."""
@@ -122,3 +113,83 @@ class Record(Struct, kw_only=True, eq=False):
         """Raise ``UnknownSession`` unless this is the guest's proof."""
         if self.resume_hash is None or not tokens.matches(resume_token, self.resume_hash):
             raise UnknownSession
+
+    # -- messages --------------------------------------------------------------------------------
+
+    def describe(self) -> SessionInfo:
+        """The session object (protocol: The session object)."""
+        return SessionInfo(
+            session_id=self.session_id,
+            uuid=self.uuid,
+            session_type=self.session_type,
+            created_at=self.created_at,
+            expires_at=self.expires_at,
+            status=self.status,
+            device_info=self.device,
+            host_online=self.online[Role.HOST],
+            guest_online=self.online[Role.GUEST],
+            reason=self.reason or UNSET,
+        )
+
+    def link_renewed(self, invitation: Invitation, now: float) -> wire.LinkRenewed:
+        """The new link, as its maker handed it over."""
+        return wire.LinkRenewed(
+            session_id=self.session_id,
+            pair_within=self.pair_within(now),
+            link=invitation.link,
+            token=invitation.token,
+            qr_svg=invitation.qr_svg,
+        )
+
+    def pair_pending(self, resume_token: str, now: float) -> wire.PairPending:
+        """To the guest: the host is being asked."""
+        return wire.PairPending(
+            session_id=self.session_id,
+            resume_token=resume_token,
+            expires_in=self.prompt_left(now),
+        )
+
+    def prompt(self, now: float) -> wire.PairPrompt:
+        """To the host: who asks, and how long there is to answer."""
+        assert self.device is not None
+        return wire.PairPrompt(
+            session_id=self.session_id,
+            device_info=self.device,
+            expires_in=self.prompt_left(now),
+        )
+
+    def pair_result(self) -> wire.PairResult:
+        """The prompt's outcome, with ICE servers if it is yes."""
+        assert self.device is not None
+        return wire.PairResult(
+            session_id=self.session_id,
+            status=self.status,
+            device_info=self.device,
+            ice_servers=self._ice_if_approved(),
+        )
+
+    def resumed(self, now: float) -> wire.Resumed:
+        """To a guest that is back: how things stand."""
+        return wire.Resumed(
+            session=self.describe(),
+            host_online=self.online[Role.HOST],
+            ice_servers=self._ice_if_approved(),
+            expires_in=self.prompt_left(now) if self.state is State.PROMPTED else UNSET,
+        )
+
+    def ice_servers(self, now: float) -> wire.IceServers:
+        """The ICE servers, and for how many seconds they serve."""
+        return wire.IceServers(
+            session_id=self.session_id,
+            ice_servers=list(self.terms.ice_servers),
+            ttl=min(self.deadline - now, DAY),
+        )
+
+    def last_word(self) -> wire.SessionEnded:
+        """That it is over, and why."""
+        assert self.reason is not None
+        return wire.SessionEnded(session_id=self.session_id, status=self.status, reason=self.reason)
+
+    def _ice_if_approved(self) -> list[wire.IceServer] | UnsetType:
+        approved = self.state is State.APPROVED
+        return list(self.terms.ice_servers) if approved else UNSET

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar, cast
 
-from msgspec import UNSET, field
+from msgspec import field
 
 from proxim.core import events as ev
 from proxim.core import messages as wire
@@ -32,10 +32,8 @@ from proxim.core.errors import (
     TokenUsed,
 )
 from proxim.core.events import Admit, Effect, Event, Finish, Patch, Reply, Role, Tell, Unpatch
-from proxim.core.messages import Reason, SessionType, Status
+from proxim.core.messages import Reason, SessionType
 from proxim.core.record import Alarm, Record, State
-
-DAY = 86_400.0
 
 _GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
 
@@ -48,7 +46,6 @@ class Session(Record):
     nobody's lateness changes an outcome.
     """
 
-    terms: ev.Terms
     backlogs: dict[Role, Backlog] = field(default_factory=dict)
 
     @classmethod
@@ -97,7 +94,7 @@ class Session(Record):
         return [Admit(Role.HOST), *self._came(Role.HOST)]
 
     def _host_came_to_prompt(self, event: ev.HostCame, now: float) -> list[Effect]:
-        return [Admit(Role.HOST), *self._came(Role.HOST), self._prompt(now)]
+        return [*self._host_came(event, now), Tell(Role.HOST, self.prompt(now))]
 
     def _host_came_too_late(self, event: ev.HostCame, now: float) -> list[Effect]:
         # It missed the end; with the seat it may still ask why.
@@ -109,17 +106,7 @@ class Session(Record):
     def _link_renewed(self, event: ev.LinkRenewed, now: float) -> list[Effect]:
         self.token_hash = event.invitation.token_hash
         self.lapses_at = now + self.terms.qr_ttl
-        return [
-            Reply(
-                wire.LinkRenewed(
-                    session_id=self.session_id,
-                    pair_within=self.pair_within(now),
-                    link=event.invitation.link,
-                    token=event.invitation.token,
-                    qr_svg=event.invitation.qr_svg,
-                )
-            )
-        ]
+        return [Reply(self.link_renewed(event.invitation, now))]
 
     def _renewal_refused(self, event: ev.LinkRenewed, now: float) -> list[Effect]:
         raise NotAllowed("the link was used; only a pending session's link can be renewed")
@@ -129,10 +116,10 @@ class Session(Record):
             return self._end(Reason.REJECTED, decided=True)
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
-        effects: list[Effect] = [*self._pair_result(Status.APPROVED, answers=Role.HOST)]
+        told = _to_both(self.pair_result(), answers=Role.HOST)
         if not self.online[Role.GUEST]:
-            return [*effects, Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))]
-        return [*effects, Patch()]
+            return [*told, Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))]
+        return [*told, Patch()]
 
     def _nothing_to_decide(self, event: ev.HostDecided, now: float) -> list[Effect]:
         raise NotAllowed("nobody has asked to pair")
@@ -152,12 +139,9 @@ class Session(Record):
         self.device = event.device_info
         self.resume_hash = tokens.digest(event.resume_token)
         self.alarms[Alarm.PROMPT] = now + self.terms.approval_timeout
-        pending = wire.PairPending(
-            session_id=self.session_id,
-            resume_token=event.resume_token,
-            expires_in=self.prompt_left(now),
-        )
-        return [Admit(Role.GUEST), *self._came(Role.GUEST), Reply(pending), self._prompt(now)]
+        self._came(Role.GUEST)
+        pending = self.pair_pending(event.resume_token, now)
+        return [Admit(Role.GUEST), Reply(pending), Tell(Role.HOST, self.prompt(now))]
 
     def _guest_asked_again(self, event: ev.GuestAsked, now: float) -> list[Effect]:
         self.check_token(event.token)
@@ -171,8 +155,8 @@ class Session(Record):
 
     def _guest_came(self, event: ev.GuestCame, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
-        taken, *rest = [Admit(Role.GUEST), *self._came(Role.GUEST)]
-        return [taken, Reply(self._resumed(now)), *rest]
+        heard = self._came(Role.GUEST)
+        return [Admit(Role.GUEST), Reply(self.resumed(now)), *heard]
 
     def _guest_came_too_late(self, event: ev.GuestCame, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
@@ -195,12 +179,7 @@ class Session(Record):
         raise NotApproved(f"nothing is relayed: the session is {self._how_it_stands()}")
 
     def _ice_asked(self, event: ev.IceAsked, now: float) -> list[Effect]:
-        servers = wire.IceServers(
-            session_id=self.session_id,
-            ice_servers=list(self.terms.ice_servers),
-            ttl=min(self.deadline - now, DAY),
-        )
-        return [Reply(servers)]
+        return [Reply(self.ice_servers(now))]
 
     def _ice_refused(self, event: ev.IceAsked, now: float) -> list[Effect]:
         raise NotApproved(f"no ICE servers: the session is {self._how_it_stands()}")
@@ -279,49 +258,14 @@ class Session(Record):
         self.backlogs.clear()
         effects: list[Effect] = [Unpatch()]
         if prompt_was_up:
-            effects += self._pair_result(self.status, answers=Role.HOST if decided else None)
-        return [*effects, *_to_both(self._last_word(), answers), Finish(reason)]
+            effects += _to_both(self.pair_result(), answers=Role.HOST if decided else None)
+        return [*effects, *_to_both(self.last_word(), answers), Finish(reason)]
 
     def _say_how_it_ended(self) -> list[Effect]:
-        return [Reply(self._last_word())]
+        return [Reply(self.last_word())]
 
     def _how_it_stands(self) -> str:
         return self.status if self.reason is None else f"over ({self.reason})"
-
-    # -- what is said ------------------------------------------------------------------------
-
-    def _last_word(self) -> wire.SessionEnded:
-        assert self.reason is not None
-        return wire.SessionEnded(session_id=self.session_id, status=self.status, reason=self.reason)
-
-    def _prompt(self, now: float) -> Effect:
-        assert self.device is not None
-        prompt = wire.PairPrompt(
-            session_id=self.session_id,
-            device_info=self.device,
-            expires_in=self.prompt_left(now),
-        )
-        return Tell(Role.HOST, prompt)
-
-    def _pair_result(self, status: Status, *, answers: Role | None) -> list[Effect]:
-        assert self.device is not None
-        approved = status is Status.APPROVED
-        result = wire.PairResult(
-            session_id=self.session_id,
-            status=status,
-            device_info=self.device,
-            ice_servers=list(self.terms.ice_servers) if approved else UNSET,
-        )
-        return _to_both(result, answers)
-
-    def _resumed(self, now: float) -> wire.Resumed:
-        approved = self.state is State.APPROVED
-        return wire.Resumed(
-            session=self.describe(),
-            host_online=self.online[Role.HOST],
-            ice_servers=list(self.terms.ice_servers) if approved else UNSET,
-            expires_in=UNSET if approved else self.prompt_left(now),
-        )
 
 
 def _to_both(message: wire.NodeMessage, answers: Role | None) -> list[Effect]:

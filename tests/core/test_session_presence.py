@@ -7,7 +7,6 @@ from proxim.core import events as ev
 from proxim.core import messages as wire
 from proxim.core.events import Role
 from proxim.core.messages import Reason, Status
-from proxim.core.record import State
 from tests.core.helpers import (
     DEVICE,
     GUEST,
@@ -59,22 +58,15 @@ def test_the_other_sessions_survive_a_disconnect(kind, stage, role):
 
 
 @ANY_PRESENCE
-def test_with_grace_whoever_is_back_in_time_keeps_a_one_time_session(stage, role):
-    meeting = stage(ONE_TIME, one_time_grace=GRACE)
-    state, deadline = meeting.session.state, meeting.session.deadline
-    meeting.leaves(role)
-    meeting.now = just_before(START + GRACE)
-    meeting.comes(role)
-    assert (meeting.session.state, meeting.session.deadline) == (state, deadline)
-
-
-@ANY_PRESENCE
-def test_grace_ends_exactly_when_it_is_over(stage, role):
-    meeting = stage(ONE_TIME, one_time_grace=GRACE)
-    meeting.leaves(role)
-    meeting.now = START + GRACE
-    meeting.comes(role)
-    assert meeting.session.reason is Reason.DISCONNECTED
+def test_with_grace_a_one_time_session_waits_for_a_return_and_no_longer(stage, role):
+    in_time, late = (stage(ONE_TIME, one_time_grace=GRACE) for _ in range(2))
+    state, deadline = in_time.session.state, in_time.session.deadline
+    for meeting, moment in [(in_time, just_before(START + GRACE)), (late, START + GRACE)]:
+        meeting.leaves(role)
+        meeting.now = moment
+        meeting.comes(role)
+    assert (in_time.session.state, in_time.session.deadline) == (state, deadline)
+    assert late.session.reason is Reason.DISCONNECTED
 
 
 @EITHER_SIDE
@@ -91,27 +83,11 @@ def test_of_two_who_left_the_grace_of_each_counts_by_itself(role):
     assert meeting.ending(role) is Reason.DISCONNECTED
 
 
-def test_one_who_is_back_does_not_save_the_other_from_its_grace():
-    meeting = approved(ONE_TIME, one_time_grace=GRACE)
-    meeting.leaves(HOST)
-    meeting.waits(4)
-    meeting.leaves(GUEST)
-    meeting.comes(GUEST)
-    meeting.waits(6)
-    assert meeting.ending(GUEST) is Reason.DISCONNECTED
-
-
 def test_a_window_shorter_than_the_grace_ends_first():
     meeting = asked(ONE_TIME, one_time_grace=WINDOW + 1)
     meeting.leaves(GUEST)
     meeting.waits(WINDOW)
     assert meeting.ending(HOST) is Reason.APPROVAL_TIMEOUT
-
-
-def test_a_guest_has_nothing_to_leave_before_it_asked():
-    meeting = Meeting(ONE_TIME)
-    meeting.leaves(GUEST)
-    assert (meeting.effects, meeting.session.state) == ([], State.PENDING)
 
 
 # -- returning -------------------------------------------------------------------------------
@@ -162,23 +138,19 @@ def test_the_guest_seat_is_for_the_holder_of_the_resume_token():
 
 
 @EITHER_SIDE
-def test_a_peer_hears_of_leaving_and_returning_once_approved(role):
-    meeting = approved(PERSISTENT)
+def test_a_peer_hears_of_leaving_and_returning_only_once_approved(role):
+    meeting = asked(PERSISTENT)
+    heard = list(meeting.heard[role.peer])
+    meeting.leaves(role)
+    meeting.comes(role)
+    assert meeting.heard[role.peer] == heard
+    meeting.decides()
     meeting.leaves(role)
     assert meeting.heard[role.peer][-1] == wire.PeerOffline(session_id=ID)
     assert not meeting.line
     meeting.comes(role)
     assert meeting.heard[role.peer][-1] == wire.PeerOnline(session_id=ID)
     assert meeting.line
-
-
-@EITHER_SIDE
-def test_a_peer_hears_nothing_of_leaving_and_returning_before_approval(role):
-    meeting = asked(PERSISTENT)
-    heard = list(meeting.heard[role.peer])
-    meeting.leaves(role)
-    meeting.comes(role)
-    assert meeting.heard[role.peer] == heard
 
 
 @EITHER_SIDE
@@ -189,17 +161,6 @@ def test_a_newer_connection_takes_a_seat_over_without_the_peer_noticing(role):
     assert meeting.effects[0] == ev.Admit(role)
     assert meeting.effects[-1] == ev.Patch()
     assert meeting.heard[role.peer] == heard
-
-
-@EITHER_SIDE
-def test_there_is_no_line_to_an_absent_peer(role):
-    meeting = approved(PERSISTENT)
-    meeting.leaves(HOST)
-    meeting.leaves(GUEST)
-    meeting.comes(role)
-    assert not meeting.line
-    meeting.comes(role.peer)
-    assert meeting.line
 
 
 def test_a_host_that_missed_the_end_gets_its_seat_to_ask_why():
@@ -219,9 +180,12 @@ def test_64_signals_are_kept_for_an_absent_peer_and_come_in_order(role):
     assert meeting.signals(role, *range(64)) == [None] * 64
     assert [code(reply) for reply in meeting.signals(role, 64, 65)] == ["peer_offline"] * 2
     assert meeting.signals_to(role.peer) == []
+    meeting.heard[role.peer].clear()
     meeting.comes(role.peer)
     meeting.signals(role, 66)
     assert meeting.signals_to(role.peer) == [*range(64), 66]
+    if role is HOST:
+        assert isinstance(meeting.heard[GUEST][0], wire.Resumed)
 
 
 @EITHER_SIDE
@@ -236,27 +200,6 @@ def test_256_kib_are_kept_for_an_absent_peer(role):
     meeting.comes(role.peer)
     sizes = [len(bytes(signal.data)) for signal in meeting.told(role.peer, wire.Signal)]
     assert sizes == [200 * KIB, 56 * KIB]
-
-
-@EITHER_SIDE
-def test_what_was_kept_is_delivered_once_and_frees_its_room(role):
-    meeting = approved(PERSISTENT)
-    for numbers in (range(64), range(64, 128)):
-        meeting.leaves(role.peer)
-        assert meeting.signals(role, *numbers) == [None] * 64
-        meeting.comes(role.peer)
-    meeting.comes(role.peer)
-    assert meeting.signals_to(role.peer) == [*range(128)]
-
-
-def test_a_guest_hears_that_it_is_back_before_what_was_kept():
-    meeting = approved(PERSISTENT)
-    meeting.leaves(GUEST)
-    meeting.heard[GUEST].clear()
-    meeting.signals(HOST, 1, 2)
-    meeting.comes(GUEST)
-    kinds = [type(message) for message in meeting.heard[GUEST]]
-    assert kinds == [wire.Resumed, wire.Signal, wire.Signal]
 
 
 @EITHER_SIDE
