@@ -70,8 +70,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         About("Sessions", "How often ended sessions are dropped from memory.", "SECONDS"),
     ] = 30.0
     access_token: Annotated[
-        str | None,
-        Meta(min_length=1, max_length=512),
+        Annotated[str, Meta(min_length=1, max_length=512)] | None,
         About("Access", "What a host has to show to register; without it anybody may.", "TOKEN"),
     ] = None
     log_level: Annotated[

@@ -113,7 +113,11 @@ def _explain(error: Exception, allowed: Mapping[str, str]) -> str:
     if isinstance(error, UnicodeError):
         return "not UTF-8"
     if not isinstance(error, msgspec.ValidationError):
-        return f"not JSON: {error}"
+        # Half a surrogate pair is what msgspec calls truncated, too; it is no text (RFC 7493, 2.1).
+        cut = str(error) == "Input data was truncated"
+        return (
+            "not JSON: it ends too early, or half a surrogate pair" if cut else f"not JSON: {error}"
+        )
     finding = _FINDING.fullmatch(str(error))
     assert finding is not None
     what, path = finding["what"], finding["path"] or ""

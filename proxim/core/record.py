@@ -182,7 +182,7 @@ class Record(Struct, kw_only=True, eq=False):
         return wire.IceServers(
             session_id=self.session_id,
             ice_servers=list(self.terms.ice_servers),
-            ttl=min(self.deadline - now, DAY),
+            ttl=min(self.alarms.get(Alarm.EXPIRY, math.inf) - now, DAY),
         )
 
     def last_word(self) -> wire.SessionEnded:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from collections.abc import Generator
 from http import HTTPStatus
 
 import trio
-from trio_websocket import WebSocketConnection, wrap_server_stream
+from trio_websocket import WebSocketConnection
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
+from wsproto.events import CloseConnection, Event
 
 from proxim.core.messages import SUBPROTOCOL
 from proxim.net.http import Request, Response
@@ -72,16 +76,47 @@ def refuse_upgrade(request: Request) -> Response | None:
     return None
 
 
+class _Strict(WSConnection):
+    """Makes trio-websocket answer a broken rule with its close frame (RFC 6455, 7.1.7).
+
+    wsproto tells of it as if the peer had closed with 1002 or 1007. trio-websocket sends a close
+    frame back only if the state says that the peer is closing; so it says that here.
+    """
+
+    _broken = False
+
+    def __init__(self) -> None:
+        super().__init__(ConnectionType.SERVER)
+
+    @property
+    def state(self) -> ConnectionState:
+        state = super().state
+        closing = self._broken and state is ConnectionState.OPEN
+        return ConnectionState.REMOTE_CLOSING if closing else state
+
+    def events(self) -> Generator[Event, None, None]:
+        for event in super().events():
+            if isinstance(event, CloseConnection):
+                self._broken = super().state is ConnectionState.OPEN
+            yield event
+
+
 async def upgrade(
     stream: trio.abc.Stream, request: Request, nursery: trio.Nursery, limits: Limits
 ) -> WebSocketConnection:
-    """Answer a good request with 101; the connection's reader then runs in ``nursery``."""
+    """Answer a good request with 101; the connection's reader then runs in ``nursery``.
+
+    This does what ``trio_websocket.wrap_server_stream`` does, which takes no codec from outside;
+    it is the one place that touches the library's private names.
+    """
     selected = SUBPROTOCOL if request.tokens(b"sec-websocket-protocol") else None
-    proposal = await wrap_server_stream(
-        nursery,
+    ws = WebSocketConnection(
         _Replay(stream, _plain_handshake(request, selected) + request.rest),
+        _Strict(),
         max_message_size=limits.message_bytes,
     )
+    nursery.start_soon(ws._reader_task)
+    proposal = await ws._get_request()
     return await proposal.accept(subprotocol=selected)
 
 

@@ -1,0 +1,140 @@
+"""Whatever races, both sides see the same one outcome."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from .client import Node, Peer
+
+WINDOW = 0.2
+
+
+@pytest.fixture(scope="module")
+def racing() -> Iterator[Node]:
+    node = Node(approval=WINDOW)
+    yield node
+    node.close_peers()
+    assert node.stop() == 0
+
+
+def drain(peer: Peer) -> list[dict]:
+    """All that has come, up to the answer to a ping."""
+    peer.ask("pong", "ping")
+    messages = list(peer.inbox)
+    peer.inbox.clear()
+    return messages
+
+
+class Lane(threading.Thread):
+    """Race after race on two connections, each decision nearer to the deadline."""
+
+    def __init__(self, node: Node, rounds: int, approve: bool, ttl: float | None):
+        super().__init__(daemon=True)
+        self.host, self.guest = node.host(), node.peer()
+        self.rounds, self.approve, self.ttl = rounds, approve, ttl
+        self.outcomes: Counter[str] = Counter()
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.race()
+        except BaseException as failure:
+            self.failure = failure
+
+    def race(self) -> None:
+        ahead = 0.004  # how long before the deadline the decision is sent
+        replies: dict[str, str] = {}
+        for _ in range(self.rounds):
+            kind = {"session_type": "temporary", "ttl": self.ttl} if self.ttl else {}
+            made = time.monotonic()
+            created = self.host.create(**kind)
+            session_id = created["session"]["session_id"]
+            asked = time.monotonic()
+            self.guest.pair(created)
+            deadline = made + self.ttl if self.ttl else asked + WINDOW
+            time.sleep(max(0, deadline - ahead - time.monotonic()))
+            self.host.refs += 1
+            ref = f"r{self.host.refs}"
+            fields = {"session_id": session_id, "approve": self.approve, "ref": ref}
+            self.host.send("pair_decision", **fields)
+            while session_id not in replies:
+                message = self.host._receive(5)
+                self.host.inbox.append(message)
+                if message.get("ref") == ref:
+                    replies[session_id] = message.get("code") or message["status"]
+            ahead += -0.001 if replies[session_id] != "already_decided" else 0.0013
+        time.sleep(0.1)
+        self.compare(replies)
+
+    def compare(self, replies: dict[str, str]) -> None:
+        heard = [drain(side) for side in (self.host, self.guest)]
+        for session_id, reply in replies.items():
+            results = [
+                [m["status"] for m in side if m["type"] == "pair_result" and of(m, session_id)]
+                for side in heard
+            ]
+            status = "expired" if reply == "already_decided" else reply
+            assert results == [[status], [status]], (session_id, reply, results)
+            endings = [
+                [m["reason"] for m in side if m["type"] == "session_ended" and of(m, session_id)]
+                for side in heard
+            ]
+            assert endings[0] == endings[1]
+            assert len(endings[0]) == (1 if self.ttl or status != "approved" else 0)
+            self.outcomes[status] += 1
+
+
+def of(message: dict, session_id: str) -> bool:
+    return message["session_id"] == session_id
+
+
+@pytest.mark.parametrize(
+    ("rounds", "approve", "ttl"),
+    [(25, True, None), (10, False, None), (10, True, 0.15)],
+    ids=["approve-at-the-deadline", "reject-at-the-deadline", "approve-at-expires_at"],
+)
+def test_a_decision_racing_the_deadline_gives_both_sides_one_outcome(
+    racing: Node, rounds: int, approve: bool, ttl: float | None
+) -> None:
+    lanes = [Lane(racing, rounds, approve, ttl) for _ in range(8)]
+    for lane in lanes:
+        lane.start()
+    outcomes: Counter[str] = Counter()
+    for lane in lanes:
+        lane.join(40)
+        assert not lane.is_alive()
+        if lane.failure is not None:
+            raise lane.failure
+        outcomes += lane.outcomes
+    assert outcomes.total() == 8 * rounds
+    assert set(outcomes) == {"approved" if approve else "rejected", "expired"}, outcomes
+
+
+def test_of_two_decisions_at_once_one_counts(racing: Node) -> None:
+    for _ in range(20):
+        host, guest = racing.host(), racing.peer()
+        created = host.create()
+        guest.pair(created)
+        host.expect("pair_prompt")
+        session_id = created["session"]["session_id"]
+        for approve in (True, False):
+            host.send("pair_decision", session_id=session_id, approve=approve)
+        host.expect("pair_result", status="approved")
+        host.expect("error", code="already_decided")
+        guest.expect("pair_result", status="approved")
+        guest.quiet()
+
+
+def test_of_two_guests_at_once_one_gets_the_link(racing: Node) -> None:
+    for _ in range(10):
+        host, guests = racing.host(), [racing.peer(), racing.peer()]
+        created = host.create()
+        fields = {"session_id": created["session"]["session_id"], "token": created["token"]}
+        for guest in guests:
+            guest.send("pair_request", device_info={"name": "n", "id": "i"}, **fields)
+        answers = sorted(guest._receive(5).get("code", "taken") for guest in guests)
+        assert answers == ["taken", "token_used"]
+        host.expect("pair_prompt")
