@@ -45,18 +45,31 @@ class Node:
         self.url = self.settings.public_url or self._own_url(sockets[0], secure=tls is not None)
         listener = self._compose(tls)
         async with trio.open_nursery() as nursery:
-            await nursery.start(self.supervisor.run)
-            for each in sockets:
-                nursery.start_soon(listener.accept, each)
+            services = await nursery.start(self._serve, listener, sockets)
             task_status.started()
             try:
                 await self._stop.wait()
             finally:
                 self.draining = True
-                with trio.CancelScope(deadline=trio.current_time() + DRAIN_TIME, shield=True):
+                with trio.move_on_after(DRAIN_TIME, shield=True):
                     await self.supervisor.drain()
                     await listener.close_all(1001, "the node is going away")
-            nursery.cancel_scope.cancel()
+                services.cancel()
+
+    async def _serve(
+        self,
+        listener: Listener,
+        sockets: list[trio.SocketListener],
+        *,
+        task_status: trio.TaskStatus[trio.CancelScope],
+    ) -> None:
+        """Everything that lives; shielded, so that a node that is cancelled says good-bye, too."""
+        with trio.CancelScope(shield=True) as services:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.supervisor.run)
+                for each in sockets:
+                    nursery.start_soon(listener.accept, each)
+                task_status.started(services)
 
     def stop(self) -> None:
         """End every session with ``shutdown``, close every connection, and let ``run`` return."""

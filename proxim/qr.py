@@ -6,7 +6,7 @@ import io
 
 import qrcode
 from qrcode.image.pure import PyPNGImage
-from qrcode.image.svg import SvgPathImage
+from qrcode.image.svg import SvgPathFillImage
 
 _QUIET_ZONE = 4
 """Modules of white around the code (ISO/IEC 18004)."""
@@ -22,8 +22,8 @@ _HALF_BLOCKS = {
 
 
 def svg(link: str) -> str:
-    """The code as a standalone SVG document."""
-    image = _code(link).make_image(image_factory=SvgPathImage)
+    """The code as a standalone SVG document, black on white wherever it is put."""
+    image = _code(link).make_image(image_factory=SvgPathFillImage)
     return image.to_string(encoding="unicode")
 
 

@@ -146,22 +146,20 @@ def load(
     in_file = {} if config is None else _read_file(config)
     values = {}
     for setting in SETTINGS:
+        # What comes from a flag or the environment is text; TOML has types of its own.
         if flags.get(setting.name) is not None:
-            value, source = flags[setting.name], setting.flag
+            values[setting.name] = _convert(flags[setting.name], setting, setting.flag)
         elif setting.variable in environ:
-            value, source = environ[setting.variable], setting.variable
+            values[setting.name] = _convert(environ[setting.variable], setting, setting.variable)
         elif setting.name in in_file:
-            value, source = in_file[setting.name], f"{config}: {setting.name}"
-        else:
-            continue
-        values[setting.name] = _convert(value, setting, source)
+            source = f"{config}: {setting.name}"
+            values[setting.name] = _convert(in_file[setting.name], setting, source, strict=True)
     return Settings(**values)  # type: ignore[arg-type]  # each was converted to its field's type
 
 
-def _convert(value: object, setting: Setting, source: str) -> object:
+def _convert(value: object, setting: Setting, source: str, *, strict: bool = False) -> object:
     try:
-        # What comes from a flag or the environment is text; TOML has types of its own.
-        return msgspec.convert(value, type=setting.kind, strict=not isinstance(value, str))
+        return msgspec.convert(value, type=setting.kind, strict=strict)
     except msgspec.ValidationError:
         # The access token is a secret, and an error may end up in a log.
         given = "" if setting.name == "access_token" else f", not {value!r}"
@@ -181,8 +179,10 @@ def _wanted(kind: object) -> str:
             return f"a number above {above:g}, at most {most:g}"
         case msgspec.inspect.LiteralType(values=values):
             return f"one of {', '.join(map(str, values))}"
+        case msgspec.inspect.UnionType(types=[msgspec.inspect.StrType(max_length=int(most)), *_]):
+            return f"a text of 1 to {most} characters"
         case _:
-            return "a text that is not empty"
+            return "a text"
 
 
 def _read_file(path: Path) -> dict[str, object]:
@@ -192,7 +192,7 @@ def _read_file(path: Path) -> dict[str, object]:
         raise InvalidSetting(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidSetting(f"{path}: not TOML: {error}") from None
-    known = {setting.name for setting in SETTINGS}
+    known = [setting.name for setting in SETTINGS]
     for name in values:
         if name not in known:
             raise InvalidSetting(f"{path}: there is no setting {name!r}; known: {', '.join(known)}")

@@ -19,8 +19,9 @@ from msgspec import structs
 
 from proxim.actors.seat import Connection, Owner, Seat
 from proxim.core import events as ev
-from proxim.core.errors import RateLimited
-from proxim.core.events import Admit, Effect, Event, Finish, Patch, Reply, Role, Tell, Unpatch
+from proxim.core.codec import error_message
+from proxim.core.errors import InternalError, RateLimited, UnknownSession
+from proxim.core.events import Admit, Effect, Event, Patch, Reply, Role, Tell, Unpatch
 from proxim.core.messages import Reason, SessionEnded, Status
 from proxim.core.session import Session
 
@@ -83,7 +84,12 @@ class Actor:
     # -- what the router and the supervisor call ---------------------------------------------
 
     def post(self, letter: Letter) -> None:
-        """Put a request into the inbox. Raises ``RateLimited`` when too many wait there."""
+        """Put a request into the inbox.
+
+        Raises ``RateLimited`` when too many wait there, ``UnknownSession`` after ``dismiss``.
+        """
+        if self._dismissed:
+            raise UnknownSession(session_id=self.session.session_id)
         if self._waiting() >= INBOX_BOUND:
             raise RateLimited(
                 "too many requests wait for this session",
@@ -117,6 +123,14 @@ class Actor:
         if old is not None:
             del old.connection.seats[self.session.session_id]
             old.connection.close(4000, "replaced by a newer connection")
+        if connection.closed:
+            # It went while it was asking, and had no seat then that it could leave.
+            self.leave(connection.seats[self.session.session_id])
+
+    def leave(self, seat: Seat) -> None:
+        """A seat's connection is gone: no line leads there from now on."""
+        self.cut()
+        self.notify(ev.HostLeft() if seat.role is Role.HOST else ev.GuestLeft(), seat)
 
     def cut(self) -> None:
         """Take the line down: from here on signals come through the inbox."""
@@ -133,29 +147,42 @@ class Actor:
         self._mail.close()
 
     def crash(self) -> None:
-        """The task has failed: tell both sides, in words that need no working session."""
+        """The task has failed: tell both sides, in words that need no working session.
+
+        Whoever still waits for an answer gets ``internal_error``.
+        """
         last_word = SessionEnded(
             session_id=self.session.session_id,
             status=Status.EXPIRED,
             reason=Reason.INTERNAL_ERROR,
         )
-        for seat in self.seats.values():
-            seat.connection.tell(last_word)
+        if not self.session.ended:
+            for seat in list(self.seats.values()):
+                seat.connection.tell(last_word)
         self.dismiss()
         while self._waiting():
-            unread = self._inbox.receive_nowait()
-            if unread.taken is not None:
-                unread.taken.set()
+            self._give_up(self._inbox.receive_nowait())
 
     # -- one letter --------------------------------------------------------------------------
 
     def _take(self, letter: Letter) -> None:
-        try:
-            if letter.seat is None or self.seats.get(letter.seat.role) is letter.seat:
+        if letter.seat is None or self.seats.get(letter.seat.role) is letter.seat:
+            try:
                 self._handle(letter)
-        finally:
-            if letter.taken is not None:
-                letter.taken.set()
+            except Exception:
+                self._give_up(letter)
+                raise
+        if letter.taken is not None:
+            letter.taken.set()
+
+    def _give_up(self, letter: Letter) -> None:
+        if letter.sender is not None:
+            failure = InternalError(
+                "the node failed at this session", session_id=self.session.session_id
+            )
+            letter.sender.tell(error_message(failure, letter.ref))
+        if letter.taken is not None:
+            letter.taken.set()
 
     def _handle(self, letter: Letter) -> None:
         if letter.seat is not None and isinstance(letter.event, ev.HostLeft | ev.GuestLeft):
@@ -183,8 +210,8 @@ class Actor:
             case Unpatch():
                 self._patched = False
                 self.cut()
-            case Finish(reason):
-                self._on_finish(reason)
+            case _:
+                self._on_finish(effect.reason)
 
     def _connect(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]

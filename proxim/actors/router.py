@@ -81,15 +81,13 @@ class Router:
                 self._post(seat, ev.CloseAsked(seat.role), message)
             case wire.RefreshIce():
                 self._post(_seat(connection, message.session_id), ev.IceAsked(), message)
-            case wire.Ping():
+            case _:
                 connection.tell(wire.Pong(ref=_ref(message)))
 
     def left(self, connection: Connection) -> None:
-        """A connection is gone: every seat that it held is left, and no line leads there."""
+        """A connection is gone: it leaves every seat that it holds."""
         for seat in list(connection.seats.values()):
-            seat.actor.cut()
-            event = ev.HostLeft() if seat.role is Role.HOST else ev.GuestLeft()
-            seat.actor.notify(event, seat)
+            seat.actor.leave(seat)
 
     # -- relaying ----------------------------------------------------------------------------
 
@@ -134,6 +132,8 @@ class Router:
             actor
             for actor in actors
             if message.seats is None or actor.session.session_id in message.seats
+            # Nobody is both sides of a session: who is its guest stays that.
+            if not _is_guest(connection, actor.session.session_id)
         ]
         connection.tell(
             wire.Registered(
@@ -205,6 +205,11 @@ def _as_it_will_be(session: Session, is_taken: bool) -> wire.SessionInfo:
     """The session object as it is once the host, who is just registering, has its seats."""
     info = session.describe()
     return structs.replace(info, host_online=True) if is_taken and not session.ended else info
+
+
+def _is_guest(connection: Connection, session_id: str) -> bool:
+    seat = connection.seats.get(session_id)
+    return seat is not None and seat.role is Role.GUEST
 
 
 def _owner(connection: Connection) -> Owner:

@@ -33,6 +33,10 @@ class Connection(Protocol):
     owner: Owner | None
     """Who the connection has registered as."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed or about to be; its seats are left then."""
+
     def tell(self, message: NodeMessage) -> None:
         """Send a message. Never waits, never raises; what can't be sent closes the connection."""
 

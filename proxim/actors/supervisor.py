@@ -9,6 +9,7 @@ from functools import partial
 import trio
 
 from proxim.actors.actor import Actor, Letter
+from proxim.actors.crash import log_crash
 from proxim.actors.seat import Connection, Owner
 from proxim.core import events as ev
 from proxim.core.messages import Reason
@@ -85,9 +86,8 @@ class Supervisor:
         """Let an actor live; should it crash, its session ends and nothing else does."""
         try:
             await actor.run()
-        except Exception:
-            # The traceback names code, never what the two sides said to each other.
-            log.exception("an actor crashed; its session ends, the others go on")
+        except Exception as error:
+            log_crash(log, "an actor crashed; its session ends, the others go on", error)
             self.crashes += 1
             self.endings[Reason.INTERNAL_ERROR] += not actor.session.ended
             self._drop(actor)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 import trio
 from msgspec import UNSET, structs
@@ -17,7 +18,7 @@ from trio_websocket import (
     ConnectionRejected,
     HandshakeError,
     WebSocketConnection,
-    connect_websocket_url,
+    wrap_client_stream,
 )
 
 from proxim.client.backoff import delays
@@ -43,6 +44,7 @@ QUEUE_BOUND = 256
 _FINAL_CODES = {1002, 1007, 1009, 4000}
 """Close codes after which it makes no sense to come back (protocol: Close codes)."""
 
+_Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
 
@@ -72,7 +74,12 @@ class NodeConnection:
         give_up: Callable[[ProximError], None],
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._ws_url = _ws_url(node_url)
+        parts = _split(node_url)
+        secure = parts.scheme == "https"
+        self._node_url = node_url
+        self._netloc = parts.netloc
+        self._path = f"{parts.path}/ws"
+        self._address = parts.hostname or "", parts.port or (443 if secure else 80), secure
         self._introduce = introduce
         self._hear = hear
         self._give_up = give_up
@@ -83,6 +90,7 @@ class NodeConnection:
         self._queue: deque[wire.Signal] = deque()
         self._queue_changed = trio.Event()
         self._failure: ProximError | None = None
+        self._leaving = False
 
     @asynccontextmanager
     async def kept_up(self) -> AsyncIterator[None]:
@@ -98,9 +106,7 @@ class NodeConnection:
                     yield
                 finally:
                     with trio.move_on_after(CLOSE_TIME, shield=True):
-                        await self._flush()
-                        if self._ws is not None:
-                            await self._ws.aclose()
+                        await self._leave()
                     nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             # The nursery is nobody's business: what was raised inside comes out as it was.
@@ -177,14 +183,14 @@ class NodeConnection:
 
     async def _live_once(self, ready: Callable[[], None]) -> None:
         """One connection from its opening to its loss, which is always an exception."""
+        stream = await self._open_stream()
         try:
             async with trio.open_nursery() as nursery:
-                ws = await self._connect(nursery)
-                self._ws = ws
-                nursery.start_soon(self._read, ws)
+                self._ws = await self._shake_hands(stream, nursery)
+                nursery.start_soon(self._read, self._ws)
                 await self._introduce()
                 ready()
-                await self._write(ws)
+                await self._write(self._ws)
         except BaseExceptionGroup as group:
             # A cancellation that comes at the same time is met again at the next checkpoint.
             _, failed = group.split(trio.Cancelled)
@@ -194,21 +200,33 @@ class NodeConnection:
             for call in self._calls.values():
                 call.error = call.error or ConnectionLost("the connection broke before the reply")
                 call.done.set()
+            await trio.aclose_forcefully(stream)
 
-    async def _connect(self, nursery: trio.Nursery) -> WebSocketConnection:
+    async def _open_stream(self) -> _Stream:
+        host, port, secure = self._address
         try:
             with trio.fail_after(CONNECT_TIME):
-                return await connect_websocket_url(
-                    nursery,
-                    self._ws_url,
-                    ssl_context=self._ssl_context,
-                    subprotocols=[wire.SUBPROTOCOL],
+                if secure:
+                    return await trio.open_ssl_over_tcp_stream(
+                        host, port, https_compatible=True, ssl_context=self._ssl_context
+                    )
+                return await trio.open_tcp_stream(host, port)
+        except (OSError, trio.TooSlowError) as error:
+            why = str(error) or "no answer in time"
+            raise ConnectionLost(f"{self._node_url} cannot be reached: {why}") from None
+
+    async def _shake_hands(self, stream: _Stream, nursery: trio.Nursery) -> WebSocketConnection:
+        try:
+            with trio.fail_after(CONNECT_TIME):
+                return await wrap_client_stream(
+                    nursery, stream, self._netloc, self._path, subprotocols=[wire.SUBPROTOCOL]
                 )
         except ConnectionRejected as error:
-            raise ConnectionLost(f"{self._ws_url} answers HTTP {error.status_code}") from None
-        except (OSError, HandshakeError, ConnectionClosed, trio.TooSlowError) as error:
-            why = str(error) or type(error).__name__
-            raise ConnectionLost(f"{self._ws_url} cannot be reached: {why}") from None
+            raise ConnectionLost(
+                f"{self._node_url} answers HTTP {error.status_code} and no WebSocket"
+            ) from None
+        except (HandshakeError, ConnectionClosed, trio.BrokenResourceError, trio.TooSlowError):
+            raise ConnectionLost(f"{self._node_url} gives no WebSocket handshake") from None
 
     def _fail(self, error: ProximError) -> None:
         self._failure = error
@@ -222,6 +240,8 @@ class NodeConnection:
             try:
                 frame = await ws.get_message()
             except ConnectionClosed as closed:
+                if self._leaving:
+                    return
                 code = closed.reason.code if closed.reason else None
                 raise ConnectionLost(
                     f"the node closed the connection ({code})", close_code=code
@@ -262,9 +282,13 @@ class NodeConnection:
             code = closed.reason.code if closed.reason else None
             raise ConnectionLost("the connection broke", close_code=code) from None
 
-    async def _flush(self) -> None:
+    async def _leave(self) -> None:
+        """Send what is queued, if there is a connection, and close it as the RFC wants it."""
         while self._queue and self._ws is not None:
             await self._queue_changed.wait()
+        self._leaving = True
+        if self._ws is not None:
+            await self._ws.aclose()
 
     def _note_queue_change(self) -> None:
         self._queue_changed.set()
@@ -281,12 +305,14 @@ def wire_error(message: wire.Error) -> RequestError:
     )
 
 
-def _ws_url(node_url: str) -> str:
-    scheme, separator, rest = node_url.rstrip("/").partition("://")
-    schemes = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-    if not separator or scheme not in schemes or not rest:
-        raise ConnectionLost(f"{node_url!r} is no address of a node, such as http://127.0.0.1:8765")
-    return f"{schemes[scheme]}://{rest}/ws"
+def _split(node_url: str) -> SplitResult:
+    try:
+        parts = urlsplit(node_url.rstrip("/"))
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:
+        pass
+    raise ConnectionLost(f"{node_url!r} is no address of a node, such as http://127.0.0.1:8765")
 
 
 def _unwrapped(group: BaseExceptionGroup[BaseException]) -> BaseException:

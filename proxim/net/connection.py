@@ -8,6 +8,7 @@ from collections import deque
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
+from proxim.actors.crash import log_crash
 from proxim.actors.router import Router
 from proxim.actors.seat import Owner, Seat
 from proxim.core import codec
@@ -43,6 +44,11 @@ class SocketConnection:
         self._news = trio.Event()
         self._closing: tuple[int, str] | None = None
         self._introduced = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is closed or about to be."""
+        return self._closing is not None
 
     # -- what the actors call ----------------------------------------------------------------
 
@@ -94,9 +100,6 @@ class SocketConnection:
                 await self._receive(frame)
 
     async def _receive(self, frame: str | bytes) -> None:
-        if isinstance(frame, str) and len(frame.encode()) > self._limits.message_bytes:
-            self.close(1009, f"a message may have {self._limits.message_bytes} bytes")
-            return
         try:
             if isinstance(frame, bytes):
                 raise BadMessage("a message is one text frame; this one was binary")
@@ -105,8 +108,8 @@ class SocketConnection:
             await self._router.route(self, message)
         except RequestError as error:
             self._refuse(frame, error)
-        except Exception:
-            log.exception("a request failed; the connection goes on")
+        except Exception as error:
+            log_crash(log, "a request failed; the connection goes on", error)
             self._refuse(frame, InternalError("the node failed at this request"))
 
     def _refuse(self, frame: str | bytes, error: RequestError) -> None:

@@ -16,11 +16,13 @@ import trio
 import trio_websocket
 import wsproto.utilities
 
+from proxim.actors.crash import log_crash
 from proxim.actors.router import Router
 from proxim.core.messages import Welcome
 from proxim.net.connection import SocketConnection
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
+from proxim.net.parting import part
 from proxim.net.site import Site, only
 from proxim.net.upgrade import refuse_upgrade, upgrade
 
@@ -95,7 +97,7 @@ class Listener:
         except Exception as error:
             strange = [leaf for leaf in _leaves(error) if not isinstance(leaf, _OF_THE_PEER)]
             if strange:
-                log.error("a connection crashed; the others go on", exc_info=strange[0])
+                log_crash(log, "a connection crashed; the others go on", strange[0])
         finally:
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(stream)
@@ -139,21 +141,15 @@ class Listener:
                 await connection.run(self._welcome())
             finally:
                 self.connections.discard(connection)
-                nursery.cancel_scope.cancel()
+                # trio-websocket's reader may still be parting from the peer.
+                nursery.cancel_scope.deadline = trio.current_time() + self._limits.part_time
 
     async def _respond(
         self, stream: trio.abc.Stream, response: Response, *, head_only: bool = False
     ) -> None:
         with trio.move_on_after(self._limits.write_time):
             await stream.send_all(response.encode(head_only=head_only))
-            if isinstance(stream, trio.SocketStream):
-                # To close with bytes unread would reset the connection, and lose the answer.
-                await stream.send_eof()
-                with trio.move_on_after(1):
-                    while await stream.receive_some(4096):
-                        pass
-            else:
-                await stream.aclose()
+            await part(stream, self._limits.part_time)
 
     def _complain(self, error: OSError) -> None:
         if trio.current_time() - self._complained_at >= _COMPLAINT_INTERVAL:

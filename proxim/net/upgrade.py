@@ -15,19 +15,22 @@ import trio
 from trio_websocket import WebSocketConnection
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import ConnectionState
-from wsproto.events import CloseConnection, Event
+from wsproto.events import BytesMessage, CloseConnection, Event, TextMessage
+from wsproto.frame_protocol import CloseReason
 
 from proxim.core.messages import SUBPROTOCOL
 from proxim.net.http import Request, Response
 from proxim.net.limits import Limits
+from proxim.net.parting import part
 
 
-class _Replay(trio.abc.Stream):
-    """A stream that first gives what it was handed, then what comes on the stream beneath."""
+class _Polite(trio.abc.Stream):
+    """A stream that begins with ``first``, and closes without destroying what was sent last."""
 
-    def __init__(self, stream: trio.abc.Stream, first: bytes) -> None:
+    def __init__(self, stream: trio.abc.Stream, first: bytes, limits: Limits) -> None:
         self._stream = stream
         self._first = first
+        self._limits = limits
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """What was handed over, then what comes."""
@@ -46,13 +49,15 @@ class _Replay(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
-        """Close the stream beneath."""
-        await self._stream.aclose()
+        """Part from the peer, and close the stream beneath."""
+        await part(self._stream, self._limits.part_time)
 
 
 def refuse_upgrade(request: Request) -> Response | None:
     """Why this request cannot become a WebSocket, or None if it can."""
-    if "websocket" not in [token.lower() for token in request.tokens(b"upgrade")]:
+    if request.method != "GET" or "websocket" not in [
+        token.lower() for token in request.tokens(b"upgrade")
+    ]:
         return Response(
             HTTPStatus.UPGRADE_REQUIRED,
             "This is a WebSocket endpoint: connect with a WebSocket client.\n",
@@ -70,6 +75,8 @@ def refuse_upgrade(request: Request) -> Response | None:
         return _bad("Connection: Upgrade is missing")
     if not _is_nonce(request.header(b"sec-websocket-key")):
         return _bad("Sec-WebSocket-Key must be 16 bytes in base64")
+    if request.rest:
+        return _bad("nothing may be sent before the answer")
     offered = request.tokens(b"sec-websocket-protocol")
     if offered and SUBPROTOCOL not in offered:
         return _bad(f"the subprotocol of this node is {SUBPROTOCOL}")
@@ -77,28 +84,50 @@ def refuse_upgrade(request: Request) -> Response | None:
 
 
 class _Strict(WSConnection):
-    """Makes trio-websocket answer a broken rule with its close frame (RFC 6455, 7.1.7).
+    """The rules that trio-websocket leaves to its codec, kept here.
 
-    wsproto tells of it as if the peer had closed with 1002 or 1007. trio-websocket sends a close
-    frame back only if the state says that the peer is closing; so it says that here.
+    - A broken rule is answered with its close frame (RFC 6455, 7.1.7). wsproto tells of it as if
+      the peer had closed with 1002 or 1007, and trio-websocket sends a close frame back only if the
+      state says that the peer is closing; so that is what it says here.
+    - A message is bounded by its bytes, all fragments together, and by the number of fragments.
     """
 
-    _broken = False
-
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         super().__init__(ConnectionType.SERVER)
+        self._limits = limits
+        self._refused = False
+        self._fragments = 0
+        self._size = 0
 
     @property
     def state(self) -> ConnectionState:
         state = super().state
-        closing = self._broken and state is ConnectionState.OPEN
+        closing = self._refused and state is ConnectionState.OPEN
         return ConnectionState.REMOTE_CLOSING if closing else state
 
     def events(self) -> Generator[Event, None, None]:
         for event in super().events():
+            if isinstance(event, TextMessage | BytesMessage):
+                event = self._measured(event)
             if isinstance(event, CloseConnection):
-                self._broken = super().state is ConnectionState.OPEN
+                self._refused = super().state is ConnectionState.OPEN
+                yield event
+                return  # Nothing that follows a close counts.
             yield event
+
+    def _measured(self, event: TextMessage | BytesMessage) -> Event:
+        data = event.data.encode() if isinstance(event.data, str) else event.data
+        self._size += len(data)
+        self._fragments += event.frame_finished
+        if self._size > self._limits.message_bytes:
+            reason = f"a message may have {self._limits.message_bytes} bytes"
+            return CloseConnection(code=CloseReason.MESSAGE_TOO_BIG, reason=reason)
+        if self._fragments > self._limits.message_fragments:
+            reason = f"a message may have {self._limits.message_fragments} fragments"
+            return CloseConnection(code=CloseReason.POLICY_VIOLATION, reason=reason)
+        if event.message_finished:
+            self._size = self._fragments = 0
+        return event
 
 
 async def upgrade(
@@ -111,8 +140,8 @@ async def upgrade(
     """
     selected = SUBPROTOCOL if request.tokens(b"sec-websocket-protocol") else None
     ws = WebSocketConnection(
-        _Replay(stream, _plain_handshake(request, selected) + request.rest),
-        _Strict(),
+        _Polite(stream, _plain_handshake(request, selected), limits),
+        _Strict(limits),
         max_message_size=limits.message_bytes,
     )
     nursery.start_soon(ws._reader_task)

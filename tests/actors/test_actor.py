@@ -1,0 +1,218 @@
+import math
+
+import pytest
+import trio
+from msgspec import UNSET
+from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
+
+from proxim.actors.actor import INBOX_BOUND, Letter
+from proxim.core import events as ev
+from proxim.core import messages as wire
+from proxim.core.messages import Reason, Status
+from proxim.core.session import Session
+from tests.actors.helpers import GUEST, HOST, ONE_TIME, TEMPORARY
+
+EITHER_SIDE = pytest.mark.parametrize("role", [HOST, GUEST])
+
+
+# -- time ------------------------------------------------------------------------------------
+
+
+async def test_an_unanswered_prompt_ends_exactly_when_its_window_closes(autojump_clock, node):
+    await trio.sleep(7)
+    meeting = await node.prompts()
+    await trio.sleep(100)
+    for side in (meeting.host, meeting.guest):
+        assert side.when(wire.PairResult) == side.when(wire.SessionEnded) == [7 + 40]
+        assert side.endings == [Reason.APPROVAL_TIMEOUT]
+
+
+@pytest.mark.parametrize("stage", ["invites", "prompts", "pairs"])
+async def test_a_temporary_session_ends_exactly_at_its_time(autojump_clock, node, stage):
+    meeting = await getattr(node, stage)(TEMPORARY, ttl=33.25)
+    await trio.sleep(100)
+    assert meeting.host.when(wire.SessionEnded) == [33.25]
+    assert meeting.host.endings == [Reason.EXPIRED]
+
+
+@EITHER_SIDE
+@pytest.mark.parametrize("away", [math.nextafter(10, 0), 11])
+async def test_grace_lasts_exactly_as_long_as_it_should(autojump_clock, start, role, away):
+    node = await start(one_time_grace=10)
+    meeting = await node.pairs(ONE_TIME)
+    await meeting.leaves(role)
+    await trio.sleep(away)
+    await meeting.returns(role)
+    await trio.sleep(15)
+    peer = meeting[role.peer]
+    assert peer.when(wire.SessionEnded) == ([] if away < 10 else [10])
+    assert peer.endings == ([] if away < 10 else [Reason.DISCONNECTED])
+
+
+async def test_every_letter_rearms_the_deadline_be_it_nearer_or_farther(autojump_clock, node):
+    meeting = await node.invites(TEMPORARY, ttl=100)
+    assert meeting.actor.session.deadline == 100
+    await trio.sleep(10)
+    await meeting.ask()
+    assert meeting.actor.session.deadline == 50
+    await trio.sleep(20)
+    await meeting.decide()
+    await trio.sleep(200)
+    assert meeting.guest.when(wire.PairResult) == [30]
+    assert meeting.guest.when(wire.SessionEnded) == [100]
+
+
+async def test_an_actor_sleeps_until_something_happens(autojump_clock, node, monkeypatch):
+    meeting = await node.pairs(TEMPORARY, ttl=1000)
+    handled, handle = [], Session.handle
+
+    def watched(session, event, now):
+        handled.append((type(event), now))
+        return handle(session, event, now)
+
+    monkeypatch.setattr(Session, "handle", watched)
+    await trio.sleep(999)
+    assert handled == []
+    await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
+    await trio.sleep(500)
+    assert handled == [(ev.IceAsked, 999), (ev.TimePassed, 1000)]
+
+
+@pytest.mark.parametrize("woken", [True, False])
+async def test_a_decision_at_the_deadline_is_too_late(autojump_clock, node, woken):
+    meeting = await node.prompts()
+    if woken:
+        await trio.sleep(40)
+        await wait_all_tasks_blocked()
+    else:  # It is time, but the alarm has not rung yet, and the decision comes first.
+        autojump_clock.jump(40)
+    refusal = await meeting.host.asks(meeting.decision(ref="late"))
+    assert (refusal.code, refusal.ref) == ("already_decided", "late")
+    for side in (meeting.host, meeting.guest):
+        assert [result.status for result in side.heard(wire.PairResult)] == [Status.EXPIRED]
+        assert side.endings == [Reason.APPROVAL_TIMEOUT]
+
+
+# -- the end ---------------------------------------------------------------------------------
+
+
+async def test_an_ended_session_still_answers_until_it_is_swept(autojump_clock, node):
+    meeting = await node.pairs()
+    assert (await meeting.host.asks(meeting.close())).reason is Reason.CLOSED
+    for _ in range(2):
+        assert (await meeting.guest.asks(meeting.resume())).reason is Reason.CLOSED
+        assert (await meeting.returns(GUEST)).endings == [Reason.CLOSED]
+        assert [info.reason for info in await meeting.host.lists()] == [Reason.CLOSED]
+    await trio.sleep(30)
+    await wait_all_tasks_blocked()
+    assert (await meeting.guest.asks(meeting.resume())).code == "unknown_session"
+    assert (await meeting.host.asks(meeting.close())).code == "unknown_session"
+    assert await meeting.host.lists() == []
+    assert meeting.host.endings == [Reason.CLOSED]
+
+
+async def test_a_host_that_missed_the_end_may_ask_why_until_the_sweep(autojump_clock, node):
+    meeting = await node.pairs(TEMPORARY, ttl=10)
+    await meeting.leaves(HOST)
+    await trio.sleep(11)
+    host = await node.host()
+    assert [info.reason for info in host.heard(wire.Registered)[0].sessions] == [Reason.EXPIRED]
+    assert (await host.asks(meeting.close())).reason is Reason.EXPIRED
+
+
+# -- seats -----------------------------------------------------------------------------------
+
+
+@EITHER_SIDE
+async def test_a_newer_connection_replaces_the_older_with_a_4000(autojump_clock, node, role):
+    meeting = await node.pairs()
+    old, peer = meeting[role], meeting[role.peer]
+    new = await meeting.returns(role)
+    assert (old.close_code, new.close_code, peer.close_code) == (4000, None, None)
+    assert old.seats == {}
+    await peer.signals(meeting.id, 1)
+    await new.signals(meeting.id, 2)
+    assert (old.numbers, new.numbers, peer.numbers) == ([], [1], [2])
+    assert not peer.heard(wire.PeerOffline)
+    assert not peer.heard(wire.PeerOnline)
+
+
+async def test_a_replaced_connection_leaves_its_other_seats_too(autojump_clock, node):
+    host = await node.host()
+    first, second = await node.pairs(host=host), await node.prompts(host=host)
+    second.guest.close()
+    second.guest = first.guest
+    await first.guest.asks(second.resume())
+    await first.returns(GUEST)
+    assert not second.actor.session.describe().guest_online
+    assert first.actor.session.describe().guest_online
+
+
+async def test_who_asks_for_the_seat_it_holds_keeps_it(autojump_clock, node):
+    meeting = await node.pairs()
+    assert isinstance(await meeting.guest.asks(meeting.resume()), wire.Resumed)
+    await meeting.host.registers()
+    await meeting.host.signals(meeting.id, 1)
+    assert meeting.guest.numbers == [1]
+    assert not meeting.host.closed
+    assert not meeting.guest.closed
+
+
+@EITHER_SIDE
+async def test_what_a_replaced_connection_said_too_late_is_dropped(autojump_clock, node, role):
+    meeting = await node.pairs()
+    old, told = meeting[role], len(meeting[role.peer].told)
+    new = node.connect()
+    came = ev.HostCame() if role is HOST else ev.GuestCame(meeting.resume_token)
+    taken = meeting.actor.ask(Letter(came, new))
+    old.seats[meeting.id].line = None
+    await old.sends(meeting.close())
+    await old.signals(meeting.id, 1)
+    old.close()
+    await taken.wait()
+    await wait_all_tasks_blocked()
+    assert meeting[role.peer].told[told:] == []
+    assert meeting.actor.seats[role].connection is new
+    assert meeting.actor.session.online == {HOST: True, GUEST: True}
+
+
+# -- the inbox -------------------------------------------------------------------------------
+
+
+@EITHER_SIDE
+async def test_a_full_inbox_refuses_requests_but_not_departures(autojump_clock, node, role):
+    meeting = await node.pairs()
+    asker = meeting[role.peer]
+    refresh = wire.RefreshIce(session_id=meeting.id, ref="r")
+    with assert_no_checkpoints():
+        # The sleeping actor gets the first one into its hand.
+        for _ in range(1 + INBOX_BOUND):
+            await asker.sends(refresh)
+        assert not asker.heard(wire.Error)
+        await asker.sends(refresh)
+        (refusal,) = asker.heard(wire.Error)
+        meeting[role].close()
+    assert (refusal.code, refusal.ref, refusal.session_id) == ("rate_limited", "r", meeting.id)
+    assert refusal.retry_after > 0
+    await wait_all_tasks_blocked()
+    assert len(asker.heard(wire.IceServers)) == 1 + INBOX_BOUND
+    assert isinstance(asker.told[-1], wire.PeerOffline)
+
+
+async def test_who_asks_in_nobodys_name_gets_no_answer_and_no_seat(autojump_clock, node):
+    meeting = await node.pairs()
+    seats, told = dict(meeting.actor.seats), meeting.host.told + meeting.guest.told
+    meeting.actor.notify(ev.IceAsked())
+    meeting.actor.notify(ev.HostCame())
+    await wait_all_tasks_blocked()
+    assert meeting.actor.seats == seats
+    assert meeting.host.told + meeting.guest.told == told
+
+
+async def test_a_reply_goes_to_who_asked_and_bears_its_ref(autojump_clock, node):
+    meeting = await node.prompts()
+    result = await meeting.host.asks(meeting.decision(ref="mine"))
+    assert (result.status, result.ref) == (Status.APPROVED, "mine")
+    assert meeting.guest.told[-1].ref is UNSET
+    ended = await meeting.guest.asks(meeting.close(ref="yours"))
+    assert (ended.ref, meeting.host.told[-1].ref) == ("yours", UNSET)

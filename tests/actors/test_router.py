@@ -1,0 +1,251 @@
+import hashlib
+from base64 import urlsafe_b64encode
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+import trio
+from msgspec import UNSET
+
+from proxim.core import messages as wire
+from proxim.core.link import parse_link
+from proxim.core.messages import ClientMessage, Reason, Status
+from tests.actors.helpers import (
+    DEVICE,
+    HOST,
+    KEY,
+    ONE_TIME,
+    OTHER_KEY,
+    PERSISTENT,
+    TEMPORARY,
+    WRONG,
+)
+
+OWN_TOKEN = "token-of-the-hosts-own-making"
+OWN_HASH = urlsafe_b64encode(hashlib.sha256(OWN_TOKEN.encode()).digest()).decode().rstrip("=")
+
+
+# -- who may say what ------------------------------------------------------------------------
+
+WHO = ("stranger", "other owner", "asking guest", "guest", "lone host", "asked host", "host")
+STAGES = ("prompts", "prompts", "prompts", "pairs", "invites", "prompts", "pairs")
+MEANING = {
+    "R": "not_registered",
+    "U": "unknown_session",
+    "T": "token_used",
+    "X": "not_allowed",
+    "P": "not_approved",
+    "D": "already_decided",
+}
+ANSWERS = {  # The reply, where it is "+", "." for none, or else the error; in the order of WHO.
+    wire.Register: (wire.Registered, "+++++++"),
+    wire.Ping: (wire.Pong, "+++++++"),
+    wire.CreateSession: (wire.SessionCreated, "R+RR+++"),
+    wire.ListSessions: (wire.Sessions, "R+RR+++"),
+    wire.RenewLink: (wire.LinkRenewed, "RUXX+XX"),
+    wire.PairDecision: (wire.PairResult, "RUXXX+D"),
+    wire.CloseSession: (wire.SessionEnded, "UUX++++"),
+    wire.PairRequest: (wire.PairPending, "TTTTXXX"),
+    wire.Resume: (wire.Resumed, "++++XXX"),
+    wire.Signal: (wire.Signal, "UUP.PP."),
+    wire.RefreshIce: (wire.IceServers, "UUP+PP+"),
+}
+
+
+def request(kind, meeting):
+    """A message of that kind which is right in all but, perhaps, its sender."""
+    fields = {
+        wire.Register: {"uuid": "elsewhere", "key": KEY},
+        wire.CreateSession: {"session_type": PERSISTENT},
+        wire.PairDecision: {"approve": True},
+        wire.PairRequest: {"token": meeting.token, "device_info": DEVICE},
+        wire.Resume: {"resume_token": getattr(meeting, "resume_token", WRONG)},
+        wire.Signal: {"data": b"1"},
+    }.get(kind, {})
+    if "session_id" in kind.__struct_fields__:
+        fields["session_id"] = meeting.id
+    return kind(ref="mine", **fields)
+
+
+@pytest.mark.parametrize("kind", get_args(ClientMessage), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("who", WHO)
+async def test_every_request_is_answered_by_the_seat_of_who_asks(autojump_clock, node, who, kind):
+    reply, answers = ANSWERS[kind]
+    answer = answers[WHO.index(who)]
+    meeting = await getattr(node, STAGES[WHO.index(who)])()
+    client = {
+        "stranger": node.connect(),
+        "other owner": await node.host(uuid="other"),
+        "asking guest": meeting.guest,
+        "guest": meeting.guest,
+    }.get(who, meeting.host)
+    told, message = len(client.told), request(kind, meeting)
+    await client.asks(message)
+    received = [message for message in client.told[told:] if message.ref == "mine"]
+    if answer in MEANING:
+        session_id = getattr(message, "session_id", UNSET)
+        assert [(it.code, it.session_id) for it in received] == [(MEANING[answer], session_id)]
+    else:
+        assert [type(message) for message in received] == [reply] * (answer == "+")
+        assert client.heard(wire.Error) == []
+
+
+async def test_a_stranger_cannot_tell_a_session_from_none(autojump_clock, node):
+    meeting = await node.prompts()
+    refusals = set()
+    for session_id in (meeting.id, "no-such-session"):
+        for message in (
+            wire.PairRequest(session_id=session_id, token=WRONG, device_info=DEVICE),
+            wire.Resume(session_id=session_id, resume_token=WRONG),
+            wire.CloseSession(session_id=session_id),
+        ):
+            refusal = await node.connect().asks(message)
+            assert refusal.session_id == session_id
+            refusals.add((refusal.code, refusal.message))
+    assert [code for code, _ in refusals] == ["unknown_session"]
+
+
+# -- registering -----------------------------------------------------------------------------
+
+
+async def test_registering_gives_all_seats_back_prompts_after_the_reply(autojump_clock, node):
+    first = await node.host()
+    meeting, other = await node.prompts(host=first), await node.invites(host=first)
+    await trio.sleep(15)
+    await meeting.leaves(HOST)
+    host = node.connect()
+    await host.sends(wire.Register(uuid="desk", key=KEY, ref="mine"))
+    registered, prompt = host.told
+    assert (registered.ref, registered.uuid, registered.key) == ("mine", "desk", UNSET)
+    assert [info.session_id for info in registered.sessions] == [meeting.id, other.id]
+    assert all(info.host_online for info in registered.sessions)
+    assert (prompt.session_id, prompt.device_info) == (meeting.id, DEVICE)
+    assert prompt.expires_in == 40 - 15
+    assert set(host.seats) == {meeting.id, other.id}
+
+
+async def test_only_the_seats_that_are_named_are_taken(autojump_clock, node):
+    first = await node.host()
+    shown, kept = await node.prompts(host=first), await node.prompts(host=first)
+    looker, taker = node.connect(), node.connect()
+    await looker.sends(wire.Register(uuid="desk", key=KEY, seats=[]))
+    assert [info.host_online for info in looker.told[0].sessions] == [True, True]
+    assert (looker.seats, len(looker.told), first.closed) == ({}, 1, False)
+    await kept.leaves(HOST)
+    await taker.sends(wire.Register(uuid="desk", key=KEY, seats=[shown.id, "no-such-session"]))
+    assert [info.host_online for info in taker.told[0].sessions] == [True, False]
+    assert [prompt.session_id for prompt in taker.heard(wire.PairPrompt)] == [shown.id]
+    assert set(taker.seats) == {shown.id}
+
+
+async def test_a_key_that_the_node_made_serves_as_one_that_the_host_brought(autojump_clock, node):
+    host = node.connect()
+    await host.registers(key=None)
+    (registered,) = host.told
+    meeting = await node.invites(host=host)
+    again = await node.connect().registers(key=registered.key)
+    assert [info.session_id for info in again.sessions] == [meeting.id]
+    assert (await node.connect().registers(key=None)).key != registered.key
+
+
+async def test_the_same_uuid_with_another_key_sees_nothing(autojump_clock, node):
+    meeting = await node.invites()
+    for key, uuid in ((OTHER_KEY, "desk"), (KEY, "other"), (None, "desk")):
+        other = await node.host(key, uuid)
+        assert other.heard(wire.Registered)[0].sessions == await other.lists() == []
+        assert (await other.asks(meeting.close())).code == "unknown_session"
+    assert not meeting.host.closed
+
+
+async def test_only_who_knows_the_access_token_may_register(autojump_clock, start):
+    node = await start(access_token="let me in")
+    for wrong in (None, "", "let me"):
+        client = node.connect()
+        refusal = await client.asks(wire.Register(uuid="desk", access_token=wrong, ref="mine"))
+        assert (refusal.code, refusal.ref, client.owner) == ("access_denied", "mine", None)
+    good = wire.Register(uuid="desk", access_token="let me in")
+    assert isinstance(await node.connect().asks(good), wire.Registered)
+
+
+# -- sessions and links ----------------------------------------------------------------------
+
+
+async def test_a_new_session_is_described_with_the_link_that_leads_to_it(autojump_clock, node):
+    host = await node.host()
+    created = await host.asks(wire.CreateSession(session_type=ONE_TIME))
+    info, link = created.session, parse_link(created.link)
+    assert link == ("https://node.example", info.session_id, created.token)
+    assert (created.pair_within, created.qr_svg, created.ref) == (300, UNSET, UNSET)
+    assert (info.status, info.host_online, info.expires_at) == (Status.PENDING, True, None)
+    other = await host.asks(wire.CreateSession(session_type=ONE_TIME))
+    assert (other.session.session_id, other.token) != (info.session_id, created.token)
+
+
+@pytest.mark.parametrize("kind", [ONE_TIME, PERSISTENT, TEMPORARY])
+async def test_only_a_temporary_session_has_a_ttl_and_needs_it(autojump_clock, node, kind):
+    host = await node.host()
+    wrong, right = (None, 90.0) if kind is TEMPORARY else (90.0, None)
+    refusal = await host.asks(wire.CreateSession(session_type=kind, ttl=wrong))
+    assert refusal.code == "bad_message"
+    assert "`ttl`" in refusal.message
+    info = (await host.asks(wire.CreateSession(session_type=kind, ttl=right))).session
+    lifetime = None if right is None else info.created_at + timedelta(seconds=right)
+    assert info.expires_at == lifetime
+    assert await host.lists() == [info]
+
+
+async def test_a_token_of_the_hosts_own_making_is_never_the_nodes_to_tell(autojump_clock, node):
+    host = await node.host()
+    meeting = await node.invites(host=host)
+    create = wire.CreateSession(session_type=PERSISTENT, token_hash=OWN_HASH)
+    renew = wire.RenewLink(session_id=meeting.id, token_hash=OWN_HASH)
+    created, renewed = await host.asks(create), await host.asks(renew)
+    assert (created.link, created.token, created.qr_svg) == (UNSET, UNSET, UNSET)
+    assert (renewed.link, renewed.token, renewed.qr_svg) == (UNSET, UNSET, UNSET)
+    for session_id in (created.session.session_id, renewed.session_id):
+        ask = wire.PairRequest(session_id=session_id, token=OWN_TOKEN, device_info=DEVICE)
+        assert isinstance(await node.connect().asks(ask), wire.PairPending)
+
+
+async def test_a_qr_code_shows_the_link_and_needs_one(autojump_clock, node):
+    host = await node.host()
+    created = await host.asks(wire.CreateSession(session_type=PERSISTENT, qr="svg"))
+    renewed = await host.asks(wire.RenewLink(session_id=created.session.session_id, qr="svg"))
+    assert created.qr_svg == f"<svg>{created.link}</svg>"
+    assert renewed.qr_svg == f"<svg>{renewed.link}</svg>" != created.qr_svg
+    both = wire.CreateSession(session_type=PERSISTENT, qr="svg", token_hash=OWN_HASH)
+    assert (await host.asks(both)).code == "bad_message"
+    assert len(await host.lists()) == 1
+
+
+async def test_a_renewed_link_voids_the_earlier_one_at_once(autojump_clock, node):
+    meeting = await node.invites()
+    await trio.sleep(301)
+    assert (await meeting.guest.asks(meeting.pair_request())).code == "link_lapsed"
+    await meeting.host.sends(wire.RenewLink(session_id=meeting.id, ref="mine"))
+    await meeting.guest.sends(meeting.pair_request())
+    assert meeting.guest.told[-1].code == "unknown_session"
+    renewed = meeting.host.told[-1]
+    assert (renewed.pair_within, renewed.ref) == (300, "mine")
+    meeting.token = parse_link(renewed.link).token
+    await meeting.guest.sends(meeting.pair_request())
+    assert isinstance(meeting.guest.told[-1], wire.PairPending)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+async def test_the_answer_counts_as_it_was_given(autojump_clock, node, answer):
+    meeting = await node.prompts()
+    await meeting.host.asks(meeting.decision(approve=answer))
+    for side in (meeting.host, meeting.guest):
+        (result,) = side.heard(wire.PairResult)
+        assert result.status is (Status.APPROVED if answer else Status.REJECTED)
+        assert side.endings == ([] if answer else [Reason.REJECTED])
+
+
+async def test_a_link_that_could_not_reach_the_host_stays_good(autojump_clock, node):
+    meeting = await node.invites()
+    await meeting.leaves(HOST)
+    assert (await meeting.guest.asks(meeting.pair_request())).code == "host_offline"
+    await meeting.returns(HOST)
+    assert isinstance(await meeting.guest.asks(meeting.pair_request()), wire.PairPending)
+    assert (await node.connect().asks(meeting.pair_request())).code == "token_used"

@@ -1,0 +1,137 @@
+"""What a connection holds: several seats at once, and each as long as it is there."""
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from proxim.actors.actor import Letter
+from proxim.core import events as ev
+from proxim.core import messages as wire
+from tests.actors.helpers import DEVICE, GUEST, HOST, ICE, PERSISTENT
+
+
+async def test_one_connection_is_host_here_and_guest_there(autojump_clock, node):
+    client, other = await node.host(uuid="both"), await node.host(uuid="other")
+    hosted = [await node.pairs(host=client) for _ in range(2)]
+    joined = []
+    for _ in range(2):
+        meeting = await node.invites(host=other)
+        meeting.guest = client
+        await meeting.ask()
+        await meeting.decide()
+        joined.append(meeting)
+    for number, meeting in enumerate(hosted + joined):
+        await client.signals(meeting.id, number)
+    assert [meeting.guest.numbers for meeting in hosted] == [[0], [1]]
+    assert other.numbers == [2, 3]
+    assert (await client.asks(joined[0].decision())).code == "not_allowed"
+    client.close()
+    await wait_all_tasks_blocked()
+    for side in (hosted[0].guest, hosted[1].guest, other):
+        assert isinstance(side.told[-1], wire.PeerOffline)
+    assert len(other.heard(wire.PeerOffline)) == 2
+
+
+async def test_a_host_is_not_its_own_guest_and_trying_does_not_use_the_link(autojump_clock, node):
+    meeting = await node.invites()
+    refusal = await meeting.host.asks(meeting.pair_request())
+    assert (refusal.code, refusal.session_id) == ("not_allowed", meeting.id)
+    assert isinstance(await meeting.guest.asks(meeting.pair_request()), wire.PairPending)
+
+
+async def test_a_guest_that_registers_as_the_owner_does_not_break_the_node(autojump_clock, node):
+    meeting = await node.pairs()
+    await meeting.guest.registers()
+    await meeting.guest.asks(meeting.close())
+    await trio.sleep(60)
+    assert meeting.actor is None
+    assert isinstance(await node.connect().asks(wire.Ping()), wire.Pong)
+
+
+async def test_a_guest_that_registered_as_the_owner_leaves_no_seat_behind(autojump_clock, node):
+    meeting = await node.pairs()
+    await meeting.guest.registers()
+    await meeting.leaves(GUEST)
+    assert meeting.actor.session.online[GUEST] is (GUEST in meeting.actor.seats) is False
+
+
+async def test_what_follows_a_resume_at_once_has_its_seat(autojump_clock, node):
+    meeting = await node.pairs()
+    guest, resume = meeting.newcomer(GUEST)
+    await guest.sends(resume)
+    await guest.signals(meeting.id, 1, 2)
+    await wait_all_tasks_blocked()
+    assert meeting.host.numbers == [1, 2]
+    assert [type(message) for message in guest.told] == [wire.Resumed]
+    assert guest.told[0].ice_servers == [ICE]
+
+
+async def test_what_follows_a_register_at_once_has_its_seat(autojump_clock, node):
+    meetings = [await node.prompts()]
+    meetings.append(await node.prompts(host=meetings[0].host))
+    host, register = meetings[0].newcomer(HOST)
+    await host.sends(register)
+    for meeting in meetings:
+        await host.sends(meeting.decision(ref="mine"))
+    await wait_all_tasks_blocked()
+    assert [result.ref for result in host.heard(wire.PairResult)] == ["mine", "mine"]
+    assert host.heard(wire.Error) == []
+
+
+async def test_what_follows_a_new_session_at_once_has_its_seat(autojump_clock, node):
+    host = await node.host()
+    await host.sends(wire.CreateSession(session_type=PERSISTENT))
+    session_id = host.told[-1].session.session_id
+    await host.sends(wire.RenewLink(session_id=session_id))
+    await host.sends(wire.CloseSession(session_id=session_id))
+    await wait_all_tasks_blocked()
+    assert [type(message) for message in host.told[-2:]] == [wire.LinkRenewed, wire.SessionEnded]
+
+
+# -- those who leave while they are being served ---------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [ev.GuestAsked, ev.GuestCame, ev.HostCame])
+async def test_who_leaves_while_asking_for_a_seat_holds_none(autojump_clock, node, kind):
+    meeting = await (node.invites() if kind is ev.GuestAsked else node.prompts())
+    role = HOST if kind is ev.HostCame else GUEST
+    await meeting.leaves(role)
+    client, event = (
+        node.connect(),
+        {
+            ev.GuestAsked: lambda: ev.GuestAsked(meeting.token, DEVICE, "resume-token"),
+            ev.GuestCame: lambda: ev.GuestCame(meeting.resume_token),
+            ev.HostCame: ev.HostCame,
+        }[kind](),
+    )
+    taken = meeting.actor.ask(Letter(event, client))
+    client.close()
+    await taken.wait()
+    await wait_all_tasks_blocked()
+    assert meeting.actor.session.online[role] is (role in meeting.actor.seats) is False
+
+
+async def test_a_host_that_leaves_before_its_session_is_open_holds_no_seat(autojump_clock, node):
+    host = await node.host()
+    async with trio.open_nursery() as nursery:
+        node.drawing = trio.Event()
+        nursery.start_soon(host.sends, wire.CreateSession(session_type=PERSISTENT, qr="svg"))
+        await wait_all_tasks_blocked()
+        host.close()
+        node.drawing.set()
+    await wait_all_tasks_blocked()
+    assert not any(actor.session.online[HOST] for actor in node.supervisor.actors())
+
+
+async def test_a_link_renewed_when_the_session_is_gone_is_one_to_no_session(autojump_clock, node):
+    meeting = await node.invites()
+    async with trio.open_nursery() as nursery:
+        node.drawing = trio.Event()
+        renew = wire.RenewLink(session_id=meeting.id, qr="svg", ref="mine")
+        nursery.start_soon(meeting.host.sends, renew)
+        await wait_all_tasks_blocked()
+        await node.supervisor.drain()
+        await node.supervisor.sweep()
+        node.drawing.set()
+    refusal = meeting.host.told[-1]
+    assert (refusal.code, refusal.ref) == ("unknown_session", "mine")

@@ -1,0 +1,235 @@
+import gc
+import logging
+
+import pytest
+import trio
+from trio.testing import assert_checkpoints, assert_no_checkpoints, wait_all_tasks_blocked
+
+from proxim.actors import supervisor as supervisor_module
+from proxim.actors.actor import Actor, Letter
+from proxim.core import events as ev
+from proxim.core import messages as wire
+from proxim.core.messages import Reason, Status
+from tests.actors.helpers import (
+    DEVICE,
+    GUEST,
+    HOST,
+    KEY,
+    ONE_TIME,
+    PERSISTENT,
+    TEMPORARY,
+    Node,
+    crash_at,
+)
+
+
+def in_memory(session_id):
+    gc.collect()
+    actors = (thing for thing in gc.get_objects() if isinstance(thing, Actor))
+    return any(actor.session.session_id == session_id for actor in actors)
+
+
+# -- crashes ---------------------------------------------------------------------------------
+
+
+async def test_a_crash_ends_its_session_alone(autojump_clock, node, monkeypatch, caplog):
+    host = await node.host()
+    sound = await node.pairs(host=host)
+    broken = await node.pairs(host=host)
+    crash_at(monkeypatch, broken.id)
+    last_word = await host.asks(wire.RefreshIce(session_id=broken.id))
+    assert (last_word.status, last_word.reason) == (Status.EXPIRED, Reason.INTERNAL_ERROR)
+    assert broken.guest.told[-1] == last_word
+    assert broken.actor is None
+    assert [info.session_id for info in await host.lists()] == [sound.id]
+    for side in (host, broken.guest):
+        assert (await side.asks(broken.close())).code == "unknown_session"
+    assert node.supervisor.crashes == 1
+    assert node.supervisor.endings == {Reason.INTERNAL_ERROR: 1}
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.message.endswith("ZeroDivisionError")
+    secrets = (broken.id, broken.token, broken.resume_token, KEY, DEVICE.name, DEVICE.id)
+    assert not any(secret in caplog.text for secret in secrets)
+    await sound.guest.signals(sound.id, 1)
+    assert host.numbers == [1]
+
+
+async def test_a_thousand_sessions_outlive_a_crash(autojump_clock, node, monkeypatch):
+    host = await node.host()
+    tasks = trio.lowlevel.current_statistics().tasks_living
+    meetings = [await node.invites(host=host) for _ in range(1001)]
+    assert trio.lowlevel.current_statistics().tasks_living == tasks + 1001
+    broken = meetings.pop(500)
+    crash_at(monkeypatch, broken.id)
+    await host.asks(wire.RefreshIce(session_id=broken.id))
+    assert trio.lowlevel.current_statistics().tasks_living == tasks + 1000
+    for meeting in meetings:
+        await meeting.guest.sends(meeting.pair_request())
+        await host.sends(meeting.decision())
+    await wait_all_tasks_blocked()
+    assert host.endings == [Reason.INTERNAL_ERROR]
+    for meeting in meetings:
+        await host.signals(meeting.id, 1)
+        assert meeting.guest.numbers == [1]
+    resume_tokens = {meeting.guest.told[0].resume_token for meeting in meetings}
+    assert len(resume_tokens) == 1000, "each guest has its own"
+
+
+async def test_nobody_waits_for_a_crashed_session(autojump_clock, node, monkeypatch):
+    meeting = await node.pairs()
+    crash_at(monkeypatch, meeting.id)
+    taken = [meeting.actor.ask(Letter(ev.ShutDown())) for _ in range(3)]
+    await meeting.host.sends(wire.RefreshIce(session_id=meeting.id))
+    meeting.actor.cut()
+    await meeting.host.signals(meeting.id, 1)
+    with trio.fail_after(1):
+        await node.supervisor.drain()
+        for each in taken:
+            await each.wait()
+    assert meeting.actor is None
+
+
+async def test_who_asked_a_session_that_crashed_gets_an_answer(autojump_clock, node, monkeypatch):
+    meeting, askers = await node.invites(), [node.connect(), node.connect()]
+    crash_at(monkeypatch, meeting.id)
+    async with trio.open_nursery() as nursery:
+        for asker in askers:
+            nursery.start_soon(asker.sends, meeting.pair_request())
+    assert [len(asker.told) for asker in askers] == [1, 1]
+
+
+async def test_a_crash_after_the_end_is_no_second_ending(autojump_clock, node, monkeypatch):
+    meeting = await node.pairs()
+    await meeting.host.asks(meeting.close())
+    crash_at(monkeypatch, meeting.id)
+    await meeting.host.asks(meeting.close())
+    assert node.supervisor.crashes == 1
+    assert node.supervisor.endings.total() == node.supervisor.endings[Reason.CLOSED] == 1
+
+
+async def test_only_an_exception_is_a_crash_and_no_interrupt(autojump_clock, monkeypatch):
+    node = Node()
+
+    async def interrupt():
+        async with trio.open_nursery() as nursery:
+            await nursery.start(node.supervisor.run)
+            meeting = await node.invites()
+            crash_at(monkeypatch, meeting.id, error=KeyboardInterrupt)
+            await meeting.host.asks(meeting.close())
+            nursery.cancel_scope.cancel()
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await interrupt()
+    assert caught.group_contains(KeyboardInterrupt)
+    assert node.supervisor.crashes == 0
+
+
+# -- the sweep -------------------------------------------------------------------------------
+
+
+async def test_the_sweep_forgets_what_has_ended_and_keeps_nothing_of_it(autojump_clock, node):
+    host = await node.host()
+    await trio.sleep(1)
+    kept, meeting = await node.pairs(host=host), await node.pairs(host=host)
+    guest, session_id = meeting.guest, meeting.id
+    tasks = trio.lowlevel.current_statistics().tasks_living
+    await host.asks(meeting.close())
+    await trio.sleep(28.5)
+    assert in_memory(session_id)
+    await trio.sleep(1)
+    assert not in_memory(session_id)
+    assert node.supervisor.find(session_id) is None
+    assert [info.session_id for info in await host.lists()] == [kept.id]
+    assert (set(host.seats), guest.seats) == ({kept.id}, {})
+    assert trio.lowlevel.current_statistics().tasks_living == tasks - 1
+    for message in (meeting.pair_request(), meeting.resume(), meeting.close()):
+        assert (await guest.asks(message)).code == "unknown_session"
+
+
+@pytest.mark.parametrize("kind", [PERSISTENT, TEMPORARY])
+async def test_the_sweep_ends_what_nobody_can_use_any_more(autojump_clock, node, kind):
+    meeting = await node.invites(kind, ttl=10_000 if kind is TEMPORARY else None)
+    await meeting.leaves(HOST)
+    await trio.sleep(299)
+    assert meeting.actor.session.status is Status.PENDING
+    await trio.sleep(2)
+    assert meeting.actor.session.reason is Reason.INACTIVE
+    assert node.supervisor.endings == {Reason.INACTIVE: 1}
+    await trio.sleep(30)
+    assert node.supervisor.actors() == []
+    assert node.supervisor._owned == {}
+    assert node.supervisor.endings == {Reason.INACTIVE: 1}
+
+
+async def test_a_sweep_comes_every_sweep_interval(autojump_clock, start, monkeypatch):
+    node = await start(sweep_interval=12.5)
+    swept, sweep = [], node.supervisor.sweep
+
+    async def watched():
+        swept.append(trio.current_time())
+        await sweep()
+
+    monkeypatch.setattr(node.supervisor, "sweep", watched)
+    await trio.sleep(51)
+    assert swept == [12.5, 25, 37.5, 50]
+
+
+async def test_a_long_sweep_lets_the_others_have_their_turn(autojump_clock, node, monkeypatch):
+    monkeypatch.setattr(supervisor_module, "SWEEP_BATCH", 3)
+    host = await node.host()
+    for _ in range(2):
+        await node.invites(host=host)
+    with assert_no_checkpoints():
+        await node.supervisor.sweep()
+    await node.invites(host=host)
+    with assert_checkpoints():
+        await node.supervisor.sweep()
+
+
+@pytest.mark.parametrize("stage", ["ended", "inactive"])
+async def test_a_session_may_crash_during_the_sweep(autojump_clock, start, monkeypatch, stage):
+    monkeypatch.setattr(supervisor_module, "SWEEP_BATCH", 1)
+    node = await start(sweep_interval=10_000, qr_ttl=1)
+    others = [await node.invites(host=await node.host(uuid="others")) for _ in range(2)]
+    meeting = await node.invites()
+    await (meeting.host.asks(meeting.close()) if stage == "ended" else meeting.leaves(HOST))
+    await trio.sleep(2)
+    crash_at(monkeypatch, meeting.id)
+    actor = meeting.actor
+    actor.ask(Letter(ev.Swept()))
+    await node.supervisor.sweep()
+    await wait_all_tasks_blocked()
+    assert node.supervisor.crashes == 1
+    assert [other.actor for other in others] == node.supervisor.actors()
+    assert actor not in node.supervisor.actors()
+
+
+async def test_who_comes_in_the_moment_of_the_sweep_gets_no_seat(autojump_clock, node):
+    meeting = await node.pairs()
+    await meeting.host.asks(meeting.close())
+    host, actor = node.connect(), meeting.actor
+    taken = actor.ask(Letter(ev.HostCame(), host))
+    await node.supervisor.sweep()
+    await taken.wait()
+    assert host.seats == actor.seats == {}
+    assert not meeting.host.closed
+
+
+# -- the way out -----------------------------------------------------------------------------
+
+
+async def test_the_drain_has_told_every_seat_of_the_shutdown(autojump_clock, node):
+    meetings = [
+        await prepare(kind, host=await node.host(uuid=f"desk-{kind}-{number}"))
+        for number, prepare in enumerate((node.invites, node.prompts, node.pairs))
+        for kind in (ONE_TIME, PERSISTENT, TEMPORARY)
+    ]
+    over = await node.pairs(host=await node.host(uuid="over"))
+    await over.host.asks(over.close())
+    await node.supervisor.drain()
+    for meeting in meetings:
+        assert meeting.host.endings == [Reason.SHUTDOWN]
+        assert meeting.guest.endings == [Reason.SHUTDOWN] * (GUEST in meeting.actor.seats)
+    assert over.host.endings == over.guest.endings == [Reason.CLOSED]
+    assert node.supervisor.endings == {Reason.SHUTDOWN: 9, Reason.CLOSED: 1}

@@ -1,0 +1,32 @@
+import pytest
+import trio
+
+from proxim.net.limits import Limits
+from proxim.node import Node
+from proxim.settings import Settings
+from tests.net.helpers import House
+
+
+@pytest.fixture
+def house(nursery):
+    """A listener on memory streams."""
+    return House(nursery)
+
+
+@pytest.fixture
+async def node():
+    """A node on a loopback socket, with short patience where a test has to wait it out."""
+    limits = Limits(
+        head_time=0.3,
+        introduction_time=1,
+        ping_interval=0.5,
+        pong_time=0.5,
+        write_time=0.3,
+        close_time=0.3,
+        outbox_bytes=128 * 1024,
+    )
+    node = Node(Settings(port=0), limits=limits)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(node.run)
+        yield node
+        node.stop()

@@ -1,0 +1,193 @@
+"""Clients of a node: polite ones, and raw bytes for those that are not."""
+
+import json
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import trio
+import trio.testing
+from trio_websocket import ConnectionClosed, wrap_client_stream
+
+from proxim.net.limits import Limits
+from proxim.node import Node
+from proxim.settings import Settings
+
+KEY = "k" * 22
+NONCE = "dGhlIHNhbXBsZSBub25jZQ=="
+UPGRADE = {
+    "Host": "node",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": NONCE,
+}
+TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
+
+
+class House:
+    """A node without its sockets: its listener is handed memory streams."""
+
+    def __init__(self, nursery, tls=None, **limits):
+        self.node = Node(Settings(), limits=Limits(**limits))
+        self.node.url = "http://node"
+        self.supervisor = self.node.supervisor
+        self.listener = self.node._compose(tls)
+        self.nursery = nursery
+        nursery.start_soon(self.supervisor.run)
+        nursery.start_soon(self._lose_patience)
+
+    async def _lose_patience(self):
+        jumps = isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock)
+        await trio.sleep(20_000 if jumps else 5)
+        raise AssertionError("the test waits for something that does not come")
+
+    def plug(self, pair=trio.testing.memory_stream_pair):
+        """A stream to the listener."""
+        ours, theirs = pair()
+        self.nursery.start_soon(self.listener.serve, theirs)
+        return ours
+
+    async def ask(self, request):
+        """All that comes back for the bytes of a request."""
+        stream = self.plug()
+        await stream.send_all(request)
+        return parse(await read_all(stream))
+
+    async def client(self, pair=trio.testing.memory_stream_pair):
+        """A WebSocket that has heard its welcome."""
+        ws = await wrap_client_stream(self.nursery, self.plug(pair), "node", "/ws")
+        return await Client(ws).welcomed()
+
+    async def pair(self, kind="persistent", **guest):
+        """A host and a guest of an approved session, and the session's id."""
+        host, visitor = await self.client(), await self.client(**guest)
+        return host, visitor, await approve(host, visitor, kind)
+
+
+class Client:
+    """One end of a WebSocket, in dicts."""
+
+    def __init__(self, ws):
+        self.ws = ws
+
+    async def welcomed(self):
+        self.welcome = await self.hear()
+        assert self.welcome["type"] == "welcome"
+        return self
+
+    async def say(self, kind, **fields):
+        await self.ws.send_message(json.dumps({"type": kind, **fields}))
+
+    async def hear(self, kind=None):
+        """The next message; with ``kind``, the next of that kind."""
+        while True:
+            message = json.loads(await self.ws.get_message())
+            if kind in (None, message["type"]):
+                return message
+
+    async def ask(self, kind, **fields):
+        await self.say(kind, **fields)
+        return await self.hear()
+
+    async def pings(self):
+        """Whether the node answers."""
+        return await self.ask("ping", ref="p") == {"type": "pong", "ref": "p"}
+
+    async def ending(self):
+        """The close code, once the node closes; what comes before it is passed over."""
+        try:
+            while True:
+                await self.ws.get_message()
+        except ConnectionClosed as closed:
+            return closed.reason.code
+
+
+async def open_session(host, kind="persistent"):
+    await host.say("register", uuid="desk", key=KEY)
+    await host.hear("registered")
+    created = await host.ask("create_session", session_type=kind)
+    return created["session"]["session_id"], created["token"]
+
+
+async def approve(host, guest, kind="persistent"):
+    session_id, token = await open_session(host, kind)
+    device = {"name": "Phone", "id": "phone-1"}
+    await guest.say("pair_request", session_id=session_id, token=token, device_info=device)
+    await host.hear("pair_prompt")
+    await host.say("pair_decision", session_id=session_id, approve=True)
+    for each in (host, guest):
+        assert (await each.hear("pair_result"))["status"] == "approved"
+    return session_id
+
+
+@asynccontextmanager
+async def dial(node):
+    """A socket to a node, closed whatever happens."""
+    address, _, port = node.url.split("/")[2].rpartition(":")
+    stream = await trio.open_tcp_stream(address.strip("[]"), int(port))
+    try:
+        yield stream
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+@asynccontextmanager
+async def connected(node, tls=None):
+    """A client of a node on a socket."""
+    async with dial(node) as stream, trio.open_nursery() as nursery:
+        if tls is not None:
+            stream = trio.SSLStream(stream, tls, server_hostname="127.0.0.1", https_compatible=True)
+        yield await Client(await wrap_client_stream(nursery, stream, "node", "/ws")).welcomed()
+        nursery.cancel_scope.cancel()
+
+
+async def shake(stream):
+    """Make a WebSocket of a raw stream, and read its welcome."""
+    await stream.send_all(request())
+    heard = b""
+    while b'"welcome"' not in heard:
+        heard += await stream.receive_some()
+
+
+class Answer(NamedTuple):
+    """An HTTP response."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+def parse(raw):
+    head, _, body = raw.partition(b"\r\n\r\n")
+    first, *fields = head.decode().split("\r\n")
+    headers = dict(field.lower().split(": ", 1) for field in fields)
+    return Answer(int(first.split()[1]), headers, body.decode(errors="replace"))
+
+
+def request(method="GET", path="/ws", version="1.1", headers=None, **changes):
+    """A request's bytes; ``changes`` overrides headers of a good handshake, None drops one."""
+    fields = dict(UPGRADE if headers is None else headers)
+    fields.update({name.replace("_", "-"): value for name, value in changes.items()})
+    lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
+    return "\r\n".join([f"{method} {path} HTTP/{version}", *lines, "", ""]).encode("latin-1")
+
+
+def get(path, method="GET"):
+    return request(method, path, headers={"Host": "node"})
+
+
+def frame(opcode, payload=b"", *, fin=True, reserved=0, masked=True):
+    """A client's frame; its mask is all zeros."""
+    first = fin << 7 | reserved << 4 | opcode
+    size = len(payload)
+    if size < 126:
+        length = bytes([size | masked << 7])
+    elif size < 65536:
+        length = bytes([126 | masked << 7]) + size.to_bytes(2, "big")
+    else:
+        length = bytes([127 | masked << 7]) + size.to_bytes(8, "big")
+    return bytes([first]) + length + bytes(4 * masked) + payload
+
+
+async def read_all(stream):
+    return b"".join([chunk async for chunk in stream])

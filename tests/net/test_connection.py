@@ -1,0 +1,184 @@
+import json
+
+import pytest
+import trio
+import trio.testing
+from trio_websocket import wrap_client_stream
+
+from proxim.actors.actor import Actor
+from tests.net.helpers import KEY, House, open_session
+
+WELCOME_KEYS = {"type", "protocol", "server", "approval_timeout", "max_message_bytes"}
+DEVICE = {"name": "Phone", "id": "phone-1"}
+
+
+def padded(size, fill="x"):
+    """A ping of so many bytes."""
+    start, end = '{"type":"ping","pad":"', '"}'
+    room = size - len(start) - len(end)
+    text = start + fill * (room // len(fill.encode())) + " " * (room % len(fill.encode())) + end
+    assert len(text.encode()) == size
+    return text
+
+
+async def test_the_welcome_comes_before_all_else(house):
+    ws = await wrap_client_stream(house.nursery, house.plug(), "node", "/ws")
+    await ws.send_message('{"type":"ping"}')
+    assert json.loads(await ws.get_message()).keys() == WELCOME_KEYS
+    assert json.loads(await ws.get_message()) == {"type": "pong"}
+
+
+async def test_a_binary_frame_is_a_bad_message(house):
+    client = await house.client()
+    await client.ws.send_message(b'{"type":"ping","ref":"r"}')
+    error = await client.hear()
+    assert (error["type"], error["code"], error["ref"]) == ("error", "bad_message", "r")
+    assert await client.pings()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"ping"', "{}", '{"type":"nope"}'])
+async def test_what_is_no_message_is_a_bad_one(house, text):
+    client = await house.client()
+    await client.ws.send_message(text)
+    assert (await client.hear())["code"] == "bad_message"
+    assert await client.pings()
+
+
+async def test_a_bad_message_is_answered_with_its_ref_and_the_field(house):
+    client = await house.client()
+    error = await client.ask("create_session", session_type="weekly", ref="r1")
+    assert (error["code"], error["ref"]) == ("bad_message", "r1")
+    assert "session_type" in error["message"]
+
+
+@pytest.mark.parametrize("fill", ["x", "\N{EURO SIGN}", "\N{WATER BUFFALO}"])
+async def test_a_message_is_measured_in_bytes(house, fill):
+    client = await house.client()
+    await client.ws.send_message(padded(65536, fill))
+    assert (await client.hear())["type"] == "pong"
+    await client.ws.send_message(padded(65537, fill))
+    assert await client.ending() == 1009
+
+
+async def test_who_does_not_introduce_itself_is_idle(house, autojump_clock):
+    client = await house.client()
+    start = trio.current_time()
+    with trio.move_on_after(9.9):
+        await client.ending()
+    assert await client.pings()
+    assert await client.ending() == 4002
+    assert trio.current_time() - start == pytest.approx(10)
+
+
+async def test_who_has_registered_may_be_silent(house, autojump_clock):
+    client = await house.client()
+    await client.ask("register", uuid="desk", key=KEY)
+    with trio.move_on_after(3600):
+        await client.ending()
+    assert await client.pings()
+
+
+async def test_who_answers_no_keepalive_is_gone_and_its_peer_hears_so(house, autojump_clock):
+    host, _guest, session_id = await house.pair()
+    start = trio.current_time()
+    # The guest reads nothing, so its third message keeps its client from answering pings.
+    for number in range(3):
+        await host.say("signal", session_id=session_id, data=number)
+    assert await host.hear() == {"type": "peer_offline", "session_id": session_id}
+    assert trio.current_time() - start == pytest.approx(10 + 20 + 20)
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(house.listener.connections) == 1
+
+
+async def test_a_slow_reader_is_closed_and_holds_up_nobody(nursery, autojump_clock):
+    house = House(nursery, outbox_bytes=200_000)
+    host, guest, session_id = await house.pair(pair=trio.testing.lockstep_stream_pair)
+    start = trio.current_time()
+    for _ in range(9):
+        await host.say("signal", session_id=session_id, data="x" * 50_000)
+    assert await host.hear() == {"type": "peer_offline", "session_id": session_id}
+    assert await host.pings()
+    assert trio.current_time() == start
+    assert await guest.ending() == 4001
+
+
+async def test_who_never_reads_is_cut_off(nursery, autojump_clock):
+    house = House(nursery)
+    host, _guest, session_id = await house.pair(pair=trio.testing.lockstep_stream_pair)
+    start = trio.current_time()
+    for _ in range(3):
+        await host.say("signal", session_id=session_id, data="x" * 50_000)
+    assert (await host.hear())["type"] == "peer_offline"
+    assert trio.current_time() - start == pytest.approx(10)
+
+
+async def test_a_failed_request_is_an_internal_error_and_the_connection_goes_on(
+    house, caplog, monkeypatch
+):
+    client = await house.client()
+    await client.ask("register", uuid="desk", key=KEY)
+    with monkeypatch.context() as broken:
+        broken.setattr(house.supervisor, "open", None)
+        error = await client.ask("create_session", session_type="persistent", ref="r")
+    assert (error["code"], error["ref"]) == ("internal_error", "r")
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert (await client.ask("create_session", session_type="persistent"))["link"]
+
+
+async def test_a_refusal_names_its_session(house):
+    client = await house.client()
+    error = await client.ask("signal", session_id="s" * 22, data=1, ref="r")
+    assert (error["code"], error["session_id"]) == ("unknown_session", "s" * 22)
+
+
+@pytest.mark.parametrize("politely", [True, False])
+async def test_a_connection_that_ends_leaves_its_seats(house, politely):
+    host, guest, session_id = await house.pair()
+    if politely:
+        await guest.ws.aclose()
+    else:
+        await trio.aclose_forcefully(guest.ws._stream)
+    assert await host.hear() == {"type": "peer_offline", "session_id": session_id}
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(house.listener.connections) == 1
+
+
+async def test_a_replaced_connection_hears_what_came_before_and_then_4000(house):
+    first, second = await house.client(), await house.client()
+    session_id, _ = await open_session(first)
+    await first.say("ping", ref="last")
+    assert (await first.hear())["ref"] == "last"
+    await second.ask("register", uuid="desk", key=KEY)
+    assert await first.ending() == 4000
+    assert (await second.ask("list_sessions"))["sessions"][0]["session_id"] == session_id
+
+
+async def test_who_is_closed_while_asking_holds_no_seat(house, monkeypatch):
+    host, guest = await house.client(), await house.client()
+    session_id, token = await open_session(host)
+    ask = Actor.ask
+
+    def ask_and_close(actor, letter):
+        taken = ask(actor, letter)
+        letter.sender.close(4001, "too slow")
+        return taken
+
+    monkeypatch.setattr(Actor, "ask", ask_and_close)
+    await guest.say("pair_request", session_id=session_id, token=token, device_info=DEVICE)
+    assert await guest.ending() == 4001
+    monkeypatch.undo()
+    await host.say("list_sessions")
+    assert (await host.hear("sessions"))["sessions"][0]["guest_online"] is False
+
+
+async def test_signals_cross_unchanged_and_in_order(house):
+    host, guest, session_id = await house.pair()
+    odd = ['{"b":1,"a":[ 1.0,1e2 ]}', '"\\ud83d\\ude00\\u0000"', "null"]
+    for data in odd * 20:
+        await host.ws.send_message(
+            f'{{"data":{data},"type":"signal","session_id":"{session_id}","ref":"r"}}'
+        )
+    for data in odd * 20:
+        text = await guest.ws.get_message()
+        assert data in text
+        assert "ref" not in json.loads(text)

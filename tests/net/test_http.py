@@ -1,0 +1,157 @@
+import h11
+import pytest
+import trio
+import trio.testing
+from prometheus_client.parser import text_string_to_metric_families
+
+from proxim.net.http import BadRequest, read_request
+from proxim.net.limits import Limits
+from tests.net.helpers import get, read_all, request
+
+GOOD = b"GET /join?x=1 HTTP/1.1\r\nHost: node\r\nX-One: a\r\nX-One: b, c\r\n\r\n"
+LIMITS = Limits(head_bytes=1000, head_fields=10)
+
+
+async def read(*pieces, end=False):
+    ours, theirs = trio.testing.memory_stream_pair()
+    for piece in pieces:
+        await ours.send_all(piece)
+    if end:
+        await ours.send_eof()
+    return await read_request(theirs, LIMITS)
+
+
+async def refused(*pieces, end=False):
+    with pytest.raises(BadRequest) as caught:
+        await read(*pieces, end=end)
+    return caught.value.status
+
+
+async def test_a_head_is_read_however_it_is_cut():
+    request = await read(*[bytes([byte]) for byte in GOOD], b"rest")
+    assert (request.method, request.path, request.http_version) == ("GET", "/join", b"1.1")
+    assert request.header(b"x-one") == b"a, b, c"
+    assert request.tokens(b"x-one") == ["a", "b", "c"]
+    assert request.header(b"x-two") == b""
+
+
+async def test_what_follows_the_head_is_kept():
+    assert (await read(GOOD + b"\x81\x00")).rest == b"\x81\x00"
+
+
+def headed(size):
+    start = b"GET / HTTP/1.1\r\nHost: node\r\nX: "
+    return start + b"x" * (size - len(start) - 4) + b"\r\n\r\n"
+
+
+async def test_a_head_may_have_so_many_bytes_and_no_more():
+    assert (await read(headed(1000), b"rest" * 1000)).path == "/"
+    assert await refused(headed(1001)) == 431
+    assert await refused(headed(5000)) == 431
+    assert await refused(headed(5000)[:1001], end=True) == 431
+
+
+async def test_a_head_may_have_so_many_fields_and_no_more():
+    fields = [b"X%d:" % number for number in range(9)]
+    start = [b"GET / HTTP/1.1", b"Host: node"]
+    assert len((await read(b"\r\n".join([*start, *fields, b"", b""]))).headers) == 10
+    assert await refused(b"\r\n".join([*start, *fields, b"Y:", b"", b""])) == 431
+
+
+async def test_a_head_may_take_so_long_however_it_trickles(autojump_clock):
+    ours, theirs = trio.testing.memory_stream_pair()
+
+    async def trickle():
+        while True:
+            await ours.send_all(b"x")
+            await trio.sleep(0.7)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trickle)
+        with pytest.raises(BadRequest) as caught:
+            await read_request(theirs, LIMITS)
+        nursery.cancel_scope.cancel()
+    assert (caught.value.status, trio.current_time()) == (408, LIMITS.head_time)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\x16\x03\x01\x02\x00",
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : node\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: no\x00de\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: node\r\n\r\n",
+        b"",
+        b"GET / HTTP/1.1\r\nHost:",
+    ],
+)
+async def test_what_is_no_request_is_a_bad_one(head):
+    assert await refused(head, end=True) == 400
+
+
+async def test_a_bad_request_is_answered(house):
+    answer = await house.ask(b"\x00\xff nonsense\r\n\r\n")
+    assert (answer.status, answer.headers["connection"]) == (400, "close")
+
+
+async def test_a_slow_request_is_answered(house, autojump_clock):
+    assert (await house.ask(b"GET / HT")).status == 408
+
+
+@pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/metrics"])
+async def test_head_is_get_without_the_body(house, path):
+    full, empty = await house.ask(get(path)), await house.ask(get(path, "HEAD"))
+    assert full.status == empty.status == 200
+    assert full.headers["content-length"] == empty.headers["content-length"] == str(len(full.body))
+    assert empty.body == ""
+
+
+@pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/metrics", "/ws"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+async def test_any_other_method_is_told_which_would_do(house, path, method):
+    answer = await house.ask(get(path, method))
+    assert (answer.status, answer.headers["allow"]) == (405, "get, head")
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/join/", "//", "/ws/", "/%6aoin", "*"])
+async def test_what_is_not_there_is_not_found(house, path):
+    assert (await house.ask(get(path))).status == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_the_websocket_is_for_websockets(house, method):
+    answer = await house.ask(get("/ws", method))
+    assert (answer.status, answer.headers["upgrade"]) == (426, "websocket")
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/none", "/ws"])
+async def test_every_answer_is_http_to_a_strict_reader(house, path):
+    stream, reader = house.plug(), h11.Connection(h11.CLIENT)
+    reader.send(h11.Request(method="GET", target=path, headers=[("Host", "node")]))
+    reader.send(h11.EndOfMessage())
+    await stream.send_all(get(path))
+    reader.receive_data(await read_all(stream))
+    events = [type(reader.next_event()) for _ in range(3)]
+    assert events == [h11.Response, h11.Data, h11.EndOfMessage]
+
+
+async def test_a_draining_node_says_so_and_takes_nobody_in(house):
+    assert (await house.ask(get("/healthz"))).status == 200
+    house.node.draining = True
+    assert (await house.ask(get("/healthz"))).status == 503
+    assert (await house.ask(request())).status == 503
+    assert (await house.ask(get("/"))).status == 200
+
+
+async def test_the_metrics_can_be_parsed_and_name_nobody(house):
+    _host, _guest, session_id = await house.pair()
+    answer = await house.ask(get("/metrics"))
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    families = list(text_string_to_metric_families(answer.body))
+    labels = {name for family in families for sample in family.samples for name in sample.labels}
+    assert labels == {"type", "status", "reason"}
+    for identity in (session_id, "desk", "Phone", "phone-1"):
+        assert identity not in answer.body

@@ -1,0 +1,100 @@
+import errno
+import ssl
+
+import pytest
+import trio
+import trio.testing
+
+from tests.net.helpers import House, get, read_all, request
+
+
+class Scarce(trio.abc.Listener):
+    """A listener with no file descriptor left for the first ``failures`` connections."""
+
+    def __init__(self, failures, code=errno.EMFILE):
+        self.failures, self.code = failures, code
+        self.tries = 0
+        self.ours, self.theirs = trio.testing.memory_stream_pair()
+
+    async def accept(self):
+        await trio.lowlevel.checkpoint()
+        self.tries += 1
+        if self.tries <= self.failures:
+            raise OSError(self.code, "Too many open files")
+        if self.tries > self.failures + 1:
+            await trio.sleep_forever()
+        return self.theirs
+
+    async def aclose(self):
+        await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+async def test_running_out_of_file_descriptors_is_waited_out(house, autojump_clock, caplog, code):
+    scarce = Scarce(3, code)
+    house.nursery.start_soon(house.listener.accept, scarce)
+    await scarce.ours.send_all(get("/healthz"))
+    assert (await scarce.ours.receive_some()).startswith(b"HTTP/1.1 200")
+    assert 0 < trio.current_time() < 1
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_the_complaint_is_made_every_thirty_seconds_at_most(house, autojump_clock, caplog):
+    scarce = Scarce(10**9)
+    house.nursery.start_soon(house.listener.accept, scarce)
+    await trio.sleep(29)
+    assert len(caplog.records) == 1
+    await trio.sleep(60)
+    assert len(caplog.records) == 3
+    assert 89 <= scarce.tries <= 8900, "neither a busy loop nor a long sleep"
+
+
+async def test_another_failure_to_accept_is_not_hidden(house):
+    with pytest.RaisesGroup(OSError):
+        await house.listener.accept(Scarce(1, errno.EIO))
+
+
+async def test_a_crash_ends_one_connection_and_is_logged(house, caplog, monkeypatch):
+    bystander = await house.client()
+    with monkeypatch.context() as broken:
+        broken.setattr("proxim.net.listener.SocketConnection.run", None)
+        stream = house.plug()
+        await stream.send_all(request())
+        await read_all(stream)
+    (record,) = caplog.records
+    assert "a connection crashed" in record.message
+    assert record.message.endswith("TypeError")
+    assert await bystander.pings()
+    assert len(house.listener.connections) == 1
+
+
+async def test_all_connections_are_closed_with_the_code(house):
+    clients = [await house.client() for _ in range(3)]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(house.listener.close_all, 1001, "bye")
+        assert [await client.ending() for client in clients] == [1001] * 3
+    assert not house.listener.connections
+
+
+async def test_nobody_holds_up_the_end(nursery, autojump_clock):
+    house = House(nursery)
+    stalled = await house.client(trio.testing.lockstep_stream_pair)
+    other = await house.client()
+    for number in range(3):
+        await stalled.say("ping", ref=str(number))
+    start = trio.current_time()
+    nursery.start_soon(house.listener.close_all, 1001, "bye")
+    assert await other.ending() == 1001
+    assert trio.current_time() == start
+    await trio.sleep(16)
+    assert not house.listener.connections
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01"])
+async def test_a_tls_handshake_may_take_so_long(nursery, autojump_clock, caplog, said):
+    house = House(nursery, tls=ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), tls_time=7)
+    stream = house.plug()
+    await stream.send_all(said)
+    assert await stream.receive_some() == b""
+    assert trio.current_time() == 7
+    assert not caplog.records

@@ -1,0 +1,116 @@
+import base64
+
+import pytest
+
+from tests.net.helpers import NONCE, TEXT, frame, parse, request
+
+
+async def answer_to(house, raw):
+    """The head that answers a handshake; of a refusal its body, too."""
+    stream = house.plug()
+    await stream.send_all(raw)
+    heard = b""
+    while b"\r\n\r\n" not in heard:
+        heard += await stream.receive_some()
+    answer = parse(heard)
+    await stream.aclose()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("offer", "selected"),
+    [
+        (None, None),
+        ("", None),
+        ("proxim.v1", "proxim.v1"),
+        ("proxim.v2, proxim.v1", "proxim.v1"),
+        ("proxim.v1,other", "proxim.v1"),
+        (" , proxim.v1 ,", "proxim.v1"),
+        ("\xe9\xff, proxim.v1", "proxim.v1"),
+    ],
+)
+async def test_the_nodes_subprotocol_is_selected_where_it_is_offered(house, offer, selected):
+    answer = await answer_to(house, request(Sec_WebSocket_Protocol=offer))
+    assert answer.status == 101
+    assert answer.headers.get("sec-websocket-protocol") == selected
+
+
+@pytest.mark.parametrize("offer", ["proxim.v2", "PROXIM.V1", "chat, superchat", "\xff", "proxim"])
+async def test_only_unknown_subprotocols_are_refused_with_the_one_that_would_do(house, offer):
+    answer = await answer_to(house, request(Sec_WebSocket_Protocol=offer))
+    assert answer.status == 400
+    assert "proxim.v1" in answer.body
+
+
+async def test_an_offer_in_two_header_fields_is_one_offer(house):
+    two = request(Sec_WebSocket_Protocol="other\r\nSec-WebSocket-Protocol: proxim.v1")
+    assert (await answer_to(house, two)).headers["sec-websocket-protocol"] == "proxim.v1"
+
+
+async def test_the_accept_hash_is_that_of_the_standards_example(house):
+    answer = await answer_to(house, request())
+    assert answer.headers["sec-websocket-accept"] == "s3pplmbitxaq9kygzzhzrbk+xoo="
+
+
+@pytest.mark.parametrize("version", ["12", "8", "13, 8", "14", "x", "\xff", None])
+async def test_another_version_is_told_which_would_do(house, version):
+    answer = await answer_to(house, request(Sec_WebSocket_Version=version))
+    assert (answer.status, answer.headers["sec-websocket-version"]) == (426, "13")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        None,
+        "",
+        "short",
+        NONCE + "x",
+        base64.b64encode(bytes(15)).decode(),
+        base64.b64encode(bytes(17)).decode(),
+        "dGhlIHNhbXBsZSBub25jZ\xff==",
+        f"{NONCE}\r\nSec-WebSocket-Key: {NONCE}",
+    ],
+)
+async def test_a_key_is_sixteen_bytes_in_base64(house, key):
+    answer = await answer_to(house, request(Sec_WebSocket_Key=key))
+    assert answer.status == 400
+    assert "Sec-WebSocket-Key" in answer.body
+
+
+async def test_only_get_upgrades(house):
+    assert (await answer_to(house, request("HEAD"))).status != 101
+
+
+async def test_an_older_http_cannot_upgrade(house):
+    answer = await answer_to(house, request(version="1.0"))
+    assert answer.status == 400
+    assert "HTTP/1.1" in answer.body
+
+
+@pytest.mark.parametrize(("connection", "status"), [("close", 400), ("keep-alive, UPGRADE", 101)])
+async def test_connection_has_to_say_upgrade(house, connection, status):
+    assert (await answer_to(house, request(Connection=connection))).status == status
+
+
+@pytest.mark.parametrize(("upgrade", "status"), [("h2c", 426), ("h2c, WebSocket", 101)])
+async def test_upgrade_has_to_say_websocket(house, upgrade, status):
+    assert (await answer_to(house, request(Upgrade=upgrade))).status == status
+
+
+@pytest.mark.parametrize("host", ["", "node:8765", "[::1]:1", "\xff\xfe", "a b", "x" * 8000])
+async def test_the_host_does_not_matter(house, host):
+    assert (await answer_to(house, request(Host=host))).status == 101
+
+
+@pytest.mark.parametrize("name", ["Extensions", "Accept", "Whatever"])
+@pytest.mark.parametrize("value", ["\xff", "permessage-deflate; \xe9", "permessage-deflate"])
+async def test_other_websocket_headers_are_passed_over(house, name, value):
+    answer = await answer_to(house, request(**{f"Sec_WebSocket_{name}": value}))
+    assert answer.status == 101
+    assert "sec-websocket-extensions" not in answer.headers
+
+
+async def test_what_comes_before_the_answer_is_refused(house):
+    early = frame(TEXT, b'{"type":"ping","ref":"early"}')
+    status, _, body = await house.ask(request() + early)
+    assert (status, "nothing may be sent before the answer" in body) == (400, True)

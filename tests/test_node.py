@@ -1,0 +1,171 @@
+import socket
+
+import pytest
+import trio
+
+from proxim.core.errors import InvalidSetting
+from proxim.net.limits import Limits
+from proxim.node import Node
+from proxim.settings import Settings
+from tests.net.helpers import approve, connected, dial, get, open_session, parse, read_all, shake
+
+ENDED = {"type": "session_ended", "status": "expired", "reason": "shutdown"}
+
+
+class Stoppable:
+    """A node that runs until it is stopped or cancelled."""
+
+    def __init__(self, **settings):
+        self.node = Node(Settings(**{"port": 0, **settings}), limits=Limits(close_time=0.5))
+        self.scope = trio.CancelScope()
+        self.returned = trio.Event()
+
+    async def run(self, *, task_status):
+        with self.scope:
+            await self.node.run(task_status=task_status)
+        self.returned.set()
+
+
+@pytest.fixture
+async def start():
+    """Starts nodes, and stops them after the test."""
+    started = []
+    async with trio.open_nursery() as nursery:
+
+        async def start(**settings):
+            stoppable = Stoppable(**settings)
+            await nursery.start(stoppable.run)
+            started.append(stoppable)
+            return stoppable
+
+        yield start
+        for each in started:
+            each.node.stop()
+
+
+def port_of(node):
+    return int(node.url.rpartition(":")[2])
+
+
+async def healthy(node):
+    async with dial(node) as stream:
+        await stream.send_all(get("/healthz"))
+        return parse(await read_all(stream)).status == 200
+
+
+async def test_a_started_node_accepts_and_a_stopped_one_does_not(start):
+    running = await start()
+    assert await healthy(running.node)
+    running.node.stop()
+    with trio.fail_after(2):
+        await running.returned.wait()
+    with pytest.raises(OSError, match="all attempts to connect"):
+        await healthy(running.node)
+
+
+async def test_port_zero_is_a_free_one(start):
+    first, second = await start(), await start()
+    assert 0 < port_of(first.node) != port_of(second.node) > 0
+
+
+async def test_a_name_with_several_addresses_gets_one_port(start, monkeypatch):
+    listen, opened = trio.open_tcp_listeners, []
+
+    async def listen_twice(port, *, host):
+        assert host == "localhost"
+        opened.extend(
+            [*await listen(port, host="127.0.0.1"), *await listen(port, host="127.0.0.1")]
+        )
+        return list(opened)
+
+    monkeypatch.setattr(trio, "open_tcp_listeners", listen_twice)
+    running = await start(host="localhost")
+    assert await healthy(running.node)
+    assert [listener.socket.fileno() == -1 for listener in opened] == [False, True]
+
+
+async def test_the_url_of_a_lan_node_names_no_wildcard(start):
+    running = await start(lan=True)
+    assert "0.0.0.0" not in running.node.url
+    assert await healthy(running.node)
+
+
+async def test_a_public_url_is_what_links_begin_with(start):
+    running = await start(public_url="https://node.example/base/")
+    assert running.node.url == "https://node.example/base/"
+
+
+async def test_links_begin_with_the_url(start):
+    running = await start()
+    async with connected(running.node) as host:
+        await open_session(host)
+        created = await host.ask("create_session", session_type="persistent", qr="svg")
+    assert created["link"].startswith(f"{running.node.url}/join#")
+    assert "<svg" in created["qr_svg"]
+
+
+async def test_an_ipv6_address_stands_in_brackets(start):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    running = await start(host="::1")
+    assert running.node.url == f"http://[::1]:{port_of(running.node)}"
+    async with connected(running.node) as client:
+        assert await client.pings()
+
+
+async def test_the_welcome_tells_the_settings(start):
+    running = await start(approval_timeout=12.5)
+    async with connected(running.node) as client:
+        assert client.welcome["approval_timeout"] == 12.5
+        assert client.welcome["max_message_bytes"] == Limits().message_bytes
+        assert client.welcome["protocol"] == 1
+
+
+@pytest.mark.parametrize("how", ["stopped", "cancelled"])
+async def test_whoever_sits_hears_of_the_end_and_is_then_closed(start, how):
+    running = await start()
+    async with connected(running.node) as host, connected(running.node) as guest:
+        session_id = await approve(host, guest)
+        pending = (await host.ask("create_session", session_type="one_time"))["session"]
+        running.node.stop() if how == "stopped" else running.scope.cancel()
+        with trio.fail_after(4):
+            heard = [await host.hear(), await host.hear()]
+            for each in (session_id, pending["session_id"]):
+                assert {**ENDED, "session_id": each} in heard
+            assert await guest.hear() == {**ENDED, "session_id": session_id}
+            assert [await host.ending(), await guest.ending()] == [1001, 1001]
+            await running.returned.wait()
+
+
+async def test_a_draining_node_says_so_and_waits_for_nobody_for_long(start):
+    running = await start()
+    async with dial(running.node) as silent:
+        await shake(silent)
+        running.node.stop()
+        assert not await healthy(running.node)
+        with trio.fail_after(2):
+            await running.returned.wait()
+
+
+async def test_a_port_in_use_is_an_oserror(start):
+    running = await start()
+    with pytest.raises(OSError, match="in use"):
+        await Node(Settings(port=port_of(running.node))).run()
+
+
+@pytest.mark.parametrize("missing", ["tls_cert", "tls_key"])
+async def test_a_missing_certificate_file_is_named(tmp_path, missing):
+    files = {name: str(tmp_path / name) for name in ("tls_cert", "tls_key")}
+    for name in files.keys() - {missing}:
+        (tmp_path / name).write_text("x")
+    with pytest.raises(InvalidSetting, match=f"{missing}: there is no file .*{missing}"):
+        await Node(Settings(port=0, **files)).run()
+
+
+async def test_a_bad_certificate_is_an_invalid_setting(tmp_path):
+    path = tmp_path / "junk.pem"
+    path.write_text("junk")
+    with pytest.raises(InvalidSetting, match="tls_cert and tls_key"):
+        await Node(Settings(port=0, tls_cert=str(path), tls_key=str(path))).run()

@@ -1,0 +1,112 @@
+import io
+import re
+import shutil
+import subprocess
+from xml.etree import ElementTree
+
+import pyte
+import pytest
+from PIL import Image, ImageDraw
+
+from proxim import qr
+
+LINK = "https://node.example/join#" + "s" * 22 + "." + "T0ken-_" * 6
+LONG = "https://" + "long." * 60 + "example/join#" + "s" * 22 + "." + "t" * 43
+BLOCKS = {" ": (False, False), "▀": (True, False), "▄": (False, True), "█": (True, True)}
+SCALE = 6
+
+scanner = pytest.mark.skipif(shutil.which("zbarimg") is None, reason="zbarimg is not installed")
+
+
+def scan(image, path):
+    """What a scanner reads from an image."""
+    image.save(path)
+    command = ["zbarimg", "--quiet", "--raw", "--nodbus", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return done.stdout.removesuffix("\n")
+
+
+def photograph(text, surroundings):
+    """A terminal that shows the text, in an image."""
+    lines = text.split("\n")
+    screen = pyte.Screen(200, len(lines) + 4)
+    pyte.Stream(screen).feed("\r\n" + "\r\n".join(lines))
+    image = Image.new("RGB", (screen.columns * SCALE, screen.lines * 2 * SCALE), surroundings)
+    draw = ImageDraw.Draw(image)
+    for row in range(screen.lines):
+        for column in range(screen.columns):
+            cell = screen.buffer[row][column]
+            for half, inked in enumerate(BLOCKS[cell.data]):
+                colour = cell.fg if inked else cell.bg
+                if colour != "default":
+                    x, y = column * SCALE, (row * 2 + half) * SCALE
+                    draw.rectangle((x, y, x + SCALE - 1, y + SCALE - 1), fill=f"#{colour}")
+    return image
+
+
+@scanner
+@pytest.mark.parametrize("link", [LINK, LONG])
+def test_a_png_reads_back(tmp_path, link):
+    image = Image.open(io.BytesIO(qr.png(link, module_pixels=5)))
+    assert scan(image, tmp_path / "code.png") == link
+
+
+def test_a_module_is_as_wide_as_asked_and_the_margin_is_four():
+    image = Image.open(io.BytesIO(qr.png(LINK, module_pixels=7))).convert("L")
+    assert image.width % 7 == 0
+    assert Image.eval(image, lambda light: 255 - light).getbbox() == (
+        (28, 28, image.width - 28, image.height - 28)
+    )
+
+
+@scanner
+@pytest.mark.parametrize("surroundings", ["black", "white", "#002b36"])
+@pytest.mark.parametrize("link", [LINK, LONG])
+def test_a_terminal_reads_back_whatever_its_colours(tmp_path, link, surroundings):
+    assert scan(photograph(qr.terminal(link), surroundings), tmp_path / "code.png") == link
+
+
+def test_a_terminal_is_told_every_colour_and_keeps_none():
+    for line in qr.terminal(LINK).split("\n"):
+        screen = pyte.Screen(len(line) + 1, 1)
+        pyte.Stream(screen).feed(line + "x")
+        *code, after = [screen.buffer[0][column] for column in range(screen.cursor.x)]
+        assert {(cell.fg, cell.bg) for cell in code} == {("000000", "ffffff")}
+        assert {cell.data for cell in code} <= set(BLOCKS)
+        assert (after.fg, after.bg) == ("default", "default")
+
+
+def paint(document, backdrop):
+    """An SVG of rectangles, in an image."""
+    root = ElementTree.fromstring(document)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    side = int(root.get("viewBox").split()[2])
+    image = Image.new("RGB", (side * SCALE, side * SCALE), backdrop)
+    draw = ImageDraw.Draw(image)
+    for part in root:
+        if part.tag.endswith("rect"):
+            assert (part.get("width"), part.get("height")) == ("100%", "100%")
+            draw.rectangle((0, 0, *image.size), fill=part.get("fill"))
+            continue
+        drawn = part.get("d")
+        square = re.compile(r"M(\d+),(\d+)H(\d+)V(\d+)H(\d+)z")
+        assert square.sub("", drawn) == ""
+        for left, top, right, bottom, back in (map(int, move) for move in square.findall(drawn)):
+            assert left == back
+            corners = (left, top, right, bottom)
+            x, y, beyond_x, beyond_y = (each * SCALE for each in corners)
+            draw.rectangle((x, y, beyond_x - 1, beyond_y - 1), fill=part.get("fill"))
+    return image
+
+
+@scanner
+@pytest.mark.parametrize("backdrop", ["white", "black"])
+def test_an_svg_reads_back_on_any_page(tmp_path, backdrop):
+    assert scan(paint(qr.svg(LINK), backdrop), tmp_path / "code.png") == LINK
+
+
+def test_all_three_show_the_same_code():
+    png = Image.open(io.BytesIO(qr.png(LINK, module_pixels=SCALE))).convert("L")
+    assert paint(qr.svg(LINK), "white").convert("L").tobytes() == png.tobytes()
+    shown = photograph(qr.terminal(LINK), "white").crop((0, 2 * SCALE, png.width, png.height + 12))
+    assert shown.convert("L").tobytes() == png.tobytes()

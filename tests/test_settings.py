@@ -1,0 +1,164 @@
+import pytest
+
+from proxim.core.errors import InvalidSetting
+from proxim.settings import SETTINGS, Settings, load
+
+SAMPLES = {
+    "host": ("node.example", "::1"),
+    "port": (0, 65535),
+    "lan": (True,),
+    "public_url": ("https://node.example/base",),
+    "tls_cert": ("cert.pem",),
+    "tls_key": ("key.pem",),
+    "approval_timeout": (0.5, 3600.0),
+    "qr_ttl": (1.0, 31_536_000.0),
+    "one_time_grace": (0.0, 3600.0),
+    "sweep_interval": (0.1, 3600.0),
+    "access_token": ("t", "t" * 512),
+    "log_level": ("debug", "info", "warning", "error"),
+}
+TOGETHER = {"tls_cert": {"tls_key": "k"}, "tls_key": {"tls_cert": "c"}}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "proxim.toml"
+        path.write_text(text) if isinstance(text, str) else path.write_bytes(text)
+        return path
+
+    return write
+
+
+def refusal(flags=None, environ=None, config=None):
+    with pytest.raises(InvalidSetting) as caught:
+        load(flags or {}, environ or {}, config)
+    return str(caught.value)
+
+
+def toml(value):
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def test_nothing_given_is_all_defaults():
+    assert load({}, {}) == Settings()
+
+
+def test_a_flag_goes_before_the_environment_before_the_file_before_the_default(write):
+    config = write("port = 3\nqr_ttl = 3.0\nlan = true")
+    environ = {"PROXIM_PORT": "2", "PROXIM_QR_TTL": "2"}
+    settings = load({"port": 1, "qr_ttl": None}, environ, config)
+    assert (settings.port, settings.qr_ttl, settings.lan) == (1, 2.0, True)
+    assert settings.sweep_interval == Settings().sweep_interval
+
+
+def test_false_and_zero_are_given(write):
+    config = write("lan = true\nport = 9")
+    settings = load({"port": 0}, {"PROXIM_LAN": "false"}, config)
+    assert (settings.port, settings.lan) == (0, False)
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])
+def test_every_setting_can_be_given_in_every_way(write, name):
+    extra = TOGETHER.get(name, {})
+    for value in SAMPLES[name]:
+        config = write(f"{name} = {toml(value)}")
+        environ = {f"PROXIM_{name.upper()}": str(value).lower() if value is True else str(value)}
+        for settings in (
+            load({name: value, **extra}, {}),
+            load(extra, environ),
+            load(extra, {}, config),
+        ):
+            assert getattr(settings, name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("port", 65536, "a whole number from 0 to 65535"),
+        ("port", -1, "from 0 to 65535"),
+        ("port", "http", "whole number"),
+        ("lan", "perhaps", "true or false"),
+        ("approval_timeout", 0, "above 0, at most 3600"),
+        ("approval_timeout", 3601, "at most 3600"),
+        ("approval_timeout", "nan", "above 0"),
+        ("approval_timeout", "soon", "a number"),
+        ("qr_ttl", "inf", "at most"),
+        ("one_time_grace", -0.1, "from 0 to 3600"),
+        ("sweep_interval", 0, "above 0"),
+        ("access_token", "", "1 to 512 characters"),
+        ("access_token", "s" * 513, "512"),
+        ("log_level", "loud", "one of debug, "),
+    ],
+)
+def test_a_bad_value_is_told_with_its_source_its_name_and_what_would_be_right(
+    write, name, value, right
+):
+    config = write(f"{name} = {value!r}")
+    for text, source in (
+        (refusal({name: value}), "--" + name.replace("_", "-")),
+        (refusal(environ={f"PROXIM_{name.upper()}": str(value)}), f"PROXIM_{name.upper()}"),
+        (refusal(config=config), f"{config}: {name}"),
+    ):
+        assert text.startswith(f"{source} must be ")
+        assert right in text
+
+
+def test_a_secret_is_not_repeated():
+    assert "hush" not in refusal(environ={"PROXIM_ACCESS_TOKEN": "hush" * 200})
+
+
+@pytest.mark.parametrize("line", ['port = "8765"', "lan = 1", 'qr_ttl = "60"', "host = 1"])
+def test_a_file_has_types_of_its_own(write, line):
+    config = write(line)
+    assert refusal(config=config).startswith(f"{config}: {line.split()[0]} must be ")
+
+
+def test_an_unknown_key_is_told_with_those_that_exist(write):
+    text = refusal(config=write("prot = 1"))
+    assert "'prot'" in text
+    assert text.endswith(", ".join(setting.name for setting in SETTINGS))
+
+
+@pytest.mark.parametrize("text", ["port =", "[", "port = 1\nport = 2", b"host = '\xff'"])
+def test_a_file_that_is_no_toml_is_told(write, text):
+    config = write(text)
+    assert refusal(config=config).startswith(f"{config}: not TOML: ")
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    assert refusal(config=tmp_path / "none.toml") == (
+        f"{tmp_path}/none.toml: No such file or directory"
+    )
+    assert refusal(config=tmp_path) == f"{tmp_path}: Is a directory"
+
+
+@pytest.mark.parametrize(
+    ("flags", "names"),
+    [
+        ({"tls_cert": "c"}, ("tls_cert", "tls_key")),
+        ({"tls_key": "k"}, ("tls_cert", "tls_key")),
+        ({"lan": True, "host": "10.0.0.1"}, ("lan", "host")),
+    ],
+)
+def test_what_cannot_go_together_is_told(flags, names):
+    text = refusal(flags)
+    assert all(name in text for name in names)
+
+
+URLS = """
+node.example ftp://node http:// https://node:0 https://node:x http://node:70000 http://[::1
+http://node?x http://node#x
+"""
+
+
+@pytest.mark.parametrize("url", URLS.split())
+def test_a_public_url_is_a_plain_http_address(url):
+    assert repr(url) in refusal({"public_url": url})
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_is_explained(setting):
+    assert setting.about.group
+    assert setting.about.meaning.endswith(".")
+    assert setting.is_switch == (setting.default is False)
