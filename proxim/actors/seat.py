@@ -36,6 +36,7 @@ class Connection(Protocol):
     @property
     def closed(self) -> bool:
         """Whether it is closed or about to be; its seats are left then."""
+        ...
 
     def tell(self, message: NodeMessage) -> None:
         """Send a message. Never waits, never raises; what can't be sent closes the connection."""

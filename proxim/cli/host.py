@@ -134,12 +134,17 @@ async def _ask_person(prompt: Prompt, reporter: Reporter) -> bool:
     """Whether a person says yes. Whatever else they say, and silence, is no."""
     # What was typed before the question is no answer to it.
     reporter.keyboard.forget()
-    line = await program.race(
-        reporter.keyboard.line,
+
+    async def answer() -> bool:
+        line = await reporter.keyboard.line()
+        reporter.screen.keep()
+        return line is not None and line.strip().lower() in ("y", "yes")
+
+    return await program.race(
+        answer,
         lambda: _raise_at_end(prompt.session),
         lambda: reporter.count_down(prompt.expires_at, "Let it in? [y/N]", with_answer=True),
     )
-    return line is not None and line.strip().lower() in ("y", "yes")
 
 
 async def _raise_at_end(session: HostSession) -> NoReturn:

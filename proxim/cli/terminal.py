@@ -94,6 +94,10 @@ class Screen:
             self._write(f"{text}\n> ")
             self._erase = "\r\x1b[2K\x1b[1A\x1b[2K"
 
+    def keep(self) -> None:
+        """Leave the countdown where it stands, with the answer beneath it."""
+        self._erase = ""
+
     def clear(self) -> None:
         """Take the countdown away."""
         if self._erase:
