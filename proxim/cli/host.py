@@ -41,8 +41,8 @@ SLACK = 1.0
 @click.option(
     "--type",
     "session_type",
-    type=click.Choice(list(SessionType)),
-    default=SessionType.ONE_TIME,
+    type=click.Choice([each.value for each in SessionType]),
+    default=SessionType.ONE_TIME.value,
     show_default=True,
     help="one_time ends at the first disconnect, persistent when it is closed, temporary by --ttl.",
 )
@@ -80,7 +80,7 @@ def command(
 
 async def _serve_one_guest(session: HostSession, reporter: Reporter, *, yes: bool) -> None:
     _show_link(session, reporter)
-    prompt = await _wait_for_guest(session, reporter)
+    prompt = await _wait_for_guest(session, reporter, somebody_is_there=not yes)
     reporter.report(
         "prompt",
         f"\nA device asks to pair. It says it is “{printable(prompt.device_info.name)}” "
@@ -112,7 +112,9 @@ def _show_link(session: HostSession, reporter: Reporter) -> None:
     )
 
 
-async def _wait_for_guest(session: HostSession, reporter: Reporter) -> Prompt:
+async def _wait_for_guest(
+    session: HostSession, reporter: Reporter, *, somebody_is_there: bool
+) -> Prompt:
     """Wait until somebody asks; when the link lapses, a person may have a new one."""
     while True:
         with trio.move_on_at(session.lapses_at + SLACK):
@@ -120,14 +122,18 @@ async def _wait_for_guest(session: HostSession, reporter: Reporter) -> Prompt:
                 session.prompt,
                 lambda: reporter.count_down(session.lapses_at, "Waiting. The link lapses in"),
             )
-        reporter.report("lapsed", "This link has lapsed. Press Enter for a new one.")
-        reporter.keyboard.forget()
-        line = await program.race(reporter.keyboard.line, lambda: _raise_at_end(session))
-        if line is None:
+        if not somebody_is_there or not await _asks_for_another_link(session, reporter):
             await session.close()
             raise SessionOver("expired", "lapsed")
         await session.renew()
         _show_link(session, reporter)
+
+
+async def _asks_for_another_link(session: HostSession, reporter: Reporter) -> bool:
+    reporter.report("lapsed", "This link has lapsed. Press Enter for a new one.")
+    reporter.keyboard.forget()
+    line = await program.race(reporter.keyboard.line, lambda: _raise_at_end(session))
+    return line is not None
 
 
 async def _ask_person(prompt: Prompt, reporter: Reporter) -> bool:

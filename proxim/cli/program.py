@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -39,6 +41,7 @@ _IN_WORDS: dict[str, str] = {
     Reason.SHUTDOWN: "the node is going away",
     Reason.INTERNAL_ERROR: "the node had an error",
     "lost": "the node no longer knows it",
+    "lapsed": "its link lapsed before anybody asked",
 }
 
 node_option = click.option(
@@ -61,6 +64,9 @@ def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False)
         trio.run(_interruptible, action, reporter)
     except* (InvalidLink, InvalidSetting) as errors:
         raise click.UsageError(str(_first(errors))) from None
+    except* BrokenPipeError:
+        # Whoever read what is printed has left; nothing more can be said to anybody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except* ProximError as errors:
         reporter.exit_code = _report_failure(reporter, _first(errors))
     raise click.exceptions.Exit(reporter.exit_code)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
 
 import trio
@@ -16,7 +16,6 @@ from msgspec import UNSET, structs
 from trio_websocket import (
     ConnectionClosed,
     ConnectionRejected,
-    HandshakeError,
     WebSocketConnection,
     wrap_client_stream,
 )
@@ -90,27 +89,30 @@ class NodeConnection:
         self._queue: deque[wire.Signal] = deque()
         self._queue_changed = trio.Event()
         self._failure: ProximError | None = None
+        self._introduced = False
         self._leaving = False
+        self._life = trio.CancelScope()
 
     @asynccontextmanager
     async def kept_up(self) -> AsyncIterator[None]:
         """Connect, and stay connected while inside.
 
         Raises ``ConnectionLost`` when the node cannot be reached at all, and whatever
-        ``introduce`` raises.
+        ``introduce`` raises. What is raised inside comes out as it was, in no group.
         """
-        try:
-            async with trio.open_nursery() as nursery:
+        raised: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            try:
                 await nursery.start(self._run)
-                try:
-                    yield
-                finally:
-                    with trio.move_on_after(CLOSE_TIME, shield=True):
-                        await self._leave()
-                    nursery.cancel_scope.cancel()
-        except BaseExceptionGroup as group:
-            # The nursery is nobody's business: what was raised inside comes out as it was.
-            raise _unwrapped(group) from None
+                yield
+            except Exception as error:
+                raised = error
+            finally:
+                with trio.move_on_after(CLOSE_TIME, shield=True):
+                    await self._leave()
+                self._life.cancel()
+        if raised is not None:
+            raise raised
 
     async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
         """Send a request and wait for its reply, which is of ``kind``.
@@ -126,7 +128,7 @@ class NodeConnection:
         ref = str(next(self._refs))
         waiting = self._calls[ref] = _Call()
         try:
-            await self._transmit(self._ws, structs.replace(request, ref=ref))
+            await self._send_in_turn(structs.replace(request, ref=ref))
             await waiting.done.wait()
         finally:
             del self._calls[ref]
@@ -152,34 +154,31 @@ class NodeConnection:
 
     async def _run(self, *, task_status: trio.TaskStatus[None]) -> None:
         pauses = delays()
-        started = False
 
         def ready() -> None:
-            nonlocal pauses, started
+            nonlocal pauses
             pauses = delays()
-            if not started:
-                started = True
+            self._introduced = True
+            if not self._life.shield:
+                # From here on ``kept_up`` says when it ends, so that the good-bye can be said.
+                self._life.shield = True
                 task_status.started()
 
-        while True:
-            pause = next(pauses)
-            try:
-                await self._live_once(ready)
-            except RateLimited as error:
-                if not started:
-                    raise
-                pause = max(pause, error.retry_after or 0.0)
-            except ConnectionLost as error:
-                if not started:
-                    raise
-                if error.close_code in _FINAL_CODES:
-                    return self._fail(error)
-            except ProximError as error:
-                if not started:
-                    raise
-                return self._fail(error)
-            log.debug("the connection is lost; next try in %.1f s", pause)
-            await trio.sleep(pause)
+        with self._life:
+            while True:
+                pause = next(pauses)
+                try:
+                    await self._live_once(ready)
+                except ProximError as error:
+                    if not self._life.shield:
+                        raise
+                    if not _is_passing(error):
+                        self._fail(error)
+                        return
+                    if isinstance(error, RateLimited):
+                        pause = max(pause, error.retry_after or 0.0)
+                log.debug("the connection is lost; next try in %.1f s", pause)
+                await trio.sleep(pause)
 
     async def _live_once(self, ready: Callable[[], None]) -> None:
         """One connection from its opening to its loss, which is always an exception."""
@@ -194,13 +193,27 @@ class NodeConnection:
         except BaseExceptionGroup as group:
             # A cancellation that comes at the same time is met again at the next checkpoint.
             _, failed = group.split(trio.Cancelled)
-            raise (group if failed is None else _unwrapped(failed)) from None
+            raise (group if failed is None else self._reason(failed)) from None
         finally:
             self._ws = None
+            self._introduced = False
+            self._note_queue_change()
             for call in self._calls.values():
                 call.error = call.error or ConnectionLost("the connection broke before the reply")
                 call.done.set()
             await trio.aclose_forcefully(stream)
+
+    def _reason(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
+        """Why a connection was lost, from what its tasks say; the close code tells most."""
+        leaves = list(_leaves(group))
+        for leaf in leaves:
+            if isinstance(leaf, ConnectionRejected):
+                status = leaf.status_code
+                return ConnectionLost(f"{self._node_url} answers HTTP {status}, no WebSocket")
+        lost = [leaf for leaf in leaves if isinstance(leaf, ConnectionLost)]
+        if len(lost) == len(leaves):
+            return max(lost, key=lambda leaf: leaf.close_code or 0)
+        return leaves[0] if len(leaves) == 1 else group
 
     async def _open_stream(self) -> _Stream:
         host, port, secure = self._address
@@ -211,22 +224,18 @@ class NodeConnection:
                         host, port, https_compatible=True, ssl_context=self._ssl_context
                     )
                 return await trio.open_tcp_stream(host, port)
-        except (OSError, trio.TooSlowError) as error:
+        except (OSError, UnicodeError, trio.TooSlowError) as error:
             why = str(error) or "no answer in time"
             raise ConnectionLost(f"{self._node_url} cannot be reached: {why}") from None
 
     async def _shake_hands(self, stream: _Stream, nursery: trio.Nursery) -> WebSocketConnection:
-        try:
-            with trio.fail_after(CONNECT_TIME):
-                return await wrap_client_stream(
-                    nursery, stream, self._netloc, self._path, subprotocols=[wire.SUBPROTOCOL]
-                )
-        except ConnectionRejected as error:
-            raise ConnectionLost(
-                f"{self._node_url} answers HTTP {error.status_code} and no WebSocket"
-            ) from None
-        except (HandshakeError, ConnectionClosed, trio.BrokenResourceError, trio.TooSlowError):
-            raise ConnectionLost(f"{self._node_url} gives no WebSocket handshake") from None
+        with trio.move_on_after(CONNECT_TIME) as patience:
+            # Should the peer hang up, trio-websocket's reader ends, and nobody else notices.
+            lifeline = cast(trio.Nursery, _Lifeline(nursery, patience))
+            return await wrap_client_stream(
+                lifeline, stream, self._netloc, self._path, subprotocols=[wire.SUBPROTOCOL]
+            )
+        raise ConnectionLost(f"{self._node_url} gives no WebSocket handshake")
 
     def _fail(self, error: ProximError) -> None:
         self._failure = error
@@ -275,6 +284,14 @@ class NodeConnection:
                 self._note_queue_change()
             await self._queue_changed.wait()
 
+    async def _send_in_turn(self, request: wire.ClientMessage) -> None:
+        """Send a request behind the signals that are queued; an introduction goes first."""
+        while self._queue and self._introduced:
+            await self._queue_changed.wait()
+        if self._ws is None:
+            raise ConnectionLost("the connection broke before the request was sent")
+        await self._transmit(self._ws, request)
+
     async def _transmit(self, ws: WebSocketConnection, message: wire.ClientMessage) -> None:
         try:
             await ws.send_message(codec.encode(message).decode())
@@ -315,14 +332,31 @@ def _split(node_url: str) -> SplitResult:
     raise ConnectionLost(f"{node_url!r} is no address of a node, such as http://127.0.0.1:8765")
 
 
-def _unwrapped(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one exception in a group, or the one that tells most of a lost connection."""
-    inner: BaseException = group
-    while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
-        inner = inner.exceptions[0]
-    if isinstance(inner, BaseExceptionGroup):
-        lost = [each for each in inner.exceptions if isinstance(each, ConnectionLost)]
-        # The reader and the writer both notice; the one that knows the close code tells more.
-        if len(lost) == len(inner.exceptions):
-            return max(lost, key=lambda each: each.close_code or 0)
-    return inner
+class _Lifeline:
+    """A nursery for one task, at whose end a scope is cancelled."""
+
+    def __init__(self, nursery: trio.Nursery, scope: trio.CancelScope) -> None:
+        self._nursery = nursery
+        self._scope = scope
+
+    def start_soon(self, task: Callable[[], Awaitable[object]]) -> None:
+        self._nursery.start_soon(self._run, task)
+
+    async def _run(self, task: Callable[[], Awaitable[object]]) -> None:
+        await task()
+        self._scope.cancel()
+
+
+def _is_passing(error: ProximError) -> bool:
+    """Whether it makes sense to come back after this."""
+    if isinstance(error, ConnectionLost):
+        return error.close_code not in _FINAL_CODES
+    return isinstance(error, RateLimited)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

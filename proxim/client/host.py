@@ -176,6 +176,8 @@ class Host:
                 self._find_again(message)
             case wire.SessionCreated():
                 self._learn(message.session).take_link(message)
+                if self._seats is not None:
+                    self._seats.append(message.session.session_id)
             case _:
                 session_id = getattr(message, "session_id", None)
                 if isinstance(session_id, str) and session_id in self.sessions:

@@ -1,0 +1,52 @@
+import os
+from contextlib import ExitStack
+
+import pytest
+
+from tests.cli.helpers import PROXIM, Program, Terminal
+
+
+def _environ(home):
+    """An environment in which nothing of the real home is found."""
+    environ = {name: value for name, value in os.environ.items() if "PROXIM" not in name}
+    identity = home / "proxim" / "identity.json"
+    path = f"{PROXIM.parent}:{environ['PATH']}"
+    return {**environ, "HOME": str(home), "PROXIM_IDENTITY": str(identity), "PATH": path}
+
+
+@pytest.fixture
+def identity(tmp_path):
+    """Where a program of this test keeps its identity."""
+    return tmp_path / "proxim" / "identity.json"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts ``proxim`` with pipes, or at a ``terminal``; every one is ended at the end."""
+    with ExitStack() as programs:
+
+        def start(*arguments, terminal=False, **environ):
+            kind = Terminal if terminal else Program
+            return programs.enter_context(kind(arguments, {**_environ(tmp_path), **environ}))
+
+        yield start
+
+
+@pytest.fixture
+def serve(start):
+    """Starts a node with settings of its own, and says where it is."""
+    return lambda *settings: start("serve", "--port", "0", *settings).url()
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory):
+    """Where the node is that all share; each test is another owner to it."""
+    environ = _environ(tmp_path_factory.mktemp("node"))
+    with Program(["serve", "--port", "0"], environ) as node:
+        yield node.url()
+
+
+@pytest.fixture
+def host(start, node):
+    """A script's host, that approves whoever asks first."""
+    return start("host", "--yes", "--json", "--node", node)

@@ -1,0 +1,174 @@
+"""Programs as a script starts them, with pipes, and as a person does, at a terminal."""
+
+import fcntl
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pyte
+import pytest
+from PIL import Image, ImageDraw
+
+PROXIM = Path(sys.executable).with_name("proxim")
+PATIENCE = 15
+"""Seconds after which something that was to come does not come any more."""
+
+
+class Program:
+    """A ``proxim`` with pipes."""
+
+    def __init__(self, arguments, environ):
+        self.process = subprocess.Popen(
+            [PROXIM, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environ,
+            bufsize=0,
+        )
+        self._unread = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def line(self):
+        deadline = time.monotonic() + PATIENCE
+        while b"\n" not in self._unread:
+            chunk = _read(self.process.stdout.fileno(), deadline)
+            assert chunk, f"no more lines, after {self._unread!r}"
+            self._unread += chunk
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line.decode()
+
+    def url(self):
+        """Where a node says that it is."""
+        return re.search(r"http://\S+", self.line())[0]
+
+    def event(self, name):
+        """The next event of this name; others are passed over, but none may tell of an error."""
+        while True:
+            event = json.loads(self.line())
+            if event["event"] == name:
+                return event
+            assert event["event"] != "error", event
+
+    def type(self, text):
+        self.process.stdin.write(text.encode())
+
+    def end_input(self):
+        self.process.stdin.close()
+        self.process.stdin = None
+
+    def finish(self):
+        """What stands in the rest of its output and its errors, and its exit code."""
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return (self._unread + out).decode(), err.decode(), self.process.returncode
+
+    def exit(self):
+        return self.process.wait(PATIENCE)
+
+
+class Terminal:
+    """A ``proxim`` in a terminal, and a person before it."""
+
+    COLUMNS, LINES = 140, 60
+
+    def __init__(self, arguments, environ):
+        self.screen = pyte.Screen(self.COLUMNS, self.LINES)
+        self._stream = pyte.ByteStream(self.screen)
+        self._fd, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (self.LINES, self.COLUMNS))
+        self.process = subprocess.Popen(
+            [PROXIM, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**environ, "TERM": "xterm-256color"},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C is a signal
+        )
+        os.close(theirs)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self._fd)
+
+    @property
+    def text(self):
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def see(self, pattern):
+        """Wait until a pattern stands on the screen; its match."""
+        deadline = time.monotonic() + PATIENCE
+        while not (found := re.search(pattern, self.text)):
+            chunk = _read(self._fd, deadline)
+            assert chunk, f"it ended without {pattern!r}:\n{self.text}"
+            self._stream.feed(chunk)
+        return found
+
+    def type(self, text):
+        os.write(self._fd, text.encode())
+
+    def exit(self):
+        """Its exit code, once all that it says is on the screen."""
+        deadline = time.monotonic() + PATIENCE
+        while chunk := _read(self._fd, deadline):
+            self._stream.feed(chunk)
+        return self.process.wait(PATIENCE)
+
+    def picture(self):
+        """The screen as an image, in the colours of a dark terminal."""
+        wide, high = 6, 12
+        image = Image.new("RGB", (self.COLUMNS * wide, self.LINES * high), "black")
+        draw = ImageDraw.Draw(image)
+        for row in range(self.LINES):
+            for column in range(self.COLUMNS):
+                cell = self.screen.buffer[row][column]
+                ink = _colour(cell.fg, "#cccccc")
+                left, top = column * wide, row * high
+                area = (left, top, left + wide - 1, top + high - 1)
+                draw.rectangle(area, _colour(cell.bg, "#000000"))
+                if cell.data in "▀█":
+                    draw.rectangle((*area[:3], top + high // 2 - 1), ink)
+                if cell.data in "▄█":
+                    draw.rectangle((left, top + high // 2, *area[2:]), ink)
+        return image
+
+
+def _colour(name, default):
+    return default if name == "default" else f"#{name}"
+
+
+def _read(fd, deadline):
+    """What can be read by then; nothing at the end of it."""
+    ready, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
+    assert ready, "nothing came in time"
+    try:
+        return os.read(fd, 65536)
+    except OSError:
+        return b""
+
+
+def scan(image, path):
+    """What a scanner reads in an image."""
+    scanner = shutil.which("zbarimg")
+    if scanner is None:
+        pytest.skip("zbarimg is not installed")
+    image.save(path)
+    command = [scanner, "--quiet", "--raw", path]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

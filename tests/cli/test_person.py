@@ -1,0 +1,150 @@
+"""The way of a person at a terminal."""
+
+import json
+import re
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.cli.helpers import scan
+
+LINK = r"join '(http\S+)'"
+ASKED = r"Let it in\? \[y/N\] 0:\d\d"
+
+
+@pytest.fixture
+def desk(start, node):
+    """A host at a terminal."""
+    return start("host", "--node", node, terminal=True)
+
+
+@pytest.fixture
+def asked(start, desk):
+    """The host with the question up, and the guest at a terminal of its own."""
+    guest = start("join", desk.see(LINK)[1], "--name", "Phone", terminal=True)
+    desk.see("A device asks to pair. It says it is “Phone”")
+    desk.see(ASKED)
+    return desk, guest
+
+
+@pytest.fixture
+def talking(asked):
+    desk, guest = asked
+    desk.type("y\n")
+    for side in asked:
+        side.see("Connected")
+    return desk, guest
+
+
+def test_the_code_on_the_screen_can_be_scanned(desk, tmp_path):
+    link = desk.see(LINK)[1]
+    codes = [
+        cell for row in desk.screen.buffer.values() for cell in row.values() if cell.data in "▀▄█"
+    ]
+    assert {(cell.fg, cell.bg) for cell in codes} == {("000000", "ffffff")}
+    assert scan(desk.picture(), tmp_path / "screen.png") == link
+
+
+def test_qr_draws_on_the_terminal(start, tmp_path):
+    link = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
+    drawn = start("qr", link, terminal=True)
+    assert drawn.exit() == 0
+    assert scan(drawn.picture(), tmp_path / "screen.png") == link
+
+
+def test_the_time_that_is_left_is_counted_down(start, desk):
+    first = desk.see(r"Waiting\. The link lapses in (\d:\d\d)")[1]
+    desk.see(rf"lapses in (?!{first})\d:\d\d")
+    assert desk.text.count("lapses in") == 1
+    guest = start("join", desk.see(LINK)[1], terminal=True)
+    for side, text in ((desk, r"Let it in\? \[y/N\]"), (guest, r"Waiting for an answer\.")):
+        first = side.see(rf"{text} (\d:\d\d)")[1]
+        side.see(rf"{text} (?!{first})0:\d\d")
+        assert len(re.findall(text, side.text)) == 1
+
+
+def test_what_is_typed_stands_while_the_time_is_counted(asked):
+    desk, _ = asked
+    desk.type("ye")
+    first = desk.see(r"\[y/N\] (0:\d\d)\n> ye")[1]
+    desk.see(rf"\[y/N\] (?!{first})0:\d\d\n> ye")
+    desk.type("s\n")
+    desk.see("Approved")
+
+
+@pytest.mark.parametrize("answer", ["\n", "n\n", "yo\n", "\x04"])
+def test_whatever_is_not_yes_is_no(asked, answer):
+    desk, guest = asked
+    desk.type(answer)
+    assert [side.exit() for side in asked] == [1, 1]
+    for side in (desk, guest):
+        assert "the host said no" in side.text
+    assert "Declined." in desk.text
+
+
+def test_what_was_typed_before_the_question_is_no_answer(start, desk):
+    desk.see("lapses in")
+    desk.type("y\ny\ny")
+    desk.see("y\ny")
+    guest = start("join", desk.see(LINK)[1], terminal=True)
+    desk.see(ASKED)
+    desk.type("\n")
+    assert guest.exit() == 1
+    assert "the host said no" in guest.text
+
+
+def test_a_lapsed_link_is_renewed_by_enter(start, serve):
+    desk = start("host", "--node", serve("--qr-ttl", "1"), terminal=True)
+    first = desk.see(LINK)[1]
+    desk.see("Press Enter for a new one")
+    desk.screen.reset()
+    desk.type("\n")
+    assert desk.see(LINK)[1] != first
+
+
+@pytest.mark.parametrize("end", ["/close\n", "\x04"])
+def test_lines_cross_both_ways_until_a_person_ends_it(talking, end):
+    desk, guest = talking
+    desk.type("hello\n")
+    guest.see("< hello")
+    guest.type("grüß dich\n")
+    desk.see("< grüß dich")
+    guest.type(end)
+    assert [side.exit() for side in talking] == [0, 0]
+    for side in talking:
+        assert "it was closed" in side.text
+
+
+def test_ctrl_c_leaves_an_approved_session_with_0(talking):
+    desk, guest = talking
+    desk.type("\x03")
+    assert [side.exit() for side in talking] == [0, 0]
+    assert "the other side disconnected" in guest.text
+    assert "Traceback" not in desk.text
+
+
+def test_ctrl_c_before_approval_is_1(asked):
+    desk, guest = asked
+    guest.type("\x03")
+    assert [side.exit() for side in asked] == [1, 1]
+    assert "Traceback" not in guest.text + desk.text
+
+
+def test_a_hostile_name_is_shown_and_does_nothing(desk, node):
+    link = desk.see(LINK)[1]
+    session_id, token = link.partition("#")[2].split(".")
+    name = "\x1b[2J\x1b]0;owned\x07\u202eenohp\u200b\r\nApproved."
+    with connect(node.replace("http", "ws", 1) + "/ws") as ws:
+        device = {"name": name, "id": "\x1b[1A"}
+        request = {"type": "pair_request", "session_id": session_id, "token": token}
+        ws.send(json.dumps({**request, "device_info": device}))
+        desk.see(ASKED)
+        shown = "".join(line.rstrip() for line in desk.screen.display)
+        escaped = name.encode("unicode_escape").decode()
+        assert f"“{escaped}” (id \\x1b[1A)" in shown
+        assert desk.screen.title == ""
+        assert link in desk.text
+        desk.type("y\n")
+        desk.see("Connected")
+        ws.send(json.dumps({"type": "signal", "session_id": session_id, "data": "\x1b[2J\u202e"}))
+        desk.see(r"< \\x1b\[2J\\u202e")

@@ -1,0 +1,184 @@
+"""Hosts and guests in scripts: JSON events, exit codes, the identity, sessions and qr."""
+
+import json
+import stat
+
+import pytest
+from PIL import Image
+
+from tests.cli.helpers import PATIENCE, scan
+
+LINK = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
+
+
+def _events(out):
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def _close(start, node):
+    """End all sessions from elsewhere."""
+    out, err, code = start("sessions", "close", "--all", "--json", "--node", node).finish()
+    assert (err, code) == ("", 0)
+    return _events(out)
+
+
+def test_approved_and_closed_is_0_and_lines_cross_both_ways(start, host):
+    session = host.event("session")
+    assert session["session_type"] == "one_time"
+    assert 290 < session["pair_within"] <= 300
+    guest = start("join", session["link"], "--json", "--name", "Lap", "--device-id", "lap-1")
+    assert guest.event("pending")["session_id"] == session["session_id"]
+    prompt = host.event("prompt")
+    assert prompt["device_info"] == {"name": "Lap", "id": "lap-1"}
+    assert 35 < prompt["expires_in"] <= 40
+    assert host.event("result")["status"] == guest.event("result")["status"] == "approved"
+    guest.type("one\ntwo\n")
+    assert [host.event("signal")["data"] for _ in "12"] == ["one", "two"]
+    host.type("three\n/close\n")
+    assert guest.event("signal")["data"] == "three"
+    for side in (host, guest):
+        assert side.event("ended") == {"event": "ended", "status": "expired", "reason": "closed"}
+        assert side.finish() == ("", "", 0)
+
+
+def test_what_is_piped_into_join_is_sent_after_approval(start, host):
+    guest = start("join", host.event("session")["link"], "--json")
+    guest.type("one\ntwo\n/close\n")
+    assert [host.event("signal")["data"] for _ in "12"] == ["one", "two"]
+    assert (host.exit(), guest.exit()) == (0, 0)
+
+
+def test_the_end_of_a_pipe_is_not_the_end_of_the_talk(start, host):
+    guest = start("join", host.event("session")["link"], "--json")
+    guest.type("last line, with no end")
+    guest.end_input()
+    assert host.event("signal")["data"] == "last line, with no end"
+    host.type("answer\n")
+    assert guest.event("signal")["data"] == "answer"
+
+
+def test_declined_is_1(start, node):
+    host = start("host", "--json", "--node", node)
+    guest = start("join", host.event("session")["link"], "--json")
+    host.event("prompt")
+    host.type("no\n")
+    for side in (host, guest):
+        assert side.event("ended")["reason"] == "rejected"
+        assert side.exit() == 1
+
+
+def test_unanswered_is_1(start, serve):
+    host = start("host", "--json", "--node", serve("--approval-timeout", "0.5"))
+    guest = start("join", host.event("session")["link"], "--json")
+    for side in (host, guest):
+        assert side.event("ended")["reason"] == "approval_timeout"
+        assert side.exit() == 1
+
+
+def test_a_lapsed_link_is_1_and_its_token_opens_nothing(start, serve):
+    host = start("host", "--json", "--node", serve("--qr-ttl", "0.5"))
+    session = host.event("session")
+    host.event("lapsed")
+    out, _, code = start("join", session["link"], "--json").finish()
+    assert [event["code"] for event in _events(out)] == ["link_lapsed"]
+    assert code == 1
+    host.end_input()
+    assert host.event("ended")["reason"] == "lapsed"
+    assert host.exit() == 1
+
+
+@pytest.mark.parametrize("command", [["host", "--node"], ["join"], ["sessions", "list", "--node"]])
+def test_an_unreachable_node_is_3(start, command):
+    link = "http://127.0.0.1:1/join#" + "s" * 22 + "." + "t" * 43
+    *_, err, code = start(*command, link if command == ["join"] else "http://127.0.0.1:1").finish()
+    assert code == 3
+    assert "Traceback" not in err
+
+
+def test_a_token_that_is_wrong_is_1(start, host):
+    wrong = host.event("session")["link"][:-4] + "AAAA"
+    out, _, code = start("join", wrong, "--json").finish()
+    assert [event["code"] for event in _events(out)] == ["unknown_session"]
+    assert code == 1
+
+
+def test_a_persistent_session_is_had_by_its_type(start, node):
+    host = start("host", "--json", "--node", node, "--type", "persistent")
+    assert host.event("session")["session_type"] == "persistent"
+
+
+def test_a_temporary_session_ends_by_its_ttl(start, node):
+    host = start("host", "--json", "--node", node, "--type", "temporary", "--ttl", "0.5")
+    assert host.event("session")["session_type"] == "temporary"
+    assert host.event("ended")["reason"] == "expired"
+    assert host.exit() == 1
+
+
+def test_an_identity_is_made_once_and_kept_to_oneself(start, node, identity):
+    assert start("sessions", "list", "--node", node).finish()[2] == 0
+    made = identity.read_bytes()
+    assert stat.S_IMODE(identity.stat().st_mode) == 0o600
+    assert stat.S_IMODE(identity.parent.stat().st_mode) == 0o700
+    assert start("sessions", "list", "--node", node).finish()[2] == 0
+    assert identity.read_bytes() == made
+    assert [each.name for each in identity.parent.iterdir()] == [identity.name]
+
+
+@pytest.mark.parametrize("content", [b"\xff", b'{"uuid": "a b", "key": "short"}'])
+def test_a_broken_identity_is_2_and_left_as_it_is(start, node, identity, content):
+    identity.parent.mkdir()
+    identity.write_bytes(content)
+    _, err, code = start("host", "--node", node).finish()
+    assert code == 2
+    assert "holds no identity" in " ".join(err.split())
+    assert "Traceback" not in err
+    assert identity.read_bytes() == content
+
+
+def test_listing_shows_sessions_and_disturbs_no_host(start, node, host):
+    session_id = host.event("session")["session_id"]
+    out, err, code = start("sessions", "list", "--json", "--node", node).finish()
+    [listed] = _events(out)
+    assert (listed["session_id"], listed["status"]) == (session_id, "pending")
+    assert listed["host_online"]
+    assert (err, code) == ("", 0)
+    table, _, code = start("sessions", "list", "--node", node, COLUMNS="120").finish()
+    assert session_id in table
+    assert "pending" in table
+    assert code == 0
+    assert host.process.poll() is None
+    [closed] = _close(start, node)
+    assert closed["session_id"] == session_id
+
+
+def test_sessions_are_closed_by_their_ids(start, node):
+    options = ["--json", "--node", node]
+    first = start("host", *options).event("session")["session_id"]
+    second = start("host", *options).event("session")["session_id"]
+    assert start("sessions", "close", first, *options).finish()[2] == 0
+    out, _, _ = start("sessions", "list", *options).finish()
+    assert {each["session_id"]: each.get("reason") for each in _events(out)}[first] == "closed"
+    assert second in out
+    out, _, code = start("sessions", "close", "no-such-session", *options).finish()
+    assert [each["code"] for each in _events(out)] == ["unknown_session"]
+    assert code == 1
+
+
+def test_qr_draws_a_link_into_files(start, tmp_path):
+    svg, png = tmp_path / "code.svg", tmp_path / "code.png"
+    out, err, code = start("qr", LINK, "--svg", str(svg), "--png", str(png)).finish()
+    assert (out, err, code) == ("", "", 0)
+    assert "<svg" in svg.read_text()
+    with Image.open(png) as image:
+        assert scan(image, tmp_path / "copy.png") == LINK
+    _, err, code = start("qr", LINK, "--png", str(tmp_path / "nowhere" / "code.png")).finish()
+    assert code == 1
+    assert "No such file" in err
+
+
+def test_a_reader_that_goes_away_is_no_crash(start, node):
+    for command in (["qr", LINK], ["host", "--node", node]):
+        program = start(*command)
+        program.process.stdout.close()
+        program.process.stdout = None
+        assert b"Traceback" not in program.process.communicate(timeout=PATIENCE)[1]

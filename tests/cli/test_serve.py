@@ -1,0 +1,104 @@
+import json
+import signal
+import socket
+import time
+
+import pytest
+from websockets.sync.client import connect
+
+
+def _ws(url):
+    return url.replace("http", "ws", 1) + "/ws"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_after_everybody_was_told(start, number):
+    node = start("serve", "--port", "0")
+    with connect(_ws(node.url())) as ws:
+        ws.recv()
+        ws.send(json.dumps({"type": "register", "uuid": "desk"}))
+        ws.send(json.dumps({"type": "create_session", "session_type": "persistent"}))
+        assert [json.loads(ws.recv())["type"] for _ in "12"] == ["registered", "session_created"]
+        node.process.send_signal(number)
+        assert json.loads(ws.recv(10))["reason"] == "shutdown"
+        _, err, code = node.finish()
+    assert (err, code) == ("", 0)
+    assert ws.close_code == 1001
+
+
+def test_a_second_signal_ends_it_at_once(start):
+    node = start("serve", "--port", "0")
+    address = ("127.0.0.1", int(node.url().rpartition(":")[2]))
+    with socket.create_connection(address, timeout=10) as deaf:
+        deaf.sendall(
+            b"GET /ws HTTP/1.1\r\nHost: n\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        heard = b""
+        while b"welcome" not in heard:
+            heard += deaf.recv(4096)
+        node.process.send_signal(signal.SIGTERM)
+        while b"going away" not in heard:
+            heard += deaf.recv(4096)
+        assert node.process.poll() is None
+        node.process.send_signal(signal.SIGTERM)
+        started = time.monotonic()
+        assert node.exit() == 1
+        assert time.monotonic() - started < 2
+
+
+def test_a_port_in_use_is_named_and_so_is_the_way_out(start, node):
+    port = node.rpartition(":")[2]
+    out, err, code = start("serve", "--port", port).finish()
+    assert (out, code) == ("", 1)
+    assert f"cannot listen on port {port}" in err
+    assert "--port 0" in err
+    assert "Traceback" not in err
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file(start, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = tmp_path / "proxim.toml"
+    config.write_text("approval_timeout = 33\nqr_ttl = 33\npublic_url = 'http://file'\n")
+    environ = {"PROXIM_APPROVAL_TIMEOUT": "22", "PROXIM_QR_TTL": "22", "PROXIM_PORT": str(port)}
+    node = start("serve", "--approval-timeout", "11", "--config", str(config), **environ)
+    assert node.url() == "http://file"
+    with connect(f"ws://127.0.0.1:{port}/ws") as ws:
+        assert json.loads(ws.recv())["approval_timeout"] == 11
+        ws.send(json.dumps({"type": "register", "uuid": "desk"}))
+        ws.send(json.dumps({"type": "create_session", "session_type": "persistent"}))
+        ws.recv()
+        assert json.loads(ws.recv())["pair_within"] == pytest.approx(22, abs=1)
+
+
+def test_help_lists_the_settings_by_group(start):
+    out, _, code = start("serve", "--help").finish()
+    assert code == 0
+    groups = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
+    assert groups == ["Network:", "TLS:", "Sessions:", "Access:", "Logging:", "Other:"]
+    sessions = out[out.index("Sessions:") : out.index("Access:")]
+    assert "--approval-timeout SECONDS" in sessions
+    assert "[default: 40]" in sessions
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (["serve", "--port", "many"], "--port must be a whole number from 0 to 65535"),
+        (["serve", "--config", "/nowhere.toml"], "/nowhere.toml"),
+        (["serve", "--tls-cert", "/nowhere.pem"], "go together"),
+        (["serve", "--tls-cert", "/no", "--tls-key", "/no", "--port", "0"], "there is no file /no"),
+        (["host", "--type", "temporary"], "--ttl"),
+        (["host", "--ttl", "5"], "--ttl"),
+        (["host", "--type", "eternal"], "one_time"),
+        (["join", "http://127.0.0.1:1/join#short"], "a link looks like"),
+        (["qr", "nonsense"], "a link looks like"),
+        (["sessions", "close"], "--all"),
+    ],
+)
+def test_wrong_usage_exits_2_and_says_what_would_be_right(start, wrong, told):
+    out, err, code = start(*wrong).finish()
+    assert (out, code) == ("", 2)
+    assert told in " ".join(err.split())
+    assert "Traceback" not in err

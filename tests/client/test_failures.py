@@ -1,0 +1,202 @@
+"""What comes out of the SDK when something goes wrong, and that it comes out bare."""
+
+import pytest
+import trio
+
+from proxim.client import open_guest, open_host, resume_guest
+from proxim.core import errors
+from proxim.core import messages as wire
+from tests.client.helpers import asked, paired, presence, registered, scripted
+
+
+async def _join(link, **device):
+    async with open_guest(link, **{"name": "Phone", **device}):
+        pass
+
+
+@pytest.mark.parametrize("code", [*errors.REQUEST_ERRORS, "from_the_future"])
+async def test_a_code_on_the_wire_raises_the_exception_of_its_name(nursery, code):
+    def answer(asked):
+        if asked["type"] == "register":
+            return [registered(asked)]
+        error = {"type": "error", "code": code, "message": "why", "session_id": "s" * 22}
+        return [{**error, "retry_after": 7.5, "ref": asked["ref"]}]
+
+    async with open_host(await scripted(nursery, answer), uuid="desk") as host:
+        with pytest.raises(errors.RequestError, match="why") as raised:
+            await host.list()
+    assert type(raised.value) is errors.REQUEST_ERRORS.get(code, errors.RequestError)
+    assert (raised.value.session_id, raised.value.retry_after) == ("s" * 22, 7.5)
+
+
+async def test_what_is_malformed_is_a_bad_message(node):
+    for fields in ({"uuid": "a b"}, {"uuid": "desk", "key": "short"}):
+        with pytest.raises(errors.BadMessage):
+            async with open_host(node.url, **fields):
+                pass
+    async with open_host(node.url, uuid="desk") as host:
+        with pytest.raises(errors.BadMessage, match="ttl"):
+            await host.create("temporary")
+        session = await host.create("persistent")
+        with pytest.raises(errors.BadMessage, match="name"):
+            await _join(session.link, name="n" * 65)
+
+
+async def test_a_host_shows_the_access_token_that_the_node_wants(serve):
+    node = await serve(access_token="secret")
+    for wrong in (None, "public"):
+        with pytest.raises(errors.AccessDenied):
+            async with open_host(node.url, uuid="desk", access_token=wrong):
+                pass
+    async with open_host(node.url, uuid="desk", access_token="secret") as host:
+        assert await host.list() == []
+
+
+async def test_a_link_that_is_none_is_told_before_anything_is_sent():
+    with pytest.raises(errors.InvalidLink):
+        await _join("http://127.0.0.1:1/join#short")
+
+
+async def test_a_guest_learns_why_its_link_is_refused(serve):
+    node = await serve(qr_ttl=0.3)
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        with pytest.raises(errors.UnknownSession):
+            await _join(session.link[:-4] + "AAAA")
+        async with open_guest(session.link, name="Phone"):
+            with pytest.raises(errors.TokenUsed):
+                await _join(session.link)
+        lapsed = await host.create("persistent")
+        await trio.sleep_until(lapsed.lapses_at)
+        with pytest.raises(errors.LinkLapsed):
+            await _join(lapsed.link)
+        gone = await host.create("persistent")
+        closed = await host.create("persistent")
+        await closed.close()
+        with pytest.raises(errors.SessionOver, match="closed"):
+            await _join(closed.link)
+        await gone.renew()
+    with pytest.raises(errors.HostOffline):
+        await _join(gone.link)
+
+
+async def test_what_a_state_does_not_allow_is_refused(node):
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        with pytest.raises(errors.NotAllowed):
+            await session.decide(approve=True)
+    async with asked(node.url) as (session, guest):
+        with pytest.raises(errors.NotAllowed):
+            await session.renew()
+        with pytest.raises(errors.NotAllowed):
+            await guest.close()
+        with pytest.raises(errors.NotApproved):
+            await guest.refresh_ice()
+        with pytest.raises(errors.NotRegistered):
+            await guest.connection.call(wire.ListSessions(), wire.Sessions)
+
+
+async def test_the_nodes_own_failure_is_an_internal_error(node, monkeypatch):
+    monkeypatch.setattr("proxim.qr.svg", lambda link: 1 / 0)
+    async with open_host(node.url, uuid="desk") as host:
+        with pytest.raises(errors.InternalError):
+            await host.create("persistent", qr="svg")
+        await host.create("persistent")
+
+
+async def test_a_signal_that_was_dropped_is_told_at_a_later_one(node):
+    async def keep_sending(session):
+        with trio.fail_after(5):
+            while True:
+                await session.send("nobody hears this")
+
+    async with asked(node.url) as (session, _):
+        with pytest.raises(errors.NotApproved):
+            await keep_sending(session)
+    async with paired(node.url) as (session, guest):
+        async with resume_guest(node.url, session.session_id, guest.resume_token):
+            pass
+        await presence(session, False)
+        with pytest.raises(errors.PeerOffline):
+            await keep_sending(session)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1",
+        "http://127.0.0.1:99999",
+        "http://[::1",
+        "http://" + "a" * 70 + ".invalid",
+        "127.0.0.1:8765",
+        "ftp://127.0.0.1",
+    ],
+)
+async def test_a_node_that_cannot_be_reached_is_a_lost_connection(url):
+    with trio.fail_after(5), pytest.raises(errors.ConnectionLost):
+        async with open_host(url, uuid="desk"):
+            pass
+    with trio.fail_after(5), pytest.raises(errors.ConnectionLost):
+        async with resume_guest(url, "s" * 22, "r" * 43):
+            pass
+
+
+async def test_a_server_that_is_no_node_is_a_lost_connection(node):
+    with trio.fail_after(5), pytest.raises(errors.ConnectionLost, match="404"):
+        async with open_host(f"{node.url}/elsewhere", uuid="desk"):
+            pass
+
+
+async def test_a_server_that_hangs_up_at_once_is_a_lost_connection(nursery):
+    listeners = await nursery.start(trio.serve_tcp, trio.aclose_forcefully, 0)
+    url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+    with trio.fail_after(5), pytest.raises(errors.ConnectionLost):
+        async with open_host(url, uuid="desk"):
+            pass
+
+
+async def test_a_refusal_with_a_close_behind_it_comes_out_alone(nursery):
+    def answer(asked):
+        error = {"type": "error", "code": "rate_limited", "message": "slowly", "retry_after": 9}
+        return [{**error, "ref": asked["ref"]}, 1008]
+
+    url = await scripted(nursery, answer)
+    with pytest.raises(errors.RateLimited) as raised:
+        async with open_host(url, uuid="desk"):
+            pass
+    assert raised.value.retry_after == 9
+
+
+async def test_a_message_too_big_for_the_node_is_the_end(node):
+    async with paired(node.url) as (session, _):
+        await session.send("x" * 100_000)
+        with trio.fail_after(5), pytest.raises(errors.ConnectionLost) as raised:
+            await session.ended()
+        assert raised.value.close_code == 1009
+        with pytest.raises(errors.ConnectionLost):
+            await session.send("anything")
+
+
+async def test_what_the_user_raises_comes_out_as_it_was(node):
+    cause = KeyError("why")
+    with pytest.raises(ZeroDivisionError) as raised:
+        async with open_host(node.url, uuid="desk"):
+            raise ZeroDivisionError from cause
+    assert raised.value.__cause__ is cause
+
+
+async def test_a_group_that_the_user_raises_stays_a_group(node):
+    own = ExceptionGroup("mine", [ValueError("one")])
+    with pytest.raises(ExceptionGroup) as raised:
+        async with open_host(node.url, uuid="desk"):
+            raise own
+    assert raised.value is own
+
+
+async def test_cancelling_what_is_inside_is_silent_and_quick(node):
+    started = trio.current_time()
+    with trio.move_on_after(0.1) as scope:
+        async with open_host(node.url, uuid="desk") as host:
+            await (await host.create("persistent")).prompt()
+    assert scope.cancelled_caught
+    assert trio.current_time() - started < 1

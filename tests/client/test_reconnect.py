@@ -1,0 +1,197 @@
+"""A connection that is lost, and what is found when it is back."""
+
+import pytest
+import trio
+
+from proxim.client import connection, open_guest, open_host
+from proxim.core import errors
+from tests.client.helpers import (
+    asked,
+    end,
+    hear,
+    listed,
+    paired,
+    presence,
+    registered,
+    scripted,
+    until,
+)
+
+
+async def _first_ended(session):
+    with trio.fail_after(10), pytest.raises(errors.ConnectionLost) as raised:
+        await session.ended()
+    return raised.value.close_code
+
+
+async def test_a_host_that_comes_back_gets_its_prompt_again(wire):
+    async with open_host(wire.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        async with open_guest(session.link, name="Phone") as guest:
+            first = await session.prompt()
+            await wire.cut(session)
+            with pytest.raises(errors.ConnectionLost):
+                await first.approve()
+            await wire.mend()
+            await listed(host)
+            again = await session.prompt()
+            assert again is not first
+            assert again.device_info == first.device_info
+            assert again.expires_at == pytest.approx(first.expires_at, abs=1)
+            await again.approve()
+            await guest.approved()
+
+
+@pytest.mark.parametrize("away", ["host", "guest"])
+async def test_signals_sent_while_a_side_is_away_all_arrive_in_order(wire, node, away):
+    urls = (wire.url, node.url) if away == "host" else (node.url, wire.url)
+    async with paired(urls[0], guest_url=urls[1]) as (session, guest):
+        absent, present = (session, guest) if away == "host" else (guest, session)
+        await present.send(0)
+        await absent.send("a")
+        assert await hear(absent, 1) == [0]
+        assert await hear(present, 1) == ["a"]
+        await wire.cut(absent)
+        await presence(present, False)
+        for number in range(1, 40):
+            await present.send(number)
+            await absent.send(f"away {number}")
+        await wire.mend()
+        await present.send(40)
+        await presence(present, True)
+        await present.send(41)
+        assert await hear(absent, 41) == list(range(1, 42))
+        assert await hear(present, 39) == [f"away {number}" for number in range(1, 40)]
+
+
+async def test_both_may_be_away_at_once(wire):
+    async with paired(wire.url, guest_url=wire.url) as (session, guest):
+        await wire.cut(session, guest)
+        for number in range(10):
+            await session.send(number)
+            await guest.send(-number)
+        await wire.mend()
+        assert await hear(guest, 10) == list(range(10))
+        assert await hear(session, 10) == [-number for number in range(10)]
+
+
+async def test_a_guest_that_comes_back_learns_what_was_decided(wire, node):
+    async with asked(node.url, guest_url=wire.url) as (session, guest):
+        await wire.cut(guest)
+        await session.decide(approve=True)
+        await wire.mend()
+        with trio.fail_after(10):
+            await guest.approved()
+        await presence(session, True)
+
+
+async def test_a_one_time_session_does_not_survive_a_cut(wire, node):
+    async with paired(wire.url, "one_time", guest_url=node.url) as (session, guest):
+        await wire.cut(session)
+        assert await end(guest) == ("expired", "disconnected")
+        await wire.mend()
+        assert await end(session) == ("expired", "disconnected")
+
+
+async def test_sessions_that_a_restarted_node_does_not_know_are_lost(wire, serve, node):
+    async with paired(wire.url, guest_url=wire.url) as sides:
+        wire.node = await serve()
+        await wire.cut(*sides)
+        await wire.mend()
+        for side in sides:
+            assert await end(side) == ("expired", "lost")
+
+
+async def test_a_node_that_goes_away_tells_it_and_a_host_registers_with_the_next(wire, serve, node):
+    async with open_host(wire.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        node.stop()
+        assert await end(session) == ("expired", "shutdown")
+        wire.node = await serve()
+        await listed(host)
+        later = await host.create("persistent")
+        assert later.link.startswith(wire.node.url)
+
+
+async def test_an_answer_that_is_no_websocket_is_only_another_reason_to_wait(wire, node):
+    async with paired(wire.url, guest_url=wire.url) as (session, guest):
+        await wire.cut(session, guest)
+        node.draining = True
+        before = wire.connections
+        await wire.mend()
+        await until(lambda: wire.connections >= before + 4)
+        node.draining = False
+        await session.send("still here")
+        assert await hear(guest, 1) == ["still here"]
+
+
+async def test_a_host_that_lists_only_keeps_the_sessions_that_it_opens_itself(wire):
+    async with open_host(wire.url, uuid="desk", seats=[]) as host:
+        session = await host.create("persistent")
+        await wire.cut(session)
+        await wire.mend()
+        await listed(host)
+        async with open_guest(session.link, name="Phone"):
+            with trio.fail_after(5):
+                await session.prompt()
+
+
+async def test_who_is_replaced_does_not_come_back(node):
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        async with open_host(node.url, uuid="desk", key=host.key) as newer:
+            assert await _first_ended(session) == 4000
+            with pytest.raises(errors.ConnectionLost):
+                await host.list()
+            with pytest.raises(errors.ConnectionLost):
+                await session.prompt()
+            await trio.sleep(0.1)
+            await newer.sessions[session.session_id].renew()
+
+
+async def test_who_is_told_when_to_come_back_does_so_no_earlier(nursery, monkeypatch):
+    monkeypatch.setattr("proxim.client.backoff.FIRST", 0.01)
+    times = []
+
+    def answer(asked):
+        times.append(trio.current_time())
+        if len(times) == 1:
+            return [registered(asked), 1012]
+        if len(times) == 2:
+            error = {"type": "error", "code": "rate_limited", "message": "m", "retry_after": 0.4}
+            return [{**error, "ref": asked["ref"]}, 1008]
+        return [registered(asked)]
+
+    async with open_host(await scripted(nursery, answer), uuid="desk"):
+        await until(lambda: len(times) == 3)
+    assert times[1] - times[0] < 0.3
+    assert times[2] - times[1] >= 0.4
+
+
+async def test_leaving_is_quick_and_final(wire, monkeypatch):
+    monkeypatch.setattr(connection, "CLOSE_TIME", 30)
+    with trio.fail_after(5):
+        async with open_host(wire.url, uuid="desk") as host:
+            await host.create("persistent")
+    await trio.sleep(0.1)
+    assert wire.connections == 1
+
+
+async def test_leaving_while_the_node_is_away_is_quick(wire, monkeypatch):
+    monkeypatch.setattr(connection, "CLOSE_TIME", 30)
+    async with paired(wire.url, guest_url=wire.url) as (session, _):
+        await wire.cut(session)
+        await session.send("never arrives")
+        started = trio.current_time()
+    assert trio.current_time() - started < 5
+
+
+async def test_leaving_sends_what_is_queued(node):
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        async with open_guest(session.link, name="Phone") as guest:
+            await (await session.prompt()).approve()
+            await guest.approved()
+            for number in range(100):
+                await guest.send(number)
+        assert await hear(session, 100) == list(range(100))

@@ -1,0 +1,237 @@
+"""What a host and a guest do while all goes well."""
+
+from datetime import timedelta
+
+import pytest
+import trio
+import trio.testing
+
+from proxim.client import open_guest, open_host, resume_guest
+from proxim.core import tokens
+from proxim.core.errors import AlreadyDecided, SessionOver, UnknownSession
+from proxim.core.messages import DeviceInfo, SessionType
+from tests.client.helpers import asked, end, hear, info, paired, presence, registered, scripted
+
+
+@pytest.mark.parametrize("kind", list(SessionType))
+async def test_a_host_opens_sessions_of_every_type(node, kind):
+    ttl = 600 if kind == "temporary" else None
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create(kind, ttl=ttl)
+        assert session.info.session_type == kind
+        assert session.link == f"{node.url}/join#{session.session_id}.{session.token}"
+        assert 290 < session.lapses_at - trio.current_time() <= 300
+        expires = ttl and session.info.created_at + timedelta(seconds=ttl)
+        assert session.info.expires_at == expires
+
+
+async def test_a_link_comes_as_svg_if_wanted(node):
+    async with open_host(node.url, uuid="desk") as host:
+        assert "<svg" in (await host.create("persistent", qr="svg")).qr_svg
+        assert (await host.create("persistent")).qr_svg is None
+
+
+async def test_a_token_of_the_hosts_own_is_never_told_to_the_node(node):
+    token = "t" * 43
+    token_hash = tokens.encode(tokens.digest(token))
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent", token_hash=token_hash)
+        assert (session.link, session.token) == (None, None)
+        link = f"{node.url}/join#{session.session_id}.{token}"
+        async with open_guest(link, name="Phone"):
+            await session.prompt()
+
+
+async def test_a_renewed_link_voids_the_one_before(node):
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        first = session.link
+        await session.renew()
+        assert session.link != first
+        with pytest.raises(UnknownSession):
+            async with open_guest(first, name="Phone"):
+                pass
+        async with open_guest(session.link, name="Phone"):
+            await session.prompt()
+
+
+async def test_the_list_shows_the_sessions_of_this_uuid_and_key_alone(node):
+    async with open_host(node.url, uuid="desk") as host, open_host(node.url, uuid="desk") as other:
+        opened = [(await host.create("persistent")).session_id for _ in range(2)]
+        foreign = await other.create("persistent")
+        assert [each.session_id for each in await host.list()] == opened
+        with pytest.raises(UnknownSession):
+            await host.close(foreign.session_id)
+        await host.close(opened[0])
+        assert [each.status for each in await host.list()] == ["expired", "pending"]
+        assert await end(host.sessions[opened[0]]) == ("expired", "closed")
+        await host.close(opened[0])
+
+
+async def test_the_key_of_an_earlier_program_finds_its_sessions(node):
+    async with open_host(node.url, uuid="desk") as host:
+        session_id = (await host.create("persistent")).session_id
+    async with open_host(node.url, uuid="desk", key=host.key) as later:
+        assert list(later.sessions) == [session_id]
+        await later.sessions[session_id].renew()
+        assert later.sessions[session_id].link
+
+
+async def test_a_host_without_seats_lists_and_disturbs_nobody(node):
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("one_time")
+        async with open_host(node.url, uuid="desk", key=host.key, seats=[]) as onlooker:
+            assert [each.session_id for each in await onlooker.list()] == [session.session_id]
+        await session.renew()
+
+
+async def test_a_prompt_says_who_asks_and_yes_lets_them_in(node):
+    async with asked(node.url) as (session, guest):
+        prompt = await session.prompt()
+        assert prompt.device_info == DeviceInfo(name="Phone", id="phone-1")
+        for deadline in (prompt.expires_at, guest.expires_at):
+            assert 35 < deadline - trio.current_time() <= 40
+        assert (await prompt.approve()).status == "approved"
+        await guest.approved()
+        assert session.status == guest.status == "approved"
+        assert session.peer_online
+        assert guest.peer_online
+        with pytest.raises(AlreadyDecided):
+            await prompt.decline()
+
+
+async def test_no_is_told_to_the_guest(node):
+    async with asked(node.url) as (session, guest):
+        prompt = await session.prompt()
+        assert (await prompt.decline()).status == "rejected"
+        with pytest.raises(SessionOver) as raised:
+            await guest.approved()
+        assert (raised.value.status, raised.value.reason) == ("rejected", "rejected")
+        assert await end(session) == ("rejected", "rejected")
+
+
+async def test_silence_is_no(serve):
+    node = await serve(approval_timeout=0.2)
+    async with asked(node.url) as (session, guest):
+        for side in (session, guest):
+            assert await end(side) == ("expired", "approval_timeout")
+        with pytest.raises(SessionOver, match="approval_timeout"):
+            await guest.approved()
+        with pytest.raises(AlreadyDecided):
+            await session.decide(approve=True)
+
+
+@pytest.mark.parametrize("closer", [0, 1])
+async def test_either_side_ends_an_approved_session_for_both(node, closer):
+    async with paired(node.url) as sides:
+        await sides[closer].close()
+        for side in sides:
+            assert await end(side) == ("expired", "closed")
+            with pytest.raises(SessionOver):
+                await side.send("too late")
+            with pytest.raises(SessionOver):
+                await side.receive()
+            assert [data async for data in side.signals()] == []
+
+
+async def test_a_temporary_session_ends_when_its_time_is_up(node):
+    async with paired(node.url, "temporary", ttl=0.5) as sides:
+        for side in sides:
+            assert await end(side) == ("expired", "expired")
+
+
+async def test_who_waits_for_a_prompt_hears_of_the_end_instead(node, nursery):
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        nursery.start_soon(host.close, session.session_id)
+        with pytest.raises(SessionOver, match="closed"):
+            await session.prompt()
+
+
+async def test_signals_cross_both_ways_in_order_and_unchanged(node):
+    odd = [None, 1.5, "\u202eé\0", {"a": [{}, []]}, [], True]
+    async with paired(node.url) as (session, guest):
+        for number in range(50):
+            await session.send(["to guest", number])
+            await guest.send(["to host", number])
+        for data in odd:
+            await session.send(data)
+        assert await hear(guest, 50) == [["to guest", number] for number in range(50)]
+        assert await hear(session, 50) == [["to host", number] for number in range(50)]
+        assert await hear(guest, len(odd)) == odd
+
+
+async def test_closing_lets_what_was_sent_before_arrive_first(node):
+    async with paired(node.url) as (session, guest):
+        for number in range(20):
+            await session.send(number)
+        await session.close()
+        assert await hear(guest, 20) == list(range(20))
+        assert await end(guest) == ("expired", "closed")
+
+
+async def test_fresh_ice_servers_are_there_once_approved(node):
+    async with paired(node.url) as (session, guest):
+        for side in (session, guest):
+            fresh = await side.refresh_ice()
+            assert fresh.ttl > 0
+            assert side.ice_servers == fresh.ice_servers
+
+
+async def test_another_program_finds_the_guests_seat_by_the_resume_token(node):
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        async with open_guest(session.link, name="Phone") as guest:
+            await (await session.prompt()).approve()
+            await guest.approved()
+        await presence(session, False)
+        await session.send("meanwhile")
+        seat = (node.url, session.session_id, guest.resume_token)
+        async with resume_guest(*seat) as later:
+            await later.approved()
+            assert await hear(later, 1) == ["meanwhile"]
+            await later.close()
+        with pytest.raises(SessionOver, match="closed"):
+            async with resume_guest(*seat):
+                pass
+
+
+async def test_presence_tells_each_change_until_the_end(node, nursery):
+    async with paired(node.url) as (session, guest):
+        tell, told = trio.open_memory_channel(9)
+
+        async def watch():
+            async with tell:
+                async for online in session.presence():
+                    await tell.send(online)
+
+        nursery.start_soon(watch)
+        with trio.fail_after(5):
+            await trio.testing.wait_all_tasks_blocked()
+            async with resume_guest(node.url, session.session_id, guest.resume_token):
+                pass
+            assert await told.receive() is False
+            async with resume_guest(node.url, session.session_id, guest.resume_token):
+                assert await told.receive() is True
+                await session.close()
+                assert [online async for online in told] == []
+
+
+async def test_a_prompt_right_behind_the_reply_is_not_lost(nursery):
+    prompt = {
+        "type": "pair_prompt",
+        "session_id": "s" * 22,
+        "device_info": {"name": "Phone", "id": "1"},
+        "expires_in": 40,
+    }
+
+    def answer(asked):
+        if asked["type"] == "register":
+            return [registered(asked)]
+        created = {"type": "session_created", "session": info(), "pair_within": 300}
+        return [{**created, "ref": asked["ref"]}, {"type": "from_the_future"}, prompt]
+
+    async with open_host(await scripted(nursery, answer), uuid="desk") as host:
+        session = await host.create("persistent")
+        with trio.fail_after(5):
+            assert (await session.prompt()).device_info.name == "Phone"
