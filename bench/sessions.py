@@ -23,22 +23,22 @@ from datetime import datetime
 from pathlib import Path
 
 import trio
-from trio_websocket import WebSocketConnection, open_websocket_url
+from wire import Wire
 
 LEAD = 2e-3
 """Seconds allowed per session to open them all before the first falls due."""
 
 
 @contextmanager
-def node() -> Iterator[tuple[int, str]]:
-    """A node on a free port: its process id and WebSocket address."""
+def node() -> Iterator[tuple[int, tuple[str, int]]]:
+    """A node on a free port: its process id and its address."""
     command = [sys.executable, "-m", "proxim", "serve", "--port", "0", "--sweep-interval", "3600"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        address = re.search(r"http://\S+", process.stdout.readline())
-        assert address is not None
-        yield process.pid, address[0].replace("http", "ws", 1) + "/ws"
+        found = re.search(r"http://(\S+):(\d+)", process.stdout.readline())
+        assert found is not None
+        yield process.pid, (found[1], int(found[2]))
     finally:
         process.terminate()
         process.wait(timeout=20)
@@ -50,110 +50,89 @@ def resident(pid: int) -> int:
     return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
 
 
-async def say(ws: WebSocketConnection, **message: object) -> None:
-    await ws.send_message(json.dumps(message))
-
-
-async def hear(ws: WebSocketConnection, kind: str) -> dict:
-    while True:
-        message = json.loads(await ws.get_message())
-        if message["type"] == kind:
-            return message
-        assert message["type"] != "error", message
-
-
 class Hosts:
     """Connections that own the sessions among them."""
 
-    def __init__(self, url: str, count: int) -> None:
-        self.url = url
+    def __init__(self, address: tuple[str, int], count: int) -> None:
+        self.address = address
         self.count = count
-        self.sockets: list[WebSocketConnection] = []
+        self.wires: list[Wire] = []
 
-    async def connect(self, nursery: trio.Nursery) -> None:
+    async def connect(self) -> None:
         for number in range(self.count):
-            ws = await nursery.start(self._hold, number)
-            self.sockets.append(ws)
-
-    async def _hold(self, number: int, *, task_status: trio.TaskStatus[object]) -> None:
-        async with open_websocket_url(self.url) as ws:
-            await say(ws, type="register", uuid=f"bench-{number}")
-            await hear(ws, "registered")
-            task_status.started(ws)
-            await trio.sleep_forever()
+            wire = await Wire.dial(*self.address)
+            await wire.say(type="register", uuid=f"bench-{number}")
+            await wire.hear("registered")
+            self.wires.append(wire)
 
     async def open(self, total: int, **fields: object) -> None:
         """Open sessions on all connections, one after the other on each."""
 
-        async def open_some(ws: WebSocketConnection, number: int) -> None:
+        async def open_some(wire: Wire, number: int) -> None:
             for index in range(number, total, self.count):
                 ttl = fields["due"](index) - time.time() if "due" in fields else None
                 kind = "persistent" if ttl is None else "temporary"
-                await say(ws, type="create_session", session_type=kind, ttl=ttl)
-                await hear(ws, "session_created")
+                await wire.say(type="create_session", session_type=kind, ttl=ttl)
+                await wire.hear("session_created")
 
         async with trio.open_nursery() as nursery:
-            for number, ws in enumerate(self.sockets):
-                nursery.start_soon(open_some, ws, number)
+            for number, wire in enumerate(self.wires):
+                nursery.start_soon(open_some, wire, number)
 
 
 async def measure_memory(total: int, hosts: int) -> None:
-    with node() as (pid, url):
-        async with trio.open_nursery() as nursery:
-            crowd = Hosts(url, hosts)
-            await crowd.connect(nursery)
-            # The first sessions pay for what all share.
-            await crowd.open(hosts)
-            before, began = resident(pid), time.perf_counter()
-            await crowd.open(total)
-            took = time.perf_counter() - began
-            each = (resident(pid) - before) / total
-            print(f"{total} sessions open: {each / 1000:.2f} kB each, {total / took:.0f} opened/s")
-            nursery.cancel_scope.cancel()
+    with node() as (pid, address):
+        crowd = Hosts(address, hosts)
+        await crowd.connect()
+        # The first sessions pay for what all share.
+        await crowd.open(hosts)
+        before, began = resident(pid), time.perf_counter()
+        await crowd.open(total)
+        took = time.perf_counter() - began
+        each = (resident(pid) - before) / total
+        print(f"{total} sessions open: {each / 1000:.2f} kB each, {total / took:.0f} opened/s")
 
 
 async def measure_lateness(total: int, hosts: int, spread: float) -> None:
-    with node() as (_, url):
-        async with trio.open_nursery() as nursery:
-            crowd = Hosts(url, hosts)
-            await crowd.connect(nursery)
-            start = time.time() + 1 + total * LEAD
-            lateness: list[float] = []
-            waits: list[float] = []
-            expected: dict[str, float] = {}
-            done = trio.Event()
+    with node() as (_, address):
+        crowd = Hosts(address, hosts)
+        await crowd.connect()
+        start = time.time() + 1 + total * LEAD
+        await crowd.open(total, due=lambda index: start + spread * index / total)
+        assert time.time() < start, "opening took too long; raise LEAD"
+        due: dict[str, float] = {}
+        for wire in crowd.wires:
+            await wire.say(type="list_sessions")
+            for session in (await wire.hear("sessions"))["sessions"]:
+                moment = datetime.fromisoformat(session["expires_at"])
+                due[session["session_id"]] = moment.timestamp()
+        ended: list[tuple[float, bytes]] = []
+        waits: list[float] = []
 
-            async def collect(ws: WebSocketConnection, count: int) -> None:
-                for _ in range(count):
-                    ended = await hear(ws, "session_ended")
-                    lateness.append(time.time() - expected[ended["session_id"]])
-                if len(lateness) == total:
-                    done.set()
+        async def collect(wire: Wire, count: int) -> None:
+            for _ in range(count):
+                ended.append(await wire.next())
 
-            async def stand_by() -> None:
-                async with open_websocket_url(url) as ws:
-                    await say(ws, type="register", uuid="bystander")
-                    await trio.sleep(max(0.0, start - time.time() - 0.2))
-                    while True:
-                        asked = time.perf_counter()
-                        await say(ws, type="ping")
-                        await hear(ws, "pong")
-                        waits.append(time.perf_counter() - asked)
+        async def stand_by() -> None:
+            wire = await Wire.dial(*address)
+            await wire.say(type="register", uuid="bystander")
+            await trio.sleep(max(0.0, start - time.time() - 0.2))
+            while True:
+                asked = time.perf_counter()
+                await wire.say(type="ping")
+                await wire.hear("pong")
+                waits.append(time.perf_counter() - asked)
 
-            nursery.start_soon(stand_by)
-            await crowd.open(total, due=lambda index: start + spread * index / total)
-            assert time.time() < start, "opening took too long; raise LEAD"
-            for ws in crowd.sockets:
-                await say(ws, type="list_sessions")
-                for session in (await hear(ws, "sessions"))["sessions"]:
-                    due = datetime.fromisoformat(session["expires_at"]).timestamp()
-                    expected[session["session_id"]] = due
-            for number, ws in enumerate(crowd.sockets):
-                nursery.start_soon(collect, ws, len(range(number, total, hosts)))
+        async with trio.open_nursery() as bystander:
+            bystander.start_soon(stand_by)
             with trio.fail_after(120):
-                await done.wait()
-            report(total, spread, lateness, waits)
-            nursery.cancel_scope.cancel()
+                async with trio.open_nursery() as nursery:
+                    for number, wire in enumerate(crowd.wires):
+                        nursery.start_soon(collect, wire, len(range(number, total, hosts)))
+            bystander.cancel_scope.cancel()
+        # Only now is looked at what was said, so that reading it delays nothing.
+        lateness = [moment - due[json.loads(said)["session_id"]] for moment, said in ended]
+        report(total, spread, lateness, waits)
 
 
 def report(total: int, spread: float, lateness: list[float], waits: list[float]) -> None:

@@ -115,7 +115,7 @@ class Node:
     def _own_url(self, listener: trio.SocketListener, *, secure: bool) -> str:
         address, port = listener.socket.getsockname()[:2]
         if address in ("0.0.0.0", "::"):
-            address = _lan_address()
+            address = _lan_address(listener.socket.family)
         host = f"[{address}]" if ":" in address else address
         return f"{'https' if secure else 'http'}://{host}:{port}"
 
@@ -156,11 +156,14 @@ def _metrics(node: Node, listener: Listener) -> str:
     )
 
 
-def _lan_address() -> str:
+def _lan_address(family: int) -> str:
     """The address of this machine in its network, by its routing table; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    somewhere, itself = (
+        ("2001:db8::1", "::1") if family == socket.AF_INET6 else ("192.0.2.1", "127.0.0.1")
+    )
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))
+            probe.connect((somewhere, 9))
         except OSError:
-            return "127.0.0.1"
+            return itself
         return str(probe.getsockname()[0])

@@ -20,10 +20,12 @@ from msgspec import structs
 from proxim.actors.seat import Connection, Owner, Seat
 from proxim.core import events as ev
 from proxim.core.codec import error_message
-from proxim.core.errors import InternalError, RateLimited, UnknownSession
+from proxim.core.errors import InternalError, RateLimited, RequestError, UnknownSession
 from proxim.core.events import Admit, Effect, Event, Patch, Reply, Role, Tell, Unpatch
 from proxim.core.messages import Reason, SessionEnded, Status
 from proxim.core.session import Session
+
+_FAILED = "the node failed at this session"
 
 INBOX_BOUND = 256
 """Requests that may wait for one actor; more are refused with ``rate_limited``."""
@@ -124,7 +126,7 @@ class Actor:
             del old.connection.seats[self.session.session_id]
             old.connection.close(4000, "replaced by a newer connection")
         if connection.closed:
-            # It went while it was asking, and had no seat then that it could leave.
+            # It closed while its request was waiting, when it had no seat to leave.
             self.leave(connection.seats[self.session.session_id])
 
     def leave(self, seat: Seat) -> None:
@@ -161,26 +163,28 @@ class Actor:
                 seat.connection.tell(last_word)
         self.dismiss()
         while self._waiting():
-            self._give_up(self._inbox.receive_nowait())
+            self._refuse(self._inbox.receive_nowait(), InternalError(_FAILED))
 
     # -- one letter --------------------------------------------------------------------------
 
     def _take(self, letter: Letter) -> None:
-        if letter.seat is None or self.seats.get(letter.seat.role) is letter.seat:
+        if letter.taken is not None and letter.sender is not None and letter.sender.closed:
+            pass  # It asked for a seat and is gone; nothing may be spent on it.
+        elif self._dismissed:
+            self._refuse(letter, UnknownSession())
+        elif letter.seat is None or self.seats.get(letter.seat.role) is letter.seat:
             try:
                 self._handle(letter)
             except Exception:
-                self._give_up(letter)
+                self._refuse(letter, InternalError(_FAILED))
                 raise
         if letter.taken is not None:
             letter.taken.set()
 
-    def _give_up(self, letter: Letter) -> None:
+    def _refuse(self, letter: Letter, error: RequestError) -> None:
+        error.session_id = self.session.session_id
         if letter.sender is not None:
-            failure = InternalError(
-                "the node failed at this session", session_id=self.session.session_id
-            )
-            letter.sender.tell(error_message(failure, letter.ref))
+            letter.sender.tell(error_message(error, letter.ref))
         if letter.taken is not None:
             letter.taken.set()
 
@@ -210,12 +214,14 @@ class Actor:
             case Unpatch():
                 self._patched = False
                 self.cut()
-            case _:
+            case _:  # Finish
                 self._on_finish(effect.reason)
 
     def _connect(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]
         host.line, guest.line = guest.connection.tell, host.connection.tell
+        # Nothing crosses after the end, even if the alarm that says so rings late.
+        host.line_until = guest.line_until = self.session.deadline
 
     def _waiting(self) -> int:
         return self._inbox.statistics().current_buffer_used

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import trio
 from msgspec import UNSET, UnsetType, structs
 
-from proxim.actors.actor import Letter
+from proxim.actors.actor import Actor, Letter
 from proxim.actors.seat import Connection, Owner, Seat
 from proxim.actors.supervisor import Supervisor
 from proxim.core import events as ev
@@ -55,10 +55,13 @@ class Router:
         self._access_hash = None if access_token is None else tokens.digest(access_token)
 
     async def route(self, connection: Connection, message: ClientMessage) -> None:
-        """Do what a message asks for, or raise the ``RequestError`` that says why not."""
+        """Do what a message asks for; the answer is told to the connection.
+
+        Raises the ``RequestError`` that says why not (protocol: Errors), to be told as well.
+        """
         match message:
             case wire.Signal():
-                self._signal(connection, message)
+                self.relay(connection, message)
             case wire.PairDecision():
                 decided = ev.HostDecided(message.approve)
                 self._post(_host_seat(connection, message), decided, message)
@@ -77,27 +80,38 @@ class Router:
             case wire.ListSessions():
                 self._list(connection, message)
             case wire.CloseSession():
-                seat = _seat(connection, message.session_id)
-                self._post(seat, ev.CloseAsked(seat.role), message)
+                self._close(connection, message)
             case wire.RefreshIce():
                 self._post(_seat(connection, message.session_id), ev.IceAsked(), message)
-            case _:
+            case _:  # Ping
                 connection.tell(wire.Pong(ref=_ref(message)))
+
+    def relay(self, connection: Connection, message: wire.Signal) -> None:
+        """Hand a signal to the peer: on the line where there is one, else by way of the actor."""
+        seat = connection.seats.get(message.session_id)
+        if seat is None:
+            raise UnknownSession(session_id=message.session_id)
+        if seat.line is None or trio.current_time() >= seat.line_until:
+            self._post(seat, ev.Signalled(seat.role, message.data), message)
+        else:
+            # The peer gets what was sent, less the sender's own mark on it.
+            seat.line(message if message.ref is None else structs.replace(message, ref=None))
 
     def left(self, connection: Connection) -> None:
         """A connection is gone: it leaves every seat that it holds."""
         for seat in list(connection.seats.values()):
             seat.actor.leave(seat)
 
-    # -- relaying ----------------------------------------------------------------------------
-
-    def _signal(self, connection: Connection, message: wire.Signal) -> None:
+    def _close(self, connection: Connection, message: wire.CloseSession) -> None:
+        actor = self._supervisor.find(message.session_id)
+        if message.session_id not in connection.seats and actor and connection.owner == actor.owner:
+            # Who has proved to own a session may end it, also while another program serves it.
+            actor.post(Letter(ev.CloseAsked(None), connection, message.ref))
+            return
         seat = _seat(connection, message.session_id)
-        if seat.line is None:
-            self._post(seat, ev.Signalled(seat.role, message.data), message)
-        else:
-            # The peer gets what was sent, less the sender's own mark on it.
-            seat.line(message if message.ref is None else structs.replace(message, ref=None))
+        # A signal that is sent after this must not arrive before it.
+        seat.actor.cut()
+        self._post(seat, ev.CloseAsked(seat.role), message)
 
     def _post(self, seat: Seat, event: Event, message: ClientMessage) -> None:
         seat.actor.post(Letter(event, seat.connection, message.ref, seat))
@@ -105,7 +119,7 @@ class Router:
     # -- the guest's way in ------------------------------------------------------------------
 
     async def _pair(self, connection: Connection, message: wire.PairRequest) -> None:
-        resume_token = tokens.encode(secrets.token_bytes(tokens.TOKEN_BYTES))
+        resume_token = _fresh(tokens.TOKEN_BYTES)
         asked = ev.GuestAsked(message.token, message.device_info, resume_token)
         await self._ask_in(connection, message, asked)
 
@@ -125,32 +139,33 @@ class Router:
 
     async def _register(self, connection: Connection, message: wire.Register) -> None:
         self._check_access(message.access_token)
-        key = message.key or tokens.encode(secrets.token_bytes(tokens.TOKEN_BYTES))
+        key = message.key or _fresh(tokens.TOKEN_BYTES)
         owner = connection.owner = Owner(message.uuid, tokens.digest(key))
         actors = self._supervisor.owned_by(owner)
-        taken = [
-            actor
-            for actor in actors
-            if message.seats is None or actor.session.session_id in message.seats
-            # Nobody is both sides of a session: who is its guest stays that.
-            if not _is_guest(connection, actor.session.session_id)
-        ]
+        taken = _without_guest(connection, actors)
+        if message.seats is not None:
+            wanted = set(message.seats)
+            taken = [actor for actor in taken if actor.session.session_id in wanted]
+        seen = {actor.session.session_id: actor.session.status for actor in taken}
         connection.tell(
             wire.Registered(
                 uuid=message.uuid,
-                sessions=[_as_it_will_be(actor.session, actor in taken) for actor in actors],
+                sessions=_as_they_will_be(actors, taken),
                 key=UNSET if message.key else key,
                 ref=_ref(message),
             )
         )
-        # Only now are the seats taken, so that no prompt comes before the reply.
-        for seated in [actor.ask(Letter(ev.HostCame(), connection)) for actor in taken]:
-            await seated.wait()
+        # Only now are the seats taken, so that no prompt comes before the reply; and one after the
+        # other, since what was kept for each comes with it.
+        for actor in taken:
+            await connection.room()
+            came = ev.HostCame(seen[actor.session.session_id])
+            await actor.ask(Letter(came, connection)).wait()
 
     async def _create(self, connection: Connection, message: wire.CreateSession) -> None:
         owner = _owner(connection)
         _check_ttl(message)
-        session_id = tokens.encode(secrets.token_bytes(tokens.SESSION_ID_BYTES))
+        session_id = _fresh_id()
         invitation = await self._invite(session_id, message)
         now = trio.current_time()
         session = Session.open(
@@ -184,7 +199,7 @@ class Router:
                     "`qr` needs a link, and with `token_hash` only the host can know it"
                 )
             return Invitation(tokens.decode_hash(message.token_hash))
-        token = tokens.encode(secrets.token_bytes(tokens.TOKEN_BYTES))
+        token = _fresh(tokens.TOKEN_BYTES)
         link = str(Link(self._public_url, session_id, token))
         qr_svg = await self._draw_qr(link) if message.qr else UNSET
         return Invitation(tokens.digest(token), link, token, qr_svg)
@@ -198,24 +213,44 @@ class Router:
         if self._access_hash is None:
             return
         if access_token is None or not tokens.matches(access_token, self._access_hash):
-            raise AccessDenied("this node registers only who has its access token")
+            raise AccessDenied("a valid access token is required to register")
 
 
-def _as_it_will_be(session: Session, is_taken: bool) -> wire.SessionInfo:
-    """The session object as it is once the host, who is just registering, has its seats."""
-    info = session.describe()
-    return structs.replace(info, host_online=True) if is_taken and not session.ended else info
+def _without_guest(connection: Connection, actors: list[Actor]) -> list[Actor]:
+    """Those whose guest the connection is not: nobody is both sides of a session."""
+    return [
+        actor
+        for actor in actors
+        if (seat := connection.seats.get(actor.session.session_id)) is None
+        or seat.role is Role.HOST
+    ]
 
 
-def _is_guest(connection: Connection, session_id: str) -> bool:
-    seat = connection.seats.get(session_id)
-    return seat is not None and seat.role is Role.GUEST
+def _as_they_will_be(actors: list[Actor], taken: list[Actor]) -> list[wire.SessionInfo]:
+    """The session objects as they are once the host, who is just registering, has its seats."""
+    online = {actor.session.session_id for actor in taken if not actor.session.ended}
+    infos = [actor.session.describe() for actor in actors]
+    return [
+        structs.replace(info, host_online=True) if info.session_id in online else info
+        for info in infos
+    ]
 
 
 def _owner(connection: Connection) -> Owner:
     if connection.owner is None:
         raise NotRegistered("`register` comes first")
     return connection.owner
+
+
+def _fresh(size: int) -> str:
+    return tokens.encode(secrets.token_bytes(size))
+
+
+def _fresh_id() -> str:
+    """A session id; none begins with a dash, which a command line takes for an option."""
+    while (session_id := _fresh(tokens.SESSION_ID_BYTES)).startswith("-"):
+        pass
+    return session_id
 
 
 def _seat(connection: Connection, session_id: str) -> Seat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,6 +42,9 @@ class Connection(Protocol):
     def tell(self, message: NodeMessage) -> None:
         """Send a message. Never waits, never raises; what can't be sent closes the connection."""
 
+    async def room(self) -> None:
+        """Wait until much more can be told without passing the connection's bound."""
+
     def close(self, code: int, reason: str) -> None:
         """Close, once what was told before is written. Never waits, never raises."""
 
@@ -48,14 +52,15 @@ class Connection(Protocol):
 class Seat:
     """One side of one session, while a connection holds it.
 
-    ``line`` leads straight to the peer while the two are patched together, else it is None and
-    signals go by way of the actor.
+    ``line`` leads straight to the peer while the two are patched together, until ``line_until``
+    (on Trio's clock); otherwise it is None and signals go by way of the actor.
     """
 
-    __slots__ = ("actor", "connection", "line", "role")
+    __slots__ = ("actor", "connection", "line", "line_until", "role")
 
     def __init__(self, actor: Actor, role: Role, connection: Connection) -> None:
         self.actor = actor
         self.role = role
         self.connection = connection
         self.line: Callable[[NodeMessage], None] | None = None
+        self.line_until = math.inf

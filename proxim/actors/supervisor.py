@@ -44,7 +44,7 @@ class Supervisor:
                 await self.sweep()
 
     def open(self, session: Session, owner: Owner, host: Connection) -> Actor:
-        """Spawn the actor of a new session, with ``host`` in its seat."""
+        """Spawn the actor of a new session, with ``host`` in its seat. ``run`` comes first."""
         assert self._nursery is not None, "run() comes first"
         actor = Actor(session, owner, partial(self._note_ending, session))
         actor.admit(ev.Role.HOST, host)
@@ -78,9 +78,10 @@ class Supervisor:
 
     async def drain(self) -> None:
         """End every session with ``shutdown``; each seat has been told when this returns."""
-        told = [actor.ask(Letter(ev.ShutDown())) for actor in self.actors()]
-        for taken in told:
-            await taken.wait()
+        # Until nothing lives: somebody may open a session while the others are told.
+        while alive := [actor for actor in self.actors() if not actor.session.ended]:
+            for taken in [actor.ask(Letter(ev.ShutDown())) for actor in alive]:
+                await taken.wait()
 
     async def _guard(self, actor: Actor) -> None:
         """Let an actor live; should it crash, its session ends and nothing else does."""
@@ -89,7 +90,8 @@ class Supervisor:
         except Exception as error:
             log_crash(log, "an actor crashed; its session ends, the others go on", error)
             self.crashes += 1
-            self.endings[Reason.INTERNAL_ERROR] += not actor.session.ended
+            if not actor.session.ended:
+                self.endings[Reason.INTERNAL_ERROR] += 1
             self._drop(actor)
             actor.crash()
 

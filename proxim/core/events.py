@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from proxim.core.messages import DeviceInfo, IceServer, NodeMessage, Reason
+from proxim.core.messages import DeviceInfo, IceServer, NodeMessage, Reason, Status
 
 
 class Role(StrEnum):
@@ -53,7 +53,12 @@ class Terms(Struct, frozen=True):
 
 
 class HostCame(Struct, frozen=True):
-    """The owner registered and takes the host seat (again)."""
+    """The owner registered and takes the host seat (again).
+
+    ``seen`` is the status that it was just told, if any; what has changed since, it has missed.
+    """
+
+    seen: Status | None = None
 
 
 class HostLeft(Struct, frozen=True):
@@ -102,9 +107,9 @@ class IceAsked(Struct, frozen=True):
 
 
 class CloseAsked(Struct, frozen=True):
-    """One side wants the session ended."""
+    """One side wants the session ended; None is the owner, speaking from another connection."""
 
-    sender: Role
+    sender: Role | None
 
 
 class TimePassed(Struct, frozen=True):

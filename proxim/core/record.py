@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from proxim.core import messages as wire
 from proxim.core import tokens
+from proxim.core.backlog import Backlog
 from proxim.core.errors import UnknownSession
 from proxim.core.events import Invitation, Role, Terms
 from proxim.core.messages import DeviceInfo, Reason, SessionInfo, SessionType, Status
@@ -71,6 +72,7 @@ class Record(Struct, kw_only=True, eq=False):
     reason: Reason | None = None
     device: DeviceInfo | None = None
     resume_hash: bytes | None = None
+    backlogs: dict[Role, Backlog] = field(default_factory=dict)
     online: dict[Role, bool] = field(default_factory=lambda: {Role.HOST: True, Role.GUEST: False})
 
     @property

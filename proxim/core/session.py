@@ -14,8 +14,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar, cast
 
-from msgspec import field
-
 from proxim.core import events as ev
 from proxim.core import messages as wire
 from proxim.core import tokens
@@ -32,7 +30,7 @@ from proxim.core.errors import (
     TokenUsed,
 )
 from proxim.core.events import Admit, Effect, Event, Finish, Patch, Reply, Role, Tell, Unpatch
-from proxim.core.messages import Reason, SessionType
+from proxim.core.messages import Reason, SessionType, Status
 from proxim.core.record import Alarm, Record, State
 
 _GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
@@ -45,8 +43,6 @@ class Session(Record):
     ``TimePassed``; should another event come first, it still finds the deadline kept, so that
     nobody's lateness changes an outcome.
     """
-
-    backlogs: dict[Role, Backlog] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -77,7 +73,10 @@ class Session(Record):
     # -- the machine -------------------------------------------------------------------------
 
     def handle(self, event: Event, now: float) -> list[Effect]:
-        """Take one event and say what is to be done about it. A refusal is an effect, too."""
+        """Take one event and say what is to be done about it. A refusal is an effect, too.
+
+        ``now`` is in monotonic seconds and never less than before (protocol: Lifecycle).
+        """
         overdue = self._apply(ev.TimePassed(), now) if now >= self.deadline else []
         return overdue + self._apply(event, now)
 
@@ -93,12 +92,20 @@ class Session(Record):
     def _host_came(self, event: ev.HostCame, now: float) -> list[Effect]:
         return [Admit(Role.HOST), *self._came(Role.HOST)]
 
+    def _host_came_to_approved(self, event: ev.HostCame, now: float) -> list[Effect]:
+        missed: list[Effect] = []
+        if event.seen is Status.PENDING:
+            missed.append(Tell(Role.HOST, self.pair_result()))
+            if not self.online[Role.GUEST]:
+                missed.append(self._guest_is_away())
+        return [Admit(Role.HOST), *missed, *self._came(Role.HOST)]
+
     def _host_came_to_prompt(self, event: ev.HostCame, now: float) -> list[Effect]:
         return [*self._host_came(event, now), Tell(Role.HOST, self.prompt(now))]
 
     def _host_came_too_late(self, event: ev.HostCame, now: float) -> list[Effect]:
-        # It missed the end; with the seat it may still ask why.
-        return [Admit(Role.HOST)]
+        missed = event.seen in (Status.PENDING, Status.APPROVED)
+        return [Admit(Role.HOST), *([Tell(Role.HOST, self.last_word())] if missed else [])]
 
     def _host_left(self, event: ev.HostLeft, now: float) -> list[Effect]:
         return self._left(Role.HOST, now)
@@ -117,9 +124,7 @@ class Session(Record):
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
         told = _to_both(self.pair_result(), answers=Role.HOST)
-        if not self.online[Role.GUEST]:
-            return [*told, Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))]
-        return [*told, Patch()]
+        return [*told, Patch()] if self.online[Role.GUEST] else [*told, self._guest_is_away()]
 
     def _nothing_to_decide(self, event: ev.HostDecided, now: float) -> list[Effect]:
         raise NotAllowed("nobody has asked to pair")
@@ -187,7 +192,8 @@ class Session(Record):
     def _close_asked(self, event: ev.CloseAsked, now: float) -> list[Effect]:
         if event.sender is Role.GUEST and self.state is not State.APPROVED:
             raise NotAllowed("a guest may close a session once it is approved; disconnect instead")
-        return self._end(Reason.CLOSED, answers=event.sender)
+        effects = self._end(Reason.CLOSED, answers=event.sender)
+        return effects if event.sender else [*effects, *self._say_how_it_ended()]
 
     def _ended_before(self, event: Event, now: float) -> list[Effect]:
         return self._say_how_it_ended()
@@ -238,6 +244,13 @@ class Session(Record):
             return []
         return [Unpatch(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
 
+    def _guest_is_away(self) -> Effect:
+        return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
+
+    def _left_after_the_end(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
+        self.online[Role.HOST if isinstance(event, ev.HostLeft) else Role.GUEST] = False
+        return []
+
     def _backlog_for(self, role: Role) -> Backlog:
         if role not in self.backlogs:
             self.backlogs[role] = Backlog(self.terms.backlog_signals, self.terms.backlog_bytes)
@@ -253,7 +266,9 @@ class Session(Record):
         ``answers`` names the role whose request to close this carries out; ``decided`` says that
         it carries out the host's decision.
         """
-        prompt_was_up, self.state, self.reason = self.state is State.PROMPTED, State.ENDED, reason
+        prompt_was_up = self.state is State.PROMPTED
+        self.state = State.ENDED
+        self.reason = reason
         self.alarms.clear()
         self.backlogs.clear()
         effects: list[Effect] = [Unpatch()]
@@ -330,7 +345,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
     ),
     State.APPROVED: _table(
-        _on(ev.HostCame, Session._host_came),
+        _on(ev.HostCame, Session._host_came_to_approved),
         _on(ev.HostLeft, Session._host_left, State.ENDED),
         _on(ev.GuestAsked, Session._guest_asked_again),
         _on(ev.GuestCame, Session._guest_came),
@@ -346,10 +361,10 @@ RULES: dict[State, dict[type[Event], Rule]] = {
     ),
     State.ENDED: _table(
         _on(ev.HostCame, Session._host_came_too_late),
-        _on(ev.HostLeft, Session._nothing),
+        _on(ev.HostLeft, Session._left_after_the_end),
         _on(ev.GuestAsked, Session._guest_asked_too_late),
         _on(ev.GuestCame, Session._guest_came_too_late),
-        _on(ev.GuestLeft, Session._nothing),
+        _on(ev.GuestLeft, Session._left_after_the_end),
         _on(ev.HostDecided, Session._decided_already),
         _on(ev.LinkRenewed, Session._ended_before),
         _on(ev.Signalled, Session._signal_refused),

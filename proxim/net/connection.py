@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
+import math
 
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from proxim.actors.crash import log_crash
 from proxim.actors.router import Router
@@ -15,8 +14,11 @@ from proxim.core import codec
 from proxim.core import messages as wire
 from proxim.core.errors import BadMessage, InternalError, RequestError
 from proxim.net.limits import Limits
+from proxim.net.websocket import Cork, LeanWebSocket
 
 log = logging.getLogger(__name__)
+
+_Request = tuple[str | bytes, wire.ClientMessage]
 
 _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 
@@ -24,136 +26,169 @@ _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 class SocketConnection:
     """A client, as the actors see it: somebody to ``tell`` things, who may hold seats.
 
-    ``run`` reads until the socket ends, and is the only place that waits. What is told goes into
-    the outbox, which a task of its own writes; when more waits there than ``outbox_bytes``, the
-    client is too slow and is closed with 4001, so that it holds up nobody.
+    ``run`` reads until the socket ends, and is the only place that waits. What is told is given to
+    the kernel at once; when more waits than ``outbox_bytes`` the client is too slow and is closed
+    with 4001, so that it holds up nobody.
     """
 
-    def __init__(
-        self, ws: WebSocketConnection, stream: trio.abc.Stream, router: Router, limits: Limits
-    ) -> None:
+    __slots__ = (
+        "_alarm",
+        "_cork",
+        "_cut_at",
+        "_frames",
+        "_introduce_by",
+        "_limits",
+        "_ping_at",
+        "_pong_by",
+        "_router",
+        "_ws",
+        "gone",
+        "owner",
+        "seats",
+    )
+
+    def __init__(self, router: Router, limits: Limits, cork: Cork) -> None:
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
         self.gone = trio.Event()
-        self._ws = ws
-        self._stream = stream
         self._router = router
         self._limits = limits
-        self._outbox: deque[bytes] = deque()
-        self._outbox_bytes = 0
-        self._news = trio.Event()
-        self._closing: tuple[int, str] | None = None
-        self._introduced = False
+        self._cork = cork
+        self._frames: list[str | bytes] = []
+        self._alarm = trio.CancelScope()
+        self._introduce_by = self._ping_at = self._pong_by = self._cut_at = math.inf
+
+    # -- what the actors call ----------------------------------------------------------------
 
     @property
     def closed(self) -> bool:
         """Whether the connection is closed or about to be."""
-        return self._closing is not None
-
-    # -- what the actors call ----------------------------------------------------------------
+        return self._ws.closed is not None
 
     def tell(self, message: wire.NodeMessage) -> None:
-        """Put a message into the outbox."""
-        if self._closing is not None:
-            return
-        frame = codec.encode(message)
-        self._outbox.append(frame)
-        self._outbox_bytes += len(frame)
-        self._news.set()
-        if self._outbox_bytes > self._limits.outbox_bytes:
-            self._outbox.clear()
+        """Send a message, or queue it."""
+        self._ws.write_text(codec.encode(message))
+        if self._ws.unsent > self._limits.outbox_bytes:
+            self._ws.forget_unsent()
             self.close(4001, "too slow: more waits here than may")
 
+    async def room(self) -> None:
+        """Wait until half of the outbox is free; a backlog fits in there."""
+        await self._ws.wait_unsent_below(self._limits.outbox_bytes // 2)
+
     def close(self, code: int, reason: str) -> None:
-        """Close with ``code`` once the outbox is written; nothing more is told or heard.
+        """Close with ``code`` once what was told is written; nothing more is told or heard.
 
         The seats are left at once, so that what comes for them now is kept or refused there.
         """
-        if self._closing is None:
-            self._closing = (code, reason)
-            self._news.set()
+        if not self.closed:
+            self._ws.say_goodbye(code, reason)
+            self._cut_at = self._alarm.deadline = trio.current_time() + self._limits.close_time
             self._router.left(self)
 
     # -- its life ----------------------------------------------------------------------------
 
-    async def run(self, welcome: wire.Welcome) -> None:
+    async def run(self, stream: trio.abc.Stream, welcome: wire.Welcome) -> None:
         """Serve the client until the socket ends, whoever ends it."""
-        self.tell(welcome)
+        now = trio.current_time()
+        self._introduce_by = now + self._limits.introduction_time
+        self._ping_at = now + self._limits.ping_interval
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._read)
-                nursery.start_soon(self._keep_alive)
-                await self._write()
+                self._ws = LeanWebSocket(
+                    stream,
+                    self._limits,
+                    self._cork,
+                    start_soon=nursery.start_soon,
+                    cut=nursery.cancel_scope.cancel,
+                )
+                self.tell(welcome)
+                peer_is_done = await self._read()
+                self._router.left(self)
+                if peer_is_done:
+                    await self._ws.finish()
                 nursery.cancel_scope.cancel()
         finally:
-            self.close(1011, "")
+            self._router.left(self)
             self.gone.set()
 
-    async def _read(self) -> None:
+    async def _read(self) -> bool:
+        """Take what comes, with one alarm for all that may be overdue.
+
+        True at the end of what the peer sends, False when it had its time and is to be cut off.
+        """
         while True:
-            try:
-                frame = await self._ws.get_message()
-            except ConnectionClosed:
-                self.close(1000, "")
-                return
-            if self._closing is None:
-                await self._receive(frame)
+            with trio.CancelScope(deadline=self._next_alarm()) as self._alarm:
+                while (request := self._relay_until_request()) is None:
+                    self._frames = await self._ws.receive()
+                    if not self._frames:
+                        return True
+            if request is not None:
+                await self._answer(*request)
+            elif self._is_lost(trio.current_time()):
+                return False
 
-    async def _receive(self, frame: str | bytes) -> None:
+    def _relay_until_request(self) -> _Request | None:
+        """Relay the signals at the head of what was read; the first other message, if any.
+
+        A request may have to wait for an actor, and nothing behind it may overtake it.
+        """
+        corked = len(self._frames) > 1
+        if corked:
+            self._cork.put_in()
         try:
-            if isinstance(frame, bytes):
-                raise BadMessage("a message is one text frame; this one was binary")
-            message = codec.decode_client(frame)
-            self._introduced = self._introduced or isinstance(message, _INTRODUCTIONS)
-            await self._router.route(self, message)
-        except RequestError as error:
-            self._refuse(frame, error)
-        except Exception as error:
-            log_crash(log, "a request failed; the connection goes on", error)
-            self._refuse(frame, InternalError("the node failed at this request"))
+            while self._frames and not self.closed:
+                frame = self._frames.pop(0)
+                try:
+                    message = _decode(frame)
+                    if not isinstance(message, wire.Signal):
+                        return frame, message
+                    self._router.relay(self, message)
+                except Exception as error:
+                    self._refuse(frame, error)
+        finally:
+            if corked:
+                self._cork.draw()
+        self._frames.clear()
+        return None
 
-    def _refuse(self, frame: str | bytes, error: RequestError) -> None:
+    async def _answer(self, frame: str | bytes, message: wire.ClientMessage) -> None:
+        if isinstance(message, _INTRODUCTIONS):
+            self._introduce_by = math.inf
+        try:
+            await self._router.route(self, message)
+        except Exception as error:
+            self._refuse(frame, error)
+
+    def _refuse(self, frame: str | bytes, error: Exception) -> None:
+        if not isinstance(error, RequestError):
+            log_crash(log, "a request failed; the connection goes on", error)
+            error = InternalError("the node failed at this request")
         address = codec.address_of(frame)
         error.session_id = error.session_id or address.session_id
         self.tell(codec.error_message(error, address.ref))
 
-    async def _write(self) -> None:
-        """Write what is told, in order; return when the connection is closed or broken."""
-        while True:
-            while self._outbox:
-                frame = self._outbox.popleft()
-                self._outbox_bytes -= len(frame)
-                if not await self._send(frame):
-                    return
-            if self._closing is not None:
-                with trio.move_on_after(self._limits.close_time):
-                    await self._ws.aclose(*self._closing)
-                return
-            self._news = trio.Event()
-            await self._news.wait()
+    # -- what may be overdue -----------------------------------------------------------------
 
-    async def _send(self, frame: bytes) -> bool:
-        with trio.move_on_after(self._limits.write_time):
-            try:
-                await self._ws.send_message(frame.decode())
-            except ConnectionClosed:
-                return False
+    def _next_alarm(self) -> float:
+        pong_by = math.inf if self._ws.has_ponged else self._pong_by
+        return min(self._introduce_by, self._ping_at, pong_by, self._cut_at)
+
+    def _is_lost(self, now: float) -> bool:
+        """Do what is due. True when the peer had its time and the connection is to be cut."""
+        if now >= self._cut_at or (now >= self._pong_by and not self._ws.has_ponged):
             return True
-        # Half a frame may stand on the wire, and nothing can follow it.
-        await trio.aclose_forcefully(self._stream)
+        if now >= self._introduce_by:
+            self._introduce_by = math.inf
+            self.close(4002, "idle: no register, pair_request or resume in time")
+        if now >= self._ping_at:
+            self._ws.write_ping()
+            self._pong_by = now + self._limits.pong_time
+            self._ping_at = now + self._limits.ping_interval
         return False
 
-    async def _keep_alive(self) -> None:
-        await trio.sleep(self._limits.introduction_time)
-        if not self._introduced:
-            self.close(4002, "idle: no register, pair_request or resume in time")
-        while True:
-            await trio.sleep(self._limits.ping_interval)
-            with trio.move_on_after(self._limits.pong_time) as patience:
-                try:
-                    await self._ws.ping()
-                except ConnectionClosed:
-                    return
-            if patience.cancelled_caught:
-                await trio.aclose_forcefully(self._stream)
-                return
+
+def _decode(frame: str | bytes) -> wire.ClientMessage:
+    if isinstance(frame, bytes):
+        raise BadMessage("a message is one text frame; this one was binary")
+    return codec.decode_client(frame)

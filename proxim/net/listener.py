@@ -24,7 +24,9 @@ from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
 from proxim.net.parting import part
 from proxim.net.site import Site, only
+from proxim.net.stream import TcpStream
 from proxim.net.upgrade import refuse_upgrade, upgrade
+from proxim.net.websocket import Cork
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class Listener:
         self._is_draining = is_draining
         self._limits = limits
         self._tls = tls
+        self._cork = Cork()
         self._complained_at = -_COMPLAINT_INTERVAL
 
     async def accept(self, listener: trio.SocketListener) -> None:
@@ -71,7 +74,7 @@ class Listener:
         async with listener, trio.open_nursery() as nursery:
             while True:
                 try:
-                    stream = await listener.accept()
+                    stream = _lean(await listener.accept())
                 except OSError as error:
                     if error.errno not in _OUT_OF_RESOURCES:
                         raise
@@ -132,17 +135,14 @@ class Listener:
         return refuse_upgrade(request)
 
     async def _serve_websocket(self, stream: trio.abc.Stream, request: Request) -> None:
-        async with trio.open_nursery() as nursery:
-            with trio.fail_after(self._limits.head_time):
-                ws = await upgrade(stream, request, nursery, self._limits)
-            connection = SocketConnection(ws, stream, self._router, self._limits)
-            self.connections.add(connection)
-            try:
-                await connection.run(self._welcome())
-            finally:
-                self.connections.discard(connection)
-                # trio-websocket's reader may still be parting from the peer.
-                nursery.cancel_scope.deadline = trio.current_time() + self._limits.part_time
+        with trio.fail_after(self._limits.write_time):
+            await upgrade(stream, request)
+        connection = SocketConnection(self._router, self._limits, self._cork)
+        self.connections.add(connection)
+        try:
+            await connection.run(stream, self._welcome())
+        finally:
+            self.connections.discard(connection)
 
     async def _respond(
         self, stream: trio.abc.Stream, response: Response, *, head_only: bool = False
@@ -155,6 +155,10 @@ class Listener:
         if trio.current_time() - self._complained_at >= _COMPLAINT_INTERVAL:
             self._complained_at = trio.current_time()
             log.warning("no connection can be accepted for now: %s", error.strerror)
+
+
+def _lean(stream: trio.abc.Stream) -> trio.abc.Stream:
+    return TcpStream.detached(stream) if isinstance(stream, trio.SocketStream) else stream
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

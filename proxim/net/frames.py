@@ -1,0 +1,181 @@
+"""WebSocket frames, without a socket (RFC 6455, 5): a fast path for what nearly all of them are.
+
+A message in one masked text frame is taken apart here. Everything else – control frames,
+fragments, binary, whatever breaks a rule – is wsproto's work, frame by frame, so that there is one
+ordered path, and the rules are judged by one judge.
+"""
+
+from __future__ import annotations
+
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Event, TextMessage
+from wsproto.frame_protocol import CloseReason
+
+_TEXT = 0x81
+"""The first byte of a message in one text frame: final, no reserved bit, opcode 1."""
+
+_OPCODES = {0x0, 0x1, 0x2, 0x8, 0x9, 0xA}
+_CONTROL = 0x8
+_MASKED = 0x80
+_TWO_MORE, _EIGHT_MORE = 126, 127
+"""Lengths that say how many bytes of length follow (RFC 6455, 5.2)."""
+
+
+class FrameCodec:
+    """The server's end of one WebSocket, as bytes in and bytes out.
+
+    ``feed`` gives a text message as ``str``, a binary one as ``bytes``, and wsproto's events for
+    the rest. The peer's close, a broken rule, and a message of more than ``max_message_bytes`` (all
+    its fragments together) or ``max_fragments`` are each a ``CloseConnection`` with the code to
+    answer; nothing comes after it. It has as much of the shape of wsproto's ``WSConnection`` as
+    trio-websocket needs: ``state`` and ``send``.
+    """
+
+    __slots__ = (
+        "_ended",
+        "_fragments",
+        "_max_fragments",
+        "_max_message_bytes",
+        "_parts",
+        "_rest",
+        "_size",
+        "_wsproto",
+    )
+
+    def __init__(self, max_message_bytes: int, max_fragments: int) -> None:
+        self._max_message_bytes = max_message_bytes
+        self._max_fragments = max_fragments
+        self._rest = b""
+        self._ended = False
+        self._parts: list[str | bytes] = []
+        self._fragments = 0
+        self._size = 0
+        # Here only while it has something to remember: open fragments, or a close under way.
+        self._wsproto: Connection | None = None
+
+    @property
+    def client(self) -> bool:
+        """False: the node is the server."""
+        return False
+
+    def feed(self, data: bytes) -> list[str | bytes | Event]:
+        """Take in what was read, and give what is whole, in order."""
+        buffer = self._rest + data if self._rest else data
+        found: list[str | bytes | Event] = []
+        position = 0
+        while not self._ended and (extent := _extent(buffer, position)) is not None:
+            start, stop = extent
+            if self._size + stop - start > self._max_message_bytes:
+                found.append(self._end(CloseReason.MESSAGE_TOO_BIG, "the message is too big"))
+            elif stop > len(buffer):
+                break
+            elif buffer[position] == _TEXT and start > position and not self._parts:
+                found.append(self._text(buffer, start, stop))
+            else:
+                found += self._judge(buffer[position:stop])
+            position = stop
+        self._rest = buffer[position:]
+        return found
+
+    def _text(self, buffer: bytes, start: int, stop: int) -> str | Event:
+        """A whole text message; unmasked (RFC 6455, 5.3) as one number, all bytes at once."""
+        size = stop - start
+        mask = (buffer[start - 4 : start] * (size // 4 + 1))[:size]
+        number = int.from_bytes(buffer[start:stop], "little") ^ int.from_bytes(mask, "little")
+        try:
+            return number.to_bytes(size, "little").decode()
+        except UnicodeDecodeError:
+            return self._end(CloseReason.INVALID_FRAME_PAYLOAD_DATA, "not UTF-8")
+
+    @property
+    def state(self) -> ConnectionState:
+        """As wsproto's; a peer that broke a rule counts as closing, so that it is answered."""
+        state = ConnectionState.OPEN if self._wsproto is None else self._wsproto.state
+        if self._ended and state is ConnectionState.OPEN:
+            return ConnectionState.REMOTE_CLOSING
+        return state
+
+    def send(self, event: Event) -> bytes:
+        """Any of wsproto's events as it is sent."""
+        wsproto = self._wsproto or Connection(ConnectionType.SERVER)
+        frame = wsproto.send(event)
+        self._remember(wsproto)
+        return frame
+
+    def _judge(self, frame: bytes) -> list[str | bytes | Event]:
+        """Let wsproto take a frame."""
+        wsproto = self._wsproto or Connection(ConnectionType.SERVER)
+        wsproto.receive_data(frame)
+        found: list[str | bytes | Event] = []
+        for event in wsproto.events():
+            if isinstance(event, TextMessage | BytesMessage):
+                found += self._assemble(event)
+            else:
+                found.append(event)
+                self._ended = isinstance(event, CloseConnection)
+            if self._ended:
+                break
+        self._remember(wsproto)
+        return found
+
+    def _remember(self, wsproto: Connection) -> None:
+        idle = wsproto.state is ConnectionState.OPEN and not self._parts
+        self._wsproto = None if idle else wsproto
+
+    def _assemble(self, event: TextMessage | BytesMessage) -> list[str | bytes | Event]:
+        self._parts.append(event.data if isinstance(event, TextMessage) else bytes(event.data))
+        self._size += len(event.data.encode() if isinstance(event.data, str) else event.data)
+        self._fragments += event.frame_finished
+        if self._fragments > self._max_fragments:
+            return [self._end(CloseReason.POLICY_VIOLATION, "the message has too many fragments")]
+        if not event.message_finished:
+            return []
+        whole = "" if isinstance(event, TextMessage) else b""
+        whole = whole.join(self._parts)  # type: ignore[arg-type]
+        self._parts, self._fragments, self._size = [], 0, 0
+        return [whole]
+
+    def _end(self, code: CloseReason, reason: str) -> CloseConnection:
+        self._ended = True
+        return CloseConnection(code=code, reason=reason)
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A text message as a server sends it: one frame, unmasked."""
+    size = len(payload)
+    if size < _TWO_MORE:
+        return b"%c%c%b" % (_TEXT, size, payload)
+    if size < 1 << 16:
+        return b"%c%c%b%b" % (_TEXT, _TWO_MORE, size.to_bytes(2), payload)
+    return b"%c%c%b%b" % (_TEXT, _EIGHT_MORE, size.to_bytes(8), payload)
+
+
+def _extent(buffer: bytes, position: int) -> tuple[int, int] | None:
+    """Where a frame's payload starts and where it stops; None while its header is not whole.
+
+    A frame that breaks a rule has no extent: it starts at ``position`` and takes all there is, so
+    that wsproto sees at once what is wrong.
+    """
+    end = len(buffer)
+    if end - position < 2:
+        return None
+    broken = position, end
+    first, second = buffer[position], buffer[position + 1]
+    if first & 0x70 or first & 0x0F not in _OPCODES or second < _MASKED:
+        return broken
+    length = second & 0x7F
+    if first & _CONTROL and (first < 0x80 or length >= _TWO_MORE):
+        return broken
+    if length < _TWO_MORE:
+        start = position + 6
+    elif length == _TWO_MORE:
+        start = position + 8
+        length = int.from_bytes(buffer[position + 2 : position + 4])
+        if end >= start and length < _TWO_MORE:
+            return broken
+    else:
+        start = position + 14
+        length = int.from_bytes(buffer[position + 2 : position + 10])
+        if end >= start and not 1 << 16 <= length < 1 << 63:
+            return broken
+    return (start, start + length) if end >= start else None

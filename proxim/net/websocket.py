@@ -1,0 +1,276 @@
+"""trio-websocket's connection with a lean way for messages.
+
+Ping, pong, fragments and the closing handshake are done by trio-websocket and wsproto, as ever.
+What differs is how a message goes in and out:
+
+- What is sent is given to the kernel at once. What it does not take waits in a backlog, which a
+  task writes for as long as there is one; there is no other task, and no lock.
+- What is read is taken apart by ``FrameCodec`` and handed over as a list, with no channel between.
+- What most connections never need is made when it is needed.
+
+This is the one place that touches trio-websocket's private names; ``tests/net/test_websocket.py``
+fails when their shape changes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from functools import cached_property
+
+import trio
+from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
+
+from proxim.net.frames import FrameCodec, text_frame
+from proxim.net.limits import Limits
+from proxim.net.parting import part
+
+_READ_BYTES = 65_536
+_WRITE_BYTES = 65_536
+_ABNORMAL = 1006
+
+
+class _NoChannel:
+    """Stands where trio-websocket has the channel between its reader and ``get_message``."""
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+class Cork:
+    """Holds back what is written until it is drawn, so that many frames leave in one call."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: list[LeanWebSocket] | None = None
+
+    def put_in(self) -> None:
+        """From here on nothing leaves. Nobody may wait for anything until ``draw``."""
+        self._held = []
+
+    def draw(self) -> None:
+        """Let out what was held back."""
+        held, self._held = self._held or [], None
+        for ws in held:
+            ws.flush_now()
+
+    def holds(self, ws: LeanWebSocket) -> bool:
+        """Whether ``ws`` is to keep what it has for now."""
+        if self._held is None:
+            return False
+        self._held.append(ws)
+        return True
+
+
+class LeanWebSocket(WebSocketConnection):
+    """The server's end of a WebSocket, after the handshake.
+
+    ``start_soon`` starts the task that writes a backlog; ``cut`` has to end the connection at
+    once, when half a frame stands on the wire and nothing can follow it.
+    """
+
+    # What a server's connection has from its handshake, or never.
+    _initial_request = None
+    _path = "/ws"
+    _handshake_headers = ()
+    _subprotocol: str | None = None
+    _reader_running = True
+    _recv_channel = _send_channel = _NoChannel()  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        limits: Limits,
+        cork: Cork,
+        *,
+        start_soon: Callable[..., object],
+        cut: Callable[[], object],
+    ) -> None:
+        # Not the inherited constructor: it makes tasks' worth of state that nothing here uses.
+        self._close_reason: CloseReason | None = None
+        self._stream = stream
+        self._codec = FrameCodec(limits.message_bytes, limits.message_fragments)
+        self._wsproto = self._codec  # type: ignore[assignment]
+        self._limits = limits
+        self._cork = cork
+        self._start_soon = start_soon
+        self._cut = cut
+        self._send_now: Callable[[bytes], int] | None = getattr(stream, "send_now", None)
+        self._backlog: deque[bytes] | None = None
+        self._arrived: list[str | bytes] = []
+        self.unsent = 0
+        self.has_ponged = False
+        self._farewell: CloseConnection | None = None
+        self._less: trio.Event | None = None
+
+    @cached_property
+    def _pings(self) -> OrderedDict[bytes, trio.Event]:  # type: ignore[override]
+        return OrderedDict()
+
+    @cached_property
+    def _close_handshake(self) -> trio.Event:  # type: ignore[override]
+        return trio.Event()
+
+    @cached_property
+    def _for_testing_peer_closed_connection(self) -> trio.Event:  # type: ignore[override]
+        return trio.Event()
+
+    # -- in ----------------------------------------------------------------------------------
+
+    async def receive(self) -> list[str | bytes]:
+        """The messages that have come, at least one; none when the peer is done.
+
+        ``finish`` is what to call then. May be cancelled without loss.
+        """
+        while self._reader_running:
+            if self._farewell is not None:
+                self._reader_running = False
+                break
+            try:
+                data = await self._stream.receive_some(_READ_BYTES)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                data = b""
+            if not data:
+                self._reader_running = False
+                await self._close_web_socket(_ABNORMAL)
+                self._close_handshake.set()
+                break
+            messages = await self._take(bytes(data))
+            if messages:
+                return messages
+        return []
+
+    async def get_message(self) -> str | bytes:
+        """The next message. Raises ``ConnectionClosed`` when there is none to come."""
+        while not self._arrived:
+            self._arrived = (await self.receive())[::-1]
+            if not self._arrived:
+                await self.finish()
+                raise ConnectionClosed(self._close_reason)
+        return self._arrived.pop()
+
+    async def finish(self) -> None:
+        """Answer the peer's close frame, if it sent one, and close the stream."""
+        if self._farewell is not None:
+            await self._handle_close_connection_event(self._farewell)
+        await self._close_stream()
+
+    async def _take(self, data: bytes) -> list[str | bytes]:
+        messages: list[str | bytes] = []
+        for found in self._codec.feed(data):
+            match found:
+                case str() | bytes():
+                    messages.append(found)
+                case Ping():
+                    await self._handle_ping_event(found)
+                case Pong():
+                    self.has_ponged = True
+                    await self._handle_pong_event(found)
+                case CloseConnection():
+                    # What came before it is handed over first.
+                    self._farewell = found
+        return messages
+
+    # -- out ---------------------------------------------------------------------------------
+
+    def write_text(self, payload: bytes) -> None:
+        """Send a text message, or queue it behind those that wait; never waits itself."""
+        if self._close_reason is None:
+            self._write(text_frame(payload))
+
+    async def send_message(self, message: str | bytes) -> None:
+        """Send a message. Raises ``ConnectionClosed`` when the connection is closed."""
+        if isinstance(message, str):
+            await self._send(TextMessage(data=message))
+        else:
+            await self._send(BytesMessage(data=message))
+
+    def write_ping(self) -> None:
+        """Ask for a sign of life; ``has_ponged`` is true once it has come."""
+        if self._close_reason is None:
+            self.has_ponged = False
+            self._write(self._codec.send(Ping()))
+
+    def say_goodbye(self, code: int, reason: str) -> None:
+        """Send the close frame behind what waits; the peer's own ends ``receive``."""
+        if self._close_reason is None:
+            frame = self._codec.send(CloseConnection(code=code, reason=reason))
+            self._close_reason = CloseReason(code, reason)
+            self._write(frame)
+
+    def forget_unsent(self) -> None:
+        """Drop the frames of the backlog that have not begun to leave."""
+        if self._backlog:
+            first = self._backlog[0]
+            self._backlog = deque([first])
+            self.unsent = len(first)
+
+    def flush_now(self) -> None:
+        """Give the kernel what it takes of the backlog; a task sees to the rest."""
+        assert self._backlog is not None
+        data = b"".join(self._backlog)
+        self._backlog, self.unsent = None, 0
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._backlog is None:
+            if self._cork.holds(self):
+                self._backlog = deque()
+            else:
+                data = data[self._give(data) :]
+                if not data:
+                    return
+                self._backlog = deque()
+                self._start_soon(self._write_backlog)
+        self._backlog.append(data)
+        self.unsent += len(data)
+
+    def _give(self, data: bytes) -> int:
+        if self._send_now is None:
+            return 0
+        try:
+            return self._send_now(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            # The reader meets the same, and ends the connection.
+            return len(data)
+
+    async def _write_backlog(self) -> None:
+        while self._backlog:
+            with trio.move_on_after(self._limits.write_time) as patience:
+                try:
+                    await self._stream.send_all(self._backlog[0])
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    break
+            if patience.cancelled_caught:
+                self._cut()
+                return
+            self.unsent -= len(self._backlog.popleft())
+            self._tell_less()
+        self._backlog, self.unsent = None, 0
+        self._tell_less()
+
+    def _tell_less(self) -> None:
+        if self._less is not None:
+            self._less.set()
+            self._less = None
+
+    async def wait_unsent_below(self, size: int) -> None:
+        """Wait until fewer bytes than that are unsent, or nothing can be sent any more."""
+        while self._backlog is not None and self.unsent >= size:
+            self._less = trio.Event()
+            await self._less.wait()
+
+    async def _close_stream(self) -> None:
+        """Let what waits leave, then part from the peer."""
+        self._reader_running = False
+        with trio.move_on_after(self._limits.write_time):
+            await self.wait_unsent_below(1)
+        await part(self._stream, self._limits.part_time)
+
+    async def _send(self, event: Event) -> None:
+        if self._close_reason is not None and not isinstance(event, CloseConnection):
+            raise ConnectionClosed(self._close_reason)
+        self._write(self._codec.send(event))
+        await trio.lowlevel.checkpoint()
