@@ -71,7 +71,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 30.0
     access_token: Annotated[
         Annotated[str, Meta(min_length=1, max_length=512)] | None,
-        About("Access", "What a host has to show to register; without it anybody may.", "TOKEN"),
+        About(
+            "Access", "Token that hosts must present to register; without it anybody may.", "TOKEN"
+        ),
     ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
@@ -133,6 +135,7 @@ SETTINGS = tuple(_read_settings())
 """All settings, in the order of the help."""
 
 DEFAULT_HOST = next(setting.default for setting in SETTINGS if setting.name == "host")
+DEFAULT_URL = f"http://{Settings().host}:{Settings().port}"
 
 
 def load(

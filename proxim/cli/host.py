@@ -28,7 +28,7 @@ access_option = click.option(
     "--access-token",
     envvar="PROXIM_ACCESS_TOKEN",
     metavar="TOKEN",
-    help="What the node wants to see, if it does.",
+    help="Access token, if the node asks for one.",
 )
 
 
@@ -44,7 +44,7 @@ SLACK = 1.0
     type=click.Choice([each.value for each in SessionType]),
     default=SessionType.ONE_TIME.value,
     show_default=True,
-    help="one_time ends at the first disconnect, persistent when it is closed, temporary by --ttl.",
+    help="one_time ends at the first disconnect, persistent when closed, temporary after --ttl.",
 )
 @click.option("--ttl", type=float, metavar="SECONDS", help="How long a temporary session lives.")
 @click.option("--yes", is_flag=True, help="Approve whoever asks first. For scripts.")
@@ -71,9 +71,15 @@ def command(
 
     async def action(reporter: Reporter) -> None:
         me = load_identity(identity or default_path())
-        async with open_host(node, uuid=me.uuid, key=me.key, access_token=access_token) as host:
+        # No seats: the sessions of other programs with this identity are theirs.
+        async with (
+            open_host(node, uuid=me.uuid, key=me.key, access_token=access_token, seats=[]) as host,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(program.report_reachability, host.connection, reporter)
             session = await host.create(SessionType(session_type), ttl=ttl)
             await _serve_one_guest(session, reporter, yes=yes)
+            nursery.cancel_scope.cancel()
 
     program.run(action, as_json=as_json)
 

@@ -36,7 +36,7 @@ def load_identity(path: Path) -> Identity:
         return msgspec.json.decode(path.read_bytes(), type=Identity)
     except FileNotFoundError:
         return _make(path)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidSetting(
             f"{path} holds no identity ({error}); remove it to get a new one"
         ) from None

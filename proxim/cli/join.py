@@ -18,9 +18,11 @@ from proxim.client import Guest, open_guest
     "--name",
     default=lambda: platform.node() or "a computer",
     metavar="NAME",
-    help="What the host is shown as your device's name.  [default: this computer's name]",
+    help="The device name shown to the host.  [default: this computer's name]",
 )
-@click.option("--device-id", metavar="ID", help="What it is shown as its id.  [default: random]")
+@click.option(
+    "--device-id", metavar="ID", help="The device id shown to the host.  [default: random]"
+)
 @program.json_option
 def command(link: str, name: str, device_id: str | None, as_json: bool) -> None:
     """Ask to pair by LINK (in quotes: it has a # in it), and wait for the host's answer.
@@ -29,11 +31,19 @@ def command(link: str, name: str, device_id: str | None, as_json: bool) -> None:
 
     Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
     """
+    program.check_text("--name", name, 64)
+    if device_id is not None:
+        program.check_text("--device-id", device_id, 128)
 
     async def action(reporter: Reporter) -> None:
-        async with open_guest(link, name=name, device_id=device_id) as guest:
+        async with (
+            open_guest(link, name=name, device_id=device_id) as guest,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(program.report_reachability, guest.connection, reporter)
             await _wait_for_answer(guest, reporter)
             await program.talk(guest, reporter)
+            nursery.cancel_scope.cancel()
 
     program.run(action, as_json=as_json)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,8 +14,10 @@ import click
 import trio
 
 from proxim.cli.terminal import Reporter, printable
+from proxim.client.connection import NodeConnection
 from proxim.client.peer import Peer
 from proxim.core.errors import (
+    BadMessage,
     ConnectionLost,
     InvalidLink,
     InvalidSetting,
@@ -23,7 +26,8 @@ from proxim.core.errors import (
     SessionOver,
 )
 from proxim.core.messages import Reason
-from proxim.settings import Settings
+from proxim.groups import leaves
+from proxim.settings import DEFAULT_URL
 
 T = TypeVar("T")
 
@@ -46,7 +50,7 @@ _IN_WORDS: dict[str, str] = {
 
 node_option = click.option(
     "--node",
-    default=f"http://{Settings().host}:{Settings().port}",
+    default=DEFAULT_URL,
     show_default=True,
     envvar="PROXIM_NODE",
     metavar="URL",
@@ -59,17 +63,43 @@ json_option = click.option(
 
 def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False) -> None:
     """Run a command's action until it is done or interrupted, and exit with its code."""
+    _mend_standard_streams()
     reporter = Reporter(as_json=as_json)
     try:
         trio.run(_interruptible, action, reporter)
-    except* (InvalidLink, InvalidSetting) as errors:
-        raise click.UsageError(str(_first(errors))) from None
+    except* (InvalidLink, InvalidSetting, BadMessage) as errors:
+        raise click.UsageError(str(next(leaves(errors)))) from None
     except* BrokenPipeError:
         # Whoever read what is printed has left; nothing more can be said to anybody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except* ProximError as errors:
-        reporter.exit_code = _report_failure(reporter, _first(errors))
+        reporter.exit_code = _report_failure(reporter, next(leaves(errors)))
     raise click.exceptions.Exit(reporter.exit_code)
+
+
+def _mend_standard_streams() -> None:
+    """Make sure that there is an input, and that every character can be printed somehow."""
+    try:
+        os.fstat(0)
+    except OSError:
+        # A closed descriptor would be given to the next socket, and be read as what is typed.
+        os.open(os.devnull, os.O_RDONLY)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def check_text(option: str, text: str, longest: int) -> None:
+    """Raise a usage error unless ``text`` can be shown to the host."""
+    if not 1 <= len(text) <= longest or not _is_unicode(text):
+        raise click.UsageError(f"{option} must be a text of 1 to {longest} characters")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False  # What the shell gave was no UTF-8.
+    return True
 
 
 async def _interruptible(action: Callable[[Reporter], Awaitable[None]], reporter: Reporter) -> None:
@@ -85,7 +115,7 @@ async def _cancel_on_signal(scope: trio.CancelScope) -> None:
             scope.cancel()
 
 
-def _report_failure(reporter: Reporter, error: Exception) -> int:
+def _report_failure(reporter: Reporter, error: BaseException) -> int:
     if isinstance(error, SessionOver):
         report_end(reporter, error)
         return REFUSED
@@ -117,7 +147,7 @@ async def race(*actions: Callable[[], Awaitable[T]]) -> T:
 async def talk(peer: Peer, reporter: Reporter) -> None:
     """Let both sides type lines to each other until the session ends."""
     reporter.exit_code = APPROVED
-    reporter.report("", "Connected. What you type goes to the other side; /close ends it.")
+    reporter.report("connected", "Connected. What you type goes to the other side; /close ends it.")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_send_lines, peer, reporter)
         nursery.start_soon(_report_presence, peer, reporter)
@@ -137,13 +167,6 @@ def report_end(reporter: Reporter, over: SessionOver) -> None:
     reporter.report(
         "ended", f"The session has ended: {why}.", status=over.status, reason=over.reason
     )
-
-
-def _first(error: BaseException) -> Exception:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, Exception)
-    return error
 
 
 async def _send_lines(peer: Peer, reporter: Reporter) -> None:
@@ -170,6 +193,13 @@ async def _send(peer: Peer, line: str, reporter: Reporter) -> None:
         pass  # The end is reported where it is waited for.
     except RequestError as error:
         reporter.report("error", f"Not sent: {error}", code=error.code, message=str(error))
+
+
+async def report_reachability(connection: NodeConnection, reporter: Reporter) -> None:
+    """Say when the node is lost, and when it is back."""
+    async for online in connection.reachable():
+        text = "Back." if online else "The node cannot be reached; trying again."
+        reporter.report("node", text, online=online)
 
 
 async def _report_presence(peer: Peer, reporter: Reporter) -> None:

@@ -16,8 +16,9 @@ import trio
 from proxim import __version__
 from proxim.cli.terminal import program_name
 from proxim.core.errors import InvalidSetting
+from proxim.groups import leaves
 from proxim.node import Node
-from proxim.settings import SETTINGS, Setting, Settings, load
+from proxim.settings import DEFAULT_URL, SETTINGS, Setting, Settings, load
 
 
 class _Grouped(click.Command):
@@ -77,10 +78,10 @@ def command(config: Path | None, **flags: object) -> None:
         logging.getLogger("proxim").setLevel(settings.log_level.upper())
         trio.run(_serve, settings)
     except* InvalidSetting as errors:
-        raise click.UsageError(str(_first(errors))) from None
+        raise click.UsageError(str(next(leaves(errors)))) from None
     except* OSError as errors:
         raise click.ClickException(
-            f"cannot listen on port {settings.port}: {_first(errors)}; "
+            f"cannot listen on port {settings.port}: {next(leaves(errors))}; "
             "another --port may be free, and --port 0 finds one"
         ) from None
 
@@ -106,16 +107,8 @@ async def _run_and_cancel(
 
 
 def _greet(node: Node) -> None:
-    default = f"http://{Settings().host}:{Settings().port}"
-    where = "" if node.url == default else f" --node {node.url}"
+    where = "" if node.url == DEFAULT_URL else f" --node {node.url}"
     click.echo(f"Proxim {__version__} is at {node.url}")
     click.echo(f"Next, in a second terminal:  {program_name()} host{where}")
     click.echo("Stop it with Ctrl-C.")
     sys.stdout.flush()
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    inner: BaseException = group
-    while isinstance(inner, BaseExceptionGroup):
-        inner = inner.exceptions[0]
-    return inner

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from proxim.cli import program
 from proxim.cli.host import access_option, identity_option
@@ -19,6 +18,9 @@ from proxim.cli.identity import default_path, load_identity
 from proxim.cli.terminal import Reporter, printable
 from proxim.client import Host, open_host
 from proxim.core.messages import SessionInfo
+
+ID_LENGTH = 22
+"""A session id has to be seen whole, since it is what ``close`` wants."""
 
 
 @click.group("sessions")
@@ -38,7 +40,7 @@ def list_command(node: str, as_json: bool, identity: Path | None, access_token: 
     """
 
     async def action(reporter: Reporter) -> None:
-        async with _registered(node, identity, access_token, seats=[]) as host:
+        async with _registered(node, identity, access_token) as host:
             _report(await host.list(), reporter, as_json=as_json)
         reporter.exit_code = program.APPROVED
 
@@ -65,8 +67,7 @@ def close_command(
         raise click.UsageError("give the ids of sessions (see `proxim sessions list`), or --all")
 
     async def action(reporter: Reporter) -> None:
-        seats = None if everything else session_ids
-        async with _registered(node, identity, access_token, seats=seats) as host:
+        async with _registered(node, identity, access_token) as host:
             live = [info.session_id for info in await host.list() if not info.reason]
             for session_id in live if everything else session_ids:
                 await host.close(session_id)
@@ -77,10 +78,11 @@ def close_command(
 
 
 def _registered(
-    node: str, identity: Path | None, access_token: str | None, *, seats: Sequence[str] | None
+    node: str, identity: Path | None, access_token: str | None
 ) -> AbstractAsyncContextManager[Host]:
+    """Registered, but in no seat: whoever serves the sessions goes on doing so."""
     me = load_identity(identity or default_path())
-    return open_host(node, uuid=me.uuid, key=me.key, access_token=access_token, seats=seats)
+    return open_host(node, uuid=me.uuid, key=me.key, access_token=access_token, seats=[])
 
 
 def _report(sessions: list[SessionInfo], reporter: Reporter, *, as_json: bool) -> None:
@@ -90,11 +92,13 @@ def _report(sessions: list[SessionInfo], reporter: Reporter, *, as_json: bool) -
     elif sessions:
         Console().print(_table(sessions))
     else:
-        reporter.report("", "No sessions.")
+        reporter.screen.say("No sessions.")
 
 
 def _table(sessions: list[SessionInfo]) -> Table:
-    table = Table("Session", "Type", "Status", "Device", "Opened", "Expires", "Host", "Guest")
+    table = Table(Column("Session", no_wrap=True, min_width=ID_LENGTH))
+    for heading in ("Type", "Status", "Device", "Opened", "Expires", "Host", "Guest"):
+        table.add_column(heading, overflow="fold")
     for info in sessions:
         expires = "" if info.expires_at is None else f"{info.expires_at:%d %b %H:%M:%S}"
         table.add_row(

@@ -135,7 +135,9 @@ class Reporter:
                 left = max(0, math.ceil(until - trio.current_time()))
                 if not self._as_json:
                     clock = f"{left // 60}:{left % 60:02}"
-                    self.screen.show(f"{text} {clock}", with_answer=with_answer)
+                    # A line that wraps could not be rewritten.
+                    line = f"{text} {clock}"[-shutil.get_terminal_size().columns + 1 :]
+                    self.screen.show(line, with_answer=with_answer)
                 await trio.sleep(1)
         finally:
             self.screen.clear()

@@ -13,8 +13,10 @@
         await guest.approved()
         print(await guest.receive())
 
-A connection that is lost comes back by itself, takes its seats again and sends what was queued
-meanwhile. What the node refuses raises the exception of the same name from ``proxim.core.errors``.
+A lost connection is re-established automatically: it takes its seats again and sends what was
+queued meanwhile. What was already on its way when it broke may be lost; the protocol has no
+acknowledgements. A refused request raises the exception of the same name from
+``proxim.core.errors``.
 """
 
 from proxim.client.guest import Guest, open_guest, resume_guest

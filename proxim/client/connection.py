@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import TypeVar, cast
@@ -32,6 +32,7 @@ from proxim.core.errors import (
     SessionOver,
     request_error,
 )
+from proxim.groups import leaves
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,14 @@ CLOSE_TIME = 2.0
 QUEUE_BOUND = 256
 """Signals that may wait while the node cannot be reached; ``send_signal`` then waits, too."""
 
-_FINAL_CODES = {1002, 1007, 1009, 4000}
+REF_BYTES = 32
+"""What a request's ``ref`` adds to it, at most."""
+
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+"""Longest message taken from a node; the list of very many sessions is long."""
+
+REPLACED = 4000
+_FINAL_CODES = {1002, 1007, 1009, REPLACED}
 """Close codes after which it makes no sense to come back (protocol: Close codes)."""
 
 _Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
@@ -89,6 +97,9 @@ class NodeConnection:
         self._queue: deque[wire.Signal] = deque()
         self._queue_changed = trio.Event()
         self._failure: ProximError | None = None
+        self._max_message_bytes = 64 * 1024
+        self._online = False
+        self._online_changed = trio.Event()
         self._introduced = False
         self._leaving = False
         self._life = trio.CancelScope()
@@ -114,6 +125,16 @@ class NodeConnection:
         if raised is not None:
             raise raised
 
+    async def reachable(self) -> AsyncIterator[bool]:
+        """Whether the node is reached: at each change, while the connection is kept up."""
+        seen = self._online
+        while True:
+            if self._online is seen:
+                await self._online_changed.wait()
+            else:
+                seen = self._online
+                yield seen
+
     async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
         """Send a request and wait for its reply, which is of ``kind``.
 
@@ -125,6 +146,7 @@ class NodeConnection:
             raise self._failure
         if self._ws is None:
             raise ConnectionLost("not connected to the node at the moment")
+        self._check_size(request)
         ref = str(next(self._refs))
         waiting = self._calls[ref] = _Call()
         try:
@@ -141,7 +163,11 @@ class NodeConnection:
         raise ConnectionLost(f"the node answered {type(waiting.reply).__name__} to a request")
 
     async def send_signal(self, signal: wire.Signal) -> None:
-        """Queue a signal; it goes out in order, now or once the connection is back."""
+        """Queue a signal; it goes out in order, now or once the connection is back.
+
+        Raises ``BadMessage`` when it is larger than the node takes.
+        """
+        self._check_size(signal)
         while len(self._queue) >= QUEUE_BOUND and self._failure is None:
             await self._queue_changed.wait()
         if self._failure is not None:
@@ -149,6 +175,13 @@ class NodeConnection:
         self._queue.append(signal)
         self._note_queue_change()
         await trio.lowlevel.checkpoint()
+
+    def _check_size(self, message: wire.ClientMessage) -> None:
+        size = len(codec.encode(message))
+        if size > self._max_message_bytes:
+            raise BadMessage(
+                f"a message may have {self._max_message_bytes} bytes, and this has {size}"
+            )
 
     # -- keeping it up -----------------------------------------------------------------------
 
@@ -159,6 +192,7 @@ class NodeConnection:
             nonlocal pauses
             pauses = delays()
             self._introduced = True
+            self._note_online(True)
             if not self._life.shield:
                 # From here on ``kept_up`` says when it ends, so that the good-bye can be said.
                 self._life.shield = True
@@ -197,6 +231,7 @@ class NodeConnection:
         finally:
             self._ws = None
             self._introduced = False
+            self._note_online(False)
             self._note_queue_change()
             for call in self._calls.values():
                 call.error = call.error or ConnectionLost("the connection broke before the reply")
@@ -205,37 +240,49 @@ class NodeConnection:
 
     def _reason(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
         """Why a connection was lost, from what its tasks say; the close code tells most."""
-        leaves = list(_leaves(group))
-        for leaf in leaves:
+        found = list(leaves(group))
+        for leaf in found:
             if isinstance(leaf, ConnectionRejected):
                 status = leaf.status_code
                 return ConnectionLost(f"{self._node_url} answers HTTP {status}, no WebSocket")
-        lost = [leaf for leaf in leaves if isinstance(leaf, ConnectionLost)]
-        if len(lost) == len(leaves):
+        lost = [leaf for leaf in found if isinstance(leaf, ConnectionLost)]
+        if len(lost) == len(found):
             return max(lost, key=lambda leaf: leaf.close_code or 0)
-        return leaves[0] if len(leaves) == 1 else group
+        return found[0] if len(found) == 1 else group
 
     async def _open_stream(self) -> _Stream:
         host, port, secure = self._address
         try:
             with trio.fail_after(CONNECT_TIME):
-                if secure:
-                    return await trio.open_ssl_over_tcp_stream(
-                        host, port, https_compatible=True, ssl_context=self._ssl_context
-                    )
-                return await trio.open_tcp_stream(host, port)
-        except (OSError, UnicodeError, trio.TooSlowError) as error:
-            why = str(error) or "no answer in time"
-            raise ConnectionLost(f"{self._node_url} cannot be reached: {why}") from None
+                if not secure:
+                    return await trio.open_tcp_stream(host, port)
+                stream = await trio.open_ssl_over_tcp_stream(
+                    host, port, https_compatible=True, ssl_context=self._ssl_context
+                )
+                await stream.do_handshake()
+                return stream
+        except trio.BrokenResourceError as error:
+            why = f"no TLS: {error.__cause__ or error}"
+        except (OSError, UnicodeError) as error:
+            why = str(error)
+        except trio.TooSlowError:
+            why = f"no answer within {CONNECT_TIME:g} seconds"
+        raise ConnectionLost(f"{self._node_url} cannot be reached: {why}")
 
     async def _shake_hands(self, stream: _Stream, nursery: trio.Nursery) -> WebSocketConnection:
         with trio.move_on_after(CONNECT_TIME) as patience:
             # Should the peer hang up, trio-websocket's reader ends, and nobody else notices.
             lifeline = cast(trio.Nursery, _Lifeline(nursery, patience))
             return await wrap_client_stream(
-                lifeline, stream, self._netloc, self._path, subprotocols=[wire.SUBPROTOCOL]
+                lifeline,
+                stream,
+                self._netloc,
+                self._path,
+                subprotocols=[wire.SUBPROTOCOL],
+                max_message_size=MAX_REPLY_BYTES,
             )
-        raise ConnectionLost(f"{self._node_url} gives no WebSocket handshake")
+        hint = "" if self._address[2] else "; perhaps it wants https"
+        raise ConnectionLost(f"{self._node_url} does not answer as a node does{hint}")
 
     def _fail(self, error: ProximError) -> None:
         self._failure = error
@@ -252,9 +299,7 @@ class NodeConnection:
                 if self._leaving:
                     return
                 code = closed.reason.code if closed.reason else None
-                raise ConnectionLost(
-                    f"the node closed the connection ({code})", close_code=code
-                ) from None
+                raise ConnectionLost(_why_closed(code), close_code=code) from None
             try:
                 message = codec.decode_node(frame)
             except BadMessage:
@@ -264,6 +309,9 @@ class NodeConnection:
             self._take(message)
 
     def _take(self, message: wire.NodeMessage) -> None:
+        if isinstance(message, wire.Welcome):
+            # The ref that a request gets on its way is counted in.
+            self._max_message_bytes = message.max_message_bytes - REF_BYTES
         self._hear(message)
         ref = message.ref
         call = self._calls.get(ref) if isinstance(ref, str) else None
@@ -307,6 +355,11 @@ class NodeConnection:
         if self._ws is not None:
             await self._ws.aclose()
 
+    def _note_online(self, online: bool) -> None:
+        self._online = online
+        self._online_changed.set()
+        self._online_changed = trio.Event()
+
     def _note_queue_change(self) -> None:
         self._queue_changed.set()
         self._queue_changed = trio.Event()
@@ -347,16 +400,14 @@ class _Lifeline:
         self._scope.cancel()
 
 
+def _why_closed(code: int | None) -> str:
+    if code == REPLACED:
+        return "another connection took over what this one held"
+    return f"the node closed the connection ({code})"
+
+
 def _is_passing(error: ProximError) -> bool:
     """Whether it makes sense to come back after this."""
     if isinstance(error, ConnectionLost):
         return error.close_code not in _FINAL_CODES
     return isinstance(error, RateLimited)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error

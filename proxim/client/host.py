@@ -109,7 +109,10 @@ class HostSession(Peer):
 
 
 class Host:
-    """A registered desktop. ``key`` is its secret: keep it, to find its sessions again."""
+    """A registered desktop. ``key`` is its secret: keep it, to find its sessions again.
+
+    ``sessions`` are those that live, by their ids.
+    """
 
     def __init__(
         self,
@@ -124,6 +127,7 @@ class Host:
         self.uuid = uuid
         self.key = key
         self.sessions: dict[str, HostSession] = {}
+        self._created: dict[str, HostSession] = {}
         self._access_token = access_token
         self._seats = None if seats is None else list(seats)
         self.connection = NodeConnection(
@@ -150,14 +154,17 @@ class Host:
             session_type=SessionType(session_type), ttl=ttl, token_hash=token_hash, qr=qr
         )
         created = await self.connection.call(request, wire.SessionCreated)
-        return self.sessions[created.session.session_id]
+        return self._created.pop(created.session.session_id)
 
     async def list(self) -> list[SessionInfo]:
         """All sessions of this owner, as the node sees them; ended ones until it forgets them."""
         return (await self.connection.call(wire.ListSessions(), wire.Sessions)).sessions
 
     async def close(self, session_id: str) -> None:
-        """End one of this owner's sessions. Raises ``UnknownSession`` if it is none of them."""
+        """End one of this owner's sessions, whichever connection serves it.
+
+        Raises ``UnknownSession`` if it is none of them.
+        """
         try:
             await self.connection.call(wire.CloseSession(session_id=session_id), wire.SessionEnded)
         except SessionOver:
@@ -175,13 +182,16 @@ class Host:
             case wire.Registered():
                 self._find_again(message)
             case wire.SessionCreated():
-                self._learn(message.session).take_link(message)
+                session = self._learn(message.session)
+                session.take_link(message)
+                self._created[session.session_id] = session
                 if self._seats is not None:
                     self._seats.append(message.session.session_id)
             case _:
                 session_id = getattr(message, "session_id", None)
                 if isinstance(session_id, str) and session_id in self.sessions:
                     self.sessions[session_id].hear(message)
+                    self._forget_if_over(session_id)
 
     def _find_again(self, registered: wire.Registered) -> None:
         if registered.key is not UNSET:
@@ -189,8 +199,16 @@ class Host:
         known = {info.session_id for info in registered.sessions}
         for session_id in self.sessions.keys() - known:
             self.sessions[session_id].finish(SessionOver("expired", "lost"))
+            self._forget_if_over(session_id)
         for info in registered.sessions:
             self._learn(info)
+            self._forget_if_over(info.session_id)
+
+    def _forget_if_over(self, session_id: str) -> None:
+        if self.sessions[session_id].over is not None:
+            del self.sessions[session_id]
+            if self._seats is not None and session_id in self._seats:
+                self._seats.remove(session_id)
 
     def _learn(self, info: SessionInfo) -> HostSession:
         session = self.sessions.get(info.session_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import AsyncIterator
 
@@ -31,7 +32,7 @@ class Peer:
         self._peer_online = False
         self._presence_changed = trio.Event()
         self._dropped: ProximError | None = None
-        self._incoming, self._signals = trio.open_memory_channel[object](math.inf)
+        self._incoming, self._signals = trio.open_memory_channel[msgspec.Raw](math.inf)
         self._decided = trio.Event()
         self._ended = trio.Event()
 
@@ -49,23 +50,29 @@ class Peer:
     async def send(self, data: object) -> None:
         """Send any JSON value to the other side, in order, once approved.
 
-        Raises ``SessionOver`` after the end, and ``PeerOffline`` when an earlier signal was
-        dropped because the other side is away and no more is kept for it.
+        Raises ``SessionOver`` after the end, ``BadMessage`` when the value is larger than the node
+        takes, and what the node has said of an *earlier* signal that it did not take:
+        ``PeerOffline`` when no more is kept for an absent side, ``NotApproved``. This one has then
+        been sent.
         """
         if self.over is not None:
             raise self.over
-        if self._dropped is not None:
-            dropped, self._dropped = self._dropped, None
-            raise dropped
         signal = wire.Signal(
             session_id=self.session_id, data=msgspec.Raw(msgspec.json.encode(data))
         )
         await self._connection.send_signal(signal)
+        if self._dropped is not None:
+            dropped, self._dropped = self._dropped, None
+            raise dropped
 
     async def receive(self) -> object:
-        """The next value from the other side. Raises ``SessionOver`` when there is none to come."""
+        """The next value from the other side.
+
+        Raises ``SessionOver`` when there is none to come, or what made the connection fail for
+        good.
+        """
         try:
-            return await self._signals.receive()
+            return _value(await self._signals.receive())
         except trio.EndOfChannel:
             assert self.over is not None
             raise self.over from None
@@ -73,7 +80,7 @@ class Peer:
     async def signals(self) -> AsyncIterator[object]:
         """What the other side sends, until the session ends."""
         async for data in self._signals:
-            yield data
+            yield _value(data)
 
     async def close(self) -> None:
         """End the session. Closing one that has ended is no error."""
@@ -116,7 +123,7 @@ class Peer:
         """Take in what the node says of this session."""
         match message:
             case wire.Signal(data=data):
-                self._incoming.send_nowait(msgspec.json.decode(data))
+                self._incoming.send_nowait(data.copy())
             case wire.PairResult(status=Status.APPROVED):
                 self.peer_online = True
                 self.device_info = message.device_info
@@ -157,3 +164,17 @@ class Peer:
         if ice_servers is not msgspec.UNSET:
             self.ice_servers = ice_servers
         self._decided.set()
+
+
+def _value(data: msgspec.Raw) -> object:
+    """What the other side said. The node has checked that it is JSON, not that it is moderate."""
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        # A number such as 1e999: the standard library makes the best of it.
+        return json.loads(bytes(data), parse_int=_whole)
+
+
+def _whole(digits: str) -> int | float:
+    """Python refuses to read thousands of digits; nearly the same number is no harm."""
+    return int(digits) if len(digits) < 1000 else float(digits)

@@ -28,11 +28,14 @@ class Link(NamedTuple):
 def parse_link(text: str) -> Link:
     """Read a link. Raises ``InvalidLink`` with what is wrong and what a link looks like."""
     wanted = "a link looks like https://node.example/join#<session id>.<token>"
+    text = text.strip()
     try:
-        parts = urlsplit(text.strip())
+        parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
         raise InvalidLink(f"{error}; {wanted}") from None
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise InvalidLink(f"it holds characters that no link has; {wanted}")
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise InvalidLink(f"this is not an http or https address; {wanted}")
     base, found, rest = parts.path.rpartition("/join")

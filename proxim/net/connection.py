@@ -118,6 +118,7 @@ class SocketConnection:
         True at the end of what the peer sends, False when it had its time and is to be cut off.
         """
         while True:
+            request: _Request | None = None
             with trio.CancelScope(deadline=self._next_alarm()) as self._alarm:
                 while (request := self._relay_until_request()) is None:
                     self._frames = await self._ws.receive()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 
 import trio
@@ -19,6 +19,7 @@ import wsproto.utilities
 from proxim.actors.crash import log_crash
 from proxim.actors.router import Router
 from proxim.core.messages import Welcome
+from proxim.groups import leaves
 from proxim.net.connection import SocketConnection
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
@@ -98,7 +99,7 @@ class Listener:
                 stream = await self._secure(stream, self._tls)
             await self._converse(stream)
         except Exception as error:
-            strange = [leaf for leaf in _leaves(error) if not isinstance(leaf, _OF_THE_PEER)]
+            strange = [leaf for leaf in leaves(error) if not isinstance(leaf, _OF_THE_PEER)]
             if strange:
                 log_crash(log, "a connection crashed; the others go on", strange[0])
         finally:
@@ -159,11 +160,3 @@ class Listener:
 
 def _lean(stream: trio.abc.Stream) -> trio.abc.Stream:
     return TcpStream.detached(stream) if isinstance(stream, trio.SocketStream) else stream
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error

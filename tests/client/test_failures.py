@@ -1,5 +1,6 @@
 """What comes out of the SDK when something goes wrong, and that it comes out bare."""
 
+import msgspec
 import pytest
 import trio
 
@@ -167,14 +168,24 @@ async def test_a_refusal_with_a_close_behind_it_comes_out_alone(nursery):
     assert raised.value.retry_after == 9
 
 
-async def test_a_message_too_big_for_the_node_is_the_end(node):
-    async with paired(node.url) as (session, _):
-        await session.send("x" * 100_000)
-        with trio.fail_after(5), pytest.raises(errors.ConnectionLost) as raised:
-            await session.ended()
-        assert raised.value.close_code == 1009
-        with pytest.raises(errors.ConnectionLost):
-            await session.send("anything")
+async def test_a_message_too_big_for_the_node_is_refused_before_it_is_sent(node):
+    async with paired(node.url) as (session, guest):
+        with pytest.raises(errors.BadMessage, match="65504 bytes"):
+            await session.send("x" * 70_000)
+        await session.send("x" * 65_000)
+        with trio.fail_after(5):
+            assert await guest.receive() == "x" * 65_000
+
+
+@pytest.mark.parametrize("value", ["1e999", "9" * 5000, "[" * 900 + "]" * 900])
+async def test_no_value_of_the_other_side_harms_the_program(node, value):
+    async with paired(node.url) as (session, guest):
+        signal = wire.Signal(session_id=session.session_id, data=msgspec.Raw(value.encode()))
+        await guest.connection.send_signal(signal)
+        await guest.send("after")
+        with trio.fail_after(5):
+            await session.receive()
+            assert await session.receive() == "after"
 
 
 async def test_what_the_user_raises_comes_out_as_it_was(node):

@@ -57,14 +57,16 @@ async def test_a_renewed_link_voids_the_one_before(node):
 
 async def test_the_list_shows_the_sessions_of_this_uuid_and_key_alone(node):
     async with open_host(node.url, uuid="desk") as host, open_host(node.url, uuid="desk") as other:
-        opened = [(await host.create("persistent")).session_id for _ in range(2)]
+        sessions = [await host.create("persistent") for _ in range(2)]
+        opened = [each.session_id for each in sessions]
         foreign = await other.create("persistent")
         assert [each.session_id for each in await host.list()] == opened
         with pytest.raises(UnknownSession):
             await host.close(foreign.session_id)
         await host.close(opened[0])
         assert [each.status for each in await host.list()] == ["expired", "pending"]
-        assert await end(host.sessions[opened[0]]) == ("expired", "closed")
+        assert await end(sessions[0]) == ("expired", "closed")
+        assert list(host.sessions) == [opened[1]]
         await host.close(opened[0])
 
 

@@ -1,0 +1,14 @@
+"""What is inside an exception group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions that are no groups, in order."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
