@@ -51,3 +51,9 @@ def test_what_is_no_link_is_told_what_is_wrong_and_what_a_link_looks_like(text, 
         parse_link(text)
     assert str(caught.value).endswith("/join#<session id>.<token>")
     assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["a b", "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "a\x1b"])
+def test_a_link_holds_nothing_that_no_address_has(path):
+    with pytest.raises(InvalidLink, match="characters that no link has"):
+        parse_link(f"http://node.example/{path}/join#{'i' * 22}.{'t' * 43}")

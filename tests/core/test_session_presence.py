@@ -211,3 +211,53 @@ def test_what_was_kept_dies_with_the_session(role):
     meeting.comes(role.peer)
     assert meeting.signals_to(role.peer) == []
     assert not meeting.session.backlogs
+
+
+# -- what a returning host missed ------------------------------------------------------------
+
+
+def comes_having_seen(meeting, status):
+    before = len(meeting.heard[HOST])
+    meeting.hand(ev.HostCame(status))
+    return meeting.heard[HOST][before:]
+
+
+@pytest.mark.parametrize("seen", [Status.PENDING, Status.APPROVED])
+def test_a_host_that_last_saw_the_session_alive_is_told_of_its_end(seen):
+    (last_word,) = comes_having_seen(ended(), seen)
+    assert (last_word.status, last_word.reason) == (Status.EXPIRED, Reason.CLOSED)
+
+
+@pytest.mark.parametrize("seen", [Status.EXPIRED, Status.REJECTED, None])
+def test_a_host_that_knows_of_the_end_is_not_told_again(seen):
+    assert comes_having_seen(ended(), seen) == []
+
+
+@pytest.mark.parametrize("guest_is_there", [True, False])
+def test_a_host_that_last_saw_a_prompt_is_told_of_the_approval(guest_is_there):
+    meeting = approved(PERSISTENT)
+    if not guest_is_there:
+        meeting.leaves(GUEST)
+    result, *rest = comes_having_seen(meeting, Status.PENDING)
+    assert (result.status, result.ice_servers) == (Status.APPROVED, [ICE])
+    assert [type(message) for message in rest] == ([] if guest_is_there else [wire.PeerOffline])
+    assert meeting.line is guest_is_there
+
+
+def test_a_host_that_knows_of_the_approval_is_not_told_again():
+    assert comes_having_seen(approved(PERSISTENT), Status.APPROVED) == []
+
+
+@EITHER_SIDE
+def test_who_leaves_after_the_end_is_seen_to_have_left(role):
+    meeting = ended(PERSISTENT)
+    meeting.leaves(role)
+    info = meeting.session.describe()
+    assert (info.host_online, info.guest_online) == (role is not HOST, role is not GUEST)
+
+
+def test_the_owner_may_close_from_another_connection_and_all_three_hear_it():
+    meeting = approved(PERSISTENT)
+    reply = meeting.hand(ev.CloseAsked(None))
+    assert reply == meeting.told(HOST, wire.SessionEnded)[0]
+    assert meeting.ending(HOST) is meeting.ending(GUEST) is Reason.CLOSED
