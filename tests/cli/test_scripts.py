@@ -142,8 +142,9 @@ def test_listing_shows_sessions_and_disturbs_no_host(start, node, host):
     assert (listed["session_id"], listed["status"]) == (session_id, "pending")
     assert listed["host_online"]
     assert (err, code) == ("", 0)
-    table, _, code = start("sessions", "list", "--node", node, COLUMNS="120").finish()
-    assert session_id in table
+    for columns in ("60", "120"):
+        table, _, code = start("sessions", "list", "--node", node, COLUMNS=columns).finish()
+        assert session_id in table
     assert "pending" in table
     assert code == 0
     assert host.process.poll() is None
@@ -153,15 +154,33 @@ def test_listing_shows_sessions_and_disturbs_no_host(start, node, host):
 
 def test_sessions_are_closed_by_their_ids(start, node):
     options = ["--json", "--node", node]
-    first = start("host", *options).event("session")["session_id"]
-    second = start("host", *options).event("session")["session_id"]
+    hosts = [start("host", *options), start("host", *options)]
+    first, second = (host.event("session")["session_id"] for host in hosts)
     assert start("sessions", "close", first, *options).finish()[2] == 0
+    # The one hears it as from anybody, the other nothing: no program takes another's seats.
+    assert hosts[0].event("ended")["reason"] == "closed"
+    assert hosts[1].process.poll() is None
     out, _, _ = start("sessions", "list", *options).finish()
     assert {each["session_id"]: each.get("reason") for each in _events(out)}[first] == "closed"
     assert second in out
     out, _, code = start("sessions", "close", "no-such-session", *options).finish()
     assert [each["code"] for each in _events(out)] == ["unknown_session"]
     assert code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["join", LINK, "--name", ""], "--name must be"),
+        (["join", LINK, "--name", b"\xff"], "--name must be"),
+        (["join", LINK, "--device-id", "i" * 129], "--device-id must be"),
+        (["join", LINK.replace("/join", "/a b/join")], "characters that no link has"),
+    ],
+)
+def test_what_no_host_could_be_shown_is_wrong_usage(start, arguments, says):
+    _, err, code = start(*arguments).finish()
+    assert (code, "Traceback" in err) == (2, False)
+    assert says in " ".join(err.split())
 
 
 def test_qr_draws_a_link_into_files(start, tmp_path):
