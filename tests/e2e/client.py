@@ -44,6 +44,10 @@ SESSION = {"session_id", "uuid", "session_type", "created_at", "expires_at", "st
 PHONE = {"name": "Ada's phone", "id": "phone-1"}
 
 
+APPROVAL, QR_TTL, SWEEP = 2, 3, 1
+"""Times of the quick node, in seconds."""
+
+
 class Node:
     """A node of its own process, on a free port."""
 

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .client import Node, Pair
+from .client import APPROVAL, QR_TTL, SWEEP, Node, Pair
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,7 @@ def _calm_node() -> Iterator[Node]:
 
 @pytest.fixture(scope="session")
 def _quick_node() -> Iterator[Node]:
-    node = Node(approval=1.5, qr_ttl=1, sweep=1)
+    node = Node(approval=APPROVAL, qr_ttl=QR_TTL, sweep=SWEEP)
     yield node
     assert node.stop() == 0
 
@@ -28,7 +28,7 @@ def node(_calm_node: Node) -> Iterator[Node]:
 
 @pytest.fixture
 def quick(_quick_node: Node) -> Iterator[Node]:
-    """A node with 1.5 s to approve, links of 1 s and a sweep each second."""
+    """A node with short times: to approve, for a link, and between two sweeps."""
     yield _quick_node
     _quick_node.close_peers()
 

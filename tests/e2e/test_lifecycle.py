@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from .client import PHONE, Node, Pair, unlink
+from .client import APPROVAL, PHONE, QR_TTL, SWEEP, Node, Pair, unlink
 
 SURVIVING = pytest.mark.parametrize("kind", ["persistent", "temporary"])
 
@@ -54,8 +54,8 @@ def test_a_prompt_nobody_answers_expires_on_the_tick(quick: Node, session_type: 
     pending = time.monotonic()
     pair.host.expect("pair_result", session_id=pair.id, status="expired")
     now = time.monotonic()
-    assert now - pair.asked >= 1.5, "early"
-    assert now - pending < 1.5 + 0.5, "late"
+    assert now - pair.asked >= APPROVAL, "early"
+    assert now - pending < APPROVAL + 0.5, "late"
     pair.guest.expect("pair_result", session_id=pair.id, status="expired")
     pair.ended("expired", "approval_timeout")
 
@@ -253,8 +253,8 @@ def test_a_prompt_is_sent_again_on_register_with_the_time_left(quick: Node, kind
     time.sleep(0.5)
     assert pair.register()["status"] == "pending"
     again = pair.host.expect("pair_prompt", session_id=pair.id, device_info=PHONE)
-    assert 0 < again["expires_in"] <= 1.5 - 0.5
-    assert abs(again["expires_in"] - (1.5 - (time.monotonic() - pair.asked))) < 0.3
+    assert 0 < again["expires_in"] <= APPROVAL - 0.5
+    assert abs(again["expires_in"] - (APPROVAL - (time.monotonic() - pair.asked))) < 0.3
     pair.approve()
 
 
@@ -276,7 +276,7 @@ def test_a_prompt_stays_up_for_its_time_while_the_host_is_away(quick: Node, kind
     pair = Pair(quick, kind)
     pair.host.leave()
     pair.expired("approval_timeout", pair.guest)
-    assert 1.5 <= time.monotonic() - pair.asked < 2.2
+    assert APPROVAL <= time.monotonic() - pair.asked < APPROVAL + 0.7
 
 
 @SURVIVING
@@ -299,7 +299,7 @@ def test_the_sweep_ends_inactive_sessions_and_then_forgets_them(quick: Node) -> 
     host.leave()
     asked = {"session_id": session_id, "token": token, "device_info": PHONE}
     seen: list[str] = []
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 8
     while "unknown_session" not in seen and time.monotonic() < deadline:
         guest.send("pair_request", **asked)
         answer = guest._receive(2)
@@ -315,7 +315,7 @@ def test_the_sweep_spares_a_lapsed_link_whose_host_is_there(quick: Node) -> None
     approved = Pair(quick).approve()
     approved.host.leave()
     approved.guest.expect("peer_offline")
-    time.sleep(2.2)
+    time.sleep(QR_TTL + SWEEP + 0.2)
     host.quiet()
     assert host.sessions()[session_id]["status"] == "pending"
     host.ask("link_renewed", "renew_link", session_id=session_id)

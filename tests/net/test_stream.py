@@ -1,0 +1,130 @@
+import os
+import socket
+import struct
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+import trio
+import trio.testing
+
+from proxim.net.stream import TcpStream
+
+
+def sockets():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        return client, listener.accept()[0]
+
+
+async def make():
+    ours, theirs = sockets()
+    return TcpStream(ours), TcpStream(theirs)
+
+
+async def make_clogged():
+    ours, theirs = await make()
+    for each in (ours, theirs):
+        clog(each)
+    return ours, theirs
+
+
+def clog(stream):
+    """Fill until the kernel takes no more for a while; how much it took."""
+    taken = 0
+    while sent := stream.send_now(b"x" * 65_536):
+        taken += sent
+    return taken
+
+
+@asynccontextmanager
+async def pair(maker=make):
+    ours, theirs = await maker()
+    try:
+        yield ours, theirs
+    finally:
+        ours.close()
+        theirs.close()
+
+
+@pytest.mark.parametrize(
+    "check", [trio.testing.check_two_way_stream, trio.testing.check_half_closeable_stream]
+)
+async def test_it_is_a_stream_as_trio_understands_it(check):
+    before = os.listdir("/proc/self/fd")
+    await check(make, make_clogged)
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+async def test_what_is_sent_now_is_what_the_kernel_takes():
+    async with pair() as (ours, theirs):
+        assert ours.send_now(b"at once") == 7
+        assert await theirs.receive_some() == b"at once"
+        taken = clog(ours)
+        assert ours.send_now(b"x") == 0
+        while taken:
+            taken -= len(await theirs.receive_some())
+        await ours.wait_send_all_might_not_block()
+        assert ours.send_now(memoryview(b"more")) == 4
+        assert await theirs.receive_some() == b"more"
+
+
+async def test_nothing_is_sent_now_to_a_peer_that_is_gone():
+    async with pair() as (ours, theirs):
+        theirs.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()
+        with pytest.raises(trio.BrokenResourceError):
+            ours.send_now(b"x")
+        with pytest.raises(trio.BrokenResourceError):
+            await ours.send_all(b"x")
+
+
+async def test_a_reset_is_a_broken_stream_to_the_reader():
+    async with pair() as (ours, theirs):
+        theirs.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()
+        with pytest.raises(trio.BrokenResourceError):
+            await ours.receive_some()
+
+
+@pytest.mark.parametrize("how", ["receive_some", "wait_send_all_might_not_block", "send_all"])
+async def test_who_waits_learns_that_the_stream_was_closed(how):
+    async with pair(make_clogged) as (ours, theirs):
+        while how == "receive_some" and theirs.socket.fileno() > 0:
+            with trio.move_on_after(0.05) as scope:
+                await ours.receive_some()
+            if scope.cancelled_caught:
+                break
+        with pytest.raises(trio.ClosedResourceError):
+            async with trio.open_nursery(strict_exception_groups=False) as nursery:
+                nursery.start_soon(getattr(ours, how), *[b"x" * 10**7] * (how == "send_all"))
+                await trio.testing.wait_all_tasks_blocked()
+                ours.close()
+        with pytest.raises(trio.ClosedResourceError):
+            ours.send_now(b"x")
+        ours.close()
+
+
+async def test_what_the_kernel_has_taken_is_sent_though_the_stream_is_closed():
+    async with pair() as (ours, theirs):
+        ours.send_now(b"the last word")
+        ours.close()
+        assert [await theirs.receive_some(), await theirs.receive_some()] == [b"the last word", b""]
+
+
+async def test_a_stream_of_trio_is_taken_over_with_its_descriptor():
+    ours, theirs = sockets()
+    old = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+    descriptor = ours.fileno()
+    before = len(os.listdir("/proc/self/fd"))
+    async with pair(partial(_both, old, theirs)) as (new, peer):
+        assert (new.socket.fileno(), old.socket.fileno()) == (descriptor, -1)
+        assert len(os.listdir("/proc/self/fd")) == before
+        assert new.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        await old.aclose()
+        await new.send_all(b"still here")
+        assert await peer.receive_some() == b"still here"
+
+
+async def _both(old, theirs):
+    return TcpStream.detached(old), TcpStream(theirs)
