@@ -5,7 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 
-.PHONY: run test check style types tests cover cover-check bench diagrams docs lock clean
+.PHONY: help run test check style types e2e cover cover-check bench docs diagrams lock clean
+
+help:  ## what there is
+	@sed -n 's/^\([a-z0-9][a-z0-9 -]*\):.*## /\1: /p' Makefile
 
 run: $(STAMP)  ## install and start the node
 	@$(BIN)/proxim serve $(ARGS)
@@ -15,26 +18,31 @@ test: $(STAMP)  ## install and pass the tests
 
 check: style types test  ## everything a change has to pass
 
-style: $(STAMP)
+style: $(STAMP)  ## formatting and lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(STAMP)
+types: $(STAMP)  ## mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-$(STAMP): pyproject.toml uv.lock
+$(BIN)/uv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Proxim needs Python 3.11 or later")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(STAMP): pyproject.toml uv.lock | $(BIN)/uv
 	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --group dev
 	touch $@
+
+e2e: $(STAMP)  ## only the tests against a real node, by an independent client
+	$(BIN)/pytest tests/e2e $(ARGS)
 
 cover: $(STAMP)  ## branch coverage; of core/ and actors/ it has to be whole
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
 	$(MAKE) cover-check
 
-cover-check: $(STAMP)
+cover-check: $(STAMP)  ## what `cover` measured, judged
 	$(BIN)/coverage report --include='proxim/core/*,proxim/actors/*' --fail-under=100
 
 bench: $(STAMP)  ## measure
@@ -43,8 +51,8 @@ bench: $(STAMP)  ## measure
 docs diagrams: $(STAMP)  ## write the parts of the documentation that are made from the code
 	$(BIN)/python docs/generate.py
 
-lock:  ## renew uv.lock after a change of pyproject.toml
+lock: | $(BIN)/uv  ## renew uv.lock after a change of pyproject.toml
 	$(BIN)/uv lock
 
-clean:
+clean:  ## remove what was made
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

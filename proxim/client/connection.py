@@ -8,18 +8,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import TypeVar, cast
-from urllib.parse import SplitResult, urlsplit
+from typing import TypeVar
 
 import trio
 from msgspec import UNSET, structs
-from trio_websocket import (
-    ConnectionClosed,
-    ConnectionRejected,
-    WebSocketConnection,
-    wrap_client_stream,
-)
+from trio_websocket import ConnectionClosed, WebSocketConnection
 
+from proxim.client.address import Address
 from proxim.client.backoff import delays
 from proxim.core import codec
 from proxim.core import messages as wire
@@ -32,11 +27,9 @@ from proxim.core.errors import (
     SessionOver,
     request_error,
 )
-from proxim.groups import leaves
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIME = 15.0
 CLOSE_TIME = 2.0
 QUEUE_BOUND = 256
 """Signals that may wait while the node cannot be reached; ``send_signal`` then waits, too."""
@@ -44,14 +37,10 @@ QUEUE_BOUND = 256
 REF_BYTES = 32
 """What a request's ``ref`` adds to it, at most."""
 
-MAX_REPLY_BYTES = 64 * 1024 * 1024
-"""Longest message taken from a node; the list of very many sessions is long."""
-
 REPLACED = 4000
 _FINAL_CODES = {1002, 1007, 1009, REPLACED}
 """Close codes after which it makes no sense to come back (protocol: Close codes)."""
 
-_Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
 
@@ -81,16 +70,10 @@ class NodeConnection:
         give_up: Callable[[ProximError], None],
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        parts = _split(node_url)
-        secure = parts.scheme == "https"
-        self._node_url = node_url
-        self._netloc = parts.netloc
-        self._path = f"{parts.path}/ws"
-        self._address = parts.hostname or "", parts.port or (443 if secure else 80), secure
+        self._address = Address(node_url, ssl_context)
         self._introduce = introduce
         self._hear = hear
         self._give_up = give_up
-        self._ssl_context = ssl_context
         self._ws: WebSocketConnection | None = None
         self._calls: dict[str, _Call] = {}
         self._refs = count(1)
@@ -216,10 +199,10 @@ class NodeConnection:
 
     async def _live_once(self, ready: Callable[[], None]) -> None:
         """One connection from its opening to its loss, which is always an exception."""
-        stream = await self._open_stream()
+        stream = await self._address.open_stream()
         try:
             async with trio.open_nursery() as nursery:
-                self._ws = await self._shake_hands(stream, nursery)
+                self._ws = await self._address.shake_hands(stream, nursery)
                 nursery.start_soon(self._read, self._ws)
                 await self._introduce()
                 ready()
@@ -227,7 +210,7 @@ class NodeConnection:
         except BaseExceptionGroup as group:
             # A cancellation that comes at the same time is met again at the next checkpoint.
             _, failed = group.split(trio.Cancelled)
-            raise (group if failed is None else self._reason(failed)) from None
+            raise (group if failed is None else self._address.reason(failed)) from None
         finally:
             self._ws = None
             self._introduced = False
@@ -237,52 +220,6 @@ class NodeConnection:
                 call.error = call.error or ConnectionLost("the connection broke before the reply")
                 call.done.set()
             await trio.aclose_forcefully(stream)
-
-    def _reason(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
-        """Why a connection was lost, from what its tasks say; the close code tells most."""
-        found = list(leaves(group))
-        for leaf in found:
-            if isinstance(leaf, ConnectionRejected):
-                status = leaf.status_code
-                return ConnectionLost(f"{self._node_url} answers HTTP {status}, no WebSocket")
-        lost = [leaf for leaf in found if isinstance(leaf, ConnectionLost)]
-        if len(lost) == len(found):
-            return max(lost, key=lambda leaf: leaf.close_code or 0)
-        return found[0] if len(found) == 1 else group
-
-    async def _open_stream(self) -> _Stream:
-        host, port, secure = self._address
-        try:
-            with trio.fail_after(CONNECT_TIME):
-                if not secure:
-                    return await trio.open_tcp_stream(host, port)
-                stream = await trio.open_ssl_over_tcp_stream(
-                    host, port, https_compatible=True, ssl_context=self._ssl_context
-                )
-                await stream.do_handshake()
-                return stream
-        except trio.BrokenResourceError as error:
-            why = f"no TLS: {error.__cause__ or error}"
-        except (OSError, UnicodeError) as error:
-            why = str(error)
-        except trio.TooSlowError:
-            why = f"no answer within {CONNECT_TIME:g} seconds"
-        raise ConnectionLost(f"{self._node_url} cannot be reached: {why}")
-
-    async def _shake_hands(self, stream: _Stream, nursery: trio.Nursery) -> WebSocketConnection:
-        with trio.move_on_after(CONNECT_TIME) as patience:
-            # Should the peer hang up, trio-websocket's reader ends, and nobody else notices.
-            lifeline = cast(trio.Nursery, _Lifeline(nursery, patience))
-            return await wrap_client_stream(
-                lifeline,
-                stream,
-                self._netloc,
-                self._path,
-                subprotocols=[wire.SUBPROTOCOL],
-                max_message_size=MAX_REPLY_BYTES,
-            )
-        hint = "" if self._address[2] else "; perhaps it wants https"
-        raise ConnectionLost(f"{self._node_url} does not answer as a node does{hint}")
 
     def _fail(self, error: ProximError) -> None:
         self._failure = error
@@ -373,31 +310,6 @@ def wire_error(message: wire.Error) -> RequestError:
         session_id=None if message.session_id is UNSET else message.session_id,
         retry_after=None if message.retry_after is UNSET else message.retry_after,
     )
-
-
-def _split(node_url: str) -> SplitResult:
-    try:
-        parts = urlsplit(node_url.rstrip("/"))
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
-            return parts
-    except ValueError:
-        pass
-    raise ConnectionLost(f"{node_url!r} is no address of a node, such as http://127.0.0.1:8765")
-
-
-class _Lifeline:
-    """A nursery for one task, at whose end a scope is cancelled."""
-
-    def __init__(self, nursery: trio.Nursery, scope: trio.CancelScope) -> None:
-        self._nursery = nursery
-        self._scope = scope
-
-    def start_soon(self, task: Callable[[], Awaitable[object]]) -> None:
-        self._nursery.start_soon(self._run, task)
-
-    async def _run(self, task: Callable[[], Awaitable[object]]) -> None:
-        await task()
-        self._scope.cancel()
 
 
 def _why_closed(code: int | None) -> str:

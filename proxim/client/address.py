@@ -1,0 +1,112 @@
+"""Where a node is, and how a WebSocket to it is opened."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import cast
+from urllib.parse import urlsplit
+
+import trio
+from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
+
+from proxim.core.errors import ConnectionLost
+from proxim.core.messages import SUBPROTOCOL
+from proxim.groups import leaves
+
+CONNECT_TIME = 15.0
+"""Seconds for a connection to stand, and again for its WebSocket handshake."""
+
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+"""Longest message taken from a node; the list of very many sessions is long."""
+
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+
+class Address:
+    """A node's URL, taken apart. Raises ``ConnectionLost`` where it is not one."""
+
+    def __init__(self, node_url: str, ssl_context: ssl.SSLContext | None) -> None:
+        self._url = node_url
+        self._ssl_context = ssl_context
+        try:
+            parts = urlsplit(node_url.rstrip("/"))
+            port = parts.port
+        except ValueError:
+            raise self._not_a_node() from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+            raise self._not_a_node()
+        self._secure = parts.scheme == "https"
+        self._host = parts.hostname
+        self._port = port or (443 if self._secure else 80)
+        self._netloc = parts.netloc
+        self._path = f"{parts.path}/ws"
+
+    async def open_stream(self) -> Stream:
+        """Connect, with TLS for an https URL. Raises ``ConnectionLost`` with the reason."""
+        try:
+            with trio.fail_after(CONNECT_TIME):
+                if not self._secure:
+                    return await trio.open_tcp_stream(self._host, self._port)
+                stream = await trio.open_ssl_over_tcp_stream(
+                    self._host, self._port, https_compatible=True, ssl_context=self._ssl_context
+                )
+                await stream.do_handshake()
+                return stream
+        except trio.BrokenResourceError as error:
+            why = f"no TLS: {error.__cause__ or error}"
+        except (OSError, UnicodeError) as error:
+            why = str(error)
+        except trio.TooSlowError:
+            why = f"no answer within {CONNECT_TIME:g} seconds"
+        raise ConnectionLost(f"{self._url} cannot be reached: {why}")
+
+    async def shake_hands(self, stream: Stream, nursery: trio.Nursery) -> WebSocketConnection:
+        """Make a WebSocket of a stream; its reader runs in ``nursery``.
+
+        Raises ``ConnectionLost``. A refusal over HTTP comes out of the nursery: see ``reason``.
+        """
+        with trio.move_on_after(CONNECT_TIME) as patience:
+            # Should the peer hang up, trio-websocket's reader ends, and nobody else notices.
+            lifeline = cast(trio.Nursery, _Lifeline(nursery, patience))
+            return await wrap_client_stream(
+                lifeline,
+                stream,
+                self._netloc,
+                self._path,
+                subprotocols=[SUBPROTOCOL],
+                max_message_size=MAX_REPLY_BYTES,
+            )
+        hint = "" if self._secure else "; perhaps it wants https"
+        raise ConnectionLost(f"{self._url} does not answer as a node does{hint}")
+
+    def reason(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
+        """Why a connection was lost, from what its tasks say; the close code tells most."""
+        found = list(leaves(group))
+        for leaf in found:
+            if isinstance(leaf, ConnectionRejected):
+                return ConnectionLost(f"{self._url} answers HTTP {leaf.status_code}, no WebSocket")
+        lost = [leaf for leaf in found if isinstance(leaf, ConnectionLost)]
+        if len(lost) == len(found):
+            return max(lost, key=lambda leaf: leaf.close_code or 0)
+        return found[0] if len(found) == 1 else group
+
+    def _not_a_node(self) -> ConnectionLost:
+        return ConnectionLost(
+            f"{self._url!r} is not the address of a node, such as http://127.0.0.1:8765"
+        )
+
+
+class _Lifeline:
+    """A nursery for one task, at whose end a scope is cancelled."""
+
+    def __init__(self, nursery: trio.Nursery, scope: trio.CancelScope) -> None:
+        self._nursery = nursery
+        self._scope = scope
+
+    def start_soon(self, task: Callable[[], Awaitable[object]]) -> None:
+        self._nursery.start_soon(self._run, task)
+
+    async def _run(self, task: Callable[[], Awaitable[object]]) -> None:
+        await task()
+        self._scope.cancel()
