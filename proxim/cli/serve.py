@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -91,6 +92,7 @@ async def _serve(settings: Settings) -> None:
     async with trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             await nursery.start(_run_and_cancel, node, nursery.cancel_scope)
+            _tune_garbage_collector()
             _greet(node)
             async for _ in signals:
                 if node.draining:
@@ -104,6 +106,16 @@ async def _run_and_cancel(
 ) -> None:
     await node.run(task_status=task_status)
     scope.cancel()
+
+
+def _tune_garbage_collector() -> None:
+    """Look for cycles rarely: what a node keeps lives long, and most of it dies by reference.
+
+    Only here, where the process is the node's own; `bench/sessions.py` shows what it is worth.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
 
 
 def _greet(node: Node) -> None:
