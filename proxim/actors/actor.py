@@ -108,11 +108,14 @@ class Actor:
     def ask(self, letter: Letter) -> trio.Event:
         """Put something into the inbox whose sender waits for the event that this returns.
 
-        It is set once the letter has been dealt with. Who waits sends nothing more meanwhile, so
-        this needs no bound.
+        Who waits sends nothing more meanwhile, so this needs no bound. The event is set once the
+        letter has been dealt with, and after ``dismiss`` at once.
         """
         taken = trio.Event()
-        self._mail.send_nowait(letter._replace(taken=taken))
+        if self._dismissed:
+            taken.set()
+        else:
+            self._mail.send_nowait(letter._replace(taken=taken))
         return taken
 
     def admit(self, role: Role, connection: Connection) -> None:

@@ -7,8 +7,10 @@ ordered path, and the rules are judged by one judge.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Event, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 
 _TEXT = 0x81
@@ -21,14 +23,23 @@ _TWO_MORE, _EIGHT_MORE = 126, 127
 """Lengths that say how many bytes of length follow (RFC 6455, 5.2)."""
 
 
+class Answer(NamedTuple):
+    """A frame that is to be sent at once: the pong to a ping."""
+
+    frame: bytes
+
+
+Found = str | bytes | Answer | Event
+
+
 class FrameCodec:
     """The server's end of one WebSocket, as bytes in and bytes out.
 
-    ``feed`` gives a text message as ``str``, a binary one as ``bytes``, and wsproto's events for
-    the rest. The peer's close, a broken rule, and a message of more than ``max_message_bytes`` (all
-    its fragments together) or ``max_fragments`` are each a ``CloseConnection`` with the code to
-    answer; nothing comes after it. It has as much of the shape of wsproto's ``WSConnection`` as
-    trio-websocket needs: ``state`` and ``send``.
+    ``feed`` gives a text message as ``str``, a binary one as ``bytes``, the ``Answer`` to a ping,
+    and wsproto's events for the rest. The peer's close, a broken rule, and a message of more than
+    ``max_message_bytes`` (all its fragments together) or ``max_fragments`` are each a
+    ``CloseConnection`` with the code to answer; nothing comes after it. It has as much of the shape
+    of wsproto's ``WSConnection`` as trio-websocket needs: ``state``, ``client`` and ``send``.
     """
 
     __slots__ = (
@@ -58,20 +69,23 @@ class FrameCodec:
         """False: the node is the server."""
         return False
 
-    def feed(self, data: bytes) -> list[str | bytes | Event]:
+    def feed(self, data: bytes) -> list[Found]:
         """Take in what was read, and give what is whole, in order."""
         buffer = self._rest + data if self._rest else data
-        found: list[str | bytes | Event] = []
+        found: list[Found] = []
         position = 0
         while not self._ended and (extent := _extent(buffer, position)) is not None:
             start, stop = extent
-            if self._size + stop - start > self._max_message_bytes:
+            is_broken = start == position
+            size = 0 if is_broken or buffer[position] & _CONTROL else stop - start
+            if self._size + size > self._max_message_bytes:
                 found.append(self._end(CloseReason.MESSAGE_TOO_BIG, "the message is too big"))
             elif stop > len(buffer):
                 break
-            elif buffer[position] == _TEXT and start > position and not self._parts:
+            elif buffer[position] == _TEXT and not is_broken and not self._parts:
                 found.append(self._text(buffer, start, stop))
             else:
+                self._size += size
                 found += self._judge(buffer[position:stop])
             position = stop
         self._rest = buffer[position:]
@@ -102,14 +116,18 @@ class FrameCodec:
         self._remember(wsproto)
         return frame
 
-    def _judge(self, frame: bytes) -> list[str | bytes | Event]:
+    def _judge(self, frame: bytes) -> list[Found]:
         """Let wsproto take a frame."""
         wsproto = self._wsproto or Connection(ConnectionType.SERVER)
         wsproto.receive_data(frame)
-        found: list[str | bytes | Event] = []
+        found: list[Found] = []
         for event in wsproto.events():
             if isinstance(event, TextMessage | BytesMessage):
                 found += self._assemble(event)
+            elif isinstance(event, Ping):
+                # Answered here: what follows in the same read may be a close.
+                if wsproto.state is ConnectionState.OPEN:
+                    found.append(Answer(wsproto.send(event.response())))
             else:
                 found.append(event)
                 self._ended = isinstance(event, CloseConnection)
@@ -122,9 +140,8 @@ class FrameCodec:
         idle = wsproto.state is ConnectionState.OPEN and not self._parts
         self._wsproto = None if idle else wsproto
 
-    def _assemble(self, event: TextMessage | BytesMessage) -> list[str | bytes | Event]:
+    def _assemble(self, event: TextMessage | BytesMessage) -> list[Found]:
         self._parts.append(event.data if isinstance(event, TextMessage) else bytes(event.data))
-        self._size += len(event.data.encode() if isinstance(event.data, str) else event.data)
         self._fragments += event.frame_finished
         if self._fragments > self._max_fragments:
             return [self._end(CloseReason.POLICY_VIOLATION, "the message has too many fragments")]
@@ -161,21 +178,19 @@ def _extent(buffer: bytes, position: int) -> tuple[int, int] | None:
         return None
     broken = position, end
     first, second = buffer[position], buffer[position + 1]
-    if first & 0x70 or first & 0x0F not in _OPCODES or second < _MASKED:
-        return broken
     length = second & 0x7F
-    if first & _CONTROL and (first < 0x80 or length >= _TWO_MORE):
+    is_control_too_long = first & _CONTROL and (first < 0x80 or length >= _TWO_MORE)
+    if first & 0x0F not in _OPCODES or is_control_too_long:
         return broken
-    if length < _TWO_MORE:
-        start = position + 6
-    elif length == _TWO_MORE:
-        start = position + 8
-        length = int.from_bytes(buffer[position + 2 : position + 4])
-        if end >= start and length < _TWO_MORE:
+    more = 2 if length == _TWO_MORE else 8 if length == _EIGHT_MORE else 0
+    if end - position < 2 + more:
+        return None
+    if first & 0x70 or second < _MASKED:
+        return broken
+    if more:
+        length = int.from_bytes(buffer[position + 2 : position + 2 + more])
+        least, most = (_TWO_MORE, 1 << 16) if more == 2 else (1 << 16, 1 << 63)
+        if not least <= length < most:
             return broken
-    else:
-        start = position + 14
-        length = int.from_bytes(buffer[position + 2 : position + 10])
-        if end >= start and not 1 << 16 <= length < 1 << 63:
-            return broken
+    start = position + 6 + more
     return (start, start + length) if end >= start else None

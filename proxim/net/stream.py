@@ -6,6 +6,7 @@ once, not twice; and what is to be sent can be given to the kernel at once, with
 
 from __future__ import annotations
 
+import operator
 import socket
 from types import TracebackType
 
@@ -89,8 +90,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has come, at most ``max_bytes``; empty at the end."""
-        if max_bytes is not None and max_bytes < 1:
-            await checkpoint()
+        if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
         if self.socket.fileno() < 0:
             await checkpoint()

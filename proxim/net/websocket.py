@@ -22,7 +22,7 @@ import trio
 from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
-from proxim.net.frames import FrameCodec, text_frame
+from proxim.net.frames import Answer, FrameCodec, text_frame
 from proxim.net.limits import Limits
 from proxim.net.parting import part
 
@@ -89,6 +89,7 @@ class LeanWebSocket(WebSocketConnection):
         cut: Callable[[], object],
     ) -> None:
         # Not the inherited constructor: it makes tasks' worth of state that nothing here uses.
+        self._id = next(self.CONNECTION_ID)
         self._close_reason: CloseReason | None = None
         self._stream = stream
         self._codec = FrameCodec(limits.message_bytes, limits.message_fragments)
@@ -134,7 +135,8 @@ class LeanWebSocket(WebSocketConnection):
                 data = b""
             if not data:
                 self._reader_running = False
-                await self._close_web_socket(_ABNORMAL)
+                if self._close_reason is None:
+                    await self._close_web_socket(_ABNORMAL)
                 self._close_handshake.set()
                 break
             messages = await self._take(bytes(data))
@@ -163,8 +165,8 @@ class LeanWebSocket(WebSocketConnection):
             match found:
                 case str() | bytes():
                     messages.append(found)
-                case Ping():
-                    await self._handle_ping_event(found)
+                case Answer(frame):
+                    self._write(frame)
                 case Pong():
                     self.has_ponged = True
                     await self._handle_pong_event(found)
@@ -177,7 +179,7 @@ class LeanWebSocket(WebSocketConnection):
 
     def write_text(self, payload: bytes) -> None:
         """Send a text message, or queue it behind those that wait; never waits itself."""
-        if self._close_reason is None:
+        if self._close_reason is None and self._farewell is None:
             self._write(text_frame(payload))
 
     async def send_message(self, message: str | bytes) -> None:
@@ -237,19 +239,23 @@ class LeanWebSocket(WebSocketConnection):
             return len(data)
 
     async def _write_backlog(self) -> None:
-        while self._backlog:
-            with trio.move_on_after(self._limits.write_time) as patience:
-                try:
+        try:
+            while self._backlog:
+                with trio.move_on_after(self._limits.write_time) as patience:
                     await self._stream.send_all(self._backlog[0])
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    break
-            if patience.cancelled_caught:
-                self._cut()
-                return
-            self.unsent -= len(self._backlog.popleft())
+                if patience.cancelled_caught:
+                    self._cut()
+                    return
+                self.unsent -= len(self._backlog.popleft())
+                self._tell_less()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # The reader meets the same, and ends the connection.
+        finally:
+            if self._backlog and self._close_reason is None:
+                # A frame was begun and will not be finished: nothing can follow it.
+                self._close_reason = CloseReason(_ABNORMAL, None)
+            self._backlog, self.unsent = None, 0
             self._tell_less()
-        self._backlog, self.unsent = None, 0
-        self._tell_less()
 
     def _tell_less(self) -> None:
         if self._less is not None:
@@ -259,18 +265,22 @@ class LeanWebSocket(WebSocketConnection):
     async def wait_unsent_below(self, size: int) -> None:
         """Wait until fewer bytes than that are unsent, or nothing can be sent any more."""
         while self._backlog is not None and self.unsent >= size:
-            self._less = trio.Event()
+            if self._less is None:
+                self._less = trio.Event()
             await self._less.wait()
 
     async def _close_stream(self) -> None:
         """Let what waits leave, then part from the peer."""
         self._reader_running = False
-        with trio.move_on_after(self._limits.write_time):
-            await self.wait_unsent_below(1)
-        await part(self._stream, self._limits.part_time)
+        try:
+            with trio.move_on_after(self._limits.write_time):
+                await self.wait_unsent_below(1)
+        finally:
+            await part(self._stream, self._limits.part_time)
 
     async def _send(self, event: Event) -> None:
-        if self._close_reason is not None and not isinstance(event, CloseConnection):
+        is_over = self._close_reason is not None or self._farewell is not None
+        if is_over and not isinstance(event, CloseConnection):
             raise ConnectionClosed(self._close_reason)
         self._write(self._codec.send(event))
         await trio.lowlevel.checkpoint()

@@ -154,3 +154,20 @@ async def test_what_is_relayed_is_what_was_sent_to_the_byte(autojump_clock, node
     await meeting.host.sends(wire.Signal(session_id=meeting.id, data=Raw(data)))
     (signal,) = meeting.guest.heard(wire.Signal)
     assert bytes(signal.data) == data
+
+
+async def test_a_session_swept_while_its_host_registers_takes_no_seat(autojump_clock, node):
+    first = await node.pairs()
+    second = await node.pairs(host=first.host)
+    await first.host.asks(second.close())
+    later = node.connect()
+    room = trio.Event()
+    later.room = room.wait
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(later.sends, wire.Register(uuid="desk", key=KEY))
+        await wait_all_tasks_blocked()
+        await node.supervisor.sweep()
+        room.set()
+    await wait_all_tasks_blocked()
+    assert list(later.seats) == [first.id]
+    assert later.heard(wire.Error) == []

@@ -7,7 +7,7 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.frame_protocol import XorMaskerSimple
 
-from proxim.net.frames import FrameCodec, text_frame
+from proxim.net.frames import Answer, FrameCodec, text_frame
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
 
 CONTINUATION, PONG = 0, 10
@@ -33,6 +33,10 @@ def plain(found):
             return "close", int(found.code)
         case Ping() | Pong():
             return type(found).__name__, bytes(found.payload)
+        case Answer(frame):
+            # A pong of ours, whose ping it says: unmasked, and at most 125 bytes long.
+            assert frame[:2] == bytes([0x8A, len(frame) - 2])
+            return "Ping", frame[2:]
     return found
 
 
@@ -286,5 +290,6 @@ def test_whatever_comes_is_judged_as_wsproto_judges_it(stream):
         for each in codec.feed(data[start:stop])
     ]
     expected = judged(data)
-    waits = codec._rest and expected and expected[-1][0] == "close"
-    assert found == expected or (waits and found == expected[:-1])
+    if codec._rest and expected[-1:] != found[-1:] and isinstance(expected[-1], tuple):
+        assert expected.pop()[0] == "close"
+    assert found == expected
