@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import uuid
@@ -33,24 +34,29 @@ def load_identity(path: Path) -> Identity:
     Raises ``InvalidSetting`` when the file is there but holds no identity, or cannot be written.
     """
     try:
+        if not path.exists():
+            _make(path)
         return msgspec.json.decode(path.read_bytes(), type=Identity)
-    except FileNotFoundError:
-        return _make(path)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidSetting(
             f"{path} holds no identity ({error}); remove it to get a new one"
         ) from None
 
 
-def _make(path: Path) -> Identity:
+def _make(path: Path) -> None:
+    """Put a new identity there, unless another program does so in the same moment."""
     identity = Identity(str(uuid.uuid4()), tokens.encode(secrets.token_bytes(tokens.TOKEN_BYTES)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A file of its own, moved into place: nobody ever sees half an identity.
+        # Written elsewhere and then given its name, which only the first to come can take: nobody
+        # sees half an identity, and two programs that start together have the same one.
         fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(msgspec.json.encode(identity))
-        fresh.replace(path)
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, path)
+        finally:
+            fresh.unlink()
     except OSError as error:
         raise InvalidSetting(f"{path}: the identity cannot be kept: {error.strerror}") from None
-    return identity

@@ -2,10 +2,13 @@
 
 import json
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
 
+from proxim.cli.identity import load_identity
 from tests.cli.helpers import PATIENCE, scan
 
 LINK = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
@@ -133,6 +136,20 @@ def test_a_broken_identity_is_2_and_left_as_it_is(start, node, identity, content
     assert "holds no identity" in " ".join(err.split())
     assert "Traceback" not in err
     assert identity.read_bytes() == content
+
+
+def test_programs_that_start_together_have_one_identity(tmp_path):
+    path = tmp_path / "deep" / "identity.json"
+    together = threading.Barrier(8)
+
+    def load():
+        together.wait()
+        return load_identity(path)
+
+    with ThreadPoolExecutor(8) as programs:
+        identities = {future.result() for future in [programs.submit(load) for _ in range(8)]}
+    assert len(identities) == 1
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_listing_shows_sessions_and_disturbs_no_host(start, node, host):
