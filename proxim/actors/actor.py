@@ -12,12 +12,11 @@ line goes up only when the inbox is empty: what was sent before has then gone be
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import trio
 from msgspec import structs
 
-from proxim.actors.seat import Connection, Owner, Seat
+from proxim.actors.seat import Connection, Letter, Owner, Seat
 from proxim.core import events as ev
 from proxim.core.codec import error_message
 from proxim.core.errors import InternalError, RateLimited, RequestError, UnknownSession
@@ -29,20 +28,6 @@ _FAILED = "the node failed at this session"
 
 INBOX_BOUND = 256
 """Requests that may wait for one actor; more are refused with ``rate_limited``."""
-
-
-class Letter(NamedTuple):
-    """An event on its way to an actor.
-
-    ``sender`` gets the answer, with ``ref``; ``seat`` is where it spoke from, if it had one;
-    ``taken`` is set when the letter has been dealt with.
-    """
-
-    event: Event
-    sender: Connection | None = None
-    ref: str | None = None
-    seat: Seat | None = None
-    taken: trio.Event | None = None
 
 
 class Actor:

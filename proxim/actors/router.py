@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import trio
 from msgspec import UNSET, UnsetType, structs
 
-from proxim.actors.actor import Actor, Letter
-from proxim.actors.seat import Connection, Owner, Seat
+from proxim.actors.actor import Actor
+from proxim.actors.seat import Connection, Letter, Owner, Seat
 from proxim.actors.supervisor import Supervisor
 from proxim.core import events as ev
 from proxim.core import messages as wire

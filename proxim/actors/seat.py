@@ -1,18 +1,19 @@
-"""A seat: a connection's place in a session, and by it the right to speak there."""
+"""A seat: a connection's place in a session, and by it the right to speak there.
+
+What is said from it goes as a letter into the session's inbox.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import NamedTuple, Protocol
 
+import trio
 from msgspec import Struct
 
-from proxim.core.events import Role
+from proxim.core.events import Event, Role
 from proxim.core.messages import NodeMessage
-
-if TYPE_CHECKING:
-    from proxim.actors.actor import Actor
 
 
 class Owner(Struct, frozen=True):
@@ -49,6 +50,33 @@ class Connection(Protocol):
         """Close, once what was told before is written. Never waits, never raises."""
 
 
+class Letter(NamedTuple):
+    """An event on its way to an actor.
+
+    ``sender`` gets the answer, with ``ref``; ``seat`` is where it spoke from, if it had one;
+    ``taken`` is set when the letter has been dealt with.
+    """
+
+    event: Event
+    sender: Connection | None = None
+    ref: str | None = None
+    seat: Seat | None = None
+    taken: trio.Event | None = None
+
+
+class Inbox(Protocol):
+    """Where a session is reached: what its seats and the router need of its actor."""
+
+    def post(self, letter: Letter) -> None:
+        """Put a request in. Raises ``RateLimited`` or ``UnknownSession``."""
+
+    def leave(self, seat: Seat) -> None:
+        """A seat's connection is gone."""
+
+    def cut(self) -> None:
+        """Take the line down: from here on signals come through the inbox."""
+
+
 class Seat:
     """One side of one session, while a connection holds it.
 
@@ -58,7 +86,7 @@ class Seat:
 
     __slots__ = ("actor", "connection", "line", "line_until", "role")
 
-    def __init__(self, actor: Actor, role: Role, connection: Connection) -> None:
+    def __init__(self, actor: Inbox, role: Role, connection: Connection) -> None:
         self.actor = actor
         self.role = role
         self.connection = connection

@@ -8,9 +8,9 @@ from functools import partial
 
 import trio
 
-from proxim.actors.actor import Actor, Letter
+from proxim.actors.actor import Actor
 from proxim.actors.crash import log_crash
-from proxim.actors.seat import Connection, Owner
+from proxim.actors.seat import Connection, Letter, Owner
 from proxim.core import events as ev
 from proxim.core.messages import Reason
 from proxim.core.session import Session

@@ -5,7 +5,8 @@ import trio
 from msgspec import UNSET
 from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
 
-from proxim.actors.actor import INBOX_BOUND, Letter
+from proxim.actors.actor import INBOX_BOUND
+from proxim.actors.seat import Letter
 from proxim.core import events as ev
 from proxim.core import messages as wire
 from proxim.core.messages import Reason, Status

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from msgspec import Raw
 from trio.testing import MockClock, assert_no_checkpoints, wait_all_tasks_blocked
 
-from proxim.actors.actor import Actor, Letter
+from proxim.actors.actor import Actor
+from proxim.actors.seat import Letter
 from proxim.core import events as ev
 from proxim.core import messages as wire
 from tests.actors.helpers import GUEST, HOST, ONE_TIME, TEMPORARY, Node

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from proxim.actors.actor import Letter
+from proxim.actors.seat import Letter
 from proxim.core import events as ev
 from proxim.core import messages as wire
 from tests.actors.helpers import DEVICE, GUEST, HOST, ICE, PERSISTENT

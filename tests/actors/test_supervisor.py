@@ -6,7 +6,8 @@ import trio
 from trio.testing import assert_checkpoints, assert_no_checkpoints, wait_all_tasks_blocked
 
 from proxim.actors import supervisor as supervisor_module
-from proxim.actors.actor import Actor, Letter
+from proxim.actors.actor import Actor
+from proxim.actors.seat import Letter
 from proxim.core import events as ev
 from proxim.core import messages as wire
 from proxim.core.messages import Reason, Status
