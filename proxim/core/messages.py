@@ -21,7 +21,7 @@ MAX_TTL = 10 * 365 * 86_400.0
 
 
 class SessionType(StrEnum):
-    """When a session ends by itself (session-management: Session Types)."""
+    """When a session ends by itself (protocol: Lifecycle)."""
 
     ONE_TIME = "one_time"
     PERSISTENT = "persistent"
