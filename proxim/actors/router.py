@@ -1,7 +1,7 @@
 """The router: from a message to the inbox of the session that it is about.
 
 What a connection may say follows from the seat that it holds, never from what a message claims:
-no seat, no say.
+no seat, no say. The one exception is the owner, who may close a session without taking its seat.
 """
 
 from __future__ import annotations

@@ -118,8 +118,12 @@ class NodeConnection:
                 seen = self._online
                 yield seen
 
-    async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
+    async def call(
+        self, request: wire.ClientMessage, kind: type[_Reply], *, introduces: bool = False
+    ) -> _Reply:
         """Send a request and wait for its reply, which is of ``kind``.
+
+        Only what ``introduces`` may go out on a connection before it is introduced.
 
         Raises the ``RequestError`` of the code that the node refuses with, ``SessionOver`` when
         it answers that the session has ended, and ``ConnectionLost`` when the connection breaks
@@ -127,7 +131,7 @@ class NodeConnection:
         """
         if self._failure is not None:
             raise self._failure
-        if self._ws is None:
+        if self._ws is None or not (self._introduced or introduces):
             raise ConnectionLost("not connected to the node at the moment")
         self._check_size(request)
         ref = str(next(self._refs))

@@ -57,12 +57,12 @@ class Guest(Peer):
     async def _introduce(self) -> None:
         """Ask on the first connection, resume on all others."""
         if self._ask is not None:
-            await self.connection.call(self._ask, wire.PairPending)
+            await self.connection.call(self._ask, wire.PairPending, introduces=True)
             self._ask = None
             return
         request = wire.Resume(session_id=self.session_id, resume_token=self.resume_token)
         try:
-            await self.connection.call(request, wire.Resumed)
+            await self.connection.call(request, wire.Resumed, introduces=True)
         except UnknownSession:
             raise SessionOver("expired", "lost") from None
 

@@ -174,7 +174,7 @@ class Host:
         request = wire.Register(
             uuid=self.uuid, key=self.key, access_token=self._access_token, seats=self._seats
         )
-        await self.connection.call(request, wire.Registered)
+        await self.connection.call(request, wire.Registered, introduces=True)
 
     def _hear(self, message: wire.NodeMessage) -> None:
         """Take in what the node says, replies too: a prompt may follow on their heels."""

@@ -102,14 +102,18 @@ class SocketConnection:
                     start_soon=nursery.start_soon,
                     cut=nursery.cancel_scope.cancel,
                 )
-                self.tell(welcome)
-                peer_is_done = await self._read()
-                self._router.left(self)
-                if peer_is_done:
-                    await self._ws.finish()
+                try:
+                    self.tell(welcome)
+                    peer_is_done = await self._read()
+                    self._router.left(self)
+                    if peer_is_done:
+                        await self._ws.finish()
+                finally:
+                    # While the nursery is open: what is told later must not want a task of it.
+                    self._ws.give_up()
+                    self._router.left(self)
                 nursery.cancel_scope.cancel()
         finally:
-            self._router.left(self)
             self.gone.set()
 
     async def _read(self) -> bool:

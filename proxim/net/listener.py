@@ -13,8 +13,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import trio
-import trio_websocket
-import wsproto.utilities
 
 from proxim.actors.crash import log_crash
 from proxim.actors.router import Router
@@ -40,11 +38,8 @@ _OF_THE_PEER = (
     trio.TooSlowError,
     trio.BrokenResourceError,
     trio.ClosedResourceError,
-    trio_websocket.ConnectionClosed,
-    trio_websocket.HandshakeError,
-    wsproto.utilities.ProtocolError,
 )
-"""What a peer can bring about by leaving or by breaking rules: no news to anybody else."""
+"""What a peer can bring about by leaving: no news to anybody else."""
 
 
 class Listener:

@@ -27,7 +27,6 @@ from proxim.net.limits import Limits
 from proxim.net.parting import part
 
 _READ_BYTES = 65_536
-_WRITE_BYTES = 65_536
 _ABNORMAL = 1006
 
 
@@ -71,7 +70,8 @@ class LeanWebSocket(WebSocketConnection):
     once, when half a frame stands on the wire and nothing can follow it.
     """
 
-    # What a server's connection has from its handshake, or never.
+    # What a server's connection has from its handshake, or never. mypy is told to look away where
+    # upstream sets in its constructor what is a constant, of a leaner kind, or made late here.
     _initial_request = None
     _path = "/ws"
     _handshake_headers = ()
@@ -202,6 +202,11 @@ class LeanWebSocket(WebSocketConnection):
             self._close_reason = CloseReason(code, reason)
             self._write(frame)
 
+    def give_up(self) -> None:
+        """From here on nothing is sent: the task that would write it may be gone already."""
+        if self._close_reason is None:
+            self._close_reason = CloseReason(_ABNORMAL, None)
+
     def forget_unsent(self) -> None:
         """Drop the frames of the backlog that have not begun to leave."""
         if self._backlog:
@@ -251,9 +256,9 @@ class LeanWebSocket(WebSocketConnection):
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # The reader meets the same, and ends the connection.
         finally:
-            if self._backlog and self._close_reason is None:
+            if self._backlog:
                 # A frame was begun and will not be finished: nothing can follow it.
-                self._close_reason = CloseReason(_ABNORMAL, None)
+                self.give_up()
             self._backlog, self.unsent = None, 0
             self._tell_less()
 

@@ -195,3 +195,19 @@ async def test_leaving_sends_what_is_queued(node):
             for number in range(100):
                 await guest.send(number)
         assert await hear(session, 100) == list(range(100))
+
+
+async def test_nothing_is_asked_of_a_node_that_has_not_registered_us_yet(nursery):
+    asked_for = []
+
+    def answer(asked):
+        asked_for.append(asked["type"])
+        if len(asked_for) == 1:
+            return [registered(asked), 1012]
+        return []  # The second time the node is slow to register.
+
+    async with open_host(await scripted(nursery, answer), uuid="desk") as host:
+        await until(lambda: len(asked_for) == 2)
+        with pytest.raises(errors.ConnectionLost, match="not connected"):
+            await host.create("persistent")
+        assert asked_for == ["register", "register"]

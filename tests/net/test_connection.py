@@ -6,6 +6,7 @@ import trio.testing
 from trio_websocket import wrap_client_stream
 
 from proxim.actors.actor import Actor
+from proxim.core.messages import Pong
 from tests.net.helpers import KEY, House, open_session
 
 WELCOME_KEYS = {"type", "protocol", "server", "approval_timeout", "max_message_bytes"}
@@ -182,3 +183,25 @@ async def test_signals_cross_unchanged_and_in_order(house):
         text = await guest.ws.get_message()
         assert data in text
         assert "ref" not in json.loads(text)
+
+
+@pytest.mark.parametrize("end", ["lost", "crashed", "left"])
+async def test_to_tell_a_connection_that_has_ended_does_no_harm(
+    house, autojump_clock, monkeypatch, end
+):
+    client = await house.client()
+    (connection,) = house.listener.connections
+    if end == "crashed":
+        monkeypatch.setattr("proxim.net.connection._decode", None)
+        monkeypatch.setattr(connection.__class__, "_refuse", None)
+        await client.say("ping")
+    elif end == "left":
+        await client.ws.aclose()
+    else:
+        # It answers no ping any more.
+        await client.ask("register", uuid="desk", key=KEY)
+        monkeypatch.setattr("proxim.net.websocket.Pong", type(None))
+    await connection.gone.wait()
+    assert connection.closed
+    connection.tell(Pong())
+    connection.close(4000, "")
