@@ -208,6 +208,6 @@ async def test_nothing_is_asked_of_a_node_that_has_not_registered_us_yet(nursery
 
     async with open_host(await scripted(nursery, answer), uuid="desk") as host:
         await until(lambda: len(asked_for) == 2)
-        with pytest.raises(errors.ConnectionLost, match="not connected"):
+        with trio.fail_after(5), pytest.raises(errors.ConnectionLost, match="not connected"):
             await host.create("persistent")
         assert asked_for == ["register", "register"]
