@@ -67,8 +67,7 @@ class Node:
         with trio.CancelScope(shield=True) as services:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.supervisor.run)
-                for each in sockets:
-                    nursery.start_soon(listener.accept, each)
+                await nursery.start(listener.run, sockets)
                 task_status.started(services)
 
     def stop(self) -> None:

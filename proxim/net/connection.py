@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -20,6 +21,11 @@ log = logging.getLogger(__name__)
 
 _Request = tuple[str | bytes, wire.ClientMessage]
 
+Spawn = Callable[[Callable[[], Awaitable[None]]], None]
+"""Starts a task that outlives its connection by nothing."""
+
+_NO_ALARM = trio.CancelScope()
+
 _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 
 
@@ -28,7 +34,7 @@ class SocketConnection:
 
     ``run`` reads until the socket ends, and is the only place that waits. What is told is given to
     the kernel at once; when more waits than ``outbox_bytes`` the client is too slow and is closed
-    with 4001, so that it holds up nobody.
+    with 4001, so that it holds up nobody. ``spawn`` starts the task that such a backlog needs.
     """
 
     __slots__ = (
@@ -36,27 +42,33 @@ class SocketConnection:
         "_cork",
         "_cut_at",
         "_frames",
+        "_gone",
         "_introduce_by",
+        "_is_gone",
         "_limits",
         "_ping_at",
         "_pong_by",
+        "_request",
         "_router",
+        "_spawn",
         "_ws",
-        "gone",
         "owner",
         "seats",
     )
 
-    def __init__(self, router: Router, limits: Limits, cork: Cork) -> None:
+    def __init__(self, router: Router, limits: Limits, cork: Cork, spawn: Spawn) -> None:
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
-        self.gone = trio.Event()
         self._router = router
         self._limits = limits
         self._cork = cork
+        self._spawn = spawn
         self._frames: list[str | bytes] = []
-        self._alarm = trio.CancelScope()
+        self._request: _Request | None = None
+        self._alarm = _NO_ALARM
         self._introduce_by = self._ping_at = self._pong_by = self._cut_at = math.inf
+        self._is_gone = False
+        self._gone: trio.Event | None = None
 
     # -- what the actors call ----------------------------------------------------------------
 
@@ -88,74 +100,84 @@ class SocketConnection:
 
     # -- its life ----------------------------------------------------------------------------
 
-    async def run(self, stream: trio.abc.Stream, welcome: wire.Welcome) -> None:
-        """Serve the client until the socket ends, whoever ends it."""
+    async def run(self, stream: trio.abc.Stream, handshake: bytes, welcome: wire.Welcome) -> None:
+        """Answer the handshake, and serve the client until the socket ends, whoever ends it."""
         now = trio.current_time()
         self._introduce_by = now + self._limits.introduction_time
         self._ping_at = now + self._limits.ping_interval
+        self._ws = LeanWebSocket(
+            stream, self._limits, self._cork, start_soon=self._spawn, cut=self._cut
+        )
         try:
-            async with trio.open_nursery() as nursery:
-                self._ws = LeanWebSocket(
-                    stream,
-                    self._limits,
-                    self._cork,
-                    start_soon=nursery.start_soon,
-                    cut=nursery.cancel_scope.cancel,
-                )
-                try:
-                    self.tell(welcome)
-                    peer_is_done = await self._read()
-                    self._router.left(self)
-                    if peer_is_done:
-                        await self._ws.finish()
-                finally:
-                    # While the nursery is open: what is told later must not want a task of it.
-                    self._ws.give_up()
-                    self._router.left(self)
-                nursery.cancel_scope.cancel()
+            self._cork.put_in()
+            self._ws.write_raw(handshake)
+            self.tell(welcome)
+            self._cork.draw()
+            while await self._read():
+                if self._request is not None:
+                    await self._answer(*self._request)
+            self._router.left(self)
+            if self._ws.has_ended:
+                await self._ws.finish()
         finally:
-            self.gone.set()
+            self._ws.give_up()
+            self._router.left(self)
+            self._is_gone = True
+            if self._gone is not None:
+                self._gone.set()
+
+    async def gone(self) -> None:
+        """Wait until ``run`` has come to its end."""
+        if not self._is_gone:
+            self._gone = self._gone or trio.Event()
+            await self._gone.wait()
+
+    def _cut(self) -> None:
+        """End it without another word: half a frame stands on the wire."""
+        self._cut_at = self._alarm.deadline = -math.inf
 
     async def _read(self) -> bool:
-        """Take what comes, with one alarm for all that may be overdue.
+        """Take what comes until there is a request, with one alarm for all that may be overdue.
 
-        True at the end of what the peer sends, False when it had its time and is to be cut off.
+        False when it is over: at the end of what the peer sends, or of its time.
         """
-        while True:
-            request: _Request | None = None
-            with trio.CancelScope(deadline=self._next_alarm()) as self._alarm:
-                while (request := self._relay_until_request()) is None:
-                    self._frames = await self._ws.receive()
-                    if not self._frames:
-                        return True
-            if request is not None:
-                await self._answer(*request)
-            elif self._is_lost(trio.current_time()):
-                return False
+        self._request = None
+        if self._frames and not self._relay():
+            return True
+        with trio.CancelScope(deadline=self._next_alarm()) as self._alarm:
+            goes_on = await self._ws.read_while(self._arrived)
+            return goes_on or self._request is not None
+        return not self._is_lost(trio.current_time())
 
-    def _relay_until_request(self) -> _Request | None:
-        """Relay the signals at the head of what was read; the first other message, if any.
+    def _arrived(self, frames: list[str | bytes]) -> bool:
+        self._frames = frames
+        return self._relay()
 
-        A request may have to wait for an actor, and nothing behind it may overtake it.
+    def _relay(self) -> bool:
+        """Relay the signals at the head of what was read; false where a request stands next.
+
+        It may have to wait for an actor, and nothing behind it may overtake it.
         """
-        corked = len(self._frames) > 1
-        if corked:
+        frames, self._frames = self._frames, []
+        several = len(frames) > 1
+        if several:
             self._cork.put_in()
         try:
-            while self._frames and not self.closed:
-                frame = self._frames.pop(0)
+            for number, frame in enumerate(frames, start=1):
+                if self.closed:
+                    break
                 try:
                     message = _decode(frame)
                     if not isinstance(message, wire.Signal):
-                        return frame, message
+                        self._request, self._frames = (frame, message), frames[number:]
+                        return False
                     self._router.relay(self, message)
                 except Exception as error:
                     self._refuse(frame, error)
         finally:
-            if corked:
+            if several:
                 self._cork.draw()
-        self._frames.clear()
-        return None
+        return True
 
     async def _answer(self, frame: str | bytes, message: wire.ClientMessage) -> None:
         if isinstance(message, _INTRODUCTIONS):

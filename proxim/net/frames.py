@@ -13,6 +13,8 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 
+from proxim.net.limits import Limits
+
 _TEXT = 0x81
 """The first byte of a message in one text frame: final, no reserved bit, opcode 1."""
 
@@ -36,29 +38,27 @@ class FrameCodec:
     """The server's end of one WebSocket, as bytes in and bytes out.
 
     ``feed`` gives a text message as ``str``, a binary one as ``bytes``, the ``Answer`` to a ping,
-    and wsproto's events for the rest. The peer's close, a broken rule, and a message of more than
-    ``max_message_bytes`` (all its fragments together) or ``max_fragments`` are each a
-    ``CloseConnection`` with the code to answer; nothing comes after it. It has as much of the shape
-    of wsproto's ``WSConnection`` as trio-websocket needs: ``state``, ``client`` and ``send``.
+    and wsproto's events for the rest. The peer's close, a broken rule, and a message of more bytes
+    (all its fragments together) or fragments than ``limits`` has are each a ``CloseConnection``
+    with the code to answer; nothing comes after it. It has as much of the shape of wsproto's
+    ``WSConnection`` as trio-websocket needs: ``state``, ``client`` and ``send``.
     """
 
     __slots__ = (
         "_ended",
         "_fragments",
-        "_max_fragments",
-        "_max_message_bytes",
+        "_limits",
         "_parts",
         "_rest",
         "_size",
         "_wsproto",
     )
 
-    def __init__(self, max_message_bytes: int, max_fragments: int) -> None:
-        self._max_message_bytes = max_message_bytes
-        self._max_fragments = max_fragments
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._rest = b""
         self._ended = False
-        self._parts: list[str | bytes] = []
+        self._parts: tuple[str | bytes, ...] = ()
         self._fragments = 0
         self._size = 0
         # Here only while it has something to remember: open fragments, or a close under way.
@@ -71,6 +71,8 @@ class FrameCodec:
 
     def feed(self, data: bytes) -> list[Found]:
         """Take in what was read, and give what is whole, in order."""
+        if not self._rest and not self._parts and (text := self._lone_text(data)) is not None:
+            return [text]
         buffer = self._rest + data if self._rest else data
         found: list[Found] = []
         position = 0
@@ -78,7 +80,7 @@ class FrameCodec:
             start, stop = extent
             is_broken = start == position
             size = 0 if is_broken or buffer[position] & _CONTROL else stop - start
-            if self._size + size > self._max_message_bytes:
+            if self._size + size > self._limits.message_bytes:
                 found.append(self._end(CloseReason.MESSAGE_TOO_BIG, "the message is too big"))
             elif stop > len(buffer):
                 break
@@ -91,13 +93,28 @@ class FrameCodec:
         self._rest = buffer[position:]
         return found
 
-    def _text(self, buffer: bytes, start: int, stop: int) -> str | Event:
-        """A whole text message; unmasked (RFC 6455, 5.3) as one number, all bytes at once."""
-        size = stop - start
-        mask = (buffer[start - 4 : start] * (size // 4 + 1))[:size]
-        number = int.from_bytes(buffer[start:stop], "little") ^ int.from_bytes(mask, "little")
+    def _lone_text(self, data: bytes) -> str | None:
+        """The message, if a read is just one whole text frame of a common length; else None.
+
+        So is nearly every read. Nothing is judged here: what does not fit goes the long way.
+        """
+        if len(data) < 8 or data[0] != _TEXT or self._ended:
+            return None
+        length, start = data[1] - _MASKED, 6
+        if length == _TWO_MORE:
+            length, start = data[2] << 8 | data[3], 8
+            if length < _TWO_MORE:
+                return None
+        if start + length != len(data) or length > self._limits.message_bytes:
+            return None
         try:
-            return number.to_bytes(size, "little").decode()
+            return _unmasked(data, start, len(data))
+        except UnicodeDecodeError:
+            return None
+
+    def _text(self, buffer: bytes, start: int, stop: int) -> str | Event:
+        try:
+            return _unmasked(buffer, start, stop)
         except UnicodeDecodeError:
             return self._end(CloseReason.INVALID_FRAME_PAYLOAD_DATA, "not UTF-8")
 
@@ -141,20 +158,29 @@ class FrameCodec:
         self._wsproto = None if idle else wsproto
 
     def _assemble(self, event: TextMessage | BytesMessage) -> list[Found]:
-        self._parts.append(event.data if isinstance(event, TextMessage) else bytes(event.data))
+        part = event.data if isinstance(event, TextMessage) else bytes(event.data)
+        self._parts = (*self._parts, part)
         self._fragments += event.frame_finished
-        if self._fragments > self._max_fragments:
+        if self._fragments > self._limits.message_fragments:
             return [self._end(CloseReason.POLICY_VIOLATION, "the message has too many fragments")]
         if not event.message_finished:
             return []
         whole = "" if isinstance(event, TextMessage) else b""
         whole = whole.join(self._parts)  # type: ignore[arg-type]
-        self._parts, self._fragments, self._size = [], 0, 0
+        self._parts, self._fragments, self._size = (), 0, 0
         return [whole]
 
     def _end(self, code: CloseReason, reason: str) -> CloseConnection:
         self._ended = True
         return CloseConnection(code=code, reason=reason)
+
+
+def _unmasked(buffer: bytes, start: int, stop: int) -> str:
+    """A text behind its mask (RFC 6455, 5.3), taken off as one number from all bytes at once."""
+    size = stop - start
+    mask = (buffer[start - 4 : start] * (size // 4 + 1))[:size]
+    number = int.from_bytes(buffer[start:stop], "little") ^ int.from_bytes(mask, "little")
+    return number.to_bytes(size, "little").decode()
 
 
 def text_frame(payload: bytes) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 import trio
@@ -18,13 +18,15 @@ from proxim.actors.crash import log_crash
 from proxim.actors.router import Router
 from proxim.core.messages import Welcome
 from proxim.groups import leaves
+from proxim.net import poller
 from proxim.net.connection import SocketConnection
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
 from proxim.net.parting import part
+from proxim.net.poller import Poller
 from proxim.net.site import Site, only
 from proxim.net.stream import TcpStream
-from proxim.net.upgrade import refuse_upgrade, upgrade
+from proxim.net.upgrade import accept, refuse_upgrade
 from proxim.net.websocket import Cork
 
 log = logging.getLogger(__name__)
@@ -63,21 +65,39 @@ class Listener:
         self._limits = limits
         self._tls = tls
         self._cork = Cork()
+        self._poller: Poller | None = None
+        self._nursery: trio.Nursery
         self._complained_at = -_COMPLAINT_INTERVAL
 
-    async def accept(self, listener: trio.SocketListener) -> None:
-        """Accept until cancelled. Running out of file descriptors is waited out."""
-        async with listener, trio.open_nursery() as nursery:
+    async def run(
+        self,
+        sockets: Sequence[trio.abc.Listener[trio.abc.Stream]],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Accept on ``sockets`` and serve until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            if poller.IS_AVAILABLE:
+                self._poller = Poller()
+                self._nursery.start_soon(self._poller.run)
+            for each in sockets:
+                self._nursery.start_soon(self.accept, each)
+            task_status.started()
+            await trio.sleep_forever()
+
+    async def accept(self, listener: trio.abc.Listener[trio.abc.Stream]) -> None:
+        """Accept on one socket. Running out of file descriptors is waited out."""
+        async with listener:
             while True:
                 try:
-                    stream = _lean(await listener.accept())
+                    stream = self._lean(await listener.accept())
                 except OSError as error:
                     if error.errno not in _OUT_OF_RESOURCES:
                         raise
                     self._complain(error)
                     await trio.sleep(_ACCEPT_PAUSE)
                 else:
-                    nursery.start_soon(self.serve, stream)
+                    self._nursery.start_soon(self.serve, stream)
 
     async def close_all(self, code: int, reason: str) -> None:
         """Close every WebSocket, and wait until all are gone."""
@@ -85,21 +105,35 @@ class Listener:
         for connection in leaving:
             connection.close(code, reason)
         for connection in leaving:
-            await connection.gone.wait()
+            await connection.gone()
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Serve one connection to its end. Raises nothing, whatever the peer does."""
         try:
             if self._tls is not None:
                 stream = await self._secure(stream, self._tls)
-            await self._converse(stream)
+            handshake = await self._converse(stream)
+            if handshake:
+                await self._serve_websocket(stream, handshake)
         except Exception as error:
-            strange = [leaf for leaf in leaves(error) if not isinstance(leaf, _OF_THE_PEER)]
-            if strange:
-                log_crash(log, "a connection crashed; the others go on", strange[0])
+            _log_strange(error)
         finally:
-            with trio.CancelScope(shield=True):
-                await trio.aclose_forcefully(stream)
+            if isinstance(stream, TcpStream):
+                stream.close()
+            else:
+                with trio.CancelScope(shield=True):
+                    await trio.aclose_forcefully(stream)
+
+    def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Start a task for a connection; what goes wrong there is no harm to the others."""
+
+        async def guarded() -> None:
+            try:
+                await work()
+            except Exception as error:
+                _log_strange(error)
+
+        self._nursery.start_soon(guarded)
 
     async def _secure(self, stream: trio.abc.Stream, tls: ssl.SSLContext) -> trio.abc.Stream:
         secured = trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
@@ -108,17 +142,21 @@ class Listener:
             return secured
         raise trio.BrokenResourceError("no TLS handshake in time")
 
-    async def _converse(self, stream: trio.abc.Stream) -> None:
+    async def _converse(self, stream: trio.abc.Stream) -> bytes:
+        """Read the request and answer it; the answer is left to who gets it, if it is a WebSocket.
+
+        What the head took is let go of when this returns.
+        """
         try:
             request = await read_request(stream, self._limits)
         except BadRequest as error:
             await self._respond(stream, Response(error.status, f"{error}\n"))
-            return
+            return b""
         response = self._answer(request)
         if response is None:
-            await self._serve_websocket(stream, request)
-        else:
-            await self._respond(stream, response, head_only=request.method == "HEAD")
+            return accept(request)
+        await self._respond(stream, response, head_only=request.method == "HEAD")
+        return b""
 
     def _answer(self, request: Request) -> Response | None:
         """The response to a request, or None where a WebSocket is the answer."""
@@ -130,13 +168,11 @@ class Listener:
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "The node is going away.\n")
         return refuse_upgrade(request)
 
-    async def _serve_websocket(self, stream: trio.abc.Stream, request: Request) -> None:
-        with trio.fail_after(self._limits.write_time):
-            await upgrade(stream, request)
-        connection = SocketConnection(self._router, self._limits, self._cork)
+    async def _serve_websocket(self, stream: trio.abc.Stream, handshake: bytes) -> None:
+        connection = SocketConnection(self._router, self._limits, self._cork, self._spawn)
         self.connections.add(connection)
         try:
-            await connection.run(stream, self._welcome())
+            await connection.run(stream, handshake, self._welcome())
         finally:
             self.connections.discard(connection)
 
@@ -147,11 +183,18 @@ class Listener:
             await stream.send_all(response.encode(head_only=head_only))
             await part(stream, self._limits.part_time)
 
+    def _lean(self, stream: trio.abc.Stream) -> trio.abc.Stream:
+        if isinstance(stream, trio.SocketStream):
+            return TcpStream.detached(stream, self._poller)
+        return stream
+
     def _complain(self, error: OSError) -> None:
         if trio.current_time() - self._complained_at >= _COMPLAINT_INTERVAL:
             self._complained_at = trio.current_time()
             log.warning("no connection can be accepted for now: %s", error.strerror)
 
 
-def _lean(stream: trio.abc.Stream) -> trio.abc.Stream:
-    return TcpStream.detached(stream) if isinstance(stream, trio.SocketStream) else stream
+def _log_strange(error: Exception) -> None:
+    strange = [leaf for leaf in leaves(error) if not isinstance(leaf, _OF_THE_PEER)]
+    if strange:
+        log_crash(log, "a connection crashed; the others go on", strange[0])

@@ -1,17 +1,22 @@
 """A TCP stream on Trio's low-level calls.
 
-It is what ``trio.SocketStream`` is, with two things more: reading waits first and calls ``recv``
-once, not twice; and what is to be sent can be given to the kernel at once, without a task.
+It is what ``trio.SocketStream`` is, with three things more: reading waits first and calls ``recv``
+once, not twice; what is to be sent can be given to the kernel at once, without a task; and what
+comes can be taken by a plain call, while the task that reads sleeps on.
 """
 
 from __future__ import annotations
 
 import operator
 import socket
+from collections.abc import Callable
 from types import TracebackType
 
 import trio
+from outcome import Error, Outcome, Value
 from trio.lowlevel import checkpoint, notify_closing, wait_readable, wait_writable
+
+from proxim.net.poller import Poller
 
 RECEIVE_BYTES = 65_536
 
@@ -40,19 +45,24 @@ class _Conflict:
 
 
 class TcpStream(trio.abc.HalfCloseableStream):
-    """A connected, non-blocking socket as a stream."""
+    """A connected, non-blocking socket as a stream; with a ``poller``, that reads for it."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    __slots__ = ("_eof_sent", "_poller", "_reader", "_sending", "_take", "socket")
+
+    def __init__(self, sock: socket.socket, poller: Poller | None = None) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = sock
+        self._poller = poller
+        self._reader: trio.lowlevel.Task | None = None
+        self._take: Callable[[bytes], bool] = _nothing
         self._sending = _Conflict("sending")
         self._eof_sent = False
 
     @classmethod
-    def detached(cls, stream: trio.SocketStream) -> TcpStream:
+    def detached(cls, stream: trio.SocketStream, poller: Poller | None = None) -> TcpStream:
         """The same connection as ``stream``, which must not be used any more."""
-        return cls(socket.socket(fileno=stream.socket.detach()))
+        return cls(socket.socket(fileno=stream.socket.detach()), poller)
 
     def send_now(self, data: bytes | memoryview) -> int:
         """Give the kernel what it takes at once; the number of bytes that it took.
@@ -104,6 +114,49 @@ class TcpStream(trio.abc.HalfCloseableStream):
             except OSError as error:
                 raise self._translated(error) from error
 
+    async def read_while(self, take: Callable[[bytes], bool]) -> None:
+        """Call ``take`` with each piece that comes, as long as it returns true.
+
+        An empty piece is the end, and the last. Without a task switch for each, where there is a
+        poller. May be cancelled without loss. Raises as ``receive_some`` does, and what ``take``
+        raises.
+        """
+        if self._poller is None or self.socket.fileno() < 0:
+            while take(await self.receive_some(RECEIVE_BYTES)):
+                pass
+            return
+        if self._reader is not None:
+            raise trio.BusyResourceError("another task is already reading")
+        self._reader, self._take = trio.lowlevel.current_task(), take
+        self._poller.watch(self.socket.fileno(), self._read_now)
+        await trio.lowlevel.wait_task_rescheduled(self._stop_watching)
+
+    def _read_now(self) -> None:
+        """What the poller calls when there is something to be read."""
+        try:
+            if self._take(self.socket.recv(RECEIVE_BYTES)):
+                return
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._wake_reader(Error(self._translated(error)))
+        except BaseException as error:
+            self._wake_reader(Error(error))
+        else:
+            self._wake_reader(Value(None))
+
+    def _wake_reader(self, outcome: Outcome[None]) -> None:
+        # While `take` was called, the stream may have been closed, and the task woken by that.
+        if (reader := self._reader) is not None:
+            self._stop_watching(None)
+            trio.lowlevel.reschedule(reader, outcome)
+
+    def _stop_watching(self, _: object) -> trio.lowlevel.Abort:
+        assert self._poller is not None
+        self._reader, self._take = None, _nothing
+        self._poller.forget(self.socket.fileno())
+        return trio.lowlevel.Abort.SUCCEEDED
+
     async def send_eof(self) -> None:
         """Say that nothing more will be sent."""
         with self._sending:
@@ -124,6 +177,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
     def close(self) -> None:
         """Close at once. What the kernel has taken is still sent."""
         if self.socket.fileno() >= 0:
+            self._wake_reader(Error(trio.ClosedResourceError("this stream was closed")))
             notify_closing(self.socket)
             self.socket.close()
 
@@ -134,3 +188,8 @@ class TcpStream(trio.abc.HalfCloseableStream):
         if self.socket.fileno() < 0:
             return trio.ClosedResourceError("this stream was closed")
         return trio.BrokenResourceError(f"the connection is broken: {error}")
+
+
+def _nothing(data: bytes) -> bool:
+    """Stands where nobody reads."""
+    raise AssertionError("nobody reads")

@@ -1,21 +1,26 @@
 """From an HTTP request to a WebSocket (RFC 6455, 4.2; protocol: Transport).
 
-The handshake is checked here, and wsproto gets a plain one made of what was checked, so that none,
-however odd, can raise anything in there.
+wsproto could do it, but some odd handshakes raise in there what it does not promise; and it would
+read again a head that has been read.
 """
 
 from __future__ import annotations
 
 import binascii
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from hashlib import sha1
 from http import HTTPStatus
-
-import trio
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection
 
 from proxim.core.messages import SUBPROTOCOL
 from proxim.net.http import Request, Response
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What every key is hashed with (RFC 6455, 1.3)."""
+
+_ACCEPT = (
+    b"HTTP/1.1 101 Switching Protocols\r\n"
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n"
+)
 
 
 def refuse_upgrade(request: Request) -> Response | None:
@@ -48,22 +53,13 @@ def refuse_upgrade(request: Request) -> Response | None:
     return None
 
 
-async def upgrade(stream: trio.abc.Stream, request: Request) -> None:
-    """Answer a good request with 101 (by wsproto, which is told only what was checked)."""
-    offered = request.tokens(b"sec-websocket-protocol")
-    handshake = WSConnection(ConnectionType.SERVER)
-    headers = [
-        (b"Host", b"node"),
-        (b"Upgrade", b"websocket"),
-        (b"Connection", b"Upgrade"),
-        (b"Sec-WebSocket-Version", b"13"),
-        (b"Sec-WebSocket-Key", request.header(b"sec-websocket-key")),
-    ]
-    if offered:
-        headers.append((b"Sec-WebSocket-Protocol", SUBPROTOCOL.encode()))
-    handshake.initiate_upgrade_connection(headers, "/ws")
-    accept = AcceptConnection(subprotocol=SUBPROTOCOL if offered else None)
-    await stream.send_all(handshake.send(accept))
+def accept(request: Request) -> bytes:
+    """The answer to a good request: 101 (RFC 6455, 4.2.2)."""
+    key = request.header(b"sec-websocket-key") + _GUID
+    answer = _ACCEPT % b64encode(sha1(key, usedforsecurity=False).digest())
+    if request.tokens(b"sec-websocket-protocol"):
+        answer += b"Sec-WebSocket-Protocol: %b\r\n" % SUBPROTOCOL.encode()
+    return answer + b"\r\n"
 
 
 def _is_nonce(value: bytes) -> bool:

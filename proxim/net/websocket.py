@@ -5,7 +5,8 @@ What differs is how a message goes in and out:
 
 - What is sent is given to the kernel at once. What it does not take waits in a backlog, which a
   task writes for as long as there is one; there is no other task, and no lock.
-- What is read is taken apart by ``FrameCodec`` and handed over as a list, with no channel between.
+- What is read is taken apart by ``FrameCodec`` and handed over by a plain call, with no channel
+  between, and with no task switch where the stream needs none.
 - What most connections never need is made when it is needed.
 
 This is the one place that touches trio-websocket's private names; ``tests/net/test_websocket.py``
@@ -25,8 +26,8 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Tex
 from proxim.net.frames import Answer, FrameCodec, text_frame
 from proxim.net.limits import Limits
 from proxim.net.parting import part
+from proxim.net.stream import RECEIVE_BYTES, TcpStream
 
-_READ_BYTES = 65_536
 _ABNORMAL = 1006
 
 
@@ -40,27 +41,26 @@ class _NoChannel:
 class Cork:
     """Holds back what is written until it is drawn, so that many frames leave in one call."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "is_in")
 
     def __init__(self) -> None:
-        self._held: list[LeanWebSocket] | None = None
+        self.is_in = False
+        self._held: list[LeanWebSocket] = []
 
     def put_in(self) -> None:
         """From here on nothing leaves. Nobody may wait for anything until ``draw``."""
-        self._held = []
+        self.is_in = True
 
     def draw(self) -> None:
         """Let out what was held back."""
-        held, self._held = self._held or [], None
+        self.is_in = False
+        held, self._held = self._held, []
         for ws in held:
             ws.flush_now()
 
-    def holds(self, ws: LeanWebSocket) -> bool:
-        """Whether ``ws`` is to keep what it has for now."""
-        if self._held is None:
-            return False
+    def hold(self, ws: LeanWebSocket) -> None:
+        """What ``ws`` has to send leaves when the cork is drawn."""
         self._held.append(ws)
-        return True
 
 
 class LeanWebSocket(WebSocketConnection):
@@ -78,6 +78,17 @@ class LeanWebSocket(WebSocketConnection):
     _subprotocol: str | None = None
     _reader_running = True
     _recv_channel = _send_channel = _NoChannel()  # type: ignore[assignment]
+    _close_reason: CloseReason | None = None
+
+    # What most connections have never, or not for long, stands here until then.
+    unsent = 0
+    has_ponged = False
+    _backlog: deque[bytes] | None = None
+    _farewell: CloseConnection | None = None
+    _less: trio.Event | None = None
+    _has_pinged = False
+    _pongs: tuple[Pong, ...] = ()
+    _arrived: list[str | bytes] = []  # noqa: RUF012 - replaced, never changed
 
     def __init__(
         self,
@@ -90,24 +101,16 @@ class LeanWebSocket(WebSocketConnection):
     ) -> None:
         # Not the inherited constructor: it makes tasks' worth of state that nothing here uses.
         self._id = next(self.CONNECTION_ID)
-        self._close_reason: CloseReason | None = None
         self._stream = stream
-        self._codec = FrameCodec(limits.message_bytes, limits.message_fragments)
-        self._wsproto = self._codec  # type: ignore[assignment]
+        self._wsproto = self._codec = FrameCodec(limits)  # type: ignore[assignment]
         self._limits = limits
         self._cork = cork
         self._start_soon = start_soon
         self._cut = cut
-        self._send_now: Callable[[bytes], int] | None = getattr(stream, "send_now", None)
-        self._backlog: deque[bytes] | None = None
-        self._arrived: list[str | bytes] = []
-        self.unsent = 0
-        self.has_ponged = False
-        self._farewell: CloseConnection | None = None
-        self._less: trio.Event | None = None
 
     @cached_property
     def _pings(self) -> OrderedDict[bytes, trio.Event]:  # type: ignore[override]
+        self._has_pinged = True
         return OrderedDict()
 
     @cached_property
@@ -120,29 +123,38 @@ class LeanWebSocket(WebSocketConnection):
 
     # -- in ----------------------------------------------------------------------------------
 
-    async def receive(self) -> list[str | bytes]:
-        """The messages that have come, at least one; none when the peer is done.
+    async def read_while(self, take: Callable[[list[str | bytes]], bool]) -> bool:
+        """Call ``take`` with the messages of each read, as long as it returns true.
 
-        ``finish`` is what to call then. May be cancelled without loss.
+        False at the end of what the peer has to say; ``finish`` is what to call then. May be
+        cancelled without loss.
         """
-        while self._reader_running:
-            if self._farewell is not None:
-                self._reader_running = False
-                break
+        self._take, self._is_enough = take, False
+        while self._reader_running and not self._is_enough:
             try:
-                data = await self._stream.receive_some(_READ_BYTES)
+                await self._read_stream()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
-                data = b""
-            if not data:
-                self._reader_running = False
-                if self._close_reason is None:
-                    await self._close_web_socket(_ABNORMAL)
-                self._close_handshake.set()
-                break
-            messages = await self._take(bytes(data))
-            if messages:
-                return messages
-        return []
+                self._end_abruptly()
+            pongs, self._pongs = self._pongs, ()
+            for pong in pongs:
+                await self._handle_pong_event(pong)
+        return self._reader_running
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the peer has nothing more to say."""
+        return not self._reader_running
+
+    async def receive(self) -> list[str | bytes]:
+        """The messages of the next read that has any; none when the peer is done."""
+        received: list[str | bytes] = []
+
+        def take(messages: list[str | bytes]) -> bool:
+            received.extend(messages)
+            return False
+
+        await self.read_while(take)
+        return received
 
     async def get_message(self) -> str | bytes:
         """The next message. Raises ``ConnectionClosed`` when there is none to come."""
@@ -159,7 +171,23 @@ class LeanWebSocket(WebSocketConnection):
             await self._handle_close_connection_event(self._farewell)
         await self._close_stream()
 
-    async def _take(self, data: bytes) -> list[str | bytes]:
+    def _end_abruptly(self) -> None:
+        self._reader_running = False
+        self.give_up()
+        self._close_handshake.set()
+
+    async def _read_stream(self) -> None:
+        if isinstance(self._stream, TcpStream):
+            await self._stream.read_while(self._feed)
+        else:
+            while self._feed(bytes(await self._stream.receive_some(RECEIVE_BYTES))):
+                pass
+
+    def _feed(self, data: bytes) -> bool:
+        """Take apart what was read; false where something has to be done before the next read."""
+        if not data:
+            self._end_abruptly()
+            return False
         messages: list[str | bytes] = []
         for found in self._codec.feed(data):
             match found:
@@ -169,11 +197,15 @@ class LeanWebSocket(WebSocketConnection):
                     self._write(frame)
                 case Pong():
                     self.has_ponged = True
-                    await self._handle_pong_event(found)
+                    if self._has_pinged:
+                        self._pongs = (*self._pongs, found)
                 case CloseConnection():
                     # What came before it is handed over first.
                     self._farewell = found
-        return messages
+                    self._reader_running = False
+        if messages and not self._take(messages):
+            self._is_enough = True
+        return self._reader_running and not self._is_enough and not self._pongs
 
     # -- out ---------------------------------------------------------------------------------
 
@@ -188,6 +220,10 @@ class LeanWebSocket(WebSocketConnection):
             await self._send(TextMessage(data=message))
         else:
             await self._send(BytesMessage(data=message))
+
+    def write_raw(self, data: bytes) -> None:
+        """Send bytes that are no frame: the answer to the handshake."""
+        self._write(data)
 
     def write_ping(self) -> None:
         """Ask for a sign of life; ``has_ponged`` is true once it has come."""
@@ -223,25 +259,29 @@ class LeanWebSocket(WebSocketConnection):
 
     def _write(self, data: bytes) -> None:
         if self._backlog is None:
-            if self._cork.holds(self):
+            if self._cork.is_in:
+                self._cork.hold(self)
                 self._backlog = deque()
             else:
-                data = data[self._give(data) :]
-                if not data:
+                taken = self._give(data)
+                if taken == len(data):
                     return
+                data = data[taken:]
                 self._backlog = deque()
                 self._start_soon(self._write_backlog)
         self._backlog.append(data)
         self.unsent += len(data)
 
     def _give(self, data: bytes) -> int:
-        if self._send_now is None:
+        send_now = getattr(self._stream, "send_now", None)
+        if send_now is None:
             return 0
         try:
-            return self._send_now(data)
+            taken: int = send_now(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             # The reader meets the same, and ends the connection.
             return len(data)
+        return taken
 
     async def _write_backlog(self) -> None:
         try:

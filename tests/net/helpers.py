@@ -34,6 +34,7 @@ class House:
         self.listener = self.node._compose(tls)
         self.nursery = nursery
         nursery.start_soon(self.supervisor.run)
+        nursery.start_soon(self.listener.run, [])
         nursery.start_soon(self._lose_patience)
 
     async def _lose_patience(self):

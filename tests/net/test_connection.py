@@ -201,7 +201,7 @@ async def test_to_tell_a_connection_that_has_ended_does_no_harm(
         # It answers no ping any more.
         await client.ask("register", uuid="desk", key=KEY)
         monkeypatch.setattr("proxim.net.websocket.Pong", type(None))
-    await connection.gone.wait()
+    await connection.gone()
     assert connection.closed
     connection.tell(Pong())
     connection.close(4000, "")
