@@ -16,7 +16,9 @@ from collections.abc import Callable
 import trio
 from msgspec import structs
 
+from proxim.actors.mailbox import Mailbox
 from proxim.actors.seat import Connection, Letter, Owner, Seat
+from proxim.actors.timers import Timers
 from proxim.core import events as ev
 from proxim.core.codec import error_message
 from proxim.core.errors import InternalError, RateLimited, RequestError, UnknownSession
@@ -25,6 +27,7 @@ from proxim.core.messages import Reason, SessionEnded, Status
 from proxim.core.session import Session
 
 _FAILED = "the node failed at this session"
+_TIME_PASSED = Letter(ev.TimePassed())
 
 INBOX_BOUND = 256
 """Requests that may wait for one actor; more are refused with ``rate_limited``."""
@@ -40,7 +43,6 @@ class Actor:
     __slots__ = (
         "_dismissed",
         "_inbox",
-        "_mail",
         "_on_finish",
         "_patched",
         "owner",
@@ -48,7 +50,13 @@ class Actor:
         "session",
     )
 
-    def __init__(self, session: Session, owner: Owner, on_finish: Callable[[Reason], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        owner: Owner,
+        timers: Timers,
+        on_finish: Callable[[Session, Reason], None],
+    ) -> None:
         self.session = session
         self.owner = owner
         self.seats: dict[Role, Seat] = {}
@@ -56,17 +64,16 @@ class Actor:
         self._patched = False
         self._dismissed = False
         # Unbounded, since the news that somebody left must never be lost; ``post`` bounds the rest.
-        self._mail, self._inbox = trio.open_memory_channel[Letter](float("inf"))
+        self._inbox = Mailbox[Letter](timers)
 
     async def run(self) -> None:
         """Live until dismissed."""
-        while True:
-            with trio.CancelScope(deadline=self.session.deadline) as alarm:
-                async for letter in self._inbox:
-                    self._take(letter)
-                    alarm.deadline = self.session.deadline
-                return
-            self._take(Letter(ev.TimePassed()))
+        try:
+            while True:
+                # No name is given to the letter: it would be kept while the actor sleeps.
+                self._take(await self._inbox.receive(self.session.deadline) or _TIME_PASSED)
+        except trio.EndOfChannel:
+            pass
 
     # -- what the router and the supervisor call ---------------------------------------------
 
@@ -77,18 +84,18 @@ class Actor:
         """
         if self._dismissed:
             raise UnknownSession(session_id=self.session.session_id)
-        if self._waiting() >= INBOX_BOUND:
+        if len(self._inbox) >= INBOX_BOUND:
             raise RateLimited(
                 "too many requests wait for this session",
                 session_id=self.session.session_id,
                 retry_after=1.0,
             )
-        self._mail.send_nowait(letter)
+        self._inbox.send_nowait(letter)
 
     def notify(self, event: Event, seat: Seat | None = None) -> None:
         """Put something into the inbox that has happened and cannot be refused."""
         if not self._dismissed:
-            self._mail.send_nowait(Letter(event, seat=seat))
+            self._inbox.send_nowait(Letter(event, seat=seat))
 
     def ask(self, letter: Letter) -> trio.Event:
         """Put something into the inbox whose sender waits for the event that this returns.
@@ -100,7 +107,7 @@ class Actor:
         if self._dismissed:
             taken.set()
         else:
-            self._mail.send_nowait(letter._replace(taken=taken))
+            self._inbox.send_nowait(letter._replace(taken=taken))
         return taken
 
     def admit(self, role: Role, connection: Connection) -> None:
@@ -134,7 +141,7 @@ class Actor:
         for seat in self.seats.values():
             del seat.connection.seats[self.session.session_id]
         self.seats.clear()
-        self._mail.close()
+        self._inbox.close()
 
     def crash(self) -> None:
         """The task has failed: tell both sides, in words that need no working session.
@@ -150,7 +157,7 @@ class Actor:
             for seat in list(self.seats.values()):
                 seat.connection.tell(last_word)
         self.dismiss()
-        while self._waiting():
+        while self._inbox:
             self._refuse(self._inbox.receive_nowait(), InternalError(_FAILED))
 
     # -- one letter --------------------------------------------------------------------------
@@ -181,7 +188,7 @@ class Actor:
             del self.seats[letter.seat.role]
         for effect in self.session.handle(letter.event, trio.current_time()):
             self._perform(effect, letter)
-        if self._patched and not self._waiting():
+        if self._patched and not self._inbox:
             self._connect()
 
     def _perform(self, effect: Effect, letter: Letter) -> None:
@@ -203,13 +210,10 @@ class Actor:
                 self._patched = False
                 self.cut()
             case _:  # Finish
-                self._on_finish(effect.reason)
+                self._on_finish(self.session, effect.reason)
 
     def _connect(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]
         host.line, guest.line = guest.connection.tell, host.connection.tell
         # Nothing crosses after the end, even if the alarm that says so rings late.
         host.line_until = guest.line_until = self.session.deadline
-
-    def _waiting(self) -> int:
-        return self._inbox.statistics().current_buffer_used

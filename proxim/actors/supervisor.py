@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from functools import partial
 
 import trio
 
 from proxim.actors.actor import Actor
 from proxim.actors.crash import log_crash
 from proxim.actors.seat import Connection, Letter, Owner
+from proxim.actors.timers import Timers
 from proxim.core import events as ev
 from proxim.core.messages import Reason
 from proxim.core.session import Session
@@ -33,11 +33,13 @@ class Supervisor:
         self._sweep_interval = sweep_interval
         self._actors: dict[str, Actor] = {}
         self._owned: dict[Owner, dict[str, Actor]] = {}
+        self._timers = Timers()
         self._nursery: trio.Nursery | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the actors, and sweep every ``sweep_interval`` seconds, until cancelled."""
         async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(self._timers.run)
             task_status.started()
             while True:
                 await trio.sleep(self._sweep_interval)
@@ -46,11 +48,12 @@ class Supervisor:
     def open(self, session: Session, owner: Owner, host: Connection) -> Actor:
         """Spawn the actor of a new session, with ``host`` in its seat. ``run`` comes first."""
         assert self._nursery is not None, "run() comes first"
-        actor = Actor(session, owner, partial(self._note_ending, session))
+        actor = Actor(session, owner, self._timers, self._note_ending)
         actor.admit(ev.Role.HOST, host)
         self._actors[session.session_id] = actor
         self._owned.setdefault(owner, {})[session.session_id] = actor
-        self._nursery.start_soon(self._guard, actor)
+        # One name for all: trio would make each its own.
+        self._nursery.start_soon(self._guard, actor, name="actor")
         return actor
 
     def find(self, session_id: str) -> Actor | None:

@@ -5,6 +5,7 @@ import trio
 from msgspec import UNSET
 from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
 
+from proxim.actors import timers
 from proxim.actors.actor import INBOX_BOUND
 from proxim.actors.seat import Letter
 from proxim.core import events as ev
@@ -92,6 +93,31 @@ async def test_a_decision_at_the_deadline_is_too_late(autojump_clock, node, woke
     for side in (meeting.host, meeting.guest):
         assert [result.status for result in side.heard(wire.PairResult)] == [Status.EXPIRED]
         assert side.endings == [Reason.APPROVAL_TIMEOUT]
+
+
+async def test_none_of_many_that_end_at_once_takes_what_comes_too_late(
+    autojump_clock, node, monkeypatch
+):
+    monkeypatch.setattr(timers, "AT_ONCE", 1)
+    host = await node.host()
+    asked = [await node.prompts(host=host) for _ in range(10)]
+    unasked = [await node.invites(TEMPORARY, host=host, ttl=40) for _ in range(10)]
+    autojump_clock.jump(40)
+    while host.endings == []:
+        await trio.lowlevel.checkpoint()
+    assert sum(meeting.actor.session.ended for meeting in asked + unasked) < 5
+    async with trio.open_nursery() as nursery:
+        for meeting in asked:
+            await host.sends(meeting.decision())
+        for meeting in unasked:
+            nursery.start_soon(meeting.guest.sends, meeting.pair_request())
+    await wait_all_tasks_blocked()
+    assert [meeting.guest.endings for meeting in unasked] == [[Reason.EXPIRED]] * 10
+    assert {refusal.code for refusal in host.heard(wire.Error)} == {"already_decided"}
+    assert {result.status for result in host.heard(wire.PairResult)} == {Status.EXPIRED}
+    assert set(host.endings) == {Reason.APPROVAL_TIMEOUT, Reason.EXPIRED}
+    assert len(host.endings) == 20
+    assert not host.heard(wire.PairPrompt)[10:]
 
 
 # -- the end ---------------------------------------------------------------------------------
@@ -186,8 +212,7 @@ async def test_a_full_inbox_refuses_requests_but_not_departures(autojump_clock, 
     asker = meeting[role.peer]
     refresh = wire.RefreshIce(session_id=meeting.id, ref="r")
     with assert_no_checkpoints():
-        # The sleeping actor gets the first one into its hand.
-        for _ in range(1 + INBOX_BOUND):
+        for _ in range(INBOX_BOUND):
             await asker.sends(refresh)
         assert not asker.heard(wire.Error)
         await asker.sends(refresh)
@@ -196,7 +221,7 @@ async def test_a_full_inbox_refuses_requests_but_not_departures(autojump_clock, 
     assert (refusal.code, refusal.ref, refusal.session_id) == ("rate_limited", "r", meeting.id)
     assert refusal.retry_after > 0
     await wait_all_tasks_blocked()
-    assert len(asker.heard(wire.IceServers)) == 1 + INBOX_BOUND
+    assert len(asker.heard(wire.IceServers)) == INBOX_BOUND
     assert isinstance(asker.told[-1], wire.PeerOffline)
 
 
