@@ -56,7 +56,8 @@ class Record(Struct, kw_only=True, eq=False):
     """A session's state. Moments are monotonic seconds, all from one clock.
 
     ``alarms`` are the moments at which time alone ends the session. ``resume_hash`` is the
-    guest's proof, and there from the moment that the link was used.
+    guest's proof, and there from the moment that the link was used. ``online`` are the roles whose
+    seats are taken.
     """
 
     session_id: str
@@ -73,7 +74,7 @@ class Record(Struct, kw_only=True, eq=False):
     device: DeviceInfo | None = None
     resume_hash: bytes | None = None
     backlogs: dict[Role, Backlog] = field(default_factory=dict)
-    online: dict[Role, bool] = field(default_factory=lambda: {Role.HOST: True, Role.GUEST: False})
+    online: frozenset[Role] = frozenset({Role.HOST})
 
     @property
     def deadline(self) -> float:
@@ -104,7 +105,9 @@ class Record(Struct, kw_only=True, eq=False):
 
     def is_inactive(self, now: float) -> bool:
         """Pending, the link lapsed, the host away: nobody can do anything with it any more."""
-        return self.state is State.PENDING and now >= self.lapses_at and not self.online[Role.HOST]
+        return (
+            self.state is State.PENDING and now >= self.lapses_at and Role.HOST not in self.online
+        )
 
     def check_token(self, token: str) -> None:
         """Raise ``UnknownSession`` unless this is what the link says."""
@@ -128,8 +131,8 @@ class Record(Struct, kw_only=True, eq=False):
             expires_at=self.expires_at,
             status=self.status,
             device_info=self.device,
-            host_online=self.online[Role.HOST],
-            guest_online=self.online[Role.GUEST],
+            host_online=Role.HOST in self.online,
+            guest_online=Role.GUEST in self.online,
             reason=self.reason or UNSET,
         )
 
@@ -174,7 +177,7 @@ class Record(Struct, kw_only=True, eq=False):
         """To a guest that is back: how things stand."""
         return wire.Resumed(
             session=self.describe(),
-            host_online=self.online[Role.HOST],
+            host_online=Role.HOST in self.online,
             ice_servers=self._ice_if_approved(),
             expires_in=self.prompt_left(now) if self.state is State.PROMPTED else UNSET,
         )

@@ -96,7 +96,7 @@ class Session(Record):
         missed: list[Effect] = []
         if event.seen is Status.PENDING:
             missed.append(Tell(Role.HOST, self.pair_result()))
-            if not self.online[Role.GUEST]:
+            if Role.GUEST not in self.online:
                 missed.append(self._guest_is_away())
         return [Admit(Role.HOST), *missed, *self._came(Role.HOST)]
 
@@ -124,7 +124,7 @@ class Session(Record):
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
         told = _to_both(self.pair_result(), answers=Role.HOST)
-        return [*told, Patch()] if self.online[Role.GUEST] else [*told, self._guest_is_away()]
+        return [*told, Patch()] if Role.GUEST in self.online else [*told, self._guest_is_away()]
 
     def _nothing_to_decide(self, event: ev.HostDecided, now: float) -> list[Effect]:
         raise NotAllowed("nobody has asked to pair")
@@ -138,7 +138,7 @@ class Session(Record):
         self.check_token(event.token)
         if now >= self.lapses_at:
             raise LinkLapsed("this link has lapsed; ask the host for a new one")
-        if not self.online[Role.HOST]:
+        if Role.HOST not in self.online:
             raise HostOffline("the host is not connected; the link stays good, try again")
         self.state = State.PROMPTED
         self.device = event.device_info
@@ -174,7 +174,7 @@ class Session(Record):
 
     def _signalled(self, event: ev.Signalled, now: float) -> list[Effect]:
         receiver = event.sender.peer
-        if self.online[receiver]:
+        if receiver in self.online:
             return [Tell(receiver, wire.Signal(session_id=self.session_id, data=event.data))]
         if not self._backlog_for(receiver).keep(event.data):
             raise PeerOffline("the peer is away and no more is kept for it; this was dropped")
@@ -219,8 +219,8 @@ class Session(Record):
 
     def _came(self, role: Role) -> list[Effect]:
         """A seat is taken: what it and its peer hear of it, once approved."""
-        was_away = not self.online[role]
-        self.online[role] = True
+        was_away = role not in self.online
+        self.online |= {role}
         self.alarms.pop(_GRACE_OF[role], None)
         if self.state is not State.APPROVED:
             return []
@@ -231,11 +231,11 @@ class Session(Record):
             Tell(role, wire.Signal(session_id=self.session_id, data=data))
             for data in self._backlog_for(role).drain()
         ]
-        return [*effects, Patch()] if self.online[role.peer] else effects
+        return [*effects, Patch()] if role.peer in self.online else effects
 
     def _left(self, role: Role, now: float) -> list[Effect]:
         """A seat is left: the end of a one-time session, an absence in the others."""
-        self.online[role] = False
+        self.online -= {role}
         if self.session_type is SessionType.ONE_TIME:
             if self.terms.one_time_grace <= 0:
                 return self._end(Reason.DISCONNECTED)
@@ -248,7 +248,7 @@ class Session(Record):
         return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
 
     def _left_after_the_end(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
-        self.online[Role.HOST if isinstance(event, ev.HostLeft) else Role.GUEST] = False
+        self.online -= {Role.HOST if isinstance(event, ev.HostLeft) else Role.GUEST}
         return []
 
     def _backlog_for(self, role: Role) -> Backlog:

@@ -200,7 +200,7 @@ async def test_what_a_replaced_connection_said_too_late_is_dropped(autojump_cloc
     await wait_all_tasks_blocked()
     assert meeting[role.peer].told[told:] == []
     assert meeting.actor.seats[role].connection is new
-    assert meeting.actor.session.online == {HOST: True, GUEST: True}
+    assert meeting.actor.session.online == {HOST, GUEST}
 
 
 # -- the inbox -------------------------------------------------------------------------------
