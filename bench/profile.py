@@ -3,9 +3,9 @@
     python bench/profile.py [relay|handshakes|cycles] [--pairs 50] [--window 1] [--payload SDP]
 
 Runs the node under a sampling profiler while the load generator speaks to it, and prints the CPU
-time that each part of the code takes of one message (or handshake, or cycle). A sample is taken each
-millisecond of CPU, at the next instruction of Python: what a system call takes is counted for the
-function that makes it. Then, without the profiler, Trio counts task steps and waits for I/O.
+time that each part of the code takes of one message (or handshake, or cycle). A sample is taken
+each millisecond of CPU, at the next instruction of Python: what a system call takes is counted
+for the function that makes it. Then, without the profiler, Trio counts task steps and waits.
 """
 
 from __future__ import annotations

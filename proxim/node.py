@@ -59,7 +59,7 @@ class Node:
     async def _serve(
         self,
         listener: Listener,
-        sockets: list[trio.SocketListener],
+        sockets: list[socket.socket],
         *,
         task_status: trio.TaskStatus[trio.CancelScope],
     ) -> None:
@@ -101,20 +101,20 @@ class Node:
             max_message_bytes=self.limits.message_bytes,
         )
 
-    async def _open_sockets(self) -> list[trio.SocketListener]:
+    async def _open_sockets(self) -> list[socket.socket]:
         host = "0.0.0.0" if self.settings.lan else self.settings.host
         listeners = await trio.open_tcp_listeners(self.settings.port, host=host)
         if self.settings.port == 0:
             # A name with several addresses would get a port for each; one is what is printed.
             for spare in listeners[1:]:
                 await spare.aclose()
-            return listeners[:1]
-        return listeners
+            del listeners[1:]
+        return [socket.socket(fileno=each.socket.detach()) for each in listeners]
 
-    def _own_url(self, listener: trio.SocketListener, *, secure: bool) -> str:
-        address, port = listener.socket.getsockname()[:2]
+    def _own_url(self, listening: socket.socket, *, secure: bool) -> str:
+        address, port = listening.getsockname()[:2]
         if address in ("0.0.0.0", "::"):
-            address = _lan_address(listener.socket.family)
+            address = _lan_address(listening.family)
         host = f"[{address}]" if ":" in address else address
         return f"{'https' if secure else 'http'}://{host}:{port}"
 

@@ -73,15 +73,16 @@ async def test_a_name_with_several_addresses_gets_one_port(start, monkeypatch):
 
     async def listen_twice(port, *, host):
         assert host == "localhost"
-        opened.extend(
-            [*await listen(port, host="127.0.0.1"), *await listen(port, host="127.0.0.1")]
-        )
-        return list(opened)
+        pair = [*await listen(port, host="127.0.0.1"), *await listen(port, host="127.0.0.1")]
+        opened.extend(listener.socket.getsockname() for listener in pair)
+        return pair
 
     monkeypatch.setattr(trio, "open_tcp_listeners", listen_twice)
     running = await start(host="localhost")
     assert await healthy(running.node)
-    assert [listener.socket.fileno() == -1 for listener in opened] == [False, True]
+    assert port_of(running.node) == opened[0][1]
+    with pytest.raises(OSError, match="refused|connect"):
+        await trio.open_tcp_stream(*opened[1])
 
 
 async def test_the_url_of_a_lan_node_names_no_wildcard(start):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
@@ -32,6 +33,9 @@ from proxim.net.websocket import Cork
 log = logging.getLogger(__name__)
 
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_NOTHING_TO_ACCEPT = {errno.EAGAIN, errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN}
+"""Nobody waits, or who did is gone or kept out by the system (accept(2))."""
+_ACCEPTED_AT_ONCE = 64
 _ACCEPT_PAUSE = 0.1
 _COMPLAINT_INTERVAL = 30.0
 
@@ -71,11 +75,11 @@ class Listener:
 
     async def run(
         self,
-        sockets: Sequence[trio.abc.Listener[trio.abc.Stream]],
+        sockets: Sequence[socket.socket],
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accept on ``sockets`` and serve until cancelled."""
+        """Accept on listening ``sockets``, which are closed in the end, until cancelled."""
         async with trio.open_nursery() as self._nursery:
             if poller.IS_AVAILABLE:
                 self._poller = Poller()
@@ -85,19 +89,21 @@ class Listener:
             task_status.started()
             await trio.sleep_forever()
 
-    async def accept(self, listener: trio.abc.Listener[trio.abc.Stream]) -> None:
+    async def accept(self, listening: socket.socket) -> None:
         """Accept on one socket. Running out of file descriptors is waited out."""
-        async with listener:
+        with listening:
             while True:
+                await trio.lowlevel.wait_readable(listening)
                 try:
-                    stream = self._lean(await listener.accept())
+                    for _ in range(_ACCEPTED_AT_ONCE):
+                        accepted, _ = listening.accept()
+                        self._nursery.start_soon(self.serve, TcpStream(accepted, self._poller))
                 except OSError as error:
-                    if error.errno not in _OUT_OF_RESOURCES:
+                    if error.errno in _OUT_OF_RESOURCES:
+                        self._complain(error)
+                        await trio.sleep(_ACCEPT_PAUSE)
+                    elif error.errno not in _NOTHING_TO_ACCEPT:
                         raise
-                    self._complain(error)
-                    await trio.sleep(_ACCEPT_PAUSE)
-                else:
-                    self._nursery.start_soon(self.serve, stream)
 
     async def close_all(self, code: int, reason: str) -> None:
         """Close every WebSocket, and wait until all are gone."""
@@ -182,11 +188,6 @@ class Listener:
         with trio.move_on_after(self._limits.write_time):
             await stream.send_all(response.encode(head_only=head_only))
             await part(stream, self._limits.part_time)
-
-    def _lean(self, stream: trio.abc.Stream) -> trio.abc.Stream:
-        if isinstance(stream, trio.SocketStream):
-            return TcpStream.detached(stream, self._poller)
-        return stream
 
     def _complain(self, error: OSError) -> None:
         if trio.current_time() - self._complained_at >= _COMPLAINT_INTERVAL:

@@ -59,11 +59,6 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._sending = _Conflict("sending")
         self._eof_sent = False
 
-    @classmethod
-    def detached(cls, stream: trio.SocketStream, poller: Poller | None = None) -> TcpStream:
-        """The same connection as ``stream``, which must not be used any more."""
-        return cls(socket.socket(fileno=stream.socket.detach()), poller)
-
     def send_now(self, data: bytes | memoryview) -> int:
         """Give the kernel what it takes at once; the number of bytes that it took.
 

@@ -86,6 +86,7 @@ class LeanWebSocket(WebSocketConnection):
     _backlog: deque[bytes] | None = None
     _farewell: CloseConnection | None = None
     _less: trio.Event | None = None
+    _has_hung_up = False
     _has_pinged = False
     _pongs: tuple[Pong, ...] = ()
     _arrived: list[str | bytes] = []  # noqa: RUF012 - replaced, never changed
@@ -186,6 +187,7 @@ class LeanWebSocket(WebSocketConnection):
     def _feed(self, data: bytes) -> bool:
         """Take apart what was read; false where something has to be done before the next read."""
         if not data:
+            self._has_hung_up = True
             self._end_abruptly()
             return False
         messages: list[str | bytes] = []
@@ -318,10 +320,15 @@ class LeanWebSocket(WebSocketConnection):
         """Let what waits leave, then part from the peer."""
         self._reader_running = False
         try:
-            with trio.move_on_after(self._limits.write_time):
-                await self.wait_unsent_below(1)
+            if self._backlog is not None:
+                with trio.move_on_after(self._limits.write_time):
+                    await self.wait_unsent_below(1)
         finally:
-            await part(self._stream, self._limits.part_time)
+            if self._has_hung_up:
+                # There is nothing unread that could take our last word with it.
+                await trio.aclose_forcefully(self._stream)
+            else:
+                await part(self._stream, self._limits.part_time)
 
     async def _send(self, event: Event) -> None:
         is_over = self._close_reason is not None or self._farewell is not None

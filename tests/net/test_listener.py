@@ -1,4 +1,5 @@
 import errno
+import socket
 import ssl
 
 import pytest
@@ -8,33 +9,36 @@ import trio.testing
 from tests.net.helpers import House, get, read_all, request
 
 
-class Scarce(trio.abc.Listener):
-    """A listener with no file descriptor left for the first ``failures`` connections."""
+class Scarce(socket.socket):
+    """A listening socket with no file descriptor left for the first ``failures`` connections."""
 
     def __init__(self, failures, code=errno.EMFILE):
+        super().__init__()
         self.failures, self.code = failures, code
         self.tries = 0
-        self.ours, self.theirs = trio.testing.memory_stream_pair()
+        self.bind(("127.0.0.1", 0))
+        self.listen()
+        self.setblocking(False)
+        self.ours = socket.create_connection(self.getsockname())
 
-    async def accept(self):
-        await trio.lowlevel.checkpoint()
+    def accept(self):
         self.tries += 1
         if self.tries <= self.failures:
             raise OSError(self.code, "Too many open files")
-        if self.tries > self.failures + 1:
-            await trio.sleep_forever()
-        return self.theirs
+        return super().accept()
 
-    async def aclose(self):
-        await trio.lowlevel.checkpoint()
+    def close(self):
+        self.ours.close()
+        super().close()
 
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 async def test_running_out_of_file_descriptors_is_waited_out(house, autojump_clock, caplog, code):
     scarce = Scarce(3, code)
     house.nursery.start_soon(house.listener.accept, scarce)
-    await scarce.ours.send_all(get("/healthz"))
-    assert (await scarce.ours.receive_some()).startswith(b"HTTP/1.1 200")
+    scarce.ours.send(get("/healthz"))
+    await trio.sleep(0.9)
+    assert scarce.ours.recv(100).startswith(b"HTTP/1.1 200")
     assert 0 < trio.current_time() < 1
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 

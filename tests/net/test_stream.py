@@ -2,7 +2,6 @@ import os
 import socket
 import struct
 from contextlib import asynccontextmanager
-from functools import partial
 
 import pytest
 import trio
@@ -104,21 +103,3 @@ async def test_what_the_kernel_has_taken_is_sent_though_the_stream_is_closed():
         ours.send_now(b"the last word")
         ours.close()
         assert [await theirs.receive_some(), await theirs.receive_some()] == [b"the last word", b""]
-
-
-async def test_a_stream_of_trio_is_taken_over_with_its_descriptor():
-    ours, theirs = sockets()
-    old = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
-    descriptor = ours.fileno()
-    before = len(os.listdir("/proc/self/fd"))
-    async with pair(partial(_both, old, theirs)) as (new, peer):
-        assert (new.socket.fileno(), old.socket.fileno()) == (descriptor, -1)
-        assert len(os.listdir("/proc/self/fd")) == before
-        assert new.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        await old.aclose()
-        await new.send_all(b"still here")
-        assert await peer.receive_some() == b"still here"
-
-
-async def _both(old, theirs):
-    return TcpStream.detached(old), TcpStream(theirs)
