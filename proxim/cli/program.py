@@ -16,6 +16,7 @@ import trio
 from proxim.cli.terminal import Reporter, printable
 from proxim.client.connection import NodeConnection
 from proxim.client.peer import Peer
+from proxim.core import names
 from proxim.core.errors import (
     BadMessage,
     ConnectionLost,
@@ -92,6 +93,8 @@ def check_text(option: str, text: str, longest: int) -> None:
     """Raise a usage error unless ``text`` can be shown to the host."""
     if not 1 <= len(text) <= longest or not _is_unicode(text):
         raise click.UsageError(f"{option} must be a text of 1 to {longest} characters")
+    if fault := names.fault(text):
+        raise click.UsageError(f"{option} has {fault}, which no device may be called by")
 
 
 def _is_unicode(text: str) -> bool:

@@ -97,7 +97,7 @@ def _report(sessions: list[SessionInfo], reporter: Reporter, *, as_json: bool) -
 
 def _table(sessions: list[SessionInfo]) -> Table:
     table = Table(Column("Session", no_wrap=True, min_width=ID_LENGTH))
-    for heading in ("Type", "Status", "Device", "Opened", "Expires", "Host", "Guest"):
+    for heading in ("Type", "Status", "Says it is", "Opened", "Expires", "Host", "Guest"):
         table.add_column(heading, overflow="fold")
     for info in sessions:
         expires = "" if info.expires_at is None else f"{info.expires_at:%d %b %H:%M:%S}"

@@ -11,10 +11,18 @@ from collections.abc import Mapping
 from typing import NamedTuple, get_args
 
 import msgspec
+from msgspec import structs
 
-from proxim.core import messages
+from proxim.core import depth, messages, names
 from proxim.core.errors import BadMessage, RequestError
-from proxim.core.messages import ClientMessage, Error, NodeMessage, SessionType
+from proxim.core.messages import (
+    ClientMessage,
+    DeviceInfo,
+    Error,
+    NodeMessage,
+    PairRequest,
+    SessionType,
+)
 
 _encoder = msgspec.json.Encoder()
 _client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
@@ -33,6 +41,8 @@ _ALLOWED = {
     "session_type": ", ".join(SessionType),
     "qr": '"svg"',
 }
+_LONGEST_FIELD = 64
+"""A sender's own field name is given back up to this many characters."""
 _PATTERNS = {
     "uuid": "1 to 64 characters of A-Z a-z 0-9 . _ : -",
     "key": "22 to 128 base64url characters",
@@ -47,12 +57,18 @@ def encode(message: ClientMessage | NodeMessage) -> bytes:
 
 def decode_client(frame: str | bytes) -> ClientMessage:
     """What a client said. Raises ``BadMessage`` (protocol: Errors)."""
+    text = frame if isinstance(frame, str) else _utf8(frame)
     try:
-        if isinstance(frame, bytes):
-            frame.decode()  # What is relayed unread is not looked at by msgspec.
-        return _client_decoder.decode(frame)
+        message = _client_decoder.decode(text)
+    except RecursionError:
+        raise _too_deep(text) from None
     except _REFUSALS as error:
         raise BadMessage(_explain(error, _ALLOWED)) from None
+    if depth.is_too_deep(text):
+        raise _too_deep(text)
+    if isinstance(message, PairRequest):
+        return structs.replace(message, device_info=_checked(message.device_info))
+    return message
 
 
 def decode_node(frame: str | bytes) -> NodeMessage:
@@ -104,6 +120,32 @@ def _text(raw: msgspec.Raw | None, kind: object) -> str | None:
     except _REFUSALS:
         return None
     return text
+
+
+def _utf8(frame: bytes) -> str:
+    """The whole frame as text; msgspec does not look at what is relayed unread."""
+    try:
+        return frame.decode()
+    except UnicodeDecodeError:
+        raise BadMessage("not UTF-8") from None
+
+
+def _checked(device: DeviceInfo) -> DeviceInfo:
+    """The device with its name normalised. Raises ``BadMessage`` for what nobody may be shown."""
+    name = names.normalised(device.name)
+    if len(name) > messages.MAX_NAME:
+        raise BadMessage(f"`device_info.name`: expected `str` of length <= {messages.MAX_NAME}")
+    # As sent, and normalised: either may be what somebody else gets to see.
+    for field, text in (("name", device.name), ("name", name), ("id", device.id)):
+        if fault := names.fault(text):
+            raise BadMessage(f"`device_info.{field}` has {fault}")
+    return DeviceInfo(name=name, id=device.id)
+
+
+def _too_deep(text: str) -> BadMessage:
+    field = depth.too_deep_field(text)
+    what = f"`{field}`" if field.isidentifier() and len(field) <= _LONGEST_FIELD else "the JSON"
+    return BadMessage(f"{what} is nested too deeply: {depth.MAX_DEPTH} levels are the most")
 
 
 def _explain(error: Exception, allowed: Mapping[str, str]) -> str:

@@ -18,6 +18,8 @@ PROTOCOL_VERSION = 1
 SUBPROTOCOL = "proxim.v1"
 MAX_TTL = 10 * 365 * 86_400.0
 """Longest lifetime of a temporary session, in seconds; keeps ``expires_at`` a date."""
+MAX_NAME = 64
+"""Longest name of a device, in characters."""
 
 
 class SessionType(StrEnum):
@@ -66,7 +68,7 @@ def _type_of(class_name: str) -> str:
 class DeviceInfo(Struct, frozen=True):
     """Who a guest says that it is. A claim, not a fact."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
     id: Annotated[str, Meta(min_length=1, max_length=128)]
 
 

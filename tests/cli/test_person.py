@@ -133,16 +133,16 @@ def test_ctrl_c_before_approval_is_1(asked):
 def test_a_hostile_name_is_shown_and_does_nothing(desk, node):
     link = desk.see(LINK)[1]
     session_id, token = link.partition("#")[2].split(".")
-    name = "\x1b[2J\x1b]0;owned\x07\u202eenohp\u200b\r\nApproved."
+    # The node refuses what is worse; of what it lets pass this can't be printed as it is.
+    name = "Phone\u3000\ufdd0\u00a0Approved."
     with connect(node.replace("http", "ws", 1) + "/ws") as ws:
-        device = {"name": name, "id": "\x1b[1A"}
+        device = {"name": name, "id": "\u2003"}
         request = {"type": "pair_request", "session_id": session_id, "token": token}
         ws.send(json.dumps({**request, "device_info": device}))
         desk.see(ASKED)
         shown = "".join(line.rstrip() for line in desk.screen.display)
         escaped = name.encode("unicode_escape").decode()
-        assert f"“{escaped}” (id \\x1b[1A)" in shown
-        assert desk.screen.title == ""
+        assert f"“{escaped}” (id \\u2003); nobody has checked that" in shown
         assert link in desk.text
         desk.type("y\n")
         desk.see("Connected")

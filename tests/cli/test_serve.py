@@ -93,6 +93,8 @@ def test_help_lists_the_settings_by_group(start):
         (["host", "--ttl", "5"], "--ttl"),
         (["host", "--type", "eternal"], "one_time"),
         (["join", "http://127.0.0.1:1/join#short"], "a link looks like"),
+        (["join", "x", "--name", "a\x1b[2J"], "--name has a control character (U+001B)"),
+        (["join", "x", "--device-id", "a\u202e"], "--device-id has an invisible or bidirectional"),
         (["qr", "nonsense"], "a link looks like"),
         (["sessions", "close"], "--all"),
     ],

@@ -45,7 +45,47 @@ def test_bytes_that_are_not_utf8_are_refused():
 @pytest.mark.parametrize("field", ["data", "unknown"])
 def test_json_that_is_nested_too_deeply_is_refused(field):
     frame = f'{{"type":"signal","session_id":"s","{field}":{DEEP}}}'
-    assert refusal(frame) == "the JSON is nested too deeply"
+    assert refusal(frame) == f"`{field}` is nested too deeply: 32 levels are the most"
+    assert refusal(frame.encode()) == refusal(frame)
+
+
+def test_the_messages_own_object_is_the_first_of_32_levels():
+    frame = '{{"type":"signal","session_id":"s","data":{}{}}}'
+    assert decode_client(frame.format("[" * 31, "]" * 31))
+    assert refusal(frame.format("[" * 32, "]" * 32)).startswith("`data` is nested too deeply")
+
+
+def test_what_the_node_says_may_not_nest_without_end_either():
+    frame = f'{{"type":"signal","session_id":"s","data":{DEEP}}}'
+    assert refusal(frame, decode_node) == "the JSON is nested too deeply"
+
+
+@pytest.mark.parametrize("field", ["f" * 65, "\u202e", "a b"])
+def test_a_field_that_nobody_would_want_to_read_is_not_given_back(field):
+    frame = json.dumps({"type": "ping", field: 0})[:-2] + "[" * 40 + "]" * 40 + "}"
+    assert refusal(frame) == "the JSON is nested too deeply: 32 levels are the most"
+
+
+def test_a_name_is_normalised_and_an_id_is_not():
+    device = {"name": "Zoe\u0308", "id": "e\u0308"}
+    asked = {"type": "pair_request", "session_id": "s", "token": "t", "device_info": device}
+    heard = decode_client(json.dumps(asked)).device_info
+    assert (heard.name, heard.id) == ("Zoë", "e\u0308")
+
+
+@pytest.mark.parametrize("field", ["name", "id"])
+def test_what_nobody_may_be_shown_is_refused_by_the_name_of_its_field(field):
+    device = {"name": "n", "id": "i", field: "gpj.\u202eexe"}
+    asked = {"type": "pair_request", "session_id": "s", "token": "t", "device_info": device}
+    wanted = f"`device_info.{field}` has an invisible or bidirectional character (U+202E)"
+    assert refusal(asked) == wanted
+
+
+def test_a_name_may_not_outgrow_its_bound_by_being_normalised():
+    # One of the few that NFC takes apart, into two.
+    device = {"name": "\u0958" * 64, "id": "i"}
+    asked = {"type": "pair_request", "session_id": "s", "token": "t", "device_info": device}
+    assert refusal(asked) == "`device_info.name`: expected `str` of length <= 64"
 
 
 WRONG = """

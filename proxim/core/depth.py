@@ -1,0 +1,44 @@
+"""How deeply a message is nested (protocol: Transport).
+
+Nearly every message has so few brackets that counting them says all. Only where there are more are
+they matched, in time that grows with the length of the text alone.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from itertools import accumulate
+
+MAX_DEPTH = 32
+"""Objects and arrays within one another, the message itself included."""
+
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_KEY_OR_BRACKET = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[\[\]{}]')
+
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+"""A bracket as a signed byte: one level down, or one level up."""
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether JSON, known to be well formed, is nested more than ``MAX_DEPTH`` deep."""
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return False
+    brackets = _STRING.sub("", text).encode().translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(array("b", brackets))) > MAX_DEPTH
+
+
+def too_deep_field(text: str) -> str:
+    """The field of the message in which it first is too deep; empty if that is no field's doing."""
+    depth, field = 0, ""
+    for found in _KEY_OR_BRACKET.finditer(text):
+        if found[0] in ("[", "{"):
+            depth += 1
+            if depth > MAX_DEPTH:
+                break
+        elif found[0] in ("]", "}"):
+            depth -= 1
+        elif found[2] and depth == 1:
+            field = found[1]
+    return field

@@ -1,0 +1,24 @@
+import pytest
+
+from proxim.cli.terminal import printable
+
+HOSTILE = {
+    "\x1b[2J\x1b]0;owned\x07": "\\x1b[2J\\x1b]0;owned\\x07",
+    "a\r\nApproved.": "a\\r\\nApproved.",
+    "\x9b2J": "\\x9b2J",
+    "gpj.\u202eexe": "gpj.\\u202eexe",
+    "a\u200bb\ufeff": "a\\u200bb\\ufeff",
+    "\ud800": "\\ud800",
+    "\ue000\U0010fffd": "\\ue000\\U0010fffd",
+    "\U000e0041": "\\U000e0041",
+    "a\u2028b": "a\\u2028b",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_what_a_terminal_would_obey_or_hide_is_written_as_an_escape(text):
+    assert printable(text) == HOSTILE[text]
+
+
+def test_what_people_write_stays_as_it_is():
+    assert printable("Zoë’s Gerät 電話 📱") == "Zoë’s Gerät 電話 📱"
