@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
+FUZZ_TIME ?= 600
 
-.PHONY: help run test check style types e2e cover cover-check bench docs diagrams lock clean
+.PHONY: help run test check style types e2e attacks fuzz cover cover-check bench docs diagrams lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z0-9][a-z0-9 -]*\):.*## /\1: /p' Makefile
@@ -37,6 +38,13 @@ $(STAMP): pyproject.toml uv.lock | $(BIN)/uv
 
 e2e: $(STAMP)  ## only the tests against a real node, by an independent client
 	$(BIN)/pytest tests/e2e $(ARGS)
+
+attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some minutes
+	$(BIN)/pytest tests/attacks --slow $(ARGS)
+
+fuzz: $(STAMP)  ## fuzz the decoder and the frame codec, FUZZ_TIME seconds each (600)
+	$(BIN)/python -m tests.fuzz.decoder -max_total_time=$(FUZZ_TIME) -max_len=4096
+	$(BIN)/python -m tests.fuzz.frames -max_total_time=$(FUZZ_TIME) -max_len=1024
 
 cover: $(STAMP)  ## branch coverage; of core/ and actors/ it has to be whole
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered

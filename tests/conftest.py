@@ -8,6 +8,17 @@ import sys
 import pytest
 
 
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)
+
+
 def pytest_sessionfinish(session):
     """CI has what every test needs, so a test that is skipped there is a failure."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

@@ -1,0 +1,79 @@
+"""After every case: the same process, an echo within a second, nothing kept, no crash."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from tests.attacks.target import Bystander, MiB, Target, until
+
+CRASH = ("Traceback", "crash", "failed", 'File "')
+
+
+@pytest.fixture(scope="module")
+def start():
+    """Starts nodes of its own; each is ended with the file."""
+    running = []
+
+    def start(*options, **how):
+        running.append(Target(*options, **how))
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.stop()
+
+
+@pytest.fixture(scope="module")
+def options():
+    """What the node of this file is given."""
+    return ("--sweep-interval", "1")
+
+
+@pytest.fixture(scope="module")
+def slack():
+    """Memory that the allocator may keep, over all cases of one file together."""
+    return 24 * MiB
+
+
+@pytest.fixture(scope="module")
+def node_of_file(start, options, slack):
+    node = start(*options)
+    # What the first of everything costs is not the attack's.
+    with node.host(uuid="first", key="f" * 43) as host:
+        guest, session_id, _ = node.pair(host)
+        with guest:
+            guest.say("signal", session_id=session_id, data="x" * 30_000)
+            host.hear("signal")
+            host.ask("close_session", session_id=session_id)
+    node.metrics()
+    assert until(lambda: node.count("proxim_connections") == 0)
+    node.baseline = node.descriptors(), node.memory() + slack
+    return node
+
+
+@pytest.fixture
+def node(node_of_file):
+    """The node of this file, and what has to be true of it after the case."""
+    with guarded(node_of_file) as node:
+        yield node
+
+
+@contextmanager
+def guarded(node):
+    """What has to be true of a node after a case."""
+    log_before = len(node.log())
+    bystander = Bystander(node)
+    try:
+        yield node
+        assert node.process.poll() is None, f"the node is gone\n{node.log()}"
+        assert bystander.echo_time() < 1
+    finally:
+        bystander.leave()
+    log = node.log()[log_before:]
+    assert not [line for line in log.splitlines() if any(word in line for word in CRASH)]
+    descriptors, memory = node.baseline
+    assert until(lambda: node.descriptors() <= descriptors, 15), node.descriptors()
+    too_much = "{:.0f} MiB more than may be kept"
+    assert until(lambda: node.memory() <= memory, 15), too_much.format(
+        (node.memory() - memory) / MiB
+    )

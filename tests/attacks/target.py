@@ -1,0 +1,167 @@
+"""A real ``proxim serve``, and how it is: its descriptors, its memory, its log, a bystander."""
+
+import os
+import re
+import resource
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from tests.attacks.raw import Gone, Raw, head
+
+MiB = 1 << 20
+KEY = "k" * 43
+PHONE = {"name": "Phone", "id": "phone-1"}
+SERVE = [sys.executable, "-m", "proxim", "serve", "--log-level", "debug"]
+
+
+def until(condition, patience=10.0, every=0.05):
+    """Whether it comes true in time."""
+    end = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(every)
+    return True
+
+
+class Target:
+    """A node in a process of its own."""
+
+    def __init__(self, *options, program=SERVE, env=None, descriptors=None):
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
+        limit = (descriptors, descriptors)
+        self.process = subprocess.Popen(
+            [*program, "--port", "0", *map(str, options)],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env={**os.environ, **(env or {})},
+            preexec_fn=(
+                None
+                if descriptors is None
+                else lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+            ),
+        )
+        ready, _, _ = select.select([self.process.stdout], [], [], 20)
+        first = self.process.stdout.readline().decode() if ready else ""
+        found = re.search(r"is at https?://\S*?:(\d+)", first)
+        if found is None:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"no node: {first!r}\n{self.log()}")
+        self.address = ("127.0.0.1", int(found[1]))
+
+    # -- how it is ---------------------------------------------------------------------------
+
+    def log(self):
+        self._log.flush()
+        return os.pread(self._log.fileno(), 1 << 26, 0).decode("utf-8", "replace")
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def memory(self):
+        """Bytes that are resident."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+    def metrics(self):
+        with Raw(self.address) as client:
+            client.send(head(path="/metrics", headers={"Host": "127.0.0.1"}))
+            assert client.answer()[0] == 200
+            return client.rest().decode()
+
+    def count(self, name):
+        return float(re.search(rf"^{name} (\S+)$", self.metrics(), re.MULTILINE)[1])
+
+    # -- clients -----------------------------------------------------------------------------
+
+    def raw(self, **options):
+        return Raw(self.address, **options)
+
+    def peer(self, **options):
+        """A WebSocket that has heard its welcome."""
+        peer = self.raw(**options).upgrade()
+        assert peer.hear()["type"] == "welcome"
+        return peer
+
+    def host(self, uuid="desk", key=KEY, **options):
+        host = self.peer(**options)
+        registered = host.ask("register", uuid=uuid, key=key)
+        assert registered["type"] == "registered", registered
+        return host
+
+    def invite(self, host, session_type="persistent", **fields):
+        """A session's id and the token of its link."""
+        created = host.ask("create_session", session_type=session_type, **fields)
+        assert created["type"] == "session_created", created
+        return created["session"]["session_id"], created["token"]
+
+    def request(self, session_id, token, device_info=PHONE, **fields):
+        asked = {"session_id": session_id, "token": token, "device_info": device_info}
+        return {**asked, **fields}
+
+    def pair(self, host, session_type="persistent", **options):
+        """A guest that ``host`` has approved: its connection, the session, the resume token."""
+        session_id, token = self.invite(host, session_type)
+        guest = self.peer(**options)
+        pending = guest.ask("pair_request", **self.request(session_id, token))
+        assert pending["type"] == "pair_pending", pending
+        host.hear("pair_prompt")
+        host.say("pair_decision", session_id=session_id, approve=True)
+        for side in (host, guest):
+            assert side.hear("pair_result")["status"] == "approved"
+        return guest, session_id, pending["resume_token"]
+
+    # -- its end -----------------------------------------------------------------------------
+
+    def stop(self):
+        """Have it end; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(20)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+            self._log.close()
+
+
+class Bystander:
+    """Somebody who has nothing to do with it: its echo must come, and nothing else may."""
+
+    def __init__(self, target):
+        self.peer = target.host(uuid="bystander", key="b" * 43)
+        self.heard = []
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._live, daemon=True)
+        self._thread.start()
+
+    def _live(self):
+        """Ask now and then, so that the node's own pings are answered in long cases, too."""
+        with suppress(Gone, OSError):
+            while not self._done.wait(0.5):
+                self.heard.append(self.peer.ask("ping", ref="p"))
+
+    def echo_time(self):
+        """Seconds that an echo takes, now; the last thing that is asked."""
+        self._done.set()
+        self._thread.join(15)
+        assert not self._thread.is_alive(), "the bystander waits in vain"
+        began = time.monotonic()
+        assert self.peer.pings(), "the bystander's connection was harmed"
+        took = time.monotonic() - began
+        assert all(said == {"type": "pong", "ref": "p"} for said in self.heard), self.heard
+        return took
+
+    def leave(self):
+        self._done.set()
+        self._thread.join(15)
+        self.peer.socket.close()

@@ -1,0 +1,99 @@
+"""Too much of everything: connections, messages, sessions, and readers that do not read."""
+
+import statistics
+import threading
+import time
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from tests.attacks.raw import PING, PONG, TEXT, Gone, frame, head
+from tests.attacks.target import MiB, until
+
+
+@pytest.fixture(scope="module")
+def slack():
+    """After hundreds at once the allocator keeps more, once and for all."""
+    return 64 * MiB
+
+
+@pytest.mark.parametrize("data", [b"", head()[:50], head()], ids=["silent", "half a head", "idle"])
+def test_four_hundred_at_once_hold_up_nobody(node, data):
+    with ExitStack() as crowd:
+        for _ in range(400):
+            crowd.enter_context(node.raw()).send(data)
+        with node.host(uuid="new", key="n" * 43) as host:
+            began = time.monotonic()
+            assert host.pings()
+            assert time.monotonic() - began < 1
+
+
+def test_a_thousand_in_a_row_leave_nothing(node):
+    for number in range(1000):
+        client = node.raw()
+        client.send(head())
+        client.reset() if number % 2 else client.socket.close()
+    assert until(lambda: node.count("proxim_connections") == 1)
+
+
+def pour(client, data, seconds):
+    """Send the same again and again, and read nothing, until time or the node ends it."""
+    client.socket.settimeout(0.5)
+    end = time.monotonic() + seconds
+    with suppress(Gone, OSError):
+        while time.monotonic() < end:
+            client.send(data)
+
+
+FLOODS = {
+    "control pings": frame(PING, b"p" * 125) * 100,
+    "unsolicited pongs": frame(PONG, b"p" * 125) * 100,
+    "pings": frame(TEXT, b'{"type":"ping"}') * 100,
+    "garbage": frame(TEXT, b"{") * 100,
+    "registering": frame(TEXT, b'{"type":"register","uuid":"flood"}') * 100,
+    "sessions to list": frame(TEXT, b'{"type":"list_sessions"}') * 100,
+    "signals into nothing": frame(TEXT, b'{"type":"signal","session_id":"s","data":1}') * 100,
+    "bytes": bytes(100_000),
+}
+
+
+@pytest.mark.parametrize("data", FLOODS.values(), ids=FLOODS)
+def test_who_pours_and_does_not_read_holds_up_nobody(node, data):
+    with ExitStack() as crowd:
+        flood = [crowd.enter_context(node.host(uuid="flood", key="f" * 43)) for _ in range(5)]
+        threads = [threading.Thread(target=pour, args=(each, data, 2)) for each in flood]
+        for thread in threads:
+            thread.start()
+        with node.host(uuid="calm", key="c" * 43) as calm:
+            waits = []
+            for _ in range(10):
+                began = time.monotonic()
+                assert calm.pings()
+                waits.append(time.monotonic() - began)
+                time.sleep(0.1)
+        for thread in threads:
+            thread.join(15)
+        assert statistics.median(waits) < 1
+
+
+def test_sessions_that_are_opened_and_closed_leave_nothing(node):
+    with node.host(uuid="busy", key="y" * 43) as host:
+        for _ in range(300):
+            session_id, _ = node.invite(host, "one_time")
+            assert host.ask("close_session", session_id=session_id)["type"] == "session_ended"
+    assert until(lambda: "proxim_sessions{" not in node.metrics())
+
+
+def test_an_answer_of_any_size_does_not_grow_the_node(node):
+    """The costliest question for its size: a list of many sessions, asked for and not read."""
+    with node.host(uuid="owner", key="o" * 43) as host, ExitStack() as crowd:
+        ids = [node.invite(host, "one_time")[0] for _ in range(60)]
+        before = node.memory()
+        for _ in range(20):
+            lazy = crowd.enter_context(node.peer(receive_buffer=4096))
+            lazy.say("register", uuid="owner", key="o" * 43, seats=[])
+            lazy.send(frame(TEXT, b'{"type":"list_sessions"}') * 150)
+        assert host.pings()
+        assert node.memory() - before < 20 * MiB
+        for session_id in ids:
+            host.ask("close_session", session_id=session_id)
