@@ -43,8 +43,9 @@ attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some mi
 	$(BIN)/pytest tests/attacks --slow $(ARGS)
 
 fuzz: $(STAMP)  ## fuzz the decoder and the frame codec, FUZZ_TIME seconds each (600)
-	$(BIN)/python -m tests.fuzz.decoder -max_total_time=$(FUZZ_TIME) -max_len=4096
-	$(BIN)/python -m tests.fuzz.frames -max_total_time=$(FUZZ_TIME) -max_len=1024
+	mkdir -p .fuzz
+	$(BIN)/python -m tests.fuzz.decoder -artifact_prefix=.fuzz/ -max_total_time=$(FUZZ_TIME) -max_len=4096
+	$(BIN)/python -m tests.fuzz.frames -artifact_prefix=.fuzz/ -max_total_time=$(FUZZ_TIME) -max_len=1024
 
 cover: $(STAMP)  ## branch coverage; of core/ and actors/ it has to be whole
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered

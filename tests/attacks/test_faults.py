@@ -125,8 +125,7 @@ def serves(node):
 
 @pytest.fixture(scope="module")
 def faulty(start):
-    node = start(program=[sys.executable, str(HERE / "faulty.py"), "serve"])
-    return node
+    return start(program=[sys.executable, str(HERE / "faulty.py"), "serve"])
 
 
 def test_a_session_that_crashes_among_a_thousand_ends_alone(faulty):

@@ -2,13 +2,14 @@
 
     python -m tests.fuzz.decoder [-max_total_time=20] [corpus directories]
 
-Whatever the bytes, there is a message or a ``BadMessage`` that can be shown; and what is taken says
+Whatever the bytes, there is a message or a ``BadMessage``; and what is taken says
 the same when it is written and read again, is nested no deeper than it may be, and calls nobody by
 a name that acts.
 """
 
 import json
 import sys
+from contextlib import suppress
 
 import atheris
 
@@ -41,8 +42,7 @@ def judge(data: bytes) -> None:
     assert address.ref is None or len(address.ref) <= 64
     try:
         message = codec.decode_client(data)
-    except BadMessage as refusal:
-        assert str(refusal)
+    except BadMessage:
         return
     again = codec.decode_client(codec.encode(message))
     if isinstance(message, Signal):
@@ -53,10 +53,8 @@ def judge(data: bytes) -> None:
     assert message.ref is None or address.ref == message.ref
     if isinstance(message, PairRequest):
         assert names.fault(message.device_info.name) is names.fault(message.device_info.id) is None
-    try:
+    with suppress(ValueError):  # A number of thousands of digits is none to Python.
         assert depth_of(json.loads(data)) <= MAX_DEPTH
-    except ValueError:
-        pass  # Numbers of thousands of digits are none to Python; a field given twice is one here.
 
 
 def main() -> None:
