@@ -67,7 +67,7 @@ def send(sender, data):
 
 def loses_its_peer(sender):
     try:
-        while sender.hear()["type"] != "peer_offline":
+        while sender.hear()["type"] != "session_ended":
             pass
     except (Gone, TimeoutError):
         return False
@@ -83,7 +83,7 @@ def test_a_thousand_who_never_read_hold_up_no_healthy_pair(node):
             healthy.append((host, crowd.enter_context(guest), session_id))
         for number in range(READERS):
             sender = crowd.enter_context(node.host(uuid=f"slow-{number}"))
-            guest, session_id, _ = node.pair(sender, receive_buffer=4096)
+            guest, session_id, _ = node.pair(sender, "one_time", receive_buffer=4096)
             slow.append(crowd.enter_context(guest))
             text = json.dumps({"type": "signal", "session_id": session_id, "data": "x" * 60_000})
             senders.append((sender, frame(TEXT, text.encode())))

@@ -60,3 +60,15 @@ def test_every_command_that_the_pages_name_exists():
 def test_every_link_between_the_pages_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_every_test_that_the_threat_model_names_exists():
+    page = (ROOT / "docs/explanation/security.md").read_text(encoding="utf-8")
+    table = [line for line in page.splitlines() if line.startswith("| ")][2:]
+    for row in table:
+        named = re.findall(r"`(tests/\S+?\.py)::(\w+)`", row)
+        assert named, f"nothing shows this: {row}"
+        for path, test in named:
+            assert re.search(rf"^(async )?def {test}\(", (ROOT / path).read_text(), re.MULTILINE), (
+                test
+            )
