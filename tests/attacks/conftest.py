@@ -58,6 +58,25 @@ def node(node_of_file):
         yield node
 
 
+@pytest.fixture
+def limited():
+    """Makes a node for one case, with the one limit that it is about."""
+
+    def make(*options, **how):
+        made.append(Target(*options, **how))
+        return made[-1]
+
+    made = []
+    try:
+        yield make
+        for each in made:
+            assert each.process.poll() is None
+            assert "Traceback" not in each.log()
+    finally:
+        for each in made:
+            each.stop()
+
+
 @contextmanager
 def guarded(node):
     """What has to be true of a node after a case."""

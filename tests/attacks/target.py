@@ -5,6 +5,7 @@ import re
 import resource
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -37,8 +38,10 @@ class Target:
     def __init__(self, *options, program=SERVE, env=None, descriptors=None):
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
         limit = (descriptors, descriptors)
+        # A node that has a name for others does not say its port.
+        port = _free_port() if "--public-url" in options else 0
         self.process = subprocess.Popen(
-            [*program, "--port", "0", *map(str, options)],
+            [*program, "--port", str(port), *map(str, options)],
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**os.environ, **(env or {})},
@@ -50,12 +53,12 @@ class Target:
         )
         ready, _, _ = select.select([self.process.stdout], [], [], 20)
         first = self.process.stdout.readline().decode() if ready else ""
-        found = re.search(r"is at https?://\S*?:(\d+)", first)
+        found = re.search(r"is at https?://[^:\s]+(?::(\d+))?", first.rstrip())
         if found is None:
-            self.process.kill()
-            self.process.wait()
-            raise AssertionError(f"no node: {first!r}\n{self.log()}")
-        self.address = ("127.0.0.1", int(found[1]))
+            log = self.log()
+            self.stop()
+            raise AssertionError(f"no node: {first!r}\n{log}")
+        self.address = ("127.0.0.1", port or int(found[1]))
 
     # -- how it is ---------------------------------------------------------------------------
 
@@ -165,3 +168,20 @@ class Bystander:
         self._done.set()
         self._thread.join(15)
         self.peer.socket.close()
+
+
+def _free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def status(node, request):
+    with node.raw() as client:
+        client.send(request)
+        return client.answer()[0]
+
+
+def refusal(client, kind, **fields):
+    """The error that answers; what else comes is passed over."""
+    client.say(kind, **fields)
+    return client.hear("error")
