@@ -186,7 +186,7 @@ RAW = [
     "123456789012345678901234567890",
     r'"\u00e9\ud83d\ude00 é 😀 \/ \n"',
     '{ "z" : 1,\t"a" : [ true,false , null ], "z2":{"":"v=0\\r\\n"} }',
-    "[" * 60 + "]" * 60,
+    "[" * 31 + "]" * 31,
     '{"type":"pair_result","status":"approved","session_id":"x"}',
 ]
 
