@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import socket
 from functools import partial
 
 import trio
@@ -20,13 +21,13 @@ from proxim.net.http import BadRequest, Response, read_request
 from proxim.net.limits import Limits
 from proxim.net.parting import part
 from proxim.net.stream import TcpStream
-from proxim.net.upgrade import refuse_upgrade, upgrade
+from proxim.net.upgrade import accept, refuse_upgrade
 from proxim.net.websocket import Cork, LeanWebSocket
 
 
 async def serve(limits: Limits, socket_stream: trio.SocketStream) -> None:
     """One connection, from its head to its end."""
-    stream = TcpStream.detached(socket_stream)
+    stream = TcpStream(socket.socket(fileno=socket_stream.socket.detach()))
     with contextlib.suppress(trio.BrokenResourceError):
         try:
             request = await read_request(stream, limits)
@@ -34,7 +35,7 @@ async def serve(limits: Limits, socket_stream: trio.SocketStream) -> None:
         except BadRequest as error:
             refusal = Response(error.status, f"{error}\n")
         if refusal is None:
-            await upgrade(stream, request)
+            await stream.send_all(accept(request))
             await echo(stream, limits)
         else:
             await stream.send_all(refusal.encode())
