@@ -61,7 +61,7 @@ class Router:
         """
         match message:
             case wire.Signal():
-                self.relay(connection, message)
+                self.relay(connection, message, trio.current_time())
             case wire.PairDecision():
                 decided = ev.HostDecided(message.approve)
                 self._post(_host_seat(connection, message), decided, message)
@@ -86,12 +86,15 @@ class Router:
             case _:  # Ping
                 connection.tell(wire.Pong(ref=_ref(message)))
 
-    def relay(self, connection: Connection, message: wire.Signal) -> None:
-        """Hand a signal to the peer: on the line where there is one, else by way of the actor."""
+    def relay(self, connection: Connection, message: wire.Signal, now: float) -> None:
+        """Hand a signal to the peer: on the line where there is one, else by way of the actor.
+
+        ``now`` is when it was read, on Trio's clock.
+        """
         seat = connection.seats.get(message.session_id)
         if seat is None:
             raise UnknownSession(session_id=message.session_id)
-        if seat.line is None or trio.current_time() >= seat.line_until:
+        if seat.line is None or now >= seat.line_until:
             self._post(seat, ev.Signalled(seat.role, message.data), message)
         else:
             # The peer gets what was sent, less the sender's own mark on it.

@@ -159,19 +159,19 @@ class SocketConnection:
         It may have to wait for an actor, and nothing behind it may overtake it.
         """
         frames, self._frames = self._frames, []
-        several = len(frames) > 1
+        now, several = trio.current_time(), len(frames) > 1
         if several:
             self._cork.put_in()
         try:
             for number, frame in enumerate(frames, start=1):
-                if self.closed:
-                    break
+                if self._cut_at < math.inf:
+                    break  # It was closed meanwhile.
                 try:
                     message = _decode(frame)
-                    if not isinstance(message, wire.Signal):
+                    if type(message) is not wire.Signal:
                         self._request, self._frames = (frame, message), frames[number:]
                         return False
-                    self._router.relay(self, message)
+                    self._router.relay(self, message, now)
                 except Exception as error:
                     self._refuse(frame, error)
         finally:

@@ -7,6 +7,7 @@ ordered path, and the rules are judged by one judge.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
@@ -71,11 +72,9 @@ class FrameCodec:
 
     def feed(self, data: bytes) -> list[Found]:
         """Take in what was read, and give what is whole, in order."""
-        if not self._rest and not self._parts and (text := self._lone_text(data)) is not None:
-            return [text]
         buffer = self._rest + data if self._rest else data
         found: list[Found] = []
-        position = 0
+        position = 0 if self._parts or self._ended else self._take_plain(buffer, found)
         while not self._ended and (extent := _extent(buffer, position)) is not None:
             start, stop = extent
             is_broken = start == position
@@ -93,24 +92,29 @@ class FrameCodec:
         self._rest = buffer[position:]
         return found
 
-    def _lone_text(self, data: bytes) -> str | None:
-        """The message, if a read is just one whole text frame of a common length; else None.
+    def _take_plain(self, buffer: bytes, found: list[Found]) -> int:
+        """Take the whole text frames of common lengths at the head; give where they end.
 
-        So is nearly every read. Nothing is judged here: what does not fit goes the long way.
+        So is nearly all that is read. Nothing is judged here: what does not fit goes the long way.
         """
-        if len(data) < 8 or data[0] != _TEXT or self._ended:
-            return None
-        length, start = data[1] - _MASKED, 6
-        if length == _TWO_MORE:
-            length, start = data[2] << 8 | data[3], 8
-            if length < _TWO_MORE:
-                return None
-        if start + length != len(data) or length > self._limits.message_bytes:
-            return None
-        try:
-            return _unmasked(data, start, len(data))
-        except UnicodeDecodeError:
-            return None
+        position, end, most = 0, len(buffer), self._limits.message_bytes
+        while end - position >= 8 and buffer[position] == _TEXT:
+            length, start = buffer[position + 1] - _MASKED, position + 6
+            if length == _TWO_MORE:
+                length, start = buffer[position + 2] << 8 | buffer[position + 3], position + 8
+                if length < _TWO_MORE:
+                    break
+            elif not 0 <= length < _TWO_MORE:
+                break
+            stop = start + length
+            if stop > end or length > most:
+                break
+            try:
+                found.append(_unmasked(buffer, start, stop))
+            except UnicodeDecodeError:
+                break
+            position = stop
+        return position
 
     def _text(self, buffer: bytes, start: int, stop: int) -> str | Event:
         try:
@@ -178,9 +182,16 @@ class FrameCodec:
 def _unmasked(buffer: bytes, start: int, stop: int) -> str:
     """A text behind its mask (RFC 6455, 5.3), taken off as one number from all bytes at once."""
     size = stop - start
-    mask = (buffer[start - 4 : start] * (size // 4 + 1))[:size]
-    number = int.from_bytes(buffer[start:stop], "little") ^ int.from_bytes(mask, "little")
-    return number.to_bytes(size, "little").decode()
+    words = (size + 3) // 4
+    mask = int.from_bytes(buffer[start - 4 : start], "little") * _repeated(words)
+    number = int.from_bytes(buffer[start:stop], "little") ^ mask
+    return number.to_bytes(words * 4, "little")[:size].decode()
+
+
+@lru_cache(maxsize=128)
+def _repeated(words: int) -> int:
+    """What four bytes, as a number, are to be multiplied with to stand there so many times."""
+    return int.from_bytes(b"\1\0\0\0" * words, "little")
 
 
 def text_frame(payload: bytes) -> bytes:

@@ -23,7 +23,7 @@ import trio
 from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
-from proxim.net.frames import Answer, FrameCodec, text_frame
+from proxim.net.frames import Answer, Found, FrameCodec, text_frame
 from proxim.net.limits import Limits
 from proxim.net.parting import part
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
@@ -190,24 +190,27 @@ class LeanWebSocket(WebSocketConnection):
             self._has_hung_up = True
             self._end_abruptly()
             return False
-        messages: list[str | bytes] = []
-        for found in self._codec.feed(data):
-            match found:
-                case str() | bytes():
-                    messages.append(found)
-                case Answer(frame):
-                    self._write(frame)
-                case Pong():
-                    self.has_ponged = True
-                    if self._has_pinged:
-                        self._pongs = (*self._pongs, found)
-                case CloseConnection():
-                    # What came before it is handed over first.
-                    self._farewell = found
-                    self._reader_running = False
+        found = self._codec.feed(data)
+        messages = [each for each in found if isinstance(each, (str, bytes))]
+        if len(messages) < len(found):
+            for each in found:
+                self._note(each)
         if messages and not self._take(messages):
             self._is_enough = True
         return self._reader_running and not self._is_enough and not self._pongs
+
+    def _note(self, found: Found) -> None:
+        """See to what is no message. A close is answered after what came before it."""
+        match found:
+            case Answer(frame):
+                self._write(frame)
+            case Pong():
+                self.has_ponged = True
+                if self._has_pinged:
+                    self._pongs = (*self._pongs, found)
+            case CloseConnection():
+                self._farewell = found
+                self._reader_running = False
 
     # -- out ---------------------------------------------------------------------------------
 

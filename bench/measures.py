@@ -1,0 +1,95 @@
+"""What is measured, one function each. A figure is one number of one server in one round."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import product
+
+import sessions
+from load import PAYLOADS, held, load
+from servers import BARE, PROXIM, Running, Server, resident, running
+
+Figure = tuple[str, str, float]
+"""The name of the measure, of the server, and the value."""
+
+WINDOWS = {1: "closed loop", 16: "16 in flight"}
+SETTLE = 0.1
+"""Seconds in which a server sees to the connections that the last measure left behind."""
+
+
+def cells(pairs: tuple[int, ...]) -> list[tuple[int, str, int]]:
+    """The cells of the relay's table: pairs, payload, signals in flight per direction."""
+    return list(product(pairs, PAYLOADS, WINDOWS))
+
+
+def cell_name(pairs: int, payload: str, window: int) -> str:
+    return f"{payload}, {pairs} pair{'s' if pairs > 1 else ''}, {WINDOWS[window]}"
+
+
+def relay(
+    targets: list[Running], pairs: int, payload: str, window: int, seconds: float
+) -> Iterator[Figure]:
+    name = cell_name(pairs, payload, window)
+    for target in targets:
+        told = load(target, "relay", pairs=pairs, window=window, payload=payload, seconds=seconds)
+        for figure in ("per_second", "p50_us", "p99_us", "cpu_us", "load_busy"):
+            yield f"relay {figure}: {name}", target.server.name, told[figure]
+        time.sleep(SETTLE)
+
+
+def handshakes(targets: list[Running], count: int) -> Iterator[Figure]:
+    for target in targets:
+        told = load(target, "handshakes", count=count, at_once=64)
+        yield "handshakes per second", target.server.name, told["per_second"]
+        yield "handshakes p99_us", target.server.name, told["p99_us"]
+        time.sleep(SETTLE)
+
+
+def cycles(targets: list[Running], seconds: float) -> Iterator[Figure]:
+    for target in targets:
+        if target.server is BARE:
+            continue  # It answers no close frame.
+        told = load(target, "cycles", at_once=16, payload="candidate", seconds=seconds)
+        yield "cycles per second", target.server.name, told["per_second"]
+        yield "cycles p50_us", target.server.name, told["p50_us"]
+        time.sleep(SETTLE)
+
+
+def idle_memory(servers: list[Server], count: int) -> Iterator[Figure]:
+    """Of a fresh process each, that has had some connections before: what all share is paid."""
+    for server in servers:
+        with running(server) as target:
+            load(target, "handshakes", count=200, at_once=64)
+            time.sleep(SETTLE)
+            before = resident(target.pid)
+            with held(target, count):
+                each = (resident(target.pid) - before) / count
+                yield f"kB per idle connection, {count} of them", server.name, each / 1000
+
+
+def pending_sessions(count: int) -> Iterator[Figure]:
+    each, per_second = sessions.memory(count)
+    yield f"kB per pending session, {count} of them", PROXIM.name, each / 1000
+    yield f"sessions opened per second, {count} of them", PROXIM.name, per_second
+
+
+def expiry(count: int) -> Iterator[Figure]:
+    for spread, when in ((1.0, "in one second"), (0.0, "in one instant")):
+        late, waits = sessions.lateness(count, spread)
+        yield f"latest of {count} expiries {when}, ms", PROXIM.name, late * 1000
+        yield f"a bystander waits during {count} expiries {when}, ms", PROXIM.name, waits * 1000
+
+
+def growth(counts: tuple[int, ...], seconds: float) -> Iterator[Figure]:
+    """How a node does its work while so many sessions are pending in it."""
+    for count in counts:
+        with sessions.crowd(count) as (target, each):
+            grown = f"with {count} sessions"
+            yield f"kB per session {grown}", PROXIM.name, each / 1000
+            told = load(target, "relay", pairs=50, payload="candidate", seconds=seconds)
+            yield f"signals per second {grown}", PROXIM.name, told["per_second"]
+            told = load(target, "handshakes", count=1000, at_once=64)
+            yield f"handshakes per second {grown}", PROXIM.name, told["per_second"]
+            told = load(target, "cycles", at_once=16, seconds=seconds)
+            yield f"cycles per second {grown}", PROXIM.name, told["per_second"]

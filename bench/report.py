@@ -1,0 +1,253 @@
+"""What was measured, as medians, as ratios to PeerJS's server, and held against the goals.
+
+    python bench/report.py bench/results.json      print it again
+
+``docs/generate.py`` makes the tables and the chart of the documentation from the same file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+OURS, BASE, CEILING = "Proxim", "PeerJS", "bare C"
+NAMES = (OURS, BASE, "ws relay", "y-webrtc", "websockets relay", CEILING)
+
+Whole = dict[str, Any]
+
+
+class Goal(NamedTuple):
+    """A bound that has to hold, now and later."""
+
+    what: str
+    value: float
+    first: float
+    then: float | None
+    more_is_better: bool
+
+    def reaches(self, bound: float | None) -> str:
+        if bound is None:
+            return "–"
+        holds = self.value >= bound if self.more_is_better else self.value <= bound
+        return f"{'≥' if self.more_is_better else '≤'} {bound:g}: {'yes' if holds else 'no'}"
+
+
+def value(whole: Whole, measure: str, server: str) -> float:
+    return median(whole["results"][measure][server])
+
+
+def ratio(whole: Whole, measure: str, server: str, base: str = BASE) -> float:
+    figures = whole["results"][measure]
+    return median(one / other for one, other in zip(figures[server], figures[base], strict=True))
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(
+        f"| {' | '.join(row)} |" for row in [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    )
+
+
+def _ratios(whole: Whole, measures: list[str], names: tuple[str, ...], strip: str) -> str:
+    rows = []
+    for measure in measures:
+        there = whole["results"][measure]
+        shares = [f"{ratio(whole, measure, name):.2f}" if name in there else "–" for name in names]
+        shares[0] = f"**{shares[0]}**"
+        rows.append([measure.removeprefix(strip), f"{value(whole, measure, BASE):,.0f}", *shares])
+    return table(["", f"{BASE}, per second", *names], rows)
+
+
+def _measures(whole: Whole, prefix: str) -> list[str]:
+    return [measure for measure in whole["results"] if measure.startswith(prefix)]
+
+
+def throughput(whole: Whole) -> str:
+    """Signals per second, as ratios to PeerJS's server."""
+    prefix = "relay per_second: "
+    return _ratios(whole, _measures(whole, prefix), NAMES, prefix)
+
+
+def rates(whole: Whole) -> str:
+    """Handshakes and whole pairings per second, as ratios."""
+    return _ratios(whole, ["handshakes per second", "cycles per second"], NAMES, "")
+
+
+def latency(whole: Whole) -> str:
+    """Median and 99th percentile of a signal's way, and CPU, in microseconds."""
+    rows = []
+    for measure in _measures(whole, "relay p50_us: "):
+        name = measure.removeprefix("relay p50_us: ")
+        row = [name]
+        for server in (OURS, BASE):
+            row += [
+                f"{value(whole, f'relay {figure}: {name}', server):,.1f}"
+                for figure in ("p50_us", "p99_us", "cpu_us")
+            ]
+        rows.append(row)
+    figures = [f"{server}, {figure}" for server in (OURS, BASE) for figure in ("p50", "p99", "CPU")]
+    return table(["µs", *figures], rows)
+
+
+def costs(whole: Whole) -> str:
+    """Memory per idle connection, and the time to start."""
+    measures = [*_measures(whole, "kB per idle"), "start-up, ms"]
+    rows = [
+        [
+            measure,
+            *[
+                f"{value(whole, measure, name):,.1f}" if name in whole["results"][measure] else "–"
+                for name in NAMES
+            ],
+        ]
+        for measure in measures
+    ]
+    return table(["", *NAMES], rows)
+
+
+def own(whole: Whole) -> str:
+    """What only Proxim has: sessions, and their exact end."""
+    wanted = ("kB per pending", "sessions opened", "latest of", "a bystander")
+    measures = [measure for measure in whole["results"] if measure.startswith(wanted)]
+    return table(
+        ["", "median", "worst"],
+        [
+            [
+                measure,
+                f"{value(whole, measure, OURS):,.1f}",
+                f"{max(whole['results'][measure][OURS]):,.1f}",
+            ]
+            for measure in measures
+        ],
+    )
+
+
+def growth(whole: Whole) -> str:
+    """The same node with ever more sessions in it."""
+    counts = [measure.split()[-2] for measure in _measures(whole, "kB per session with")]
+    kinds = ("kB per session", "signals per second", "handshakes per second", "cycles per second")
+    rows = [
+        [kind, *[f"{value(whole, f'{kind} with {count} sessions', OURS):,.1f}" for count in counts]]
+        for kind in kinds
+    ]
+    return table(["", *[f"{int(count):,} sessions" for count in counts]], rows)
+
+
+def goals(whole: Whole) -> list[Goal]:
+    """What is promised, with what was measured; of many cells the worst."""
+    results = whole["results"]
+    closed = [m for m in _measures(whole, "relay per_second: ") if m.endswith("closed loop")]
+    piped = [
+        m
+        for m in _measures(whole, "relay per_second: ")
+        if m.endswith("in flight") and "50 pairs" in m
+    ]
+    tails = [
+        m
+        for m in _measures(whole, "relay p99_us: ")
+        if "50 pairs" in m and m.endswith("closed loop")
+    ]
+    found = [
+        Goal(
+            "relay, closed loop, worst cell, to PeerJS",
+            min(ratio(whole, m, OURS) for m in closed),
+            1.0,
+            2.0,
+            True,
+        ),
+        Goal(
+            "relay, 50 pairs, 16 in flight, worst cell, to PeerJS",
+            min(ratio(whole, m, OURS) for m in piped),
+            3.0,
+            7.0,
+            True,
+        ),
+        Goal(
+            "p99 at 50 pairs, closed loop, worst cell, to PeerJS",
+            max(ratio(whole, m, OURS) for m in tails),
+            1.0,
+            0.5,
+            False,
+        ),
+        Goal("handshakes, to PeerJS", ratio(whole, "handshakes per second", OURS), 1.0, 2.0, True),
+        Goal(
+            "cycles, to the better relay that asks first",
+            min(
+                ratio(whole, "cycles per second", OURS, name)
+                for name in ("ws relay", "websockets relay")
+            ),
+            0.0,
+            2.0,
+            True,
+        ),
+    ]
+    bounds = {
+        "kB per idle": (7, 5),
+        "kB per pending": (7, 4),
+        "latest of": (250, 100),
+        "a bystander": (100, 20),
+        "start-up": (400, 200),
+    }
+    for measure in results:
+        for prefix, (first, then) in bounds.items():
+            # In one instant is harder than what was promised; it is told among the figures.
+            if measure.startswith(prefix) and "instant" not in measure:
+                found.append(Goal(measure, value(whole, measure, OURS), first, then, False))
+    return found
+
+
+def goal_table(whole: Whole) -> str:
+    rows = [
+        [goal.what, f"{goal.value:.2f}", goal.reaches(goal.first), goal.reaches(goal.then)]
+        for goal in goals(whole)
+    ]
+    return table(["goal", "measured", "first", "then"], rows)
+
+
+def ceiling(whole: Whole) -> str:
+    """Whether the load generator was ever what held a server up."""
+    busiest = max(
+        (value(whole, measure, name), name)
+        for measure in _measures(whole, "relay load_busy: ")
+        for name in NAMES
+        if name != CEILING
+    )
+    least = min(
+        ratio(whole, measure, CEILING, name)
+        for measure in _measures(whole, "relay per_second: ")
+        if "1 pair," not in measure
+        for name in NAMES
+        if name != CEILING
+    )
+    return (
+        f"The load generator was busy for at most {busiest[0]:.0%} of the time (against "
+        f"{busiest[1]}), and drives the bare relay in C at least {least:.1f} times as fast as any "
+        "server, wherever there is more than one pair."
+    )
+
+
+def machine(whole: Whole) -> str:
+    it = whole["machine"]
+    return (
+        f"{it['processor']}, {it['cores']} cores, Linux {it['kernel']}; Python {it['python']}, "
+        f"Node {it['node']}; {it['date']}, {whole['plan']['rounds']} rounds."
+    )
+
+
+def text(whole: Whole) -> str:
+    parts = [
+        ("Signals per second, as a ratio to PeerJS's server", throughput(whole)),
+        ("Handshakes, and whole pairings from the first to the last byte", rates(whole)),
+        ("A signal's way", latency(whole)),
+        ("Costs", costs(whole)),
+        ("Sessions", own(whole)),
+        ("Growth", growth(whole)),
+        ("Goals", goal_table(whole)),
+    ]
+    return "\n\n".join(f"## {title}\n\n{body}" for title, body in parts) + f"\n\n{ceiling(whole)}\n"
+
+
+if __name__ == "__main__":
+    print(text(json.loads(Path(sys.argv[1]).read_text())))
