@@ -271,11 +271,15 @@ class Sessions(_Reply, frozen=True):
 
 
 class PairPending(_Reply, frozen=True):
-    """The host is being asked; ``expires_in`` is the time left, in seconds."""
+    """The host is being asked; ``expires_in`` is the time left, in seconds.
+
+    ``session_type`` says for how long the resume token is worth keeping.
+    """
 
     session_id: str
     resume_token: str
     expires_in: float
+    session_type: SessionType | UnsetType = UNSET
 
 
 class PairPrompt(_Reply, frozen=True):

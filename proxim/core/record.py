@@ -152,6 +152,7 @@ class Record(Struct, kw_only=True, eq=False):
             session_id=self.session_id,
             resume_token=resume_token,
             expires_in=self.prompt_left(now),
+            session_type=self.session_type,
         )
 
     def prompt(self, now: float) -> wire.PairPrompt:

@@ -46,16 +46,17 @@ class Request(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    """An answer: a short text, usually."""
+    """An answer: a short text, usually. What may be kept says so by ``cache_control``."""
 
     status: HTTPStatus
-    body: str
+    body: str | bytes
     content_type: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+    cache_control: str = "no-store"
 
     def encode(self, *, head_only: bool = False) -> bytes:
         """The bytes on the wire; ``head_only`` is for the answer to HEAD."""
-        body = self.body.encode()
+        body = self.body.encode() if isinstance(self.body, str) else self.body
         wire = h11.Connection(h11.SERVER)
         wire.receive_data(b"GET / HTTP/1.1\r\nHost: -\r\n\r\n")
         wire.next_event()
@@ -65,15 +66,21 @@ class Response(Struct, frozen=True):
             headers=[
                 ("Date", formatdate(usegmt=True)),
                 ("Content-Type", self.content_type),
-                ("Content-Length", str(len(body))),
+                *self._length(body),
                 ("X-Content-Type-Options", "nosniff"),
                 ("Referrer-Policy", "no-referrer"),
-                ("Cache-Control", "no-store"),
+                ("Cache-Control", self.cache_control),
                 ("Connection", "close"),
                 *self.headers,
             ],
         )
         return (wire.send(head) or b"") + (b"" if head_only else body)
+
+    def _length(self, body: bytes) -> list[tuple[str, str]]:
+        # A 304 may only tell the length of what it does not send (RFC 9110, 8.6).
+        if self.status is HTTPStatus.NOT_MODIFIED:
+            return []
+        return [("Content-Length", str(len(body)))]
 
 
 async def read_request(stream: trio.abc.ReceiveStream, limits: Limits) -> Request:

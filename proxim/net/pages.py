@@ -1,0 +1,86 @@
+"""The files of the pages and of the browser SDK, as they are served (protocol: HTTP)."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+
+from proxim.net.http import Request, Response
+
+_FOLDER = Path(__file__).parent.parent / "web"
+
+_CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+_NAMED = {"/": "host.html", "/join": "join.html", "/proxim.js": "proxim.js"}
+
+_CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        # The QR code is a data URL: the link in it is nobody's to fetch.
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        # No text can become markup or script by accident.
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+)
+
+
+def paths() -> list[str]:
+    """Every path that a file is served at."""
+    return sorted(_files())
+
+
+def answer(request: Request) -> Response:
+    """The file at a path of ``paths``, or 304 to who has it already (RFC 9110, 13.1.2)."""
+    response, tag = _read(_files()[request.path])
+    known = request.tokens(b"if-none-match")
+    if any(each.removeprefix("W/") == tag for each in known) or known == ["*"]:
+        return Response(
+            HTTPStatus.NOT_MODIFIED,
+            b"",
+            content_type=response.content_type,
+            headers=response.headers,
+            cache_control=response.cache_control,
+        )
+    return response
+
+
+@cache
+def _files() -> dict[str, Path]:
+    """What may be asked for, by path; nothing that a request says becomes a file name."""
+    files = {f"/web/{path.name}": path for path in _FOLDER.iterdir() if _is_served(path)}
+    return files | {path: _FOLDER / name for path, name in _NAMED.items()}
+
+
+def _is_served(path: Path) -> bool:
+    return path.suffix in _CONTENT_TYPES and path.name not in _NAMED.values()
+
+
+@cache
+def _read(path: Path) -> tuple[Response, str]:
+    """A file and its tag. Read when first asked for, since a node starts in no time."""
+    body = path.read_bytes()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = (("ETag", tag), ("Content-Security-Policy", _CONTENT_SECURITY_POLICY))
+    response = Response(
+        HTTPStatus.OK,
+        body,
+        content_type=_CONTENT_TYPES[path.suffix],
+        headers=headers,
+        # Kept, but asked about each time: a page and its scripts are always of one version.
+        cache_control="no-cache",
+    )
+    return response, tag
