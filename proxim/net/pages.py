@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+
+from msgspec import structs
 
 from proxim.net.http import Request, Response
 
@@ -45,17 +48,17 @@ def paths() -> list[str]:
 
 def answer(request: Request) -> Response:
     """The file at a path of ``paths``, or 304 to who has it already (RFC 9110, 13.1.2)."""
-    response, tag = _read(_files()[request.path])
+    takes_gzip = any(_takes_gzip(each) for each in request.tokens(b"accept-encoding"))
+    response, tag = _read(_files()[request.path], takes_gzip)
     known = request.tokens(b"if-none-match")
     if any(each.removeprefix("W/") == tag for each in known) or known == ["*"]:
-        return Response(
-            HTTPStatus.NOT_MODIFIED,
-            b"",
-            content_type=response.content_type,
-            headers=response.headers,
-            cache_control=response.cache_control,
-        )
+        return structs.replace(response, status=HTTPStatus.NOT_MODIFIED, body=b"")
     return response
+
+
+def _takes_gzip(coding: str) -> bool:
+    name, _, weight = coding.replace(" ", "").partition(";")
+    return name.lower() == "gzip" and weight.lower().rstrip("0.") != "q="
 
 
 @cache
@@ -70,16 +73,24 @@ def _is_served(path: Path) -> bool:
 
 
 @cache
-def _read(path: Path) -> tuple[Response, str]:
+def _read(path: Path, gzipped: bool) -> tuple[Response, str]:
     """A file and its tag. Read when first asked for, since a node starts in no time."""
     body = path.read_bytes()
+    coding: tuple[tuple[str, str], ...] = ()
+    if gzipped:
+        body = gzip.compress(body, mtime=0)
+        coding = (("Content-Encoding", "gzip"),)
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = (("ETag", tag), ("Content-Security-Policy", _CONTENT_SECURITY_POLICY))
     response = Response(
         HTTPStatus.OK,
         body,
         content_type=_CONTENT_TYPES[path.suffix],
-        headers=headers,
+        headers=(
+            ("ETag", tag),
+            ("Vary", "Accept-Encoding"),
+            ("Content-Security-Policy", _CONTENT_SECURITY_POLICY),
+            *coding,
+        ),
         # Kept, but asked about each time: a page and its scripts are always of one version.
         cache_control="no-cache",
     )

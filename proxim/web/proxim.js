@@ -1159,6 +1159,7 @@ export class Host extends EventTarget {
     return identity;
   }
 
+  /** @returns {Promise<unknown>} */
   #register() {
     const { uuid, key } = this.#identity;
     const { accessToken, seats } = this.#options;

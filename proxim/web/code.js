@@ -1,0 +1,116 @@
+// The code of a pending session: large, with a ring that counts down, renewed before it lapses.
+
+import { el, everyTick, ring, say, secondsTo } from "./dom.js";
+import { toast } from "./toast.js";
+import { duration, sign, text } from "./text.js";
+
+/** @typedef {import("./proxim.js").HostSession} HostSession */
+
+/** A code is renewed when this many seconds are left of it, or a fifth if that is less. */
+const AHEAD = 15;
+
+/**
+ * The panel for a session's code. `stop` when it is taken off the page.
+ * @param {HostSession} session
+ */
+export function codePanel(session) {
+  let paused = false;
+  let whole = 1;
+  let renewing = false;
+  const countdown = ring("ring");
+  const image = el("img", { alt: text.qrAlt, width: 300, height: 300 });
+  const face = el(
+    "div",
+    { class: "code-face" },
+    countdown.element,
+    image,
+    el("span", { class: "stale-words", text: text.lapsed }),
+  );
+  const left = el("p", { role: "timer", class: "muted" });
+  const hint = el("p", { class: "muted small" });
+  const link = el("input", { id: "link", readonly: true, onfocus: () => link.select() });
+  const copy = el("button", { type: "button", class: "second", text: text.copy, onclick: copyLink });
+  const pause = el("button", { type: "button", class: "second", onclick: togglePause });
+  const renew = el("button", { type: "button", class: "second", text: text.renewNow, onclick: renewLink });
+  const cancel = el("button", {
+    type: "button",
+    class: "quiet bad",
+    text: text.cancelCode,
+    onclick: () => session.close().catch((/** @type {Error} */ error) => toast(error.message)),
+  });
+
+  async function copyLink() {
+    link.select();
+    try {
+      await navigator.clipboard.writeText(link.value);
+      toast(text.copied);
+    } catch {
+      // Plain http has no clipboard interface; the old command works there.
+      toast(document.execCommand("copy") ? text.copied : text.copyByHand);
+    }
+  }
+
+  function togglePause() {
+    paused = !paused;
+    tick();
+  }
+
+  async function renewLink() {
+    if (renewing) return;
+    renewing = true;
+    try {
+      await session.renew();
+    } catch (error) {
+      if (!session.over && !session.prompt) toast(/** @type {Error} */ (error).message);
+    }
+    renewing = false;
+  }
+
+  function showLink() {
+    if (!session.link || !session.qr) return;
+    image.src = session.qr;
+    link.value = session.link;
+    whole = Math.max(0.1, secondsTo(session.lapsesAt));
+  }
+
+  function tick() {
+    const seconds = secondsTo(session.lapsesAt);
+    const lapsed = seconds <= 0;
+    countdown.show(seconds / whole);
+    face.classList.toggle("stale", lapsed);
+    say(left, lapsed ? text.lapsed : text.lapsesIn(duration(seconds)));
+    say(hint, paused ? text.paused : text.renewing);
+    say(pause, paused ? text.goOn : text.pause);
+    const due = seconds < Math.min(AHEAD, whole / 5);
+    if (due && !paused && !session.prompt && !session.over && !document.hidden) renewLink();
+  }
+
+  session.addEventListener("link", showLink);
+  showLink();
+  const stop = everyTick(tick);
+  if (!session.link) renewLink();
+  const element = el(
+    "div",
+    { class: "code" },
+    el("h2", { text: text.scan }),
+    face,
+    el("p", { class: "sign", text: text.sign(sign(session.id)) }),
+    el("p", { class: "muted small", text: text.signHint }),
+    left,
+    el(
+      "div",
+      { class: "field link-field" },
+      el("label", { for: "link", text: text.linkLabel }),
+      el("div", { class: "link" }, link, copy),
+    ),
+    hint,
+    el("div", { class: "actions" }, pause, renew, cancel),
+  );
+  return {
+    element,
+    stop() {
+      stop();
+      session.removeEventListener("link", showLink);
+    },
+  };
+}

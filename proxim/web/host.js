@@ -1,0 +1,158 @@
+// The host page: choose, show the code, be asked, and work with who was let in.
+
+import { Host } from "/proxim.js";
+import { offerNotifications } from "./attention.js";
+import { chooser } from "./choose.js";
+import { codePanel } from "./code.js";
+import { byId, el, fillText } from "./dom.js";
+import { addRow, moveToEnded, noteEnded, startList } from "./list.js";
+import { ask } from "./prompt.js";
+import { text } from "./text.js";
+
+/** @typedef {import("./proxim.js").HostSession} HostSession */
+
+const ACCESS = "proxim.access";
+
+/** @type {Host} */
+let host;
+/** @type {{ session: HostSession, stop: () => void } | null} The code that is shown. */
+let shown = null;
+/** @type {Map<string, Promise<{ show: () => void }>>} */
+const benches = new Map();
+const form = chooser(async (choice) => showCode(await host.open(choice)));
+
+/** @param {string} [accessToken] */
+function start(accessToken) {
+  byId("trouble").hidden = true;
+  host = new Host(location.origin, { accessToken: accessToken ?? readAccess() });
+  host.onsession = ({ session }) => welcome(session);
+  host.onreachable = ({ online }) => showReach(online);
+  host.onfailed = ({ error }) => showTrouble(error);
+  host.ready.then(() => accessToken && keepAccess(accessToken), () => {});
+  host.ready.then(tellMissed, () => {});
+}
+
+/** What ended while this page was away. */
+async function tellMissed() {
+  for (const info of await host.list()) {
+    if (info.reason) noteEnded(info.session_id, info.session_type, info.device_info?.name, info.reason);
+  }
+}
+
+/** A session, opened now or found again. @param {HostSession} session */
+function welcome(session) {
+  addRow(session, () => open(session));
+  session.onprompt = ask;
+  session.onapproved = () => {
+    if (shown?.session === session) showChooser();
+    openBench(session);
+  };
+  session.onover = () => {
+    if (shown?.session === session) showChooser();
+    moveToEnded(session);
+  };
+}
+
+/** @param {HostSession} session */
+async function open(session) {
+  if (session.status === "approved") (await openBench(session)).show();
+  else if (session.prompt) ask(session.prompt);
+  else showCode(session);
+}
+
+/** @param {HostSession} session */
+function openBench(session) {
+  let bench = benches.get(session.id);
+  if (!bench) {
+    // Loaded when it is needed: what is scanned should be there at once.
+    bench = import("./workbench.js").then(({ workbench }) => workbench(session));
+    benches.set(session.id, bench);
+    session.ended.then(() => benches.delete(session.id));
+  }
+  return bench;
+}
+
+/** @param {HostSession} session */
+function showCode(session) {
+  if (session.over) return;
+  shown?.stop();
+  const panel = codePanel(session);
+  shown = { session, stop: panel.stop };
+  byId("stage-body").replaceChildren(panel.element);
+  byId("stage").scrollIntoView({ block: "nearest" });
+}
+
+function showChooser() {
+  shown?.stop();
+  shown = null;
+  byId("stage-body").replaceChildren(form);
+}
+
+/** @param {boolean} online */
+function showReach(online) {
+  const reach = byId("reach");
+  reach.textContent = online ? text.reached : text.unreached;
+  reach.className = `pill ${online ? "on" : "off"}`;
+}
+
+/** The host is done for. @param {import("./proxim.js").ProximError} error */
+function showTrouble(error) {
+  showReach(false);
+  showChooser();
+  const trouble = byId("trouble");
+  trouble.hidden = false;
+  if (error.code === "access_denied") {
+    keepAccess(null);
+    trouble.replaceChildren(el("h2", { text: text.accessTitle }), accessForm());
+    return;
+  }
+  const replaced = error.closeCode === 4000;
+  trouble.replaceChildren(
+    el("h2", { text: replaced ? text.replacedTitle : text.lostTitle }),
+    el("p", { text: replaced ? text.replaced : error.message }),
+    el("button", {
+      type: "button",
+      text: replaced ? text.useHere : text.tryAgain,
+      onclick: () => start(),
+    }),
+  );
+}
+
+function accessForm() {
+  const input = el("input", { type: "password", id: "access", autocomplete: "off", required: true });
+  const answer = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    start(input.value);
+  };
+  return el(
+    "form",
+    { onsubmit: answer },
+    el("div", { class: "field" }, el("label", { for: "access", text: text.accessLabel }), input),
+    el("button", { type: "submit", text: text.accessGo }),
+  );
+}
+
+function readAccess() {
+  try {
+    return localStorage.getItem(ACCESS) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {string | null} token */
+function keepAccess(token) {
+  try {
+    if (token === null) localStorage.removeItem(ACCESS);
+    else localStorage.setItem(ACCESS, token);
+  } catch {
+    // It is asked for again.
+  }
+}
+
+fillText();
+document.title = text.hostTitle;
+showChooser();
+startList();
+offerNotifications();
+start();

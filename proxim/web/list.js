@@ -1,0 +1,153 @@
+// This desktop's sessions, live, and what ended and why.
+
+import { byId, el, everyTick, say, secondsTo } from "./dom.js";
+import { toast } from "./toast.js";
+import { duration, roughly, sign, text } from "./text.js";
+
+/** @typedef {import("./proxim.js").HostSession} HostSession */
+
+const KEPT = "proxim.ended";
+const MOST_KEPT = 20;
+
+/** @type {Map<string, { session: HostSession, row: Element, update: () => void }>} */
+const rows = new Map();
+
+/** @type {{ id: string, type: string, device: string, reason: string, at: number }[]} */
+let ended = readEnded();
+
+function readEnded() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Show a session until it ends. `open` shows its code, or its workbench.
+ * @param {HostSession} session @param {() => void} open
+ */
+export function addRow(session, open) {
+  const who = el("bdi");
+  const tag = el("span", { class: "tag" });
+  const age = el("span");
+  const left = el("span");
+  const here = el("span", { class: "dot" });
+  const there = el("span", { class: "dot" });
+  const show = el("button", { type: "button", class: "quiet", onclick: open });
+  const close = el("button", {
+    type: "button",
+    class: "quiet bad",
+    text: text.close,
+    onclick: () => session.close().catch((/** @type {Error} */ error) => toast(error.message)),
+  });
+  const type = session.type ? text.types[session.type].name : "";
+  const row = el(
+    "li",
+    {},
+    el("div", { class: "row" }, el("strong", {}, who), tag),
+    el("div", { class: "meta" }, el("span", { text: type }), el("span", { text: text.sign(sign(session.id)) }), age, left),
+    el("div", { class: "row" }, el("div", { class: "meta" }, here, there), el("div", {}, show, close)),
+  );
+  const update = () => {
+    const name = session.deviceInfo?.name ?? text.nobody;
+    const state = stateOf(session);
+    say(who, name);
+    say(tag, text.statuses[state]);
+    tag.className = `tag ${state === "connected" ? "good" : state === "prompt" ? "warn" : ""}`;
+    say(age, text.age(roughly(-secondsTo(session.createdAt))));
+    say(left, session.expiresAt ? text.left(duration(secondsTo(session.expiresAt))) : "");
+    dot(here, text.here, byId("reach").classList.contains("on"));
+    dot(there, text.there, session.peerOnline);
+    say(show, session.status === "approved" ? text.open : text.showAgain);
+    close.setAttribute("aria-label", text.closeOf(name));
+  };
+  update();
+  rows.set(session.id, { session, row, update });
+  byId("list").prepend(row);
+  showCounts();
+}
+
+/** @param {HostSession} session @returns {keyof typeof text.statuses} */
+function stateOf(session) {
+  if (session.prompt) return "prompt";
+  return session.status === "approved" && session.pc?.connectionState === "connected"
+    ? "connected"
+    : session.status;
+}
+
+/** @param {Element} element @param {string} what @param {boolean} on */
+function dot(element, what, on) {
+  element.classList.toggle("on", on);
+  say(element, `${what} ${on ? text.online : text.offline}`);
+}
+
+/** Take a session off the list that has ended. @param {HostSession} session */
+export function moveToEnded(session) {
+  rows.get(session.id)?.row.remove();
+  rows.delete(session.id);
+  const { over } = session;
+  // To have lost the node, or to have been replaced, is no end of the session.
+  if (over?.code === "session_ended") {
+    noteEnded(session.id, String(session.type), session.deviceInfo?.name, String(over.reason));
+  }
+  showCounts();
+}
+
+/** @param {string} id @param {string} type @param {string | undefined} device @param {string} reason */
+export function noteEnded(id, type, device, reason) {
+  if (ended.some((each) => each.id === id)) return;
+  ended.unshift({ id, type, device: device ?? text.nobody, reason, at: Date.now() });
+  ended.length = Math.min(ended.length, MOST_KEPT);
+  showEnded();
+}
+
+function showEnded() {
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(ended));
+  } catch {
+    // Then they are forgotten with the page.
+  }
+  byId("ended").hidden = ended.length === 0;
+  byId("ended-list").replaceChildren(
+    ...ended.map((each) =>
+      el(
+        "li",
+        {},
+        el("strong", {}, el("bdi", { text: each.device })),
+        el("div", { text: reasonWords(each.reason) }),
+        el(
+          "div",
+          { class: "meta" },
+          el("span", { text: text.types[/** @type {"one_time"} */ (each.type)]?.name ?? "" }),
+          el("span", { text: text.sign(sign(each.id)) }),
+          el("span", { text: new Date(each.at).toLocaleTimeString() }),
+        ),
+      ),
+    ),
+  );
+}
+
+/** @param {string} reason */
+const reasonWords = (reason) => text.reasons[/** @type {"closed"} */ (reason)] ?? reason;
+
+function showCounts() {
+  byId("list-empty").hidden = rows.size > 0;
+  byId("close-all").hidden = rows.size < 2;
+}
+
+/** Bring the list to life. */
+export function startList() {
+  byId("close-all").addEventListener("click", () => {
+    const closing = [...rows.values()].map(({ session }) => session.close());
+    Promise.all(closing).catch((error) => toast(error.message));
+  });
+  byId("clear-ended").addEventListener("click", () => {
+    ended = [];
+    showEnded();
+  });
+  showEnded();
+  everyTick(() => {
+    for (const { update } of rows.values()) update();
+  });
+}

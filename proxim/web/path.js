@@ -1,0 +1,41 @@
+// The way between the devices: direct or relayed, and the round-trip time of the last minute.
+
+import { el, say, svg } from "./dom.js";
+import { text } from "./text.js";
+
+/** @typedef {import("./proxim.js").Session} Session */
+
+const SAMPLES = 60;
+const EVERY = 1_000;
+
+/** @param {Session} session */
+export function pathLine(session) {
+  /** @type {number[]} */
+  const samples = [];
+  const line = svg("polyline", { points: "" });
+  const chart = svg("svg", { class: "spark", viewBox: `0 0 ${SAMPLES - 1} 20`, preserveAspectRatio: "none", role: "img", "aria-label": text.rttChart }, line);
+  const kind = el("strong");
+  const time = el("span");
+  const element = el("p", { class: "path", hidden: true }, kind, chart, time);
+
+  const measure = async () => {
+    if (document.hidden) return;
+    const path = await session.path().catch(() => null);
+    const connected = session.pc?.connectionState === "connected";
+    element.hidden = !path || !connected;
+    if (!path || !connected) return;
+    say(kind, text.paths[path.via]);
+    if (path.rtt === null) return;
+    samples.push(path.rtt);
+    if (samples.length > SAMPLES) samples.shift();
+    say(time, `${text.rtt} ${path.rtt < 10 ? path.rtt.toFixed(1) : Math.round(path.rtt)} ms`);
+    const most = Math.max(...samples, 1);
+    const start = SAMPLES - samples.length;
+    const points = samples.map((rtt, index) => `${start + index},${(19 - (rtt / most) * 18).toFixed(2)}`);
+    line.setAttribute("points", points.join(" "));
+  };
+  const timer = setInterval(measure, EVERY);
+  session.addEventListener("connected", measure);
+  session.ended.then(() => clearInterval(timer));
+  return element;
+}

@@ -1,0 +1,39 @@
+// Debian's Chromium, driven by Playwright, and the two pages as people use them.
+
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  // Two pages of one machine cannot look each other's mDNS names up.
+  "--disable-features=WebRtcHideLocalIpsWithMdns",
+];
+
+export const launch = () =>
+  chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS });
+
+/**
+ * What a phone's camera does: read the QR code off the screen.
+ * @param {import("playwright-core").Page} page
+ */
+export async function scan(page) {
+  const folder = await mkdtemp(join(tmpdir(), "proxim-scan-"));
+  try {
+    const file = join(folder, "screen.png");
+    await writeFile(file, await page.screenshot());
+    const { stdout } = await promisify(execFile)("zbarimg", ["--quiet", "--raw", file]);
+    return stdout.trim();
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
