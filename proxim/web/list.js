@@ -58,7 +58,7 @@ export function addRow(session, open) {
     say(age, text.age(roughly(-secondsTo(session.createdAt))));
     say(left, session.expiresAt ? text.left(duration(secondsTo(session.expiresAt))) : "");
     dot(here, text.here, byId("reach").classList.contains("on"));
-    dot(there, text.there, session.peerOnline);
+    dot(there, text.there, session.peerOnline || session.prompt !== null);
     say(show, session.status === "approved" ? text.open : text.showAgain);
     close.setAttribute("aria-label", text.closeOf(name));
   };

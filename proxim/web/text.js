@@ -91,7 +91,7 @@ export const text = {
   askTitle: "Ask to connect",
   askWhom: (/** @type {string} */ sign, /** @type {string} */ node) =>
     `You are about to ask the person whose screen shows session ${sign}, at ${node}.`,
-  askNothingYet: "Nothing has been sent yet. They see the name below and decide.",
+  askNothingYet: "Nothing has been sent yet. They will see this name, and decide.",
   name: "Name of this device",
   ask: "Ask to connect",
   asking: "Asking…",

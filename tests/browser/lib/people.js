@@ -1,0 +1,111 @@
+// A person at the desktop and a person with a phone, by what they see and press.
+
+import assert from "node:assert/strict";
+import { scan } from "./browser.js";
+
+const PATIENCE = 20_000;
+
+const NAMES = { one_time: "Once", temporary: "For a while", persistent: "Until I close it" };
+
+/** Fails the test if a page has thrown, or has broken its own content security policy. */
+function watch(page, complaints) {
+  page.setDefaultTimeout(PATIENCE);
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    const words = message.text();
+    if (/Content Security Policy|TrustedHTML/i.test(words)) complaints.push(words);
+  });
+}
+
+class Person {
+  constructor(page) {
+    this.page = page;
+    this.complaints = [];
+    watch(page, this.complaints);
+  }
+
+  /** Wait until the words are there to be read. */
+  async sees(words) {
+    await this.page.getByText(words).first().waitFor();
+  }
+
+  async says(words) {
+    await this.page.getByLabel("Message").first().fill(words);
+    await this.page.getByRole("button", { name: "Send" }).first().click();
+  }
+
+  press(name) {
+    return this.page.getByRole("button", { name, exact: true }).click();
+  }
+
+  async isConnected() {
+    await this.page.getByRole("heading", { name: /^Connected to/ }).first().waitFor();
+  }
+
+  file(name) {
+    return this.page.locator(".transfer", { hasText: name });
+  }
+
+  async hasNoComplaint() {
+    assert.deepEqual(this.complaints, []);
+  }
+}
+
+export class Desk extends Person {
+  static async at(node, context) {
+    const desk = new Desk(await context.newPage());
+    await desk.page.goto(node.url);
+    await desk.sees("Node reached");
+    return desk;
+  }
+
+  /** Choose a type and have the code shown; for temporary ones `seconds` is how long. */
+  async opens(type, seconds) {
+    await this.page.getByText(NAMES[type], { exact: true }).first().click();
+    if (seconds) {
+      await this.page.evaluate(() => {
+        document.querySelector("#unit option").value = "1";
+      });
+      await this.page.getByLabel("Duration").fill(String(seconds));
+      await this.page.getByLabel("Unit").selectOption({ label: "minutes" });
+    }
+    await this.press("Show the code");
+    await this.page.locator('.code img[src^="data:"]').waitFor();
+  }
+
+  link() {
+    return this.page.getByLabel("Or open this link there").inputValue();
+  }
+
+  /** The link, as a camera reads it. */
+  async shows() {
+    return scan(this.page);
+  }
+
+  async approves() {
+    await this.page.getByRole("checkbox").check();
+    await this.press("Approve");
+  }
+
+  async ended(words) {
+    await this.page.locator("#ended-list").getByText(words).first().waitFor();
+  }
+}
+
+export class Phone extends Person {
+  static async opens(link, context) {
+    const phone = new Phone(await context.newPage());
+    await phone.page.goto(link);
+    return phone;
+  }
+
+  async asks(name) {
+    if (name) await this.page.getByLabel("Name of this device").fill(name);
+    await this.press("Ask to connect");
+  }
+
+  async asksAndWaits(name) {
+    await this.asks(name);
+    await this.sees("Waiting for a yes");
+  }
+}

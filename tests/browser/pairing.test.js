@@ -1,0 +1,180 @@
+// From the code on the screen to the answer: every way in which it can go.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { world } from "./lib/world.js";
+
+const here = world();
+
+test("one-time: scanned, approved, connected, and over when a side leaves", async () => {
+  const { desk, phone } = await here.pair("one_time");
+  await phone.says("hello desk");
+  await desk.sees("hello desk");
+  await desk.says("hello phone");
+  await phone.sees("hello phone");
+  await phone.page.close();
+  await desk.ended("A side disconnected");
+});
+
+test("temporary: over when its time is up, on both sides", async () => {
+  const { desk, phone } = await here.pair("temporary", 8);
+  await phone.says("quick");
+  await desk.sees("quick");
+  await desk.ended("Its time was up.");
+  await phone.sees("Ask for a new code to connect again.");
+});
+
+test("persistent: survives that the guest leaves, and lets it come back without a code", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  const context = phone.page.context();
+  await phone.page.close();
+  await desk.sees("The other side is away");
+  const again = await here.phone(`${here.node.url}/join`, context);
+  await again.press("Connect again");
+  await Promise.all([desk.isConnected(), again.isConnected()]);
+  await again.says("back again");
+  await desk.sees("back again");
+  await desk.page.getByRole("button", { name: "End session" }).click();
+  await desk.ended("It was closed.");
+  await again.sees("The session has ended");
+});
+
+test("declined", async () => {
+  const desk = await here.desk();
+  await desk.opens("one_time");
+  const phone = await here.phone(await desk.shows());
+  await phone.asksAndWaits();
+  await desk.press("Decline");
+  await phone.sees("The person at the other side said no.");
+  await desk.ended("The request was declined.");
+});
+
+test("the question: Decline has the focus, Enter declines, Approve waits for a deliberate act", async () => {
+  const desk = await here.desk();
+  await desk.opens("one_time");
+  const phone = await here.phone(await desk.link());
+  await phone.asksAndWaits("My phone");
+  const dialog = desk.page.getByRole("dialog", { name: "A device asks to connect" });
+  await dialog.getByText("My phone").waitFor();
+  await dialog.getByText("Not verified").waitFor();
+  assert.equal(await desk.page.title(), "● A device asks – Proxim");
+  assert.equal(await desk.page.evaluate(() => document.activeElement.textContent), "Decline");
+  assert.ok(await dialog.getByRole("button", { name: "Approve" }).isDisabled());
+  await desk.page.keyboard.press("Enter");
+  await phone.sees("Declined");
+  assert.equal(await desk.page.title(), "Proxim – connect a device");
+});
+
+test("by keyboard alone", async () => {
+  const desk = await here.desk();
+  const { page } = desk;
+  await page.getByRole("radio", { name: /Once/ }).focus();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  assert.ok(await page.getByRole("radio", { name: /Until/ }).isChecked());
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await desk.sees("Scan with");
+  const phone = await here.phone(await desk.link());
+  await phone.page.getByLabel("Name of this device").focus();
+  await phone.page.keyboard.press("Enter");
+  await phone.sees("Waiting for a yes");
+  await desk.sees("A device asks to connect");
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("Space");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+});
+
+test("a name that tries to be HTML is a text", async () => {
+  const name = `<img src=x onerror="alert(1)"><b>bold</b>`;
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  const phone = await here.phone(await desk.link());
+  await phone.asksAndWaits(name);
+  await desk.page.getByRole("dialog").getByText(name, { exact: true }).waitFor();
+  await desk.approves();
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await phone.says(name);
+  await desk.page.locator(".talk").getByText(name).waitFor();
+  assert.equal(await desk.page.locator('img[src="x"], b').count(), 0);
+  await desk.page.locator("#list").getByText(name, { exact: true }).waitFor();
+});
+
+test("two guests race for one code: one asks, the other is told", async () => {
+  const desk = await here.desk();
+  await desk.opens("one_time");
+  const link = await desk.shows();
+  const phones = [await here.phone(link), await here.phone(link)];
+  await Promise.all(phones.map((phone) => phone.asks()));
+  const outcome = (phone) =>
+    Promise.race([
+      phone.sees("Waiting for a yes").then(() => "waits"),
+      phone.sees("This code was used already").then(() => "used"),
+    ]);
+  const outcomes = await Promise.all(phones.map(outcome));
+  assert.deepEqual(outcomes.toSorted(), ["used", "waits"]);
+  await desk.approves();
+  await desk.isConnected();
+  await phones[outcomes.indexOf("waits")].isConnected();
+});
+
+test("a link preview, and a person who only looks, consume nothing", async () => {
+  const desk = await here.desk();
+  await desk.opens("one_time");
+  const link = await desk.link();
+  assert.equal((await fetch(link)).status, 200);
+  const looker = await here.phone(link);
+  await looker.sees("Nothing has been sent yet.");
+  assert.equal(looker.page.url(), `${here.node.url}/join`);
+  // The fragment is gone from the address bar, and a reload still knows it.
+  await looker.page.reload();
+  await looker.sees("Nothing has been sent yet.");
+  const phone = await here.phone(link);
+  await phone.asksAndWaits();
+});
+
+test("both screens show the same number of the session", async () => {
+  const desk = await here.desk();
+  await desk.opens("one_time");
+  const words = await desk.page.locator(".code .sign").textContent();
+  const phone = await here.phone(await desk.link());
+  const digits = /\d{4}/.exec(words)[0];
+  await phone.sees(`session ${digits}`);
+});
+
+test("the device's name is kept for the next time", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  const context = await here.context();
+  const phone = await here.phone(await desk.link(), context);
+  await phone.asksAndWaits("Ada’s phone");
+  const other = await here.phone(await desk.link(), context);
+  assert.equal(await other.page.getByLabel("Name of this device").inputValue(), "Ada’s phone");
+});
+
+test("links that are nothing say what to do", async () => {
+  const broken = await here.phone(`${here.node.url}/join#abc`);
+  await broken.sees("Scan the code again");
+  const strange = await here.phone(`${here.node.url}/join#${"a".repeat(22)}.${"b".repeat(43)}`);
+  await strange.asks();
+  await strange.sees("This code is not valid");
+  const empty = await here.phone(`${here.node.url}/join`);
+  await empty.sees("Scan a code first");
+});
+
+test("nobody is there who could approve: nothing is consumed, and it can be tried again", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  const link = await desk.link();
+  const context = desk.page.context();
+  await desk.page.close();
+  const phone = await here.phone(link);
+  await phone.asks();
+  await phone.sees("Nobody is there");
+  await here.desk(context);
+  await phone.press("Try again");
+  await phone.asksAndWaits();
+});
