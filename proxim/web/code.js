@@ -71,6 +71,7 @@ export function codePanel(session) {
     image.src = session.qr;
     link.value = session.link;
     whole = Math.max(0.1, secondsTo(session.lapsesAt));
+    tick();
   }
 
   function tick() {

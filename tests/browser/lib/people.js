@@ -79,6 +79,9 @@ export class Desk extends Person {
 
   /** The link, as a camera reads it. */
   async shows() {
+    const image = this.page.locator(".code img");
+    await image.scrollIntoViewIfNeeded();
+    await image.evaluate((each) => each.decode());
     return scan(this.page);
   }
 

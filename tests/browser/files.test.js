@@ -1,0 +1,85 @@
+// Files over the data channel: whole, checked at the other end, and cancelled.
+
+import assert from "node:assert/strict";
+import { createHash, randomFillSync } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { world } from "./lib/world.js";
+
+const here = world();
+const MEGA = 1024 * 1024;
+
+let folder;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "proxim-files-"));
+});
+after(() => rm(folder, { recursive: true }));
+
+/** A file of random bytes, and its checksum. */
+async function file(name, size) {
+  const bytes = randomFillSync(Buffer.alloc(size));
+  const path = join(folder, name);
+  await writeFile(path, bytes);
+  return { name, path, sum: createHash("sha256").update(bytes).digest("hex") };
+}
+
+async function checksum(path) {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(path)) hash.update(piece);
+  return hash.digest("hex");
+}
+
+async function sends(person, { path }) {
+  await person.page.locator('input[type="file"]').setInputFiles(path);
+}
+
+async function saves(person, { name }) {
+  await person.file(name).getByText("The SHA-256 checksum matches.").waitFor({ timeout: 120_000 });
+  const [download] = await Promise.all([
+    person.page.waitForEvent("download"),
+    person.page.getByRole("link", { name: `Save ${name}` }).click(),
+  ]);
+  assert.equal(download.suggestedFilename(), name);
+  const path = join(folder, `saved-${name}`);
+  await download.saveAs(path);
+  return checksum(path);
+}
+
+test("50 MB both ways at the same time, with equal checksums", async () => {
+  const { desk, phone } = await here.pair("one_time");
+  const down = await file("from-the-desk.bin", 50 * MEGA);
+  const up = await file("from-the-phone.bin", 50 * MEGA);
+  await Promise.all([sends(desk, down), sends(phone, up)]);
+  await phone.says("the chat does not wait for files");
+  await desk.sees("the chat does not wait for files");
+  assert.equal(await saves(phone, down), down.sum);
+  assert.equal(await saves(desk, up), up.sum);
+  await desk.file(down.name).getByText("Arrived.").waitFor();
+});
+
+test("an empty file, and one whose name tries to be HTML", async () => {
+  const { desk, phone } = await here.pair("one_time");
+  for (const [name, size] of [["empty.txt", 0], ["<b>&lt;script>.html", 5]]) {
+    const each = await file(name, size);
+    await sends(phone, each);
+    await desk.file(name).getByText("The SHA-256 checksum matches.").waitFor();
+  }
+  assert.equal(await desk.page.locator("b").count(), 0);
+});
+
+for (const canceller of ["desk", "phone"]) {
+  test(`cancelled by the ${canceller}: both sides say so, and the next one goes through`, async () => {
+    const people = await here.pair("one_time");
+    const big = await file(`big-${canceller}.bin`, 200 * MEGA);
+    await sends(people.desk, big);
+    await people.phone.file(big.name).waitFor();
+    await people[canceller].page.getByRole("button", { name: `Cancel ${big.name}` }).click();
+    for (const person of Object.values(people)) await person.file(big.name).getByText("Cancelled").waitFor();
+    const small = await file(`small-${canceller}.bin`, 1000);
+    await sends(people.desk, small);
+    assert.equal(await saves(people.phone, small), small.sum);
+  });
+}

@@ -1,0 +1,161 @@
+// What the pages promise in every state: nothing serious for axe, nothing cut off, little to load.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+import { ProximNode } from "./lib/node.js";
+import { Desk } from "./lib/people.js";
+import { world } from "./lib/world.js";
+
+const here = world();
+const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const SHAPES = [
+  { width: 1280, height: 900, colorScheme: "light" },
+  { width: 320, height: 640, colorScheme: "dark" },
+];
+
+/** Nothing that axe finds serious, and nothing wider than the screen. */
+async function isSound(person, state) {
+  const { page } = person;
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const found = violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  assert.deepEqual(found, [], state);
+  const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(widths[0] <= widths[1], `${state}: ${widths[0]} px on a screen of ${widths[1]}`);
+}
+
+for (const { width, height, colorScheme } of SHAPES) {
+  test(`every state at ${width} px, ${colorScheme}`, async () => {
+    const look = { viewport: { width, height }, colorScheme };
+    const desk = await here.desk(await here.context(look));
+    await isSound(desk, "choosing");
+    await desk.opens("persistent");
+    await isSound(desk, "the code");
+    const phone = await here.phone(await desk.link(), await here.context(look));
+    await phone.sees("Nothing has been sent yet.");
+    await isSound(phone, "asking");
+    const name = `An awfully long name ${"x".repeat(43)}`;
+    await phone.asksAndWaits(name);
+    await isSound(phone, "waiting");
+    await desk.page.getByRole("dialog").waitFor();
+    await isSound(desk, "the question");
+    await desk.approves();
+    await Promise.all([desk.isConnected(), phone.isConnected()]);
+    await phone.says("w".repeat(200));
+    await desk.says("i".repeat(200));
+    const file = { name: `${"f".repeat(60)}.txt`, mimeType: "text/plain", buffer: Buffer.from("x") };
+    await phone.page.locator('input[type="file"]').setInputFiles(file);
+    await desk.sees("The SHA-256 checksum matches.");
+    await isSound(desk, "the workbench");
+    await isSound(phone, "the workbench");
+    await phone.page.getByRole("button", { name: "End session" }).click();
+    await phone.sees("The session has ended");
+    await desk.ended("It was closed.");
+    await isSound(desk, "the end");
+    await isSound(phone, "the end");
+  });
+}
+
+for (const path of ["/", "/join"]) {
+  test(`the first load of ${path} has under 100 KB, all from the node`, async () => {
+    const page = await (await here.context()).newPage();
+    const requests = [];
+    page.on("request", (request) => requests.push(request));
+    await page.goto(here.node.url + path, { waitUntil: "networkidle" });
+    const sizes = await Promise.all(
+      requests
+        .filter((request) => request.url().startsWith("http"))
+        .map(async (request) => {
+          assert.ok(request.url().startsWith(here.node.url), request.url());
+          assert.equal((await request.response()).status(), 200);
+          return (await request.sizes()).responseBodySize + (await request.sizes()).responseHeadersSize;
+        }),
+    );
+    const total = sizes.reduce((sum, each) => sum + each, 0);
+    assert.ok(sizes.length > 5 && total < 100_000, `${total} bytes`);
+  });
+}
+
+test("path and round trip are shown while two are connected", async () => {
+  const { desk, phone } = await here.pair("one_time");
+  for (const person of [desk, phone]) {
+    await person.sees("Direct, same network");
+    await person.sees(/Round trip [\d.]+ ms/);
+    const line = person.page.locator(".spark polyline");
+    await person.page.waitForFunction(
+      (each) => each.getAttribute("points").split(" ").length > 2,
+      await line.elementHandle(),
+    );
+  }
+});
+
+test("a node that asks for an access token: the page asks for it, and keeps it", async () => {
+  const strict = await ProximNode.start("--access-token", "open sesame");
+  try {
+    const context = await here.context();
+    const page = await context.newPage();
+    await page.goto(strict.url);
+    await page.getByText("This node asks for an access token").waitFor();
+    await page.getByLabel("Access token").fill("wrong");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.waitForFunction(() => document.querySelector("#access")?.value === "");
+    await page.getByLabel("Access token").fill("open sesame");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText("Node reached").waitFor();
+    await page.close();
+    const desk = await Desk.at(strict, context);
+    await desk.opens("one_time");
+  } finally {
+    await strict.stop();
+  }
+});
+
+test("the pages work on plain http, without what only secure origins have", async () => {
+  const context = await here.context();
+  await context.addInitScript(() => {
+    for (const name of ["subtle", "randomUUID"]) {
+      Object.defineProperty(Crypto.prototype, name, { value: undefined });
+    }
+    Object.defineProperty(Navigator.prototype, "clipboard", { value: undefined });
+    Object.defineProperty(globalThis, "isSecureContext", { value: false });
+  });
+  const desk = await here.desk(context);
+  await desk.opens("one_time");
+  await desk.press("Copy link");
+  await desk.sees("Copied");
+  const phone = await here.phone(await desk.link());
+  await phone.asksAndWaits();
+  await desk.approves();
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+});
+
+test("nothing is sent before it is asked for, and no WebRTC before the yes", async () => {
+  const desk = await here.desk();
+  await desk.opens("one_time");
+  const context = await here.context();
+  await context.addInitScript(() => {
+    globalThis.made = [];
+    for (const name of ["WebSocket", "RTCPeerConnection"]) {
+      const Real = globalThis[name];
+      globalThis[name] = class extends Real {
+        constructor(...args) {
+          super(...args);
+          globalThis.made.push(name);
+        }
+      };
+    }
+  });
+  const phone = await here.phone(await desk.link(), context);
+  const made = () => phone.page.evaluate(() => globalThis.made);
+  await phone.sees("Nothing has been sent yet.");
+  assert.deepEqual(await made(), []);
+  await phone.asksAndWaits();
+  assert.deepEqual(await made(), ["WebSocket"]);
+  await desk.approves();
+  await phone.isConnected();
+  assert.deepEqual(await made(), ["WebSocket", "RTCPeerConnection"]);
+});

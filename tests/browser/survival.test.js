@@ -1,0 +1,155 @@
+// Reloads, networks that go away, nodes that restart: what comes back by itself, and what says why not.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Wire } from "./lib/cut.js";
+import { Desk } from "./lib/people.js";
+import { world } from "./lib/world.js";
+
+const here = world();
+
+async function theyTalk(desk, phone, words) {
+  await phone.says(`${words} to the desk`);
+  await desk.sees(`${words} to the desk`);
+  await desk.says(`${words} to the phone`);
+  await phone.sees(`${words} to the phone`);
+}
+
+test("the desktop reloads: its session is found again, and connects again", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  await desk.page.reload();
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await theyTalk(desk, phone, "after the reload");
+});
+
+test("the phone reloads: the same", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  await phone.page.reload();
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await theyTalk(desk, phone, "after the reload");
+});
+
+test("both reload at once", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  await Promise.all([desk.page.reload(), phone.page.reload()]);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await theyTalk(desk, phone, "after both");
+});
+
+test("a one-time session is over with a reload, and the list says why", async () => {
+  const { desk, phone } = await here.pair("one_time");
+  await desk.page.reload();
+  await desk.ended("A side disconnected");
+  await phone.sees("A side disconnected, and this was a one-time session.");
+});
+
+test("the desktop reloads while a device asks: the question is there again", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  const phone = await here.phone(await desk.link());
+  await phone.asksAndWaits("Patient phone");
+  await desk.page.reload();
+  await desk.page.getByRole("dialog").getByText("Patient phone").waitFor();
+  await desk.approves();
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+});
+
+test("the phone reloads while it asks: it still waits, and gets its answer", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  const phone = await here.phone(await desk.link());
+  await phone.asksAndWaits();
+  await phone.page.reload();
+  await phone.sees("Waiting for a yes");
+  await desk.approves();
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+});
+
+test("a pending session is found after a reload, and its code can be shown again", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  await desk.page.reload();
+  await desk.press("Show code");
+  await desk.page.locator('.code img[src^="data:"]').waitFor();
+  const phone = await here.phone(await desk.shows());
+  await phone.asksAndWaits();
+});
+
+test("the phone is offline for a while, in the browser's offline mode, and returns", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  const context = phone.page.context();
+  await context.setOffline(true);
+  await phone.sees("Node away");
+  await context.setOffline(false);
+  await phone.sees("Node reached");
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await theyTalk(desk, phone, "online again");
+});
+
+test("the way to the node is cut: the channel lives on, and both find the node again", async () => {
+  const wire = await Wire.to(here.node.port);
+  try {
+    const context = await here.context({ viewport: { width: 1280, height: 1000 } });
+    const desk = await Desk.at({ url: wire.url }, context);
+    await desk.opens("persistent");
+    const link = (await desk.link()).replace(here.node.url, wire.url);
+    const phone = await here.phone(link);
+    await phone.asksAndWaits();
+    await desk.approves();
+    await Promise.all([desk.isConnected(), phone.isConnected()]);
+    wire.cut();
+    await Promise.all([desk.sees("Node away"), phone.sees("Node away")]);
+    await theyTalk(desk, phone, "without a node");
+    wire.mend();
+    await Promise.all([desk.sees("Node reached"), phone.sees("Node reached")]);
+    await phone.page.reload();
+    await Promise.all([desk.isConnected(), phone.isConnected()]);
+    await theyTalk(desk, phone, "with it again");
+    await desk.hasNoComplaint();
+  } finally {
+    wire.close();
+  }
+});
+
+test("a second tab takes over, and the first says so and can take it back", async () => {
+  const first = await here.desk();
+  await first.opens("persistent");
+  const second = await here.desk(first.page.context());
+  await second.page.locator("#list li").waitFor();
+  await first.sees("This page is open somewhere else");
+  await first.press("Use it here");
+  await second.sees("This page is open somewhere else");
+  await first.page.locator("#list li").waitFor();
+});
+
+test("several sessions at once, closed all together", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  await desk.press("Cancel");
+  await desk.ended("It was closed.");
+  for (const type of ["persistent", "temporary"]) {
+    await desk.opens(type);
+    const phone = await here.phone(await desk.link());
+    await phone.asksAndWaits(`Phone for ${type}`);
+    await desk.approves();
+    await phone.isConnected();
+  }
+  assert.equal(await desk.page.locator("#list li").count(), 2);
+  await desk.press("Close all");
+  await desk.page.getByText("None yet.").waitFor();
+  assert.equal(await desk.page.locator("#ended-list li").count(), 3);
+});
+
+test("the node restarts: both are told, the desktop finds it again and opens a new session", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  const before = here.node;
+  here.node = await before.restart();
+  await phone.sees("The node was stopped or restarted.");
+  await desk.ended("The node was stopped or restarted.");
+  await desk.sees("Node reached");
+  await desk.opens("one_time");
+  const next = await here.phone(await desk.shows());
+  await next.asksAndWaits();
+  await desk.approves();
+  await next.isConnected();
+});

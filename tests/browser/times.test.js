@@ -1,0 +1,46 @@
+// Codes that lapse and questions that nobody answers, on a node with short times.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { world } from "./lib/world.js";
+
+const here = world("--approval-timeout", "3", "--qr-ttl", "4");
+
+test("nobody answers: both sides are told, and what to do next", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  const phone = await here.phone(await desk.link());
+  await phone.asksAndWaits();
+  await desk.sees("left to answer");
+  await phone.sees("Nobody answered. Make sure that somebody is there");
+  await desk.ended("Nobody answered in time.");
+  assert.equal(await desk.page.getByRole("dialog").count(), 0);
+});
+
+test("a code renews itself before it lapses, and the earlier one is void", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  const first = await desk.shows();
+  await desk.page.waitForFunction((old) => document.querySelector("#link").value !== old, first);
+  assert.ok(!(await desk.page.getByText("This code has lapsed").isVisible()));
+  const late = await here.phone(first);
+  await late.asks();
+  await late.sees("This code is not valid");
+  const phone = await here.phone(await desk.shows());
+  await phone.asksAndWaits();
+});
+
+test("paused, a code lapses, and both sides say so; a new one is a press away", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  await desk.press("Pause renewing");
+  const link = await desk.link();
+  await desk.page.locator(".code-face.stale").waitFor();
+  const phone = await here.phone(link);
+  await phone.asks();
+  await phone.sees("This code has lapsed");
+  await phone.sees("Ask for a new code.");
+  await desk.press("New code");
+  await desk.page.locator(".code-face:not(.stale)").waitFor();
+  assert.notEqual(await desk.link(), link);
+});
