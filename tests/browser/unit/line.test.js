@@ -1,0 +1,239 @@
+// WebRTC by the perfect-negotiation pattern, and what begins it anew.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { Guest, Host } from "../../../proxim/web/proxim.js";
+import { FakeChannel, FakePeerConnection, FakeSocket, freshBrowser, ICE, ID, LINK, pass, session, settle } from "./fakes.js";
+
+beforeEach(freshBrowser);
+
+const approved = { type: "pair_result", session_id: ID, status: "approved", device_info: null, ice_servers: ICE };
+
+async function host(options) {
+  const desk = new Host("http://node", options);
+  await FakeSocket.last.opens();
+  await FakeSocket.last.answers("register", { type: "registered", uuid: "u", sessions: [session()] });
+  await FakeSocket.last.hears(approved);
+  return desk.sessions.get(ID);
+}
+
+async function guest(options) {
+  const phone = new Guest(LINK, options);
+  phone.ask();
+  await FakeSocket.last.opens();
+  await FakeSocket.last.answers("pair_request", { type: "pair_pending", session_id: ID, resume_token: "r", expires_in: 40 });
+  await FakeSocket.last.hears(approved);
+  return phone;
+}
+
+/** What was said by WebRTC on this side. */
+const said = () => FakeSocket.last.sent.filter(({ type }) => type === "signal").map(({ data }) => data.rtc);
+const hears = (rtc) => FakeSocket.last.hears({ type: "signal", session_id: ID, data: { rtc } });
+const offer = { type: "offer", sdp: "o" };
+const answer = { type: "answer", sdp: "a" };
+
+async function negotiates() {
+  FakePeerConnection.last.onnegotiationneeded();
+  await settle();
+}
+
+async function answersRefresh() {
+  await FakeSocket.last.answers("refresh_ice", { type: "ice_servers", session_id: ID, ice_servers: [{ urls: "turn:t" }], ttl: 9 });
+}
+
+test("the host opens the channel and offers; the guest says that it is there, and answers", async () => {
+  const desk = await host();
+  await negotiates();
+  const [{ from, to, description }] = said();
+  assert.equal(to, undefined);
+  assert.deepEqual(description, desk.pc.localDescription);
+  await hears({ from: "g1", to: from, description: answer });
+  FakePeerConnection.last.channels[0].opens();
+  assert.equal((await desk.connected).label, "proxim");
+
+  freshBrowser();
+  await guest();
+  assert.deepEqual(Object.keys(said()[0]), ["from"]);
+  await hears({ from: "h1", description: offer });
+  assert.equal(said()[1].to, "h1");
+  assert.equal(said()[1].description.type, "answer");
+});
+
+test("candidates trickle both ways", async () => {
+  await guest();
+  await hears({ from: "h1", description: offer });
+  await hears({ from: "h1", candidate: { candidate: "c" } });
+  await hears({ from: "h1", candidate: null });
+  assert.deepEqual(FakePeerConnection.last.did.slice(-2), ["candidate c", "candidate end"]);
+  FakePeerConnection.last.onicecandidate({ candidate: { candidate: "mine" } });
+  assert.deepEqual(said().at(-1).candidate, { candidate: "mine" });
+});
+
+test("when both offer at once the host ignores the other's, with its candidates, and the guest gives way", async () => {
+  await host();
+  await negotiates();
+  await hears({ from: "g1", description: offer });
+  await hears({ from: "g1", candidate: { candidate: "c" } });
+  assert.deepEqual(FakePeerConnection.last.did, ["local offer"]);
+
+  freshBrowser();
+  await guest();
+  await negotiates();
+  await hears({ from: "h1", description: offer });
+  assert.deepEqual(FakePeerConnection.last.did, ["local offer", "remote offer", "local answer"]);
+});
+
+test("when the other side has begun anew, so does this one", async () => {
+  const desk = await host();
+  await negotiates();
+  const { from } = said()[0];
+  await hears({ from: "g1", to: from, description: answer });
+  const first = FakePeerConnection.last;
+  first.channels[0].opens();
+  const channel = await desk.connected;
+  let lost = 0;
+  desk.ondisconnected = () => (lost += 1);
+  await hears({ from: "g2" });
+  assert.equal(lost, 1);
+  assert.equal(channel.readyState, "closed");
+  assert.ok(first.did.includes("close"));
+  assert.notEqual(FakePeerConnection.last, first);
+  await negotiates();
+  assert.equal(said().at(-1).to, "g2");
+  FakePeerConnection.last.channels[0].opens();
+  assert.equal(await desk.connected, FakePeerConnection.last.channels[0]);
+});
+
+test("what was meant for a connection that is gone is dropped", async () => {
+  await guest();
+  await hears({ from: "h1", to: "somebody else", description: offer });
+  assert.deepEqual(FakePeerConnection.last.did, []);
+});
+
+test("what makes no sense is an error event, and the next signal is heard", async () => {
+  const phone = await guest();
+  const errors = [];
+  phone.onerror = ({ error }) => errors.push(error.message);
+  for (const data of [{ rtc: "x" }, { rtc: null }, null, "x", 7]) {
+    await FakeSocket.last.hears({ type: "signal", session_id: ID, data });
+  }
+  await hears({ from: 7 });
+  await hears({ from: "h1", description: { type: "offer", sdp: "broken" } });
+  await hears({ from: "h1", description: offer });
+  assert.deepEqual(errors, ["no such SDP"]);
+  assert.equal(said().at(-1).description.type, "answer");
+});
+
+for (const [state, wait] of [["failed", 0], ["disconnected", 2_500]]) {
+  test(`${state}: ICE is restarted, with fresh servers`, async () => {
+    await host();
+    await FakePeerConnection.last.becomes("connected");
+    await FakePeerConnection.last.becomes(state);
+    await pass(wait);
+    await answersRefresh();
+    assert.equal(FakePeerConnection.last.did.at(-1), "restart");
+    assert.deepEqual(FakePeerConnection.last.configuration, { iceServers: [{ urls: "turn:t" }] });
+  });
+}
+
+test("a connection that mends itself is left alone", async () => {
+  await host();
+  await FakePeerConnection.last.becomes("connected");
+  await FakePeerConnection.last.becomes("disconnected");
+  await pass(2_000);
+  await FakePeerConnection.last.becomes("connected");
+  await pass(60_000);
+  assert.ok(!FakeSocket.last.types().includes("refresh_ice"));
+  assert.equal(FakePeerConnection.all.length, 1);
+});
+
+test("with the other side away nothing is restarted; its return does it", async () => {
+  await host();
+  await FakePeerConnection.last.becomes("connected");
+  await FakeSocket.last.hears({ type: "peer_offline", session_id: ID });
+  await FakePeerConnection.last.becomes("failed");
+  await pass(10_000);
+  assert.ok(!FakeSocket.last.types().includes("refresh_ice"));
+  await FakeSocket.last.hears({ type: "peer_online", session_id: ID });
+  await pass(500);
+  await answersRefresh();
+  assert.equal(FakePeerConnection.last.did.at(-1), "restart");
+});
+
+test("a connection that does not come about is begun anew", async () => {
+  await host();
+  await negotiates();
+  await pass(15_000);
+  assert.equal(FakePeerConnection.all.length, 2);
+  assert.ok(FakePeerConnection.all[0].did.includes("close"));
+});
+
+test("after a reload the host has no ICE servers, and asks for some first", async () => {
+  const desk = new Host("http://node");
+  await FakeSocket.last.opens();
+  const sessions = [session({ status: "approved", guest_online: true })];
+  await FakeSocket.last.answers("register", { type: "registered", uuid: "u", sessions });
+  assert.equal(FakePeerConnection.all.length, 0);
+  await answersRefresh();
+  assert.deepEqual(FakePeerConnection.last.configuration, { iceServers: [{ urls: "turn:t" }] });
+  assert.equal(desk.sessions.get(ID).pc, FakePeerConnection.last);
+});
+
+test("what is no WebRTC of this SDK is a signal for the page", async () => {
+  const desk = await host();
+  const heard = [];
+  desk.onsignal = ({ data }) => heard.push(data);
+  await FakeSocket.last.hears({ type: "signal", session_id: ID, data: { hello: 1 } });
+  assert.deepEqual(heard, [{ hello: 1 }]);
+});
+
+test("who brings a connection of their own gets every signal, and none is made", async () => {
+  for (const make of [host, guest]) {
+    freshBrowser();
+    const mine = await make({ rtc: false });
+    const heard = [];
+    mine.onsignal = ({ data }) => heard.push(data);
+    await hears({ from: "x" });
+    assert.deepEqual(heard, [{ rtc: { from: "x" } }]);
+    assert.equal(FakePeerConnection.all.length, 0);
+    assert.equal(mine.pc, null);
+  }
+});
+
+test("the end of the session is the end of the connection", async () => {
+  const desk = await host();
+  const pc = FakePeerConnection.last;
+  await FakeSocket.last.hears({ type: "session_ended", session_id: ID, status: "expired", reason: "expired" });
+  assert.equal(pc.did.at(-1), "close");
+  assert.equal(desk.pc, null);
+  await pass(120_000);
+  assert.equal(FakePeerConnection.all.length, 1);
+});
+
+test("other channels are the page's", async () => {
+  const desk = await host();
+  const channels = [];
+  desk.onchannel = ({ channel }) => channels.push(channel.label);
+  FakePeerConnection.last.ondatachannel({ channel: new FakeChannel("file") });
+  assert.deepEqual(channels, ["file"]);
+});
+
+for (const [kinds, via] of [
+  [["host", "host"], "host"],
+  [["host", "srflx"], "srflx"],
+  [["prflx", "host"], "srflx"],
+  [["srflx", "relay"], "relay"],
+]) {
+  test(`path: ${kinds} is ${via}`, async () => {
+    const desk = await host();
+    assert.equal(await desk.path().catch(() => null), null);
+    const candidates = kinds.map((candidateType, index) => ({ id: `c${index}`, type: "x", candidateType, protocol: "udp" }));
+    const pairs = [
+      { id: "other", type: "candidate-pair", nominated: true, localCandidateId: "?", remoteCandidateId: "?" },
+      { id: "p", type: "candidate-pair", localCandidateId: "c0", remoteCandidateId: "c1", currentRoundTripTime: 0.025 },
+    ];
+    const transport = { id: "t", type: "transport", selectedCandidatePairId: "p" };
+    FakePeerConnection.last.stats = new Map([...candidates, ...pairs, transport].map((each) => [each.id, each]));
+    assert.deepEqual(await desk.path(), { via, rtt: 25, protocol: "udp" });
+  });
+}

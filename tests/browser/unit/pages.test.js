@@ -1,0 +1,115 @@
+// The parts of the pages that need no page: checksums, transfers, numbers as people read them.
+
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { test } from "node:test";
+import { Sha256 } from "../../../proxim/web/sha256.js";
+import { duration, roughly, sign, size } from "../../../proxim/web/text.js";
+import { receiveFile, sendFile } from "../../../proxim/web/transfer.js";
+
+test("SHA-256 is that of everybody else, however the bytes are cut", () => {
+  for (const length of [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 1000, 100_003]) {
+    const bytes = randomBytes(length);
+    const whole = createHash("sha256").update(bytes).digest("hex");
+    for (const step of [1, 7, 64, 100, 65_536]) {
+      if (length / step > 10_000) continue;
+      const hash = new Sha256();
+      for (let at = 0; at < length; at += step) hash.update(bytes.subarray(at, at + step));
+      assert.equal(hash.digest(), whole, `${length} bytes by ${step}`);
+    }
+  }
+});
+
+test("numbers for people", () => {
+  assert.deepEqual([0, 39.2, 725, 12_000, 187_200].map(duration), ["0:00", "0:40", "12:05", "3 h 20 min", "2 d 4 h"]);
+  assert.deepEqual([3, 90, 4000, 200_000].map(roughly), ["3 s", "1 min", "1 h", "2 d"]);
+  assert.deepEqual([0, 999, 1500, 52_428_800, 5e9].map(size), ["0 B", "999 B", "1.5 kB", "52.4 MB", "5.0 GB"]);
+  assert.match(sign("any"), /^\d{4}$/);
+  assert.notEqual(sign("one session"), sign("another"));
+});
+
+/** Two ends of a data channel. */
+class End extends EventTarget {
+  label = "file";
+  bufferedAmount = 0;
+  readyState = "open";
+  constructor(meddle = (data) => data) {
+    super();
+    this.meddle = meddle;
+  }
+  send(data) {
+    const copy = typeof data === "string" ? data : data.slice().buffer;
+    queueMicrotask(() => {
+      if (this.readyState !== "open") return;
+      const event = new Event("message");
+      event.data = this.meddle(copy);
+      this.other.dispatchEvent(event);
+    });
+  }
+  close() {
+    for (const end of [this, this.other]) {
+      if (end.readyState === "closed") continue;
+      end.readyState = "closed";
+      end.dispatchEvent(new Event("close"));
+    }
+  }
+}
+
+function transferOf(bytes, { meddle, connected = true } = {}) {
+  const [near, far] = [new End(meddle), new End()];
+  near.other = far;
+  far.other = near;
+  const pc = { connectionState: "connected", createDataChannel: () => near };
+  const received = receiveFile(pc, far);
+  const sent = sendFile(pc, new File([bytes], "a.bin"));
+  if (!connected) pc.connectionState = "failed";
+  near.dispatchEvent(new Event("open"));
+  return { sent, received, near };
+}
+
+const over = (transfer) =>
+  new Promise((resolve) => {
+    transfer.addEventListener("change", () => transfer.isOpen || resolve(transfer.state));
+  });
+
+test("a file arrives whole", async () => {
+  const bytes = randomBytes(3_000_000);
+  const { sent, received } = transferOf(bytes);
+  assert.deepEqual(await Promise.all([over(sent), over(received)]), ["done", "done"]);
+  assert.deepEqual(Buffer.from(await received.blob.arrayBuffer()), bytes);
+  assert.deepEqual([received.name, received.size], ["a.bin", 3_000_000]);
+  assert.equal(received.blob.type, "application/octet-stream");
+});
+
+test("a byte that is wrong is found, and nothing can be saved", async () => {
+  const meddle = (data) => {
+    if (typeof data !== "string") new Uint8Array(data)[0] ^= 1;
+    return data;
+  };
+  const { sent, received } = transferOf(randomBytes(1000), { meddle });
+  assert.deepEqual(await Promise.all([over(sent), over(received)]), ["mismatch", "mismatch"]);
+  assert.equal(received.blob, null);
+});
+
+test("more bytes than were announced are nobody's file", async () => {
+  const meddle = (data) => (typeof data === "string" ? data.replace('"size":1000', '"size":10') : data);
+  const { received } = transferOf(randomBytes(1000), { meddle });
+  assert.equal(await over(received), "cancelled");
+});
+
+for (const header of ["nonsense", "{}", '{"name":"x","size":-1}', '{"name":1,"size":1}', "null"]) {
+  test(`a header that is none is refused: ${header}`, async () => {
+    const meddle = (data) => (typeof data === "string" ? header : data);
+    const { received } = transferOf(randomBytes(10), { meddle });
+    assert.equal(await over(received), "cancelled");
+  });
+}
+
+test("a connection that is lost is told apart from a person who cancels", async () => {
+  for (const [connected, state] of [[true, "cancelled"], [false, "interrupted"]]) {
+    const { received, near } = transferOf(randomBytes(1000), { connected });
+    const how = over(received);
+    near.close();
+    assert.equal(await how, state);
+  }
+});
