@@ -25,8 +25,6 @@
  *   since: number }} Remembered
  */
 
-/** @typedef {{ name: string, fields: Record<string, unknown> }} Claim */
-
 const SUBPROTOCOL = "proxim.v1";
 const CONNECT_TIME = 15_000;
 const QUEUE_BOUND = 256;
@@ -1054,6 +1052,15 @@ const invitation = (tokenHash) => (tokenHash ? { token_hash: tokenHash } : { qr:
 /**
  * A registered desktop. It stays registered while the page is open, and takes its sessions again
  * after a reload: who it is stands in `localStorage`.
+ *
+ * @example
+ * import { Host } from "/proxim.js";
+ *
+ * const session = await new Host().open({ type: "one_time" });
+ * document.body.append(Object.assign(new Image(), { src: session.qr, width: 400 }));
+ * session.onprompt = (prompt) => (confirm(prompt.deviceInfo.name) ? prompt.approve() : prompt.decline());
+ * const channel = await session.connected;
+ * channel.send("Hello, phone");
  */
 export class Host extends EventTarget {
   /** `session` (`session`): a session of this host, opened or found again.
@@ -1426,6 +1433,11 @@ export class Guest extends Session {
  * @param {string | URL | Location} link
  * @param {{ name?: string, deviceId?: string }} [options]
  * @returns {Promise<RTCDataChannel>}
+ * @example
+ * import { join } from "/proxim.js";
+ *
+ * const channel = await join(location);
+ * channel.onmessage = ({ data }) => console.log(data); // prints: Hello, phone
  */
 export async function join(link, options = {}) {
   const guest = guestAt(link, options);

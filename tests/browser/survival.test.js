@@ -142,8 +142,7 @@ test("several sessions at once, closed all together", async () => {
 
 test("the node restarts: both are told, the desktop finds it again and opens a new session", async () => {
   const { desk, phone } = await here.pair("persistent");
-  const before = here.node;
-  here.node = await before.restart();
+  await here.node.restart();
   await phone.sees("The node was stopped or restarted.");
   await desk.ended("The node was stopped or restarted.");
   await desk.sees("Node reached");

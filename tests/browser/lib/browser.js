@@ -17,6 +17,9 @@ const FLAGS = [
   "--disable-sync",
   // Two pages of one machine cannot look each other's mDNS names up.
   "--disable-features=WebRtcHideLocalIpsWithMdns",
+  // A camera that shows a test picture, and is always allowed.
+  "--use-fake-device-for-media-stream",
+  "--use-fake-ui-for-media-stream",
 ];
 
 export const launch = () =>

@@ -1,24 +1,29 @@
 // A real `proxim serve`, as a process.
 
 import { spawn } from "node:child_process";
+import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const PYTHON = process.env.PROXIM_PYTHON ?? `${ROOT}.venv/bin/python`;
+export const PYTHON = process.env.PROXIM_PYTHON ?? `${ROOT}.venv/bin/python`;
 
 export class ProximNode {
-  /** @param {string[]} options */
+  /** On a port that is free. @param {string[]} options */
   static async start(...options) {
     const node = new ProximNode();
-    const args = ["-m", "proxim", "serve", "--port", "0", ...options];
-    node.process = spawn(PYTHON, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
-    const lines = createInterface({ input: node.process.stdout });
+    node.port = await freePort();
+    return node.#run(options);
+  }
+
+  async #run(options) {
+    this.url = `http://127.0.0.1:${this.port}`;
+    const args = ["-m", "proxim", "serve", "--port", String(this.port), ...options];
+    this.process = spawn(PYTHON, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+    const lines = createInterface({ input: this.process.stdout });
     const { value } = await lines[Symbol.asyncIterator]().next();
-    node.url = /http:\S+/.exec(value ?? "")?.[0];
-    if (!node.url) throw new Error(`no address on the first line: ${value}`);
-    node.port = Number(new URL(node.url).port);
-    return node;
+    if (!/http/.test(value ?? "")) throw new Error(`no address on the first line: ${value}`);
+    return this;
   }
 
   async stop() {
@@ -31,6 +36,15 @@ export class ProximNode {
   /** A new one on the same port. */
   async restart(...options) {
     await this.stop();
-    return ProximNode.start("--port", String(this.port), ...options);
+    return this.#run(options);
   }
+}
+
+/** A port that was free a moment ago; the address that a node prints may be another's. */
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }

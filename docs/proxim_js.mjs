@@ -1,0 +1,177 @@
+// Writes what is made from the types and the JSDoc of proxim.js: proxim/web/proxim.d.ts and
+// docs/reference/proxim-js.md.
+//
+//     node docs/proxim_js.mjs           write them
+//     node docs/proxim_js.mjs --check   fail if one of them is not what the code says
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
+const ts = createRequire(path("tests/browser/package.json"))("typescript");
+
+const SOURCE = path("proxim/web/proxim.js");
+const TYPES = path("proxim/web/proxim.d.ts");
+const PAGE = path("docs/reference/proxim-js.md");
+
+const HEAD = `# proxim.js
+
+The browser SDK: one ES module without dependencies, served by every node at \`/proxim.js\`. How it is used is told in
+[Pair from a browser](../howto/browser.md). This page is made from the module's own comments.
+`;
+
+/** The declarations as the compiler makes them, strictly checked. */
+function declarations() {
+  const { config } = ts.readConfigFile(path("proxim/web/tsconfig.json"), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, path("proxim/web"));
+  const program = ts.createProgram([SOURCE], {
+    ...options,
+    noEmit: false,
+    declaration: true,
+    emitDeclarationOnly: true,
+  });
+  const faults = ts.getPreEmitDiagnostics(program);
+  if (faults.length > 0) {
+    throw new Error(ts.formatDiagnostics(faults, ts.createCompilerHost(options)));
+  }
+  let text = "";
+  program.emit(undefined, (_name, written) => (text = written));
+  return text;
+}
+
+const parse = (text) => ts.createSourceFile("proxim.d.ts", text, ts.ScriptTarget.Latest, true);
+const isInternal = (node) => ts.getJSDocTags(node).some(({ tagName }) => tagName.text === "internal");
+const start = (node) => node.getFullStart();
+
+/** Without what is not for users: members marked so, and classes and types that are not told of. */
+function published(text) {
+  const cuts = [];
+  const tree = parse(text);
+  const hidden = new Set(["Connection", "Owner"]);
+  for (const statement of tree.statements) {
+    if (hidden.has(statement.name?.text)) cuts.push([start(statement), statement.end, ""]);
+    else if (ts.isClassDeclaration(statement)) {
+      for (const member of statement.members.filter(isInternal)) {
+        const instead = ts.isConstructorDeclaration(member) ? "\n    private constructor();" : "";
+        cuts.push([start(member), member.end, instead]);
+      }
+    }
+  }
+  let result = text;
+  for (const [from, to, instead] of cuts.reverse()) {
+    result = result.slice(0, from) + instead + result.slice(to);
+  }
+  return `// Made from proxim.js by \`make sdk-types\`.\n${result}`;
+}
+
+// -- the page --------------------------------------------------------------------------------
+
+const flat = (text) => text.replace(/\s+/g, " ").trim();
+
+/** A comment's text, its paragraphs and lists as they stand. */
+function told(node) {
+  const comment = node.jsDoc?.at(-1)?.comment;
+  return (typeof comment === "string" ? comment : (ts.getTextOfJSDocComment(comment) ?? "")).trim();
+}
+
+function tags(node, name) {
+  return ts
+    .getJSDocTags(node)
+    .filter(({ tagName }) => tagName.text === name)
+    .map((tag) => ts.getTextOfJSDocComment(tag.comment) ?? "");
+}
+
+const signature = (node) =>
+  flat(node.getText().replace(/^export (declare )?(function )?/, "").replace(/;$/, ""));
+
+function errors(node) {
+  const [thrown] = ts.getJSDocTags(node).filter(({ tagName }) => tagName.text === "throws");
+  return thrown ? [`Throws or rejects with ${flat(ts.getTextOfJSDocComment(thrown.comment) ?? "")}`.replace(/\.?$/, ".")] : [];
+}
+
+const example = (node) => tags(node, "example").map((code) => `\`\`\`js\n${code.trim()}\n\`\`\``);
+
+function parameters(node) {
+  return ts
+    .getJSDocTags(node)
+    .filter(ts.isJSDocParameterTag)
+    .map((tag) => [tag.name.getText(), flat(ts.getTextOfJSDocComment(tag.comment) ?? "")])
+    .filter(([, words]) => words)
+    .map(([name, words]) => `- \`${name}\`: ${words}`)
+    .join("\n");
+}
+
+function callable(node) {
+  return [
+    `\`\`\`ts\n${signature(node)}\n\`\`\``,
+    told(node),
+    parameters(node),
+    ...errors(node),
+    ...example(node),
+  ].filter(Boolean);
+}
+
+const nameOf = (node) => node.name?.getText() ?? "";
+/** What a property is: its comment, or that of its `@type`. */
+const about = (node) => flat(told(node) || (tags(node, "type")[0] ?? "") || (tags(node, "returns")[0] ?? ""));
+const cell = (text) => flat(text).replaceAll("|", "\\|");
+
+function table(heads, rows) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function classPage(node) {
+  const base = node.heritageClauses?.[0]?.types[0]?.expression.getText();
+  const members = node.members.filter((member) => !nameOf(member).startsWith("#"));
+  const fields = members.filter((each) => ts.isPropertyDeclaration(each) || ts.isGetAccessorDeclaration(each));
+  const events = fields.filter((field) => /^on[a-z]+$/.test(nameOf(field)));
+  const others = fields.filter((field) => !events.includes(field) && told(field) + about(field));
+  const made = members.find((each) => ts.isConstructorDeclaration(each) && !/^private/.test(each.getText()));
+  const methods = members.filter(ts.isMethodDeclaration);
+  const type = (field) => cell(field.type?.getText() ?? "");
+  return [
+    `## ${nameOf(node)}`,
+    base ? `Extends \`${base}\`. ${told(node)}` : told(node),
+    ...example(node),
+    ...(made ? [`### new ${nameOf(node)}`, ...callable(made).map((part) => part.replace("constructor(", `new ${nameOf(node)}(`))] : []),
+    ...(others.length ? [table(["property", "type", "meaning"], others.map((field) => [`\`${nameOf(field)}\``, `\`${type(field)}\``, cell(about(field))]))] : []),
+    ...(events.length ? [table(["handler", "event"], events.map((field) => [`\`${nameOf(field)}\``, cell(told(field))]))] : []),
+    ...methods.flatMap((method) => [`### ${nameOf(node)}.${nameOf(method)}`, ...callable(method)]),
+  ];
+}
+
+function page(types) {
+  const { statements } = parse(types);
+  const classes = statements.filter(ts.isClassDeclaration);
+  const order = ["Host", "HostSession", "Prompt", "Guest", "Session", "ProximError"];
+  const sorted = order.map((name) => classes.find((each) => nameOf(each) === name));
+  const functions = statements.filter(ts.isFunctionDeclaration);
+  const aliases = statements.filter((each) => ts.isTypeAliasDeclaration(each));
+  const parts = [
+    HEAD.trim(),
+    ...sorted.flatMap(classPage),
+    "## Functions",
+    ...functions.flatMap((each) => [`### ${nameOf(each)}`, ...callable(each)]),
+    "## Types",
+    ...aliases.flatMap((each) => [`### ${nameOf(each)}`, `\`\`\`ts\n${flat(each.getText().replace(/^export /, ""))}\n\`\`\``, told(each)]),
+  ];
+  return `${parts.filter(Boolean).join("\n\n")}\n`;
+}
+
+const types = published(declarations());
+let drifted = false;
+for (const [file, text] of [[TYPES, types], [PAGE, page(types)]]) {
+  let old = "";
+  try {
+    old = readFileSync(file, "utf8");
+  } catch {
+    // Not written yet.
+  }
+  if (old === text) continue;
+  drifted = true;
+  if (!process.argv.includes("--check")) writeFileSync(file, text);
+  console.log(`${process.argv.includes("--check") ? "not what the code says" : "written"}: ${file}`);
+}
+process.exitCode = drifted && process.argv.includes("--check") ? 1 : 0;

@@ -1,0 +1,92 @@
+// The examples of the documentation run as they stand there: in Chromium, and in Python.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { scan } from "./lib/browser.js";
+import { ProximNode, PYTHON } from "./lib/node.js";
+import { Site } from "./lib/site.js";
+import { world } from "./lib/world.js";
+
+const here = world();
+let site;
+before(async () => {
+  site = await Site.open();
+  site.node = await ProximNode.start("--public-url", site.url);
+});
+after(async () => {
+  site.close();
+  await site.node.stop();
+});
+
+const DOCS = new URL("../../docs/", import.meta.url);
+
+/** The `js` blocks of a page, by twos: a host's and its guest's. */
+function pairs(page) {
+  const text = readFileSync(new URL(page, DOCS), "utf8");
+  const blocks = [...text.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
+  assert.ok(blocks.length > 0 && blocks.length % 2 === 0, page);
+  return blocks.flatMap((code, index) => (index % 2 ? [] : [[code, blocks[index + 1]]]));
+}
+
+/** An empty page of the site that runs a block, and what that prints. */
+async function run(code, path) {
+  const page = await (await here.context()).newPage();
+  const printed = [];
+  page.on("console", (message) => printed.push(message.text()));
+  page.on("pageerror", (error) => printed.push(`failed: ${error}`));
+  page.on("dialog", (dialog) => dialog.accept());
+  await page.goto(path);
+  await page.addScriptTag({ type: "module", content: code });
+  const expected = [...code.matchAll(/\/\/ prints: (.*)$/gm)].map(([, words]) => words);
+  return { page, printed, expected };
+}
+
+async function prints({ printed, expected }) {
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (expected.every((words) => printed.includes(words))) return;
+    if (printed.some((words) => words.startsWith("failed"))) break;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.fail(`expected ${JSON.stringify(expected)}, printed ${JSON.stringify(printed)}`);
+}
+
+for (const page of ["howto/browser.md", "reference/proxim-js.md"]) {
+  for (const [index, [host, guest]] of pairs(page).entries()) {
+    test(`${page}, example ${index + 1}`, async () => {
+      const desk = await run(host, `${site.url}/example`);
+      const image = desk.page.locator('img[src^="data:"]');
+      await image.waitFor();
+      await image.evaluate((each) => each.decode());
+      const phone = await run(guest, await scan(desk.page));
+      assert.ok(desk.expected.length + phone.expected.length > 0, "an example prints something");
+      await Promise.all([prints(desk), prints(phone)]);
+    });
+  }
+}
+
+test("the guest in Python opens a data channel with the host page", async () => {
+  const desk = await here.desk();
+  await desk.opens("one_time");
+  const example = fileURLToPath(new URL("examples/aiortc_guest.py", DOCS));
+  const guest = spawn(PYTHON, [example, await desk.link()], { stdio: ["ignore", "pipe", "inherit"] });
+  const gone = new Promise((resolve) => guest.once("exit", resolve));
+  const printed = [];
+  createInterface({ input: guest.stdout }).on("line", (line) => printed.push(line));
+  try {
+    await desk.page.getByRole("dialog").getByText("Python", { exact: true }).waitFor();
+    await desk.approves();
+    await desk.isConnected();
+    await desk.sees("Hello from Python");
+    await desk.says("Are you there?");
+    await desk.sees("You said: Are you there?");
+    await desk.press("End session");
+    assert.equal(await gone, 0);
+    assert.deepEqual(printed, ["The host is being asked.", "connected", "host: Are you there?", "over: closed"]);
+  } finally {
+    guest.kill();
+  }
+});
