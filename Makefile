@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 FUZZ_TIME ?= 600
 
-.PHONY: help run test check style types e2e attacks fuzz cover cover-check bench docs diagrams lock clean
+.PHONY: help run test check style types e2e browser-tools sdk-types screenshots attacks fuzz
+.PHONY: cover cover-check bench docs diagrams lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z0-9][a-z0-9 -]*\):.*## /\1: /p' Makefile
@@ -36,8 +37,20 @@ $(STAMP): pyproject.toml uv.lock | $(BIN)/uv
 	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --group dev
 	touch $@
 
-e2e: $(STAMP)  ## only the tests against a real node, by an independent client
-	$(BIN)/pytest tests/e2e $(ARGS)
+e2e: $(STAMP)  ## only the tests against a real node: by an independent client, and in Chromium
+	$(BIN)/pytest tests/e2e tests/browser $(ARGS)
+
+browser-tools: tests/browser/node_modules/.synced  ## what the tests in Chromium need, from npm
+
+tests/browser/node_modules/.synced: tests/browser/package.json tests/browser/package-lock.json
+	cd tests/browser && npm ci --silent
+	touch $@
+
+sdk-types: browser-tools  ## write what is made from proxim.js: its .d.ts and its reference
+	node docs/proxim_js.mjs
+
+screenshots: $(STAMP) browser-tools  ## take a picture of every state of the pages
+	node tests/browser/screenshots.js $(ARGS)
 
 attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some minutes
 	$(BIN)/pytest tests/attacks --slow $(ARGS)
@@ -64,4 +77,4 @@ lock: | $(BIN)/uv  ## renew uv.lock after a change of pyproject.toml
 	$(BIN)/uv lock
 
 clean:  ## remove what was made
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) build dist tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -53,7 +53,7 @@ function published(text) {
     if (hidden.has(statement.name?.text)) cuts.push([start(statement), statement.end, ""]);
     else if (ts.isClassDeclaration(statement)) {
       for (const member of statement.members.filter(isInternal)) {
-        const instead = ts.isConstructorDeclaration(member) ? "\n    private constructor();" : "";
+        const instead = ts.isConstructorDeclaration(member) ? "\n    protected constructor();" : "";
         cuts.push([start(member), member.end, instead]);
       }
     }
@@ -128,7 +128,7 @@ function classPage(node) {
   const fields = members.filter((each) => ts.isPropertyDeclaration(each) || ts.isGetAccessorDeclaration(each));
   const events = fields.filter((field) => /^on[a-z]+$/.test(nameOf(field)));
   const others = fields.filter((field) => !events.includes(field) && told(field) + about(field));
-  const made = members.find((each) => ts.isConstructorDeclaration(each) && !/^private/.test(each.getText()));
+  const made = members.find((each) => ts.isConstructorDeclaration(each) && !/^protected/.test(each.getText()));
   const methods = members.filter(ts.isMethodDeclaration);
   const type = (field) => cell(field.type?.getText() ?? "");
   return [

@@ -27,9 +27,7 @@ Message = dict[str, Any]
 class Guest:
     """One seat, and the WebRTC connection that belongs to it."""
 
-    def __init__(
-        self, node: ClientConnection, session_id: str, ice_servers: list[Message]
-    ) -> None:
+    def __init__(self, node: ClientConnection, session_id: str, ice_servers: list[Message]) -> None:
         self.node = node
         self.session_id = session_id
         self.ice_servers = ice_servers

@@ -4,7 +4,7 @@ import { el, everyTick, ring, say, secondsTo } from "./dom.js";
 import { toast } from "./toast.js";
 import { duration, sign, text } from "./text.js";
 
-/** @typedef {import("./proxim.js").HostSession} HostSession */
+/** @typedef {import("/proxim.js").HostSession} HostSession */
 
 /** A code is renewed when this many seconds are left of it, or a fifth if that is less. */
 const AHEAD = 15;

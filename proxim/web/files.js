@@ -4,7 +4,7 @@ import { el, everyTick, say } from "./dom.js";
 import { size, text } from "./text.js";
 import { receiveFile, sendFile } from "./transfer.js";
 
-/** @typedef {import("./proxim.js").Session} Session */
+/** @typedef {import("/proxim.js").Session} Session */
 /** @typedef {import("./transfer.js").Transfer} Transfer */
 
 /** @param {Session} session */

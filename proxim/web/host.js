@@ -9,7 +9,7 @@ import { addRow, moveToEnded, noteEnded, startList } from "./list.js";
 import { ask } from "./prompt.js";
 import { text } from "./text.js";
 
-/** @typedef {import("./proxim.js").HostSession} HostSession */
+/** @typedef {import("/proxim.js").HostSession} HostSession */
 
 const ACCESS = "proxim.access";
 
@@ -95,7 +95,7 @@ function showReach(online) {
   reach.className = `pill ${online ? "on" : "off"}`;
 }
 
-/** The host is done for. @param {import("./proxim.js").ProximError} error */
+/** The host is done for. @param {import("/proxim.js").ProximError} error */
 function showTrouble(error) {
   showReach(false);
   showChooser();

@@ -133,7 +133,7 @@ function showReach(online) {
   reach.className = `pill ${online ? "on" : "off"}`;
 }
 
-/** How it ended, and what to do next. @param {import("./proxim.js").ProximError} error @param {string | null} link */
+/** How it ended, and what to do next. @param {import("/proxim.js").ProximError} error @param {string | null} link */
 function showOver(error, link) {
   byId("reach").textContent = "";
   const { title, next, retry } = wordsFor(error);
@@ -150,7 +150,7 @@ function showOver(error, link) {
   byId("stage").querySelector("h1")?.focus();
 }
 
-/** @param {import("./proxim.js").ProximError} error */
+/** @param {import("/proxim.js").ProximError} error */
 function wordsFor(error) {
   if (error.code === "session_ended") {
     const reason = /** @type {keyof typeof text.reasons} */ (error.reason);

@@ -4,7 +4,7 @@ import { byId, el, everyTick, say, secondsTo } from "./dom.js";
 import { toast } from "./toast.js";
 import { duration, roughly, sign, text } from "./text.js";
 
-/** @typedef {import("./proxim.js").HostSession} HostSession */
+/** @typedef {import("/proxim.js").HostSession} HostSession */
 
 const KEPT = "proxim.ended";
 const MOST_KEPT = 20;

@@ -5,7 +5,7 @@ import { el, everyTick, ring, say, secondsTo } from "./dom.js";
 import { toast } from "./toast.js";
 import { duration, sign, text } from "./text.js";
 
-/** @typedef {import("./proxim.js").Prompt} Prompt */
+/** @typedef {import("/proxim.js").Prompt} Prompt */
 
 /** @type {Prompt[]} */
 const waiting = [];

@@ -90,7 +90,7 @@ export class ProximError extends Error {
  * with the event, whose fields are named here.
  */
 export class Session extends EventTarget {
-    private constructor();
+    protected constructor();
     /** `signal` (`data`): what the other side has sent with `send`.
      * @type {((event: Event & { data: any }) => unknown) | null} */
     onsignal: ((event: Event & {
@@ -189,7 +189,7 @@ export class Session extends EventTarget {
 }
 /** A guest asks to pair. What it says of itself is a claim that nobody has checked. */
 export class Prompt extends Event {
-    private constructor();
+    protected constructor();
     /** The session that is asked for. */
     session: HostSession;
     /** @type {DeviceInfo} Who the guest says that it is. */
@@ -206,7 +206,7 @@ export class Prompt extends Event {
  * session or renewed its link.
  */
 export class HostSession extends Session {
-    private constructor();
+    protected constructor();
     /** `prompt` (a `Prompt`): a guest asks to pair.
      * @type {((prompt: Prompt) => unknown) | null} */
     onprompt: ((prompt: Prompt) => unknown) | null;
@@ -225,7 +225,6 @@ export class HostSession extends Session {
     createdAt: number;
     /** @type {number | null} When a temporary session ends, as `Date.now()` tells time. */
     expiresAt: number | null;
-    type: any;
     /**
      * Get a new link; the earlier one is void at once.
      * @param {{ tokenHash?: string }} [options]

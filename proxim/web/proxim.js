@@ -982,6 +982,7 @@ export class HostSession extends Session {
     this.createdAt = host._localTime(info.created_at);
     /** @type {number | null} When a temporary session ends, as `Date.now()` tells time. */
     this.expiresAt = info.expires_at ? host._localTime(info.expires_at) : null;
+    /** @type {SessionType | null} When it ends by itself. */
     this.type = info.session_type;
   }
 

@@ -31,7 +31,7 @@ registered: uuid sessions key?
 session_created: session pair_within link? token? qr_svg?
 link_renewed: session_id pair_within link? token? qr_svg?
 sessions: sessions
-pair_pending: session_id resume_token expires_in
+pair_pending: session_id resume_token expires_in session_type?
 pair_prompt: session_id device_info expires_in
 pair_result: session_id status device_info ice_servers?
 resumed: session host_online ice_servers? expires_in?

@@ -78,14 +78,15 @@ def test_every_rule_leads_where_it_says_and_nowhere_else():
 # -- asking ----------------------------------------------------------------------------------
 
 
-def test_the_right_token_gives_the_guest_its_seat_and_the_host_the_prompt():
-    meeting = Meeting()
+@EVERY_KIND
+def test_the_right_token_gives_the_guest_its_seat_and_the_host_the_prompt(kind):
+    meeting = Meeting(kind, ttl=WINDOW + TTL)
     reply = meeting.asks()
     assert reply == wire.PairPending(
         session_id=ID,
         resume_token=RESUME,
         expires_in=WINDOW,
-        session_type=meeting.session.record.session_type,
+        session_type=kind,
     )
     prompt = wire.PairPrompt(session_id=ID, device_info=DEVICE, expires_in=WINDOW)
     assert meeting.heard[HOST] == [prompt]

@@ -1,0 +1,102 @@
+// Takes a picture of every state of the pages, at phone and desktop width, light and dark.
+//
+//     node screenshots.js [FOLDER]      docs/screenshots, if none is given
+
+import { mkdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { launch } from "./lib/browser.js";
+import { ProximNode } from "./lib/node.js";
+import { Desk, Phone } from "./lib/people.js";
+
+const FOLDER = process.argv[2] ?? fileURLToPath(new URL("../../docs/screenshots", import.meta.url));
+const DESKTOP = { viewport: { width: 1200, height: 820 }, deviceScaleFactor: 1 };
+const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2 };
+const PHOTO = { name: "holiday.jpg", mimeType: "image/jpeg", buffer: Buffer.alloc(4_200_000, 7) };
+
+/** All the states of one look. */
+async function walk(node, browser, look, hostShape, guestShape) {
+  const context = (shape) => browser.newContext({ ...shape, colorScheme: look.colorScheme });
+  const shoot = async (person, name) => {
+    await person.page.waitForTimeout(400);
+    await person.page.screenshot({ path: `${FOLDER}/${look.name}-${name}.png` });
+  };
+  const deskContext = await context(hostShape);
+  const desk = await Desk.at(node, deskContext);
+  await shoot(desk, "host-1-choose");
+  await desk.opens("persistent");
+  await shoot(desk, "host-2-code");
+  const phone = await Phone.opens(await desk.link(), await context(guestShape));
+  await shoot(phone, "guest-1-ask");
+  await phone.asksAndWaits("Ada’s phone");
+  await shoot(phone, "guest-2-waiting");
+  await desk.page.getByRole("dialog").waitFor();
+  await shoot(desk, "host-3-question");
+  await desk.approves();
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await phone.says("Hi! Here are the pictures.");
+  await phone.page.locator('input[type="file"]').setInputFiles(PHOTO);
+  await desk.sees("The SHA-256 checksum matches.");
+  await desk.says("Got them, thank you.");
+  await phone.sees("Got them, thank you.");
+  await desk.page.waitForTimeout(8_000);
+  await desk.page.getByRole("button", { name: "Open" }).click();
+  await shoot(desk, "host-4-connected");
+  await shoot(phone, "guest-3-connected");
+
+  await desk.page.evaluate(() => scrollTo(0, 0));
+  await desk.opens("one_time");
+  const second = await Phone.opens(await desk.link(), await context(guestShape));
+  await second.asksAndWaits("Unknown tablet");
+  await desk.press("Decline");
+  await second.sees("Declined");
+  await shoot(second, "guest-4-declined");
+  const late = await Phone.opens(second.page.url(), await context(guestShape));
+  await shoot(late, "guest-5-no-code");
+  await desk.page.getByRole("button", { name: /^Close the session/ }).first().click();
+  await desk.ended("It was closed.");
+  await phone.sees("The session has ended");
+  await shoot(desk, "host-5-ended");
+  await shoot(phone, "guest-6-ended");
+  const other = await Desk.at(node, deskContext);
+  await desk.sees("This page is open somewhere else");
+  await desk.page.evaluate(() => scrollTo(0, 0));
+  await shoot(desk, "host-6-elsewhere");
+  await other.page.close();
+}
+
+/** A code that has lapsed, on both sides. */
+async function lapse(node, browser, look, hostShape, guestShape) {
+  const desk = await Desk.at(node, await browser.newContext({ ...hostShape, ...look }));
+  await desk.opens("one_time");
+  await desk.press("Pause renewing");
+  const link = await desk.link();
+  await desk.page.locator(".code-face.stale").waitFor();
+  await desk.page.screenshot({ path: `${FOLDER}/${look.name}-host-7-lapsed.png` });
+  const phone = await Phone.opens(link, await browser.newContext({ ...guestShape, ...look }));
+  await phone.asks();
+  await phone.sees("This code has lapsed");
+  await phone.page.screenshot({ path: `${FOLDER}/${look.name}-guest-7-lapsed.png` });
+}
+
+await mkdir(FOLDER, { recursive: true });
+const browser = await launch();
+try {
+  const looks = [
+    [{ name: "light", colorScheme: "light" }, DESKTOP, PHONE],
+    [{ name: "dark", colorScheme: "dark" }, DESKTOP, PHONE],
+    // Either side may be either device.
+    [{ name: "swapped", colorScheme: "light" }, PHONE, DESKTOP],
+  ];
+  for (const look of looks) {
+    const node = await ProximNode.start();
+    const quick = await ProximNode.start("--qr-ttl", "2");
+    try {
+      await walk(node, browser, ...look);
+      await lapse(quick, browser, ...look);
+    } finally {
+      await Promise.all([node.stop(), quick.stop()]);
+    }
+  }
+} finally {
+  await browser.close();
+}

@@ -1,0 +1,142 @@
+import gzip
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from proxim.net import pages
+from tests.net.helpers import get, parse, read_all, request
+
+ROOT = Path(__file__).parent.parent.parent
+WEB = ROOT / "proxim" / "web"
+PATHS = pages.paths()
+
+
+async def fetch(house, path, **headers):
+    """The answer, and its body as it came."""
+    stream = house.plug()
+    fields = {"Host": "node"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    await stream.send_all(request("GET", path, headers=fields))
+    raw = await read_all(stream)
+    return parse(raw), raw.partition(b"\r\n\r\n")[2]
+
+
+def test_the_named_paths_are_there():
+    assert {"/", "/join", "/proxim.js", "/web/style.css", "/web/host.js"} <= {*PATHS}
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_every_file_is_served_as_it_lies_there_with_its_headers(house, path):
+    answer, body = await fetch(house, path)
+    name = {"/": "host.html", "/join": "join.html", "/proxim.js": "proxim.js"}.get(path)
+    assert body == (WEB / (name or path.removeprefix("/web/"))).read_bytes()
+    assert answer.status == 200
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-cache"
+    assert re.fullmatch(r'"[0-9a-f]{32}"', answer.headers["etag"])
+    policy = dict(
+        each.split(" ", 1) for each in answer.headers["content-security-policy"].split("; ")
+    )
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert "unsafe" not in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/join", "text/html; charset=utf-8"),
+        ("/proxim.js", "text/javascript; charset=utf-8"),
+        ("/web/style.css", "text/css; charset=utf-8"),
+        ("/web/icon.svg", "image/svg+xml"),
+    ],
+)
+async def test_a_file_says_what_it_is(house, path, kind):
+    assert (await fetch(house, path))[0].headers["content-type"] == kind
+
+
+@pytest.mark.parametrize("known", ["{tag}", 'W/{tag}, "other"', '"other", {tag}', "*"])
+async def test_who_has_a_file_already_is_told_so_and_no_more(house, known):
+    tag = (await fetch(house, "/"))[0].headers["etag"]
+    answer, body = await fetch(house, "/", If_None_Match=known.format(tag=tag))
+    assert (answer.status, body) == (304, b"")
+    assert answer.headers["etag"] == tag
+    assert "content-length" not in answer.headers
+
+
+async def test_who_has_another_version_gets_this_one(house):
+    assert (await fetch(house, "/", If_None_Match='"other"'))[0].status == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br, GZIP;q=0.5", "deflate, gzip; q=1"])
+async def test_who_takes_gzip_gets_it(house, coding):
+    answer, body = await fetch(house, "/proxim.js", Accept_Encoding=coding)
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["vary"] == "accept-encoding"
+    assert gzip.decompress(body) == (WEB / "proxim.js").read_bytes()
+    plain, _ = await fetch(house, "/proxim.js")
+    assert plain.headers["vary"] == "accept-encoding"
+    assert plain.headers["etag"] != answer.headers["etag"]
+
+
+@pytest.mark.parametrize("coding", ["", "br", "gzip;q=0", "gzip; q=0.000", "xgzip"])
+async def test_who_does_not_gets_it_plain(house, coding):
+    answer, body = await fetch(house, "/proxim.js", Accept_Encoding=coding)
+    assert "content-encoding" not in answer.headers
+    assert body == (WEB / "proxim.js").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/web/",
+        "/web",
+        "/web/package.json",
+        "/web/tsconfig.json",
+        "/web/proxim.d.ts",
+        "/web/../settings.py",
+        "/web/host.html",
+        "/web/proxim.js",
+        "/web//host.js",
+        "/host.js",
+    ],
+)
+async def test_nothing_else_is(house, path):
+    assert (await house.ask(get(path))).status == 404
+
+
+@pytest.mark.parametrize("page", ["host.html", "join.html"])
+def test_the_pages_have_no_inline_script_or_style_and_nothing_from_elsewhere(page):
+    text = (WEB / page).read_text(encoding="utf-8")
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|https?://", text)
+    for target in re.findall(r'(?:src|href)="([^"]+)"', text):
+        assert target in PATHS
+
+
+def test_every_import_of_the_pages_is_served():
+    for path in WEB.glob("*.js"):
+        for target in re.findall(
+            r'(?:from|import\()\s*"([^"]+)"', path.read_text(encoding="utf-8")
+        ):
+            if path.name != "proxim.js":
+                assert target.replace("./", "/web/", 1) in PATHS, f"{path.name}: {target}"
+
+
+def test_text_reaches_the_pages_only_as_text():
+    ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser"
+    for path in WEB.glob("*.js"):
+        assert not re.search(ways, path.read_text(encoding="utf-8")), path.name
+
+
+def test_the_wheel_has_every_file(tmp_path):
+    build = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name.removeprefix("proxim/web/") for name in archive.namelist()}
+    assert {path.name for path in WEB.iterdir()} <= packed
