@@ -50,7 +50,7 @@ sdk-types: browser-tools  ## write what is made from proxim.js: its .d.ts and it
 	node docs/proxim_js.mjs
 
 screenshots: $(STAMP) browser-tools  ## take a picture of every state of the pages
-	node tests/browser/screenshots.js $(ARGS)
+	node tests/browser/screenshots.js
 
 attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some minutes
 	$(BIN)/pytest tests/attacks --slow $(ARGS)

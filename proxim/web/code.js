@@ -93,7 +93,6 @@ export function codePanel(session) {
   const element = el(
     "div",
     { class: "code" },
-    el("h2", { text: text.scan }),
     face,
     el("p", { class: "sign", text: text.sign(sign(session.id)) }),
     el("p", { class: "muted small", text: text.signHint }),

@@ -43,9 +43,11 @@ async function tellMissed() {
 function welcome(session) {
   addRow(session, () => open(session));
   session.onprompt = ask;
-  session.onapproved = () => {
-    if (shown?.session === session) showChooser();
-    openBench(session);
+  session.onapproved = async () => {
+    const isAwaited = shown?.session === session;
+    if (isAwaited) showChooser();
+    const bench = await openBench(session);
+    if (isAwaited) bench.show();
   };
   session.onover = () => {
     if (shown?.session === session) showChooser();
@@ -78,14 +80,21 @@ function showCode(session) {
   shown?.stop();
   const panel = codePanel(session);
   shown = { session, stop: panel.stop };
-  byId("stage-body").replaceChildren(panel.element);
+  setStage(text.scan, "", panel.element);
   byId("stage").scrollIntoView({ block: "nearest" });
 }
 
 function showChooser() {
   shown?.stop();
   shown = null;
-  byId("stage-body").replaceChildren(form);
+  setStage(text.newSession, text.tagline, form);
+}
+
+/** @param {string} title @param {string} tagline @param {Element} body */
+function setStage(title, tagline, body) {
+  byId("new-title").textContent = title;
+  byId("tagline").textContent = tagline;
+  byId("stage-body").replaceChildren(body);
 }
 
 /** @param {boolean} online */
@@ -98,6 +107,7 @@ function showReach(online) {
 /** The host is done for. @param {import("/proxim.js").ProximError} error */
 function showTrouble(error) {
   showReach(false);
+  byId("reach").textContent = text.notReached;
   showChooser();
   const trouble = byId("trouble");
   trouble.hidden = false;

@@ -85,7 +85,7 @@ async function begin(guest, name) {
     tabMemory(ASKING, "");
     showBench(guest);
   };
-  guest.onreachable = ({ online }) => showReach(online);
+  guest.onreachable = ({ online }) => guest.over || showReach(online);
   guest.onover = ({ error }) => showOver(error, link);
   try {
     await (name === undefined ? guest.resume() : guest.ask());

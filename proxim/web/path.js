@@ -19,7 +19,7 @@ export function pathLine(session) {
   const element = el("p", { class: "path", hidden: true }, kind, chart, time);
 
   const measure = async () => {
-    if (document.hidden) return;
+    if (document.hidden || session.over) return;
     const path = await session.path().catch(() => null);
     const connected = session.pc?.connectionState === "connected";
     element.hidden = !path || !connected;
@@ -29,13 +29,16 @@ export function pathLine(session) {
     samples.push(path.rtt);
     if (samples.length > SAMPLES) samples.shift();
     say(time, `${text.rtt} ${path.rtt < 10 ? path.rtt.toFixed(1) : Math.round(path.rtt)} ms`);
-    const most = Math.max(...samples, 1);
+    const most = Math.max(...samples, 1) * 1.3;
     const start = SAMPLES - samples.length;
     const points = samples.map((rtt, index) => `${start + index},${(19 - (rtt / most) * 18).toFixed(2)}`);
     line.setAttribute("points", points.join(" "));
   };
   const timer = setInterval(measure, EVERY);
   session.addEventListener("connected", measure);
-  session.ended.then(() => clearInterval(timer));
+  session.ended.then(() => {
+    clearInterval(timer);
+    element.hidden = true;
+  });
   return element;
 }

@@ -44,7 +44,8 @@ const FINAL_CODES = new Set([1002, 1007, 1009, REPLACED]);
 
 /** Milliseconds that a broken WebRTC connection has to mend itself: host first, then guest. */
 const MENDING = { host: 2_500, guest: 5_000 };
-/** Milliseconds after which a WebRTC connection that does not come about is begun anew. */
+/** Milliseconds after which a WebRTC connection that does not come about is begun anew; each try has
+ * half as much again. */
 const PATIENCE = { host: 15_000, guest: 35_000 };
 
 // -- errors ----------------------------------------------------------------------------------
@@ -480,11 +481,13 @@ class Line {
   #mending;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #watchdog;
+  #patience;
 
   /** @param {Session} session @param {"host" | "guest"} role */
   constructor(session, role) {
     this.session = session;
     this.role = role;
+    this.#patience = PATIENCE[role];
     this.#inTurn(() => this.#begin());
   }
 
@@ -602,6 +605,7 @@ class Line {
     if (pc.connectionState === "connected") {
       clearTimeout(this.#mending);
       clearTimeout(this.#watchdog);
+      this.#patience = PATIENCE[this.role];
     } else if (pc.connectionState === "disconnected") {
       this.#mendAfter(MENDING[this.role]);
     } else if (pc.connectionState === "failed") {
@@ -632,9 +636,10 @@ class Line {
   #waitForConnection() {
     clearTimeout(this.#watchdog);
     this.#watchdog = setTimeout(() => {
+      this.#patience *= 1.5;
       if (this.session.peerOnline) this.#inTurn(() => this.#begin());
       else this.#waitForConnection();
-    }, PATIENCE[this.role]);
+    }, this.#patience);
   }
 
   /** @param {RTCDataChannel} channel */

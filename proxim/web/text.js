@@ -114,6 +114,8 @@ export const text = {
   noPath: "The devices do not reach each other. They may need the same network, or a relay.",
   connectedTo: (/** @type {string} */ who) => `Connected to ${who}`,
   otherSide: "the other side",
+  theOtherSide: "The other side",
+  notReached: "Not connected",
   workbench: "Connected",
   chat: "Chat",
   chatEmpty: "Say something. It goes straight to the other device.",

@@ -38,8 +38,9 @@ export function workbench(session) {
 
   const update = () => {
     const connected = !session.over && session.pc?.connectionState === "connected";
-    const other = byId("list") ? (session.deviceInfo?.name ?? text.otherSide) : text.otherSide;
-    say(title, connected ? text.connectedTo(other) : other);
+    // A guest's own name is what the session knows; the other side is the host then.
+    const name = byId("list") ? session.deviceInfo?.name : undefined;
+    say(title, connected ? text.connectedTo(name ?? text.otherSide) : (name ?? text.theOtherSide));
     chat.enable(connected);
     files.enable(connected);
     notice.hidden = connected;
@@ -83,7 +84,7 @@ export function workbench(session) {
   return {
     /** Bring it into view. */
     show() {
-      element.scrollIntoView({ behavior: "smooth", block: "start" });
+      element.scrollIntoView({ block: "start" });
       title.focus({ preventScroll: true });
     },
   };

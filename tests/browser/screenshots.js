@@ -1,14 +1,26 @@
 // Takes a picture of every state of the pages, at phone and desktop width, light and dark.
 //
-//     node screenshots.js [FOLDER]      docs/screenshots, if none is given
+//     node screenshots.js
+//
+// They go to build/screenshots; those that the documentation shows, to docs/images, too.
 
-import { mkdir } from "node:fs/promises";
+import { copyFile, mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { launch } from "./lib/browser.js";
 import { ProximNode } from "./lib/node.js";
 import { Desk, Phone } from "./lib/people.js";
 
-const FOLDER = process.argv[2] ?? fileURLToPath(new URL("../../docs/screenshots", import.meta.url));
+const place = (relative) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
+const FOLDER = place("build/screenshots");
+const IMAGES = place("docs/images");
+const SHOWN = [
+  "light-host-2-code",
+  "light-guest-1-ask",
+  "light-host-3-question",
+  "dark-guest-2-waiting",
+  "dark-host-4-connected",
+  "dark-guest-3-connected",
+];
 const DESKTOP = { viewport: { width: 1200, height: 820 }, deviceScaleFactor: 1 };
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2 };
 const PHOTO = { name: "holiday.jpg", mimeType: "image/jpeg", buffer: Buffer.alloc(4_200_000, 7) };
@@ -71,6 +83,7 @@ async function lapse(node, browser, look, hostShape, guestShape) {
   await desk.press("Pause renewing");
   const link = await desk.link();
   await desk.page.locator(".code-face.stale").waitFor();
+  await desk.page.evaluate(() => scrollTo(0, 0));
   await desk.page.screenshot({ path: `${FOLDER}/${look.name}-host-7-lapsed.png` });
   const phone = await Phone.opens(link, await browser.newContext({ ...guestShape, ...look }));
   await phone.asks();
@@ -100,3 +113,5 @@ try {
 } finally {
   await browser.close();
 }
+await mkdir(IMAGES, { recursive: true });
+for (const name of SHOWN) await copyFile(`${FOLDER}/${name}.png`, `${IMAGES}/${name}.png`);

@@ -163,9 +163,15 @@ test("with the other side away nothing is restarted; its return does it", async 
 test("a connection that does not come about is begun anew", async () => {
   await host();
   await negotiates();
-  await pass(15_000);
+  await pass(14_999);
+  assert.equal(FakePeerConnection.all.length, 1);
+  await pass(1);
   assert.equal(FakePeerConnection.all.length, 2);
   assert.ok(FakePeerConnection.all[0].did.includes("close"));
+  await pass(22_499);
+  assert.equal(FakePeerConnection.all.length, 2);
+  await pass(1);
+  assert.equal(FakePeerConnection.all.length, 3);
 });
 
 test("after a reload the host has no ICE servers, and asks for some first", async () => {
