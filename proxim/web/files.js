@@ -66,7 +66,7 @@ function row(transfer) {
     if (transfer.isOpen) return;
     stop();
     update();
-    bar.hidden = transfer.state !== "done";
+    bar.hidden = true;
     cancel.remove();
     element.classList.add(transfer.state === "done" ? "ok" : "bad");
     if (transfer.blob) actions.append(saveLink(transfer.name, transfer.blob));

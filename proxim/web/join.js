@@ -222,7 +222,9 @@ function start() {
     }
     return;
   }
-  const seat = remembered(nodeUrl).find((each) => each.thisTab);
+  const known = remembered(nodeUrl);
+  // The tab's own session, or the only one there is: nobody has to choose.
+  const seat = known.find((each) => each.thisTab) ?? (known.length === 1 ? known[0] : null);
   if (seat) begin(new Guest(seat));
   else view(heading(text.nothingTitle), el("p", { text: text.nothing }), seats());
 }

@@ -30,13 +30,33 @@ test("persistent: survives that the guest leaves, and lets it come back without 
   await phone.page.close();
   await desk.sees("The other side is away");
   const again = await here.phone(`${here.node.url}/join`, context);
-  await again.press("Connect again");
   await Promise.all([desk.isConnected(), again.isConnected()]);
   await again.says("back again");
   await desk.sees("back again");
   await desk.page.getByRole("button", { name: "End session" }).click();
   await desk.ended("It was closed.");
   await again.sees("The session has ended");
+});
+
+test("who has several sessions to come back to chooses one", async () => {
+  const desk = await here.desk();
+  const context = await here.context({ viewport: { width: 390, height: 844 } });
+  for (let count = 0; count < 2; count += 1) {
+    await desk.opens("persistent");
+    const phone = await here.phone(await desk.link(), context);
+    await phone.asksAndWaits();
+    await desk.approves();
+    await phone.isConnected();
+    await phone.page.close();
+  }
+  const again = await here.phone(`${here.node.url}/join`, context);
+  await again.sees("These sessions let you come back without a new code.");
+  const buttons = again.page.getByRole("button", { name: "Connect again" });
+  assert.equal(await buttons.count(), 2);
+  await buttons.last().click();
+  await again.isConnected();
+  await again.says("it is me");
+  await desk.sees("it is me");
 });
 
 test("declined", async () => {

@@ -1,4 +1,5 @@
 import gzip
+import json
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from proxim import __version__
 from proxim.net import pages
 from tests.net.helpers import get, parse, read_all, request
 
@@ -131,6 +133,10 @@ def test_text_reaches_the_pages_only_as_text():
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser"
     for path in WEB.glob("*.js"):
         assert not re.search(ways, path.read_text(encoding="utf-8")), path.name
+
+
+def test_the_package_for_npm_has_the_version_of_the_node():
+    assert json.loads((WEB / "package.json").read_text(encoding="utf-8"))["version"] == __version__
 
 
 def test_the_wheel_has_every_file(tmp_path):

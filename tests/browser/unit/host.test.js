@@ -349,3 +349,53 @@ test("an address that is none is refused", () => {
     assert.throws(() => new Host(url), { code: "invalid_link" });
   }
 });
+
+test("what is asked while the node is away is asked when it is back", async () => {
+  const host = await registered();
+  await FakeSocket.last.breaks();
+  const opening = host.open();
+  await pass(1_000);
+  await FakeSocket.last.opens();
+  await FakeSocket.last.answers("register", { type: "registered", uuid: "u", sessions: [] });
+  await FakeSocket.last.answers("create_session", { type: "session_created", session: session(), pair_within: 1 });
+  assert.equal((await opening).id, ID);
+});
+
+test("a host for some sessions takes these again, and those that it opens", async () => {
+  const other = "o".repeat(22);
+  const host = await registered({ seats: [other] });
+  assert.deepEqual(FakeSocket.last.sent[0].seats, [other]);
+  await opened(host);
+  await FakeSocket.last.breaks();
+  await pass(1_000);
+  await FakeSocket.last.opens();
+  assert.deepEqual(FakeSocket.last.sent[0].seats, [other, ID]);
+});
+
+test("a question that is decided is none any more, and after the end nothing is sent", async () => {
+  const host = await registered({ rtc: false });
+  const mine = await opened(host);
+  await FakeSocket.last.hears(prompt);
+  assert.ok(mine.prompt);
+  const result = { type: "pair_result", session_id: ID, status: "approved", device_info: null, ice_servers: [] };
+  await FakeSocket.last.hears(result);
+  assert.equal(mine.prompt, null);
+  await FakeSocket.last.hears({ type: "session_ended", session_id: ID, status: "expired", reason: "closed" });
+  assert.throws(() => mine.send(1), { code: "session_ended", reason: "closed" });
+});
+
+test("what fits without its ref, but not with it, is refused", async () => {
+  const host = new Host("http://node", { rtc: false });
+  await FakeSocket.last.opens(1000);
+  await FakeSocket.last.answers("register", { type: "registered", uuid: "u", sessions: [] });
+  const mine = await opened(host, { status: "approved" });
+  const frame = JSON.stringify({ type: "signal", session_id: ID, data: "" }).length;
+  mine.send("x".repeat(968 - frame));
+  assert.throws(() => mine.send("x".repeat(969 - frame)), { code: "bad_message" });
+});
+
+test("who was replaced is told so", async () => {
+  const host = await registered();
+  await FakeSocket.last.breaks(4000);
+  await assert.rejects(host.ready.then(() => host.open()), /took over/);
+});
