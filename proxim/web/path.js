@@ -6,6 +6,7 @@ import { text } from "./text.js";
 /** @typedef {import("/proxim.js").Session} Session */
 
 const SAMPLES = 60;
+const FEWEST = 8;
 const EVERY = 1_000;
 
 /** @param {Session} session */
@@ -28,10 +29,13 @@ export function pathLine(session) {
     if (path.rtt === null) return;
     samples.push(path.rtt);
     if (samples.length > SAMPLES) samples.shift();
-    say(time, `${text.rtt} ${path.rtt < 10 ? path.rtt.toFixed(1) : Math.round(path.rtt)} ms`);
+    say(time, text.roundTrip(path.rtt));
     const most = Math.max(...samples, 1) * 1.3;
-    const start = SAMPLES - samples.length;
-    const points = samples.map((rtt, index) => `${start + index},${(19 - (rtt / most) * 18).toFixed(2)}`);
+    // The first samples have the chart to themselves, until there is a minute of them.
+    const step = (SAMPLES - 1) / (Math.max(samples.length, FEWEST) - 1);
+    const points = samples.map(
+      (rtt, index) => `${(index * step).toFixed(2)},${(19 - (rtt / most) * 18).toFixed(2)}`,
+    );
     line.setAttribute("points", points.join(" "));
   };
   const timer = setInterval(measure, EVERY);

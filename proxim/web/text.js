@@ -14,7 +14,7 @@ export const text = {
   types: {
     one_time: { name: "Once", line: "Ends as soon as either side disconnects." },
     temporary: { name: "For a while", line: "Ends by itself after the time you set." },
-    persistent: { name: "Until I close it", line: "Both sides may leave and come back." },
+    persistent: { name: "Until closed", line: "Both sides may leave and come back." },
   },
   duration: "Duration",
   durationUnit: "Unit",
@@ -145,7 +145,7 @@ export const text = {
     srflx: "Direct, over the internet",
     relay: "Relayed",
   },
-  rtt: "Round trip",
+  roundTrip: (/** @type {number} */ ms) => `Round trip ${ms < 1 ? "under 1" : Math.round(ms)} ms`,
   rttChart: "Round-trip time over the last minute",
   leave: "End session",
 

@@ -5,7 +5,7 @@ import { scan } from "./browser.js";
 
 const PATIENCE = 20_000;
 
-const NAMES = { one_time: "Once", temporary: "For a while", persistent: "Until I close it" };
+const NAMES = { one_time: "Once", temporary: "For a while", persistent: "Until closed" };
 
 /** Fails the test if a page has thrown, or has broken its own content security policy. */
 function watch(page, complaints) {
