@@ -300,9 +300,9 @@ class Connection {
     }
   }
 
-  /** Leave for good. */
-  leave() {
-    this.#end(connectionLost("the connection was closed on this side"));
+  /** Leave for good. @param {ProximError} [why] What those who still wait are told. */
+  leave(why = connectionLost("the connection was closed on this side")) {
+    this.#end(why);
     this.#drop(1000);
   }
 
@@ -409,7 +409,7 @@ class Connection {
     const calls = [...this.#calls.values()];
     this.#calls.clear();
     for (const { deferred } of calls) {
-      deferred.reject(connectionLost("the connection broke before the reply"));
+      deferred.reject(this.#failure ?? connectionLost("the connection broke before the reply"));
     }
     if (wasIntroduced) {
       if (!this.#failure) this.#ready = new Deferred();
@@ -1429,7 +1429,7 @@ export class Guest extends Session {
       this.#keep("localStorage", undefined);
     }
     super._finish(error);
-    if (error.code === "session_ended") this.#node?.leave();
+    if (error.code === "session_ended") this.#node?.leave(error);
   }
 }
 

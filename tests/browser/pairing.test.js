@@ -38,6 +38,18 @@ test("persistent: survives that the guest leaves, and lets it come back without 
   await again.sees("The session has ended");
 });
 
+test("a guest that comes back to a session that was closed meanwhile is told so", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  const context = phone.page.context();
+  await phone.page.close();
+  await desk.press("End session");
+  await desk.ended("It was closed.");
+  const again = await here.phone(`${here.node.url}/join`, context);
+  await again.sees("It was closed. Ask for a new code to connect again.");
+  await again.page.reload();
+  await again.sees("Scan a code first");
+});
+
 test("who has several sessions to come back to chooses one", async () => {
   const desk = await here.desk();
   const context = await here.context({ viewport: { width: 390, height: 844 } });

@@ -175,3 +175,15 @@ test("join takes the link out of the address bar, and finds the seat of its tab 
   assert.equal(reloaded.id, ID);
   assert.throws(() => guestAt({ ...page, href: "http://other/join", hash: "" }), { code: "invalid_link" });
 });
+
+for (const type of ["ask", "resume"]) {
+  test(`a session that has ended meanwhile says why: ${type}`, async () => {
+    const seat = { nodeUrl: "http://node", sessionId: ID, resumeToken: "r", type: "persistent", since: 0 };
+    const guest = new Guest(type === "ask" ? LINK : seat);
+    const trying = guest[type]();
+    await FakeSocket.last.opens();
+    await FakeSocket.last.answers(type === "ask" ? "pair_request" : "resume", ended("closed"));
+    await assert.rejects(trying, { code: "session_ended", reason: "closed" });
+    await assert.rejects(guest.connected, { code: "session_ended", reason: "closed" });
+  });
+}
