@@ -7,9 +7,13 @@ import { receiveFile, sendFile } from "./transfer.js";
 /** @typedef {import("/proxim.js").Session} Session */
 /** @typedef {import("./transfer.js").Transfer} Transfer */
 
+/** Transfers that the other side may have running at once; a person starts one after the other. */
+const MOST_INCOMING = 32;
+
 /** @param {Session} session */
 export function filesPane(session) {
   const list = el("div", { class: "transfers" });
+  let incoming = 0;
   const picker = el("input", { type: "file", multiple: true, class: "unseen", tabindex: -1, "aria-hidden": "true" });
   const choose = el("button", { type: "button", class: "second", text: text.choose, onclick: () => picker.click() });
   const drop = el("div", { class: "drop" }, el("span", { text: text.drop }), choose, picker);
@@ -41,7 +45,13 @@ export function filesPane(session) {
     },
     /** @param {RTCDataChannel} channel */
     receive(channel) {
-      if (session.pc) list.prepend(row(receiveFile(session.pc, channel)));
+      if (!session.pc || incoming >= MOST_INCOMING) {
+        channel.close();
+        return;
+      }
+      incoming += 1;
+      channel.addEventListener("close", () => (incoming -= 1));
+      list.prepend(row(receiveFile(session.pc, channel)));
     },
   };
 }

@@ -48,7 +48,8 @@ export function workbench(session) {
   };
   const noticeWords = () => {
     if (session.over) {
-      const { reason, message } = session.over;
+      const { code, reason, message } = session.over;
+      if (code !== "session_ended") return message;
       return `${text.overTitles.other}. ${text.reasons[/** @type {"closed"} */ (reason)] ?? message}`;
     }
     if (!session.peerOnline) return text.peerAway;
