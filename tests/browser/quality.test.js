@@ -159,3 +159,37 @@ test("nothing is sent before it is asked for, and no WebRTC before the yes", asy
   await phone.isConnected();
   assert.deepEqual(await made(), ["WebSocket", "RTCPeerConnection"]);
 });
+
+test("a hidden tab is noticed: its title, a sound, and a notification where that is permitted", async () => {
+  const context = await here.context();
+  await context.addInitScript(() => {
+    globalThis.noticed = [];
+    globalThis.Notification = class {
+      static permission = "granted";
+      constructor(title, { body }) {
+        globalThis.noticed.push(`${title}: ${body}`);
+      }
+      close() {
+        globalThis.noticed.push("taken away");
+      }
+    };
+    const { start } = AudioScheduledSourceNode.prototype;
+    AudioScheduledSourceNode.prototype.start = function (...when) {
+      globalThis.noticed.push("sound");
+      start.apply(this, when);
+    };
+    Object.defineProperty(Document.prototype, "hidden", { get: () => globalThis.isAway ?? false });
+  });
+  const desk = await here.desk(context);
+  await desk.opens("one_time");
+  const phone = await here.phone(await desk.link());
+  await desk.page.evaluate(() => (globalThis.isAway = true));
+  await phone.asksAndWaits("My phone");
+  await desk.sees("A device asks to connect");
+  assert.equal(await desk.page.title(), "● A device asks – Proxim");
+  const noticed = () => desk.page.evaluate(() => globalThis.noticed.toSorted());
+  const told = "A device asks to connect: It says it is “My phone”.";
+  assert.deepEqual(await noticed(), [told, "sound", "sound"]);
+  await desk.press("Decline");
+  assert.deepEqual(await noticed(), [told, "sound", "sound", "taken away"]);
+});
