@@ -7,7 +7,7 @@ STAMP := $(VENV)/.synced
 FUZZ_TIME ?= 600
 
 .PHONY: help run test check style types e2e browser-tools sdk-types screenshots attacks fuzz
-.PHONY: cover cover-check bench docs diagrams lock clean
+.PHONY: cover cover-check bench bench-quick docs diagrams lock clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z0-9][a-z0-9 -]*\):.*## /\1: /p' Makefile
@@ -67,8 +67,11 @@ cover: $(STAMP)  ## branch coverage; of core/ and actors/ it has to be whole
 cover-check: $(STAMP)  ## what `cover` measured, judged
 	$(BIN)/coverage report --include='proxim/core/*,proxim/actors/*' --fail-under=100
 
-bench: $(STAMP)  ## measure
-	$(BIN)/python bench/sessions.py
+bench: $(STAMP)  ## measure Proxim beside its peers; about ten minutes, needs cc, node and npm
+	$(BIN)/python bench/run.py --json bench/results.json $(ARGS)
+
+bench-quick: $(STAMP)  ## the same in about a minute, less of everything
+	$(BIN)/python bench/run.py --quick $(ARGS)
 
 docs diagrams: $(STAMP)  ## write the parts of the documentation that are made from the code
 	$(BIN)/python docs/generate.py
@@ -77,4 +80,4 @@ lock: | $(BIN)/uv  ## renew uv.lock after a change of pyproject.toml
 	$(BIN)/uv lock
 
 clean:  ## remove what was made
-	rm -rf $(VENV) build dist tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) bench/build build dist tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

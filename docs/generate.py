@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterable
@@ -25,6 +26,12 @@ from proxim.core.session import RULES, State
 from proxim.settings import SETTINGS
 
 DOCS = Path(__file__).parent
+BENCH = DOCS.parent / "bench"
+sys.path.insert(0, str(BENCH))
+
+import chart  # noqa: E402
+import report  # noqa: E402
+
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _HOST = {"Register", "CreateSession", "RenewLink", "PairDecision", "ListSessions"}
@@ -170,6 +177,22 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
+# -- measurements ----------------------------------------------------------------------------
+
+
+def measurements() -> dict[str, str]:
+    """What `make bench` measured last, as it is kept beside the benchmark."""
+    whole = json.loads((BENCH / "results.json").read_text(encoding="utf-8"))
+    kinds = ("ceiling", "machine", "throughput", "latency", "rates", "costs", "own", "growth")
+    tables = {f"bench-{kind}": getattr(report, kind)(whole) for kind in kinds}
+    return {**tables, "bench-goals": report.goal_table(whole)}
+
+
+def pictures() -> dict[Path, str]:
+    whole = json.loads((BENCH / "results.json").read_text(encoding="utf-8"))
+    return {DOCS / "explanation" / "performance.svg": chart.draw(whole)}
+
+
 # -- all of it -------------------------------------------------------------------------------
 
 
@@ -188,6 +211,7 @@ def parts() -> dict[str, str]:
         "state-diagram": state_diagram(),
         "state-table": state_table(),
         "settings": settings_table(),
+        **measurements(),
     }
 
 
@@ -198,9 +222,9 @@ def renew(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     drifted = False
-    for page in sorted(DOCS.rglob("*.md")):
-        old = page.read_text(encoding="utf-8")
-        new = renew(old)
+    pages = {page: renew(page.read_text(encoding="utf-8")) for page in sorted(DOCS.rglob("*.md"))}
+    for page, new in {**pages, **pictures()}.items():
+        old = page.read_text(encoding="utf-8") if page.exists() else ""
         if new == old:
             continue
         drifted = True

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import trio
 
-from proxim import __version__, qr
+from proxim import __version__
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor
 from proxim.core.errors import InvalidSetting
@@ -136,8 +136,14 @@ class Node:
 
 
 async def _draw_qr(link: str) -> str:
-    # It takes tens of milliseconds, in which nobody else shall wait.
-    return await trio.to_thread.run_sync(qr.svg, link)
+    # It takes tens of milliseconds, in which nobody else shall wait; so does the library's import.
+    return await trio.to_thread.run_sync(_draw, link)
+
+
+def _draw(link: str) -> str:
+    from proxim import qr
+
+    return qr.svg(link)
 
 
 def _metrics(node: Node, listener: Listener) -> str:

@@ -294,3 +294,10 @@ def test_whatever_comes_is_judged_as_wsproto_judges_it(stream):
     if codec._rest and expected[-1:] != found[-1:] and isinstance(expected[-1], tuple):
         assert expected.pop()[0] == "close"
     assert found == expected
+
+
+@pytest.mark.parametrize("size", [119, 120, 121, 127, 133])
+def test_a_length_of_eight_bytes_is_no_short_length(size):
+    whole = shaped(TEXT, b"x" * 65536)
+    assert fed(whole[:size]) == []
+    assert fed(whole, cuts=[size]) == ["x" * 65536]

@@ -2,9 +2,11 @@ import h11
 import pytest
 import trio
 import trio.testing
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxim.net.http import BadRequest, read_request
+from proxim.net.http import BadRequest, _judge, _plain_request, read_request
 from proxim.net.limits import Limits
 from tests.net.helpers import get, read_all, request
 
@@ -155,3 +157,55 @@ async def test_the_metrics_can_be_parsed_and_name_nobody(house):
     assert labels == {"type", "status", "reason"}
     for identity in (session_id, "desk", "Phone", "phone-1"):
         assert identity not in answer.body
+
+
+# -- the plainest heads are read without h11, and must be read as h11 reads them ----------------
+
+NAMES = [
+    "Host",
+    "host",
+    "X-One",
+    "Upgrade",
+    "Content-Length",
+    "Transfer-Encoding",
+    "A!#$",
+    "a b",
+    "",
+]
+VALUES = ["node", "", "a, b", " a", "a ", "a\tb", "5", "chunked", "\xe9", "\x00", "a:b", "x" * 300]
+heads = st.tuples(
+    st.sampled_from(["GET", "get", "POST", "GE T"]),
+    st.sampled_from(["/", "/ws", "/join?x=1#y", "*", "http://node/", "/a b", "/\xff", ""]),
+    st.sampled_from(["HTTP/1.1", "HTTP/1.0", "HTTP/2", ""]),
+    st.lists(
+        st.tuples(
+            st.sampled_from(NAMES),
+            st.sampled_from([":", ": ", " :", "  :"]),
+            st.sampled_from(VALUES),
+        ),
+        max_size=12,
+    ),
+    st.sampled_from(["\r\n", "\n", "\r"]),
+    st.sampled_from(["", "\r\n", "rest"]),
+)
+
+
+@settings(max_examples=500)
+@given(heads)
+@example(("GET", "/ws", "HTTP/1.1", [("Host", ": ", "node"), ("X-One", ":", "a, b")], "\r\n", ""))
+def test_a_plain_head_is_read_as_h11_reads_it(head):
+    method, path, version, fields, newline, rest = head
+    lines = [f"{method} {path} {version}", *(f"{n}{colon}{v}" for n, colon, v in fields), "", ""]
+    data = (newline.join(lines) + rest).encode("latin-1")
+    quick = _plain_request(data, LIMITS)
+    if quick is not None:
+        assert quick == trio.run(judged, data)
+
+
+async def judged(data):
+    stream, _ = trio.testing.memory_stream_pair()
+    return await _judge(stream, data, LIMITS)
+
+
+def test_an_ordinary_handshake_is_plain():
+    assert _plain_request(request(), LIMITS) is not None

@@ -1,6 +1,8 @@
 import base64
 
 import pytest
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection
 
 from tests.net.helpers import NONCE, TEXT, frame, parse, request
 
@@ -114,3 +116,14 @@ async def test_what_comes_before_the_answer_is_refused(house):
     early = frame(TEXT, b'{"type":"ping","ref":"early"}')
     status, _, body = await house.ask(request() + early)
     assert (status, "nothing may be sent before the answer" in body) == (400, True)
+
+
+@pytest.mark.parametrize("offer", [None, "proxim.v1"])
+async def test_the_answer_is_that_of_wsproto(house, offer):
+    raw = request(Sec_WebSocket_Protocol=offer)
+    oracle = WSConnection(ConnectionType.SERVER)
+    oracle.receive_data(raw)
+    next(oracle.events())
+    expected = parse(oracle.send(AcceptConnection(subprotocol=offer)))
+    answer = await answer_to(house, raw)
+    assert (answer.status, answer.headers) == (expected.status, expected.headers)

@@ -1,0 +1,215 @@
+import socket
+import struct
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+import trio
+import trio.testing
+
+from proxim.net import poller
+from proxim.net.poller import BATCH, Poller
+from proxim.net.stream import TcpStream
+from tests.net.helpers import connected, open_session
+from tests.net.test_stream import sockets
+
+pytestmark = pytest.mark.skipif(not poller.IS_AVAILABLE, reason="this system has no epoll")
+
+
+@asynccontextmanager
+async def polled(count=1, *, by_poller=True):
+    """Streams that a poller reads for, and their peers."""
+    async with trio.open_nursery() as nursery:
+        watch = Poller() if by_poller else None
+        if watch is not None:
+            nursery.start_soon(watch.run)
+        ends = [sockets() for _ in range(count)]
+        streams = [(TcpStream(ours, watch), TcpStream(theirs)) for ours, theirs in ends]
+        with trio.fail_after(5):
+            yield streams
+        for pair in streams:
+            for stream in pair:
+                stream.close()
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture(params=[True, False], ids=["poller", "no poller"])
+async def pair(request):
+    async with polled(by_poller=request.param) as streams:
+        yield streams[0]
+
+
+async def test_pieces_come_in_order_until_it_is_enough_and_the_rest_stays(pair):
+    ours, theirs = pair
+    heard = []
+
+    def take(data):
+        heard.append(data)
+        return len(heard) < 2
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ours.read_while, take)
+        for piece in (b"1", b"2"):
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            await theirs.send_all(piece)
+    await theirs.send_all(b"3")
+    assert heard == [b"1", b"2"]
+    assert await ours.receive_some() == b"3"
+
+
+async def test_the_end_is_an_empty_piece(pair):
+    ours, theirs = pair
+    await theirs.send_eof()
+    heard = []
+    await ours.read_while(lambda data: bool(heard.append(data)))
+    assert heard == [b""]
+
+
+async def test_a_broken_connection_is_raised(pair):
+    ours, theirs = pair
+    reset_at_close(theirs)
+    ours_read = trio.Event()
+
+    async def read():
+        with pytest.raises(trio.BrokenResourceError):
+            await ours.read_while(bool)
+        ours_read.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        theirs.close()
+    assert ours_read.is_set()
+
+
+def reset_at_close(stream):
+    """Have the closing of a stream reset the connection."""
+    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def test_what_is_raised_while_taking_is_raised_where_it_is_read(pair):
+    ours, theirs = pair
+    await theirs.send_all(b"x")
+
+    def take(data):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await ours.read_while(take)
+    await theirs.send_all(b"y")
+    assert await ours.receive_some() == b"y"
+
+
+async def test_a_cancelled_read_loses_nothing(pair):
+    ours, theirs = pair
+    with trio.move_on_after(0.01):
+        await ours.read_while(bool)
+    await theirs.send_all(b"kept")
+    assert await ours.receive_some() == b"kept"
+
+
+@pytest.mark.parametrize("while_taking", [False, True])
+async def test_closing_ends_the_read(pair, while_taking):
+    ours, theirs = pair
+    if while_taking:
+        await theirs.send_all(b"x")
+
+    def take(data):
+        ours.close()
+        return True
+
+    async def read():
+        with pytest.raises(trio.ClosedResourceError):
+            await ours.read_while(take)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        if not while_taking:
+            ours.close()
+    with pytest.raises(trio.ClosedResourceError):
+        await ours.read_while(take)
+
+
+async def test_one_task_reads_at_a_time(pair):
+    ours, _ = pair
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ours.read_while, bool)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        with pytest.raises(trio.BusyResourceError):
+            await ours.read_while(bool)
+        nursery.cancel_scope.cancel()
+
+
+async def test_one_that_is_closed_by_another_in_the_same_turn_is_left_alone():
+    async with polled(2) as ((first, one), (second, other)):
+        heard = []
+
+        def take(mine, peer):
+            def taking(data):
+                heard.append(mine)
+                peer.close()
+                return False
+
+            return taking
+
+        async def read(mine, peer):
+            try:
+                await mine.read_while(take(mine, peer))
+            except trio.ClosedResourceError:
+                heard.append("closed")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read, first, second)
+            nursery.start_soon(read, second, first)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            one.send_now(b"x")
+            other.send_now(b"x")
+        assert heard[0] in (first, second)
+        assert heard[1:] == ["closed"]
+
+
+async def test_others_have_their_turn_while_very_many_are_read():
+    turns, heard = [], []
+    async with polled(3 * BATCH) as streams, trio.open_nursery() as nursery:
+        for ours, _ in streams:
+            nursery.start_soon(ours.read_while, lambda data: bool(heard.append(data)))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        for _, theirs in streams:
+            theirs.send_now(b"x")
+        while len(heard) < len(streams):
+            await trio.lowlevel.checkpoint()
+            turns.append(len(heard))
+    # Between two turns of this task there may be two of the poller's, the order being random.
+    assert max(after - before for before, after in pairwise(turns)) <= 2 * BATCH
+
+
+class Steps(trio.abc.Instrument):
+    """Whose turn it was."""
+
+    def __init__(self):
+        self.names = []
+
+    def before_task_step(self, task):
+        self.names.append(task.name)
+
+
+async def test_a_signal_of_an_approved_session_costs_no_task_switch(node):
+    async with connected(node) as host, connected(node) as guest:
+        session_id, token = await open_session(host)
+        device = {"name": "Phone", "id": "phone-1"}
+        await guest.say("pair_request", session_id=session_id, token=token, device_info=device)
+        await host.hear("pair_prompt")
+        await host.say("pair_decision", session_id=session_id, approve=True)
+        await host.hear("pair_result")
+        await guest.hear("pair_result")
+        steps = Steps()
+        trio.lowlevel.add_instrument(steps)
+        for number in range(50):
+            await host.say("signal", session_id=session_id, data=number)
+            assert (await guest.hear("signal"))["data"] == number
+        trio.lowlevel.remove_instrument(steps)
+    of_the_node = [name for name in steps.names if name.startswith("proxim.")]
+    assert {name.rpartition(".")[2] for name in of_the_node} <= {"run"}, (
+        "the poller's, and no other"
+    )
+    assert 1 <= of_the_node.count("proxim.net.poller.Poller.run") <= 60
