@@ -11,13 +11,13 @@ for the function that makes it. Then, without the profiler, Trio counts task ste
 from __future__ import annotations
 
 import argparse
-import atexit
 import json
 import os
 import signal
 import socket
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 from types import FrameType
@@ -40,9 +40,6 @@ class Sampler(trio.abc.Instrument):
         signal.signal(signal.SIGPROF, self._take)
         signal.setitimer(signal.ITIMER_PROF, INTERVAL, INTERVAL)
 
-    def after_run(self) -> None:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
     def _take(self, _: int, frame: FrameType | None) -> None:
         if frame is not None:
             code = frame.f_code
@@ -63,11 +60,16 @@ class Steps(trio.abc.Instrument):
 
 
 def serve(kind: str, report: str, arguments: list[str]) -> None:
-    """Be ``proxim`` with an instrument, and write what it counted at the end."""
+    """Be ``proxim`` with an instrument, and write what it counted when asked for by a signal."""
     from functools import partial
 
     instrument = Sampler() if kind == "sampler" else Steps()
-    atexit.register(lambda: Path(report).write_text(json.dumps(instrument.counts)))
+
+    def write(*_: object) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        Path(report).write_text(json.dumps(instrument.counts))
+
+    signal.signal(signal.SIGUSR1, write)
     trio.run = partial(trio.run, instruments=[instrument])  # type: ignore[assignment]
     from proxim.cli import main
 
@@ -89,10 +91,13 @@ def measure(kind: str, options: argparse.Namespace) -> tuple[dict[str, int], dic
         )
         with running(profiled) as node:
             figures = load(node, options.what, **wanted(options))
-            os.kill(node.pid, signal.SIGTERM)
-            # Without its wakeup the node looks for signals only when something happens.
-            socket.create_connection((HOST, node.port)).close()
-        counts: dict[str, int] = json.loads(report.read_text())
+            os.kill(node.pid, signal.SIGUSR1)
+            while not report.exists() or not report.read_text():
+                # Without its wakeup the node looks for signals only when something happens.
+                socket.create_connection((HOST, node.port)).close()
+                time.sleep(0.05)
+            os.kill(node.pid, signal.SIGKILL)
+            counts: dict[str, int] = json.loads(report.read_text())
     return counts, figures
 
 
