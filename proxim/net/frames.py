@@ -19,6 +19,8 @@ from proxim.net.limits import Limits
 _TEXT = 0x81
 """The first byte of a message in one text frame: final, no reserved bit, opcode 1."""
 
+_BINARY = 0x82
+
 _OPCODES = {0x0, 0x1, 0x2, 0x8, 0x9, 0xA}
 _CONTROL = 0x8
 _MASKED = 0x80
@@ -202,6 +204,11 @@ def text_frame(payload: bytes) -> bytes:
     if size < 1 << 16:
         return b"%c%c%b%b" % (_TEXT, _TWO_MORE, size.to_bytes(2), payload)
     return b"%c%c%b%b" % (_TEXT, _EIGHT_MORE, size.to_bytes(8), payload)
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """A binary message as a server sends it."""
+    return b"%c%b" % (_BINARY, text_frame(payload)[1:])
 
 
 def _extent(buffer: bytes, position: int) -> tuple[int, int] | None:

@@ -15,6 +15,7 @@ from proxim.net.limits import Limits
 _FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?((?:[!-~](?:[ !-~]*[!-~])?)?)\r\n"
 _PLAIN_FIELD = re.compile(_FIELD)
 _PLAIN_HEAD = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n(?:%b)+\r\n" % _FIELD)
+_OTHER_VERSION = re.compile(rb"[^\r\n]* HTTP/(?!1\.)\d+(?:\.\d+)?\r?\n")
 _BODY = {b"content-length", b"transfer-encoding"}
 
 
@@ -113,9 +114,13 @@ def _plain_request(data: bytes, limits: Limits) -> Request | None:
 async def _judge(stream: trio.abc.ReceiveStream, data: bytes, limits: Limits) -> Request:
     """Let h11 read a head whose first bytes are ``data``."""
     wire = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
-    read = len(data)
+    read, start = len(data), data
     wire.receive_data(data)
     while True:
+        if _OTHER_VERSION.match(start):
+            raise BadRequest(
+                HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "this node speaks HTTP/1.1 alone"
+            )
         try:
             event = wire.next_event()
         except h11.RemoteProtocolError as error:
@@ -128,6 +133,8 @@ async def _judge(stream: trio.abc.ReceiveStream, data: bytes, limits: Limits) ->
             raise BadRequest(HTTPStatus.BAD_REQUEST, "the connection ended within a request")
         data = bytes(await stream.receive_some(4096))
         read += len(data)
+        if b"\n" not in start:
+            start += data
         wire.receive_data(data)
 
 

@@ -21,9 +21,9 @@ from functools import cached_property
 
 import trio
 from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
-from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
+from wsproto.events import CloseConnection, Event, Ping, Pong
 
-from proxim.net.frames import Answer, Found, FrameCodec, text_frame
+from proxim.net.frames import Answer, Found, FrameCodec, binary_frame, text_frame
 from proxim.net.limits import Limits
 from proxim.net.parting import part
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
@@ -216,15 +216,18 @@ class LeanWebSocket(WebSocketConnection):
 
     def write_text(self, payload: bytes) -> None:
         """Send a text message, or queue it behind those that wait; never waits itself."""
-        if self._close_reason is None and self._farewell is None:
+        if self._close_reason is None:
             self._write(text_frame(payload))
 
     async def send_message(self, message: str | bytes) -> None:
         """Send a message. Raises ``ConnectionClosed`` when the connection is closed."""
-        if isinstance(message, str):
-            await self._send(TextMessage(data=message))
-        else:
-            await self._send(BytesMessage(data=message))
+        if self._close_reason is not None:
+            raise ConnectionClosed(self._close_reason)
+        # Not by way of wsproto: what was asked before the peer's close is answered before ours.
+        self._write(
+            text_frame(message.encode()) if isinstance(message, str) else binary_frame(message)
+        )
+        await trio.lowlevel.checkpoint()
 
     def write_raw(self, data: bytes) -> None:
         """Send bytes that are no frame: the answer to the handshake."""
@@ -334,8 +337,7 @@ class LeanWebSocket(WebSocketConnection):
                 await part(self._stream, self._limits.part_time)
 
     async def _send(self, event: Event) -> None:
-        is_over = self._close_reason is not None or self._farewell is not None
-        if is_over and not isinstance(event, CloseConnection):
+        if self._close_reason is not None and not isinstance(event, CloseConnection):
             raise ConnectionClosed(self._close_reason)
         self._write(self._codec.send(event))
         await trio.lowlevel.checkpoint()

@@ -169,11 +169,6 @@ def test_a_reserved_opcode_is_1002_after_what_came_before(client, opcode, payloa
     is_refused(client, frame(opcode, payload) + frame(PING), 1002)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="LeanWebSocket sends no message once it has read, in the same read, that the peer"
-    " closes or breaks a rule: what was asked before that goes unanswered",
-)
 @pytest.mark.parametrize(("end", "code"), [(frame(CLOSE, NORMAL), 1000), (frame(3), 1002)])
 def test_what_was_asked_before_the_end_is_answered_also_in_the_same_read(client, end, code):
     sends(client, frame(TEXT, b"before") + end)

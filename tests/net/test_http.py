@@ -94,6 +94,19 @@ async def test_what_is_no_request_is_a_bad_one(head):
     assert await refused(head, end=True) == 400
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: node\r\n\r\n",
+        b"GET / HTTP/2\r\n",
+        b"GET / HTTP/0.9\r\nHost: node\r\n\r\n",
+    ],
+)
+async def test_another_version_of_http_is_not_spoken(head):
+    assert await refused(head) == 505
+
+
 async def test_a_bad_request_is_answered(house):
     answer = await house.ask(b"\x00\xff nonsense\r\n\r\n")
     assert (answer.status, answer.headers["connection"]) == (400, "close")

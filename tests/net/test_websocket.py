@@ -224,10 +224,16 @@ async def test_our_goodbye_stays_the_reason_when_the_peer_just_leaves(memory):
     assert (await ending(ws)).code == 4001
 
 
-async def test_a_message_after_the_close_of_the_peer_is_refused_as_closed(memory):
+async def test_what_was_asked_before_the_close_of_the_peer_is_answered_and_then_nothing(memory):
     ws, peer = memory
     await peer.say(frame(TEXT, b"1"), BYE)
     assert await ws.receive() == ["1"]
+    await ws.send_message("text")
+    await ws.send_message(b"binary")
+    assert await peer.hear() == ("TextMessage", "text")
+    assert await peer.hear() == ("BytesMessage", b"binary")
+    await ws.finish()
+    assert await peer.hear() == ("CloseConnection", 4321)
     with pytest.raises(ConnectionClosed):
         await ws.send_message(b"x")
 
