@@ -164,12 +164,16 @@ def settings_table() -> str:
         default = setting.default
         shown = (
             "–"
-            if default is None
+            if default in (None, ())
             else f"`{default:g}`"
             if isinstance(default, float)
             else (f"`{str(default).lower() if isinstance(default, bool) else default}`")
         )
-        unit = f" ({setting.about.metavar.lower()})" if setting.about.metavar == "SECONDS" else ""
+        unit = (
+            f" ({setting.about.metavar.lower()})"
+            if setting.about.metavar in ("SECONDS", "BYTES")
+            else ""
+        )
         rows.append(
             f"| `{setting.flag}` | `{setting.variable}` | `{setting.name}` | {shown} "
             f"| {setting.about.meaning}{unit} |"

@@ -14,6 +14,7 @@ from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor
 from proxim.core.errors import InvalidSetting
 from proxim.core.messages import PROTOCOL_VERSION, Reason, Welcome
+from proxim.net.access import Access, Rules
 from proxim.net.limits import Limits
 from proxim.net.listener import Listener
 from proxim.net.site import Site
@@ -28,10 +29,12 @@ class Node:
 
     def __init__(self, settings: Settings | None = None, *, limits: Limits | None = None) -> None:
         self.settings = settings or Settings()
-        self.limits = limits or Limits()
+        self.limits = limits or self.settings.limits
         self.url = ""
         self.draining = False
-        self.supervisor = Supervisor(sweep_interval=self.settings.sweep_interval)
+        self.supervisor = Supervisor(
+            sweep_interval=self.settings.sweep_interval, quotas=self.settings.quotas
+        )
         self._stop = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -89,9 +92,20 @@ class Node:
             welcome=self._welcome,
             is_draining=lambda: self.draining,
             limits=self.limits,
+            access=self._access(secure=tls is not None),
             tls=tls,
         )
         return listener
+
+    def _access(self, *, secure: bool) -> Access:
+        settings = self.settings
+        rules = Rules(
+            settings.allow_origin,
+            settings.allow_host,
+            settings.trusted_proxy,
+            settings.limit_loopback,
+        )
+        return Access(self.url, "https" if secure else "http", rules)
 
     def _welcome(self) -> Welcome:
         return Welcome(

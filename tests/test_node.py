@@ -16,7 +16,10 @@ class Stoppable:
     """A node that runs until it is stopped or cancelled."""
 
     def __init__(self, **settings):
-        self.node = Node(Settings(**{"port": 0, **settings}), limits=Limits(close_time=0.5))
+        self.node = Node(
+            Settings(**{"port": 0, "allow_host": ("node",), **settings}),
+            limits=Limits(close_time=0.5),
+        )
         self.scope = trio.CancelScope()
         self.returned = trio.Event()
 

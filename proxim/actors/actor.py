@@ -11,19 +11,25 @@ line goes up only when the inbox is empty: what was sent before has then gone be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import trio
 from msgspec import structs
 
 from proxim.actors.mailbox import Mailbox
-from proxim.actors.seat import Connection, Letter, Owner, Seat
+from proxim.actors.seat import Connection, Letter, Owner, Receipt, Seat
 from proxim.actors.timers import Timers
 from proxim.core import events as ev
 from proxim.core.codec import error_message
-from proxim.core.errors import InternalError, RateLimited, RequestError, UnknownSession
+from proxim.core.errors import (
+    InternalError,
+    RateLimited,
+    RequestError,
+    UnknownSession,
+    request_error,
+)
 from proxim.core.events import Admit, Effect, Event, Patch, Reply, Role, Tell, Unpatch
-from proxim.core.messages import Reason, SessionEnded, Status
+from proxim.core.messages import Error, NodeMessage, Reason, SessionEnded, Signal, Status
 from proxim.core.session import Session
 
 _FAILED = "the node failed at this session"
@@ -33,18 +39,32 @@ INBOX_BOUND = 256
 """Requests that may wait for one actor; more are refused with ``rate_limited``."""
 
 
+class Warden(Protocol):
+    """Who watches over an actor."""
+
+    def note_ending(self, actor: Actor, reason: Reason) -> None:
+        """The actor's session has ended; said once."""
+
+    def prompt_wait(self, actor: Actor, guest: Connection | None) -> float:
+        """For how many seconds the guest may not ask the host of that session; 0 if it may."""
+        ...
+
+
 class Actor:
     """One session's task, its inbox and its seats.
 
-    ``on_finish`` hears once why the session ended. The task lives on until ``dismiss``, so that
-    an ended session still answers.
+    ``warden`` hears once why the session ended. The task lives on until ``dismiss``, so that an
+    ended session still answers. ``opened_from`` is the address of the host that opened it,
+    ``asked_from`` that of the guest who has asked to pair.
     """
 
     __slots__ = (
         "_dismissed",
         "_inbox",
-        "_on_finish",
         "_patched",
+        "_warden",
+        "asked_from",
+        "opened_from",
         "owner",
         "seats",
         "session",
@@ -55,12 +75,15 @@ class Actor:
         session: Session,
         owner: Owner,
         timers: Timers,
-        on_finish: Callable[[Session, Reason], None],
+        warden: Warden,
+        opened_from: str | None = None,
     ) -> None:
         self.session = session
         self.owner = owner
         self.seats: dict[Role, Seat] = {}
-        self._on_finish = on_finish
+        self.opened_from = opened_from
+        self.asked_from: str | None = None
+        self._warden = warden
         self._patched = False
         self._dismissed = False
         # Unbounded, since the news that somebody left must never be lost; ``post`` bounds the rest.
@@ -97,13 +120,13 @@ class Actor:
         if not self._dismissed:
             self._inbox.send_nowait(Letter(event, seat=seat))
 
-    def ask(self, letter: Letter) -> trio.Event:
-        """Put something into the inbox whose sender waits for the event that this returns.
+    def ask(self, letter: Letter) -> Receipt:
+        """Put something into the inbox whose sender waits for the receipt that this returns.
 
-        Who waits sends nothing more meanwhile, so this needs no bound. The event is set once the
+        Who waits sends nothing more meanwhile, so this needs no bound. The receipt is set once the
         letter has been dealt with, and after ``dismiss`` at once.
         """
-        taken = trio.Event()
+        taken = Receipt()
         if self._dismissed:
             taken.set()
         else:
@@ -178,15 +201,20 @@ class Actor:
 
     def _refuse(self, letter: Letter, error: RequestError) -> None:
         error.session_id = self.session.session_id
-        if letter.sender is not None:
-            letter.sender.tell(error_message(error, letter.ref))
         if letter.taken is not None:
+            letter.taken.refusal = error
             letter.taken.set()
+        elif letter.sender is not None:
+            letter.sender.tell(error_message(error, letter.ref))
 
     def _handle(self, letter: Letter) -> None:
         if letter.seat is not None and isinstance(letter.event, ev.HostLeft | ev.GuestLeft):
             del self.seats[letter.seat.role]
-        for effect in self.session.handle(letter.event, trio.current_time()):
+        event = letter.event
+        if isinstance(event, ev.GuestAsked):
+            wait = self._warden.prompt_wait(self, letter.sender)
+            event = structs.replace(event, wait=wait)
+        for effect in self.session.handle(event, trio.current_time()):
             self._perform(effect, letter)
         if self._patched and not self._inbox:
             self._connect()
@@ -195,14 +223,13 @@ class Actor:
         match effect:
             case Tell(role, message):
                 if role in self.seats:
-                    self.seats[role].connection.tell(message)
+                    self._tell(self.seats[role].connection, message, letter)
             case Reply(message):
-                if letter.sender is not None:
-                    if letter.ref is not None:
-                        message = structs.replace(message, ref=letter.ref)
-                    letter.sender.tell(message)
+                self._reply(message, letter)
             case Admit(role):
                 if letter.sender is not None:
+                    if isinstance(letter.event, ev.GuestAsked):
+                        self.asked_from = letter.sender.address
                     self.admit(role, letter.sender)
             case Patch():
                 self._patched = True
@@ -210,7 +237,26 @@ class Actor:
                 self._patched = False
                 self.cut()
             case _:  # Finish
-                self._on_finish(self.session, effect.reason)
+                self._warden.note_ending(self, effect.reason)
+
+    def _tell(self, connection: Connection, message: NodeMessage, letter: Letter) -> None:
+        # Who is told signals for having come is told those that were kept.
+        if isinstance(message, Signal) and letter.taken is not None:
+            connection.give_back(message)
+        else:
+            connection.tell(message)
+
+    def _reply(self, message: NodeMessage, letter: Letter) -> None:
+        if isinstance(message, Error) and letter.taken is not None:
+            session_id = self.session.session_id
+            retry_after = message.retry_after or None
+            letter.taken.refusal = request_error(
+                message.code, message.message, session_id=session_id, retry_after=retry_after
+            )
+        elif letter.sender is not None:
+            if letter.ref is not None:
+                message = structs.replace(message, ref=letter.ref)
+            letter.sender.tell(message)
 
     def _connect(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]

@@ -14,16 +14,20 @@ import trio
 from msgspec import UNSET, UnsetType, structs
 
 from proxim.actors.actor import Actor
+from proxim.actors.quota import Tally, delay
 from proxim.actors.seat import Connection, Letter, Owner, Seat
 from proxim.actors.supervisor import Supervisor
 from proxim.core import events as ev
 from proxim.core import messages as wire
 from proxim.core import tokens
+from proxim.core.codec import error_message
 from proxim.core.errors import (
     AccessDenied,
     BadMessage,
     NotAllowed,
     NotRegistered,
+    RateLimited,
+    RequestError,
     UnknownSession,
 )
 from proxim.core.events import Event, Invitation, Role
@@ -52,6 +56,8 @@ class Router:
         self._terms = terms
         self._public_url = public_url
         self._draw_qr = draw_qr
+        quotas = supervisor.quotas
+        self._guesses = Tally(quotas.guesses_per_address, quotas.guess_window)
         self._access_hash = None if access_token is None else tokens.digest(access_token)
 
     async def route(self, connection: Connection, message: ClientMessage) -> None:
@@ -89,7 +95,7 @@ class Router:
     def relay(self, connection: Connection, message: wire.Signal, now: float) -> None:
         """Hand a signal to the peer: on the line where there is one, else by way of the actor.
 
-        ``now`` is when it was read, on Trio's clock.
+        ``now`` is the moment on Trio's clock: one is enough for all that was read at once.
         """
         seat = connection.seats.get(message.session_id)
         if seat is None:
@@ -133,15 +139,34 @@ class Router:
         seat = connection.seats.get(message.session_id)
         if seat is not None and seat.role is Role.HOST:
             raise NotAllowed("this connection is the session's host", session_id=message.session_id)
+        self._check_guesses(connection)
         actor = self._supervisor.find(message.session_id)
         if actor is None:
-            raise UnknownSession(session_id=message.session_id)
-        await actor.ask(Letter(event, connection, message.ref)).wait()
+            raise self._noted(UnknownSession(session_id=message.session_id), connection)
+        # What was kept for the seat comes with it, and needs room.
+        await connection.room()
+        receipt = actor.ask(Letter(event, connection, message.ref))
+        await receipt.wait()
+        if receipt.refusal is not None:
+            raise self._noted(receipt.refusal, connection)
+
+    # -- who guesses -------------------------------------------------------------------------
+
+    def _check_guesses(self, connection: Connection) -> None:
+        wait = self._guesses.wait(connection.address, trio.current_time())
+        if wait > 0:
+            raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
+
+    def _noted(self, refusal: RequestError, connection: Connection) -> RequestError:
+        """The refusal, which is told late when it answers a wrong guess."""
+        if isinstance(refusal, UnknownSession | AccessDenied) and connection.address is not None:
+            refusal.delay = delay(self._guesses.add(connection.address, trio.current_time()))
+        return refusal
 
     # -- the host's requests -----------------------------------------------------------------
 
     async def _register(self, connection: Connection, message: wire.Register) -> None:
-        self._check_access(message.access_token)
+        self._check_access(connection, message.access_token)
         key = message.key or _fresh(tokens.TOKEN_BYTES)
         owner = connection.owner = Owner(message.uuid, tokens.digest(key))
         actors = self._supervisor.owned_by(owner)
@@ -163,11 +188,16 @@ class Router:
         for actor in taken:
             await connection.room()
             came = ev.HostCame(seen[actor.session.session_id])
-            await actor.ask(Letter(came, connection)).wait()
+            receipt = actor.ask(Letter(came, connection))
+            await receipt.wait()
+            if receipt.refusal is not None:
+                connection.tell(error_message(receipt.refusal))
 
     async def _create(self, connection: Connection, message: wire.CreateSession) -> None:
         owner = _owner(connection)
         _check_ttl(message)
+        # Before a link is drawn; and again when it is, since others may have come meanwhile.
+        self._supervisor.check_room(owner, connection.address)
         session_id = _fresh_id()
         invitation = await self._invite(session_id, message)
         now = trio.current_time()
@@ -212,11 +242,15 @@ class Router:
         sessions = [actor.session.describe() for actor in actors]
         connection.tell(wire.Sessions(sessions=sessions, ref=_ref(message)))
 
-    def _check_access(self, access_token: str | None) -> None:
+    def _check_access(self, connection: Connection, access_token: str | None) -> None:
         if self._access_hash is None:
             return
-        if access_token is None or not tokens.matches(access_token, self._access_hash):
-            raise AccessDenied("a valid access token is required to register")
+        denied = AccessDenied("a valid access token is required to register")
+        if access_token is None:
+            raise denied
+        self._check_guesses(connection)
+        if not tokens.matches(access_token, self._access_hash):
+            raise self._noted(denied, connection)
 
 
 def _without_guest(connection: Connection, actors: list[Actor]) -> list[Actor]:

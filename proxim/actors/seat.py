@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import trio
 from msgspec import Struct
 
+from proxim.core.errors import RequestError
 from proxim.core.events import Event, Role
 from proxim.core.messages import NodeMessage
 
@@ -36,6 +37,11 @@ class Connection(Protocol):
     """Who the connection has registered as."""
 
     @property
+    def address(self) -> str | None:
+        """Where it comes from, for the limits by address; None when they do not count it."""
+        ...
+
+    @property
     def closed(self) -> bool:
         """Whether it is closed or about to be; its seats are left then."""
         ...
@@ -43,11 +49,39 @@ class Connection(Protocol):
     def tell(self, message: NodeMessage) -> None:
         """Send a message. Never waits, never raises; what can't be sent closes the connection."""
 
+    def give_back(self, message: NodeMessage) -> None:
+        """Tell what was kept while the seat was empty; it comes on top of the bound."""
+
     async def room(self) -> None:
         """Wait until much more can be told without passing the connection's bound."""
 
     def close(self, code: int, reason: str) -> None:
         """Close, once what was told before is written. Never waits, never raises."""
+
+
+class Receipt:
+    """What the sender of a letter waits for: that it has been dealt with.
+
+    ``refusal`` is why not, then: it is left to the sender to be told.
+    """
+
+    __slots__ = ("_taken", "refusal")
+
+    def __init__(self) -> None:
+        self.refusal: RequestError | None = None
+        self._taken = trio.Event()
+
+    def set(self) -> None:
+        """The letter has been dealt with."""
+        self._taken.set()
+
+    def is_set(self) -> bool:
+        """Whether it has."""
+        return self._taken.is_set()
+
+    async def wait(self) -> None:
+        """Wait until it has."""
+        await self._taken.wait()
 
 
 class Letter(NamedTuple):
@@ -61,7 +95,7 @@ class Letter(NamedTuple):
     sender: Connection | None = None
     ref: str | None = None
     seat: Seat | None = None
-    taken: trio.Event | None = None
+    taken: Receipt | None = None
 
 
 class Inbox(Protocol):

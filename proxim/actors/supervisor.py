@@ -9,13 +9,19 @@ import trio
 
 from proxim.actors.actor import Actor
 from proxim.actors.crash import log_crash
+from proxim.actors.quota import Places, Quotas, Tally
 from proxim.actors.seat import Connection, Letter, Owner
 from proxim.actors.timers import Timers
 from proxim.core import events as ev
+from proxim.core.errors import LimitReached
 from proxim.core.messages import Reason
+from proxim.core.record import State
 from proxim.core.session import Session
 
 log = logging.getLogger(__name__)
+
+SHORTEST_WAIT = 1.0
+"""Seconds after which a guest may ask a host again at the earliest, where others are before it."""
 
 SWEEP_BATCH = 500
 """Actors looked at in one go; the sweep then lets the others have their turn."""
@@ -27,10 +33,13 @@ class Supervisor:
     ``endings`` counts how sessions ended, ``crashes`` the actors that failed.
     """
 
-    def __init__(self, *, sweep_interval: float) -> None:
+    def __init__(self, *, sweep_interval: float, quotas: Quotas | None = None) -> None:
         self.endings: Counter[Reason] = Counter()
         self.crashes = 0
+        self.quotas = quotas or Quotas()
         self._sweep_interval = sweep_interval
+        self._addresses = Places(self.quotas.sessions_per_address)
+        self._denials = Tally(self.quotas.denials_per_address, self.quotas.guess_window)
         self._actors: dict[str, Actor] = {}
         self._owned: dict[Owner, dict[str, Actor]] = {}
         self._timers = Timers()
@@ -46,15 +55,52 @@ class Supervisor:
                 await self.sweep()
 
     def open(self, session: Session, owner: Owner, host: Connection) -> Actor:
-        """Spawn the actor of a new session, with ``host`` in its seat. ``run`` comes first."""
+        """Spawn the actor of a new session, with ``host`` in its seat. ``run`` comes first.
+
+        Raises ``LimitReached`` when there are too many.
+        """
         assert self._nursery is not None, "run() comes first"
-        actor = Actor(session, owner, self._timers, self._note_ending)
+        self.check_room(owner, host.address)
+        self._addresses.take(host.address)
+        actor = Actor(session, owner, self._timers, self, host.address)
         actor.admit(ev.Role.HOST, host)
         self._actors[session.session_id] = actor
         self._owned.setdefault(owner, {})[session.session_id] = actor
         # One name for all: trio would make each its own.
         self._nursery.start_soon(self._guard, actor, name="actor")
         return actor
+
+    def check_room(self, owner: Owner, address: str | None) -> None:
+        """Raise ``LimitReached`` unless that owner, at that address, may open one session more."""
+        quotas, owned = self.quotas, self._owned.get(owner, {})
+        if 0 < quotas.sessions_per_owner <= len(owned):
+            alive = sum(not actor.session.ended for actor in owned.values())
+            if alive >= quotas.sessions_per_owner:
+                raise LimitReached(f"{alive} sessions are open for this uuid and key: close one")
+        if self._addresses.is_full(address):
+            raise LimitReached("too many sessions were opened from this address")
+        if 0 < quotas.max_sessions <= len(self._actors):
+            raise LimitReached("the node has as many sessions as it may have")
+
+    def prompt_wait(self, actor: Actor, guest: Connection | None) -> float:
+        """For how many seconds the guest may not ask the host of that session; 0 if it may."""
+        now = trio.current_time()
+        prompts = [
+            each.session.prompt_left(now)
+            for each in self._owned[actor.owner].values()
+            if each.session.state is State.PROMPTED
+        ]
+        wait = self._denials.wait(guest.address if guest is not None else None, now)
+        if 0 < self.quotas.prompts_per_host <= len(prompts):
+            wait = max(wait, min(prompts), SHORTEST_WAIT)
+        return wait
+
+    def note_ending(self, actor: Actor, reason: Reason) -> None:
+        """An actor's session has ended; a guest who was denied is remembered by its address."""
+        self.endings[reason] += 1
+        if reason is Reason.REJECTED:
+            self._denials.add(actor.asked_from, trio.current_time())
+        log.debug("a %s session ended: %s", actor.session.session_type, reason)
 
     def find(self, session_id: str) -> Actor | None:
         """The actor of a session, ended or not, as long as it is in memory."""
@@ -98,14 +144,11 @@ class Supervisor:
             self._drop(actor)
             actor.crash()
 
-    def _note_ending(self, session: Session, reason: Reason) -> None:
-        self.endings[reason] += 1
-        log.debug("a %s session ended: %s", session.session_type, reason)
-
     def _drop(self, actor: Actor) -> None:
         session_id = actor.session.session_id
         if self._actors.pop(session_id, None) is None:
             return
+        self._addresses.give_back(actor.opened_from)
         owned = self._owned[actor.owner]
         del owned[session_id]
         if not owned:

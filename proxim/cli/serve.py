@@ -41,12 +41,20 @@ class _Grouped(click.Command):
 def _option(setting: Setting) -> Callable[[Any], Any]:
     default = setting.default
     shown = f"{default:g}" if isinstance(default, float) else str(default)
-    hidden = default is None or setting.is_switch
+    hidden = default is None or setting.is_switch or setting.is_list
     about = setting.about.meaning + ("" if hidden else f"  [default: {shown}]")
     if setting.is_switch:
         negation = setting.flag.replace("--", "--no-", 1)
         return click.option(f"{setting.flag}/{negation}", setting.name, default=None, help=about)
-    return click.option(setting.flag, setting.name, metavar=setting.about.metavar, help=about)
+    if setting.is_list:
+        about += "  Can be given several times."
+    return click.option(
+        setting.flag,
+        setting.name,
+        metavar=setting.about.metavar,
+        help=about,
+        multiple=setting.is_list,
+    )
 
 
 def _with_settings(function: Callable[..., None]) -> Callable[..., None]:

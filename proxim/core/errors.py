@@ -39,10 +39,12 @@ class ProximError(Exception):
 class RequestError(ProximError):
     """A request could not be done (protocol: Errors).
 
-    ``session_id`` names the session it was about, ``retry_after`` is in seconds.
+    ``session_id`` names the session it was about, ``retry_after`` is in seconds. ``delay`` is by
+    how many seconds a node tells it late, to slow down who guesses.
     """
 
     code: ClassVar[str] = "internal_error"
+    delay: float = 0.0
 
     def __init__(
         self,

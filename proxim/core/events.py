@@ -66,11 +66,15 @@ class HostLeft(Struct, frozen=True):
 
 
 class GuestAsked(Struct, frozen=True):
-    """Somebody asks to pair. ``resume_token`` is fresh and becomes theirs if the ask is good."""
+    """Somebody asks to pair. ``resume_token`` is fresh and becomes theirs if the ask is good.
+
+    ``wait`` is for how many seconds the host may not be asked, by them or by anybody; usually 0.
+    """
 
     token: str
     device_info: DeviceInfo
     resume_token: str
+    wait: float = 0.0
 
 
 class GuestCame(Struct, frozen=True):

@@ -26,6 +26,7 @@ from proxim.core.errors import (
     NotAllowed,
     NotApproved,
     PeerOffline,
+    RateLimited,
     RequestError,
     TokenUsed,
 )
@@ -140,6 +141,8 @@ class Session(Record):
             raise LinkLapsed("this link has lapsed; ask the host for a new one")
         if Role.HOST not in self.online:
             raise HostOffline("the host is not connected; the link stays good, try again")
+        if event.wait > 0:
+            raise RateLimited("not now; the link stays good, try again", retry_after=event.wait)
         self.state = State.PROMPTED
         self.device = event.device_info
         self.resume_hash = tokens.digest(event.resume_token)

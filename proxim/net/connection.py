@@ -26,6 +26,9 @@ Spawn = Callable[[Callable[[], Awaitable[None]]], None]
 
 _NO_ALARM = trio.CancelScope()
 
+_LET_OFF = 0.5
+"""Seconds without being slowed down after which a peer has let off."""
+
 _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 
 
@@ -33,32 +36,50 @@ class SocketConnection:
     """A client, as the actors see it: somebody to ``tell`` things, who may hold seats.
 
     ``run`` reads until the socket ends, and is the only place that waits. What is told is given to
-    the kernel at once; when more waits than ``outbox_bytes`` the client is too slow and is closed
+    the kernel at once; when more waits than ``limits`` have it the client is too slow and is closed
     with 4001, so that it holds up nobody. ``spawn`` starts the task that such a backlog needs.
+
+    A client that sends faster than it may is read more slowly: its messages wait, here and in the
+    kernel, until a *pause* is over. So does the answer to a wrong guess, and what comes behind it.
     """
 
     __slots__ = (
         "_alarm",
+        "_allowance",
+        "_controls",
         "_cork",
         "_cut_at",
         "_frames",
+        "_full_at",
         "_gone",
         "_introduce_by",
         "_is_gone",
+        "_late",
         "_limits",
+        "_pause_until",
         "_ping_at",
         "_pong_by",
+        "_pressing_since",
         "_request",
         "_router",
         "_spawn",
         "_ws",
+        "address",
         "owner",
         "seats",
     )
 
-    def __init__(self, router: Router, limits: Limits, cork: Cork, spawn: Spawn) -> None:
+    def __init__(
+        self,
+        router: Router,
+        limits: Limits,
+        cork: Cork,
+        spawn: Spawn,
+        address: str | None = None,
+    ) -> None:
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
+        self.address = address
         self._router = router
         self._limits = limits
         self._cork = cork
@@ -66,6 +87,10 @@ class SocketConnection:
         self._frames: list[str | bytes] = []
         self._request: _Request | None = None
         self._alarm = _NO_ALARM
+        self._allowance = 0
+        self._controls: tuple[int, ...] = ()
+        self._late: tuple[str | bytes, Exception] | None = None
+        self._full_at = self._pause_until = self._pressing_since = -math.inf
         self._introduce_by = self._ping_at = self._pong_by = self._cut_at = math.inf
         self._is_gone = False
         self._gone: trio.Event | None = None
@@ -79,14 +104,34 @@ class SocketConnection:
 
     def tell(self, message: wire.NodeMessage) -> None:
         """Send a message, or queue it."""
+        ws = self._ws
+        ws.write_text(codec.encode(message))
+        unsent = ws.unsent
+        if unsent and (unsent > self._limits.outbox_bytes or not isinstance(message, wire.Signal)):
+            self._judge_outbox(isinstance(message, wire.Signal))
+
+    def give_back(self, message: wire.NodeMessage) -> None:
+        """Send a signal that was kept; the outbox has room for it, however much that is."""
+        before = self._ws.unsent
         self._ws.write_text(codec.encode(message))
-        if self._ws.unsent > self._limits.outbox_bytes:
-            self._ws.forget_unsent()
-            self.close(4001, "too slow: more waits here than may")
+        self._allowance = min(self._allowance, before) + self._ws.unsent - before
 
     async def room(self) -> None:
-        """Wait until half of the outbox is free; a backlog fits in there."""
+        """Wait until half of the outbox is free, so that at most one backlog comes on top of it."""
         await self._ws.wait_unsent_below(self._limits.outbox_bytes // 2)
+
+    def _judge_outbox(self, is_signal: bool) -> None:
+        """Close the connection if more waits than may."""
+        ws, limits = self._ws, self._limits
+        self._allowance = min(self._allowance, ws.unsent)
+        if not is_signal:
+            # Each by the place at which it ends among all that has waited here.
+            waiting = (place for place in self._controls if place > ws.left)
+            self._controls = (*waiting, ws.left + ws.unsent)
+        too_many = len(self._controls) > limits.outbox_messages and not self._cork.is_in
+        if too_many or ws.unsent - self._allowance > limits.outbox_bytes:
+            ws.forget_unsent()
+            self.close(4001, "too slow: more waits here than may")
 
     def close(self, code: int, reason: str) -> None:
         """Close with ``code`` once what was told is written; nothing more is told or heard.
@@ -95,7 +140,10 @@ class SocketConnection:
         """
         if not self.closed:
             self._ws.say_goodbye(code, reason)
-            self._cut_at = self._alarm.deadline = trio.current_time() + self._limits.close_time
+            now = trio.current_time()
+            self._cut_at = now + self._limits.close_time
+            # A pause ends here: the peer's own close may stand behind what waits.
+            self._alarm.deadline = now if self._pause_until > now else self._cut_at
             self._router.left(self)
 
     # -- its life ----------------------------------------------------------------------------
@@ -106,8 +154,14 @@ class SocketConnection:
         self._introduce_by = now + self._limits.introduction_time
         self._ping_at = now + self._limits.ping_interval
         self._ws = LeanWebSocket(
-            stream, self._limits, self._cork, start_soon=self._spawn, cut=self._cut
+            stream,
+            self._limits,
+            self._cork,
+            start_soon=self._spawn,
+            cut=self._cut,
+            hurry=self._hurry,
         )
+        self._ws.allow_messages_of(self._limits.message_bytes_unseated)
         try:
             self._cork.put_in()
             self._ws.write_raw(handshake)
@@ -136,18 +190,41 @@ class SocketConnection:
         """End it without another word: half a frame stands on the wire."""
         self._cut_at = self._alarm.deadline = -math.inf
 
+    def _hurry(self, moment: float) -> None:
+        """A message has begun that has to be whole by that moment."""
+        self._alarm.deadline = min(self._alarm.deadline, moment)
+
     async def _read(self) -> bool:
         """Take what comes until there is a request, with one alarm for all that may be overdue.
 
         False when it is over: at the end of what the peer sends, or of its time.
         """
         self._request = None
+        if self._pause_until > trio.current_time() and not self.closed:
+            return await self._rest()
+        if self._late is not None:
+            (frame, error), self._late = self._late, None
+            self._refuse(frame, error)
         if self._frames and not self._relay():
             return True
         with trio.CancelScope(deadline=self._next_alarm()) as self._alarm:
             goes_on = await self._ws.read_while(self._arrived)
-            return goes_on or self._request is not None
+            return goes_on or self._request is not None or bool(self._frames)
         return not self._is_lost(trio.current_time())
+
+    async def _rest(self) -> bool:
+        """Answer nobody until the pause is over; keepalives go on. False when it is over."""
+        with trio.CancelScope(deadline=min(self._next_alarm(), self._pause_until)) as self._alarm:
+            if self._frames:
+                # What comes has to wait in the kernel, and a pong may be behind it.
+                self._pong_by = max(self._pong_by, self._pause_until + self._limits.pong_time)
+                await trio.sleep_forever()
+            return await self._ws.read_while(self._put_by) or bool(self._frames)
+        return not self._is_lost(trio.current_time())
+
+    def _put_by(self, frames: list[str | bytes]) -> bool:
+        self._frames = frames
+        return False
 
     def _arrived(self, frames: list[str | bytes]) -> bool:
         self._frames = frames
@@ -159,13 +236,21 @@ class SocketConnection:
         It may have to wait for an actor, and nothing behind it may overtake it.
         """
         frames, self._frames = self._frames, []
-        now, several = trio.current_time(), len(frames) > 1
+        now, rate = trio.current_time(), self._limits.messages
+        full_at = self._full_at if self._full_at > now else now
+        empty_at = now + rate.window
+        several = len(frames) > 1
         if several:
             self._cork.put_in()
         try:
             for number, frame in enumerate(frames, start=1):
                 if self._cut_at < math.inf:
                     break  # It was closed meanwhile.
+                if full_at >= empty_at:
+                    self._frames = frames[number - 1 :]
+                    self._slow_down(now, full_at - rate.window)
+                    return False
+                full_at += rate.interval
                 try:
                     message = _decode(frame)
                     if type(message) is not wire.Signal:
@@ -175,17 +260,34 @@ class SocketConnection:
                 except Exception as error:
                     self._refuse(frame, error)
         finally:
+            self._full_at = full_at
             if several:
                 self._cork.draw()
         return True
+
+    def _slow_down(self, now: float, until: float) -> None:
+        """Wait with what has come until it may; who does not let off is closed with 1008."""
+        if now > self._pause_until + _LET_OFF:
+            self._pressing_since = now
+        self._pause_until = until
+        if now - self._pressing_since >= self._limits.pressing_time:
+            self.close(1008, "too many messages in too short a time")
 
     async def _answer(self, frame: str | bytes, message: wire.ClientMessage) -> None:
         if isinstance(message, _INTRODUCTIONS):
             self._introduce_by = math.inf
         try:
             await self._router.route(self, message)
+        except RequestError as error:
+            if error.delay:
+                self._late = frame, error
+                self._pause_until = trio.current_time() + error.delay
+            else:
+                self._refuse(frame, error)
         except Exception as error:
             self._refuse(frame, error)
+        if self.seats:
+            self._ws.allow_messages_of(self._limits.message_bytes)
 
     def _refuse(self, frame: str | bytes, error: Exception) -> None:
         if not isinstance(error, RequestError):
@@ -199,7 +301,8 @@ class SocketConnection:
 
     def _next_alarm(self) -> float:
         pong_by = math.inf if self._ws.has_ponged else self._pong_by
-        return min(self._introduce_by, self._ping_at, pong_by, self._cut_at)
+        whole_by = self._ws.whole_by
+        return min(self._introduce_by, self._ping_at, pong_by, self._cut_at, whole_by)
 
     def _is_lost(self, now: float) -> bool:
         """Do what is due. True when the peer had its time and the connection is to be cut."""
@@ -208,6 +311,9 @@ class SocketConnection:
         if now >= self._introduce_by:
             self._introduce_by = math.inf
             self.close(4002, "idle: no register, pair_request or resume in time")
+        if now >= self._ws.whole_by:
+            self._ws.whole_by = math.inf
+            self.close(1008, "a message took too long")
         if now >= self._ping_at:
             self._ws.write_ping()
             self._pong_by = now + self._limits.pong_time

@@ -42,9 +42,10 @@ class FrameCodec:
 
     ``feed`` gives a text message as ``str``, a binary one as ``bytes``, the ``Answer`` to a ping,
     and wsproto's events for the rest. The peer's close, a broken rule, and a message of more bytes
-    (all its fragments together) or fragments than ``limits`` has are each a ``CloseConnection``
-    with the code to answer; nothing comes after it. It has as much of the shape of wsproto's
-    ``WSConnection`` as trio-websocket needs: ``state``, ``client`` and ``send``.
+    (all its fragments together) than ``max_bytes`` or of more fragments than ``limits`` has are
+    each a ``CloseConnection`` with the code to answer; nothing comes after it. It has as much of
+    the shape of wsproto's ``WSConnection`` as trio-websocket needs: ``state``, ``client`` and
+    ``send``.
     """
 
     __slots__ = (
@@ -55,10 +56,12 @@ class FrameCodec:
         "_rest",
         "_size",
         "_wsproto",
+        "max_bytes",
     )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self.max_bytes = limits.message_bytes
         self._rest = b""
         self._ended = False
         self._parts: tuple[str | bytes, ...] = ()
@@ -72,6 +75,11 @@ class FrameCodec:
         """False: the node is the server."""
         return False
 
+    @property
+    def is_amid(self) -> bool:
+        """Whether a message or a frame has begun and is not whole."""
+        return bool(self._rest or self._parts)
+
     def feed(self, data: bytes) -> list[Found]:
         """Take in what was read, and give what is whole, in order."""
         buffer = self._rest + data if self._rest else data
@@ -81,8 +89,8 @@ class FrameCodec:
             start, stop = extent
             is_broken = start == position
             size = 0 if is_broken or buffer[position] & _CONTROL else stop - start
-            if self._size + size > self._limits.message_bytes:
-                found.append(self._end(CloseReason.MESSAGE_TOO_BIG, "the message is too big"))
+            if self._size + size > self.max_bytes:
+                found.append(self.end(CloseReason.MESSAGE_TOO_BIG, "the message is too big"))
             elif stop > len(buffer):
                 break
             elif buffer[position] == _TEXT and not is_broken and not self._parts:
@@ -99,7 +107,7 @@ class FrameCodec:
 
         So is nearly all that is read. Nothing is judged here: what does not fit goes the long way.
         """
-        position, end, most = 0, len(buffer), self._limits.message_bytes
+        position, end, most = 0, len(buffer), self.max_bytes
         while end - position >= 8 and buffer[position] == _TEXT:
             length, start = buffer[position + 1] - _MASKED, position + 6
             if length == _TWO_MORE:
@@ -122,7 +130,7 @@ class FrameCodec:
         try:
             return _unmasked(buffer, start, stop)
         except UnicodeDecodeError:
-            return self._end(CloseReason.INVALID_FRAME_PAYLOAD_DATA, "not UTF-8")
+            return self.end(CloseReason.INVALID_FRAME_PAYLOAD_DATA, "not UTF-8")
 
     @property
     def state(self) -> ConnectionState:
@@ -168,7 +176,7 @@ class FrameCodec:
         self._parts = (*self._parts, part)
         self._fragments += event.frame_finished
         if self._fragments > self._limits.message_fragments:
-            return [self._end(CloseReason.POLICY_VIOLATION, "the message has too many fragments")]
+            return [self.end(CloseReason.POLICY_VIOLATION, "the message has too many fragments")]
         if not event.message_finished:
             return []
         whole = "" if isinstance(event, TextMessage) else b""
@@ -176,7 +184,8 @@ class FrameCodec:
         self._parts, self._fragments, self._size = (), 0, 0
         return [whole]
 
-    def _end(self, code: CloseReason, reason: str) -> CloseConnection:
+    def end(self, code: CloseReason, reason: str) -> CloseConnection:
+        """The close that answers a broken rule; nothing comes after it."""
         self._ended = True
         return CloseConnection(code=code, reason=reason)
 

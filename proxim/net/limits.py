@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from proxim.net.rate import Rate
+
 
 class Limits(Struct, frozen=True):
     """Bounds on one connection, each with its default."""
@@ -14,12 +16,28 @@ class Limits(Struct, frozen=True):
     tls_time: float = 5.0
     introduction_time: float = 10.0
     """Time to the first ``register``, ``pair_request`` or ``resume``; then close 4002."""
+    message_bytes_unseated: int = 8 * 1024
+    """The size of a message until the connection has got a seat; ``message_bytes`` from then on."""
     message_bytes: int = 64 * 1024
     message_fragments: int = 64
+    message_time: float = 10.0
+    """Time from the first byte of a message to its last; then close 1008."""
     ping_interval: float = 20.0
     pong_time: float = 20.0
     write_time: float = 10.0
     close_time: float = 5.0
     part_time: float = 1.0
-    outbox_bytes: int = 512 * 1024
-    """What may wait to be written; has to hold a whole backlog at its return. Then close 4001."""
+    outbox_bytes: int = 256 * 1024
+    """What may wait to be written, a backlog that was kept not counted. Then close 4001."""
+    outbox_messages: int = 64
+    """How many messages other than signals may wait to be written. Then close 4001."""
+    messages: Rate = Rate.of(50, 200)
+    """Past it the connection is read more slowly; see ``pressing_time``."""
+    pressing_time: float = 10.0
+    """How long a peer may go on to send faster than that; then close 1008."""
+    controls: Rate = Rate.of(5, 20)
+    """Pings and pongs; past it close 1008."""
+    connections_per_address: int = 64
+    """0 is no limit."""
+    max_connections: int = 0
+    """0 is 80 % of the file descriptors that the process may have."""

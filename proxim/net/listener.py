@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,10 +17,12 @@ from http import HTTPStatus
 import trio
 
 from proxim.actors.crash import log_crash
+from proxim.actors.quota import Places
 from proxim.actors.router import Router
 from proxim.core.messages import Welcome
 from proxim.groups import leaves
 from proxim.net import poller
+from proxim.net.access import Access
 from proxim.net.connection import SocketConnection
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
@@ -29,6 +32,11 @@ from proxim.net.site import Site, only
 from proxim.net.stream import TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
 from proxim.net.websocket import Cork
+
+try:
+    import resource
+except ImportError:  # Windows has no such limit.
+    resource = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +67,7 @@ class Listener:
         welcome: Callable[[], Welcome],
         is_draining: Callable[[], bool],
         limits: Limits,
+        access: Access,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.connections: set[SocketConnection] = set()
@@ -67,6 +76,9 @@ class Listener:
         self._welcome = welcome
         self._is_draining = is_draining
         self._limits = limits
+        self._access = access
+        self._places = Places(limits.connections_per_address)
+        self._most = limits.max_connections or _most_connections()
         self._tls = tls
         self._cork = Cork()
         self._poller: Poller | None = None
@@ -96,8 +108,9 @@ class Listener:
                 await trio.lowlevel.wait_readable(listening)
                 try:
                     for _ in range(_ACCEPTED_AT_ONCE):
-                        accepted, _ = listening.accept()
-                        self._nursery.start_soon(self.serve, TcpStream(accepted, self._poller))
+                        accepted, peer = listening.accept()
+                        stream = TcpStream(accepted, self._poller)
+                        self._nursery.start_soon(self.serve, stream, peer[0])
                 except OSError as error:
                     if error.errno in _OUT_OF_RESOURCES:
                         self._complain(error)
@@ -113,17 +126,24 @@ class Listener:
         for connection in leaving:
             await connection.gone()
 
-    async def serve(self, stream: trio.abc.Stream) -> None:
-        """Serve one connection to its end. Raises nothing, whatever the peer does."""
+    async def serve(self, stream: trio.abc.Stream, peer: str | None = None) -> None:
+        """Serve one connection to its end. Raises nothing, whatever the peer does.
+
+        ``peer`` is its IP address, where it has one.
+        """
+        place = Place(self._places)
         try:
+            if not self._access.is_proxy(peer):
+                place.take(self._access.address(peer))
             if self._tls is not None:
                 stream = await self._secure(stream, self._tls)
-            handshake = await self._converse(stream)
+            handshake = await self._converse(stream, peer, place)
             if handshake:
-                await self._serve_websocket(stream, handshake)
+                await self._serve_websocket(stream, handshake, place.owner)
         except Exception as error:
             _log_strange(error)
         finally:
+            place.give_back()
             if isinstance(stream, TcpStream):
                 stream.close()
             else:
@@ -148,17 +168,22 @@ class Listener:
             return secured
         raise trio.BrokenResourceError("no TLS handshake in time")
 
-    async def _converse(self, stream: trio.abc.Stream) -> bytes:
+    async def _converse(self, stream: trio.abc.Stream, peer: str | None, place: Place) -> bytes:
         """Read the request and answer it; the answer is left to who gets it, if it is a WebSocket.
 
         What the head took is let go of when this returns.
         """
+        if place.is_refused:
+            await self._respond(stream, _too_many_of("your address"))
+            return b""
         try:
             request = await read_request(stream, self._limits)
         except BadRequest as error:
             await self._respond(stream, Response(error.status, f"{error}\n"))
             return b""
         response = self._answer(request)
+        if response is None:
+            response = self._place(request, peer, place)
         if response is None:
             return accept(request)
         await self._respond(stream, response, head_only=request.method == "HEAD")
@@ -172,10 +197,22 @@ class Listener:
             return only("GET, HEAD")
         if self._is_draining():
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "The node is going away.\n")
-        return refuse_upgrade(request)
+        return refuse_upgrade(request) or self._access.refuse(request)
 
-    async def _serve_websocket(self, stream: trio.abc.Stream, handshake: bytes) -> None:
-        connection = SocketConnection(self._router, self._limits, self._cork, self._spawn)
+    def _place(self, request: Request, peer: str | None, place: Place) -> Response | None:
+        """Take a place for a WebSocket. 503 when there is none (protocol: Limits)."""
+        if self._access.is_proxy(peer):
+            place.take(self._access.address_behind(peer, request))
+            if place.is_refused:
+                return _too_many_of("your address")
+        if len(self.connections) >= self._most:
+            return _too_many_of("all")
+        return None
+
+    async def _serve_websocket(
+        self, stream: trio.abc.Stream, handshake: bytes, address: str | None
+    ) -> None:
+        connection = SocketConnection(self._router, self._limits, self._cork, self._spawn, address)
         self.connections.add(connection)
         try:
             await connection.run(stream, handshake, self._welcome())
@@ -193,6 +230,40 @@ class Listener:
         if trio.current_time() - self._complained_at >= _COMPLAINT_INTERVAL:
             self._complained_at = trio.current_time()
             log.warning("no connection can be accepted for now: %s", error.strerror)
+
+
+class Place:
+    """One connection's place among those of its address."""
+
+    __slots__ = ("_places", "is_refused", "owner")
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self.owner: str | None = None
+        self.is_refused = False
+
+    def take(self, address: str | None) -> None:
+        """Take it, once it is known whose connection this is. It may be refused."""
+        self.is_refused = self._places.is_full(address)
+        if not self.is_refused:
+            self._places.take(address)
+            self.owner = address
+
+    def give_back(self) -> None:
+        """The connection is gone."""
+        self._places.give_back(self.owner)
+
+
+def _too_many_of(whom: str) -> Response:
+    return Response(HTTPStatus.SERVICE_UNAVAILABLE, f"Too many connections of {whom}.\n")
+
+
+def _most_connections() -> float:
+    """80 % of the file descriptors that this process may have."""
+    if resource is None:
+        return math.inf
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return math.inf if most == resource.RLIM_INFINITY else most * 4 // 5
 
 
 def _log_strange(error: Exception) -> None:

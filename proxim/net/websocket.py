@@ -15,13 +15,15 @@ fails when their shape changes.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import trio
 from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
 from wsproto.events import CloseConnection, Event, Ping, Pong
+from wsproto.frame_protocol import CloseReason as Code
 
 from proxim.net.frames import Answer, Found, FrameCodec, binary_frame, text_frame
 from proxim.net.limits import Limits
@@ -63,11 +65,16 @@ class Cork:
         self._held.append(ws)
 
 
+def _no_hurry(moment: float) -> None:
+    """Nobody minds how long a message takes."""
+
+
 class LeanWebSocket(WebSocketConnection):
     """The server's end of a WebSocket, after the handshake.
 
     ``start_soon`` starts the task that writes a backlog; ``cut`` has to end the connection at
-    once, when half a frame stands on the wire and nothing can follow it.
+    once, when half a frame stands on the wire and nothing can follow it. ``hurry`` hears by which
+    moment the message that has begun has to be whole; ``whole_by`` says so, too.
     """
 
     # What a server's connection has from its handshake, or never. mypy is told to look away where
@@ -82,6 +89,10 @@ class LeanWebSocket(WebSocketConnection):
 
     # What most connections have never, or not for long, stands here until then.
     unsent = 0
+    left = 0
+    """How much of all backlogs has been sent."""
+    whole_by = math.inf
+    _controls_until = 0.0
     has_ponged = False
     _backlog: deque[bytes] | None = None
     _farewell: CloseConnection | None = None
@@ -99,6 +110,7 @@ class LeanWebSocket(WebSocketConnection):
         *,
         start_soon: Callable[..., object],
         cut: Callable[[], object],
+        hurry: Callable[[float], object] = _no_hurry,
     ) -> None:
         # Not the inherited constructor: it makes tasks' worth of state that nothing here uses.
         self._id = next(self.CONNECTION_ID)
@@ -108,6 +120,7 @@ class LeanWebSocket(WebSocketConnection):
         self._cork = cork
         self._start_soon = start_soon
         self._cut = cut
+        self._hurry = hurry
 
     @cached_property
     def _pings(self) -> OrderedDict[bytes, trio.Event]:  # type: ignore[override]
@@ -193,24 +206,46 @@ class LeanWebSocket(WebSocketConnection):
         found = self._codec.feed(data)
         messages = [each for each in found if isinstance(each, (str, bytes))]
         if len(messages) < len(found):
-            for each in found:
-                self._note(each)
+            self._note(each for each in found if not isinstance(each, (str, bytes)))
+        if self._codec.is_amid:
+            self._expect_the_rest(is_new=bool(messages))
+        else:
+            self.whole_by = math.inf
         if messages and not self._take(messages):
             self._is_enough = True
         return self._reader_running and not self._is_enough and not self._pongs
 
-    def _note(self, found: Found) -> None:
+    def _note(self, events: Iterable[Found]) -> None:
         """See to what is no message. A close is answered after what came before it."""
-        match found:
-            case Answer(frame):
-                self._write(frame)
-            case Pong():
-                self.has_ponged = True
-                if self._has_pinged:
-                    self._pongs = (*self._pongs, found)
-            case CloseConnection():
-                self._farewell = found
-                self._reader_running = False
+        for event in events:
+            if isinstance(event, Answer | Pong) and self._is_one_too_many():
+                event = self._codec.end(Code.POLICY_VIOLATION, "too many pings or pongs")
+            match event:
+                case Answer(frame):
+                    self._write(frame)
+                case Pong():
+                    self.has_ponged = True
+                    if self._has_pinged:
+                        self._pongs = (*self._pongs, event)
+                case CloseConnection():
+                    self._farewell = event
+                    self._reader_running = False
+                    break
+
+    def _is_one_too_many(self) -> bool:
+        now, rate = trio.current_time(), self._limits.controls
+        begin = max(self._controls_until, now)
+        self._controls_until = begin + rate.interval
+        return begin - now >= rate.window
+
+    def _expect_the_rest(self, *, is_new: bool) -> None:
+        if is_new or self.whole_by == math.inf:
+            self.whole_by = trio.current_time() + self._limits.message_time
+            self._hurry(self.whole_by)
+
+    def allow_messages_of(self, size: int) -> None:
+        """Let messages have so many bytes from here on."""
+        self._codec.max_bytes = size
 
     # -- out ---------------------------------------------------------------------------------
 
@@ -261,9 +296,10 @@ class LeanWebSocket(WebSocketConnection):
     def flush_now(self) -> None:
         """Give the kernel what it takes of the backlog; a task sees to the rest."""
         assert self._backlog is not None
-        data = b"".join(self._backlog)
+        data, held = b"".join(self._backlog), self.unsent
         self._backlog, self.unsent = None, 0
         self._write(data)
+        self.left += held - self.unsent
 
     def _write(self, data: bytes) -> None:
         if self._backlog is None:
@@ -299,7 +335,9 @@ class LeanWebSocket(WebSocketConnection):
                 if patience.cancelled_caught:
                     self._cut()
                     return
-                self.unsent -= len(self._backlog.popleft())
+                size = len(self._backlog.popleft())
+                self.unsent -= size
+                self.left += size
                 self._tell_less()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # The reader meets the same, and ends the connection.

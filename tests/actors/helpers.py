@@ -4,6 +4,7 @@ import trio
 from msgspec import Raw
 from trio.testing import wait_all_tasks_blocked
 
+from proxim.actors.quota import Quotas
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor
 from proxim.core import codec
@@ -22,15 +23,19 @@ DEVICE = DeviceInfo(name="Phone", id="phone-1")
 ICE = IceServer(urls="turn:relay.example", username="u", credential="c")
 
 
+NO_QUOTAS = Quotas(sessions_per_owner=0, max_sessions=0, prompts_per_host=0)
+
+
 class Client:
     """A connection without a socket: it keeps what it is told, as the other end would read it.
 
     What comes after its close, and so reaches nobody, is in ``missed``.
     """
 
-    def __init__(self, router):
+    def __init__(self, router, address=None):
         self.seats = {}
         self.owner = None
+        self.address = address
         self.told, self.missed, self.times = [], [], []
         self.close_code = None
         self._router = router
@@ -42,6 +47,10 @@ class Client:
         else:
             self.told.append(message)
             self.times.append(trio.current_time())
+
+    def give_back(self, message):
+        """Signals that were kept are told as any."""
+        self.tell(message)
 
     async def room(self):
         """There is always room for more."""
@@ -106,8 +115,8 @@ class Client:
 class Node:
     """What routes and supervises. ``drawing`` may be replaced by an event that holds up the QR."""
 
-    def __init__(self, *, access_token=None, sweep_interval=30.0, **terms):
-        self.supervisor = Supervisor(sweep_interval=sweep_interval)
+    def __init__(self, *, access_token=None, sweep_interval=30.0, quotas=NO_QUOTAS, **terms):
+        self.supervisor = Supervisor(sweep_interval=sweep_interval, quotas=quotas)
         self.drawing = trio.Event()
         self.drawing.set()
         self.router = Router(
@@ -122,8 +131,8 @@ class Node:
         await self.drawing.wait()
         return f"<svg>{link}</svg>"
 
-    def connect(self):
-        return Client(self.router)
+    def connect(self, address=None):
+        return Client(self.router, address)
 
     async def host(self, key=KEY, uuid="desk"):
         host = self.connect()

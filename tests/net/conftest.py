@@ -25,7 +25,7 @@ async def node():
         close_time=0.3,
         outbox_bytes=128 * 1024,
     )
-    node = Node(Settings(port=0), limits=limits)
+    node = Node(Settings(port=0, allow_host=("node",)), limits=limits)
     async with trio.open_nursery() as nursery:
         await nursery.start(node.run)
         yield node

@@ -55,9 +55,19 @@ async def test_a_bad_message_is_answered_with_its_ref_and_the_field(house):
 @pytest.mark.parametrize("fill", ["x", "\N{EURO SIGN}", "\N{WATER BUFFALO}"])
 async def test_a_message_is_measured_in_bytes(house, fill):
     client = await house.client()
+    await open_session(client)
     await client.ws.send_message(padded(65536, fill))
     assert (await client.hear())["type"] == "pong"
     await client.ws.send_message(padded(65537, fill))
+    assert await client.ending() == 1009
+
+
+async def test_before_a_seat_is_held_a_message_is_small(house):
+    client = await house.client()
+    await client.ask("register", uuid="desk", key=KEY)
+    await client.ws.send_message(padded(8192))
+    assert (await client.hear())["type"] == "pong"
+    await client.ws.send_message(padded(8193))
     assert await client.ending() == 1009
 
 

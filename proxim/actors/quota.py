@@ -1,0 +1,112 @@
+"""How much one address, one owner, one host and all together may have of a node.
+
+Pure counting: the moment is told, nothing is waited for, and what is past is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+
+from msgspec import Struct
+
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 25.0
+"""Seconds by which the answer to a wrong guess is late: the first, doubled for each, the most."""
+
+REMEMBERED = 100_000
+"""How many a tally remembers; past that it forgets who was quiet for longest."""
+
+
+class Quotas(Struct, frozen=True):
+    """Bounds by number, each with its default; 0 is none. Times in seconds."""
+
+    sessions_per_owner: int = 64
+    """Those that live."""
+    sessions_per_address: int = 256
+    """Those in memory: ended ones count until the sweep."""
+    max_sessions: int = 100_000
+    """As ``sessions_per_address``."""
+    prompts_per_host: int = 3
+    denials_per_address: int = 3
+    guesses_per_address: int = 10
+    guess_window: float = 1800.0
+    """How long guesses and denials are remembered."""
+
+
+class Places:
+    """How many of something each has at the moment, at most ``most``; 0 is no bound."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Counter[Hashable] = Counter()
+
+    def __len__(self) -> int:
+        """How many have any."""
+        return len(self._taken)
+
+    def is_full(self, who: Hashable | None) -> bool:
+        """Whether there is none left for ``who``; None is nobody, whom nothing is counted of."""
+        return who is not None and 0 < self._most <= self._taken[who]
+
+    def take(self, who: Hashable | None) -> None:
+        """Count one more."""
+        if who is not None:
+            self._taken[who] += 1
+
+    def give_back(self, who: Hashable | None) -> None:
+        """Count one less."""
+        if who is not None:
+            self._taken[who] -= 1
+            if not self._taken[who]:
+                del self._taken[who]
+
+
+class Tally:
+    """How often each has done something of late: up to ``most`` times in ``window`` seconds.
+
+    With ``most`` 0 nothing is counted. Moments are monotonic seconds, never less than before.
+    """
+
+    def __init__(self, most: int, window: float) -> None:
+        self._most = most
+        self._window = window
+        self._moments: dict[str, list[float]] = {}
+
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._moments)
+
+    def add(self, who: str | None, now: float) -> int:
+        """Count one more. How many there were before, within the window."""
+        if who is None or not self._most:
+            return 0
+        before = self._recent(who, now)
+        # Put at the end: the order is that of the last moments, so what is past is in front.
+        self._moments.pop(who, None)
+        self._moments[who] = [*before[-self._most + 1 :], now] if self._most > 1 else [now]
+        self._forget(now)
+        return len(before)
+
+    def wait(self, who: str | None, now: float) -> float:
+        """For how many seconds ``who`` may do it no more; 0 when it may."""
+        if who is None or not self._most:
+            return 0.0
+        recent = self._recent(who, now)
+        return recent[0] + self._window - now if len(recent) >= self._most else 0.0
+
+    def _recent(self, who: str, now: float) -> list[float]:
+        return [at for at in self._moments.get(who, ()) if at + self._window > now]
+
+    def _forget(self, now: float) -> None:
+        while True:
+            oldest = next(iter(self._moments))
+            is_past = self._moments[oldest][-1] + self._window <= now
+            if not is_past and len(self._moments) <= REMEMBERED:
+                break
+            del self._moments[oldest]
+
+
+def delay(before: int) -> float:
+    """How late the answer to a wrong guess is, in seconds, after so many ``before``."""
+    return min(FIRST_DELAY * 2.0 ** min(before, 16), LONGEST_DELAY)

@@ -1,0 +1,143 @@
+"""Who may come in, and where they come from: Origin, Host, and what a proxy tells.
+
+A browser lets any page open a WebSocket to anywhere, also to a node on this machine or in this
+network. What tells such pages apart is the origin that the browser sends; and a name that leads
+here by a trick (DNS rebinding) is none by which this node is called.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from proxim.net.http import Request, Response
+
+_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]+)(?::(\d{1,5}))?")
+_FOR = re.compile(r'\s*(?:[^;]*;\s*)?for=("?)([^";,\s]+)\1\s*(?:;.*)?', re.IGNORECASE)
+_NODE = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9A-Fa-f:.]+)")
+"""An address as proxies write it: with a port, perhaps, and IPv6 in brackets (RFC 7239, 6)."""
+
+_Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Origin = tuple[str, str, int | None]
+
+
+class Rules(NamedTuple):
+    """What an operator allows beyond the node's own."""
+
+    origins: Iterable[str] = ()
+    hosts: Iterable[str] = ()
+    proxies: Iterable[str] = ()
+    limit_loopback: bool = False
+
+
+class Access:
+    """The rules of one node, which is reached at ``url``; ``scheme`` is what it speaks itself."""
+
+    def __init__(self, url: str, scheme: str, rules: Rules) -> None:
+        self._scheme = scheme
+        self._origins = {_origin(each) for each in (url, *rules.origins)}
+        names = (urlsplit(url).hostname or "", "localhost", *rules.hosts)
+        self._hosts = {name.lower().rstrip(".") for name in names}
+        self._proxies = [ipaddress.ip_network(each, strict=False) for each in rules.proxies]
+        self._limit_loopback = rules.limit_loopback
+
+    def refuse(self, request: Request) -> Response | None:
+        """Why this request may not become a WebSocket, or None if it may."""
+        host = _HOST.fullmatch(request.header(b"host").decode("latin-1"))
+        if host is None or not self._is_ours(host[1].lower().rstrip(".")):
+            return _forbidden("this node is not called that; allow_host tells it other names")
+        origin = request.header(b"origin").decode("latin-1")
+        if origin and _origin(origin) not in self._origins | {self._same(host)}:
+            return _forbidden("pages of this origin may not connect; allow_origin lets them")
+        return None
+
+    def is_proxy(self, peer: str | None) -> bool:
+        """Whether another address stands behind this one."""
+        return bool(self._proxies) and self._is_trusted(_parse(peer or ""))
+
+    def address(self, peer: str | None) -> str | None:
+        """The name under which the limits by address count a peer; None where they do not.
+
+        One for each IPv4 address and each /64 of IPv6. Loopback is counted only where told.
+        """
+        ip = _parse(peer or "")
+        if ip is None or (ip.is_loopback and not self._limit_loopback):
+            return None
+        return _bucket(ip)
+
+    def address_behind(self, peer: str | None, request: Request) -> str | None:
+        """As ``address``, of who stands behind the proxies: the right-most that is none itself.
+
+        Where a proxy tells nothing of use, it is counted itself.
+        """
+        told = _hops(request)
+        if not told:
+            return self.address(peer)
+        last = _parse(peer or "")
+        for hop in reversed(told):
+            ip = _parse(hop)
+            if ip is None:
+                break
+            last = ip
+            if not self._is_trusted(ip):
+                return self.address(str(ip))
+        return None if last is None else _bucket(last)
+
+    def _is_ours(self, host: str) -> bool:
+        return host in self._hosts or _parse(host.strip("[]")) is not None
+
+    def _same(self, host: re.Match[str]) -> _Origin:
+        port = int(host[2]) if host[2] else _PORTS[self._scheme]
+        return self._scheme, host[1].lower().strip("[]"), port
+
+    def _is_trusted(self, ip: _Ip | None) -> bool:
+        return ip is not None and any(ip in network for network in self._proxies)
+
+
+def _origin(text: str) -> _Origin | None:
+    """Scheme, host and port of an origin or a URL; None of what is neither (RFC 6454, 4)."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname else None
+
+
+def _hops(request: Request) -> list[str]:
+    """The addresses that proxies have noted, the nearest last.
+
+    Where both headers are there one of them may be the client's own, and X-Forwarded-For is what
+    nearly all proxies write: it counts.
+    """
+    noted = request.header(b"x-forwarded-for") or request.header(b"forwarded")
+    texts = noted.decode("latin-1").split(",") if noted else []
+    if request.header(b"x-forwarded-for"):
+        return [text.strip() for text in texts]
+    found = [_FOR.fullmatch(text) for text in texts]
+    return [match[2] if match else "" for match in found]
+
+
+def _parse(text: str) -> _Ip | None:
+    node = _NODE.fullmatch(text)
+    try:
+        ip = ipaddress.ip_address(node[1] or node[2] or node[3]) if node else None
+    except ValueError:
+        return None
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return mapped or ip
+
+
+def _bucket(ip: _Ip) -> str:
+    if ip.version == 4:
+        return str(ip)
+    return str(ipaddress.ip_network((ip, 64), strict=False))
+
+
+def _forbidden(message: str) -> Response:
+    return Response(HTTPStatus.FORBIDDEN, f"Refused: {message}.\n")

@@ -1,0 +1,10 @@
+"""Every setting of a node, once: its name, meaning, unit, bounds and default.
+
+``load`` reads the command line, the environment and the config file by what stands in
+``fields.py``, and ``proxim serve --help`` is made from it.
+"""
+
+from proxim.settings.fields import DEFAULT_URL, SETTINGS, About, Setting, Settings
+from proxim.settings.sources import load
+
+__all__ = ["DEFAULT_URL", "SETTINGS", "About", "Setting", "Settings", "load"]

@@ -1,0 +1,327 @@
+"""The settings themselves. Each stands here once, and nowhere else."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Annotated, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from proxim.actors.quota import Quotas
+from proxim.core.errors import InvalidSetting
+from proxim.core.events import Terms
+from proxim.net.limits import Limits
+from proxim.net.rate import Rate
+
+YEAR = 365 * 86_400.0
+
+_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+_Some = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+_PerSecond = Annotated[float, Meta(ge=0, le=1_000_000)]
+_Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+
+
+class About(NamedTuple):
+    """What a person should know of a setting."""
+
+    group: str
+    meaning: str
+    metavar: str
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a node is told. Raises ``InvalidSetting`` for what cannot go together."""
+
+    host: Annotated[str, About("Network", "Address to listen on.", "ADDRESS")] = "127.0.0.1"
+    port: Annotated[
+        int,
+        Meta(ge=0, le=65535),
+        About("Network", "Port to listen on; 0 picks a free one.", "PORT"),
+    ] = 8765
+    lan: Annotated[
+        bool, About("Network", "Listen on all addresses, for devices in the same network.", "")
+    ] = False
+    public_url: Annotated[
+        str | None,
+        About("Network", "What links begin with, if not the address listened on.", "URL"),
+    ] = None
+    tls_cert: Annotated[
+        str | None, About("TLS", "Certificate chain, a PEM file; needs --tls-key.", "FILE")
+    ] = None
+    tls_key: Annotated[
+        str | None, About("TLS", "Private key, a PEM file; needs --tls-cert.", "FILE")
+    ] = None
+    approval_timeout: Annotated[
+        float,
+        Meta(gt=0, le=3600),
+        About("Sessions", "How long a person has to approve.", "SECONDS"),
+    ] = 40.0
+    qr_ttl: Annotated[
+        float, Meta(gt=0, le=YEAR), About("Sessions", "How long a link can be used.", "SECONDS")
+    ] = 300.0
+    one_time_grace: Annotated[
+        float,
+        Meta(ge=0, le=3600),
+        About("Sessions", "How long a side of a one-time session may be away.", "SECONDS"),
+    ] = 0.0
+    sweep_interval: Annotated[
+        float,
+        Meta(gt=0, le=3600),
+        About("Sessions", "How often ended sessions are dropped from memory.", "SECONDS"),
+    ] = 30.0
+    access_token: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=512)] | None,
+        About(
+            "Access", "Token that hosts must present to register; without it anybody may.", "TOKEN"
+        ),
+    ] = None
+    allow_origin: Annotated[
+        tuple[str, ...],
+        About("Access", "A web origin whose pages may connect, besides the node's own.", "ORIGIN"),
+    ] = ()
+    allow_host: Annotated[
+        tuple[str, ...],
+        About(
+            "Access", "A host name by which the node is called, besides that of its URL.", "NAME"
+        ),
+    ] = ()
+    trusted_proxy: Annotated[
+        tuple[str, ...],
+        About(
+            "Access",
+            "Address or network of a proxy whose Forwarded or X-Forwarded-For is believed.",
+            "ADDRESS",
+        ),
+    ] = ()
+    head_size: Annotated[_Some, About("Limits", "Size of a request's head.", "BYTES")] = 16_384
+    head_fields: Annotated[_Some, About("Limits", "Fields of a request's head.", "COUNT")] = 100
+    head_time: Annotated[_Seconds, About("Limits", "Time to send a request's head.", "SECONDS")] = (
+        5.0
+    )
+    tls_time: Annotated[_Seconds, About("Limits", "Time to do the TLS handshake.", "SECONDS")] = 5.0
+    introduction_time: Annotated[
+        _Seconds, About("Limits", "Time to the first register, pair_request or resume.", "SECONDS")
+    ] = 10.0
+    message_size_unseated: Annotated[
+        _Some, About("Limits", "Size of a message before a seat is held.", "BYTES")
+    ] = 8192
+    message_size: Annotated[
+        _Some, About("Limits", "Size of a message once a seat is held.", "BYTES")
+    ] = 65_536
+    message_fragments: Annotated[_Some, About("Limits", "Fragments of a message.", "COUNT")] = 64
+    message_time: Annotated[
+        _Seconds, About("Limits", "Time to send the whole of a message, once begun.", "SECONDS")
+    ] = 10.0
+    ping_interval: Annotated[
+        _Seconds, About("Limits", "How often a connection is asked for a sign of life.", "SECONDS")
+    ] = 20.0
+    pong_time: Annotated[_Seconds, About("Limits", "Time to give that sign.", "SECONDS")] = 20.0
+    write_time: Annotated[
+        _Seconds, About("Limits", "Time that one write to a peer may take.", "SECONDS")
+    ] = 10.0
+    outbox_size: Annotated[
+        _Some, About("Limits", "What may wait for a connection that reads too slowly.", "BYTES")
+    ] = 262_144
+    outbox_messages: Annotated[
+        _Some, About("Limits", "How many messages other than signals may wait there.", "COUNT")
+    ] = 64
+    message_rate: Annotated[
+        _PerSecond, About("Limits", "Messages of a connection per second; 0 is no limit.", "COUNT")
+    ] = 50.0
+    message_burst: Annotated[_Some, About("Limits", "Messages that may come at once.", "COUNT")] = (
+        200
+    )
+    control_rate: Annotated[
+        _PerSecond,
+        About("Limits", "Pings and pongs of a connection per second; 0 is no limit.", "COUNT"),
+    ] = 5.0
+    control_burst: Annotated[
+        _Some, About("Limits", "Pings and pongs that may come at once.", "COUNT")
+    ] = 20
+    connections_per_address: Annotated[
+        _Count, About("Limits", "Connections of an address; 0 is no limit.", "COUNT")
+    ] = 64
+    max_connections: Annotated[
+        _Count,
+        About(
+            "Limits", "Connections in all; 0 is 80 % of the file descriptors there are.", "COUNT"
+        ),
+    ] = 0
+    sessions_per_owner: Annotated[
+        _Count, About("Limits", "Sessions of an owner; 0 is no limit.", "COUNT")
+    ] = 64
+    sessions_per_address: Annotated[
+        _Count, About("Limits", "Sessions opened from an address; 0 is no limit.", "COUNT")
+    ] = 256
+    max_sessions: Annotated[_Count, About("Limits", "Sessions in all; 0 is no limit.", "COUNT")] = (
+        100_000
+    )
+    prompts_per_host: Annotated[
+        _Count,
+        About("Limits", "Prompts that a host has before it at a time; 0 is no limit.", "COUNT"),
+    ] = 3
+    denials_per_address: Annotated[
+        _Count,
+        About("Limits", "Denials after which an address has to wait; 0 is no limit.", "COUNT"),
+    ] = 3
+    guesses_per_address: Annotated[
+        _Count,
+        About(
+            "Limits",
+            "Wrong ids and tokens after which an address has to wait; 0 is no limit.",
+            "COUNT",
+        ),
+    ] = 10
+    guess_window: Annotated[
+        Annotated[float, Meta(gt=0, le=YEAR)],
+        About("Limits", "How long wrong ids, wrong tokens and denials are remembered.", "SECONDS"),
+    ] = 1800.0
+    limit_loopback: Annotated[
+        bool, About("Limits", "Let the limits by address hold for loopback, too.", "")
+    ] = False
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        About("Logging", "How much is logged: debug, info, warning or error.", "LEVEL"),
+    ] = "info"
+
+    def __post_init__(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise InvalidSetting("tls_cert and tls_key go together: give both, or neither")
+        if self.lan and self.host != DEFAULT_HOST:
+            raise InvalidSetting("lan listens on all addresses: give lan or host, not both")
+        if self.public_url is not None:
+            _check_url(self.public_url)
+        for origin in self.allow_origin:
+            _check_origin(origin)
+        for proxy in self.trusted_proxy:
+            _check_network(proxy)
+
+    @property
+    def terms(self) -> Terms:
+        """What of this concerns a session."""
+        return Terms(
+            approval_timeout=self.approval_timeout,
+            qr_ttl=self.qr_ttl,
+            one_time_grace=self.one_time_grace,
+        )
+
+    @property
+    def quotas(self) -> Quotas:
+        """What of this concerns how many there may be of something."""
+        return Quotas(
+            sessions_per_owner=self.sessions_per_owner,
+            sessions_per_address=self.sessions_per_address,
+            max_sessions=self.max_sessions,
+            prompts_per_host=self.prompts_per_host,
+            denials_per_address=self.denials_per_address,
+            guesses_per_address=self.guesses_per_address,
+            guess_window=self.guess_window,
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """What of this concerns one connection."""
+        return Limits(
+            head_bytes=self.head_size,
+            head_fields=self.head_fields,
+            head_time=self.head_time,
+            tls_time=self.tls_time,
+            introduction_time=self.introduction_time,
+            message_bytes_unseated=self.message_size_unseated,
+            message_bytes=self.message_size,
+            message_fragments=self.message_fragments,
+            message_time=self.message_time,
+            ping_interval=self.ping_interval,
+            pong_time=self.pong_time,
+            write_time=self.write_time,
+            outbox_bytes=self.outbox_size,
+            outbox_messages=self.outbox_messages,
+            messages=Rate.of(self.message_rate, self.message_burst),
+            controls=Rate.of(self.control_rate, self.control_burst),
+            connections_per_address=self.connections_per_address,
+            max_connections=self.max_connections,
+        )
+
+
+class Setting(NamedTuple):
+    """One setting, as the command line and the documentation need it."""
+
+    name: str
+    kind: object
+    default: object
+    about: About
+
+    @property
+    def flag(self) -> str:
+        """Its option on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return "PROXIM_" + self.name.upper()
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether its option takes no value."""
+        return self.about.metavar == ""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it can be given several times; in the environment, separated by commas."""
+        return get_origin(get_args(self.kind)[0]) is tuple
+
+
+def _read_settings() -> Iterator[Setting]:
+    defaults = msgspec.structs.fields(Settings)
+    hints = get_type_hints(Settings, include_extras=True)
+    for field in defaults:
+        kind = hints[field.name]
+        about = next(extra for extra in get_args(kind) if isinstance(extra, About))
+        yield Setting(field.name, kind, field.default, about)
+
+
+SETTINGS = tuple(_read_settings())
+"""All settings, in the order of the help."""
+
+DEFAULT_HOST = next(setting.default for setting in SETTINGS if setting.name == "host")
+DEFAULT_URL = f"http://{Settings().host}:{Settings().port}"
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        if (
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and parts.port != 0
+            and not (parts.query or parts.fragment)
+        ):
+            return
+    except ValueError:
+        pass
+    raise InvalidSetting(
+        f"public_url: {url!r} is no http or https address such as https://node.example"
+    )
+
+
+def _check_origin(origin: str) -> None:
+    try:
+        parts = urlsplit(origin)
+        if parts.hostname and parts.port != 0 and f"{parts.scheme}://{parts.netloc}" == origin:
+            return
+    except ValueError:
+        pass
+    raise InvalidSetting(f"allow_origin: {origin!r} is no origin such as https://app.example")
+
+
+def _check_network(network: str) -> None:
+    try:
+        ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        raise InvalidSetting(
+            f"trusted_proxy: {network!r} is no address or network such as 10.0.0.0/8"
+        ) from None
