@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import trio
-from servers import HOST, PROXIM, Running, proxim, resident, running
+from servers import HOST, LIFTED, PROXIM, Running, proxim, resident, running
 from wire import Wire
 
 LEAD = 2e-3
@@ -28,7 +28,7 @@ HOSTS = 100
 """Connections that own the sessions among them."""
 
 # Nothing is swept away while it is looked at.
-NODE = PROXIM._replace(command=proxim("--sweep-interval", "3600"))
+NODE = PROXIM._replace(command=proxim(*LIFTED, "--sweep-interval", "3600"))
 
 
 class Hosts:
