@@ -1,8 +1,40 @@
 import pytest
 
+from proxim.actors.quota import Quotas
 from proxim.core.errors import InvalidSetting
+from proxim.net.limits import Limits
 from proxim.settings import SETTINGS, Settings, load
 
+SOME = [
+    "head_size",
+    "head_fields",
+    "message_size_unseated",
+    "message_size",
+    "message_fragments",
+    "outbox_size",
+    "outbox_messages",
+    "message_burst",
+    "control_burst",
+]
+COUNTS = [
+    "connections_per_address",
+    "max_connections",
+    "sessions_per_owner",
+    "sessions_per_address",
+    "max_sessions",
+    "prompts_per_host",
+    "denials_per_address",
+    "guesses_per_address",
+]
+TIMES = [
+    "head_time",
+    "tls_time",
+    "introduction_time",
+    "message_time",
+    "ping_interval",
+    "pong_time",
+    "write_time",
+]
 SAMPLES = {
     "host": ("node.example", "::1"),
     "port": (0, 65535),
@@ -15,6 +47,16 @@ SAMPLES = {
     "one_time_grace": (0.0, 3600.0),
     "sweep_interval": (0.1, 3600.0),
     "access_token": ("t", "t" * 512),
+    "allow_origin": (("https://a.example",), ("http://a.example:1", "https://b.example")),
+    "allow_host": (("a.example",), ("a.example", "b.example")),
+    "trusted_proxy": (("10.0.0.1",), ("10.0.0.0/8", "::1")),
+    **dict.fromkeys(SOME, (1, 1000000000)),
+    **dict.fromkeys(COUNTS, (0, 1000000000)),
+    **dict.fromkeys(TIMES, (0.5, 86400.0)),
+    "message_rate": (0.0, 0.5, 1_000_000.0),
+    "control_rate": (0.0, 0.5, 1_000_000.0),
+    "guess_window": (0.5, 31_536_000.0),
+    "limit_loopback": (True,),
     "log_level": ("debug", "info", "warning", "error"),
 }
 TOGETHER = {"tls_cert": {"tls_key": "k"}, "tls_key": {"tls_cert": "c"}}
@@ -37,7 +79,15 @@ def refusal(flags=None, environ=None, config=None):
 
 
 def toml(value):
+    if isinstance(value, tuple):
+        return repr(list(value))
     return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def in_environment(value):
+    if isinstance(value, tuple):
+        return " , ".join(value)
+    return str(value).lower() if value is True else str(value)
 
 
 def test_nothing_given_is_all_defaults():
@@ -63,7 +113,7 @@ def test_every_setting_can_be_given_in_every_way(write, name):
     extra = TOGETHER.get(name, {})
     for value in SAMPLES[name]:
         config = write(f"{name} = {toml(value)}")
-        environ = {f"PROXIM_{name.upper()}": str(value).lower() if value is True else str(value)}
+        environ = {f"PROXIM_{name.upper()}": in_environment(value)}
         for settings in (
             load({name: value, **extra}, {}),
             load(extra, environ),
@@ -155,6 +205,36 @@ http://node?x http://node#x
 @pytest.mark.parametrize("url", URLS.split())
 def test_a_public_url_is_a_plain_http_address(url):
     assert repr(url) in refusal({"public_url": url})
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["app.example", "https://", "https://a.example/", "https://a:0", "null", "*", "http://["],
+)
+def test_an_allowed_origin_is_scheme_and_host(origin):
+    assert repr(origin) in refusal({"allow_origin": (origin,)})
+
+
+@pytest.mark.parametrize("network", ["proxy.example", "10.0.0.0/33", "", "10.0.0"])
+def test_a_trusted_proxy_is_an_address_or_a_network(network):
+    assert repr(network) in refusal({"trusted_proxy": (network,)})
+
+
+def test_a_list_in_a_file_is_a_list(write):
+    config = write('allow_host = "a.example"')
+    assert (
+        refusal(config=config) == f"{config}: allow_host must be a list of texts, not 'a.example'"
+    )
+
+
+def test_what_is_given_nowhere_in_a_list_comes_from_the_next_source():
+    settings = load({"allow_host": ()}, {"PROXIM_ALLOW_HOST": "a.example"})
+    assert settings.allow_host == ("a.example",)
+
+
+def test_limits_and_quotas_by_default_are_those_of_nobody_told():
+    assert Settings().limits == Limits()
+    assert Settings().quotas == Quotas()
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

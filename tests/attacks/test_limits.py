@@ -185,7 +185,7 @@ def test_ping_interval_and_pong_time(limited, kept):
         guest, _, _ = target.pair(host)
         with guest:
             end = time.monotonic() + 4
-            host.socket.settimeout(1)
+            host.socket.settimeout(0.3)
             told = []
             while time.monotonic() < end:
                 # The host answers its own pings by reading; the guest only where it keeps to it.
@@ -236,13 +236,13 @@ def test_outbox_messages(limited, pings):
 
 
 def test_write_time(limited):
-    target = limited("--write-time", 1)
+    target = limited("--write-time", 1, "--outbox-size", 8_000_000)
     with target.host() as host:
         guest, session_id, _ = target.pair(host, "one_time", receive_buffer=4096)
         with guest:
             # Too little for the outbox's bound, too much for the kernel's.
-            for _ in range(150):
-                host.say("signal", session_id=session_id, data="x" * 10_000)
+            for _ in range(100):
+                host.say("signal", session_id=session_id, data="x" * 60_000)
             assert host.hear("session_ended")["reason"] == "disconnected"
             assert guest.hear_out() in (4001, None)
 

@@ -2,6 +2,7 @@ import pytest
 import trio
 
 from proxim.net.limits import Limits
+from proxim.net.rate import Rate
 from proxim.node import Node
 from proxim.settings import Settings
 from tests.net.helpers import House
@@ -24,6 +25,7 @@ async def node():
         write_time=0.3,
         close_time=0.3,
         outbox_bytes=128 * 1024,
+        messages=Rate.of(0, 1),
     )
     node = Node(Settings(port=0, allow_host=("node",)), limits=limits)
     async with trio.open_nursery() as nursery:

@@ -80,7 +80,12 @@ async def test_a_node_with_a_certificate_speaks_tls_alone(authority, trusting, t
     cert.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     cert.private_key_pem.write_to_path(tmp_path / "key.pem")
     node = Node(
-        Settings(port=0, tls_cert=str(tmp_path / "cert.pem"), tls_key=str(tmp_path / "key.pem"))
+        Settings(
+            port=0,
+            tls_cert=str(tmp_path / "cert.pem"),
+            tls_key=str(tmp_path / "key.pem"),
+            allow_host=("node",),
+        )
     )
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:

@@ -99,9 +99,35 @@ async def test_upgrade_has_to_say_websocket(house, upgrade, status):
     assert (await answer_to(house, request(Upgrade=upgrade))).status == status
 
 
-@pytest.mark.parametrize("host", ["", "node:8765", "[::1]:1", "\xff\xfe", "a b", "x" * 8000])
-async def test_the_host_does_not_matter(house, host):
+@pytest.mark.parametrize("host", ["node", "NODE.:8765", "[::1]:1", "10.0.0.1", "localhost"])
+async def test_the_host_is_the_nodes_own_or_an_address(house, host):
     assert (await answer_to(house, request(Host=host))).status == 101
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "\xff\xfe", "a b", "x" * 8000, "node:x", "node.example", "[node]", "1.2.3.4.5", "a@node"],
+)
+async def test_any_other_host_is_forbidden(house, host):
+    assert (await answer_to(house, request(Host=host))).status == 403
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://node", 101),
+        ("http://node:80", 101),
+        ("HTTP://NODE", 101),
+        ("https://node", 403),
+        ("http://node:81", 403),
+        ("http://node.evil", 403),
+        ("null", 403),
+        ("http://[", 403),
+        ("http://node, http://node", 403),
+    ],
+)
+async def test_the_origin_is_the_nodes_own(house, origin, status):
+    assert (await answer_to(house, request(Origin=origin))).status == status
 
 
 @pytest.mark.parametrize("name", ["Extensions", "Accept", "Whatever"])
