@@ -39,7 +39,7 @@ class Plan(NamedTuple):
     growth: tuple[int, ...]
 
 
-FULL = Plan(3, (1, 50, 500), 0.7, 5000, (1000, 10_000), 10_000, (100, 1000, 10_000, 100_000))
+FULL = Plan(3, (1, 50, 500), 0.4, 4000, (1000, 10_000), 10_000, (100, 1000, 10_000, 100_000))
 QUICK = Plan(1, (50,), 0.4, 1000, (1000,), 2000, (100, 1000))
 
 Results = dict[str, dict[str, list[float]]]
@@ -59,8 +59,7 @@ def one_round(plan: Plan, number: int) -> Iterator[measures.Figure]:
             yield from measures.relay(targets, *cell, plan.seconds)
         yield from measures.handshakes(targets, plan.handshakes)
         yield from measures.cycles(targets, plan.seconds)
-    for count in plan.idle:
-        yield from measures.idle_memory(servers, count)
+    yield from measures.idle_memory(servers, plan.idle[0])
     yield from measures.pending_sessions(plan.sessions)
     yield from measures.expiry(plan.sessions)
 
@@ -75,6 +74,8 @@ def run(plan: Plan) -> Results:
 
     for number in range(plan.rounds):
         keep(one_round(plan, number))
+    for count in plan.idle[1:]:
+        keep(measures.idle_memory([*PEERS, BARE], count))
     keep(measures.growth(plan.growth, plan.seconds))
     print(file=sys.stderr)
     return results

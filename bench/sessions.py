@@ -21,7 +21,7 @@ import trio
 from servers import HOST, LIFTED, PROXIM, Running, proxim, resident, running
 from wire import Wire
 
-LEAD = 2e-3
+LEAD = 6e-4
 """Seconds allowed per session to open them all before the first falls due."""
 
 HOSTS = 100

@@ -242,5 +242,6 @@ def test_a_guest_who_vanishes_leaves_a_prompt_that_can_be_declined(node, host):
 def test_who_introduces_itself_to_nobody_is_closed_with_4002(node):
     with node.peer() as idle:
         began = time.monotonic()
+        idle.socket.settimeout(15)  # It comes after ten seconds, which is all our patience.
         assert idle.hear_out() == 4002
         assert time.monotonic() - began < 15

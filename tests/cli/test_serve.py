@@ -31,10 +31,11 @@ def test_a_second_signal_ends_it_at_once(start):
     address = ("127.0.0.1", int(node.url().rpartition(":")[2]))
     with socket.create_connection(address, timeout=10) as deaf:
         deaf.sendall(
-            b"GET /ws HTTP/1.1\r\nHost: n\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
-        heard = b""
+        heard = deaf.recv(4096)
+        assert heard.startswith(b"HTTP/1.1 101")
         while b"welcome" not in heard:
             heard += deaf.recv(4096)
         node.process.send_signal(signal.SIGTERM)
@@ -76,7 +77,7 @@ def test_help_lists_the_settings_by_group(start):
     out, _, code = start("serve", "--help").finish()
     assert code == 0
     groups = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
-    assert groups == ["Network:", "TLS:", "Sessions:", "Access:", "Logging:", "Other:"]
+    assert groups == ["Network:", "TLS:", "Sessions:", "Access:", "Limits:", "Logging:", "Other:"]
     sessions = out[out.index("Sessions:") : out.index("Access:")]
     assert "--approval-timeout SECONDS" in sessions
     assert "[default: 40]" in sessions
