@@ -60,7 +60,10 @@ def proxim(*more: str) -> Callable[[int], Sequence[str | Path]]:
     return lambda port: [program, "serve", "--port", str(port), *more]
 
 
-LIFTED = ("--message-rate", "0", "--control-rate", "0", "--sessions-per-owner", "0")
+LIFTED = (
+    *("--message-rate", "0", "--control-rate", "0"),
+    *("--sessions-per-owner", "0", "--max-sessions", "0"),
+)
 """What would stop a load test and nothing else; the limits per address don't count loopback."""
 
 PROXIM = Server("Proxim", "proxim.txt", proxim(*LIFTED), asks_first=True)

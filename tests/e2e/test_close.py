@@ -19,10 +19,8 @@ def leaving() -> Iterator[Node]:
 
 
 def test_a_message_of_max_message_bytes_is_read_and_one_more_byte_closes_1009(node: Node) -> None:
-    peer = node.peer()
-    peer.send("register", uuid="desk")
-    peer.send("create_session", session_type="persistent")
-    peer.expect("session_created")
+    peer = node.host()
+    peer.create()
     limit = peer.welcome["max_message_bytes"]
     ping = '{"type":"ping","pad":"%s"}'
     peer.ws.send(ping % ("x" * (limit - len(ping) + 2)))

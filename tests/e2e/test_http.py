@@ -77,7 +77,11 @@ def test_metrics_are_prometheus_text_and_tell_no_secrets(approved: Pair) -> None
 
 def test_healthz_answers_503_while_draining() -> None:
     node = Node()
-    lines = [b"GET /ws HTTP/1.1", b"Host: localhost", *(f"{k}: {v}".encode() for k, v in UPGRADE.items())]
+    lines = [
+        b"GET /ws HTTP/1.1",
+        b"Host: localhost",
+        *(f"{k}: {v}".encode() for k, v in UPGRADE.items()),
+    ]
     try:
         with socket.create_connection(("127.0.0.1", node.port), 5) as deaf:
             deaf.sendall(b"\r\n".join([*lines, b"", b""]))
