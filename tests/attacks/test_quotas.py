@@ -46,10 +46,12 @@ def test_max_connections_is_80_percent_of_the_descriptors_by_default(limited):
     with ExitStack() as crowd:
         for _ in range(60):
             crowd.enter_context(target.peer())
-        for _ in range(24):
-            client = crowd.enter_context(target.raw())
+        clients = [crowd.enter_context(target.raw()) for _ in range(24)]
+        for client in clients:
             client.send(head())
-        assert client.answer()[0] == 503
+        # Which of those that come at one moment are let in is left to chance.
+        answers = [client.answer()[0] for client in clients]
+        assert (answers.count(101), answers.count(503)) == (20, 4)
 
 
 # -- sessions --------------------------------------------------------------------------------
