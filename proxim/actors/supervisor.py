@@ -86,9 +86,9 @@ class Supervisor:
         """For how many seconds the guest may not ask the host of that session; 0 if it may."""
         now = trio.current_time()
         prompts = [
-            each.session.prompt_left(now)
+            left
             for each in self._owned[actor.owner].values()
-            if each.session.state is State.PROMPTED
+            if each.session.state is State.PROMPTED and (left := each.session.prompt_left(now)) > 0
         ]
         wait = self._denials.wait(guest.address if guest is not None else None, now)
         if 0 < self.quotas.prompts_per_host <= len(prompts):

@@ -100,6 +100,25 @@ async def test_who_asked_a_session_that_crashed_gets_an_answer(autojump_clock, n
     assert [len(asker.told) for asker in askers] == [1, 1]
 
 
+async def test_who_registers_hears_which_session_failed_at_that(autojump_clock, node, monkeypatch):
+    meeting = await node.invites()
+    crash_at(monkeypatch, meeting.id)
+    newcomer = node.connect()
+    await newcomer.registers()
+    (error,) = newcomer.heard(wire.Error)
+    assert (error.code, error.session_id) == ("internal_error", meeting.id)
+
+
+async def test_news_for_a_session_that_crashed_is_dropped(autojump_clock, node, monkeypatch):
+    meeting = await node.invites()
+    crash_at(monkeypatch, meeting.id)
+    for _ in range(3):
+        meeting.actor.notify(ev.Swept())
+    await wait_all_tasks_blocked()
+    assert node.supervisor.crashes == 1
+    assert meeting.host.endings == [Reason.INTERNAL_ERROR]
+
+
 async def test_a_crash_after_the_end_is_no_second_ending(autojump_clock, node, monkeypatch):
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())

@@ -1,0 +1,109 @@
+import pytest
+
+from proxim.net.access import Access, Rules
+from proxim.net.http import Request
+
+
+def access(url="https://node.example", scheme="http", **rules):
+    return Access(url, scheme, Rules(**rules))
+
+
+def request(**headers):
+    fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request(method="GET", path="/ws", headers=fields, http_version=b"1.1", rest=b"")
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:1:2:3", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("127.0.0.1", None),
+        ("127.9.9.9", None),
+        ("::1", None),
+        ("::ffff:127.0.0.1", None),
+        ("", None),
+        (None, None),
+        ("garbage", None),
+        ("1.2.3", None),
+    ],
+)
+def test_an_address_is_one_of_ipv4_or_a_64_of_ipv6(address, name):
+    assert access().address(address) == name
+
+
+def test_loopback_is_counted_where_it_is_told():
+    assert access(limit_loopback=True).address("127.0.0.1") == "127.0.0.1"
+
+
+def test_only_who_is_listed_is_a_proxy():
+    rules = access(proxies=("10.0.0.0/8", "::1"))
+    assert rules.is_proxy("10.1.2.3")
+    assert rules.is_proxy("::ffff:10.1.2.3")
+    assert rules.is_proxy("::1")
+    assert not rules.is_proxy("192.0.2.1")
+    assert not rules.is_proxy(None)
+    assert not access().is_proxy("10.1.2.3")
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"),
+    [
+        ({"x_forwarded_for": "192.0.2.1"}, "192.0.2.1"),
+        ({"x_forwarded_for": "192.0.2.1:1234"}, "192.0.2.1"),
+        ({"x_forwarded_for": "[2001:db8::1]:1"}, "2001:db8::/64"),
+        ({"x_forwarded_for": "2001:db8::1"}, "2001:db8::/64"),
+        ({"x_forwarded_for": "198.51.100.9, 192.0.2.1, 10.0.0.3"}, "192.0.2.1"),
+        ({"x_forwarded_for": "10.0.0.2, 10.0.0.3"}, "10.0.0.2"),
+        # What stands left of garbage is believed as little as garbage.
+        ({"x_forwarded_for": "192.0.2.1, garbage, 10.0.0.3"}, "10.0.0.3"),
+        ({"x_forwarded_for": "192.0.2.1, unknown"}, "10.0.0.1"),
+        ({"x_forwarded_for": "127.0.0.1"}, None),
+        ({"forwarded": "for=192.0.2.1"}, "192.0.2.1"),
+        ({"forwarded": 'for="192.0.2.1:47011"'}, "192.0.2.1"),
+        ({"forwarded": 'proto=http;For="[2001:db8::1]:4711";by=10.0.0.1'}, "2001:db8::/64"),
+        ({"forwarded": "for=198.51.100.9, for=192.0.2.1;proto=http, for=10.0.0.3"}, "192.0.2.1"),
+        ({"forwarded": "for=_hidden"}, "10.0.0.1"),
+        ({"forwarded": "proto=https"}, "10.0.0.1"),
+        ({"forwarded": 'for="x, for=192.0.2.1'}, "192.0.2.1"),
+        ({"forwarded": "for=198.51.100.9", "x_forwarded_for": "192.0.2.1"}, "192.0.2.1"),
+        ({}, "10.0.0.1"),
+    ],
+)
+def test_behind_proxies_the_right_most_that_is_none_counts(headers, name):
+    rules = access(proxies=("10.0.0.0/8",))
+    assert rules.address_behind("10.0.0.1", request(**headers)) == name
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"), [({}, None), ({"x_forwarded_for": "garbage"}, "127.0.0.1")]
+)
+def test_a_proxy_on_loopback_is_counted_where_it_tells_nothing_of_use(headers, name):
+    rules = access(proxies=("127.0.0.1",))
+    assert rules.address_behind("127.0.0.1", request(**headers)) == name
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "scheme", "passes"),
+    [
+        ("https://node.example", "127.0.0.1", "http", True),
+        ("https://node.example:443", "127.0.0.1", "http", True),
+        ("http://node.example", "node.example", "https", False),
+        ("https://app.example", "node.example", "http", True),
+        ("https://app.example:8443", "node.example", "http", False),
+        ("http://10.0.0.1:8765", "10.0.0.1:8765", "http", True),
+        ("https://10.0.0.1:8765", "10.0.0.1:8765", "http", False),
+        ("https://10.0.0.1", "10.0.0.1", "https", True),
+        ("http://[::1]:8765", "[::1]:8765", "http", True),
+        ("http://10.0.0.2:8765", "10.0.0.1:8765", "http", False),
+    ],
+)
+def test_an_origin_is_the_nodes_own_or_allowed(origin, host, scheme, passes):
+    rules = access(scheme=scheme, origins=("https://app.example",))
+    refusal = rules.refuse(request(host=host, origin=origin))
+    assert (refusal is None) is passes
+    if refusal is not None:
+        assert refusal.status == 403
