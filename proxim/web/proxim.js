@@ -707,6 +707,8 @@ export class Session extends EventTarget {
   #connected = /** @type {Deferred<RTCDataChannel>} */ (new Deferred());
   #ended = /** @type {Deferred<ProximError>} */ (new Deferred());
   #peerOnline = false;
+  /** @type {RTCDataChannel | null} The one that is open. */
+  #channel = null;
   /** @type {Line | null} */
   #line = null;
   #role;
@@ -912,6 +914,7 @@ export class Session extends EventTarget {
 
   /** @internal @param {RTCDataChannel} channel */
   _connected(channel) {
+    this.#channel = channel;
     this.#connected.resolve(channel);
     emit(this, new Happening("connected", { channel }));
   }
@@ -919,7 +922,10 @@ export class Session extends EventTarget {
   /** @internal @param {RTCDataChannel} channel */
   _disconnected(channel) {
     channel.close();
-    if (!this.over) this.#connected = new Deferred();
+    // Who waits for the first channel waits for the next try, too.
+    if (channel !== this.#channel) return;
+    this.#channel = null;
+    this.#connected = new Deferred();
     emit(this, new Happening("disconnected"));
   }
 

@@ -104,6 +104,26 @@ test("when the other side has begun anew, so does this one", async () => {
   assert.equal(await desk.connected, FakePeerConnection.last.channels[0]);
 });
 
+test("who waits for the channel waits on when it is begun anew before it was open", async () => {
+  const desk = await host();
+  const { connected } = desk;
+  let lost = 0;
+  desk.ondisconnected = () => (lost += 1);
+  await hears({ from: "g1" });
+  await hears({ from: "g2" });
+  FakePeerConnection.last.channels[0].opens();
+  assert.equal(await Promise.race([connected, settle()]), FakePeerConnection.last.channels[0]);
+  assert.equal(lost, 0);
+});
+
+test("after the end the channel that was open is none to wait for", async () => {
+  const desk = await host();
+  FakePeerConnection.last.channels[0].opens();
+  await desk.connected;
+  await FakeSocket.last.hears({ type: "session_ended", session_id: ID, status: "expired", reason: "closed" });
+  await assert.rejects(desk.connected, { code: "session_ended", reason: "closed" });
+});
+
 test("what was meant for a connection that is gone is dropped", async () => {
   await guest();
   await hears({ from: "h1", to: "somebody else", description: offer });
