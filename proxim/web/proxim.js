@@ -644,7 +644,7 @@ class Line {
 
   /** @param {RTCDataChannel} channel */
   #adopt(channel) {
-    if (channel.label !== "proxim") {
+    if (channel.label !== "proxim" || this.#main) {
       emit(this.session, new Happening("channel", { channel }));
       return;
     }

@@ -124,6 +124,21 @@ test("after the end the channel that was open is none to wait for", async () => 
   await assert.rejects(desk.connected, { code: "session_ended", reason: "closed" });
 });
 
+test("a second channel of the session's own name is not taken for the session's", async () => {
+  const desk = await host();
+  const told = [];
+  for (const type of ["connected", "channel", "disconnected"]) {
+    desk.addEventListener(type, () => told.push(type));
+  }
+  FakePeerConnection.last.channels[0].opens();
+  const other = new FakeChannel("proxim");
+  FakePeerConnection.last.ondatachannel({ channel: other });
+  other.opens();
+  assert.deepEqual(told, ["connected", "channel"]);
+  FakePeerConnection.last.channels[0].close();
+  assert.deepEqual(told, ["connected", "channel", "disconnected"]);
+});
+
 test("what was meant for a connection that is gone is dropped", async () => {
   await guest();
   await hears({ from: "h1", to: "somebody else", description: offer });
