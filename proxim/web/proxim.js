@@ -133,10 +133,17 @@ class Happening extends Event {
   }
 }
 
-/** @param {EventTarget} target @param {Event} event */
+/**
+ * A handler that throws stops nothing, as with the browser's own events.
+ * @param {EventTarget} target @param {Event} event
+ */
 function emit(target, event) {
   const handler = /** @type {any} */ (target)[`on${event.type}`];
-  if (typeof handler === "function") handler.call(target, event);
+  try {
+    if (typeof handler === "function") handler.call(target, event);
+  } catch (error) {
+    reportError(error);
+  }
   target.dispatchEvent(event);
 }
 

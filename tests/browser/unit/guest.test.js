@@ -46,6 +46,24 @@ test("nothing goes to the node before it is asked", async () => {
   assert.throws(() => guest.send(1), { code: "connection_lost" });
 });
 
+test("a handler that throws stops nothing: the page is told, and it goes on", async () => {
+  const reported = [];
+  globalThis.reportError = (error) => reported.push(error.message);
+  const guest = new Guest(LINK);
+  for (const type of ["pending", "approved"]) {
+    guest[`on${type}`] = () => {
+      throw new Error(type);
+    };
+  }
+  const asking = guest.ask();
+  await FakeSocket.last.opens();
+  await FakeSocket.last.answers("pair_request", pending());
+  await asking;
+  await FakeSocket.last.hears(approved);
+  assert.ok(guest.pc);
+  assert.deepEqual(reported, ["pending", "approved"]);
+});
+
 test("asking, as whoever it says", async () => {
   const guest = await asked({ name: "Phone", deviceId: "d" });
   const { session_id, token, device_info } = FakeSocket.last.sent[0];
