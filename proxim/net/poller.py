@@ -51,10 +51,11 @@ class Poller:
     def watch(self, fd: int, read: Callable[[], None]) -> None:
         """Call ``read`` while the socket has something to be read, or is at its end.
 
-        It has to read, or to end the watch; and must not raise.
+        It has to read, or to end the watch; and must not raise. Raises ``OSError`` when the kernel
+        takes no more watches; then there is none.
         """
-        self._readers[fd] = read
         self._epoll.register(fd, select.EPOLLIN)
+        self._readers[fd] = read
 
     def forget(self, fd: int) -> None:
         """End the watch; before the socket is closed."""

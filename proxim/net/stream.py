@@ -122,8 +122,14 @@ class TcpStream(trio.abc.HalfCloseableStream):
             return
         if self._reader is not None:
             raise trio.BusyResourceError("another task is already reading")
+        # Who is cancelled already may find the poller's set closed, for the same reason.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            self._poller.watch(self.socket.fileno(), self._read_now)
+        except OSError as error:
+            raise self._translated(error) from error
+        # Only now: until the task sleeps nobody may try to wake it.
         self._reader, self._take = trio.lowlevel.current_task(), take
-        self._poller.watch(self.socket.fileno(), self._read_now)
         await trio.lowlevel.wait_task_rescheduled(self._stop_watching)
 
     def _read_now(self) -> None:

@@ -107,6 +107,27 @@ async def test_a_cancelled_read_loses_nothing(pair):
     assert await ours.receive_some() == b"kept"
 
 
+async def test_a_watch_that_the_kernel_refuses_ends_that_read_alone():
+    async with polled(2) as ((ours, _), (other, peer)):
+        # As past max_user_watches (epoll(7)): what is there twice is refused too.
+        ours._poller._epoll.register(ours.socket.fileno())
+        with pytest.raises(trio.BrokenResourceError):
+            await ours.read_while(bool)
+        ours._poller._epoll.unregister(ours.socket.fileno())
+        ours.close()
+        peer.send_now(b"x")
+        await other.read_while(lambda data: data != b"x")
+
+
+async def test_who_is_cancelled_needs_no_poller_any_more():
+    async with polled() as ((ours, _),):
+        ours._poller._epoll.close()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await ours.read_while(bool)
+        assert scope.cancelled_caught
+
+
 @pytest.mark.parametrize("while_taking", [False, True])
 async def test_closing_ends_the_read(pair, while_taking):
     ours, theirs = pair
