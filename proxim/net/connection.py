@@ -164,9 +164,11 @@ class SocketConnection:
         self._ws.allow_messages_of(self._limits.message_bytes_unseated)
         try:
             self._cork.put_in()
-            self._ws.write_raw(handshake)
-            self.tell(welcome)
-            self._cork.draw()
+            try:
+                self._ws.write_raw(handshake)
+                self.tell(welcome)
+            finally:
+                self._cork.draw()
             while await self._read():
                 if self._request is not None:
                     await self._answer(*self._request)

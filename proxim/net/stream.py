@@ -7,6 +7,7 @@ comes can be taken by a plain call, while the task that reads sleeps on.
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import socket
 from collections.abc import Callable
@@ -51,7 +52,9 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     def __init__(self, sock: socket.socket, poller: Poller | None = None) -> None:
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # On some systems this fails where the peer has left already; reading will say so.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = sock
         self._poller = poller
         self._reader: trio.lowlevel.Task | None = None

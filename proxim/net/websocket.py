@@ -222,7 +222,10 @@ class LeanWebSocket(WebSocketConnection):
                 event = self._codec.end(Code.POLICY_VIOLATION, "too many pings or pongs")
             match event:
                 case Answer(frame):
-                    self._write(frame)
+                    # Not every ping needs a pong of its own (RFC 6455, 5.5.3), and who does not
+                    # read gets no more memory for pongs than for messages.
+                    if self.unsent <= self._limits.outbox_bytes:
+                        self._write(frame)
                 case Pong():
                     self.has_ponged = True
                     if self._has_pinged:

@@ -119,9 +119,19 @@ async def test_a_watch_that_the_kernel_refuses_ends_that_read_alone():
         await other.read_while(lambda data: data != b"x")
 
 
+@asynccontextmanager
+async def make_pair(watch):
+    ours, theirs = sockets()
+    with theirs:
+        stream = TcpStream(ours, watch)
+        yield stream, theirs
+        stream.close()
+
+
 async def test_who_is_cancelled_needs_no_poller_any_more():
-    async with polled() as ((ours, _),):
-        ours._poller._epoll.close()
+    ended = Poller()
+    ended._epoll.close()
+    async with make_pair(ended) as (ours, _):
         with trio.CancelScope() as scope:
             scope.cancel()
             await ours.read_while(bool)

@@ -62,6 +62,13 @@ async def test_what_is_sent_now_is_what_the_kernel_takes():
         assert await theirs.receive_some() == b"more"
 
 
+async def test_a_socket_that_refuses_its_options_is_left_to_the_reader():
+    ours, theirs = map(TcpStream, socket.socketpair())  # no TCP, so there is no TCP_NODELAY
+    theirs.close()
+    assert await ours.receive_some() == b""
+    ours.close()
+
+
 async def test_nothing_is_sent_now_to_a_peer_that_is_gone():
     async with pair() as (ours, theirs):
         theirs.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -9,6 +9,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Ping, TextMessage
 
 from proxim.net.limits import Limits
+from proxim.net.rate import Rate
 from proxim.net.stream import TcpStream
 from proxim.net.websocket import Cork, LeanWebSocket
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
@@ -331,6 +332,15 @@ async def test_all_who_wait_for_room_get_it(nursery):
             waiting.start_soon(ws.wait_unsent_below, 1)
             await trio.testing.wait_all_tasks_blocked()
             kernel.open.set()
+
+
+async def test_who_pings_and_reads_nothing_takes_no_more_memory_than_others(nursery):
+    ws = lean(Kernel(), nursery, outbox_bytes=1000, controls=Rate.of(0, 20))
+    ws._take, ws._is_enough = bool, False
+    pong = len(frame(PING, b"x" * 100, masked=False))
+    for _ in range(50):
+        assert ws._feed(frame(PING, b"x" * 100))
+    assert 1000 < ws.unsent <= 1000 + pong
 
 
 @pytest.mark.parametrize("end", ["cut", "cancelled"])
