@@ -6,7 +6,7 @@ import { duration, sign, text } from "./text.js";
 
 const ASKING = "proxim.asking";
 const NAME = "proxim.name";
-const nodeUrl = location.href.replace(/\/join.*$/s, "");
+const nodeUrl = new URL(".", location.href);
 
 /** Stops what the last view has left running. */
 let leaveView = () => {};

@@ -1474,7 +1474,7 @@ export async function join(link, options = {}) {
 export function guestAt(link, options = {}) {
   const isLocation = typeof link === "object" && "reload" in link;
   if (isLocation && !link.hash) {
-    const seat = remembered(link.href.replace(/\/join.*$/, "")).find((each) => each.thisTab);
+    const seat = remembered(link.href.replace(/\/join\/?([?#].*)?$/, "")).find((each) => each.thisTab);
     if (seat) return new Guest(seat, options);
   }
   const guest = new Guest(isLocation ? link.href : link, options);

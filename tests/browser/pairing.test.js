@@ -197,6 +197,12 @@ test("links that are nothing say what to do", async () => {
   await empty.sees("Scan a code first");
 });
 
+test("a node may be called join", async () => {
+  const { port } = new URL(here.node.url);
+  const empty = await here.phone(`http://join.localhost:${port}/join`);
+  await empty.sees("Scan a code first");
+});
+
 test("nobody is there who could approve: nothing is consumed, and it can be tried again", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");

@@ -191,6 +191,9 @@ test("join takes the link out of the address bar, and finds the seat of its tab 
   assert.equal(await joining, channel);
   const reloaded = guestAt({ ...page, href: "http://node/join", hash: "" });
   assert.equal(reloaded.id, ID);
+  assert.throws(() => guestAt({ ...page, href: "http://join.other/join", hash: "" }), {
+    message: /a link looks like/,
+  });
   assert.throws(() => guestAt({ ...page, href: "http://other/join", hash: "" }), { code: "invalid_link" });
 });
 
