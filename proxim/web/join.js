@@ -32,11 +32,11 @@ function tabMemory(name, value) {
 
 /** The link, out of the address bar at once; kept for a reload until it is used. */
 function takeLink() {
-  if (location.hash.length > 1) {
-    tabMemory(ASKING, location.href);
-    history.replaceState(null, "", location.pathname + location.search);
-  }
-  return tabMemory(ASKING) || null;
+  if (location.hash.length <= 1) return tabMemory(ASKING) || null;
+  const link = location.href;
+  tabMemory(ASKING, link);
+  history.replaceState(null, "", location.pathname + location.search);
+  return link;
 }
 
 const heading = (/** @type {string} */ words) => el("h1", { text: words, tabindex: -1 });
@@ -59,7 +59,7 @@ function showForm(link) {
     button.textContent = text.asking;
     const name = input.value.trim() || deviceName();
     keepName(name);
-    begin(new Guest(link, { name }), name);
+    begin(new Guest(link, { name }), name, link);
   };
   view(
     heading(text.askTitle),
@@ -74,9 +74,11 @@ function showForm(link) {
   );
 }
 
-/** Ask, or take the seat again. @param {Guest} guest @param {string} [name] */
-async function begin(guest, name) {
-  const link = tabMemory(ASKING);
+/**
+ * Ask by a link, or take the seat again.
+ * @param {Guest} guest @param {string} [name] @param {string} [link]
+ */
+async function begin(guest, name, link) {
   guest.onpending = () => {
     tabMemory(ASKING, "");
     if (guest.status === "pending") showWaiting(guest, name);
@@ -133,7 +135,7 @@ function showReach(online) {
   reach.className = `pill ${online ? "on" : "off"}`;
 }
 
-/** How it ended, and what to do next. @param {import("/proxim.js").ProximError} error @param {string | null} link */
+/** How it ended, and what to do next. @param {import("/proxim.js").ProximError} error @param {string} [link] */
 function showOver(error, link) {
   byId("reach").textContent = "";
   const { title, next, retry } = wordsFor(error);
@@ -218,7 +220,7 @@ function start() {
     try {
       showForm(link);
     } catch (error) {
-      showOver(/** @type {any} */ (error), null);
+      showOver(/** @type {any} */ (error));
     }
     return;
   }

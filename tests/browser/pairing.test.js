@@ -197,6 +197,25 @@ test("links that are nothing say what to do", async () => {
   await empty.sees("Scan a code first");
 });
 
+test("where the browser keeps nothing, the guest page still asks", async () => {
+  const desk = await here.desk();
+  await desk.opens("one_time");
+  const context = await here.context();
+  await context.addInitScript(() => {
+    for (const name of ["localStorage", "sessionStorage"]) {
+      Object.defineProperty(globalThis, name, {
+        get() {
+          throw new DOMException("forbidden", "SecurityError");
+        },
+      });
+    }
+  });
+  const phone = await here.phone(await desk.link(), context);
+  await phone.asksAndWaits();
+  await desk.approves();
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+});
+
 test("a node may be called join", async () => {
   const { port } = new URL(here.node.url);
   const empty = await here.phone(`http://join.localhost:${port}/join`);
