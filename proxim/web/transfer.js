@@ -16,6 +16,9 @@ const LOW = 2 * 1024 * 1024;
 /** Received bytes after which they are made one blob, which a browser may put on its disk. */
 const HEAP = 16 * 1024 * 1024;
 
+/** What nobody sees in a name, and what turns the rest of it around: exe.png may be a gnp.exe. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
+
 /**
  * A transfer as it goes. `state` is where it stands; `blob` is there once it is received.
  * @typedef {"running" | "checking" | "done" | "mismatch" | "cancelled" | "interrupted"} State
@@ -132,7 +135,9 @@ export function receiveFile(pc, channel) {
   /** @type {ArrayBuffer[]} */
   let heap = [];
   let heaped = 0;
-  let type = "";
+  let announced = false;
+  // A type of its own choosing could make a saved file a page of this origin.
+  const type = "application/octet-stream";
 
   const pack = () => {
     blobs.push(new Blob(heap));
@@ -155,17 +160,16 @@ export function receiveFile(pc, channel) {
   };
   /** @param {any} said */
   const hear = (said) => {
-    if (typeof said?.sha256 === "string") {
+    if (announced && typeof said?.sha256 === "string") {
       pack();
       const ok = said.sha256 === hash.digest() && transfer.done === transfer.size;
       if (ok) transfer.blob = new Blob(blobs, { type });
       channel.send(JSON.stringify({ ok }));
       transfer.note(ok ? "done" : "mismatch");
-    } else if (typeof said?.name === "string" && Number.isSafeInteger(said.size) && said.size >= 0) {
-      transfer.name = said.name.slice(0, 255);
+    } else if (!announced && isHeader(said)) {
+      announced = true;
+      transfer.name = said.name.replace(UNSEEN, "").slice(0, 255);
       transfer.size = said.size;
-      // A type of its own choosing could make a saved file a page of this origin.
-      type = "application/octet-stream";
       transfer.startedAt = performance.now();
       transfer.note();
     } else {
@@ -179,6 +183,10 @@ export function receiveFile(pc, channel) {
   });
   return transfer;
 }
+
+/** @param {any} said */
+const isHeader = (said) =>
+  typeof said?.name === "string" && Number.isSafeInteger(said.size) && said.size >= 0;
 
 /** @param {unknown} data */
 function parse(data) {

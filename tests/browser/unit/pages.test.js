@@ -97,13 +97,29 @@ test("more bytes than were announced are nobody's file", async () => {
   assert.equal(await over(received), "cancelled");
 });
 
-for (const header of ["nonsense", "{}", '{"name":"x","size":-1}', '{"name":1,"size":1}', "null"]) {
+for (const header of ["nonsense", "{}", '{"sha256":"0"}', '{"name":"x","size":-1}', '{"name":1,"size":1}', "null"]) {
   test(`a header that is none is refused: ${header}`, async () => {
     const meddle = (data) => (typeof data === "string" ? header : data);
     const { received } = transferOf(randomBytes(10), { meddle });
     assert.equal(await over(received), "cancelled");
   });
 }
+
+test("a file's name shows as what it is: nothing turns it around, or hides in it", async () => {
+  const header = JSON.stringify({ name: "a\u202egnp.\u200bexe\n\ud800", size: 10 });
+  const meddle = (data) => (typeof data === "string" && data.includes("name") ? header : data);
+  const { received } = transferOf(randomBytes(10), { meddle });
+  assert.equal(await over(received), "done");
+  assert.equal(received.name, "agnp.exe");
+});
+
+test("a file is announced once", async () => {
+  const again = '{"name":"b.exe","size":1000}';
+  const meddle = (data) => (typeof data === "string" && data.includes("sha256") ? again : data);
+  const { received } = transferOf(randomBytes(1000), { meddle });
+  assert.equal(await over(received), "cancelled");
+  assert.equal(received.name, "a.bin");
+});
 
 test("a connection that is lost is told apart from a person who cancels", async () => {
   for (const [connected, state] of [[true, "cancelled"], [false, "interrupted"]]) {
