@@ -1,0 +1,17 @@
+// The table that puts proxim.js beside others counts the lines of the examples that it stands with.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const PAGE = readFileSync(new URL("../../../docs/howto/browser.md", import.meta.url), "utf8");
+
+const lines = (code) => code.split("\n").filter((line) => line && !line.startsWith("//")).length;
+const blocks = (language) =>
+  [...PAGE.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms"))].map(([, code]) => lines(code));
+
+test("the lines of the comparison are those of the examples", () => {
+  const told = [...PAGE.matchAll(/^\| [^|]+ \| (\d+)[ ,]/gm)].map(([, count]) => Number(count));
+  const [host, guest] = blocks("js");
+  assert.deepEqual(told, [host + guest, ...blocks("javascript")]);
+});
