@@ -105,7 +105,6 @@ export const text = {
   seatOf: (/** @type {string} */ sign) => `Session ${sign}`,
   nothingTitle: "Scan a code first",
   nothing: "Open the page of a Proxim node on the other device, press “Show the code”, and scan it.",
-  done: "Done",
 
   // Connected
   linking: "Connecting directly to the other device…",
@@ -116,7 +115,6 @@ export const text = {
   otherSide: "the other side",
   theOtherSide: "The other side",
   notReached: "Not connected",
-  workbench: "Connected",
   chat: "Chat",
   chatEmpty: "Say something. It goes straight to the other device.",
   message: "Message",
@@ -139,7 +137,6 @@ export const text = {
   saveOf: (/** @type {string} */ name) => `Save ${name}`,
   cancelOf: (/** @type {string} */ name) => `Cancel ${name}`,
   progressOf: (/** @type {string} */ name) => `Progress of ${name}`,
-  path: "Path",
   paths: {
     host: "Direct, same network",
     srflx: "Direct, over the internet",
