@@ -1,6 +1,5 @@
 // Choosing a session's type, before there is a code.
 
-import { allowSound } from "./attention.js";
 import { el } from "./dom.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
@@ -52,7 +51,6 @@ export function chooser(open) {
   amount.disabled = true;
   form.addEventListener("submit", async (/** @type {Event} */ event) => {
     event.preventDefault();
-    allowSound();
     button.disabled = true;
     button.textContent = text.opening;
     const ttl = isTimed() ? Number(amount.value) * Number(unit.value) : undefined;

@@ -1,7 +1,7 @@
 // The host page: choose, show the code, be asked, and work with who was let in.
 
 import { Host } from "/proxim.js";
-import { offerNotifications } from "./attention.js";
+import { allowSound, offerNotifications } from "./attention.js";
 import { chooser } from "./choose.js";
 import { codePanel } from "./code.js";
 import { byId, el, fillText } from "./dom.js";
@@ -165,4 +165,5 @@ document.title = text.hostTitle;
 showChooser();
 startList();
 offerNotifications();
+addEventListener("click", allowSound);
 start();

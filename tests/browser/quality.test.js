@@ -181,7 +181,11 @@ test("a hidden tab is noticed: its title, a sound, and a notification where that
     Object.defineProperty(Document.prototype, "hidden", { get: () => globalThis.isAway ?? false });
   });
   const desk = await here.desk(context);
-  await desk.opens("one_time");
+  await desk.opens("persistent");
+  // A browser forgets with the page that it may sound: any press tells it again.
+  await desk.page.reload();
+  await desk.press("Show code");
+  await desk.page.locator('.code img[src^="data:"]').waitFor();
   const phone = await here.phone(await desk.link());
   await desk.page.evaluate(() => (globalThis.isAway = true));
   await phone.asksAndWaits("My phone");
