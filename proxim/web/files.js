@@ -10,6 +10,16 @@ import { receiveFile, sendFile } from "./transfer.js";
 /** Transfers that the other side may have running at once; a person starts one after the other. */
 const MOST_INCOMING = 32;
 
+/** A file dropped beside the field would take the page's place, and end the session. */
+function missed(/** @type {DragEvent} */ event) {
+  const { dataTransfer, defaultPrevented } = event;
+  if (defaultPrevented || !dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  dataTransfer.dropEffect = "none";
+}
+addEventListener("dragover", missed);
+addEventListener("drop", missed);
+
 /** @param {Session} session */
 export function filesPane(session) {
   const list = el("div", { class: "transfers" });

@@ -83,3 +83,21 @@ for (const canceller of ["desk", "phone"]) {
     assert.equal(await saves(people.phone, small), small.sum);
   });
 }
+
+test("a file that is dropped beside the field does not take the page's place", async () => {
+  const { desk } = await here.pair("one_time");
+  const isTaken = (type, file) =>
+    desk.page.evaluate(
+      ([type, file]) => {
+        const dataTransfer = new DataTransfer();
+        if (file) dataTransfer.items.add(new File(["x"], "x.html"));
+        else dataTransfer.setData("text/plain", "words");
+        const event = new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true });
+        document.querySelector("header").dispatchEvent(event);
+        return event.defaultPrevented;
+      },
+      [type, file],
+    );
+  assert.deepEqual([await isTaken("dragover", true), await isTaken("drop", true)], [true, true]);
+  assert.equal(await isTaken("drop", false), false);
+});
