@@ -69,7 +69,7 @@ export function filesPane(session) {
 /** @param {Transfer} transfer */
 function row(transfer) {
   const name = el("bdi");
-  const state = el("span", { class: "state small muted", role: "status" });
+  const state = el("span", { class: "state small muted" });
   const bar = el("progress", { max: 1, value: 0 });
   const cancel = el("button", { type: "button", class: "quiet bad", text: text.cancel, onclick: () => transfer.cancel() });
   const actions = el("div", {}, cancel);
@@ -85,6 +85,8 @@ function row(transfer) {
   transfer.addEventListener("change", () => {
     if (transfer.isOpen) return;
     stop();
+    // Only how it ended is announced: the way there changes four times a second.
+    state.setAttribute("role", "status");
     update();
     bar.hidden = true;
     cancel.remove();

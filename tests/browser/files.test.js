@@ -101,3 +101,13 @@ test("a file that is dropped beside the field does not take the page's place", a
   assert.deepEqual([await isTaken("dragover", true), await isTaken("drop", true)], [true, true]);
   assert.equal(await isTaken("drop", false), false);
 });
+
+test("a screen reader is told how a file ended, and not every step of the way", async () => {
+  const { desk, phone } = await here.pair("one_time");
+  const big = await file("announced.bin", 200 * MEGA);
+  await sends(phone, big);
+  await desk.file(big.name).getByText("Receiving").waitFor();
+  assert.equal(await desk.file(big.name).getByRole("status").count(), 0);
+  await phone.page.getByRole("button", { name: `Cancel ${big.name}` }).click();
+  await desk.file(big.name).getByRole("status").getByText("Cancelled").waitFor();
+});
