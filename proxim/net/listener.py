@@ -41,7 +41,10 @@ except ImportError:  # Windows has no such limit.
 log = logging.getLogger(__name__)
 
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_NOTHING_TO_ACCEPT = {errno.EAGAIN, errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN}
+_NOTHING_TO_ACCEPT = {
+    *(errno.EAGAIN, errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN),
+    *(errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOPROTOOPT, errno.EOPNOTSUPP),
+}
 """Nobody waits, or who did is gone or kept out by the system (accept(2))."""
 _ACCEPTED_AT_ONCE = 64
 _ACCEPT_PAUSE = 0.1

@@ -16,6 +16,7 @@ with atheris.instrument_imports(include=["proxim", "wsproto"]):
     from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
     from proxim.net.frames import Answer, Found, FrameCodec
+    from proxim.net.limits import Limits
 
 NO_BOUND = 1 << 64
 SEEDS = [
@@ -42,7 +43,7 @@ def plain(found: Found) -> object:
 
 def fed(reads: list[bytes]) -> tuple[list[object], bool]:
     """What the codec finds, and whether it waits for more of a frame."""
-    codec = FrameCodec(NO_BOUND, NO_BOUND)
+    codec = FrameCodec(Limits(message_bytes=NO_BOUND, message_fragments=NO_BOUND))
     return [plain(each) for read in reads for each in codec.feed(read)], bool(codec._rest)
 
 
