@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -25,6 +26,9 @@ Spawn = Callable[[Callable[[], Awaitable[None]]], None]
 """Starts a task that outlives its connection by nothing."""
 
 _NO_ALARM = trio.CancelScope()
+
+_A_MOMENT = 0.1
+"""Seconds for messages that were told all at once to leave, before they count as waiting."""
 
 _LET_OFF = 0.5
 """Seconds without being slowed down after which a peer has let off."""
@@ -48,6 +52,7 @@ class SocketConnection:
         "_allowance",
         "_controls",
         "_cork",
+        "_crowded_by",
         "_cut_at",
         "_frames",
         "_full_at",
@@ -88,10 +93,11 @@ class SocketConnection:
         self._request: _Request | None = None
         self._alarm = _NO_ALARM
         self._allowance = 0
-        self._controls: tuple[int, ...] = ()
+        self._controls: deque[int] | None = None
         self._late: tuple[str | bytes, Exception] | None = None
         self._full_at = self._pause_until = self._pressing_since = -math.inf
-        self._introduce_by = self._ping_at = self._pong_by = self._cut_at = math.inf
+        self._introduce_by = self._ping_at = self._pong_by = math.inf
+        self._cut_at = self._crowded_by = math.inf
         self._is_gone = False
         self._gone: trio.Event | None = None
 
@@ -121,17 +127,28 @@ class SocketConnection:
         await self._ws.wait_unsent_below(self._limits.outbox_bytes // 2)
 
     def _judge_outbox(self, is_signal: bool) -> None:
-        """Close the connection if more waits than may."""
+        """Close the connection if more bytes wait than may, or soon if more messages do."""
         ws, limits = self._ws, self._limits
         self._allowance = min(self._allowance, ws.unsent)
         if not is_signal:
             # Each by the place at which it ends among all that has waited here.
-            waiting = (place for place in self._controls if place > ws.left)
-            self._controls = (*waiting, ws.left + ws.unsent)
-        too_many = len(self._controls) > limits.outbox_messages and not self._cork.is_in
-        if too_many or ws.unsent - self._allowance > limits.outbox_bytes:
-            ws.forget_unsent()
-            self.close(4001, "too slow: more waits here than may")
+            self._controls = self._controls or deque()
+            self._controls.append(ws.left + ws.unsent)
+            if self._crowded_by == math.inf and self._is_crowded():
+                self._crowded_by = trio.current_time() + _A_MOMENT
+                self._alarm.deadline = min(self._alarm.deadline, self._crowded_by)
+        if ws.unsent - self._allowance > limits.outbox_bytes:
+            self._give_up_on_it()
+
+    def _is_crowded(self) -> bool:
+        controls = self._controls
+        while controls and controls[0] <= self._ws.left:
+            controls.popleft()
+        return controls is not None and len(controls) > self._limits.outbox_messages
+
+    def _give_up_on_it(self) -> None:
+        self._ws.forget_unsent()
+        self.close(4001, "too slow: more waits here than may")
 
     def close(self, code: int, reason: str) -> None:
         """Close with ``code`` once what was told is written; nothing more is told or heard.
@@ -250,7 +267,7 @@ class SocketConnection:
                     break  # It was closed meanwhile.
                 if full_at >= empty_at:
                     self._frames = frames[number - 1 :]
-                    self._slow_down(now, full_at - rate.window)
+                    self._slow_down(now, rate.next_at(full_at))
                     return False
                 full_at += rate.interval
                 try:
@@ -303,8 +320,8 @@ class SocketConnection:
 
     def _next_alarm(self) -> float:
         pong_by = math.inf if self._ws.has_ponged else self._pong_by
-        whole_by = self._ws.whole_by
-        return min(self._introduce_by, self._ping_at, pong_by, self._cut_at, whole_by)
+        soon = min(self._ws.whole_by, self._crowded_by)
+        return min(self._introduce_by, self._ping_at, pong_by, self._cut_at, soon)
 
     def _is_lost(self, now: float) -> bool:
         """Do what is due. True when the peer had its time and the connection is to be cut."""
@@ -313,6 +330,10 @@ class SocketConnection:
         if now >= self._introduce_by:
             self._introduce_by = math.inf
             self.close(4002, "idle: no register, pair_request or resume in time")
+        if now >= self._crowded_by:
+            self._crowded_by = math.inf
+            if self._is_crowded():
+                self._give_up_on_it()
         if now >= self._ws.whole_by:
             self._ws.whole_by = math.inf
             self.close(1008, "a message took too long")

@@ -26,3 +26,7 @@ class Rate(NamedTuple):
             return cls(0.0, math.inf)
         # Half of one more than is paid for at once: sums of floats are not exact.
         return cls(1 / per_second, (burst - 0.5) / per_second)
+
+    def next_at(self, full_at: float) -> float:
+        """The moment at which one more may be done, where none may now."""
+        return full_at - self.window + self.interval / 2

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 
 import trio
@@ -206,7 +206,7 @@ class LeanWebSocket(WebSocketConnection):
         found = self._codec.feed(data)
         messages = [each for each in found if isinstance(each, (str, bytes))]
         if len(messages) < len(found):
-            self._note(each for each in found if not isinstance(each, (str, bytes)))
+            messages = self._sort_out(found)
         if self._codec.is_amid:
             self._expect_the_rest(is_new=bool(messages))
         else:
@@ -215,12 +215,15 @@ class LeanWebSocket(WebSocketConnection):
             self._is_enough = True
         return self._reader_running and not self._is_enough and not self._pongs
 
-    def _note(self, events: Iterable[Found]) -> None:
-        """See to what is no message. A close is answered after what came before it."""
-        for event in events:
-            if isinstance(event, Answer | Pong) and self._is_one_too_many():
-                event = self._codec.end(Code.POLICY_VIOLATION, "too many pings or pongs")
-            match event:
+    def _sort_out(self, found: list[Found]) -> list[str | bytes]:
+        """See to what is no message; the messages up to a close, which is answered after them."""
+        messages: list[str | bytes] = []
+        for each in found:
+            if isinstance(each, Answer | Pong) and self._is_one_too_many():
+                each = self._codec.end(Code.POLICY_VIOLATION, "too many pings or pongs")
+            match each:
+                case str() | bytes():
+                    messages.append(each)
                 case Answer(frame):
                     # Not every ping needs a pong of its own (RFC 6455, 5.5.3), and who does not
                     # read gets no more memory for pongs than for messages.
@@ -229,11 +232,12 @@ class LeanWebSocket(WebSocketConnection):
                 case Pong():
                     self.has_ponged = True
                     if self._has_pinged:
-                        self._pongs = (*self._pongs, event)
+                        self._pongs = (*self._pongs, each)
                 case CloseConnection():
-                    self._farewell = event
+                    self._farewell = each
                     self._reader_running = False
                     break
+        return messages
 
     def _is_one_too_many(self) -> bool:
         now, rate = trio.current_time(), self._limits.controls

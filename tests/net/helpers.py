@@ -27,8 +27,8 @@ TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 class House:
     """A node without its sockets: its listener is handed memory streams."""
 
-    def __init__(self, nursery, tls=None, **limits):
-        self.node = Node(Settings(), limits=Limits(**limits))
+    def __init__(self, nursery, tls=None, settings=None, **limits):
+        self.node = Node(settings or Settings(), limits=Limits(**limits))
         self.node.url = "http://node"
         self.supervisor = self.node.supervisor
         self.listener = self.node._compose(tls)
@@ -42,10 +42,10 @@ class House:
         await trio.sleep(20_000 if jumps else 5)
         raise AssertionError("the test waits for something that does not come")
 
-    def plug(self, pair=trio.testing.memory_stream_pair):
-        """A stream to the listener."""
+    def plug(self, pair=trio.testing.memory_stream_pair, peer=None):
+        """A stream to the listener, as if from that address."""
         ours, theirs = pair()
-        self.nursery.start_soon(self.listener.serve, theirs)
+        self.nursery.start_soon(self.listener.serve, theirs, peer)
         return ours
 
     async def ask(self, request):
@@ -54,9 +54,9 @@ class House:
         await stream.send_all(request)
         return parse(await read_all(stream))
 
-    async def client(self, pair=trio.testing.memory_stream_pair):
+    async def client(self, pair=trio.testing.memory_stream_pair, peer=None):
         """A WebSocket that has heard its welcome."""
-        ws = await wrap_client_stream(self.nursery, self.plug(pair), "node", "/ws")
+        ws = await wrap_client_stream(self.nursery, self.plug(pair, peer), "node", "/ws")
         return await Client(ws).welcomed()
 
     async def pair(self, kind="persistent", **guest):

@@ -1,0 +1,307 @@
+"""Who is too fast, too slow or guesses, by a clock that jumps."""
+
+import pytest
+import trio
+import trio.testing
+
+from proxim.net.rate import Rate
+from proxim.settings import Settings
+from tests.net.helpers import KEY, PING, TEXT, House, frame, open_session, request
+
+HERE = "192.0.2.1"
+WRONG = {"session_id": "no-such-session", "resume_token": "w"}
+SMALL = frame(TEXT, b'{"type":"ping"}')
+
+
+async def upgraded(house, **options):
+    """A raw stream that is a WebSocket, its welcome read."""
+    stream = house.plug(**options)
+    await stream.send_all(request())
+    heard = b""
+    while b'"welcome"' not in heard:
+        heard += await stream.receive_some()
+    return stream
+
+
+async def last_words(stream):
+    """All that comes; and the close code in the frame at its end."""
+    heard = b"".join([chunk async for chunk in stream])
+    at = heard.rindex(b"\x88")
+    return heard, int.from_bytes(heard[at + 2 : at + 4])
+
+
+# -- messages --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_past_the_burst_it_is_read_at_the_rate_and_nothing_is_lost(
+    nursery, autojump_clock, at_once
+):
+    house = House(nursery, messages=Rate.of(10, 5))
+    stream, start = await upgraded(house), trio.current_time()
+    for _ in range(1 if at_once else 25):
+        await stream.send_all(SMALL * (25 if at_once else 1))
+    heard = b""
+    while heard.count(b"pong") < 25:
+        heard += await stream.receive_some()
+    assert trio.current_time() - start == pytest.approx(2, abs=0.06)
+
+
+async def test_the_burst_comes_back_with_time(nursery, autojump_clock):
+    house = House(nursery, messages=Rate.of(10, 5))
+    client, start = await house.client(), trio.current_time()
+    for _ in range(3):
+        for _ in range(5):
+            assert await client.pings()
+        await trio.sleep(0.5)
+    assert trio.current_time() - start == pytest.approx(1.5)
+
+
+async def test_who_is_slowed_down_and_lets_off_each_time_is_not_closed(nursery, autojump_clock):
+    house = House(nursery, messages=Rate.of(10, 5))
+    client = await house.client()
+    await client.ask("register", uuid="desk", key=KEY)
+    for _ in range(10):
+        for _ in range(12):
+            await client.say("ping")
+        for _ in range(12):
+            await client.hear("pong")
+        await trio.sleep(2)
+    assert await client.pings()
+
+
+async def test_who_presses_on_is_closed_with_1008(nursery, autojump_clock):
+    house = House(nursery, messages=Rate.of(10, 5))
+    stream, start = await upgraded(house), trio.current_time()
+    await stream.send_all(frame(TEXT, b'{"type":"register","uuid":"d"}') + SMALL * 1000)
+    await stream.send_all(frame(8, (1000).to_bytes(2)))
+    heard, code = await last_words(stream)
+    assert (code, heard.count(b"pong")) == (1008, pytest.approx(104, abs=2))
+    assert trio.current_time() - start < 11.1
+
+
+async def test_keepalives_go_on_while_messages_wait(nursery, autojump_clock):
+    # The pong waits in the kernel behind the messages, longer than it may take.
+    house = House(nursery, messages=Rate.of(1, 1), ping_interval=2, pong_time=1)
+    client = await house.client()
+    await client.ask("register", uuid="desk", key=KEY)
+    for _ in range(7):
+        await client.say("ping")
+    for _ in range(7):
+        await client.hear("pong")
+    assert await client.pings()
+
+
+async def test_what_was_sent_before_a_close_is_answered_however_slowly(nursery, autojump_clock):
+    house = House(nursery, messages=Rate.of(10, 5))
+    stream = await upgraded(house)
+    await stream.send_all(SMALL * 20 + frame(8, (1000).to_bytes(2)))
+    heard, code = await last_words(stream)
+    assert (heard.count(b"pong"), code) == (20, 1000)
+
+
+async def test_a_pause_ends_when_the_node_closes(nursery, autojump_clock):
+    house = House(nursery, messages=Rate.of(0.1, 1))
+    client = await house.client()
+    for _ in range(3):
+        await client.say("ping")
+    assert (await client.hear())["type"] == "pong"
+    start = trio.current_time()
+    (connection,) = house.listener.connections
+    connection.close(4000, "replaced")
+    assert await client.ending() == 4000
+    assert trio.current_time() == start
+    await connection.gone()
+    assert trio.current_time() - start <= 1, "less than the pause, or the time for a good-bye"
+
+
+# -- control frames, and the time for a message ------------------------------------------------
+
+
+@pytest.mark.parametrize("opcode", [PING, 10])
+async def test_too_many_control_frames_are_1008(nursery, autojump_clock, opcode):
+    house = House(nursery, controls=Rate.of(1, 10))
+    stream = await upgraded(house)
+    await stream.send_all(SMALL + frame(opcode) * 30 + SMALL)
+    heard, code = await last_words(stream)
+    assert (code, heard.count(b'"pong"')) == (1008, 1)
+    assert heard.count(b"\x8a\x00") == (10 if opcode == PING else 0)
+
+
+@pytest.mark.parametrize("begun", [SMALL[:1], SMALL[:9], frame(TEXT, b"{", fin=False)])
+@pytest.mark.parametrize("before", [b"", SMALL])
+async def test_a_message_that_has_begun_has_to_be_whole_in_time(
+    nursery, autojump_clock, begun, before
+):
+    house = House(nursery, introduction_time=100)
+    stream = await upgraded(house)
+    await trio.sleep(1)
+    await stream.send_all(before + begun)
+    await trio.sleep(9)
+    (connection,) = house.listener.connections
+    assert not connection.closed
+    await trio.sleep(1.1)
+    assert connection.closed
+    assert (await last_words(stream))[1] == 1008
+
+
+async def test_each_message_has_its_own_time(nursery, autojump_clock):
+    house = House(nursery, introduction_time=100)
+    stream = await upgraded(house)
+    rest = SMALL[9:] + SMALL[:9]
+    await stream.send_all(SMALL[:9])
+    for _ in range(5):
+        await trio.sleep(6)
+        await stream.send_all(rest)
+    await stream.send_all(SMALL[9:] + frame(8, (1000).to_bytes(2)))
+    heard, code = await last_words(stream)
+    assert (code, heard.count(b"pong")) == (1000, 6)
+
+
+# -- the outbox ------------------------------------------------------------------------------
+
+
+async def test_a_whole_backlog_comes_on_top_of_the_outbox(nursery, autojump_clock):
+    house = House(nursery)
+    host, guest = await house.client(), await house.client()
+    session_id, token = await open_session(host)
+    device = {"name": "Phone", "id": "phone-1"}
+    asked = {"session_id": session_id, "token": token, "device_info": device}
+    resume_token = (await guest.ask("pair_request", **asked))["resume_token"]
+    await host.say("pair_decision", session_id=session_id, approve=True)
+    await host.hear("pair_result")
+    await trio.aclose_forcefully(guest.ws._stream)
+    await host.hear("peer_offline")
+    for _ in range(64):
+        await host.say("signal", session_id=session_id, data="x" * 4094)
+    assert await host.pings()
+    slow = await house.client(pair=trio.testing.lockstep_stream_pair)
+    await slow.say("resume", session_id=session_id, resume_token=resume_token)
+    assert (await host.hear())["type"] == "peer_online"
+    connections = house.listener.connections
+    (connection,) = (each for each in connections if each.seats and not each.owner)
+    assert connection._ws.unsent > 256 * 1024
+    # As much again may wait, and no more.
+    for _ in range(4):
+        await host.say("signal", session_id=session_id, data="y" * 60_000)
+    assert await host.pings()
+    assert not connection.closed
+    await host.say("signal", session_id=session_id, data="y" * 60_000)
+    assert (await host.hear())["type"] == "peer_offline"
+
+
+async def test_many_messages_told_at_once_are_not_yet_too_many(nursery, autojump_clock):
+    house = House(nursery, outbox_messages=10)
+    stream = await upgraded(house)
+    await stream.send_all(SMALL * 150)
+    heard = b""
+    while heard.count(b"pong") < 150:
+        heard += await stream.receive_some()
+
+
+async def test_many_messages_that_wait_are_too_many(nursery, autojump_clock):
+    house = House(nursery, outbox_messages=10)
+    ours, theirs = trio.testing.lockstep_stream_pair()
+    stream = await upgraded(house, pair=lambda: (ours, theirs))
+    await stream.send_all(SMALL * 10)
+    await trio.sleep(1)
+    (connection,) = house.listener.connections
+    assert not connection.closed
+    await stream.send_all(SMALL * 5)
+    await trio.sleep(0.2)
+    assert connection.closed
+    assert connection._ws.closed.code == 4001
+
+
+# -- guesses ---------------------------------------------------------------------------------
+
+
+async def test_a_guess_holds_up_its_connection_alone_and_keepalives_go_on(nursery, autojump_clock):
+    house = House(nursery, settings=Settings(guesses_per_address=20), ping_interval=3)
+    start = trio.current_time()
+    waits = []
+    for _ in range(10):
+        client = await house.client(peer=HERE)
+        before = trio.current_time()
+        assert (await client.ask("resume", **WRONG))["code"] == "unknown_session"
+        waits.append(trio.current_time() - before)
+    wanted = [0.1 * 2**n for n in range(8)] + [25, 25]
+    assert waits == pytest.approx(wanted, rel=0.01)
+    assert start < trio.current_time()
+
+
+async def test_what_stands_behind_a_guess_waits_with_it(nursery, autojump_clock):
+    house = House(nursery)
+    client, other = await house.client(peer=HERE), await house.client(peer=HERE)
+    start = trio.current_time()
+    await client.say("resume", **WRONG)
+    await trio.testing.wait_all_tasks_blocked()
+    await client.say("ping", ref="behind")
+    assert await other.pings()
+    assert trio.current_time() == start
+    assert (await client.hear())["code"] == "unknown_session"
+    assert (await client.hear())["ref"] == "behind"
+    assert trio.current_time() - start == pytest.approx(0.1)
+
+
+async def test_who_leaves_while_an_answer_is_late_is_gone_at_once(nursery, autojump_clock):
+    house = House(nursery)
+    client = await house.client(peer=HERE)
+    start = trio.current_time()
+    await client.say("resume", **WRONG)
+    await trio.testing.wait_all_tasks_blocked()
+    await trio.aclose_forcefully(client.ws._stream)
+    await trio.testing.wait_all_tasks_blocked()
+    assert not house.listener.connections
+    assert trio.current_time() == start
+
+
+# -- places ----------------------------------------------------------------------------------
+
+
+async def test_an_address_has_so_many_connections(nursery, autojump_clock):
+    house = House(nursery, connections_per_address=2)
+    clients = [await house.client(peer=HERE) for _ in range(2)]
+    async with house.plug(peer=HERE) as third:
+        assert b" 503 " in await third.receive_some()
+    await house.client(peer="192.0.2.2")
+    await trio.aclose_forcefully(clients[0].ws._stream)
+    await trio.testing.wait_all_tasks_blocked()
+    await house.client(peer=HERE)
+
+
+async def test_a_node_has_so_many_connections(nursery):
+    house = House(nursery, max_connections=2)
+    for _ in range(2):
+        client = await house.client()
+    assert (await house.ask(request())).status == 503
+    assert (await house.ask(request("GET", "/healthz"))).status == 200
+    await trio.aclose_forcefully(client.ws._stream)
+    await trio.testing.wait_all_tasks_blocked()
+    await house.client()
+
+
+async def test_behind_a_proxy_the_address_that_it_tells_has_its_places(nursery):
+    settings = Settings(trusted_proxy=("10.0.0.0/8",))
+    house = House(nursery, settings=settings, connections_per_address=1)
+
+    async def knock(address):
+        stream = house.plug(peer="10.0.0.1")
+        await stream.send_all(request(X_Forwarded_For=address))
+        return (await stream.receive_some())[9:12], stream
+
+    status, held = await knock("192.0.2.1")
+    assert (status, (await knock("192.0.2.1"))[0], (await knock("192.0.2.2"))[0]) == (
+        b"101",
+        b"503",
+        b"101",
+    )
+    await trio.aclose_forcefully(held)
+
+
+async def test_a_session_is_counted_for_the_address_of_its_host(nursery):
+    house = House(nursery, settings=Settings(sessions_per_address=1))
+    host = await house.client(peer=HERE)
+    await open_session(host)
+    answer = await host.ask("create_session", session_type="persistent")
+    assert answer["code"] == "limit_reached"
