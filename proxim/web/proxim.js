@@ -470,13 +470,15 @@ class Connection {
  * The WebRTC connection of a session, by the perfect-negotiation pattern: the host is impolite, the
  * guest polite. Its signals are `{rtc: {from, to?, description?, candidate?}}`; `from` and `to` name
  * one `RTCPeerConnection` each. A `from` that is new says that the other side has begun anew –
- * after a reload, say – so this side does, too; what was meant for another `to` is dropped.
+ * after a reload, say – so this side does, too, once it has negotiated; what was meant for another
+ * `to` is dropped.
  */
 class Line {
   #id = "";
   #remote = "";
   #making = false;
   #ignoring = false;
+  #heard = false;
   #over = false;
   /** @type {RTCPeerConnection | null} */
   pc = null;
@@ -524,12 +526,14 @@ class Line {
     });
   }
 
-  async #begin() {
+  /** @param {string} [remote] Whom it is begun for; whoever answers, where nobody is named. */
+  async #begin(remote = "") {
     this.#close();
     if (!this.session.iceServers) await this.session.refreshIce();
     if (this.#over) return;
     this.#id = randomHex(4);
-    this.#making = this.#ignoring = false;
+    this.#remote = remote;
+    this.#making = this.#ignoring = this.#heard = false;
     const pc = new RTCPeerConnection({ iceServers: this.session.iceServers ?? [] });
     this.pc = pc;
     pc.onnegotiationneeded = () => this.#offer(pc);
@@ -573,14 +577,25 @@ class Line {
   async #take(signal) {
     const { from, to, description, candidate } = signal;
     if (typeof from !== "string" || (to && to !== this.#id)) return;
-    if (from !== this.#remote) {
-      if (this.#remote) await this.#begin();
-      this.#remote = from;
-    }
+    if (from !== this.#remote) await this.#meet(from);
     const pc = this.pc;
     if (!pc) return;
     if (description) await this.#describe(pc, description);
     else if (candidate !== undefined && !this.#ignoring) await pc.addIceCandidate(candidate);
+  }
+
+  /**
+   * The other side has begun anew, and so does this one, but only where it has negotiated with
+   * somebody before: if both began anew because the other did, they would do so for ever.
+   * @param {string} from
+   */
+  async #meet(from) {
+    if (this.#heard) return this.#begin(from);
+    const before = this.#remote;
+    this.#remote = from;
+    const description = this.pc?.localDescription;
+    // It was offered to somebody else before.
+    if (this.pc && before && description) this.#send(this.pc, { description });
   }
 
   /** @param {RTCPeerConnection} pc @param {RTCSessionDescriptionInit} description */
@@ -590,6 +605,7 @@ class Line {
     this.#ignoring = collision && this.role === "host";
     if (this.#ignoring) return;
     await pc.setRemoteDescription(description);
+    this.#heard = true;
     if (!isOffer) return;
     await pc.setLocalDescription();
     this.#send(pc, { description: pc.localDescription });

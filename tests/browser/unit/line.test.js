@@ -278,3 +278,62 @@ for (const [kinds, via] of [
     assert.deepEqual(await desk.path(), { via, rtt: 25, protocol: "udp" });
   });
 }
+
+/** A desktop and a phone; `cross` carries what each says to the other until both are silent, and tells how often. */
+async function bothSides() {
+  const desk = await host();
+  const deskSocket = FakeSocket.last;
+  const phone = await guest();
+  const phoneSocket = FakeSocket.last;
+  const heard = new Map([[deskSocket, 0], [phoneSocket, 0]]);
+  const negotiated = new Set();
+  const cross = async (most = 40) => {
+    for (let round = 0; round < most; round += 1) {
+      for (const pc of FakePeerConnection.all) {
+        if (negotiated.has(pc) || !pc.channels.length) continue;
+        negotiated.add(pc);
+        pc.onnegotiationneeded?.();
+      }
+      await settle();
+      let moved = 0;
+      for (const [from, to] of [[deskSocket, phoneSocket], [phoneSocket, deskSocket]]) {
+        const signals = from.sent.filter(({ type }) => type === "signal");
+        for (const signal of signals.slice(heard.get(from))) {
+          moved += 1;
+          await to.hears(structuredClone(signal));
+        }
+        heard.set(from, signals.length);
+      }
+      if (!moved) return round;
+    }
+    return most;
+  };
+  return { desk, phone, deskSocket, phoneSocket, cross };
+}
+
+const isNegotiated = ({ pc }) => pc.did.some((step) => step.startsWith("remote")) && pc.signalingState === "stable";
+
+test("when one side begins anew the other follows once, and both are at rest again", async () => {
+  const { desk, phone, cross } = await bothSides();
+  assert.ok((await cross()) < 10);
+  assert.ok(isNegotiated(desk) && isNegotiated(phone));
+  const before = FakePeerConnection.all.length;
+  await pass(15_000); // neither has connected, and the host loses patience
+  assert.ok((await cross()) < 10, "they begin anew without end");
+  assert.ok(isNegotiated(desk) && isNegotiated(phone));
+  assert.ok(FakePeerConnection.all.length - before <= 3);
+});
+
+test("a side that names itself anew in each signal costs one connection, and the true one is found again", async () => {
+  const { desk, phone, deskSocket, cross } = await bothSides();
+  await cross();
+  const before = FakePeerConnection.all.length;
+  for (const from of ["x", "y", "__proto__", "z"]) {
+    await deskSocket.hears({ type: "signal", session_id: ID, data: { rtc: { from } } });
+  }
+  assert.ok((await cross()) < 10);
+  assert.equal(FakePeerConnection.all.length - before, 1);
+  await pass(15_000);
+  assert.ok((await cross()) < 10);
+  assert.ok(isNegotiated(desk) && isNegotiated(phone));
+});
