@@ -193,7 +193,7 @@ class SocketConnection:
             if self._ws.has_ended:
                 await self._ws.finish()
         finally:
-            self._ws.give_up()
+            self._ws.let_go()
             self._router.left(self)
             self._is_gone = True
             if self._gone is not None:

@@ -293,6 +293,11 @@ class LeanWebSocket(WebSocketConnection):
         if self._close_reason is None:
             self._close_reason = CloseReason(_ABNORMAL, None)
 
+    def let_go(self) -> None:
+        """Give up, and know nobody any more: else only the garbage collector frees the two."""
+        self.give_up()
+        self._take = self._cut = self._hurry = bool
+
     def forget_unsent(self) -> None:
         """Drop the frames of the backlog that have not begun to leave."""
         if self._backlog:

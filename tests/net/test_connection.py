@@ -1,3 +1,4 @@
+import gc
 import json
 
 import pytest
@@ -7,7 +8,8 @@ from trio_websocket import wrap_client_stream
 
 from proxim.actors.actor import Actor
 from proxim.core.messages import Pong
-from tests.net.helpers import KEY, House, open_session
+from proxim.net.connection import SocketConnection
+from tests.net.helpers import KEY, TEXT, House, dial, frame, open_session, shake
 
 WELCOME_KEYS = {"type", "protocol", "server", "approval_timeout", "max_message_bytes"}
 DEVICE = {"name": "Phone", "id": "phone-1"}
@@ -121,6 +123,27 @@ async def test_who_never_reads_is_cut_off(nursery, autojump_clock):
         await host.say("signal", session_id=session_id, data="x" * 50_000)
     assert (await host.hear())["type"] == "peer_offline"
     assert trio.current_time() - start == pytest.approx(10)
+
+
+async def test_a_connection_that_ended_needs_no_garbage_collector(node):
+    def there():
+        return sum(isinstance(each, SocketConnection) for each in gc.get_objects())
+
+    gc.collect()
+    before = there()
+    gc.disable()
+    try:
+        for _ in range(3):
+            async with dial(node) as stream:
+                await shake(stream)
+                await stream.send_all(frame(TEXT, b'{"type":"ping"}'))
+                await stream.receive_some()
+        for _ in range(200):
+            if there() > before:
+                await trio.sleep(0.01)
+        assert there() <= before
+    finally:
+        gc.enable()
 
 
 async def test_a_failed_request_is_an_internal_error_and_the_connection_goes_on(
