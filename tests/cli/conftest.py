@@ -42,7 +42,8 @@ def serve(start):
 def node(tmp_path_factory):
     """Where the node is that all share; each test is another owner to it."""
     environ = _environ(tmp_path_factory.mktemp("node"))
-    with Program(["serve", "--port", "0"], environ) as node:
+    # A sweep between two commands would drop the ended session that the second asks for.
+    with Program(["serve", "--port", "0", "--sweep-interval", "3600"], environ) as node:
         yield node.url()
 
 
