@@ -24,7 +24,10 @@ from typing import NamedTuple
 
 import measures
 import report
+from load import PAYLOADS
 from servers import BARE, LOAD_CORE, PEERS, PROXIM, SERVER_CORE, build, running
+
+from proxim.net import masking
 
 
 class Plan(NamedTuple):
@@ -53,8 +56,9 @@ def one_round(plan: Plan, number: int) -> Iterator[measures.Figure]:
         for target in targets:
             yield "start-up, ms", target.server.name, target.start_time * 1000
         # What compiles while it runs has to have run before it is measured.
-        for _ in measures.relay(targets, 50, "candidate", 1, plan.seconds):
-            pass
+        for payload in PAYLOADS:
+            for _ in measures.relay(targets, 50, payload, 1, plan.seconds):
+                pass
         for cell in measures.cells(plan.pairs):
             yield from measures.relay(targets, *cell, plan.seconds)
         yield from measures.handshakes(targets, plan.handshakes)
@@ -97,6 +101,7 @@ def machine() -> dict[str, object]:
         "server_core": SERVER_CORE,
         "load_core": LOAD_CORE,
         "kernel": platform.release(),
+        "unmasked_in_c": masking.IS_COMPILED,
         "python": platform.python_version(),
         "node": os.popen("node --version").read().strip(),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),

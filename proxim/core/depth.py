@@ -1,7 +1,7 @@
 """How deeply a message is nested (protocol: Transport).
 
-Nearly every message has so few brackets that counting them says all. Only where there are more are
-they matched, in time that grows with the length of the text alone.
+Nearly every message has so few brackets that counting them says all. Only where there are more, or
+lists, are they matched, in time that grows with the length of the text alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 
 def is_too_deep(text: str) -> bool:
     """Whether JSON, known to be well formed, is nested more than ``MAX_DEPTH`` deep."""
-    if text.count("{") + text.count("[") <= MAX_DEPTH:
+    # Lists are rare in what is said here, and objects begin early: no search reads much.
+    if "[" not in text and text.count("{", 0, text.rfind("{")) < MAX_DEPTH:
         return False
     brackets = _STRING.sub("", text).encode().translate(_STEPS, _NO_BRACKETS)
     return max(accumulate(array("b", brackets))) > MAX_DEPTH

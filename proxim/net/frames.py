@@ -7,7 +7,7 @@ ordered path, and the rules are judged by one judge.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from struct import Struct
 from typing import NamedTuple
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
@@ -15,11 +15,16 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessa
 from wsproto.frame_protocol import CloseReason
 
 from proxim.net.limits import Limits
+from proxim.net.masking import apply_mask
 
 _TEXT = 0x81
 """The first byte of a message in one text frame: final, no reserved bit, opcode 1."""
 
 _BINARY = 0x82
+
+_short_head = Struct("!BB").pack
+_middle_head = Struct("!BBH").pack
+_long_head = Struct("!BBQ").pack
 
 _OPCODES = {0x0, 0x1, 0x2, 0x8, 0x9, 0xA}
 _CONTROL = 0x8
@@ -43,7 +48,8 @@ class FrameCodec:
     ``feed`` gives a text message as ``str``, a binary one as ``bytes``, the ``Answer`` to a ping,
     and wsproto's events for the rest. The peer's close, a broken rule, and a message of more bytes
     (all its fragments together) than ``max_bytes`` or of more fragments than ``limits`` has are
-    each a ``CloseConnection`` with the code to answer; nothing comes after it. It has as much of
+    each a ``CloseConnection`` with the code to answer; nothing comes after it. ``was_plain`` says
+    whether the last of it was whole text messages and nothing else. It has as much of
     the shape of wsproto's ``WSConnection`` as trio-websocket needs: ``state``, ``client`` and
     ``send``.
     """
@@ -57,11 +63,13 @@ class FrameCodec:
         "_size",
         "_wsproto",
         "max_bytes",
+        "was_plain",
     )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.max_bytes = limits.message_bytes
+        self.was_plain = True
         self._rest = b""
         self._ended = False
         self._parts: tuple[str | bytes, ...] = ()
@@ -85,6 +93,10 @@ class FrameCodec:
         buffer = self._rest + data if self._rest else data
         found: list[Found] = []
         position = 0 if self._parts or self._ended else self._take_plain(buffer, found)
+        self.was_plain = position == len(buffer)
+        if self.was_plain:
+            self._rest = b""
+            return found
         while not self._ended and (extent := _extent(buffer, position)) is not None:
             start, stop = extent
             is_broken = start == position
@@ -191,28 +203,18 @@ class FrameCodec:
 
 
 def _unmasked(buffer: bytes, start: int, stop: int) -> str:
-    """A text behind its mask (RFC 6455, 5.3), taken off as one number from all bytes at once."""
-    size = stop - start
-    words = (size + 3) // 4
-    mask = int.from_bytes(buffer[start - 4 : start], "little") * _repeated(words)
-    number = int.from_bytes(buffer[start:stop], "little") ^ mask
-    return number.to_bytes(words * 4, "little")[:size].decode()
-
-
-@lru_cache(maxsize=128)
-def _repeated(words: int) -> int:
-    """What four bytes, as a number, are to be multiplied with to stand there so many times."""
-    return int.from_bytes(b"\1\0\0\0" * words, "little")
+    """The text that stands there, behind its mask."""
+    return apply_mask(buffer[start:stop], buffer[start - 4 : start]).decode()
 
 
 def text_frame(payload: bytes) -> bytes:
     """A text message as a server sends it: one frame, unmasked."""
     size = len(payload)
     if size < _TWO_MORE:
-        return b"%c%c%b" % (_TEXT, size, payload)
+        return _short_head(_TEXT, size) + payload
     if size < 1 << 16:
-        return b"%c%c%b%b" % (_TEXT, _TWO_MORE, size.to_bytes(2), payload)
-    return b"%c%c%b%b" % (_TEXT, _EIGHT_MORE, size.to_bytes(8), payload)
+        return _middle_head(_TEXT, _TWO_MORE, size) + payload
+    return _long_head(_TEXT, _EIGHT_MORE, size) + payload
 
 
 def binary_frame(payload: bytes) -> bytes:

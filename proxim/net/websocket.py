@@ -19,6 +19,7 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from functools import cached_property
+from typing import cast
 
 import trio
 from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
@@ -204,10 +205,9 @@ class LeanWebSocket(WebSocketConnection):
             self._end_abruptly()
             return False
         found = self._codec.feed(data)
-        messages = [each for each in found if isinstance(each, (str, bytes))]
-        if len(messages) < len(found):
-            messages = self._sort_out(found)
-        if self._codec.is_amid:
+        was_plain = self._codec.was_plain
+        messages = cast("list[str | bytes]", found) if was_plain else self._sort_out(found)
+        if not was_plain and self._codec.is_amid:
             self._expect_the_rest(is_new=bool(messages))
         else:
             self.whole_by = math.inf

@@ -7,6 +7,7 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.frame_protocol import XorMaskerSimple
 
+from proxim.net import frames, masking
 from proxim.net.frames import Answer, FrameCodec, text_frame
 from proxim.net.limits import Limits
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
@@ -15,6 +16,25 @@ CONTINUATION, PONG = 0, 10
 SIZES = [0, 1, 2, 3, 4, 5, 124, 125, 126, 127, 65535, 65536]
 NO_BOUND = 1 << 64
 A_LOT = 1 << 20
+
+
+@pytest.fixture(
+    autouse=True,
+    scope="module",
+    params=[
+        pytest.param(
+            masking.apply_mask,
+            marks=pytest.mark.skipif(not masking.IS_COMPILED, reason="needs the extra `speed`"),
+            id="in C",
+        ),
+        pytest.param(masking.in_python, id="in Python"),
+    ],
+)
+def unmasked(request):
+    """Every test of this file, by the library's unmasking and by our own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frames, "apply_mask", request.param)
+        yield
 
 
 def shaped(opcode, payload=b"", *, fin=True, reserved=0, mask=b"\x1f\x9a\x00\xff", form=None):

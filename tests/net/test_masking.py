@@ -1,0 +1,39 @@
+"""The mask, taken off in C where it can be, and in Python."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wsproto.frame_protocol import XorMaskerSimple
+
+from proxim.net import masking
+
+MASKS = st.binary(min_size=4, max_size=4)
+
+
+@given(st.binary(max_size=600), MASKS)
+def test_both_ways_do_what_wsproto_does(data, mask):
+    expected = bytes(XorMaskerSimple(mask).process(data))
+    assert masking.in_python(data, mask) == expected == masking.apply_mask(data, mask)
+
+
+@given(st.binary(max_size=600), MASKS)
+def test_twice_is_never(data, mask):
+    assert masking.in_python(masking.in_python(data, mask), mask) == data
+
+
+def test_the_library_is_used_where_it_is():
+    speedups = pytest.importorskip("websockets.speedups", reason="needs the extra `speed`")
+    assert masking.apply_mask is speedups.apply_mask
+    assert masking.IS_COMPILED
+
+
+def test_without_the_library_it_is_done_in_python():
+    program = (
+        "import sys; sys.modules['websockets.speedups'] = None\n"
+        "from proxim.net import frames, masking\n"
+        "assert frames.apply_mask is masking.in_python and not masking.IS_COMPILED\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
