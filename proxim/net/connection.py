@@ -141,10 +141,11 @@ class SocketConnection:
             self._give_up_on_it()
 
     def _is_crowded(self) -> bool:
-        controls = self._controls
+        controls = self._controls or deque()
         while controls and controls[0] <= self._ws.left:
             controls.popleft()
-        return controls is not None and len(controls) > self._limits.outbox_messages
+        self._controls = controls or None
+        return len(controls) > self._limits.outbox_messages
 
     def _give_up_on_it(self) -> None:
         self._ws.forget_unsent()
@@ -183,7 +184,8 @@ class SocketConnection:
             self._cork.put_in()
             try:
                 self._ws.write_raw(handshake)
-                self.tell(welcome)
+                # Not told: to judge the outbox would leave a deque with everybody, 0.7 kB each.
+                self._ws.write_text(codec.encode(welcome))
             finally:
                 self._cork.draw()
             while await self._read():
