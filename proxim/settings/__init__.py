@@ -4,7 +4,8 @@
 ``fields.py``, and ``proxim serve --help`` is made from it.
 """
 
-from proxim.settings.fields import DEFAULT_URL, SETTINGS, About, Setting, Settings
+from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting
+from proxim.settings.fields import About, Settings
 from proxim.settings.sources import load
 
 __all__ = ["DEFAULT_URL", "SETTINGS", "About", "Setting", "Settings", "load"]

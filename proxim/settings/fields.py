@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, NamedTuple
 
-import msgspec
 from msgspec import Meta, Struct
 
 from proxim.actors.quota import Quotas
@@ -15,8 +11,10 @@ from proxim.core.errors import InvalidSetting
 from proxim.core.events import Terms
 from proxim.net.limits import Limits
 from proxim.net.rate import Rate
+from proxim.settings.checks import check_network, check_origin, check_url
 
 YEAR = 365 * 86_400.0
+DEFAULT_HOST = "127.0.0.1"
 
 _Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 _Some = Annotated[int, Meta(ge=1, le=1_000_000_000)]
@@ -25,17 +23,21 @@ _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 
 class About(NamedTuple):
-    """What a person should know of a setting."""
+    """What a person should know of a setting.
+
+    What ``is_secret`` is shown to nobody: not in an error, and not by ``proxim config show``.
+    """
 
     group: str
     meaning: str
     metavar: str
+    is_secret: bool = False
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What a node is told. Raises ``InvalidSetting`` for what cannot go together."""
 
-    host: Annotated[str, About("Network", "Address to listen on.", "ADDRESS")] = "127.0.0.1"
+    host: Annotated[str, About("Network", "Address to listen on.", "ADDRESS")] = DEFAULT_HOST
     port: Annotated[
         int,
         Meta(ge=0, le=65535),
@@ -75,7 +77,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     access_token: Annotated[
         Annotated[str, Meta(min_length=1, max_length=512)] | None,
         About(
-            "Access", "Token that hosts must present to register; without it anybody may.", "TOKEN"
+            "Access",
+            "Token that hosts must present to register; without it anybody may.",
+            "TOKEN",
+            is_secret=True,
         ),
     ] = None
     allow_origin: Annotated[
@@ -193,11 +198,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         if self.lan and self.host != DEFAULT_HOST:
             raise InvalidSetting("lan listens on all addresses: give lan or host, not both")
         if self.public_url is not None:
-            _check_url(self.public_url)
+            check_url(self.public_url)
         for origin in self.allow_origin:
-            _check_origin(origin)
+            check_origin(origin)
         for proxy in self.trusted_proxy:
-            _check_network(proxy)
+            check_network(proxy)
 
     @property
     def terms(self) -> Terms:
@@ -244,84 +249,3 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             connections_per_address=self.connections_per_address,
             max_connections=self.max_connections,
         )
-
-
-class Setting(NamedTuple):
-    """One setting, as the command line and the documentation need it."""
-
-    name: str
-    kind: object
-    default: object
-    about: About
-
-    @property
-    def flag(self) -> str:
-        """Its option on the command line."""
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        """Its name in the environment."""
-        return "PROXIM_" + self.name.upper()
-
-    @property
-    def is_switch(self) -> bool:
-        """Whether its option takes no value."""
-        return self.about.metavar == ""
-
-    @property
-    def is_list(self) -> bool:
-        """Whether it can be given several times; in the environment, separated by commas."""
-        return get_origin(get_args(self.kind)[0]) is tuple
-
-
-def _read_settings() -> Iterator[Setting]:
-    defaults = msgspec.structs.fields(Settings)
-    hints = get_type_hints(Settings, include_extras=True)
-    for field in defaults:
-        kind = hints[field.name]
-        about = next(extra for extra in get_args(kind) if isinstance(extra, About))
-        yield Setting(field.name, kind, field.default, about)
-
-
-SETTINGS = tuple(_read_settings())
-"""All settings, in the order of the help."""
-
-DEFAULT_HOST = next(setting.default for setting in SETTINGS if setting.name == "host")
-DEFAULT_URL = f"http://{Settings().host}:{Settings().port}"
-
-
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        if (
-            parts.scheme in ("http", "https")
-            and parts.hostname
-            and parts.port != 0
-            and not (parts.query or parts.fragment)
-        ):
-            return
-    except ValueError:
-        pass
-    raise InvalidSetting(
-        f"public_url: {url!r} is no http or https address such as https://node.example"
-    )
-
-
-def _check_origin(origin: str) -> None:
-    try:
-        parts = urlsplit(origin)
-        if parts.hostname and parts.port != 0 and f"{parts.scheme}://{parts.netloc}" == origin:
-            return
-    except ValueError:
-        pass
-    raise InvalidSetting(f"allow_origin: {origin!r} is no origin such as https://app.example")
-
-
-def _check_network(network: str) -> None:
-    try:
-        ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        raise InvalidSetting(
-            f"trusted_proxy: {network!r} is no address or network such as 10.0.0.0/8"
-        ) from None

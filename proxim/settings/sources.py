@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from proxim.core.errors import InvalidSetting
-from proxim.settings.fields import SETTINGS, Setting, Settings
+from proxim.settings.catalog import SETTINGS, Setting
+from proxim.settings.fields import Settings
 
 
 def load(
@@ -41,8 +42,8 @@ def _convert(value: object, setting: Setting, source: str, *, strict: bool = Fal
     try:
         return msgspec.convert(value, type=setting.kind, strict=strict)
     except msgspec.ValidationError:
-        # The access token is a secret, and an error may end up in a log.
-        given = "" if setting.name == "access_token" else f", not {value!r}"
+        # An error may end up in a log.
+        given = "" if setting.about.is_secret else f", not {value!r}"
         raise InvalidSetting(f"{source} must be {_wanted(setting.kind)}{given}") from None
 
 

@@ -1,0 +1,47 @@
+"""What a setting's text has to look like, where its type alone does not say so."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from proxim.core.errors import InvalidSetting
+
+
+def check_url(url: str) -> None:
+    """Raise ``InvalidSetting`` unless this is an http or https URL without query or fragment."""
+    try:
+        parts = urlsplit(url)
+        if (
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and parts.port != 0
+            and not (parts.query or parts.fragment)
+        ):
+            return
+    except ValueError:
+        pass
+    raise InvalidSetting(
+        f"public_url: {url!r} is no http or https address such as https://node.example"
+    )
+
+
+def check_origin(origin: str) -> None:
+    """Raise ``InvalidSetting`` unless this is an origin: scheme and host (RFC 6454, 6.2)."""
+    try:
+        parts = urlsplit(origin)
+        if parts.hostname and parts.port != 0 and f"{parts.scheme}://{parts.netloc}" == origin:
+            return
+    except ValueError:
+        pass
+    raise InvalidSetting(f"allow_origin: {origin!r} is no origin such as https://app.example")
+
+
+def check_network(network: str) -> None:
+    """Raise ``InvalidSetting`` unless this is an IP address or a network of them."""
+    try:
+        ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        raise InvalidSetting(
+            f"trusted_proxy: {network!r} is no address or network such as 10.0.0.0/8"
+        ) from None
