@@ -1,50 +1,140 @@
-"""What a node counts, in Prometheus text form. No label carries an identity."""
+"""What a node counts, in Prometheus text form. No label carries an identity.
+
+Everything is counted where it happens and read here: a scrape costs the same however many
+sessions there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+import trio
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
-
-class Counts(NamedTuple):
-    """A node's figures at one moment."""
-
-    sessions: Mapping[tuple[str, str], int]
-    """Sessions in memory, by type and status."""
-    endings: Mapping[str, int]
-    """Sessions that have ended, by reason."""
-    crashes: int
-    connections: int
+from proxim import __version__
+from proxim.actors.census import LIMITS, OUTCOMES, Histogram
+from proxim.actors.supervisor import Supervisor
+from proxim.core.messages import Reason, SessionType, Status
+from proxim.net.listener import Listener
+from proxim.net.traffic import CODES
 
 
 class _Moment(Collector):
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
+    """The figures of a node, as they are when it is asked."""
 
-    def collect(self) -> Iterable[Metric]:
+    def __init__(self, supervisor: Supervisor, listener: Listener) -> None:
+        self._supervisor = supervisor
+        self._census = supervisor.census
+        self._listener = listener
+        self._traffic = listener.traffic
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._sessions()
+        yield from self._pairings()
+        yield from self._connections()
+        yield from self._troubles()
+        yield _info()
+
+    def _sessions(self) -> Iterator[Metric]:
         sessions = GaugeMetricFamily(
             "proxim_sessions", "Sessions in memory.", labels=["type", "status"]
         )
-        for labels, count in sorted(self._counts.sessions.items()):
-            sessions.add_metric(labels, count)
+        for kind in SessionType:
+            for status in Status:
+                sessions.add_metric([kind, status], self._census.sessions[kind, status])
         yield sessions
-        ended = CounterMetricFamily(
-            "proxim_sessions_ended", "Sessions that have ended.", labels=["reason"]
+        opened = {str(kind): self._census.opened[kind] for kind in SessionType}
+        yield _counter("sessions_opened", "Sessions that were opened.", "type", opened)
+        endings = {str(reason): self._supervisor.endings[reason] for reason in Reason}
+        yield _counter("sessions_ended", "Sessions that have ended.", "reason", endings)
+
+    def _pairings(self) -> Iterator[Metric]:
+        census = self._census
+        yield GaugeMetricFamily(
+            "proxim_prompts", "Prompts that wait for a person's answer.", census.prompts
         )
-        for reason, count in self._counts.endings.items():
-            ended.add_metric([reason], count)
-        yield ended
-        crashes, connections = self._counts.crashes, self._counts.connections
-        yield CounterMetricFamily("proxim_actor_crashes", "Actors that failed.", crashes)
-        yield GaugeMetricFamily("proxim_connections", "Open WebSockets.", connections)
+        outcomes = {outcome: census.outcomes[outcome] for outcome in OUTCOMES}
+        yield _counter(
+            "pairings", "What became of requests to pair, by a right token.", "outcome", outcomes
+        )
+        yield _histogram(
+            "prompt_seconds", "Time from a prompt to its outcome.", census.prompt_seconds
+        )
+
+    def _connections(self) -> Iterator[Metric]:
+        traffic = self._traffic
+        yield GaugeMetricFamily(
+            "proxim_connections", "Open WebSockets.", len(self._listener.connections)
+        )
+        yield _total("connections_opened", "WebSockets that were opened.", traffic.opened)
+        closed = {code: traffic.closed[code] for code in CODES}
+        yield _counter("connections_closed", "WebSockets that were closed.", "code", closed)
+        yield _total("signals", "Signals that were taken to be relayed.", traffic.signals)
+        yield _total("received_bytes", "Bytes that were read from WebSockets.", traffic.bytes_read)
+        yield GaugeMetricFamily(
+            "proxim_outbox_bytes", "Bytes that wait in outboxes.", traffic.unsent
+        )
+        yield GaugeMetricFamily(
+            "proxim_outboxes_behind",
+            "Connections whose peer reads too slowly at the moment.",
+            len(traffic.behind),
+        )
+        yield GaugeMetricFamily(
+            "proxim_inbox_letters", "Requests that wait for a session.", self._census.letters
+        )
+
+    def _troubles(self) -> Iterator[Metric]:
+        refusals = {limit: self._census.refusals[limit] for limit in LIMITS}
+        yield _counter(
+            "refusals", "What was refused, by the limit that was reached.", "limit", refusals
+        )
+        yield _total("actor_crashes", "Actors that failed.", self._supervisor.crashes)
+        yield _histogram(
+            "expiry_lateness_seconds",
+            "How late what time alone decides was decided.",
+            self._census.lateness,
+        )
 
 
-def exposition(counts: Counts) -> str:
+def exposition(supervisor: Supervisor, listener: Listener) -> str:
     """The answer to ``GET /metrics``."""
     registry = CollectorRegistry()
-    registry.register(_Moment(counts))
+    registry.register(_Moment(supervisor, listener))
+    ProcessCollector(registry=registry)
     return generate_latest(registry).decode()
+
+
+def _total(name: str, meaning: str, count: float) -> Metric:
+    return CounterMetricFamily(f"proxim_{name}", meaning, count)
+
+
+def _counter(name: str, meaning: str, label: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"proxim_{name}", meaning, labels=[label])
+    for value, count in sorted(counts.items()):
+        family.add_metric([value], count)
+    return family
+
+
+def _histogram(name: str, meaning: str, histogram: Histogram) -> Metric:
+    ends: Iterable[str] = [*map(str, histogram.bounds), "+Inf"]
+    buckets = list(zip(ends, map(float, accumulate(histogram.counts)), strict=True))
+    return HistogramMetricFamily(
+        f"proxim_{name}", meaning, buckets=buckets, sum_value=histogram.sum
+    )
+
+
+def _info() -> Metric:
+    info = GaugeMetricFamily(
+        "proxim_info", "What runs here; always 1.", labels=["version", "python", "trio"]
+    )
+    info.add_metric([__version__, platform.python_version(), trio.__version__], 1)
+    return info

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections import Counter
 from pathlib import Path
 
 import trio
@@ -13,24 +12,29 @@ from proxim import __version__
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor
 from proxim.core.errors import InvalidSetting
-from proxim.core.messages import PROTOCOL_VERSION, Reason, Welcome
+from proxim.core.messages import PROTOCOL_VERSION, Welcome
 from proxim.net.access import Access, Rules
+from proxim.net.aside import serve_aside
 from proxim.net.limits import Limits
 from proxim.net.listener import Listener
 from proxim.net.site import Site
-from proxim.settings import Settings
+from proxim.settings import Settings, split_endpoint
 
 DRAIN_TIME = 8.0
 """Seconds in which a node that stops says good-bye to everybody."""
 
 
 class Node:
-    """A signaling node. ``url`` is where it can be reached, once it runs."""
+    """A signaling node. ``url`` is where it can be reached, once it runs.
+
+    ``metrics_address`` is where its figures are served, if that is a place of their own.
+    """
 
     def __init__(self, settings: Settings | None = None, *, limits: Limits | None = None) -> None:
         self.settings = settings or Settings()
         self.limits = limits or self.settings.limits
         self.url = ""
+        self.metrics_address: tuple[str, int] | None = None
         self.draining = False
         self.supervisor = Supervisor(
             sweep_interval=self.settings.sweep_interval, quotas=self.settings.quotas
@@ -45,10 +49,11 @@ class Node:
         """
         tls = self._load_certificate()
         sockets = await self._open_sockets()
+        aside = await self._open_aside(sockets)
         self.url = self.settings.public_url or self._own_url(sockets[0], secure=tls is not None)
         listener = self._compose(tls)
         async with trio.open_nursery() as nursery:
-            services = await nursery.start(self._serve, listener, sockets)
+            services = await nursery.start(self._serve, listener, sockets, aside)
             task_status.started()
             try:
                 await self._stop.wait()
@@ -63,6 +68,7 @@ class Node:
         self,
         listener: Listener,
         sockets: list[socket.socket],
+        aside: list[socket.socket],
         *,
         task_status: trio.TaskStatus[trio.CancelScope],
     ) -> None:
@@ -71,6 +77,8 @@ class Node:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.supervisor.run)
                 await nursery.start(listener.run, sockets)
+                for each in aside:
+                    nursery.start_soon(serve_aside, each, self._site.answer_aside, self.limits)
                 task_status.started(services)
 
     def stop(self) -> None:
@@ -85,7 +93,11 @@ class Node:
             draw_qr=_draw_qr,
             access_token=self.settings.access_token,
         )
-        site = Site(is_draining=lambda: self.draining, metrics=lambda: _metrics(self, listener))
+        self._site = site = Site(
+            is_draining=lambda: self.draining,
+            metrics=lambda: _metrics(self, listener),
+            has_aside=self.settings.metrics_listen is not None,
+        )
         listener = Listener(
             router,
             site,
@@ -125,6 +137,20 @@ class Node:
             del listeners[1:]
         return [socket.socket(fileno=each.socket.detach()) for each in listeners]
 
+    async def _open_aside(self, sockets: list[socket.socket]) -> list[socket.socket]:
+        """The sockets of ``metrics_listen``. On an error the ones that are open are closed."""
+        if self.settings.metrics_listen is None:
+            return []
+        host, port = split_endpoint(self.settings.metrics_listen)
+        try:
+            listeners = await trio.open_tcp_listeners(port, host=host)
+        except OSError as error:
+            for each in sockets:
+                each.close()
+            raise OSError(f"metrics_listen: {error}") from error
+        self.metrics_address = listeners[0].socket.getsockname()[:2]
+        return [socket.socket(fileno=each.socket.detach()) for each in listeners]
+
     def _own_url(self, listening: socket.socket, *, secure: bool) -> str:
         address, port = listening.getsockname()[:2]
         if address in ("0.0.0.0", "::"):
@@ -162,17 +188,9 @@ def _draw(link: str) -> str:
 
 def _metrics(node: Node, listener: Listener) -> str:
     # The library is wanted only by those who scrape, and slow to import.
-    from proxim.metrics import Counts, exposition
+    from proxim.metrics import exposition
 
-    sessions = [actor.session for actor in node.supervisor.actors()]
-    return exposition(
-        Counts(
-            sessions=Counter((each.session_type, each.status) for each in sessions),
-            endings={reason: node.supervisor.endings[reason] for reason in Reason},
-            crashes=node.supervisor.crashes,
-            connections=len(listener.connections),
-        )
-    )
+    return exposition(node.supervisor, listener)
 
 
 def _lan_address(family: int) -> str:

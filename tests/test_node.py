@@ -173,3 +173,39 @@ async def test_a_bad_certificate_is_an_invalid_setting(tmp_path):
     path.write_text("junk")
     with pytest.raises(InvalidSetting, match="tls_cert and tls_key"):
         await Node(Settings(port=0, tls_cert=str(path), tls_key=str(path))).run()
+
+
+async def ask_aside(node, path):
+    host, port = node.metrics_address
+    stream = await trio.open_tcp_stream(host, port)
+    async with stream:
+        await stream.send_all(get(path, host=f"{host}:{port}"))
+        return parse(await read_all(stream))
+
+
+async def test_metrics_can_have_an_address_of_their_own(start):
+    running = await start(metrics_listen="127.0.0.1:0")
+    async with dial(running.node) as stream:
+        await stream.send_all(get("/metrics", host="127.0.0.1"))
+        assert parse(await read_all(stream)).status == 404
+    answer = await ask_aside(running.node, "/metrics")
+    assert answer.status == 200
+    assert "proxim_sessions" in answer.body
+    assert (await ask_aside(running.node, "/readyz")).body == "ready\n"
+    for path in ("/", "/ws", "/join"):
+        assert (await ask_aside(running.node, path)).status == 404
+
+
+async def test_who_is_slow_or_rude_aside_holds_up_nobody(start):
+    running = await start(metrics_listen="127.0.0.1:0")
+    async with await trio.open_tcp_stream(*running.node.metrics_address) as rude:
+        await rude.send_all(b"\x00\r\n\r\n")
+        assert (await ask_aside(running.node, "/metrics")).status == 200
+        assert parse(await read_all(rude)).status == 400
+
+
+async def test_an_address_for_metrics_that_is_taken_is_told(start):
+    running = await start(metrics_listen="127.0.0.1:0")
+    taken = "{}:{}".format(*running.node.metrics_address)
+    with pytest.raises(OSError, match=r"metrics_listen: .*in use"):
+        await Node(Settings(port=0, metrics_listen=taken)).run()

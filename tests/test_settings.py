@@ -3,7 +3,7 @@ import pytest
 from proxim.actors.quota import Quotas
 from proxim.core.errors import InvalidSetting
 from proxim.net.limits import Limits
-from proxim.settings import SETTINGS, Settings, load
+from proxim.settings import SETTINGS, Settings, load, split_endpoint
 
 SOME = [
     "head_size",
@@ -57,7 +57,9 @@ SAMPLES = {
     "control_rate": (0.0, 0.5, 1_000_000.0),
     "guess_window": (0.5, 31_536_000.0),
     "limit_loopback": (True,),
+    "metrics_listen": ("127.0.0.1:9765", "[::1]:0", "node.example:1"),
     "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("text", "json"),
 }
 TOGETHER = {"tls_cert": {"tls_key": "k"}, "tls_key": {"tls_cert": "c"}}
 
@@ -218,6 +220,18 @@ def test_an_allowed_origin_is_scheme_and_host(origin):
 @pytest.mark.parametrize("network", ["proxy.example", "10.0.0.0/33", "", "10.0.0"])
 def test_a_trusted_proxy_is_an_address_or_a_network(network):
     assert repr(network) in refusal({"trusted_proxy": (network,)})
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["9765", "127.0.0.1", "h:x", "h:70000", "::1:9765", "a@h:1", "h:1/"]
+)
+def test_where_metrics_are_is_an_address_and_a_port(endpoint):
+    assert repr(endpoint) in refusal({"metrics_listen": endpoint})
+
+
+def test_an_address_and_its_port_are_told_apart():
+    assert split_endpoint("[::1]:9765") == ("::1", 9765)
+    assert split_endpoint("127.0.0.1:0") == ("127.0.0.1", 0)
 
 
 def test_a_list_in_a_file_is_a_list(write):

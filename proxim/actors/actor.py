@@ -16,6 +16,7 @@ from typing import Protocol
 import trio
 from msgspec import structs
 
+from proxim.actors.census import Before, Census
 from proxim.actors.mailbox import Mailbox
 from proxim.actors.seat import Connection, Letter, Owner, Receipt, Seat
 from proxim.actors.timers import Timers
@@ -40,7 +41,9 @@ INBOX_BOUND = 256
 
 
 class Warden(Protocol):
-    """Who watches over an actor."""
+    """Who watches over an actor. ``census`` is what it counts."""
+
+    census: Census
 
     def note_ending(self, actor: Actor, reason: Reason) -> None:
         """The actor's session has ended; said once."""
@@ -48,6 +51,9 @@ class Warden(Protocol):
     def prompt_wait(self, actor: Actor, guest: Connection | None) -> float:
         """For how many seconds the guest may not ask the host of that session; 0 if it may."""
         ...
+
+    def note_made_to_wait(self, guest: Connection | None) -> None:
+        """A guest with the right token was not let ask, for ``prompt_wait`` said so."""
 
 
 class Actor:
@@ -108,17 +114,18 @@ class Actor:
         if self._dismissed:
             raise UnknownSession(session_id=self.session.session_id)
         if len(self._inbox) >= INBOX_BOUND:
+            self._warden.census.refusals["inbox"] += 1
             raise RateLimited(
                 "too many requests wait for this session",
                 session_id=self.session.session_id,
                 retry_after=1.0,
             )
-        self._inbox.send_nowait(letter)
+        self._put(letter)
 
     def notify(self, event: Event, seat: Seat | None = None) -> None:
         """Put something into the inbox that has happened and cannot be refused."""
         if not self._dismissed:
-            self._inbox.send_nowait(Letter(event, seat=seat))
+            self._put(Letter(event, seat=seat))
 
     def ask(self, letter: Letter) -> Receipt:
         """Put something into the inbox whose sender waits for the receipt that this returns.
@@ -130,8 +137,12 @@ class Actor:
         if self._dismissed:
             taken.set()
         else:
-            self._inbox.send_nowait(letter._replace(taken=taken))
+            self._put(letter._replace(taken=taken))
         return taken
+
+    def _put(self, letter: Letter) -> None:
+        self._inbox.send_nowait(letter)
+        self._warden.census.letters += 1
 
     def admit(self, role: Role, connection: Connection) -> None:
         """Give a seat to a connection; one that held it before is replaced (close 4000)."""
@@ -181,11 +192,14 @@ class Actor:
                 seat.connection.tell(last_word)
         self.dismiss()
         while self._inbox:
+            self._warden.census.letters -= 1
             self._refuse(self._inbox.receive_nowait(), InternalError(_FAILED))
 
     # -- one letter --------------------------------------------------------------------------
 
     def _take(self, letter: Letter) -> None:
+        if letter is not _TIME_PASSED:
+            self._warden.census.letters -= 1
         if letter.taken is not None and letter.sender is not None and letter.sender.closed:
             pass  # It asked for a seat and is gone; nothing may be spent on it.
         elif self._dismissed:
@@ -214,10 +228,19 @@ class Actor:
         if isinstance(event, ev.GuestAsked):
             wait = self._warden.prompt_wait(self, letter.sender)
             event = structs.replace(event, wait=wait)
-        for effect in self.session.handle(event, trio.current_time()):
-            self._perform(effect, letter)
+        self._step(event, letter)
         if self._patched and not self._inbox:
             self._connect()
+
+    def _step(self, event: Event, letter: Letter) -> None:
+        session, now = self.session, trio.current_time()
+        before = Before(session.state, session.deadline, session.prompted_at)
+        try:
+            for effect in session.handle(event, now):
+                self._perform(effect, letter)
+        finally:
+            if session.state is not before.state:
+                self._warden.census.stepped(session, before, now)
 
     def _perform(self, effect: Effect, letter: Letter) -> None:
         match effect:
@@ -248,6 +271,8 @@ class Actor:
 
     def _reply(self, message: NodeMessage, letter: Letter) -> None:
         if isinstance(message, Error) and letter.taken is not None:
+            if message.code == RateLimited.code:
+                self._warden.note_made_to_wait(letter.sender)
             session_id = self.session.session_id
             retry_after = message.retry_after or None
             letter.taken.refusal = request_error(

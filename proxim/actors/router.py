@@ -14,6 +14,7 @@ import trio
 from msgspec import UNSET, UnsetType, structs
 
 from proxim.actors.actor import Actor
+from proxim.actors.census import CONTESTED, LAPSED
 from proxim.actors.quota import Tally, delay
 from proxim.actors.seat import Connection, Letter, Owner, Seat
 from proxim.actors.supervisor import Supervisor
@@ -24,10 +25,12 @@ from proxim.core.codec import error_message
 from proxim.core.errors import (
     AccessDenied,
     BadMessage,
+    LinkLapsed,
     NotAllowed,
     NotRegistered,
     RateLimited,
     RequestError,
+    TokenUsed,
     UnknownSession,
 )
 from proxim.core.events import Event, Invitation, Role
@@ -40,7 +43,7 @@ class Router:
     """Routes the messages of all connections of a node.
 
     ``draw_qr`` turns a link into an SVG, and may take its time. With an ``access_token`` only who
-    knows it may register.
+    knows it may register. ``census`` is the supervisor's: what is refused is counted there.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Router:
         draw_qr: Callable[[str], Awaitable[str]],
         access_token: str | None = None,
     ) -> None:
+        self.census = supervisor.census
         self._supervisor = supervisor
         self._terms = terms
         self._public_url = public_url
@@ -130,7 +134,14 @@ class Router:
     async def _pair(self, connection: Connection, message: wire.PairRequest) -> None:
         resume_token = _fresh(tokens.TOKEN_BYTES)
         asked = ev.GuestAsked(message.token, message.device_info, resume_token)
-        await self._ask_in(connection, message, asked)
+        try:
+            await self._ask_in(connection, message, asked)
+        except LinkLapsed:
+            self.census.outcomes[LAPSED] += 1
+            raise
+        except TokenUsed:
+            self.census.outcomes[CONTESTED] += 1
+            raise
 
     async def _ask_in(
         self, connection: Connection, message: wire.PairRequest | wire.Resume, event: Event
@@ -155,6 +166,7 @@ class Router:
     def _check_guesses(self, connection: Connection) -> None:
         wait = self._guesses.wait(connection.address, trio.current_time())
         if wait > 0:
+            self.census.refusals["guesses_per_address"] += 1
             raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
 
     def _noted(self, refusal: RequestError, connection: Connection) -> RequestError:

@@ -8,6 +8,7 @@ from collections import Counter
 import trio
 
 from proxim.actors.actor import Actor
+from proxim.actors.census import Census
 from proxim.actors.crash import log_crash
 from proxim.actors.quota import Places, Quotas, Tally
 from proxim.actors.seat import Connection, Letter, Owner
@@ -30,12 +31,13 @@ SWEEP_BATCH = 500
 class Supervisor:
     """All actors of this node, by session id and by owner.
 
-    ``endings`` counts how sessions ended, ``crashes`` the actors that failed.
+    ``endings`` counts how sessions ended, ``crashes`` the actors that failed, ``census`` the rest.
     """
 
     def __init__(self, *, sweep_interval: float, quotas: Quotas | None = None) -> None:
         self.endings: Counter[Reason] = Counter()
         self.crashes = 0
+        self.census = Census()
         self.quotas = quotas or Quotas()
         self._sweep_interval = sweep_interval
         self._addresses = Places(self.quotas.sessions_per_address)
@@ -66,6 +68,7 @@ class Supervisor:
         actor.admit(ev.Role.HOST, host)
         self._actors[session.session_id] = actor
         self._owned.setdefault(owner, {})[session.session_id] = actor
+        self.census.came(session)
         # One name for all: trio would make each its own.
         self._nursery.start_soon(self._guard, actor, name="actor")
         return actor
@@ -76,10 +79,13 @@ class Supervisor:
         if 0 < quotas.sessions_per_owner <= len(owned):
             alive = sum(not actor.session.ended for actor in owned.values())
             if alive >= quotas.sessions_per_owner:
+                self.census.refusals["sessions_per_owner"] += 1
                 raise LimitReached(f"{alive} sessions are open for this uuid and key: close one")
         if self._addresses.is_full(address):
+            self.census.refusals["sessions_per_address"] += 1
             raise LimitReached("too many sessions were opened from this address")
         if 0 < quotas.max_sessions <= len(self._actors):
+            self.census.refusals["max_sessions"] += 1
             raise LimitReached("the node has as many sessions as it may have")
 
     def prompt_wait(self, actor: Actor, guest: Connection | None) -> float:
@@ -94,6 +100,12 @@ class Supervisor:
         if 0 < self.quotas.prompts_per_host <= len(prompts):
             wait = max(wait, min(prompts), SHORTEST_WAIT)
         return wait
+
+    def note_made_to_wait(self, guest: Connection | None) -> None:
+        """A guest with the right token was not let ask: count by which limit."""
+        address = guest.address if guest is not None else None
+        denied = self._denials.wait(address, trio.current_time()) > 0
+        self.census.refusals["denials_per_address" if denied else "prompts_per_host"] += 1
 
     def note_ending(self, actor: Actor, reason: Reason) -> None:
         """An actor's session has ended; a guest who was denied is remembered by its address."""
@@ -148,6 +160,7 @@ class Supervisor:
         session_id = actor.session.session_id
         if self._actors.pop(session_id, None) is None:
             return
+        self.census.went(actor.session)
         self._addresses.give_back(actor.opened_from)
         owned = self._owned[actor.owner]
         del owned[session_id]

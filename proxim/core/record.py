@@ -103,6 +103,11 @@ class Record(Struct, kw_only=True, eq=False):
         """For how many seconds more the open prompt can be answered."""
         return min(self.alarms[Alarm.PROMPT], self.alarms.get(Alarm.EXPIRY, math.inf)) - now
 
+    @property
+    def prompted_at(self) -> float:
+        """When the open prompt was put to the host; not a number when there is none."""
+        return self.alarms.get(Alarm.PROMPT, math.nan) - self.terms.approval_timeout
+
     def is_inactive(self, now: float) -> bool:
         """Pending, the link lapsed, the host away: nobody can do anything with it any more."""
         return (

@@ -22,6 +22,9 @@ _FOR = re.compile(r'\s*(?:[^;]*;\s*)?for=("?)([^";,\s]+)\1\s*(?:;.*)?', re.IGNOR
 _NODE = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9A-Fa-f:.]+)")
 """An address as proxies write it: with a port, perhaps, and IPv6 in brackets (RFC 7239, 6)."""
 
+_OF_PROXIES = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+"""Headers by which a proxy says that it is one."""
+
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Origin = tuple[str, str, int | None]
 
@@ -59,6 +62,22 @@ class Access:
     def is_proxy(self, peer: str | None) -> bool:
         """Whether another address stands behind this one."""
         return bool(self._proxies) and self._is_trusted(_parse(peer or ""))
+
+    def is_local(self, peer: str | None, request: Request) -> bool:
+        """Whether this comes from this machine itself, and not by way of a proxy on it.
+
+        A page of another site that makes its name lead here is told by that name, in ``Host``.
+        """
+        ip = _parse(peer or "")
+        host = _HOST.fullmatch(request.header(b"host").decode("latin-1"))
+        return (
+            ip is not None
+            and ip.is_loopback
+            and not self._is_trusted(ip)
+            and host is not None
+            and _is_loopback(host[1])
+            and not any(request.header(name) for name in _OF_PROXIES)
+        )
 
     def address(self, peer: str | None) -> str | None:
         """The name under which the limits by address count a peer; None where they do not.
@@ -131,6 +150,11 @@ def _parse(text: str) -> _Ip | None:
         return None
     mapped = getattr(ip, "ipv4_mapped", None)
     return mapped or ip
+
+
+def _is_loopback(host: str) -> bool:
+    ip = _parse(host.strip("[]"))
+    return ip.is_loopback if ip else host.lower().rstrip(".") == "localhost"
 
 
 def _bucket(ip: _Ip) -> str:

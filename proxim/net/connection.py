@@ -148,6 +148,7 @@ class SocketConnection:
         return len(controls) > self._limits.outbox_messages
 
     def _give_up_on_it(self) -> None:
+        self._router.census.refusals["outbox_size"] += 1
         self._ws.forget_unsent()
         self.close(4001, "too slow: more waits here than may")
 
@@ -196,6 +197,7 @@ class SocketConnection:
                 await self._ws.finish()
         finally:
             self._ws.let_go()
+            self._cork.traffic.note_close(self._ws.closed)
             self._router.left(self)
             self._is_gone = True
             if self._gone is not None:
@@ -261,6 +263,7 @@ class SocketConnection:
         full_at = self._full_at if self._full_at > now else now
         empty_at = now + rate.window
         several = len(frames) > 1
+        number = 0
         if several:
             self._cork.put_in()
         try:
@@ -280,14 +283,18 @@ class SocketConnection:
                     self._router.relay(self, message, now)
                 except Exception as error:
                     self._refuse(frame, error)
+            else:
+                number += 1
         finally:
             self._full_at = full_at
+            self._cork.traffic.signals += number - 1
             if several:
                 self._cork.draw()
         return True
 
     def _slow_down(self, now: float, until: float) -> None:
         """Wait with what has come until it may; who does not let off is closed with 1008."""
+        self._router.census.refusals["message_rate"] += 1
         if now > self._pause_until + _LET_OFF:
             self._pressing_since = now
         self._pause_until = until
@@ -331,6 +338,7 @@ class SocketConnection:
             return True
         if now >= self._introduce_by:
             self._introduce_by = math.inf
+            self._router.census.refusals["introduction_time"] += 1
             self.close(4002, "idle: no register, pair_request or resume in time")
         if now >= self._crowded_by:
             self._crowded_by = math.inf
@@ -338,6 +346,7 @@ class SocketConnection:
                 self._give_up_on_it()
         if now >= self._ws.whole_by:
             self._ws.whole_by = math.inf
+            self._router.census.refusals["message_time"] += 1
             self.close(1008, "a message took too long")
         if now >= self._ping_at:
             self._ws.write_ping()

@@ -59,8 +59,14 @@ _OF_THE_PEER = (
 """What a peer can bring about by leaving: no news to anybody else."""
 
 
+_LIMIT_OF = {
+    HTTPStatus.REQUEST_TIMEOUT: "head_time",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head_size",
+}
+
+
 class Listener:
-    """Serves one port. ``connections`` are the WebSockets that are open."""
+    """Serves one port. ``connections`` are the WebSockets that are open, ``traffic`` their sums."""
 
     def __init__(
         self,
@@ -84,6 +90,8 @@ class Listener:
         self._most = limits.max_connections or _most_connections()
         self._tls = tls
         self._cork = Cork()
+        self.traffic = self._cork.traffic
+        self._refusals = router.census.refusals
         self._poller: Poller | None = None
         self._nursery: trio.Nursery
         self._complained_at = -_COMPLAINT_INTERVAL
@@ -169,6 +177,7 @@ class Listener:
         with trio.move_on_after(self._limits.tls_time):
             await secured.do_handshake()
             return secured
+        self._refusals["tls_time"] += 1
         raise trio.BrokenResourceError("no TLS handshake in time")
 
     async def _converse(self, stream: trio.abc.Stream, peer: str | None, place: Place) -> bytes:
@@ -177,14 +186,16 @@ class Listener:
         What the head took is let go of when this returns.
         """
         if place.is_refused:
+            self._refusals["connections_per_address"] += 1
             await self._respond(stream, _too_many_of("your address"))
             return b""
         try:
             request = await read_request(stream, self._limits)
         except BadRequest as error:
+            self._refusals[_LIMIT_OF.get(error.status, "not_http")] += 1
             await self._respond(stream, Response(error.status, f"{error}\n"))
             return b""
-        response = self._answer(request)
+        response = self._answer(request, peer)
         if response is None:
             response = self._place(request, peer, place)
         if response is None:
@@ -192,10 +203,11 @@ class Listener:
         await self._respond(stream, response, head_only=request.method == "HEAD")
         return b""
 
-    def _answer(self, request: Request) -> Response | None:
+    def _answer(self, request: Request, peer: str | None) -> Response | None:
         """The response to a request, or None where a WebSocket is the answer."""
         if request.path != "/ws":
-            return self._site.answer(request)
+            is_local = self._access.is_local(peer, request)
+            return self._site.answer(request, is_local=is_local)
         if request.method not in ("GET", "HEAD"):
             return only("GET, HEAD")
         if self._is_draining():
@@ -207,8 +219,10 @@ class Listener:
         if self._access.is_proxy(peer):
             place.take(self._access.address_behind(peer, request))
             if place.is_refused:
+                self._refusals["connections_per_address"] += 1
                 return _too_many_of("your address")
         if len(self.connections) >= self._most:
+            self._refusals["max_connections"] += 1
             return _too_many_of("all")
         return None
 
@@ -217,6 +231,7 @@ class Listener:
     ) -> None:
         connection = SocketConnection(self._router, self._limits, self._cork, self._spawn, address)
         self.connections.add(connection)
+        self.traffic.opened += 1
         try:
             await connection.run(stream, handshake, self._welcome())
         finally:

@@ -30,6 +30,7 @@ from proxim.net.frames import Answer, Found, FrameCodec, binary_frame, text_fram
 from proxim.net.limits import Limits
 from proxim.net.parting import part
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
+from proxim.net.traffic import Traffic
 
 _ABNORMAL = 1006
 
@@ -42,12 +43,16 @@ class _NoChannel:
 
 
 class Cork:
-    """Holds back what is written until it is drawn, so that many frames leave in one call."""
+    """Holds back what is written until it is drawn, so that many frames leave in one call.
 
-    __slots__ = ("_held", "is_in")
+    All connections of a listener share one, and count in its ``traffic``.
+    """
+
+    __slots__ = ("_held", "is_in", "traffic")
 
     def __init__(self) -> None:
         self.is_in = False
+        self.traffic = Traffic()
         self._held: list[LeanWebSocket] = []
 
     def put_in(self) -> None:
@@ -204,6 +209,7 @@ class LeanWebSocket(WebSocketConnection):
             self._has_hung_up = True
             self._end_abruptly()
             return False
+        self._cork.traffic.bytes_read += len(data)
         found = self._codec.feed(data)
         was_plain = self._codec.was_plain
         messages = cast("list[str | bytes]", found) if was_plain else self._sort_out(found)
@@ -340,6 +346,7 @@ class LeanWebSocket(WebSocketConnection):
         return taken
 
     async def _write_backlog(self) -> None:
+        self._cork.traffic.behind.add(self)
         try:
             while self._backlog:
                 with trio.move_on_after(self._limits.write_time) as patience:
@@ -358,6 +365,7 @@ class LeanWebSocket(WebSocketConnection):
                 # A frame was begun and will not be finished: nothing can follow it.
                 self.give_up()
             self._backlog, self.unsent = None, 0
+            self._cork.traffic.behind.discard(self)
             self._tell_less()
 
     def _tell_less(self) -> None:

@@ -5,7 +5,8 @@
 """
 
 from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting
+from proxim.settings.checks import split_endpoint
 from proxim.settings.fields import About, Settings
 from proxim.settings.sources import load
 
-__all__ = ["DEFAULT_URL", "SETTINGS", "About", "Setting", "Settings", "load"]
+__all__ = ["DEFAULT_URL", "SETTINGS", "About", "Setting", "Settings", "load", "split_endpoint"]

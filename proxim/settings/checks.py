@@ -26,6 +26,22 @@ def check_url(url: str) -> None:
     )
 
 
+def split_endpoint(text: str) -> tuple[str, int]:
+    """Address and port of ``ADDRESS:PORT``; an IPv6 address stands in brackets.
+
+    Raises ``InvalidSetting`` for anything else. Port 0 is a free one.
+    """
+    try:
+        parts = urlsplit(f"//{text}")
+        if parts.hostname and parts.port is not None and parts.netloc == text and "@" not in text:
+            return parts.hostname, parts.port
+    except ValueError:
+        pass
+    raise InvalidSetting(
+        f"metrics_listen: {text!r} is no address with a port such as 127.0.0.1:9765 or [::1]:9765"
+    )
+
+
 def check_origin(origin: str) -> None:
     """Raise ``InvalidSetting`` unless this is an origin: scheme and host (RFC 6454, 6.2)."""
     try:

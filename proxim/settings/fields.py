@@ -11,7 +11,7 @@ from proxim.core.errors import InvalidSetting
 from proxim.core.events import Terms
 from proxim.net.limits import Limits
 from proxim.net.rate import Rate
-from proxim.settings.checks import check_network, check_origin, check_url
+from proxim.settings.checks import check_network, check_origin, check_url, split_endpoint
 
 YEAR = 365 * 86_400.0
 DEFAULT_HOST = "127.0.0.1"
@@ -187,10 +187,22 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limit_loopback: Annotated[
         bool, About("Limits", "Let the limits by address hold for loopback, too.", "")
     ] = False
+    metrics_listen: Annotated[
+        str | None,
+        About(
+            "Metrics",
+            "Serve /metrics there, and not on the main port, where only this machine may read it.",
+            "ADDRESS:PORT",
+        ),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         About("Logging", "How much is logged: debug, info, warning or error.", "LEVEL"),
     ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"],
+        About("Logging", "How it is logged: text, or json, an object per line.", "FORMAT"),
+    ] = "text"
 
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -199,6 +211,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             raise InvalidSetting("lan listens on all addresses: give lan or host, not both")
         if self.public_url is not None:
             check_url(self.public_url)
+        if self.metrics_listen is not None:
+            split_endpoint(self.metrics_listen)
         for origin in self.allow_origin:
             check_origin(origin)
         for proxy in self.trusted_proxy:

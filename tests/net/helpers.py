@@ -48,9 +48,9 @@ class House:
         self.nursery.start_soon(self.listener.serve, theirs, peer)
         return ours
 
-    async def ask(self, request):
+    async def ask(self, request, peer=None):
         """All that comes back for the bytes of a request."""
-        stream = self.plug()
+        stream = self.plug(peer=peer)
         await stream.send_all(request)
         return parse(await read_all(stream))
 
@@ -173,8 +173,8 @@ def request(method="GET", path="/ws", version="1.1", headers=None, **changes):
     return "\r\n".join([f"{method} {path} HTTP/{version}", *lines, "", ""]).encode("latin-1")
 
 
-def get(path, method="GET"):
-    return request(method, path, headers={"Host": "node"})
+def get(path, method="GET", host="node"):
+    return request(method, path, headers={"Host": host})
 
 
 def frame(opcode, payload=b"", *, fin=True, reserved=0, masked=True):

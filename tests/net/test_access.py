@@ -107,3 +107,39 @@ def test_an_origin_is_the_nodes_own_or_allowed(origin, host, scheme, passes):
     assert (refusal is None) is passes
     if refusal is not None:
         assert refusal.status == 403
+
+
+def test_local_is_who_comes_from_here_calls_us_so_and_is_sent_by_nobody():
+    rules = access()
+    for peer, host in (
+        ("127.0.0.1", "127.0.0.1:8765"),
+        ("::1", "[::1]:8765"),
+        ("::ffff:127.0.0.1", "localhost"),
+        ("127.0.0.1", "LocalHost."),
+    ):
+        assert rules.is_local(peer, request(host=host))
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers"),
+    [
+        ("192.0.2.1", {"host": "127.0.0.1"}),
+        (None, {"host": "127.0.0.1"}),
+        ("127.0.0.1", {}),
+        ("127.0.0.1", {"host": "node.example"}),
+        ("127.0.0.1", {"host": "10.0.0.1"}),
+        ("127.0.0.1", {"host": "localhost.evil.example"}),
+        *(
+            ("127.0.0.1", {"host": "127.0.0.1", header: "127.0.0.1"})
+            for header in ("forwarded", "x_forwarded_for", "x_real_ip", "via", "x_forwarded_host")
+        ),
+    ],
+)
+def test_who_only_seems_to_be_local_is_not(peer, headers):
+    assert not access().is_local(peer, request(**headers))
+
+
+def test_a_proxy_on_this_machine_is_not_local_even_if_it_tells_nothing():
+    rules = access(proxies=("127.0.0.0/8",))
+    assert not rules.is_local("127.0.0.1", request(host="127.0.0.1"))
+    assert rules.is_local("::1", request(host="localhost"))

@@ -1,3 +1,5 @@
+from functools import partial
+
 import h11
 import pytest
 import trio
@@ -8,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxim.net.http import BadRequest, _judge, _plain_request, read_request
 from proxim.net.limits import Limits
-from tests.net.helpers import get, read_all, request
+from proxim.settings import Settings
+from tests.net.helpers import House, get, read_all, request
 
 GOOD = b"GET /join?x=1 HTTP/1.1\r\nHost: node\r\nX-One: a\r\nX-One: b, c\r\n\r\n"
 LIMITS = Limits(head_bytes=1000, head_fields=10)
@@ -116,15 +119,19 @@ async def test_a_slow_request_is_answered(house, autojump_clock):
     assert (await house.ask(b"GET / HT")).status == 408
 
 
-@pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/metrics"])
+@pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/readyz", "/metrics"])
 async def test_head_is_get_without_the_body(house, path):
-    full, empty = await house.ask(get(path)), await house.ask(get(path, "HEAD"))
+    ask = partial(house.ask, peer="127.0.0.1")
+    full = await ask(get(path, host="localhost"))
+    empty = await ask(get(path, "HEAD", host="localhost"))
     assert full.status == empty.status == 200
-    assert full.headers["content-length"] == empty.headers["content-length"] == str(len(full.body))
+    assert full.headers["content-length"] == str(len(full.body))
+    # What is counted of the process grows meanwhile.
+    assert path == "/metrics" or empty.headers["content-length"] == full.headers["content-length"]
     assert empty.body == ""
 
 
-@pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/metrics", "/ws"])
+@pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/readyz", "/metrics", "/ws"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 async def test_any_other_method_is_told_which_would_do(house, path, method):
     answer = await house.ask(get(path, method))
@@ -157,19 +164,46 @@ async def test_a_draining_node_says_so_and_takes_nobody_in(house):
     assert (await house.ask(get("/healthz"))).status == 200
     house.node.draining = True
     assert (await house.ask(get("/healthz"))).status == 503
+    assert (await house.ask(get("/readyz"))).status == 503
     assert (await house.ask(request())).status == 503
     assert (await house.ask(get("/"))).status == 200
 
 
+LABELS = {
+    *("type", "status", "reason", "outcome", "code", "limit", "le"),
+    *("version", "python", "trio"),
+}
+
+
 async def test_the_metrics_can_be_parsed_and_name_nobody(house):
     _host, _guest, session_id = await house.pair()
-    answer = await house.ask(get("/metrics"))
+    answer = await house.ask(get("/metrics", host="127.0.0.1"), "127.0.0.1")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     families = list(text_string_to_metric_families(answer.body))
     labels = {name for family in families for sample in family.samples for name in sample.labels}
-    assert labels == {"type", "status", "reason"}
+    assert labels == LABELS
     for identity in (session_id, "desk", "Phone", "phone-1"):
         assert identity not in answer.body
+
+
+async def test_the_metrics_are_for_this_machine_alone(house):
+    local = get("/metrics", host="127.0.0.1")
+    assert (await house.ask(local, "::1")).status == 200
+    for asked, peer in (
+        (local, "192.0.2.1"),
+        (local, None),
+        (get("/metrics", host="evil.example"), "127.0.0.1"),
+        (local.replace(b"\r\n\r\n", b"\r\nForwarded: for=192.0.2.1\r\n\r\n"), "127.0.0.1"),
+    ):
+        answer = await house.ask(asked, peer)
+        assert answer.status == 403
+        assert "metrics_listen" in answer.body
+        assert "proxim_" not in answer.body
+
+
+async def test_where_metrics_have_a_place_of_their_own_they_are_nowhere_else(nursery):
+    house = House(nursery, settings=Settings(metrics_listen="127.0.0.1:0"))
+    assert (await house.ask(get("/metrics", host="127.0.0.1"), "127.0.0.1")).status == 404
 
 
 # -- the plainest heads are read without h11, and must be read as h11 reads them ----------------

@@ -38,7 +38,7 @@ async def reset(stream):
 
 async def scrape(node):
     async with dial(node) as stream:
-        await stream.send_all(get("/metrics"))
+        await stream.send_all(get("/metrics", host="127.0.0.1"))
         lines = parse(await read_all(stream)).body.splitlines()
     return dict(line.split() for line in lines if not line.startswith("#"))
 
