@@ -1,9 +1,13 @@
+import tomllib
+
+import jsonschema
 import pytest
 
 from proxim.actors.quota import Quotas
 from proxim.core.errors import InvalidSetting
 from proxim.net.limits import Limits
-from proxim.settings import SETTINGS, Settings, load, split_endpoint
+from proxim.settings import SETTINGS, Settings, load, load_with_sources, schema, split_endpoint
+from proxim.settings.toml import line_of
 
 SOME = [
     "head_size",
@@ -150,7 +154,7 @@ def test_a_bad_value_is_told_with_its_source_its_name_and_what_would_be_right(
     for text, source in (
         (refusal({name: value}), "--" + name.replace("_", "-")),
         (refusal(environ={f"PROXIM_{name.upper()}": str(value)}), f"PROXIM_{name.upper()}"),
-        (refusal(config=config), f"{config}: {name}"),
+        (refusal(config=config), f"{config}:1: {name}"),
     ):
         assert text.startswith(f"{source} must be ")
         assert right in text
@@ -163,13 +167,56 @@ def test_a_secret_is_not_repeated():
 @pytest.mark.parametrize("line", ['port = "8765"', "lan = 1", 'qr_ttl = "60"', "host = 1"])
 def test_a_file_has_types_of_its_own(write, line):
     config = write(line)
-    assert refusal(config=config).startswith(f"{config}: {line.split()[0]} must be ")
+    assert refusal(config=config).startswith(f"{config}:1: {line.split()[0]} must be ")
 
 
-def test_an_unknown_key_is_told_with_those_that_exist(write):
-    text = refusal(config=write("prot = 1"))
-    assert "'prot'" in text
+def test_an_unknown_key_is_told_with_its_line_and_what_was_meant(write):
+    config = write("lan = true\n\nprot = 1")
+    assert refusal(config=config) == (
+        f"{config}:3: prot: there is no such setting; did you mean port?"
+    )
+
+
+def test_a_key_like_no_other_is_told_with_those_that_exist(write):
+    text = refusal(config=write("colour = 1"))
     assert text.endswith(", ".join(setting.name for setting in SETTINGS))
+
+
+def test_what_cannot_go_together_is_told_with_where_it_stands(write):
+    config = write('tls_key = "k"\npublic_url = "nonsense"')
+    assert refusal({"tls_cert": "c"}, config=config).startswith("public_url: 'nonsense' is no")
+    assert refusal(config=config, flags={"tls_cert": "c"}).endswith(f"({config}:2: public_url)")
+    assert refusal(config=write('\ntls_key = "k"')).endswith(f"({config}:2: tls_key)")
+
+
+def test_where_each_setting_comes_from_is_known(write):
+    config = write("\nqr_ttl = 9.0")
+    settings, sources = load_with_sources({"port": 1}, {"PROXIM_LAN": "true"}, config)
+    assert (settings.port, settings.lan, settings.qr_ttl) == (1, True, 9.0)
+    assert sources["port"] == "--port"
+    assert sources["lan"] == "PROXIM_LAN"
+    assert sources["qr_ttl"] == f"{config}:2: qr_ttl"
+    assert sources["host"] == "default"
+
+
+TEXT = """\
+# port = 0
+public_url = '''
+port = 1
+'''
+allow_host = [
+  "port = 2",
+]
+"port" = 3
+[lan]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [("public_url", 2), ("allow_host", 5), ("port", 8), ("lan", 9), ("no", None)]
+)
+def test_the_line_of_a_key_is_its_own(name, line):
+    assert line_of(TEXT, name) == line
 
 
 @pytest.mark.parametrize("text", ["port =", "[", "port = 1\nport = 2", b"host = '\xff'"])
@@ -237,7 +284,7 @@ def test_an_address_and_its_port_are_told_apart():
 def test_a_list_in_a_file_is_a_list(write):
     config = write('allow_host = "a.example"')
     assert (
-        refusal(config=config) == f"{config}: allow_host must be a list of texts, not 'a.example'"
+        refusal(config=config) == f"{config}:1: allow_host must be a list of texts, not 'a.example'"
     )
 
 
@@ -256,3 +303,25 @@ def test_every_setting_is_explained(setting):
     assert setting.about.group
     assert setting.about.meaning.endswith(".")
     assert setting.is_switch == (setting.default is False)
+
+
+def test_the_schema_has_each_setting_with_its_meaning_and_bounds():
+    properties = schema()["properties"]
+    assert list(properties) == [setting.name for setting in SETTINGS]
+    for setting in SETTINGS:
+        assert properties[setting.name]["description"] == setting.about.meaning
+        assert properties[setting.name].get("writeOnly", False) == setting.about.is_secret
+        assert "anyOf" not in properties[setting.name]
+    assert properties["port"]["maximum"] == 65535
+    assert properties["log_format"]["enum"] == ["json", "text"]
+    assert schema()["additionalProperties"] is False
+
+
+def test_what_the_schema_allows_is_what_is_taken(write):
+    validator = jsonschema.Draft202012Validator(schema())
+    for text in ("port = 1", 'tls_cert = "c"\ntls_key = "k"', "allow_host = ['a']", "lan = true"):
+        assert validator.is_valid(tomllib.loads(text))
+        load({}, {}, write(text))
+    for text in ("port = 65536", "lan = 1", "prot = 1", "access_token = ''", "log_level = 'x'"):
+        assert not validator.is_valid(tomllib.loads(text))
+        assert refusal(config=write(text))

@@ -6,14 +6,14 @@ from importlib import import_module
 
 import click
 
-from proxim import __version__
-
 _COMMANDS = {
     "serve": "Run a node.",
     "host": "Open a session on this computer and show its QR code.",
     "join": "Ask to pair, by a link.",
     "sessions": "List and close the sessions of this computer.",
     "qr": "Draw a link as a QR code.",
+    "config": "Show the settings, and what a config file may hold.",
+    "completion": "Print what makes a shell complete commands.",
 }
 
 
@@ -34,8 +34,23 @@ class _Commands(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
+def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from proxim.cli.build import facts
+
+        click.echo(facts())
+        ctx.exit()
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="proxim")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and what it runs on, and exit.",
+)
 def main() -> None:
     """Bring two devices together for WebRTC, and only if a person says yes.
 

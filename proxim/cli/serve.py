@@ -7,71 +7,22 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import trio
 
 from proxim import __version__
+from proxim.cli import options
 from proxim.cli.terminal import program_name
 from proxim.core.errors import InvalidSetting
 from proxim.groups import leaves
 from proxim.node import Node
-from proxim.settings import DEFAULT_URL, SETTINGS, Setting, Settings, load
+from proxim.settings import DEFAULT_URL, Settings, load
 
 
-class _Grouped(click.Command):
-    """A command whose help lists the settings by group."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        settings = {setting.name: setting.about.group for setting in SETTINGS}
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                group = settings.get(parameter.name or "", "Other")
-                groups.setdefault(group, []).append(record)
-        for group, records in groups.items():
-            with formatter.section(group):
-                formatter.write_dl(records)
-
-
-def _option(setting: Setting) -> Callable[[Any], Any]:
-    default = setting.default
-    shown = f"{default:g}" if isinstance(default, float) else str(default)
-    hidden = default is None or setting.is_switch or setting.is_list
-    about = setting.about.meaning + ("" if hidden else f"  [default: {shown}]")
-    if setting.is_switch:
-        negation = setting.flag.replace("--", "--no-", 1)
-        return click.option(f"{setting.flag}/{negation}", setting.name, default=None, help=about)
-    if setting.is_list:
-        about += "  Can be given several times."
-    return click.option(
-        setting.flag,
-        setting.name,
-        metavar=setting.about.metavar,
-        help=about,
-        multiple=setting.is_list,
-    )
-
-
-def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
-    for setting in reversed(SETTINGS):
-        function = _option(setting)(function)
-    return function
-
-
-@click.command("serve", cls=_Grouped)
-@_with_settings
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    envvar="PROXIM_CONFIG",
-    metavar="FILE",
-    help="A TOML file with any of these settings, e.g. `qr_ttl = 120`.",
-)
+@click.command("serve", cls=options.Grouped)
+@options.with_settings
 def command(config: Path | None, **flags: object) -> None:
     """Run a node until Ctrl-C or SIGTERM.
 

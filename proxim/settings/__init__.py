@@ -7,6 +7,17 @@
 from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting
 from proxim.settings.checks import split_endpoint
 from proxim.settings.fields import About, Settings
-from proxim.settings.sources import load
+from proxim.settings.schema import schema
+from proxim.settings.sources import load, load_with_sources
 
-__all__ = ["DEFAULT_URL", "SETTINGS", "About", "Setting", "Settings", "load", "split_endpoint"]
+__all__ = [
+    "DEFAULT_URL",
+    "SETTINGS",
+    "About",
+    "Setting",
+    "Settings",
+    "load",
+    "load_with_sources",
+    "schema",
+    "split_endpoint",
+]

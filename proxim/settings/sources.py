@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from proxim.core.errors import InvalidSetting
 from proxim.settings.catalog import SETTINGS, Setting
 from proxim.settings.fields import Settings
+from proxim.settings.toml import line_of
+
+DEFAULT = "default"
+"""The source of what was given nowhere."""
+
+
+class Sourced(NamedTuple):
+    """Settings, and for each by name where it comes from: a flag, a variable, a file, default."""
+
+    settings: Settings
+    sources: Mapping[str, str]
 
 
 def load(
@@ -19,26 +32,77 @@ def load(
     """The settings by precedence: flag, environment, config file, default.
 
     ``flags`` holds what was given on the command line, by name; None or an empty tuple means not
-    given. Raises
-    ``InvalidSetting`` with the source, the name and what would be right.
+    given. Raises ``InvalidSetting`` with the source, the name and what would be right; of a file
+    it says the line, too.
     """
-    in_file = {} if config is None else _read_file(config)
-    values = {}
+    return load_with_sources(flags, environ, config).settings
+
+
+def load_with_sources(
+    flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None = None
+) -> Sourced:
+    """As ``load``, with where each comes from."""
+    file = None if config is None else _File(config)
+    values: dict[str, object] = {}
+    sources = dict.fromkeys((setting.name for setting in SETTINGS), DEFAULT)
     for setting in SETTINGS:
         # What comes from a flag or the environment is text; TOML has types of its own.
+        strict = False
         if flags.get(setting.name) not in (None, ()):
-            values[setting.name] = _convert(flags[setting.name], setting, setting.flag)
+            value, source = flags[setting.name], setting.flag
         elif setting.variable in environ:
             given = environ[setting.variable]
             value = _separate(given) if setting.is_list else given
-            values[setting.name] = _convert(value, setting, setting.variable)
-        elif setting.name in in_file:
-            source = f"{config}: {setting.name}"
-            values[setting.name] = _convert(in_file[setting.name], setting, source, strict=True)
-    return Settings(**values)  # type: ignore[arg-type]  # each was converted to its field's type
+            source = setting.variable
+        elif file is not None and setting.name in file.values:
+            value, source, strict = file.values[setting.name], file.place(setting.name), True
+        else:
+            continue
+        values[setting.name] = _convert(value, setting, source, strict=strict)
+        sources[setting.name] = source
+    return Sourced(_together(values, sources), sources)
 
 
-def _convert(value: object, setting: Setting, source: str, *, strict: bool = False) -> object:
+class _File:
+    """A TOML file of settings. Raises ``InvalidSetting`` for what it should not be."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.text = path.read_text(encoding="utf-8")
+            self.values = tomllib.loads(self.text)
+        except OSError as error:
+            raise InvalidSetting(f"{path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidSetting(f"{path}: not TOML: {error}") from None
+        known = [setting.name for setting in SETTINGS]
+        for name in self.values:
+            if name not in known:
+                raise InvalidSetting(f"{self.place(name)}: there is no such setting; {_hint(name)}")
+
+    def place(self, name: str) -> str:
+        """Where a key of this file stands: file, line and name."""
+        line = line_of(self.text, name)
+        return f"{self.path}:{line}: {name}" if line else f"{self.path}: {name}"
+
+
+def _hint(name: str) -> str:
+    known = [setting.name for setting in SETTINGS]
+    close = get_close_matches(name.replace("-", "_").lower(), known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+
+
+def _together(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings:
+    """The settings of these values; an error about one of them says where it comes from."""
+    try:
+        return Settings(**values)  # type: ignore[arg-type]  # each was converted to its field's type
+    except InvalidSetting as error:
+        named = [name for name in values if name in str(error).replace(":", " ").split()]
+        places = ", ".join(sources[name] for name in named)
+        raise InvalidSetting(f"{error} ({places})" if places else str(error)) from None
+
+
+def _convert(value: object, setting: Setting, source: str, *, strict: bool) -> object:
     try:
         return msgspec.convert(value, type=setting.kind, strict=strict)
     except msgspec.ValidationError:
@@ -70,17 +134,3 @@ def _wanted(kind: object) -> str:
             return "a list of texts"
         case _:
             return "a text"
-
-
-def _read_file(path: Path) -> dict[str, object]:
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidSetting(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSetting(f"{path}: not TOML: {error}") from None
-    known = [setting.name for setting in SETTINGS]
-    for name in values:
-        if name not in known:
-            raise InvalidSetting(f"{path}: there is no setting {name!r}; known: {', '.join(known)}")
-    return values

@@ -21,6 +21,12 @@ def identity(tmp_path):
 
 
 @pytest.fixture
+def environ(tmp_path):
+    """The environment of a program that `start` starts."""
+    return _environ(tmp_path)
+
+
+@pytest.fixture
 def start(tmp_path):
     """Starts ``proxim`` with pipes, or at a ``terminal``; every one is ended at the end."""
     with ExitStack() as programs:

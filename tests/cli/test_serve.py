@@ -6,6 +6,8 @@ import time
 import pytest
 from websockets.sync.client import connect
 
+from proxim.settings import SETTINGS
+
 
 def _ws(url):
     return url.replace("http", "ws", 1) + "/ws"
@@ -77,7 +79,8 @@ def test_help_lists_the_settings_by_group(start):
     out, _, code = start("serve", "--help").finish()
     assert code == 0
     groups = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
-    assert groups == ["Network:", "TLS:", "Sessions:", "Access:", "Limits:", "Logging:", "Other:"]
+    in_order = dict.fromkeys(f"{setting.about.group}:" for setting in SETTINGS)
+    assert groups == [*in_order, "Other:"]
     sessions = out[out.index("Sessions:") : out.index("Access:")]
     assert "--approval-timeout SECONDS" in sessions
     assert "[default: 40]" in sessions

@@ -1,0 +1,63 @@
+"""The options of the commands that take a node's settings, made from the settings themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from proxim.settings import SETTINGS, Setting
+
+_config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="PROXIM_CONFIG",
+    metavar="FILE",
+    help="A TOML file with any of these settings, e.g. `qr_ttl = 120`.",
+)
+
+
+class Grouped(click.Command):
+    """A command whose help lists the settings by group."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, each under the heading of its setting's group."""
+        settings = {setting.name: setting.about.group for setting in SETTINGS}
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                group = settings.get(parameter.name or "", "Other")
+                groups.setdefault(group, []).append(record)
+        for group, records in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(records)
+
+
+def _option(setting: Setting) -> Callable[[Any], Any]:
+    default = setting.default
+    shown = f"{default:g}" if isinstance(default, float) else str(default)
+    hidden = default is None or setting.is_switch or setting.is_list
+    about = setting.about.meaning + ("" if hidden else f"  [default: {shown}]")
+    if setting.is_switch:
+        negation = setting.flag.replace("--", "--no-", 1)
+        return click.option(f"{setting.flag}/{negation}", setting.name, default=None, help=about)
+    if setting.is_list:
+        about += "  Can be given several times."
+    return click.option(
+        setting.flag,
+        setting.name,
+        metavar=setting.about.metavar,
+        help=about,
+        multiple=setting.is_list,
+    )
+
+
+def with_settings(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each setting, and ``--config``."""
+    function = _config_option(function)
+    for setting in reversed(SETTINGS):
+        function = _option(setting)(function)
+    return function

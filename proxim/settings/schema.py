@@ -1,0 +1,40 @@
+"""The config file as a JSON Schema, from the one definition of the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from proxim.settings.catalog import SETTINGS
+from proxim.settings.fields import Settings
+
+_MEANING = "The config file of `proxim serve`, as TOML."
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a config file; secrets are ``writeOnly``."""
+    made = msgspec.json.schema(Settings)
+    body = made["$defs"]["Settings"]
+    for setting in SETTINGS:
+        about = body["properties"][setting.name]
+        about["description"] = setting.about.meaning
+        if setting.about.is_secret:
+            about["writeOnly"] = True
+        # A file has no null: what is not given is left out.
+        if about.get("default", ...) is None:
+            del about["default"]
+            _without_null(about)
+    return {
+        "$schema": DIALECT,
+        **body,
+        "title": "Settings of a Proxim node",
+        "description": _MEANING,
+    }
+
+
+def _without_null(about: dict[str, Any]) -> None:
+    """Turn "this or null" into "this"."""
+    kinds = [each for each in about.pop("anyOf", []) if each != {"type": "null"}]
+    about.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})

@@ -1,0 +1,85 @@
+import json
+import platform
+import shutil
+import subprocess
+
+import pytest
+
+from proxim.settings import SETTINGS, schema
+
+
+def test_what_is_effective_is_shown_with_where_it_comes_from(start, tmp_path):
+    config = tmp_path / "proxim.toml"
+    config.write_text("# mine\nqr_ttl = 60.0\n")
+    show = ("config", "show", "--port", "1", "--config", str(config), "--json")
+    out, err, code = start(*show, PROXIM_LAN="true").finish()
+    assert (err, code) == ("", 0)
+    shown = json.loads(out)
+    assert list(shown) == [setting.name for setting in SETTINGS]
+    assert shown["port"] == {"value": 1, "source": "--port"}
+    assert shown["lan"] == {"value": True, "source": "PROXIM_LAN"}
+    assert shown["qr_ttl"] == {"value": 60.0, "source": f"{config}:2: qr_ttl"}
+    assert shown["host"] == {"value": "127.0.0.1", "source": "default"}
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--changed",)])
+def test_secrets_are_masked(start, options):
+    secrets = {setting.variable: "5ecret" for setting in SETTINGS if setting.about.is_secret}
+    out, _, code = start("config", "show", *options, **secrets).finish()
+    assert code == 0
+    assert "access_token" in out
+    assert out.count("********") == len(secrets)
+    assert "5ecret" not in out
+
+
+def test_what_is_wrong_in_a_file_is_told_with_its_line(start, tmp_path):
+    config = tmp_path / "proxim.toml"
+    config.write_text("lan = true\nport = 70000\n")
+    for command in (("config", "show"), ("serve",)):
+        _, err, code = start(*command, "--config", str(config)).finish()
+        assert code == 2
+        expected = f"{config}:2: port must be a whole number from 0 to 65535, not 70000"
+        assert expected in " ".join(err.split())
+
+
+def test_the_schema_is_printed(start):
+    out, _, code = start("config", "schema").finish()
+    assert (json.loads(out), code) == (json.loads(json.dumps(schema())), 0)
+
+
+def test_the_version_tells_what_it_runs_on(start):
+    out, _, code = start("--version").finish()
+    assert code == 0
+    assert out.startswith("proxim ")
+    assert platform.python_version() in out
+    assert "trio " in out
+
+
+COMPLETIONS = {
+    "bash": "COMP_WORDS=(proxim con); COMP_CWORD=1; _proxim_completion proxim; echo $COMPREPLY",
+    "fish": "complete -C 'proxim con'",
+}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_takes_what_is_printed_for_it(start, tmp_path, shell):
+    out, err, code = start("completion", shell).finish()
+    assert (err, code) == ("", 0)
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    script = tmp_path / "completion"
+    script.write_text(out)
+    done = subprocess.run([shell, "-n", script], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("shell", COMPLETIONS)
+def test_a_shell_completes_a_command(start, tmp_path, shell, environ):
+    out, _, _ = start("completion", shell).finish()
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    script = f"{out}\n{COMPLETIONS[shell]}\n"
+    done = subprocess.run(
+        [shell, "-c", script], capture_output=True, text=True, timeout=20, env=environ
+    )
+    assert done.stdout.split()[0] == "config", done.stderr
