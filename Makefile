@@ -3,16 +3,17 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.synced
 FUZZ_TIME ?= 600
 
 .PHONY: help run test check style types e2e browser-tools sdk-types screenshots attacks fuzz
-.PHONY: cover cover-check bench bench-quick docs diagrams lock clean
+.PHONY: cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z0-9][a-z0-9 -]*\):.*## /\1: /p' Makefile
 
-run: $(STAMP)  ## install and start the node
+run: $(RUNS)  ## install and start the node
 	@$(BIN)/proxim serve $(ARGS)
 
 test: $(STAMP)  ## install and pass the tests
@@ -33,9 +34,14 @@ $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
+# What a node needs. What the tests need is ten times that, and not taken away again.
+$(RUNS): pyproject.toml uv.lock | $(BIN)/uv
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --no-dev --inexact
+	touch $@
+
 $(STAMP): pyproject.toml uv.lock | $(BIN)/uv
 	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --group dev
-	touch $@
+	touch $(RUNS) $@
 
 e2e: $(STAMP)  ## only the tests against a real node: by an independent client, and in Chromium
 	$(BIN)/pytest tests/e2e tests/browser $(ARGS)
@@ -76,8 +82,25 @@ bench-quick: $(STAMP)  ## the same in about a minute, less of everything
 docs diagrams: $(STAMP)  ## write the parts of the documentation that are made from the code
 	$(BIN)/python docs/generate.py
 
+site: $(STAMP) build/npm/.synced  ## build the documentation's site into build/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file docs/site/mkdocs.yml
+
+# What draws the diagrams is then part of the site. Without npm it is fetched when a page is read.
+build/npm/.synced: docs/site/package.json docs/site/package-lock.json docs/site/.npmrc
+	mkdir -p build/npm && cp $^ build/npm
+	! command -v npm >/dev/null || (cd build/npm && npm ci --silent && touch .synced)
+
+links: site  ## try every link of the site, those to other places too; needs the net
+	$(BIN)/linkchecker --no-status --check-extern build/site/index.html
+
 lock: | $(BIN)/uv  ## renew uv.lock after a change of pyproject.toml
 	$(BIN)/uv lock
+
+changelog: $(STAMP)  ## gather docs/changes/ into CHANGELOG.md as VERSION; without VERSION only show it
+	$(BIN)/towncrier build --version $(or $(VERSION),next --draft) $(and $(VERSION),--yes)
+
+release-check: $(STAMP)  ## make what is published, in dist/, and try it where there is no source
+	$(BIN)/python -m tests.release
 
 clean:  ## remove what was made
 	rm -rf $(VENV) bench/build build dist tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -41,7 +41,7 @@ def imports(path):
 
 FILES = sorted(
     path for path in PACKAGE.rglob("*.py") if path.name != "__main__.py" and path.parent != PACKAGE
-) + sorted(path for path in PACKAGE.glob("*.py") if not path.name.startswith("__"))
+) + sorted(path for path in PACKAGE.glob("*.py") if not path.name.startswith("_"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from proxim import __version__
 from proxim.net import pages
 from tests.net.helpers import get, parse, read_all, request
 
@@ -135,8 +134,10 @@ def test_text_reaches_the_pages_only_as_text():
         assert not re.search(ways, path.read_text(encoding="utf-8")), path.name
 
 
-def test_the_package_for_npm_has_the_version_of_the_node():
-    assert json.loads((WEB / "package.json").read_text(encoding="utf-8"))["version"] == __version__
+def test_the_package_for_npm_has_the_version_that_the_changelog_is_at():
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## (\S+)", changelog, re.MULTILINE)[1]
+    assert json.loads((WEB / "package.json").read_text(encoding="utf-8"))["version"] == newest
 
 
 def test_the_wheel_has_every_file(tmp_path):
