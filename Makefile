@@ -100,7 +100,7 @@ changelog: $(STAMP)  ## gather docs/changes/ into CHANGELOG.md as VERSION; witho
 	$(BIN)/towncrier build --version $(or $(VERSION),next --draft) $(and $(VERSION),--yes)
 
 release-check: $(STAMP)  ## make what is published, in dist/, and try it where there is no source
-	$(BIN)/python -m tests.release
+	$(BIN)/python -m tests.release $(ARGS)
 
 clean:  ## remove what was made
 	rm -rf $(VENV) bench/build build dist tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
