@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
-from pathlib import Path
+from collections.abc import Sequence
 
 import trio
 
@@ -18,7 +19,10 @@ from proxim.net.aside import serve_aside
 from proxim.net.limits import Limits
 from proxim.net.listener import Listener
 from proxim.net.site import Site
+from proxim.net.tls import load_certificate
 from proxim.settings import Settings, split_endpoint
+
+log = logging.getLogger(__name__)
 
 DRAIN_TIME = 8.0
 """Seconds in which a node that stops says good-bye to everybody."""
@@ -28,9 +32,16 @@ class Node:
     """A signaling node. ``url`` is where it can be reached, once it runs.
 
     ``metrics_address`` is where its figures are served, if that is a place of their own.
+    With ``sockets``, which listen already, it accepts on them, and opens none; it closes them.
     """
 
-    def __init__(self, settings: Settings | None = None, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        limits: Limits | None = None,
+        sockets: Sequence[socket.socket] = (),
+    ) -> None:
         self.settings = settings or Settings()
         self.limits = limits or self.settings.limits
         self.url = ""
@@ -39,6 +50,8 @@ class Node:
         self.supervisor = Supervisor(
             sweep_interval=self.settings.sweep_interval, quotas=self.settings.quotas
         )
+        self._sockets = list(sockets)
+        self._listener: Listener | None = None
         self._stop = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -48,10 +61,10 @@ class Node:
         listened on, ``InvalidSetting`` when the certificate cannot be used.
         """
         tls = self._load_certificate()
-        sockets = await self._open_sockets()
+        sockets = self._sockets or await self._open_sockets()
         aside = await self._open_aside(sockets)
         self.url = self.settings.public_url or self._own_url(sockets[0], secure=tls is not None)
-        listener = self._compose(tls)
+        listener = self._listener = self._compose(tls)
         async with trio.open_nursery() as nursery:
             services = await nursery.start(self._serve, listener, sockets, aside)
             task_status.started()
@@ -84,6 +97,21 @@ class Node:
     def stop(self) -> None:
         """End every session with ``shutdown``, close every connection, and let ``run`` return."""
         self._stop.set()
+
+    def reload_certificate(self) -> None:
+        """Read the certificate's files again; who connects from now on is shown what they say.
+
+        Connections that are open go on. What cannot be used is logged, and what was in use stays.
+        Without a certificate this does nothing.
+        """
+        try:
+            tls = self._load_certificate()
+        except InvalidSetting as error:
+            log.error("the certificate is not renewed, the one before stays: %s", error)
+            return
+        if tls is not None and self._listener is not None:
+            self._listener.secure_with(tls)
+            log.info("the certificate is renewed")
 
     def _compose(self, tls: ssl.SSLContext | None) -> Listener:
         router = Router(
@@ -160,19 +188,7 @@ class Node:
 
     def _load_certificate(self) -> ssl.SSLContext | None:
         cert, key = self.settings.tls_cert, self.settings.tls_key
-        if cert is None or key is None:
-            return None
-        for name, path in (("tls_cert", cert), ("tls_key", key)):
-            if not Path(path).is_file():
-                raise InvalidSetting(f"{name}: there is no file {path}")
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        try:
-            context.load_cert_chain(cert, key)
-        except (ssl.SSLError, OSError) as error:
-            raise InvalidSetting(
-                f"tls_cert and tls_key: cannot be used together: {error}"
-            ) from None
-        return context
+        return None if cert is None or key is None else load_certificate(cert, key)
 
 
 async def _draw_qr(link: str) -> str:

@@ -19,6 +19,7 @@ from proxim.core.errors import InvalidSetting
 from proxim.groups import leaves
 from proxim.node import Node
 from proxim.settings import DEFAULT_URL, Settings, load
+from proxim.systemd import Notifier, take_sockets
 
 
 @click.command("serve", cls=options.Grouped)
@@ -47,17 +48,48 @@ def command(config: Path | None, **flags: object) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    node = Node(settings)
+    manager = Notifier(os.environ)
+    node = Node(settings, sockets=take_sockets(os.environ))
+    hangup, has_terminal = _hangup(), _has_terminal()
     async with trio.open_nursery() as nursery:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *hangup) as signals:
             await nursery.start(_run_and_cancel, node, nursery.cancel_scope)
             _tune_garbage_collector()
             _greet(node)
-            async for _ in signals:
-                if node.draining:
+            nursery.start_soon(manager.give_signs_of_life)
+            manager.tell("READY=1", f"STATUS=At {node.url}")
+            async for number in signals:
+                if number in hangup and _has_terminal() == has_terminal:
+                    _reload(node, manager)
+                elif node.draining:
                     # Whoever asks twice does not want to wait for good-byes.
                     os._exit(1)
-                node.stop()
+                else:
+                    manager.tell("STOPPING=1")
+                    node.stop()
+
+
+def _reload(node: Node, manager: Notifier) -> None:
+    if not node.draining:
+        manager.tell_reloading()
+        node.reload_certificate()
+        manager.tell("READY=1")
+
+
+def _hangup() -> list[signal.Signals]:
+    """The signal to reload. Where it is ignored (nohup) it stays so; some systems have none."""
+    if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return []
+    return [signal.SIGHUP]
+
+
+def _has_terminal() -> bool:
+    """Whether this process has a terminal; one that was closed tells so by the same SIGHUP."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 async def _run_and_cancel(

@@ -129,6 +129,10 @@ class Listener:
                     elif error.errno not in _NOTHING_TO_ACCEPT:
                         raise
 
+    def secure_with(self, tls: ssl.SSLContext) -> None:
+        """Do the TLS handshakes from now on with this; connections that are open go on."""
+        self._tls = tls
+
     async def close_all(self, code: int, reason: str) -> None:
         """Close every WebSocket, and wait until all are gone."""
         leaving = list(self.connections)

@@ -106,7 +106,13 @@ class Terminal:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
-        os.close(self._fd)
+        self.hang_up()
+
+    def hang_up(self):
+        """Close the terminal, as a person closes its window."""
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd = None
 
     @property
     def text(self):

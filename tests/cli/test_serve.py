@@ -1,9 +1,13 @@
 import json
+import re
 import signal
 import socket
+import ssl
 import time
 
 import pytest
+import trustme
+from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 
 from proxim.settings import SETTINGS
@@ -48,6 +52,53 @@ def test_a_second_signal_ends_it_at_once(start):
         started = time.monotonic()
         assert node.exit() == 1
         assert time.monotonic() - started < 2
+
+
+def test_a_hangup_reloads_the_certificate_of_a_service(start, tmp_path):
+    authority = trustme.CA()
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+
+    def renew():
+        issued = authority.issue_cert("127.0.0.1")
+        issued.cert_chain_pems[0].write_to_path(cert)
+        issued.private_key_pem.write_to_path(key)
+        return ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())
+
+    old = renew()
+    node = start("serve", "--port", "0", "--tls-cert", str(cert), "--tls-key", str(key))
+    host, port = re.search(r"https://(.*):(\d+)", node.line()).groups()
+    assert _shown_at(host, port, trusting) == old
+    with connect(f"wss://{host}:{port}/ws", ssl=trusting) as ws:
+        ws.recv()
+        new = renew()
+        node.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while _shown_at(host, port, trusting) != new:
+            assert time.monotonic() < deadline
+        ws.send('{"type": "ping"}')
+        assert json.loads(ws.recv(10)) == {"type": "pong"}
+
+
+def _shown_at(host, port, trusting):
+    with (
+        socket.create_connection((host, int(port)), 10) as raw,
+        trusting.wrap_socket(raw, server_hostname=host) as secured,
+    ):
+        return secured.getpeercert(binary_form=True)
+
+
+def test_a_terminal_that_is_closed_ends_the_node(start):
+    node = start("serve", "--port", "0", terminal=True)
+    url = node.see(r"http://(\S+)")[1]
+    with connect(f"ws://{url}/ws") as ws:
+        ws.recv()
+        node.hang_up()
+        with pytest.raises(ConnectionClosedOK):
+            ws.recv(10)
+        assert ws.close_code == 1001
+    assert node.process.wait(10) == 0
 
 
 def test_a_port_in_use_is_named_and_so_is_the_way_out(start, node):

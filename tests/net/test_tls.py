@@ -3,6 +3,8 @@ import ssl
 import pytest
 import trio
 import trustme
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from trio_websocket import wrap_client_stream
 
 from proxim.node import Node
@@ -76,17 +78,8 @@ async def test_leaving_within_the_handshake_harms_nothing(secured, trusting, cap
 
 
 async def test_a_node_with_a_certificate_speaks_tls_alone(authority, trusting, tmp_path):
-    cert = authority.issue_cert("127.0.0.1")
-    cert.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    cert.private_key_pem.write_to_path(tmp_path / "key.pem")
-    node = Node(
-        Settings(
-            port=0,
-            tls_cert=str(tmp_path / "cert.pem"),
-            tls_key=str(tmp_path / "key.pem"),
-            allow_host=("node",),
-        )
-    )
+    files = write(authority.issue_cert("127.0.0.1"), tmp_path)
+    node = Node(Settings(port=0, allow_host=("node",), **files))
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
             await nursery.start(node.run)
@@ -97,3 +90,84 @@ async def test_a_node_with_a_certificate_speaks_tls_alone(authority, trusting, t
                 await raw.send_all(get("/"))
                 assert not (await raw.receive_some()).startswith(b"HTTP")
             node.stop()
+
+
+def write(certificate, folder):
+    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    certificate.private_key_pem.write_to_path(folder / "key.pem")
+    return {"tls_cert": str(folder / "cert.pem"), "tls_key": str(folder / "key.pem")}
+
+
+async def shown_by(node, trusting):
+    """The certificate that a newcomer is shown."""
+    async with dial(node) as raw:
+        stream = trio.SSLStream(raw, trusting, server_hostname="127.0.0.1")
+        await stream.do_handshake()
+        return stream.getpeercert(binary_form=True)
+
+
+async def test_a_renewed_certificate_is_for_newcomers_and_drops_nobody(
+    authority, trusting, tmp_path, caplog, nursery
+):
+    caplog.set_level("INFO", "proxim")
+    old, new = authority.issue_cert("127.0.0.1"), authority.issue_cert("127.0.0.1")
+    node = Node(Settings(port=0, allow_host=("node",), **write(old, tmp_path)))
+    with trio.fail_after(10):
+        await nursery.start(node.run)
+        async with connected(node, tls=trusting) as host, connected(node, tls=trusting) as guest:
+            session_id = await approve(host, guest)
+            before = await shown_by(node, trusting)
+            write(new, tmp_path)
+            assert await shown_by(node, trusting) == before
+            node.reload_certificate()
+            after = await shown_by(node, trusting)
+            assert before == ssl.PEM_cert_to_DER_cert(old.cert_chain_pems[0].bytes().decode())
+            assert after == ssl.PEM_cert_to_DER_cert(new.cert_chain_pems[0].bytes().decode())
+            await host.say("signal", session_id=session_id, data="still here")
+            assert (await guest.hear("signal"))["data"] == "still here"
+        node.stop()
+    assert [record.message for record in caplog.records] == ["the certificate is renewed"]
+
+
+@pytest.mark.parametrize("spoil", ["missing", "junk", "strangers", "folder", "locked"])
+async def test_a_bad_renewal_is_logged_and_the_old_certificate_stays(
+    authority, trusting, tmp_path, caplog, nursery, spoil
+):
+    node = Node(Settings(port=0, **write(authority.issue_cert("127.0.0.1"), tmp_path)))
+    with trio.fail_after(10):
+        await nursery.start(node.run)
+        before = await shown_by(node, trusting)
+        key = tmp_path / "key.pem"
+        if spoil == "strangers":
+            authority.issue_cert("127.0.0.1").private_key_pem.write_to_path(key)
+        elif spoil == "junk":
+            key.write_text("junk")
+        elif spoil == "locked":
+            key.write_bytes(_encrypted())
+        else:
+            key.unlink()
+            if spoil == "folder":
+                key.mkdir()
+        node.reload_certificate()
+        assert await shown_by(node, trusting) == before
+        node.stop()
+    (record,) = caplog.records
+    assert "the one before stays: tls_" in record.getMessage()
+    assert record.levelname == "ERROR"
+
+
+def _encrypted():
+    """A private key under a password."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    locked = serialization.BestAvailableEncryption(b"secret")
+    pem = serialization.Encoding.PEM
+    return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, locked)
+
+
+async def test_without_a_certificate_there_is_nothing_to_renew(caplog, nursery):
+    caplog.set_level("INFO", "proxim")
+    node = Node(Settings(port=0))
+    await nursery.start(node.run)
+    node.reload_certificate()
+    node.stop()
+    assert not caplog.records
