@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -18,7 +18,10 @@ from proxim.net.http import Request, Response
 
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]+)(?::(\d{1,5}))?")
-_FOR = re.compile(r'\s*(?:[^;]*;\s*)?for=("?)([^";,\s]+)\1\s*(?:;.*)?', re.IGNORECASE)
+_PAIR = r'\s*([\w!#$%&\'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;\s]+))\s*'
+_PAIRS = re.compile(_PAIR, re.ASCII)
+_NOTE = re.compile(rf"{_PAIR}(?:;{_PAIR})*", re.ASCII)
+"""What one proxy notes in Forwarded (RFC 7239, 4); a bare IPv6 address is let pass, too."""
 _NODE = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9A-Fa-f:.]+)")
 """An address as proxies write it: with a port, perhaps, and IPv6 in brackets (RFC 7239, 6)."""
 
@@ -94,11 +97,10 @@ class Access:
 
         Where a proxy tells nothing of use, it is counted itself.
         """
-        told = _hops(request)
-        if not told:
+        if not (request.header(b"x-forwarded-for") or request.header(b"forwarded")):
             return self.address(peer)
         last = _parse(peer or "")
-        for hop in reversed(told):
+        for hop in _hops(request):
             ip = _parse(hop)
             if ip is None:
                 break
@@ -128,18 +130,41 @@ def _origin(text: str) -> _Origin | None:
     return (parts.scheme, parts.hostname, port) if parts.hostname else None
 
 
-def _hops(request: Request) -> list[str]:
-    """The addresses that proxies have noted, the nearest last.
+def _hops(request: Request) -> Iterator[str]:
+    """The addresses that proxies have noted, the nearest first; what is none is handed on, too.
 
     Where both headers are there one of them may be the client's own, and X-Forwarded-For is what
     nearly all proxies write: it counts.
     """
-    noted = request.header(b"x-forwarded-for") or request.header(b"forwarded")
-    texts = noted.decode("latin-1").split(",") if noted else []
-    if request.header(b"x-forwarded-for"):
-        return [text.strip() for text in texts]
-    found = [_FOR.fullmatch(text) for text in texts]
-    return [match[2] if match else "" for match in found]
+    told = request.header(b"x-forwarded-for").decode("latin-1")
+    if told:
+        return (text.strip() for text in reversed(told.split(",")))
+    return (_noted(note) for note in _notes(request.header(b"forwarded").decode("latin-1")))
+
+
+def _notes(text: str) -> Iterator[str]:
+    """What each proxy has noted in Forwarded, the nearest first; at last what makes no sense.
+
+    A comma may stand within quotes, and what is on the left may be a client's forgery with a quote
+    that never ends; so this goes by the shortest ending that is whole.
+    """
+    end = start = len(text)
+    while end > 0:
+        start = text.rfind(",", 0, start)
+        if _NOTE.fullmatch(text, start + 1, end):
+            yield text[start + 1 : end]
+            end = start
+        elif start < 0:
+            yield ""
+            return
+
+
+def _noted(note: str) -> str:
+    """The address in one note; empty where there is none."""
+    for name, quoted, plain in _PAIRS.findall(note):
+        if name.lower() == "for":
+            return str(quoted or plain)
+    return ""
 
 
 def _parse(text: str) -> _Ip | None:
