@@ -1,0 +1,50 @@
+"""The systemd units of docs/deploy, judged by systemd."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.cli.helpers import PROXIM
+from tests.deploy.proxies import DEPLOY
+
+UNITS = ["proxim.service", "proxim.socket"]
+
+
+@pytest.fixture
+def units(tmp_path):
+    """Both, with the program where it is on this machine."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    for name in UNITS:
+        text = (DEPLOY / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(text.replace("/opt/proxim/bin/proxim", str(PROXIM)))
+    return [tmp_path / name for name in UNITS]
+
+
+def analyze(*arguments):
+    done = subprocess.run(
+        ["systemd-analyze", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_units_are_in_order(units):
+    assert analyze("verify", *units) == (0, "")
+
+
+def test_the_service_is_shut_in(units):
+    code, told = analyze("security", "--offline=true", "--threshold=15", "--no-pager", units[0])
+    exposure = re.search(r"exposure level for proxim.service: ([\d.]+)", told)
+    assert exposure, told
+    assert (code, float(exposure[1]) <= 1.5) == (0, True), told
+
+
+def test_the_port_and_the_files_are_those_of_the_other_examples():
+    service = (DEPLOY / "proxim.service").read_text(encoding="utf-8")
+    assert "PROXIM_CONFIG=/etc/proxim/proxim.toml" in service
+    assert "ListenStream=127.0.0.1:8765" in (DEPLOY / "proxim.socket").read_text(encoding="utf-8")
