@@ -5,22 +5,30 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Literal
 
 import trio
 
 from proxim import __version__
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor
-from proxim.core.errors import InvalidSetting
-from proxim.core.messages import PROTOCOL_VERSION, Welcome
+from proxim.client.host import HostSession, SessionKind
+from proxim.core.errors import ConnectionLost, InvalidSetting
+from proxim.core.messages import PROTOCOL_VERSION, SessionInfo, Welcome
+from proxim.local.decision import Decide, answer
+from proxim.local.events import EventReader, Events
+from proxim.local.host import LocalHost
+from proxim.local.waiting import in_own_thread
 from proxim.net.access import Access, Rules
 from proxim.net.aside import serve_aside
 from proxim.net.limits import Limits
 from proxim.net.listener import Listener
 from proxim.net.site import Site
 from proxim.net.tls import load_certificate
-from proxim.settings import Settings, split_endpoint
+from proxim.settings import Settings, from_code, split_endpoint
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +39,12 @@ DRAIN_TIME = 8.0
 class Node:
     """A signaling node. ``url`` is where it can be reached, once it runs.
 
-    ``metrics_address`` is where its figures are served, if that is a place of their own.
-    With ``sockets``, which listen already, it accepts on them, and opens none; it closes them.
+    Made of ``Settings`` or of single settings by their names, as in ``Node(port=0)``. It runs
+    once: inside ``async with``, or while ``run`` does. ``metrics_address`` is where its figures are
+    served, if that is a place of their own. With ``sockets``, which listen already, it accepts on
+    them, and opens none; it closes them.
+
+    Raises ``InvalidSetting`` when a setting's value is unusable.
     """
 
     def __init__(
@@ -41,18 +53,54 @@ class Node:
         *,
         limits: Limits | None = None,
         sockets: Sequence[socket.socket] = (),
+        **given: object,
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings = from_code(settings, given)
         self.limits = limits or self.settings.limits
         self.url = ""
         self.metrics_address: tuple[str, int] | None = None
         self.draining = False
+        self._events = Events()
         self.supervisor = Supervisor(
-            sweep_interval=self.settings.sweep_interval, quotas=self.settings.quotas
+            sweep_interval=self.settings.sweep_interval,
+            quotas=self.settings.quotas,
+            tell_of=self._events.tell_of,
         )
         self._sockets = list(sockets)
         self._listener: Listener | None = None
+        self._host: LocalHost | None = None
+        self._nursery: trio.Nursery | None = None
+        self._life = self._live()
         self._stop = trio.Event()
+
+    # -- its life ----------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Node:
+        """Start. Raises what ``run`` raises when it cannot."""
+        await self._life.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return await self._life.__aexit__(kind, error, traceback)
+
+    @asynccontextmanager
+    async def _live(self) -> AsyncIterator[None]:
+        """Run while inside. What is raised inside comes out as it was, in no group."""
+        raised: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            try:
+                await nursery.start(self.run)
+                yield
+            except Exception as error:
+                raised = error
+            self.stop()
+        if raised is not None:
+            raise raised
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until ``stop`` is called or this is cancelled; then end every session.
@@ -65,8 +113,8 @@ class Node:
         aside = await self._open_aside(sockets)
         self.url = self.settings.public_url or self._own_url(sockets[0], secure=tls is not None)
         listener = self._listener = self._compose(tls)
-        async with trio.open_nursery() as nursery:
-            services = await nursery.start(self._serve, listener, sockets, aside)
+        async with trio.open_nursery() as self._nursery:
+            services = await self._nursery.start(self._serve, listener, sockets, aside)
             task_status.started()
             try:
                 await self._stop.wait()
@@ -75,6 +123,7 @@ class Node:
                 with trio.move_on_after(DRAIN_TIME, shield=True):
                     await self.supervisor.drain()
                     await listener.close_all(1001, "the node is going away")
+                self._events.finish()
                 services.cancel()
 
     async def _serve(
@@ -113,6 +162,50 @@ class Node:
             self._listener.secure_with(tls)
             log.info("the certificate is renewed")
 
+    async def wait_stopping(self) -> None:
+        """Wait until somebody calls ``stop``."""
+        await self._stop.wait()
+
+    # -- for the application that embeds it ---------------------------------------------------
+
+    def sessions(self) -> list[SessionInfo]:
+        """All sessions of this node, oldest first; ended ones until the next sweep."""
+        return [actor.session.describe() for actor in self.supervisor.actors()]
+
+    def events(self) -> EventReader:
+        """What happens from now on: ``Paired`` and ``Ended``, until the node has stopped.
+
+        Each reader gets all of them. One that does not keep up finds ``Missed`` where it lost some.
+        """
+        return self._events.read()
+
+    async def open_session(
+        self,
+        session_type: SessionKind = "one_time",
+        *,
+        ttl: float | None = None,
+        token_hash: str | None = None,
+        qr: Literal["svg"] | None = None,
+        decide: Decide | None = None,
+    ) -> HostSession:
+        """Be the host of a new session, in this process. ``ttl`` in seconds is for temporary ones.
+
+        ``decide`` is asked when somebody wants to pair: a coroutine function, or a plain one, which
+        gets a thread of its own and may wait for a person. Only ``True`` is a yes. Without it,
+        await ``session.prompt()``.
+
+        Raises ``ConnectionLost`` while the node does not run, ``LimitReached`` when there are too
+        many sessions, ``BadMessage`` for a ``ttl`` that cannot be.
+        """
+        if self._host is None or self._nursery is None or self._stop.is_set() or self.draining:
+            raise ConnectionLost("the node does not run")
+        session = await self._host.open(session_type, ttl=ttl, token_hash=token_hash, qr=qr)
+        if decide is not None:
+            self._nursery.start_soon(answer, session, decide)
+        return session
+
+    # -- its parts ---------------------------------------------------------------------------
+
     def _compose(self, tls: ssl.SSLContext | None) -> Listener:
         router = Router(
             self.supervisor,
@@ -121,6 +214,7 @@ class Node:
             draw_qr=_draw_qr,
             access_token=self.settings.access_token,
         )
+        self._host = LocalHost(router, self.limits, self.settings.access_token)
         self._site = site = Site(
             is_draining=lambda: self.draining,
             metrics=lambda: _metrics(self, listener),
@@ -191,9 +285,25 @@ class Node:
         return None if cert is None or key is None else load_certificate(cert, key)
 
 
+async def serve(
+    settings: Settings | None = None,
+    *,
+    task_status: trio.TaskStatus[Node] = trio.TASK_STATUS_IGNORED,
+    **given: object,
+) -> None:
+    """Run a node until its ``stop`` is called or this is cancelled.
+
+    ``node = await nursery.start(proxim.serve, settings)`` returns the node once it accepts
+    connections. Raises ``InvalidSetting``, and ``OSError`` when the address cannot be listened on.
+    """
+    async with Node(from_code(settings, given)) as node:
+        task_status.started(node)
+        await node.wait_stopping()
+
+
 async def _draw_qr(link: str) -> str:
     # It takes tens of milliseconds, in which nobody else shall wait; so does the library's import.
-    return await trio.to_thread.run_sync(_draw, link)
+    return await in_own_thread(_draw, link)
 
 
 def _draw(link: str) -> str:

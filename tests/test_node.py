@@ -3,9 +3,9 @@ import socket
 import pytest
 import trio
 
-from proxim.core.errors import InvalidSetting
+from proxim.core.errors import ConnectionLost, InvalidSetting
 from proxim.net.limits import Limits
-from proxim.node import Node
+from proxim.node import Node, serve
 from proxim.settings import Settings
 from tests.net.helpers import approve, connected, dial, get, open_session, parse, read_all, shake
 
@@ -209,3 +209,74 @@ async def test_an_address_for_metrics_that_is_taken_is_told(start):
     taken = "{}:{}".format(*running.node.metrics_address)
     with pytest.raises(OSError, match=r"metrics_listen: .*in use"):
         await Node(Settings(port=0, metrics_listen=taken)).run()
+
+
+# -- inside an application --------------------------------------------------------------------
+
+
+async def test_a_node_runs_inside_a_block_and_says_good_bye_at_its_end():
+    async with Node(port=0) as node:
+        assert await healthy(node)
+        session = await node.open_session()
+        events = node.events()
+    assert (await session.ended()).reason == "shutdown"
+    assert [event.session.reason async for event in events] == ["shutdown"]
+    with pytest.raises(OSError, match="all attempts to connect"):
+        await healthy(node)
+    with pytest.raises(ConnectionLost):
+        await node.open_session()
+
+
+async def test_what_is_raised_inside_the_block_comes_out_as_it_was():
+    with pytest.raises(ZeroDivisionError):
+        async with Node(port=0):
+            raise ZeroDivisionError
+
+
+async def test_a_cancelled_block_says_good_bye():
+    with trio.move_on_after(0.01):
+        async with Node(port=0) as node:
+            session = await node.open_session()
+            await trio.sleep_forever()
+    assert (await session.ended()).reason == "shutdown"
+
+
+async def test_a_port_in_use_is_raised_where_the_block_begins():
+    async with Node(port=0) as first:
+        with pytest.raises(OSError, match="in use"):
+            async with Node(port=port_of(first)):
+                pytest.fail("there is no second one")
+
+
+async def test_serve_starts_with_the_node(nursery):
+    node = await nursery.start(serve, Settings(port=0))
+    assert await healthy(node)
+    node.stop()
+
+
+async def test_a_node_that_does_not_run_opens_no_session():
+    with pytest.raises(ConnectionLost, match="does not run"):
+        await Node(port=0).open_session()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"port": -1}, "port must be a whole number from 0 to 65535, not -1"),
+        ({"port": "8765"}, "port must be a whole number"),
+        ({"prot": 1}, "there is no setting 'prot'; known: host, port"),
+        ({"access_token": ""}, "access_token must be a text of 1 to 512 characters$"),
+        ({"settings": Settings(), "port": 0}, "not both: port"),
+        ({"settings": Settings(port=70_000)}, "port must be a whole number"),
+        ({"lan": True, "host": "::1"}, "lan listens on all addresses"),
+    ],
+    ids=str,
+)
+def test_a_bad_setting_is_named(given, message):
+    with pytest.raises(InvalidSetting, match=message):
+        Node(**given)
+
+
+async def test_a_path_is_a_setting_as_its_text_is(tmp_path):
+    node = Node(tls_cert=tmp_path / "cert", tls_key=tmp_path / "key")
+    assert node.settings.tls_cert == str(tmp_path / "cert")

@@ -31,6 +31,7 @@ from proxim.core.errors import (
 )
 from proxim.core.events import Admit, Effect, Event, Patch, Reply, Role, Tell, Unpatch
 from proxim.core.messages import Error, NodeMessage, Reason, SessionEnded, Signal, Status
+from proxim.core.record import State
 from proxim.core.session import Session
 
 _FAILED = "the node failed at this session"
@@ -44,6 +45,9 @@ class Warden(Protocol):
     """Who watches over an actor. ``census`` is what it counts."""
 
     census: Census
+
+    def note_pairing(self, actor: Actor) -> None:
+        """The actor's session was approved; said once."""
 
     def note_ending(self, actor: Actor, reason: Reason) -> None:
         """The actor's session has ended; said once."""
@@ -228,7 +232,10 @@ class Actor:
         if isinstance(event, ev.GuestAsked):
             wait = self._warden.prompt_wait(self, letter.sender)
             event = structs.replace(event, wait=wait)
+        was = self.session.state
         self._step(event, letter)
+        if was is State.PROMPTED and self.session.state is State.APPROVED:
+            self._warden.note_pairing(self)
         if self._patched and not self._inbox:
             self._connect()
 

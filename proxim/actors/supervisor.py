@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 import trio
+from msgspec import structs
 
 from proxim.actors.actor import Actor
 from proxim.actors.census import Census
@@ -15,7 +17,7 @@ from proxim.actors.seat import Connection, Letter, Owner
 from proxim.actors.timers import Timers
 from proxim.core import events as ev
 from proxim.core.errors import LimitReached
-from proxim.core.messages import Reason
+from proxim.core.messages import Reason, SessionInfo, Status
 from proxim.core.record import State
 from proxim.core.session import Session
 
@@ -32,14 +34,23 @@ class Supervisor:
     """All actors of this node, by session id and by owner.
 
     ``endings`` counts how sessions ended, ``crashes`` the actors that failed, ``census`` the rest.
+    ``tell_of`` is told of each session that was approved or has ended; it may neither wait nor
+    raise.
     """
 
-    def __init__(self, *, sweep_interval: float, quotas: Quotas | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        sweep_interval: float,
+        quotas: Quotas | None = None,
+        tell_of: Callable[[SessionInfo], None] = lambda _: None,
+    ) -> None:
         self.endings: Counter[Reason] = Counter()
         self.crashes = 0
         self.census = Census()
         self.quotas = quotas or Quotas()
         self._sweep_interval = sweep_interval
+        self._tell_of = tell_of
         self._addresses = Places(self.quotas.sessions_per_address)
         self._denials = Tally(self.quotas.denials_per_address, self.quotas.guess_window)
         self._actors: dict[str, Actor] = {}
@@ -107,12 +118,17 @@ class Supervisor:
         denied = self._denials.wait(address, trio.current_time()) > 0
         self.census.refusals["denials_per_address" if denied else "prompts_per_host"] += 1
 
+    def note_pairing(self, actor: Actor) -> None:
+        """An actor's session was approved."""
+        self._tell_of(actor.session.describe())
+
     def note_ending(self, actor: Actor, reason: Reason) -> None:
         """An actor's session has ended; a guest who was denied is remembered by its address."""
         self.endings[reason] += 1
         if reason is Reason.REJECTED:
             self._denials.add(actor.asked_from, trio.current_time())
         log.debug("a %s session ended: %s", actor.session.session_type, reason)
+        self._tell_of(actor.session.describe())
 
     def find(self, session_id: str) -> Actor | None:
         """The actor of a session, ended or not, as long as it is in memory."""
@@ -152,9 +168,14 @@ class Supervisor:
             log_crash(log, "an actor crashed; its session ends, the others go on", error)
             self.crashes += 1
             if not actor.session.ended:
-                self.endings[Reason.INTERNAL_ERROR] += 1
+                self._note_crash_of(actor.session)
             self._drop(actor)
             actor.crash()
+
+    def _note_crash_of(self, session: Session) -> None:
+        self.endings[Reason.INTERNAL_ERROR] += 1
+        info = session.describe()
+        self._tell_of(structs.replace(info, status=Status.EXPIRED, reason=Reason.INTERNAL_ERROR))
 
     def _drop(self, actor: Actor) -> None:
         session_id = actor.session.session_id

@@ -11,7 +11,7 @@ import trio
 from msgspec import UNSET
 
 from proxim.client.connection import NodeConnection
-from proxim.client.peer import Peer
+from proxim.client.peer import Channel, Peer
 from proxim.core import messages as wire
 from proxim.core.errors import ProximError, SessionOver
 from proxim.core.messages import SessionInfo, SessionType
@@ -46,7 +46,7 @@ class HostSession(Peer):
     does, on Trio's clock. A session that was found again after a reconnect has neither.
     """
 
-    def __init__(self, connection: NodeConnection, info: SessionInfo) -> None:
+    def __init__(self, connection: Channel, info: SessionInfo) -> None:
         super().__init__(connection, info.session_id)
         self.info = info
         self.link: str | None = None

@@ -5,29 +5,44 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import AsyncIterator
+from typing import Protocol, TypeVar
 
 import msgspec
 import trio
 
-from proxim.client.connection import NodeConnection, wire_error
+from proxim.client.connection import wire_error
 from proxim.core import messages as wire
 from proxim.core.errors import ProximError, SessionOver
 from proxim.core.messages import IceServer, Reason, Status
+
+_Reply = TypeVar("_Reply", bound=wire.NodeMessage)
+
+
+class Channel(Protocol):
+    """How a session reaches its node: by a socket, or within one process."""
+
+    async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
+        """Send a request and wait for its reply. Raises what the node refuses with."""
+        ...
+
+    async def send_signal(self, signal: wire.Signal) -> None:
+        """Send a signal, in order. Raises ``BadMessage`` when it is larger than the node takes."""
 
 
 class Peer:
     """A session from one side.
 
     ``ice_servers`` is what the node gave for ``RTCPeerConnection`` at approval, ``over`` why the
-    session ended, if it did.
+    session ended, if it did. ``unread_bytes`` is the size of what came and was not yet received.
     """
 
-    def __init__(self, connection: NodeConnection, session_id: str) -> None:
+    def __init__(self, connection: Channel, session_id: str) -> None:
         self.session_id = session_id
         self.status = Status.PENDING
         self.device_info: wire.DeviceInfo | None = None
         self.ice_servers: list[IceServer] = []
         self.over: ProximError | None = None
+        self.unread_bytes = 0
         self._connection = connection
         self._peer_online = False
         self._presence_changed = trio.Event()
@@ -72,7 +87,7 @@ class Peer:
         good.
         """
         try:
-            return _value(await self._signals.receive())
+            return self._read(await self._signals.receive())
         except trio.EndOfChannel:
             assert self.over is not None
             raise self.over from None
@@ -80,10 +95,12 @@ class Peer:
     async def signals(self) -> AsyncIterator[object]:
         """What the other side sends, until the session ends."""
         async for data in self._signals:
-            yield _value(data)
+            yield self._read(data)
 
     async def close(self) -> None:
         """End the session. Closing one that has ended is no error."""
+        if isinstance(self.over, SessionOver):
+            return
         try:
             await self._connection.call(
                 wire.CloseSession(session_id=self.session_id), wire.SessionEnded
@@ -101,21 +118,30 @@ class Peer:
 
     async def ended(self) -> SessionOver:
         """Wait for the end, and say how it came. Raises what made the connection fail for good."""
-        await self._ended.wait()
+        await self.wait_over()
         if isinstance(self.over, SessionOver):
             return self.over
         assert self.over is not None
         raise self.over
 
+    async def wait_over(self) -> None:
+        """Wait for the end, however it comes; ``over`` then says how."""
+        await self._ended.wait()
+
     async def presence(self) -> AsyncIterator[bool]:
         """Whether the other side is connected: at each change, until the session ends."""
-        seen = self.peer_online
+        online = await self.presence_after(self.peer_online)
+        while online is not None:
+            yield online
+            online = await self.presence_after(online)
+
+    async def presence_after(self, seen: bool) -> bool | None:
+        """Whether the other side is connected, once that is not as ``seen``; None after the end."""
         while self.over is None:
-            if self.peer_online is seen:
-                await self._presence_changed.wait()
-            else:
-                seen = self.peer_online
-                yield seen
+            if self.peer_online is not seen:
+                return self.peer_online
+            await self._presence_changed.wait()
+        return None
 
     # -- what the node says ------------------------------------------------------------------
 
@@ -123,6 +149,7 @@ class Peer:
         """Take in what the node says of this session."""
         match message:
             case wire.Signal(data=data):
+                self.unread_bytes += len(data)
                 self._incoming.send_nowait(data.copy())
             case wire.PairResult(status=Status.APPROVED):
                 self.peer_online = True
@@ -158,6 +185,10 @@ class Peer:
         self._decided.set()
         self._ended.set()
         self._incoming.close()
+
+    def _read(self, data: msgspec.Raw) -> object:
+        self.unread_bytes -= len(data)
+        return _value(data)
 
     def _approve(self, ice_servers: list[IceServer] | msgspec.UnsetType) -> None:
         self.status = Status.APPROVED

@@ -8,7 +8,7 @@ from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting
 from proxim.settings.checks import split_endpoint
 from proxim.settings.fields import About, Settings
 from proxim.settings.schema import schema
-from proxim.settings.sources import load, load_with_sources
+from proxim.settings.sources import from_code, load, load_with_sources
 
 __all__ = [
     "DEFAULT_URL",
@@ -16,6 +16,7 @@ __all__ = [
     "About",
     "Setting",
     "Settings",
+    "from_code",
     "load",
     "load_with_sources",
     "schema",

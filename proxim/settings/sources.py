@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -100,6 +101,31 @@ def _together(values: Mapping[str, object], sources: Mapping[str, str]) -> Setti
         named = [name for name in values if name in str(error).replace(":", " ").split()]
         places = ", ".join(sources[name] for name in named)
         raise InvalidSetting(f"{error} ({places})" if places else str(error)) from None
+
+
+def from_code(settings: Settings | None, given: Mapping[str, object]) -> Settings:
+    """The settings of a program: as they are, or single ones by their names.
+
+    Raises ``InvalidSetting`` with the name and what would be right; for both at once, too.
+    """
+    if settings is not None and given:
+        raise InvalidSetting(f"give Settings or single settings, not both: {', '.join(given)}")
+    if settings is not None:
+        # Their maker did not look at types and bounds.
+        given = {setting.name: getattr(settings, setting.name) for setting in SETTINGS}
+    known = {setting.name: setting for setting in SETTINGS}
+    for name in given.keys() - known.keys():
+        raise InvalidSetting(f"there is no setting {name!r}; known: {', '.join(known)}")
+    values = {
+        name: _convert(_plain(value), known[name], name, strict=True)
+        for name, value in given.items()
+    }
+    return Settings(**values)  # type: ignore[arg-type]  # each was converted to its field's type
+
+
+def _plain(value: object) -> object:
+    """A path as text, which is what a setting holds."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _convert(value: object, setting: Setting, source: str, *, strict: bool) -> object:

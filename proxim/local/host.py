@@ -1,0 +1,48 @@
+"""The application as the host: sessions of its own node, and its answer to who asks."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Literal
+
+from proxim.actors.router import Router
+from proxim.client.host import HostSession, SessionKind
+from proxim.core import messages as wire
+from proxim.core.messages import SessionType
+from proxim.local.connection import LocalConnection
+from proxim.net.limits import Limits
+
+UUID = "in-process"
+"""Under which the sessions of the application are registered, with a key that nobody else has."""
+
+
+class LocalHost:
+    """Opens the application's sessions. All are of one owner, so its limits hold for all."""
+
+    def __init__(self, router: Router, limits: Limits, access_token: str | None) -> None:
+        self._router = router
+        self._limits = limits
+        key = secrets.token_urlsafe(32)
+        self._register = wire.Register(uuid=UUID, key=key, access_token=access_token, seats=[])
+
+    async def open(
+        self,
+        session_type: SessionKind,
+        *,
+        ttl: float | None,
+        token_hash: str | None,
+        qr: Literal["svg"] | None,
+    ) -> HostSession:
+        """A new session on a connection of its own, so that none can hold up another."""
+        request = wire.CreateSession(
+            session_type=SessionType(session_type), ttl=ttl, token_hash=token_hash, qr=qr
+        )
+        connection = LocalConnection(self._router, self._limits)
+        try:
+            await connection.call(self._register, wire.Registered)
+            await connection.call(request, wire.SessionCreated)
+        except BaseException:
+            connection.close(1000, "it was not opened")
+            raise
+        assert connection.session is not None
+        return connection.session
