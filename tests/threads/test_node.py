@@ -1,0 +1,340 @@
+"""A node in a thread: it starts, is asked from other threads, and leaves nothing behind."""
+
+import asyncio
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import proxim
+from tests.threads.helpers import PATIENCE, Guest, nothing_left
+
+if not sys.platform.startswith("linux"):
+    pytest.skip("descriptors are counted in /proc", allow_module_level=True)
+
+
+@pytest.fixture(autouse=True)
+def tidy():
+    with nothing_left():
+        yield
+
+
+def yes(prompt):
+    return True
+
+
+def healthy(node):
+    with urllib.request.urlopen(f"{node.url}/healthz", timeout=PATIENCE) as answer:
+        return answer.status == 200
+
+
+def test_a_node_runs_while_inside_and_its_port_is_free_again():
+    with proxim.run_in_thread(port=0) as node:
+        assert healthy(node)
+        port = int(node.url.rpartition(":")[2])
+    with proxim.run_in_thread(proxim.Settings(port=port)) as node:
+        assert healthy(node)
+
+
+def test_several_do_not_disturb_each_other():
+    nodes = [proxim.run_in_thread(port=0) for _ in range(3)]
+    sessions = [node.open_session() for node in nodes]
+    nodes[0].stop()
+    assert sessions[0].over.reason == "shutdown"
+    assert [session.over for session in sessions[1:]] == [None, None]
+    assert [len(node.sessions()) for node in nodes[1:]] == [1, 1]
+    assert all(healthy(node) for node in nodes[1:])
+    for node in nodes:
+        node.stop()
+
+
+def test_a_guest_is_asked_for_and_the_two_talk():
+    with proxim.run_in_thread(port=0) as node:
+        events = node.events()
+        session = node.open_session()
+        assert 290 < session.lapses_in <= 300
+        guest = Guest(session.link, {"hello": "host"})
+        prompt = session.prompt(timeout=PATIENCE)
+        assert prompt.device_info.name == "Phone"
+        assert 0 < prompt.expires_in <= 40
+        assert not prompt.is_over
+        prompt.approve()
+        assert session.receive(timeout=PATIENCE) == {"hello": "host"}
+        assert session.peer_online
+        assert session.device_info == prompt.device_info
+        for number in range(3):
+            session.send(number)
+        session.close()
+        assert guest.reason() == "closed"
+        assert guest.heard == [0, 1, 2]
+        assert session.ended(timeout=PATIENCE).reason == "closed"
+        assert prompt.is_over
+        with pytest.raises(proxim.AlreadyDecided):
+            prompt.decline()
+        assert [type(events.next(PATIENCE)) for _ in range(2)] == [proxim.Paired, proxim.Ended]
+
+
+def test_what_comes_can_be_iterated():
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session("persistent", decide=yes)
+        presence = session.presence()
+        guest = Guest(session.link, 1, 2, 3)
+        assert next(presence) is True
+        signals = session.signals()
+        assert [next(signals) for _ in range(3)] == [1, 2, 3]
+        assert session.refresh_ice().ice_servers == session.ice_servers == []
+        session.close()
+        assert list(signals) == []
+        assert list(presence) == []
+        assert guest.reason() == "closed"
+
+
+def test_a_link_can_be_renewed_and_drawn():
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session(qr="svg")
+        before = session.link
+        session.renew()
+        assert session.link != before
+        assert session.link.endswith(session.token)
+        assert proxim.qr.png(session.link).startswith(b"\x89PNG")
+
+
+def test_events_end_with_the_node_and_none_is_lost():
+    with proxim.run_in_thread(port=0) as node:
+        events = node.events()
+        with pytest.raises(TimeoutError):
+            events.next(timeout=0.01)
+        node.open_session()
+    (event,) = events
+    assert event.session.reason == "shutdown"
+
+
+def test_many_threads_may_call_at_once():
+    with proxim.run_in_thread(port=0) as node, ThreadPoolExecutor(8) as pool:
+        sessions = list(pool.map(lambda _: node.open_session(), range(40)))
+        assert len({session.session_id for session in sessions}) == 40
+        list(pool.map(lambda session: session.close(), sessions))
+        assert {info.status for info in node.sessions()} == {"expired"}
+
+
+# -- the start and the end -------------------------------------------------------------------
+
+
+def test_a_port_in_use_is_raised_in_the_caller():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(OSError, match="in use"),
+    ):
+        proxim.run_in_thread(port=taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("given", [{"port": -1}, {"prot": 1}, {"tls_cert": "x"}], ids=str)
+def test_a_bad_setting_is_raised_in_the_caller(given):
+    with pytest.raises(proxim.InvalidSetting):
+        proxim.run_in_thread(**given)
+
+
+def test_a_bad_certificate_is_raised_in_the_caller(tmp_path):
+    with pytest.raises(proxim.InvalidSetting, match="there is no file"):
+        proxim.run_in_thread(port=0, tls_cert=tmp_path / "cert", tls_key=tmp_path / "key")
+
+
+def test_what_waits_for_a_node_that_stops_is_told():
+    node = proxim.run_in_thread(port=0)
+    session = node.open_session()
+    outcomes = queue.Queue()
+
+    def wait_for(call):
+        try:
+            outcomes.put(call())
+        except proxim.ProximError as error:
+            outcomes.put(error)
+
+    waiting = [
+        threading.Thread(target=wait_for, args=[call])
+        for call in (session.prompt, session.receive, session.ended)
+    ]
+    for each in waiting:
+        each.start()
+    time.sleep(0.05)
+    node.stop()
+    for each in waiting:
+        each.join(PATIENCE)
+    told = [outcomes.get(timeout=PATIENCE) for _ in waiting]
+    assert [error.reason for error in told] == ["shutdown"] * 3
+    for call in (session.receive, session.close, node.sessions, node.open_session, node.events):
+        with pytest.raises(proxim.ConnectionLost, match="stopped"):
+            call()
+    node.stop()
+
+
+def test_the_node_cannot_be_made_to_wait_for_itself():
+    errors = []
+
+    async def decide(prompt):
+        for call in (prompt.approve, node.stop, node.sessions):
+            with pytest.raises(RuntimeError, match="own thread") as caught:
+                call()
+            errors.append(caught.value)
+        return True
+
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session(decide=decide)
+        guest = Guest(session.link, "in")
+        assert session.receive(timeout=PATIENCE) == "in"
+    assert len(errors) == 3
+    assert guest.reason() == "shutdown"
+
+
+def test_a_crash_of_the_node_is_raised_where_it_is_stopped(monkeypatch):
+    async def crash(*_, **__):
+        raise ZeroDivisionError
+
+    node = proxim.run_in_thread(port=0)
+    monkeypatch.setattr("proxim.node.Node.wait_stopping", crash)
+    other = proxim.run_in_thread(port=0)
+    with pytest.raises(ZeroDivisionError):
+        other.stop()
+    assert healthy(node)
+    node.stop()
+
+
+def test_a_program_that_forgets_to_stop_ends_and_says_good_bye():
+    program = """
+import atexit, proxim
+atexit.register(lambda: print(session.over))
+node = proxim.run_in_thread(port=0)
+session = node.open_session()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "the session has ended: shutdown\n"
+
+
+# -- being asked -----------------------------------------------------------------------------
+
+
+def test_a_plain_function_may_wait_for_a_person():
+    may_answer = threading.Event()
+
+    def decide(prompt):
+        assert may_answer.wait(PATIENCE)
+        return prompt.device_info.name == "Phone"
+
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session(decide=decide)
+        guest = Guest(session.link, "in")
+        session.prompt(timeout=PATIENCE)
+        # The node serves others meanwhile.
+        assert healthy(node)
+        may_answer.set()
+        assert session.receive(timeout=PATIENCE) == "in"
+        session.close()
+        assert guest.reason() == "closed"
+
+
+def test_what_fails_is_a_no(caplog):
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session(decide=lambda _: 1 / 0)
+        guest = Guest(session.link)
+        assert guest.reason() == "rejected"
+        assert session.ended(timeout=PATIENCE).reason == "rejected"
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_plain_function_is_called_in_the_loop_of_the_application():
+    calls = queue.Queue()
+    asked_in = []
+
+    def decide(prompt):
+        asked_in.append(threading.current_thread())
+        return True
+
+    with proxim.run_in_thread(port=0, call_in=calls.put) as node:
+        session = node.open_session(decide=decide)
+        guest = Guest(session.link, "in")
+        calls.get(timeout=PATIENCE)()
+        assert session.receive(timeout=PATIENCE) == "in"
+        assert asked_in == [threading.current_thread()]
+        session.close()
+        assert guest.reason() == "closed"
+
+
+def test_who_is_called_too_late_is_not_asked():
+    calls = queue.Queue()
+    with proxim.run_in_thread(port=0, call_in=calls.put) as node:
+        session = node.open_session(decide=lambda _: pytest.fail("nobody asks any more"))
+        guest = Guest(session.link)
+        ask = calls.get(timeout=PATIENCE)
+        session.close()
+        assert guest.reason() == "closed"
+    ask()
+
+
+def test_a_coroutine_runs_in_the_loop_that_opened_the_session():
+    async def main(node):
+        asked_in = []
+
+        async def decide(prompt):
+            await asyncio.sleep(0)
+            asked_in.append(asyncio.get_running_loop())
+            return True
+
+        session = node.open_session(decide=decide)
+        guest = Guest(session.link, "in")
+        assert await asyncio.to_thread(session.receive, PATIENCE) == "in"
+        assert asked_in == [asyncio.get_running_loop()]
+        session.close()
+        assert await asyncio.to_thread(guest.reason) == "closed"
+
+        late = node.open_session(decide=lambda prompt: decide(prompt))
+        guest = Guest(late.link, "in, too")
+        assert await asyncio.to_thread(late.receive, PATIENCE) == "in, too"
+        late.close()
+        assert await asyncio.to_thread(guest.reason) == "closed"
+
+    with proxim.run_in_thread(port=0) as node:
+        asyncio.run(main(node))
+
+
+def test_a_coroutine_is_cancelled_when_the_session_ends():
+    async def main(node):
+        began, cancelled = asyncio.Event(), asyncio.Event()
+
+        async def decide(prompt):
+            began.set()
+            try:
+                await asyncio.sleep(PATIENCE)
+            finally:
+                cancelled.set()
+
+        session = node.open_session(decide=decide)
+        guest = Guest(session.link)
+        await asyncio.wait_for(began.wait(), PATIENCE)
+        session.close()
+        await asyncio.wait_for(cancelled.wait(), PATIENCE)
+        assert await asyncio.to_thread(guest.reason) == "closed"
+
+    with proxim.run_in_thread(port=0) as node:
+        asyncio.run(main(node))
+
+
+def test_a_loop_that_is_closed_says_no(caplog):
+    async def decide(prompt):
+        return True
+
+    async def main(node):
+        return node.open_session(decide=decide)
+
+    with proxim.run_in_thread(port=0) as node:
+        session = asyncio.run(main(node))
+        assert Guest(session.link).reason() == "rejected"
+    assert "Event loop is closed" in caplog.text
