@@ -8,7 +8,7 @@ STAMP := $(VENV)/.synced
 FUZZ_TIME ?= 600
 
 .PHONY: help run test check style types e2e browser-tools sdk-types screenshots attacks fuzz
-.PHONY: cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
+.PHONY: one-file cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z0-9][a-z0-9 -]*\):.*## /\1: /p' Makefile
@@ -60,6 +60,9 @@ screenshots: $(STAMP) browser-tools  ## take a picture of every state of the pag
 
 attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some minutes
 	$(BIN)/pytest tests/attacks --slow $(ARGS)
+
+one-file: $(STAMP)  ## make one executable of an application with PyInstaller, and pair with it; half a minute
+	$(BIN)/pytest tests/docs/test_one_file.py --slow $(ARGS)
 
 fuzz: $(STAMP)  ## fuzz the decoder and the frame codec, FUZZ_TIME seconds each (600)
 	mkdir -p .fuzz

@@ -1,0 +1,50 @@
+"""Run an example as ``python example.py`` does, and say what it leaves behind, on stderr."""
+
+import contextlib
+import json
+import os
+import runpy
+import sys
+import threading
+import time
+from pathlib import Path
+
+PATIENCE = 10
+
+
+def in_use():
+    """The names of the threads, and what the descriptors lead to."""
+    threads = sorted(thread.name for thread in threading.enumerate())
+    descriptors = {}
+    for each in os.listdir("/proc/self/fd"):
+        # One is that of the listing itself, and gone.
+        with contextlib.suppress(FileNotFoundError):
+            descriptors[each] = os.readlink(f"/proc/self/fd/{each}")
+    return threads, descriptors
+
+
+def warm_up(example):
+    """Have what stays open for the whole of a process opened before anything is counted."""
+    if "tkinter" in Path(example).read_text(encoding="utf-8"):
+        import tkinter
+
+        root = tkinter.Tk()
+        root.after(10, root.destroy)
+        root.mainloop()
+
+
+def left_behind(before):
+    threads, descriptors = in_use()
+    return [each for each in threads if each not in before[0]] + [
+        where for number, where in descriptors.items() if before[1].get(number) != where
+    ]
+
+
+sys.argv = sys.argv[1:]
+warm_up(sys.argv[0])
+before = in_use()
+runpy.run_path(sys.argv[0], run_name="__main__")
+deadline = time.monotonic() + PATIENCE
+while left_behind(before) and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(json.dumps(left_behind(before)), file=sys.stderr)

@@ -1,0 +1,139 @@
+"""The programs in docs/examples, and the page about them, run as a user would run them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.docs import screen
+from tests.docs.test_docs import ROOT, blocks
+
+EXAMPLES = ROOT / "docs" / "examples"
+COUNTED = Path(__file__).with_name("counted.py")
+GREEN = (0x1A, 0x7F, 0x37)
+PATIENCE = 30
+"""Seconds after which something that was to come does not come any more."""
+
+
+@contextmanager
+def running(*command, environ=None):
+    """A program with pipes; it is ended in the end."""
+    process = subprocess.Popen(
+        [*map(str, command)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**(environ or os.environ), "PYTHONIOENCODING": "utf-8"},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def example(name, environ=None):
+    return running(sys.executable, COUNTED, EXAMPLES / name, environ=environ)
+
+
+def joining(link):
+    return running(sys.executable, "-m", "proxim", "join", link, "--name", "My phone", "--json")
+
+
+def say(process, line):
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
+
+
+def hear(process, pattern):
+    """The next line in which the pattern is found."""
+    for line in process.stdout:
+        found = re.search(pattern, line)
+        if found:
+            return found[0]
+    raise AssertionError(f"no {pattern!r}, but {process.stderr.read()}")
+
+
+def assert_nothing_is_left(process):
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    assert json.loads(errors) == []
+
+
+@pytest.mark.parametrize("name", ["asyncio_host.py", "trio_host.py"])
+def test_a_host_in_a_terminal_pairs_and_leaves_nothing_behind(name):
+    with example(name) as host, joining(hear(host, r"http://\S+")) as guest:
+        hear(host, "Let “My phone” in")
+        say(host, "y")
+        hear(guest, "approved")
+        say(guest, "hello")
+        assert hear(host, "guest: .*") == "guest: hello"
+        hear(guest, "you said.*hello")
+        say(guest, "/close")
+        assert_nothing_is_left(host)
+
+
+@pytest.mark.parametrize("name", ["asyncio_host.py", "trio_host.py"])
+def test_a_host_in_a_terminal_may_say_no(name):
+    with example(name) as host, joining(hear(host, r"http://\S+")) as guest:
+        hear(host, "Let “My phone” in")
+        say(host, "n")
+        hear(guest, "rejected")
+        assert_nothing_is_left(host)
+
+
+def test_a_window_shows_the_code_and_asks(tmp_path):
+    if screen.missing():
+        pytest.skip(screen.missing())
+    with screen.screen() as desktop, example("tk_host.py", desktop.environ) as host:
+        link = desktop.wait_for(lambda picture: screen.code_in(picture, tmp_path))
+        with joining(link) as guest:
+            desktop.click(desktop.wait_for(lambda picture: screen.middle_of(picture, GREEN)))
+            hear(guest, "approved")
+            desktop.wait_for(lambda picture: not screen.middle_of(picture, GREEN))
+            desktop.type("Escape", (100, 100))
+            hear(guest, "shutdown")
+        assert_nothing_is_left(host)
+
+
+def test_a_window_does_not_ask_any_more_when_the_guest_has_gone(tmp_path):
+    if screen.missing():
+        pytest.skip(screen.missing())
+    with screen.screen() as desktop, example("tk_host.py", desktop.environ) as host:
+        with joining(desktop.wait_for(lambda picture: screen.code_in(picture, tmp_path))):
+            desktop.wait_for(lambda picture: screen.middle_of(picture, GREEN))
+        desktop.wait_for(lambda picture: not screen.middle_of(picture, GREEN))
+        desktop.type("Escape", (100, 100))
+        assert_nothing_is_left(host)
+
+
+def test_the_page_shows_the_programs_as_they_run():
+    programs = [(EXAMPLES / name).read_text(encoding="utf-8") for name in ("tk_host.py",)]
+    assert all(program in blocks("docs/howto/embed.md", "python") for program in programs)
+
+
+# -- the page --------------------------------------------------------------------------------
+
+
+def printed_by(program, folder):
+    script = folder / "program.py"
+    script.write_text(program, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_the_programs_of_the_page_print_what_it_says(tmp_path):
+    _, in_thread, in_trio = blocks("docs/howto/embed.md", "python")
+    where, link, nobody, over = printed_by(in_thread, tmp_path).splitlines()
+    assert link.startswith(f"The guest opens {where.removeprefix('The node is at ')}/join#")
+    assert (nobody, over) == ("Nobody has asked", "Over: the session has ended: shutdown")
+    assert [printed_by(in_trio, tmp_path)] == blocks("docs/howto/embed.md", "text")
