@@ -18,6 +18,7 @@ from proxim.actors.supervisor import Supervisor
 from proxim.client.host import HostSession, SessionKind
 from proxim.core.errors import ConnectionLost, InvalidSetting
 from proxim.core.messages import PROTOCOL_VERSION, SessionInfo, Welcome
+from proxim.ice import ConfiguredIce
 from proxim.local.decision import Decide, answer
 from proxim.local.events import EventReader, Events
 from proxim.local.host import LocalHost
@@ -60,10 +61,12 @@ class Node:
         self.url = ""
         self.metrics_address: tuple[str, int] | None = None
         self.draining = False
+        self.ice = ConfiguredIce(self.settings.ice)
         self._events = Events()
         self.supervisor = Supervisor(
             sweep_interval=self.settings.sweep_interval,
             quotas=self.settings.quotas,
+            ice=self.ice.grant,
             tell_of=self._events.tell_of,
         )
         self._sockets = list(sockets)
@@ -135,8 +138,11 @@ class Node:
         task_status: trio.TaskStatus[trio.CancelScope],
     ) -> None:
         """Everything that lives; shielded, so that a node that is cancelled says good-bye, too."""
+        assert self._host is not None
         with trio.CancelScope(shield=True) as services:
             async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.ice.run)
+                nursery.start_soon(self._host.run)
                 await nursery.start(self.supervisor.run)
                 await nursery.start(listener.run, sockets)
                 for each in aside:

@@ -37,6 +37,9 @@ TIMES = [
     "message_time",
     "ping_interval",
     "pong_time",
+    "turn_ttl",
+    "ice_provider_timeout",
+    "ice_provider_cache",
     "write_time",
 ]
 SAMPLES = {
@@ -54,6 +57,14 @@ SAMPLES = {
     "allow_origin": (("https://a.example",), ("http://a.example:1", "https://b.example")),
     "allow_host": (("a.example",), ("a.example", "b.example")),
     "trusted_proxy": (("10.0.0.1",), ("10.0.0.0/8", "::1")),
+    "stun": (("stun:a",), ("stun:a:1", "stuns:[::1]:2")),
+    "turn": (("turn:a",), ("turn:a:1?transport=udp", "turns:[::1]:2?transport=tcp")),
+    "turn_secret": ("s",),
+    "turn_secret_file": ("secret.txt",),
+    "turn_username": ("u",),
+    "turn_credential": ("c",),
+    "ice_provider": ("https://user:word@turn.example/credentials?x=1",),
+    "ice_provider_token": ("t",),
     **dict.fromkeys(SOME, (1, 1000000000)),
     **dict.fromkeys(COUNTS, (0, 1000000000)),
     **dict.fromkeys(TIMES, (0.5, 86400.0)),
@@ -65,7 +76,17 @@ SAMPLES = {
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }
-TOGETHER = {"tls_cert": {"tls_key": "k"}, "tls_key": {"tls_cert": "c"}}
+TURN = {"turn": ("turn:a",)}
+TOGETHER = {
+    "tls_cert": {"tls_key": "k"},
+    "tls_key": {"tls_cert": "c"},
+    "turn": {"turn_secret": "s"},
+    "turn_secret": TURN,
+    "turn_secret_file": TURN,
+    "turn_username": {**TURN, "turn_credential": "c"},
+    "turn_credential": {**TURN, "turn_username": "u"},
+    "ice_provider_token": {"ice_provider": "https://turn.example"},
+}
 
 
 @pytest.fixture
@@ -160,8 +181,9 @@ def test_a_bad_value_is_told_with_its_source_its_name_and_what_would_be_right(
         assert right in text
 
 
-def test_a_secret_is_not_repeated():
-    assert "hush" not in refusal(environ={"PROXIM_ACCESS_TOKEN": "hush" * 200})
+@pytest.mark.parametrize("setting", [each for each in SETTINGS if each.about.is_secret])
+def test_a_secret_is_not_repeated(setting):
+    assert "hush" not in refusal(environ={setting.variable: "hush" * 600})
 
 
 @pytest.mark.parametrize("line", ['port = "8765"', "lan = 1", 'qr_ttl = "60"', "host = 1"])
@@ -238,6 +260,12 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
         ({"tls_cert": "c"}, ("tls_cert", "tls_key")),
         ({"tls_key": "k"}, ("tls_cert", "tls_key")),
         ({"lan": True, "host": "10.0.0.1"}, ("lan", "host")),
+        (TURN, ("turn", "turn_secret", "turn_username")),
+        ({**TURN, "turn_username": "u"}, ("turn_username", "turn_credential")),
+        ({**TURN, "turn_credential": "c"}, ("turn_username", "turn_credential")),
+        ({**TURN, "turn_secret": "s", "turn_secret_file": "f"}, ("turn_secret_file", "one")),
+        ({"turn_secret": "s"}, ("give turn",)),
+        ({"ice_provider_token": "t"}, ("ice_provider",)),
     ],
 )
 def test_what_cannot_go_together_is_told(flags, names):
@@ -262,6 +290,29 @@ def test_a_public_url_is_a_plain_http_address(url):
 )
 def test_an_allowed_origin_is_scheme_and_host(origin):
     assert repr(origin) in refusal({"allow_origin": (origin,)})
+
+
+STUN = (
+    "stun.example stun://a stun: stun:a:0 stun:a:65536 stun:a?transport=udp turn:a stun:u@a http:a"
+)
+TURN_URLS = "turn://a turn:a?transport=sctp turn:a? turn:a:x stun:a turn:[::1 turns:a#b turn:-"
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [("stun", url) for url in STUN.split()] + [("turn", url) for url in TURN_URLS.split()],
+)
+def test_a_wrong_ice_url_is_told_with_what_would_be_right(name, url):
+    text = refusal({name: (url,), "turn_secret": "s"})
+    assert text.startswith(f"{name}: {url!r} is no ")
+    assert f"{name}:host:3478" in text
+
+
+@pytest.mark.parametrize("url", ["ice.example", "ftp://ice.example", "http://[", "https://a:0"])
+def test_a_provider_is_an_http_address_and_is_not_repeated(url):
+    text = refusal({"ice_provider": url})
+    assert text.startswith("ice_provider: ")
+    assert url not in text
 
 
 @pytest.mark.parametrize("network", ["proxy.example", "10.0.0.0/33", "", "10.0.0"])

@@ -1,9 +1,10 @@
 """A guest in Python: a data channel with a host in a browser, by aiortc.
 
-    python aiortc_guest.py 'http://127.0.0.1:8765/join#…'
+    python aiortc_guest.py [--relay-only] 'http://127.0.0.1:8765/join#…'
 
 It asks to pair, waits for the yes, opens the WebRTC connection that the host page offers, says
-hello and answers what it hears. Written from docs/reference/protocol.md, and from what
+hello and answers what it hears. With --relay-only nothing goes to the other side but through the
+TURN server that the node names. Written from docs/reference/protocol.md, and from what
 docs/howto/browser.md says of the browser SDK's signals; it uses nothing of Proxim itself.
 
 Needs: pip install aiortc websockets
@@ -17,7 +18,13 @@ import secrets
 import sys
 from typing import Any
 
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    RTCConfiguration,
+    RTCIceServer,
+    RTCIceTransportPolicy,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from aiortc.sdp import candidate_from_sdp
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -27,10 +34,13 @@ Message = dict[str, Any]
 class Guest:
     """One seat, and the WebRTC connection that belongs to it."""
 
-    def __init__(self, node: ClientConnection, session_id: str, ice_servers: list[Message]) -> None:
+    def __init__(
+        self, node: ClientConnection, session_id: str, ice_servers: list[Message], relay_only: bool
+    ) -> None:
         self.node = node
         self.session_id = session_id
         self.ice_servers = ice_servers
+        self.policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
         self.other = ""
         self.begin()
 
@@ -38,7 +48,7 @@ class Guest:
         """Make a connection, with a name of its own."""
         servers = [RTCIceServer(**server) for server in self.ice_servers]
         self.name = secrets.token_hex(4)
-        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self.pc = RTCPeerConnection(RTCConfiguration(servers, iceTransportPolicy=self.policy))
         self.pc.on("datachannel", greet)
 
     async def say(self, **rtc: object) -> None:
@@ -82,7 +92,7 @@ def greet(channel: Any) -> None:
     print("connected", flush=True)
 
 
-async def main(link: str) -> None:
+async def main(link: str, relay_only: bool) -> None:
     """Pair by a link, and stay until the session ends."""
     url, _, secret = link.partition("/join#")
     session_id, _, token = secret.partition(".")
@@ -101,7 +111,7 @@ async def main(link: str) -> None:
                 case "pair_pending":
                     print("The host is being asked.", flush=True)
                 case "pair_result" if message["status"] == "approved":
-                    guest = Guest(node, session_id, message["ice_servers"])
+                    guest = Guest(node, session_id, message["ice_servers"], relay_only)
                     await guest.say()
                 case "signal" if guest and "rtc" in message["data"]:
                     await guest.hear(message["data"]["rtc"])
@@ -115,4 +125,4 @@ async def main(link: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[-1], "--relay-only" in sys.argv))

@@ -30,6 +30,7 @@ from proxim.core.errors import (
     request_error,
 )
 from proxim.core.events import Admit, Effect, Event, Patch, Reply, Role, Tell, Unpatch
+from proxim.core.ice import IceGrant, with_ice_servers
 from proxim.core.messages import Error, NodeMessage, Reason, SessionEnded, Signal, Status
 from proxim.core.record import State
 from proxim.core.session import Session
@@ -58,6 +59,10 @@ class Warden(Protocol):
 
     def note_made_to_wait(self, guest: Connection | None) -> None:
         """A guest with the right token was not let ask, for ``prompt_wait`` said so."""
+
+    def grant_ice(self, lifetime: float) -> IceGrant:
+        """ICE servers for one peer of a session that lives ``lifetime`` seconds at most."""
+        ...
 
 
 class Actor:
@@ -274,7 +279,7 @@ class Actor:
         if isinstance(message, Signal) and letter.taken is not None:
             connection.give_back(message)
         else:
-            connection.tell(message)
+            connection.tell(with_ice_servers(message, self._warden.grant_ice))
 
     def _reply(self, message: NodeMessage, letter: Letter) -> None:
         if isinstance(message, Error) and letter.taken is not None:
@@ -288,7 +293,7 @@ class Actor:
         elif letter.sender is not None:
             if letter.ref is not None:
                 message = structs.replace(message, ref=letter.ref)
-            letter.sender.tell(message)
+            letter.sender.tell(with_ice_servers(message, self._warden.grant_ice))
 
     def _connect(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]

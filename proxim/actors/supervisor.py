@@ -17,6 +17,7 @@ from proxim.actors.seat import Connection, Letter, Owner
 from proxim.actors.timers import Timers
 from proxim.core import events as ev
 from proxim.core.errors import LimitReached
+from proxim.core.ice import IceGrant, IceSource, no_ice_servers
 from proxim.core.messages import Reason, SessionInfo, Status
 from proxim.core.record import State
 from proxim.core.session import Session
@@ -34,8 +35,8 @@ class Supervisor:
     """All actors of this node, by session id and by owner.
 
     ``endings`` counts how sessions ended, ``crashes`` the actors that failed, ``census`` the rest.
-    ``tell_of`` is told of each session that was approved or has ended; it may neither wait nor
-    raise.
+    ``ice`` is where the ICE servers of approved sessions come from. ``tell_of`` is told of each
+    session that was approved or has ended; it may neither wait nor raise.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Supervisor:
         sweep_interval: float,
         quotas: Quotas | None = None,
         tell_of: Callable[[SessionInfo], None] = lambda _: None,
+        ice: IceSource = no_ice_servers,
     ) -> None:
         self.endings: Counter[Reason] = Counter()
         self.crashes = 0
@@ -51,6 +53,7 @@ class Supervisor:
         self.quotas = quotas or Quotas()
         self._sweep_interval = sweep_interval
         self._tell_of = tell_of
+        self._ice = ice
         self._addresses = Places(self.quotas.sessions_per_address)
         self._denials = Tally(self.quotas.denials_per_address, self.quotas.guess_window)
         self._actors: dict[str, Actor] = {}
@@ -121,6 +124,10 @@ class Supervisor:
     def note_pairing(self, actor: Actor) -> None:
         """An actor's session was approved."""
         self._tell_of(actor.session.describe())
+
+    def grant_ice(self, lifetime: float) -> IceGrant:
+        """ICE servers for one peer of a session that lives ``lifetime`` seconds at most."""
+        return self._ice(lifetime)
 
     def note_ending(self, actor: Actor, reason: Reason) -> None:
         """An actor's session has ended; a guest who was denied is remembered by its address."""

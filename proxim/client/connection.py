@@ -16,6 +16,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from proxim.client.address import Address
 from proxim.client.backoff import delays
+from proxim.client.ice import IceUpkeep
 from proxim.core import codec
 from proxim.core import messages as wire
 from proxim.core.errors import (
@@ -70,6 +71,7 @@ class NodeConnection:
         give_up: Callable[[ProximError], None],
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
+        self.ice = IceUpkeep()
         self._address = Address(node_url, ssl_context)
         self._introduce = introduce
         self._hear = hear
@@ -149,6 +151,10 @@ class NodeConnection:
             raise SessionOver(waiting.reply.status, waiting.reply.reason)
         raise ConnectionLost(f"the node answered {type(waiting.reply).__name__} to a request")
 
+    async def refresh_ice(self, session_id: str) -> wire.IceServers:
+        """Ask for fresh ICE servers of a session. Raises as ``call``."""
+        return await self.call(wire.RefreshIce(session_id=session_id), wire.IceServers)
+
     async def send_signal(self, signal: wire.Signal) -> None:
         """Queue a signal; it goes out in order, now or once the connection is back.
 
@@ -210,6 +216,7 @@ class NodeConnection:
                 nursery.start_soon(self._read, self._ws)
                 await self._introduce()
                 ready()
+                nursery.start_soon(self.ice.run, self.refresh_ice)
                 await self._write(self._ws)
         except BaseExceptionGroup as group:
             # A cancellation that comes at the same time is met again at the next checkpoint.

@@ -74,8 +74,7 @@ class Guest(Peer):
                 self.peer_online = True
                 self._expire_in(message.expires_in)
             case wire.Resumed():
-                if message.ice_servers is not UNSET:
-                    self.ice_servers = message.ice_servers
+                self.take_ice(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:
                     self._expire_in(message.expires_in)
                 self.peer_online = message.host_online

@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from proxim.client.connection import wire_error
+from proxim.client.ice import IceUpkeep
 from proxim.core import messages as wire
 from proxim.core.errors import ProximError, SessionOver
 from proxim.core.messages import IceServer, Reason, Status
@@ -19,7 +20,12 @@ _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
 
 class Channel(Protocol):
-    """How a session reaches its node: by a socket, or within one process."""
+    """How a session reaches its node: by a socket, or within one process.
+
+    ``ice`` is told when ICE servers lapse, and has them asked for anew before.
+    """
+
+    ice: IceUpkeep
 
     async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
         """Send a request and wait for its reply. Raises what the node refuses with."""
@@ -32,8 +38,9 @@ class Channel(Protocol):
 class Peer:
     """A session from one side.
 
-    ``ice_servers`` is what the node gave for ``RTCPeerConnection`` at approval, ``over`` why the
-    session ended, if it did. ``unread_bytes`` is the size of what came and was not yet received.
+    ``ice_servers`` is what the node gave last for ``RTCPeerConnection``; while connected it is
+    renewed before it lapses. ``over`` is why the session ended, if it did. ``unread_bytes`` is the
+    size of what came and was not yet received.
     """
 
     def __init__(self, connection: Channel, session_id: str) -> None:
@@ -109,12 +116,10 @@ class Peer:
             return
 
     async def refresh_ice(self) -> wire.IceServers:
-        """Fresh ICE servers, before those of the approval lapse."""
-        fresh = await self._connection.call(
+        """Fresh ICE servers now; before those that are there lapse they come by themselves."""
+        return await self._connection.call(
             wire.RefreshIce(session_id=self.session_id), wire.IceServers
         )
-        self.ice_servers = fresh.ice_servers
-        return fresh
 
     async def ended(self) -> SessionOver:
         """Wait for the end, and say how it came. Raises what made the connection fail for good."""
@@ -154,7 +159,10 @@ class Peer:
             case wire.PairResult(status=Status.APPROVED):
                 self.peer_online = True
                 self.device_info = message.device_info
-                self._approve(message.ice_servers)
+                self.take_ice(message.ice_servers, message.ice_ttl)
+                self._approve()
+            case wire.IceServers():
+                self.take_ice(message.ice_servers, message.ttl)
             case wire.PeerOnline():
                 self.peer_online = True
             case wire.PeerOffline():
@@ -166,13 +174,25 @@ class Peer:
             case _:
                 pass
 
+    def take_ice(
+        self,
+        ice_servers: list[IceServer] | msgspec.UnsetType,
+        ttl: float | msgspec.UnsetType,
+    ) -> None:
+        """Take in ICE servers, if some were told, and have them renewed in time."""
+        if ice_servers is msgspec.UNSET:
+            return
+        self.ice_servers = ice_servers
+        if ice_servers and ttl is not msgspec.UNSET:
+            self._connection.ice.plan(self.session_id, ttl)
+
     def learn(self, info: wire.SessionInfo) -> None:
         """Take in the session object, which may tell what was missed while away."""
         self.device_info = info.device_info
         if isinstance(info.reason, Reason):
             self.finish(SessionOver(info.status, info.reason))
         elif info.status is Status.APPROVED:
-            self._approve(msgspec.UNSET)
+            self._approve()
 
     def finish(self, over: ProximError) -> None:
         """The session is over for this side; whoever waits on it is told."""
@@ -182,6 +202,7 @@ class Peer:
         if isinstance(over, SessionOver):
             self.status = Status(over.status)
         self.peer_online = False
+        self._connection.ice.forget(self.session_id)
         self._decided.set()
         self._ended.set()
         self._incoming.close()
@@ -190,10 +211,8 @@ class Peer:
         self.unread_bytes -= len(data)
         return _value(data)
 
-    def _approve(self, ice_servers: list[IceServer] | msgspec.UnsetType) -> None:
+    def _approve(self) -> None:
         self.status = Status.APPROVED
-        if ice_servers is not msgspec.UNSET:
-            self.ice_servers = ice_servers
         self._decided.set()
 
 

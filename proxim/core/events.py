@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from proxim.core.messages import DeviceInfo, IceServer, NodeMessage, Reason, Status
+from proxim.core.messages import DeviceInfo, NodeMessage, Reason, Status
 
 
 class Role(StrEnum):
@@ -46,7 +46,6 @@ class Terms(Struct, frozen=True):
     one_time_grace: float = 0.0
     backlog_signals: int = 64
     backlog_bytes: int = 256 * 1024
-    ice_servers: tuple[IceServer, ...] = ()
 
 
 # -- events ----------------------------------------------------------------------------------

@@ -291,21 +291,29 @@ class PairPrompt(_Reply, frozen=True):
 
 
 class PairResult(_Reply, frozen=True):
-    """To both: the prompt has its outcome. ``ice_servers`` only when approved."""
+    """To both: the prompt has its outcome. ``ice_servers`` only when approved.
+
+    ``ice_ttl`` is how long they serve, in seconds.
+    """
 
     session_id: str
     status: Status
     device_info: DeviceInfo
     ice_servers: list[IceServer] | UnsetType = UNSET
+    ice_ttl: float | UnsetType = UNSET
 
 
 class Resumed(_Reply, frozen=True):
-    """The guest has its seat again; ``expires_in`` (seconds) while the prompt is still up."""
+    """The guest has its seat again; ``expires_in`` (seconds) while the prompt is still up.
+
+    ``ice_servers`` only when approved; ``ice_ttl`` is how long they serve, in seconds.
+    """
 
     session: SessionInfo
     host_online: bool
     ice_servers: list[IceServer] | UnsetType = UNSET
     expires_in: float | UnsetType = UNSET
+    ice_ttl: float | UnsetType = UNSET
 
 
 class PeerOnline(_Reply, frozen=True):

@@ -169,38 +169,39 @@ class Record(Struct, kw_only=True, eq=False):
             expires_in=self.prompt_left(now),
         )
 
-    def pair_result(self) -> wire.PairResult:
-        """The prompt's outcome, with ICE servers if it is yes."""
+    def pair_result(self, ice_ttl: float | UnsetType = UNSET) -> wire.PairResult:
+        """The prompt's outcome; with ``ice_ttl`` there are ICE servers to be filled in."""
         assert self.device is not None
         return wire.PairResult(
             session_id=self.session_id,
             status=self.status,
             device_info=self.device,
-            ice_servers=self._ice_if_approved(),
+            ice_servers=UNSET if ice_ttl is UNSET else [],
+            ice_ttl=ice_ttl,
         )
 
     def resumed(self, now: float) -> wire.Resumed:
-        """To a guest that is back: how things stand."""
+        """To a guest that is back: how things stand; ICE servers are to be filled in."""
+        approved = self.state is State.APPROVED
         return wire.Resumed(
             session=self.describe(),
             host_online=Role.HOST in self.online,
-            ice_servers=self._ice_if_approved(),
+            ice_servers=[] if approved else UNSET,
+            ice_ttl=self.ice_lifetime(now) if approved else UNSET,
             expires_in=self.prompt_left(now) if self.state is State.PROMPTED else UNSET,
         )
 
     def ice_servers(self, now: float) -> wire.IceServers:
-        """The ICE servers, and for how many seconds they serve."""
+        """ICE servers, which are to be filled in."""
         return wire.IceServers(
-            session_id=self.session_id,
-            ice_servers=list(self.terms.ice_servers),
-            ttl=min(self.alarms.get(Alarm.EXPIRY, math.inf) - now, DAY),
+            session_id=self.session_id, ice_servers=[], ttl=self.ice_lifetime(now)
         )
+
+    def ice_lifetime(self, now: float) -> float:
+        """For how many seconds ICE servers may serve: as long as the session, at most a day."""
+        return min(self.alarms.get(Alarm.EXPIRY, math.inf) - now, DAY)
 
     def last_word(self) -> wire.SessionEnded:
         """That it is over, and why."""
         assert self.reason is not None
         return wire.SessionEnded(session_id=self.session_id, status=self.status, reason=self.reason)
-
-    def _ice_if_approved(self) -> list[wire.IceServer] | UnsetType:
-        approved = self.state is State.APPROVED
-        return list(self.terms.ice_servers) if approved else UNSET

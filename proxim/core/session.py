@@ -96,7 +96,7 @@ class Session(Record):
     def _host_came_to_approved(self, event: ev.HostCame, now: float) -> list[Effect]:
         missed: list[Effect] = []
         if event.seen is Status.PENDING:
-            missed.append(Tell(Role.HOST, self.pair_result()))
+            missed.append(Tell(Role.HOST, self.pair_result(self.ice_lifetime(now))))
             if Role.GUEST not in self.online:
                 missed.append(self._guest_is_away())
         return [Admit(Role.HOST), *missed, *self._came(Role.HOST)]
@@ -124,7 +124,7 @@ class Session(Record):
             return self._end(Reason.REJECTED, decided=True)
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
-        told = _to_both(self.pair_result(), answers=Role.HOST)
+        told = _to_both(self.pair_result(self.ice_lifetime(now)), answers=Role.HOST)
         return [*told, Patch()] if Role.GUEST in self.online else [*told, self._guest_is_away()]
 
     def _nothing_to_decide(self, event: ev.HostDecided, now: float) -> list[Effect]:

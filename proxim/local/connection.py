@@ -19,6 +19,7 @@ from proxim.actors.router import Router
 from proxim.actors.seat import Owner, Seat
 from proxim.client.connection import wire_error
 from proxim.client.host import HostSession
+from proxim.client.ice import IceUpkeep
 from proxim.core import codec
 from proxim.core import messages as wire
 from proxim.core.errors import (
@@ -59,7 +60,8 @@ class LocalConnection:
     address = None
     """It comes from no address, and no limit by address counts it."""
 
-    def __init__(self, router: Router, limits: Limits) -> None:
+    def __init__(self, router: Router, limits: Limits, ice: IceUpkeep) -> None:
+        self.ice = ice
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
         self.session: HostSession | None = None

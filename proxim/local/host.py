@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import secrets
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from proxim.actors.router import Router
 from proxim.client.host import HostSession, SessionKind
+from proxim.client.ice import IceUpkeep
 from proxim.core import messages as wire
+from proxim.core.errors import UnknownSession
 from proxim.core.messages import SessionType
 from proxim.local.connection import LocalConnection
 from proxim.net.limits import Limits
@@ -23,6 +26,8 @@ class LocalHost:
         self._router = router
         self._limits = limits
         key = secrets.token_urlsafe(32)
+        self._ice = IceUpkeep()
+        self._connections = WeakValueDictionary[str, LocalConnection]()
         self._register = wire.Register(uuid=UUID, key=key, access_token=access_token, seats=[])
 
     async def open(
@@ -37,7 +42,7 @@ class LocalHost:
         request = wire.CreateSession(
             session_type=SessionType(session_type), ttl=ttl, token_hash=token_hash, qr=qr
         )
-        connection = LocalConnection(self._router, self._limits)
+        connection = LocalConnection(self._router, self._limits, self._ice)
         try:
             await connection.call(self._register, wire.Registered)
             await connection.call(request, wire.SessionCreated)
@@ -45,4 +50,15 @@ class LocalHost:
             connection.close(1000, "it was not opened")
             raise
         assert connection.session is not None
+        self._connections[connection.session.session_id] = connection
         return connection.session
+
+    async def run(self) -> None:
+        """Renew the sessions' ICE servers before they lapse, until cancelled."""
+        await self._ice.run(self._refresh_ice)
+
+    async def _refresh_ice(self, session_id: str) -> None:
+        connection = self._connections.get(session_id)
+        if connection is None:
+            raise UnknownSession(session_id=session_id)
+        await connection.call(wire.RefreshIce(session_id=session_id), wire.IceServers)

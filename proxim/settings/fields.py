@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from proxim.actors.quota import Quotas
 from proxim.core.errors import InvalidSetting
 from proxim.core.events import Terms
+from proxim.ice import IceOptions
 from proxim.net.limits import Limits
 from proxim.net.rate import Rate
 from proxim.settings.checks import check_network, check_origin, check_url, split_endpoint
@@ -20,6 +21,8 @@ _Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 _Some = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 _PerSecond = Annotated[float, Meta(ge=0, le=1_000_000)]
 _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+_Secret = Annotated[str, Meta(min_length=1, max_length=512)] | None
+_Url = Annotated[str, Meta(min_length=1, max_length=2048)] | None
 
 
 class About(NamedTuple):
@@ -32,6 +35,7 @@ class About(NamedTuple):
     meaning: str
     metavar: str
     is_secret: bool = False
+    """Whether its value must not be told, not in an error either."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,6 +105,50 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             "ADDRESS",
         ),
     ] = ()
+    stun: Annotated[
+        tuple[str, ...], About("ICE", "A STUN server, such as stun:stun.example:3478.", "URL")
+    ] = ()
+    turn: Annotated[
+        tuple[str, ...],
+        About("ICE", "A TURN server, such as turn:turn.example:3478; needs a secret.", "URL"),
+    ] = ()
+    turn_secret: Annotated[
+        _Secret,
+        About(
+            "ICE",
+            "Secret shared with the TURN servers, to make credentials that expire.",
+            "SECRET",
+            is_secret=True,
+        ),
+    ] = None
+    turn_secret_file: Annotated[
+        str | None, About("ICE", "A file that holds that secret, and nothing else.", "FILE")
+    ] = None
+    turn_username: Annotated[
+        _Secret, About("ICE", "User name at the TURN servers, the same for everybody.", "NAME")
+    ] = None
+    turn_credential: Annotated[
+        _Secret, About("ICE", "Password that goes with that name.", "PASSWORD", is_secret=True)
+    ] = None
+    turn_ttl: Annotated[
+        _Seconds,
+        About("ICE", "How long TURN credentials serve before they are renewed.", "SECONDS"),
+    ] = 3600.0
+    ice_provider: Annotated[
+        _Url,
+        About(
+            "ICE", "Where more ICE servers are asked for, by an HTTP POST.", "URL", is_secret=True
+        ),
+    ] = None
+    ice_provider_token: Annotated[
+        _Secret, About("ICE", "Bearer token for that request.", "TOKEN", is_secret=True)
+    ] = None
+    ice_provider_timeout: Annotated[
+        _Seconds, About("ICE", "Time that the provider has to answer.", "SECONDS")
+    ] = 5.0
+    ice_provider_cache: Annotated[
+        _Seconds, About("ICE", "How long an answer of the provider is used.", "SECONDS")
+    ] = 600.0
     head_size: Annotated[_Some, About("Limits", "Size of a request's head.", "BYTES")] = 16_384
     head_fields: Annotated[_Some, About("Limits", "Fields of a request's head.", "COUNT")] = 100
     head_time: Annotated[_Seconds, About("Limits", "Time to send a request's head.", "SECONDS")] = (
@@ -213,6 +261,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             check_url(self.public_url)
         if self.metrics_listen is not None:
             split_endpoint(self.metrics_listen)
+        self.ice.check()
         for origin in self.allow_origin:
             check_origin(origin)
         for proxy in self.trusted_proxy:
@@ -225,6 +274,23 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             approval_timeout=self.approval_timeout,
             qr_ttl=self.qr_ttl,
             one_time_grace=self.one_time_grace,
+        )
+
+    @property
+    def ice(self) -> IceOptions:
+        """What of this concerns ICE servers."""
+        return IceOptions(
+            stun=self.stun,
+            turn=self.turn,
+            turn_secret=self.turn_secret,
+            turn_secret_file=self.turn_secret_file,
+            turn_username=self.turn_username,
+            turn_credential=self.turn_credential,
+            turn_ttl=self.turn_ttl,
+            provider=self.ice_provider,
+            provider_token=self.ice_provider_token,
+            provider_timeout=self.ice_provider_timeout,
+            provider_cache=self.ice_provider_cache,
         )
 
     @property

@@ -119,6 +119,12 @@ export class Session extends EventTarget {
     onrtcstate: ((event: Event & {
         state: RTCPeerConnectionState;
     }) => unknown) | null;
+    /** `ice` (`iceServers`): fresh ICE servers, before the earlier ones lapse; for a connection of your
+     * own, to be used at its next ICE restart.
+     * @type {((event: Event & { iceServers: RTCIceServer[] }) => unknown) | null} */
+    onice: ((event: Event & {
+        iceServers: RTCIceServer[];
+    }) => unknown) | null;
     /** `presence` (`online`): the other side has come to the node, or left it.
      * @type {((event: Event & { online: boolean }) => unknown) | null} */
     onpresence: ((event: Event & {
@@ -173,7 +179,8 @@ export class Session extends EventTarget {
     /** End the session. Closing one that has ended is no error. */
     close(): Promise<void>;
     /**
-     * Fresh ICE servers, before those of the approval lapse; `ttl` is how long they serve, in seconds.
+     * Fresh ICE servers now; `ttl` is how long they serve, in seconds. Before those that are there
+     * lapse this is done by itself, and the SDK's own connection is given them.
      * @returns {Promise<{ iceServers: RTCIceServer[], ttl: number }>}
      */
     refreshIce(): Promise<{

@@ -48,6 +48,10 @@ const MENDING = { host: 2_500, guest: 5_000 };
  * half as much again. */
 const PATIENCE = { host: 15_000, guest: 35_000 };
 
+/** When ICE servers are asked for anew: after this part of their time, unless the new ones serve hardly
+ * longer; and after how many milliseconds, when that has failed. */
+const ICE = { age: 0.75, gain: 1_000, retry: 10_000 };
+
 // -- errors ----------------------------------------------------------------------------------
 
 /**
@@ -511,6 +515,18 @@ class Line {
     if (state && state !== "connected") this.#mendAfter(state === "failed" ? 0 : 500);
   }
 
+  /**
+   * Fresh ICE servers, for the next time that ICE is restarted; what is connected stays so.
+   * @param {RTCIceServer[]} iceServers
+   */
+  configure(iceServers) {
+    try {
+      this.pc?.setConfiguration({ ...this.pc.getConfiguration(), iceServers });
+    } catch {
+      // Some browsers cannot: there they serve when the connection is begun anew.
+    }
+  }
+
   end() {
     this.#over = true;
     this.#close();
@@ -529,7 +545,7 @@ class Line {
   /** @param {string} [remote] Whom it is begun for; whoever answers, where nobody is named. */
   async #begin(remote = "") {
     this.#close();
-    if (!this.session.iceServers) await this.session.refreshIce();
+    if (!this.session.iceServers || this.session._iceHasLapsed()) await this.session.refreshIce();
     if (this.#over) return;
     this.#id = randomHex(4);
     this.#remote = remote;
@@ -646,12 +662,10 @@ class Line {
   async #mend() {
     const pc = this.pc;
     if (!pc || pc.connectionState === "connected" || !this.session.peerOnline) return;
-    try {
-      const { iceServers } = await this.session.refreshIce();
-      pc.setConfiguration({ iceServers });
-    } catch {
+    await this.session.refreshIce().catch(() => {
       // The old ones may do.
-    }
+    });
+    if (pc !== this.pc) return;
     pc.restartIce();
     this.#waitForConnection();
   }
@@ -713,6 +727,10 @@ export class Session extends EventTarget {
   /** `rtcstate` (`state`): the connection's state, in WebRTC's words.
    * @type {((event: Event & { state: RTCPeerConnectionState }) => unknown) | null} */
   onrtcstate = null;
+  /** `ice` (`iceServers`): fresh ICE servers, before the earlier ones lapse; for a connection of your
+   * own, to be used at its next ICE restart.
+   * @type {((event: Event & { iceServers: RTCIceServer[] }) => unknown) | null} */
+  onice = null;
   /** `presence` (`online`): the other side has come to the node, or left it.
    * @type {((event: Event & { online: boolean }) => unknown) | null} */
   onpresence = null;
@@ -736,6 +754,10 @@ export class Session extends EventTarget {
   #line = null;
   #role;
   #rtc;
+  /** When the ICE servers lapse, as `Date.now()` tells time. */
+  #iceLapse = Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #iceAlarm;
 
   /**
    * Sessions are made by `Host.open`, and by `new Guest`.
@@ -813,7 +835,8 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Fresh ICE servers, before those of the approval lapse; `ttl` is how long they serve, in seconds.
+   * Fresh ICE servers now; `ttl` is how long they serve, in seconds. Before those that are there
+   * lapse this is done by itself, and the SDK's own connection is given them.
    * @returns {Promise<{ iceServers: RTCIceServer[], ttl: number }>}
    */
   async refreshIce() {
@@ -821,8 +844,8 @@ export class Session extends EventTarget {
       type: "refresh_ice",
       session_id: this.id,
     });
-    this.iceServers = /** @type {RTCIceServer[]} */ (fresh.ice_servers);
-    return { iceServers: this.iceServers, ttl: fresh.ttl };
+    this._takeIce(fresh.ice_servers, fresh.ttl);
+    return { iceServers: fresh.ice_servers, ttl: fresh.ttl };
   }
 
   /**
@@ -874,7 +897,8 @@ export class Session extends EventTarget {
         if (message.status !== "approved") break;
         this.deviceInfo = message.device_info;
         this._notePresence(true);
-        this._approve(message.ice_servers);
+        this._takeIce(message.ice_servers, message.ice_ttl);
+        this._approve();
         break;
       case "peer_online":
         this._notePresence(true);
@@ -907,9 +931,38 @@ export class Session extends EventTarget {
     if (online) this.#line?.revive();
   }
 
-  /** @internal @param {RTCIceServer[]} [iceServers] */
-  _approve(iceServers) {
-    if (iceServers) this.iceServers = iceServers;
+  /** @internal @param {RTCIceServer[]} [iceServers] @param {number} [ttl] Seconds. */
+  _takeIce(iceServers, ttl) {
+    if (!iceServers || this.over) return;
+    const isFirst = this.iceServers === null;
+    this.iceServers = iceServers;
+    this.#line?.configure(iceServers);
+    if (!isFirst) emit(this, new Happening("ice", { iceServers }));
+    if (!ttl || iceServers.length === 0) return;
+    const lapse = Date.now() + ttl * 1000;
+    // What ends with the session cannot be had for longer.
+    if (this.#iceAlarm && lapse < this.#iceLapse + ICE.gain) return;
+    this.#iceLapse = lapse;
+    this.#renewIce(ttl * 1000 * ICE.age);
+  }
+
+  /** @internal Whether the ICE servers are too old to begin with: a device may have slept. */
+  _iceHasLapsed() {
+    return Date.now() >= this.#iceLapse;
+  }
+
+  /** @param {number} time Milliseconds until then. */
+  #renewIce(time) {
+    clearTimeout(this.#iceAlarm);
+    this.#iceAlarm = setTimeout(() => {
+      this.refreshIce().catch(() => {
+        if (!this.over) this.#renewIce(ICE.retry);
+      });
+    }, time);
+  }
+
+  /** @internal */
+  _approve() {
     if (this.status === "approved" || this.over) return;
     this.status = "approved";
     this.#approved.resolve();
@@ -922,6 +975,7 @@ export class Session extends EventTarget {
     if (this.over) return;
     this.over = error;
     if (error.status) this.status = error.status;
+    clearTimeout(this.#iceAlarm);
     this.#line?.end();
     this._notePresence(false);
     this.#approved.reject(error);
@@ -1413,7 +1467,7 @@ export class Guest extends Session {
       this.#remember();
       this.#wait(message.expires_in);
     } else if (message.type === "resumed") {
-      if (message.ice_servers) this.iceServers = message.ice_servers;
+      this._takeIce(message.ice_servers, message.ice_ttl);
       this._learn(message.session);
       this.#remember();
       this._notePresence(message.host_online);

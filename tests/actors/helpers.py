@@ -11,6 +11,7 @@ from proxim.core import codec
 from proxim.core import messages as wire
 from proxim.core.errors import RequestError
 from proxim.core.events import Role, Terms
+from proxim.core.ice import IceGrant
 from proxim.core.messages import DeviceInfo, IceServer, SessionType
 from proxim.core.session import Session
 
@@ -116,12 +117,14 @@ class Node:
     """What routes and supervises. ``drawing`` may be replaced by an event that holds up the QR."""
 
     def __init__(self, *, access_token=None, sweep_interval=30.0, quotas=NO_QUOTAS, **terms):
-        self.supervisor = Supervisor(sweep_interval=sweep_interval, quotas=quotas)
+        self.supervisor = Supervisor(
+            sweep_interval=sweep_interval, quotas=quotas, ice=lambda ttl: IceGrant([ICE], ttl / 2)
+        )
         self.drawing = trio.Event()
         self.drawing.set()
         self.router = Router(
             self.supervisor,
-            terms=Terms(ice_servers=(ICE,), **terms),
+            terms=Terms(**terms),
             public_url="https://node.example",
             draw_qr=self._draw_qr,
             access_token=access_token,

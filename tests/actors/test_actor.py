@@ -12,7 +12,7 @@ from proxim.core import events as ev
 from proxim.core import messages as wire
 from proxim.core.messages import Reason, Status
 from proxim.core.session import Session
-from tests.actors.helpers import GUEST, HOST, ONE_TIME, TEMPORARY
+from tests.actors.helpers import GUEST, HOST, ICE, ONE_TIME, TEMPORARY
 
 EITHER_SIDE = pytest.mark.parametrize("role", [HOST, GUEST])
 
@@ -242,3 +242,12 @@ async def test_a_reply_goes_to_who_asked_and_bears_its_ref(autojump_clock, node)
     assert meeting.guest.told[-1].ref is UNSET
     ended = await meeting.guest.asks(meeting.close(ref="yours"))
     assert (ended.ref, meeting.host.told[-1].ref) == ("yours", UNSET)
+
+
+async def test_each_side_is_given_ice_servers_and_told_how_long_they_serve(autojump_clock, node):
+    meeting = await node.pairs(TEMPORARY, ttl=100.0)
+    for side in (meeting.host, meeting.guest):
+        (result,) = side.heard(wire.PairResult)
+        assert (result.ice_servers, result.ice_ttl) == ([ICE], 50.0)
+        fresh = await side.asks(wire.RefreshIce(session_id=meeting.id))
+        assert (fresh.ice_servers, fresh.ttl) == ([ICE], 50.0)

@@ -1,5 +1,6 @@
 """What a host and a guest do while all goes well."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -8,9 +9,19 @@ import trio.testing
 
 from proxim.client import open_guest, open_host, resume_guest
 from proxim.core import tokens
-from proxim.core.errors import AlreadyDecided, SessionOver, UnknownSession
+from proxim.core.errors import AlreadyDecided, NotApproved, SessionOver, UnknownSession
 from proxim.core.messages import DeviceInfo, SessionType
-from tests.client.helpers import asked, end, hear, info, paired, presence, registered, scripted
+from tests.client.helpers import (
+    asked,
+    end,
+    hear,
+    info,
+    paired,
+    presence,
+    registered,
+    scripted,
+    until,
+)
 
 
 @pytest.mark.parametrize("kind", list(SessionType))
@@ -237,3 +248,26 @@ async def test_a_prompt_right_behind_the_reply_is_not_lost(nursery):
         session = await host.create("persistent")
         with trio.fail_after(5):
             assert (await session.prompt()).device_info.name == "Phone"
+
+
+async def test_ice_servers_are_renewed_before_they_lapse_on_both_sides(serve):
+    node = await serve(turn=("turn:a",), turn_secret="hush", turn_ttl=2.0)
+    async with paired(node.url) as (session, guest):
+        for side in (session, guest):
+            (before,) = side.ice_servers
+            await until(lambda side=side, before=before: side.ice_servers != [before])
+            (after,) = side.ice_servers
+            assert int(after.username.split(":")[0]) > int(before.username.split(":")[0])
+
+
+async def test_each_side_has_turn_credentials_of_its_own_and_none_before_approval(serve):
+    node = await serve(turn=("turn:a",), turn_secret="hush")
+    async with asked(node.url, "temporary", ttl=60) as (session, guest):
+        assert (session.ice_servers, guest.ice_servers) == ([], [])
+        with pytest.raises(NotApproved):
+            await guest.refresh_ice()
+        await session.decide(approve=True)
+        await guest.approved()
+        names = [side.ice_servers[0].username for side in (session, guest)]
+        assert names[0] != names[1]
+        assert all(int(name.split(":")[0]) <= time.time() + 60 for name in names)

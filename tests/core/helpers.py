@@ -9,7 +9,7 @@ from proxim.core import events as ev
 from proxim.core import messages as wire
 from proxim.core import tokens
 from proxim.core.events import Admit, Patch, Reply, Role, Tell, Terms, Unpatch
-from proxim.core.messages import DeviceInfo, IceServer, SessionType
+from proxim.core.messages import DeviceInfo, SessionType
 from proxim.core.session import Session
 
 HOST, GUEST = Role
@@ -20,7 +20,6 @@ BORN = datetime(2026, 11, 22, 8, tzinfo=UTC)
 WINDOW, QR_TTL, TTL = 40.0, 300.0, 600.0
 TOKEN, RESUME, ID = "right-token", "right-resume-token", "session-id"
 DEVICE = DeviceInfo(name="Phone", id="phone-1")
-ICE = IceServer(urls="turn:relay.example", username="u", credential="c")
 
 _SENT_BY = {ev.HostCame: HOST, ev.HostDecided: HOST, ev.LinkRenewed: HOST}
 _LEAVING = {ev.HostLeft: HOST, ev.GuestLeft: GUEST}
@@ -42,7 +41,7 @@ class Meeting:
             token_hash=tokens.digest(TOKEN),
             created_at=BORN,
             now=START,
-            terms=Terms(ice_servers=(ICE,), **terms),
+            terms=Terms(**terms),
         )
         self.seats = {HOST}
         self.line = False

@@ -33,8 +33,8 @@ link_renewed: session_id pair_within link? token? qr_svg?
 sessions: sessions
 pair_pending: session_id resume_token expires_in session_type?
 pair_prompt: session_id device_info expires_in
-pair_result: session_id status device_info ice_servers?
-resumed: session host_online ice_servers? expires_in?
+pair_result: session_id status device_info ice_servers? ice_ttl?
+resumed: session host_online ice_servers? expires_in? ice_ttl?
 signal: session_id data
 peer_online: session_id
 peer_offline: session_id
@@ -66,7 +66,7 @@ EXAMPLES = {
     "approve": True,
     "host_online": True,
 }
-SECONDS = {"ttl", "approval_timeout", "pair_within", "expires_in", "retry_after"}
+SECONDS = {"ttl", "approval_timeout", "pair_within", "expires_in", "retry_after", "ice_ttl"}
 KINDS = [(decode_client, kind) for kind in get_args(ClientMessage)]
 KINDS += [(decode_node, kind) for kind in get_args(NodeMessage)]
 

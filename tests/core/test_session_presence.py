@@ -7,11 +7,11 @@ from proxim.core import events as ev
 from proxim.core import messages as wire
 from proxim.core.events import Role
 from proxim.core.messages import Reason, Status
+from proxim.core.record import DAY
 from tests.core.helpers import (
     DEVICE,
     GUEST,
     HOST,
-    ICE,
     ID,
     ONE_TIME,
     PERSISTENT,
@@ -123,7 +123,7 @@ def test_a_guest_approved_in_its_absence_hears_so_when_it_returns():
     meeting.leaves(HOST)
     reply = meeting.comes(GUEST)
     assert reply == wire.Resumed(
-        session=meeting.session.describe(), host_online=False, ice_servers=[ICE]
+        session=meeting.session.describe(), host_online=False, ice_servers=[], ice_ttl=DAY
     )
     assert reply.session.status is Status.APPROVED
 
@@ -239,7 +239,7 @@ def test_a_host_that_last_saw_a_prompt_is_told_of_the_approval(guest_is_there):
     if not guest_is_there:
         meeting.leaves(GUEST)
     result, *rest = comes_having_seen(meeting, Status.PENDING)
-    assert (result.status, result.ice_servers) == (Status.APPROVED, [ICE])
+    assert (result.status, result.ice_ttl) == (Status.APPROVED, DAY)
     assert [type(message) for message in rest] == ([] if guest_is_there else [wire.PeerOffline])
     assert meeting.line is guest_is_there
 

@@ -129,6 +129,10 @@ export class FakePeerConnection {
     this.did.push(`candidate ${candidate?.candidate ?? "end"}`);
   }
 
+  getConfiguration() {
+    return this.configuration;
+  }
+
   setConfiguration(configuration) {
     this.configuration = configuration;
   }

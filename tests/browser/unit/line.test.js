@@ -337,3 +337,61 @@ test("a side that names itself anew in each signal costs one connection, and the
   assert.ok((await cross()) < 10);
   assert.ok(isNegotiated(desk) && isNegotiated(phone));
 });
+
+const servers = (name) => [{ urls: "turn:t", username: name, credential: "c" }];
+const approvedFor = (seconds) => ({ ...approved, ice_servers: servers("first"), ice_ttl: seconds });
+const refreshes = () => FakeSocket.last.types().filter((type) => type === "refresh_ice").length;
+
+async function refreshed(name, seconds) {
+  const fresh = { type: "ice_servers", session_id: ID, ice_servers: servers(name), ttl: seconds };
+  await FakeSocket.last.answers("refresh_ice", fresh);
+}
+
+async function hostFor(seconds, options) {
+  const desk = new Host("http://node", options);
+  await FakeSocket.last.opens();
+  await FakeSocket.last.answers("register", { type: "registered", uuid: "u", sessions: [session()] });
+  await FakeSocket.last.hears(approvedFor(seconds));
+  return desk.sessions.get(ID);
+}
+
+test("ICE servers are renewed before they lapse; the connection gets them and goes on", async () => {
+  const desk = await hostFor(8);
+  await FakePeerConnection.last.becomes("connected");
+  desk.pc.configuration.iceTransportPolicy = "relay";
+  const heard = [];
+  desk.onice = ({ iceServers }) => heard.push(iceServers[0].username);
+  await pass(5_999);
+  assert.equal(refreshes(), 0);
+  await pass(1);
+  assert.equal(refreshes(), 1);
+  await refreshed("second", 8);
+  assert.deepEqual(desk.pc.configuration, { iceServers: servers("second"), iceTransportPolicy: "relay" });
+  await pass(6_000);
+  await refreshed("third", 8);
+  assert.deepEqual(heard, ["second", "third"]);
+  assert.equal(FakePeerConnection.all.length, 1);
+  assert.ok(!FakePeerConnection.last.did.includes("restart"));
+});
+
+test("ICE servers that end with the session are renewed once, not ever more often", async () => {
+  await hostFor(8);
+  await FakePeerConnection.last.becomes("connected");
+  await pass(6_000);
+  await refreshed("second", 2);
+  await pass(10_000);
+  assert.equal(refreshes(), 1);
+});
+
+test("a renewal that is refused is tried again, and none is asked for after the end", async () => {
+  const desk = await hostFor(8, { rtc: false });
+  await pass(6_000);
+  await FakeSocket.last.answers("refresh_ice", { type: "error", code: "rate_limited", message: "slowly" });
+  await pass(10_000);
+  assert.equal(refreshes(), 2);
+  await refreshed("second", 8);
+  assert.deepEqual(desk.iceServers, servers("second"));
+  await FakeSocket.last.hears({ type: "session_ended", session_id: ID, status: "expired", reason: "closed" });
+  await pass(20_000);
+  assert.equal(refreshes(), 2);
+});

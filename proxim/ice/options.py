@@ -1,0 +1,70 @@
+"""What a node is told of ICE servers, and what of it can go together."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from proxim.core.errors import InvalidSetting
+from proxim.ice.urls import check_stun, check_turn
+
+
+class IceOptions(Struct, frozen=True):
+    """STUN and TURN servers, how to be let in there, and a provider of more. Times in seconds."""
+
+    stun: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
+    turn_secret: str | None = None
+    turn_secret_file: str | None = None
+    turn_username: str | None = None
+    turn_credential: str | None = None
+    turn_ttl: float = 3600.0
+    provider: str | None = None
+    provider_token: str | None = None
+    provider_timeout: float = 5.0
+    provider_cache: float = 600.0
+
+    def check(self) -> None:
+        """Raise ``InvalidSetting`` for what is no such URL, or cannot go together."""
+        for url in self.stun:
+            check_stun(url)
+        for url in self.turn:
+            check_turn(url)
+        self._check_ways_in()
+        if self.provider is not None:
+            _check_provider(self.provider)
+        elif self.provider_token is not None:
+            raise InvalidSetting("ice_provider_token is for an ice_provider: give that, too")
+
+    def _check_ways_in(self) -> None:
+        if (self.turn_username is None) != (self.turn_credential is None):
+            raise InvalidSetting("turn_username and turn_credential go together: give both")
+        ways = [self.turn_secret, self.turn_secret_file, self.turn_username]
+        given = sum(way is not None for way in ways)
+        if given > 1:
+            raise InvalidSetting(
+                "turn_secret, turn_secret_file, and turn_username with turn_credential "
+                "exclude each other: give one"
+            )
+        if self.turn and not given:
+            raise InvalidSetting(
+                "turn: a TURN server lets nobody in without credentials: give turn_secret (the "
+                "server's own, for credentials that expire), turn_secret_file, or turn_username "
+                "and turn_credential"
+            )
+        if given and not self.turn:
+            raise InvalidSetting("credentials for TURN are given, and no server: give turn, too")
+
+
+def _check_provider(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return
+    except ValueError:
+        pass
+    # The URL is not told: it may hold a password.
+    raise InvalidSetting(
+        "ice_provider: this is no http or https address such as https://turn.example/credentials"
+    )

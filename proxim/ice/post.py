@@ -1,0 +1,96 @@
+"""One HTTP POST, with bounds; it can be cancelled at any moment and leaves no thread behind."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import h11
+import trio
+
+MAX_ANSWER = 64 * 1024
+"""Bytes that an answer may have."""
+
+_CHUNK = 16 * 1024
+
+
+class PostFailed(Exception):
+    """There is no usable answer; the text says why, and tells nothing of what was sent."""
+
+
+async def post_json(url: str, body: bytes, *, agent: str, token: str | None = None) -> bytes:
+    """POST a JSON text, and return the body of the answer.
+
+    A name and a password in the URL become Basic credentials, a ``token`` a Bearer one. There is
+    no time limit: that is for the caller. Redirections are not followed.
+
+    Raises ``PostFailed``.
+    """
+    parts = urlsplit(url)
+    try:
+        async with await _connect(parts) as stream:
+            request = h11.Request(
+                method="POST", target=_target(parts), headers=_headers(parts, body, agent, token)
+            )
+            return await _exchange(stream, request, body)
+    except ssl.SSLError as error:
+        raise PostFailed(f"TLS failed: {error.reason}") from None
+    except (OSError, UnicodeError) as error:
+        raise PostFailed(f"it cannot be reached: {error}") from None
+    except trio.BrokenResourceError as error:
+        raise PostFailed(f"the connection broke: {error.__cause__ or 'reset'}") from None
+    except h11.ProtocolError as error:
+        raise PostFailed(f"it does not speak HTTP: {error}") from None
+
+
+async def _connect(parts: SplitResult) -> trio.abc.Stream:
+    secure = parts.scheme == "https"
+    assert parts.hostname is not None
+    stream = await trio.open_tcp_stream(parts.hostname, parts.port or (443 if secure else 80))
+    if not secure:
+        return stream
+    context = ssl.create_default_context()
+    return trio.SSLStream(stream, context, server_hostname=parts.hostname, https_compatible=True)
+
+
+def _target(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _headers(
+    parts: SplitResult, body: bytes, agent: str, token: str | None
+) -> list[tuple[str, str]]:
+    headers = [
+        ("Host", parts.netloc.rpartition("@")[2]),
+        ("User-Agent", agent),
+        ("Accept", "application/json"),
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        ("Connection", "close"),
+    ]
+    if token is not None:
+        headers.append(("Authorization", f"Bearer {token}"))
+    elif parts.username is not None:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers.append(("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}"))
+    return headers
+
+
+async def _exchange(stream: trio.abc.Stream, request: h11.Request, body: bytes) -> bytes:
+    talk = h11.Connection(h11.CLIENT)
+    sent = [request, h11.Data(data=body), h11.EndOfMessage()]
+    await stream.send_all(b"".join(talk.send(each) or b"" for each in sent))
+    answer = bytearray()
+    while True:
+        match talk.next_event():
+            case h11.NEED_DATA:
+                talk.receive_data(bytes(await stream.receive_some(_CHUNK)))
+            case h11.Response(status_code=status) if not 200 <= status < 300:
+                raise PostFailed(f"it answers {status}")
+            case h11.Data(data=data):
+                answer += data
+                if len(answer) > MAX_ANSWER:
+                    raise PostFailed(f"its answer has more than {MAX_ANSWER} bytes")
+            case h11.EndOfMessage():
+                return bytes(answer)

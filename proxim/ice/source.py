@@ -1,0 +1,89 @@
+"""The ICE servers that a node hands out: what is configured, and what a provider has given."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from proxim.core.errors import InvalidSetting
+from proxim.core.ice import IceGrant
+from proxim.core.messages import IceServer
+from proxim.ice.options import IceOptions
+from proxim.ice.provider import Provider
+
+_USER_BYTES = 8
+
+
+class ConfiguredIce:
+    """A node's source of ICE servers. ``wall`` tells the time of day, in seconds since 1970.
+
+    Raises ``InvalidSetting`` when the file with the secret cannot be read.
+    """
+
+    def __init__(self, options: IceOptions, wall: Callable[[], float] = time.time) -> None:
+        self._options = options
+        self._wall = wall
+        self._secret = _read_secret(options)
+        self._provider = None if options.provider is None else Provider(options)
+
+    async def run(self) -> None:
+        """Keep what the provider gives fresh, where there is one; else there is nothing to do."""
+        if self._provider is not None:
+            await self._provider.run()
+
+    def grant(self, lifetime: float) -> IceGrant:
+        """ICE servers for one peer of a session that lives for at most ``lifetime`` seconds.
+
+        TURN credentials that are made here are this peer's own. Never waits: of the provider it
+        takes what is there.
+        """
+        servers: list[IceServer] = []
+        ttl = lifetime
+        options = self._options
+        if options.stun:
+            servers.append(IceServer(list(options.stun)))
+        if self._secret is not None:
+            now = self._wall()
+            expiry = int(now + min(ttl, options.turn_ttl))
+            ttl = max(0.0, expiry - now)
+            user = secrets.token_hex(_USER_BYTES)
+            servers.append(mint(options.turn, self._secret, expiry, user))
+        elif options.turn:
+            servers.append(
+                IceServer(list(options.turn), options.turn_username, options.turn_credential)
+            )
+        if self._provider is not None:
+            given = self._provider.grant(ttl)
+            servers += given.servers
+            ttl = given.ttl
+        return IceGrant(servers, ttl)
+
+
+def mint(urls: tuple[str, ...], secret: str, expiry: int, user: str) -> IceServer:
+    """TURN credentials for ``user`` until ``expiry`` (seconds since 1970).
+
+    By the convention of draft-uberti-behave-turn-rest-00, which TURN servers such as coturn share
+    a secret for: the username is ``<expiry>:<user>``, the password its HMAC-SHA1 in base64.
+    """
+    username = f"{expiry}:{user}"
+    password = hmac.digest(secret.encode(), username.encode(), hashlib.sha1)
+    return IceServer(list(urls), username, base64.b64encode(password).decode())
+
+
+def _read_secret(options: IceOptions) -> str | None:
+    path = options.turn_secret_file
+    if path is None:
+        return options.turn_secret
+    try:
+        secret = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InvalidSetting(f"turn_secret_file: {path} cannot be read: {why}") from None
+    if not secret:
+        raise InvalidSetting(f"turn_secret_file: {path} is empty")
+    return secret

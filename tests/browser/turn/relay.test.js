@@ -1,0 +1,92 @@
+// Peers that may use nothing but the relay; TURN_URL and TURN_SECRET say where it is.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { PYTHON } from "../lib/node.js";
+import { world } from "../lib/world.js";
+
+const { TURN_URL, TURN_SECRET } = process.env;
+const SHORT = 4;
+const here = world("--turn", TURN_URL, "--turn-secret", TURN_SECRET, "--turn-ttl", String(SHORT));
+
+/** In a page: whatever connection is made may use the relay alone, and is kept in `pcs`. */
+function relayOnly() {
+  const Real = globalThis.RTCPeerConnection;
+  globalThis.pcs = [];
+  globalThis.RTCPeerConnection = class extends Real {
+    constructor(configuration) {
+      super({ ...configuration, iceTransportPolicy: "relay" });
+      globalThis.pcs.push(this);
+    }
+  };
+  globalThis.turnName = () => globalThis.pcs.at(-1).getConfiguration().iceServers[0].username;
+  globalThis.relayPort = async () => {
+    const stats = await globalThis.pcs.at(-1).getStats();
+    const transport = [...stats.values()].find(({ type }) => type === "transport");
+    const pair = stats.get(transport?.selectedCandidatePairId);
+    const local = stats.get(pair?.localCandidateId);
+    return pair?.state === "succeeded" && local?.candidateType === "relay" ? local.port : null;
+  };
+}
+
+async function context() {
+  const made = await here.context({ viewport: { width: 1280, height: 1000 } });
+  await made.addInitScript(relayOnly);
+  return made;
+}
+
+test("two pages connect through the relay, and live on when their credentials have lapsed", async () => {
+  const desk = await here.desk(await context());
+  await desk.opens("persistent");
+  const phone = await here.phone(await desk.link(), await context());
+  await phone.asksAndWaits();
+  await desk.approves();
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await desk.sees("Relayed");
+  const names = await Promise.all([desk, phone].map(({ page }) => page.evaluate(() => turnName())));
+  assert.notEqual(names[0], names[1]);
+
+  for (const [index, { page }] of [desk, phone].entries()) {
+    // coturn takes a name that has lapsed to the end of its second.
+    await page.waitForFunction(
+      (first) => Date.now() / 1000 > Number.parseInt(first, 10) + 1.5 && turnName() !== first,
+      names[index],
+    );
+  }
+  await phone.says("after the first credentials");
+  await desk.sees("after the first credentials");
+
+  // New addresses at the relay are given for credentials that are good now.
+  const before = await desk.page.evaluate(() => relayPort());
+  await desk.page.evaluate(() => pcs.at(-1).restartIce());
+  await desk.page.waitForFunction(async (port) => ![null, port].includes(await relayPort()), before);
+  await desk.says("by another way");
+  await phone.sees("by another way");
+  for (const { page } of [desk, phone]) assert.equal(await page.evaluate(() => pcs.length), 1);
+});
+
+test("the guest in Python connects through the relay alone", async () => {
+  const desk = await here.desk(await context());
+  await desk.opens("one_time");
+  const example = fileURLToPath(new URL("../../../docs/examples/aiortc_guest.py", import.meta.url));
+  const options = { stdio: ["ignore", "pipe", "inherit"] };
+  const guest = spawn(PYTHON, [example, "--relay-only", await desk.link()], options);
+  const gone = new Promise((resolve) => guest.once("exit", resolve));
+  const printed = [];
+  createInterface({ input: guest.stdout }).on("line", (line) => printed.push(line));
+  try {
+    await desk.page.getByRole("dialog").getByText("Python", { exact: true }).waitFor();
+    await desk.approves();
+    await desk.isConnected();
+    await desk.sees("Hello from Python");
+    await desk.sees("Relayed");
+    await desk.press("End session");
+    assert.equal(await gone, 0);
+    assert.deepEqual(printed, ["The host is being asked.", "connected", "over: closed"]);
+  } finally {
+    guest.kill();
+  }
+});

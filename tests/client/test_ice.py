@@ -1,0 +1,74 @@
+import pytest
+import trio
+
+from proxim.client.ice import RETRY, IceUpkeep
+from proxim.core.errors import ConnectionLost, NotApproved, RateLimited
+
+
+class Node:
+    """Answers requests for fresh ICE servers, and keeps the moments at which it was asked."""
+
+    def __init__(self, upkeep, *answers):
+        self.upkeep = upkeep
+        self.answers = list(answers)
+        self.asked = []
+
+    async def ask(self, session_id):
+        await trio.lowlevel.checkpoint()
+        self.asked.append(trio.current_time())
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        self.upkeep.plan(session_id, answer)
+
+
+@pytest.fixture
+def run(nursery):
+    """Starts the upkeep of one session with ``ttl``, and lets some seconds pass."""
+
+    async def run(ttl, *answers, seconds=1000):
+        upkeep = IceUpkeep()
+        node = Node(upkeep, *answers)
+        start = trio.current_time()
+        upkeep.plan("s", ttl)
+        with trio.move_on_after(seconds):
+            await upkeep.run(node.ask)
+        return upkeep, node, [at - start for at in node.asked]
+
+    return run
+
+
+async def test_it_is_asked_at_three_quarters_of_the_time_again_and_again(run, autojump_clock):
+    _, _, asked = await run(100, 100, 100, 10_000)
+    assert asked == pytest.approx([75, 150, 225])
+
+
+async def test_what_ends_with_the_session_is_asked_for_once_more_only(run, autojump_clock):
+    _, _, asked = await run(100, 25)
+    assert asked == pytest.approx([75])
+
+
+async def test_a_refusal_is_tried_again_and_the_end_is_not(run, autojump_clock):
+    _, _, asked = await run(100, RateLimited("no"), ConnectionLost("no"), NotApproved("over"))
+    assert asked == pytest.approx([75, 75 + RETRY, 75 + 2 * RETRY])
+
+
+async def test_a_session_that_is_over_is_not_asked_for(run, autojump_clock):
+    upkeep, node, _ = await run(100, 100, seconds=80)
+    upkeep.forget("s")
+    with trio.move_on_after(1000):
+        await upkeep.run(node.ask)
+    assert len(node.asked) == 1
+
+
+async def test_what_comes_while_it_waits_is_taken_in(nursery, autojump_clock):
+    upkeep = IceUpkeep()
+    node = Node(upkeep, 1000, 1000)
+    nursery.start_soon(upkeep.run, node.ask)
+    await trio.sleep(5)
+    start = trio.current_time()
+    upkeep.plan("s", 100)
+    await trio.sleep(5)
+    upkeep.plan("t", 20)
+    await trio.sleep(80)
+    assert [at - start for at in node.asked] == pytest.approx([20, 75])

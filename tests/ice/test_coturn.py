@@ -1,0 +1,92 @@
+"""A real TURN server and credentials of a node: who is let in, and two peers that meet there."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from aioice.stun import TransactionFailed
+from aioice.turn import create_turn_endpoint
+
+from proxim.ice import ConfiguredIce, IceOptions
+from tests.browser.test_browser import CHROMIUM, HERE, missing_for_pages
+from tests.ice.coturn import Coturn, missing
+
+
+@pytest.fixture(scope="module")
+def coturn(tmp_path_factory):
+    if missing():
+        pytest.skip(missing())
+    with Coturn(tmp_path_factory.mktemp("coturn")) as coturn:
+        yield coturn
+
+
+def credentials(coturn, *, secret=None, ago=0.0, ttl=60.0):
+    """What a node with that secret gave some seconds ago."""
+    options = IceOptions(turn=(coturn.url,), turn_secret=secret or coturn.secret, turn_ttl=ttl)
+    (server,) = ConfiguredIce(options, lambda: time.time() - ago).grant(86_400.0).servers
+    return server
+
+
+def allocate(coturn, username, password):
+    """Ask for a relayed address; its port."""
+
+    async def ask():
+        address = ("127.0.0.1", int(coturn.url.split(":")[2].partition("?")[0]))
+        async with asyncio.timeout(15):
+            transport, _ = await create_turn_endpoint(
+                asyncio.DatagramProtocol, address, username=username, password=password
+            )
+        port = transport.get_extra_info("sockname")[1]
+        await transport._TurnTransport__inner_protocol.delete()
+        return port
+
+    return asyncio.run(ask())
+
+
+def refusal(coturn, username, password):
+    with pytest.raises(TransactionFailed) as failed:
+        allocate(coturn, username, password)
+    code, _ = failed.value.response.attributes["ERROR-CODE"]
+    return code
+
+
+def test_credentials_of_the_node_are_let_in(coturn):
+    server = credentials(coturn)
+    assert 49160 <= allocate(coturn, server.username, server.credential) <= 49200
+
+
+def test_expired_and_foreign_credentials_get_401(coturn):
+    expired = credentials(coturn, ago=120)
+    assert refusal(coturn, expired.username, expired.credential) == 401
+    foreign = credentials(coturn, secret="another")
+    assert refusal(coturn, foreign.username, foreign.credential) == 401
+
+
+def test_who_writes_another_expiry_gets_401(coturn):
+    server = credentials(coturn)
+    expiry, _, user = server.username.partition(":")
+    later = f"{int(expiry) + 60}:{user}"
+    assert refusal(coturn, later, server.credential) == 401
+
+
+def test_peers_that_may_use_the_relay_alone_meet_there(coturn):
+    if missing_for_pages():
+        pytest.skip(missing_for_pages())
+    environment = os.environ | {
+        "PROXIM_PYTHON": sys.executable,
+        "CHROMIUM": CHROMIUM,
+        "TURN_URL": coturn.url,
+        "TURN_SECRET": coturn.secret,
+    }
+    done = subprocess.run(
+        ["node", "--test", "turn/relay.test.js"],
+        cwd=HERE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{coturn.log}"

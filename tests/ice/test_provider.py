@@ -1,0 +1,288 @@
+"""A provider of ICE servers: a real HTTP server, and what is done with what it answers."""
+
+import json
+import logging
+import ssl
+from functools import partial
+
+import pytest
+import trio
+import trustme
+
+from proxim.core.ice import IceGrant
+from proxim.core.messages import IceServer
+from proxim.ice import ConfiguredIce, IceOptions
+from proxim.ice import provider as provider_module
+from proxim.ice.post import MAX_ANSWER, PostFailed, post_json
+from proxim.ice.provider import Provider, Unusable, read_answer
+
+PATIENCE = 10
+SERVER = {"urls": ["turn:a:3478"], "username": "u", "credential": "c"}
+GIVEN = IceServer(["turn:a:3478"], "u", "c")
+GOOD = json.dumps({"iceServers": [SERVER], "ttl": 1000}).encode()
+
+
+def http(body, status="200 OK"):
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+class Service:
+    """Answers each connection as it is told; ``asked`` is what it has read."""
+
+    def __init__(self, nursery, *answers, tls=None):
+        self.answers = list(answers)
+        self.asked = []
+        self.served = trio.Event()
+        self._nursery = nursery
+        self._tls = tls
+
+    async def start(self, login=""):
+        listeners = await self._nursery.start(
+            partial(trio.serve_tcp, self._serve, 0, host="127.0.0.1")
+        )
+        port = listeners[0].socket.getsockname()[1]
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://{login}127.0.0.1:{port}/credentials?zone=1"
+
+    async def _serve(self, stream):
+        if self._tls:
+            stream = trio.SSLStream(stream, self._tls, server_side=True, https_compatible=True)
+        asked = b""
+        try:
+            while b"\r\n\r\n{" not in asked or not asked.endswith(b"}"):
+                asked += await stream.receive_some() or b"}"
+            self.asked.append(asked.decode())
+            self.served.set()
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            if answer is None:
+                await trio.sleep_forever()
+            await stream.send_all(answer)
+            await stream.aclose()
+        except trio.BrokenResourceError:
+            pass
+
+
+@pytest.fixture
+async def serve(nursery):
+    """Starts a service with its answers; it and where it is."""
+
+    async def serve(*answers, login="", tls=None):
+        service = Service(nursery, *answers, tls=tls)
+        return service, await service.start(login)
+
+    yield serve
+    nursery.cancel_scope.cancel()
+
+
+async def post(url, token=None):
+    with trio.fail_after(PATIENCE):
+        return await post_json(url, b'{"ttl":1}', agent="proxim/0", token=token)
+
+
+async def granted(source):
+    with trio.fail_after(PATIENCE):
+        while not (grant := source.grant(86_400.0)).servers:  # noqa: ASYNC110 - nothing tells
+            await trio.sleep(0.01)
+    return grant
+
+
+# -- the request ---------------------------------------------------------------------------------
+
+
+async def test_it_is_a_post_of_json_with_a_bearer_token(serve):
+    service, url = await serve(http(GOOD, "201 Created"))
+    assert await post(url, token="hush") == GOOD
+    head, _, body = service.asked[0].partition("\r\n\r\n")
+    line, *fields = head.split("\r\n")
+    headers = {name.lower(): value for name, value in (field.split(": ") for field in fields)}
+    assert line == "POST /credentials?zone=1 HTTP/1.1"
+    assert headers["host"] == url.split("/")[2]
+    assert headers["authorization"] == "Bearer hush"
+    assert headers["content-type"] == "application/json"
+    assert body == '{"ttl":1}'
+
+
+async def test_a_name_and_a_password_in_the_url_are_basic_credentials(serve):
+    service, url = await serve(http(GOOD), login="na%40me:word@")
+    await post(url)
+    assert "Authorization: Basic bmFAbWU6d29yZA==" in service.asked[0]
+    assert "na%40me" not in service.asked[0]
+
+
+async def test_a_chunked_answer_is_read_whole(serve):
+    chunks = b"".join(b"%x\r\n%s\r\n" % (1, GOOD[at : at + 1]) for at in range(len(GOOD)))
+    _, url = await serve(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+    )
+    assert await post(url) == GOOD
+
+
+async def test_over_tls_the_certificate_is_checked(serve, tmp_path, monkeypatch):
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    _, url = await serve(http(GOOD), tls=context)
+    with pytest.raises(PostFailed, match=r"TLS|connection broke"):
+        await post(url)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    assert await post(url) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (http(b"", "500 Oops"), "it answers 500"),
+        (http(b"", "302 Found"), "it answers 302"),
+        (http(b"x" * (MAX_ANSWER + 1)), "more than 65536 bytes"),
+        (b"SSH-2.0-nothing\r\n\r\n", "does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "does not speak HTTP"),
+        (b"", "does not speak HTTP"),
+    ],
+)
+async def test_what_is_no_usable_answer_is_told(serve, answer, why):
+    _, url = await serve(answer)
+    with pytest.raises(PostFailed, match=why):
+        await post(url)
+
+
+async def test_nobody_there_is_told(serve):
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listeners[0].socket.getsockname()[1]
+    await listeners[0].aclose()
+    with pytest.raises(PostFailed, match="cannot be reached"):
+        await post(f"http://127.0.0.1:{port}")
+
+
+# -- the answer ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"iceServers": [SERVER]},
+        {"iceServers": SERVER},
+        {"ice_servers": [{**SERVER, "url": "turn:a:3478", "more": 1}], "password": "p"},
+        {"iceServers": [{**SERVER, "urls": "turn:a:3478"}]},
+    ],
+)
+def test_the_usual_shapes_are_understood(answer):
+    assert read_answer(json.dumps(answer).encode()).servers == [GIVEN]
+
+
+@pytest.mark.parametrize("ttl", [60, 60.0, "60"])
+def test_a_ttl_may_be_a_number_or_a_text(ttl):
+    assert read_answer(json.dumps({"iceServers": SERVER, "ttl": ttl}).encode()).ttl == 60.0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"[" * 100_000,
+        b'"\xff"',
+        b"[]",
+        b"{}",
+        b'{"iceServers": []}',
+        b'{"iceServers": [{"urls": []}]}',
+        b'{"iceServers": [{"urls": "http://a"}]}',
+        b'{"iceServers": [{"urls": "turn:a"}]}',
+        b'{"iceServers": [{"urls": ["stun:a"]}], "ttl": 0}',
+        b'{"iceServers": [{"urls": ["stun:a"]}], "ttl": "soon"}',
+        json.dumps({"iceServers": [SERVER] * 33}).encode(),
+    ],
+)
+def test_an_answer_that_is_something_else_is_not_used(answer):
+    with pytest.raises(Unusable):
+        read_answer(answer)
+
+
+# -- what is handed out --------------------------------------------------------------------------
+
+
+def options(url, **more):
+    return IceOptions(provider=url, **more)
+
+
+async def test_what_it_gives_is_handed_out_beside_what_is_configured(serve, nursery):
+    service, url = await serve(http(GOOD))
+    source = ConfiguredIce(options(url, stun=("stun:s",), turn_ttl=30.0, provider_cache=10.0))
+    assert source.grant(50.0) == IceGrant([IceServer(["stun:s"])], 50.0)
+    nursery.start_soon(source.run)
+    with trio.fail_after(PATIENCE):
+        while len((grant := source.grant(86_400.0)).servers) < 2:  # noqa: ASYNC110
+            await trio.sleep(0.01)
+    assert grant == IceGrant([IceServer(["stun:s"]), GIVEN], 30.0)
+    assert source.grant(7.0).ttl == 7.0
+    assert json.loads(service.asked[0].partition("\r\n\r\n")[2]) == {"ttl": 40}
+
+
+async def test_a_provider_that_fails_is_asked_again_and_told_of_once(
+    serve, nursery, caplog, monkeypatch
+):
+    monkeypatch.setattr(provider_module, "FIRST_RETRY", 0.01)
+    caplog.set_level(logging.INFO)
+    failure = http(b"no", "503 Busy")
+    _, url = await serve(failure, failure, b"", http(GOOD), login="name:hush@")
+    provider = Provider(options(url))
+    nursery.start_soon(provider.run)
+    assert (await granted(provider)).servers == [GIVEN]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the ICE provider 127.0.0.1 gives nothing: it answers 503; sessions go on without it",
+        "the ICE provider 127.0.0.1 answers again",
+    ]
+
+
+async def test_a_provider_that_says_nothing_is_given_up_in_time(serve, nursery, caplog):
+    _, url = await serve(None)
+    nursery.start_soon(Provider(options(url, provider_timeout=0.1)).run)
+    with trio.fail_after(PATIENCE):
+        while not caplog.records:  # noqa: ASYNC110 - nothing tells
+            await trio.sleep(0.01)
+    assert "no answer in 0.1 s" in caplog.text
+
+
+class Clockwork:
+    """A provider without a socket, for what depends on time: answers, and when it was asked."""
+
+    def __init__(self, monkeypatch, *answers):
+        self.answers = list(answers)
+        self.asked = []
+        monkeypatch.setattr(provider_module, "post_json", self._post)
+
+    async def _post(self, url, body, *, agent, token):
+        await trio.lowlevel.checkpoint()
+        self.asked.append(trio.current_time())
+        answer = self.answers.pop(0) if self.answers else PostFailed("down")
+        if isinstance(answer, Exception):
+            raise answer
+        return json.dumps({"iceServers": SERVER, "ttl": answer}).encode()
+
+
+async def test_it_is_asked_by_the_cache_time_and_serves_until_it_lapses(
+    nursery, autojump_clock, monkeypatch
+):
+    work = Clockwork(monkeypatch, 1000, 1000)
+    provider = Provider(options("http://a", provider_cache=100.0))
+    start = trio.current_time()
+    nursery.start_soon(provider.run)
+    await trio.sleep(230)
+    asked = [at - start for at in work.asked]
+    # Twice by the cache time, then down: after 2, 4, 8 seconds and so on.
+    assert asked == pytest.approx([0, 100, 200, 202, 206, 214])
+    assert provider.grant(5000.0).ttl == pytest.approx(1000 - 130)
+    await trio.sleep(1000 - 130)
+    assert provider.grant(5000.0) == IceGrant([], 5000.0)
+    nursery.cancel_scope.cancel()
+
+
+async def test_what_lapses_sooner_than_the_cache_time_is_asked_for_sooner(
+    nursery, autojump_clock, monkeypatch
+):
+    work = Clockwork(monkeypatch, 60, 60, 60, 60)
+    start = trio.current_time()
+    nursery.start_soon(Provider(options("http://a")).run)
+    await trio.sleep(95)
+    assert [at - start for at in work.asked] == pytest.approx([0, 30, 60, 90])
+    nursery.cancel_scope.cancel()
