@@ -11,8 +11,10 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import trio
 
 import proxim
+from proxim.local.waiting import in_own_thread
 from tests.threads.helpers import PATIENCE, Guest, nothing_left
 
 if not sys.platform.startswith("linux"):
@@ -121,6 +123,18 @@ def test_many_threads_may_call_at_once():
         assert len({session.session_id for session in sessions}) == 40
         list(pool.map(lambda session: session.close(), sessions))
         assert {info.status for info in node.sessions()} == {"expired"}
+
+
+def test_a_node_in_trio_leaves_nothing_behind():
+    async def main():
+        async with proxim.Node(port=0) as node:
+            session = await node.open_session(decide=yes, qr="svg")
+            guest = Guest(session.link, "in")
+            assert await session.receive() == "in"
+            await session.close()
+            assert await in_own_thread(guest.reason) == "closed"
+
+    trio.run(main)
 
 
 # -- the start and the end -------------------------------------------------------------------
