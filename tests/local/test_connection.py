@@ -240,3 +240,16 @@ async def test_a_session_that_crashed_ends_for_the_application(
     with pytest.raises(InternalError):
         await session.refresh_ice()
     assert await over(session) == ("expired", "internal_error")
+
+
+async def test_ice_servers_are_renewed_before_they_lapse(autojump_clock, nursery):
+    settings = {"turn": ("turn:turn.example",), "turn_secret": "secret", "turn_ttl": 100}
+    parlour = Parlour(nursery, settings=settings)
+    nursery.start_soon(parlour.node._host.run)
+    session, _ = await parlour.pair_up("persistent")
+    given = [server.username for server in session.ice_servers]
+    assert given
+    await trio.sleep(74)
+    assert [server.username for server in session.ice_servers] == given
+    await trio.sleep(2)
+    assert [server.username for server in session.ice_servers] != given
