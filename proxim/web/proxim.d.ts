@@ -54,14 +54,17 @@ export function guestAt(link: string | URL | Location, options?: {
  * - `session_ended`: the session is over; `status` and `reason` are those of `session_ended`, or
  *   the reason is `lost`: the node knows nothing of it any more;
  * - `connection_lost`: the node cannot be reached, or closed the connection with `closeCode`;
- * - `invalid_link`: what was given as a link or as a node's address is none.
+ * - `invalid_link`: what was given as a link or as a node's address is none, or is one to which the
+ *   browser lets no page like this connect;
+ * - `unreachable`: the two sides do not reach each other, after several tries;
+ * - `webrtc_failed`: the browser's WebRTC refused something; `cause` is what it said.
  */
 export class ProximError extends Error {
     /**
      * @param {string} code
      * @param {string} message
      * @param {{ sessionId?: string, retryAfter?: number, status?: Status, reason?: string,
-     *   closeCode?: number }} [more]
+     *   closeCode?: number, cause?: unknown }} [more]
      */
     constructor(code: string, message: string, more?: {
         sessionId?: string;
@@ -69,6 +72,7 @@ export class ProximError extends Error {
         status?: Status;
         reason?: string;
         closeCode?: number;
+        cause?: unknown;
     });
     /** The code, for programs. */
     code: string;
@@ -104,10 +108,11 @@ export class Session extends EventTarget {
     /** `disconnected`: the data channel is closed; `connected` is a new promise.
      * @type {((event: Event) => unknown) | null} */
     ondisconnected: ((event: Event) => unknown) | null;
-    /** `channel` (`channel`): the other side has opened another data channel.
-     * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
-    onchannel: ((event: Event & {
-        channel: RTCDataChannel;
+    /** `unreachable` (`error`): the two sides do not reach each other, after several tries; `connected`
+     * has rejected. It is tried again when one of them comes back to the node, or with `reconnect`.
+     * @type {((event: Event & { error: ProximError }) => unknown) | null} */
+    onunreachable: ((event: Event & {
+        error: ProximError;
     }) => unknown) | null;
     /** `rtc` (`pc`): a new `RTCPeerConnection`, before anything is negotiated on it; add tracks here.
      * @type {((event: Event & { pc: RTCPeerConnection }) => unknown) | null} */
@@ -139,9 +144,9 @@ export class Session extends EventTarget {
         error: ProximError;
     }) => unknown) | null;
     /** `error` (`error`): a signal was not taken, or WebRTC stumbled. The session goes on.
-     * @type {((event: Event & { error: Error }) => unknown) | null} */
+     * @type {((event: Event & { error: ProximError }) => unknown) | null} */
     onerror: ((event: Event & {
-        error: Error;
+        error: ProximError;
     }) => unknown) | null;
     /** The session's id. */
     id: string;
@@ -158,12 +163,21 @@ export class Session extends EventTarget {
     /** Settles when a person has said yes. Rejects with why not. */
     get approved(): Promise<void>;
     /**
-     * The open data channel. After a loss it is a new promise, for the next one. Rejects with why
-     * the session ended.
+     * The open data channel. What comes over it waits until somebody listens. After a loss it is a new
+     * promise, for the next one. Rejects with why the session ended, or why the two sides do not reach
+     * each other.
      */
     get connected(): Promise<RTCDataChannel>;
     /** Settles with why the session ended, when it does; never rejects. */
     get ended(): Promise<ProximError>;
+    set onchannel(handler: ((event: Event & {
+        channel: RTCDataChannel;
+    }) => unknown) | null);
+    /** `channel` (`channel`): the other side has opened another data channel.
+     * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
+    get onchannel(): ((event: Event & {
+        channel: RTCDataChannel;
+    }) => unknown) | null;
     /** Whether the other side is connected to the node. */
     get peerOnline(): boolean;
     /** @type {RTCPeerConnection | null} The WebRTC connection, once approved. */
@@ -172,12 +186,18 @@ export class Session extends EventTarget {
      * Send any JSON value to the other side through the node, in order, once approved. While the node
      * is away up to 256 wait for it.
      * @param {unknown} data
-     * @throws {ProximError} `session_ended`, `bad_message` when it is larger than the node takes,
-     *   `limit_reached` when too many wait.
+     * @throws {ProximError} `session_ended`, `bad_message` when it is no JSON or larger than the node
+     *   takes, `limit_reached` when too many wait.
      */
     send(data: unknown): void;
     /** End the session. Closing one that has ended is no error. */
     close(): Promise<void>;
+    /**
+     * Begin the WebRTC connection anew; `connected` is then a promise that waits. For after
+     * `unreachable`, when a person wants to try once more.
+     * @throws {ProximError} `session_ended`
+     */
+    reconnect(): void;
     /**
      * Fresh ICE servers now; `ttl` is how long they serve, in seconds. Before those that are there
      * lapse this is done by itself, and the SDK's own connection is given them.
@@ -381,12 +401,22 @@ export type DeviceInfo = {
  */
 export type Message = Record<string, any>;
 /**
- * How the two sides are connected. `via` is the farthest kind of candidate in use: `host` (the same
- * network), `srflx` (through routers), `relay` (through a TURN server). `rtt` is the round-trip time
- * in milliseconds, null while it is not known.
+ * The kind of an ICE candidate (RFC 8445, 5.1.1): an address of the device itself (`host`), one that
+ * a STUN server has seen (`srflx`), one that only the other side has seen (`prflx`), one of a TURN
+ * server (`relay`).
+ */
+export type CandidateKind = "host" | "prflx" | "srflx" | "relay";
+/**
+ * How the two sides are connected, in the words of `getStats()`: the kinds of the two candidates in
+ * use, and in `via` the one of them that says most about the way: `relay` before `srflx` before
+ * `prflx` before `host`. None but `relay` says which networks lie between. `protocol` is that of the
+ * local candidate, `udp` or `tcp`; `rtt` is the round-trip time in milliseconds, null while it is
+ * not known.
  */
 export type Path = {
-    via: "host" | "srflx" | "relay";
+    via: CandidateKind;
+    local: CandidateKind;
+    remote: CandidateKind;
     rtt: number | null;
     protocol: string;
 };

@@ -13,10 +13,20 @@
 /** @typedef {Record<string, any>} Message A message of the wire protocol. */
 
 /**
- * How the two sides are connected. `via` is the farthest kind of candidate in use: `host` (the same
- * network), `srflx` (through routers), `relay` (through a TURN server). `rtt` is the round-trip time
- * in milliseconds, null while it is not known.
- * @typedef {{ via: "host" | "srflx" | "relay", rtt: number | null, protocol: string }} Path
+ * The kind of an ICE candidate (RFC 8445, 5.1.1): an address of the device itself (`host`), one that
+ * a STUN server has seen (`srflx`), one that only the other side has seen (`prflx`), one of a TURN
+ * server (`relay`).
+ * @typedef {"host" | "prflx" | "srflx" | "relay"} CandidateKind
+ */
+
+/**
+ * How the two sides are connected, in the words of `getStats()`: the kinds of the two candidates in
+ * use, and in `via` the one of them that says most about the way: `relay` before `srflx` before
+ * `prflx` before `host`. None but `relay` says which networks lie between. `protocol` is that of the
+ * local candidate, `udp` or `tcp`; `rtt` is the round-trip time in milliseconds, null while it is
+ * not known.
+ * @typedef {{ via: CandidateKind, local: CandidateKind, remote: CandidateKind,
+ *   rtt: number | null, protocol: string }} Path
  */
 
 /**
@@ -47,6 +57,14 @@ const MENDING = { host: 2_500, guest: 5_000 };
 /** Milliseconds after which a WebRTC connection that does not come about is begun anew; each try has
  * half as much again. */
 const PATIENCE = { host: 15_000, guest: 35_000 };
+/** How often it is begun anew before it is left to a person, or to the other side's return. */
+const TRIES = 4;
+/** Bytes of messages, and data channels, that wait for a page that does not listen yet. */
+const HELD = { bytes: 16 * 1024 * 1024, channels: 32 };
+/** What a message that waits takes beside its bytes, about. */
+const HELD_EXTRA = 200;
+/** The kinds of candidates, the one first that says most about the way. */
+const KINDS = /** @type {const} */ (["relay", "srflx", "prflx", "host"]);
 
 /** When ICE servers are asked for anew: after this part of their time, unless the new ones serve hardly
  * longer; and after how many milliseconds, when that has failed. */
@@ -60,17 +78,20 @@ const ICE = { age: 0.75, gain: 1_000, retry: 10_000 };
  * - `session_ended`: the session is over; `status` and `reason` are those of `session_ended`, or
  *   the reason is `lost`: the node knows nothing of it any more;
  * - `connection_lost`: the node cannot be reached, or closed the connection with `closeCode`;
- * - `invalid_link`: what was given as a link or as a node's address is none.
+ * - `invalid_link`: what was given as a link or as a node's address is none, or is one to which the
+ *   browser lets no page like this connect;
+ * - `unreachable`: the two sides do not reach each other, after several tries;
+ * - `webrtc_failed`: the browser's WebRTC refused something; `cause` is what it said.
  */
 export class ProximError extends Error {
   /**
    * @param {string} code
    * @param {string} message
    * @param {{ sessionId?: string, retryAfter?: number, status?: Status, reason?: string,
-   *   closeCode?: number }} [more]
+   *   closeCode?: number, cause?: unknown }} [more]
    */
   constructor(code, message, more = {}) {
-    super(message);
+    super(message, "cause" in more ? { cause: more.cause } : undefined);
     this.name = "ProximError";
     /** The code, for programs. */
     this.code = code;
@@ -105,6 +126,14 @@ const wireError = (message) =>
     sessionId: message.session_id,
     retryAfter: message.retry_after,
   });
+
+/** @param {unknown} error What WebRTC threw. */
+const webrtcFailed = (error) =>
+  error instanceof ProximError
+    ? error
+    : new ProximError("webrtc_failed", String(/** @type {any} */ (error)?.message ?? error), {
+        cause: error,
+      });
 
 // -- small things ----------------------------------------------------------------------------
 
@@ -149,6 +178,16 @@ function emit(target, event) {
     reportError(error);
   }
   target.dispatchEvent(event);
+}
+
+/** @param {Message} message @returns {string} @throws {ProximError} `bad_message` */
+function encode(message) {
+  try {
+    return JSON.stringify(message);
+  } catch (error) {
+    const why = /** @type {Error} */ (error).message;
+    throw new ProximError("bad_message", `that cannot be written as JSON: ${why}`, { cause: error });
+  }
 }
 
 /** @param {number} size A number of random bytes, as hexadecimal digits. */
@@ -269,6 +308,7 @@ class Connection {
     globalThis.addEventListener?.("pageshow", this.#look);
     globalThis.document?.addEventListener("visibilitychange", this.#look);
     this.#dial();
+    if (this.#failure) throw this.#failure;
   }
 
   /** Settles when the first introduction has, and again for each one after a loss. */
@@ -284,7 +324,7 @@ class Connection {
    * @returns {Promise<Message>}
    */
   async call(kind, request, { introduces = false } = {}) {
-    this.#checkSize(JSON.stringify(request));
+    this.#checkSize(encode(request));
     if (!introduces) await this.#ready.promise;
     if (this.#failure) throw this.#failure;
     const ref = String(++this.#refs);
@@ -299,7 +339,7 @@ class Connection {
    * @param {Message} message
    */
   post(message) {
-    const text = JSON.stringify(message);
+    const text = encode(message);
     this.#checkSize(text);
     if (this.#failure) throw this.#failure;
     if (this.#introduced) {
@@ -327,12 +367,36 @@ class Connection {
   }
 
   #dial() {
-    const socket = new WebSocket(`${this.nodeUrl.replace(/^http/, "ws")}/ws`, [SUBPROTOCOL]);
+    const socket = this.#open();
+    if (!socket) return;
     this.#socket = socket;
     this.#after(CONNECT_TIME, () => this.#lose());
     socket.onopen = () => this.#introduce(socket);
-    socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
+    socket.onmessage = ({ data }) => this.#read(data);
     socket.onclose = ({ code }) => this.#lose(code);
+  }
+
+  #open() {
+    try {
+      return new WebSocket(`${this.nodeUrl.replace(/^http/, "ws")}/ws`, [SUBPROTOCOL]);
+    } catch (error) {
+      // A page of https may not, for one, speak with a node of http.
+      const why = `this page may not connect to ${this.nodeUrl}: ${/** @type {Error} */ (error).message}`;
+      this.#fail(new ProximError("invalid_link", why, { cause: error }));
+      return null;
+    }
+  }
+
+  /** @param {unknown} data */
+  #read(data) {
+    let message;
+    try {
+      message = JSON.parse(String(data));
+    } catch {
+      this.#fail(connectionLost(`what answers at ${this.nodeUrl} is no Proxim node`));
+      return;
+    }
+    this.#hear(message);
   }
 
   /** @param {WebSocket} socket */
@@ -470,6 +534,90 @@ class Connection {
 
 // -- WebRTC ----------------------------------------------------------------------------------
 
+const tooMuchWaits = () =>
+  new ProximError("limit_reached", "more has come than can wait for a page that does not listen yet");
+
+/**
+ * What came over data channels to which nobody listens yet: as with a `MessagePort` it is handed
+ * over, in order, once somebody does. A page may have to load first what listens; meanwhile nothing
+ * is lost that the other side has sent.
+ */
+class Waiting {
+  #bytes = 0;
+
+  /** @param {() => void} overflow Called for what is dropped, as there is no room for more. */
+  constructor(overflow) {
+    this.overflow = overflow;
+  }
+
+  /** @param {RTCDataChannel} channel One to which nobody can have listened before. */
+  hold(channel) {
+    /** @type {unknown[]} */
+    const held = [];
+    let listened = false;
+    /** @type {object | null} */
+    let handing = null;
+    /** @param {MessageEvent} event */
+    const keep = (event) => {
+      if (event === handing || (listened && held.length === 0)) return;
+      // This listener is the first, so that it is the only one for which this comes too early.
+      event.stopImmediatePropagation();
+      if (this.#takes(event.data)) held.push(event.data);
+      else this.overflow();
+    };
+    const handOver = async () => {
+      listened = true;
+      await null;
+      while (held.length > 0) {
+        handing = new MessageEvent("message", { data: held[0] });
+        channel.dispatchEvent(/** @type {Event} */ (handing));
+        this.#bytes -= sizeOf(held.shift());
+        // As between two messages of a browser: who listens once can listen again.
+        await null;
+      }
+    };
+    channel.addEventListener("message", keep);
+    beforeListening(channel, "message", handOver);
+  }
+
+  /** @param {unknown} data */
+  #takes(data) {
+    const size = sizeOf(data);
+    if (this.#bytes + size > HELD.bytes) return false;
+    this.#bytes += size;
+    return true;
+  }
+}
+
+/** @param {any} data A message's, in bytes, about. */
+const sizeOf = (data) => HELD_EXTRA + (data?.byteLength ?? data?.size ?? 2 * String(data).length);
+
+/**
+ * Call back before somebody begins to listen, by `addEventListener` or by the handler's property.
+ * @param {any} target @param {string} type @param {() => void} listened
+ */
+function beforeListening(target, type, listened) {
+  const handler = `on${type}`;
+  const notice = () => {
+    delete target.addEventListener;
+    delete target[handler];
+    listened();
+  };
+  target.addEventListener = (/** @type {any[]} */ ...what) => {
+    if (what[0] === type) notice();
+    EventTarget.prototype.addEventListener.apply(target, /** @type {any} */ (what));
+  };
+  Object.defineProperty(target, handler, {
+    configurable: true,
+    get: () => null,
+    set(listener) {
+      if (listener === null) return;
+      notice();
+      target[handler] = listener;
+    },
+  });
+}
+
 /**
  * The WebRTC connection of a session, by the perfect-negotiation pattern: the host is impolite, the
  * guest polite. Its signals are `{rtc: {from, to?, description?, candidate?}}`; `from` and `to` name
@@ -484,6 +632,7 @@ class Line {
   #ignoring = false;
   #heard = false;
   #over = false;
+  #tries = 0;
   /** @type {RTCPeerConnection | null} */
   pc = null;
   /** @type {RTCDataChannel | null} */
@@ -495,6 +644,7 @@ class Line {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #watchdog;
   #patience;
+  #waiting = new Waiting(() => {});
 
   /** @param {Session} session @param {"host" | "guest"} role */
   constructor(session, role) {
@@ -512,7 +662,13 @@ class Line {
   /** Somebody is back: see whether the connection has survived. */
   revive() {
     const state = this.pc?.connectionState;
-    if (state && state !== "connected") this.#mendAfter(state === "failed" ? 0 : 500);
+    if (!state) this.#inTurn(async () => void (this.pc || (await this.#afresh())));
+    else if (state !== "connected") this.#mendAfter(state === "failed" ? 0 : 500);
+  }
+
+  /** Begin anew, with as many tries as at first. */
+  restart() {
+    this.#inTurn(() => this.#afresh());
   }
 
   /**
@@ -537,20 +693,32 @@ class Line {
     const guarded = async () => {
       if (!this.#over) await action();
     };
-    this.#turn = this.#turn.then(guarded).catch((error) => {
-      emit(this.session, new Happening("error", { error }));
-    });
+    this.#turn = this.#turn.then(guarded).catch((error) => this.#complain(error));
+  }
+
+  /** @param {unknown} error */
+  #complain(error) {
+    emit(this.session, new Happening("error", { error: webrtcFailed(error) }));
+  }
+
+  async #afresh() {
+    this.#tries = 0;
+    this.#patience = PATIENCE[this.role];
+    await this.#begin();
   }
 
   /** @param {string} [remote] Whom it is begun for; whoever answers, where nobody is named. */
   async #begin(remote = "") {
     this.#close();
+    this.session._trying();
     if (!this.session.iceServers || this.session._iceHasLapsed()) await this.session.refreshIce();
     if (this.#over) return;
     this.#id = randomHex(4);
     this.#remote = remote;
     this.#making = this.#ignoring = this.#heard = false;
-    const pc = new RTCPeerConnection({ iceServers: this.session.iceServers ?? [] });
+    this.#waiting = new Waiting(() => this.#complain(tooMuchWaits()));
+    const pc = this.#make();
+    if (!pc) return;
     this.pc = pc;
     pc.onnegotiationneeded = () => this.#offer(pc);
     pc.onicecandidate = ({ candidate }) => this.#send(pc, { candidate });
@@ -562,9 +730,25 @@ class Line {
     else this.#send(pc, {});
   }
 
+  /** A connection, or none where the browser has no WebRTC or does not take the ICE servers. */
+  #make() {
+    try {
+      return new RTCPeerConnection({ iceServers: this.session.iceServers ?? [] });
+    } catch (error) {
+      this.#giveUp(webrtcFailed(error));
+      return null;
+    }
+  }
+
+  /** @param {ProximError} error */
+  #giveUp(error) {
+    this.#close();
+    this.session._unreachable(error);
+  }
+
   #close() {
     clearTimeout(this.#mending);
-    clearTimeout(this.#watchdog);
+    this.#stopWaiting();
     const main = this.#main;
     this.#main = null;
     if (this.pc) {
@@ -583,7 +767,7 @@ class Line {
       await pc.setLocalDescription();
       this.#send(pc, { description: pc.localDescription });
     } catch (error) {
-      if (pc === this.pc) emit(this.session, new Happening("error", { error }));
+      if (pc === this.pc) this.#complain(error);
     } finally {
       this.#making = false;
     }
@@ -606,12 +790,12 @@ class Line {
    * @param {string} from
    */
   async #meet(from) {
-    if (this.#heard) return this.#begin(from);
+    if (this.#heard || !this.pc) return this.#begin(from);
     const before = this.#remote;
     this.#remote = from;
-    const description = this.pc?.localDescription;
+    const description = this.pc.localDescription;
     // It was offered to somebody else before.
-    if (this.pc && before && description) this.#send(this.pc, { description });
+    if (before && description) this.#send(this.pc, { description });
   }
 
   /** @param {RTCPeerConnection} pc @param {RTCSessionDescriptionInit} description */
@@ -634,7 +818,7 @@ class Line {
     try {
       this.session.send({ rtc: { from: this.#id, to, ...what } });
     } catch (error) {
-      emit(this.session, new Happening("error", { error }));
+      this.#complain(error);
     }
   }
 
@@ -643,11 +827,13 @@ class Line {
     emit(this.session, new Happening("rtcstate", { state: pc.connectionState }));
     if (pc.connectionState === "connected") {
       clearTimeout(this.#mending);
-      clearTimeout(this.#watchdog);
+      this.#stopWaiting();
+      this.#tries = 0;
       this.#patience = PATIENCE[this.role];
     } else if (pc.connectionState === "disconnected") {
       this.#mendAfter(MENDING[this.role]);
-    } else if (pc.connectionState === "failed") {
+    } else if (pc.connectionState === "failed" && this.#watchdog === undefined) {
+      // Otherwise a try is under way, and will be followed by the next.
       this.#mendAfter(0);
     }
   }
@@ -671,22 +857,37 @@ class Line {
   }
 
   #waitForConnection() {
+    this.#stopWaiting();
+    this.#watchdog = setTimeout(() => this.#tryAgain(), this.#patience);
+  }
+
+  #stopWaiting() {
     clearTimeout(this.#watchdog);
-    this.#watchdog = setTimeout(() => {
-      this.#patience *= 1.5;
-      if (this.session.peerOnline) this.#inTurn(() => this.#begin());
-      else this.#waitForConnection();
-    }, this.#patience);
+    this.#watchdog = undefined;
+  }
+
+  #tryAgain() {
+    this.#patience *= 1.5;
+    if (!this.session.peerOnline) {
+      this.#waitForConnection();
+    } else if (this.#tries < TRIES) {
+      this.#tries += 1;
+      this.#inTurn(() => this.#begin());
+    } else {
+      const message = "the two sides do not reach each other, and it is tried no more by itself";
+      this.#giveUp(new ProximError("unreachable", message, { sessionId: this.session.id }));
+    }
   }
 
   /** @param {RTCDataChannel} channel */
   #adopt(channel) {
+    channel.binaryType = "arraybuffer";
+    this.#waiting.hold(channel);
     if (channel.label !== "proxim" || this.#main) {
-      emit(this.session, new Happening("channel", { channel }));
+      this.session._takeChannel(channel);
       return;
     }
     this.#main = channel;
-    channel.binaryType = "arraybuffer";
     const opened = () => {
       if (channel === this.#main) this.session._connected(channel);
     };
@@ -718,9 +919,10 @@ export class Session extends EventTarget {
   /** `disconnected`: the data channel is closed; `connected` is a new promise.
    * @type {((event: Event) => unknown) | null} */
   ondisconnected = null;
-  /** `channel` (`channel`): the other side has opened another data channel.
-   * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
-  onchannel = null;
+  /** `unreachable` (`error`): the two sides do not reach each other, after several tries; `connected`
+   * has rejected. It is tried again when one of them comes back to the node, or with `reconnect`.
+   * @type {((event: Event & { error: ProximError }) => unknown) | null} */
+  onunreachable = null;
   /** `rtc` (`pc`): a new `RTCPeerConnection`, before anything is negotiated on it; add tracks here.
    * @type {((event: Event & { pc: RTCPeerConnection }) => unknown) | null} */
   onrtc = null;
@@ -741,7 +943,7 @@ export class Session extends EventTarget {
    * @type {((event: Event & { error: ProximError }) => unknown) | null} */
   onover = null;
   /** `error` (`error`): a signal was not taken, or WebRTC stumbled. The session goes on.
-   * @type {((event: Event & { error: Error }) => unknown) | null} */
+   * @type {((event: Event & { error: ProximError }) => unknown) | null} */
   onerror = null;
 
   #approved = /** @type {Deferred<void>} */ (new Deferred());
@@ -750,6 +952,12 @@ export class Session extends EventTarget {
   #peerOnline = false;
   /** @type {RTCDataChannel | null} The one that is open. */
   #channel = null;
+  /** @type {RTCDataChannel[]} Those of which nobody has heard yet. */
+  #channels = [];
+  /** @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
+  #onchannel = null;
+  #listensForChannels = false;
+  #stuck = false;
   /** @type {Line | null} */
   #line = null;
   #role;
@@ -788,8 +996,9 @@ export class Session extends EventTarget {
   }
 
   /**
-   * The open data channel. After a loss it is a new promise, for the next one. Rejects with why
-   * the session ended.
+   * The open data channel. What comes over it waits until somebody listens. After a loss it is a new
+   * promise, for the next one. Rejects with why the session ended, or why the two sides do not reach
+   * each other.
    */
   get connected() {
     return this.#connected.promise;
@@ -798,6 +1007,26 @@ export class Session extends EventTarget {
   /** Settles with why the session ended, when it does; never rejects. */
   get ended() {
     return this.#ended.promise;
+  }
+
+  /** `channel` (`channel`): the other side has opened another data channel.
+   * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
+  get onchannel() {
+    return this.#onchannel;
+  }
+
+  set onchannel(handler) {
+    this.#onchannel = handler;
+    if (handler) this.#tellChannels();
+  }
+
+  /**
+   * @internal
+   * @param {string} type @param {any} listener @param {boolean | AddEventListenerOptions} [options]
+   */
+  addEventListener(type, listener, options) {
+    super.addEventListener(type, listener, options);
+    if (type === "channel") this.#tellChannels();
   }
 
   /** Whether the other side is connected to the node. */
@@ -814,11 +1043,12 @@ export class Session extends EventTarget {
    * Send any JSON value to the other side through the node, in order, once approved. While the node
    * is away up to 256 wait for it.
    * @param {unknown} data
-   * @throws {ProximError} `session_ended`, `bad_message` when it is larger than the node takes,
-   *   `limit_reached` when too many wait.
+   * @throws {ProximError} `session_ended`, `bad_message` when it is no JSON or larger than the node
+   *   takes, `limit_reached` when too many wait.
    */
   send(data) {
     if (this.over) throw this.over;
+    if (data === undefined) throw new ProximError("bad_message", "undefined is no JSON value");
     this._connection().post({ type: "signal", session_id: this.id, data });
   }
 
@@ -832,6 +1062,16 @@ export class Session extends EventTarget {
     } catch (error) {
       if (!this.over) throw error;
     }
+  }
+
+  /**
+   * Begin the WebRTC connection anew; `connected` is then a promise that waits. For after
+   * `unreachable`, when a person wants to try once more.
+   * @throws {ProximError} `session_ended`
+   */
+  reconnect() {
+    if (this.over) throw this.over;
+    this.#line?.restart();
   }
 
   /**
@@ -853,7 +1093,8 @@ export class Session extends EventTarget {
    * @returns {Promise<Path | null>}
    */
   async path() {
-    const stats = await this.pc?.getStats();
+    // A connection that was closed meanwhile has none.
+    const stats = await this.pc?.getStats().catch(() => null);
     if (!stats) return null;
     /** @type {any[]} */
     const all = [];
@@ -866,15 +1107,14 @@ export class Session extends EventTarget {
     );
     if (!pair) return null;
     const ends = [stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)];
-    const kinds = ends.map((each) => each?.candidateType);
-    const via = kinds.includes("relay")
-      ? "relay"
-      : kinds.every((kind) => kind === "host")
-        ? "host"
-        : "srflx";
+    const [local, remote] = ends.map((each) => each?.candidateType);
+    const via = KINDS.find((kind) => kind === local || kind === remote);
+    if (!via) return null;
     const seconds = pair.currentRoundTripTime;
     return {
       via,
+      local,
+      remote,
       rtt: typeof seconds === "number" ? seconds * 1000 : null,
       protocol: ends[0]?.protocol ?? "",
     };
@@ -1004,6 +1244,33 @@ export class Session extends EventTarget {
     this.#channel = null;
     this.#connected = new Deferred();
     emit(this, new Happening("disconnected"));
+  }
+
+  /** @internal WebRTC is begun, for the first time or anew. */
+  _trying() {
+    if (this.#stuck) this.#connected = new Deferred();
+    this.#stuck = false;
+  }
+
+  /** @internal @param {ProximError} error */
+  _unreachable(error) {
+    this.#stuck = true;
+    this.#connected.reject(error);
+    emit(this, new Happening("unreachable", { error }));
+  }
+
+  /** @internal @param {RTCDataChannel} channel */
+  _takeChannel(channel) {
+    if (this.#listensForChannels) emit(this, new Happening("channel", { channel }));
+    else if (this.#channels.length < HELD.channels) this.#channels.push(channel);
+    else channel.close();
+  }
+
+  /** Somebody listens, now that the page has run on: tell of those that came before. */
+  async #tellChannels() {
+    if (this.#channels.length > 0) await null;
+    this.#listensForChannels = true;
+    for (const channel of this.#channels.splice(0)) emit(this, new Happening("channel", { channel }));
   }
 
   /** @param {any} data */

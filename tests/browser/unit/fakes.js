@@ -73,6 +73,7 @@ class FakeStorage {
 
 export class FakeChannel extends EventTarget {
   readyState = "connecting";
+  #onmessage = null;
   constructor(label) {
     super();
     this.label = label;
@@ -80,6 +81,19 @@ export class FakeChannel extends EventTarget {
   opens() {
     this.readyState = "open";
     this.dispatchEvent(new Event("open"));
+  }
+  /** The other side has sent something. */
+  async hears(data) {
+    this.dispatchEvent(new MessageEvent("message", { data }));
+    await settle();
+  }
+  get onmessage() {
+    return this.#onmessage;
+  }
+  set onmessage(handler) {
+    this.removeEventListener("message", this.#onmessage);
+    this.#onmessage = handler;
+    this.addEventListener("message", handler);
   }
   close() {
     if (this.readyState === "closed") return;

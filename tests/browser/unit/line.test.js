@@ -2,44 +2,11 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { Guest, Host } from "../../../proxim/web/proxim.js";
-import { FakeChannel, FakePeerConnection, FakeSocket, freshBrowser, ICE, ID, LINK, pass, session, settle } from "./fakes.js";
+import { Host } from "../../../proxim/web/proxim.js";
+import { FakeChannel, FakePeerConnection, FakeSocket, freshBrowser, ID, pass, session, settle } from "./fakes.js";
+import { answer, answersRefresh, guest, hears, host, negotiates, offer, said } from "./sides.js";
 
 beforeEach(freshBrowser);
-
-const approved = { type: "pair_result", session_id: ID, status: "approved", device_info: null, ice_servers: ICE };
-
-async function host(options) {
-  const desk = new Host("http://node", options);
-  await FakeSocket.last.opens();
-  await FakeSocket.last.answers("register", { type: "registered", uuid: "u", sessions: [session()] });
-  await FakeSocket.last.hears(approved);
-  return desk.sessions.get(ID);
-}
-
-async function guest(options) {
-  const phone = new Guest(LINK, options);
-  phone.ask();
-  await FakeSocket.last.opens();
-  await FakeSocket.last.answers("pair_request", { type: "pair_pending", session_id: ID, resume_token: "r", expires_in: 40 });
-  await FakeSocket.last.hears(approved);
-  return phone;
-}
-
-/** What was said by WebRTC on this side. */
-const said = () => FakeSocket.last.sent.filter(({ type }) => type === "signal").map(({ data }) => data.rtc);
-const hears = (rtc) => FakeSocket.last.hears({ type: "signal", session_id: ID, data: { rtc } });
-const offer = { type: "offer", sdp: "o" };
-const answer = { type: "answer", sdp: "a" };
-
-async function negotiates() {
-  FakePeerConnection.last.onnegotiationneeded();
-  await settle();
-}
-
-async function answersRefresh() {
-  await FakeSocket.last.answers("refresh_ice", { type: "ice_servers", session_id: ID, ice_servers: [{ urls: "turn:t" }], ttl: 9 });
-}
 
 test("the host opens the channel and offers; the guest says that it is there, and answers", async () => {
   const desk = await host();
@@ -148,14 +115,14 @@ test("what was meant for a connection that is gone is dropped", async () => {
 test("what makes no sense is an error event, and the next signal is heard", async () => {
   const phone = await guest();
   const errors = [];
-  phone.onerror = ({ error }) => errors.push(error.message);
+  phone.onerror = ({ error }) => errors.push(`${error.name}, ${error.code}: ${error.message}`);
   for (const data of [{ rtc: "x" }, { rtc: null }, null, "x", 7]) {
     await FakeSocket.last.hears({ type: "signal", session_id: ID, data });
   }
   await hears({ from: 7 });
   await hears({ from: "h1", description: { type: "offer", sdp: "broken" } });
   await hears({ from: "h1", description: offer });
-  assert.deepEqual(errors, ["no such SDP"]);
+  assert.deepEqual(errors, ["ProximError, webrtc_failed: no such SDP"]);
   assert.equal(said().at(-1).description.type, "answer");
 });
 
@@ -193,20 +160,6 @@ test("with the other side away nothing is restarted; its return does it", async 
   await pass(500);
   await answersRefresh();
   assert.equal(FakePeerConnection.last.did.at(-1), "restart");
-});
-
-test("a connection that does not come about is begun anew", async () => {
-  await host();
-  await negotiates();
-  await pass(14_999);
-  assert.equal(FakePeerConnection.all.length, 1);
-  await pass(1);
-  assert.equal(FakePeerConnection.all.length, 2);
-  assert.ok(FakePeerConnection.all[0].did.includes("close"));
-  await pass(22_499);
-  assert.equal(FakePeerConnection.all.length, 2);
-  await pass(1);
-  assert.equal(FakePeerConnection.all.length, 3);
 });
 
 test("after a reload the host has no ICE servers, and asks for some first", async () => {
@@ -262,7 +215,9 @@ test("other channels are the page's", async () => {
 for (const [kinds, via] of [
   [["host", "host"], "host"],
   [["host", "srflx"], "srflx"],
-  [["prflx", "host"], "srflx"],
+  [["srflx", "prflx"], "srflx"],
+  [["prflx", "host"], "prflx"],
+  [["host", "prflx"], "prflx"],
   [["srflx", "relay"], "relay"],
 ]) {
   test(`path: ${kinds} is ${via}`, async () => {
@@ -275,7 +230,10 @@ for (const [kinds, via] of [
     ];
     const transport = { id: "t", type: "transport", selectedCandidatePairId: "p" };
     FakePeerConnection.last.stats = new Map([...candidates, ...pairs, transport].map((each) => [each.id, each]));
-    assert.deepEqual(await desk.path(), { via, rtt: 25, protocol: "udp" });
+    const [local, remote] = kinds;
+    assert.deepEqual(await desk.path(), { via, local, remote, rtt: 25, protocol: "udp" });
+    FakePeerConnection.last.getStats = () => Promise.reject(new Error("closed"));
+    assert.equal(await desk.path(), null);
   });
 }
 

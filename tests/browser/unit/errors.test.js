@@ -1,0 +1,70 @@
+// Whatever fails fails with the SDK's one error, whoever has thrown: the page, the browser or the node.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { Guest, Host } from "../../../proxim/web/proxim.js";
+import { FakeSocket, freshBrowser, ID, LINK, pass } from "./fakes.js";
+import { host } from "./sides.js";
+
+beforeEach(freshBrowser);
+
+/** A browser that lets this page connect to nobody, as one of https to a node of http. */
+function forbidSockets() {
+  globalThis.WebSocket = class {
+    constructor() {
+      throw new DOMException("an insecure connection", "SecurityError");
+    }
+  };
+}
+
+const isForbidden = (error) => {
+  assert.deepEqual([error.name, error.code, error.cause.name], ["ProximError", "invalid_link", "SecurityError"]);
+  assert.match(error.message, /this page may not connect to http:\/\/node: an insecure connection/);
+  return true;
+};
+
+test("a host at a node to which the browser lets nobody connect", () => {
+  forbidSockets();
+  assert.throws(() => new Host("http://node"), isForbidden);
+});
+
+test("a guest of such a node: it says so when it asks", async () => {
+  forbidSockets();
+  const guest = new Guest(LINK);
+  await assert.rejects(guest.ask(), isForbidden);
+  await assert.rejects(guest.connected, isForbidden);
+  assert.throws(() => guest.send(1), { name: "ProximError" });
+});
+
+test("a node to which the browser lets nobody connect any more, later on", async () => {
+  const session = await host();
+  forbidSockets();
+  await FakeSocket.last.breaks();
+  await pass(1_000);
+  assert.equal(session.over.code, "invalid_link");
+});
+
+test("what is no JSON is refused before it is sent", async () => {
+  const session = await host();
+  const circle = {};
+  circle.self = circle;
+  const count = FakeSocket.last.sent.length;
+  for (const data of [circle, 1n, undefined]) {
+    assert.throws(() => session.send(data), { name: "ProximError", code: "bad_message" });
+  }
+  assert.equal(FakeSocket.last.sent.length, count);
+});
+
+test("somebody who answers, and is no node", async () => {
+  const desk = new Host("http://node");
+  FakeSocket.last.onmessage({ data: "hello" });
+  await assert.rejects(desk.ready, { code: "connection_lost", message: "what answers at http://node is no Proxim node" });
+  await assert.rejects(desk.open(), { code: "connection_lost" });
+  assert.equal(FakeSocket.last.readyState, 3);
+});
+
+test("the session's id is in the error of a line that is over", async () => {
+  const session = await host();
+  await FakeSocket.last.hears({ type: "session_ended", session_id: ID, status: "expired", reason: "closed" });
+  assert.throws(() => session.reconnect(), { code: "session_ended", sessionId: ID });
+});

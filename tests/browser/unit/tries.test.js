@@ -1,0 +1,113 @@
+// A connection that does not come about: it is tried several times, and then left to a person.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { FakePeerConnection, FakeSocket, freshBrowser, ID, pass, settle } from "./fakes.js";
+import { answer, hears, host, negotiates } from "./sides.js";
+
+beforeEach(freshBrowser);
+
+test("a connection that does not come about is begun anew", async () => {
+  await host();
+  await negotiates();
+  await pass(14_999);
+  assert.equal(FakePeerConnection.all.length, 1);
+  await pass(1);
+  assert.equal(FakePeerConnection.all.length, 2);
+  assert.ok(FakePeerConnection.all[0].did.includes("close"));
+  await pass(22_499);
+  assert.equal(FakePeerConnection.all.length, 2);
+  await pass(1);
+  assert.equal(FakePeerConnection.all.length, 3);
+});
+
+/** The host's tries, from the first to the last: each has half as much time again. */
+const TRIES = [15_000, 22_500, 33_750, 50_625, 75_938];
+
+async function triesInVain() {
+  for (const time of TRIES) {
+    await negotiates();
+    await FakePeerConnection.last.becomes("failed");
+    await passWithNode(time);
+  }
+}
+
+/** Time in which the node is there. */
+async function passWithNode(milliseconds) {
+  for (let left = milliseconds; left > 0; left -= 20_000) {
+    await FakeSocket.last.hears({ type: "pong" });
+    await pass(Math.min(left, 20_000));
+  }
+}
+
+test("it is tried five times, and then said that the two do not reach each other", async () => {
+  const desk = await host();
+  const told = [];
+  desk.onunreachable = ({ error }) => told.push(error.code);
+  const { connected } = desk;
+  await triesInVain();
+  assert.equal(FakePeerConnection.all.length, TRIES.length);
+  assert.ok(FakePeerConnection.last.did.includes("close"));
+  await assert.rejects(connected, { name: "ProximError", code: "unreachable", sessionId: ID });
+  assert.deepEqual(told, ["unreachable"]);
+  assert.equal(desk.over, null);
+  await passWithNode(1_000_000);
+  assert.equal(FakePeerConnection.all.length, TRIES.length);
+  assert.ok(!FakeSocket.last.types().includes("refresh_ice"), "a try that fails early is not mended without end");
+});
+
+test("after that a person may try once more, with as many tries as before", async () => {
+  const desk = await host();
+  await triesInVain();
+  await assert.rejects(desk.connected);
+  desk.reconnect();
+  await settle();
+  const { connected } = desk;
+  FakePeerConnection.last.channels[0].opens();
+  assert.equal(await connected, FakePeerConnection.last.channels[0]);
+  await triesInVain();
+  assert.equal(FakePeerConnection.all.length, 2 * TRIES.length);
+});
+
+test("so does the other side's return, and its beginning anew", async () => {
+  for (const sign of ["returns", "begins anew"]) {
+    freshBrowser();
+    const desk = await host();
+    await triesInVain();
+    if (sign === "begins anew") await hears({ from: "g7" });
+    else {
+      await FakeSocket.last.hears({ type: "peer_offline", session_id: ID });
+      await FakeSocket.last.hears({ type: "peer_online", session_id: ID });
+    }
+    assert.equal(FakePeerConnection.all.length, TRIES.length + 1, sign);
+    assert.ok(desk.pc);
+  }
+});
+
+test("once it was connected the tries count from the first again", async () => {
+  const desk = await host();
+  await pass(15_000);
+  await pass(22_500);
+  await FakePeerConnection.last.becomes("connected");
+  await hears({ from: "g1", description: answer });
+  await hears({ from: "g2" });
+  assert.equal(FakePeerConnection.all.length, 4);
+  await triesInVain();
+  assert.equal(FakePeerConnection.all.length, 3 + TRIES.length);
+  assert.equal(desk.pc, null);
+});
+
+test("a browser without WebRTC says so, by the SDK's own error", async () => {
+  const { RTCPeerConnection } = globalThis;
+  globalThis.RTCPeerConnection = undefined;
+  const desk = await host();
+  await assert.rejects(desk.connected, (error) => {
+    assert.deepEqual([error.name, error.code], ["ProximError", "webrtc_failed"]);
+    assert.ok(error.cause instanceof TypeError);
+    return true;
+  });
+  globalThis.RTCPeerConnection = RTCPeerConnection;
+  desk.reconnect();
+  await settle();
+  assert.ok(desk.pc);
+});
