@@ -56,7 +56,7 @@ function notify(name) {
   if (!document.hidden || !("Notification" in window)) return null;
   if (Notification.permission !== "granted") return null;
   try {
-    const note = new Notification(text.promptTitle, { body: `${text.promptName} “${name}”.` });
+    const note = new Notification(text.promptTitle, { body: text.promptNotice(name) });
     note.onclick = () => window.focus();
     return note;
   } catch {

@@ -1,31 +1,42 @@
 // Chat over the session's own data channel: a message is a text, and nothing else.
 
 import { el } from "./dom.js";
+import { toast } from "./toast.js";
 import { text } from "./text.js";
 
 const MOST_SHOWN = 500;
+/** Letters of a line: what this page sends at most, and shows of what others send. */
+const LONGEST = 10_000;
 
 export function chatPane() {
   /** @type {RTCDataChannel | null} */
   let channel = null;
   const hint = el("p", { class: "hint", text: text.chatEmpty });
   const talk = el("div", { class: "talk", role: "log", tabindex: 0, "aria-label": text.chat }, hint);
-  const input = el("input", { "aria-label": text.message, placeholder: text.message, autocomplete: "off", maxlength: 10_000 });
+  const input = el("input", { "aria-label": text.message, placeholder: text.message, autocomplete: "off", maxlength: LONGEST });
   const button = el("button", { type: "submit", text: text.send });
 
   /** @param {string} words @param {boolean} mine */
   const add = (words, mine) => {
     hint.remove();
-    const who = el("span", { class: "unseen", text: `${mine ? text.you : text.them}: ` });
-    talk.append(el("p", { class: mine ? "mine" : "", dir: "auto" }, who, document.createTextNode(words)));
+    const shown = words.length > LONGEST ? text.cut(words.slice(0, LONGEST)) : words;
+    const who = el("span", { class: "unseen", text: mine ? text.youSaid : text.theySaid });
+    talk.append(el("p", { class: mine ? "mine" : "", dir: "auto" }, who, document.createTextNode(shown)));
     if (talk.childElementCount > MOST_SHOWN) talk.firstElementChild.remove();
     talk.scrollTop = talk.scrollHeight;
   };
+  const form = el("form", { class: "say", onsubmit: (/** @type {Event} */ event) => submit(event) }, input, button);
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     const words = input.value.trim();
     if (!words || channel?.readyState !== "open") return;
-    channel.send(words);
+    try {
+      channel.send(words);
+    } catch {
+      // It stays in the field, to be sent again.
+      toast(text.notSent);
+      return;
+    }
     add(words, true);
     input.value = "";
   };
@@ -35,11 +46,15 @@ export function chatPane() {
       { class: "pane" },
       el("h3", { text: text.chat }),
       talk,
-      el("form", { class: "say", onsubmit: submit }, input, button),
+      form,
     ),
     /** @param {boolean} on */
     enable(on) {
-      button.disabled = !on;
+      button.disabled = !on || channel?.readyState !== "open";
+    },
+    /** What was said can still be read, and nothing be added. */
+    end() {
+      form.hidden = true;
     },
     /** @param {RTCDataChannel} open */
     use(open) {

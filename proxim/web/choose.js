@@ -1,6 +1,7 @@
 // Choosing a session's type, before there is a code.
 
 import { el } from "./dom.js";
+import { problemLine } from "./problem.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 
@@ -57,7 +58,7 @@ export function chooser(open) {
     try {
       await open({ type: /** @type {SessionType} */ (chosen()), ttl });
     } catch (error) {
-      toast(/** @type {Error} */ (error).message);
+      toast(problemLine("host", error));
     }
     button.disabled = false;
     button.textContent = text.showCode;

@@ -1,8 +1,10 @@
 // The code of a pending session: large, with a ring that counts down, renewed before it lapses.
 
 import { el, everyTick, ring, say, secondsTo } from "./dom.js";
+import { duration, sign } from "./format.js";
+import { problemLine } from "./problem.js";
 import { toast } from "./toast.js";
-import { duration, sign, text } from "./text.js";
+import { text } from "./text.js";
 
 /** @typedef {import("/proxim.js").HostSession} HostSession */
 
@@ -36,7 +38,7 @@ export function codePanel(session) {
     type: "button",
     class: "quiet bad",
     text: text.cancelCode,
-    onclick: () => session.close().catch((/** @type {Error} */ error) => toast(error.message)),
+    onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemLine("host", error))),
   });
 
   async function copyLink() {
@@ -61,7 +63,7 @@ export function codePanel(session) {
     try {
       await session.renew();
     } catch (error) {
-      if (!session.over && !session.prompt) toast(/** @type {Error} */ (error).message);
+      if (!session.over && !session.prompt) toast(problemLine("host", error));
     }
     renewing = false;
   }
@@ -80,7 +82,7 @@ export function codePanel(session) {
     countdown.show(seconds / whole);
     face.classList.toggle("stale", lapsed);
     say(left, lapsed ? text.lapsed : text.lapsesIn(duration(seconds)));
-    say(hint, paused ? text.paused : text.renewing);
+    say(hint, paused ? (lapsed ? text.pausedAndLapsed : text.paused) : text.renewing);
     say(pause, paused ? text.goOn : text.pause);
     const due = seconds < Math.min(AHEAD, whole / 5);
     if (due && !paused && !session.prompt && !session.over && !document.hidden) renewLink();

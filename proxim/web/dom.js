@@ -61,6 +61,8 @@ export function ring(name) {
     show(part) {
       const whole = Math.max(0, Math.min(1, part)) * 100;
       arc.setAttribute("stroke-dasharray", `${whole} 100`);
+      // Its round ends would be seen where nothing is left.
+      arc.setAttribute("visibility", whole > 0 ? "visible" : "hidden");
       element.classList.toggle("late", part < 0.25);
     },
   };

@@ -1,14 +1,22 @@
 // Files of the workbench: dropped or chosen here, and what comes from the other side.
 
-import { el, everyTick, say } from "./dom.js";
-import { size, text } from "./text.js";
-import { receiveFile, sendFile } from "./transfer.js";
+import { el } from "./dom.js";
+import { toast } from "./toast.js";
+import { text } from "./text.js";
+import { Outgoing, receiveFile } from "./transfer.js";
+import { transferRow } from "./transfer-row.js";
 
 /** @typedef {import("/proxim.js").Session} Session */
-/** @typedef {import("./transfer.js").Transfer} Transfer */
+/** @typedef {import("./transfer-row.js").Row} Row */
 
-/** Transfers that the other side may have running at once; a person starts one after the other. */
+/** Files that are sent at once; the others wait for their turn. */
+const MOST_OUTGOING = 8;
+/** Transfers that the other side may have running at once. */
 const MOST_INCOMING = 32;
+/** Files that wait to be saved: past that no more are taken in, since none may be lost. */
+const MOST_UNSAVED = 100;
+/** Rows of transfers that are over, and of which nothing is left to be saved. */
+const MOST_OVER = 30;
 
 /** A file dropped beside the field would take the page's place, and end the session. */
 function missed(/** @type {DragEvent} */ event) {
@@ -23,106 +31,86 @@ addEventListener("drop", missed);
 /** @param {Session} session */
 export function filesPane(session) {
   const list = el("div", { class: "transfers" });
-  let incoming = 0;
-  const picker = el("input", { type: "file", multiple: true, class: "unseen", tabindex: -1, "aria-hidden": "true" });
-  const choose = el("button", { type: "button", class: "second", text: text.choose, onclick: () => picker.click() });
-  const drop = el("div", { class: "drop" }, el("span", { text: text.drop }), choose, picker);
+  const full = el("p", { class: "notice small", role: "status", hidden: true, text: text.inboxFull });
+  /** @type {Set<Row>} In the order in which they began. */
+  const rows = new Set();
+  let connected = false;
 
-  /** @param {FileList | null} files */
-  const sendAll = (files) => {
-    if (choose.disabled || !session.pc) return;
-    for (const file of files ?? []) list.prepend(row(sendFile(session.pc, file)));
+  const field = dropField((files) => {
+    if (session.over) toast(text.sessionOver);
+    else for (const file of files) add(new Outgoing(file));
+    tend();
+  });
+
+  /** @param {import("./transfer.js").Transfer} transfer */
+  const add = (transfer) => {
+    const row = transferRow(transfer, tend);
+    rows.add(row);
+    list.prepend(row.element);
   };
-  picker.addEventListener("change", () => {
-    sendAll(picker.files);
-    picker.value = "";
-  });
-  drop.addEventListener("dragover", (/** @type {DragEvent} */ event) => {
-    event.preventDefault();
-    drop.classList.add("over");
-  });
-  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (/** @type {DragEvent} */ event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    sendAll(event.dataTransfer?.files ?? null);
-  });
+  /** @param {(row: Row) => boolean} which */
+  const those = (which) => [...rows].filter(which);
+  const unsaved = () => those((row) => row.isUnsaved).length;
+  const incoming = () => those(({ transfer }) => transfer.isOpen && !transfer.outgoing).length;
+
+  /** Send what waits, as far as it is its turn; let go of rows that are of no more use. */
+  const tend = () => {
+    for (const row of those((each) => each.isGone)) drop(row);
+    const over = those((row) => !row.transfer.isOpen && !row.isUnsaved);
+    for (const row of over.slice(0, Math.max(0, over.length - MOST_OVER))) drop(row);
+    full.hidden = unsaved() < MOST_UNSAVED;
+    if (!connected || !session.pc) return;
+    const mine = those(({ transfer }) => transfer.outgoing && transfer.isOpen);
+    for (const { transfer } of mine.slice(0, MOST_OUTGOING)) {
+      if (transfer.state === "waiting") /** @type {Outgoing} */ (transfer).start(session.pc);
+    }
+  };
+  /** @param {Row} row */
+  const drop = (row) => {
+    rows.delete(row);
+    row.forget();
+  };
   return {
-    element: el("section", { class: "pane" }, el("h3", { text: text.files }), drop, list),
+    element: el("section", { class: "pane" }, el("h3", { text: text.files }), field, full, list),
     /** @param {boolean} on */
     enable(on) {
-      choose.disabled = !on;
+      connected = on;
+      tend();
     },
     /** @param {RTCDataChannel} channel */
     receive(channel) {
-      if (!session.pc || incoming >= MOST_INCOMING) {
-        channel.close();
-        return;
-      }
-      incoming += 1;
-      channel.addEventListener("close", () => (incoming -= 1));
-      list.prepend(row(receiveFile(session.pc, channel)));
+      // Those that run may each become one that waits to be saved.
+      const running = incoming();
+      if (!session.pc || running >= MOST_INCOMING || running + unsaved() >= MOST_UNSAVED) channel.close();
+      else add(receiveFile(session.pc, channel));
+      tend();
+    },
+    /** What was received can still be saved, and nothing be sent. */
+    end() {
+      field.hidden = true;
+      for (const { transfer } of those((row) => row.transfer.state === "waiting")) transfer.note("interrupted");
     },
   };
 }
 
-/** @param {Transfer} transfer */
-function row(transfer) {
-  const name = el("bdi");
-  const state = el("span", { class: "state small muted" });
-  const bar = el("progress", { max: 1, value: 0 });
-  const cancel = el("button", { type: "button", class: "quiet bad", text: text.cancel, onclick: () => transfer.cancel() });
-  const actions = el("div", {}, cancel);
-  const element = el("div", { class: "transfer" }, el("div", { class: "row" }, el("strong", {}, name), actions), bar, state);
-  const update = () => {
-    say(name, transfer.name);
-    bar.value = transfer.size ? transfer.done / transfer.size : Number(transfer.state === "done");
-    bar.setAttribute("aria-label", text.progressOf(transfer.name));
-    cancel.setAttribute("aria-label", text.cancelOf(transfer.name));
-    say(state, wordsFor(transfer));
-  };
-  const stop = everyTick(update);
-  transfer.addEventListener("change", () => {
-    if (transfer.isOpen) return;
-    stop();
-    // Only how it ended is announced: the way there changes four times a second.
-    state.setAttribute("role", "status");
-    update();
-    bar.hidden = true;
-    cancel.remove();
-    element.classList.add(transfer.state === "done" ? "ok" : "bad");
-    if (transfer.blob) actions.append(saveLink(transfer.name, transfer.blob));
+/** Where files are dropped or chosen. @param {(files: File[]) => void} take */
+function dropField(take) {
+  const picker = el("input", { type: "file", multiple: true, class: "unseen", tabindex: -1, "aria-hidden": "true" });
+  const choose = el("button", { type: "button", class: "second", text: text.choose, onclick: () => picker.click() });
+  const element = el("div", { class: "drop" }, el("span", { text: text.drop }), choose, picker);
+  picker.addEventListener("change", () => {
+    take([...picker.files]);
+    picker.value = "";
+  });
+  element.addEventListener("dragover", (/** @type {DragEvent} */ event) => {
+    event.preventDefault();
+    element.classList.add("over");
+  });
+  element.addEventListener("dragleave", () => element.classList.remove("over"));
+  element.addEventListener("drop", (/** @type {DragEvent} */ event) => {
+    event.preventDefault();
+    element.classList.remove("over");
+    take([...(event.dataTransfer?.files ?? [])]);
   });
   return element;
-}
-
-/** @param {string} name @param {Blob} blob */
-function saveLink(name, blob) {
-  return el("a", {
-    class: "button",
-    href: URL.createObjectURL(blob),
-    download: name,
-    text: text.save,
-    "aria-label": text.saveOf(name),
-  });
-}
-
-/** @param {Transfer} transfer */
-function wordsFor(transfer) {
-  switch (transfer.state) {
-    case "running": {
-      const word = transfer.outgoing ? text.sending : text.receiving;
-      return `${word} ${size(transfer.done)} / ${size(transfer.size)} · ${size(transfer.speed)}/s`;
-    }
-    case "checking":
-      return text.checking;
-    case "done":
-      return `${size(transfer.size)} · ${transfer.outgoing ? text.sentOk : text.gotOk}`;
-    case "mismatch":
-      return text.checksumBad;
-    case "cancelled":
-      return text.cancelled;
-    default:
-      return text.interrupted;
-  }
 }

@@ -6,8 +6,11 @@ import { chooser } from "./choose.js";
 import { codePanel } from "./code.js";
 import { byId, el, fillText } from "./dom.js";
 import { addRow, moveToEnded, noteEnded, startList } from "./list.js";
+import { codeOf, problem } from "./problem.js";
 import { ask } from "./prompt.js";
+import { Retries } from "./retry.js";
 import { text } from "./text.js";
+import { workbench } from "./workbench.js";
 
 /** @typedef {import("/proxim.js").HostSession} HostSession */
 
@@ -17,13 +20,17 @@ const ACCESS = "proxim.access";
 let host;
 /** @type {{ session: HostSession, stop: () => void } | null} The code that is shown. */
 let shown = null;
-/** @type {Map<string, Promise<{ show: () => void }>>} */
+/** @type {Map<string, { show: () => void }>} */
 const benches = new Map();
+const retries = new Retries();
+let leaveTrouble = () => {};
 const form = chooser(async (choice) => showCode(await host.open(choice)));
 
 /** @param {string} [accessToken] */
 function start(accessToken) {
+  leaveTrouble();
   byId("trouble").hidden = true;
+  byId("stage").hidden = false;
   host = new Host(location.origin, { accessToken: accessToken ?? readAccess() });
   host.onsession = ({ session }) => welcome(session);
   host.onreachable = ({ online }) => showReach(online);
@@ -43,10 +50,10 @@ async function tellMissed() {
 function welcome(session) {
   addRow(session, () => open(session));
   session.onprompt = ask;
-  session.onapproved = async () => {
+  session.onapproved = () => {
     const isAwaited = shown?.session === session;
     if (isAwaited) showChooser();
-    const bench = await openBench(session);
+    const bench = openBench(session);
     if (isAwaited) bench.show();
   };
   session.onover = () => {
@@ -56,8 +63,8 @@ function welcome(session) {
 }
 
 /** @param {HostSession} session */
-async function open(session) {
-  if (session.status === "approved") (await openBench(session)).show();
+function open(session) {
+  if (session.status === "approved") openBench(session).show();
   else if (session.prompt) ask(session.prompt);
   else showCode(session);
 }
@@ -66,8 +73,7 @@ async function open(session) {
 function openBench(session) {
   let bench = benches.get(session.id);
   if (!bench) {
-    // Loaded when it is needed: what is scanned should be there at once.
-    bench = import("./workbench.js").then(({ workbench }) => workbench(session));
+    bench = workbench(session, "host");
     benches.set(session.id, bench);
     session.ended.then(() => benches.delete(session.id));
   }
@@ -102,6 +108,7 @@ function showReach(online) {
   const reach = byId("reach");
   reach.textContent = online ? text.reached : text.unreached;
   reach.className = `pill ${online ? "on" : "off"}`;
+  if (online) retries.reset();
 }
 
 /** The host is done for. @param {import("/proxim.js").ProximError} error */
@@ -109,23 +116,24 @@ function showTrouble(error) {
   showReach(false);
   byId("reach").textContent = text.notReached;
   showChooser();
+  // Nothing can be opened before that is mended.
+  byId("stage").hidden = true;
   const trouble = byId("trouble");
   trouble.hidden = false;
-  if (error.code === "access_denied") {
+  const code = codeOf(error);
+  const { title, next } = problem("host", error);
+  const words = [el("h2", { text: title }), el("p", { text: next })];
+  if (code === "access_denied") {
     keepAccess(null);
-    trouble.replaceChildren(el("h2", { text: text.accessTitle }), accessForm());
-    return;
+    trouble.replaceChildren(...words, accessForm());
+  } else if (code === "connection_lost") {
+    const again = retries.offer(() => start());
+    leaveTrouble = again.stop;
+    trouble.replaceChildren(...words, again.element);
+  } else {
+    const use = code === "replaced" ? text.useHere : text.tryAgain;
+    trouble.replaceChildren(...words, el("button", { type: "button", text: use, onclick: () => start() }));
   }
-  const replaced = error.closeCode === 4000;
-  trouble.replaceChildren(
-    el("h2", { text: replaced ? text.replacedTitle : text.lostTitle }),
-    el("p", { text: replaced ? text.replaced : error.message }),
-    el("button", {
-      type: "button",
-      text: replaced ? text.useHere : text.tryAgain,
-      onclick: () => start(),
-    }),
-  );
 }
 
 function accessForm() {

@@ -2,11 +2,16 @@
 
 import { Guest, deviceName, parseLink, remembered } from "/proxim.js";
 import { byId, el, everyTick, fillText, ring, say, secondsTo } from "./dom.js";
-import { duration, sign, text } from "./text.js";
+import { duration, sign } from "./format.js";
+import { codeOf, problem, reasonWords } from "./problem.js";
+import { Retries } from "./retry.js";
+import { text } from "./text.js";
+import { workbench } from "./workbench.js";
 
 const ASKING = "proxim.asking";
 const NAME = "proxim.name";
 const nodeUrl = new URL(".", location.href);
+const retries = new Retries();
 
 /** Stops what the last view has left running. */
 let leaveView = () => {};
@@ -59,7 +64,7 @@ function showForm(link) {
     button.textContent = text.asking;
     const name = input.value.trim() || deviceName();
     keepName(name);
-    begin(new Guest(link, { name }), name, link);
+    begin(new Guest(link, { name }), () => showForm(link), name);
   };
   view(
     heading(text.askTitle),
@@ -74,25 +79,32 @@ function showForm(link) {
   );
 }
 
+/** Take a seat again. @param {import("/proxim.js").Remembered} seat */
+function rejoin(seat) {
+  begin(new Guest(seat), () => rejoin(seat));
+}
+
 /**
  * Ask by a link, or take the seat again.
- * @param {Guest} guest @param {string} [name] @param {string} [link]
+ * @param {Guest} guest @param {() => void} again What is done to try once more.
+ * @param {string} [name] Who asks; nobody does who takes a seat again.
  */
-async function begin(guest, name, link) {
+async function begin(guest, again, name) {
   guest.onpending = () => {
     tabMemory(ASKING, "");
     if (guest.status === "pending") showWaiting(guest, name);
   };
   guest.onapproved = () => {
     tabMemory(ASKING, "");
-    showBench(guest);
+    view();
+    workbench(guest, "guest");
   };
   guest.onreachable = ({ online }) => guest.over || showReach(online);
-  guest.onover = ({ error }) => showOver(error, link);
+  guest.onover = ({ error }) => showOver(error, again, name === undefined);
   try {
     await (name === undefined ? guest.resume() : guest.ask());
   } catch (error) {
-    showOver(/** @type {any} */ (error), link);
+    if (!guest.over) showOver(/** @type {any} */ (error), again, name === undefined);
   }
 }
 
@@ -119,54 +131,48 @@ function showWaiting(guest, name) {
   });
 }
 
-/** @param {Guest} guest */
-async function showBench(guest) {
-  view(el("div", { class: "big" }, heading(text.approvedTitle), el("p", { text: text.linking })));
-  const { workbench } = await import("./workbench.js");
-  if (guest.over) return;
-  workbench(guest);
-  view();
-}
-
 /** @param {boolean} online */
 function showReach(online) {
   const reach = byId("reach");
   reach.textContent = online ? text.reached : text.unreached;
   reach.className = `pill ${online ? "on" : "off"}`;
+  if (online) retries.reset();
 }
 
-/** How it ended, and what to do next. @param {import("/proxim.js").ProximError} error @param {string} [link] */
-function showOver(error, link) {
+/** Codes after which the same can be tried again, by a person. */
+const PASSING = ["host_offline", "rate_limited", "limit_reached", "connection_lost", "bad_message", "internal_error"];
+
+/**
+ * How it ended, and what to do next.
+ * @param {import("/proxim.js").ProximError} error @param {() => void} [again]
+ * @param {boolean} [isSeat] A seat that is taken again: nobody is asked, so it may be tried unasked.
+ */
+function showOver(error, again, isSeat = false) {
   byId("reach").textContent = "";
-  const { title, next, retry } = wordsFor(error);
-  if (!retry) tabMemory(ASKING, "");
-  const again = el("button", {
-    type: "button",
-    text: text.tryAgain,
-    onclick: () => {
-      if (link) showForm(link);
-      else location.reload();
-    },
-  });
-  view(heading(title), el("p", { text: next }), retry ? again : null, seats());
-  byId("stage").querySelector("h1")?.focus();
+  const code = codeOf(error);
+  const { title, next } = wordsFor(error);
+  const heard = heading(title);
+  if (!again || !PASSING.includes(code)) {
+    tabMemory(ASKING, "");
+    view(heard, el("p", { text: next }), seats());
+  } else if (isSeat && code === "connection_lost") {
+    const offer = retries.offer(again);
+    view(heard, el("p", { text: next }), offer.element, seats());
+    leaveView = offer.stop;
+  } else {
+    const button = el("button", { type: "button", text: text.tryAgain, onclick: again });
+    view(heard, el("p", { text: next }), button, seats());
+  }
+  heard.focus();
 }
 
 /** @param {import("/proxim.js").ProximError} error */
 function wordsFor(error) {
-  if (error.code === "session_ended") {
-    const reason = /** @type {keyof typeof text.reasons} */ (error.reason);
-    const titles = /** @type {Record<string, string>} */ (text.overTitles);
-    return {
-      title: titles[reason] ?? text.overTitles.other,
-      next: `${text.reasons[reason] ?? ""} ${text.guestNext[reason] ?? ""}`.trim(),
-      retry: false,
-    };
-  }
-  const code = error.closeCode === 4000 ? "replaced" : error.code;
-  const words = text.errors[/** @type {"other"} */ (code)] ?? text.errors.other;
-  const passing = ["host_offline", "rate_limited", "limit_reached", "connection_lost", "bad_message"];
-  return { ...words, retry: passing.includes(code) };
+  if (error.code !== "session_ended") return problem("guest", error);
+  const reason = String(error.reason);
+  const titles = /** @type {Record<string, string>} */ (text.overTitles);
+  const next = /** @type {Record<string, string>} */ (text.guestNext)[reason] ?? text.guestNext.closed;
+  return { title: titles[reason] ?? text.overTitles.other, next: `${reasonWords(reason)} ${next}` };
 }
 
 /** The sessions that this browser can come back to. */
@@ -189,7 +195,7 @@ function seats() {
             "div",
             { class: "row" },
             el("strong", { text: text.seatOf(sign(seat.sessionId)) }),
-            el("button", { type: "button", class: "second", text: text.rejoin, onclick: () => begin(new Guest(seat)) }),
+            el("button", { type: "button", class: "second", text: text.rejoin, onclick: () => rejoin(seat) }),
           ),
         ),
       ),
@@ -227,7 +233,7 @@ function start() {
   const known = remembered(nodeUrl);
   // The tab's own session, or the only one there is: nobody has to choose.
   const seat = known.find((each) => each.thisTab) ?? (known.length === 1 ? known[0] : null);
-  if (seat) begin(new Guest(seat));
+  if (seat) rejoin(seat);
   else view(heading(text.nothingTitle), el("p", { text: text.nothing }), seats());
 }
 

@@ -1,25 +1,43 @@
 // This desktop's sessions, live, and what ended and why.
 
 import { byId, el, everyTick, say, secondsTo } from "./dom.js";
+import { duration, roughly, sign } from "./format.js";
+import { problemLine, reasonWords } from "./problem.js";
 import { toast } from "./toast.js";
-import { duration, roughly, sign, text } from "./text.js";
+import { text } from "./text.js";
 
 /** @typedef {import("/proxim.js").HostSession} HostSession */
 
 const KEPT = "proxim.ended";
 const MOST_KEPT = 20;
+/** The ids of those that a person has cleared away; the node tells of them until its next sweep. */
+const CLEARED = "proxim.cleared";
+const MOST_CLEARED = 200;
 
 /** @type {Map<string, { session: HostSession, row: Element, update: () => void }>} */
 const rows = new Map();
 
 /** @type {{ id: string, type: string, device: string, reason: string, at: number }[]} */
-let ended = readEnded();
+let ended = read("sessionStorage", KEPT);
+/** @type {string[]} */
+let cleared = read("localStorage", CLEARED);
 
-function readEnded() {
+/** @param {"localStorage" | "sessionStorage"} kind @param {string} name @returns {any[]} */
+function read(kind, name) {
   try {
-    return JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+    const kept = JSON.parse(globalThis[kind].getItem(name) ?? "[]");
+    return Array.isArray(kept) ? kept : [];
   } catch {
     return [];
+  }
+}
+
+/** @param {"localStorage" | "sessionStorage"} kind @param {string} name @param {unknown[]} kept */
+function write(kind, name, kept) {
+  try {
+    globalThis[kind].setItem(name, JSON.stringify(kept));
+  } catch {
+    // Then it is forgotten with the page.
   }
 }
 
@@ -39,7 +57,7 @@ export function addRow(session, open) {
     type: "button",
     class: "quiet bad",
     text: text.close,
-    onclick: () => session.close().catch((/** @type {Error} */ error) => toast(error.message)),
+    onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemLine("host", error))),
   });
   const type = session.type ? text.types[session.type].name : "";
   const row = el(
@@ -59,6 +77,7 @@ export function addRow(session, open) {
     say(left, session.expiresAt ? text.left(duration(secondsTo(session.expiresAt))) : "");
     dot(here, text.here, byId("reach").classList.contains("on"));
     dot(there, text.there, session.peerOnline || session.prompt !== null);
+    there.hidden = !session.deviceInfo;
     say(show, session.status === "approved" ? text.open : text.showAgain);
     close.setAttribute("aria-label", text.closeOf(name));
   };
@@ -76,10 +95,10 @@ function stateOf(session) {
     : session.status;
 }
 
-/** @param {Element} element @param {string} what @param {boolean} on */
-function dot(element, what, on) {
+/** @param {Element} element @param {(online: boolean) => string} words @param {boolean} on */
+function dot(element, words, on) {
   element.classList.toggle("on", on);
-  say(element, `${what} ${on ? text.online : text.offline}`);
+  say(element, words(on));
 }
 
 /** Take a session off the list that has ended. @param {HostSession} session */
@@ -96,18 +115,14 @@ export function moveToEnded(session) {
 
 /** @param {string} id @param {string} type @param {string | undefined} device @param {string} reason */
 export function noteEnded(id, type, device, reason) {
-  if (ended.some((each) => each.id === id)) return;
+  if (cleared.includes(id) || ended.some((each) => each.id === id)) return;
   ended.unshift({ id, type, device: device ?? text.nobody, reason, at: Date.now() });
   ended.length = Math.min(ended.length, MOST_KEPT);
   showEnded();
 }
 
 function showEnded() {
-  try {
-    sessionStorage.setItem(KEPT, JSON.stringify(ended));
-  } catch {
-    // Then they are forgotten with the page.
-  }
+  write("sessionStorage", KEPT, ended);
   byId("ended").hidden = ended.length === 0;
   byId("ended-list").replaceChildren(
     ...ended.map((each) =>
@@ -128,9 +143,6 @@ function showEnded() {
   );
 }
 
-/** @param {string} reason */
-const reasonWords = (reason) => text.reasons[/** @type {"closed"} */ (reason)] ?? reason;
-
 function showCounts() {
   byId("list-empty").hidden = rows.size > 0;
   byId("close-all").hidden = rows.size < 2;
@@ -140,9 +152,11 @@ function showCounts() {
 export function startList() {
   byId("close-all").addEventListener("click", () => {
     const closing = [...rows.values()].map(({ session }) => session.close());
-    Promise.all(closing).catch((error) => toast(error.message));
+    Promise.all(closing).catch((error) => toast(problemLine("host", error)));
   });
   byId("clear-ended").addEventListener("click", () => {
+    cleared = [...ended.map(({ id }) => id), ...cleared].slice(0, MOST_CLEARED);
+    write("localStorage", CLEARED, cleared);
     ended = [];
     showEnded();
   });

@@ -26,6 +26,7 @@ export function pathLine(session) {
     element.hidden = !path || !connected;
     if (!path || !connected) return;
     say(kind, text.paths[path.via]);
+    element.title = text.pathDetail(text.candidates[path.local], text.candidates[path.remote], path.protocol);
     if (path.rtt === null) return;
     samples.push(path.rtt);
     if (samples.length > SAMPLES) samples.shift();

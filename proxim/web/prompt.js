@@ -2,8 +2,10 @@
 
 import { callForAttention } from "./attention.js";
 import { el, everyTick, ring, say, secondsTo } from "./dom.js";
+import { duration, sign } from "./format.js";
+import { problemLine } from "./problem.js";
 import { toast } from "./toast.js";
-import { duration, sign, text } from "./text.js";
+import { text } from "./text.js";
 
 /** @typedef {import("/proxim.js").Prompt} Prompt */
 
@@ -58,7 +60,7 @@ function show(prompt) {
       ),
       el("p", {
         class: "muted small",
-        text: `${text.promptSession} ${text.sign(sign(session.id))} – ${session.type ? text.types[session.type].line : ""}`,
+        text: text.promptSession(sign(session.id), session.type ? text.types[session.type].line : ""),
       }),
       el("p", { class: "left", role: "timer" }, countdown.element, left),
       el("label", { class: "check" }, sure, el("span", { text: text.promptConfirm })),
@@ -84,7 +86,7 @@ function show(prompt) {
     try {
       await answer?.();
     } catch (error) {
-      if (!session.over) toast(/** @type {any} */ (error).code === "already_decided" ? text.tooLate : String(error));
+      if (!session.over) toast(problemLine("host", error));
     }
   };
   sure.addEventListener("change", () => {

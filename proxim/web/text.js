@@ -1,4 +1,5 @@
-// Every English sentence of the pages, in one place.
+// Every English word that the pages say, in one place. The one exception is the pages' <noscript>,
+// which no script can fill in; a test reads that there is no other.
 
 export const text = {
   brand: "Proxim",
@@ -34,15 +35,17 @@ export const text = {
   renewNow: "New code",
   renewing: "The code works once. It renews itself while this page is in view.",
   paused: "Renewing is paused. This code works once, until its time is up.",
+  pausedAndLapsed: "Renewing is paused. Press “New code” for one that works.",
   lapsed: "This code has lapsed",
   cancelCode: "Cancel",
   lapsesIn: (/** @type {string} */ time) => `Code lapses in ${time}`,
 
   promptTitle: "A device asks to connect",
   promptName: "It says it is",
+  promptNotice: (/** @type {string} */ name) => `It says it is “${name}”.`,
   promptId: "Device id",
   unverified: "Not verified. Nobody has checked this name or id.",
-  promptSession: "For",
+  promptSession: (/** @type {string} */ digits, /** @type {string} */ line) => `For session ${digits}. ${line}`,
   promptConfirm: "I am expecting this device",
   approve: "Approve",
   decline: "Decline",
@@ -50,7 +53,6 @@ export const text = {
   promptTabTitle: "● A device asks – Proxim",
   notifyMe: "Notify me",
   notifyHint: "Show a notification when a device asks while this page is hidden",
-  tooLate: "Too late: the answer came after the time was up.",
 
   sessions: "Sessions of this desktop",
   noSessions: "None yet. Sessions you open are listed here.",
@@ -64,10 +66,8 @@ export const text = {
   clearEnded: "Clear",
   age: (/** @type {string} */ time) => `opened ${time} ago`,
   left: (/** @type {string} */ time) => `${time} left`,
-  here: "this desktop",
-  there: "the device",
-  online: "online",
-  offline: "away",
+  here: (/** @type {boolean} */ online) => `this desktop ${online ? "online" : "away"}`,
+  there: (/** @type {boolean} */ online) => `the device ${online ? "online" : "away"}`,
   statuses: {
     pending: "waiting",
     prompt: "asking",
@@ -77,14 +77,12 @@ export const text = {
     expired: "ended",
   },
 
-  replacedTitle: "This page is open somewhere else",
-  replaced: "Another tab of this browser has taken over your sessions.",
   useHere: "Use it here",
-  accessTitle: "This node asks for an access token",
   accessLabel: "Access token",
   accessGo: "Continue",
-  lostTitle: "The node cannot be reached",
   tryAgain: "Try again",
+  tryNow: "Try now",
+  tryingIn: (/** @type {string} */ time) => `Trying again in ${time}`,
 
   // The guest page
   joinTitle: "Proxim – ask to connect",
@@ -98,7 +96,6 @@ export const text = {
   waitingTitle: "Waiting for a yes",
   waiting: "The other side sees your request now.",
   waitingName: (/** @type {string} */ name) => `You asked as “${name}”.`,
-  approvedTitle: "Approved",
   rejoinTitle: "Your sessions",
   rejoin: "Connect again",
   rejoinHint: "These sessions let you come back without a new code.",
@@ -110,7 +107,7 @@ export const text = {
   linking: "Connecting directly to the other device…",
   linkingAgain: "The connection was lost. Connecting again…",
   peerAway: "The other side is away. It is connected again when it comes back.",
-  noPath: "The devices do not reach each other. They may need the same network, or a relay.",
+  linkingSlow: "They have not reached each other yet. Trying another time…",
   connectedTo: (/** @type {string} */ who) => `Connected to ${who}`,
   otherSide: "the other side",
   theOtherSide: "The other side",
@@ -119,32 +116,43 @@ export const text = {
   chatEmpty: "Say something. It goes straight to the other device.",
   message: "Message",
   send: "Send",
-  you: "You",
-  them: "They",
+  youSaid: "You: ",
+  theySaid: "They: ",
+  notSent: "That was not sent: the connection is too busy. Try again in a moment.",
+  cut: (/** @type {string} */ words) => `${words}… (the rest was too long to show)`,
   files: "Files",
   drop: "Drop files here, or",
   choose: "Choose files",
-  sending: "Sending",
-  receiving: "Receiving",
+  waitingToSend: (/** @type {string} */ size) => `${size} · Waiting for its turn`,
+  sending: (/** @type {string} */ done, /** @type {string} */ size, /** @type {string} */ speed) =>
+    `Sending ${done} of ${size} · ${speed} a second`,
+  receiving: (/** @type {string} */ done, /** @type {string} */ size, /** @type {string} */ speed) =>
+    `Receiving ${done} of ${size} · ${speed} a second`,
   checking: "Waiting for the check at the other end…",
-  sentOk: "Arrived. The SHA-256 checksum matches.",
-  gotOk: "Complete. The SHA-256 checksum matches.",
+  sentOk: (/** @type {string} */ size) => `${size} · Arrived. The SHA-256 checksum matches.`,
+  gotOk: (/** @type {string} */ size) => `${size} · Complete. The SHA-256 checksum matches.`,
   checksumBad: "The checksum does not match. Send it again.",
   cancelled: "Cancelled",
+  refused: "Cancelled by the other side",
   interrupted: "Interrupted: the connection was lost. Send it again.",
   cancel: "Cancel",
   save: "Save",
+  remove: "Remove",
+  removeOf: (/** @type {string} */ name) => `Remove ${name}`,
+  inboxFull: "No more files are taken in: save and remove some of these first.",
+  sessionOver: "The session has ended. Nothing more can be sent.",
   saveOf: (/** @type {string} */ name) => `Save ${name}`,
   cancelOf: (/** @type {string} */ name) => `Cancel ${name}`,
   progressOf: (/** @type {string} */ name) => `Progress of ${name}`,
-  paths: {
-    host: "Direct, same network",
-    srflx: "Direct, over the internet",
-    relay: "Relayed",
-  },
+  // What the browser knows, and no more: two addresses of their own may be in one network, or not.
+  paths: { host: "Direct", prflx: "Direct", srflx: "Direct, by a public address", relay: "Relayed" },
+  candidates: { host: "own address", prflx: "address found on the way", srflx: "public address", relay: "relay" },
+  pathDetail: (/** @type {string} */ local, /** @type {string} */ remote, /** @type {string} */ protocol) =>
+    `Here: ${local}. There: ${remote}. ${protocol.toUpperCase()}.`,
   roundTrip: (/** @type {number} */ ms) => `Round trip ${ms < 1 ? "under 1" : Math.round(ms)} ms`,
   rttChart: "Round-trip time over the last minute",
   leave: "End session",
+  dismiss: "Dismiss",
 
   // Why things end or fail, and what to do next
   reasons: {
@@ -174,10 +182,22 @@ export const text = {
     approval_timeout: "No answer",
     other: "The session has ended",
   },
-  errors: {
-    unknown_session: {
-      title: "This code is not valid",
-      next: "The session has ended or the link is incomplete. Ask for a new code.",
+  overNotice: (/** @type {string} */ reason) => `The session has ended. ${reason}`,
+  waitThenTry: (/** @type {string} */ time) => `Wait ${time}, then try again.`,
+  problem: (/** @type {string} */ title, /** @type {string} */ next) => `${title}. ${next}`,
+};
+
+/**
+ * What went wrong, by the code of the SDK's error, and what to do next; `host` and `guest` where the
+ * two have different things to do.
+ * @typedef {{ title: string, next: string }} Problem
+ * @type {Record<"both" | "host" | "guest", Record<string, Problem>>}
+ */
+export const problems = {
+  both: {
+    not_registered: {
+      title: "The node does not know this page yet",
+      next: "Reload the page, and try again.",
     },
     token_used: {
       title: "This code was used already",
@@ -187,25 +207,117 @@ export const text = {
       title: "This code has lapsed",
       next: "Codes live for a few minutes. Ask for a new code.",
     },
-    host_offline: {
-      title: "Nobody is there",
-      next: "The other device has left the node. Ask its owner to open the page, then try again.",
+    not_approved: {
+      title: "Nobody has said yes to this session",
+      next: "Wait for the answer, or begin with a new code.",
+    },
+    peer_offline: {
+      title: "The other side is away",
+      next: "Try again when it is back.",
     },
     rate_limited: {
       title: "Too many tries",
       next: "Wait a moment, then try again.",
     },
-    limit_reached: {
-      title: "The node is full",
-      next: "Wait a moment, then try again.",
+    internal_error: {
+      title: "The node had a fault",
+      next: "Try again. If it stays so, tell who runs the node.",
     },
+    unreachable: {
+      title: "The two devices do not reach each other",
+      next: "Bring both into the same network, or have the node’s owner set up a relay; then try again.",
+    },
+    webrtc_failed: {
+      title: "This browser could not begin the connection",
+      next: "Allow WebRTC in its settings, or take another browser; then try again.",
+    },
+    other: {
+      title: "That did not work",
+      next: "Reload the page, and try again.",
+    },
+  },
+  host: {
+    bad_message: {
+      title: "The node did not accept that",
+      next: "Reload the page, and try again.",
+    },
+    access_denied: {
+      title: "This node asks for an access token",
+      next: "Enter the one that you have from its owner.",
+    },
+    unknown_session: {
+      title: "The node knows nothing of this session any more",
+      next: "Show a new code.",
+    },
+    host_offline: {
+      title: "This page was away when somebody asked",
+      next: "Have the code scanned once more.",
+    },
+    not_allowed: {
+      title: "That cannot be done now",
+      next: "Somebody may be asking already. See how the session stands in the list.",
+    },
+    already_decided: {
+      title: "Too late",
+      next: "The answer came after the time was up. Show a new code.",
+    },
+    limit_reached: {
+      title: "No more sessions can be opened now",
+      next: "Close those that you do not need, then try again.",
+    },
+    session_ended: {
+      title: "The session has ended",
+      next: "Show a new code to connect again.",
+    },
+    connection_lost: {
+      title: "The node cannot be reached",
+      next: "Make sure that it runs, and that this device is in its network.",
+    },
+    replaced: {
+      title: "This page is open somewhere else",
+      next: "Another tab of this browser has taken over your sessions.",
+    },
+    invalid_link: {
+      title: "This page may not connect to the node",
+      next: "Open the page at the node’s own address.",
+    },
+  },
+  guest: {
     bad_message: {
       title: "The node did not accept that",
       next: "Choose another name for this device, and try again.",
     },
+    access_denied: {
+      title: "This node asks for an access token",
+      next: "Ask its owner for one.",
+    },
+    unknown_session: {
+      title: "This code is not valid",
+      next: "The session has ended or the link is incomplete. Ask for a new code.",
+    },
+    host_offline: {
+      title: "Nobody is there",
+      next: "The other device has left the node. Ask its owner to open the page, then try again.",
+    },
+    not_allowed: {
+      title: "That cannot be done now",
+      next: "Ask for a new code.",
+    },
+    already_decided: {
+      title: "The answer was given already",
+      next: "Ask for a new code.",
+    },
+    limit_reached: {
+      title: "The node is full",
+      next: "Wait a moment, then try again.",
+    },
+    session_ended: {
+      title: "The session has ended",
+      next: "Ask for a new code to connect again.",
+    },
     connection_lost: {
       title: "The node cannot be reached",
-      next: "Check that this device is in the right network, then try again.",
+      next: "Check that this device is in the right network.",
     },
     replaced: {
       title: "Continued somewhere else",
@@ -215,55 +327,5 @@ export const text = {
       title: "This link is incomplete",
       next: "Scan the code again, or copy the whole link.",
     },
-    other: {
-      title: "That did not work",
-      next: "Ask for a new code, and try again.",
-    },
   },
 };
-
-/** Seconds as `0:39`, `12:05`, `3 h 20 min`, `2 d 4 h`. @param {number} seconds */
-export function duration(seconds) {
-  const whole = Math.max(0, Math.ceil(seconds));
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes}:${String(whole % 60).padStart(2, "0")}`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${minutes % 60} min`;
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
-}
-
-/** How long ago, roughly: `20 s`, `5 min`, `3 h`, `2 d`. @param {number} seconds */
-export function roughly(seconds) {
-  const steps = [
-    [86_400, "d"],
-    [3_600, "h"],
-    [60, "min"],
-  ];
-  for (const [size, unit] of steps) {
-    if (seconds >= Number(size)) return `${Math.floor(seconds / Number(size))} ${unit}`;
-  }
-  return `${Math.max(0, Math.floor(seconds))} s`;
-}
-
-/** Bytes as `512 B`, `3.4 MB`. @param {number} bytes */
-export function size(bytes) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit && value < 100 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
-}
-
-/**
- * Four digits by which two people see that they speak of one session. They identify, they do not
- * protect: the token does.
- * @param {string} sessionId
- */
-export function sign(sessionId) {
-  let hash = 2166136261;
-  for (const letter of sessionId) hash = Math.imul(hash ^ letter.charCodeAt(0), 16777619);
-  return String((hash >>> 0) % 10_000).padStart(4, "0");
-}

@@ -20,10 +20,13 @@ const HEAP = 16 * 1024 * 1024;
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 
 /**
- * A transfer as it goes. `state` is where it stands; `blob` is there once it is received.
- * @typedef {"running" | "checking" | "done" | "mismatch" | "cancelled" | "interrupted"} State
+ * Where a transfer stands. Who cancels is told apart: this side (`cancelled`) or the other
+ * (`refused`).
+ * @typedef {"waiting" | "running" | "checking" | "done" | "mismatch" | "cancelled" | "refused"
+ *   | "interrupted"} State
  */
 
+/** A transfer as it goes; `blob` is there once a file is received. */
 export class Transfer extends EventTarget {
   /** @type {State} */
   state = "running";
@@ -31,25 +34,30 @@ export class Transfer extends EventTarget {
   /** @type {Blob | null} */
   blob = null;
   startedAt = performance.now();
-  #cancelled = false;
+  /** @type {RTCDataChannel | null} */
+  channel = null;
 
-  /** @param {RTCDataChannel} channel @param {boolean} outgoing */
-  constructor(channel, outgoing) {
+  /** @param {boolean} outgoing */
+  constructor(outgoing) {
     super();
-    this.channel = channel;
     this.outgoing = outgoing;
     this.name = "";
     this.size = 0;
+  }
+
+  /** Go over a channel, and end with it. @param {RTCPeerConnection} pc @param {RTCDataChannel} channel */
+  use(pc, channel) {
+    this.channel = channel;
+    this.startedAt = performance.now();
     channel.binaryType = "arraybuffer";
     channel.addEventListener("close", () => {
-      if (this.isOpen) this.note(this.#cancelled || this.isConnected() ? "cancelled" : "interrupted");
+      // While the two are connected it is a person who closes a channel.
+      this.note(pc.connectionState === "connected" ? "refused" : "interrupted");
     });
-    /** Whether the other side is still connected: then a closed channel was closed by a person. */
-    this.isConnected = () => false;
   }
 
   get isOpen() {
-    return this.state === "running" || this.state === "checking";
+    return ["waiting", "running", "checking"].includes(this.state);
   }
 
   /** Bytes a second so far. */
@@ -58,9 +66,8 @@ export class Transfer extends EventTarget {
   }
 
   cancel() {
-    this.#cancelled = true;
-    this.channel.close();
     this.note("cancelled");
+    this.channel?.close();
   }
 
   /** @param {State} [state] */
@@ -74,27 +81,37 @@ export class Transfer extends EventTarget {
 /** Whether a data channel that the other side has opened is for a file. @param {RTCDataChannel} channel */
 export const isTransfer = (channel) => channel.label === LABEL;
 
-/** Send a file. @param {RTCPeerConnection} pc @param {File} file */
-export function sendFile(pc, file) {
-  const channel = pc.createDataChannel(LABEL);
-  const transfer = new Transfer(channel, true);
-  transfer.name = file.name;
-  transfer.size = file.size;
-  transfer.isConnected = () => pc.connectionState === "connected";
-  channel.bufferedAmountLowThreshold = LOW;
-  channel.addEventListener("message", ({ data }) => {
-    transfer.note(parse(data)?.ok === true ? "done" : "mismatch");
-    channel.close();
-  });
-  channel.addEventListener("open", () => {
-    pour(transfer, file).catch(() => transfer.cancel());
-  });
-  return transfer;
+/** A file that is to be sent. It waits until it is started. */
+export class Outgoing extends Transfer {
+  /** @param {File} file */
+  constructor(file) {
+    super(true);
+    /** @type {State} */
+    this.state = "waiting";
+    this.file = file;
+    this.name = file.name;
+    this.size = file.size;
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  start(pc) {
+    const channel = pc.createDataChannel(LABEL);
+    this.use(pc, channel);
+    this.note("running");
+    channel.bufferedAmountLowThreshold = LOW;
+    channel.addEventListener("message", ({ data }) => {
+      this.note(parse(data)?.ok === true ? "done" : "mismatch");
+      channel.close();
+    });
+    channel.addEventListener("open", () => {
+      pour(this, channel).catch(() => this.cancel());
+    });
+  }
 }
 
-/** @param {Transfer} transfer @param {File} file */
-async function pour(transfer, file) {
-  const { channel } = transfer;
+/** @param {Outgoing} transfer @param {RTCDataChannel} channel */
+async function pour(transfer, channel) {
+  const { file } = transfer;
   const hash = new Sha256();
   channel.send(JSON.stringify({ name: file.name, size: file.size, type: file.type }));
   transfer.startedAt = performance.now();
@@ -127,8 +144,8 @@ function room(channel) {
  * @param {RTCPeerConnection} pc @param {RTCDataChannel} channel
  */
 export function receiveFile(pc, channel) {
-  const transfer = new Transfer(channel, false);
-  transfer.isConnected = () => pc.connectionState === "connected";
+  const transfer = new Transfer(false);
+  transfer.use(pc, channel);
   const hash = new Sha256();
   /** @type {Blob[]} */
   const blobs = [];

@@ -4,6 +4,7 @@ import { chatPane } from "./chat.js";
 import { byId, el, say } from "./dom.js";
 import { filesPane } from "./files.js";
 import { pathLine } from "./path.js";
+import { problemLine } from "./problem.js";
 import { toast } from "./toast.js";
 import { isTransfer } from "./transfer.js";
 import { text } from "./text.js";
@@ -12,21 +13,24 @@ import { text } from "./text.js";
 
 /**
  * The workbench of an approved session, put on the page; it stays there after the end, so that what
- * was received can still be saved.
- * @param {Session} session
+ * was received can still be saved. It is made before the two are connected, so that it hears all
+ * that the other side sends.
+ * @param {Session} session @param {import("./problem.js").Role} role This side.
  */
-export function workbench(session) {
+export function workbench(session, role) {
   const chat = chatPane();
   const files = filesPane(session);
-  const notice = el("p", { class: "notice", role: "status", text: text.linking });
+  const words = el("p", { role: "status" });
+  const again = el("button", { type: "button", text: text.tryAgain, hidden: true, onclick: () => session.reconnect() });
+  const notice = el("div", { class: "notice" }, words, again);
   const title = el("h2", { tabindex: -1 });
   const leave = el("button", {
     type: "button",
     class: "second",
     text: text.leave,
-    onclick: () => session.close().catch((/** @type {Error} */ error) => toast(error.message)),
+    onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemLine(role, error))),
   });
-  const remove = el("button", { type: "button", class: "quiet", text: text.close, hidden: true, onclick: () => element.remove() });
+  const remove = el("button", { type: "button", class: "quiet", text: text.dismiss, hidden: true, onclick: () => element.remove() });
   const element = el(
     "section",
     { class: "card bench" },
@@ -35,51 +39,65 @@ export function workbench(session) {
     el("div", { class: "panes" }, chat.element, files.element),
   );
   let wasConnected = false;
+  let tries = 0;
+  /** @type {unknown} Why it is tried no more, if so. */
+  let stuck = null;
 
   const update = () => {
     const connected = !session.over && session.pc?.connectionState === "connected";
     // A guest's own name is what the session knows; the other side is the host then.
-    const name = byId("list") ? session.deviceInfo?.name : undefined;
+    const name = role === "host" ? session.deviceInfo?.name : undefined;
     say(title, connected ? text.connectedTo(name ?? text.otherSide) : (name ?? text.theOtherSide));
     chat.enable(connected);
     files.enable(connected);
-    notice.hidden = connected;
-    say(notice, noticeWords());
+    // How it ended is what the whole page of a guest speaks of.
+    notice.hidden = connected || (session.over !== null && role === "guest");
+    again.hidden = !stuck || session.over !== null || !session.peerOnline;
+    say(words, noticeWords());
   };
   const noticeWords = () => {
-    if (session.over) {
-      const { code, reason, message } = session.over;
-      if (code !== "session_ended") return message;
-      return `${text.overTitles.other}. ${text.reasons[/** @type {"closed"} */ (reason)] ?? message}`;
-    }
+    if (session.over) return problemLine(role, session.over);
     if (!session.peerOnline) return text.peerAway;
-    if (session.pc?.connectionState === "failed") return text.noPath;
+    if (stuck) return problemLine(role, stuck);
+    if (tries > 1) return text.linkingSlow;
     return wasConnected ? text.linkingAgain : text.linking;
   };
-  const follow = () => {
-    session.connected.then(
-      (channel) => {
-        wasConnected = true;
-        chat.use(channel);
+  /** @param {Record<string, (event: any) => void>} hearers */
+  const listen = (hearers) => {
+    for (const [type, hear] of Object.entries(hearers)) {
+      session.addEventListener(type, (/** @type {Event} */ event) => {
+        hear(event);
         update();
-      },
-      () => {},
-    );
+      });
+    }
   };
-  for (const change of ["presence", "rtcstate"]) session.addEventListener(change, update);
-  session.addEventListener("over", () => {
-    leave.hidden = true;
-    remove.hidden = false;
-    update();
+  listen({
+    presence() {},
+    rtcstate() {},
+    disconnected() {},
+    rtc() {
+      tries += 1;
+      stuck = null;
+    },
+    unreachable({ error }) {
+      stuck = error;
+    },
+    connected({ channel }) {
+      wasConnected = true;
+      tries = 0;
+      chat.use(channel);
+    },
+    over() {
+      leave.hidden = true;
+      remove.hidden = false;
+      chat.end();
+      files.end();
+    },
+    channel({ channel }) {
+      if (isTransfer(channel)) files.receive(channel);
+      else channel.close();
+    },
   });
-  session.onchannel = ({ channel }) => {
-    if (isTransfer(channel)) files.receive(channel);
-  };
-  session.addEventListener("disconnected", () => {
-    follow();
-    update();
-  });
-  follow();
   update();
   byId("benches").prepend(element);
   return {

@@ -54,7 +54,7 @@ async function prints({ printed, expected }) {
   assert.fail(`expected ${JSON.stringify(expected)}, printed ${JSON.stringify(printed)}`);
 }
 
-for (const page of ["howto/browser.md", "reference/proxim-js.md"]) {
+for (const page of ["../README.md", "howto/browser.md", "reference/proxim-js.md"]) {
   for (const [index, [host, guest]] of pairs(page).entries()) {
     test(`${page}, example ${index + 1}`, async () => {
       const desk = await run(host, `${site.url}/example`);

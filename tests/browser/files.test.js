@@ -32,10 +32,6 @@ async function checksum(path) {
   return hash.digest("hex");
 }
 
-async function sends(person, { path }) {
-  await person.page.locator('input[type="file"]').setInputFiles(path);
-}
-
 async function saves(person, { name }) {
   await person.file(name).getByText("The SHA-256 checksum matches.").waitFor({ timeout: 120_000 });
   const [download] = await Promise.all([
@@ -52,7 +48,7 @@ test("50 MB both ways at the same time, with equal checksums", async () => {
   const { desk, phone } = await here.pair("one_time");
   const down = await file("from-the-desk.bin", 50 * MEGA);
   const up = await file("from-the-phone.bin", 50 * MEGA);
-  await Promise.all([sends(desk, down), sends(phone, up)]);
+  await Promise.all([desk.sends(down.path), phone.sends(up.path)]);
   await phone.says("the chat does not wait for files");
   await desk.sees("the chat does not wait for files");
   assert.equal(await saves(phone, down), down.sum);
@@ -64,7 +60,7 @@ test("an empty file, and one whose name tries to be HTML", async () => {
   const { desk, phone } = await here.pair("one_time");
   for (const [name, size] of [["empty.txt", 0], ["<b>&lt;script>.html", 5]]) {
     const each = await file(name, size);
-    await sends(phone, each);
+    await phone.sends(each.path);
     await desk.file(name).getByText("The SHA-256 checksum matches.").waitFor();
   }
   assert.equal(await desk.page.locator("b").count(), 0);
@@ -74,12 +70,12 @@ for (const canceller of ["desk", "phone"]) {
   test(`cancelled by the ${canceller}: both sides say so, and the next one goes through`, async () => {
     const people = await here.pair("one_time");
     const big = await file(`big-${canceller}.bin`, 200 * MEGA);
-    await sends(people.desk, big);
+    await people.desk.sends(big.path);
     await people.phone.file(big.name).waitFor();
     await people[canceller].page.getByRole("button", { name: `Cancel ${big.name}` }).click();
     for (const person of Object.values(people)) await person.file(big.name).getByText("Cancelled").waitFor();
     const small = await file(`small-${canceller}.bin`, 1000);
-    await sends(people.desk, small);
+    await people.desk.sends(small.path);
     assert.equal(await saves(people.phone, small), small.sum);
   });
 }
@@ -105,7 +101,7 @@ test("a file that is dropped beside the field does not take the page's place", a
 test("a screen reader is told how a file ended, and not every step of the way", async () => {
   const { desk, phone } = await here.pair("one_time");
   const big = await file("announced.bin", 200 * MEGA);
-  await sends(phone, big);
+  await phone.sends(big.path);
   await desk.file(big.name).getByText("Receiving").waitFor();
   assert.equal(await desk.file(big.name).getByRole("status").count(), 0);
   await phone.page.getByRole("button", { name: `Cancel ${big.name}` }).click();

@@ -235,3 +235,18 @@ test("nobody is there who could approve: nothing is consumed, and it can be trie
   await phone.press("Try again");
   await phone.asksAndWaits();
 });
+
+test("what ended and was cleared away stays away after a reload", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  await desk.press("Cancel");
+  await desk.ended("It was closed.");
+  await desk.press("Clear");
+  await desk.page.locator("#ended").waitFor({ state: "hidden" });
+  await desk.page.reload();
+  await desk.sees("Node reached");
+  await desk.opens("one_time");
+  await desk.press("Cancel");
+  await desk.ended("It was closed.");
+  assert.equal(await desk.page.locator("#ended-list li").count(), 1);
+});

@@ -83,7 +83,8 @@ for (const path of ["/", "/join"]) {
 test("path and round trip are shown while two are connected", async () => {
   const { desk, phone } = await here.pair("one_time");
   for (const person of [desk, phone]) {
-    await person.sees("Direct, same network");
+    await person.sees(/^Direct$/);
+    assert.match(await person.page.locator(".path").getAttribute("title"), /^Here: own address. There: (own address|address found on the way). UDP.$/);
     await person.sees(/Round trip (under )?\d+ ms/);
     const line = person.page.locator(".spark polyline");
     await person.page.waitForFunction(

@@ -152,3 +152,59 @@ test("the node restarts: both are told, the desktop finds it again and opens a n
   await desk.approves();
   await next.isConnected();
 });
+
+test("a page that is opened while the node is away finds it without a reload, by itself", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  for (const person of [desk, phone]) {
+    await person.page.addInitScript(() => {
+      const Real = globalThis.WebSocket;
+      globalThis.WebSocket = class extends Real {
+        constructor(url, ...more) {
+          super(globalThis.isBack ? url : `${url}-away`, ...more);
+        }
+      };
+    });
+    await person.page.reload();
+    await person.sees("The node cannot be reached");
+    await person.sees(/Trying again in 0:0\d/);
+    await person.page.evaluate(() => (globalThis.isBack = true));
+  }
+  await phone.press("Try now");
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  for (const { page } of [desk, phone]) assert.ok(await page.evaluate(() => globalThis.isBack), "it was not reloaded");
+  await theyTalk(desk, phone, "found again");
+});
+
+test("two that do not reach each other: both say so, and trying again needs no reload", async () => {
+  const context = await here.context({ viewport: { width: 1280, height: 1000 } });
+  await context.addInitScript(() => {
+    // As in two networks between which there is no way, until there is one; and time runs fast.
+    const Real = globalThis.RTCPeerConnection;
+    globalThis.RTCPeerConnection = class extends Real {
+      addIceCandidate(candidate) {
+        return globalThis.hasWay ? super.addIceCandidate(candidate) : Promise.resolve();
+      }
+      setRemoteDescription(description) {
+        const sdp = description.sdp.replace(/^a=candidate.*\r\n/gm, "");
+        return super.setRemoteDescription(globalThis.hasWay ? description : { ...description, sdp });
+      }
+      setLocalDescription() {
+        return globalThis.hasWay ? super.setLocalDescription() : new Promise(() => {});
+      }
+    };
+    const wait = globalThis.setTimeout;
+    globalThis.setTimeout = (action, time, ...more) =>
+      wait(action, time >= 15_000 && !globalThis.hasWay ? time / 100 : time, ...more);
+  });
+  const desk = await here.desk(context);
+  await desk.opens("persistent");
+  const phone = await here.phone(await desk.link());
+  await phone.asksAndWaits();
+  await desk.approves();
+  await desk.sees("They have not reached each other yet.");
+  await desk.sees("The two devices do not reach each other.");
+  await desk.page.evaluate(() => (globalThis.hasWay = true));
+  await desk.press("Try again");
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await theyTalk(desk, phone, "at last");
+});

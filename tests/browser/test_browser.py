@@ -13,7 +13,9 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-IN_CHROMIUM = sorted(HERE.glob("*.test.js"))
+FIREFOX = os.environ.get("FIREFOX", "/usr/bin/firefox-esr")
+IN_FIREFOX = HERE / "firefox.test.js"
+IN_CHROMIUM = sorted({*HERE.glob("*.test.js")} - {IN_FIREFOX})
 
 
 @functools.cache
@@ -39,7 +41,11 @@ def missing_for_pages() -> str:
 
 
 def run(*command: str, patience: float = 60) -> None:
-    environment = os.environ | {"PROXIM_PYTHON": sys.executable, "CHROMIUM": CHROMIUM}
+    environment = os.environ | {
+        "PROXIM_PYTHON": sys.executable,
+        "CHROMIUM": CHROMIUM,
+        "FIREFOX": FIREFOX,
+    }
     done = subprocess.run(
         command, cwd=HERE, env=environment, capture_output=True, text=True, timeout=patience
     )
@@ -90,3 +96,9 @@ def test_the_package_for_npm_can_be_imported_by_its_name(tools: None, tmp_path: 
 @pytest.mark.parametrize("path", IN_CHROMIUM, ids=lambda path: path.name.removesuffix(".test.js"))
 def test_the_pages_in_chromium(chromium: None, path: Path) -> None:
     run("node", "--test", str(path), patience=300)
+
+
+def test_a_guest_page_in_firefox(chromium: None) -> None:
+    if not Path(FIREFOX).exists():
+        pytest.skip(f"there is no {FIREFOX}: install firefox-esr")
+    run("node", "--test", str(IN_FIREFOX), patience=120)

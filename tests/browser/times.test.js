@@ -36,6 +36,7 @@ test("paused, a code lapses, and both sides say so; a new one is a press away", 
   await desk.press("Pause renewing");
   const link = await desk.link();
   await desk.page.locator(".code-face.stale").waitFor();
+  await desk.sees("Press “New code” for one that works.");
   const phone = await here.phone(link);
   await phone.asks();
   await phone.sees("This code has lapsed");

@@ -4,6 +4,7 @@ import signal
 import socket
 import ssl
 import time
+import urllib.request
 
 import pytest
 import trustme
@@ -159,3 +160,14 @@ def test_wrong_usage_exits_2_and_says_what_would_be_right(start, wrong, told):
     assert (out, code) == ("", 2)
     assert told in " ".join(err.split())
     assert "Traceback" not in err
+
+
+def test_the_greeting_names_the_page_for_a_browser_and_it_is_there(start):
+    with start("serve", "--port", "0") as node:
+        address = node.url()
+        label, _, page = node.line().partition(":")
+        assert label == "Next, in a browser"
+        assert page.strip() == f"{address}/"
+        with urllib.request.urlopen(page.strip(), timeout=10) as answer:
+            assert b'src="/web/host.js"' in answer.read()
+        assert f"proxim host --node {address}" in node.line()

@@ -42,6 +42,10 @@ class Person {
     await this.page.getByRole("heading", { name: /^Connected to/ }).first().waitFor();
   }
 
+  async sends(...paths) {
+    await this.page.locator('input[type="file"]').setInputFiles(paths);
+  }
+
   file(name) {
     return this.page.locator(".transfer", { hasText: name });
   }

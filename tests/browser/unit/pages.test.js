@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { Sha256 } from "../../../proxim/web/sha256.js";
-import { duration, roughly, sign, size } from "../../../proxim/web/text.js";
-import { receiveFile, sendFile } from "../../../proxim/web/transfer.js";
+import { duration, roughly, sign, size } from "../../../proxim/web/format.js";
+import { Outgoing, receiveFile } from "../../../proxim/web/transfer.js";
 
 test("SHA-256 is that of everybody else, however the bytes are cut", () => {
   for (const length of [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 1000, 100_003]) {
@@ -61,7 +61,8 @@ function transferOf(bytes, { meddle, connected = true } = {}) {
   far.other = near;
   const pc = { connectionState: "connected", createDataChannel: () => near };
   const received = receiveFile(pc, far);
-  const sent = sendFile(pc, new File([bytes], "a.bin"));
+  const sent = new Outgoing(new File([bytes], "a.bin"));
+  sent.start(pc);
   if (!connected) pc.connectionState = "failed";
   near.dispatchEvent(new Event("open"));
   return { sent, received, near };
@@ -122,10 +123,25 @@ test("a file is announced once", async () => {
 });
 
 test("a connection that is lost is told apart from a person who cancels", async () => {
-  for (const [connected, state] of [[true, "cancelled"], [false, "interrupted"]]) {
+  for (const [connected, state] of [[true, "refused"], [false, "interrupted"]]) {
     const { received, near } = transferOf(randomBytes(1000), { connected });
     const how = over(received);
     near.close();
     assert.equal(await how, state);
   }
+});
+
+test("who cancels knows that it was this side", async () => {
+  const { sent, received } = transferOf(randomBytes(1000));
+  const [here, there] = [over(sent), over(received)];
+  sent.cancel();
+  assert.deepEqual([await here, await there], ["cancelled", "refused"]);
+});
+
+test("a file that waits for its turn has no channel, and can be cancelled", async () => {
+  const waiting = new Outgoing(new File(["x"], "a.bin"));
+  assert.deepEqual([waiting.state, waiting.isOpen, waiting.channel], ["waiting", true, null]);
+  const how = over(waiting);
+  waiting.cancel();
+  assert.equal(await how, "cancelled");
 });

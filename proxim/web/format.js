@@ -1,0 +1,47 @@
+// Numbers as people read them.
+
+/** Seconds as `0:39`, `12:05`, `3 h 20 min`, `2 d 4 h`. @param {number} seconds */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.ceil(seconds));
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes}:${String(whole % 60).padStart(2, "0")}`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** How long ago, roughly: `20 s`, `5 min`, `3 h`, `2 d`. @param {number} seconds */
+export function roughly(seconds) {
+  const steps = [
+    [86_400, "d"],
+    [3_600, "h"],
+    [60, "min"],
+  ];
+  for (const [size, unit] of steps) {
+    if (seconds >= Number(size)) return `${Math.floor(seconds / Number(size))} ${unit}`;
+  }
+  return `${Math.max(0, Math.floor(seconds))} s`;
+}
+
+/** Bytes as `512 B`, `3.4 MB`. @param {number} bytes */
+export function size(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit && value < 100 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/**
+ * Four digits by which two people see that they speak of one session. They identify, they do not
+ * protect: the token does.
+ * @param {string} sessionId
+ */
+export function sign(sessionId) {
+  let hash = 2166136261;
+  for (const letter of sessionId) hash = Math.imul(hash ^ letter.charCodeAt(0), 16777619);
+  return String((hash >>> 0) % 10_000).padStart(4, "0");
+}

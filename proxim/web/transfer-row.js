@@ -1,0 +1,92 @@
+// A transfer as a person sees it: its name, how far it is, how it ended, and what can be done with it.
+
+import { el, everyTick, say } from "./dom.js";
+import { size } from "./format.js";
+import { text } from "./text.js";
+
+/** @typedef {import("./transfer.js").Transfer} Transfer */
+/** @typedef {ReturnType<typeof transferRow>} Row */
+
+/** @param {Transfer} transfer @param {() => void} changed It is over, or was saved or removed. */
+export function transferRow(transfer, changed) {
+  const name = el("bdi");
+  const state = el("span", { class: "state small muted" });
+  const bar = el("progress", { max: 1, value: 0 });
+  const cancel = el("button", { type: "button", class: "quiet bad", text: text.cancel, onclick: () => transfer.cancel() });
+  const actions = el("div", { class: "transfer-actions" }, cancel);
+  const element = el("div", { class: "transfer" }, el("div", { class: "row" }, el("strong", {}, name), actions), bar, state);
+  let url = "";
+  const row = {
+    transfer,
+    element,
+    /** Whether it has brought a file that is not saved yet. */
+    isUnsaved: false,
+    /** Whether a person has removed it. */
+    isGone: false,
+    /** Take it off the page, and its file out of memory. */
+    forget() {
+      stop();
+      element.remove();
+      if (url) URL.revokeObjectURL(url);
+    },
+  };
+  const update = () => {
+    say(name, transfer.name);
+    bar.value = transfer.size ? transfer.done / transfer.size : Number(transfer.state === "done");
+    bar.setAttribute("aria-label", text.progressOf(transfer.name));
+    cancel.setAttribute("aria-label", text.cancelOf(transfer.name));
+    say(state, wordsFor(transfer));
+  };
+  const stop = everyTick(update);
+  const offer = (/** @type {Blob} */ blob) => {
+    url = URL.createObjectURL(blob);
+    row.isUnsaved = true;
+    const save = el("a", { class: "button", href: url, download: transfer.name, text: text.save, "aria-label": text.saveOf(transfer.name) });
+    const remove = el("button", { type: "button", class: "quiet", text: text.remove, "aria-label": text.removeOf(transfer.name) });
+    save.addEventListener("click", () => {
+      row.isUnsaved = false;
+      changed();
+    });
+    remove.addEventListener("click", () => {
+      row.isGone = true;
+      changed();
+    });
+    actions.append(save, remove);
+  };
+  transfer.addEventListener("change", () => {
+    if (transfer.isOpen) return;
+    stop();
+    // Only how it ended is announced: the way there changes four times a second.
+    state.setAttribute("role", "status");
+    update();
+    bar.hidden = true;
+    cancel.remove();
+    element.classList.add(transfer.state === "done" ? "ok" : "bad");
+    if (transfer.blob) offer(transfer.blob);
+    changed();
+  });
+  return row;
+}
+
+/** @param {Transfer} transfer */
+function wordsFor(transfer) {
+  const [done, whole, speed] = [transfer.done, transfer.size, transfer.speed].map(size);
+  switch (transfer.state) {
+    case "waiting":
+      return text.waitingToSend(whole);
+    case "running":
+      return (transfer.outgoing ? text.sending : text.receiving)(done, whole, speed);
+    case "checking":
+      return text.checking;
+    case "done":
+      return (transfer.outgoing ? text.sentOk : text.gotOk)(whole);
+    case "mismatch":
+      return text.checksumBad;
+    case "cancelled":
+      return text.cancelled;
+    case "refused":
+      return text.refused;
+    default:
+      return text.interrupted;
+  }
+}

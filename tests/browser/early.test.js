@@ -1,0 +1,116 @@
+// Nothing that a person sends is lost, however slow the other side is; and nobody can drown it.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { world } from "./lib/world.js";
+
+const here = world();
+const lettered = (name) => ({ name, mimeType: "text/plain", buffer: Buffer.from(name) });
+
+/** A phone whose connections a test can use as a page of its own making would. */
+async function bothWithAccess() {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  const context = await here.context({ viewport: { width: 390, height: 844 } });
+  await context.addInitScript(() => {
+    const Real = globalThis.RTCPeerConnection;
+    globalThis.RTCPeerConnection = class extends Real {
+      constructor(...args) {
+        super(...args);
+        globalThis.pc = this;
+        this.addEventListener("datachannel", ({ channel }) => (globalThis.main = channel));
+      }
+    };
+  });
+  const phone = await here.phone(await desk.link(), context);
+  await phone.asksAndWaits();
+  await desk.approves();
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  return { desk, phone };
+}
+
+test("what is sent to a side that is still loading its workbench arrives", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  const context = await here.context({ viewport: { width: 390, height: 844 } });
+  // Wherever the workbench and its parts are loaded, this takes long.
+  await context.route(/workbench|chat|files|transfer/, async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await route.continue();
+  });
+  const phone = await here.phone(await desk.link(), context);
+  await phone.asksAndWaits();
+  await desk.approves();
+  await desk.isConnected();
+  await desk.says("early words");
+  await desk.page.locator('input[type="file"]').setInputFiles(lettered("early.txt"));
+  await phone.sees("early words");
+  await phone.file("early.txt").getByText("The SHA-256 checksum matches.").waitFor();
+});
+
+test("sixty files at once go through, some at a time", async () => {
+  const { desk, phone } = await here.pair("one_time");
+  const files = Array.from({ length: 60 }, (_, index) => lettered(`file-${index}.txt`));
+  await phone.page.locator('input[type="file"]').setInputFiles(files);
+  await desk.page.waitForFunction(() => document.querySelectorAll(".transfer.ok .button").length === 60);
+  await phone.file("file-59.txt").getByText("Arrived.").waitFor();
+  // What is over on the sender's side is not listed without end.
+  assert.ok((await phone.page.locator(".transfer").count()) <= 30);
+});
+
+test("a flood of files fills a bounded list, says so, and takes nothing away that is not saved", async () => {
+  const { desk, phone } = await bothWithAccess();
+  await phone.page.locator('input[type="file"]').setInputFiles(lettered("precious.txt"));
+  await desk.file("precious.txt").getByText("Complete.").waitFor();
+  await phone.page.evaluate(async () => {
+    const sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    for (let count = 0; count < 300; count += 1) {
+      const channel = globalThis.pc.createDataChannel("file");
+      await new Promise((resolve) => {
+        channel.onclose = resolve;
+        channel.onmessage = () => channel.close();
+        channel.onopen = () => {
+          channel.send(JSON.stringify({ name: `flood-${count}`, size: 0 }));
+          // Every third breaks off.
+          if (count % 3 === 0) channel.close();
+          else channel.send(JSON.stringify({ sha256 }));
+        };
+      });
+    }
+  });
+  await desk.sees("No more files are taken in");
+  assert.equal(await desk.page.getByRole("link", { name: /^Save/ }).count(), 100);
+  assert.ok((await desk.page.locator(".transfer").count()) <= 130);
+  await desk.page.getByRole("button", { name: "Remove flood-1", exact: true }).click();
+  await phone.page.locator('input[type="file"]').setInputFiles(lettered("later.txt"));
+  await desk.file("later.txt").getByText("Complete.").waitFor();
+  await desk.file("precious.txt").getByText("Complete.").waitFor();
+  await phone.says("still here");
+  await desk.sees("still here");
+});
+
+test("channels that nobody knows are closed, and no more than some files run at once", async () => {
+  const { desk, phone } = await bothWithAccess();
+  const open = await phone.page.evaluate(async () => {
+    const channels = [];
+    for (let count = 0; count < 200; count += 1) {
+      const channel = globalThis.pc.createDataChannel(count % 2 ? "file" : "nonsense");
+      channels.push(channel);
+      // It may be closed before this side has heard that it was open.
+      await new Promise((resolve) => (channel.onopen = channel.onclose = resolve));
+      if (count % 2 && channel.readyState === "open") channel.send(JSON.stringify({ name: `slow-${count}`, size: 1000 }));
+    }
+    for (let tries = 0; tries < 100; tries += 1) {
+      if (channels.filter(({ readyState }) => readyState === "open").length <= 32) break;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return channels.filter(({ readyState }) => readyState === "open").length;
+  });
+  assert.equal(open, 32);
+  assert.ok((await desk.page.locator(".transfer").count()) <= 62);
+  await phone.page.evaluate(() => globalThis.main.send("w".repeat(60_000)));
+  await desk.sees("the rest was too long to show");
+  assert.ok((await desk.page.locator(".talk").textContent()).length < 11_000);
+  await phone.says("still here");
+  await desk.sees("still here");
+});

@@ -1,0 +1,41 @@
+// A host page in Chromium and a guest page in Firefox: the same WebRTC, made by somebody else.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Firefox } from "./lib/firefox.js";
+import { world } from "./lib/world.js";
+
+const here = world();
+let firefox;
+before(async () => (firefox = await Firefox.launch()));
+after(() => firefox?.close());
+
+test("a guest in Firefox asks, talks, gets a file, loads the page again, and is back", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  await firefox.goto(await desk.link());
+  await firefox.fill("Name of this device", "A fox");
+  await firefox.press("Ask to connect");
+  await firefox.sees("Waiting for a yes");
+  await desk.page.getByRole("dialog").getByText("A fox", { exact: true }).waitFor();
+  await desk.approves();
+  await Promise.all([desk.isConnected(), firefox.sees("Connected to the other side")]);
+  await firefox.fill("Message", "hello from Firefox");
+  await firefox.press("Send");
+  await desk.sees("hello from Firefox");
+  await desk.says("hello from Chromium");
+  await firefox.sees("hello from Chromium");
+  const file = { name: "for-the-fox.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(3_000_000, 7) };
+  await desk.page.locator('input[type="file"]').setInputFiles(file);
+  await desk.file(file.name).getByText("Arrived. The SHA-256 checksum matches.").waitFor();
+  await firefox.sees("Complete. The SHA-256 checksum matches.");
+  await firefox.sees("Direct");
+  await firefox.goto(`${here.node.url}/join`);
+  await Promise.all([desk.isConnected(), firefox.sees("Connected to the other side")]);
+  await desk.says("welcome back");
+  await firefox.sees("welcome back");
+  await firefox.press("End session");
+  await firefox.sees("The session has ended");
+  await desk.ended("It was closed.");
+  assert.equal(await firefox.run("return location.hash"), "");
+});

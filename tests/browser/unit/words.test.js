@@ -1,0 +1,96 @@
+// What the pages say: all of it in one place, with plain words for whatever can go wrong.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { ProximError } from "../../../proxim/web/proxim.js";
+import { problem, problemLine } from "../../../proxim/web/problem.js";
+import { problems, text } from "../../../proxim/web/text.js";
+
+const WEB = new URL("../../../proxim/web/", import.meta.url);
+const read = (name, base = WEB) => readFileSync(new URL(name, base), "utf8");
+const PROTOCOL = read("../../docs/reference/protocol.md");
+const ROLES = ["host", "guest"];
+
+/** The codes in the protocol's own table. */
+function wireCodes() {
+  const [, table] = /generated: errors -->(.*?)<!-- end/s.exec(PROTOCOL);
+  return [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, code]) => code);
+}
+
+/** Those that the SDK adds, as its error class tells them. */
+function sdkCodes() {
+  const [, told] = /Everything that can go wrong\.(.*?)\*\//s.exec(read("proxim.js"));
+  return [...told.matchAll(/^ \* - `(\w+)`/gm)].map(([, code]) => code);
+}
+
+test("every code of the wire and of the SDK has words of its own, and what to do next", () => {
+  const codes = [...wireCodes(), ...sdkCodes()];
+  assert.ok(wireCodes().length >= 14 && sdkCodes().length === 5, codes.join());
+  for (const role of ROLES) {
+    for (const code of codes) {
+      const { title, next } = problem(role, new ProximError(code, "as the wire says it"));
+      assert.notEqual(title, problems.both.other.title, `${role}: ${code}`);
+      assert.match(next, /\w+\.$/, `${role}: ${code}`);
+      assert.doesNotMatch(problemLine(role, { code, reason: "closed" }), /as the wire says it|undefined/);
+    }
+  }
+});
+
+test("what nobody has thought of has words, too, and not those of the machine", () => {
+  for (const error of [new TypeError("x is not a function"), { code: "constructor" }, null, undefined]) {
+    assert.equal(problem("guest", error), problems.both.other);
+  }
+});
+
+test("to have been replaced, and to have to wait, are told as such", () => {
+  const replaced = new ProximError("connection_lost", "", { closeCode: 4000 });
+  assert.match(problem("host", replaced).title, /open somewhere else/);
+  const slowly = new ProximError("rate_limited", "", { retryAfter: 90.5 });
+  assert.equal(problem("guest", slowly).next, "Wait 2 min, then try again.");
+  assert.equal(problem("host", new ProximError("rate_limited", "", { retryAfter: 2.5 })).next, "Wait 3 s, then try again.");
+});
+
+test("every reason for which a session ends has words, and what a guest can do", () => {
+  const [, cell] = /`reason`\? \| (.*?) \|/.exec(PROTOCOL);
+  const reasons = [...cell.matchAll(/`(\w+)`/g)].map(([, reason]) => reason);
+  assert.ok(reasons.length >= 8);
+  for (const reason of [...reasons, "lost"]) {
+    assert.match(text.reasons[reason], /\.$/, reason);
+    assert.match(text.guestNext[reason], /\.$/, reason);
+  }
+});
+
+test("the pages' HTML has no words but its name and what needs JavaScript to be said", () => {
+  for (const page of ["host.html", "join.html"]) {
+    const words = read(page)
+      .replace(/<!doctype.*?>/, "")
+      .replace(/<[^>]*>/g, "\n")
+      .split("\n")
+      .map((line) => line.trim())
+      .filter(Boolean);
+    // No script can fill in what is shown where there are no scripts.
+    const needed = "This page needs JavaScript: it speaks with the other device from your browser.";
+    assert.deepEqual(words, ["Proxim", needed], page);
+    assert.doesNotMatch(read(page), /(alt|title|placeholder|aria-label)="[^"]/);
+  }
+});
+
+test("every place that is filled in has its words", () => {
+  for (const page of ["host.html", "join.html"]) {
+    for (const [, name] of read(page).matchAll(/data-text="(\w+)"/g)) assert.equal(typeof text[name], "string", name);
+  }
+});
+
+test("no module but text.js has words for people", () => {
+  const spoken = [
+    /\b(text|alt|title|placeholder|"aria-label"|body): ["`]/,
+    /\b(toast|say|heading)\((\w+, )?["`]/,
+    /\.(textContent|title|placeholder|innerText) = ["`]\w/,
+    /toast\([^)]*\.message/,
+    /createTextNode\(["`]/,
+  ];
+  for (const name of readdirSync(WEB).filter((each) => each.endsWith(".js") && !["text.js", "proxim.js"].includes(each))) {
+    for (const pattern of spoken) assert.doesNotMatch(read(name), pattern, name);
+  }
+});
