@@ -247,6 +247,6 @@ test("what ended and was cleared away stays away after a reload", async () => {
   await desk.sees("Node reached");
   await desk.opens("one_time");
   await desk.press("Cancel");
-  await desk.ended("It was closed.");
+  await desk.ended("Once");
   assert.equal(await desk.page.locator("#ended-list li").count(), 1);
 });
