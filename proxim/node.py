@@ -12,7 +12,7 @@ from typing import Literal
 
 import trio
 
-from proxim import __version__
+from proxim import __version__, lan
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor
 from proxim.client.host import HostSession, SessionKind
@@ -111,6 +111,8 @@ class Node:
         Started when connections are accepted. Raises ``OSError`` when the address cannot be
         listened on, ``InvalidSetting`` when the certificate cannot be used.
         """
+        if self.settings.announce is not None:
+            lan.require_library()
         tls = self._load_certificate()
         sockets = self._sockets or await self._open_sockets()
         aside = await self._open_aside(sockets)
@@ -147,7 +149,15 @@ class Node:
                 await nursery.start(listener.run, sockets)
                 for each in aside:
                     nursery.start_soon(serve_aside, each, self._site.answer_aside, self.limits)
+                if self.settings.announce is not None:
+                    nursery.start_soon(self._announce, self.settings.announce, sockets[0])
                 task_status.started(services)
+
+    async def _announce(self, name: str, listening: socket.socket) -> None:
+        address, port = listening.getsockname()[:2]
+        if address in ("0.0.0.0", "::"):
+            address = _lan_address(listening.family)
+        await lan.announce(name, address, port, __version__)
 
     def stop(self) -> None:
         """End every session with ``shutdown``, close every connection, and let ``run`` return."""

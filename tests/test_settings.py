@@ -46,6 +46,7 @@ SAMPLES = {
     "host": ("node.example", "::1"),
     "port": (0, 65535),
     "lan": (True,),
+    "announce": ("Desk", "Büro (2)"),
     "public_url": ("https://node.example/base",),
     "tls_cert": ("cert.pem",),
     "tls_key": ("key.pem",),

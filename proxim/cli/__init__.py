@@ -11,6 +11,7 @@ _COMMANDS = {
     "host": "Open a session on this computer and show its QR code.",
     "join": "Ask to pair, by a link.",
     "sessions": "List and close the sessions of this computer.",
+    "nodes": "List the nodes of this network.",
     "qr": "Draw a link as a QR code.",
     "config": "Show the settings, and what a config file may hold.",
     "completion": "Print what makes a shell complete commands.",

@@ -50,6 +50,8 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
         setting.flag,
         setting.name,
         metavar=setting.about.metavar,
+        is_flag=False,
+        flag_value=setting.about.alone,
         help=about,
         multiple=setting.is_list,
     )

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from proxim.core.errors import InvalidSetting
 
+MAX_LABEL = 58
+"""Longest name that a node is announced by, in bytes."""
+
 
 def check_url(url: str) -> None:
     """Raise ``InvalidSetting`` unless this is an http or https URL without query or fragment."""
@@ -61,3 +64,12 @@ def check_network(network: str) -> None:
         raise InvalidSetting(
             f"trusted_proxy: {network!r} is no address or network such as 10.0.0.0/8"
         ) from None
+
+
+def check_name(name: str) -> None:
+    """Raise ``InvalidSetting`` unless a node can be announced by this name."""
+    # A label of the domain name system has 63 bytes (RFC 6763, section 4.1.1); a number may follow.
+    if len(name.encode()) > MAX_LABEL or not name.isprintable():
+        raise InvalidSetting(
+            f"announce: {name!r} is no name of at most {MAX_LABEL} bytes that can be shown"
+        )

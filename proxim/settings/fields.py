@@ -12,7 +12,13 @@ from proxim.core.events import Terms
 from proxim.ice import IceOptions
 from proxim.net.limits import Limits
 from proxim.net.rate import Rate
-from proxim.settings.checks import check_network, check_origin, check_url, split_endpoint
+from proxim.settings.checks import (
+    check_name,
+    check_network,
+    check_origin,
+    check_url,
+    split_endpoint,
+)
 
 YEAR = 365 * 86_400.0
 DEFAULT_HOST = "127.0.0.1"
@@ -36,6 +42,8 @@ class About(NamedTuple):
     metavar: str
     is_secret: bool = False
     """Whether its value must not be told, not in an error either."""
+    alone: str | None = None
+    """What its option means when it is given without a value."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +58,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     lan: Annotated[
         bool, About("Network", "Listen on all addresses, for devices in the same network.", "")
     ] = False
+    announce: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=MAX_LABEL)] | None,
+        About(
+            "Network",
+            "Let `proxim nodes` find the node, by this name; needs proxim[lan].",
+            "NAME",
+            alone="Proxim",
+        ),
+    ] = None
     public_url: Annotated[
         str | None,
         About("Network", "What links begin with, if not the address listened on.", "URL"),
@@ -261,6 +278,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             check_url(self.public_url)
         if self.metrics_listen is not None:
             split_endpoint(self.metrics_listen)
+        if self.announce is not None:
+            check_name(self.announce)
         self.ice.check()
         for origin in self.allow_origin:
             check_origin(origin)

@@ -1,0 +1,60 @@
+"""``proxim nodes``: what nodes announce themselves in this network."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from proxim import lan
+from proxim.cli import program
+from proxim.cli.terminal import Reporter, printable
+
+
+@click.command("nodes")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0.1, 60),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to listen.",
+)
+@program.json_option
+def command(wait: float, as_json: bool) -> None:
+    """List the nodes of this network that were started with --announce.
+
+    Their names are their own claim, and nobody has checked them.
+    """
+
+    async def action(reporter: Reporter) -> None:
+        try:
+            _report(await lan.find(wait), reporter, as_json=as_json)
+        except OSError as error:
+            raise click.ClickException(f"the network cannot be listened to: {error}") from None
+        reporter.exit_code = program.APPROVED
+
+    program.run(action, as_json=as_json)
+
+
+def _report(nodes: list[lan.Neighbour], reporter: Reporter, *, as_json: bool) -> None:
+    if as_json:
+        for node in nodes:
+            reporter.report("node_found", "", **node._asdict())
+    elif nodes:
+        Console().print(_table(nodes))
+    else:
+        reporter.screen.say("No node announces itself here.")
+
+
+def _table(nodes: list[lan.Neighbour]) -> Table:
+    table = Table("Name", "Address", "Version")
+    for node in nodes:
+        hosts = [f"[{each}]" if ":" in each else each for each in node.addresses]
+        table.add_row(
+            escape(printable(node.name)),
+            "\n".join(escape(f"{host}:{node.port}") for host in hosts),
+            escape(printable(node.version)),
+        )
+    return table

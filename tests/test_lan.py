@@ -1,0 +1,136 @@
+"""Nodes that announce themselves, by real multicast on loopback."""
+
+import socket
+import sys
+
+import pytest
+import trio
+
+from proxim import __version__, lan
+from proxim.core.errors import InvalidSetting
+from proxim.node import Node
+from proxim.settings import Settings
+
+GROUP = ("224.0.0.251", 5353)
+PATIENCE = 20
+
+
+def missing():
+    """Why multicast does not work on loopback here, or nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.settimeout(1)
+        receiver.bind(("", 0))
+        here = socket.inet_aton("127.0.0.1")
+        try:
+            member = socket.inet_aton(GROUP[0]) + here
+            receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+            receiver.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, here)
+            receiver.sendto(b"proxim", (GROUP[0], receiver.getsockname()[1]))
+            receiver.recv(16)
+        except OSError as error:
+            return f"no multicast on loopback: {error}"
+    return ""
+
+
+@pytest.fixture
+def multicast():
+    if why := missing():
+        pytest.skip(why)
+
+
+async def seen(wanted):
+    """Look until what is found is as wanted; what was found."""
+    with trio.fail_after(PATIENCE):
+        while not wanted(found := await lan.find(0.5)):
+            pass
+    return found
+
+
+def named(found, name):
+    return [each for each in found if each.name == name]
+
+
+async def test_a_node_is_found_while_it_runs_and_gone_when_it_has_stopped(multicast, nursery):
+    node = Node(Settings(port=0, announce="Büro.2 (test)"))
+    await nursery.start(node.run)
+    found = await seen(lambda found: named(found, "Büro.2 (test)"))
+    (ours,) = named(found, "Büro.2 (test)")
+    assert ours.addresses == ["127.0.0.1"]
+    assert ours.port == int(node.url.rpartition(":")[2])
+    assert ours.version == __version__
+    node.stop()
+    await seen(lambda found: not named(found, "Büro.2 (test)"))
+
+
+def twins(found):
+    return [each for each in found if each.name.startswith("Twin")]
+
+
+async def test_of_two_with_one_name_both_are_found_each_at_its_own_port(multicast, nursery):
+    nodes = [Node(Settings(port=0, announce="Twin")) for _ in range(2)]
+    for count, node in enumerate(nodes, start=1):
+        await nursery.start(node.run)
+        found = await seen(lambda found, count=count: len(twins(found)) == count)
+    assert len({each.name for each in twins(found)}) == 2
+    ports = {int(node.url.rpartition(":")[2]) for node in nodes}
+    assert {each.port for each in twins(found)} == ports
+    for node in nodes:
+        node.stop()
+
+
+async def test_a_node_that_stops_says_good_bye(multicast, nursery):
+    from zeroconf import ServiceBrowser, Zeroconf
+
+    node = Node(Settings(port=0, announce="Brief"))
+    await nursery.start(node.run)
+    names = lan._Names()
+    # Who listens would believe for an hour that it is there, if it did not take that back.
+    with Zeroconf(interfaces=["127.0.0.1"]) as zeroconf, trio.fail_after(PATIENCE):
+        ServiceBrowser(zeroconf, lan.SERVICE, names)
+        while f"Brief.{lan.SERVICE}" not in names.known:  # noqa: ASYNC110 - nothing tells
+            await trio.sleep(0.05)
+        node.stop()
+        while f"Brief.{lan.SERVICE}" in names.known:  # noqa: ASYNC110 - nothing tells
+            await trio.sleep(0.05)
+
+
+async def test_nothing_but_name_address_port_and_version_is_told(multicast, nursery):
+    from zeroconf import Zeroconf
+
+    node = Node(Settings(port=0, announce="Quiet"))
+    await nursery.start(node.run)
+    await seen(lambda found: named(found, "Quiet"))
+
+    def ask():
+        with Zeroconf(interfaces=["127.0.0.1"]) as zeroconf:
+            return zeroconf.get_service_info(lan.SERVICE, f"Quiet.{lan.SERVICE}", 3000)
+
+    info = await trio.to_thread.run_sync(ask)
+    assert info.properties == {b"version": __version__.encode()}
+    assert socket.gethostname() not in info.server
+    node.stop()
+
+
+async def test_a_node_that_cannot_be_announced_goes_on_with_a_warning(nursery, caplog):
+    # An address of the documentation (RFC 5737), which no machine has.
+    nursery.start_soon(lan.announce, "Desk", "192.0.2.1", 1, "0")
+    with trio.fail_after(PATIENCE):
+        while not caplog.records:  # noqa: ASYNC110 - nothing tells
+            await trio.sleep(0.01)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "cannot be announced" in record.getMessage()
+
+
+async def test_without_the_library_it_is_told_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "zeroconf", None)
+    with pytest.raises(InvalidSetting, match=r"pip install 'proxim\[lan\]'"):
+        await Node(Settings(port=0, announce="Desk")).run()
+    with pytest.raises(InvalidSetting, match=r"pip install 'proxim\[lan\]'"):
+        await lan.find(0.1)
+
+
+@pytest.mark.parametrize("name", ["ü" * 32, "a\nb", "a\u202eb"])
+def test_a_name_is_one_label_that_can_be_shown(name):
+    with pytest.raises(InvalidSetting, match=r"^announce: "):
+        Settings(announce=name)
