@@ -41,7 +41,6 @@ class About(NamedTuple):
     meaning: str
     metavar: str
     is_secret: bool = False
-    """Whether its value must not be told, not in an error either."""
     alone: str | None = None
     """What its option means when it is given without a value."""
 
