@@ -13,6 +13,13 @@ from proxim.ice import IceOptions
 from proxim.net.limits import Limits
 from proxim.net.rate import Rate
 from proxim.settings.checks import (
+    MAX_LABEL,
+    check_name,
+    check_network,
+    check_origin,
+    check_url,
+    split_endpoint,
+)
     check_name,
     check_network,
     check_origin,
