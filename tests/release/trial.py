@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 #: For the shorter run: one pair from beginning to end, its messages, what an HTTP client sees.
-_QUICK = ("test_lifecycle.py", "test_http.py")
+_QUICK = ("test_http.py", "test_close.py", "test_messages.py")
 
 
 def install(wheel: Path, work: Path) -> Path:
