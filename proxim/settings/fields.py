@@ -20,12 +20,6 @@ from proxim.settings.checks import (
     check_url,
     split_endpoint,
 )
-    check_name,
-    check_network,
-    check_origin,
-    check_url,
-    split_endpoint,
-)
 
 YEAR = 365 * 86_400.0
 DEFAULT_HOST = "127.0.0.1"
