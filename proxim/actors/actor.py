@@ -32,7 +32,6 @@ from proxim.core.errors import (
 from proxim.core.events import Admit, Effect, Event, Patch, Reply, Role, Tell, Unpatch
 from proxim.core.ice import IceGrant, with_ice_servers
 from proxim.core.messages import Error, NodeMessage, Reason, SessionEnded, Signal, Status
-from proxim.core.record import State
 from proxim.core.session import Session
 
 _FAILED = "the node failed at this session"
@@ -47,8 +46,8 @@ class Warden(Protocol):
 
     census: Census
 
-    def note_pairing(self, actor: Actor) -> None:
-        """The actor's session was approved; said once."""
+    def note_step(self, actor: Actor, before: Before, now: float) -> None:
+        """The actor's session has gone over from one state to another."""
 
     def note_ending(self, actor: Actor, reason: Reason) -> None:
         """The actor's session has ended; said once."""
@@ -237,10 +236,7 @@ class Actor:
         if isinstance(event, ev.GuestAsked):
             wait = self._warden.prompt_wait(self, letter.sender)
             event = structs.replace(event, wait=wait)
-        was = self.session.state
         self._step(event, letter)
-        if was is State.PROMPTED and self.session.state is State.APPROVED:
-            self._warden.note_pairing(self)
         if self._patched and not self._inbox:
             self._connect()
 
@@ -252,7 +248,7 @@ class Actor:
                 self._perform(effect, letter)
         finally:
             if session.state is not before.state:
-                self._warden.census.stepped(session, before, now)
+                self._warden.note_step(self, before, now)
 
     def _perform(self, effect: Effect, letter: Letter) -> None:
         match effect:

@@ -10,8 +10,9 @@ import trio
 from msgspec import structs
 
 from proxim.actors.actor import Actor
-from proxim.actors.census import Census
+from proxim.actors.census import Before, Census
 from proxim.actors.crash import log_crash
+from proxim.actors.pseudonym import about
 from proxim.actors.quota import Places, Quotas, Tally
 from proxim.actors.seat import Connection, Letter, Owner
 from proxim.actors.timers import Timers
@@ -83,6 +84,7 @@ class Supervisor:
         self._actors[session.session_id] = actor
         self._owned.setdefault(owner, {})[session.session_id] = actor
         self.census.came(session)
+        self._log(session, "a %s session was opened", session.session_type)
         # One name for all: trio would make each its own.
         self._nursery.start_soon(self._guard, actor, name="actor")
         return actor
@@ -121,9 +123,13 @@ class Supervisor:
         denied = self._denials.wait(address, trio.current_time()) > 0
         self.census.refusals["denials_per_address" if denied else "prompts_per_host"] += 1
 
-    def note_pairing(self, actor: Actor) -> None:
-        """An actor's session was approved."""
-        self._tell_of(actor.session.describe())
+    def note_step(self, actor: Actor, before: Before, now: float) -> None:
+        """An actor's session has gone over from one state to another."""
+        self.census.stepped(actor.session, before, now)
+        if not actor.session.ended:
+            self._log(actor.session, "a session is %s", actor.session.state.name.lower())
+        if actor.session.state is State.APPROVED:
+            self._tell_of(actor.session.describe())
 
     def grant_ice(self, lifetime: float) -> IceGrant:
         """ICE servers for one peer of a session that lives ``lifetime`` seconds at most."""
@@ -134,7 +140,7 @@ class Supervisor:
         self.endings[reason] += 1
         if reason is Reason.REJECTED:
             self._denials.add(actor.asked_from, trio.current_time())
-        log.debug("a %s session ended: %s", actor.session.session_type, reason)
+        self._log(actor.session, "a %s session ended: %s", actor.session.session_type, reason)
         self._tell_of(actor.session.describe())
 
     def find(self, session_id: str) -> Actor | None:
@@ -172,7 +178,8 @@ class Supervisor:
         try:
             await actor.run()
         except Exception as error:
-            log_crash(log, "an actor crashed; its session ends, the others go on", error)
+            what = "an actor crashed; its session ends, the others go on"
+            log_crash(log, what, error, actor.session.session_id)
             self.crashes += 1
             if not actor.session.ended:
                 self._note_crash_of(actor.session)
@@ -183,6 +190,10 @@ class Supervisor:
         self.endings[Reason.INTERNAL_ERROR] += 1
         info = session.describe()
         self._tell_of(structs.replace(info, status=Status.EXPIRED, reason=Reason.INTERNAL_ERROR))
+
+    def _log(self, session: Session, text: str, *words: object) -> None:
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug(text, *words, extra=about(session.session_id))
 
     def _drop(self, actor: Actor) -> None:
         session_id = actor.session.session_id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import sys
@@ -13,7 +12,7 @@ import click
 import trio
 
 from proxim import __version__
-from proxim.cli import options
+from proxim.cli import logs, options
 from proxim.cli.terminal import program_name
 from proxim.core.errors import InvalidSetting
 from proxim.groups import leaves
@@ -35,8 +34,7 @@ def command(config: Path | None, **flags: object) -> None:
     except InvalidSetting as error:
         raise click.UsageError(str(error)) from None
     try:
-        logging.basicConfig(format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
-        logging.getLogger("proxim").setLevel(settings.log_level.upper())
+        logs.configure(settings.log_level, settings.log_format)
         trio.run(_serve, settings)
     except* InvalidSetting as errors:
         raise click.UsageError(str(next(leaves(errors)))) from None
@@ -52,6 +50,7 @@ async def _serve(settings: Settings) -> None:
     node = Node(settings, sockets=take_sockets(os.environ))
     hangup, has_terminal = _hangup(), _has_terminal()
     async with trio.open_nursery() as nursery:
+        await nursery.start(logs.toggle_on_signal)
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *hangup) as signals:
             await nursery.start(_run_and_cancel, node, nursery.cancel_scope)
             _tune_garbage_collector()

@@ -1,0 +1,99 @@
+import json
+import re
+import select
+import signal
+import time
+from contextlib import ExitStack
+
+import pytest
+from websockets.sync.client import connect
+
+from proxim.actors.pseudonym import pseudonym
+from tests.cli.helpers import PATIENCE
+
+
+class Errors:
+    """What a program writes to its standard error, line by line."""
+
+    def __init__(self, program):
+        self._fd = program.process.stderr
+        self._unread = b""
+
+    def line(self, pattern):
+        """The next line that has this in it."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            while b"\n" not in self._unread:
+                ready, _, _ = select.select([self._fd], [], [], deadline - time.monotonic())
+                assert ready, f"no line with {pattern!r}"
+                self._unread += self._fd.read(65536)
+            line, _, self._unread = self._unread.partition(b"\n")
+            if re.search(pattern, line.decode()):
+                return line.decode()
+
+
+@pytest.fixture
+def talk(start):
+    """A node, a host that has opened a session on it, and the node's log."""
+
+    with ExitStack() as open_ones:
+
+        def talk(*options):
+            node = start("serve", "--port", "0", *options)
+            address = node.url().replace("http", "ws", 1) + "/ws"
+            ws = open_ones.enter_context(connect(address))
+            ws.recv()
+            return node, ws, Errors(node)
+
+        yield talk
+
+
+def open_and_close(ws):
+    ws.send(json.dumps({"type": "register", "uuid": "desk"}))
+    ws.send(json.dumps({"type": "create_session", "session_type": "persistent"}))
+    created = [json.loads(ws.recv()) for _ in "12"][1]
+    session_id = created["session"]["session_id"]
+    ws.send(json.dumps({"type": "close_session", "session_id": session_id}))
+    ws.recv()
+    return session_id
+
+
+def test_json_lines_name_a_session_by_one_name_that_is_not_its_id(talk):
+    _, ws, errors = talk("--log-level", "debug", "--log-format", "json")
+    session_id = open_and_close(ws)
+    opened = json.loads(errors.line("opened"))
+    ended = json.loads(errors.line("ended"))
+    assert opened["event"] == "a persistent session was opened"
+    assert (opened["level"], ended["event"]) == ("debug", "a persistent session ended: closed")
+    assert re.fullmatch("[0-9a-f]{10}", opened["session"])
+    assert opened["session"] == ended["session"] != pseudonym(session_id)
+    assert opened.keys() == {"event", "level", "timestamp", "session"}
+    assert session_id not in json.dumps([opened, ended])
+
+
+def test_a_person_reads_plain_lines(talk):
+    _, ws, errors = talk("--log-level", "debug")
+    open_and_close(ws)
+    line = errors.line("opened")
+    pattern = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[debug +\] a persistent session was opened"
+    assert re.match(pattern + r" +session=[0-9a-f]{10}$", line), line
+
+
+def test_a_signal_turns_debugging_on_and_off(talk):
+    node, ws, errors = talk()
+    open_and_close(ws)
+    node.process.send_signal(signal.SIGUSR1)
+    assert "now debug" in errors.line("session|level")
+    open_and_close(ws)
+    errors.line("a persistent session was opened")
+    errors.line("a persistent session ended")
+    node.process.send_signal(signal.SIGUSR1)
+    assert "now info" in errors.line("level")
+    open_and_close(ws)
+    node.process.terminate()
+    _, err, code = node.finish()
+    assert (err, code) == ("", 0)
+
+
+def test_a_name_is_the_same_in_each_line_and_another_for_another():
+    assert pseudonym("a") == pseudonym("a") != pseudonym("b")
