@@ -13,6 +13,7 @@ _COMMANDS = {
     "sessions": "List and close the sessions of this computer.",
     "nodes": "List the nodes of this network.",
     "qr": "Draw a link as a QR code.",
+    "status": "Show how a node is doing, live.",
     "config": "Show the settings, and what a config file may hold.",
     "completion": "Print what makes a shell complete commands.",
 }
