@@ -14,6 +14,7 @@ _COMMANDS = {
     "nodes": "List the nodes of this network.",
     "qr": "Draw a link as a QR code.",
     "status": "Show how a node is doing, live.",
+    "doctor": "Check what a node needs, and say what to do about it.",
     "config": "Show the settings, and what a config file may hold.",
     "completion": "Print what makes a shell complete commands.",
 }

@@ -24,11 +24,10 @@ def test_what_is_effective_is_shown_with_where_it_comes_from(start, tmp_path):
 
 @pytest.mark.parametrize("options", [(), ("--json",), ("--changed",)])
 def test_secrets_are_masked(start, options):
-    secrets = {setting.variable: "5ecret" for setting in SETTINGS if setting.about.is_secret}
-    out, _, code = start("config", "show", *options, **secrets).finish()
+    out, _, code = start("config", "show", *options, PROXIM_ACCESS_TOKEN="5ecret").finish()
     assert code == 0
     assert "access_token" in out
-    assert out.count("********") == len(secrets)
+    assert out.count("********") == 1
     assert "5ecret" not in out
 
 

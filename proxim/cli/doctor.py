@@ -1,0 +1,67 @@
+"""``proxim doctor``: what a node needs, checked."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import click
+import msgspec
+
+from proxim.cli import options, program
+from proxim.cli.terminal import Reporter, printable
+from proxim.core.errors import InvalidSetting
+from proxim.doctor import Finding, Level, examine
+from proxim.settings import load
+
+_MARKS = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.ERROR: ("✗", "red")}
+
+
+@click.command("doctor", cls=options.Grouped)
+@options.with_settings
+@program.json_option
+def command(config: Path | None, as_json: bool, **flags: object) -> None:
+    """Check what a node with these settings needs, and say what to do about each trouble.
+
+    It takes the options, the environment and the config file that `proxim serve` takes: settings,
+    ports, certificate, descriptors, clock, STUN and TURN servers, Redis.
+
+    Exit codes: 0 nothing is wrong, 1 something is, 2 usage.
+    """
+
+    async def action(reporter: Reporter) -> None:
+        seen: Counter[Level] = Counter()
+        for finding in _check_settings(flags, config):
+            seen[finding.level] += 1
+            _report(reporter, finding)
+        if not seen[Level.ERROR]:
+            async for finding in examine(load(flags, os.environ, config)):
+                seen[finding.level] += 1
+                _report(reporter, finding)
+        _conclude(reporter, seen)
+
+    program.run(action, as_json=as_json)
+
+
+def _check_settings(flags: dict[str, object], config: Path | None) -> list[Finding]:
+    try:
+        load(flags, os.environ, config)
+    except InvalidSetting as problem:
+        return [Finding("settings", Level.ERROR, str(problem), "correct it there")]
+    return [Finding("settings", Level.OK, "can be used" if config is None else f"{config} is good")]
+
+
+def _report(reporter: Reporter, finding: Finding) -> None:
+    mark, colour = _MARKS[finding.level]
+    lines = [f"{click.style(mark, colour)} {finding.check}: {printable(finding.found)}"]
+    if finding.remedy:
+        lines.append(f"  → {printable(finding.remedy)}")
+    reporter.report("finding", "\n".join(lines), **msgspec.to_builtins(finding))
+
+
+def _conclude(reporter: Reporter, seen: Counter[Level]) -> None:
+    errors, warnings = seen[Level.ERROR], seen[Level.WARNING]
+    reporter.exit_code = 1 if errors else 0
+    text = f"{errors} wrong, {warnings} to look at." if errors or warnings else "All is well."
+    reporter.report("done", f"\n{text}", errors=errors, warnings=warnings)

@@ -1,0 +1,39 @@
+"""What a check has found."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Level(StrEnum):
+    """How bad it is. Only an error keeps a node from doing its work."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Finding(Struct, frozen=True):
+    """What was checked, what was found, and what to do about it (empty where nothing has to be)."""
+
+    check: str
+    level: Level
+    found: str
+    remedy: str = ""
+
+
+def ok(check: str, found: str) -> Finding:
+    """All is well."""
+    return Finding(check, Level.OK, found)
+
+
+def warning(check: str, found: str, remedy: str) -> Finding:
+    """It works, but not as well as it could, or not for long."""
+    return Finding(check, Level.WARNING, found, remedy)
+
+
+def error(check: str, found: str, remedy: str) -> Finding:
+    """It does not work."""
+    return Finding(check, Level.ERROR, found, remedy)

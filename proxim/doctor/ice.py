@@ -1,0 +1,122 @@
+"""Whether STUN and TURN servers answer.
+
+A Binding request (RFC 8489) is what both answer to anybody. Whether a TURN server also takes the
+credentials is for it and a client to find out.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import ssl
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import trio
+
+from proxim.doctor.finding import Finding, error, ok
+from proxim.settings import Settings
+
+PATIENCE = 3.0
+"""Seconds for one answer; over UDP it is asked three times in them."""
+ASKED = 3
+
+_URL = re.compile(
+    r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9A-Fa-f:.]+\]|[^:?\[\]]+)(?::(?P<port>\d{1,5}))?"
+    r"(?:\?transport=(?P<transport>udp|tcp))?"
+)
+_COOKIE = b"\x21\x12\xa4\x42"
+_REQUEST, _SUCCESS = b"\x00\x01", b"\x01\x01"
+_HEAD_BYTES = 20
+
+
+class Server(NamedTuple):
+    """Where a STUN or TURN server is (RFC 7064, RFC 7065)."""
+
+    host: str
+    port: int
+    transport: str
+    """``udp``, ``tcp`` or ``tls``."""
+
+
+def parse(url: str) -> Server | None:
+    """The server that a URL names; None if it is no such URL."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        return None
+    secure = found["scheme"] in ("stuns", "turns")
+    transport = "tls" if secure else found["transport"] or "udp"
+    port = int(found["port"] or (5349 if secure else 3478))
+    return Server(found["host"].strip("[]"), port, transport)
+
+
+async def check(settings: Settings) -> AsyncIterator[Finding]:
+    """One finding for each server."""
+    for name in ("stun", "turn"):
+        for url in getattr(settings, name, ()):
+            server = parse(url)
+            if server is None:
+                yield error(name, f"{url} is no such URL", "write it as stun:host:3478")
+            else:
+                yield await _ask(name, url, server)
+
+
+async def _ask(name: str, url: str, server: Server) -> Finding:
+    began = trio.current_time()
+    try:
+        with trio.fail_after(PATIENCE):
+            await (_ask_by_udp(server) if server.transport == "udp" else _ask_by_tcp(server))
+    except trio.TooSlowError:
+        return _silent(name, url, server, "no answer")
+    except (OSError, ValueError, trio.BrokenResourceError) as problem:
+        return _silent(name, url, server, str(problem) or type(problem).__name__)
+    return ok(name, f"{url} answers, in {1000 * (trio.current_time() - began):.0f} ms")
+
+
+def _silent(name: str, url: str, server: Server, why: str) -> Finding:
+    return error(
+        name,
+        f"{url}: {why}",
+        f"is it running, and does a firewall let {server.transport.upper()} {server.port} through?",
+    )
+
+
+async def _ask_by_udp(server: Server) -> None:
+    found = await trio.socket.getaddrinfo(server.host, server.port, type=trio.socket.SOCK_DGRAM)
+    family, _, _, _, address = found[0]
+    with trio.socket.socket(family, trio.socket.SOCK_DGRAM) as socket:
+        await socket.connect(address)
+        transaction = secrets.token_bytes(12)
+        while True:
+            await socket.send(_request(transaction))
+            with trio.move_on_after(PATIENCE / ASKED):
+                while not is_answer(await socket.recv(2048), transaction):
+                    pass  # Somebody else's, or of an older request.
+                return
+
+
+async def _ask_by_tcp(server: Server) -> None:
+    stream: trio.abc.Stream = await trio.open_tcp_stream(server.host, server.port)
+    if server.transport == "tls":
+        context = ssl.create_default_context()
+        stream = trio.SSLStream(stream, context, server_hostname=server.host)
+    async with stream:
+        transaction = secrets.token_bytes(12)
+        await stream.send_all(_request(transaction))
+        data = b""
+        while len(data) < _HEAD_BYTES:
+            more = bytes(await stream.receive_some(2048))
+            if not more:
+                raise ValueError("it hung up")
+            data += more
+        if not is_answer(data, transaction):
+            raise ValueError("what answers is no STUN server")
+
+
+def _request(transaction: bytes) -> bytes:
+    return _REQUEST + b"\x00\x00" + _COOKIE + transaction
+
+
+def is_answer(data: bytes, transaction: bytes) -> bool:
+    """Whether this is the success response to that Binding request (RFC 8489, 5)."""
+    return data[:2] == _SUCCESS and data[4:_HEAD_BYTES] == _COOKIE + transaction

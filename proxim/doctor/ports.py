@@ -1,0 +1,51 @@
+"""Whether a node could listen where it is to listen."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+
+from proxim.doctor.finding import Finding, error, ok, warning
+from proxim.settings import Settings, split_endpoint
+
+_REMEDIES = {
+    errno.EACCES: "choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE",
+    errno.EADDRNOTAVAIL: "choose an address that this machine has; see `ip address`",
+}
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """One finding for each address to listen on."""
+    yield _check("port", "0.0.0.0" if settings.lan else settings.host, settings.port)
+    if settings.metrics_listen is not None:
+        yield _check("metrics_listen", *split_endpoint(settings.metrics_listen))
+
+
+def _check(name: str, host: str, port: int) -> Finding:
+    where = f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as problem:
+        return error(name, f"{host} is no address: {problem.strerror}", f"correct {name}")
+    family, _, _, _, address = found[0]
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+        except OSError as problem:
+            return _refused(name, where, problem)
+    return ok(name, f"{where} can be listened on")
+
+
+def _refused(name: str, where: str, problem: OSError) -> Finding:
+    if problem.errno == errno.EADDRINUSE:
+        return warning(
+            name,
+            f"{where} is in use",
+            "if that is the node itself all is well; else stop the other program, or choose "
+            "another port",
+        )
+    remedy = _REMEDIES.get(problem.errno or 0, "see what the system says")
+    return error(name, f"{where} cannot be listened on: {problem.strerror}", remedy)

@@ -1,0 +1,263 @@
+"""Each check against the real thing: sockets, certificates, coturn, Redis."""
+
+import datetime
+import resource
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from types import SimpleNamespace
+
+import pytest
+import trustme
+
+from proxim.doctor import clock, descriptors, examine, ice, ports, redis, tls
+from proxim.doctor.finding import Level
+from proxim.doctor.ice import Server, is_answer, parse
+from proxim.settings import Settings
+
+NOW = datetime.datetime.now(datetime.UTC)
+
+
+@pytest.fixture
+def taken():
+    """A port that is listened on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def free():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+@pytest.fixture
+def start():
+    """Starts a server, and waits until it listens."""
+    running = []
+
+    def start(port, *command):
+        if shutil.which(command[0]) is None:
+            pytest.skip(f"{command[0]} is not installed")
+        running.append(
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        )
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError(f"{command[0]} does not start")
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(20)
+
+
+async def found(check):
+    return [finding async for finding in check]
+
+
+# -- ports -----------------------------------------------------------------------------------
+
+
+def test_a_free_port_is_well_and_one_in_use_is_told(free, taken):
+    (well,) = ports.check(Settings(port=free))
+    assert well.level is Level.OK
+    (busy,) = ports.check(Settings(port=taken))
+    assert (busy.level, busy.check) == (Level.WARNING, "port")
+    assert f"127.0.0.1:{taken} is in use" in busy.found
+
+
+def test_an_address_that_this_machine_has_not_is_wrong():
+    (wrong,) = ports.check(Settings(host="192.0.2.1", port=0))
+    assert wrong.level is Level.ERROR
+    assert "ip address" in wrong.remedy
+
+
+def test_the_port_for_metrics_is_looked_at_too(free, taken):
+    findings = list(ports.check(Settings(port=free, metrics_listen=f"127.0.0.1:{taken}")))
+    assert [each.check for each in findings] == ["port", "metrics_listen"]
+    assert findings[1].level is Level.WARNING
+
+
+# -- certificates ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def certify(tmp_path):
+    """Settings with a certificate that is good for so many days."""
+
+    def certify(days, name="node.example", **settings):
+        authority = trustme.CA()
+        cert = authority.issue_cert(name, not_after=NOW + datetime.timedelta(days=days))
+        chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+        cert.private_key_pem.write_to_path(key)
+        for number, part in enumerate(cert.cert_chain_pems):
+            part.write_to_path(chain, append=number > 0)
+        return Settings(tls_cert=str(chain), tls_key=str(key), **settings), authority
+
+    return certify
+
+
+@pytest.mark.parametrize(("days", "level"), [(90, Level.OK), (5, Level.WARNING), (-1, Level.ERROR)])
+def test_how_long_a_certificate_is_good_is_told(certify, days, level):
+    settings, _ = certify(days)
+    expiry, _chain = tls.check(settings)
+    assert (expiry.check, expiry.level) == ("tls expiry", level)
+    assert ("expired" if days < 0 else f"{days} days" if days > 5 else "days") in expiry.found
+
+
+def test_a_certificate_that_browsers_do_not_know_is_told(certify):
+    settings, _ = certify(90, public_url="https://node.example")
+    _, chain = tls.check(settings)
+    assert chain.level is Level.WARNING
+    assert "issuer" in chain.found or "self" in chain.found
+
+
+@pytest.mark.parametrize(
+    ("url", "level"),
+    [
+        ("https://node.example", Level.OK),
+        (None, Level.OK),
+        ("https://other.example", Level.WARNING),
+    ],
+)
+def test_one_that_they_know_has_to_bear_the_name(certify, monkeypatch, url, level):
+    settings, authority = certify(90, public_url=url)
+
+    def with_our_roots(*_):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        authority.configure_trust(context)
+        return context
+
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(settings.tls_cert, settings.tls_key)
+    monkeypatch.setattr(ssl, "create_default_context", with_our_roots)
+    assert tls._check_chain(server, url and url.removeprefix("https://")).level is level
+
+
+def test_files_that_do_not_go_together_are_told(certify, tmp_path):
+    settings, _ = certify(90)
+    other = tmp_path / "other.pem"
+    trustme.CA().issue_cert("x").private_key_pem.write_to_path(other)
+    for wrong in (str(other), str(tmp_path / "none.pem"), __file__):
+        (problem,) = tls.check(Settings(tls_cert=settings.tls_cert, tls_key=wrong))
+        assert problem.level is Level.ERROR
+
+
+def test_a_node_in_the_open_should_have_one():
+    (bare,) = tls.check(Settings(host="0.0.0.0"))
+    assert bare.level is Level.WARNING
+    for fine in (Settings(), Settings(host="0.0.0.0", public_url="https://node.example")):
+        assert [each.level for each in tls.check(fine)] == [Level.OK]
+
+
+# -- this machine ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("soft", "most", "level"),
+    [
+        (20_000, 0, Level.OK),
+        (1024, 0, Level.WARNING),
+        (20_000, 16_000, Level.OK),
+        (20_000, 16_001, Level.WARNING),
+        (resource.RLIM_INFINITY, 10**6, Level.OK),
+    ],
+)
+def test_descriptors_have_to_be_enough(monkeypatch, soft, most, level):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, 500_000))
+    (finding,) = descriptors.check(Settings(max_connections=most))
+    assert finding.level is level
+
+
+@pytest.mark.parametrize(("state", "level"), [(0, Level.OK), (5, Level.WARNING), (None, Level.OK)])
+def test_a_clock_that_nothing_keeps_right_is_told(monkeypatch, state, level):
+    monkeypatch.setattr(clock, "_state", lambda: state)
+    assert clock.check().level is level
+
+
+def test_the_kernel_of_here_says_something():
+    assert clock._state() in range(6)
+
+
+# -- servers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("stun:a.example", Server("a.example", 3478, "udp")),
+        ("stun:a.example:1", Server("a.example", 1, "udp")),
+        ("turn:a.example?transport=tcp", Server("a.example", 3478, "tcp")),
+        ("turns:[::1]:9", Server("::1", 9, "tls")),
+        ("stuns:a.example", Server("a.example", 5349, "tls")),
+        ("http://a.example", None),
+        ("stun:", None),
+        ("turn:a?transport=sctp", None),
+    ],
+)
+def test_a_server_is_read_from_its_url(url, server):
+    assert parse(url) == server
+
+
+async def test_a_real_server_answers(start, free, tmp_path):
+    port = str(free)
+    options = f"--listening-port {port} --listening-ip 127.0.0.1 --no-tls --no-dtls --no-cli"
+    files = f"--pidfile {tmp_path}/pid --db {tmp_path}/db --log-file {tmp_path}/log --simple-log"
+    start(free, "turnserver", *options.split(), *files.split())
+    settings = SimpleNamespace(
+        stun=(f"stun:127.0.0.1:{port}",), turn=(f"turn:127.0.0.1:{port}?transport=tcp", "nonsense")
+    )
+    stun, turn, nonsense = await found(ice.check(settings))
+    assert (stun.check, stun.level) == ("stun", Level.OK)
+    assert (turn.check, turn.level) == ("turn", Level.OK)
+    assert nonsense.level is Level.ERROR
+
+
+async def test_a_server_that_is_not_there_is_told(free):
+    settings = SimpleNamespace(
+        stun=("stun:127.0.0.1:1",), turn=(f"turn:127.0.0.1:{free}?transport=tcp",)
+    )
+    for finding in await found(ice.check(settings)):
+        assert finding.level is Level.ERROR
+        assert "firewall" in finding.remedy
+
+
+def test_an_answer_is_to_what_was_asked():
+    head = b"\x01\x01\x00\x00\x21\x12\xa4\x42"
+    assert is_answer(head + b"t" * 12, b"t" * 12)
+    assert not is_answer(head + b"x" * 12, b"t" * 12)
+    assert not is_answer(b"HTTP/1.1 400 Bad", b"t" * 12)
+    assert not is_answer(b"", b"t" * 12)
+
+
+async def test_a_real_redis_answers_who_knows_the_password(start, free):
+    options = f"--port {free} --bind 127.0.0.1 --requirepass hush --save"
+    start(free, "redis-server", *options.split(), "")
+    (well,) = await found(redis.check(SimpleNamespace(cluster=f"redis://:hush@127.0.0.1:{free}/0")))
+    assert well.level is Level.OK
+    for credentials in (":5ecret@", ""):
+        url = f"redis://{credentials}127.0.0.1:{free}"
+        (refused,) = await found(redis.check(SimpleNamespace(redis=url)))
+        assert refused.level is Level.ERROR
+        assert "5ecret" not in f"{refused.found} {refused.remedy}"
+        assert "correct the user and the password" in refused.remedy
+
+
+async def test_a_redis_that_is_not_there_is_told():
+    (gone,) = await found(redis.check(SimpleNamespace(cluster="redis://:hush@127.0.0.1:1")))
+    assert gone.level is Level.ERROR
+    assert "hush" not in gone.found
+
+
+async def test_where_there_is_none_nothing_is_asked(free):
+    findings = await found(examine(Settings(port=free)))
+    assert [each.check for each in findings] == ["port", "tls", "descriptors", "clock"]
