@@ -19,17 +19,21 @@ from typing import get_args
 
 import msgspec
 from msgspec import inspect as kinds
+from prometheus_client.parser import text_string_to_metric_families
 
 from proxim.core import messages
 from proxim.core.errors import REQUEST_ERRORS
 from proxim.core.session import RULES, State
+from proxim.metrics import exposition
+from proxim.node import Node
 from proxim.settings import SETTINGS
 
 DOCS = Path(__file__).parent
 BENCH = DOCS.parent / "bench"
-sys.path.insert(0, str(BENCH))
+sys.path[:0] = [str(BENCH), str(DOCS)]
 
 import chart  # noqa: E402
+import manual  # noqa: E402
 import report  # noqa: E402
 
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -181,6 +185,24 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
+# -- metrics ---------------------------------------------------------------------------------
+
+
+def metrics_table() -> str:
+    """Every metric of a node that has just been made; what is of the process is known elsewhere."""
+    node = Node()
+    node.url = "http://node"
+    families = text_string_to_metric_families(exposition(node.supervisor, node._compose(tls=None)))
+    rows = ["| metric | labels | meaning |", "| --- | --- | --- |"]
+    for family in families:
+        if family.name.startswith("proxim_"):
+            name = family.name + ("_total" if family.type == "counter" else "")
+            labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+            shown = ", ".join(f"`{label}`" for label in sorted(labels))
+            rows.append(f"| `{name}` | {shown} | {family.documentation} ({family.type}) |")
+    return "\n".join(rows)
+
+
 # -- measurements ----------------------------------------------------------------------------
 
 
@@ -215,6 +237,7 @@ def parts() -> dict[str, str]:
         "state-diagram": state_diagram(),
         "state-table": state_table(),
         "settings": settings_table(),
+        "metrics": metrics_table(),
         **measurements(),
     }
 
@@ -227,7 +250,8 @@ def renew(text: str) -> str:
 def main(arguments: list[str]) -> int:
     drifted = False
     pages = {page: renew(page.read_text(encoding="utf-8")) for page in sorted(DOCS.rglob("*.md"))}
-    for page, new in {**pages, **pictures()}.items():
+    made = {DOCS / "man" / "proxim.1": manual.page()}
+    for page, new in {**pages, **pictures(), **made}.items():
         old = page.read_text(encoding="utf-8") if page.exists() else ""
         if new == old:
             continue
@@ -236,6 +260,7 @@ def main(arguments: list[str]) -> int:
             names = (f"{page} as it is", f"{page} as the code says")
             print("\n".join(difflib.unified_diff(old.split("\n"), new.split("\n"), *names, n=0)))
         else:
+            page.parent.mkdir(exist_ok=True)
             page.write_text(new, encoding="utf-8")
             print(f"written: {page}")
     return 1 if drifted and "--check" in arguments else 0

@@ -1,6 +1,7 @@
 """The documentation is part of the product: generated parts are current, examples run."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -26,6 +27,21 @@ def test_the_generated_parts_are_what_the_code_says():
     check = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
     done = subprocess.run(check, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, f"run `make docs`:\n{done.stdout}{done.stderr}"
+
+
+def test_the_manual_page_is_one(tmp_path):
+    if shutil.which("mandoc") is None:
+        pytest.skip("mandoc is not installed")
+    page = ROOT / "docs" / "man" / "proxim.1"
+    lint = ["mandoc", "-T", "lint", "-W", "warning", page]
+    done = subprocess.run(lint, capture_output=True, text=True, timeout=20)
+    # It has no date: it would be another whenever it is made.
+    wrong = [line for line in done.stdout.splitlines() if "missing date" not in line]
+    assert wrong == []
+    show = ["mandoc", "-T", "ascii", page]
+    shown = re.sub(".\b", "", subprocess.run(show, capture_output=True, text=True).stdout)
+    for name in ("proxim serve [OPTIONS]", "--approval-timeout SECONDS", "proxim config schema"):
+        assert name in shown
 
 
 def test_the_program_of_the_tutorial_prints_what_the_tutorial_says(node_process, tmp_path):
