@@ -14,7 +14,7 @@ import trio
 
 from proxim import __version__, lan
 from proxim.actors.router import Router
-from proxim.actors.supervisor import Supervisor
+from proxim.actors.supervisor import Supervisor, Watcher
 from proxim.client.host import HostSession, SessionKind
 from proxim.core.errors import ConnectionLost, InvalidSetting
 from proxim.core.messages import PROTOCOL_VERSION, SessionInfo, Welcome
@@ -69,6 +69,8 @@ class Node:
             ice=self.ice.grant,
             tell_of=self._events.tell_of,
         )
+        if self.settings.traces:
+            self.supervisor.watcher = _traces()
         self._sockets = list(sockets)
         self._listener: Listener | None = None
         self._host: LocalHost | None = None
@@ -315,6 +317,16 @@ async def serve(
     async with Node(from_code(settings, given)) as node:
         task_status.started(node)
         await node.wait_stopping()
+
+
+def _traces() -> Watcher:
+    try:
+        from proxim.traces import Traces
+    except ImportError:
+        raise InvalidSetting(
+            "traces: this needs more libraries: pip install 'proxim[otel]'"
+        ) from None
+    return Traces()
 
 
 async def _draw_qr(link: str) -> str:

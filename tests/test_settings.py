@@ -74,6 +74,7 @@ SAMPLES = {
     "guess_window": (0.5, 31_536_000.0),
     "limit_loopback": (True,),
     "metrics_listen": ("127.0.0.1:9765", "[::1]:0", "node.example:1"),
+    "traces": (True,),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }

@@ -96,13 +96,14 @@ class Census:
             self.prompts += 1
         elif before.state is State.PROMPTED:
             self.prompts -= 1
-            self.outcomes[_outcome(session)] += 1
+            self.outcomes[outcome_of(session)] += 1
             self.prompt_seconds.note(now - before.prompted_at)
         if now >= before.deadline:
             self.lateness.note(now - before.deadline)
 
 
-def _outcome(session: Session) -> str:
+def outcome_of(session: Session) -> str:
+    """What became of the prompt of a session, now that it is over."""
     if session.reason is None:
         return APPROVED
     return _OUTCOME_OF.get(session.reason, WITHDRAWN)

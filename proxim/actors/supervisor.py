@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from typing import Protocol
 
 import trio
 from msgspec import structs
@@ -32,12 +33,26 @@ SWEEP_BATCH = 500
 """Actors looked at in one go; the sweep then lets the others have their turn."""
 
 
+class Watcher(Protocol):
+    """Who follows each session's life. It may neither wait nor raise."""
+
+    def came(self, session: Session) -> None:
+        """A session is in memory from here on."""
+
+    def stepped(self, session: Session, before: Before) -> None:
+        """A session has gone over from one state to another."""
+
+    def went(self, session: Session) -> None:
+        """A session is no longer in memory; unless it has ended, it has crashed."""
+
+
 class Supervisor:
     """All actors of this node, by session id and by owner.
 
     ``endings`` counts how sessions ended, ``crashes`` the actors that failed, ``census`` the rest.
     ``ice`` is where the ICE servers of approved sessions come from. ``tell_of`` is told of each
-    session that was approved or has ended; it may neither wait nor raise.
+    session that was approved or has ended; it may neither wait nor raise. ``watcher`` may be set,
+    before the first session is opened.
     """
 
     def __init__(
@@ -51,6 +66,7 @@ class Supervisor:
         self.endings: Counter[Reason] = Counter()
         self.crashes = 0
         self.census = Census()
+        self.watcher: Watcher | None = None
         self.quotas = quotas or Quotas()
         self._sweep_interval = sweep_interval
         self._tell_of = tell_of
@@ -84,6 +100,8 @@ class Supervisor:
         self._actors[session.session_id] = actor
         self._owned.setdefault(owner, {})[session.session_id] = actor
         self.census.came(session)
+        if self.watcher is not None:
+            self.watcher.came(session)
         self._log(session, "a %s session was opened", session.session_type)
         # One name for all: trio would make each its own.
         self._nursery.start_soon(self._guard, actor, name="actor")
@@ -126,6 +144,8 @@ class Supervisor:
     def note_step(self, actor: Actor, before: Before, now: float) -> None:
         """An actor's session has gone over from one state to another."""
         self.census.stepped(actor.session, before, now)
+        if self.watcher is not None:
+            self.watcher.stepped(actor.session, before)
         if not actor.session.ended:
             self._log(actor.session, "a session is %s", actor.session.state.name.lower())
         if actor.session.state is State.APPROVED:
@@ -200,6 +220,8 @@ class Supervisor:
         if self._actors.pop(session_id, None) is None:
             return
         self.census.went(actor.session)
+        if self.watcher is not None:
+            self.watcher.went(actor.session)
         self._addresses.give_back(actor.opened_from)
         owned = self._owned[actor.owner]
         del owned[session_id]

@@ -12,7 +12,7 @@ import click
 import trio
 
 from proxim import __version__
-from proxim.cli import logs, options
+from proxim.cli import logs, options, tracing
 from proxim.cli.terminal import program_name
 from proxim.core.errors import InvalidSetting
 from proxim.groups import leaves
@@ -35,7 +35,8 @@ def command(config: Path | None, **flags: object) -> None:
         raise click.UsageError(str(error)) from None
     try:
         logs.configure(settings.log_level, settings.log_format)
-        trio.run(_serve, settings)
+        with tracing.exporting(wanted=settings.traces):
+            trio.run(_serve, settings)
     except* InvalidSetting as errors:
         raise click.UsageError(str(next(leaves(errors)))) from None
     except* OSError as errors:

@@ -260,6 +260,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             "ADDRESS:PORT",
         ),
     ] = None
+    traces: Annotated[
+        bool,
+        About(
+            "Metrics",
+            "Send OpenTelemetry traces to where OTEL_* variables say; needs proxim[otel].",
+            "",
+        ),
+    ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         About("Logging", "How much is logged: debug, info, warning or error.", "LEVEL"),

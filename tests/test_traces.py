@@ -1,0 +1,144 @@
+"""Spans by the real SDK, kept in memory."""
+
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import trio
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+
+from proxim.client import open_host
+from proxim.core import messages as wire
+from proxim.core.messages import SessionType
+from proxim.node import Node as WholeNode
+from proxim.settings import Settings
+from proxim.traces import Traces
+from tests.actors.helpers import DEVICE, KEY, Node, crash_at
+
+
+@pytest.fixture
+async def node(nursery):
+    node = Node()
+    await nursery.start(node.supervisor.run)
+    return node
+
+
+@pytest.fixture
+def spans(node):
+    """What has been exported so far, by name."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    node.supervisor.watcher = Traces(provider)
+    return lambda name: [span for span in exporter.get_finished_spans() if span.name == name]
+
+
+async def test_a_session_has_a_span_and_its_prompt_one_within(autojump_clock, node, spans):
+    meeting = await node.pairs()
+    (prompt,) = spans("prompt")
+    assert spans("session") == []
+    await meeting.host.asks(meeting.close())
+    (session,) = spans("session")
+    assert prompt.attributes == {"proxim.prompt.outcome": "approved"}
+    assert prompt.parent.span_id == session.context.span_id
+    assert session.attributes == {
+        "proxim.session.type": "persistent",
+        "proxim.session.reason": "closed",
+    }
+
+
+async def test_a_prompt_that_nobody_answers_says_so(autojump_clock, node, spans):
+    await node.prompts()
+    await trio.sleep(41)
+    assert spans("prompt")[0].attributes == {"proxim.prompt.outcome": "timed_out"}
+    assert spans("session")[0].attributes["proxim.session.reason"] == "approval_timeout"
+
+
+async def test_a_crash_is_an_error(autojump_clock, node, spans, monkeypatch):
+    meeting = await node.prompts()
+    crash_at(monkeypatch, meeting.id)
+    await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
+    (session,) = spans("session")
+    assert session.status.status_code is StatusCode.ERROR
+    assert len(spans("prompt")) == 1
+
+
+async def test_no_span_says_whose_it_was_and_none_is_kept(autojump_clock, node, spans):
+    meeting = await node.pairs()
+    await meeting.host.asks(meeting.close())
+    await trio.sleep(31)
+    told = "".join(span.to_json() for name in ("session", "prompt") for span in spans(name))
+    for secret in (meeting.id, meeting.token, meeting.resume_token, KEY, DEVICE.name, DEVICE.id):
+        assert secret not in told
+    assert not node.supervisor.watcher._lives
+    assert not node.supervisor.watcher._prompts
+
+
+def test_they_are_off_unless_they_are_wanted():
+    assert WholeNode(Settings()).supervisor.watcher is None
+    assert WholeNode(Settings(traces=True)).supervisor.watcher is not None
+    code = "import sys, proxim.cli.serve; print('opentelemetry' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_node_without_the_libraries_says_what_to_install():
+    code = (
+        "import sys; sys.modules['opentelemetry'] = None\n"
+        "from proxim.cli import main; main(['serve', '--port', '0', '--traces'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2
+    assert "pip install 'proxim[otel]'" in done.stderr
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes what is exported, as an OpenTelemetry collector does."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append((self.path, body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def collector():
+    with HTTPServer(("127.0.0.1", 0), Collector) as server:
+        server.received = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+async def open_and_close(url):
+    async with open_host(url, uuid="desk") as host:
+        session = await host.create(SessionType.ONE_TIME)
+        await session.close()
+        return session.session_id
+
+
+def test_a_node_exports_its_spans_before_it_is_gone(collector):
+    endpoint = f"http://127.0.0.1:{collector.server_port}"
+    environ = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "NO_PROXY": "127.0.0.1"}
+    command = [sys.executable, "-m", "proxim", "serve", "--port", "0", "--traces"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        try:
+            url = process.stdout.readline().split()[-1]
+            session_id = trio.run(open_and_close, url)
+        finally:
+            process.terminate()
+    ((path, body), *_) = collector.received
+    assert path == "/v1/traces"
+    assert b"proxim.session.type" in body
+    assert session_id.encode() not in body
