@@ -7,7 +7,7 @@ hello and answers what it hears. With --relay-only nothing goes to the other sid
 TURN server that the node names. Written from docs/reference/protocol.md, and from what
 docs/howto/browser.md says of the browser SDK's signals; it uses nothing of Proxim itself.
 
-Needs: pip install aiortc websockets
+Needs: pip install 'aiortc>=1.16' websockets
 """
 
 from __future__ import annotations

@@ -15,6 +15,9 @@ from proxim.ice import ConfiguredIce, IceOptions
 from proxim.ice import provider as provider_module
 from proxim.ice.post import MAX_ANSWER, PostFailed, post_json
 from proxim.ice.provider import Provider, Unusable, read_answer
+from proxim.node import Node
+from proxim.settings import Settings
+from tests.client.helpers import paired
 
 PATIENCE = 10
 SERVER = {"urls": ["turn:a:3478"], "username": "u", "credential": "c"}
@@ -241,6 +244,27 @@ async def test_a_provider_that_says_nothing_is_given_up_in_time(serve, nursery, 
         while not caplog.records:  # noqa: ASYNC110 - nothing tells
             await trio.sleep(0.01)
     assert "no answer in 0.1 s" in caplog.text
+
+
+async def test_a_node_hands_out_what_its_provider_gives(serve, nursery):
+    _, url = await serve(http(GOOD))
+    node = Node(Settings(port=0, ice_provider=url))
+    await nursery.start(node.run)
+    await granted(node.ice)
+    async with paired(node.url) as (session, guest):
+        assert session.ice_servers == guest.ice_servers == [GIVEN]
+    node.stop()
+
+
+async def test_with_the_provider_down_sessions_are_approved_with_what_is_configured(serve, nursery):
+    service, url = await serve(None)
+    node = Node(Settings(port=0, ice_provider=url, stun=("stun:s",)))
+    await nursery.start(node.run)
+    with trio.fail_after(PATIENCE):
+        await service.served.wait()
+        async with paired(node.url) as (session, guest):
+            assert session.ice_servers == guest.ice_servers == [IceServer(["stun:s"])]
+    node.stop()
 
 
 class Clockwork:
