@@ -46,12 +46,14 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
         return click.option(f"{setting.flag}/{negation}", setting.name, default=None, help=about)
     if setting.is_list:
         about += "  Can be given several times."
+    if setting.about.alone is not None:
+        metavar = f"[{setting.about.metavar}]"
+        alone: dict[str, Any] = {"is_flag": False, "flag_value": setting.about.alone}
+        return click.option(setting.flag, setting.name, metavar=metavar, help=about, **alone)
     return click.option(
         setting.flag,
         setting.name,
         metavar=setting.about.metavar,
-        is_flag=False,
-        flag_value=setting.about.alone,
         help=about,
         multiple=setting.is_list,
     )

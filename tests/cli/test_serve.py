@@ -127,6 +127,13 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(start, tmp_path
         assert json.loads(ws.recv())["pair_within"] == pytest.approx(22, abs=1)
 
 
+@pytest.mark.parametrize("option", ["--port", "--qr-ttl", "--turn"])
+def test_an_option_without_its_value_is_refused(start, option):
+    _, err, code = start("serve", option).finish()
+    assert code == 2
+    assert f"Option '{option}' requires an argument" in err
+
+
 def test_help_lists_the_settings_by_group(start):
     out, _, code = start("serve", "--help").finish()
     assert code == 0
