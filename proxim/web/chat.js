@@ -7,10 +7,15 @@ import { text } from "./text.js";
 const MOST_SHOWN = 500;
 /** Letters of a line: what this page sends at most, and shows of what others send. */
 const LONGEST = 10_000;
+/** Milliseconds for which a browser may not notice that the other side has gone. */
+const UNNOTICED = 8_000;
 
 export function chatPane() {
   /** @type {RTCDataChannel | null} */
   let channel = null;
+  let sentAt = -Infinity;
+  /** Since when the other side is known to be gone. */
+  let goneAt = Infinity;
   const hint = el("p", { class: "hint", text: text.chatEmpty });
   const talk = el("div", { class: "talk", role: "log", tabindex: 0, "aria-label": text.chat }, hint);
   const input = el("input", { "aria-label": text.message, placeholder: text.message, autocomplete: "off", maxlength: LONGEST });
@@ -37,6 +42,7 @@ export function chatPane() {
       toast(text.notSent);
       return;
     }
+    sentAt = performance.now();
     add(words, true);
     input.value = "";
   };
@@ -50,11 +56,20 @@ export function chatPane() {
     ),
     /** @param {boolean} on */
     enable(on) {
+      goneAt = on ? Infinity : Math.min(goneAt, performance.now());
       button.disabled = !on || channel?.readyState !== "open";
     },
     /** What was said can still be read, and nothing be added. */
     end() {
       form.hidden = true;
+      hint.remove();
+    },
+    /** The channel is gone, and with it what was still on its way: that is said. */
+    lose() {
+      if (sentAt < Math.min(goneAt, performance.now()) - UNNOTICED) return;
+      sentAt = -Infinity;
+      talk.append(el("p", { class: "hint small", text: text.perhapsLost }));
+      talk.scrollTop = talk.scrollHeight;
     },
     /** @param {RTCDataChannel} open */
     use(open) {

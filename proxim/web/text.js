@@ -118,6 +118,7 @@ export const text = {
   send: "Send",
   youSaid: "You: ",
   theySaid: "They: ",
+  perhapsLost: "The connection broke off here. What was sent just before may not have arrived.",
   notSent: "That was not sent: the connection is too busy. Try again in a moment.",
   cut: (/** @type {string} */ words) => `${words}… (the rest was too long to show)`,
   files: "Files",

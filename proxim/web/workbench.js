@@ -74,7 +74,9 @@ export function workbench(session, role) {
   listen({
     presence() {},
     rtcstate() {},
-    disconnected() {},
+    disconnected() {
+      chat.lose();
+    },
     rtc() {
       tries += 1;
       stuck = null;

@@ -27,6 +27,16 @@ test("the phone reloads: the same", async () => {
   await phone.page.reload();
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await theyTalk(desk, phone, "after the reload");
+  assert.equal(await desk.page.getByText("The connection broke off here.").count(), 0);
+});
+
+test("what was said just before the other side reloads may be lost: that is said, where it was", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  await desk.says("just before");
+  await phone.page.reload();
+  await desk.sees("The connection broke off here. What was sent just before may not have arrived.");
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await theyTalk(desk, phone, "after the reload");
 });
 
 test("both reload at once", async () => {
