@@ -1,7 +1,8 @@
 """The actor: the task that owns one session.
 
 It sleeps until something is in its inbox or its session's own deadline has come, hands the event
-to the session, and performs the effects. It waits for nothing else: no socket, no other actor.
+to the session, and performs the effects. It waits for no socket and no other actor; where the
+node has a keeper, for that a change is kept before anybody hears of it.
 
 Signals need not pass through here. Once the session says ``Patch``, each seat gets a *line*, a
 direct way to the other side's connection, and the router uses that. The actor takes the line down
@@ -36,6 +37,8 @@ from proxim.core.session import Session
 
 _FAILED = "the node failed at this session"
 _TIME_PASSED = Letter(ev.TimePassed())
+_CHANGING_NOTHING = (ev.Signalled, ev.IceAsked)
+"""Events after which a session is as it was, or would keep no signal anywhere but here."""
 
 INBOX_BOUND = 256
 """Requests that may wait for one actor; more are refused with ``rate_limited``."""
@@ -61,6 +64,10 @@ class Warden(Protocol):
 
     def grant_ice(self, lifetime: float) -> IceGrant:
         """ICE servers for one peer of a session that lives ``lifetime`` seconds at most."""
+        ...
+
+    def keep(self, actor: Actor) -> Receipt | None:
+        """The actor's session may have changed. What to wait for before anybody hears of it."""
         ...
 
 
@@ -108,7 +115,7 @@ class Actor:
         try:
             while True:
                 # No name is given to the letter: it would be kept while the actor sleeps.
-                self._take(await self._inbox.receive(self.session.deadline) or _TIME_PASSED)
+                await self._take(await self._inbox.receive(self.session.deadline) or _TIME_PASSED)
         except trio.EndOfChannel:
             pass
 
@@ -205,7 +212,7 @@ class Actor:
 
     # -- one letter --------------------------------------------------------------------------
 
-    def _take(self, letter: Letter) -> None:
+    async def _take(self, letter: Letter) -> None:
         if letter is not _TIME_PASSED:
             self._warden.census.letters -= 1
         if letter.taken is not None and letter.sender is not None and letter.sender.closed:
@@ -214,7 +221,7 @@ class Actor:
             self._refuse(letter, UnknownSession())
         elif letter.seat is None or self.seats.get(letter.seat.role) is letter.seat:
             try:
-                self._handle(letter)
+                await self._handle(letter)
             except Exception:
                 self._refuse(letter, InternalError(_FAILED))
                 raise
@@ -229,26 +236,33 @@ class Actor:
         elif letter.sender is not None:
             letter.sender.tell(error_message(error, letter.ref))
 
-    def _handle(self, letter: Letter) -> None:
+    async def _handle(self, letter: Letter) -> None:
         if letter.seat is not None and isinstance(letter.event, ev.HostLeft | ev.GuestLeft):
             del self.seats[letter.seat.role]
         event = letter.event
         if isinstance(event, ev.GuestAsked):
             wait = self._warden.prompt_wait(self, letter.sender)
             event = structs.replace(event, wait=wait)
-        self._step(event, letter)
-        if self._patched and not self._inbox:
+        await self._step(event, letter)
+        if self._patched and not self._inbox and not self._dismissed:
             self._connect()
 
-    def _step(self, event: Event, letter: Letter) -> None:
+    async def _step(self, event: Event, letter: Letter) -> None:
         session, now = self.session, trio.current_time()
         before = Before(session.state, session.deadline, session.prompted_at)
         try:
-            for effect in session.handle(event, now):
-                self._perform(effect, letter)
+            effects = session.handle(event, now)
         finally:
             if session.state is not before.state:
                 self._warden.note_step(self, before, now)
+        kept = None if isinstance(event, _CHANGING_NOTHING) else self._warden.keep(self)
+        if kept is not None:
+            await kept.wait()
+        if self._dismissed:
+            self._refuse(letter, UnknownSession())
+            return
+        for effect in effects:
+            self._perform(effect, letter)
 
     def _perform(self, effect: Effect, letter: Letter) -> None:
         match effect:

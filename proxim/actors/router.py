@@ -223,7 +223,7 @@ class Router:
             now=now,
             terms=self._terms,
         )
-        self._supervisor.open(session, owner, connection)
+        await self._supervisor.open_kept(session, owner, connection)
         connection.tell(
             wire.SessionCreated(
                 session=session.describe(),

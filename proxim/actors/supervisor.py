@@ -13,9 +13,10 @@ from msgspec import structs
 from proxim.actors.actor import Actor
 from proxim.actors.census import Before, Census
 from proxim.actors.crash import log_crash
+from proxim.actors.keeper import Keeper, NoKeeper
 from proxim.actors.pseudonym import about
 from proxim.actors.quota import Places, Quotas, Tally
-from proxim.actors.seat import Connection, Letter, Owner
+from proxim.actors.seat import Connection, Letter, Owner, Receipt
 from proxim.actors.timers import Timers
 from proxim.core import events as ev
 from proxim.core.errors import LimitReached
@@ -62,12 +63,14 @@ class Supervisor:
         quotas: Quotas | None = None,
         tell_of: Callable[[SessionInfo], None] = lambda _: None,
         ice: IceSource = no_ice_servers,
+        keeper: Keeper | None = None,
     ) -> None:
         self.endings: Counter[Reason] = Counter()
         self.crashes = 0
         self.census = Census()
         self.watcher: Watcher | None = None
         self.quotas = quotas or Quotas()
+        self.keeper = keeper or NoKeeper()
         self._sweep_interval = sweep_interval
         self._tell_of = tell_of
         self._ice = ice
@@ -92,20 +95,49 @@ class Supervisor:
 
         Raises ``LimitReached`` when there are too many.
         """
-        assert self._nursery is not None, "run() comes first"
         self.check_room(owner, host.address)
         self._addresses.take(host.address)
         actor = Actor(session, owner, self._timers, self, host.address)
         actor.admit(ev.Role.HOST, host)
-        self._actors[session.session_id] = actor
-        self._owned.setdefault(owner, {})[session.session_id] = actor
-        self.census.came(session)
-        if self.watcher is not None:
-            self.watcher.came(session)
+        self._spawn(actor)
         self._log(session, "a %s session was opened", session.session_type)
-        # One name for all: trio would make each its own.
-        self._nursery.start_soon(self._guard, actor, name="actor")
         return actor
+
+    async def open_kept(self, session: Session, owner: Owner, host: Connection) -> Actor:
+        """As ``open``; returns when the session is kept, where the node has a keeper.
+
+        Raises what the keeper refuses it with; there is no such session then.
+        """
+        actor = self.open(session, owner, host)
+        kept = self.keep(actor)
+        if kept is not None:
+            await kept.wait()
+            if kept.refusal is not None:
+                self.abandon(actor)
+                raise kept.refusal
+        return actor
+
+    def bring_back(self, session: Session, owner: Owner, *, handed: bool = False) -> Actor:
+        """Spawn the actor of a session that was restored from a snapshot. ``run`` comes first.
+
+        Whatever bounds there are, it was within them once. ``handed`` as in ``Snapshot``.
+        """
+        actor = Actor(session, owner, self._timers, self)
+        actor.notify(ev.BroughtBack(handed))
+        self._spawn(actor)
+        return actor
+
+    def abandon(self, actor: Actor) -> None:
+        """Let go of a session that lives elsewhere from now on, or was never to be.
+
+        Nobody is told, and the keeper keeps what it has of it.
+        """
+        self._drop(actor)
+        actor.dismiss()
+
+    def keep(self, actor: Actor) -> Receipt | None:
+        """The session may have changed: what to wait for before anybody hears of it."""
+        return self.keeper.keep(actor)
 
     def check_room(self, owner: Owner, address: str | None) -> None:
         """Raise ``LimitReached`` unless that owner, at that address, may open one session more."""
@@ -179,15 +211,21 @@ class Supervisor:
         """Drop ended sessions from memory, and end those that nobody can use any more."""
         for count, actor in enumerate(self.actors(), start=1):
             if actor.session.ended:
-                self._drop(actor)
-                actor.dismiss()
+                self.abandon(actor)
+                self.keeper.forget(actor)
             elif actor.session.is_inactive(trio.current_time()):
                 actor.notify(ev.Swept())
             if count % SWEEP_BATCH == 0:
                 await trio.lowlevel.checkpoint()
 
     async def drain(self) -> None:
-        """End every session with ``shutdown``; each seat has been told when this returns."""
+        """End every session with ``shutdown``; each seat has been told when this returns.
+
+        Approved ones that the keeper hands over are only let go of: they go on elsewhere.
+        """
+        for actor in self.actors():
+            if actor.session.state is State.APPROVED and self.keeper.hand_over(actor):
+                self.abandon(actor)
         # Until nothing lives: somebody may open a session while the others are told.
         while alive := [actor for actor in self.actors() if not actor.session.ended]:
             for taken in [actor.ask(Letter(ev.ShutDown())) for actor in alive]:
@@ -205,6 +243,17 @@ class Supervisor:
                 self._note_crash_of(actor.session)
             self._drop(actor)
             actor.crash()
+            self.keeper.forget(actor)
+
+    def _spawn(self, actor: Actor) -> None:
+        assert self._nursery is not None, "run() comes first"
+        self._actors[actor.session.session_id] = actor
+        self._owned.setdefault(actor.owner, {})[actor.session.session_id] = actor
+        self.census.came(actor.session)
+        if self.watcher is not None:
+            self.watcher.came(actor.session)
+        # One name for all: trio would make each its own.
+        self._nursery.start_soon(self._guard, actor, name="actor")
 
     def _note_crash_of(self, session: Session) -> None:
         self.endings[Reason.INTERNAL_ERROR] += 1

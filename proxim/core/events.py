@@ -127,6 +127,15 @@ class ShutDown(Struct, frozen=True):
     """The node is going away."""
 
 
+class BroughtBack(Struct, frozen=True):
+    """The session was brought back from a snapshot: nobody is there, and no signal was kept.
+
+    ``handed`` says that its last node gave it up on purpose; otherwise it died.
+    """
+
+    handed: bool = False
+
+
 Event = (
     HostCame
     | HostLeft
@@ -141,6 +150,7 @@ Event = (
     | TimePassed
     | Swept
     | ShutDown
+    | BroughtBack
 )
 
 

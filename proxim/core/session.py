@@ -36,6 +36,9 @@ from proxim.core.record import Alarm, Record, State
 
 _GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
 
+RETURN_TIME = 30.0
+"""Seconds in which both sides of a one-time session have to follow it to another node."""
+
 
 class Session(Record):
     """One session. ``now`` is monotonic time in seconds, always from the same clock.
@@ -215,6 +218,25 @@ class Session(Record):
     def _shut_down(self, event: ev.ShutDown, now: float) -> list[Effect]:
         return self._end(Reason.SHUTDOWN)
 
+    def _brought_back(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+        self.online = frozenset()
+        if self.session_type is SessionType.ONE_TIME or self.state is State.PROMPTED:
+            return self._end(Reason.DISCONNECTED)
+        return []
+
+    def _brought_back_after_the_end(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+        self.online = frozenset()
+        return []
+
+    def _approved_brought_back(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+        if self.session_type is SessionType.ONE_TIME and event.handed:
+            # Neither side has left it: they were sent away, and are on their way back.
+            back_by = now + max(self.terms.one_time_grace, RETURN_TIME)
+            self.alarms = dict.fromkeys(_GRACE_OF.values(), back_by)
+            self.online = frozenset()
+            return []
+        return self._brought_back(event, now)
+
     def _nothing(self, event: Event, now: float) -> list[Effect]:
         return []
 
@@ -331,6 +353,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
         _on(ev.Swept, Session._swept, State.ENDED),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
+        _on(ev.BroughtBack, Session._brought_back, State.ENDED),
     ),
     State.PROMPTED: _table(
         _on(ev.HostCame, Session._host_came_to_prompt),
@@ -346,6 +369,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
         _on(ev.Swept, Session._nothing),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
+        _on(ev.BroughtBack, Session._brought_back, State.ENDED),
     ),
     State.APPROVED: _table(
         _on(ev.HostCame, Session._host_came_to_approved),
@@ -361,6 +385,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
         _on(ev.Swept, Session._nothing),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
+        _on(ev.BroughtBack, Session._approved_brought_back, State.ENDED),
     ),
     State.ENDED: _table(
         _on(ev.HostCame, Session._host_came_too_late),
@@ -376,6 +401,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.TimePassed, Session._nothing),
         _on(ev.Swept, Session._nothing),
         _on(ev.ShutDown, Session._nothing),
+        _on(ev.BroughtBack, Session._brought_back_after_the_end),
     ),
 }
 """Every pair of state and event, decided. Where no state is named, the session stays as it is."""

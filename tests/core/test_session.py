@@ -54,6 +54,7 @@ def test_every_rule_leads_where_it_says_and_nowhere_else():
     events += [ev.GuestCame(token) for token in (RESUME, "wrong")]
     events += [ev.HostDecided(approve) for approve in (True, False)]
     events += [ev.CloseAsked(role) for role in Role]
+    events += [ev.BroughtBack(handed) for handed in (True, False)]
     events += [ev.Signalled(HOST, Raw(b"1")), ev.LinkRenewed(ev.Invitation(b""))]
     absences = [(), (HOST,), (GUEST,), (HOST, GUEST)]
     reached = defaultdict(set)

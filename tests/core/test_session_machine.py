@@ -32,6 +32,7 @@ AT_ONCE = {
     Reason.REJECTED: lambda event: event == ev.HostDecided(False),
     Reason.SHUTDOWN: lambda event: isinstance(event, ev.ShutDown),
     Reason.INACTIVE: lambda event: isinstance(event, ev.Swept),
+    Reason.DISCONNECTED: lambda event: isinstance(event, ev.BroughtBack),
 }
 
 

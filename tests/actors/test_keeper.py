@@ -1,0 +1,173 @@
+"""What the keeper is told, and that nobody hears of a change before it is kept."""
+
+import pytest
+import trio
+from msgspec import Raw
+from trio.testing import wait_all_tasks_blocked
+
+from proxim.actors.keeper import NoKeeper
+from proxim.actors.seat import Receipt
+from proxim.core import messages as wire
+from proxim.core.errors import LimitReached
+from proxim.core.events import Role
+from proxim.core.messages import Reason
+from proxim.core.record import State
+from proxim.core.snapshot import Snapshot
+from tests.actors.helpers import GUEST, HOST, ONE_TIME, PERSISTENT, crash_at
+
+
+class Shelf:
+    """Keeps snapshots. Slow as long as ``receipt`` is given."""
+
+    def __init__(self):
+        self.kept, self.forgotten = {}, []
+        self.receipt = None
+        self.hands_over = False
+
+    def keep(self, actor):
+        made = Snapshot.of(actor.session, actor.owner.key_hash, skew=0.0)
+        self.kept[actor.session.session_id] = made
+        return self.receipt
+
+    def forget(self, actor):
+        self.forgotten.append(actor.session.session_id)
+
+    def hand_over(self, actor):
+        return self.hands_over
+
+    def slow(self):
+        self.receipt = Receipt()
+        return self.receipt
+
+
+@pytest.fixture
+async def shelf(node):
+    node.supervisor.keeper = Shelf()
+    return node.supervisor.keeper
+
+
+async def test_each_change_is_kept(autojump_clock, node, shelf):
+    meeting = await node.invites()
+    assert shelf.kept[meeting.id].state == "PENDING"
+    await meeting.ask()
+    assert shelf.kept[meeting.id].state == "PROMPTED"
+    await meeting.decide()
+    assert shelf.kept[meeting.id].state == "APPROVED"
+    assert shelf.kept[meeting.id].online == tuple(Role)
+    await meeting.leaves(GUEST)
+    assert shelf.kept[meeting.id].online == (HOST,)
+    await meeting.host.asks(meeting.close())
+    assert shelf.kept[meeting.id].reason is Reason.CLOSED
+
+
+async def test_signals_are_no_change(autojump_clock, node, shelf):
+    meeting = await node.pairs()
+    await meeting.leaves(GUEST)
+    shelf.kept.clear()
+    await meeting.host.signals(meeting.id, 1, 2)
+    await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
+    assert shelf.kept == {}
+
+
+async def test_nobody_hears_of_a_change_before_it_is_kept(autojump_clock, node, shelf):
+    meeting = await node.prompts()
+    before = list(meeting.host.told), list(meeting.guest.told)
+    kept = shelf.slow()
+    await meeting.host.sends(meeting.decision())
+    await meeting.host.sends(wire.Signal(session_id=meeting.id, data=Raw(b"1")))
+    await trio.sleep(1)
+    assert (meeting.host.told, meeting.guest.told) == before
+    shelf.receipt = None
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert meeting.guest.told[-2].status == "approved"
+    assert meeting.guest.numbers == [1]
+
+
+async def test_a_session_is_not_created_before_it_is_kept(autojump_clock, node, shelf, nursery):
+    host = await node.host()
+    kept = shelf.slow()
+    nursery.start_soon(host.asks, wire.CreateSession(session_type=PERSISTENT))
+    await trio.sleep(0.5)
+    assert not host.heard(wire.SessionCreated)
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert len(host.heard(wire.SessionCreated)) == 1
+
+
+async def test_a_session_that_cannot_be_kept_is_none(autojump_clock, node, shelf):
+    host = await node.host()
+    kept = shelf.slow()
+    kept.refusal = LimitReached("no room")
+    kept.set()
+    refusal = await host.asks(wire.CreateSession(session_type=PERSISTENT))
+    assert refusal.code == "limit_reached"
+    assert node.supervisor.actors() == []
+    assert host.seats == {}
+    assert shelf.forgotten == []
+
+
+async def test_a_session_that_is_let_go_while_it_is_kept_tells_nothing(autojump_clock, node, shelf):
+    meeting = await node.prompts()
+    kept = shelf.slow()
+    await meeting.host.sends(meeting.decision(ref="yes"))
+    await wait_all_tasks_blocked()
+    node.supervisor.abandon(meeting.actor)
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert (meeting.host.told[-1].code, meeting.host.told[-1].ref) == ("unknown_session", "yes")
+    assert not meeting.guest.heard(wire.PairResult)
+
+
+async def test_what_is_swept_or_crashed_is_forgotten(autojump_clock, node, shelf, monkeypatch):
+    meeting = await node.pairs()
+    await meeting.host.asks(meeting.close())
+    assert shelf.forgotten == []
+    await trio.sleep(31)
+    assert shelf.forgotten == [meeting.id]
+    broken = await node.pairs()
+    crash_at(monkeypatch, broken.id)
+    await broken.host.asks(wire.RefreshIce(session_id=broken.id))
+    assert shelf.forgotten == [meeting.id, broken.id]
+
+
+@pytest.mark.parametrize("hands_over", [True, False])
+async def test_approved_sessions_are_handed_over_or_ended(autojump_clock, node, shelf, hands_over):
+    shelf.hands_over = hands_over
+    pending, approved = (
+        await node.invites(),
+        await node.pairs(ONE_TIME, host=await node.host("x" * 22)),
+    )
+    await node.supervisor.drain()
+    assert pending.host.endings == [Reason.SHUTDOWN]
+    assert approved.host.endings == ([] if hands_over else [Reason.SHUTDOWN])
+    assert approved.guest.endings == approved.host.endings
+    assert (approved.actor is None) is hands_over
+
+
+async def test_a_session_is_brought_back(autojump_clock, node, start, shelf):
+    meeting = await node.pairs()
+    other = await start()
+    assert other.supervisor.keeper.hand_over(meeting.actor) is False
+    kept = shelf.kept[meeting.id]
+    session = kept.restore(meeting.actor.session.terms, skew=0.0)
+    actor = other.supervisor.bring_back(session, meeting.actor.owner)
+    meeting.node, meeting.host, meeting.guest = other, other.connect(), other.connect()
+    resumed = await meeting.guest.asks(meeting.resume())
+    assert isinstance(resumed, wire.Resumed)
+    assert not resumed.host_online
+    registered = await meeting.host.registers()
+    assert [info.session_id for info in meeting.host.heard(wire.Registered)[0].sessions] == [
+        meeting.id
+    ]
+    assert registered is not None
+    assert meeting.lines == [True, True]
+    assert actor.session.state is State.APPROVED
+    await meeting.guest.signals(meeting.id, 7)
+    assert meeting.host.numbers == [7]
+
+
+async def test_without_a_keeper_there_is_nothing_to_wait_for(autojump_clock, node):
+    meeting = await node.invites()
+    assert isinstance(node.supervisor.keeper, NoKeeper)
+    assert node.supervisor.keep(meeting.actor) is None
