@@ -14,7 +14,6 @@ from proxim.core.snapshot import InvalidSnapshot, Snapshot
 from tests.core.helpers import (
     GUEST,
     HOST,
-    ICE,
     ONE_TIME,
     PERSISTENT,
     QR_TTL,
@@ -42,7 +41,7 @@ def brought_back(meeting, *, later=0.0, handed=False, **terms):
     text = snapshot.encode(Snapshot.of(meeting.session, KEY_HASH, skew=SKEW, handed=handed))
     moved = Meeting(meeting.session.session_type)
     kept = snapshot.decode(text)
-    moved.session = kept.restore(Terms(ice_servers=(ICE,), **terms), skew=ELSEWHERE)
+    moved.session = kept.restore(Terms(**terms), skew=ELSEWHERE)
     moved.seats = set()
     moved.now = meeting.now + later + SKEW - ELSEWHERE
     moved.hand(ev.BroughtBack(kept.handed))
