@@ -6,13 +6,13 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from types import TracebackType
 from typing import Literal
 
 import trio
 
-from proxim import __version__, lan
+from proxim import __version__, lan, store
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor, Watcher
 from proxim.client.host import HostSession, SessionKind
@@ -63,11 +63,13 @@ class Node:
         self.draining = False
         self.ice = ConfiguredIce(self.settings.ice)
         self._events = Events()
+        self._store = store.make_keeper(self.settings.store, self.settings.store_key)
         self.supervisor = Supervisor(
             sweep_interval=self.settings.sweep_interval,
             quotas=self.settings.quotas,
             ice=self.ice.grant,
             tell_of=self._events.tell_of,
+            keeper=self._store,
         )
         if self.settings.traces:
             self.supervisor.watcher = _traces()
@@ -111,10 +113,14 @@ class Node:
         """Serve until ``stop`` is called or this is cancelled; then end every session.
 
         Started when connections are accepted. Raises ``OSError`` when the address cannot be
-        listened on, ``InvalidSetting`` when the certificate cannot be used.
+        listened on, ``InvalidSetting`` when the certificate or the store cannot be used.
         """
         if self.settings.announce is not None:
             lan.require_library()
+        async with self._store.opened() if self._store else nullcontext():
+            await self._run(task_status)
+
+    async def _run(self, task_status: trio.TaskStatus[None]) -> None:
         tls = self._load_certificate()
         sockets = self._sockets or await self._open_sockets()
         aside = await self._open_aside(sockets)
@@ -127,6 +133,8 @@ class Node:
                 await self._stop.wait()
             finally:
                 self.draining = True
+                if self._store is not None:
+                    self._store.let_go(self.supervisor)
                 with trio.move_on_after(DRAIN_TIME, shield=True):
                     await self.supervisor.drain()
                     await listener.close_all(1001, "the node is going away")
@@ -148,6 +156,8 @@ class Node:
                 nursery.start_soon(self.ice.run)
                 nursery.start_soon(self._host.run)
                 await nursery.start(self.supervisor.run)
+                if self._store is not None:
+                    await nursery.start(self._store.run, self.supervisor, self.settings.terms)
                 await nursery.start(listener.run, sockets)
                 for each in aside:
                     nursery.start_soon(serve_aside, each, self._site.answer_aside, self.limits)
@@ -344,7 +354,7 @@ def _metrics(node: Node, listener: Listener) -> str:
     # The library is wanted only by those who scrape, and slow to import.
     from proxim.metrics import exposition
 
-    return exposition(node.supervisor, listener)
+    return exposition(node.supervisor, listener) + store.exposition(node._store)
 
 
 def _lan_address(family: int) -> str:

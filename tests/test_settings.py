@@ -54,6 +54,8 @@ SAMPLES = {
     "qr_ttl": (1.0, 31_536_000.0),
     "one_time_grace": (0.0, 3600.0),
     "sweep_interval": (0.1, 3600.0),
+    "store": ("sqlite:///var/lib/proxim.db",),
+    "store_key": ("k" * 32,),
     "access_token": ("t", "t" * 512),
     "allow_origin": (("https://a.example",), ("http://a.example:1", "https://b.example")),
     "allow_host": (("a.example",), ("a.example", "b.example")),
@@ -82,6 +84,8 @@ TURN = {"turn": ("turn:a",)}
 TOGETHER = {
     "tls_cert": {"tls_key": "k"},
     "tls_key": {"tls_cert": "c"},
+    "store": {"store_key": "k" * 32},
+    "store_key": {"store": "sqlite:///proxim.db"},
     "turn": {"turn_secret": "s"},
     "turn_secret": TURN,
     "turn_secret_file": TURN,
@@ -261,6 +265,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
     [
         ({"tls_cert": "c"}, ("tls_cert", "tls_key")),
         ({"tls_key": "k"}, ("tls_cert", "tls_key")),
+        ({"store": "sqlite:///a"}, ("store", "store_key")),
+        ({"store_key": "k" * 32}, ("store", "store_key")),
         ({"lan": True, "host": "10.0.0.1"}, ("lan", "host")),
         (TURN, ("turn", "turn_secret", "turn_username")),
         ({**TURN, "turn_username": "u"}, ("turn_username", "turn_credential")),
@@ -273,6 +279,22 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
 def test_what_cannot_go_together_is_told(flags, names):
     text = refusal(flags)
     assert all(name in text for name in names)
+
+
+STORES = (
+    "sqlite:// sqlite:/// sqlite:///a/ sqlite://a/b sqlite:///a?b sqlite:///a#b /a postgres:///a"
+)
+
+
+@pytest.mark.parametrize("store", STORES.split())
+def test_a_store_is_a_file_of_sqlite(store):
+    assert repr(store) in refusal({"store": store, "store_key": "k" * 32})
+
+
+def test_a_key_that_can_be_guessed_is_refused_and_not_repeated():
+    told = refusal({"store": "sqlite:///a", "store_key": "hunter2"})
+    assert "at least 32 characters" in told
+    assert "hunter2" not in told
 
 
 URLS = """

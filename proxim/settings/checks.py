@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from proxim.core.errors import InvalidSetting
 
 MAX_LABEL = 58
 """Longest name that a node is announced by, in bytes."""
+
+SHORTEST_KEY = 32
+"""Characters that a key must have that is a text of the operator's."""
+
+_STORE = re.compile(r"sqlite://(/[^?#]*[^?#/])")
 
 
 def check_url(url: str) -> None:
@@ -72,4 +78,19 @@ def check_name(name: str) -> None:
     if len(name.encode()) > MAX_LABEL or not name.isprintable():
         raise InvalidSetting(
             f"announce: {name!r} is no name of at most {MAX_LABEL} bytes that can be shown"
+        )
+
+
+def check_store(store: str | None, key: str | None) -> None:
+    """Raise ``InvalidSetting`` unless there is neither, or an address and a key worth the name."""
+    if (store is None) != (key is None):
+        raise InvalidSetting("store and store_key go together: give both, or neither")
+    if store is not None and not _STORE.fullmatch(store):
+        raise InvalidSetting(
+            f"store: {store!r} is no address such as sqlite:///var/lib/proxim/sessions.db"
+        )
+    if key is not None and len(key) < SHORTEST_KEY:
+        raise InvalidSetting(
+            f"store_key must have at least {SHORTEST_KEY} characters, "
+            "as `openssl rand -base64 32` makes them"
         )

@@ -17,6 +17,7 @@ from proxim.settings.checks import (
     check_name,
     check_network,
     check_origin,
+    check_store,
     check_url,
     split_endpoint,
 )
@@ -95,6 +96,24 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(gt=0, le=3600),
         About("Sessions", "How often ended sessions are dropped from memory.", "SECONDS"),
     ] = 30.0
+    store: Annotated[
+        str | None,
+        About(
+            "Sessions",
+            "File in which persistent sessions outlive the node, as sqlite:///PATH; "
+            "without it nothing is written to disk.",
+            "URL",
+        ),
+    ] = None
+    store_key: Annotated[
+        str | None,
+        About(
+            "Sessions",
+            "Text of 32 or more characters that seals the store; better set in the environment.",
+            "KEY",
+            is_secret=True,
+        ),
+    ] = None
     access_token: Annotated[
         Annotated[str, Meta(min_length=1, max_length=512)] | None,
         About(
@@ -282,6 +301,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             raise InvalidSetting("tls_cert and tls_key go together: give both, or neither")
         if self.lan and self.host != DEFAULT_HOST:
             raise InvalidSetting("lan listens on all addresses: give lan or host, not both")
+        check_store(self.store, self.store_key)
         if self.public_url is not None:
             check_url(self.public_url)
         if self.metrics_listen is not None:

@@ -1,0 +1,220 @@
+"""A real node with a store: killed while it works, out of room, and beside another."""
+
+import contextlib
+import json
+import os
+import random
+import re
+import resource
+import signal
+import subprocess
+import threading
+import time
+from urllib.request import urlopen
+
+import pytest
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidMessage
+from websockets.sync.client import connect
+
+from tests.cli.helpers import PROXIM
+
+KEY = "k" * 43
+PATIENCE = 20
+SERVE = ["--port", "0", "--message-rate", "0", "--sessions-per-owner", "0"]
+PHONE = {"name": "Phone", "id": "phone-1"}
+
+
+class Running:
+    """A node on the store of a folder."""
+
+    def __init__(self, folder, key=KEY):
+        known = {name: value for name, value in os.environ.items() if "PROXIM" not in name}
+        self.process = subprocess.Popen(
+            [PROXIM, "serve", *SERVE, "--store", f"sqlite://{folder}/sessions.db"],
+            env={**known, "PROXIM_STORE_KEY": key},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._said = None
+        greeting = self.process.stdout.readline()
+        self.url = next(iter(re.findall(r"http://\S+", greeting)), None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def kill(self):
+        """End it, if it has not ended; what it has said on the way."""
+        self.process.kill()
+        if self._said is None:
+            _, self._said = self.process.communicate()
+        return " ".join(self._said.split())
+
+    def peer(self):
+        return connect(self.url.replace("http", "ws") + "/ws", max_size=None)
+
+    def figure(self, name):
+        with urlopen(f"{self.url}/metrics", timeout=PATIENCE) as answer:
+            return float(re.search(rf"^{name} (\S+)$", answer.read().decode(), re.MULTILINE)[1])
+
+
+def ask(ws, kind, **fields):
+    ws.send(json.dumps({"type": kind, **fields}))
+
+
+def hear(ws, kind):
+    while (message := json.loads(ws.recv(PATIENCE)))["type"] != kind:
+        assert message["type"] != "error", message
+    return message
+
+
+def create(host):
+    ask(host, "create_session", session_type="persistent")
+    created = hear(host, "session_created")
+    return created["session"]["session_id"], created["token"]
+
+
+def pair(host, guest):
+    """An approved session, and what the guest needs to come back."""
+    session_id, token = create(host)
+    ask(guest, "pair_request", session_id=session_id, token=token, device_info=PHONE)
+    resume_token = hear(guest, "pair_pending")["resume_token"]
+    hear(host, "pair_prompt")
+    ask(host, "pair_decision", session_id=session_id, approve=True)
+    for each in (host, guest):
+        hear(each, "pair_result")
+    return session_id, resume_token
+
+
+def statuses(node, uuid):
+    """The sessions of an owner, by what it is told when it registers."""
+    with node.peer() as host:
+        ask(host, "register", uuid=uuid, key=KEY)
+        registered = hear(host, "registered")
+    return {each["session_id"]: each["status"] for each in registered["sessions"]}
+
+
+class Busy(threading.Thread):
+    """An owner that opens, approves and closes sessions, and remembers what it was told."""
+
+    def __init__(self, node, uuid):
+        super().__init__()
+        self.uuid = uuid
+        self.told, self.asked_to_close = {}, set()
+        self._node = node
+
+    def run(self):
+        # It goes on until the node is gone.
+        with (
+            contextlib.suppress(ConnectionClosed, ConnectionError, InvalidMessage),
+            self._node.peer() as host,
+            self._node.peer() as guest,
+        ):
+            ask(host, "register", uuid=self.uuid, key=KEY)
+            hear(host, "registered")
+            while True:
+                self._go_on(host, guest)
+
+    def _go_on(self, host, guest):
+        session_id, _ = pair(host, guest)
+        self.told[session_id] = "approved"
+        session_id, _ = create(host)
+        self.told[session_id] = "pending"
+        if len(self.told) % 3 == 0:
+            self.asked_to_close.add(session_id)
+            ask(host, "close_session", session_id=session_id)
+            hear(host, "session_ended")
+            self.told[session_id] = "closed"
+
+
+def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path):
+    chance = random.Random(7)
+    for life in range(4):
+        with Running(tmp_path) as node:
+            owners = [Busy(node, f"desk-{life}-{n}") for n in range(3)]
+            for owner in owners:
+                owner.start()
+            time.sleep(chance.uniform(0.1, 0.6))
+            node.process.send_signal(signal.SIGKILL)
+            for owner in owners:
+                owner.join(PATIENCE)
+                assert not owner.is_alive()
+        with Running(tmp_path) as node:
+            for owner in owners:
+                found = statuses(node, owner.uuid)
+                for session_id, status in owner.told.items():
+                    if status == "closed":
+                        assert session_id not in found
+                    elif session_id not in owner.asked_to_close:
+                        assert found[session_id] == status
+    assert all(owner.told for owner in owners)
+
+
+def test_both_sides_go_on_after_a_restart(tmp_path):
+    with Running(tmp_path) as node, node.peer() as host, node.peer() as guest:
+        ask(host, "register", uuid="desk", key=KEY)
+        hear(host, "registered")
+        session_id, resume_token = pair(host, guest)
+        node.process.terminate()
+        for each in (host, guest):
+            with pytest.raises(ConnectionClosedOK):
+                each.recv(PATIENCE)
+            assert each.close_code == 1001
+        assert node.process.wait(PATIENCE) == 0
+    with Running(tmp_path) as node, node.peer() as host, node.peer() as guest:
+        ask(host, "register", uuid="desk", key=KEY)
+        (session,) = hear(host, "registered")["sessions"]
+        assert (session["session_id"], session["status"]) == (session_id, "approved")
+        ask(guest, "resume", session_id=session_id, resume_token=resume_token)
+        hear(guest, "resumed")
+        ask(guest, "signal", session_id=session_id, data="on we go")
+        assert hear(host, "signal")["data"] == "on we go"
+
+
+def limit_files(process, size):
+    """Let no file of a process grow beyond a size, as on a disk that is full."""
+    _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+
+def test_a_full_disk_is_told_of_and_the_node_goes_on_in_memory(tmp_path):
+    with Running(tmp_path) as node:
+        with node.peer() as host, node.peer() as guest:
+            ask(host, "register", uuid="desk", key=KEY)
+            hear(host, "registered")
+            kept, _ = pair(host, guest)
+            assert node.figure("proxim_store_failing") == 0
+            limit_files(node.process, 1)
+            session_id, _ = pair(host, guest)
+            ask(guest, "signal", session_id=session_id, data="works")
+            assert hear(host, "signal")["data"] == "works"
+            assert node.figure("proxim_store_failing") == 1
+            limit_files(node.process, resource.RLIM_INFINITY)
+            deadline = time.monotonic() + PATIENCE
+            while node.figure("proxim_store_failing"):
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        said = node.kill()
+        assert "ERROR the store fails, and sessions live in memory only for now" in said
+        assert "WARNING the store works again" in said
+        with Running(tmp_path) as after:
+            assert statuses(after, "desk") == {kept: "approved", session_id: "approved"}
+
+
+def test_two_nodes_cannot_have_one_store(tmp_path):
+    with Running(tmp_path), Running(tmp_path) as second:
+        assert second.process.wait(PATIENCE) == 2
+        assert "another process has" in second.kill()
+
+
+def test_another_key_is_refused_at_the_start(tmp_path):
+    with Running(tmp_path):
+        pass
+    with Running(tmp_path, key="o" * 43) as second:
+        assert second.process.wait(PATIENCE) == 2
+        said = second.kill()
+        assert "store_key: the store was sealed with another key" in said
+        assert "o" * 43 not in said
