@@ -198,7 +198,7 @@ def test_a_full_disk_is_told_of_and_the_node_goes_on_in_memory(tmp_path):
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
         said = node.kill()
-        assert "ERROR the store fails, and sessions live in memory only for now" in said
+        assert "the store fails, and sessions live in memory only for now" in said
         assert "WARNING the store works again" in said
         with Running(tmp_path) as after:
             assert statuses(after, "desk") == {kept: "approved", session_id: "approved"}

@@ -21,7 +21,7 @@ def test_what_a_store_needs_and_is_not_installed_is_named(tmp_path):
 def test_without_a_store_nothing_of_it_is_imported():
     look = (
         "import sys, proxim.node, proxim.settings; proxim.node.Node(); "
-        "print([name for name in sys.modules if name.startswith(('proxim.store', 'sqlite3'))])"
+        "print([name for name in sys.modules if name.startswith(('proxim.store.', 'sqlite3'))])"
     )
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, timeout=20)
     assert done.stdout == "[]\n"
