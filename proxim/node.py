@@ -8,14 +8,16 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from types import TracebackType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import trio
 
 from proxim import __version__, lan, store
+from proxim.actors.directory import Directory
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor, Watcher
 from proxim.client.host import HostSession, SessionKind
+from proxim.cluster.join import Membership, join
 from proxim.core.errors import ConnectionLost, InvalidSetting
 from proxim.core.messages import PROTOCOL_VERSION, SessionInfo, Welcome
 from proxim.ice import ConfiguredIce
@@ -35,6 +37,14 @@ log = logging.getLogger(__name__)
 
 DRAIN_TIME = 8.0
 """Seconds in which a node that stops says good-bye to everybody."""
+
+
+class _Services(NamedTuple):
+    """What runs while the node does, until ``scope`` is cancelled."""
+
+    scope: trio.CancelScope
+    membership: Membership
+    listener: Listener
 
 
 class Node:
@@ -61,6 +71,7 @@ class Node:
         self.url = ""
         self.metrics_address: tuple[str, int] | None = None
         self.draining = False
+        self._closing = False
         self.ice = ConfiguredIce(self.settings.ice)
         self._events = Events()
         self._store = store.make_keeper(self.settings.store, self.settings.store_key)
@@ -125,45 +136,57 @@ class Node:
         sockets = self._sockets or await self._open_sockets()
         aside = await self._open_aside(sockets)
         self.url = self.settings.public_url or self._own_url(sockets[0], secure=tls is not None)
-        listener = self._listener = self._compose(tls)
         async with trio.open_nursery() as self._nursery:
-            services = await self._nursery.start(self._serve, listener, sockets, aside)
+            services = await self._nursery.start(self._serve, tls, sockets, aside)
             task_status.started()
             try:
                 await self._stop.wait()
-            finally:
                 self.draining = True
-                if self._store is not None:
-                    self._store.let_go(self.supervisor)
+                await trio.sleep(self.settings.drain_seconds)
+            finally:
+                self.draining = self._closing = True
                 with trio.move_on_after(DRAIN_TIME, shield=True):
-                    await self.supervisor.drain()
-                    await listener.close_all(1001, "the node is going away")
+                    await self._part(services)
                 self._events.finish()
-                services.cancel()
+                services.scope.cancel()
+
+    async def _part(self, services: _Services) -> None:
+        """Say good-bye to everybody; what is to go on elsewhere, or later, is let go."""
+        if self._store is not None:
+            self._store.let_go(self.supervisor)
+        await self.supervisor.drain()
+        await services.membership.part()
+        await services.listener.close_all(*services.membership.farewell)
 
     async def _serve(
         self,
-        listener: Listener,
+        tls: ssl.SSLContext | None,
         sockets: list[socket.socket],
         aside: list[socket.socket],
         *,
-        task_status: trio.TaskStatus[trio.CancelScope],
+        task_status: trio.TaskStatus[_Services],
     ) -> None:
         """Everything that lives; shielded, so that a node that is cancelled says good-bye, too."""
-        assert self._host is not None
-        with trio.CancelScope(shield=True) as services:
-            async with trio.open_nursery() as nursery:
+        terrain, terms = self.settings.terrain, self.settings.terms
+        with trio.CancelScope(shield=True) as scope:
+            async with (
+                join(terrain, self.supervisor, terms, self._about) as membership,
+                trio.open_nursery() as nursery,
+            ):
+                listener = self._compose(tls, membership.directory)
+                assert self._host is not None
                 nursery.start_soon(self.ice.run)
                 nursery.start_soon(self._host.run)
                 await nursery.start(self.supervisor.run)
                 if self._store is not None:
-                    await nursery.start(self._store.run, self.supervisor, self.settings.terms)
+                    await nursery.start(self._store.run, self.supervisor, terms)
+                await nursery.start(membership.run, self._router.relay)
                 await nursery.start(listener.run, sockets)
                 for each in aside:
                     nursery.start_soon(serve_aside, each, self._site.answer_aside, self.limits)
                 if self.settings.announce is not None:
                     nursery.start_soon(self._announce, self.settings.announce, sockets[0])
-                task_status.started(services)
+                task_status.started(_Services(scope, membership, listener))
 
     async def _announce(self, name: str, listening: socket.socket) -> None:
         address, port = listening.getsockname()[:2]
@@ -234,13 +257,23 @@ class Node:
 
     # -- its parts ---------------------------------------------------------------------------
 
-    def _compose(self, tls: ssl.SSLContext | None) -> Listener:
-        router = Router(
+    def _about(self) -> dict[str, object]:
+        """What other nodes may know of this one."""
+        return {
+            "url": self.url,
+            "version": __version__,
+            "sessions": len(self.supervisor.actors()),
+            "draining": self.draining,
+        }
+
+    def _compose(self, tls: ssl.SSLContext | None, directory: Directory | None = None) -> Listener:
+        self._router = router = Router(
             self.supervisor,
             terms=self.settings.terms,
             public_url=self.url,
             draw_qr=_draw_qr,
             access_token=self.settings.access_token,
+            directory=directory,
         )
         self._host = LocalHost(router, self.limits, self.settings.access_token)
         self._site = site = Site(
@@ -248,11 +281,11 @@ class Node:
             metrics=lambda: _metrics(self, listener),
             has_aside=self.settings.metrics_listen is not None,
         )
-        listener = Listener(
+        self._listener = listener = Listener(
             router,
             site,
             welcome=self._welcome,
-            is_draining=lambda: self.draining,
+            is_draining=lambda: self._closing,
             limits=self.limits,
             access=self._access(secure=tls is not None),
             tls=tls,

@@ -77,6 +77,11 @@ SAMPLES = {
     "limit_loopback": (True,),
     "metrics_listen": ("127.0.0.1:9765", "[::1]:0", "node.example:1"),
     "traces": (True,),
+    "cluster": ("redis://127.0.0.1:6379/0",),
+    "cluster_key": ("a secret of at least thirty-two characters",),
+    "cluster_ca": ("/etc/proxim/ca.pem",),
+    "cluster_lease": (2, 7.5),
+    "drain_seconds": (0, 2.5),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }

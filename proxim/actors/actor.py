@@ -52,6 +52,18 @@ class Warden(Protocol):
     def note_step(self, actor: Actor, before: Before, now: float) -> None:
         """The actor's session has gone over from one state to another."""
 
+    @property
+    def lines_until(self) -> float:
+        """Until when a line serves before the actor is asked again (on Trio's clock)."""
+        ...
+
+    def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
+        """Why nothing may be done about a letter now; None if it may."""
+        ...
+
+    def lines_changed(self, actor: Actor) -> None:
+        """The actor has put its lines up, or taken them down."""
+
     def note_ending(self, actor: Actor, reason: Reason) -> None:
         """The actor's session has ended; said once."""
 
@@ -182,6 +194,7 @@ class Actor:
         """Take the line down: from here on signals come through the inbox."""
         for seat in self.seats.values():
             seat.line = None
+        self._warden.lines_changed(self)
 
     def dismiss(self) -> None:
         """Let every seat go and the task end; nothing is told to anybody."""
@@ -219,6 +232,8 @@ class Actor:
             pass  # It asked for a seat and is gone; nothing may be spent on it.
         elif self._dismissed:
             self._refuse(letter, UnknownSession())
+        elif refusal := self._warden.refusal(self, letter):
+            self._refuse(letter, refusal)
         elif letter.seat is None or self.seats.get(letter.seat.role) is letter.seat:
             try:
                 await self._handle(letter)
@@ -309,4 +324,5 @@ class Actor:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]
         host.line, guest.line = guest.connection.tell, host.connection.tell
         # Nothing crosses after the end, even if the alarm that says so rings late.
-        host.line_until = guest.line_until = self.session.deadline
+        host.line_until = guest.line_until = min(self.session.deadline, self._warden.lines_until)
+        self._warden.lines_changed(self)

@@ -7,14 +7,14 @@ no seat, no say. The one exception is the owner, who may close a session without
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import trio
 from msgspec import UNSET, UnsetType, structs
 
-from proxim.actors.actor import Actor
 from proxim.actors.census import CONTESTED, LAPSED
+from proxim.actors.directory import Desk, Directory, OnlyHere
 from proxim.actors.quota import Tally, delay
 from proxim.actors.seat import Connection, Letter, Owner, Seat
 from proxim.actors.supervisor import Supervisor
@@ -44,6 +44,7 @@ class Router:
 
     ``draw_qr`` turns a link into an SVG, and may take its time. With an ``access_token`` only who
     knows it may register. ``census`` is the supervisor's: what is refused is counted there.
+    ``directory`` finds the sessions that the supervisor does not have.
     """
 
     def __init__(
@@ -54,9 +55,11 @@ class Router:
         public_url: str,
         draw_qr: Callable[[str], Awaitable[str]],
         access_token: str | None = None,
+        directory: Directory | None = None,
     ) -> None:
         self.census = supervisor.census
         self._supervisor = supervisor
+        self._directory = directory or OnlyHere(supervisor)
         self._terms = terms
         self._public_url = public_url
         self._draw_qr = draw_qr
@@ -88,9 +91,9 @@ class Router:
                 invitation = await self._invite(message.session_id, message)
                 self._post(seat, ev.LinkRenewed(invitation), message)
             case wire.ListSessions():
-                self._list(connection, message)
+                await self._list(connection, message)
             case wire.CloseSession():
-                self._close(connection, message)
+                await self._close(connection, message)
             case wire.RefreshIce():
                 self._post(_seat(connection, message.session_id), ev.IceAsked(), message)
             case _:  # Ping
@@ -115,16 +118,20 @@ class Router:
         for seat in list(connection.seats.values()):
             seat.actor.leave(seat)
 
-    def _close(self, connection: Connection, message: wire.CloseSession) -> None:
-        actor = self._supervisor.find(message.session_id)
-        if message.session_id not in connection.seats and actor and connection.owner == actor.owner:
-            # Who has proved to own a session may end it, also while another program serves it.
-            actor.post(Letter(ev.CloseAsked(None), connection, message.ref))
-            return
+    async def _close(self, connection: Connection, message: wire.CloseSession) -> None:
+        if message.session_id not in connection.seats and connection.owner is not None:
+            actor = await self._find(message.session_id)
+            if actor is not None and connection.owner == actor.owner:
+                # Who has proved to own a session may end it, also while another program serves it.
+                actor.post(Letter(ev.CloseAsked(None), connection, message.ref))
+                return
         seat = _seat(connection, message.session_id)
         # A signal that is sent after this must not arrive before it.
         seat.actor.cut()
         self._post(seat, ev.CloseAsked(seat.role), message)
+
+    async def _find(self, session_id: str) -> Desk | None:
+        return self._supervisor.find(session_id) or await self._directory.find(session_id)
 
     def _post(self, seat: Seat, event: Event, message: ClientMessage) -> None:
         seat.actor.post(Letter(event, seat.connection, message.ref, seat))
@@ -151,7 +158,7 @@ class Router:
         if seat is not None and seat.role is Role.HOST:
             raise NotAllowed("this connection is the session's host", session_id=message.session_id)
         self._check_guesses(connection)
-        actor = self._supervisor.find(message.session_id)
+        actor = await self._find(message.session_id)
         if actor is None:
             raise self._noted(UnknownSession(session_id=message.session_id), connection)
         # What was kept for the seat comes with it, and needs room.
@@ -181,7 +188,7 @@ class Router:
         self._check_access(connection, message.access_token)
         key = message.key or _fresh(tokens.TOKEN_BYTES)
         owner = connection.owner = Owner(message.uuid, tokens.digest(key))
-        actors = self._supervisor.owned_by(owner)
+        actors = await self._directory.owned_by(owner)
         taken = _without_guest(connection, actors)
         if message.seats is not None:
             wanted = set(message.seats)
@@ -249,8 +256,8 @@ class Router:
         qr_svg = await self._draw_qr(link) if message.qr else UNSET
         return Invitation(tokens.digest(token), link, token, qr_svg)
 
-    def _list(self, connection: Connection, message: wire.ListSessions) -> None:
-        actors = self._supervisor.owned_by(_owner(connection))
+    async def _list(self, connection: Connection, message: wire.ListSessions) -> None:
+        actors = await self._directory.owned_by(_owner(connection))
         sessions = [actor.session.describe() for actor in actors]
         connection.tell(wire.Sessions(sessions=sessions, ref=_ref(message)))
 
@@ -265,7 +272,7 @@ class Router:
             raise self._noted(denied, connection)
 
 
-def _without_guest(connection: Connection, actors: list[Actor]) -> list[Actor]:
+def _without_guest(connection: Connection, actors: Sequence[Desk]) -> list[Desk]:
     """Those whose guest the connection is not: nobody is both sides of a session."""
     return [
         actor
@@ -275,7 +282,7 @@ def _without_guest(connection: Connection, actors: list[Actor]) -> list[Actor]:
     ]
 
 
-def _as_they_will_be(actors: list[Actor], taken: list[Actor]) -> list[wire.SessionInfo]:
+def _as_they_will_be(actors: Sequence[Desk], taken: Sequence[Desk]) -> list[wire.SessionInfo]:
     """The session objects as they are once the host, who is just registering, has its seats."""
     online = {actor.session.session_id for actor in taken if not actor.session.ended}
     infos = [actor.session.describe() for actor in actors]

@@ -17,9 +17,10 @@ from proxim.actors.keeper import Keeper, NoKeeper
 from proxim.actors.pseudonym import about
 from proxim.actors.quota import Places, Quotas, Tally
 from proxim.actors.seat import Connection, Letter, Owner, Receipt
+from proxim.actors.tenure import Freehold, Tenure
 from proxim.actors.timers import Timers
 from proxim.core import events as ev
-from proxim.core.errors import LimitReached
+from proxim.core.errors import LimitReached, RequestError
 from proxim.core.ice import IceGrant, IceSource, no_ice_servers
 from proxim.core.messages import Reason, SessionInfo, Status
 from proxim.core.record import State
@@ -71,6 +72,7 @@ class Supervisor:
         self.watcher: Watcher | None = None
         self.quotas = quotas or Quotas()
         self.keeper = keeper or NoKeeper()
+        self.tenure: Tenure = Freehold()
         self._sweep_interval = sweep_interval
         self._tell_of = tell_of
         self._ice = ice
@@ -134,6 +136,19 @@ class Supervisor:
         """
         self._drop(actor)
         actor.dismiss()
+
+    @property
+    def lines_until(self) -> float:
+        """Until when a line serves before its actor is asked again (on Trio's clock)."""
+        return self.tenure.lines_until
+
+    def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
+        """Why nothing may be done about a letter now; None if it may."""
+        return self.tenure.refusal(actor, letter)
+
+    def lines_changed(self, actor: Actor) -> None:
+        """An actor has put its lines up, or taken them down."""
+        self.tenure.lines_changed(actor)
 
     def keep(self, actor: Actor) -> Receipt | None:
         """The session may have changed: what to wait for before anybody hears of it."""

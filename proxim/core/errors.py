@@ -17,6 +17,7 @@
     │   ├── PeerOffline         peer_offline
     │   ├── LimitReached        limit_reached
     │   ├── RateLimited         rate_limited
+    │   ├── Unavailable         unavailable
     │   └── InternalError       internal_error
     ├── SessionOver             the session a caller waits on has ended
     ├── ConnectionLost          the node closed the connection, or it cannot be reached
@@ -144,6 +145,12 @@ class RateLimited(RequestError):
     """Too much in too short a time; ``retry_after`` says when to try again."""
 
     code = "rate_limited"
+
+
+class Unavailable(RequestError):
+    """What this takes cannot be reached for now; ``retry_after`` says when to try again."""
+
+    code = "unavailable"
 
 
 class InternalError(RequestError):

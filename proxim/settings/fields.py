@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Meta, Struct
 
 from proxim.actors.quota import Quotas
+from proxim.cluster.join import Terrain
 from proxim.core.errors import InvalidSetting
 from proxim.core.events import Terms
 from proxim.ice import IceOptions
@@ -287,6 +288,28 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             "",
         ),
     ] = False
+    cluster: Annotated[
+        str | None,
+        About("Cluster", "Redis through which this node shares its sessions with others.", "URL"),
+    ] = None
+    cluster_key: Annotated[
+        str | None,
+        About("Cluster", "Secret with which the nodes seal what they leave in Redis.", "SECRET"),
+    ] = None
+    cluster_ca: Annotated[
+        str | None,
+        About("Cluster", "Who vouches for a Redis with TLS, besides the system's: PEM.", "FILE"),
+    ] = None
+    cluster_lease: Annotated[
+        float,
+        Meta(ge=2, le=600),
+        About("Cluster", "How long a node may be silent before others take over.", "SECONDS"),
+    ] = 10.0
+    drain_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600),
+        About("Cluster", "How long /healthz says 503 before a node that stops does so.", "SECONDS"),
+    ] = 0.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         About("Logging", "How much is logged: debug, info, warning or error.", "LEVEL"),
@@ -339,6 +362,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             provider_timeout=self.ice_provider_timeout,
             provider_cache=self.ice_provider_cache,
         )
+
+    @property
+    def terrain(self) -> Terrain:
+        """What of this concerns the cluster."""
+        return Terrain(self.cluster, self.cluster_key, self.cluster_ca, self.cluster_lease)
 
     @property
     def quotas(self) -> Quotas:

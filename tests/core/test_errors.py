@@ -15,13 +15,14 @@ from proxim.core.errors import (
 CODES = """
 bad_message not_registered access_denied unknown_session token_used link_lapsed host_offline
 not_allowed not_approved already_decided peer_offline limit_reached rate_limited internal_error
+unavailable
 """
 
 
 def test_the_tree_in_the_docstring_is_the_tree_of_the_classes():
     drawn, path = {}, []
     for indent, name, code in re.findall(
-        r"^    ([│├└─ ]*)([A-Z]\w+)(?: +([a-z]+_[a-z_]+)$)?", errors.__doc__, re.MULTILINE
+        r"^    ([│├└─ ]*)([A-Z]\w+)(?: +([a-z_]+)$)?", errors.__doc__, re.MULTILINE
     ):
         path[len(indent) // 4 :] = [name]
         drawn[name] = (path[-2] if path[1:] else "Exception", code)

@@ -1,0 +1,102 @@
+"""How a node comes by its part in a cluster, if it has one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import trio
+from msgspec import Struct
+
+from proxim.actors.directory import Directory, OnlyHere
+from proxim.actors.supervisor import Supervisor
+from proxim.cluster.guests import Relay
+from proxim.cluster.seal import KeySeal, NoSeal
+from proxim.core.errors import InvalidSetting
+from proxim.core.events import Terms
+
+
+class Terrain(Struct, frozen=True):
+    """Where the cluster is, and how it is guarded.
+
+    ``key`` seals what nodes leave there, ``ca`` is a PEM file of those who vouch for a TLS server,
+    ``lease`` is in seconds. Without a ``url`` there is no cluster.
+    """
+
+    url: str | None = None
+    key: str | None = None
+    ca: str | None = None
+    lease: float = 10.0
+
+
+class Membership(Protocol):
+    """A node's part in a cluster, or that it has none."""
+
+    @property
+    def directory(self) -> Directory:
+        """Where sessions are that the node does not have."""
+        ...
+
+    @property
+    def farewell(self) -> tuple[int, str]:
+        """The code and the reason with which connections are closed when the node stops."""
+        ...
+
+    async def run(
+        self, relay: Relay, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Take part until cancelled."""
+
+    async def part(self) -> None:
+        """Leave, having handed over what there is to hand over."""
+
+
+class Alone:
+    """No cluster."""
+
+    farewell = 1001, "the node is going away"
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.directory: Directory = OnlyHere(supervisor)
+
+    async def run(
+        self, relay: Relay, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """There is nothing to do."""
+        task_status.started()
+
+    async def part(self) -> None:
+        """There is nobody to leave."""
+
+
+@asynccontextmanager
+async def join(
+    terrain: Terrain,
+    supervisor: Supervisor,
+    terms: Terms,
+    about: Callable[[], dict[str, object]],
+) -> AsyncIterator[Membership]:
+    """A node's membership. Raises ``InvalidSetting`` when the cluster cannot be joined."""
+    if terrain.url is None:
+        yield Alone(supervisor)
+        return
+    # What this takes is an extra, and slow to import: only who has a cluster needs it.
+    try:
+        from proxim.cluster.redis import connect, parse_url
+    except ImportError:
+        raise InvalidSetting("cluster: needs more than is installed: proxim[cluster]") from None
+    from proxim.cluster.hub import HubLost
+    from proxim.cluster.member import Member
+
+    seal = NoSeal() if terrain.key is None else KeySeal(terrain.key)
+    place = parse_url(terrain.url)
+    try:
+        async with connect(place, ca=terrain.ca) as hub:
+            member = Member(
+                hub, supervisor, terms=terms, seal=seal, lease=terrain.lease, about=about
+            )
+            supervisor.keeper = supervisor.tenure = member
+            yield member
+    except HubLost as error:
+        raise InvalidSetting(f"cluster: {place.host}:{place.port}: {error}") from None

@@ -1,0 +1,146 @@
+"""The ledger: the sessions of a node, their epochs, and what the hub has yet to know of them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+import trio
+from msgspec import Struct
+
+from proxim.actors.actor import Actor
+from proxim.actors.seat import Owner, Receipt
+from proxim.cluster.hub import Save
+from proxim.cluster.seal import Seal
+from proxim.core import snapshot
+from proxim.core.errors import Unavailable
+from proxim.core.snapshot import Snapshot
+
+SAVES_AT_ONCE = 500
+
+
+class _Entry(Struct):
+    owner: str
+    epoch: int = 1
+    revision: int = 0
+    snapshot: Snapshot | None = None
+    free: bool = False
+    known: bool = False
+    """Whether the hub knows of it at all."""
+
+
+class Ledger:
+    """``skew`` is wall-clock time less Trio's, once for all: who sets the clock changes nothing."""
+
+    def __init__(self, seal: Seal) -> None:
+        self.skew = time.time() - trio.current_time()
+        self._seal = seal
+        self._entries: dict[str, _Entry] = {}
+        self._dirty: dict[str, list[Receipt]] = {}
+        self._packed: dict[str, list[Receipt]] = {}
+
+    def __len__(self) -> int:
+        """For how many sessions the hub has yet to know something."""
+        return len(self._dirty) + len(self._packed)
+
+    def epoch(self, session_id: str) -> int:
+        """In which epoch this node has a session; 0 if it has not."""
+        entry = self._entries.get(session_id)
+        return entry.epoch if entry is not None else 0
+
+    def adopt(self, session_id: str, owner: Owner, epoch: int) -> None:
+        """The session is this node's from now on."""
+        self._entries[session_id] = _Entry(owner_name(owner), epoch, known=True)
+
+    def record(self, actor: Actor, *, handed: bool = False) -> Receipt | None:
+        """Note how a session stands. None when that was noted before and is known."""
+        session_id, key_hash = actor.session.session_id, actor.owner.key_hash
+        entry = self._entries.get(session_id)
+        if entry is None:
+            entry = self._entries[session_id] = _Entry(owner_name(actor.owner))
+        made = Snapshot.of(actor.session, key_hash, skew=self.skew, handed=handed)
+        if made == entry.snapshot and session_id not in self._dirty:
+            waiting = self._packed.get(session_id)
+            if waiting is None:
+                return None
+            waiting.append(receipt := Receipt())
+            return receipt
+        entry.snapshot, entry.free = made, handed
+        return self._mark(session_id, entry)
+
+    def strike(self, session_id: str) -> None:
+        """The session is gone for good."""
+        entry = self._entries.get(session_id)
+        if entry is not None:
+            entry.snapshot = None
+            self._mark(session_id, entry)
+
+    def lose(self, session_id: str) -> None:
+        """The session is another node's."""
+        self._entries.pop(session_id, None)
+        for receipts in (self._dirty.pop(session_id, ()), self._packed.pop(session_id, ())):
+            for receipt in receipts:
+                receipt.set()
+
+    def mark_all(self) -> None:
+        """The hub may know nothing any more."""
+        for session_id, entry in self._entries.items():
+            self._mark(session_id, entry)
+
+    def _mark(self, session_id: str, entry: _Entry) -> Receipt:
+        entry.revision += 1
+        self._dirty.setdefault(session_id, []).append(receipt := Receipt())
+        return receipt
+
+    def pack(self) -> list[Save]:
+        """What is to be saved now, at most ``SAVES_AT_ONCE``."""
+        for session_id in list(self._dirty)[:SAVES_AT_ONCE]:
+            receipts = self._dirty.pop(session_id)
+            self._packed.setdefault(session_id, []).extend(receipts)
+        return [self._save(session_id, self._entries[session_id]) for session_id in self._packed]
+
+    def is_saved(self) -> None:
+        """It has been saved."""
+        packed, self._packed = self._packed, {}
+        for session_id, receipts in packed.items():
+            entry = self._entries.get(session_id)
+            if entry is not None:
+                entry.known = True
+                if entry.snapshot is None and session_id not in self._dirty:
+                    del self._entries[session_id]
+            for receipt in receipts:
+                receipt.set()
+
+    def wait_no_more(self) -> None:
+        """The hub does not answer: who waits for it goes on; of what is new there is nothing."""
+        for noted in (self._packed, self._dirty):
+            for session_id, receipts in list(noted.items()):
+                if not self._entries[session_id].known:
+                    del noted[session_id]
+                for receipt in receipts:
+                    if not self._entries[session_id].known:
+                        receipt.refusal = Unavailable(
+                            "the nodes cannot reach each other", retry_after=RETRY_AFTER
+                        )
+                    receipt.set()
+                receipts.clear()
+        for session_id in [each for each, entry in self._entries.items() if not entry.known]:
+            del self._entries[session_id]
+
+    def _save(self, session_id: str, entry: _Entry) -> Save:
+        text = b"" if entry.snapshot is None else snapshot.encode(entry.snapshot)
+        sealed = text and self._seal.close(text, f"snapshot:{session_id}")
+        return Save(session_id, entry.owner, entry.epoch, entry.revision, sealed, entry.free)
+
+    def read(self, session_id: str, sealed: bytes) -> Snapshot:
+        """What the hub knows of a session. Raises ``BrokenSeal`` and ``InvalidSnapshot``."""
+        return snapshot.decode(self._seal.open(sealed, f"snapshot:{session_id}"))
+
+
+RETRY_AFTER = 2.0
+"""Seconds after which to try again what the cluster could not do."""
+
+
+def owner_name(owner: Owner) -> str:
+    """An owner as the hub knows it: by a hash, which tells nobody who it is."""
+    return hashlib.sha256(owner.uuid.encode() + b"\0" + owner.key_hash).hexdigest()

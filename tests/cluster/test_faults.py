@@ -1,0 +1,222 @@
+"""Nodes that die or freeze, and a Redis that does."""
+
+import time
+
+import pytest
+
+from tests.cluster.nodes import LEASE, Couple, until
+
+KINDS = pytest.mark.parametrize("kind", ["persistent", "temporary"])
+LATEST = LEASE + 10
+"""Seconds after a node's death by which another has to have its sessions."""
+
+
+def comes(action):
+    """Do something again and again until the cluster can."""
+
+    def attempt():
+        try:
+            return action()
+        except AssertionError as refusal:
+            if "unavailable" in str(refusal):
+                return None
+            raise
+
+    return until(attempt, LATEST + 10, 0.2)
+
+
+# -- a node dies -----------------------------------------------------------------------------
+
+
+@KINDS
+def test_an_approved_session_outlives_its_node(brittle, kind):
+    cluster = brittle(3)
+    couple = Couple(cluster[0], cluster[1], kind).approve()
+    couple.talk(1)
+    cluster.kill(0)
+    died = time.monotonic()
+    assert couple.guest.closed(timeout=LATEST) == 1012
+    comes(lambda: couple.resume(cluster[1], host_online=False))
+    assert time.monotonic() - died < LATEST
+    session = comes(lambda: couple.register(cluster[2]))
+    assert session["status"] == "approved"
+    assert session["guest_online"]
+    couple.guest.expect("peer_online")
+    couple.talk(*range(10))
+    assert session["expires_at"] == couple.created["session"]["expires_at"]
+    couple.quiet()
+
+
+def test_a_deadline_is_kept_by_who_takes_over(brittle):
+    cluster = brittle(2)
+    couple = Couple(cluster[0], cluster[1], "temporary", ttl=LEASE + 9).approve()
+    ends = time.monotonic() + LEASE + 9
+    cluster.kill(0)
+    assert couple.guest.closed(timeout=LATEST) == 1012
+    comes(lambda: couple.resume(cluster[1]))
+    couple.guest.expect("session_ended", timeout=20, reason="expired")
+    assert abs(time.monotonic() - ends) < 1.5
+
+
+def test_what_was_not_approved_or_is_one_time_ends_as_disconnected(brittle):
+    cluster = brittle(2)
+    prompted = Couple(cluster[0], cluster[1])
+    one_time = Couple(cluster[0], cluster[1], "one_time").approve()
+    cluster.kill(0)
+    for couple in (prompted, one_time):
+        assert couple.guest.closed(timeout=LATEST) == 1012
+        guest = cluster[1].peer()
+        fields = {"session_id": couple.id, "resume_token": couple.resume_token}
+        ended = comes(
+            lambda guest=guest, fields=fields: guest.ask("session_ended", "resume", **fields)
+        )
+        assert (ended["status"], ended["reason"]) == ("expired", "disconnected")
+
+
+def test_a_guests_node_dies(brittle):
+    cluster = brittle(2)
+    couple = Couple(cluster[0], cluster[1]).approve()
+    cluster.kill(1)
+    couple.host.expect("peer_offline", timeout=LATEST, session_id=couple.id)
+    couple.host.send("signal", session_id=couple.id, data="kept")
+    couple.resume(cluster[0], host_online=True)
+    couple.host.expect("peer_online")
+    couple.guest.expect("signal", data="kept")
+    couple.talk(1, 2)
+    couple.quiet()
+
+
+# -- a node freezes --------------------------------------------------------------------------
+
+
+def test_a_node_that_was_frozen_does_nothing_more_to_a_session_it_lost(brittle):
+    cluster = brittle(2)
+    couple = Couple(cluster[0], cluster[1]).approve()
+    local = Couple(cluster[0], cluster[0]).approve()
+    old_host = couple.host
+    cluster.freeze(0)
+    # What the frozen node will find when it wakes up.
+    old_host.send("signal", session_id=couple.id, data="from the past")
+    old_host.send("close_session", session_id=couple.id)
+    local.host.send("signal", session_id=local.id, data="from the past")
+    assert couple.guest.closed(timeout=LATEST) == 1012
+    comes(lambda: couple.resume(cluster[1]))
+    comes(lambda: couple.register(cluster[1]))
+    comes(lambda: local.resume(cluster[1], host_online=False))
+    couple.guest.expect("peer_online")
+    couple.talk(1)
+    cluster.thaw(0)
+    for sight in (old_host, local.host):
+        seen = []
+        while (code := _ended(sight, seen)) is None:
+            pass
+        assert code == 1012
+        assert all(message["type"] == "error" for message in seen), seen
+    time.sleep(1)
+    couple.talk(*range(20))
+    couple.quiet()
+    local.guest.quiet()
+    comes(lambda: local.register(cluster[0]))
+    local.guest.expect("peer_online")
+    local.talk(5, 6)
+
+
+def _ended(peer, seen):
+    from websockets.exceptions import ConnectionClosed
+
+    try:
+        seen.append(peer._receive(30))
+    except ConnectionClosed as end:
+        return end.rcvd.code if end.rcvd else 0
+    return None
+
+
+# -- Redis -----------------------------------------------------------------------------------
+
+
+def test_redis_freezes_and_local_pairs_go_on(brittle):
+    cluster = brittle(2)
+    local = Couple(cluster[0], cluster[0]).approve()
+    across = Couple(cluster[0], cluster[1]).approve()
+    cluster.redis.freeze()
+    local.talk(*range(50))
+    for seconds in (0, LEASE + 3):
+        time.sleep(seconds)
+        began = time.monotonic()
+        refused = local.host.refused("unavailable", "create_session", session_type="persistent")
+        cluster[1].peer().refused(
+            "unavailable", "resume", session_id=local.id, resume_token=local.resume_token
+        )
+        assert time.monotonic() - began < 10
+        assert refused["retry_after"] > 0
+        local.talk(*range(50))
+    cluster.redis.thaw()
+    thawed = time.monotonic()
+    created = comes(lambda: local.host.create())
+    assert time.monotonic() - thawed < 5
+    comes(lambda: cluster[1].peer().pair(created))
+    local.host.expect("pair_prompt")
+    local.talk(1)
+    assert across.guest.closed(timeout=LATEST) == 1012
+    comes(lambda: across.resume(cluster[1]))
+
+
+def test_redis_freezes_for_a_moment_and_nobody_notices(brittle):
+    cluster = brittle(2)
+    couple = Couple(cluster[0], cluster[1]).approve()
+    for _ in range(3):
+        cluster.redis.freeze()
+        for number in range(10):
+            couple.host.send("signal", session_id=couple.id, data=number)
+            couple.guest.send("signal", session_id=couple.id, data=number)
+        time.sleep(0.7)
+        cluster.redis.thaw()
+        for number in range(10):
+            couple.host.expect("signal", data=number)
+            couple.guest.expect("signal", data=number)
+    couple.quiet()
+
+
+def test_redis_restarts_with_nothing_in_it(brittle):
+    cluster = brittle(3)
+    local = Couple(cluster[0], cluster[0]).approve()
+    across = Couple(cluster[0], cluster[1]).approve()
+    cluster.redis.restart()
+    restarted = time.monotonic()
+    local.talk(*range(50))
+    assert across.guest.closed(timeout=LATEST) == 1012
+    comes(lambda: across.resume(cluster[2], host_online=True))
+    assert time.monotonic() - restarted < 6
+    across.host.expect("peer_offline")
+    across.host.expect("peer_online")
+    across.talk(*range(10))
+    cluster[1].peer().refused(
+        "unknown_session", "resume", session_id=local.id, resume_token="wrong"
+    )
+    comes(lambda: local.resume(cluster[2], host_online=True))
+    local.host.expect("peer_online")
+    local.talk(1)
+
+
+# -- one node after the other ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["persistent", "temporary", "one_time"])
+def test_a_node_that_is_restarted_hands_its_sessions_over(brittle, kind):
+    cluster = brittle(2, "--drain-seconds", "1")
+    local = Couple(cluster[0], cluster[0], kind).approve()
+    across = Couple(cluster[0], cluster[1], kind).approve()
+    pending = cluster[0].host()
+    pending_id = pending.create(kind)["session"]["session_id"]
+    cluster[0].terminate()
+    local.talk(1, 2)
+    pending.expect("session_ended", session_id=pending_id, reason="shutdown")
+    for peer in (local.host, local.guest, across.host, across.guest, pending):
+        assert peer.closed() == 1012
+    for couple in (local, across):
+        couple.resume(cluster[1])
+        assert couple.register(cluster[1])["status"] == "approved"
+        couple.guest.expect("peer_online")
+        couple.talk(*range(5))
+        couple.quiet()
+    assert cluster[0].stop() == 0
