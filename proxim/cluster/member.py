@@ -160,7 +160,9 @@ class Member:
         self.lease.answered()
         self.finder.hub_age = beat.age
         forgot = beat.memory != self.finder.hub_memory
-        if node == self.post.node and self._joined and beat.kept and not forgot:
+        # Where the hub was frozen, an earlier beat may have come just before this one.
+        kept = beat.kept and self.lease.is_held
+        if node == self.post.node and self._joined and kept and not forgot:
             self.lease.renew(asked_at)
             for gone in beat.gone:
                 self._bury(gone)
