@@ -12,6 +12,7 @@ _COMMANDS = {
     "join": "Ask to pair, by a link.",
     "sessions": "List and close the sessions of this computer.",
     "nodes": "List the nodes of this network.",
+    "cluster": "Show how the nodes of a cluster stand.",
     "qr": "Draw a link as a QR code.",
     "status": "Show how a node is doing, live.",
     "doctor": "Check what a node needs, and say what to do about it.",

@@ -71,6 +71,7 @@ class Member:
         self._supervisor = supervisor
         self._about = about
         self._joined = False
+        self._lag = 0.0
         self._in_touch = False
         self._prolong_at = -math.inf
         self._work = trio.Event()
@@ -154,10 +155,11 @@ class Member:
     async def _beat(self) -> None:
         asked_at = trio.current_time()
         watched = sorted(self.edge.nodes | self.guests.nodes)
-        about = msgspec.json.encode(self._about())
+        about = self._introduction()
         node = self.post.node
         beat = await self._hub.beat(node, about, self.lease.seconds, watched)
         self.lease.answered()
+        self._lag = trio.current_time() - asked_at
         self.finder.hub_age = beat.age
         forgot = beat.memory != self.finder.hub_memory
         # Where the hub was frozen, an earlier beat may have come just before this one.
@@ -169,6 +171,10 @@ class Member:
         else:
             await self._join(beat)
 
+    def _introduction(self) -> bytes:
+        own = {"lag": round(self._lag, 4), "waiting": len(self.ledger)}
+        return msgspec.json.encode({**self._about(), **own})
+
     async def _join(self, beat: Beat) -> None:
         """Begin, or begin anew after a break: others may have taken what they were asked for."""
         async with self._flushing:
@@ -176,7 +182,7 @@ class Member:
                 log.warning("the node was out of the cluster, and is back")
                 self._begin_anew()
             asked_at = trio.current_time()
-            about = msgspec.json.encode(self._about())
+            about = self._introduction()
             beat = await self._hub.beat(self.post.node, about, self.lease.seconds, ())
             self.ledger.mark_all()
             while saves := self.ledger.pack():

@@ -1,11 +1,17 @@
 """Host and guest at different nodes: all is as if they were at one."""
 
 import itertools
+import json
+import os
 import secrets
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import Couple
+from tests.cluster.nodes import LEASE, Couple, until
+from tests.cluster.redis_server import free_port
 
 #: Where the session is made, where the host is afterwards, and where the guest is.
 WAYS = [(0, 0, 1), (0, 1, 0), (0, 1, 1), (0, 1, 2)]
@@ -168,3 +174,46 @@ def test_nobody_is_both_sides(cluster):
     couple.host.refused(
         "not_allowed", "resume", session_id=couple.id, resume_token=couple.resume_token
     )
+
+
+# -- what a person sees of it ----------------------------------------------------------------
+
+
+def status(*options, **environment):
+    program = str(Path(sys.executable).with_name("proxim"))
+    return subprocess.run(
+        [program, "cluster", "status", *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_status_names_every_node_and_what_it_has(cluster):
+    host = cluster[1].host(key=secrets.token_urlsafe(32))
+    session_id = host.create()["session"]["session_id"]
+
+    def found():
+        done = status("--json", PROXIM_CLUSTER=cluster.url)
+        nodes = {int(each["url"].rpartition(":")[2]): each for each in json.loads(done.stdout)}
+        return nodes if nodes[cluster[1].port]["sessions"] else None
+
+    nodes = until(found)
+    assert set(nodes) >= {node.port for node in cluster.nodes}
+    for node in cluster.nodes:
+        assert 0 < nodes[node.port]["lease_left"] <= LEASE
+        assert 0 <= nodes[node.port]["lag"] < 30
+        assert not nodes[node.port]["draining"]
+    shown = status("--cluster", cluster.url).stdout
+    assert all(str(node.port) in shown for node in cluster.nodes)
+    host.ask("session_ended", "close_session", session_id=session_id)
+
+
+def test_the_status_says_when_there_is_none():
+    done = status()
+    assert done.returncode == 2
+    assert "--cluster" in done.stderr
+    done = status("--cluster", f"redis://127.0.0.1:{free_port()}")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "Redis does not answer" in done.stderr
