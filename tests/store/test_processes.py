@@ -199,11 +199,7 @@ def test_a_full_disk_is_told_of_and_the_node_goes_on_in_memory(tmp_path):
                 time.sleep(0.1)
         said = node.kill()
         assert "the store fails, and sessions live in memory only for now" in said
-<<<<<<< HEAD
-        assert "WARNING the store works again" in said
-=======
         assert "the store works again" in said
->>>>>>> 61a320e (What the store does in the log as it is written now; what deploying and storing add to the changes)
         with Running(tmp_path) as after:
             assert statuses(after, "desk") == {kept: "approved", session_id: "approved"}
 
