@@ -211,7 +211,7 @@ def test_an_unknown_key_is_told_with_its_line_and_what_was_meant(write):
 
 
 def test_a_key_like_no_other_is_told_with_those_that_exist(write):
-    text = refusal(config=write("colour = 1"))
+    text = refusal(config=write("xyzzy = 1"))
     assert text.endswith(", ".join(setting.name for setting in SETTINGS))
 
 

@@ -18,6 +18,10 @@ from proxim.core.errors import InvalidSetting
 from proxim.settings import load
 
 
+WIDE = 200
+"""Columns of the table where it is not a terminal that shows it."""
+
+
 @click.group("cluster")
 def command() -> None:
     """Look at a cluster of nodes."""
@@ -86,4 +90,8 @@ def _show(found: list[NodeStatus]) -> None:
             f"{each.lag * 1000:.0f} ms",
             str(each.waiting),
         )
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        # Whatever reads this wants whole addresses, not eighty columns.
+        console.width = WIDE
+    console.print(table)
