@@ -137,7 +137,11 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path):
             owners = [Busy(node, f"desk-{life}-{n}") for n in range(3)]
             for owner in owners:
                 owner.start()
-            time.sleep(chance.uniform(0.1, 0.6))
+            deadline = time.monotonic() + PATIENCE
+            while not all(owner.told for owner in owners):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0, 0.4))
             node.process.send_signal(signal.SIGKILL)
             for owner in owners:
                 owner.join(PATIENCE)
@@ -150,7 +154,6 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path):
                         assert session_id not in found
                     elif session_id not in owner.asked_to_close:
                         assert found[session_id] == status
-    assert all(owner.told for owner in owners)
 
 
 def test_both_sides_go_on_after_a_restart(tmp_path):
