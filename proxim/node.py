@@ -53,7 +53,8 @@ class Node:
     Made of ``Settings`` or of single settings by their names, as in ``Node(port=0)``. It runs
     once: inside ``async with``, or while ``run`` does. ``metrics_address`` is where its figures are
     served, if that is a place of their own. With ``sockets``, which listen already, it accepts on
-    them, and opens none; it closes them.
+    them, and opens none; it closes them. ``leaving`` says that it has been told to stop,
+    ``draining`` that it takes nobody in any more.
 
     Raises ``InvalidSetting`` when a setting's value is unusable.
     """
@@ -71,7 +72,8 @@ class Node:
         self.url = ""
         self.metrics_address: tuple[str, int] | None = None
         self.draining = False
-        self._closing = False
+        self.leaving = False
+        self._router: Router
         self.ice = ConfiguredIce(self.settings.ice)
         self._events = Events()
         self._store = store.make_keeper(self.settings.store, self.settings.store_key)
@@ -141,10 +143,10 @@ class Node:
             task_status.started()
             try:
                 await self._stop.wait()
-                self.draining = True
+                self.leaving = True
                 await trio.sleep(self.settings.drain_seconds)
             finally:
-                self.draining = self._closing = True
+                self.leaving = self.draining = True
                 with trio.move_on_after(DRAIN_TIME, shield=True):
                     await self._part(services)
                 self._events.finish()
@@ -180,7 +182,8 @@ class Node:
                 await nursery.start(self.supervisor.run)
                 if self._store is not None:
                     await nursery.start(self._store.run, self.supervisor, terms)
-                await nursery.start(membership.run, self._router.relay)
+                tallies = {"guesses": self._router.guesses, "denials": self.supervisor.denials}
+                await nursery.start(membership.run, self._router.relay, tallies)
                 await nursery.start(listener.run, sockets)
                 for each in aside:
                     nursery.start_soon(serve_aside, each, self._site.answer_aside, self.limits)
@@ -248,7 +251,7 @@ class Node:
         Raises ``ConnectionLost`` while the node does not run, ``LimitReached`` when there are too
         many sessions, ``BadMessage`` for a ``ttl`` that cannot be.
         """
-        if self._host is None or self._nursery is None or self._stop.is_set() or self.draining:
+        if self._host is None or self._nursery is None or self._stop.is_set() or self.leaving:
             raise ConnectionLost("the node does not run")
         session = await self._host.open(session_type, ttl=ttl, token_hash=token_hash, qr=qr)
         if decide is not None:
@@ -263,7 +266,7 @@ class Node:
             "url": self.url,
             "version": __version__,
             "sessions": len(self.supervisor.actors()),
-            "draining": self.draining,
+            "draining": self.leaving,
         }
 
     def _compose(self, tls: ssl.SSLContext | None, directory: Directory | None = None) -> Listener:
@@ -277,7 +280,7 @@ class Node:
         )
         self._host = LocalHost(router, self.limits, self.settings.access_token)
         self._site = site = Site(
-            is_draining=lambda: self.draining,
+            is_draining=lambda: self.leaving or self.draining,
             metrics=lambda: _metrics(self, listener),
             has_aside=self.settings.metrics_listen is not None,
         )
@@ -285,7 +288,7 @@ class Node:
             router,
             site,
             welcome=self._welcome,
-            is_draining=lambda: self._closing,
+            is_draining=lambda: self.draining,
             limits=self.limits,
             access=self._access(secure=tls is not None),
             tls=tls,

@@ -405,3 +405,8 @@ def test_what_the_schema_allows_is_what_is_taken(write):
     for text in ("port = 65536", "lan = 1", "prot = 1", "access_token = ''", "log_level = 'x'"):
         assert not validator.is_valid(tomllib.loads(text))
         assert refusal(config=write(text))
+
+
+def test_a_store_is_for_a_node_of_its_own():
+    with pytest.raises(InvalidSetting, match="give store or cluster, not both"):
+        Settings(store="sqlite:///a.db", store_key="k" * 32, cluster="redis://127.0.0.1")

@@ -39,6 +39,9 @@ class Directory(Protocol):
         """Where all of an owner's sessions are reached, oldest first."""
         ...
 
+    async def check_room(self, owner: Owner) -> None:
+        """Raise ``LimitReached`` unless the owner may open one session more, wherever they are."""
+
 
 class OnlyHere:
     """The directory of a node that shares nothing."""
@@ -53,3 +56,6 @@ class OnlyHere:
     async def owned_by(self, owner: Owner) -> Sequence[Desk]:
         """Those that the supervisor has."""
         return self._supervisor.owned_by(owner)
+
+    async def check_room(self, owner: Owner) -> None:
+        """The supervisor sees to that."""

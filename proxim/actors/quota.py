@@ -6,7 +6,7 @@ Pure counting: the moment is told, nothing is waited for, and what is past is fo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from msgspec import Struct
 
@@ -66,12 +66,14 @@ class Tally:
     """How often each has done something of late: up to ``most`` times in ``window`` seconds.
 
     With ``most`` 0 nothing is counted. Moments are monotonic seconds, never less than before.
+    ``tell`` is called with everybody whom something is counted of; what others tell is ``heard``.
     """
 
     def __init__(self, most: int, window: float) -> None:
         self._most = most
         self._window = window
         self._moments: dict[str, list[float]] = {}
+        self.tell: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         """How many are remembered."""
@@ -80,6 +82,14 @@ class Tally:
     def add(self, who: str | None, now: float) -> int:
         """Count one more. How many there were before, within the window."""
         if who is None or not self._most:
+            return 0
+        if self.tell is not None:
+            self.tell(who)
+        return self.heard(who, now)
+
+    def heard(self, who: str, now: float) -> int:
+        """Count one more of which somebody else has told. How many there were before."""
+        if not self._most:
             return 0
         before = self._recent(who, now)
         # Put at the end: the order is that of the last moments, so what is past is in front.

@@ -31,6 +31,7 @@ from proxim.core.errors import (
     RateLimited,
     RequestError,
     TokenUsed,
+    Unavailable,
     UnknownSession,
 )
 from proxim.core.events import Event, Invitation, Role
@@ -44,7 +45,8 @@ class Router:
 
     ``draw_qr`` turns a link into an SVG, and may take its time. With an ``access_token`` only who
     knows it may register. ``census`` is the supervisor's: what is refused is counted there.
-    ``directory`` finds the sessions that the supervisor does not have.
+    ``directory`` finds the sessions that the supervisor does not have. ``guesses`` counts the wrong
+    ids and tokens of each address.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Router:
         self._public_url = public_url
         self._draw_qr = draw_qr
         quotas = supervisor.quotas
-        self._guesses = Tally(quotas.guesses_per_address, quotas.guess_window)
+        self.guesses = Tally(quotas.guesses_per_address, quotas.guess_window)
         self._access_hash = None if access_token is None else tokens.digest(access_token)
 
     async def route(self, connection: Connection, message: ClientMessage) -> None:
@@ -171,7 +173,7 @@ class Router:
     # -- who guesses -------------------------------------------------------------------------
 
     def _check_guesses(self, connection: Connection) -> None:
-        wait = self._guesses.wait(connection.address, trio.current_time())
+        wait = self.guesses.wait(connection.address, trio.current_time())
         if wait > 0:
             self.census.refusals["guesses_per_address"] += 1
             raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
@@ -179,7 +181,7 @@ class Router:
     def _noted(self, refusal: RequestError, connection: Connection) -> RequestError:
         """The refusal, which is told late when it answers a wrong guess."""
         if isinstance(refusal, UnknownSession | AccessDenied) and connection.address is not None:
-            refusal.delay = delay(self._guesses.add(connection.address, trio.current_time()))
+            refusal.delay = delay(self.guesses.add(connection.address, trio.current_time()))
         return refusal
 
     # -- the host's requests -----------------------------------------------------------------
@@ -211,12 +213,16 @@ class Router:
             await receipt.wait()
             if receipt.refusal is not None:
                 connection.tell(error_message(receipt.refusal))
+            if isinstance(receipt.refusal, Unavailable):
+                # Who was told that it has the session, and has not, is to come again.
+                connection.close(1012, "a session cannot be reached; come again")
 
     async def _create(self, connection: Connection, message: wire.CreateSession) -> None:
         owner = _owner(connection)
         _check_ttl(message)
         # Before a link is drawn; and again when it is, since others may have come meanwhile.
         self._supervisor.check_room(owner, connection.address)
+        await self._directory.check_room(owner)
         session_id = _fresh_id()
         invitation = await self._invite(session_id, message)
         now = trio.current_time()

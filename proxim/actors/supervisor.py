@@ -51,10 +51,10 @@ class Watcher(Protocol):
 class Supervisor:
     """All actors of this node, by session id and by owner.
 
-    ``endings`` counts how sessions ended, ``crashes`` the actors that failed, ``census`` the rest.
-    ``ice`` is where the ICE servers of approved sessions come from. ``tell_of`` is told of each
-    session that was approved or has ended; it may neither wait nor raise. ``watcher`` may be set,
-    before the first session is opened.
+    ``endings`` counts how sessions ended, ``crashes`` the actors that failed, ``denials`` the
+    guests whom a host denied, ``census`` the rest. ``ice`` is where the ICE servers of approved sessions
+    come from. ``tell_of`` is told of each session that was approved or has ended; it may neither
+    wait nor raise. ``watcher`` may be set, before the first session is opened.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Supervisor:
         self._tell_of = tell_of
         self._ice = ice
         self._addresses = Places(self.quotas.sessions_per_address)
-        self._denials = Tally(self.quotas.denials_per_address, self.quotas.guess_window)
+        self.denials = Tally(self.quotas.denials_per_address, self.quotas.guess_window)
         self._actors: dict[str, Actor] = {}
         self._owned: dict[Owner, dict[str, Actor]] = {}
         self._timers = Timers()
@@ -177,7 +177,7 @@ class Supervisor:
             for each in self._owned[actor.owner].values()
             if each.session.state is State.PROMPTED and (left := each.session.prompt_left(now)) > 0
         ]
-        wait = self._denials.wait(guest.address if guest is not None else None, now)
+        wait = self.denials.wait(guest.address if guest is not None else None, now)
         if 0 < self.quotas.prompts_per_host <= len(prompts):
             wait = max(wait, min(prompts), SHORTEST_WAIT)
         return wait
@@ -185,7 +185,7 @@ class Supervisor:
     def note_made_to_wait(self, guest: Connection | None) -> None:
         """A guest with the right token was not let ask: count by which limit."""
         address = guest.address if guest is not None else None
-        denied = self._denials.wait(address, trio.current_time()) > 0
+        denied = self.denials.wait(address, trio.current_time()) > 0
         self.census.refusals["denials_per_address" if denied else "prompts_per_host"] += 1
 
     def note_step(self, actor: Actor, before: Before, now: float) -> None:
@@ -206,7 +206,7 @@ class Supervisor:
         """An actor's session has ended; a guest who was denied is remembered by its address."""
         self.endings[reason] += 1
         if reason is Reason.REJECTED:
-            self._denials.add(actor.asked_from, trio.current_time())
+            self.denials.add(actor.asked_from, trio.current_time())
         self._log(actor.session, "a %s session ended: %s", actor.session.session_type, reason)
         self._tell_of(actor.session.describe())
 

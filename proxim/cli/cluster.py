@@ -17,7 +17,6 @@ from proxim.cluster.status import NodeStatus, survey
 from proxim.core.errors import InvalidSetting
 from proxim.settings import load
 
-
 WIDE = 200
 """Columns of the table where it is not a terminal that shows it."""
 

@@ -61,7 +61,7 @@ async def _serve(settings: Settings) -> None:
             async for number in signals:
                 if number in hangup and _has_terminal() == has_terminal:
                     _reload(node, manager)
-                elif node.draining:
+                elif node.leaving:
                     # Whoever asks twice does not want to wait for good-byes.
                     os._exit(1)
                 else:
@@ -70,7 +70,7 @@ async def _serve(settings: Settings) -> None:
 
 
 def _reload(node: Node, manager: Notifier) -> None:
-    if not node.draining:
+    if not node.leaving:
         manager.tell_reloading()
         node.reload_certificate()
         manager.tell("READY=1")

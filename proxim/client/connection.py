@@ -26,6 +26,7 @@ from proxim.core.errors import (
     RateLimited,
     RequestError,
     SessionOver,
+    Unavailable,
     request_error,
 )
 
@@ -202,7 +203,7 @@ class NodeConnection:
                     if not _is_passing(error):
                         self._fail(error)
                         return
-                    if isinstance(error, RateLimited):
+                    if isinstance(error, RateLimited | Unavailable):
                         pause = max(pause, error.retry_after or 0.0)
                 log.debug("the connection is lost; next try in %.1f s", pause)
                 await trio.sleep(pause)
@@ -333,4 +334,4 @@ def _is_passing(error: ProximError) -> bool:
     """Whether it makes sense to come back after this."""
     if isinstance(error, ConnectionLost):
         return error.close_code not in _FINAL_CODES
-    return isinstance(error, RateLimited)
+    return isinstance(error, RateLimited | Unavailable)

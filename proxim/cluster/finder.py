@@ -19,6 +19,7 @@ from proxim.cluster.ledger import Ledger, owner_name
 from proxim.cluster.place import FarSession, unavailable
 from proxim.cluster.post import Post
 from proxim.cluster.seal import BrokenSeal
+from proxim.core.errors import LimitReached
 from proxim.core.events import Terms
 from proxim.core.snapshot import InvalidSnapshot, Snapshot
 
@@ -72,17 +73,34 @@ class Finder:
     async def owned_by(self, owner: Owner) -> Sequence[Desk]:
         """As ``Directory.owned_by``."""
         here: Sequence[Desk] = self._supervisor.owned_by(owner)
+        session_ids = await self._session_ids(owner)
+        known = {desk.session.session_id for desk in here}
+        elsewhere = await self._find([each for each in session_ids if each not in known])
+        if not self.is_settled:
+            raise unavailable()
+        return sorted([*here, *elsewhere], key=lambda desk: desk.session.created_at)
+
+    async def check_room(self, owner: Owner) -> None:
+        """As ``Directory.check_room``: ended ones on other nodes count until their sweep."""
+        most = self._supervisor.quotas.sessions_per_owner
+        if most <= 0:
+            return
+        ended = {
+            actor.session.session_id
+            for actor in self._supervisor.owned_by(owner)
+            if actor.session.ended
+        }
+        if len(set(await self._session_ids(owner)) - ended) >= most:
+            raise LimitReached(f"{most} sessions are open for this uuid and key: close one")
+
+    async def _session_ids(self, owner: Owner) -> list[str]:
         self._check_reach()
         try:
             memory, session_ids = await self._hub.owned_by(owner_name(owner))
         except HubLost:
             raise unavailable() from None
         self._check_memory(memory)
-        known = {desk.session.session_id for desk in here}
-        elsewhere = await self._find([each for each in session_ids if each not in known])
-        if not self.is_settled:
-            raise unavailable()
-        return sorted([*here, *elsewhere], key=lambda desk: desk.session.created_at)
+        return session_ids
 
     async def _find(self, session_ids: list[str]) -> list[Desk]:
         """Where they are reached. One at a time looks for a session, and may take it over."""

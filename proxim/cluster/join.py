@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 from msgspec import Struct
 
 from proxim.actors.directory import Directory, OnlyHere
+from proxim.actors.quota import Tally
 from proxim.actors.supervisor import Supervisor
-from proxim.cluster.guests import Relay
-from proxim.cluster.seal import KeySeal, NoSeal
 from proxim.core.errors import InvalidSetting
 from proxim.core.events import Terms
+
+if TYPE_CHECKING:
+    from proxim.cluster.guests import Relay
 
 
 class Terrain(Struct, frozen=True):
@@ -44,9 +46,13 @@ class Membership(Protocol):
         ...
 
     async def run(
-        self, relay: Relay, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self,
+        relay: Relay,
+        tallies: Mapping[str, Tally],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Take part until cancelled."""
+        """Take part until cancelled. What is counted in one node's ``tallies`` is in all's."""
 
     async def part(self) -> None:
         """Leave, having handed over what there is to hand over."""
@@ -61,7 +67,11 @@ class Alone:
         self.directory: Directory = OnlyHere(supervisor)
 
     async def run(
-        self, relay: Relay, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self,
+        relay: Relay,
+        tallies: Mapping[str, Tally],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """There is nothing to do."""
         task_status.started()
@@ -88,6 +98,7 @@ async def join(
         raise InvalidSetting("cluster: needs more than is installed: proxim[cluster]") from None
     from proxim.cluster.hub import HubLost
     from proxim.cluster.member import Member
+    from proxim.cluster.seal import KeySeal, NoSeal
 
     seal = NoSeal() if terrain.key is None else KeySeal(terrain.key)
     place = parse_url(terrain.url)

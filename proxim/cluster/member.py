@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 import trio
@@ -17,6 +18,7 @@ import trio
 from proxim.actors.actor import Actor
 from proxim.actors.crash import log_crash
 from proxim.actors.directory import Directory
+from proxim.actors.quota import Tally
 from proxim.actors.seat import Letter, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.cluster.edge import Edge
@@ -25,7 +27,7 @@ from proxim.cluster.guests import FarConnection, Guests, Relay
 from proxim.cluster.hub import Beat, Hub, HubLost
 from proxim.cluster.lease import Lease
 from proxim.cluster.ledger import Ledger
-from proxim.cluster.parcels import Ask, Held, Left, Parcel, Reset, Say
+from proxim.cluster.parcels import Ask, Counted, Held, Left, Parcel, Reset, Say
 from proxim.cluster.place import unavailable
 from proxim.cluster.post import LostMail, Post
 from proxim.cluster.seal import BrokenSeal, Seal
@@ -37,6 +39,9 @@ log = logging.getLogger(__name__)
 
 BEAT_TIME = 0.5
 """Seconds between two signs of life."""
+
+MEET_TIME = 2.0
+"""Seconds between two looks at who else there is."""
 
 PULSE_TIME = 0.25
 PROLONGED_AT_ONCE = 500
@@ -73,6 +78,8 @@ class Member:
         self._joined = False
         self._lag = 0.0
         self._in_touch = False
+        self._others: set[str] = set()
+        self._tallies: Mapping[str, Tally] = {}
         self._prolong_at = -math.inf
         self._work = trio.Event()
         self._flushing = trio.Lock()
@@ -100,13 +107,21 @@ class Member:
         return 1012, _RESTARTING
 
     async def run(
-        self, relay: Relay, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self,
+        relay: Relay,
+        tallies: Mapping[str, Tally],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Be a member until cancelled. Started once the cluster knows this node.
 
-        ``relay`` is how the router hands on a signal. Raises ``InvalidSetting`` if it cannot.
+        ``relay`` is how the router hands on a signal; ``tallies`` are those that all share.
+        Raises ``InvalidSetting`` if it cannot.
         """
         self.guests.relay = relay
+        self._tallies = tallies
+        for name, tally in tallies.items():
+            tally.tell = partial(self._tell_all, name)
         self.lease.pulse()
         try:
             await self._beat()
@@ -116,7 +131,13 @@ class Member:
             await trio.sleep(BEAT_TIME)
             await self._beat()
         async with trio.open_nursery() as self._nursery:
-            for task in (self._beat_forever, self._flush_forever, self._fetch_forever, self._watch):
+            for task in (
+                self._beat_forever,
+                self._flush_forever,
+                self._fetch_forever,
+                self._watch,
+                self._meet_forever,
+            ):
                 self._nursery.start_soon(task)
             task_status.started()
 
@@ -367,14 +388,30 @@ class Member:
     def _arrived(self, sender: str, parcel: Parcel) -> None:
         if isinstance(parcel, Reset):
             self._part_from(sender)
+        elif isinstance(parcel, Counted):
+            if parcel.tally in self._tallies:
+                self._tallies[parcel.tally].heard(parcel.who, trio.current_time())
         elif isinstance(parcel, Ask | Say | Left | Held):
             self.guests.arrived(sender, parcel)
         else:
             self.edge.arrived(sender, parcel)
 
+    async def _meet_forever(self) -> None:
+        """Know who else there is."""
+        while True:
+            with suppress(HubLost):
+                self._others = set(await self._hub.members()) - {self.post.node}
+            await trio.sleep(MEET_TIME)
+
+    def _tell_all(self, tally: str, who: str) -> None:
+        for node in self._others:
+            if not self.post.is_full(node):
+                self.post.send(node, Counted(tally, who))
+
     def _bury(self, node: str) -> None:
         self._part_from(node)
         self.post.forget(node)
+        self._others.discard(node)
 
     def _part_from(self, node: str) -> None:
         self.edge.bury(node)

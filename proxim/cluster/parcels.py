@@ -125,7 +125,16 @@ class Reset(Struct, frozen=True, tag=True):
     """Mail was lost between us: forget everything that we had with each other."""
 
 
-Parcel = Ask | Say | Left | Held | Taken | Told | Shut | Listen | Hold | Go | Cut | Straight | Reset
+class Counted(Struct, frozen=True, tag=True):
+    """Something was counted of somebody's, in the tally of that name."""
+
+    tally: str
+    who: str
+
+
+_ToOwner = Ask | Say | Left | Held
+_ToEdge = Taken | Told | Shut | Listen | Hold | Go | Cut | Straight
+Parcel = _ToOwner | _ToEdge | Reset | Counted
 
 
 class Batch(Struct, frozen=True):

@@ -140,7 +140,7 @@ function showReach(online) {
 }
 
 /** Codes after which the same can be tried again, by a person. */
-const PASSING = ["host_offline", "rate_limited", "limit_reached", "connection_lost", "bad_message", "internal_error"];
+const PASSING = ["host_offline", "rate_limited", "unavailable", "limit_reached", "connection_lost", "bad_message", "internal_error"];
 
 /**
  * How it ended, and what to do next.

@@ -20,7 +20,7 @@ export function codeOf(error) {
 export function problem(role, error) {
   const code = codeOf(error);
   const words = find(role, code) ?? problems.both.other;
-  if (code !== "rate_limited" || !error.retryAfter) return words;
+  if (!["rate_limited", "unavailable"].includes(code) || !error.retryAfter) return words;
   const unit = error.retryAfter > 60 ? 60 : 1;
   return { ...words, next: text.waitThenTry(roughly(Math.ceil(error.retryAfter / unit) * unit)) };
 }

@@ -78,7 +78,7 @@ export class ProximError extends Error {
     code: string;
     /** The session that it was about, if it was about one. */
     sessionId: string | undefined;
-    /** Seconds after which it can be tried again, for `rate_limited`. */
+    /** Seconds after which it can be tried again, for `rate_limited` and `unavailable`. */
     retryAfter: number | undefined;
     /** How a session ended, for `session_ended`. */
     status: Status | undefined;

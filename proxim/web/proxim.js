@@ -97,7 +97,7 @@ export class ProximError extends Error {
     this.code = code;
     /** The session that it was about, if it was about one. */
     this.sessionId = more.sessionId;
-    /** Seconds after which it can be tried again, for `rate_limited`. */
+    /** Seconds after which it can be tried again, for `rate_limited` and `unavailable`. */
     this.retryAfter = more.retryAfter;
     /** How a session ended, for `session_ended`. */
     this.status = more.status;
@@ -417,7 +417,7 @@ class Connection {
 
   /** The introduction was answered with an error. @param {ProximError} error */
   #refused(error) {
-    if (this.#everIntroduced && error.code === "rate_limited") {
+    if (this.#everIntroduced && ["rate_limited", "unavailable"].includes(error.code)) {
       this.#drop(1000);
       this.#retry((error.retryAfter ?? 0) * 1000);
     } else {

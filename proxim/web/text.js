@@ -220,6 +220,10 @@ export const problems = {
       title: "Too many tries",
       next: "Wait a moment, then try again.",
     },
+    unavailable: {
+      title: "The node cannot do this at the moment",
+      next: "Wait a moment, then try again.",
+    },
     internal_error: {
       title: "The node had a fault",
       next: "Try again. If it stays so, tell who runs the node.",

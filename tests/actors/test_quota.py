@@ -248,3 +248,13 @@ async def test_a_wrong_access_token_is_a_guess_and_none_is_not(autojump_clock, n
     assert isinstance(await client.asks(register("right")), wire.Registered)
     assert await refused(client, node, register("wrong")) == ("access_denied", 0.1)
     assert await refused(client, node, register("right")) == ("rate_limited", 0.0)
+
+
+def test_what_is_counted_is_told_and_what_others_tell_is_counted():
+    tally, told = Tally(2, 60.0), []
+    tally.tell = told.append
+    assert tally.add("a", 0.0) == 0
+    assert tally.heard("a", 1.0) == 1
+    assert told == ["a"]
+    assert tally.wait("a", 2.0) == 58.0
+    assert Tally(0, 60.0).heard("a", 0.0) == 0

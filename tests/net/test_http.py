@@ -162,12 +162,12 @@ async def test_every_answer_is_http_to_a_strict_reader(house, path):
 
 async def test_a_draining_node_says_so_and_takes_nobody_in(house):
     assert (await house.ask(get("/healthz"))).status == 200
-    house.node.draining = True
+    house.node.leaving = True
     assert (await house.ask(get("/healthz"))).status == 503
     assert (await house.ask(get("/readyz"))).status == 503
     # For as long as a load balancer may need to see that, whoever still comes is let in.
     assert await (await house.client()).pings()
-    house.node._closing = True
+    house.node.draining = True
     assert (await house.ask(request())).status == 503
     assert (await house.ask(get("/"))).status == 200
 

