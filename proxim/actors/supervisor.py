@@ -52,9 +52,9 @@ class Supervisor:
     """All actors of this node, by session id and by owner.
 
     ``endings`` counts how sessions ended, ``crashes`` the actors that failed, ``denials`` the
-    guests whom a host denied, ``census`` the rest. ``ice`` is where the ICE servers of approved sessions
-    come from. ``tell_of`` is told of each session that was approved or has ended; it may neither
-    wait nor raise. ``watcher`` may be set, before the first session is opened.
+    guests whom a host denied, ``census`` the rest. ``ice`` is where the ICE servers of approved
+    sessions come from. ``tell_of`` is told of each session that was approved or has ended; it may
+    neither wait nor raise. ``watcher`` may be set, before the first session is opened.
     """
 
     def __init__(
