@@ -27,6 +27,8 @@ class _Entry(Struct):
     free: bool = False
     known: bool = False
     """Whether the hub knows of it at all."""
+    gone: bool = False
+    """Whether it is over for good."""
 
 
 class Ledger:
@@ -50,6 +52,7 @@ class Ledger:
 
     def adopt(self, session_id: str, owner: Owner, epoch: int) -> None:
         """The session is this node's from now on."""
+        self.lose(session_id)
         self._entries[session_id] = _Entry(owner_name(owner), epoch, known=True)
 
     def record(self, actor: Actor, *, handed: bool = False) -> Receipt | None:
@@ -72,7 +75,7 @@ class Ledger:
         """The session is gone for good."""
         entry = self._entries.get(session_id)
         if entry is not None:
-            entry.snapshot = None
+            entry.gone = True
             self._mark(session_id, entry)
 
     def lose(self, session_id: str) -> None:
@@ -85,7 +88,8 @@ class Ledger:
     def mark_all(self) -> None:
         """The hub may know nothing any more."""
         for session_id, entry in self._entries.items():
-            self._mark(session_id, entry)
+            if entry.snapshot is not None:
+                self._mark(session_id, entry)
 
     def _mark(self, session_id: str, entry: _Entry) -> Receipt:
         entry.revision += 1
@@ -106,7 +110,7 @@ class Ledger:
             entry = self._entries.get(session_id)
             if entry is not None:
                 entry.known = True
-                if entry.snapshot is None and session_id not in self._dirty:
+                if entry.gone and session_id not in self._dirty:
                     del self._entries[session_id]
             for receipt in receipts:
                 receipt.set()
@@ -128,7 +132,7 @@ class Ledger:
             del self._entries[session_id]
 
     def _save(self, session_id: str, entry: _Entry) -> Save:
-        text = b"" if entry.snapshot is None else snapshot.encode(entry.snapshot)
+        text = b"" if entry.gone or entry.snapshot is None else snapshot.encode(entry.snapshot)
         sealed = text and self._seal.close(text, f"snapshot:{session_id}")
         return Save(session_id, entry.owner, entry.epoch, entry.revision, sealed, entry.free)
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import trio
 from coredis import Redis
-from coredis.exceptions import NoScriptError, RedisError
+from coredis.exceptions import NoScriptError
 from coredis.retry import NoRetryPolicy
 
 from proxim.cluster import scripts
@@ -45,8 +45,8 @@ PATIENCE = 2.0
 """Seconds that a command may take."""
 
 _POLL_TIME = 1.0
+_RETRY_TIME = 0.1
 _SACKS_AT_ONCE = 64
-_LOST = (RedisError, OSError, trio.TooSlowError, trio.BrokenResourceError, EOFError)
 
 
 class Place(NamedTuple):
@@ -132,24 +132,27 @@ class Wire:
                     await self._broken.wait()
             except Exception as error:
                 log.debug("a connection to Redis broke: %s", type(error).__name__)
-                self._discard()
+                self._ready = trio.Event()
+                await trio.sleep(_RETRY_TIME)
             self._broken = trio.Event()
 
     async def call(
         self, ask: Callable[[Redis[bytes]], Awaitable[_T]], patience: float = PATIENCE
     ) -> _T:
         """What Redis answers. Raises ``HubLost`` when it does not within so many seconds."""
+        client: Redis[bytes] | None = None
         try:
             with trio.fail_after(patience):
                 await self._ready.wait()
                 client = self._client
                 return await ask(client)
-        except _LOST as error:
-            self._discard()
+        except Exception as error:
+            # Any: a client that is being replaced fails in ways of which the library does not tell.
+            self._discard(client)
             raise HubLost(f"Redis does not answer: {type(error).__name__}") from None
 
-    def _discard(self) -> None:
-        if self._ready.is_set():
+    def _discard(self, client: Redis[bytes] | None) -> None:
+        if self._ready.is_set() and client is self._client:
             self._ready = trio.Event()
             self._broken.set()
 

@@ -48,6 +48,7 @@ class RedisServer:
                 return
             except OSError:
                 time.sleep(0.02)
+        self.kill()
         raise AssertionError("no redis-server in time")
 
     def freeze(self):

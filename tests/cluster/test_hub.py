@@ -7,7 +7,7 @@ from proxim.cluster import redis as redis_module
 from proxim.cluster.hub import MAIL_BOUND, HubLost, Sack, Save
 from proxim.cluster.local import LocalHub, Memory
 from proxim.core.errors import InvalidSetting
-from tests.cluster.redis_server import RedisServer, needs_redis
+from tests.cluster.redis_server import RedisServer, free_port, needs_redis
 
 LEASE = 5.0
 SOON = 0.3
@@ -246,7 +246,7 @@ def test_a_url_says_where_and_as_whom():
 
 async def test_a_member_of_a_redis_cluster_is_refused(tmp_path):
     needs_redis()
-    server = RedisServer(tmp_path, "--cluster-enabled", "yes")
+    server = RedisServer(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     try:
         with pytest.raises(InvalidSetting, match="Redis Cluster"):
             async with redis_module.connect(redis_module.parse_url(server.url)):
