@@ -6,7 +6,6 @@ import pytest
 
 from tests.cluster.nodes import LEASE, Couple, until
 
-KINDS = pytest.mark.parametrize("kind", ["persistent", "temporary"])
 LATEST = LEASE + 10
 """Seconds after a node's death by which another has to have its sessions."""
 
@@ -28,10 +27,9 @@ def comes(action):
 # -- a node dies -----------------------------------------------------------------------------
 
 
-@KINDS
-def test_an_approved_session_outlives_its_node(brittle, kind):
+def test_an_approved_session_outlives_its_node(brittle):
     cluster = brittle(3)
-    couple = Couple(cluster[0], cluster[1], kind).approve()
+    couple = Couple(cluster[0], cluster[1]).approve()
     couple.talk(1)
     cluster.kill(0)
     died = time.monotonic()
@@ -200,7 +198,7 @@ def test_redis_restarts_with_nothing_in_it(brittle):
 # -- one node after the other ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["persistent", "temporary", "one_time"])
+@pytest.mark.parametrize("kind", ["persistent", "one_time"])
 def test_a_node_that_is_restarted_hands_its_sessions_over(brittle, kind):
     cluster = brittle(2, "--drain-seconds", "1")
     local = Couple(cluster[0], cluster[0], kind).approve()
