@@ -24,7 +24,7 @@ from proxim.actors.supervisor import Supervisor
 from proxim.cluster.edge import Edge
 from proxim.cluster.finder import Finder
 from proxim.cluster.guests import FarConnection, Guests, Relay
-from proxim.cluster.hub import Beat, Hub, HubLost
+from proxim.cluster.hub import KEEP_TIME, Beat, Hub, HubLost
 from proxim.cluster.lease import Lease
 from proxim.cluster.ledger import Ledger
 from proxim.cluster.parcels import Ask, Counted, Held, Left, Parcel, Reset, Say
@@ -397,8 +397,13 @@ class Member:
             self.edge.arrived(sender, parcel)
 
     async def _meet_forever(self) -> None:
-        """Know who else there is."""
+        """Know who else there is; and have the hub not forget what long stays as it is."""
+        touch_at = trio.current_time() + KEEP_TIME / 30
         while True:
+            if trio.current_time() >= touch_at:
+                touch_at = trio.current_time() + KEEP_TIME / 30
+                self.ledger.mark_all()
+                self._wake()
             with suppress(HubLost):
                 self._others = set(await self._hub.members()) - {self.post.node}
             await trio.sleep(MEET_TIME)

@@ -4,6 +4,7 @@ import pytest
 import trio
 
 from proxim.actors.router import Router
+from proxim.cluster import member as member_module
 from proxim.cluster.hub import HubLost
 from proxim.cluster.local import LocalHub, Memory
 from proxim.cluster.member import Member
@@ -271,3 +272,14 @@ def test_a_seal_opens_for_its_purpose_and_its_key_alone():
 def test_a_key_has_to_be_long_enough():
     with pytest.raises(InvalidSetting, match="at least 32"):
         KeySeal("short")
+
+
+async def test_what_stays_as_it_is_is_not_forgotten(autojump_clock, members, monkeypatch):
+    monkeypatch.setattr(member_module, "KEEP_TIME", 30 * 60.0)
+    meeting = await pairs(members[0], members[1])
+    members[0].member._nursery.start_soon(members[0].member._meet_forever)
+    entry = members[0].hub._memory.sessions[meeting.id]
+    before = entry.revision
+    await trio.sleep(61)
+    assert members[0].hub._memory.sessions[meeting.id].revision > before
+    await talks(meeting)
