@@ -3,6 +3,7 @@ import resource
 import signal
 import sqlite3
 import stat
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -85,25 +86,31 @@ def no_room():
     """Makes this process unable to let any file grow, as on a disk that is full."""
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size=0: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    @contextmanager
+    def full(size=0):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            # Within the test: its own outcome may be written to a file, too.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    yield full
     signal.signal(signal.SIGXFSZ, ignored)
 
 
 def test_a_disk_without_room_is_trouble_and_writes_nothing_or_all(file, path, no_room):
     file.write({b"a": b"1"})
-    no_room(os.path.getsize(f"{path}-wal"))
-    with pytest.raises(DiskTrouble):
+    with no_room(os.path.getsize(f"{path}-wal")), pytest.raises(DiskTrouble):
         file.write({b"a": b"2", b"b": b"3"})
-    no_room(resource.RLIM_INFINITY)
     assert file.rows() == {b"a": b"1"}
     file.write({b"b": b"3"})
     assert file.rows() == {b"a": b"1", b"b": b"3"}
 
 
 def test_a_disk_without_room_at_first_is_trouble_and_no_wrong_setting(file, no_room):
-    no_room()
-    with pytest.raises(DiskTrouble):
+    with no_room(), pytest.raises(DiskTrouble):
         file.rows()
 
 
