@@ -169,7 +169,9 @@ def test_a_reserved_opcode_is_1002_after_what_came_before(client, opcode, payloa
     is_refused(client, frame(opcode, payload) + frame(PING), 1002)
 
 
-@pytest.mark.parametrize(("end", "code"), [(frame(CLOSE, NORMAL), 1000), (frame(3), 1002)])
+@pytest.mark.parametrize(
+    ("end", "code"), [(frame(CLOSE, NORMAL), 1000), (frame(3), 1002)], ids=["close", "reserved"]
+)
 def test_what_was_asked_before_the_end_is_answered_also_in_the_same_read(client, end, code):
     sends(client, frame(TEXT, b"before") + end)
     hears(client, [(TEXT, b"before")])
@@ -328,7 +330,9 @@ def test_the_close_comes_after_all_that_was_sent(client):
 
 
 @pytest.mark.parametrize(
-    "after", [frame(CLOSE, NORMAL), frame(TEXT, b"x"), frame(PING), frame(BINARY), b"garbage" * 9]
+    "after",
+    [frame(CLOSE, NORMAL), frame(TEXT, b"x"), frame(PING), frame(BINARY), b"garbage" * 9],
+    ids=["close", "text", "ping", "binary", "garbage"],
 )
 def test_nothing_is_answered_after_a_close(client, after):
     sends(client, frame(CLOSE, NORMAL) + after)
