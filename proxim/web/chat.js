@@ -1,6 +1,7 @@
 // Chat over the session's own data channel: a message is a text, and nothing else.
 
 import { el } from "./dom.js";
+import { Pace } from "./pace.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 
@@ -9,13 +10,18 @@ const MOST_SHOWN = 500;
 const LONGEST = 10_000;
 /** Milliseconds for which a browser may not notice that the other side has gone. */
 const UNNOTICED = 8_000;
+/** Messages of the other side at once, and a second: far more than people type. */
+const BURST = 300;
+const RATE = 50;
 
-export function chatPane() {
+/** @param {() => void} flooded Told when more comes than can be shown. */
+export function chatPane(flooded) {
   /** @type {RTCDataChannel | null} */
   let channel = null;
   let sentAt = -Infinity;
   /** Since when the other side is known to be gone. */
   let goneAt = Infinity;
+  const pace = new Pace(BURST, RATE);
   const hint = el("p", { class: "hint", text: text.chatEmpty });
   const talk = el("div", { class: "talk", role: "log", tabindex: 0, "aria-label": text.chat }, hint);
   const input = el("input", { "aria-label": text.message, placeholder: text.message, autocomplete: "off", maxlength: LONGEST });
@@ -75,7 +81,8 @@ export function chatPane() {
     use(open) {
       channel = open;
       open.addEventListener("message", ({ data }) => {
-        if (typeof data === "string") add(data, false);
+        if (!pace.takes()) flooded();
+        else if (typeof data === "string") add(data, false);
       });
     },
   };

@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
-import { Outgoing, receiveFile } from "./transfer.js";
+import { Outgoing, receiveFile, refuse } from "./transfer.js";
 import { transferRow } from "./transfer-row.js";
 
 /** @typedef {import("/proxim.js").Session} Session */
@@ -28,13 +28,25 @@ function missed(/** @type {DragEvent} */ event) {
 addEventListener("dragover", missed);
 addEventListener("drop", missed);
 
-/** @param {Session} session */
-export function filesPane(session) {
+/** A reload takes what is not saved, though the other side was told that it has arrived. */
+function askToStay(/** @type {BeforeUnloadEvent} */ event) {
+  event.preventDefault();
+  // As browsers before 2023 want to be told.
+  event.returnValue = true;
+}
+
+/**
+ * @param {Session} session
+ * @param {() => void} flooded Told when more comes than the page can take.
+ */
+export function filesPane(session, flooded) {
   const list = el("div", { class: "transfers" });
   const full = el("p", { class: "notice small", role: "status", hidden: true, text: text.inboxFull });
   /** @type {Set<Row>} In the order in which they began. */
   const rows = new Set();
   let connected = false;
+  // One of its own for each pane: what is safe here may be in danger there.
+  const stay = (/** @type {BeforeUnloadEvent} */ event) => askToStay(event);
 
   const field = dropField((files) => {
     if (session.over) toast(text.sessionOver);
@@ -59,11 +71,18 @@ export function filesPane(session) {
     const over = those((row) => !row.transfer.isOpen && !row.isUnsaved);
     for (const row of over.slice(0, Math.max(0, over.length - MOST_OVER))) drop(row);
     full.hidden = unsaved() < MOST_UNSAVED;
+    guard();
     if (!connected || !session.pc) return;
     const mine = those(({ transfer }) => transfer.outgoing && transfer.isOpen);
     for (const { transfer } of mine.slice(0, MOST_OUTGOING)) {
       if (transfer.state === "waiting") /** @type {Outgoing} */ (transfer).start(session.pc);
     }
+  };
+  /** Ask a person who leaves the page, but only while that would lose something. */
+  const guard = () => {
+    const inDanger = unsaved() > 0 || those(({ transfer }) => transfer.isOpen).length > 0;
+    if (inDanger) addEventListener("beforeunload", stay);
+    else removeEventListener("beforeunload", stay);
   };
   /** @param {Row} row */
   const drop = (row) => {
@@ -81,9 +100,17 @@ export function filesPane(session) {
     receive(channel) {
       // Those that run may each become one that waits to be saved.
       const running = incoming();
-      if (!session.pc || running >= MOST_INCOMING || running + unsaved() >= MOST_UNSAVED) channel.close();
-      else add(receiveFile(session.pc, channel));
+      if (!session.pc || running >= MOST_INCOMING || running + unsaved() >= MOST_UNSAVED) refuse(channel);
+      else add(receiveFile(channel, flooded));
       tend();
+    },
+    get hasUnsaved() {
+      return unsaved() > 0;
+    },
+    /** Let go of all of it, saved or not. */
+    forget() {
+      for (const row of [...rows]) drop(row);
+      guard();
     },
     /** What was received can still be saved, and nothing be sent. */
     end() {

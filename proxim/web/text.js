@@ -141,6 +141,7 @@ export const text = {
   remove: "Remove",
   removeOf: (/** @type {string} */ name) => `Remove ${name}`,
   inboxFull: "No more files are taken in: save and remove some of these first.",
+  flooded: "The other side sent more than this page can show; the session was closed.",
   sessionOver: "The session has ended. Nothing more can be sent.",
   saveOf: (/** @type {string} */ name) => `Save ${name}`,
   cancelOf: (/** @type {string} */ name) => `Cancel ${name}`,
@@ -172,7 +173,7 @@ export const text = {
     disconnected: "Ask for a new code to connect again.",
     expired: "Ask for a new code to connect again.",
     rejected: "The person at the other side said no. If that was a mistake, ask them for a new code.",
-    approval_timeout: "Nobody answered. Make sure that somebody is there, and ask for a new code.",
+    approval_timeout: "Make sure that somebody is there, and ask for a new code.",
     inactive: "Ask for a new code.",
     shutdown: "Wait a moment, then ask for a new code.",
     internal_error: "Ask for a new code.",
@@ -297,8 +298,8 @@ export const problems = {
       next: "Ask its owner for one.",
     },
     unknown_session: {
-      title: "This code is not valid",
-      next: "The session has ended or the link is incomplete. Ask for a new code.",
+      title: "This code is not valid any more",
+      next: "It may have been renewed, the session may have ended, or the link is incomplete. Scan the code that the screen shows now.",
     },
     host_offline: {
       title: "Nobody is there",

@@ -1,7 +1,7 @@
 // A file over a data channel of its own, so that nothing else waits for it.
 //
 // The sender says {name, size, type}, then the bytes, then {sha256}; the receiver answers {ok}.
-// To close the channel before that is to cancel.
+// Who cancels says {cancelled} before the channel is closed; without that it was interrupted.
 
 import { Sha256 } from "./sha256.js";
 
@@ -15,6 +15,10 @@ const HIGH = 8 * 1024 * 1024;
 const LOW = 2 * 1024 * 1024;
 /** Received bytes after which they are made one blob, which a browser may put on its disk. */
 const HEAP = 16 * 1024 * 1024;
+
+/** Messages that may come besides one for each so many bytes: smaller pieces are nobody's file. */
+const FREE_PIECES = 64;
+const LEAST_PIECE = 1024;
 
 /** What nobody sees in a name, and what turns the rest of it around: exe.png may be a gnp.exe. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
@@ -45,15 +49,13 @@ export class Transfer extends EventTarget {
     this.size = 0;
   }
 
-  /** Go over a channel, and end with it. @param {RTCPeerConnection} pc @param {RTCDataChannel} channel */
-  use(pc, channel) {
+  /** Go over a channel, and end with it. @param {RTCDataChannel} channel */
+  use(channel) {
     this.channel = channel;
     this.startedAt = performance.now();
     channel.binaryType = "arraybuffer";
-    channel.addEventListener("close", () => {
-      // While the two are connected it is a person who closes a channel.
-      this.note(pc.connectionState === "connected" ? "refused" : "interrupted");
-    });
+    // Who cancels says so first; a page that is reloaded or closed does not.
+    channel.addEventListener("close", () => this.note("interrupted"));
   }
 
   get isOpen() {
@@ -67,7 +69,7 @@ export class Transfer extends EventTarget {
 
   cancel() {
     this.note("cancelled");
-    this.channel?.close();
+    if (this.channel) refuse(this.channel);
   }
 
   /** @param {State} [state] */
@@ -76,6 +78,16 @@ export class Transfer extends EventTarget {
     if (state) this.state = state;
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** Close a file's channel, and say that it was meant. @param {RTCDataChannel} channel */
+export function refuse(channel) {
+  try {
+    channel.send(JSON.stringify({ cancelled: true }));
+  } catch {
+    // It is closed already, or so full that the other side has to take it for interrupted.
+  }
+  channel.close();
 }
 
 /** Whether a data channel that the other side has opened is for a file. @param {RTCDataChannel} channel */
@@ -96,11 +108,12 @@ export class Outgoing extends Transfer {
   /** @param {RTCPeerConnection} pc */
   start(pc) {
     const channel = pc.createDataChannel(LABEL);
-    this.use(pc, channel);
+    this.use(channel);
     this.note("running");
     channel.bufferedAmountLowThreshold = LOW;
     channel.addEventListener("message", ({ data }) => {
-      this.note(parse(data)?.ok === true ? "done" : "mismatch");
+      const said = parse(data);
+      this.note(said?.cancelled === true ? "refused" : said?.ok === true ? "done" : "mismatch");
       channel.close();
     });
     channel.addEventListener("open", () => {
@@ -141,11 +154,12 @@ function room(channel) {
 
 /**
  * Receive the file that the other side sends.
- * @param {RTCPeerConnection} pc @param {RTCDataChannel} channel
+ * @param {RTCDataChannel} channel
+ * @param {() => void} flooded Told when more comes than a file can need.
  */
-export function receiveFile(pc, channel) {
+export function receiveFile(channel, flooded) {
   const transfer = new Transfer(false);
-  transfer.use(pc, channel);
+  transfer.use(channel);
   const hash = new Sha256();
   /** @type {Blob[]} */
   const blobs = [];
@@ -153,6 +167,8 @@ export function receiveFile(pc, channel) {
   let heap = [];
   let heaped = 0;
   let announced = false;
+  let pieces = 0;
+  let bytes = 0;
   // A type of its own choosing could make a saved file a page of this origin.
   const type = "application/octet-stream";
 
@@ -161,23 +177,25 @@ export function receiveFile(pc, channel) {
     heap = [];
     heaped = 0;
   };
-  /** @param {ArrayBuffer} bytes */
-  const take = (bytes) => {
-    transfer.done += bytes.byteLength;
+  /** @param {ArrayBuffer} piece */
+  const take = (piece) => {
+    transfer.done += piece.byteLength;
     // More than was announced is nobody's file.
     if (transfer.done > transfer.size) {
       transfer.cancel();
       return;
     }
-    hash.update(new Uint8Array(bytes));
-    heap.push(bytes);
-    heaped += bytes.byteLength;
+    hash.update(new Uint8Array(piece));
+    heap.push(piece);
+    heaped += piece.byteLength;
     if (heaped >= HEAP) pack();
     transfer.note();
   };
   /** @param {any} said */
   const hear = (said) => {
-    if (announced && typeof said?.sha256 === "string") {
+    if (said?.cancelled === true) {
+      transfer.note("refused");
+    } else if (announced && typeof said?.sha256 === "string") {
       pack();
       const ok = said.sha256 === hash.digest() && transfer.done === transfer.size;
       if (ok) transfer.blob = new Blob(blobs, { type });
@@ -194,8 +212,12 @@ export function receiveFile(pc, channel) {
     }
   };
   channel.addEventListener("message", ({ data }) => {
-    if (!transfer.isOpen) return;
-    if (typeof data === "string") hear(parse(data));
+    pieces += 1;
+    bytes += data.byteLength ?? 0;
+    // What comes after the end counts, too.
+    if (pieces > FREE_PIECES + bytes / LEAST_PIECE) flooded();
+    else if (!transfer.isOpen) return;
+    else if (typeof data === "string") hear(parse(data));
     else take(data);
   });
   return transfer;

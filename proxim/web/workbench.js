@@ -18,8 +18,17 @@ import { text } from "./text.js";
  * @param {Session} session @param {import("./problem.js").Role} role This side.
  */
 export function workbench(session, role) {
-  const chat = chatPane();
-  const files = filesPane(session);
+  let isFlooded = false;
+  /** The other side, though let in, must not be able to freeze this page. */
+  const flooded = () => {
+    if (isFlooded) return;
+    isFlooded = true;
+    session.pc?.close();
+    session.close().catch(() => {});
+    update();
+  };
+  const chat = chatPane(flooded);
+  const files = filesPane(session, flooded);
   const words = el("p", { role: "status" });
   const again = el("button", { type: "button", text: text.tryAgain, hidden: true, onclick: () => session.reconnect() });
   const notice = el("div", { class: "notice" }, words, again);
@@ -30,7 +39,7 @@ export function workbench(session, role) {
     text: text.leave,
     onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemLine(role, error))),
   });
-  const remove = el("button", { type: "button", class: "quiet", text: text.dismiss, hidden: true, onclick: () => element.remove() });
+  const remove = el("button", { type: "button", class: "quiet", text: text.dismiss, hidden: true, onclick: () => dismiss() });
   const element = el(
     "section",
     { class: "card bench" },
@@ -43,6 +52,11 @@ export function workbench(session, role) {
   /** @type {unknown} Why it is tried no more, if so. */
   let stuck = null;
 
+  const dismiss = () => {
+    files.forget();
+    element.remove();
+    document.querySelector("h1")?.focus();
+  };
   const update = () => {
     const connected = !session.over && session.pc?.connectionState === "connected";
     // A guest's own name is what the session knows; the other side is the host then.
@@ -51,11 +65,12 @@ export function workbench(session, role) {
     chat.enable(connected);
     files.enable(connected);
     // How it ended is what the whole page of a guest speaks of.
-    notice.hidden = connected || (session.over !== null && role === "guest");
+    notice.hidden = connected || (session.over !== null && role === "guest" && !isFlooded);
     again.hidden = !stuck || session.over !== null || !session.peerOnline;
     say(words, noticeWords());
   };
   const noticeWords = () => {
+    if (isFlooded) return text.flooded;
     if (session.over) return problemLine(role, session.over);
     if (!session.peerOnline) return text.peerAway;
     if (stuck) return problemLine(role, stuck);
@@ -77,7 +92,9 @@ export function workbench(session, role) {
     disconnected() {
       chat.lose();
     },
-    rtc() {
+    rtc({ pc }) {
+      // It is to end, and not to begin anew.
+      if (isFlooded) pc.close();
       tries += 1;
       stuck = null;
     },

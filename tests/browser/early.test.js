@@ -89,6 +89,38 @@ test("a flood of files fills a bounded list, says so, and takes nothing away tha
   await desk.sees("still here");
 });
 
+/** A page that sends without end, by the parts of a program that it is given. */
+const floods = {
+  "chat messages": () => {
+    const { main } = globalThis;
+    const timer = setInterval(() => {
+      if (main.readyState !== "open") clearInterval(timer);
+      else for (let count = 0; count < 500 && main.bufferedAmount < 1e5; count += 1) main.send("x");
+    }, 5);
+  },
+  "pieces of a file": () => {
+    const channel = globalThis.pc.createDataChannel("file");
+    channel.onopen = () => {
+      channel.send(JSON.stringify({ name: "endless", size: 1e12 }));
+      const timer = setInterval(() => {
+        if (channel.readyState !== "open") clearInterval(timer);
+        else for (let count = 0; count < 500 && channel.bufferedAmount < 1e5; count += 1) channel.send(new Uint8Array(1));
+      }, 5);
+    };
+  },
+};
+
+for (const [what, flood] of Object.entries(floods)) {
+  test(`a flood of ${what} ends the session, and the page says why and can be used`, async () => {
+    const { desk, phone } = await bothWithAccess();
+    await phone.page.evaluate(flood);
+    await desk.sees("The other side sent more than this page can show; the session was closed.");
+    await desk.ended("It was closed.");
+    assert.ok((await desk.page.locator(".talk p").count()) <= 400);
+    await desk.opens("one_time");
+  });
+}
+
 test("channels that nobody knows are closed, and no more than some files run at once", async () => {
   const { desk, phone } = await bothWithAccess();
   const open = await phone.page.evaluate(async () => {

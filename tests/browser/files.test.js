@@ -80,6 +80,38 @@ for (const canceller of ["desk", "phone"]) {
   });
 }
 
+test("a reload asks first while a file is not saved, and no more once it is", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  const asked = [];
+  desk.page.on("dialog", async (dialog) => {
+    asked.push(dialog.type());
+    await dialog.dismiss();
+  });
+  // As a person who presses a key; a page on which nobody has acted is not asked about. The reload
+  // is the page's own: where it does not happen, nobody waits for it.
+  const reloads = async () => {
+    await desk.page.getByRole("heading", { name: "Chat" }).click();
+    await desk.page.evaluate(() => void setTimeout(() => location.reload()));
+  };
+  const small = await file("precious.txt", 1000);
+  await phone.sends(small.path);
+  await desk.file(small.name).getByText("The SHA-256 checksum matches.").waitFor();
+  await Promise.all([desk.page.waitForEvent("dialog"), reloads()]);
+  assert.deepEqual(asked, ["beforeunload"]);
+  assert.equal(await saves(desk, small), small.sum);
+  await Promise.all([desk.page.waitForEvent("load"), reloads()]);
+  assert.deepEqual(asked, ["beforeunload"]);
+});
+
+test("a reload in the midst of a file is an interruption, and nobody's wish", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  const big = await file("broken-off.bin", 200 * MEGA);
+  await phone.sends(big.path);
+  await desk.file(big.name).getByText("Receiving").waitFor();
+  await desk.page.reload();
+  await phone.file(big.name).getByText("Interrupted").waitFor();
+});
+
 test("a file that is dropped beside the field does not take the page's place", async () => {
   const { desk } = await here.pair("one_time");
   const isTaken = (type, file) =>

@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { Sha256 } from "../../../proxim/web/sha256.js";
 import { duration, roughly, sign, size } from "../../../proxim/web/format.js";
+import { Pace } from "../../../proxim/web/pace.js";
 import { Outgoing, receiveFile } from "../../../proxim/web/transfer.js";
 
 test("SHA-256 is that of everybody else, however the bytes are cut", () => {
@@ -40,30 +41,31 @@ class End extends EventTarget {
   send(data) {
     const copy = typeof data === "string" ? data : data.slice().buffer;
     queueMicrotask(() => {
-      if (this.readyState !== "open") return;
+      if (this.readyState === "closed") return;
       const event = new Event("message");
       event.data = this.meddle(copy);
       this.other.dispatchEvent(event);
     });
   }
+  /** What was sent before arrives before (RFC 8831, 6.7). */
   close() {
-    for (const end of [this, this.other]) {
-      if (end.readyState === "closed") continue;
-      end.readyState = "closed";
-      end.dispatchEvent(new Event("close"));
-    }
+    queueMicrotask(() => {
+      for (const end of [this, this.other]) {
+        if (end.readyState === "closed") continue;
+        end.readyState = "closed";
+        end.dispatchEvent(new Event("close"));
+      }
+    });
   }
 }
 
-function transferOf(bytes, { meddle, connected = true } = {}) {
+function transferOf(bytes, { meddle, flooded = () => {} } = {}) {
   const [near, far] = [new End(meddle), new End()];
   near.other = far;
   far.other = near;
-  const pc = { connectionState: "connected", createDataChannel: () => near };
-  const received = receiveFile(pc, far);
+  const received = receiveFile(far, flooded);
   const sent = new Outgoing(new File([bytes], "a.bin"));
-  sent.start(pc);
-  if (!connected) pc.connectionState = "failed";
+  sent.start({ createDataChannel: () => near });
   near.dispatchEvent(new Event("open"));
   return { sent, received, near };
 }
@@ -122,20 +124,58 @@ test("a file is announced once", async () => {
   assert.equal(received.name, "a.bin");
 });
 
-test("a connection that is lost is told apart from a person who cancels", async () => {
-  for (const [connected, state] of [[true, "refused"], [false, "interrupted"]]) {
-    const { received, near } = transferOf(randomBytes(1000), { connected });
-    const how = over(received);
-    near.close();
-    assert.equal(await how, state);
+test("a channel that closes without a word is interrupted, on both sides: nobody has cancelled", async () => {
+  const { sent, received, near } = transferOf(randomBytes(1000));
+  const [here, there] = [over(sent), over(received)];
+  near.close();
+  assert.deepEqual([await here, await there], ["interrupted", "interrupted"]);
+});
+
+for (const canceller of ["sent", "received"]) {
+  test(`who cancels knows that it was this side, and the other is told: ${canceller}`, async () => {
+    const both = transferOf(randomBytes(1000));
+    const other = canceller === "sent" ? both.received : both.sent;
+    const [here, there] = [over(both[canceller]), over(other)];
+    both[canceller].cancel();
+    assert.deepEqual([await here, await there], ["cancelled", "refused"]);
+  });
+}
+
+test("a file in more pieces than its bytes can need is a flood, during it and after its end", async () => {
+  for (const [piece, first] of [[1, 64], [0, 64], [16_384, Infinity]]) {
+    const far = new End();
+    far.other = new End();
+    far.other.other = far;
+    let floods = 0;
+    const received = receiveFile(far, () => (floods += 1));
+    const hears = (data) => far.dispatchEvent(Object.assign(new Event("message"), { data }));
+    hears(JSON.stringify({ name: "a", size: 1e9 }));
+    for (let count = 1; count < 200; count += 1) {
+      hears(new ArrayBuffer(piece));
+      if (count === 30) received.cancel();
+      assert.equal(floods > 0, count >= first, `${piece} bytes, piece ${count}`);
+    }
   }
 });
 
-test("who cancels knows that it was this side", async () => {
-  const { sent, received } = transferOf(randomBytes(1000));
-  const [here, there] = [over(sent), over(received)];
-  sent.cancel();
-  assert.deepEqual([await here, await there], ["cancelled", "refused"]);
+test("the pace: so many at once, so many a second, and what was not used is not saved up", () => {
+  let now = 0;
+  mock.method(performance, "now", () => now);
+  try {
+    const pace = new Pace(3, 2);
+    const taken = () => [1, 2, 3, 4].filter(() => pace.takes()).length;
+    assert.equal(taken(), 3);
+    now += 1000;
+    assert.equal(taken(), 2);
+    now += 400;
+    assert.equal(taken(), 0);
+    now += 100;
+    assert.equal(taken(), 1);
+    now += 60_000;
+    assert.equal(taken(), 3);
+  } finally {
+    mock.restoreAll();
+  }
 });
 
 test("a file that waits for its turn has no channel, and can be cancelled", async () => {
