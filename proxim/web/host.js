@@ -20,7 +20,7 @@ const ACCESS = "proxim.access";
 let host;
 /** @type {{ session: HostSession, stop: () => void } | null} The code that is shown. */
 let shown = null;
-/** @type {Map<string, { show: () => void }>} */
+/** @type {Map<string, { session: HostSession, show: () => void, retire: () => void }>} */
 const benches = new Map();
 const retries = new Retries();
 let leaveTrouble = () => {};
@@ -71,12 +71,13 @@ function open(session) {
 
 /** @param {HostSession} session */
 function openBench(session) {
-  let bench = benches.get(session.id);
-  if (!bench) {
-    bench = workbench(session, "host");
-    benches.set(session.id, bench);
-    session.ended.then(() => benches.delete(session.id));
-  }
+  const last = benches.get(session.id);
+  if (last?.session === session) return last;
+  // The session was taken over elsewhere, and is taken back.
+  last?.retire();
+  const bench = { session, ...workbench(session, "host") };
+  benches.set(session.id, bench);
+  session.ended.then(({ code }) => code === "session_ended" && benches.delete(session.id));
   return bench;
 }
 
@@ -88,13 +89,21 @@ function showCode(session) {
   shown = { session, stop: panel.stop };
   setStage(text.scan, "", panel.element);
   byId("stage").scrollIntoView({ block: "nearest" });
+  byId("new-title").focus({ preventScroll: true });
 }
 
 function showChooser() {
+  const wasFocused = shown !== null && holdsFocus(byId("stage"));
   shown?.stop();
   shown = null;
   setStage(text.newSession, text.tagline, form);
+  // What was focused is gone with the code.
+  if (wasFocused) byId("new-title").focus({ preventScroll: true });
 }
+
+/** Whether the focus is there, or nowhere. @param {Element} element */
+const holdsFocus = (element) =>
+  document.activeElement === document.body || element.contains(document.activeElement);
 
 /** @param {string} title @param {string} tagline @param {Element} body */
 function setStage(title, tagline, body) {

@@ -97,7 +97,7 @@ async function begin(guest, again, name) {
   guest.onapproved = () => {
     tabMemory(ASKING, "");
     view();
-    workbench(guest, "guest");
+    workbench(guest, "guest").show();
   };
   guest.onreachable = ({ online }) => guest.over || showReach(online);
   guest.onover = ({ error }) => showOver(error, again, name === undefined);

@@ -90,7 +90,7 @@ export function addRow(session, open) {
 /** @param {HostSession} session @returns {keyof typeof text.statuses} */
 function stateOf(session) {
   if (session.prompt) return "prompt";
-  return session.status === "approved" && session.pc?.connectionState === "connected"
+  return session.status === "approved" && session.peerOnline && session.pc?.connectionState === "connected"
     ? "connected"
     : session.status;
 }
@@ -159,6 +159,8 @@ export function startList() {
     write("localStorage", CLEARED, cleared);
     ended = [];
     showEnded();
+    // The button is gone.
+    byId("list-title").focus();
   });
   showEnded();
   everyTick(() => {

@@ -22,7 +22,8 @@ export function pathLine(session) {
   const measure = async () => {
     if (document.hidden || session.over) return;
     const path = await session.path().catch(() => null);
-    const connected = session.pc?.connectionState === "connected";
+    // A browser may notice only seconds later that the other one has gone.
+    const connected = session.peerOnline && session.pc?.connectionState === "connected";
     element.hidden = !path || !connected;
     if (!path || !connected) return;
     say(kind, text.paths[path.via]);
@@ -41,6 +42,7 @@ export function pathLine(session) {
   };
   const timer = setInterval(measure, EVERY);
   session.addEventListener("connected", measure);
+  session.addEventListener("presence", measure);
   session.ended.then(() => {
     clearInterval(timer);
     element.hidden = true;

@@ -124,6 +124,7 @@ export const text = {
   files: "Files",
   drop: "Drop files here, or",
   choose: "Choose files",
+  nameless: "Unnamed file",
   waitingToSend: (/** @type {string} */ size) => `${size} · Waiting for its turn`,
   sending: (/** @type {string} */ done, /** @type {string} */ size, /** @type {string} */ speed) =>
     `Sending ${done} of ${size} · ${speed} a second`,

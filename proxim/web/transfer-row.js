@@ -31,18 +31,20 @@ export function transferRow(transfer, changed) {
     },
   };
   const update = () => {
-    say(name, transfer.name);
+    const called = calledBy(transfer);
+    say(name, called);
     bar.value = transfer.size ? transfer.done / transfer.size : Number(transfer.state === "done");
-    bar.setAttribute("aria-label", text.progressOf(transfer.name));
-    cancel.setAttribute("aria-label", text.cancelOf(transfer.name));
+    bar.setAttribute("aria-label", text.progressOf(called));
+    cancel.setAttribute("aria-label", text.cancelOf(called));
     say(state, wordsFor(transfer));
   };
   const stop = everyTick(update);
   const offer = (/** @type {Blob} */ blob) => {
     url = URL.createObjectURL(blob);
     row.isUnsaved = true;
-    const save = el("a", { class: "button", href: url, download: transfer.name, text: text.save, "aria-label": text.saveOf(transfer.name) });
-    const remove = el("button", { type: "button", class: "quiet", text: text.remove, "aria-label": text.removeOf(transfer.name) });
+    const called = calledBy(transfer);
+    const save = el("a", { class: "button", href: url, download: called, text: text.save, "aria-label": text.saveOf(called) });
+    const remove = el("button", { type: "button", class: "quiet", text: text.remove, "aria-label": text.removeOf(called) });
     save.addEventListener("click", () => {
       row.isUnsaved = false;
       changed();
@@ -67,6 +69,9 @@ export function transferRow(transfer, changed) {
   });
   return row;
 }
+
+/** @param {Transfer} transfer */
+const calledBy = (transfer) => transfer.name || text.nameless;
 
 /** @param {Transfer} transfer */
 function wordsFor(transfer) {

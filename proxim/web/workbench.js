@@ -32,7 +32,7 @@ export function workbench(session, role) {
   const words = el("p", { role: "status" });
   const again = el("button", { type: "button", text: text.tryAgain, hidden: true, onclick: () => session.reconnect() });
   const notice = el("div", { class: "notice" }, words, again);
-  const title = el("h2", { tabindex: -1 });
+  const title = el("h2", { tabindex: -1, "aria-live": "polite" });
   const leave = el("button", {
     type: "button",
     class: "second",
@@ -120,6 +120,10 @@ export function workbench(session, role) {
   update();
   byId("benches").prepend(element);
   return {
+    /** Take it off the page, but not what could only be saved here. */
+    retire() {
+      if (!files.hasUnsaved) element.remove();
+    },
     /** Bring it into view. */
     show() {
       element.scrollIntoView({ block: "start" });

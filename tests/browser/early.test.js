@@ -89,6 +89,20 @@ test("a flood of files fills a bounded list, says so, and takes nothing away tha
   await desk.sees("still here");
 });
 
+test("a file without a name has one in the list, and to be saved by", async () => {
+  const { desk, phone } = await bothWithAccess();
+  await phone.page.evaluate(() => {
+    const channel = globalThis.pc.createDataChannel("file");
+    channel.onopen = () => {
+      channel.send(JSON.stringify({ name: "\u200b", size: 0 }));
+      channel.send(JSON.stringify({ sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }));
+    };
+  });
+  await desk.file("Unnamed file").getByText("Complete.").waitFor();
+  const link = desk.page.getByRole("link", { name: "Save Unnamed file" });
+  assert.equal(await link.getAttribute("download"), "Unnamed file");
+});
+
 /** A page that sends without end, by the parts of a program that it is given. */
 const floods = {
   "chat messages": () => {

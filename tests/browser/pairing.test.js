@@ -28,7 +28,11 @@ test("persistent: survives that the guest leaves, and lets it come back without 
   const { desk, phone } = await here.pair("persistent");
   const context = phone.page.context();
   await phone.page.close();
-  await desk.sees("The other side is away");
+  await Promise.all([
+    desk.sees("The other side is away"),
+    desk.page.getByText(/Round trip/).waitFor({ state: "hidden" }),
+    desk.page.locator("#list .tag").getByText("approved").waitFor(),
+  ]);
   const again = await here.phone(`${here.node.url}/join`, context);
   await Promise.all([desk.isConnected(), again.isConnected()]);
   await again.says("back again");

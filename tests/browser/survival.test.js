@@ -132,6 +132,26 @@ test("a second tab takes over, and the first says so and can take it back", asyn
   await first.page.locator("#list li").waitFor();
 });
 
+test("a session that is taken back has one workbench, and the last one goes unless a file in it is not saved", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  const takesOver = async () => {
+    const second = await here.desk(desk.page.context());
+    await desk.sees("This page is open somewhere else");
+    await second.page.close();
+    await desk.press("Use it here");
+    await Promise.all([desk.isConnected(), phone.isConnected()]);
+  };
+  await takesOver();
+  assert.equal(await desk.page.locator(".bench").count(), 1);
+  await phone.page.locator('input[type="file"]').setInputFiles({ name: "precious.txt", mimeType: "text/plain", buffer: Buffer.from("x") });
+  await desk.file("precious.txt").getByText("Complete.").waitFor();
+  await takesOver();
+  assert.equal(await desk.page.locator(".bench").count(), 2);
+  await desk.file("precious.txt").getByRole("link", { name: "Save" }).waitFor();
+  await desk.press("Dismiss");
+  assert.equal(await desk.page.locator(".bench").count(), 1);
+});
+
 test("several sessions at once, closed all together", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");

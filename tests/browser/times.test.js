@@ -12,7 +12,7 @@ test("nobody answers: both sides are told, and what to do next", async () => {
   const phone = await here.phone(await desk.link());
   await phone.asksAndWaits();
   await desk.sees("left to answer");
-  await phone.sees("Nobody answered. Make sure that somebody is there");
+  await phone.sees("Nobody answered in time. Make sure that somebody is there");
   await desk.ended("Nobody answered in time.");
   assert.equal(await desk.page.getByRole("dialog").count(), 0);
 });

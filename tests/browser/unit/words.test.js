@@ -51,6 +51,17 @@ test("to have been replaced, and to have to wait, are told as such", () => {
   assert.equal(problem("host", new ProximError("rate_limited", "", { retryAfter: 2.5 })).next, "Wait 3 s, then try again.");
 });
 
+test("a link that the node does not know may be one that was renewed: that is said, and what to scan", () => {
+  const { title, next } = problem("guest", new ProximError("unknown_session", ""));
+  assert.match(title, /not valid any more/);
+  for (const word of ["renewed", "ended", "incomplete", "the screen shows now"]) assert.ok(next.includes(word), word);
+});
+
+test("that nobody answered is said once", () => {
+  const words = `${text.overTitles.approval_timeout} ${text.reasons.approval_timeout} ${text.guestNext.approval_timeout}`;
+  assert.equal(words.match(/nobody answered/gi).length, 1);
+});
+
 test("every reason for which a session ends has words, and what a guest can do", () => {
   const [, cell] = /`reason`\? \| (.*?) \|/.exec(PROTOCOL);
   const reasons = [...cell.matchAll(/`(\w+)`/g)].map(([, reason]) => reason);

@@ -1,0 +1,59 @@
+// Where the focus goes, for who has a keyboard or a screen reader, and words that can be read.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { world } from "./lib/world.js";
+
+const here = world();
+
+/** Wait until the focus is on the element with these words. */
+const hasFocusOn = ({ page }, words) =>
+  page.waitForFunction((expected) => document.activeElement.textContent.startsWith(expected), words);
+
+test("the focus follows what is shown, on the desktop", async () => {
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  await hasFocusOn(desk, "Scan with the other device");
+  await desk.press("Cancel");
+  await hasFocusOn(desk, "Connect a device");
+  await desk.ended("It was closed.");
+  await desk.press("Clear");
+  await hasFocusOn(desk, "Sessions of this desktop");
+});
+
+test("after the yes the focus is in the workbench on both sides, and its title is announced", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  await hasFocusOn(desk, "Connected to");
+  await hasFocusOn(phone, "Connected to the other side");
+  for (const { page } of [desk, phone]) {
+    assert.equal(await page.locator(".bench h2").getAttribute("aria-live"), "polite");
+  }
+  await phone.press("End session");
+  await phone.sees("The session has ended");
+  await desk.press("Dismiss");
+  await hasFocusOn(desk, "Connect a device");
+});
+
+test("a page that is just opened leaves the focus where it was", async () => {
+  const desk = await here.desk();
+  assert.equal(await desk.page.evaluate(() => document.activeElement === document.body), true);
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`what a field is for can be read before it is filled in: ${colorScheme}`, async () => {
+    const desk = await here.desk(await here.context({ colorScheme }));
+    const contrast = await desk.page.evaluate(() => {
+      const input = document.createElement("input");
+      document.body.append(input);
+      const light = (color) => {
+        const [r, g, b] = color.match(/[\d.]+/g).map(Number).map((each) => each / 255);
+        const linear = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) + 0.05;
+      };
+      const both = [getComputedStyle(input, "::placeholder").color, getComputedStyle(input).backgroundColor].map(light);
+      return Math.max(...both) / Math.min(...both);
+    });
+    // WCAG 2.2, 1.4.3
+    assert.ok(contrast >= 4.5, String(contrast));
+  });
+}
