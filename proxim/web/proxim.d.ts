@@ -105,7 +105,8 @@ export class Session extends EventTarget {
     onconnected: ((event: Event & {
         channel: RTCDataChannel;
     }) => unknown) | null;
-    /** `disconnected`: the data channel is closed; `connected` is a new promise.
+    /** `disconnected`: the data channel is closed; `connected` is a new promise. Where only the channel
+     * was closed, and not the connection under it, the host opens it anew, three times.
      * @type {((event: Event) => unknown) | null} */
     ondisconnected: ((event: Event) => unknown) | null;
     /** `unreachable` (`error`): the two sides do not reach each other, after several tries; `connected`

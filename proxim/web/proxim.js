@@ -59,6 +59,8 @@ const MENDING = { host: 2_500, guest: 5_000 };
 const PATIENCE = { host: 15_000, guest: 35_000 };
 /** How often it is begun anew before it is left to a person, or to the other side's return. */
 const TRIES = 4;
+/** How often the host opens the data channel anew on a connection that stands, and milliseconds before. */
+const REOPENING = { most: 3, pause: 500 };
 /** Bytes of messages, and data channels, that wait for a page that does not listen yet. */
 const HELD = { bytes: 16 * 1024 * 1024, channels: 32 };
 /** What a message that waits takes beside its bytes, about. */
@@ -637,6 +639,9 @@ class Line {
   pc = null;
   /** @type {RTCDataChannel | null} */
   #main = null;
+  #reopened = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #reopening;
   /** @type {Promise<unknown>} What is heard is dealt with in turn. */
   #turn = Promise.resolve();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -716,6 +721,7 @@ class Line {
     this.#id = randomHex(4);
     this.#remote = remote;
     this.#making = this.#ignoring = this.#heard = false;
+    this.#reopened = 0;
     this.#waiting = new Waiting(() => this.#complain(tooMuchWaits()));
     const pc = this.#make();
     if (!pc) return;
@@ -748,6 +754,7 @@ class Line {
 
   #close() {
     clearTimeout(this.#mending);
+    clearTimeout(this.#reopening);
     this.#stopWaiting();
     const main = this.#main;
     this.#main = null;
@@ -879,6 +886,21 @@ class Line {
     }
   }
 
+  /** Only the channel was closed: open it anew, unless the other side is gone, or closes it each time. */
+  async #reopen() {
+    const pc = this.pc;
+    // Where all of it has broken, what mends that has a channel of its own.
+    if (!pc || this.#main || pc.connectionState !== "connected") return;
+    if (pc.sctp?.transport.state === "closed" || !this.session.peerOnline) return;
+    if (this.#reopened < REOPENING.most) {
+      this.#reopened += 1;
+      this.#adopt(pc.createDataChannel("proxim"));
+    } else {
+      const message = "the other side closes the data channel again and again";
+      this.#giveUp(new ProximError("unreachable", message, { sessionId: this.session.id }));
+    }
+  }
+
   /** @param {RTCDataChannel} channel */
   #adopt(channel) {
     channel.binaryType = "arraybuffer";
@@ -897,6 +919,9 @@ class Line {
       if (channel !== this.#main) return;
       this.#main = null;
       this.session._disconnected(channel);
+      if (this.role !== "host") return;
+      clearTimeout(this.#reopening);
+      this.#reopening = setTimeout(() => this.#inTurn(() => this.#reopen()), REOPENING.pause);
     });
   }
 }
@@ -916,7 +941,8 @@ export class Session extends EventTarget {
   /** `connected` (`channel`): the data channel is open, for the first time or again.
    * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
   onconnected = null;
-  /** `disconnected`: the data channel is closed; `connected` is a new promise.
+  /** `disconnected`: the data channel is closed; `connected` is a new promise. Where only the channel
+   * was closed, and not the connection under it, the host opens it anew, three times.
    * @type {((event: Event) => unknown) | null} */
   ondisconnected = null;
   /** `unreachable` (`error`): the two sides do not reach each other, after several tries; `connected`

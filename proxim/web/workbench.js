@@ -48,6 +48,8 @@ export function workbench(session, role) {
     el("div", { class: "panes" }, chat.element, files.element),
   );
   let wasConnected = false;
+  /** @type {RTCDataChannel | null} */
+  let main = null;
   let tries = 0;
   /** @type {unknown} Why it is tried no more, if so. */
   let stuck = null;
@@ -58,7 +60,7 @@ export function workbench(session, role) {
     document.querySelector("h1")?.focus();
   };
   const update = () => {
-    const connected = !session.over && session.pc?.connectionState === "connected";
+    const connected = !session.over && session.pc?.connectionState === "connected" && main?.readyState === "open";
     // A guest's own name is what the session knows; the other side is the host then.
     const name = role === "host" ? session.deviceInfo?.name : undefined;
     say(title, connected ? text.connectedTo(name ?? text.otherSide) : (name ?? text.theOtherSide));
@@ -104,6 +106,7 @@ export function workbench(session, role) {
     connected({ channel }) {
       wasConnected = true;
       tries = 0;
+      main = channel;
       chat.use(channel);
     },
     over() {

@@ -132,6 +132,31 @@ test("a second tab takes over, and the first says so and can take it back", asyn
   await first.page.locator("#list li").waitFor();
 });
 
+test("the phone closes the data channel, and nothing else: there is another, and both talk on", async () => {
+  const context = await here.context({ viewport: { width: 390, height: 844 } });
+  await context.addInitScript(() => {
+    const Real = globalThis.RTCPeerConnection;
+    globalThis.RTCPeerConnection = class extends Real {
+      constructor(...args) {
+        super(...args);
+        this.addEventListener("datachannel", ({ channel }) => (globalThis.main = channel));
+      }
+    };
+  });
+  const desk = await here.desk();
+  await desk.opens("persistent");
+  const phone = await here.phone(await desk.link(), context);
+  await phone.asksAndWaits();
+  await desk.approves();
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await phone.page.evaluate(() => {
+    globalThis.first = globalThis.main;
+    globalThis.main.close();
+  });
+  await phone.page.waitForFunction(() => globalThis.main !== globalThis.first && globalThis.main.readyState === "open");
+  await theyTalk(desk, phone, "on another channel");
+});
+
 test("a session that is taken back has one workbench, and the last one goes unless a file in it is not saved", async () => {
   const { desk, phone } = await here.pair("persistent");
   const takesOver = async () => {

@@ -106,6 +106,54 @@ test("a second channel of the session's own name is not taken for the session's"
   assert.deepEqual(told, ["connected", "channel", "disconnected"]);
 });
 
+test("when the other side closes the channel alone, the host opens another: three times, then it says so", async () => {
+  const desk = await host();
+  const pc = FakePeerConnection.last;
+  await pc.becomes("connected");
+  await FakeSocket.last.hears({ type: "peer_online", session_id: ID });
+  const errors = [];
+  desk.onunreachable = ({ error }) => errors.push(error.code);
+  for (const count of [1, 2, 3, 4]) {
+    assert.equal(pc.channels.length, count);
+    pc.channels.at(-1).opens();
+    assert.equal(await desk.connected, pc.channels.at(-1));
+    pc.channels.at(-1).close();
+    await pass(500);
+  }
+  assert.equal(pc.channels.length, 4);
+  assert.equal(FakePeerConnection.all.length, 1);
+  assert.deepEqual(errors, ["unreachable"]);
+  await assert.rejects(desk.connected, { code: "unreachable" });
+});
+
+test("no channel is opened anew where more has broken, or the other side is away, or by the guest", async () => {
+  const breaks = {
+    connection: (pc) => pc.becomes("disconnected"),
+    transport: async (pc) => void (pc.sctp = { transport: { state: "closed" } }),
+    presence: () => FakeSocket.last.hears({ type: "peer_offline", session_id: ID }),
+  };
+  for (const [what, breakIt] of Object.entries(breaks)) {
+    freshBrowser();
+    await host();
+    const pc = FakePeerConnection.last;
+    await pc.becomes("connected");
+    pc.channels[0].opens();
+    await breakIt(pc);
+    pc.channels[0].close();
+    await pass(1_000);
+    assert.equal(pc.channels.length, 1, what);
+  }
+  freshBrowser();
+  await guest();
+  const channel = new FakeChannel("proxim");
+  FakePeerConnection.last.ondatachannel({ channel });
+  await FakePeerConnection.last.becomes("connected");
+  channel.opens();
+  channel.close();
+  await pass(1_000);
+  assert.equal(FakePeerConnection.last.channels.length, 0);
+});
+
 test("what was meant for a connection that is gone is dropped", async () => {
   await guest();
   await hears({ from: "h1", to: "somebody else", description: offer });
