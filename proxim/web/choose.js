@@ -5,7 +5,7 @@ import { problemLine } from "./problem.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 
-/** @typedef {import("/proxim.js").SessionType} SessionType */
+/** @typedef {import("../proxim.js").SessionType} SessionType */
 
 /**
  * The form. `open` opens a session of what was chosen.

@@ -6,7 +6,7 @@ import { problemLine } from "./problem.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 
-/** @typedef {import("/proxim.js").HostSession} HostSession */
+/** @typedef {import("../proxim.js").HostSession} HostSession */
 
 /** A code is renewed when this many seconds are left of it, or a fifth if that is less. */
 const AHEAD = 15;

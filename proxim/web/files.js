@@ -6,7 +6,7 @@ import { text } from "./text.js";
 import { Outgoing, receiveFile, refuse } from "./transfer.js";
 import { transferRow } from "./transfer-row.js";
 
-/** @typedef {import("/proxim.js").Session} Session */
+/** @typedef {import("../proxim.js").Session} Session */
 /** @typedef {import("./transfer-row.js").Row} Row */
 
 /** Files that are sent at once; the others wait for their turn. */

@@ -1,6 +1,6 @@
 // The host page: choose, show the code, be asked, and work with who was let in.
 
-import { Host } from "/proxim.js";
+import { Host } from "../proxim.js";
 import { allowSound, offerNotifications } from "./attention.js";
 import { chooser } from "./choose.js";
 import { codePanel } from "./code.js";
@@ -12,7 +12,7 @@ import { Retries } from "./retry.js";
 import { text } from "./text.js";
 import { workbench } from "./workbench.js";
 
-/** @typedef {import("/proxim.js").HostSession} HostSession */
+/** @typedef {import("../proxim.js").HostSession} HostSession */
 
 const ACCESS = "proxim.access";
 
@@ -31,7 +31,7 @@ function start(accessToken) {
   leaveTrouble();
   byId("trouble").hidden = true;
   byId("stage").hidden = false;
-  host = new Host(location.origin, { accessToken: accessToken ?? readAccess() });
+  host = new Host(new URL(".", location.href), { accessToken: accessToken ?? readAccess() });
   host.onsession = ({ session }) => welcome(session);
   host.onreachable = ({ online }) => showReach(online);
   host.onfailed = ({ error }) => showTrouble(error);
@@ -120,7 +120,7 @@ function showReach(online) {
   if (online) retries.reset();
 }
 
-/** The host is done for. @param {import("/proxim.js").ProximError} error */
+/** The host is done for. @param {import("../proxim.js").ProximError} error */
 function showTrouble(error) {
   showReach(false);
   byId("reach").textContent = text.notReached;

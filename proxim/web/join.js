@@ -1,6 +1,6 @@
 // The guest page: says whom it is about to ask, asks when told to, and shows what came of it.
 
-import { Guest, deviceName, parseLink, remembered } from "/proxim.js";
+import { Guest, deviceName, parseLink, remembered } from "../proxim.js";
 import { byId, el, everyTick, fillText, ring, say, secondsTo } from "./dom.js";
 import { duration, sign } from "./format.js";
 import { codeOf, problem, reasonWords } from "./problem.js";
@@ -79,7 +79,7 @@ function showForm(link) {
   );
 }
 
-/** Take a seat again. @param {import("/proxim.js").Remembered} seat */
+/** Take a seat again. @param {import("../proxim.js").Remembered} seat */
 function rejoin(seat) {
   begin(new Guest(seat), () => rejoin(seat));
 }
@@ -144,7 +144,7 @@ const PASSING = ["host_offline", "rate_limited", "unavailable", "limit_reached",
 
 /**
  * How it ended, and what to do next.
- * @param {import("/proxim.js").ProximError} error @param {() => void} [again]
+ * @param {import("../proxim.js").ProximError} error @param {() => void} [again]
  * @param {boolean} [isSeat] A seat that is taken again: nobody is asked, so it may be tried unasked.
  */
 function showOver(error, again, isSeat = false) {
@@ -166,7 +166,7 @@ function showOver(error, again, isSeat = false) {
   heard.focus();
 }
 
-/** @param {import("/proxim.js").ProximError} error */
+/** @param {import("../proxim.js").ProximError} error */
 function wordsFor(error) {
   if (error.code !== "session_ended") return problem("guest", error);
   const reason = String(error.reason);

@@ -6,7 +6,7 @@ import { problemLine, reasonWords } from "./problem.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 
-/** @typedef {import("/proxim.js").HostSession} HostSession */
+/** @typedef {import("../proxim.js").HostSession} HostSession */
 
 const KEPT = "proxim.ended";
 const MOST_KEPT = 20;

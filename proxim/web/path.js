@@ -3,7 +3,7 @@
 import { el, say, svg } from "./dom.js";
 import { text } from "./text.js";
 
-/** @typedef {import("/proxim.js").Session} Session */
+/** @typedef {import("../proxim.js").Session} Session */
 
 const SAMPLES = 60;
 const FEWEST = 8;

@@ -7,7 +7,7 @@ import { problemLine } from "./problem.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 
-/** @typedef {import("/proxim.js").Prompt} Prompt */
+/** @typedef {import("../proxim.js").Prompt} Prompt */
 
 /** @type {Prompt[]} */
 const waiting = [];

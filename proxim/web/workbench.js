@@ -9,7 +9,7 @@ import { toast } from "./toast.js";
 import { isTransfer } from "./transfer.js";
 import { text } from "./text.js";
 
-/** @typedef {import("/proxim.js").Session} Session */
+/** @typedef {import("../proxim.js").Session} Session */
 
 /**
  * The workbench of an approved session, put on the page; it stays there after the end, so that what

@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ProximNode } from "./lib/node.js";
+import { Desk, Phone } from "./lib/people.js";
+import { Prefix } from "./lib/prefix.js";
 import { world } from "./lib/world.js";
 
 const here = world();
@@ -253,4 +256,24 @@ test("what ended and was cleared away stays away after a reload", async () => {
   await desk.press("Cancel");
   await desk.ended("Once");
   assert.equal(await desk.page.locator("#ended-list li").count(), 1);
+});
+
+test("behind a proxy that has the node under a path of its own", async () => {
+  const { node, proxy } = await ProximNode.startBehind((port) => Prefix.before("/there", port));
+  try {
+    const desk = await Desk.at({ url: `${proxy.url}/` }, await here.context());
+    await desk.opens("persistent");
+    const link = await desk.link();
+    assert.ok(link.startsWith(`${proxy.url}/join#`), link);
+    const phone = await Phone.opens(link, await here.context());
+    await phone.asksAndWaits();
+    await desk.approves();
+    await Promise.all([desk.isConnected(), phone.isConnected()]);
+    await Promise.all([desk.page.reload(), phone.page.reload()]);
+    await Promise.all([desk.isConnected(), phone.isConnected()]);
+    for (const person of [desk, phone]) await person.hasNoComplaint();
+  } finally {
+    proxy.close();
+    await node.stop();
+  }
 });

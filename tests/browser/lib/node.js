@@ -16,6 +16,15 @@ export class ProximNode {
     return node.#run(options);
   }
 
+  /** The same, with a proxy before it, which is made first and whose address the links have. */
+  static async startBehind(makeProxy) {
+    const node = new ProximNode();
+    node.port = await freePort();
+    const proxy = await makeProxy(node.port);
+    await node.#run(["--public-url", proxy.url]);
+    return { node, proxy };
+  }
+
   async #run(options) {
     this.url = `http://127.0.0.1:${this.port}`;
     const args = ["-m", "proxim", "serve", "--port", String(this.port), ...options];
