@@ -6,7 +6,7 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import ExitStack, asynccontextmanager, nullcontext
 from types import TracebackType
 from typing import Literal, NamedTuple
 
@@ -134,12 +134,26 @@ class Node:
             await self._run(task_status)
 
     async def _run(self, task_status: trio.TaskStatus[None]) -> None:
-        tls = self._load_certificate()
-        sockets = self._sockets or await self._open_sockets()
-        aside = await self._open_aside(sockets)
-        self.url = self.settings.public_url or self._own_url(sockets[0], secure=tls is not None)
+        with ExitStack() as opened:
+            for each in self._sockets:
+                opened.enter_context(each)
+            tls = self._load_certificate()
+            sockets = self._sockets or await self._open_sockets(opened)
+            aside = await self._open_aside(opened)
+            self.url = self.settings.public_url or self._own_url(sockets[0], secure=tls is not None)
+            await self._accept(tls, sockets, aside, task_status)
+
+    async def _accept(
+        self,
+        tls: ssl.SSLContext | None,
+        sockets: list[socket.socket],
+        aside: list[socket.socket],
+        task_status: trio.TaskStatus[None],
+    ) -> None:
         async with trio.open_nursery() as self._nursery:
             services = await self._nursery.start(self._serve, tls, sockets, aside)
+            # Not before: a start that is cancelled would wait for what never ends.
+            services.scope.shield = True
             task_status.started()
             try:
                 await self._stop.wait()
@@ -168,9 +182,9 @@ class Node:
         *,
         task_status: trio.TaskStatus[_Services],
     ) -> None:
-        """Everything that lives; shielded, so that a node that is cancelled says good-bye, too."""
+        """Everything that lives. `_accept` shields it, so that who is cancelled says good-bye."""
         terrain, terms = self.settings.terrain, self.settings.terms
-        with trio.CancelScope(shield=True) as scope:
+        with trio.CancelScope() as scope:
             async with (
                 join(terrain, self.supervisor, terms, self._about) as membership,
                 trio.open_nursery() as nursery,
@@ -313,29 +327,26 @@ class Node:
             max_message_bytes=self.limits.message_bytes,
         )
 
-    async def _open_sockets(self) -> list[socket.socket]:
+    async def _open_sockets(self, opened: ExitStack) -> list[socket.socket]:
         host = "0.0.0.0" if self.settings.lan else self.settings.host
-        listeners = await trio.open_tcp_listeners(self.settings.port, host=host)
-        if self.settings.port == 0:
-            # A name with several addresses would get a port for each; one is what is printed.
-            for spare in listeners[1:]:
-                await spare.aclose()
-            del listeners[1:]
-        return [socket.socket(fileno=each.socket.detach()) for each in listeners]
+        sockets = await _listen(host, self.settings.port, opened)
+        # A name with several addresses would get a port for each; one is what is printed.
+        spare = sockets[1:] if self.settings.port == 0 else []
+        for each in spare:
+            each.close()
+        return sockets[: len(sockets) - len(spare)]
 
-    async def _open_aside(self, sockets: list[socket.socket]) -> list[socket.socket]:
-        """The sockets of ``metrics_listen``. On an error the ones that are open are closed."""
+    async def _open_aside(self, opened: ExitStack) -> list[socket.socket]:
+        """The sockets of ``metrics_listen``."""
         if self.settings.metrics_listen is None:
             return []
         host, port = split_endpoint(self.settings.metrics_listen)
         try:
-            listeners = await trio.open_tcp_listeners(port, host=host)
+            sockets = await _listen(host, port, opened)
         except OSError as error:
-            for each in sockets:
-                each.close()
             raise OSError(f"metrics_listen: {error}") from error
-        self.metrics_address = listeners[0].socket.getsockname()[:2]
-        return [socket.socket(fileno=each.socket.detach()) for each in listeners]
+        self.metrics_address = sockets[0].getsockname()[:2]
+        return sockets
 
     def _own_url(self, listening: socket.socket, *, secure: bool) -> str:
         address, port = listening.getsockname()[:2]
@@ -363,6 +374,15 @@ async def serve(
     async with Node(from_code(settings, given)) as node:
         task_status.started(node)
         await node.wait_stopping()
+
+
+async def _listen(host: str, port: int, opened: ExitStack) -> list[socket.socket]:
+    """Sockets that listen there, which ``opened`` closes."""
+    listeners = await trio.open_tcp_listeners(port, host=host)
+    sockets = [socket.socket(fileno=each.socket.detach()) for each in listeners]
+    for each in sockets:
+        opened.enter_context(each)
+    return sockets
 
 
 def _traces() -> Watcher:

@@ -1,0 +1,41 @@
+"""A start that is given up, by a cancellation or Ctrl-C, leaves nothing that runs."""
+
+import sys
+import threading
+
+import pytest
+import trio
+
+import proxim
+from tests.threads.helpers import PATIENCE, nothing_left
+
+if not sys.platform.startswith("linux"):
+    pytest.skip("descriptors are counted in /proc", allow_module_level=True)
+
+
+@pytest.fixture(autouse=True)
+def tidy():
+    with nothing_left():
+        yield
+
+
+async def start_and_cancel(steps):
+    async with trio.open_nursery() as nursery:
+
+        async def cancel():
+            for _ in range(steps):
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(cancel)
+        async with proxim.Node(port=0, metrics_listen="127.0.0.1:0"):
+            await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("steps", range(20))
+def test_a_start_can_be_cancelled_at_any_step(steps):
+    # Not in the test's own Trio, which could not end what is shielded.
+    program = threading.Thread(target=trio.run, args=[start_and_cancel, steps], daemon=True)
+    program.start()
+    program.join(PATIENCE)
+    assert not program.is_alive()
