@@ -197,6 +197,19 @@ def test_a_secret_is_not_repeated(setting):
     assert "hush" not in refusal(environ={setting.variable: "hush" * 600})
 
 
+@pytest.mark.parametrize("setting", [each for each in SETTINGS if each.about.is_secret])
+def test_no_repr_shows_a_secret(setting):
+    secret = "https://hush.example/" + "hush" * 9
+    node = Settings(**{setting.name: secret, **TOGETHER.get(setting.name, {})})
+    shown = repr(node)
+    assert f"{setting.name}=********" in shown
+    assert "hush" not in f"{shown} {node.ice!r} {node.terrain!r}"
+
+
+def test_a_repr_shows_what_is_not_as_by_default():
+    assert repr(Settings(port=0, lan=True)) == "Settings(port=0, lan=True)"
+
+
 @pytest.mark.parametrize("line", ['port = "8765"', "lan = 1", 'qr_ttl = "60"', "host = 1"])
 def test_a_file_has_types_of_its_own(write, line):
     config = write(line)

@@ -13,10 +13,8 @@ from rich.table import Table
 
 from proxim.cli import options
 from proxim.core.errors import InvalidSetting
+from proxim.core.secrecy import HIDDEN
 from proxim.settings import SETTINGS, Setting, load_with_sources, schema
-
-HIDDEN = "********"
-"""What is shown of a secret that is set."""
 
 
 @click.group("config")

@@ -14,6 +14,7 @@ from proxim.actors.quota import Tally
 from proxim.actors.supervisor import Supervisor
 from proxim.core.errors import InvalidSetting
 from proxim.core.events import Terms
+from proxim.core.secrecy import represent
 
 if TYPE_CHECKING:
     from proxim.cluster.guests import Relay
@@ -30,6 +31,9 @@ class Terrain(Struct, frozen=True):
     key: str | None = None
     ca: str | None = None
     lease: float = 10.0
+
+    def __repr__(self) -> str:
+        return represent(self, ("url", "key"))
 
 
 class Membership(Protocol):

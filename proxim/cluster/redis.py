@@ -59,6 +59,9 @@ class Place(NamedTuple):
     password: str | None
     secure: bool
 
+    def __repr__(self) -> str:
+        return f"Place({self.host!r}, {self.port})"  # Not the password.
+
 
 def parse_url(url: str) -> Place:
     """Read ``redis://[user:password@]host[:port][/db]``, or ``rediss://`` for TLS.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from proxim.core.errors import InvalidSetting
+from proxim.core.secrecy import represent
 from proxim.ice.urls import check_stun, check_turn
+
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+"""What a URL is made of (RFC 3986, 2), and a Bearer token, too."""
 
 
 class IceOptions(Struct, frozen=True):
@@ -25,6 +30,9 @@ class IceOptions(Struct, frozen=True):
     provider_timeout: float = 5.0
     provider_cache: float = 600.0
 
+    def __repr__(self) -> str:
+        return represent(self, ("turn_secret", "turn_credential", "provider", "provider_token"))
+
     def check(self) -> None:
         """Raise ``InvalidSetting`` for what is no such URL, or cannot go together."""
         for url in self.stun:
@@ -34,6 +42,7 @@ class IceOptions(Struct, frozen=True):
         self._check_ways_in()
         if self.provider is not None:
             _check_provider(self.provider)
+            _check_token(self.provider_token)
         elif self.provider_token is not None:
             raise InvalidSetting("ice_provider_token is for an ice_provider: give that, too")
 
@@ -60,7 +69,12 @@ class IceOptions(Struct, frozen=True):
 def _check_provider(url: str) -> None:
     try:
         parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+        if (
+            _VISIBLE.fullmatch(url)
+            and parts.scheme in ("http", "https")
+            and parts.hostname
+            and parts.port != 0
+        ):
             return
     except ValueError:
         pass
@@ -68,3 +82,11 @@ def _check_provider(url: str) -> None:
     raise InvalidSetting(
         "ice_provider: this is no http or https address such as https://turn.example/credentials"
     )
+
+
+def _check_token(token: str | None) -> None:
+    if token is not None and not _VISIBLE.fullmatch(token):
+        raise InvalidSetting(
+            "ice_provider_token: this has a character that a token cannot have, such as a space "
+            "or the end of a line; only visible ASCII characters will do"
+        )

@@ -40,6 +40,9 @@ async def post_json(url: str, body: bytes, *, agent: str, token: str | None = No
         raise PostFailed(f"it cannot be reached: {error}") from None
     except trio.BrokenResourceError as error:
         raise PostFailed(f"the connection broke: {error.__cause__ or 'reset'}") from None
+    except h11.LocalProtocolError:
+        # Its text would tell what was to be sent, the token too.
+        raise PostFailed("its URL or token has characters that HTTP does not allow") from None
     except h11.ProtocolError as error:
         raise PostFailed(f"it does not speak HTTP: {error}") from None
 

@@ -4,9 +4,10 @@
 ``fields.py``, and ``proxim serve --help`` is made from it.
 """
 
+from proxim.settings.about import About
 from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting
 from proxim.settings.checks import split_endpoint
-from proxim.settings.fields import About, Settings
+from proxim.settings.fields import Settings
 from proxim.settings.schema import schema
 from proxim.settings.sources import from_code, load, load_with_sources
 

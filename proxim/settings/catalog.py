@@ -10,7 +10,8 @@ from typing import NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from proxim.settings.fields import About, Settings
+from proxim.settings.about import About
+from proxim.settings.fields import Settings
 
 
 class Setting(NamedTuple):

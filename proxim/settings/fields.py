@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -10,9 +10,11 @@ from proxim.actors.quota import Quotas
 from proxim.cluster.join import Terrain
 from proxim.core.errors import InvalidSetting
 from proxim.core.events import Terms
+from proxim.core.secrecy import represent
 from proxim.ice import IceOptions
 from proxim.net.limits import Limits
 from proxim.net.rate import Rate
+from proxim.settings.about import About, secrets_of
 from proxim.settings.checks import (
     MAX_LABEL,
     check_name,
@@ -32,20 +34,6 @@ _PerSecond = Annotated[float, Meta(ge=0, le=1_000_000)]
 _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 _Secret = Annotated[str, Meta(min_length=1, max_length=512)] | None
 _Url = Annotated[str, Meta(min_length=1, max_length=2048)] | None
-
-
-class About(NamedTuple):
-    """What a person should know of a setting.
-
-    What ``is_secret`` is shown to nobody: not in an error, and not by ``proxim config show``.
-    """
-
-    group: str
-    meaning: str
-    metavar: str
-    is_secret: bool = False
-    alone: str | None = None
-    """What its option means when it is given without a value."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -289,12 +277,22 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = False
     cluster: Annotated[
-        str | None,
-        About("Cluster", "Redis through which this node shares its sessions with others.", "URL"),
+        _Url,
+        About(
+            "Cluster",
+            "Redis through which this node shares its sessions with others.",
+            "URL",
+            is_secret=True,
+        ),
     ] = None
     cluster_key: Annotated[
-        str | None,
-        About("Cluster", "Secret with which the nodes seal what they leave in Redis.", "SECRET"),
+        _Secret,
+        About(
+            "Cluster",
+            "Secret with which the nodes seal what they leave in Redis.",
+            "SECRET",
+            is_secret=True,
+        ),
     ] = None
     cluster_ca: Annotated[
         str | None,
@@ -338,6 +336,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             check_origin(origin)
         for proxy in self.trusted_proxy:
             check_network(proxy)
+
+    def __repr__(self) -> str:
+        return represent(self, _SECRETS)
 
     @property
     def terms(self) -> Terms:
@@ -406,3 +407,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             connections_per_address=self.connections_per_address,
             max_connections=self.max_connections,
         )
+
+
+_SECRETS = secrets_of(Settings)

@@ -9,6 +9,7 @@ import pytest
 import trio
 import trustme
 
+from proxim.core.errors import InvalidSetting
 from proxim.core.ice import IceGrant
 from proxim.core.messages import IceServer
 from proxim.ice import ConfiguredIce, IceOptions
@@ -119,6 +120,28 @@ async def test_a_chunked_answer_is_read_whole(serve):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
     )
     assert await post(url) == GOOD
+
+
+async def test_what_http_does_not_allow_is_not_told(serve):
+    service, url = await serve(http(GOOD))
+    with pytest.raises(PostFailed, match="characters that HTTP does not allow") as caught:
+        await post(url, token="hush\n")
+    assert "hush" not in str(caught.value)
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("token", ["hush\n", "hush hush", "hüsh", "hush\x7f"])
+def test_what_can_be_no_token_is_refused(token):
+    with pytest.raises(InvalidSetting, match=r"^ice_provider_token: this has a char") as caught:
+        Settings(ice_provider="https://turn.example", ice_provider_token=token)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["se cret", "secrét", "secret\n"])
+def test_what_can_be_no_url_is_refused(path):
+    with pytest.raises(InvalidSetting, match=r"^ice_provider: ") as caught:
+        Settings(ice_provider=f"https://turn.example/{path}")
+    assert "secr" not in str(caught.value)
 
 
 async def test_over_tls_the_certificate_is_checked(serve, tmp_path, monkeypatch):

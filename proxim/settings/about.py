@@ -1,0 +1,29 @@
+"""What is said of a setting, beside its type and its bounds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, get_args, get_type_hints
+
+
+class About(NamedTuple):
+    """What a person should know of a setting.
+
+    What ``is_secret`` is shown to nobody: not in an error, and not by ``proxim config show``.
+    """
+
+    group: str
+    meaning: str
+    metavar: str
+    is_secret: bool = False
+    alone: str | None = None
+    """What its option means when it is given without a value."""
+
+
+def secrets_of(settings: type) -> frozenset[str]:
+    """The names of those fields of a class that are secret."""
+    kinds = get_type_hints(settings, include_extras=True).items()
+    return frozenset(
+        name
+        for name, kind in kinds
+        if any(isinstance(extra, About) and extra.is_secret for extra in get_args(kind))
+    )
