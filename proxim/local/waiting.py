@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -40,6 +41,28 @@ async def in_own_thread(function: Callable[..., T], *args: object) -> T:
     future: Future[T] = Future()
     Thread(target=settle, args=(future, function, *args), name="proxim-worker", daemon=True).start()
     return await result_of(future)
+
+
+class Resolver(trio.abc.HostnameResolver):
+    """Looks host names up in threads that end with the answer, as ``in_own_thread`` does."""
+
+    async def getaddrinfo(
+        self,
+        host: bytes | None,
+        port: bytes | str | int | None,
+        family: int = 0,
+        type: int = 0,  # noqa: A002 - its name in Trio
+        proto: int = 0,
+        flags: int = 0,
+    ) -> Any:
+        """What ``socket.getaddrinfo`` returns."""
+        return await in_own_thread(socket.getaddrinfo, host, port, family, type, proto, flags)
+
+    async def getnameinfo(
+        self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
+    ) -> tuple[str, str]:
+        """What ``socket.getnameinfo`` returns."""
+        return await in_own_thread(socket.getnameinfo, sockaddr, flags)
 
 
 def settle(future: Future[Any], function: Callable[..., object], *args: object) -> None:

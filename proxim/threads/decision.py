@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+import trio
+
 from proxim.client.host import Prompt
 from proxim.local.waiting import in_own_thread, result_of, settle
 from proxim.threads.portal import Portal
@@ -28,13 +30,17 @@ class Asker:
     """``decide``, to be awaited in the node's thread. Made in the thread of who opens the session.
 
     A coroutine runs in the asyncio loop of that thread, or, where there is none, in the node's. A
-    plain function is called by ``call_in``, or else in a thread of its own.
+    plain function is called by ``call_in``, when it is its ``turn``, or else in a thread of its
+    own.
     """
 
-    def __init__(self, portal: Portal, decide: Decide, call_in: CallIn | None) -> None:
+    def __init__(
+        self, portal: Portal, decide: Decide, call_in: CallIn | None, turn: trio.Lock
+    ) -> None:
         self._portal = portal
         self._decide = decide
         self._call_in = call_in
+        self._turn = turn
         self._loop = _running_loop()
 
     async def ask(self, prompt: Prompt) -> bool:
@@ -47,7 +53,7 @@ class Asker:
         if not inspect.isawaitable(answer):
             return answer
         if self._loop is None:
-            return await answer
+            return await _in_the_node(answer)
         return await result_of(_run_in(self._loop, answer))
 
     async def _call(self, asked: ThreadPrompt) -> Answer:
@@ -55,8 +61,22 @@ class Asker:
             return await in_own_thread(self._decide, asked)
         future: Future[Answer] = Future()
         # Whatever has it called may wait for the application's own loop, and the node must not.
-        await in_own_thread(self._call_in, lambda: settle(future, self._decide, asked))
-        return await result_of(future)
+        # One after the other: a dialog opened over another one would hold that one's answer back.
+        async with self._turn:
+            await in_own_thread(self._call_in, lambda: settle(future, self._decide, asked))
+            return await result_of(future)
+
+
+async def _in_the_node(answer: Awaitable[bool]) -> bool:
+    """Await it here. An exit or a Ctrl-C that it raises must not end the node, as in a thread."""
+    try:
+        return await answer
+    except (Exception, trio.Cancelled, GeneratorExit):
+        raise
+    except BaseException as error:
+        if isinstance(error, BaseExceptionGroup) and error.subgroup(trio.Cancelled):
+            raise
+        raise RuntimeError(f"{type(error).__name__} was raised") from error
 
 
 def _run_in(loop: AbstractEventLoop, answer: Awaitable[bool]) -> Future[bool]:

@@ -15,6 +15,7 @@ from proxim.client.host import HostSession, SessionKind
 from proxim.core.errors import ConnectionLost
 from proxim.core.messages import SessionInfo
 from proxim.local.events import EventReader, NodeEvent
+from proxim.local.waiting import Resolver
 from proxim.node import Node
 from proxim.settings import Settings, from_code
 from proxim.threads.decision import Asker, CallIn, Decide
@@ -32,14 +33,19 @@ class ThreadNode:
     def __init__(self, settings: Settings, call_in: CallIn | None) -> None:
         self.settings = settings
         self._call_in = call_in
+        self._turn = trio.Lock()
         self._node = Node(settings)
         self._ready: Future[Portal] = Future()
         self._crash: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="proxim-node", daemon=True)
-        self._thread.start()
-        self._portal = self._ready.result()
-        self.url = self._node.url
-        atexit.register(self.stop)
+        try:
+            self._thread.start()
+            self._portal = self._ready.result()
+            self.url = self._node.url
+            atexit.register(self.stop)
+        except KeyboardInterrupt:
+            self._give_up_start()
+            raise
 
     def __enter__(self) -> ThreadNode:
         return self
@@ -104,7 +110,7 @@ class ThreadNode:
         Raises ``LimitReached`` when there are too many sessions, ``BadMessage`` for a ``ttl`` that
         cannot be, ``ConnectionLost`` when the node has stopped.
         """
-        asker = None if decide is None else Asker(self._portal, decide, self._call_in)
+        asker = None if decide is None else Asker(self._portal, decide, self._call_in, self._turn)
 
         async def open_it() -> HostSession:
             return await self._node.open_session(
@@ -117,6 +123,13 @@ class ThreadNode:
 
         return ThreadSession(self._portal, self._portal.call(open_it))
 
+    def _give_up_start(self) -> None:
+        """Have the node not start, or stop; nobody else could any more."""
+        if not self._ready.cancel() and self._ready.exception() is None:
+            self._ready.result().soon(self._node.stop)
+        if self._thread.is_alive():
+            self._thread.join()
+
     # -- in its own thread -------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -125,15 +138,19 @@ class ThreadNode:
         except BaseException as error:
             if self._ready.done():
                 self._crash = error
-            else:
+            elif self._ready.set_running_or_notify_cancel():
                 self._ready.set_exception(error)
 
     async def _live(self) -> None:
+        # Trio's own look-up leaves a thread behind, which outlives the node by ten seconds.
+        trio.socket.set_custom_hostname_resolver(Resolver())
         failure: Exception | None = None
         async with trio.open_nursery() as calls:
             try:
                 async with self._node:
                     portal = Portal(calls)
+                    if not self._ready.set_running_or_notify_cancel():
+                        return
                     self._ready.set_result(portal)
                     await self._node.wait_stopping()
                 # Whoever waited for the end of a session has been told of it by now.

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-PATIENCE = 10
+PATIENCE = 2
 
 
 def in_use():

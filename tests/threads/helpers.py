@@ -47,12 +47,16 @@ def in_use():
     return threading.active_count(), len(os.listdir("/proc/self/fd"))
 
 
+LEAVING = 2
+"""Seconds that what was stopped has to be gone; the threads of a pool would stay for longer."""
+
+
 @contextmanager
 def nothing_left():
     """Whatever is started inside is gone in the end."""
     before = in_use()
     yield
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LEAVING
     while in_use() != before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert in_use() == before

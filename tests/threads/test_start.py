@@ -1,5 +1,7 @@
 """A start that is given up, by a cancellation or Ctrl-C, leaves nothing that runs."""
 
+import os
+import signal
 import sys
 import threading
 
@@ -39,3 +41,31 @@ def test_a_start_can_be_cancelled_at_any_step(steps):
     program.start()
     program.join(PATIENCE)
     assert not program.is_alive()
+
+
+def test_an_address_is_looked_up_and_no_thread_stays():
+    with proxim.run_in_thread(port=0, host="localhost", metrics_listen="localhost:0") as node:
+        assert node.url.startswith("http://")
+
+
+def test_a_start_that_is_interrupted_leaves_no_node(monkeypatch):
+    listen = trio.open_tcp_listeners
+
+    async def interrupt_and_listen(*args, **options):
+        os.kill(os.getpid(), signal.SIGINT)
+        return await listen(*args, **options)
+
+    monkeypatch.setattr(trio, "open_tcp_listeners", interrupt_and_listen)
+    with pytest.raises(KeyboardInterrupt):
+        proxim.run_in_thread(port=0)
+    assert "proxim-node" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_an_interrupted_start_that_has_just_succeeded_is_undone(monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("proxim.threads.node.atexit.register", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        proxim.run_in_thread(port=0)
+    assert "proxim-node" not in {thread.name for thread in threading.enumerate()}
