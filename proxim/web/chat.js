@@ -22,6 +22,7 @@ export function chatPane(flooded) {
   /** Since when the other side is known to be gone. */
   let goneAt = Infinity;
   const pace = new Pace(BURST, RATE);
+  let isFlooded = false;
   const hint = el("p", { class: "hint", text: text.chatEmpty });
   const talk = el("div", { class: "talk", role: "log", tabindex: 0, "aria-label": text.chat }, hint);
   const input = el("input", { "aria-label": text.message, placeholder: text.message, autocomplete: "off", maxlength: LONGEST });
@@ -81,7 +82,9 @@ export function chatPane(flooded) {
     use(open) {
       channel = open;
       open.addEventListener("message", ({ data }) => {
-        if (!pace.takes()) flooded();
+        // What is still under way then is not shown, however slowly it comes.
+        isFlooded ||= !pace.takes();
+        if (isFlooded) flooded();
         else if (typeof data === "string") add(data, false);
       });
     },

@@ -130,7 +130,6 @@ for (const [what, flood] of Object.entries(floods)) {
     await phone.page.evaluate(flood);
     await desk.sees("The other side sent more than this page can show; the session was closed.");
     await desk.ended("It was closed.");
-    assert.ok((await desk.page.locator(".talk p").count()) <= 400);
     await desk.opens("one_time");
   });
 }
