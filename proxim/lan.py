@@ -11,6 +11,7 @@ import logging
 import secrets
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import trio
@@ -145,10 +146,19 @@ def _find(seconds: float) -> list[Neighbour]:
     with Zeroconf(interfaces=InterfaceChoice.All) as zeroconf:
         ServiceBrowser(zeroconf, SERVICE, names)  # type: ignore[arg-type]  # it has its methods
         time.sleep(seconds)
-        found = [
-            zeroconf.get_service_info(SERVICE, name, ANSWER_TIME) for name in list(names.known)
-        ]
+        with ThreadPoolExecutor(MAX_FOUND) as pool:
+            found = list(pool.map(lambda name: _ask(zeroconf, name), list(names.known)))
     return [_neighbour(info) for info in found if info is not None]
+
+
+def _ask(zeroconf: Zeroconf, name: str) -> ServiceInfo | None:
+    from zeroconf import Error
+
+    try:
+        return zeroconf.get_service_info(SERVICE, name, ANSWER_TIME)
+    except Error:
+        # Anybody can announce what is no name.
+        return None
 
 
 def _neighbour(info: ServiceInfo) -> Neighbour:

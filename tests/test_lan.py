@@ -46,6 +46,22 @@ async def seen(wanted):
     return found
 
 
+async def announce_nonsense(*names):
+    """Announce, until cancelled, services that nobody has, and that say nothing when asked."""
+    zeroconf = pytest.importorskip("zeroconf")
+    from zeroconf.const import _CLASS_IN, _FLAGS_AA, _FLAGS_QR_RESPONSE, _TYPE_PTR
+
+    with zeroconf.Zeroconf(interfaces=["127.0.0.1"]) as rude:
+        while True:
+            said = zeroconf.DNSOutgoing(_FLAGS_QR_RESPONSE | _FLAGS_AA)
+            for name in names:
+                to = f"{name}.{lan.SERVICE}"
+                pointer = zeroconf.DNSPointer(lan.SERVICE, _TYPE_PTR, _CLASS_IN, 60, to)
+                said.add_answer_at_time(pointer, 0)
+            rude.send(said)
+            await trio.sleep(0.1)
+
+
 def named(found, name):
     return [each for each in found if each.name == name]
 
@@ -134,3 +150,14 @@ async def test_without_the_library_it_is_told_what_to_install(monkeypatch):
 def test_a_name_is_one_label_that_can_be_shown(name):
     with pytest.raises(InvalidSetting, match=r"^announce: "):
         Settings(announce=name)
+
+
+async def test_names_that_are_none_or_dead_hold_nobody_up(multicast, nursery):
+    await nursery.start(Node(Settings(port=0, announce="sound")).run)
+    nursery.start_soon(announce_nonsense, "ev\x1b[31mil", *(f"dead {each}" for each in range(20)))
+    await seen(lambda found: named(found, "sound"))
+    start = trio.current_time()
+    await lan.find(0.5)
+    # One after the other they would take a second each.
+    assert trio.current_time() - start < 10
+    nursery.cancel_scope.cancel()
