@@ -4,6 +4,7 @@ python tk_host.py          # for this computer
 python tk_host.py --lan    # for phones in your network
 """
 
+import gc
 import sys
 import tkinter as tk
 
@@ -12,6 +13,15 @@ import proxim
 root = tk.Tk()
 root.title("Pair a device")
 root.bind("<Escape>", lambda _: root.destroy())
+
+# What belongs to Tk must be freed in this thread: so garbage is collected here, and in no other.
+gc.disable()
+
+
+def collect():
+    """Collect what is garbage, again and again."""
+    gc.collect()
+    root.after(1000, collect)
 
 
 def ask(prompt):
@@ -54,4 +64,5 @@ with proxim.run_in_thread(port=0, lan="--lan" in sys.argv, call_in=root.after_id
         root.after(200, show)
 
     show()
+    collect()
     root.mainloop()

@@ -193,8 +193,8 @@ def run_in_thread(
     """Start a node in a thread of its own, and return when it accepts connections.
 
     By ``Settings`` or by single settings, as in ``run_in_thread(port=0)``. ``call_in`` has a
-    function called in the application's own loop, for ``decide`` to run there: ``root.after_idle``
-    with Tk, ``lambda function: QTimer.singleShot(0, app, function)`` with Qt.
+    function called in the application's own loop, for ``decide`` to run there, one question at a
+    time: ``root.after_idle`` with Tk, ``emit`` of a ``QObject``'s signal with Qt.
 
     Raises ``InvalidSetting``, and ``OSError`` when the address cannot be listened on.
     """

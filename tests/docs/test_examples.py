@@ -113,6 +113,45 @@ def test_a_window_does_not_ask_any_more_when_the_guest_has_gone(tmp_path):
         assert_nothing_is_left(host)
 
 
+GARBAGE = """
+    import threading
+
+    freed_in = []
+
+    class Loop:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            freed_in.append(threading.current_thread().name)
+
+    Loop()
+    busy = threading.Thread(target=lambda: [[] for _ in range(100_000)])
+    busy.start()
+    busy.join()
+    root.after(3000, root.destroy)
+    root.mainloop()
+    print(freed_in)
+"""
+
+
+def test_a_window_frees_what_is_tks_in_its_own_thread(tmp_path):
+    if screen.missing():
+        pytest.skip(screen.missing())
+    shown = (EXAMPLES / "tk_host.py").read_text(encoding="utf-8")
+    program = tmp_path / "program.py"
+    program.write_text(shown.replace("\n    root.mainloop()\n", GARBAGE), encoding="utf-8")
+    with screen.screen() as desktop:
+        done = subprocess.run(
+            [sys.executable, program],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env=desktop.environ,
+        )
+    assert (done.stdout, done.stderr) == ("['MainThread']\n", "")
+
+
 def test_the_page_shows_the_programs_as_they_run():
     programs = [(EXAMPLES / name).read_text(encoding="utf-8") for name in ("tk_host.py",)]
     assert all(program in blocks("docs/howto/embed.md", "python") for program in programs)
@@ -132,7 +171,7 @@ def printed_by(program, folder):
 
 
 def test_the_programs_of_the_page_print_what_it_says(tmp_path):
-    _, in_thread, in_trio = blocks("docs/howto/embed.md", "python")
+    _, in_thread, _, in_trio = blocks("docs/howto/embed.md", "python")
     where, link, nobody, over = printed_by(in_thread, tmp_path).splitlines()
     assert link.startswith(f"The guest opens {where.removeprefix('The node is at ')}/join#")
     assert (nobody, over) == ("Nobody has asked", "Over: the session has ended: shutdown")
