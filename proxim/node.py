@@ -21,7 +21,7 @@ from proxim.cluster.join import Membership, join
 from proxim.core.errors import ConnectionLost, InvalidSetting
 from proxim.core.messages import PROTOCOL_VERSION, SessionInfo, Welcome
 from proxim.ice import ConfiguredIce
-from proxim.local.decision import Decide, answer
+from proxim.local.decision import Decide, answer, check
 from proxim.local.events import EventReader, Events
 from proxim.local.host import LocalHost
 from proxim.local.waiting import in_own_thread
@@ -206,9 +206,7 @@ class Node:
                 task_status.started(_Services(scope, membership, listener))
 
     async def _announce(self, name: str, listening: socket.socket) -> None:
-        address, port = listening.getsockname()[:2]
-        if address in ("0.0.0.0", "::"):
-            address = _lan_address(listening.family)
+        address, port = _reachable(listening)
         await lan.announce(name, address, port, __version__)
 
     def stop(self) -> None:
@@ -263,8 +261,9 @@ class Node:
         await ``session.prompt()``.
 
         Raises ``ConnectionLost`` while the node does not run, ``LimitReached`` when there are too
-        many sessions, ``BadMessage`` for a ``ttl`` that cannot be.
+        many sessions, ``BadMessage`` for a type or ``ttl`` that cannot be, ``TypeError``.
         """
+        check(decide)
         if self._host is None or self._nursery is None or self._stop.is_set() or self.leaving:
             raise ConnectionLost("the node does not run")
         session = await self._host.open(session_type, ttl=ttl, token_hash=token_hash, qr=qr)
@@ -349,9 +348,7 @@ class Node:
         return sockets
 
     def _own_url(self, listening: socket.socket, *, secure: bool) -> str:
-        address, port = listening.getsockname()[:2]
-        if address in ("0.0.0.0", "::"):
-            address = _lan_address(listening.family)
+        address, port = _reachable(listening)
         host = f"[{address}]" if ":" in address else address
         return f"{'https' if secure else 'http'}://{host}:{port}"
 
@@ -411,6 +408,11 @@ def _metrics(node: Node, listener: Listener) -> str:
     from proxim.metrics import exposition
 
     return exposition(node.supervisor, listener) + store.exposition(node._store)
+
+
+def _reachable(listening: socket.socket) -> tuple[str, int]:
+    address, port = listening.getsockname()[:2]
+    return (_lan_address(listening.family) if address in ("0.0.0.0", "::") else address), port
 
 
 def _lan_address(family: int) -> str:

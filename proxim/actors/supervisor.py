@@ -161,7 +161,10 @@ class Supervisor:
             alive = sum(not actor.session.ended for actor in owned.values())
             if alive >= quotas.sessions_per_owner:
                 self.census.refusals["sessions_per_owner"] += 1
-                raise LimitReached(f"{alive} sessions are open for this uuid and key: close one")
+                raise LimitReached(
+                    f"{alive} sessions are open for this uuid and key: close one "
+                    "(sessions_per_owner)"
+                )
         if self._addresses.is_full(address):
             self.census.refusals["sessions_per_address"] += 1
             raise LimitReached("too many sessions were opened from this address")

@@ -13,7 +13,7 @@ import trio
 from proxim.client.connection import wire_error
 from proxim.client.ice import IceUpkeep
 from proxim.core import messages as wire
-from proxim.core.errors import ProximError, SessionOver
+from proxim.core.errors import BadMessage, ProximError, SessionOver
 from proxim.core.messages import IceServer, Reason, Status
 
 _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
@@ -72,16 +72,14 @@ class Peer:
     async def send(self, data: object) -> None:
         """Send any JSON value to the other side, in order, once approved.
 
-        Raises ``SessionOver`` after the end, ``BadMessage`` when the value is larger than the node
-        takes, and what the node has said of an *earlier* signal that it did not take:
+        Raises ``SessionOver`` after the end, ``BadMessage`` when the value is no JSON, or larger
+        than the node takes, and what the node has said of an *earlier* signal that it did not take:
         ``PeerOffline`` when no more is kept for an absent side, ``NotApproved``. This one has then
         been sent.
         """
         if self.over is not None:
             raise self.over
-        signal = wire.Signal(
-            session_id=self.session_id, data=msgspec.Raw(msgspec.json.encode(data))
-        )
+        signal = wire.Signal(session_id=self.session_id, data=msgspec.Raw(_as_json(data)))
         await self._connection.send_signal(signal)
         if self._dropped is not None:
             dropped, self._dropped = self._dropped, None
@@ -228,3 +226,14 @@ def _value(data: msgspec.Raw) -> object:
 def _whole(digits: str) -> int | float:
     """Python refuses to read thousands of digits; nearly the same number is no harm."""
     return int(digits) if len(digits) < 1000 else float(digits)
+
+
+def _as_json(value: object) -> bytes:
+    try:
+        text = msgspec.json.encode(value)
+        if b"null" in text:
+            # It may stand for a number that JSON does not have, and that would be lost.
+            json.dumps(value, allow_nan=False, skipkeys=True, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadMessage(f"this is no JSON value: {error}") from None
+    return text

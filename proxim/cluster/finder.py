@@ -91,7 +91,9 @@ class Finder:
             if actor.session.ended
         }
         if len(set(await self._session_ids(owner)) - ended) >= most:
-            raise LimitReached(f"{most} sessions are open for this uuid and key: close one")
+            raise LimitReached(
+                f"{most} sessions are open for this uuid and key: close one (sessions_per_owner)"
+            )
 
     async def _session_ids(self, owner: Owner) -> list[str]:
         self._check_reach()

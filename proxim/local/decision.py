@@ -21,6 +21,12 @@ A plain one is called in a thread of its own and may wait for a person. Only ``T
 """
 
 
+def check(decide: object) -> None:
+    """Raise ``TypeError`` for what cannot be called."""
+    if decide is not None and not callable(decide):
+        raise TypeError(f"decide is a function that is asked, not {decide!r}")
+
+
 async def answer(session: HostSession, decide: Decide) -> None:
     """Wait until somebody asks, and answer as ``decide`` says; at its exception with no.
 

@@ -10,7 +10,7 @@ from proxim.actors.router import Router
 from proxim.client.host import HostSession, SessionKind
 from proxim.client.ice import IceUpkeep
 from proxim.core import messages as wire
-from proxim.core.errors import UnknownSession
+from proxim.core.errors import BadMessage, UnknownSession
 from proxim.core.messages import SessionType
 from proxim.local.connection import LocalConnection
 from proxim.net.limits import Limits
@@ -39,6 +39,9 @@ class LocalHost:
         qr: Literal["svg"] | None,
     ) -> HostSession:
         """A new session on a connection of its own, so that none can hold up another."""
+        kinds = [kind.value for kind in SessionType]
+        if session_type not in kinds:
+            raise BadMessage(f"session_type is one of {', '.join(kinds)}, not {session_type!r}")
         request = wire.CreateSession(
             session_type=SessionType(session_type), ttl=ttl, token_hash=token_hash, qr=qr
         )

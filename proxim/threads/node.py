@@ -14,6 +14,7 @@ import trio
 from proxim.client.host import HostSession, SessionKind
 from proxim.core.errors import ConnectionLost
 from proxim.core.messages import SessionInfo
+from proxim.local.decision import check
 from proxim.local.events import EventReader, NodeEvent
 from proxim.local.waiting import Resolver
 from proxim.node import Node
@@ -110,6 +111,7 @@ class ThreadNode:
         Raises ``LimitReached`` when there are too many sessions, ``BadMessage`` for a ``ttl`` that
         cannot be, ``ConnectionLost`` when the node has stopped.
         """
+        check(decide)
         asker = None if decide is None else Asker(self._portal, decide, self._call_in, self._turn)
 
         async def open_it() -> HostSession:
