@@ -176,5 +176,5 @@ def test_the_greeting_names_the_page_for_a_browser_and_it_is_there(start):
         assert label == "Next, in a browser"
         assert page.strip() == f"{address}/"
         with urllib.request.urlopen(page.strip(), timeout=10) as answer:
-            assert b'src="/web/host.js"' in answer.read()
+            assert b'src="web/host.js"' in answer.read()
         assert f"proxim host --node {address}" in node.line()
