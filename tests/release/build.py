@@ -10,6 +10,7 @@ from pathlib import Path
 _LEFT_OUT = (".ci/",)
 #: Made by the build.
 _MADE = {"PKG-INFO", "proxim/_version.py"}
+_MANUAL = "data/share/man/man1/proxim.1"
 
 
 def build(root: Path, dist: Path, work: Path) -> tuple[Path, Path]:
@@ -22,8 +23,11 @@ def build(root: Path, dist: Path, work: Path) -> tuple[Path, Path]:
     assert contents(wheel) == contents(again), "the archive makes another wheel than the tree"
     tracked = _tracked(root)
     _same(sdist_files(sdist), {n for n in tracked if not n.startswith(_LEFT_OUT)} | _MADE, sdist)
-    ours = {name for name in contents(wheel) if ".dist-info/" not in name}
-    _same(ours, {n for n in tracked if n.startswith("proxim/")} | {"proxim/_version.py"}, wheel)
+    # What is for the system and not for Python, the manual page, stands under ``.data/``.
+    ours = {name.partition(".data/")[2] or name for name in contents(wheel)}
+    ours = {name for name in ours if ".dist-info/" not in name}
+    wanted = {n for n in tracked if n.startswith("proxim/")} | {"proxim/_version.py", _MANUAL}
+    _same(ours, wanted, wheel)
     assert any(name.endswith("/licenses/LICENSE") for name in contents(wheel)), "no licence"
     return sdist, wheel
 
