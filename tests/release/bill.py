@@ -14,7 +14,7 @@ _GOOD = re.compile(
     r"|Python Software Foundation"
     r"|Python-2\.0|Zlib|Unlicense|CC0-1\.0|MPL-2\.0|Mozilla Public License 2\.0"
     r"|LGPL-[23]\.[01](-only|-or-later)?|GNU Lesser General Public License \S+)"
-    r"( License| Software License|\s\(.*\))?( \d\.\d)?",
+    r"( License| Software License|\s\(.*)?( \d\.\d)?",
     re.IGNORECASE,
 )
 
