@@ -10,7 +10,7 @@ from pathlib import Path
 #: shipped, so those that want changes to themselves given back do no harm; what makes demands
 #: on the program that uses it – GPL, AGPL – or is no free licence does.
 _GOOD = re.compile(
-    r"(MIT|MIT-0|BSD|BSD-[23]-Clause|0BSD|ISC|Apache|Apache-2\.0|PSF-2\.0"
+    r"(MIT|MIT-0|BSD|BSD-[23]-Clause|[23]-Clause BSD|0BSD|ISC|Apache|Apache-2\.0|PSF-2\.0"
     r"|Python Software Foundation"
     r"|Python-2\.0|Zlib|Unlicense|CC0-1\.0|MPL-2\.0|Mozilla Public License 2\.0"
     r"|LGPL-[23]\.[01](-only|-or-later)?|GNU Lesser General Public License \S+)"
