@@ -8,12 +8,16 @@ from itertools import product
 
 import sessions
 from load import PAYLOADS, held, load
+from report import GROWN
 from servers import BARE, PROXIM, Running, Server, resident, running
 
 Figure = tuple[str, str, float]
 """The name of the measure, of the server, and the value."""
 
 WINDOWS = {1: "closed loop", 16: "16 in flight"}
+AMONG_MANY = 1000
+"""Connections, and expiries, that are measured while very many sessions are there besides."""
+
 SETTLE = 0.1
 """Seconds in which a server sees to the connections that the last measure left behind."""
 
@@ -61,11 +65,14 @@ def idle_memory(servers: list[Server], count: int) -> Iterator[Figure]:
     for server in servers:
         with running(server) as target:
             load(target, "handshakes", count=200, at_once=64)
-            time.sleep(SETTLE)
-            before = resident(target.pid)
-            with held(target, count):
-                each = (resident(target.pid) - before) / count
-                yield f"kB per idle connection, {count} of them", server.name, each / 1000
+            yield f"kB per idle connection, {count} of them", server.name, _idle(target, count)
+
+
+def _idle(target: Running, count: int) -> float:
+    time.sleep(SETTLE)
+    before = resident(target.pid)
+    with held(target, count):
+        return (resident(target.pid) - before) / count / 1000
 
 
 def pending_sessions(count: int) -> Iterator[Figure]:
@@ -85,11 +92,21 @@ def growth(counts: tuple[int, ...], seconds: float) -> Iterator[Figure]:
     """How a node does its work while so many sessions are pending in it."""
     for count in counts:
         with sessions.crowd(count) as (target, each):
-            grown = f"with {count} sessions"
-            yield f"kB per session {grown}", PROXIM.name, each / 1000
-            told = load(target, "relay", pairs=50, payload="candidate", seconds=seconds)
-            yield f"signals per second {grown}", PROXIM.name, told["per_second"]
-            told = load(target, "handshakes", count=1000, at_once=64)
-            yield f"handshakes per second {grown}", PROXIM.name, told["per_second"]
-            told = load(target, "cycles", at_once=16, seconds=seconds)
-            yield f"cycles per second {grown}", PROXIM.name, told["per_second"]
+            relayed = load(target, "relay", pairs=50, payload="candidate", seconds=seconds)
+            shaken = load(target, "handshakes", count=1000, at_once=64)
+            cycled = load(target, "cycles", at_once=16, seconds=seconds)
+            late, waits = sessions.lateness_of(target, AMONG_MANY, 1.0)
+            grown = {
+                "kB per session": each / 1000,
+                "kB per idle connection": _idle(target, AMONG_MANY),
+                "signals per second": relayed["per_second"],
+                "p50 of a signal, µs": relayed["p50_us"],
+                "p99 of a signal, µs": relayed["p99_us"],
+                "CPU of a signal, µs": relayed["cpu_us"],
+                "handshakes per second": shaken["per_second"],
+                "cycles per second": cycled["per_second"],
+                f"latest of {AMONG_MANY} expiries in one second, ms": late * 1000,
+                "a bystander waits meanwhile, ms": waits * 1000,
+            }
+            for kind, value in grown.items():
+                yield f"{GROWN}{kind}: {count} sessions", PROXIM.name, value

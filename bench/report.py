@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 OURS, BASE, CEILING = "Proxim", "PeerJS", "bare C"
 NAMES = (OURS, BASE, "ws relay", "y-webrtc", "websockets relay", CEILING)
 
+GROWN = "growth, "
+"""What begins the name of a measure that is taken of a node with many sessions in it."""
+
 Whole = dict[str, Any]
 
 
@@ -127,13 +130,15 @@ def own(whole: Whole) -> str:
 
 def growth(whole: Whole) -> str:
     """The same node with ever more sessions in it."""
-    counts = [measure.split()[-2] for measure in _measures(whole, "kB per session with")]
-    kinds = ("kB per session", "signals per second", "handshakes per second", "cycles per second")
-    rows = [
-        [kind, *[f"{value(whole, f'{kind} with {count} sessions', OURS):,.1f}" for count in counts]]
-        for kind in kinds
-    ]
-    return table(["", *[f"{int(count):,} sessions" for count in counts]], rows)
+    rows: dict[str, list[str]] = {}
+    counts: list[str] = []
+    for measure in _measures(whole, GROWN):
+        kind, _, count = measure.removeprefix(GROWN).rpartition(": ")
+        rows.setdefault(kind, []).append(f"{value(whole, measure, OURS):,.1f}")
+        if count not in counts:
+            counts.append(count)
+    heads = [f"{int(count.split()[0]):,} sessions" for count in counts]
+    return table(["", *heads], [[kind, *cells] for kind, cells in rows.items()])
 
 
 def goals(whole: Whole) -> list[Goal]:

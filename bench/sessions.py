@@ -89,9 +89,14 @@ def crowd(total: int) -> Iterator[tuple[Running, float]]:
 
 
 def lateness(total: int, spread: float) -> tuple[float, float]:
-    """Seconds by which the latest expiry came late, and what a bystander waited at most."""
+    """As ``lateness_of``, of a node of its own."""
     with running(NODE) as target:
-        return trio.run(_lateness, target, total, spread)
+        return lateness_of(target, total, spread)
+
+
+def lateness_of(target: Running, total: int, spread: float) -> tuple[float, float]:
+    """Seconds by which the latest expiry came late, and what a bystander waited at most."""
+    return trio.run(_lateness, target, total, spread)
 
 
 async def _lateness(target: Running, total: int, spread: float) -> tuple[float, float]:
