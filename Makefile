@@ -36,7 +36,7 @@ $(BIN)/uv:
 
 # What a node needs. What the tests need is ten times that, and not taken away again.
 $(RUNS): pyproject.toml uv.lock | $(BIN)/uv
-	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --no-dev --inexact
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --no-dev --inexact --compile-bytecode
 	touch $@
 
 $(STAMP): pyproject.toml uv.lock | $(BIN)/uv

@@ -25,6 +25,14 @@ CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 
 
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+    "PYTHONPYCACHEPREFIX": str(BUILD / "pycache"),
+}
+"""That of the servers: what is written in Python is compiled once and not at every start, as it is
+where pip has installed it."""
+
+
 class Server(NamedTuple):
     """A program that relays. ``command`` makes its command line from a port."""
 
@@ -114,6 +122,9 @@ def build() -> None:
         package.write_text(wanted)
         subprocess.run(["npm", "install", "--silent", "--no-audit"], cwd=BUILD, check=True)
     shutil.copy(BENCH / "peers" / "relay.mjs", BUILD)
+    for server in PEERS:
+        with running(server):
+            pass  # It has compiled what it compiles once.
 
 
 def free_port() -> int:
@@ -129,7 +140,7 @@ def running(server: Server) -> Iterator[Running]:
     began = time.perf_counter()
     process = subprocess.Popen(
         [str(part) for part in server.command(port)],
-        env={**os.environ, **server.environment(port)},
+        env={**ENVIRONMENT, **server.environment(port)},
         stdout=subprocess.DEVNULL,
         preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
     )
