@@ -300,7 +300,7 @@ class Node:
         self._listener = listener = Listener(
             router,
             site,
-            welcome=self._welcome,
+            welcome=self._welcome(),
             is_draining=lambda: self.draining,
             limits=self.limits,
             access=self._access(secure=tls is not None),

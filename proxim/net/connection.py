@@ -39,7 +39,7 @@ _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 class SocketConnection:
     """A client, as the actors see it: somebody to ``tell`` things, who may hold seats.
 
-    ``run`` reads until the socket ends, and is the only place that waits. What is told is given to
+    After ``open``, ``run`` reads until the socket ends, and is the only place that waits. What is told is given to
     the kernel at once; when more waits than ``limits`` have it the client is too slow and is closed
     with 4001, so that it holds up nobody. ``spawn`` starts the task that such a backlog needs.
 
@@ -167,8 +167,11 @@ class SocketConnection:
 
     # -- its life ----------------------------------------------------------------------------
 
-    async def run(self, stream: trio.abc.Stream, handshake: bytes, welcome: wire.Welcome) -> None:
-        """Answer the handshake, and serve the client until the socket ends, whoever ends it."""
+    def open(self, stream: trio.abc.Stream, greeting: bytes) -> None:
+        """Take over a stream, and send ``greeting``: the answer to the handshake, and the welcome.
+
+        Both together and not told, since to judge the outbox would leave a deque with everybody.
+        """
         now = trio.current_time()
         self._introduce_by = now + self._limits.introduction_time
         self._ping_at = now + self._limits.ping_interval
@@ -181,14 +184,11 @@ class SocketConnection:
             hurry=self._hurry,
         )
         self._ws.allow_messages_of(self._limits.message_bytes_unseated)
+        self._ws.write_raw(greeting)
+
+    async def run(self) -> None:
+        """Serve the client until the socket ends, whoever ends it."""
         try:
-            self._cork.put_in()
-            try:
-                self._ws.write_raw(handshake)
-                # Not told: to judge the outbox would leave a deque with everybody, 0.7 kB each.
-                self._ws.write_text(codec.encode(welcome))
-            finally:
-                self._cork.draw()
             while await self._read():
                 if self._request is not None:
                     await self._answer(*self._request)

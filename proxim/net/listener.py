@@ -19,11 +19,13 @@ import trio
 from proxim.actors.crash import log_crash
 from proxim.actors.quota import Places
 from proxim.actors.router import Router
+from proxim.core import codec
 from proxim.core.messages import Welcome
 from proxim.groups import leaves
 from proxim.net import poller
 from proxim.net.access import Access
 from proxim.net.connection import SocketConnection
+from proxim.net.frames import text_frame
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
 from proxim.net.parting import part
@@ -73,7 +75,7 @@ class Listener:
         router: Router,
         site: Site,
         *,
-        welcome: Callable[[], Welcome],
+        welcome: Welcome,
         is_draining: Callable[[], bool],
         limits: Limits,
         access: Access,
@@ -82,7 +84,7 @@ class Listener:
         self.connections: set[SocketConnection] = set()
         self._router = router
         self._site = site
-        self._welcome = welcome
+        self._welcome = text_frame(codec.encode(welcome))
         self._is_draining = is_draining
         self._limits = limits
         self._access = access
@@ -147,17 +149,20 @@ class Listener:
         ``peer`` is its IP address, where it has one.
         """
         place = Place(self._places)
+        connection: SocketConnection | None = None
         try:
             if not self._access.is_proxy(peer):
                 place.take(self._access.address(peer))
             if self._tls is not None:
                 stream = await self._secure(stream, self._tls)
-            handshake = await self._converse(stream, peer, place)
-            if handshake:
-                await self._serve_websocket(stream, handshake, place.owner)
+            connection = await self._converse(stream, peer, place)
+            if connection is not None:
+                await connection.run()
         except Exception as error:
             _log_strange(error)
         finally:
+            if connection is not None:
+                self.connections.discard(connection)
             place.give_back()
             if isinstance(stream, TcpStream):
                 stream.close()
@@ -184,28 +189,30 @@ class Listener:
         self._refusals["tls_time"] += 1
         raise trio.BrokenResourceError("no TLS handshake in time")
 
-    async def _converse(self, stream: trio.abc.Stream, peer: str | None, place: Place) -> bytes:
-        """Read the request and answer it; the answer is left to who gets it, if it is a WebSocket.
+    async def _converse(
+        self, stream: trio.abc.Stream, peer: str | None, place: Place
+    ) -> SocketConnection | None:
+        """Read the request and answer it; what becomes of it, if that is a WebSocket.
 
         What the head took is let go of when this returns.
         """
         if place.is_refused:
             self._refusals["connections_per_address"] += 1
             await self._respond(stream, _too_many_of("your address"))
-            return b""
+            return None
         try:
             request = await read_request(stream, self._limits)
         except BadRequest as error:
             self._refusals[_LIMIT_OF.get(error.status, "not_http")] += 1
             await self._respond(stream, Response(error.status, f"{error}\n"))
-            return b""
+            return None
         response = self._answer(request, peer)
         if response is None:
             response = self._place(request, peer, place)
         if response is None:
-            return accept(request)
+            return self._open(stream, accept(request), place.owner)
         await self._respond(stream, response, head_only=request.method == "HEAD")
-        return b""
+        return None
 
     def _answer(self, request: Request, peer: str | None) -> Response | None:
         """The response to a request, or None where a WebSocket is the answer."""
@@ -230,16 +237,14 @@ class Listener:
             return _too_many_of("all")
         return None
 
-    async def _serve_websocket(
+    def _open(
         self, stream: trio.abc.Stream, handshake: bytes, address: str | None
-    ) -> None:
+    ) -> SocketConnection:
         connection = SocketConnection(self._router, self._limits, self._cork, self._spawn, address)
+        connection.open(stream, handshake + self._welcome)
         self.connections.add(connection)
         self.traffic.opened += 1
-        try:
-            await connection.run(stream, handshake, self._welcome())
-        finally:
-            self.connections.discard(connection)
+        return connection
 
     async def _respond(
         self, stream: trio.abc.Stream, response: Response, *, head_only: bool = False

@@ -152,7 +152,11 @@ class LeanWebSocket(WebSocketConnection):
         self._take, self._is_enough = take, False
         while self._reader_running and not self._is_enough:
             try:
-                await self._read_stream()
+                # Not by way of one more coroutine, which each connection would keep.
+                if isinstance(self._stream, TcpStream):
+                    await self._stream.read_while(self._feed)
+                else:
+                    await self._read_pieces()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self._end_abruptly()
             pongs, self._pongs = self._pongs, ()
@@ -196,12 +200,9 @@ class LeanWebSocket(WebSocketConnection):
         self.give_up()
         self._close_handshake.set()
 
-    async def _read_stream(self) -> None:
-        if isinstance(self._stream, TcpStream):
-            await self._stream.read_while(self._feed)
-        else:
-            while self._feed(bytes(await self._stream.receive_some(RECEIVE_BYTES))):
-                pass
+    async def _read_pieces(self) -> None:
+        while self._feed(bytes(await self._stream.receive_some(RECEIVE_BYTES))):
+            pass
 
     def _feed(self, data: bytes) -> bool:
         """Take apart what was read; false where something has to be done before the next read."""
