@@ -69,7 +69,7 @@ def serve(kind: str, report: str, arguments: list[str]) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         Path(report).write_text(json.dumps(instrument.counts))
 
-    signal.signal(signal.SIGUSR1, write)
+    signal.signal(signal.SIGUSR2, write)
     trio.run = partial(trio.run, instruments=[instrument])  # type: ignore[assignment]
     from proxim.cli import main
 
@@ -80,7 +80,7 @@ def serve(kind: str, report: str, arguments: list[str]) -> None:
 def measure(kind: str, options: argparse.Namespace) -> tuple[dict[str, int], dict[str, float]]:
     """What an instrument counts under load, and the figures of the load."""
     from load import load
-    from servers import HOST, PROXIM, build, running
+    from servers import HOST, PATIENCE, PROXIM, build, running
 
     build()
     with tempfile.TemporaryDirectory() as folder:
@@ -91,8 +91,11 @@ def measure(kind: str, options: argparse.Namespace) -> tuple[dict[str, int], dic
         )
         with running(profiled) as node:
             figures = load(node, options.what, **wanted(options))
-            os.kill(node.pid, signal.SIGUSR1)
+            os.kill(node.pid, signal.SIGUSR2)
+            until = time.monotonic() + PATIENCE
             while not report.exists() or not report.read_text():
+                if time.monotonic() > until:
+                    raise RuntimeError("the node does not tell what it counted")
                 # Without its wakeup the node looks for signals only when something happens.
                 socket.create_connection((HOST, node.port)).close()
                 time.sleep(0.05)
