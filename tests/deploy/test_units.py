@@ -1,8 +1,10 @@
 """The systemd units of docs/deploy, judged by systemd."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -42,6 +44,31 @@ def test_the_service_is_shut_in(units):
     exposure = re.search(r"exposure level for proxim.service: ([\d.]+)", told)
     assert exposure, told
     assert (code, float(exposure[1]) <= 1.5) == (0, True), told
+
+
+def hidden():
+    """How the service sees /proc (systemd.exec(5): ProtectProc, ProcSubset)."""
+    text = (DEPLOY / "proxim.service").read_text(encoding="utf-8")
+    names = {"ProtectProc": "hidepid", "ProcSubset": "subset"}
+    found = re.findall(r"^(ProtectProc|ProcSubset)=(\w+)", text, re.MULTILINE)
+    return ",".join(f"{names[name]}={value}" for name, value in found)
+
+
+def test_the_figures_of_the_process_can_be_read_in_the_service():
+    if os.geteuid() != 0:
+        pytest.skip("only root may have a /proc of its own")
+    read = (
+        "from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest;"
+        "registry = CollectorRegistry(); ProcessCollector(registry=registry);"
+        "print(generate_latest(registry).decode())"
+    )
+    shell = f'mount -t proc -o {hidden()} proc /proc && exec "$0" -c "{read}"'
+    command = ["unshare", "--mount", "sh", "-c", shell, sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if "mount:" in done.stderr or "unshare:" in done.stderr:
+        pytest.skip(f"this machine gives nobody a /proc of its own: {done.stderr.strip()}")
+    for figure in ("open_fds", "max_fds", "resident_memory_bytes", "cpu_seconds_total"):
+        assert f"process_{figure} " in done.stdout, done.stdout + done.stderr
 
 
 def test_the_port_and_the_files_are_those_of_the_other_examples():
