@@ -37,7 +37,8 @@ def behind(authority, tmp_path):
         def behind(kind, *options, **changed):
             proxies.installed(kind)
             port = proxies.free_port()
-            config = ("--config", DEPLOY / "proxim.toml", "--port", str(port))
+            figures = ("--metrics-listen", f"127.0.0.1:{proxies.free_port()}")
+            config = ("--config", DEPLOY / "proxim.toml", "--port", str(port), *figures)
             node = started.enter_context(
                 subprocess.Popen([PROXIM, "serve", *config, *options], stdout=subprocess.PIPE)
             )
@@ -67,6 +68,23 @@ def hear(ws, kind):
     while (message := json.loads(ws.recv(PATIENCE)))["type"] != kind:
         pass
     return message
+
+
+def test_the_figures_of_a_node_behind_a_proxy_are_seen_on_its_machine(tmp_path):
+    text = (DEPLOY / "proxim.toml").read_text(encoding="utf-8")
+    port, figures = str(proxies.free_port()), f"127.0.0.1:{proxies.free_port()}"
+    assert 'metrics_listen = "127.0.0.1:9765"' in text
+    config = tmp_path / "proxim.toml"
+    config.write_text(text.replace("127.0.0.1:9765", figures))
+    command = [PROXIM, "serve", "--config", config, "--port", port]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as node:
+        try:
+            assert NAME.encode() in node.stdout.readline()
+            command = [PROXIM, "status", f"http://{figures}", "--once", "--json"]
+            shown = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE)
+            assert json.loads(shown.stdout)["connections"] == 0
+        finally:
+            node.kill()
 
 
 @pytest.mark.parametrize("kind", KINDS)
