@@ -16,6 +16,7 @@ _COMMANDS = {
     "cluster": "Show how the nodes of a cluster stand.",
     "qr": "Draw a link as a QR code.",
     "status": "Show how a node is doing, live.",
+    "health": "Say whether the node of this machine serves; for probes.",
     "doctor": "Check what a node needs, and say what to do about it.",
     "config": "Show the settings, and what a config file may hold.",
     "completion": "Print what makes a shell complete commands.",

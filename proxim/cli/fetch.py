@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
@@ -22,10 +23,15 @@ def metrics_url(node: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{path.removesuffix('/metrics')}/metrics"
 
 
-def fetch(url: str) -> str:
-    """What is there. Raises ``ConnectionLost`` with what to do about it."""
+def fetch(url: str, *, tls: ssl.SSLContext | None = None) -> str:
+    """What is there. Raises ``ConnectionLost`` with what to do about it.
+
+    ``tls`` is by what a certificate is judged; by the system's authorities, without it.
+    """
     # No proxy: what is asked for is this machine's, or this network's.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
+    )
     try:
         with opener.open(url, timeout=PATIENCE) as response:
             return str(response.read(_MOST).decode("utf-8", "replace"))

@@ -53,7 +53,7 @@ class Program:
 
     def url(self):
         """Where a node says that it is."""
-        return re.search(r"http://\S+", self.line())[0]
+        return re.search(r"https?://\S+", self.line())[0]
 
     def event(self, name):
         """The next event of this name; others are passed over, but none may tell of an error."""

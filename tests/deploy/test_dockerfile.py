@@ -96,21 +96,21 @@ class Engine:
             argument = argument.replace(f"-o {NOT_ROOT} -g {NOT_ROOT}", "")
         subprocess.run(argument, shell=True, cwd=self.folder, env=self.environ, check=True)
 
-    def start(self, *more, **environ):
+    def start(self, **environ):
         """What a container of the image runs, by the user that it names."""
-        command = [*json.loads(self.said["ENTRYPOINT"]), *json.loads(self.said["CMD"]), *more]
-        return self._spawn(command, stdout=subprocess.PIPE, text=True, **environ)
+        command = [*json.loads(self.said["ENTRYPOINT"]), *json.loads(self.said["CMD"])]
+        return self._spawn(command, environ, stdout=subprocess.PIPE, text=True)
 
-    def is_healthy(self, port):
-        """What the health check says, asked of another port."""
+    def is_healthy(self, **environ):
+        """What the health check says, in the container's environment."""
         command = json.loads(self.said["HEALTHCHECK"].partition("CMD ")[2])
-        command = [part.replace(":8765/", f":{port}/") for part in command]
-        return self._spawn(command, stderr=subprocess.DEVNULL).wait(PATIENCE) == 0
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return self._spawn(command, environ, **quiet).wait(PATIENCE) == 0
 
-    def _spawn(self, command, environ=None, **options):
+    def _spawn(self, command, environ, **options):
         user, group = map(int, self.said["USER"].split(":"))
         ids = {"user": user, "group": group, "extra_groups": []} if os.geteuid() == 0 else {}
-        environ = {**self.environ, **(environ or {})}
+        environ = {**self.environ, **environ}
         program = shutil.which(command[0], path=environ["PATH"])
         return subprocess.Popen([program, *command[1:]], env=environ, **ids, **options)
 
@@ -125,15 +125,15 @@ def engine():
 
 def test_its_steps_make_a_node_that_is_not_root_and_healthy(engine):
     engine.build()
-    port = free_port()
+    told = {"PROXIM_PORT": str(free_port())}
     assert engine.environ["PROXIM_HOST"] == "0.0.0.0"
-    assert not engine.is_healthy(port)
-    with engine.start("--port", str(port)) as node:
+    assert not engine.is_healthy(**told)
+    with engine.start(**told) as node:
         try:
             assert "Proxim" in node.stdout.readline()
             owner = Path(f"/proc/{node.pid}").stat().st_uid
             assert owner == (NOT_ROOT if os.geteuid() == 0 else os.geteuid())
-            assert engine.is_healthy(port)
+            assert engine.is_healthy(**told)
             node.terminate()
             assert node.wait(PATIENCE) == 0
         finally:

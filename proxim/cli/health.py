@@ -1,0 +1,51 @@
+"""``proxim health``: whether the node of these settings, on this machine, serves; for probes."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+import click
+
+from proxim.cli import options, program
+from proxim.cli.fetch import fetch
+from proxim.cli.terminal import Reporter
+from proxim.settings import Settings, load
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where a node is found that listens on all addresses."""
+
+
+@click.command("health", cls=options.Grouped)
+@options.with_settings
+def command(config: Path | None, **flags: object) -> None:
+    """Ask the node that runs here with these settings whether it serves, by its /healthz.
+
+    It takes the options, the environment and the config file that `proxim serve` takes, and so
+    finds the port, and TLS. Made for the health check of a container.
+
+    Exit codes: 0 it serves, 2 usage, 3 it does not, or says that it is going away.
+    """
+
+    async def action(reporter: Reporter) -> None:
+        said = fetch(_url(load(flags, os.environ, config)), tls=_anybody())
+        reporter.exit_code = 0
+        reporter.report("health", said.strip())
+
+    program.run(action)
+
+
+def _url(settings: Settings) -> str:
+    scheme = "http" if settings.tls_cert is None else "https"
+    address = "127.0.0.1" if settings.lan else _EVERYWHERE.get(settings.host, settings.host)
+    host = f"[{address}]" if ":" in address else address
+    return f"{scheme}://{host}:{settings.port}/healthz"
+
+
+def _anybody() -> ssl.SSLContext:
+    """A certificate is for the node's name, and here it is asked by an address of its own."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
