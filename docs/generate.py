@@ -21,6 +21,7 @@ import msgspec
 from msgspec import inspect as kinds
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxim import store
 from proxim.core import messages
 from proxim.core.errors import REQUEST_ERRORS
 from proxim.core.session import RULES, State
@@ -190,12 +191,13 @@ def settings_table() -> str:
 
 def metrics_table() -> str:
     """Every metric of a node that has just been made; what is of the process is known elsewhere."""
-    node = Node()
+    node = Node(store="sqlite:////nowhere/sessions.db", store_key="k" * 32)
     node.url = "http://node"
-    families = text_string_to_metric_families(exposition(node.supervisor, node._compose(tls=None)))
+    text = exposition(node.supervisor, node._compose(tls=None)) + store.exposition(node._store)
+    families = text_string_to_metric_families(text)
     rows = ["| metric | labels | meaning |", "| --- | --- | --- |"]
     for family in families:
-        if family.name.startswith("proxim_"):
+        if family.name.startswith("proxim_") and not family.name.endswith("_created"):
             name = family.name + ("_total" if family.type == "counter" else "")
             labels = {label for sample in family.samples for label in sample.labels} - {"le"}
             shown = ", ".join(f"`{label}`" for label in sorted(labels))

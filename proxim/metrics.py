@@ -79,6 +79,7 @@ class _Moment(Collector):
         closed = {code: traffic.closed[code] for code in CODES}
         yield _counter("connections_closed", "WebSockets that were closed.", "code", closed)
         yield _total("signals", "Signals that were taken to be relayed.", traffic.signals)
+        yield _total("signal_bytes", "Bytes of what these carried, as JSON.", traffic.signal_bytes)
         yield _total("received_bytes", "Bytes that were read from WebSockets.", traffic.bytes_read)
         yield GaugeMetricFamily(
             "proxim_outbox_bytes", "Bytes that wait in outboxes.", traffic.unsent

@@ -39,9 +39,10 @@ _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 class SocketConnection:
     """A client, as the actors see it: somebody to ``tell`` things, who may hold seats.
 
-    After ``open``, ``run`` reads until the socket ends, and is the only place that waits. What is told is given to
-    the kernel at once; when more waits than ``limits`` have it the client is too slow and is closed
-    with 4001, so that it holds up nobody. ``spawn`` starts the task that such a backlog needs.
+    After ``open``, ``run`` reads until the socket ends, and is the only place that waits. What is
+    told is given to the kernel at once; when more waits than ``limits`` have it the client is too
+    slow and is closed with 4001, so that it holds up nobody. ``spawn`` starts the task that such a
+    backlog needs.
 
     A client that sends faster than it may is read more slowly: its messages wait, here and in the
     kernel, until a *pause* is over. So does the answer to a wrong guess, and what comes behind it.
@@ -263,7 +264,7 @@ class SocketConnection:
         full_at = self._full_at if self._full_at > now else now
         empty_at = now + rate.window
         several = len(frames) > 1
-        number = 0
+        number = size = 0
         if several:
             self._cork.put_in()
         try:
@@ -280,6 +281,7 @@ class SocketConnection:
                     if type(message) is not wire.Signal:
                         self._request, self._frames = (frame, message), frames[number:]
                         return False
+                    size += len(message.data)
                     self._router.relay(self, message, now)
                 except Exception as error:
                     self._refuse(frame, error)
@@ -288,6 +290,7 @@ class SocketConnection:
         finally:
             self._full_at = full_at
             self._cork.traffic.signals += number - 1
+            self._cork.traffic.signal_bytes += size
             if several:
                 self._cork.draw()
         return True

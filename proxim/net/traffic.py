@@ -8,7 +8,7 @@ from typing import Protocol
 from trio_websocket import CloseReason
 
 CODES = (
-    *("1000", "1001", "1002", "1003", "1006", "1007", "1008", "1009", "1011"),
+    *("1000", "1001", "1002", "1003", "1006", "1007", "1008", "1009", "1011", "1012"),
     *("4000", "4001", "4002", "other"),
 )
 """Close codes that are counted each for itself (protocol: Close codes)."""
@@ -21,13 +21,15 @@ class _Writer(Protocol):
 class Traffic:
     """Sums since the start, and who is behind: whose peer does not take what it is sent.
 
-    ``signals`` are those that were taken to be relayed, with the few that were then refused.
+    ``signals`` are those that were taken to be relayed, with the few that were then refused, and
+    ``signal_bytes`` what they carried, as JSON.
     """
 
-    __slots__ = ("behind", "bytes_read", "closed", "opened", "signals")
+    __slots__ = ("behind", "bytes_read", "closed", "opened", "signal_bytes", "signals")
 
     def __init__(self) -> None:
         self.signals = 0
+        self.signal_bytes = 0
         self.bytes_read = 0
         self.opened = 0
         self.closed: Counter[str] = Counter()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxim import store
 from proxim.actors.census import LIMITS, OUTCOMES
 from proxim.metrics import exposition
 from proxim.node import Node
@@ -17,10 +18,16 @@ DEPLOY = Path(__file__).parent.parent.parent / "docs" / "deploy"
 ALERTS, DASHBOARD = DEPLOY / "alerts.yml", DEPLOY / "grafana.json"
 
 
-def known():
-    node = Node()
+def told():
+    """All that a node with a store exposes."""
+    node = Node(store="sqlite:////nowhere/sessions.db", store_key="k" * 32)
     node.url = "http://node"
-    families = text_string_to_metric_families(exposition(node.supervisor, node._compose(tls=None)))
+    listener = node._compose(tls=None)
+    return exposition(node.supervisor, listener) + store.exposition(node._store)
+
+
+def known():
+    families = text_string_to_metric_families(told())
     return {sample.name for family in families for sample in family.samples}
 
 
@@ -74,9 +81,7 @@ def test_prometheus_takes_the_alert_rules_and_the_expressions(tmp_path):
 def test_prometheus_finds_nothing_wrong_with_the_exposition():
     if shutil.which("promtool") is None:
         pytest.skip("promtool is not installed")
-    node = Node()
-    node.url = "http://node"
-    text = exposition(node.supervisor, node._compose(tls=None))
+    text = told()
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=30
     )
