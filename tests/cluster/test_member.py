@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from proxim.actors.quota import Places
 from proxim.actors.router import Router
 from proxim.cluster import member as member_module
 from proxim.cluster.hub import HubLost
@@ -63,14 +64,21 @@ class MemberNode(Node):
             draw_qr=self._draw_qr,
             directory=self.member.directory,
         )
+        self.places = Places(3)
         self.life = trio.CancelScope()
 
     async def live(self, *, task_status):
         with self.life:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.supervisor.run)
-                tallies = {"guesses": self.router.guesses, "denials": self.supervisor.denials}
-                await nursery.start(self.member.run, self.router.relay, tallies)
+                shared = {
+                    "guesses": self.router.guesses,
+                    "denials": self.supervisor.denials,
+                    "connections": self.places,
+                    "sessions": self.supervisor.addresses,
+                    "prompts": self.supervisor.prompts,
+                }
+                await nursery.start(self.member.run, self.router.relay, shared)
                 task_status.started()
                 await trio.sleep_forever()
 
