@@ -56,6 +56,8 @@ _ELSEWHERE = "the session is on another node now; come again"
 class Member:
     """``about`` says what the others may know of this node, in JSON."""
 
+    farewell = 1012, _RESTARTING
+
     def __init__(
         self,
         hub: Hub,
@@ -99,11 +101,6 @@ class Member:
     def directory(self) -> Directory:
         """Where the cluster's sessions are."""
         return self.finder
-
-    @property
-    def farewell(self) -> tuple[int, str]:
-        """How connections are closed when the node stops."""
-        return 1012, _RESTARTING
 
     async def run(
         self,
@@ -174,9 +171,8 @@ class Member:
     async def _beat(self) -> None:
         asked_at = trio.current_time()
         watched = sorted(self.edge.nodes | self.guests.nodes | self.counts.others)
-        about = self._introduction()
         node = self.post.node
-        beat = await self._hub.beat(node, about, self.lease.seconds, watched)
+        beat = await self._hub.beat(node, self._introduction(), self.lease.seconds, watched)
         self.lease.answered()
         self._lag = trio.current_time() - asked_at
         self.finder.hub_age = beat.age
@@ -196,13 +192,14 @@ class Member:
 
     async def _join(self, beat: Beat) -> None:
         """Begin, or begin anew after a break: others may have taken what they were asked for."""
+        former = self.post.node
         async with self._flushing:
             if self._joined:
                 log.warning("the node was out of the cluster, and is back")
                 self._begin_anew()
             asked_at = trio.current_time()
-            about = self._introduction()
-            beat = await self._hub.beat(self.post.node, about, self.lease.seconds, ())
+            node, about = self.post.node, self._introduction()
+            beat = await self._hub.beat(node, about, self.lease.seconds, ())
             self.ledger.mark_all()
             while saves := self.ledger.pack():
                 flushed = await self._hub.flush(self.post.node, saves, ())
@@ -211,6 +208,10 @@ class Member:
         self._joined = True
         self.lease.answered()
         self.lease.renew(asked_at)
+        if former != node:
+            # Not before: until it was saved anew, all that it had would have been free.
+            with suppress(HubLost):
+                await self._hub.leave(former)
 
     def _begin_anew(self) -> None:
         self._joined = False
