@@ -73,6 +73,7 @@ class Node:
         self.metrics_address: tuple[str, int] | None = None
         self.draining = False
         self.leaving = False
+        self._at = ""
         self._router: Router
         self.ice = ConfiguredIce(self.settings.ice)
         self._events = Events()
@@ -141,6 +142,7 @@ class Node:
             sockets = self._sockets or await self._open_sockets(opened)
             aside = await self._open_aside(opened)
             self.url = self.settings.public_url or self._own_url(sockets[0], secure=tls is not None)
+            self._at = f"{socket.gethostname()}:{reachable(sockets[0])[1]}"
             await self._accept(tls, sockets, aside, task_status)
 
     async def _accept(
@@ -283,8 +285,9 @@ class Node:
         """What other nodes may know of this one."""
         return {
             "url": self.url,
+            "at": self._at,
             "version": __version__,
-            "sessions": len(self.supervisor.actors()),
+            "sessions": self.supervisor.census.alive,
             "draining": self.leaving,
         }
 

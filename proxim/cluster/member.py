@@ -187,7 +187,7 @@ class Member:
             await self._join(beat)
 
     def _introduction(self) -> bytes:
-        own = {"lag": round(self._lag, 4), "waiting": len(self.ledger)}
+        own = {"lag": round(self._lag, 4), "waiting": len(self.ledger), "lease": self.lease.seconds}
         return msgspec.json.encode({**self._about(), **own})
 
     async def _join(self, beat: Beat) -> None:
