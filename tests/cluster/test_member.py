@@ -277,6 +277,14 @@ def test_a_seal_opens_for_its_purpose_and_its_key_alone():
             opener.open(text, purpose)
 
 
+def test_an_address_has_one_name_for_all_with_the_same_key_and_another_with_another():
+    seals = [KeySeal("k" * 32), KeySeal("k" * 32), KeySeal("o" * 32), NoSeal(), NoSeal()]
+    one, same, other, bare, as_bare = [seal.name_of("192.0.2.1") for seal in seals]
+    assert one == same
+    assert bare == as_bare
+    assert len({one, other, bare, seals[0].name_of("192.0.2.2")}) == 4
+
+
 def test_a_key_has_to_be_long_enough():
     with pytest.raises(InvalidSetting, match="at least 32"):
         KeySeal("short")
