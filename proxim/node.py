@@ -13,11 +13,10 @@ from typing import Literal, NamedTuple
 import trio
 
 from proxim import __version__, lan, store
-from proxim.actors.directory import Directory
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor, Watcher
 from proxim.client.host import HostSession, SessionKind
-from proxim.cluster.join import Membership, join
+from proxim.cluster.join import Alone, Membership, join
 from proxim.core.errors import ConnectionLost, InvalidSetting
 from proxim.core.messages import PROTOCOL_VERSION, SessionInfo, Welcome
 from proxim.ice import ConfiguredIce
@@ -30,6 +29,7 @@ from proxim.net.aside import serve_aside
 from proxim.net.limits import Limits
 from proxim.net.listener import Listener
 from proxim.net.site import Site
+from proxim.net.sockets import listen, reachable
 from proxim.net.tls import load_certificate
 from proxim.settings import Settings, from_code, split_endpoint
 
@@ -73,6 +73,7 @@ class Node:
         self.metrics_address: tuple[str, int] | None = None
         self.draining = False
         self.leaving = False
+        self._at = ""
         self._router: Router
         self.ice = ConfiguredIce(self.settings.ice)
         self._events = Events()
@@ -141,6 +142,7 @@ class Node:
             sockets = self._sockets or await self._open_sockets(opened)
             aside = await self._open_aside(opened)
             self.url = self.settings.public_url or self._own_url(sockets[0], secure=tls is not None)
+            self._at = f"{socket.gethostname()}:{reachable(sockets[0])[1]}"
             await self._accept(tls, sockets, aside, task_status)
 
     async def _accept(
@@ -189,15 +191,21 @@ class Node:
                 join(terrain, self.supervisor, terms, self._about) as membership,
                 trio.open_nursery() as nursery,
             ):
-                listener = self._compose(tls, membership.directory)
+                listener = self._compose(tls, membership)
                 assert self._host is not None
                 nursery.start_soon(self.ice.run)
                 nursery.start_soon(self._host.run)
                 await nursery.start(self.supervisor.run)
                 if self._store is not None:
                     await nursery.start(self._store.run, self.supervisor, terms)
-                tallies = {"guesses": self._router.guesses, "denials": self.supervisor.denials}
-                await nursery.start(membership.run, self._router.relay, tallies)
+                shared = {
+                    "guesses": self._router.guesses,
+                    "denials": self.supervisor.denials,
+                    "connections": listener.places,
+                    "sessions": self.supervisor.addresses,
+                    "prompts": self.supervisor.prompts,
+                }
+                await nursery.start(membership.run, self._router.relay, shared)
                 await nursery.start(listener.run, sockets)
                 for each in aside:
                     nursery.start_soon(serve_aside, each, self._site.answer_aside, self.limits)
@@ -206,7 +214,7 @@ class Node:
                 task_status.started(_Services(scope, membership, listener))
 
     async def _announce(self, name: str, listening: socket.socket) -> None:
-        address, port = _reachable(listening)
+        address, port = reachable(listening)
         await lan.announce(name, address, port, __version__)
 
     def stop(self) -> None:
@@ -277,19 +285,23 @@ class Node:
         """What other nodes may know of this one."""
         return {
             "url": self.url,
+            "at": self._at,
             "version": __version__,
-            "sessions": len(self.supervisor.actors()),
+            "sessions": self.supervisor.census.alive,
             "draining": self.leaving,
         }
 
-    def _compose(self, tls: ssl.SSLContext | None, directory: Directory | None = None) -> Listener:
+    def _compose(
+        self, tls: ssl.SSLContext | None, membership: Membership | None = None
+    ) -> Listener:
+        membership = membership or Alone(self.supervisor)
         self._router = router = Router(
             self.supervisor,
             terms=self.settings.terms,
             public_url=self.url,
             draw_qr=_draw_qr,
             access_token=self.settings.access_token,
-            directory=directory,
+            directory=membership.directory,
         )
         self._host = LocalHost(router, self.limits, self.settings.access_token)
         self._site = site = Site(
@@ -303,12 +315,12 @@ class Node:
             welcome=self._welcome(),
             is_draining=lambda: self.draining,
             limits=self.limits,
-            access=self._access(secure=tls is not None),
+            access=self._access(membership, secure=tls is not None),
             tls=tls,
         )
         return listener
 
-    def _access(self, *, secure: bool) -> Access:
+    def _access(self, membership: Membership, *, secure: bool) -> Access:
         settings = self.settings
         rules = Rules(
             settings.allow_origin,
@@ -316,7 +328,7 @@ class Node:
             settings.trusted_proxy,
             settings.limit_loopback,
         )
-        return Access(self.url, "https" if secure else "http", rules)
+        return Access(self.url, "https" if secure else "http", rules, membership.name_of)
 
     def _welcome(self) -> Welcome:
         return Welcome(
@@ -328,7 +340,7 @@ class Node:
 
     async def _open_sockets(self, opened: ExitStack) -> list[socket.socket]:
         host = "0.0.0.0" if self.settings.lan else self.settings.host
-        sockets = await _listen(host, self.settings.port, opened)
+        sockets = await listen(host, self.settings.port, opened)
         # A name with several addresses would get a port for each; one is what is printed.
         spare = sockets[1:] if self.settings.port == 0 else []
         for each in spare:
@@ -341,14 +353,14 @@ class Node:
             return []
         host, port = split_endpoint(self.settings.metrics_listen)
         try:
-            sockets = await _listen(host, port, opened)
+            sockets = await listen(host, port, opened)
         except OSError as error:
             raise OSError(f"metrics_listen: {error}") from error
         self.metrics_address = sockets[0].getsockname()[:2]
         return sockets
 
     def _own_url(self, listening: socket.socket, *, secure: bool) -> str:
-        address, port = _reachable(listening)
+        address, port = reachable(listening)
         host = f"[{address}]" if ":" in address else address
         return f"{'https' if secure else 'http'}://{host}:{port}"
 
@@ -371,15 +383,6 @@ async def serve(
     async with Node(from_code(settings, given)) as node:
         task_status.started(node)
         await node.wait_stopping()
-
-
-async def _listen(host: str, port: int, opened: ExitStack) -> list[socket.socket]:
-    """Sockets that listen there, which ``opened`` closes."""
-    listeners = await trio.open_tcp_listeners(port, host=host)
-    sockets = [socket.socket(fileno=each.socket.detach()) for each in listeners]
-    for each in sockets:
-        opened.enter_context(each)
-    return sockets
 
 
 def _traces() -> Watcher:
@@ -408,21 +411,3 @@ def _metrics(node: Node, listener: Listener) -> str:
     from proxim.metrics import exposition
 
     return exposition(node.supervisor, listener) + store.exposition(node._store)
-
-
-def _reachable(listening: socket.socket) -> tuple[str, int]:
-    address, port = listening.getsockname()[:2]
-    return (_lan_address(listening.family) if address in ("0.0.0.0", "::") else address), port
-
-
-def _lan_address(family: int) -> str:
-    """The address of this machine in its network, by its routing table; nothing is sent."""
-    somewhere, itself = (
-        ("2001:db8::1", "::1") if family == socket.AF_INET6 else ("192.0.2.1", "127.0.0.1")
-    )
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((somewhere, 9))
-        except OSError:
-            return itself
-        return str(probe.getsockname()[0])

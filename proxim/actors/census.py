@@ -76,6 +76,12 @@ class Census:
         self.prompt_seconds = Histogram(PROMPT_BOUNDS)
         self.lateness = Histogram(LATENESS_BOUNDS)
 
+    @property
+    def alive(self) -> int:
+        """How many sessions have not ended."""
+        living = (Status.PENDING, Status.APPROVED)
+        return sum(self.sessions[kind, status] for kind in SessionType for status in living)
+
     def came(self, session: Session) -> None:
         """A session is in memory from here on."""
         self.opened[session.session_type] += 1

@@ -6,7 +6,7 @@ Pure counting: the moment is told, nothing is waited for, and what is past is fo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
@@ -35,31 +35,52 @@ class Quotas(Struct, frozen=True):
 
 
 class Places:
-    """How many of something each has at the moment, at most ``most``; 0 is no bound."""
+    """How many of something each has at the moment, at most ``most``; 0 is no bound.
+
+    ``tell`` is called with everybody whose number here has changed; what somebody else says that
+    it has given away is ``heard``, and counts as if it were given here.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._taken: Counter[Hashable] = Counter()
+        self._taken: Counter[str] = Counter()
+        self._elsewhere: Counter[str] = Counter()
+        self.tell: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
-        """How many have any."""
-        return len(self._taken)
+        """How many have any, here or elsewhere."""
+        return len(self._taken.keys() | self._elsewhere.keys())
 
-    def is_full(self, who: Hashable | None) -> bool:
+    @property
+    def taken(self) -> Mapping[str, int]:
+        """How many each has here, of those who have any."""
+        return self._taken
+
+    def elsewhere(self, who: str) -> int:
+        """How many ``who`` has, of which somebody else has told."""
+        return self._elsewhere[who]
+
+    def is_full(self, who: str | None) -> bool:
         """Whether there is none left for ``who``; None is nobody, whom nothing is counted of."""
-        return who is not None and 0 < self._most <= self._taken[who]
+        return who is not None and 0 < self._most <= self._taken[who] + self._elsewhere[who]
 
-    def take(self, who: Hashable | None) -> None:
+    def take(self, who: str | None) -> None:
         """Count one more."""
-        if who is not None:
-            self._taken[who] += 1
+        self._change(who, 1)
 
-    def give_back(self, who: Hashable | None) -> None:
+    def give_back(self, who: str | None) -> None:
         """Count one less."""
+        self._change(who, -1)
+
+    def heard(self, who: str, more: int) -> None:
+        """Count so many more that are elsewhere; fewer, where it is negative."""
+        _add(self._elsewhere, who, more)
+
+    def _change(self, who: str | None, more: int) -> None:
         if who is not None:
-            self._taken[who] -= 1
-            if not self._taken[who]:
-                del self._taken[who]
+            _add(self._taken, who, more)
+            if self.tell is not None:
+                self.tell(who)
 
 
 class Tally:
@@ -120,3 +141,10 @@ class Tally:
 def delay(before: int) -> float:
     """How late the answer to a wrong guess is, in seconds, after so many ``before``."""
     return min(FIRST_DELAY * 2.0 ** min(before, 16), LONGEST_DELAY)
+
+
+def _add(counts: Counter[str], who: str, more: int) -> None:
+    """Add, and forget who has none."""
+    counts[who] += more
+    if not counts[who]:
+        del counts[who]

@@ -5,6 +5,7 @@ What is said from it goes as a letter into the session's inbox.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -26,6 +27,11 @@ class Owner(Struct, frozen=True):
     uuid: str
     key_hash: bytes
 
+    @property
+    def name(self) -> str:
+        """The owner by a hash, which tells nobody who it is."""
+        return hashlib.sha256(self.uuid.encode() + b"\0" + self.key_hash).hexdigest()
+
 
 class Connection(Protocol):
     """What a session's side needs of a connection; sockets are one kind of it."""
@@ -38,7 +44,7 @@ class Connection(Protocol):
 
     @property
     def address(self) -> str | None:
-        """Where it comes from, for the limits by address; None when they do not count it."""
+        """The name of where it comes from, for the limits by address; None where none counts it."""
         ...
 
     @property

@@ -52,9 +52,11 @@ class Supervisor:
     """All actors of this node, by session id and by owner.
 
     ``endings`` counts how sessions ended, ``crashes`` the actors that failed, ``denials`` the
-    guests whom a host denied, ``census`` the rest. ``ice`` is where the ICE servers of approved
-    sessions come from. ``tell_of`` is told of each session that was approved or has ended; it may
-    neither wait nor raise. ``watcher`` may be set, before the first session is opened.
+    guests whom a host denied, ``census`` the rest; ``addresses`` are the places of each address for
+    sessions, ``prompts`` those of each host for prompts. ``ice`` is where the ICE servers of
+    approved sessions come from. ``tell_of`` is told of each session that was approved or has
+    ended; it may neither wait nor raise. ``watcher`` may be set, before the first session is
+    opened.
     """
 
     def __init__(
@@ -76,7 +78,8 @@ class Supervisor:
         self._sweep_interval = sweep_interval
         self._tell_of = tell_of
         self._ice = ice
-        self._addresses = Places(self.quotas.sessions_per_address)
+        self.addresses = Places(self.quotas.sessions_per_address)
+        self.prompts = Places(self.quotas.prompts_per_host)
         self.denials = Tally(self.quotas.denials_per_address, self.quotas.guess_window)
         self._actors: dict[str, Actor] = {}
         self._owned: dict[Owner, dict[str, Actor]] = {}
@@ -98,7 +101,7 @@ class Supervisor:
         Raises ``LimitReached`` when there are too many.
         """
         self.check_room(owner, host.address)
-        self._addresses.take(host.address)
+        self.addresses.take(host.address)
         actor = Actor(session, owner, self._timers, self, host.address)
         actor.admit(ev.Role.HOST, host)
         self._spawn(actor)
@@ -165,7 +168,7 @@ class Supervisor:
                     f"{alive} sessions are open for this uuid and key: close one "
                     "(sessions_per_owner)"
                 )
-        if self._addresses.is_full(address):
+        if self.addresses.is_full(address):
             self.census.refusals["sessions_per_address"] += 1
             raise LimitReached("too many sessions were opened from this address")
         if 0 < quotas.max_sessions <= len(self._actors):
@@ -181,8 +184,9 @@ class Supervisor:
             if each.session.state is State.PROMPTED and (left := each.session.prompt_left(now)) > 0
         ]
         wait = self.denials.wait(guest.address if guest is not None else None, now)
-        if 0 < self.quotas.prompts_per_host <= len(prompts):
-            wait = max(wait, min(prompts), SHORTEST_WAIT)
+        before = len(prompts) + self.prompts.elsewhere(actor.owner.name)
+        if 0 < self.quotas.prompts_per_host <= before:
+            wait = max(wait, min(prompts, default=0.0), SHORTEST_WAIT)
         return wait
 
     def note_made_to_wait(self, guest: Connection | None) -> None:
@@ -194,6 +198,10 @@ class Supervisor:
     def note_step(self, actor: Actor, before: Before, now: float) -> None:
         """An actor's session has gone over from one state to another."""
         self.census.stepped(actor.session, before, now)
+        if actor.session.state is State.PROMPTED:
+            self.prompts.take(actor.owner.name)
+        elif before.state is State.PROMPTED:
+            self.prompts.give_back(actor.owner.name)
         if self.watcher is not None:
             self.watcher.stepped(actor.session, before)
         if not actor.session.ended:
@@ -268,6 +276,8 @@ class Supervisor:
         self._actors[actor.session.session_id] = actor
         self._owned.setdefault(actor.owner, {})[actor.session.session_id] = actor
         self.census.came(actor.session)
+        if actor.session.state is State.PROMPTED:
+            self.prompts.take(actor.owner.name)
         if self.watcher is not None:
             self.watcher.came(actor.session)
         # One name for all: trio would make each its own.
@@ -287,9 +297,11 @@ class Supervisor:
         if self._actors.pop(session_id, None) is None:
             return
         self.census.went(actor.session)
+        if actor.session.state is State.PROMPTED:
+            self.prompts.give_back(actor.owner.name)
         if self.watcher is not None:
             self.watcher.went(actor.session)
-        self._addresses.give_back(actor.opened_from)
+        self.addresses.give_back(actor.opened_from)
         owned = self._owned[actor.owner]
         del owned[session_id]
         if not owned:

@@ -9,16 +9,25 @@ import click
 import msgspec
 import trio
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from proxim.cli import program
+from proxim.cli.terminal import printable
 from proxim.cluster.hub import HubLost
 from proxim.cluster.status import NodeStatus, survey
 from proxim.core.errors import InvalidSetting
+from proxim.groups import leaves
 from proxim.settings import load
 
 WIDE = 200
 """Columns of the table where it is not a terminal that shows it."""
+
+MEASURED = 10_000
+"""Columns of a terminal on which every table finds room."""
+
+SILENT = 2.0
+"""Seconds without a sign of life, of which there are two a second, that a person should know of."""
 
 
 @click.group("cluster")
@@ -36,11 +45,15 @@ def command() -> None:
     metavar="FILE",
     help="The nodes' own TOML file, to read these from.",
 )
-@program.json_option
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print a JSON array, with an object for each node."
+)
 def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_json: bool) -> None:
     """Show the nodes that live: their sessions, their leases, and how far they lag.
 
-    Exit code 3 when Redis does not answer.
+    A node that is silent, frozen perhaps, is shown until its lease has run out.
+
+    Exit codes: 0 seen, 2 usage, 3 Redis does not answer.
     """
     try:
         flags: dict[str, object] = {"cluster": cluster, "cluster_ca": cluster_ca}
@@ -62,35 +75,61 @@ async def _survey(flags: dict[str, object], config: Path | None) -> list[NodeSta
     settings = load({name: value for name, value in flags.items() if value}, os.environ, config)
     if settings.cluster is None:
         raise InvalidSetting("cluster: which one? Give --cluster, or PROXIM_CLUSTER")
+    place = parse_url(settings.cluster)
     found: list[NodeStatus] = []
-    lost: HubLost | None = None
-    async with connect(parse_url(settings.cluster), ca=settings.cluster_ca) as hub:
-        try:
+    try:
+        async with connect(place, ca=settings.cluster_ca) as hub:
             found = await survey(hub)
-        except HubLost as error:
-            lost = error
-    if lost is not None:
-        raise lost
-    return found
+    except* HubLost as errors:
+        lost = HubLost(f"{place.host}:{place.port}: {next(leaves(errors))}")
+    else:
+        return found
+    raise lost
 
 
 def _show(found: list[NodeStatus]) -> None:
     if not found:
         click.echo("No node is in this cluster.")
         return
-    table = Table("Node", "Address", "Version", "Sessions", "Lease", "Lag", "Waiting", box=None)
-    for each in found:
-        table.add_row(
-            each.node,
-            each.url + (" (leaving)" if each.draining else ""),
-            each.version,
-            str(each.sessions),
-            f"{each.lease_left:.1f} s",
-            f"{each.lag * 1000:.0f} ms",
-            str(each.waiting),
-        )
-    console = Console()
+    console = Console(highlight=False)
     if not console.is_terminal:
         # Whatever reads this wants whole addresses, not eighty columns.
         console.width = WIDE
-    console.print(table)
+    table = _table(found)
+    whole = console.measure(table, options=console.options.update_width(MEASURED)).maximum
+    if whole <= console.width:
+        console.print(table)
+    else:
+        for each in found:
+            _print_lines(console, each)
+
+
+def _table(found: list[NodeStatus]) -> Table:
+    table = Table("Node", "At", "Address", "Version", *_FIGURES, "State", box=None)
+    for each in found:
+        texts = (each.node, each.at, each.url, each.version, *_figures(each), _state(each))
+        table.add_row(*(escape(printable(text)) for text in texts))
+    return table
+
+
+def _print_lines(console: Console, each: NodeStatus) -> None:
+    """The same for a terminal that is too narrow for a table."""
+    for text in (f"{each.at or each.node}: {_state(each)}", f"  {each.url}  {each.version}"):
+        console.print(escape(printable(text)), overflow="fold")
+    told = zip(_FIGURES, _figures(each), strict=True)
+    figures = ", ".join(f"{name.lower()} {figure}" for name, figure in told)
+    console.print(escape(printable(f"  {figures}")), style="dim")
+
+
+_FIGURES = ("Sessions", "Lease", "Lag", "Waiting")
+
+
+def _figures(each: NodeStatus) -> tuple[str, str, str, str]:
+    lease, lag = f"{each.lease_left:.1f} s", f"{each.lag * 1000:.0f} ms"
+    return str(each.sessions), lease, lag, str(each.waiting)
+
+
+def _state(each: NodeStatus) -> str:
+    if each.silent > SILENT:
+        return f"silent for {each.silent:.0f} s"
+    return "leaving" if each.draining else "in service"

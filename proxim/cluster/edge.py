@@ -106,7 +106,7 @@ class Edge:
         if isinstance(parcel, Shut):
             self._shut(sender, parcel)
             return
-        assert not isinstance(parcel, parcels.Reset | parcels.Counted)
+        assert not isinstance(parcel, parcels.Reset | parcels.Counted | parcels.Standing)
         place = self._places.get((parcel.connection, parcel.session_id))
         if place is None or place.far.node != sender:
             return

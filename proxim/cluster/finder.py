@@ -15,7 +15,7 @@ from proxim.actors.supervisor import Supervisor
 from proxim.cluster.edge import Edge
 from proxim.cluster.hub import Claim, Hub, HubLost
 from proxim.cluster.lease import Lease
-from proxim.cluster.ledger import Ledger, owner_name
+from proxim.cluster.ledger import Ledger
 from proxim.cluster.place import FarSession, unavailable
 from proxim.cluster.post import Post
 from proxim.cluster.seal import BrokenSeal
@@ -91,6 +91,7 @@ class Finder:
             if actor.session.ended
         }
         if len(set(await self._session_ids(owner)) - ended) >= most:
+            self._supervisor.census.refusals["sessions_per_owner"] += 1
             raise LimitReached(
                 f"{most} sessions are open for this uuid and key: close one (sessions_per_owner)"
             )
@@ -98,7 +99,7 @@ class Finder:
     async def _session_ids(self, owner: Owner) -> list[str]:
         self._check_reach()
         try:
-            memory, session_ids = await self._hub.owned_by(owner_name(owner))
+            memory, session_ids = await self._hub.owned_by(owner.name)
         except HubLost:
             raise unavailable() from None
         self._check_memory(memory)

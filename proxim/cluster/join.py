@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,13 +10,13 @@ import trio
 from msgspec import Struct
 
 from proxim.actors.directory import Directory, OnlyHere
-from proxim.actors.quota import Tally
 from proxim.actors.supervisor import Supervisor
 from proxim.core.errors import InvalidSetting
 from proxim.core.events import Terms
 from proxim.core.secrecy import represent
 
 if TYPE_CHECKING:
+    from proxim.cluster.counts import Shared
     from proxim.cluster.guests import Relay
 
 
@@ -49,14 +49,18 @@ class Membership(Protocol):
         """The code and the reason with which connections are closed when the node stops."""
         ...
 
+    def name_of(self, address: str) -> str:
+        """What an address is called wherever something is counted of it."""
+        ...
+
     async def run(
         self,
         relay: Relay,
-        tallies: Mapping[str, Tally],
+        shared: Shared,
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Take part until cancelled. What is counted in one node's ``tallies`` is in all's."""
+        """Take part until cancelled. What is ``shared`` is counted by all nodes together."""
 
     async def part(self) -> None:
         """Leave, having handed over what there is to hand over."""
@@ -70,10 +74,14 @@ class Alone:
     def __init__(self, supervisor: Supervisor) -> None:
         self.directory: Directory = OnlyHere(supervisor)
 
+    def name_of(self, address: str) -> str:
+        """As it is: it is told nobody."""
+        return address
+
     async def run(
         self,
         relay: Relay,
-        tallies: Mapping[str, Tally],
+        shared: Shared,
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 
 import trio
@@ -53,14 +52,14 @@ class Ledger:
     def adopt(self, session_id: str, owner: Owner, epoch: int) -> None:
         """The session is this node's from now on."""
         self.lose(session_id)
-        self._entries[session_id] = _Entry(owner_name(owner), epoch, known=True)
+        self._entries[session_id] = _Entry(owner.name, epoch, known=True)
 
     def record(self, actor: Actor, *, handed: bool = False) -> Receipt | None:
         """Note how a session stands. None when that was noted before and is known."""
         session_id, key_hash = actor.session.session_id, actor.owner.key_hash
         entry = self._entries.get(session_id)
         if entry is None:
-            entry = self._entries[session_id] = _Entry(owner_name(actor.owner))
+            entry = self._entries[session_id] = _Entry(actor.owner.name)
         made = Snapshot.of(actor.session, key_hash, skew=self.skew, handed=handed)
         if made == entry.snapshot and session_id not in self._dirty:
             waiting = self._packed.get(session_id)
@@ -143,8 +142,3 @@ class Ledger:
 
 RETRY_AFTER = 2.0
 """Seconds after which to try again what the cluster could not do."""
-
-
-def owner_name(owner: Owner) -> str:
-    """An owner as the hub knows it: by a hash, which tells nobody who it is."""
-    return hashlib.sha256(owner.uuid.encode() + b"\0" + owner.key_hash).hexdigest()

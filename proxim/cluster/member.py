@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 
 import msgspec
 import trio
@@ -18,16 +17,16 @@ import trio
 from proxim.actors.actor import Actor
 from proxim.actors.crash import log_crash
 from proxim.actors.directory import Directory
-from proxim.actors.quota import Tally
 from proxim.actors.seat import Letter, Receipt
 from proxim.actors.supervisor import Supervisor
+from proxim.cluster.counts import Counts, Shared
 from proxim.cluster.edge import Edge
 from proxim.cluster.finder import Finder
 from proxim.cluster.guests import FarConnection, Guests, Relay
 from proxim.cluster.hub import KEEP_TIME, Beat, Hub, HubLost
 from proxim.cluster.lease import Lease
 from proxim.cluster.ledger import Ledger
-from proxim.cluster.parcels import Ask, Counted, Held, Left, Parcel, Reset, Say
+from proxim.cluster.parcels import Ask, Counted, Held, Left, Parcel, Reset, Say, Standing
 from proxim.cluster.place import unavailable
 from proxim.cluster.post import LostMail, Post
 from proxim.cluster.seal import BrokenSeal, Seal
@@ -57,6 +56,8 @@ _ELSEWHERE = "the session is on another node now; come again"
 class Member:
     """``about`` says what the others may know of this node, in JSON."""
 
+    farewell = 1012, _RESTARTING
+
     def __init__(
         self,
         hub: Hub,
@@ -70,16 +71,16 @@ class Member:
         self.lease = Lease(lease)
         self.ledger = Ledger(seal)
         self.post = Post(seal, self._wake)
+        self.counts = Counts(self.post)
         self.edge = Edge(self.post, self.lease)
         self.guests = Guests(self.post, supervisor, self.ledger.epoch, self._spawn, self._revive)
+        self.name_of = seal.name_of
         self._hub = hub
         self._supervisor = supervisor
         self._about = about
         self._joined = False
         self._lag = 0.0
         self._in_touch = False
-        self._others: set[str] = set()
-        self._tallies: Mapping[str, Tally] = {}
         self._prolong_at = -math.inf
         self._work = trio.Event()
         self._flushing = trio.Lock()
@@ -101,27 +102,20 @@ class Member:
         """Where the cluster's sessions are."""
         return self.finder
 
-    @property
-    def farewell(self) -> tuple[int, str]:
-        """How connections are closed when the node stops."""
-        return 1012, _RESTARTING
-
     async def run(
         self,
         relay: Relay,
-        tallies: Mapping[str, Tally],
+        shared: Shared,
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Be a member until cancelled. Started once the cluster knows this node.
 
-        ``relay`` is how the router hands on a signal; ``tallies`` are those that all share.
+        ``relay`` is how the router hands on a signal; ``shared`` is what all count together.
         Raises ``InvalidSetting`` if it cannot.
         """
         self.guests.relay = relay
-        self._tallies = tallies
-        for name, tally in tallies.items():
-            tally.tell = partial(self._tell_all, name)
+        self.counts.share(shared)
         self.lease.pulse()
         try:
             await self._beat()
@@ -145,6 +139,7 @@ class Member:
         """Send what is left, and live no more."""
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
+        self.counts.part()
         with trio.move_on_after(PART_TIME):
             try:
                 while self.ledger or self.post.pack():
@@ -175,10 +170,9 @@ class Member:
 
     async def _beat(self) -> None:
         asked_at = trio.current_time()
-        watched = sorted(self.edge.nodes | self.guests.nodes)
-        about = self._introduction()
+        watched = sorted(self.edge.nodes | self.guests.nodes | self.counts.others)
         node = self.post.node
-        beat = await self._hub.beat(node, about, self.lease.seconds, watched)
+        beat = await self._hub.beat(node, self._introduction(), self.lease.seconds, watched)
         self.lease.answered()
         self._lag = trio.current_time() - asked_at
         self.finder.hub_age = beat.age
@@ -193,18 +187,19 @@ class Member:
             await self._join(beat)
 
     def _introduction(self) -> bytes:
-        own = {"lag": round(self._lag, 4), "waiting": len(self.ledger)}
+        own = {"lag": round(self._lag, 4), "waiting": len(self.ledger), "lease": self.lease.seconds}
         return msgspec.json.encode({**self._about(), **own})
 
     async def _join(self, beat: Beat) -> None:
         """Begin, or begin anew after a break: others may have taken what they were asked for."""
+        former = self.post.node
         async with self._flushing:
             if self._joined:
                 log.warning("the node was out of the cluster, and is back")
                 self._begin_anew()
             asked_at = trio.current_time()
-            about = self._introduction()
-            beat = await self._hub.beat(self.post.node, about, self.lease.seconds, ())
+            node, about = self.post.node, self._introduction()
+            beat = await self._hub.beat(node, about, self.lease.seconds, ())
             self.ledger.mark_all()
             while saves := self.ledger.pack():
                 flushed = await self._hub.flush(self.post.node, saves, ())
@@ -213,12 +208,17 @@ class Member:
         self._joined = True
         self.lease.answered()
         self.lease.renew(asked_at)
+        if former != node:
+            # Not before: until it was saved anew, all that it had would have been free.
+            with suppress(HubLost):
+                await self._hub.leave(former)
 
     def _begin_anew(self) -> None:
         self._joined = False
         self.lease.end()
         self.edge.bury()
         self.guests.bury()
+        self.counts.forget_all()
         self.post.rename()
 
     def _give_all_up(self) -> None:
@@ -246,6 +246,11 @@ class Member:
             was_in_touch, self._in_touch = self._in_touch, self.lease.is_in_touch
             if was_in_touch and not self._in_touch:
                 self._cut_far_lines()
+            if not self.lease.is_held:
+                # Nobody can have told anything for a lease: the node counts alone.
+                self.counts.forget_all()
+            if self.counts.has_changed:
+                self._wake()
             if trio.current_time() >= self._prolong_at:
                 self._prolong_at = trio.current_time() + self.lease.seconds / 4
                 await self._prolong_lines()
@@ -334,6 +339,8 @@ class Member:
         async with self._flushing:
             if self.lease.was_frozen:
                 self._give_all_up()
+            if self.lease.is_in_touch:
+                self.counts.tell()
             saves, sacks = self.ledger.pack(), self.post.pack()
             if not (saves or sacks):
                 return
@@ -375,6 +382,7 @@ class Member:
             log.warning("mail from another node was lost; what went through it begins anew")
             self.post.send(loss.sender, Reset())
             self._part_from(loss.sender)
+            self.counts.meet(loss.sender)
             return
         except (BrokenSeal, msgspec.DecodeError) as error:
             log.error("mail that cannot be read: %s", type(error).__name__)
@@ -388,9 +396,9 @@ class Member:
     def _arrived(self, sender: str, parcel: Parcel) -> None:
         if isinstance(parcel, Reset):
             self._part_from(sender)
-        elif isinstance(parcel, Counted):
-            if parcel.tally in self._tallies:
-                self._tallies[parcel.tally].heard(parcel.who, trio.current_time())
+            self.counts.meet(sender)
+        elif isinstance(parcel, Counted | Standing):
+            self.counts.arrived(sender, parcel, trio.current_time())
         elif isinstance(parcel, Ask | Say | Left | Held):
             self.guests.arrived(sender, parcel)
         else:
@@ -405,18 +413,13 @@ class Member:
                 self.ledger.mark_all()
                 self._wake()
             with suppress(HubLost):
-                self._others = set(await self._hub.members()) - {self.post.node}
+                self.counts.meet_all(set(await self._hub.members()) - {self.post.node})
             await trio.sleep(MEET_TIME)
-
-    def _tell_all(self, tally: str, who: str) -> None:
-        for node in self._others:
-            if not self.post.is_full(node):
-                self.post.send(node, Counted(tally, who))
 
     def _bury(self, node: str) -> None:
         self._part_from(node)
         self.post.forget(node)
-        self._others.discard(node)
+        self.counts.forget(node)
 
     def _part_from(self, node: str) -> None:
         self.edge.bury(node)

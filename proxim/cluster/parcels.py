@@ -6,10 +6,10 @@ connection, *owner* the one that has the session. A connection is named by a num
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Annotated, get_args
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from proxim.actors.seat import Owner
 from proxim.core.events import Event, Role
@@ -132,9 +132,20 @@ class Counted(Struct, frozen=True, tag=True):
     who: str
 
 
+class Standing(Struct, frozen=True, tag=True):
+    """How many the sender has given to each, of the places of that name.
+
+    ``anew`` says that there are none but these; otherwise whoever is not named has what it had.
+    """
+
+    places: str
+    counts: dict[str, Annotated[int, Meta(ge=0)]]
+    anew: bool = False
+
+
 _ToOwner = Ask | Say | Left | Held
 _ToEdge = Taken | Told | Shut | Listen | Hold | Go | Cut | Straight
-Parcel = _ToOwner | _ToEdge | Reset | Counted
+Parcel = _ToOwner | _ToEdge | Reset | Counted | Standing
 
 
 class Batch(Struct, frozen=True):

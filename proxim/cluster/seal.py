@@ -7,6 +7,7 @@ session, a sack to its receiver.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from functools import lru_cache
 from typing import Protocol
@@ -35,6 +36,10 @@ class Seal(Protocol):
         """What was sealed for that purpose. Raises ``BrokenSeal``."""
         ...
 
+    def name_of(self, address: str) -> str:
+        """A hash by which all nodes with this seal know an address."""
+        ...
+
 
 class NoSeal:
     """Leaves everything open."""
@@ -47,6 +52,10 @@ class NoSeal:
         """The content as it is."""
         return sealed
 
+    def name_of(self, address: str) -> str:
+        """As ``Seal.name_of``; who tries all addresses finds which one it is."""
+        return _name(address)
+
 
 class KeySeal:
     """Seals with ``key``. Raises ``InvalidSetting`` when it is too short to be one."""
@@ -56,7 +65,10 @@ class KeySeal:
             raise InvalidSetting(f"cluster_key: needs at least {SHORTEST_KEY} characters")
         from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-        self._cipher = lru_cache(64)(lambda salt: ChaCha20Poly1305(_derive(key, salt)))
+        self._cipher = lru_cache(64)(
+            lambda salt: ChaCha20Poly1305(_derive(key, salt, b"proxim cluster"))
+        )
+        self._naming_key = _derive(key, b"", b"proxim addresses")
         self._salt = secrets.token_bytes(_SALT)
         self._count = 0
 
@@ -77,9 +89,17 @@ class KeySeal:
         except (InvalidTag, ValueError):
             raise BrokenSeal(f"a {purpose.partition(':')[0]} has another seal") from None
 
+    def name_of(self, address: str) -> str:
+        """As ``Seal.name_of``; without the key nobody can tell which one it is."""
+        return _name(address, self._naming_key)
 
-def _derive(key: str, salt: bytes) -> bytes:
+
+def _name(address: str, key: bytes = b"") -> str:
+    return hashlib.blake2b(address.encode(), key=key, digest_size=12).hexdigest()
+
+
+def _derive(key: str, salt: bytes, purpose: bytes) -> bytes:
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-    return HKDF(SHA256(), 32, salt, b"proxim cluster").derive(key.encode())
+    return HKDF(SHA256(), 32, salt, purpose).derive(key.encode())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -42,9 +42,15 @@ class Rules(NamedTuple):
 
 
 class Access:
-    """The rules of one node, which is reached at ``url``; ``scheme`` is what it speaks itself."""
+    """The rules of one node, which is reached at ``url``; ``scheme`` is what it speaks itself.
 
-    def __init__(self, url: str, scheme: str, rules: Rules) -> None:
+    ``name_of`` gives an address the name under which it is counted.
+    """
+
+    def __init__(
+        self, url: str, scheme: str, rules: Rules, name_of: Callable[[str], str] = str
+    ) -> None:
+        self._name_of = name_of
         self._scheme = scheme
         self._origins = {_origin(each) for each in (url, *rules.origins)}
         names = (urlsplit(url).hostname or "", "localhost", *rules.hosts)
@@ -90,7 +96,7 @@ class Access:
         ip = _parse(peer or "")
         if ip is None or (ip.is_loopback and not self._limit_loopback):
             return None
-        return _bucket(ip)
+        return self._name_of(_bucket(ip))
 
     def address_behind(self, peer: str | None, request: Request) -> str | None:
         """As ``address``, of who stands behind the proxies: the right-most that is none itself.
@@ -107,7 +113,7 @@ class Access:
             last = ip
             if not self._is_trusted(ip):
                 return self.address(str(ip))
-        return None if last is None else _bucket(last)
+        return None if last is None else self._name_of(_bucket(last))
 
     def _is_ours(self, host: str) -> bool:
         return host in self._hosts or _parse(host.strip("[]")) is not None

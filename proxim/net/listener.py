@@ -68,7 +68,10 @@ _LIMIT_OF = {
 
 
 class Listener:
-    """Serves one port. ``connections`` are the WebSockets that are open, ``traffic`` their sums."""
+    """Serves one port. ``connections`` are the WebSockets that are open, ``traffic`` their sums.
+
+    ``places`` are those that an address has for connections of any kind.
+    """
 
     def __init__(
         self,
@@ -88,7 +91,7 @@ class Listener:
         self._is_draining = is_draining
         self._limits = limits
         self._access = access
-        self._places = Places(limits.connections_per_address)
+        self.places = Places(limits.connections_per_address)
         self._most = limits.max_connections or _most_connections()
         self._tls = tls
         self._cork = Cork()
@@ -148,7 +151,7 @@ class Listener:
 
         ``peer`` is its IP address, where it has one.
         """
-        place = Place(self._places)
+        place = Place(self.places)
         connection: SocketConnection | None = None
         try:
             if not self._access.is_proxy(peer):

@@ -28,6 +28,30 @@ def test_places_are_taken_and_given_back():
     assert len(places) == 0
 
 
+def test_what_others_have_given_counts_as_if_it_were_given_here():
+    places = Places(3)
+    places.take(HERE)
+    places.heard(HERE, 2)
+    assert places.is_full(HERE)
+    assert (places.taken, places.elsewhere(HERE)) == ({HERE: 1}, 2)
+    places.heard(HERE, -1)
+    assert not places.is_full(HERE)
+    places.give_back(HERE)
+    assert len(places) == 1
+    places.heard(HERE, -1)
+    assert len(places) == 0
+
+
+def test_of_places_each_change_here_is_told_and_none_elsewhere():
+    places, told = Places(1), []
+    places.tell = told.append
+    for who in (HERE, None):
+        places.take(who)
+        places.give_back(who)
+    places.heard(THERE, 1)
+    assert told == [HERE, HERE]
+
+
 @pytest.mark.parametrize(("most", "who"), [(0, HERE), (1, None)])
 def test_places_without_a_bound_or_for_nobody_are_never_full(most, who):
     places = Places(most)

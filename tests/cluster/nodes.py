@@ -1,12 +1,16 @@
 """Real nodes in a real cluster, and a host and a guest at any two of them."""
 
+import os
 import secrets
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 from tests.e2e.client import Node, unlink
 
+PROGRAM = str(Path(sys.executable).with_name("proxim"))
 LEASE = 3
 KEY = "a key for tests, of forty characters...."
 
@@ -106,4 +110,15 @@ def until(condition, seconds=30.0, pause=0.1):
     return found
 
 
-__all__ = ["LEASE", "Cluster", "Couple", "Node", "unlink", "until"]
+def status(*options, **environment):
+    """``proxim cluster status``, done."""
+    return subprocess.run(
+        [PROGRAM, "cluster", "status", *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+__all__ = ["LEASE", "Cluster", "Couple", "Node", "status", "unlink", "until"]

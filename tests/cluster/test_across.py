@@ -1,19 +1,11 @@
 """Host and guest at different nodes: all is as if they were at one."""
 
 import itertools
-import json
-import os
 import secrets
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-from tests.cluster.nodes import LEASE, Cluster, Couple, unlink, until
-from tests.cluster.redis_server import free_port
-from tests.e2e.client import PHONE
+from tests.cluster.nodes import Couple
 
 #: Where the session is made, where the host is afterwards, and where the guest is.
 WAYS = [(0, 0, 1), (0, 1, 0), (0, 1, 1), (0, 1, 2)]
@@ -175,98 +167,4 @@ def test_nobody_is_both_sides(cluster):
     couple.talk(1)
     couple.host.refused(
         "not_allowed", "resume", session_id=couple.id, resume_token=couple.resume_token
-    )
-
-
-# -- what a person sees of it ----------------------------------------------------------------
-
-
-def status(*options, **environment):
-    program = str(Path(sys.executable).with_name("proxim"))
-    return subprocess.run(
-        [program, "cluster", "status", *options],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, **environment},
-    )
-
-
-def test_the_status_names_every_node_and_what_it_has(cluster):
-    host = cluster[1].host(key=secrets.token_urlsafe(32))
-    session_id = host.create()["session"]["session_id"]
-
-    def found():
-        done = status("--json", PROXIM_CLUSTER=cluster.url)
-        nodes = {int(each["url"].rpartition(":")[2]): each for each in json.loads(done.stdout)}
-        return nodes if nodes[cluster[1].port]["sessions"] else None
-
-    nodes = until(found)
-    assert set(nodes) >= {node.port for node in cluster.nodes}
-    for node in cluster.nodes:
-        assert 0 < nodes[node.port]["lease_left"] <= LEASE
-        assert 0 <= nodes[node.port]["lag"] < 30
-        assert not nodes[node.port]["draining"]
-    shown = status("--cluster", cluster.url).stdout
-    assert all(str(node.port) in shown for node in cluster.nodes)
-    host.ask("session_ended", "close_session", session_id=session_id)
-
-
-def test_the_status_says_when_there_is_none():
-    done = status()
-    assert done.returncode == 2
-    assert "--cluster" in done.stderr
-    done = status("--cluster", f"redis://127.0.0.1:{free_port()}")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "Redis does not answer" in done.stderr
-
-
-# -- limits ----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def strict(shared_redis):
-    """Two nodes that allow little, in a part of Redis of their own."""
-    url = shared_redis.url[:-1] + "1"
-    options = ["--limit-loopback", "--sessions-per-owner", "3"]
-    cluster = Cluster(url, 2, *options, "--guesses-per-address", "4", "--denials-per-address", "2")
-    yield cluster
-    cluster.stop()
-
-
-def test_an_owner_has_so_many_sessions_in_all(strict):
-    key = secrets.token_urlsafe(32)
-    first, second = strict[0].host(key=key), strict[1].host(key=key, seats=[])
-    for host in (first, second, first):
-        created = host.create()
-    for host in (first, second):
-        host.refused("limit_reached", "create_session", session_type="persistent")
-    first.ask("session_ended", "close_session", session_id=created["session"]["session_id"])
-    first.create()
-    strict[1].host().create()
-
-
-def test_who_was_denied_or_guessed_elsewhere_waits_here(strict):
-    # Each node has to have heard of the other.
-    until(lambda: len(json.loads(status("--json", "--cluster", strict.url).stdout)) == 2)
-    time.sleep(2.5)
-    for _ in range(2):
-        couple = Couple(strict[0], strict[1])
-        couple.host.decide(couple.id, approve=False)
-    host = strict[1].host()
-    created = host.create()
-
-    def denied():
-        session_id, token = unlink(created["link"])
-        fields = {"session_id": session_id, "token": token}
-        return strict[1].peer().refused("rate_limited", "pair_request", device_info=PHONE, **fields)
-
-    assert denied()["retry_after"] > 60
-    for _ in range(4):
-        strict[0].peer().refused("unknown_session", "resume", session_id="x", resume_token="y")
-    until(
-        lambda: (
-            strict[1].peer().ask("error", "resume", session_id="x", resume_token="y")["code"]
-            == "rate_limited"
-        )
     )

@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from proxim.actors.quota import Places
 from proxim.actors.router import Router
 from proxim.cluster import member as member_module
 from proxim.cluster.hub import HubLost
@@ -63,14 +64,21 @@ class MemberNode(Node):
             draw_qr=self._draw_qr,
             directory=self.member.directory,
         )
+        self.places = Places(3)
         self.life = trio.CancelScope()
 
     async def live(self, *, task_status):
         with self.life:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.supervisor.run)
-                tallies = {"guesses": self.router.guesses, "denials": self.supervisor.denials}
-                await nursery.start(self.member.run, self.router.relay, tallies)
+                shared = {
+                    "guesses": self.router.guesses,
+                    "denials": self.supervisor.denials,
+                    "connections": self.places,
+                    "sessions": self.supervisor.addresses,
+                    "prompts": self.supervisor.prompts,
+                }
+                await nursery.start(self.member.run, self.router.relay, shared)
                 task_status.started()
                 await trio.sleep_forever()
 
@@ -267,6 +275,14 @@ def test_a_seal_opens_for_its_purpose_and_its_key_alone():
     ):
         with pytest.raises(BrokenSeal):
             opener.open(text, purpose)
+
+
+def test_an_address_has_one_name_for_all_with_the_same_key_and_another_with_another():
+    seals = [KeySeal("k" * 32), KeySeal("k" * 32), KeySeal("o" * 32), NoSeal(), NoSeal()]
+    one, same, other, bare, as_bare = [seal.name_of("192.0.2.1") for seal in seals]
+    assert one == same
+    assert bare == as_bare
+    assert len({one, other, bare, seals[0].name_of("192.0.2.2")}) == 4
 
 
 def test_a_key_has_to_be_long_enough():

@@ -8,6 +8,17 @@ def access(url="https://node.example", scheme="http", **rules):
     return Access(url, scheme, Rules(**rules))
 
 
+def test_an_address_is_counted_under_the_name_that_it_is_given():
+    rules = Rules(proxies=["10.0.0.0/8"])
+    named = Access("https://node.example", "http", rules, lambda bucket: f"<{bucket}>")
+    assert named.address("192.0.2.1") == "<192.0.2.1>"
+    assert named.address("2001:db8::1") == "<2001:db8::/64>"
+    assert named.address("127.0.0.1") is None
+    told = request(x_forwarded_for="192.0.2.7")
+    assert named.address_behind("10.0.0.1", told) == "<192.0.2.7>"
+    assert named.address_behind("10.0.0.1", request(x_forwarded_for="10.0.0.2")) == "<10.0.0.2>"
+
+
 def request(**headers):
     fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return Request(method="GET", path="/ws", headers=fields, http_version=b"1.1", rest=b"")

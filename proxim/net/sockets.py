@@ -1,0 +1,36 @@
+"""Sockets that listen, and where they can be reached."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+
+import trio
+
+
+async def listen(host: str, port: int, opened: ExitStack) -> list[socket.socket]:
+    """Sockets that listen there, which ``opened`` closes. Raises ``OSError``."""
+    listeners = await trio.open_tcp_listeners(port, host=host)
+    sockets = [socket.socket(fileno=each.socket.detach()) for each in listeners]
+    for each in sockets:
+        opened.enter_context(each)
+    return sockets
+
+
+def reachable(listening: socket.socket) -> tuple[str, int]:
+    """The address and the port by which others may reach it, if it listens on all addresses."""
+    address, port = listening.getsockname()[:2]
+    return (_lan_address(listening.family) if address in ("0.0.0.0", "::") else address), port
+
+
+def _lan_address(family: int) -> str:
+    """The address of this machine in its network, by its routing table; nothing is sent."""
+    somewhere, itself = (
+        ("2001:db8::1", "::1") if family == socket.AF_INET6 else ("192.0.2.1", "127.0.0.1")
+    )
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((somewhere, 9))
+        except OSError:
+            return itself
+        return str(probe.getsockname()[0])
