@@ -306,6 +306,7 @@ class Node:
         self._host = LocalHost(router, self.limits, self.settings.access_token)
         self._site = site = Site(
             is_draining=lambda: self.leaving or self.draining,
+            trouble=lambda: membership.trouble,
             metrics=lambda: _metrics(self, listener),
             has_aside=self.settings.metrics_listen is not None,
         )

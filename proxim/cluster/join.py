@@ -49,6 +49,11 @@ class Membership(Protocol):
         """The code and the reason with which connections are closed when the node stops."""
         ...
 
+    @property
+    def trouble(self) -> str:
+        """Why the node cannot do all that it is for; empty while it can."""
+        ...
+
     def name_of(self, address: str) -> str:
         """What an address is called wherever something is counted of it."""
         ...
@@ -70,6 +75,7 @@ class Alone:
     """No cluster."""
 
     farewell = 1001, "the node is going away"
+    trouble = ""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self.directory: Directory = OnlyHere(supervisor)

@@ -102,6 +102,11 @@ class Member:
         """Where the cluster's sessions are."""
         return self.finder
 
+    @property
+    def trouble(self) -> str:
+        """As ``Membership.trouble``."""
+        return "" if self.lease.is_in_touch else "the cluster's Redis does not answer"
+
     async def run(
         self,
         relay: Relay,

@@ -10,16 +10,21 @@ from proxim.net.http import Request, Response
 
 
 class Site:
-    """The pages and the endpoints for machines. ``/ws`` is not here: it is no page."""
+    """The pages and the endpoints for machines. ``/ws`` is not here: it is no page.
+
+    ``trouble`` says why the node should be sent nobody for now; empty, if it may.
+    """
 
     def __init__(
         self,
         *,
         is_draining: Callable[[], bool],
+        trouble: Callable[[], str],
         metrics: Callable[[], str],
         has_aside: bool = False,
     ) -> None:
         self._is_draining = is_draining
+        self._trouble = trouble
         self._metrics = metrics
         self._has_aside = has_aside
         self._answers: dict[str, Callable[[Request], Response]] = {
@@ -51,6 +56,8 @@ class Site:
     def _ready(self, _request: Request) -> Response:
         if self._is_draining():
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "draining\n")
+        if trouble := self._trouble():
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, f"{trouble}\n")
         return Response(HTTPStatus.OK, "ready\n")
 
     def _scrape(self, _request: Request) -> Response:

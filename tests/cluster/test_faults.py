@@ -1,6 +1,8 @@
 """Nodes that die or freeze, and a Redis that does."""
 
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -22,6 +24,29 @@ def comes(action):
             raise
 
     return until(attempt, LATEST + 10, 0.2)
+
+
+def readiness(node):
+    """What a node answers to who asks whether to send people to it."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/readyz", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_a_node_is_not_ready_while_redis_does_not_answer(brittle):
+    cluster = brittle(1)
+    node = cluster[0]
+    assert readiness(node) == (200, "ready\n")
+    cluster.redis.freeze()
+    assert until(lambda: readiness(node)[0] == 503, 10, 0.1)
+    assert "Redis does not answer" in readiness(node)[1]
+    with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/healthz", timeout=5) as answer:
+        assert answer.status == 200
+    cluster.redis.thaw()
+    assert until(lambda: readiness(node) == (200, "ready\n"), 10, 0.1)
 
 
 # -- a node dies -----------------------------------------------------------------------------
