@@ -32,7 +32,7 @@ from proxim.cluster.place import unavailable
 from proxim.cluster.post import LostMail, Post
 from proxim.cluster.seal import BrokenSeal, Seal
 from proxim.core import events as ev
-from proxim.core.errors import InvalidSetting, RequestError
+from proxim.core.errors import InvalidSetting, RequestError, Unavailable
 from proxim.core.events import Terms
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ PROLONGED_AT_ONCE = 500
 PART_TIME = 3.0
 """Seconds in which a node that leaves hands over what it has."""
 
+_DECIDING = (ev.GuestAsked, ev.HostDecided, ev.LinkRenewed, ev.CloseAsked)
 _RETRY_TIME = 0.2
 _RESTARTING = "the node is restarting; come again"
 _ELSEWHERE = "the session is on another node now; come again"
@@ -232,7 +233,7 @@ class Member:
     def _let_go(self, actor: Actor) -> None:
         connections = [seat.connection for seat in actor.seats.values()]
         self.ledger.lose(actor.session.session_id)
-        self._supervisor.abandon(actor)
+        self._supervisor.abandon(actor, Unavailable)
         for connection in connections:
             connection.close(1012, _ELSEWHERE)
 
@@ -274,7 +275,8 @@ class Member:
     def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
         """As ``Tenure.refusal``: while nobody can have taken the session, anything may be done.
 
-        Later, what happens by itself still does; what is asked for has to wait.
+        Later, what happens by itself still does; what is asked for has to wait, and what is decided
+        already when it could not be saved.
         """
         if self.lease.was_frozen:
             self._give_all_up()
@@ -283,6 +285,8 @@ class Member:
             return None
         if isinstance(letter.event, ev.Signalled):
             reachable = self.lease.is_in_touch or not _has_far_side(actor)
+        elif isinstance(letter.event, _DECIDING):
+            reachable = self.lease.is_in_touch
         else:
             reachable = self.lease.is_held
         return None if reachable else unavailable()
@@ -310,8 +314,6 @@ class Member:
 
     def hand_over(self, actor: Actor) -> bool:
         """As ``Keeper.hand_over``: whoever is asked for the session next goes on with it."""
-        if not self.lease.is_in_touch:
-            return False
         self.ledger.record(actor, handed=True)
         for seat in list(actor.seats.values()):
             if isinstance(seat.connection, FarConnection):
@@ -387,6 +389,7 @@ class Member:
 
     def _arrived(self, sender: str, parcel: Parcel) -> None:
         if isinstance(parcel, Reset):
+            self.edge.lost_mail(sender)
             self._part_from(sender)
         elif isinstance(parcel, Counted):
             if parcel.tally in self._tallies:
