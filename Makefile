@@ -7,7 +7,7 @@ RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.synced
 FUZZ_TIME ?= 600
 
-.PHONY: help run test check style types e2e browser-tools sdk-types screenshots attacks fuzz
+.PHONY: help run test check style types e2e browser-tools sdk-types screenshots attacks fuzz faults
 .PHONY: one-file cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
 
 help:  ## what there is
@@ -60,6 +60,9 @@ screenshots: $(STAMP) browser-tools  ## take a picture of every state of the pag
 
 attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some minutes
 	$(BIN)/pytest tests/attacks --slow $(ARGS)
+
+faults: $(STAMP)  ## three nodes of a cluster, and whatever may happen to them, by eleven seeds; ten minutes
+	$(BIN)/pytest tests/cluster/test_property.py --slow $(ARGS)
 
 one-file: $(STAMP)  ## make one executable of an application with PyInstaller, and pair with it; half a minute
 	$(BIN)/pytest tests/docs/test_one_file.py --slow $(ARGS)

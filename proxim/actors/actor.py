@@ -27,6 +27,7 @@ from proxim.core.errors import (
     InternalError,
     RateLimited,
     RequestError,
+    Unavailable,
     UnknownSession,
     request_error,
 )
@@ -40,8 +41,15 @@ _TIME_PASSED = Letter(ev.TimePassed())
 _CHANGING_NOTHING = (ev.Signalled, ev.IceAsked)
 """Events after which a session is as it was, or would keep no signal anywhere but here."""
 
+KEPT_WITHIN = 3.0
+"""Seconds after which who asked for something that is not yet kept is told so."""
+
 INBOX_BOUND = 256
 """Requests that may wait for one actor; more are refused with ``rate_limited``."""
+
+
+Parting = type[UnknownSession] | type[Unavailable]
+"""With what is refused that comes when the actor is gone."""
 
 
 class Warden(Protocol):
@@ -92,8 +100,8 @@ class Actor:
     """
 
     __slots__ = (
-        "_dismissed",
         "_inbox",
+        "_parting",
         "_patched",
         "_warden",
         "asked_from",
@@ -118,7 +126,7 @@ class Actor:
         self.asked_from: str | None = None
         self._warden = warden
         self._patched = False
-        self._dismissed = False
+        self._parting: Parting | None = None
         # Unbounded, since the news that somebody left must never be lost; ``post`` bounds the rest.
         self._inbox = Mailbox[Letter](timers)
 
@@ -136,10 +144,10 @@ class Actor:
     def post(self, letter: Letter) -> None:
         """Put a request into the inbox.
 
-        Raises ``RateLimited`` when too many wait there, ``UnknownSession`` after ``dismiss``.
+        Raises ``RateLimited`` when too many wait there, and after ``dismiss`` what that says.
         """
-        if self._dismissed:
-            raise UnknownSession(session_id=self.session.session_id)
+        if self._parting is not None:
+            raise self._gone()
         if len(self._inbox) >= INBOX_BOUND:
             self._warden.census.refusals["inbox"] += 1
             raise RateLimited(
@@ -151,17 +159,18 @@ class Actor:
 
     def notify(self, event: Event, seat: Seat | None = None) -> None:
         """Put something into the inbox that has happened and cannot be refused."""
-        if not self._dismissed:
+        if self._parting is None:
             self._put(Letter(event, seat=seat))
 
     def ask(self, letter: Letter) -> Receipt:
         """Put something into the inbox whose sender waits for the receipt that this returns.
 
         Who waits sends nothing more meanwhile, so this needs no bound. The receipt is set once the
-        letter has been dealt with, and after ``dismiss`` at once.
+        letter has been dealt with, and after ``dismiss`` at once, with what that says.
         """
         taken = Receipt()
-        if self._dismissed:
+        if self._parting is not None:
+            taken.refusal = self._gone()
             taken.set()
         else:
             self._put(letter._replace(taken=taken))
@@ -174,12 +183,12 @@ class Actor:
     def admit(self, role: Role, connection: Connection) -> None:
         """Give a seat to a connection; one that held it before is replaced (close 4000)."""
         old = self.seats.get(role)
-        if self._dismissed or (old is not None and old.connection is connection):
+        if self._parting or (old is not None and old.connection is connection):
             return
         self.cut()
         self.seats[role] = connection.seats[self.session.session_id] = Seat(self, role, connection)
         if old is not None:
-            del old.connection.seats[self.session.session_id]
+            self._vacate(old)
             old.connection.close(4000, "replaced by a newer connection")
         if connection.closed:
             # It closed while its request was waiting, when it had no seat to leave.
@@ -196,14 +205,28 @@ class Actor:
             seat.line = None
         self._warden.lines_changed(self)
 
-    def dismiss(self) -> None:
-        """Let every seat go and the task end; nothing is told to anybody."""
-        self._dismissed = True
+    def dismiss(self, parting: Parting = UnknownSession) -> None:
+        """Let every seat go and the task end; nothing is told to anybody.
+
+        ``parting`` is with what is refused that comes too late.
+        """
+        self._parting = parting
         self.cut()
         for seat in self.seats.values():
-            del seat.connection.seats[self.session.session_id]
+            self._vacate(seat)
         self.seats.clear()
         self._inbox.close()
+
+    def _vacate(self, seat: Seat) -> None:
+        # Who has left it, which the inbox may have yet to tell, may have no more of it.
+        if seat.connection.seats.get(self.session.session_id) is seat:
+            del seat.connection.seats[self.session.session_id]
+
+    def _gone(self) -> RequestError:
+        assert self._parting is not None
+        error = self._parting()
+        error.session_id = self.session.session_id
+        return error
 
     def crash(self) -> None:
         """The task has failed: tell both sides, in words that need no working session.
@@ -230,8 +253,8 @@ class Actor:
             self._warden.census.letters -= 1
         if letter.taken is not None and letter.sender is not None and letter.sender.closed:
             pass  # It asked for a seat and is gone; nothing may be spent on it.
-        elif self._dismissed:
-            self._refuse(letter, UnknownSession())
+        elif self._parting is not None:
+            self._refuse(letter, self._gone())
         elif refusal := self._warden.refusal(self, letter):
             self._refuse(letter, refusal)
         elif letter.seat is None or self.seats.get(letter.seat.role) is letter.seat:
@@ -259,7 +282,7 @@ class Actor:
             wait = self._warden.prompt_wait(self, letter.sender)
             event = structs.replace(event, wait=wait)
         await self._step(event, letter)
-        if self._patched and not self._inbox and not self._dismissed:
+        if self._patched and not self._inbox and self._parting is None:
             self._connect()
 
     async def _step(self, event: Event, letter: Letter) -> None:
@@ -272,12 +295,33 @@ class Actor:
                 self._warden.note_step(self, before, now)
         kept = None if isinstance(event, _CHANGING_NOTHING) else self._warden.keep(self)
         if kept is not None:
-            await kept.wait()
-        if self._dismissed:
-            self._refuse(letter, UnknownSession())
+            await self._wait_until(kept, letter)
+        if self._parting is not None:
+            self._refuse(letter, self._gone())
             return
         for effect in effects:
             self._perform(effect, letter)
+
+    async def _wait_until(self, kept: Receipt, letter: Letter) -> None:
+        """Nobody hears of a change before it is kept; but that it takes long, who asked does.
+
+        What is asked for meanwhile is refused, and what has happened has to wait.
+        """
+        while True:
+            with trio.move_on_after(KEPT_WITHIN):
+                await kept.wait()
+                return
+            self._refuse(letter, Unavailable())
+            happened = []
+            while self._inbox:
+                each = self._inbox.receive_nowait()
+                if each.sender is None:
+                    happened.append(each)
+                else:
+                    self._warden.census.letters -= 1
+                    self._refuse(each, Unavailable())
+            for each in happened:
+                self._inbox.send_nowait(each)
 
     def _perform(self, effect: Effect, letter: Letter) -> None:
         match effect:

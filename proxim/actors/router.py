@@ -211,7 +211,8 @@ class Router:
             came = ev.HostCame(seen[actor.session.session_id])
             receipt = actor.ask(Letter(came, connection))
             await receipt.wait()
-            if receipt.refusal is not None:
+            # One that is unknown now was over, and has been swept.
+            if receipt.refusal is not None and not isinstance(receipt.refusal, UnknownSession):
                 connection.tell(error_message(receipt.refusal))
             if isinstance(receipt.refusal, Unavailable):
                 # Who was told that it has the session, and has not, is to come again.

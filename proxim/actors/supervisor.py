@@ -10,7 +10,7 @@ from typing import Protocol
 import trio
 from msgspec import structs
 
-from proxim.actors.actor import Actor
+from proxim.actors.actor import Actor, Parting
 from proxim.actors.census import Before, Census
 from proxim.actors.crash import log_crash
 from proxim.actors.keeper import Keeper, NoKeeper
@@ -20,7 +20,7 @@ from proxim.actors.seat import Connection, Letter, Owner, Receipt
 from proxim.actors.tenure import Freehold, Tenure
 from proxim.actors.timers import Timers
 from proxim.core import events as ev
-from proxim.core.errors import LimitReached, RequestError
+from proxim.core.errors import LimitReached, RequestError, Unavailable, UnknownSession
 from proxim.core.ice import IceGrant, IceSource, no_ice_servers
 from proxim.core.messages import Reason, SessionInfo, Status
 from proxim.core.record import State
@@ -132,13 +132,13 @@ class Supervisor:
         self._spawn(actor)
         return actor
 
-    def abandon(self, actor: Actor) -> None:
+    def abandon(self, actor: Actor, parting: Parting = UnknownSession) -> None:
         """Let go of a session that lives elsewhere from now on, or was never to be.
 
-        Nobody is told, and the keeper keeps what it has of it.
+        Nobody is told, and the keeper keeps what it has of it. ``parting`` as in ``Actor.dismiss``.
         """
         self._drop(actor)
-        actor.dismiss()
+        actor.dismiss(parting)
 
     @property
     def lines_until(self) -> float:
@@ -251,7 +251,7 @@ class Supervisor:
         """
         for actor in self.actors():
             if actor.session.state is State.APPROVED and self.keeper.hand_over(actor):
-                self.abandon(actor)
+                self.abandon(actor, Unavailable)
         # Until nothing lives: somebody may open a session while the others are told.
         while alive := [actor for actor in self.actors() if not actor.session.ended]:
             for taken in [actor.ask(Letter(ev.ShutDown())) for actor in alive]:

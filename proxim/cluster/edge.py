@@ -149,6 +149,12 @@ class Edge:
             if place.asks:
                 place.overdue(now)
 
+    def lost_mail(self, node: str) -> None:
+        """What was sent straight to that node may not have come: who sent it comes again."""
+        for place in list(self._places.values()):
+            if place.sends_to(node):
+                place.connection.close(1012, "signals were lost on their way; come again")
+
     def bury(self, node: str | None = None) -> None:
         """That node, or every other, lives no more: who has a seat there comes again."""
         for place in list(self._places.values()):

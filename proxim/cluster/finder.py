@@ -149,7 +149,7 @@ class Finder:
         return self._take_over(claim, kept, owner)
 
     def _take_over(self, claim: Claim, kept: Snapshot, owner: Owner) -> Actor:
-        self._ledger.adopt(claim.session_id, owner, claim.epoch)
+        self._ledger.adopt(kept, owner, claim.epoch)
         session = kept.restore(self._terms, skew=self._ledger.skew)
         session.online = frozenset()
         return self._supervisor.bring_back(session, owner, handed=kept.handed)

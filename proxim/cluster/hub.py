@@ -115,7 +115,7 @@ class Hub(Protocol):
         """Save, then send, all at once and in this order.
 
         A save of an older epoch or revision changes nothing. To a node that lives no more nothing
-        is sent. When this raises, it may have happened.
+        is sent, and from one neither. When this raises, it may have happened.
         """
         ...
 

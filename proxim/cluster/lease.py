@@ -19,6 +19,10 @@ MARGIN = 0.1
 """Part of the lease that is given away, for clocks that run at different rates."""
 
 
+_NAP = 0.25
+"""Part of the lease for which a node may not run, when the hub was away before."""
+
+
 class Lease:
     """``seconds`` is its length. Nothing is held before the first renewal."""
 
@@ -53,8 +57,16 @@ class Lease:
         return self._until - trio.current_time()
 
     def pulse(self) -> None:
-        """The node runs."""
-        self._awake_until = trio.current_time() + self.seconds
+        """The node runs.
+
+        One that held its lease and wakes up without it may have slept while others took what it
+        had. One that runs, and sees its lease end since the hub is away, knows that by itself.
+        """
+        now = trio.current_time()
+        if self.is_held:
+            self._awake_until = max(self._until, now + self.seconds * _NAP)
+        else:
+            self._awake_until = now + self.seconds
 
     def answered(self) -> None:
         """The hub has answered."""

@@ -13,6 +13,7 @@ from proxim.cluster.hub import Save
 from proxim.cluster.seal import Seal
 from proxim.core import snapshot
 from proxim.core.errors import Unavailable
+from proxim.core.messages import Reason
 from proxim.core.snapshot import Snapshot
 
 SAVES_AT_ONCE = 500
@@ -26,6 +27,8 @@ class _Entry(Struct):
     free: bool = False
     known: bool = False
     """Whether the hub knows of it at all."""
+    safe: object = None
+    """What others would go by: see ``_essence``, as the hub knows it."""
     gone: bool = False
     """Whether it is over for good."""
 
@@ -39,6 +42,7 @@ class Ledger:
         self._entries: dict[str, _Entry] = {}
         self._dirty: dict[str, list[Receipt]] = {}
         self._packed: dict[str, list[Receipt]] = {}
+        self._packed_as: dict[str, Snapshot | None] = {}
 
     def __len__(self) -> int:
         """For how many sessions the hub has yet to know something."""
@@ -49,10 +53,10 @@ class Ledger:
         entry = self._entries.get(session_id)
         return entry.epoch if entry is not None else 0
 
-    def adopt(self, session_id: str, owner: Owner, epoch: int) -> None:
-        """The session is this node's from now on."""
-        self.lose(session_id)
-        self._entries[session_id] = _Entry(owner.name, epoch, known=True)
+    def adopt(self, kept: Snapshot, owner: Owner, epoch: int) -> None:
+        """The session is this node's from now on, as it was kept."""
+        self.lose(kept.session_id)
+        self._entries[kept.session_id] = _Entry(owner.name, epoch, known=True, safe=_essence(kept))
 
     def record(self, actor: Actor, *, handed: bool = False) -> Receipt | None:
         """Note how a session stands. None when that was noted before and is known."""
@@ -100,6 +104,7 @@ class Ledger:
         for session_id in list(self._dirty)[:SAVES_AT_ONCE]:
             receipts = self._dirty.pop(session_id)
             self._packed.setdefault(session_id, []).extend(receipts)
+        self._packed_as = {each: self._entries[each].snapshot for each in self._packed}
         return [self._save(session_id, self._entries[session_id]) for session_id in self._packed]
 
     def is_saved(self) -> None:
@@ -109,24 +114,30 @@ class Ledger:
             entry = self._entries.get(session_id)
             if entry is not None:
                 entry.known = True
+                entry.safe = _essence(self._packed_as.get(session_id))
                 if entry.gone and session_id not in self._dirty:
                     del self._entries[session_id]
             for receipt in receipts:
                 receipt.set()
 
     def wait_no_more(self) -> None:
-        """The hub does not answer: who waits for it goes on; of what is new there is nothing."""
+        """The hub does not answer. Of what is new there is nothing; who waits for a change goes on.
+
+        Not so where others, who may take the session over, would tell of it otherwise: that nobody
+        hears of before it is saved.
+        """
         for noted in (self._packed, self._dirty):
             for session_id, receipts in list(noted.items()):
-                if not self._entries[session_id].known:
-                    del noted[session_id]
+                entry = self._entries[session_id]
+                if entry.known and _essence(entry.snapshot) not in (None, entry.safe):
+                    continue
                 for receipt in receipts:
-                    if not self._entries[session_id].known:
-                        receipt.refusal = Unavailable(
-                            "the nodes cannot reach each other", retry_after=RETRY_AFTER
-                        )
+                    if not entry.known:
+                        receipt.refusal = Unavailable("the nodes cannot reach each other")
                     receipt.set()
                 receipts.clear()
+                if not entry.known:
+                    del noted[session_id]
         for session_id in [each for each, entry in self._entries.items() if not entry.known]:
             del self._entries[session_id]
 
@@ -140,5 +151,12 @@ class Ledger:
         return snapshot.decode(self._seal.open(sealed, f"snapshot:{session_id}"))
 
 
-RETRY_AFTER = 2.0
-"""Seconds after which to try again what the cluster could not do."""
+_SAME_ANYWHERE = frozenset(Reason) - {Reason.CLOSED, Reason.REJECTED}
+"""Why a session ends by itself; so it would on any node that takes it over."""
+
+
+def _essence(kept: Snapshot | None) -> object:
+    """What of a session others would go by. Who is there, and that its time was up, they see."""
+    if kept is None or kept.reason in _SAME_ANYWHERE:
+        return None
+    return kept.state, kept.reason, kept.token_hash, kept.resume_hash

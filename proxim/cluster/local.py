@@ -85,7 +85,8 @@ class LocalHub:
         """As ``Hub.flush``."""
         await trio.lowlevel.checkpoint()
         lost = frozenset(save.session_id for save in saves if not self._save(node, save))
-        gone = frozenset(sack.node for sack in sacks if not self._send(sack))
+        sent = sacks if self._memory.lives(node) else ()
+        gone = frozenset(sack.node for sack in sent if not self._send(sack))
         return Flushed(lost, gone)
 
     def _save(self, node: str, save: Save) -> bool:

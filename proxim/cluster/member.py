@@ -19,6 +19,7 @@ from proxim.actors.crash import log_crash
 from proxim.actors.directory import Directory
 from proxim.actors.seat import Letter, Receipt
 from proxim.actors.supervisor import Supervisor
+from proxim.cluster import lines
 from proxim.cluster.counts import Counts, Shared
 from proxim.cluster.edge import Edge
 from proxim.cluster.finder import Finder
@@ -31,7 +32,7 @@ from proxim.cluster.place import unavailable
 from proxim.cluster.post import LostMail, Post
 from proxim.cluster.seal import BrokenSeal, Seal
 from proxim.core import events as ev
-from proxim.core.errors import InvalidSetting, RequestError
+from proxim.core.errors import InvalidSetting, RequestError, Unavailable
 from proxim.core.events import Terms
 
 log = logging.getLogger(__name__)
@@ -43,11 +44,11 @@ MEET_TIME = 2.0
 """Seconds between two looks at who else there is."""
 
 PULSE_TIME = 0.25
-PROLONGED_AT_ONCE = 500
 
 PART_TIME = 3.0
 """Seconds in which a node that leaves hands over what it has."""
 
+_DECIDING = (ev.GuestAsked, ev.HostDecided, ev.LinkRenewed, ev.CloseAsked)
 _RETRY_TIME = 0.2
 _RESTARTING = "the node is restarting; come again"
 _ELSEWHERE = "the session is on another node now; come again"
@@ -237,7 +238,7 @@ class Member:
     def _let_go(self, actor: Actor) -> None:
         connections = [seat.connection for seat in actor.seats.values()]
         self.ledger.lose(actor.session.session_id)
-        self._supervisor.abandon(actor)
+        self._supervisor.abandon(actor, Unavailable)
         for connection in connections:
             connection.close(1012, _ELSEWHERE)
 
@@ -250,7 +251,7 @@ class Member:
             self.edge.overdue(trio.current_time())
             was_in_touch, self._in_touch = self._in_touch, self.lease.is_in_touch
             if was_in_touch and not self._in_touch:
-                self._cut_far_lines()
+                lines.cut_far(self._supervisor)
             if not self.lease.is_held:
                 # Nobody can have told anything for a lease: the node counts alone.
                 self.counts.forget_all()
@@ -258,21 +259,8 @@ class Member:
                 self._wake()
             if trio.current_time() >= self._prolong_at:
                 self._prolong_at = trio.current_time() + self.lease.seconds / 4
-                await self._prolong_lines()
+                await lines.prolong(self._supervisor, self.lease.awake_until)
             await trio.sleep(PULSE_TIME)
-
-    def _cut_far_lines(self) -> None:
-        """Have signals refused that would only pile up here."""
-        for actor in self._supervisor.actors():
-            if _has_far_side(actor):
-                actor.cut()
-
-    async def _prolong_lines(self) -> None:
-        for count, actor in enumerate(self._supervisor.actors()):
-            for seat in actor.seats.values():
-                seat.line_until = min(actor.session.deadline, self.lease.awake_until)
-            if count % PROLONGED_AT_ONCE == 0:
-                await trio.lowlevel.checkpoint()
 
     # -- as the tenure -----------------------------------------------------------------------
 
@@ -284,7 +272,8 @@ class Member:
     def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
         """As ``Tenure.refusal``: while nobody can have taken the session, anything may be done.
 
-        Later, what happens by itself still does; what is asked for has to wait.
+        Later, what happens by itself still does; what is asked for has to wait, and what is decided
+        already when it could not be saved.
         """
         if self.lease.was_frozen:
             self._give_all_up()
@@ -292,7 +281,9 @@ class Member:
         if letter.sender is None:
             return None
         if isinstance(letter.event, ev.Signalled):
-            reachable = self.lease.is_in_touch or not _has_far_side(actor)
+            reachable = self.lease.is_in_touch or not lines.has_far_side(actor)
+        elif isinstance(letter.event, _DECIDING):
+            reachable = self.lease.is_in_touch
         else:
             reachable = self.lease.is_held
         return None if reachable else unavailable()
@@ -320,8 +311,6 @@ class Member:
 
     def hand_over(self, actor: Actor) -> bool:
         """As ``Keeper.hand_over``: whoever is asked for the session next goes on with it."""
-        if not self.lease.is_in_touch:
-            return False
         self.ledger.record(actor, handed=True)
         for seat in list(actor.seats.values()):
             if isinstance(seat.connection, FarConnection):
@@ -400,6 +389,7 @@ class Member:
 
     def _arrived(self, sender: str, parcel: Parcel) -> None:
         if isinstance(parcel, Reset):
+            self.edge.lost_mail(sender)
             self._part_from(sender)
             self.counts.meet(sender)
         elif isinstance(parcel, Counted | Standing):
@@ -429,7 +419,3 @@ class Member:
     def _part_from(self, node: str) -> None:
         self.edge.bury(node)
         self.guests.bury(node)
-
-
-def _has_far_side(actor: Actor) -> bool:
-    return any(isinstance(seat.connection, FarConnection) for seat in actor.seats.values())

@@ -10,7 +10,6 @@ from msgspec import Raw
 
 from proxim.actors.seat import Connection, Letter, Owner, Receipt, Seat
 from proxim.cluster import parcels
-from proxim.cluster.ledger import RETRY_AFTER
 from proxim.cluster.parcels import Go, Held, Straight, Taken
 from proxim.core import codec
 from proxim.core import events as ev
@@ -28,11 +27,7 @@ ASKS_BOUND = 64
 
 def unavailable(session_id: str | None = None) -> Unavailable:
     """The refusal of what takes another node, when none can be reached."""
-    return Unavailable(
-        "the node that this takes cannot be reached now; it may yet have been done",
-        session_id=session_id,
-        retry_after=RETRY_AFTER,
-    )
+    return Unavailable(session_id=session_id)
 
 
 class Office(Protocol):
@@ -208,6 +203,11 @@ class Place:
             self.far.node,
             Held(session_id=self.session_id, connection=self.number, line=line),
         )
+
+    def sends_to(self, node: str) -> bool:
+        """Whether signals go straight to that node."""
+        line = self.seat.line if self.seat is not None else None
+        return line is not None and self._goes_to[0] == node
 
     def go(self, parcel: Go) -> None:
         """The line is up."""

@@ -38,6 +38,8 @@ from proxim.cluster.hub import (
 from proxim.core.errors import InvalidSetting
 
 log = logging.getLogger(__name__)
+# The library logs each connection that fails, with a traceback; what it says is raised as well.
+logging.getLogger("coredis").setLevel(logging.CRITICAL)
 _T = TypeVar("_T")
 
 PREFIX = "proxim:"

@@ -85,7 +85,8 @@ for _ = 1, tonumber(saves) do
     end
   end
 end
-while at < #ARGV do
+local lives = redis.call('EXISTS', prefix .. 'node:' .. node) == 1
+while lives and at < #ARGV do
   local to, body = ARGV[at], ARGV[at + 1]
   at = at + 2
   if redis.call('EXISTS', prefix .. 'node:' .. to) == 1 then

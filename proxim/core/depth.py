@@ -27,7 +27,7 @@ def is_too_deep(text: str) -> bool:
     if "[" not in text and text.count("{", 0, text.rfind("{")) < MAX_DEPTH:
         return False
     brackets = _STRING.sub("", text).encode().translate(_STEPS, _NO_BRACKETS)
-    return max(accumulate(array("b", brackets))) > MAX_DEPTH
+    return max(accumulate(array("b", brackets)), default=0) > MAX_DEPTH
 
 
 def too_deep_field(text: str) -> str:

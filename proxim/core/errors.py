@@ -152,6 +152,15 @@ class Unavailable(RequestError):
 
     code = "unavailable"
 
+    def __init__(
+        self,
+        message: str = "what this takes cannot be reached now; it may yet have been done",
+        *,
+        session_id: str | None = None,
+        retry_after: float | None = 2.0,
+    ) -> None:
+        super().__init__(message, session_id=session_id, retry_after=retry_after)
+
 
 class InternalError(RequestError):
     """The node failed; nothing that the client did wrong."""

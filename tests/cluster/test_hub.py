@@ -174,6 +174,28 @@ async def test_nobody_keeps_mail_for_the_dead(hub):
     assert await hub.receive("b") == []
 
 
+async def test_who_lives_no_more_sends_nothing(hub):
+    await lives(hub, "b")
+    await lives(hub, "a", lease=SOON)
+    await trio.sleep(2 * SOON)
+    assert (await hub.flush("a", [], [Sack("b", b"late")])).gone == frozenset()
+    await lives(hub, "a")
+    await hub.flush("a", [], [Sack("b", b"again")])
+    assert await hub.receive("b") == [b"again"]
+
+
+async def test_a_flush_that_is_made_again_changes_nothing(hub):
+    await lives(hub, "a", "b")
+    for _ in range(3):
+        assert await hub.flush("a", [save(2, snapshot=b"new")], []) == (frozenset(), frozenset())
+        await hub.flush("a", [save(1, snapshot=b"old")], [])
+    assert await claim(hub, "b") == ("a", 1, b"new")
+    await hub.flush("a", [save(3, snapshot=b"new", free=True)], [])
+    assert await claim(hub, "b") == ("b", 2, b"new")
+    assert (await hub.flush("a", [save(3, snapshot=b"new", free=True)], [])).lost == {"s"}
+    assert await claim(hub, "c") == ("b", 2, b"new")
+
+
 async def test_mail_that_nobody_fetches_is_bounded(hub):
     await lives(hub, "a", "b")
     for start in range(0, 3 * MAIL_BOUND, 256):

@@ -9,6 +9,7 @@ from proxim.cluster import member as member_module
 from proxim.cluster.hub import HubLost
 from proxim.cluster.local import LocalHub, Memory
 from proxim.cluster.member import Member
+from proxim.cluster.parcels import Left
 from proxim.cluster.seal import BrokenSeal, KeySeal, NoSeal
 from proxim.core import codec
 from proxim.core import messages as wire
@@ -299,3 +300,165 @@ async def test_what_stays_as_it_is_is_not_forgotten(autojump_clock, members, mon
     await trio.sleep(61)
     assert members[0].hub._memory.sessions[meeting.id].revision > before
     await talks(meeting)
+
+
+# -- what is told is what others would go by -------------------------------------------------
+
+
+async def prompts(at, guest_at, kind=PERSISTENT):
+    meeting = Meeting(at, await at.host())
+    await meeting.open(kind, None)
+    meeting.guest = guest_at.connect()
+    await meeting.ask()
+    await trio.sleep(0.2)
+    assert meeting.host.heard(wire.PairPrompt)
+    return meeting
+
+
+@pytest.mark.parametrize("approve", [True, False])
+async def test_a_decision_that_is_not_saved_is_told_to_nobody(autojump_clock, members, approve):
+    meeting = await prompts(members[0], members[0])
+    members[0].hub.is_cut = True
+    await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=approve, ref="r"))
+    await trio.sleep(5)
+    refusal = meeting.host.heard(wire.Error)[0]
+    assert (refusal.code, refusal.ref) == ("unavailable", "r")
+    assert refusal.retry_after > 0
+    await trio.sleep(LEASE + 1)
+    assert not meeting.host.heard(wire.PairResult)
+    assert not meeting.guest.heard(wire.PairResult)
+    # Meanwhile another node, which has never heard of it, may say how the prompt ended.
+    elsewhere = members[1].connect()
+    answer = await elsewhere.asks(meeting.resume())
+    assert isinstance(answer, wire.SessionEnded)
+    assert answer.reason is Reason.DISCONNECTED
+    members[0].hub.is_cut = False
+    await trio.sleep(5)
+    assert meeting.host.close_code == 1012
+    assert not meeting.host.heard(wire.PairResult)
+    assert not meeting.guest.heard(wire.PairResult)
+    assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
+
+
+@pytest.mark.parametrize("approve", [True, False])
+async def test_a_decision_is_told_when_it_is_saved_at_last(autojump_clock, members, approve):
+    meeting = await prompts(members[0], members[0])
+    members[0].hub.is_cut = True
+    await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=approve))
+    await trio.sleep(4)
+    assert meeting.host.heard(wire.Error)[0].code == "unavailable"
+    members[0].hub.is_cut = False
+    await trio.sleep(3)
+    status = "approved" if approve else "rejected"
+    for side in (meeting.host, meeting.guest):
+        assert [each.status for each in side.heard(wire.PairResult)] == [status]
+
+
+async def test_an_end_that_is_not_saved_is_not_the_end(autojump_clock, members):
+    meeting = await pairs(members[0], members[0])
+    members[0].hub.is_cut = True
+    await meeting.host.sends(meeting.close())
+    await trio.sleep(LEASE + 4)
+    assert meeting.host.endings == []
+    assert meeting.host.heard(wire.Error)[-1].code == "unavailable"
+    guest = members[1].connect()
+    resumed = await guest.asks(meeting.resume())
+    assert resumed.session.status == "approved"
+
+
+async def test_while_a_decision_waits_others_are_answered(autojump_clock, members):
+    meeting = await prompts(members[0], members[0])
+    members[0].hub.is_cut = True
+    await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=True))
+    await meeting.host.sends(wire.RefreshIce(session_id=meeting.id, ref="asked"))
+    await trio.sleep(4)
+    codes = {error.ref: error.code for error in meeting.host.heard(wire.Error)}
+    assert codes["asked"] == "unavailable"
+
+
+async def test_what_cannot_be_saved_now_is_not_decided(autojump_clock, members):
+    meeting = await prompts(members[0], members[0])
+    members[0].hub.is_cut = True
+    await trio.sleep(4)
+    await meeting.host.asks(wire.PairDecision(session_id=meeting.id, approve=True))
+    assert meeting.host.told[-1].code == "unavailable"
+    members[0].hub.is_cut = False
+    await trio.sleep(3)
+    assert not meeting.host.heard(wire.PairResult)
+    await meeting.host.asks(wire.PairDecision(session_id=meeting.id, approve=False))
+    assert meeting.guest.endings == [Reason.REJECTED]
+
+
+async def test_time_is_up_though_it_cannot_be_saved(autojump_clock, members):
+    meeting = await prompts(members[0], members[0])
+    asked_at = meeting.host.when(wire.PairPrompt)[0]
+    members[0].hub.is_cut = True
+    await trio.sleep(45)
+    for side in (meeting.host, meeting.guest):
+        assert side.endings == [Reason.APPROVAL_TIMEOUT]
+        assert side.when(wire.SessionEnded)[0] - asked_at < 44
+
+
+async def test_who_stops_while_the_hub_is_away_ends_nothing_that_was_approved(
+    autojump_clock, members
+):
+    meeting = await pairs(members[0], members[0])
+    members[0].hub.is_cut = True
+    await trio.sleep(4)
+    await members[0].supervisor.drain()
+    await members[0].member.part()
+    members[0].life.cancel()
+    assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
+    await trio.sleep(LEASE)
+    guest = members[1].connect()
+    assert (await guest.asks(meeting.resume())).session.status == "approved"
+
+
+# -- a seat that changes hands ---------------------------------------------------------------
+
+
+async def test_a_seat_that_was_left_elsewhere_is_taken_in_the_same_breath(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    old, meeting.guest = meeting.guest, members[0].connect()
+    (far,) = members[0].member.guests._connections.values()
+    # What comes from elsewhere, and then from here, before the actor has its turn.
+    members[0].member.guests._left(
+        members[1].member.post.node, Left(session_id=meeting.id, connection=far.number)
+    )
+    await meeting.guest.asks(meeting.resume())
+    assert old.closed is False
+    assert members[0].supervisor.crashes == 0
+    await talks(meeting)
+
+
+async def test_signals_that_were_lost_between_two_edges_send_who_spoke_away(
+    autojump_clock, members
+):
+    meeting = await pairs(members[0], members[1])
+    meeting.host = members[2].connect()
+    await meeting.host.registers()
+    await trio.sleep(0.5)
+    await talks(meeting)
+    members[1].member.post._sent[members[2].member.post.node] += 1
+    await meeting.guest.signals(meeting.id, 7)
+    await trio.sleep(1)
+    assert 7 not in meeting.host.numbers
+    assert meeting.guest.close_code == 1012
+
+
+async def test_mail_that_comes_again_late_changes_nothing(autojump_clock, members):
+    sent = []
+    for node in members:
+        node.hub._send = lambda sack, send=node.hub._send: sent.append(sack) or send(sack)
+    meeting = await pairs(members[0], members[1])
+    await talks(meeting)
+    await meeting.guest.asks(wire.CloseSession(session_id=meeting.id))
+    await trio.sleep(1)
+    told = [list(side.told) for side in (meeting.host, meeting.guest)]
+    assert len(sent) > 5
+    for sack in [*sent, *reversed(sent)]:
+        assert LocalHub._send(members[0].hub, sack)
+    await trio.sleep(5)
+    assert [list(side.told) for side in (meeting.host, meeting.guest)] == told
+    assert not meeting.host.closed
+    assert not meeting.guest.closed
