@@ -5,9 +5,9 @@ from __future__ import annotations
 import ssl
 import urllib.error
 import urllib.request
-from urllib.parse import urlsplit
 
 from proxim.core.errors import ConnectionLost, InvalidSetting
+from proxim.settings.checks import http_parts
 
 PATIENCE = 5.0
 """Seconds in which a node has to answer."""
@@ -16,9 +16,10 @@ _MOST = 4 << 20
 
 def metrics_url(node: str) -> str:
     """Where the figures of a node are, given its address. Raises ``InvalidSetting``."""
-    parts = urlsplit(node if "://" in node else f"http://{node}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidSetting(f"{node!r} is no address of a node such as http://127.0.0.1:8765")
+    parts = http_parts(node if "://" in node else f"http://{node}")
+    if parts is None:
+        shown = repr(node) if "@" not in node else "What names a user"
+        raise InvalidSetting(f"{shown} is no address of a node such as http://127.0.0.1:8765")
     path = parts.path.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path.removesuffix('/metrics')}/metrics"
 

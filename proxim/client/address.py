@@ -36,6 +36,9 @@ class Address:
             raise self._not_a_node() from None
         if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
             raise self._not_a_node()
+        if "@" in parts.netloc:
+            # Whatever is said of this address would tell the password.
+            raise ConnectionLost("the address of a node names no user: leave out what is before @")
         self._secure = parts.scheme == "https"
         self._host = parts.hostname
         self._port = port or (443 if self._secure else 80)

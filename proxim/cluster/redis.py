@@ -13,8 +13,7 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any, TypeVar
 
 import trio
 from coredis import Redis
@@ -22,6 +21,7 @@ from coredis.exceptions import NoScriptError
 from coredis.retry import NoRetryPolicy
 
 from proxim.cluster import scripts
+from proxim.cluster.address import Place, parse_url, trust
 from proxim.cluster.hub import (
     KEEP_TIME,
     MAIL_BOUND,
@@ -37,6 +37,8 @@ from proxim.cluster.hub import (
 )
 from proxim.core.errors import InvalidSetting
 
+__all__ = ["RedisHub", "connect", "parse_url"]
+
 log = logging.getLogger(__name__)
 # The library logs each connection that fails, with a traceback; what it says is raised as well.
 logging.getLogger("coredis").setLevel(logging.CRITICAL)
@@ -51,50 +53,13 @@ _RETRY_TIME = 0.1
 _SACKS_AT_ONCE = 64
 
 
-class Place(NamedTuple):
-    """Where a Redis is."""
-
-    host: str
-    port: int
-    db: int
-    username: str | None
-    password: str | None
-    secure: bool
-
-    def __repr__(self) -> str:
-        return f"Place({self.host!r}, {self.port})"  # Not the password.
-
-
-def parse_url(url: str) -> Place:
-    """Read ``redis://[user:password@]host[:port][/db]``, or ``rediss://`` for TLS.
-
-    Raises ``InvalidSetting``; the text has no password in it.
-    """
-    wanted = "the URL of one Redis looks like redis://127.0.0.1:6379/0, or rediss:// for TLS"
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise InvalidSetting(f"cluster: {wanted}") from None
-    if "sentinel" in parts.scheme or "cluster" in parts.scheme or "," in parts.netloc:
-        raise InvalidSetting(
-            f"cluster: Redis Sentinel and Redis Cluster do not work here; {wanted}"
-        )
-    db = parts.path.strip("/") or "0"
-    if parts.scheme not in ("redis", "rediss") or not host or not db.isdecimal() or parts.query:
-        raise InvalidSetting(f"cluster: {wanted}")
-    username = unquote(parts.username) if parts.username else None
-    password = unquote(parts.password) if parts.password else None
-    return Place(host, port or 6379, int(db), username, password, parts.scheme == "rediss")
-
-
 @asynccontextmanager
 async def connect(place: Place, *, ca: str | None = None) -> AsyncIterator[RedisHub]:
     """A hub at that place. ``ca`` is a PEM file of those who vouch for it, besides the system's.
 
     Raises ``InvalidSetting`` when it is there but no good, ``HubLost`` when it is not there.
     """
-    tls = _tls(ca) if place.secure else None
+    tls = trust(ca) if place.secure else None
     commands, mail = Wire(place, tls), Wire(place, tls)
     refusal: HubLost | InvalidSetting | None = None
     async with trio.open_nursery() as nursery:
@@ -260,17 +225,6 @@ def _client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
         connect_timeout=PATIENCE,
         retry_policy=NoRetryPolicy(),
     )
-
-
-def _tls(ca: str | None) -> ssl.SSLContext:
-    # The library's own default neither demands a certificate nor looks at the name in it.
-    context = ssl.create_default_context()
-    if ca is not None:
-        try:
-            context.load_verify_locations(ca)
-        except (ssl.SSLError, OSError) as error:
-            raise InvalidSetting(f"cluster_ca: cannot be used: {error}") from None
-    return context
 
 
 _SHAS: dict[str, str] = {}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
-from urllib.parse import SplitResult, unquote, urlsplit
 
 import trio
 
+from proxim.cluster.address import Place, parse_url, trust
+from proxim.core.errors import InvalidSetting
 from proxim.doctor.finding import Finding, error, ok
 from proxim.settings import Settings
 
@@ -18,18 +19,23 @@ _MOST = 4096
 
 async def check(settings: Settings) -> AsyncIterator[Finding]:
     """One finding, where there is a cluster."""
-    url = getattr(settings, "cluster", None) or getattr(settings, "redis", None)
-    if isinstance(url, str) and url.startswith(("redis://", "rediss://")):
-        yield await _check(urlsplit(url))
+    if settings.cluster is None:
+        return
+    try:
+        place, tls = parse_url(settings.cluster), trust(settings.cluster_ca)
+    except InvalidSetting as problem:
+        yield error("redis", str(problem), "correct cluster, or cluster_ca")
+        return
+    yield await _check(place, tls)
 
 
-async def _check(parts: SplitResult) -> Finding:
+async def _check(place: Place, tls: ssl.SSLContext) -> Finding:
     # The URL may hold a password: no more of it is told than where it leads.
-    where = f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}"
+    where = f"{place.host}:{place.port}"
     began = trio.current_time()
     try:
         with trio.fail_after(PATIENCE):
-            said = await _ping(parts)
+            said = await _ping(place, tls)
     except (trio.TooSlowError, OSError, trio.BrokenResourceError) as problem:
         why = "no answer" if isinstance(problem, trio.TooSlowError) else str(problem)
         remedy = "is it running, and does a firewall let this machine reach it?"
@@ -42,17 +48,15 @@ async def _check(parts: SplitResult) -> Finding:
     return error("redis", f"{where} says {code}", remedy)
 
 
-async def _ping(parts: SplitResult) -> str:
-    host, port = parts.hostname or "localhost", parts.port or 6379
-    stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
-    if parts.scheme == "rediss":
-        context = ssl.create_default_context()
-        stream = trio.SSLStream(stream, context, server_hostname=host)
+async def _ping(place: Place, tls: ssl.SSLContext) -> str:
+    stream: trio.abc.Stream = await trio.open_tcp_stream(place.host, place.port)
+    if place.secure:
+        stream = trio.SSLStream(stream, tls, server_hostname=place.host)
     async with stream:
         said = ""
-        if parts.password:
-            user = [unquote(parts.username)] if parts.username else []
-            said = await _ask(stream, "AUTH", *user, unquote(parts.password))
+        if place.password:
+            user = [place.username] if place.username else []
+            said = await _ask(stream, "AUTH", *user, place.password)
         return said if said.startswith("-") else await _ask(stream, "PING")
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
+from proxim.core.errors import InvalidSetting
 from proxim.doctor.finding import Finding, error, ok, warning
+from proxim.net.tls import load_certificate
 from proxim.settings import Settings
 
 DAY = 86_400.0
@@ -26,18 +27,14 @@ def check(settings: Settings) -> Iterator[Finding]:
     if cert is None or key is None:
         yield _without(settings)
         return
-    for name, path in (("tls_cert", cert), ("tls_key", key)):
-        if not Path(path).is_file():
-            yield error("tls", f"there is no file {path}", f"correct {name}")
-            return
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        server.load_cert_chain(cert, key)
-    except (ssl.SSLError, OSError) as problem:
+        server = load_certificate(cert, key)
+    except InvalidSetting as problem:
         yield error(
             "tls",
-            f"{cert} and {key} cannot be used together: {problem}",
-            "give the PEM chain, leaf first, and the key of that leaf, without a password",
+            str(problem),
+            "give the PEM chain, leaf first, and the key of that leaf, without a password "
+            "(`openssl pkey -in encrypted.pem -out key.pem` takes it away)",
         )
         return
     yield _check_expiry(server, cert)

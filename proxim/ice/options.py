@@ -73,6 +73,7 @@ def _check_provider(url: str) -> None:
             _VISIBLE.fullmatch(url)
             and parts.scheme in ("http", "https")
             and parts.hostname
+            and parts.hostname.encode("idna")
             and parts.port != 0
         ):
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from proxim.core.errors import InvalidSetting
 
@@ -17,22 +17,43 @@ SHORTEST_KEY = 32
 _STORE = re.compile(r"sqlite://(/[^?#]*[^?#/])")
 
 
-def check_url(url: str) -> None:
-    """Raise ``InvalidSetting`` unless this is an http or https URL without query or fragment."""
+def is_host(host: str) -> bool:
+    """Whether this can be a name or an IP address; nobody is asked."""
+    try:
+        # What has no form for the domain name system, resolving raises no OSError about.
+        return bool(host.encode("idna")) and host.isprintable() and not set(host) & set(" /@?#")
+    except UnicodeError:
+        return False
+
+
+def check_host(name: str, host: str) -> None:
+    """Raise ``InvalidSetting`` unless ``host``, the setting of that name, can be one."""
+    if not is_host(host):
+        shown = repr(host) if "@" not in host else "what was given, with its user,"
+        raise InvalidSetting(f"{name}: {shown} is no address or name such as 127.0.0.1 or ::1")
+
+
+def http_parts(url: str) -> SplitResult | None:
+    """An http or https URL taken apart; None if it is not one.
+
+    One with a user is none: whoever it is shown to would be told the password.
+    """
     try:
         parts = urlsplit(url)
-        if (
-            parts.scheme in ("http", "https")
-            and parts.hostname
-            and parts.port != 0
-            and not (parts.query or parts.fragment)
-        ):
-            return
+        fits = parts.scheme in ("http", "https") and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
-        pass
-    raise InvalidSetting(
-        f"public_url: {url!r} is no http or https address such as https://node.example"
-    )
+        return None
+    return parts if fits and is_host(parts.hostname or "") else None
+
+
+def check_url(url: str) -> None:
+    """Raise ``InvalidSetting`` unless this is an http or https URL without query or fragment."""
+    parts = http_parts(url)
+    if parts is None or parts.query or parts.fragment:
+        shown = repr(url) if "@" not in url else "what was given, with its user,"
+        raise InvalidSetting(
+            f"public_url: {shown} is no http or https address such as https://node.example"
+        )
 
 
 def split_endpoint(text: str) -> tuple[str, int]:
@@ -42,7 +63,9 @@ def split_endpoint(text: str) -> tuple[str, int]:
     """
     try:
         parts = urlsplit(f"//{text}")
-        if parts.hostname and parts.port is not None and parts.netloc == text and "@" not in text:
+        is_whole = parts.port is not None and parts.netloc == text and "@" not in text
+        if is_whole and parts.port is not None and is_host(parts.hostname or ""):
+            assert parts.hostname is not None
             return parts.hostname, parts.port
     except ValueError:
         pass
@@ -55,7 +78,8 @@ def check_origin(origin: str) -> None:
     """Raise ``InvalidSetting`` unless this is an origin: scheme and host (RFC 6454, 6.2)."""
     try:
         parts = urlsplit(origin)
-        if parts.hostname and parts.port != 0 and f"{parts.scheme}://{parts.netloc}" == origin:
+        is_whole = f"{parts.scheme}://{parts.netloc}" == origin and "@" not in origin
+        if is_whole and parts.port != 0 and parts.hostname:
             return
     except ValueError:
         pass

@@ -17,6 +17,7 @@ from proxim.net.rate import Rate
 from proxim.settings.about import About, secrets_of
 from proxim.settings.checks import (
     MAX_LABEL,
+    check_host,
     check_name,
     check_network,
     check_origin,
@@ -324,6 +325,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             raise InvalidSetting("store is for a node of its own: give store or cluster, not both")
         if self.lan and self.host != DEFAULT_HOST:
             raise InvalidSetting("lan listens on all addresses: give lan or host, not both")
+        check_host("host", self.host)
         check_store(self.store, self.store_key)
         if self.public_url is not None:
             check_url(self.public_url)

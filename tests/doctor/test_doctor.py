@@ -7,10 +7,20 @@ import socket
 import ssl
 import subprocess
 import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import trio
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from proxim.doctor import clock, descriptors, examine, ice, ports, redis, tls
 from proxim.doctor.finding import Level
@@ -152,6 +162,19 @@ def test_files_that_do_not_go_together_are_told(certify, tmp_path):
         assert problem.level is Level.ERROR
 
 
+def test_an_encrypted_key_is_told_and_nobody_is_asked_for_its_password(certify, tmp_path):
+    settings, _ = certify(90)
+    key = load_pem_private_key(Path(settings.tls_key).read_bytes(), None)
+    locked = tmp_path / "locked.pem"
+    sealing = BestAvailableEncryption(b"hush")
+    locked.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, sealing))
+    # Asked for it, OpenSSL would wait at the terminal of whoever runs this.
+    (problem,) = tls.check(Settings(tls_cert=settings.tls_cert, tls_key=str(locked)))
+    assert problem.level is Level.ERROR
+    assert "encrypted" in problem.found
+    assert "openssl pkey" in problem.remedy
+
+
 def test_a_node_in_the_open_should_have_one():
     (bare,) = tls.check(Settings(host="0.0.0.0"))
     assert bare.level is Level.WARNING
@@ -242,18 +265,42 @@ def test_an_answer_is_to_what_was_asked():
 async def test_a_real_redis_answers_who_knows_the_password(start, free):
     options = f"--port {free} --bind 127.0.0.1 --requirepass hush --save"
     start(free, "redis-server", *options.split(), "")
-    (well,) = await found(redis.check(SimpleNamespace(cluster=f"redis://:hush@127.0.0.1:{free}/0")))
+    (well,) = await found(redis.check(Settings(cluster=f"redis://:hush@127.0.0.1:{free}/0")))
     assert well.level is Level.OK
     for credentials in (":5ecret@", ""):
         url = f"redis://{credentials}127.0.0.1:{free}"
-        (refused,) = await found(redis.check(SimpleNamespace(redis=url)))
+        (refused,) = await found(redis.check(Settings(cluster=url)))
         assert refused.level is Level.ERROR
         assert "5ecret" not in f"{refused.found} {refused.remedy}"
         assert "correct the user and the password" in refused.remedy
 
 
+async def test_a_redis_with_tls_is_judged_by_the_authority_of_the_settings(nursery, tmp_path):
+    authority = trustme.CA()
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(server)
+    ca = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(ca)
+
+    async def answer(stream):
+        with suppress(trio.BrokenResourceError):
+            await stream.receive_some(100)
+            await stream.send_all(b"+PONG\r\n")
+
+    serve = partial(trio.serve_ssl_over_tcp, answer, 0, server, host="127.0.0.1")
+    listeners = await nursery.start(serve)
+    port = listeners[0].transport_listener.socket.getsockname()[1]
+    url = f"rediss://localhost:{port}"
+    (known,) = await found(redis.check(Settings(cluster=url, cluster_ca=str(ca))))
+    assert known.level is Level.OK
+    (stranger,) = await found(redis.check(Settings(cluster=url)))
+    assert stranger.level is Level.ERROR
+    (useless,) = await found(redis.check(Settings(cluster=url, cluster_ca=__file__)))
+    assert "cluster_ca" in useless.found
+
+
 async def test_a_redis_that_is_not_there_is_told():
-    (gone,) = await found(redis.check(SimpleNamespace(cluster="redis://:hush@127.0.0.1:1")))
+    (gone,) = await found(redis.check(Settings(cluster="redis://:hush@127.0.0.1:1")))
     assert gone.level is Level.ERROR
     assert "hush" not in gone.found
 
