@@ -6,6 +6,7 @@ write-ahead log is synchronised at each commit (https://www.sqlite.org/pragma.ht
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -21,6 +22,9 @@ _VERSION = 1
 
 _TROUBLES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
 """What a disk does, as opposed to a setting that is wrong (https://www.sqlite.org/rescode.html)."""
+
+_ERRORS_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+_NO_STORE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 _PRAGMAS = """
 PRAGMA locking_mode = EXCLUSIVE;
@@ -49,7 +53,11 @@ class StoreFile:
         Raises ``DiskTrouble``, and ``InvalidSetting`` where the file cannot be a store.
         """
         with self._lock:
-            return dict(self._opened().execute("SELECT name, sealed FROM sessions"))
+            try:
+                return dict(self._opened().execute("SELECT name, sealed FROM sessions"))
+            except sqlite3.Error as error:
+                self._close()
+                raise _judged(error, self.path) from None
 
     def write(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Put in what is given, take out what is None: all, or nothing. Raises as ``rows``."""
@@ -82,9 +90,12 @@ class StoreFile:
             except sqlite3.Error as error:
                 raise _judged(error, self.path) from None
             except OSError as error:
-                if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
-                    raise InvalidSetting(f"store: {self.path}: {error.strerror}") from None
-                raise DiskTrouble(error.strerror) from None
+                if error.errno in _ERRORS_OF_DISKS:
+                    raise DiskTrouble(error.strerror) from None
+                raise InvalidSetting(
+                    f"store: {self.path}: {error.strerror}; it needs a file, which is made if "
+                    "there is none, in a folder where this user may write"
+                ) from None
         return self._connection
 
     def _close(self) -> None:
@@ -135,4 +146,9 @@ def _judged(error: sqlite3.Error, path: str) -> Exception:
         return DiskTrouble(str(error))
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return InvalidSetting(f"store: another process has {path} open")
+    if code in _NO_STORE:
+        return InvalidSetting(
+            f"store: {path} is damaged, or no store at all ({error}); put back a copy, or move it "
+            "away to begin with an empty one"
+        )
     return InvalidSetting(f"store: {path}: {error}")

@@ -73,6 +73,24 @@ def test_a_store_of_a_later_version_is_left_alone(file, path):
         StoreFile(path).rows()
 
 
+def test_a_damaged_store_is_named_and_left_alone(file, path):
+    file.write({bytes([number]): b"x" * 4000 for number in range(100)})
+    file.close()
+    whole = Path(path).read_bytes()
+    damaged = whole[:8192] + b"\xff" * (len(whole) - 8192)
+    for wrong in (damaged, whole[: len(whole) // 2]):
+        Path(path).write_bytes(wrong)
+        with pytest.raises(InvalidSetting, match=f"{path} is damaged.* move it away"):
+            StoreFile(path).rows()
+        assert Path(path).read_bytes() == wrong
+
+
+def test_a_path_below_a_file_is_a_wrong_setting_and_no_trouble_of_the_disk(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidSetting, match="Not a directory; it needs a file"):
+        StoreFile(str(tmp_path / "file" / "sessions.db")).rows()
+
+
 @pytest.mark.parametrize(
     ("wrong", "why"), [("nowhere/sessions.db", "No such file"), ("", "Is a directory")]
 )
