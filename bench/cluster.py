@@ -212,10 +212,13 @@ def main() -> None:
             "two nodes, the session on a third": (one, two, three),
         }
         compare(ways, options.pairs, options.seconds, options.rounds)
+        first = 0.0
         for count in (1, 2, 3):
             rate = trio.run(pairings, [node.url for node in nodes[:count]], options.seconds)
-            print(f"pairings per second, {count} node(s): {rate:.0f}")
-        print(f"takeover, with a lease of {LEASE} s: {trio.run(takeover, nodes):.1f} s")
+            first = first or rate
+            print(f"pairings, {count} node(s) to one: {rate / first:.2f} ({rate:.0f} per second)")
+        took = trio.run(takeover, nodes)
+        print(f"takeover to the lease of {LEASE} s: {took / LEASE:.2f} ({took:.1f} s)")
 
 
 def compare(ways: dict[str, tuple[str, ...]], pairs: int, seconds: float, rounds: int) -> None:
