@@ -322,7 +322,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         if (self.tls_cert is None) != (self.tls_key is None):
             raise InvalidSetting("tls_cert and tls_key go together: give both, or neither")
         if self.store is not None and self.cluster is not None:
-            raise InvalidSetting("store is for a node of its own: give store or cluster, not both")
+            raise InvalidSetting(
+                "store is for a node of its own, since a cluster remembers its sessions: "
+                "give store or cluster, not both"
+            )
         if self.lan and self.host != DEFAULT_HOST:
             raise InvalidSetting("lan listens on all addresses: give lan or host, not both")
         check_host("host", self.host)
