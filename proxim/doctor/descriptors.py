@@ -10,7 +10,7 @@ from proxim.settings import Settings
 try:
     import resource
 except ImportError:  # Windows has no such limit.
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment]  # it is asked whether it is there
 
 ENOUGH = 4096
 """Descriptors for about three thousand connections: what a small public node should have."""

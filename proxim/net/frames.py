@@ -192,7 +192,7 @@ class FrameCodec:
         if not event.message_finished:
             return []
         whole = "" if isinstance(event, TextMessage) else b""
-        whole = whole.join(self._parts)  # type: ignore[arg-type]
+        whole = whole.join(self._parts)  # type: ignore[arg-type]  # all parts are of its kind
         self._parts, self._fragments, self._size = (), 0, 0
         return [whole]
 

@@ -38,7 +38,7 @@ from proxim.net.websocket import Cork
 try:
     import resource
 except ImportError:  # Windows has no such limit.
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment]  # it is asked whether it is there
 
 log = logging.getLogger(__name__)
 

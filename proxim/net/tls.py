@@ -27,4 +27,7 @@ def load_certificate(cert: str, key: str) -> ssl.SSLContext:
 
 def _no_password() -> str:
     # OpenSSL would ask at the terminal otherwise, and the node would stand still meanwhile.
-    raise InvalidSetting("tls_key: it is encrypted, and nobody is there to tell its password")
+    raise InvalidSetting(
+        "tls_key: it is encrypted, and nobody is there to tell its password; take that away, as "
+        "`openssl pkey -in KEY -out PLAIN` does"
+    )
