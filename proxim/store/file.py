@@ -54,10 +54,13 @@ class StoreFile:
         """
         with self._lock:
             try:
-                return dict(self._opened().execute("SELECT name, sealed FROM sessions"))
+                found = self._opened().execute("SELECT name, sealed FROM sessions").fetchall()
             except sqlite3.Error as error:
                 self._close()
                 raise _judged(error, self.path) from None
+        if not all(isinstance(value, bytes) for row in found for value in row):
+            raise _damaged(self.path, "a row is no bytes")
+        return dict(found)
 
     def write(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Put in what is given, take out what is None: all, or nothing. Raises as ``rows``."""
@@ -115,6 +118,8 @@ def _open(path: str) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
+        # Before anything is set: that would write into a file that is not ours.
+        _is_new(connection, path)
         connection.executescript(_PRAGMAS)
         connection.execute("BEGIN EXCLUSIVE")
         _claim(connection, path)
@@ -125,18 +130,27 @@ def _open(path: str) -> sqlite3.Connection:
     return connection
 
 
-def _claim(connection: sqlite3.Connection, path: str) -> None:
-    """Make the table in a new file; know an old one."""
+def _is_new(connection: sqlite3.Connection, path: str) -> bool:
+    """Whether nothing is in the file yet. Raises ``InvalidSetting`` if what is, is not ours."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+        return True
+    if application != _OURS:
+        raise InvalidSetting(f"store: {path} is the database of another program")
+    if version > _VERSION:
+        raise InvalidSetting(f"store: {path} was written by a newer version of Proxim")
+    if version < _VERSION:
+        raise _damaged(path, "its version is missing")
+    return False
+
+
+def _claim(connection: sqlite3.Connection, path: str) -> None:
+    """Make the table in a new file; know an old one."""
+    if _is_new(connection, path):
         connection.execute(_TABLE)
         connection.execute(f"PRAGMA application_id = {_OURS}")
         connection.execute(f"PRAGMA user_version = {_VERSION}")
-    elif application != _OURS:
-        raise InvalidSetting(f"store: {path} is the database of another program")
-    elif version != _VERSION:
-        raise InvalidSetting(f"store: {path} was written by a newer version of Proxim")
 
 
 def _judged(error: sqlite3.Error, path: str) -> Exception:
@@ -147,8 +161,12 @@ def _judged(error: sqlite3.Error, path: str) -> Exception:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return InvalidSetting(f"store: another process has {path} open")
     if code in _NO_STORE:
-        return InvalidSetting(
-            f"store: {path} is damaged, or no store at all ({error}); put back a copy, or move it "
-            "away to begin with an empty one"
-        )
+        return _damaged(path, str(error))
     return InvalidSetting(f"store: {path}: {error}")
+
+
+def _damaged(path: str, why: str) -> InvalidSetting:
+    return InvalidSetting(
+        f"store: {path} is damaged, or no store at all ({why}); put back a copy, or move it away "
+        "to begin with an empty one"
+    )

@@ -61,7 +61,25 @@ def test_another_programs_database_is_left_alone(path):
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE mine (x)")
     connection.close()
+    before = Path(path).read_bytes()
     with pytest.raises(InvalidSetting, match="another program"):
+        StoreFile(path).rows()
+    assert Path(path).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "INSERT INTO sessions VALUES (x'00', NULL)",
+        "DROP TABLE sessions",
+        "PRAGMA user_version = 0",
+    ],
+)
+def test_a_store_that_somebody_has_changed_is_refused_in_words(file, path, damage):
+    file.rows()
+    file._connection.execute(damage)
+    file.close()
+    with pytest.raises(InvalidSetting, match=f"store: {path}"):
         StoreFile(path).rows()
 
 
