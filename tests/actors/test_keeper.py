@@ -5,6 +5,7 @@ import trio
 from msgspec import Raw
 from trio.testing import wait_all_tasks_blocked
 
+from proxim.actors.actor import KEPT_WITHIN
 from proxim.actors.keeper import NoKeeper
 from proxim.actors.seat import Receipt
 from proxim.core import messages as wire
@@ -171,3 +172,34 @@ async def test_without_a_keeper_there_is_nothing_to_wait_for(autojump_clock, nod
     meeting = await node.invites()
     assert isinstance(node.supervisor.keeper, NoKeeper)
     assert node.supervisor.keep(meeting.actor) is None
+
+
+async def test_who_left_while_a_change_is_not_kept_has_left_when_it_is(autojump_clock, node, shelf):
+    meeting = await node.prompts()
+    kept = shelf.slow()
+    await node.router.route(meeting.host, meeting.decision(approve=True))
+    await wait_all_tasks_blocked()
+    node.router.left(meeting.guest)
+    # Longer than anybody is left without an answer.
+    await trio.sleep(KEPT_WITHIN + 1)
+    assert meeting.actor.session.online == frozenset(Role)
+    shelf.receipt = None
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert meeting.actor.session.online == {HOST}
+
+
+async def test_who_has_left_a_seat_and_taken_another_keeps_that_one(autojump_clock, node):
+    meeting = await node.pairs()
+    seat = meeting.guest.seats.pop(meeting.id)
+    meeting.actor.dismiss()
+    assert meeting.guest.seats == {}
+    assert seat.actor is meeting.actor
+
+
+async def test_the_living_are_counted_without_the_ended(autojump_clock, node):
+    meeting = await node.pairs()
+    await node.invites()
+    assert node.supervisor.census.alive == 2
+    await meeting.host.asks(meeting.close())
+    assert node.supervisor.census.alive == 1
