@@ -12,8 +12,12 @@ from proxim.core.errors import NotApproved, ProximError, SessionOver, UnknownSes
 AGE = 0.75
 """The part of their time after which ICE servers are asked for anew."""
 
-LEAST_GAIN = 1.0
-"""Seconds that fresh ones have to serve longer; else they end with the session, and will do."""
+LEAST_GAIN = 0.5
+"""Seconds that fresh ones have to serve longer; else they end with the session, and will do.
+
+Credentials lapse at whole seconds, so the least that can be won is one, more or less what the
+two answers were under way.
+"""
 
 RETRY = 10.0
 """Seconds after which it is tried again, when the node has refused."""

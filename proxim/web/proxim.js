@@ -70,7 +70,7 @@ const KINDS = /** @type {const} */ (["relay", "srflx", "prflx", "host"]);
 
 /** When ICE servers are asked for anew: after this part of their time, unless the new ones serve hardly
  * longer; and after how many milliseconds, when that has failed. */
-const ICE = { age: 0.75, gain: 1_000, retry: 10_000 };
+const ICE = { age: 0.75, gain: 500, retry: 10_000 };
 
 // -- errors ----------------------------------------------------------------------------------
 

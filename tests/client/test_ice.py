@@ -48,6 +48,19 @@ async def test_what_ends_with_the_session_is_asked_for_once_more_only(run, autoj
     assert asked == pytest.approx([75])
 
 
+async def test_a_whole_second_is_a_gain_whatever_the_answers_were_under_way(run, autojump_clock):
+    # At 1.5 s they had half a second left; now it is a second more, less 10 ms on the way.
+    _, _, asked = await run(2, 1.49, 1000, seconds=10)
+    assert len(asked) == 2
+
+
+async def test_what_ends_at_the_same_moment_is_no_gain_whatever_it_was_under_way(
+    run, autojump_clock
+):
+    _, _, asked = await run(100, 25.01)
+    assert len(asked) == 1
+
+
 async def test_a_refusal_is_tried_again_and_the_end_is_not(run, autojump_clock):
     _, _, asked = await run(100, RateLimited("no"), ConnectionLost("no"), NotApproved("over"))
     assert asked == pytest.approx([75, 75 + RETRY, 75 + 2 * RETRY])

@@ -389,6 +389,15 @@ test("ICE servers that end with the session are renewed once, not ever more ofte
   assert.equal(refreshes(), 1);
 });
 
+test("a whole second more is worth a renewal, whatever the answers were under way", async () => {
+  await hostFor(2);
+  await FakePeerConnection.last.becomes("connected");
+  await pass(1_500);
+  await refreshed("second", 1.49);
+  await pass(1_500);
+  assert.equal(refreshes(), 2);
+});
+
 test("a renewal that is refused is tried again, and none is asked for after the end", async () => {
   const desk = await hostFor(8, { rtc: false });
   await pass(6_000);
