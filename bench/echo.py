@@ -57,7 +57,7 @@ async def echo(stream: TcpStream, limits: Limits) -> None:
                 for message in messages:
                     await ws.send_message(message)
             # One that sends and does not read waits for itself alone.
-            await ws.wait_unsent_below(limits.outbox_bytes)
+            await ws.wait_unsent_below(limits.outbox_size)
         await ws.finish()
         nursery.cancel_scope.cancel()
 
@@ -73,10 +73,10 @@ async def run(port: int, limits: Limits) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--port", type=int, default=9001, help="0 picks a free one")
-    parser.add_argument("--message-bytes", type=int, default=Limits().message_bytes)
+    parser.add_argument("--message-bytes", type=int, default=Limits().message_size)
     options = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        trio.run(run, options.port, Limits(message_bytes=options.message_bytes))
+        trio.run(run, options.port, Limits(message_size=options.message_size))
 
 
 if __name__ == "__main__":

@@ -336,7 +336,7 @@ class Node:
             protocol=PROTOCOL_VERSION,
             server=f"proxim/{__version__}",
             approval_timeout=self.settings.approval_timeout,
-            max_message_bytes=self.limits.message_bytes,
+            max_message_bytes=self.limits.message_size,
         )
 
     async def _open_sockets(self, opened: ExitStack) -> list[socket.socket]:
@@ -356,7 +356,7 @@ class Node:
         try:
             sockets = await listen(host, port, opened)
         except OSError as error:
-            raise OSError(f"metrics_listen: {error}") from error
+            raise OSError(error.errno, f"metrics_listen: {error.strerror}") from None
         self.metrics_address = sockets[0].getsockname()[:2]
         return sockets
 

@@ -123,7 +123,7 @@ async def test_the_welcome_tells_the_settings(start):
     running = await start(approval_timeout=12.5)
     async with connected(running.node) as client:
         assert client.welcome["approval_timeout"] == 12.5
-        assert client.welcome["max_message_bytes"] == Limits().message_bytes
+        assert client.welcome["max_message_bytes"] == Limits().message_size
         assert client.welcome["protocol"] == 1
 
 

@@ -4,8 +4,12 @@ import jsonschema
 import pytest
 
 from proxim.actors.quota import Quotas
+from proxim.cluster.join import Terrain
 from proxim.core.errors import InvalidSetting
+from proxim.core.events import Terms
+from proxim.ice import IceOptions
 from proxim.net.limits import Limits
+from proxim.net.rate import Rate
 from proxim.settings import SETTINGS, Settings, load, load_with_sources, schema, split_endpoint
 from proxim.settings.toml import line_of
 
@@ -265,10 +269,60 @@ def test_the_line_of_a_key_is_its_own(name, line):
     assert line_of(TEXT, name) == line
 
 
-@pytest.mark.parametrize("text", ["port =", "[", "port = 1\nport = 2", b"host = '\xff'"])
-def test_a_file_that_is_no_toml_is_told(write, text):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("\nport =", "2: not TOML: "),
+        ("[", "1: not TOML: "),
+        ("lan = True", "1: not TOML: "),
+        ("host = 'a'\nallow_host = [\n'a',\n", "3: not TOML: "),
+        ("port = 1\nlan = true\nport = 2", "3: port: this is set twice"),
+        ("'port' = 1\n\"port\" = 2", "2: port: this is set twice"),
+        (b"port = 1\r\nhost = '\xff'", "2: not UTF-8"),
+        ("stun = " + "[" * 9999, " its lists or tables are nested too deeply"),
+    ],
+    ids=range(8),
+)
+def test_a_file_that_is_no_toml_is_told_with_the_line(write, text, told):
     config = write(text)
-    assert refusal(config=config).startswith(f"{config}: not TOML: ")
+    assert refusal(config=config).startswith(f"{config}:{told}")
+
+
+def test_of_a_file_that_is_no_toml_it_is_told_what_would_be(write):
+    assert "looks like qr_ttl = 120" in refusal(config=write("qr_ttl: 120"))
+
+
+def test_settings_in_a_table_are_told_to_leave_it(write):
+    config = write("\n[limits]\nhead_size = 5")
+    assert refusal(config=config) == (
+        f"{config}:2: limits: there is no such setting; settings stand in no table: "
+        "leave out [limits]"
+    )
+
+
+def test_a_file_may_begin_with_the_mark_of_some_editors(write):
+    assert load({}, {}, write(b"\xef\xbb\xbfport = 9")).port == 9
+
+
+@pytest.mark.parametrize("text", ["\udcff", "a\0b", "a\nb", "\x1b[2J", "\u202e"])
+@pytest.mark.parametrize("name", ["tls_key", "allow_host", "access_token"])
+def test_what_cannot_be_shown_is_told_and_not_shown(name, text):
+    told = refusal(environ={f"PROXIM_{name.upper()}": f"x,{text}"})
+    assert told.startswith(f"PROXIM_{name.upper()} must be made of characters that can be shown")
+    assert told.isprintable()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["host", "public_url", "metrics_listen", "allow_origin", "trusted_proxy", "stun", "turn"],
+)
+def test_what_may_be_a_password_in_an_address_is_not_repeated(name):
+    for text in ("//me:hush@h", "redis://me:hush@h/", "hush@"):
+        assert "hush" not in refusal({name: (text,) if name[0] in "ast" else text})
+
+
+def test_a_password_in_the_address_of_a_store_is_not_repeated():
+    assert "hush" not in refusal({"store": "sqlite://me:hush@h/a", "store_key": "k" * 32})
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
@@ -335,7 +389,7 @@ def test_an_allowed_origin_is_scheme_and_host(origin):
 
 
 STUN = (
-    "stun.example stun://a stun: stun:a:0 stun:a:65536 stun:a?transport=udp turn:a stun:u@a http:a"
+    "stun.example stun://a stun: stun:a:0 stun:a:65536 stun:a?transport=udp turn:a stun:u$a http:a"
 )
 TURN_URLS = "turn://a turn:a?transport=sctp turn:a? turn:a:x stun:a turn:[::1 turns:a#b turn:-"
 
@@ -363,7 +417,7 @@ def test_a_trusted_proxy_is_an_address_or_a_network(network):
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["9765", "127.0.0.1", "h:x", "h:70000", "::1:9765", "a@h:1", "h:1/"]
+    "endpoint", ["9765", "127.0.0.1", "h:x", "h:70000", "::1:9765", "[a]:1", "h:1/"]
 )
 def test_where_metrics_are_is_an_address_and_a_port(endpoint):
     assert repr(endpoint) in refusal({"metrics_listen": endpoint})
@@ -386,9 +440,36 @@ def test_what_is_given_nowhere_in_a_list_comes_from_the_next_source():
     assert settings.allow_host == ("a.example",)
 
 
-def test_limits_and_quotas_by_default_are_those_of_nobody_told():
-    assert Settings().limits == Limits()
-    assert Settings().quotas == Quotas()
+PARTS = [Limits, Quotas, Terms, IceOptions, Terrain]
+NO_SETTING = {
+    *("messages", "controls", "close_time", "part_time", "pressing_time"),
+    *("backlog_signals", "backlog_bytes"),
+}
+
+
+def test_what_is_handed_on_by_default_is_that_of_nobody_told():
+    settings = Settings()
+    parts = [settings.limits, settings.quotas, settings.terms, settings.ice, settings.terrain]
+    assert parts == [kind() for kind in PARTS]
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_what_is_handed_on_has_the_name_of_its_setting(kind):
+    known = {setting.name for setting in SETTINGS}
+    assert set(kind.__struct_fields__) <= known | NO_SETTING
+
+
+def test_what_is_handed_on_is_what_was_given():
+    settings = Settings(
+        head_size=1, max_sessions=2, qr_ttl=3.0, stun=("stun:a",), cluster="redis://a"
+    )
+    assert settings.limits == Limits(head_size=1)
+    assert settings.quotas == Quotas(max_sessions=2)
+    assert settings.terms == Terms(qr_ttl=3.0)
+    assert settings.ice == IceOptions(stun=("stun:a",))
+    assert settings.terrain == Terrain(cluster="redis://a")
+    rated = Settings(message_rate=1.0, message_burst=2, control_rate=3.0, control_burst=4).limits
+    assert (rated.messages, rated.controls) == (Rate.of(1, 2), Rate.of(3, 4))
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from proxim import qr
-from proxim.cli import program
+from proxim.cli import options, program
 from proxim.cli.identity import default_path, load_identity
 from proxim.cli.terminal import Reporter, printable, program_name
 from proxim.client import HostSession, Prompt, open_host
@@ -46,7 +46,9 @@ SLACK = 1.0
     show_default=True,
     help="one_time ends at the first disconnect, persistent when closed, temporary after --ttl.",
 )
-@click.option("--ttl", type=float, metavar="SECONDS", help="How long a temporary session lives.")
+@click.option(
+    "--ttl", type=options.Seconds(0, min_open=True), metavar="SECONDS", help="How long a temporary session lives."
+)
 @click.option("--yes", is_flag=True, help="Approve whoever asks first. For scripts.")
 @program.json_option
 @identity_option

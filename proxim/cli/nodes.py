@@ -8,14 +8,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from proxim import lan
-from proxim.cli import program
+from proxim.cli import options, program
 from proxim.cli.terminal import Reporter, printable
 
 
 @click.command("nodes")
 @click.option(
     "--wait",
-    type=click.FloatRange(0.1, 60),
+    type=options.Seconds(0.1, 60),
     default=2.0,
     show_default=True,
     metavar="SECONDS",

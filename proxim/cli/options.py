@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,19 @@ _config_option = click.option(
     metavar="FILE",
     help="A TOML file with any of these settings, e.g. `qr_ttl = 120`.",
 )
+
+
+class Seconds(click.FloatRange):
+    """A time. A comparison with "not a number" is never true, so click lets that through."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Raise ``click.BadParameter`` for what is no number, or out of range."""
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
 
 
 class Grouped(click.Command):

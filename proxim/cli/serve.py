@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -40,10 +41,17 @@ def command(config: Path | None, **flags: object) -> None:
     except* InvalidSetting as errors:
         raise click.UsageError(str(next(leaves(errors)))) from None
     except* OSError as errors:
-        raise click.ClickException(
-            f"cannot listen on port {settings.port}: {next(leaves(errors))}; "
-            "another --port may be free, and --port 0 finds one"
-        ) from None
+        raise click.ClickException(_with_advice(next(leaves(errors)))) from None
+
+
+def _with_advice(error: BaseException) -> str:
+    assert isinstance(error, OSError)
+    # Resolvers have numbers of their own, all below 0.
+    if (error.errno or 0) < 0 or error.errno == errno.EADDRNOTAVAIL:
+        advice = "an address of this machine will do, such as 127.0.0.1"
+    else:
+        advice = "another port may be free, and 0, as in --port 0, finds one"
+    return f"{error.strerror or error}; {advice}"
 
 
 async def _serve(settings: Settings) -> None:

@@ -12,7 +12,7 @@ import trio
 from rich.console import Console
 from rich.live import Live
 
-from proxim.cli import program
+from proxim.cli import options, program
 from proxim.cli.dashboard import Moment, draw, summary
 from proxim.cli.fetch import fetch, metrics_url
 from proxim.cli.terminal import Reporter
@@ -29,7 +29,7 @@ KEPT = 240
 @click.option("--once", is_flag=True, help="Print it once, and do not wait for more.")
 @click.option(
     "--every",
-    type=click.FloatRange(0.1, 3600),
+    type=options.Seconds(0.1, 3600),
     default=1.0,
     show_default=True,
     metavar="SECONDS",

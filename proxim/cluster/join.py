@@ -27,13 +27,13 @@ class Terrain(Struct, frozen=True):
     ``lease`` is in seconds. Without a ``url`` there is no cluster.
     """
 
-    url: str | None = None
-    key: str | None = None
-    ca: str | None = None
-    lease: float = 10.0
+    cluster: str | None = None
+    cluster_key: str | None = None
+    cluster_ca: str | None = None
+    cluster_lease: float = 10.0
 
     def __repr__(self) -> str:
-        return represent(self, ("url", "key"))
+        return represent(self, ("cluster", "cluster_key"))
 
 
 class Membership(Protocol):
@@ -106,7 +106,7 @@ async def join(
     about: Callable[[], dict[str, object]],
 ) -> AsyncIterator[Membership]:
     """A node's membership. Raises ``InvalidSetting`` when the cluster cannot be joined."""
-    if terrain.url is None:
+    if terrain.cluster is None:
         yield Alone(supervisor)
         return
     # What this takes is an extra, and slow to import: only who has a cluster needs it.
@@ -118,12 +118,12 @@ async def join(
     from proxim.cluster.member import Member
     from proxim.cluster.seal import KeySeal, NoSeal
 
-    seal = NoSeal() if terrain.key is None else KeySeal(terrain.key)
-    place = parse_url(terrain.url)
+    seal = NoSeal() if terrain.cluster_key is None else KeySeal(terrain.cluster_key)
+    place = parse_url(terrain.cluster)
     try:
-        async with connect(place, ca=terrain.ca) as hub:
+        async with connect(place, ca=terrain.cluster_ca) as hub:
             member = Member(
-                hub, supervisor, terms=terms, seal=seal, lease=terrain.lease, about=about
+                hub, supervisor, terms=terms, seal=seal, lease=terrain.cluster_lease, about=about
             )
             supervisor.keeper = supervisor.tenure = member
             yield member

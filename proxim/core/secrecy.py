@@ -10,6 +10,11 @@ HIDDEN = "********"
 """What is shown of a secret that is set."""
 
 
+def shown(text: object) -> str:
+    """What an error repeats of what it turns away: before an @ there may be a password."""
+    return repr(text) if "@" not in str(text) else "what was given, which has an @,"
+
+
 def represent(struct: msgspec.Struct, secrets: Collection[str]) -> str:
     """What ``repr`` shows of a struct: what is not as by default, with the secrets masked."""
     shown = [

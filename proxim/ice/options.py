@@ -25,13 +25,14 @@ class IceOptions(Struct, frozen=True):
     turn_username: str | None = None
     turn_credential: str | None = None
     turn_ttl: float = 3600.0
-    provider: str | None = None
-    provider_token: str | None = None
-    provider_timeout: float = 5.0
-    provider_cache: float = 600.0
+    ice_provider: str | None = None
+    ice_provider_token: str | None = None
+    ice_provider_timeout: float = 5.0
+    ice_provider_cache: float = 600.0
 
     def __repr__(self) -> str:
-        return represent(self, ("turn_secret", "turn_credential", "provider", "provider_token"))
+        secret = ("turn_secret", "turn_credential", "ice_provider", "ice_provider_token")
+        return represent(self, secret)
 
     def check(self) -> None:
         """Raise ``InvalidSetting`` for what is no such URL, or cannot go together."""
@@ -40,10 +41,10 @@ class IceOptions(Struct, frozen=True):
         for url in self.turn:
             check_turn(url)
         self._check_ways_in()
-        if self.provider is not None:
-            _check_provider(self.provider)
-            _check_token(self.provider_token)
-        elif self.provider_token is not None:
+        if self.ice_provider is not None:
+            _check_provider(self.ice_provider)
+            _check_token(self.ice_provider_token)
+        elif self.ice_provider_token is not None:
             raise InvalidSetting("ice_provider_token is for an ice_provider: give that, too")
 
     def _check_ways_in(self) -> None:

@@ -44,13 +44,13 @@ class Provider:
     """
 
     def __init__(self, options: IceOptions) -> None:
-        assert options.provider is not None
-        self._url = options.provider
-        self._token = options.provider_token
-        self._timeout = options.provider_timeout
-        self._cache = options.provider_cache
+        assert options.ice_provider is not None
+        self._url = options.ice_provider
+        self._token = options.ice_provider_token
+        self._timeout = options.ice_provider_timeout
+        self._cache = options.ice_provider_cache
         # What is handed out last, just before it is renewed, is to serve as long as any other.
-        self._wanted_ttl = options.turn_ttl + options.provider_cache
+        self._wanted_ttl = options.turn_ttl + options.ice_provider_cache
         self._turn_ttl = options.turn_ttl
         self._servers: list[IceServer] = []
         self._lapse = 0.0

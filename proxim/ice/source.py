@@ -29,7 +29,7 @@ class ConfiguredIce:
         self._options = options
         self._wall = wall
         self._secret = _read_secret(options)
-        self._provider = None if options.provider is None else Provider(options)
+        self._provider = None if options.ice_provider is None else Provider(options)
 
     async def run(self) -> None:
         """Keep what the provider gives fresh, where there is one; else there is nothing to do."""

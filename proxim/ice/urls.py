@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from proxim.core.errors import InvalidSetting
+from proxim.core.secrecy import shown
 
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?)"
 _PORT = r"(?::(?P<port>[0-9]{1,5}))?"
@@ -28,13 +29,13 @@ def is_turn(url: str) -> bool:
 def check_stun(url: str) -> None:
     """Raise ``InvalidSetting``, with what would be right, unless this is a STUN URL."""
     if not is_stun(url):
-        raise InvalidSetting(f"stun: {url!r} is no STUN URL such as {STUN_EXAMPLE}")
+        raise InvalidSetting(f"stun: {shown(url)} is no STUN URL such as {STUN_EXAMPLE}")
 
 
 def check_turn(url: str) -> None:
     """Raise ``InvalidSetting``, with what would be right, unless this is a TURN URL."""
     if not is_turn(url):
-        raise InvalidSetting(f"turn: {url!r} is no TURN URL such as {TURN_EXAMPLE}")
+        raise InvalidSetting(f"turn: {shown(url)} is no TURN URL such as {TURN_EXAMPLE}")
 
 
 def _matches(pattern: re.Pattern[str], url: str) -> bool:

@@ -89,7 +89,7 @@ class LocalConnection:
             self.session.take_link(message)
         elif self.session is not None:
             self.session.hear(message)
-            if self.session.unread_bytes > self._limits.outbox_bytes:
+            if self.session.unread_bytes > self._limits.outbox_size:
                 self.close(TOO_SLOW, "too slow: more waits here than may")
         ref = message.ref
         if isinstance(ref, str) and ref in self._calls:
@@ -161,7 +161,7 @@ class LocalConnection:
 
     def _check_size(self, frame: bytes) -> None:
         limits = self._limits
-        most = limits.message_bytes if self.seats else limits.message_bytes_unseated
+        most = limits.message_size if self.seats else limits.message_size_unseated
         if len(frame) > most:
             raise BadMessage(f"a message may have {most} bytes, and this has {len(frame)}")
 

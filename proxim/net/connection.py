@@ -114,7 +114,7 @@ class SocketConnection:
         ws = self._ws
         ws.write_text(codec.encode(message))
         unsent = ws.unsent
-        if unsent and (unsent > self._limits.outbox_bytes or not isinstance(message, wire.Signal)):
+        if unsent and (unsent > self._limits.outbox_size or not isinstance(message, wire.Signal)):
             self._judge_outbox(isinstance(message, wire.Signal))
 
     def give_back(self, message: wire.NodeMessage) -> None:
@@ -125,7 +125,7 @@ class SocketConnection:
 
     async def room(self) -> None:
         """Wait until half of the outbox is free, so that at most one backlog comes on top of it."""
-        await self._ws.wait_unsent_below(self._limits.outbox_bytes // 2)
+        await self._ws.wait_unsent_below(self._limits.outbox_size // 2)
 
     def _judge_outbox(self, is_signal: bool) -> None:
         """Close the connection if more bytes wait than may, or soon if more messages do."""
@@ -138,7 +138,7 @@ class SocketConnection:
             if self._crowded_by == math.inf and self._is_crowded():
                 self._crowded_by = trio.current_time() + _A_MOMENT
                 self._alarm.deadline = min(self._alarm.deadline, self._crowded_by)
-        if ws.unsent - self._allowance > limits.outbox_bytes:
+        if ws.unsent - self._allowance > limits.outbox_size:
             self._give_up_on_it()
 
     def _is_crowded(self) -> bool:
@@ -184,7 +184,7 @@ class SocketConnection:
             cut=self._cut,
             hurry=self._hurry,
         )
-        self._ws.allow_messages_of(self._limits.message_bytes_unseated)
+        self._ws.allow_messages_of(self._limits.message_size_unseated)
         self._ws.write_raw(greeting)
 
     async def run(self) -> None:
@@ -318,7 +318,7 @@ class SocketConnection:
         except Exception as error:
             self._refuse(frame, error)
         if self.seats:
-            self._ws.allow_messages_of(self._limits.message_bytes)
+            self._ws.allow_messages_of(self._limits.message_size)
 
     def _refuse(self, frame: str | bytes, error: Exception) -> None:
         if not isinstance(error, RequestError):

@@ -68,7 +68,7 @@ class FrameCodec:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self.max_bytes = limits.message_bytes
+        self.max_bytes = limits.message_size
         self.was_plain = True
         self._rest = b""
         self._ended = False

@@ -101,7 +101,7 @@ def _plain_request(data: bytes, limits: Limits) -> Request | None:
     Nothing is judged here: whatever is not as plain as can be is left to h11.
     """
     head = _PLAIN_HEAD.fullmatch(data)
-    if head is None or len(data) > limits.head_bytes:
+    if head is None or len(data) > limits.head_size:
         return None
     headers = [(name.lower(), value) for name, value in _PLAIN_FIELD.findall(data, head.end(1))]
     names = [name for name, _ in headers]
@@ -113,7 +113,7 @@ def _plain_request(data: bytes, limits: Limits) -> Request | None:
 
 async def _judge(stream: trio.abc.ReceiveStream, data: bytes, limits: Limits) -> Request:
     """Let h11 read a head whose first bytes are ``data``."""
-    wire = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
+    wire = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_size)
     read, start = len(data), data
     wire.receive_data(data)
     while True:
@@ -142,8 +142,8 @@ def _checked(event: h11.Request, size: int, rest: bytes, limits: Limits) -> Requ
     too_large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     if len(event.headers) > limits.head_fields:
         raise BadRequest(too_large, f"more than {limits.head_fields} header fields")
-    if size > limits.head_bytes:
-        raise BadRequest(too_large, f"a head of more than {limits.head_bytes} bytes")
+    if size > limits.head_size:
+        raise BadRequest(too_large, f"a head of more than {limits.head_size} bytes")
     return Request(
         method=event.method.decode("ascii"),
         path=event.target.decode("ascii").partition("?")[0],

@@ -10,15 +10,15 @@ from proxim.net.rate import Rate
 class Limits(Struct, frozen=True):
     """Bounds on one connection, each with its default."""
 
-    head_bytes: int = 16 * 1024
+    head_size: int = 16 * 1024
     head_fields: int = 100
     head_time: float = 5.0
     tls_time: float = 5.0
     introduction_time: float = 10.0
     """Time to the first ``register``, ``pair_request`` or ``resume``; then close 4002."""
-    message_bytes_unseated: int = 8 * 1024
-    """The size of a message until the connection has got a seat; ``message_bytes`` from then on."""
-    message_bytes: int = 64 * 1024
+    message_size_unseated: int = 8 * 1024
+    """The size of a message until the connection has got a seat; ``message_size`` from then on."""
+    message_size: int = 64 * 1024
     message_fragments: int = 64
     message_time: float = 10.0
     """Time from the first byte of a message to its last; then close 1008."""
@@ -27,7 +27,7 @@ class Limits(Struct, frozen=True):
     write_time: float = 10.0
     close_time: float = 5.0
     part_time: float = 1.0
-    outbox_bytes: int = 256 * 1024
+    outbox_size: int = 256 * 1024
     """What may wait to be written, a backlog that was kept not counted. Then close 4001."""
     outbox_messages: int = 64
     """How many messages other than signals may wait to be written. Then close 4001."""

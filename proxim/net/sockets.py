@@ -9,8 +9,12 @@ import trio
 
 
 async def listen(host: str, port: int, opened: ExitStack) -> list[socket.socket]:
-    """Sockets that listen there, which ``opened`` closes. Raises ``OSError``."""
-    listeners = await trio.open_tcp_listeners(port, host=host)
+    """Sockets that listen there, which ``opened`` closes. Raises ``OSError`` that says where."""
+    try:
+        listeners = await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        why = f"cannot listen on port {port} of {host}: {error.strerror or error}"
+        raise OSError(error.errno, why) from None
     sockets = [socket.socket(fileno=each.socket.detach()) for each in listeners]
     for each in sockets:
         opened.enter_context(each)

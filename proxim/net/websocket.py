@@ -234,7 +234,7 @@ class LeanWebSocket(WebSocketConnection):
                 case Answer(frame):
                     # Not every ping needs a pong of its own (RFC 6455, 5.5.3), and who does not
                     # read gets no more memory for pongs than for messages.
-                    if self.unsent <= self._limits.outbox_bytes:
+                    if self.unsent <= self._limits.outbox_size:
                         self._write(frame)
                 case Pong():
                     self.has_ponged = True

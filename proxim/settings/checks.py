@@ -6,7 +6,10 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+import idna
+
 from proxim.core.errors import InvalidSetting
+from proxim.core.secrecy import shown
 
 MAX_LABEL = 58
 """Longest name that a node is announced by, in bytes."""
@@ -20,17 +23,24 @@ _STORE = re.compile(r"sqlite://(/[^?#]*[^?#/])")
 def is_host(host: str) -> bool:
     """Whether this can be a name or an IP address; nobody is asked."""
     try:
-        # What has no form for the domain name system, resolving raises no OSError about.
-        return bool(host.encode("idna")) and host.isprintable() and not set(host) & set(" /@?#")
-    except UnicodeError:
+        if ":" in host:
+            ipaddress.IPv6Address(host)
+        elif host.isascii():
+            # What has no form for the domain name system, resolving raises no OSError about.
+            host.encode("idna")
+        else:
+            idna.encode(host, uts46=True)
+    except ValueError:
         return False
+    return host != "" and host.isprintable() and not set(host) & set(" /@?#[]")
 
 
 def check_host(name: str, host: str) -> None:
     """Raise ``InvalidSetting`` unless ``host``, the setting of that name, can be one."""
     if not is_host(host):
-        shown = repr(host) if "@" not in host else "what was given, with its user,"
-        raise InvalidSetting(f"{name}: {shown} is no address or name such as 127.0.0.1 or ::1")
+        raise InvalidSetting(
+            f"{name}: {shown(host)} is no address or name such as 127.0.0.1 or ::1"
+        )
 
 
 def http_parts(url: str) -> SplitResult | None:
@@ -50,9 +60,8 @@ def check_url(url: str) -> None:
     """Raise ``InvalidSetting`` unless this is an http or https URL without query or fragment."""
     parts = http_parts(url)
     if parts is None or parts.query or parts.fragment:
-        shown = repr(url) if "@" not in url else "what was given, with its user,"
         raise InvalidSetting(
-            f"public_url: {shown} is no http or https address such as https://node.example"
+            f"public_url: {shown(url)} is no http or https address such as https://node.example"
         )
 
 
@@ -70,7 +79,8 @@ def split_endpoint(text: str) -> tuple[str, int]:
     except ValueError:
         pass
     raise InvalidSetting(
-        f"metrics_listen: {text!r} is no address with a port such as 127.0.0.1:9765 or [::1]:9765"
+        f"metrics_listen: {shown(text)} is no address with a port "
+        "such as 127.0.0.1:9765 or [::1]:9765"
     )
 
 
@@ -83,7 +93,7 @@ def check_origin(origin: str) -> None:
             return
     except ValueError:
         pass
-    raise InvalidSetting(f"allow_origin: {origin!r} is no origin such as https://app.example")
+    raise InvalidSetting(f"allow_origin: {shown(origin)} is no origin such as https://app.example")
 
 
 def check_network(network: str) -> None:
@@ -92,7 +102,7 @@ def check_network(network: str) -> None:
         ipaddress.ip_network(network, strict=False)
     except ValueError:
         raise InvalidSetting(
-            f"trusted_proxy: {network!r} is no address or network such as 10.0.0.0/8"
+            f"trusted_proxy: {shown(network)} is no address or network such as 10.0.0.0/8"
         ) from None
 
 
@@ -111,7 +121,7 @@ def check_store(store: str | None, key: str | None) -> None:
         raise InvalidSetting("store and store_key go together: give both, or neither")
     if store is not None and not _STORE.fullmatch(store):
         raise InvalidSetting(
-            f"store: {store!r} is no address such as sqlite:///var/lib/proxim/sessions.db"
+            f"store: {shown(store)} is no address such as sqlite:///var/lib/proxim/sessions.db"
         )
     if key is not None and len(key) < SHORTEST_KEY:
         raise InvalidSetting(

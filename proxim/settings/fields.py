@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -35,6 +35,7 @@ _PerSecond = Annotated[float, Meta(ge=0, le=1_000_000)]
 _Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 _Secret = Annotated[str, Meta(min_length=1, max_length=512)] | None
 _Url = Annotated[str, Meta(min_length=1, max_length=2048)] | None
+_Part = TypeVar("_Part", bound=Struct)
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -348,70 +349,36 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def terms(self) -> Terms:
         """What of this concerns a session."""
-        return Terms(
-            approval_timeout=self.approval_timeout,
-            qr_ttl=self.qr_ttl,
-            one_time_grace=self.one_time_grace,
-        )
+        return self._part(Terms)
 
     @property
     def ice(self) -> IceOptions:
         """What of this concerns ICE servers."""
-        return IceOptions(
-            stun=self.stun,
-            turn=self.turn,
-            turn_secret=self.turn_secret,
-            turn_secret_file=self.turn_secret_file,
-            turn_username=self.turn_username,
-            turn_credential=self.turn_credential,
-            turn_ttl=self.turn_ttl,
-            provider=self.ice_provider,
-            provider_token=self.ice_provider_token,
-            provider_timeout=self.ice_provider_timeout,
-            provider_cache=self.ice_provider_cache,
-        )
+        return self._part(IceOptions)
 
     @property
     def terrain(self) -> Terrain:
         """What of this concerns the cluster."""
-        return Terrain(self.cluster, self.cluster_key, self.cluster_ca, self.cluster_lease)
+        return self._part(Terrain)
 
     @property
     def quotas(self) -> Quotas:
         """What of this concerns how many there may be of something."""
-        return Quotas(
-            sessions_per_owner=self.sessions_per_owner,
-            sessions_per_address=self.sessions_per_address,
-            max_sessions=self.max_sessions,
-            prompts_per_host=self.prompts_per_host,
-            denials_per_address=self.denials_per_address,
-            guesses_per_address=self.guesses_per_address,
-            guess_window=self.guess_window,
-        )
+        return self._part(Quotas)
 
     @property
     def limits(self) -> Limits:
         """What of this concerns one connection."""
-        return Limits(
-            head_bytes=self.head_size,
-            head_fields=self.head_fields,
-            head_time=self.head_time,
-            tls_time=self.tls_time,
-            introduction_time=self.introduction_time,
-            message_bytes_unseated=self.message_size_unseated,
-            message_bytes=self.message_size,
-            message_fragments=self.message_fragments,
-            message_time=self.message_time,
-            ping_interval=self.ping_interval,
-            pong_time=self.pong_time,
-            write_time=self.write_time,
-            outbox_bytes=self.outbox_size,
-            outbox_messages=self.outbox_messages,
+        return self._part(
+            Limits,
             messages=Rate.of(self.message_rate, self.message_burst),
             controls=Rate.of(self.control_rate, self.control_burst),
-            connections_per_address=self.connections_per_address,
-            max_connections=self.max_connections,
         )
+
+    def _part(self, kind: type[_Part], **more: object) -> _Part:
+        """What of this has a field of the same name in ``kind``."""
+        names = set(kind.__struct_fields__) & set(self.__struct_fields__)
+        return kind(**{name: getattr(self, name) for name in names}, **more)
 
 
 _SECRETS = secrets_of(Settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import NamedTuple
 import msgspec
 
 from proxim.core.errors import InvalidSetting
+from proxim.core.secrecy import shown
 from proxim.settings.catalog import SETTINGS, Setting
 from proxim.settings.fields import Settings
-from proxim.settings.toml import line_of
+from proxim.settings.toml import line_of, parse
 
 DEFAULT = "default"
 """The source of what was given nowhere."""
@@ -70,16 +70,16 @@ class _File:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.text = path.read_text(encoding="utf-8")
-            self.values = tomllib.loads(self.text)
+            data = path.read_bytes()
         except OSError as error:
             raise InvalidSetting(f"{path}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidSetting(f"{path}: not TOML: {error}") from None
+        self.text, self.values = parse(data, path)
         known = [setting.name for setting in SETTINGS]
-        for name in self.values:
+        for name, value in self.values.items():
             if name not in known:
-                raise InvalidSetting(f"{self.place(name)}: there is no such setting; {_hint(name)}")
+                raise InvalidSetting(
+                    f"{self.place(name)}: there is no such setting; {_hint(name, value)}"
+                )
 
     def place(self, name: str) -> str:
         """Where a key of this file stands: file, line and name."""
@@ -87,7 +87,9 @@ class _File:
         return f"{self.path}:{line}: {name}" if line else f"{self.path}: {name}"
 
 
-def _hint(name: str) -> str:
+def _hint(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        return f"settings stand in no table: leave out [{name}]"
     known = [setting.name for setting in SETTINGS]
     close = get_close_matches(name.replace("-", "_").lower(), known, n=1)
     return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
@@ -129,11 +131,15 @@ def _plain(value: object) -> object:
 
 
 def _convert(value: object, setting: Setting, source: str, *, strict: bool) -> object:
+    # An error may end up in a log.
+    given = "" if setting.about.is_secret else f", not {shown(value)}"
+    for text in value if isinstance(value, list | tuple) else (value,):
+        # A line of a log or of a table ends with it; half a character cannot be written at all.
+        if isinstance(text, str) and not text.isprintable():
+            raise InvalidSetting(f"{source} must be made of characters that can be shown{given}")
     try:
         return msgspec.convert(value, type=setting.kind, strict=strict)
     except msgspec.ValidationError:
-        # An error may end up in a log.
-        given = "" if setting.about.is_secret else f", not {value!r}"
         raise InvalidSetting(f"{source} must be {_wanted(setting.kind)}{given}") from None
 
 

@@ -9,7 +9,7 @@ from proxim.settings import SETTINGS
 ADDRESSES = [
     *("", "   ", "a..b", "[::1", "http://", "http://[", "http://x:abc", "ws://x:99999"),
     *("redis://[", "redis://h:99999", "rediss://a..b:1", "http://a..b/", "\udcff", "é☃"),
-    *("http://user:hush@h/", "-", "x" * 300, "99999999999999999999", "\n"),
+    *("http://user:hush@h/", "-", "x" * 300, "99999999999999999999", "\n", "a\0b"),
 ]
 COMMANDS = [
     ("status", "{}", "--once"),
@@ -17,7 +17,11 @@ COMMANDS = [
     ("host", "--json", "--node", "{}"),
     ("sessions", "list", "--node", "{}"),
     ("cluster", "status", "--cluster", "{}"),
+    ("qr", "{}"),
+    ("config", "show", "--public-url", "{}"),
+    ("config", "show", "--tls-cert", "\udcff{}"),
     ("doctor", "--host", "{}"),
+    ("doctor", "--store", "{}", "--store-key", "k" * 32),
     ("doctor", "--cluster", "{}"),
     ("doctor", "--ice-provider", "{}"),
     ("health", "--host", "{}"),
@@ -53,9 +57,38 @@ def test_what_is_no_address_is_told_so(run, command, address):
 OPTIONS = [setting.flag for setting in SETTINGS if not setting.is_switch]
 
 
+@pytest.mark.parametrize("value", ["", "nan", "inf", "-1", "x", "9" * 400, "\udcff", "1\n2"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("nodes", "--wait"),
+        ("status", "--every"),
+        ("host", "--type", "temporary", "--ttl"),
+        ("cluster", "status", "--lease"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_no_time_is_told_so(run, command, value):
+    done = run(*command[:-1], f"{command[-1]}={value}")
+    assert done.exit_code == 2
+
+
 @pytest.mark.parametrize("option", [flag for flag in OPTIONS if flag != "--port"])
 def test_no_value_of_an_option_makes_serve_fall(run, option):
-    for value in ("", "a..b", "nan", "inf", "-1", "9" * 40, "é☃", "[::1", "x\n", "http://["):
+    for value in (
+        "",
+        "a..b",
+        "nan",
+        "inf",
+        "-1",
+        "9" * 40,
+        "é☃",
+        "[::1",
+        "x\n",
+        "http://[",
+        "\udcff",
+        "a\0b",
+    ):
         # The port is what stops it where the value is good.
         done = run("serve", f"{option}={value}", "--port", "99999")
         assert (done.exit_code, "Error" in done.output) == (2, True), (value, done.output)

@@ -43,7 +43,7 @@ def plain(found: Found) -> object:
 
 def fed(reads: list[bytes]) -> tuple[list[object], bool]:
     """What the codec finds, and whether it waits for more of a frame."""
-    codec = FrameCodec(Limits(message_bytes=NO_BOUND, message_fragments=NO_BOUND))
+    codec = FrameCodec(Limits(message_size=NO_BOUND, message_fragments=NO_BOUND))
     return [plain(each) for read in reads for each in codec.feed(read)], bool(codec._rest)
 
 

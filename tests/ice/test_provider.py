@@ -228,12 +228,12 @@ def test_an_answer_that_is_something_else_is_not_used(answer):
 
 
 def options(url, **more):
-    return IceOptions(provider=url, **more)
+    return IceOptions(ice_provider=url, **more)
 
 
 async def test_what_it_gives_is_handed_out_beside_what_is_configured(serve, nursery):
     service, url = await serve(http(GOOD))
-    source = ConfiguredIce(options(url, stun=("stun:s",), turn_ttl=30.0, provider_cache=10.0))
+    source = ConfiguredIce(options(url, stun=("stun:s",), turn_ttl=30.0, ice_provider_cache=10.0))
     assert source.grant(50.0) == IceGrant([IceServer(["stun:s"])], 50.0)
     nursery.start_soon(source.run)
     with trio.fail_after(PATIENCE):
@@ -262,7 +262,7 @@ async def test_a_provider_that_fails_is_asked_again_and_told_of_once(
 
 async def test_a_provider_that_says_nothing_is_given_up_in_time(serve, nursery, caplog):
     _, url = await serve(None)
-    nursery.start_soon(Provider(options(url, provider_timeout=0.1)).run)
+    nursery.start_soon(Provider(options(url, ice_provider_timeout=0.1)).run)
     with trio.fail_after(PATIENCE):
         while not caplog.records:  # noqa: ASYNC110 - nothing tells
             await trio.sleep(0.01)
@@ -311,7 +311,7 @@ async def test_it_is_asked_by_the_cache_time_and_serves_until_it_lapses(
     nursery, autojump_clock, monkeypatch
 ):
     work = Clockwork(monkeypatch, 1000, 1000)
-    provider = Provider(options("http://a", provider_cache=100.0))
+    provider = Provider(options("http://a", ice_provider_cache=100.0))
     start = trio.current_time()
     nursery.start_soon(provider.run)
     await trio.sleep(230)

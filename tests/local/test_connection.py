@@ -185,7 +185,7 @@ async def test_who_sends_more_than_it_may_waits(autojump_clock, nursery):
 
 
 async def test_who_does_not_read_loses_the_seat_and_holds_up_nobody(autojump_clock, nursery):
-    parlour = Parlour(nursery, outbox_bytes=10_000, messages=NO_RATE)
+    parlour = Parlour(nursery, outbox_size=10_000, messages=NO_RATE)
     session, guest = await parlour.pair_up("persistent")
     other, other_guest = await parlour.pair_up()
     for _ in range(12):
@@ -203,7 +203,7 @@ async def test_who_does_not_read_loses_the_seat_and_holds_up_nobody(autojump_clo
 
 
 async def test_what_is_read_in_time_may_be_any_amount(autojump_clock, nursery):
-    parlour = Parlour(nursery, outbox_bytes=10_000, messages=NO_RATE)
+    parlour = Parlour(nursery, outbox_size=10_000, messages=NO_RATE)
     session, guest = await parlour.pair_up()
     for _ in range(50):
         await guest.say("signal", session_id=session.session_id, data="x" * 1000)

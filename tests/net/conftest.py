@@ -24,7 +24,7 @@ async def node():
         pong_time=0.5,
         write_time=0.3,
         close_time=0.3,
-        outbox_bytes=128 * 1024,
+        outbox_size=128 * 1024,
         messages=Rate.of(0, 1),
     )
     node = Node(Settings(port=0, allow_host=("node",)), limits=limits)

@@ -104,7 +104,7 @@ async def test_who_answers_no_keepalive_is_gone_and_its_peer_hears_so(house, aut
 
 
 async def test_a_slow_reader_is_closed_and_holds_up_nobody(nursery, autojump_clock):
-    house = House(nursery, outbox_bytes=200_000)
+    house = House(nursery, outbox_size=200_000)
     host, guest, session_id = await house.pair(pair=trio.testing.lockstep_stream_pair)
     start = trio.current_time()
     for _ in range(9):

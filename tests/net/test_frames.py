@@ -62,7 +62,7 @@ def plain(found):
 
 
 def fed(data, cuts=(), bound=A_LOT, fragments=64):
-    codec = FrameCodec(Limits(message_bytes=bound, message_fragments=fragments))
+    codec = FrameCodec(Limits(message_size=bound, message_fragments=fragments))
     edges = [0, *sorted(cuts), len(data)]
     return [plain(each) for a, b in pairwise(edges) for each in codec.feed(data[a:b])]
 
@@ -228,7 +228,7 @@ def test_what_is_in_a_broken_frame_is_no_frame(head):
 
 
 def test_the_state_is_that_of_wsproto():
-    codec = FrameCodec(Limits(message_bytes=10, message_fragments=64))
+    codec = FrameCodec(Limits(message_size=10, message_fragments=64))
     assert not codec.client
     assert codec.state is ConnectionState.OPEN
     codec.feed(shaped(CLOSE))
@@ -236,7 +236,7 @@ def test_the_state_is_that_of_wsproto():
     codec.send(CloseConnection(code=1000))
     assert codec.state is ConnectionState.CLOSED
 
-    codec = FrameCodec(Limits(message_bytes=10, message_fragments=64))
+    codec = FrameCodec(Limits(message_size=10, message_fragments=64))
     assert codec.send(CloseConnection(code=4001, reason="r")) == b"\x88\x03\x0f\xa1r"
     assert codec.state is ConnectionState.LOCAL_CLOSING
     assert codec.feed(shaped(TEXT, b"late")) == ["late"]
@@ -246,14 +246,14 @@ def test_the_state_is_that_of_wsproto():
 
 @pytest.mark.parametrize("data", [frame(TEXT, b"x" * 11), frame(TEXT, b"\xff"), frame(3)])
 def test_who_broke_a_rule_is_answered(data):
-    codec = FrameCodec(Limits(message_bytes=10, message_fragments=64))
+    codec = FrameCodec(Limits(message_size=10, message_fragments=64))
     codec.feed(data)
     assert codec.state is ConnectionState.REMOTE_CLOSING
     assert codec.send(CloseConnection(code=1002)) == b"\x88\x02\x03\xea"
 
 
 def test_an_idle_codec_keeps_nothing_of_wsproto():
-    codec = FrameCodec(Limits(message_bytes=A_LOT, message_fragments=64))
+    codec = FrameCodec(Limits(message_size=A_LOT, message_fragments=64))
     codec.send(Ping())
     for data in (shaped(TEXT, b"x"), shaped(BINARY, b"x"), shaped(PING), shaped(PONG)):
         codec.feed(data)
@@ -304,7 +304,7 @@ def streams(draw):
 @given(streams())
 def test_whatever_comes_is_judged_as_wsproto_judges_it(stream):
     data, cuts = stream
-    codec = FrameCodec(Limits(message_bytes=NO_BOUND, message_fragments=A_LOT))
+    codec = FrameCodec(Limits(message_size=NO_BOUND, message_fragments=A_LOT))
     found = [
         plain(each)
         for start, stop in pairwise([0, *cuts, len(data)])

@@ -14,7 +14,7 @@ from proxim.settings import Settings
 from tests.net.helpers import House, get, read_all, request
 
 GOOD = b"GET /join?x=1 HTTP/1.1\r\nHost: node\r\nX-One: a\r\nX-One: b, c\r\n\r\n"
-LIMITS = Limits(head_bytes=1000, head_fields=10)
+LIMITS = Limits(head_size=1000, head_fields=10)
 
 
 async def read(*pieces, end=False):

@@ -335,7 +335,7 @@ async def test_all_who_wait_for_room_get_it(nursery):
 
 
 async def test_who_pings_and_reads_nothing_takes_no_more_memory_than_others(nursery):
-    ws = lean(Kernel(), nursery, outbox_bytes=1000, controls=Rate.of(0, 20))
+    ws = lean(Kernel(), nursery, outbox_size=1000, controls=Rate.of(0, 20))
     ws._take, ws._is_enough = bool, False
     pong = len(frame(PING, b"x" * 100, masked=False))
     for _ in range(50):
