@@ -27,8 +27,8 @@ class _Entry(Struct):
     free: bool = False
     known: bool = False
     """Whether the hub knows of it at all."""
-    safe: object = None
-    """What others would go by: see ``_essence``, as the hub knows it."""
+    safe: Snapshot | None = None
+    """What others would go by: how it stands as far as the hub knows."""
     gone: bool = False
     """Whether it is over for good."""
 
@@ -56,7 +56,7 @@ class Ledger:
     def adopt(self, kept: Snapshot, owner: Owner, epoch: int) -> None:
         """The session is this node's from now on, as it was kept."""
         self.lose(kept.session_id)
-        self._entries[kept.session_id] = _Entry(owner.name, epoch, known=True, safe=_essence(kept))
+        self._entries[kept.session_id] = _Entry(owner.name, epoch, known=True, safe=kept)
 
     def record(self, actor: Actor, *, handed: bool = False) -> Receipt | None:
         """Note how a session stands. None when that was noted before and is known."""
@@ -114,7 +114,7 @@ class Ledger:
             entry = self._entries.get(session_id)
             if entry is not None:
                 entry.known = True
-                entry.safe = _essence(self._packed_as.get(session_id))
+                entry.safe = self._packed_as.get(session_id)
                 if entry.gone and session_id not in self._dirty:
                     del self._entries[session_id]
             for receipt in receipts:
@@ -129,7 +129,7 @@ class Ledger:
         for noted in (self._packed, self._dirty):
             for session_id, receipts in list(noted.items()):
                 entry = self._entries[session_id]
-                if entry.known and _essence(entry.snapshot) not in (None, entry.safe):
+                if entry.known and _is_news(entry.snapshot, entry.safe):
                     continue
                 for receipt in receipts:
                     if not entry.known:
@@ -155,8 +155,18 @@ _SAME_ANYWHERE = frozenset(Reason) - {Reason.CLOSED, Reason.REJECTED}
 """Why a session ends by itself; so it would on any node that takes it over."""
 
 
-def _essence(kept: Snapshot | None) -> object:
-    """What of a session others would go by. Who is there, and that its time was up, they see."""
-    if kept is None or kept.reason in _SAME_ANYWHERE:
-        return None
+def _is_news(kept: Snapshot | None, safe: Snapshot | None) -> bool:
+    """Whether others, who may take a session over as it was saved, would tell of it otherwise.
+
+    Who is there, and that its time was up, they see for themselves; but not that nobody came back,
+    where they would wait for both sides anew.
+    """
+    if kept is None or safe is None:
+        return kept is not None and kept.reason not in _SAME_ANYWHERE
+    if kept.reason in _SAME_ANYWHERE:
+        return kept.reason is Reason.DISCONNECTED and safe.handed
+    return _essence(kept) != _essence(safe)
+
+
+def _essence(kept: Snapshot) -> object:
     return kept.state, kept.reason, kept.token_hash, kept.resume_hash

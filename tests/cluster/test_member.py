@@ -16,7 +16,8 @@ from proxim.core import messages as wire
 from proxim.core.errors import InvalidSetting, RequestError
 from proxim.core.events import Role, Terms
 from proxim.core.messages import Reason
-from tests.actors.helpers import GUEST, HOST, PERSISTENT, Client, Meeting, Node
+from proxim.core.session import RETURN_TIME
+from tests.actors.helpers import GUEST, HOST, ONE_TIME, PERSISTENT, Client, Meeting, Node
 
 LEASE = 10.0
 
@@ -397,6 +398,38 @@ async def test_time_is_up_though_it_cannot_be_saved(autojump_clock, members):
     for side in (meeting.host, meeting.guest):
         assert side.endings == [Reason.APPROVAL_TIMEOUT]
         assert side.when(wire.SessionEnded)[0] - asked_at < 44
+
+
+async def test_an_end_that_others_would_not_see_is_not_told_before_it_is_saved(
+    autojump_clock, members
+):
+    first, second, third = members
+    meeting = await pairs(first, first, ONE_TIME)
+    await first.supervisor.drain()
+    await first.member.part()
+    first.life.cancel()
+
+    # The second takes it over as it was handed on, and can save nothing more.
+    claim = second.hub.claim
+
+    async def claim_and_be_cut(*arguments):
+        claimed = await claim(*arguments)
+        second.hub.is_cut = True
+        return claimed
+
+    second.hub.claim = claim_and_be_cut
+    host = second.connect()
+    await host.registers()
+    del second.hub.claim
+    await trio.sleep(LEASE + RETURN_TIME + 1)
+    assert host.endings == []
+    # Nobody has heard of an end, so it is none; this node is the next to wait for both.
+    guest = third.connect()
+    assert (await guest.asks(meeting.resume())).session.status == "approved"
+    second.hub.is_cut = False
+    await trio.sleep(5)
+    assert host.endings == []
+    assert host.close_code == 1012
 
 
 async def test_who_stops_while_the_hub_is_away_ends_nothing_that_was_approved(
