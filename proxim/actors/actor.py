@@ -75,6 +75,10 @@ class Warden(Protocol):
     def note_ending(self, actor: Actor, reason: Reason) -> None:
         """The actor's session has ended; said once."""
 
+    def hands_over(self, actor: Actor) -> bool:
+        """The node goes away. Whether the actor was let go, since its session goes on elsewhere."""
+        ...
+
     def prompt_wait(self, actor: Actor, guest: Connection | None) -> float:
         """For how many seconds the guest may not ask the host of that session; 0 if it may."""
         ...
@@ -278,6 +282,8 @@ class Actor:
         if letter.seat is not None and isinstance(letter.event, ev.HostLeft | ev.GuestLeft):
             del self.seats[letter.seat.role]
         event = letter.event
+        if isinstance(event, ev.ShutDown) and self._warden.hands_over(self):
+            return  # It was approved while this waited in the inbox.
         if isinstance(event, ev.GuestAsked):
             wait = self._warden.prompt_wait(self, letter.sender)
             event = structs.replace(event, wait=wait)

@@ -249,13 +249,19 @@ class Supervisor:
 
         Approved ones that the keeper hands over are only let go of: they go on elsewhere.
         """
-        for actor in self.actors():
-            if actor.session.state is State.APPROVED and self.keeper.hand_over(actor):
-                self.abandon(actor, Unavailable)
-        # Until nothing lives: somebody may open a session while the others are told.
+        # Until nothing lives: somebody may open a session, or come back to one that was handed
+        # over, while the others are told.
         while alive := [actor for actor in self.actors() if not actor.session.ended]:
-            for taken in [actor.ask(Letter(ev.ShutDown())) for actor in alive]:
+            to_end = [actor for actor in alive if not self.hands_over(actor)]
+            for taken in [actor.ask(Letter(ev.ShutDown())) for actor in to_end]:
                 await taken.wait()
+
+    def hands_over(self, actor: Actor) -> bool:
+        """The node goes away: let go of a session that goes on elsewhere, if this one does."""
+        if actor.session.state is not State.APPROVED or not self.keeper.hand_over(actor):
+            return False
+        self.abandon(actor, Unavailable)
+        return True
 
     async def _guard(self, actor: Actor) -> None:
         """Let an actor live; should it crash, its session ends and nothing else does."""

@@ -47,7 +47,10 @@ SLACK = 1.0
     help="one_time ends at the first disconnect, persistent when closed, temporary after --ttl.",
 )
 @click.option(
-    "--ttl", type=options.Seconds(0, min_open=True), metavar="SECONDS", help="How long a temporary session lives."
+    "--ttl",
+    type=options.Seconds(0, min_open=True),
+    metavar="SECONDS",
+    help="How long a temporary session lives.",
 )
 @click.option("--yes", is_flag=True, help="Approve whoever asks first. For scripts.")
 @program.json_option

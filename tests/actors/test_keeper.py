@@ -7,7 +7,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.actor import KEPT_WITHIN
 from proxim.actors.keeper import NoKeeper
-from proxim.actors.seat import Receipt
+from proxim.actors.seat import Letter, Receipt
+from proxim.core import events as ev
 from proxim.core import messages as wire
 from proxim.core.errors import LimitReached
 from proxim.core.events import Role
@@ -144,6 +145,41 @@ async def test_approved_sessions_are_handed_over_or_ended(autojump_clock, node, 
     assert approved.host.endings == ([] if hands_over else [Reason.SHUTDOWN])
     assert approved.guest.endings == approved.host.endings
     assert (approved.actor is None) is hands_over
+
+
+async def test_what_comes_back_while_others_are_told_is_handed_over_again(
+    autojump_clock, node, shelf, nursery
+):
+    shelf.hands_over = True
+    pending = await node.invites()
+    approved = await node.pairs(host=await node.host("x" * 22))
+    owner, terms = approved.actor.owner, approved.actor.session.terms
+    told = shelf.slow()
+    nursery.start_soon(node.supervisor.drain)
+    await trio.sleep(1)
+    assert approved.actor is None
+    # Somebody asks this node for it, which has not yet gone.
+    session = shelf.kept[approved.id].restore(terms, skew=0.0)
+    node.supervisor.bring_back(session, owner)
+    back = node.connect()
+    shelf.receipt = None
+    await back.asks(approved.resume())
+    told.set()
+    await trio.sleep(1)
+    assert pending.host.endings == [Reason.SHUTDOWN]
+    assert approved.actor is None
+    assert back.endings == []
+
+
+async def test_who_is_approved_as_the_node_goes_is_handed_over(autojump_clock, node, shelf):
+    shelf.hands_over = True
+    meeting = await node.invites()
+    await meeting.ask()
+    meeting.actor.post(Letter(ev.HostDecided(approve=True), meeting.host))
+    await node.supervisor.drain()
+    assert meeting.guest.heard(wire.PairResult)
+    assert (meeting.host.endings, meeting.guest.endings) == ([], [])
+    assert meeting.actor is None
 
 
 async def test_a_session_is_brought_back(autojump_clock, node, start, shelf):
