@@ -354,7 +354,8 @@ def test_what_cannot_go_together_is_told(flags, names):
 
 
 STORES = (
-    "sqlite:// sqlite:/// sqlite:///a/ sqlite://a/b sqlite:///a?b sqlite:///a#b /a postgres:///a"
+    "sqlite:// sqlite:/// sqlite:///a/ sqlite://a/b sqlite:///a?b sqlite:///a#b /a postgres:///a "
+    "sqlite:///a%00b sqlite:///a%0Ab"
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import idna
 
@@ -119,7 +119,7 @@ def check_store(store: str | None, key: str | None) -> None:
     """Raise ``InvalidSetting`` unless there is neither, or an address and a key worth the name."""
     if (store is None) != (key is None):
         raise InvalidSetting("store and store_key go together: give both, or neither")
-    if store is not None and not _STORE.fullmatch(store):
+    if store is not None and not (_STORE.fullmatch(store) and unquote(store).isprintable()):
         raise InvalidSetting(
             f"store: {shown(store)} is no address such as sqlite:///var/lib/proxim/sessions.db"
         )

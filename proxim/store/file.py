@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -79,7 +80,7 @@ class StoreFile:
             except sqlite3.Error as error:
                 # What is open after a failure is of no use; the next to come opens it anew.
                 self._close()
-                raise DiskTrouble(str(error)) from None
+                raise _judged(error, self.path) from None
 
     def close(self) -> None:
         """Let another process have it."""
@@ -115,7 +116,13 @@ def path_of(url: str) -> str:
 
 def _open(path: str) -> sqlite3.Connection:
     # Nobody else may read it; what SQLite puts beside it has the rights of this file.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        is_file = stat.S_ISREG(os.fstat(made).st_mode)
+    finally:
+        os.close(made)
+    if not is_file:
+        raise InvalidSetting(f"store: {path} is a device or a pipe; it needs a file")
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         # Before anything is set: that would write into a file that is not ours.
@@ -137,9 +144,14 @@ def _is_new(connection: sqlite3.Connection, path: str) -> bool:
     if application == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
         return True
     if application != _OURS:
-        raise InvalidSetting(f"store: {path} is the database of another program")
+        raise InvalidSetting(
+            f"store: {path} is the database of another program; it needs a file of its own"
+        )
     if version > _VERSION:
-        raise InvalidSetting(f"store: {path} was written by a newer version of Proxim")
+        raise InvalidSetting(
+            f"store: {path} was written by a newer version of Proxim; go on with that, or move the "
+            "file away to begin with an empty one"
+        )
     if version < _VERSION:
         raise _damaged(path, "its version is missing")
     return False

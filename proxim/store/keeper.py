@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import trio
@@ -208,7 +208,7 @@ class StoreKeeper:
 
     def _put(self, changes: dict[str, bytes | None]) -> None:
         if not self._knows_key:
-            self._check_key(self._file.rows().get(_CHECK))
+            self._check_key(self._file.rows())
         sealed = {}
         for session_id, content in changes.items():
             name = self._seal.name(session_id)
@@ -232,18 +232,27 @@ class StoreKeeper:
 
     def _read_all(self) -> list[Snapshot]:
         rows = self._file.rows()
-        self._check_key(rows.pop(_CHECK, None))
+        self._check_key(rows)
+        rows.pop(_CHECK, None)
         return [found for name, sealed in rows.items() if (found := self._read(name, sealed))]
 
-    def _check_key(self, sealed: bytes | None) -> None:
-        if sealed is None:
+    def _check_key(self, rows: Mapping[bytes, bytes]) -> None:
+        known = {_CHECK: rows[_CHECK]} if _CHECK in rows else rows
+        if known and not any(self._fits(name, sealed) for name, sealed in known.items()):
+            raise InvalidSetting(
+                f"store_key: {self._file.path} was sealed with another key; give that one, or move "
+                "the file away to begin with an empty one"
+            )
+        if _CHECK not in rows:
             self._file.write({_CHECK: self._seal.close(_CHECK, _CHECK)})
-        else:
-            try:
-                self._seal.open(sealed, _CHECK)
-            except BrokenSeal:
-                raise InvalidSetting("store_key: the store was sealed with another key") from None
         self._knows_key = True
+
+    def _fits(self, name: bytes, sealed: bytes) -> bool:
+        try:
+            self._seal.open(sealed, name)
+        except BrokenSeal:
+            return False
+        return True
 
     def _read(self, name: bytes, sealed: bytes) -> Snapshot | None:
         try:

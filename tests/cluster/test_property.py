@@ -28,7 +28,11 @@ SEEDS = [int(GIVEN)] if GIVEN else [
     *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12)),
 ]  # fmt: skip
 
-OPTIONS = ("--cluster-lease", str(LEASE), "--cluster-key", KEY, "--drain-seconds", "0.3")
+# No sweep: who comes back after one is told that there is no such session, however it ended.
+OPTIONS = (
+    *("--cluster-lease", str(LEASE), "--cluster-key", KEY, "--drain-seconds", "0.3"),
+    *("--sweep-interval", "3600", "--sessions-per-owner", "0"),
+)
 SHORT, LONG = (0.2, 1.5), (LEASE + 1.0, LEASE + 3.0)
 
 DEADLY = {"kill", "roll"}

@@ -87,7 +87,7 @@ def test_a_store_of_a_later_version_is_left_alone(file, path):
     file.rows()
     file._connection.execute("PRAGMA user_version = 2")
     file.close()
-    with pytest.raises(InvalidSetting, match="newer version"):
+    with pytest.raises(InvalidSetting, match=f"{path} was .* newer version.* move the file away"):
         StoreFile(path).rows()
 
 
@@ -115,6 +115,20 @@ def test_a_path_below_a_file_is_a_wrong_setting_and_no_trouble_of_the_disk(tmp_p
 def test_a_path_that_cannot_be_is_named(tmp_path, wrong, why):
     with pytest.raises(InvalidSetting, match=f"store: {tmp_path}.*: {why}"):
         StoreFile(str(tmp_path / wrong)).rows()
+
+
+def test_what_is_no_file_is_a_wrong_setting_and_no_trouble_of_the_disk(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/null", str(tmp_path / "pipe")):
+        with pytest.raises(InvalidSetting, match=f"store: {path} is a device or a pipe"):
+            StoreFile(path).rows()
+
+
+def test_a_table_that_is_gone_meanwhile_is_no_trouble_of_the_disk(file, path):
+    file.rows()
+    file._connection.execute("DROP TABLE sessions")
+    with pytest.raises(InvalidSetting, match=f"store: {path}: no such table"):
+        file.write({b"a": b"1"})
 
 
 @pytest.fixture

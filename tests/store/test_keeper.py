@@ -1,6 +1,7 @@
 """What comes back after a restart, and that the node goes on whatever the disk does."""
 
 import threading
+from hashlib import sha256
 
 import pytest
 import trio
@@ -11,7 +12,8 @@ from proxim.core.errors import InvalidSetting
 from proxim.core.messages import Reason, Status
 from proxim.store import figures
 from proxim.store.file import DiskTrouble
-from tests.actors.helpers import DEVICE, GUEST, HOST, ONE_TIME, TEMPORARY
+from tests.actors.helpers import DEVICE, GUEST, HOST, KEY, ONE_TIME, TEMPORARY
+from tests.store.conftest import KEY as STORE_KEY
 from tests.store.conftest import Life, until
 
 
@@ -103,8 +105,12 @@ async def test_nothing_of_a_session_shows_in_the_file(live, tmp_path):
     meeting = await life.node.pairs()
     await life.die()
     written = b"".join(each.read_bytes() for each in tmp_path.iterdir())
-    for telling in (meeting.id, DEVICE.name, DEVICE.id, "desk", "persistent", "APPROVED"):
+    public = (meeting.id, DEVICE.name, DEVICE.id, "desk", "persistent", "APPROVED")
+    # The owner's key and the store's are both made of one letter.
+    secrets = (meeting.token, meeting.resume_token, min(KEY, STORE_KEY))
+    for telling in (*public, *secrets):
         assert telling.encode() not in written
+        assert sha256(telling.encode()).digest() not in written
 
 
 async def test_a_device_comes_back_under_its_id_since_its_name_is_not_written(live):
@@ -207,9 +213,23 @@ async def test_another_key_is_refused_and_spoils_nothing(live):
     life = await live()
     meeting = await life.node.pairs()
     await life.die()
-    with pytest.raises(InvalidSetting, match="another key"):
-        async with Life(life.disk.path, key="o" * 32).keeper.opened():
+    await refused(life.disk.path)
+    assert (await back(await live(), meeting))[1].status is Status.APPROVED
+
+
+async def refused(path):
+    told = f"store_key: {path} was sealed with another key; give that one, or move"
+    with pytest.raises(InvalidSetting, match=told):
+        async with Life(path, key="o" * 32).keeper.opened():
             raise AssertionError("it was let in")
+
+
+async def test_another_key_is_refused_though_the_row_that_tells_it_is_gone(live):
+    life = await live()
+    meeting = await life.node.pairs()
+    life.disk.write({b"check": None})
+    await life.die()
+    await refused(life.disk.path)
     assert (await back(await live(), meeting))[1].status is Status.APPROVED
 
 

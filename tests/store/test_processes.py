@@ -27,10 +27,10 @@ PHONE = {"name": "Phone", "id": "phone-1"}
 class Running:
     """A node on the store of a folder."""
 
-    def __init__(self, folder, key=KEY):
+    def __init__(self, folder, key=KEY, before=()):
         known = {name: value for name, value in os.environ.items() if "PROXIM" not in name}
         self.process = subprocess.Popen(
-            [PROXIM, "serve", *SERVE, "--store", f"sqlite://{folder}/sessions.db"],
+            [*before, PROXIM, "serve", *SERVE, "--store", f"sqlite://{folder}/sessions.db"],
             env={**known, "PROXIM_STORE_KEY": key},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -207,6 +207,34 @@ def test_a_full_disk_is_told_of_and_the_node_goes_on_in_memory(tmp_path):
             assert statuses(after, "desk") == {kept: "approved", session_id: "approved"}
 
 
+def test_a_disk_that_is_read_only_is_told_of_and_the_node_starts_in_memory(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a folder read-only")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with Running(folder) as node, node.peer() as host:
+        ask(host, "register", uuid="desk", key=KEY)
+        hear(host, "registered")
+        kept, _ = create(host)
+    mounts = (
+        f'mount --bind {folder} {folder} && mount -o remount,bind,ro {folder} && exec "$0" "$@"'
+    )
+    read_only = ["unshare", "--mount", "sh", "-c", mounts]
+    may = subprocess.run([*read_only, "true"], capture_output=True, text=True, timeout=PATIENCE)
+    if may.returncode:
+        pytest.skip(f"this machine lets nobody mount anything: {may.stderr.strip()}")
+    before = (folder / "sessions.db").read_bytes()
+    with Running(folder, before=read_only) as node, node.peer() as host, node.peer() as guest:
+        ask(host, "register", uuid="desk", key=KEY)
+        assert hear(host, "registered")["sessions"] == []
+        pair(host, guest)
+        assert node.figure("proxim_store_failing") == 1
+        assert "Read-only file system" in node.kill()
+    assert (folder / "sessions.db").read_bytes() == before
+    with Running(folder) as node:
+        assert statuses(node, "desk") == {kept: "pending"}
+
+
 def test_two_nodes_cannot_have_one_store(tmp_path):
     with Running(tmp_path), Running(tmp_path) as second:
         assert second.process.wait(PATIENCE) == 2
@@ -219,5 +247,5 @@ def test_another_key_is_refused_at_the_start(tmp_path):
     with Running(tmp_path, key="o" * 43) as second:
         assert second.process.wait(PATIENCE) == 2
         said = second.kill()
-        assert "store_key: the store was sealed with another key" in said
+        assert f"store_key: {tmp_path}/sessions.db was sealed with another key" in said
         assert "o" * 43 not in said
