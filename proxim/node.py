@@ -6,7 +6,7 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
 from types import TracebackType
 from typing import Literal, NamedTuple
 
@@ -91,14 +91,18 @@ class Node:
         self._listener: Listener | None = None
         self._host: LocalHost | None = None
         self._nursery: trio.Nursery | None = None
-        self._life = self._live()
+        self._life: AbstractAsyncContextManager[None]
+        self._has_run = False
         self._stop = trio.Event()
 
     # -- its life ----------------------------------------------------------------------------
 
     async def __aenter__(self) -> Node:
         """Start. Raises what ``run`` raises when it cannot."""
-        await self._life.__aenter__()
+        self._check_unused()
+        life = self._live()
+        await life.__aenter__()
+        self._life = life
         return self
 
     async def __aexit__(
@@ -127,12 +131,19 @@ class Node:
         """Serve until ``stop`` is called or this is cancelled; then end every session.
 
         Started when connections are accepted. Raises ``OSError`` when the address cannot be
-        listened on, ``InvalidSetting`` when the certificate or the store cannot be used.
+        listened on, ``InvalidSetting`` when the certificate or the store cannot be used, and
+        ``RuntimeError`` the second time: a node lives once.
         """
+        self._check_unused()
+        self._has_run = True
         if self.settings.announce is not None:
             lan.require_library()
         async with self._store.opened() if self._store else nullcontext():
             await self._run(task_status)
+
+    def _check_unused(self) -> None:
+        if self._has_run:
+            raise RuntimeError("a node runs once; make another Node with the same settings")
 
     async def _run(self, task_status: trio.TaskStatus[None]) -> None:
         with ExitStack() as opened:

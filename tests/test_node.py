@@ -248,6 +248,19 @@ async def test_a_port_in_use_is_raised_where_the_block_begins():
                 pytest.fail("there is no second one")
 
 
+async def test_a_node_runs_once_and_says_so_the_second_time(start):
+    node = Node(port=0)
+    async with node:
+        with pytest.raises(RuntimeError, match="runs once; make another"):
+            async with node:
+                raise AssertionError("it ran twice")
+        async with await trio.open_tcp_stream("127.0.0.1", int(node.url.rpartition(":")[2])):
+            pass
+    for again in (node.__aenter__, node.run):
+        with pytest.raises(RuntimeError, match="runs once; make another"):
+            await again()
+
+
 async def test_serve_starts_with_the_node(nursery):
     node = await nursery.start(serve, Settings(port=0))
     assert await healthy(node)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Iterator
 
 from proxim.actors.pseudonym import about
 
@@ -17,8 +18,14 @@ def log_crash(
 ) -> None:
     """Log ``what`` has crashed, with the way through the code and the kind of the exception.
 
+    Where it came ``from`` another, that one's are told before.
     ``session_id`` is that of the session it was about; it is logged as its pseudonym.
     """
     extra = None if session_id is None else about(session_id)
-    way = "".join(traceback.format_tb(error.__traceback__))
-    log.error("%s\n%s%s", what, way, type(error).__name__, extra=extra)
+    log.error("%s\n%s", what, "\n".join(_ways(error)), extra=extra)
+
+
+def _ways(error: BaseException) -> Iterator[str]:
+    if error.__cause__ is not None:
+        yield from _ways(error.__cause__)
+    yield "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__

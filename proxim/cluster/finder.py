@@ -10,6 +10,7 @@ import trio
 
 from proxim.actors.actor import Actor
 from proxim.actors.directory import Desk
+from proxim.actors.pseudonym import about
 from proxim.actors.seat import Owner
 from proxim.actors.supervisor import Supervisor
 from proxim.cluster.edge import Edge
@@ -140,7 +141,7 @@ class Finder:
         try:
             kept = self._ledger.read(claim.session_id, claim.snapshot)
         except (BrokenSeal, InvalidSnapshot) as error:
-            log.error("a session cannot be read: %s", error)
+            log.error("a session cannot be read: %s", error, extra=about(claim.session_id))
             return None
         session = kept.restore(self._terms, skew=self._ledger.skew)
         owner = Owner(kept.uuid, kept.key_hash)

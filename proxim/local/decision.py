@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from proxim.actors.crash import log_crash
+from proxim.actors.pseudonym import about
 from proxim.client.host import HostSession, Prompt
 from proxim.core.errors import ProximError
 from proxim.local.waiting import in_own_thread
@@ -40,7 +42,7 @@ async def answer(session: HostSession, decide: Decide) -> None:
             await session.decide(approve=approve)
     except ProximError:
         # It ended meanwhile, or was decided elsewhere; who waits for the session has been told.
-        log.debug("the answer came too late")
+        log.debug("the answer came too late", extra=about(session.session_id))
 
 
 async def _ask_until_the_end(prompt: Prompt, decide: Decide) -> bool:
@@ -63,6 +65,7 @@ async def _ask(prompt: Prompt, decide: Decide) -> bool:
             return await decide(prompt) is True
         answer = await in_own_thread(decide, prompt)
         return (await answer if inspect.isawaitable(answer) else answer) is True
-    except Exception:
-        log.exception("`decide` failed, which counts as no")
+    except Exception as error:
+        session_id = prompt.session.session_id
+        log_crash(log, "`decide` failed, which counts as no", error, session_id)
         return False

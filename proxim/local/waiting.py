@@ -74,4 +74,6 @@ def settle(future: Future[Any], function: Callable[..., object], *args: object) 
             future.set_exception(error)
         except BaseException as error:
             # An exit or a Ctrl-C is about that thread or loop, and must not end the node.
-            future.set_exception(RuntimeError(f"{type(error).__name__} was raised"))
+            failure = RuntimeError(f"{type(error).__name__} was raised")
+            failure.__cause__ = error
+            future.set_exception(failure)

@@ -223,7 +223,8 @@ def _in_time(case, approval):
     for end in case.ends:
         reason = end.what["reason"]
         since = end.at - case.asked.at + TICK
-        prompts = case.of(SENT, "pair_request")
+        # Of whoever asked, also if the answer was lost.
+        prompts = [e for e in case.entries if (e.kind, e.type) == (SENT, "pair_request")]
         if reason == "expired" and since < case.asked.what["ttl"]:
             yield f"expired after {since:.2f} s: {show(end)}"
         elif reason == "approval_timeout" and end.at + TICK < min(e.at for e in prompts) + approval:

@@ -215,6 +215,14 @@ def test_ends_that_are_early_or_for_no_reason(forger):
         del forger.log[-4:]
 
 
+def test_a_prompt_of_whom_the_answer_never_reached_ran_out_in_its_time_or_not(forger):
+    forger.log = [entry for entry in forger.log if entry.type != "pair_pending"]
+    forger.ends("host", "approval_timeout", later=4)
+    assert judge(forger.log) == []
+    forger.log[-1] = forger.log[-1]._replace(at=forger.log[-2].at)
+    finds(forger, "ran out early")
+
+
 def test_a_temporary_session_that_expires_early():
     forger = Forger()
     forger.says("host", "create_session", session_type="temporary", ttl=10)

@@ -5,6 +5,7 @@ import threading
 import pytest
 import trio
 
+from proxim.actors.pseudonym import pseudonym
 from tests.local.helpers import over
 
 
@@ -38,12 +39,15 @@ async def test_anything_but_true_is_no(autojump_clock, parlour, answer):
 
 async def test_a_failure_is_no_and_is_logged(autojump_clock, parlour, caplog):
     async def decide(prompt):
-        raise ZeroDivisionError
+        raise ValueError(f"no row for {prompt.device_info.name}")
 
     session = await parlour.node.open_session(decide=decide)
     assert await result(await parlour.guest(session)) == "rejected"
-    assert "counts as no" in caplog.text
-    assert "ZeroDivisionError" in caplog.text
+    (record,) = caplog.records
+    assert "counts as no" in record.message
+    assert "in decide" in record.message
+    assert record.message.endswith("ValueError"), "its text names the device"
+    assert record.session == pseudonym(session.session_id)
     _, guest = await parlour.pair_up()
     assert await guest.pings()
 

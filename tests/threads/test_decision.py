@@ -40,7 +40,7 @@ def test_no_exit_in_a_coroutine_ends_the_node(caplog, error):
         assert session.ended(timeout=PATIENCE).reason == "rejected"
         assert other.over is None
         assert len(node.sessions()) == 2
-    assert f"{type(error).__name__} was raised" in caplog.text
+    assert type(error).__name__ in caplog.text.splitlines()
 
 
 def test_the_application_is_asked_one_question_at_a_time():
