@@ -190,14 +190,14 @@ def settings_table() -> str:
 
 
 def metrics_table() -> str:
-    """Every metric of a node that has just been made; what is of the process is known elsewhere."""
+    """Every metric of a node that has just been made."""
     node = Node(store="sqlite:////nowhere/sessions.db", store_key="k" * 32)
     node.url = "http://node"
     text = exposition(node.supervisor, node._compose(tls=None)) + store.exposition(node._store)
     families = text_string_to_metric_families(text)
     rows = ["| metric | labels | meaning |", "| --- | --- | --- |"]
     for family in families:
-        if family.name.startswith("proxim_") and not family.name.endswith("_created"):
+        if family.name.startswith(("proxim_", "process_")) and not family.name.endswith("_created"):
             name = family.name + ("_total" if family.type == "counter" else "")
             labels = {label for sample in family.samples for label in sample.labels} - {"le"}
             shown = ", ".join(f"`{label}`" for label in sorted(labels))

@@ -78,7 +78,7 @@ class _Moment(Collector):
         yield _total("connections_opened", "WebSockets that were opened.", traffic.opened)
         closed = {code: traffic.closed[code] for code in CODES}
         yield _counter("connections_closed", "WebSockets that were closed.", "code", closed)
-        yield _total("signals", "Signals that were taken to be relayed.", traffic.signals)
+        yield _total("signals", "Signals that WebSockets brought to be relayed.", traffic.signals)
         yield _total("signal_bytes", "Bytes of what these carried, as JSON.", traffic.signal_bytes)
         yield _total("received_bytes", "Bytes that were read from WebSockets.", traffic.bytes_read)
         yield GaugeMetricFamily(

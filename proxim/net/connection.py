@@ -264,7 +264,7 @@ class SocketConnection:
         full_at = self._full_at if self._full_at > now else now
         empty_at = now + rate.window
         several = len(frames) > 1
-        number = size = 0
+        number = refused = size = 0
         if several:
             self._cork.put_in()
         try:
@@ -281,15 +281,16 @@ class SocketConnection:
                     if type(message) is not wire.Signal:
                         self._request, self._frames = (frame, message), frames[number:]
                         return False
-                    size += len(message.data)
                     self._router.relay(self, message, now)
+                    size += len(message.data)
                 except Exception as error:
+                    refused += 1
                     self._refuse(frame, error)
             else:
                 number += 1
         finally:
             self._full_at = full_at
-            self._cork.traffic.signals += number - 1
+            self._cork.traffic.signals += number - 1 - refused
             self._cork.traffic.signal_bytes += size
             if several:
                 self._cork.draw()

@@ -8,7 +8,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import NamedTuple
 
-from tests.cluster.log import GOT, SENT, SILENCE, show
+from tests.cluster.log import GONE, GOT, SENT, SILENCE, show
 
 TICK = 0.1
 HOST, GUEST = "host", "guest"
@@ -21,6 +21,9 @@ AFTER_THE_END = {
     "pair_pending",
     "pair_result",
 }
+BY_ITSELF = {"disconnected", "approval_timeout", "expired"}
+PUT_RIGHT = 5.0
+"""Seconds for which somebody may believe what a list wrongly shows."""
 OF_AN_APPROVED = {"signal", "peer_online", "peer_offline", "ice_servers"}
 
 
@@ -105,8 +108,11 @@ def _cases(log):
             for session in entry.what.get("sessions", [entry.what.get("session")]):
                 if case := cases.get(session["session_id"]):
                     case.sights.append(Sight(entry, request.at, session["status"]))
+    gone = {(entry.who, entry.line): entry.at for entry in log if entry.kind == GONE}
     for case in cases.values():
         case.requests = asked
+        case.gone = gone
+        case.until = log[-1].at
         case.last_registered = max(
             (e for e in log if (e.kind, e.type, e.who) == (GOT, "registered", case.names[HOST])),
             key=lambda e: e.at,
@@ -213,8 +219,28 @@ def _over(case):
             if entry.who == end.who and entry.line >= end.line and entry.at > end.at:
                 yield f"after the end: {show(end)} then {show(entry)}"
         for sight in case.sights:
-            if sight.asked_at > end.at and sight.status in ("pending", "approved"):
+            is_back = sight.asked_at > end.at and sight.status in ("pending", "approved")
+            if is_back and not _is_put_right(case, end, sight.entry):
                 yield f"back after the end: {show(end)} then {show(sight.entry)}"
+
+
+def _is_put_right(case, end, shown):
+    """Whether a list was behind the times, and whoever got it was told so, or sent away.
+
+    What a node on its own could not save yet, others do not know. So it may be with what ends by
+    itself, and only in a list: who takes a seat is told by the session's own node.
+    """
+    if end.what["reason"] not in BY_ITSELF or shown.type == "resumed":
+        return False
+    after = [
+        at
+        for at in (
+            case.gone.get((shown.who, shown.line)),
+            *(e.at for e in case.ends if (e.who, e.line) == (shown.who, shown.line)),
+        )
+        if at is not None and at > shown.at
+    ]
+    return min(after, default=case.until) <= shown.at + PUT_RIGHT
 
 
 def _in_time(case, approval):

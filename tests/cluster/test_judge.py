@@ -157,6 +157,33 @@ def test_a_session_that_is_back_after_its_end(approved, status):
     finds(approved, "back after the end")
 
 
+def test_a_list_that_is_behind_the_times_is_to_be_put_right(approved):
+    approved.ends("guest", "disconnected", later=1)
+    approved.shown("approved", line=2)
+    shown = len(approved.log)
+    approved.ends("host", "disconnected", line=2, later=1)
+    finds_nothing_like(approved, "back after the end")
+    approved.log[shown:] = []
+    approved.note(GONE, "host", 1012, line=2, later=1)
+    finds_nothing_like(approved, "back after the end")
+    approved.log[shown:] = []
+    approved.ends("host", "disconnected", line=2, later=9)
+    finds(approved, "back after the end")
+
+
+def test_a_seat_in_what_has_ended_is_no_list_that_is_behind_the_times(approved):
+    approved.ends("guest", "disconnected", later=1)
+    approved.says("guest", "resume", 2, session_id=S)
+    session = {"session_id": S, "status": "approved"}
+    approved.answer("guest", "resumed", 2, session=session)
+    approved.note(GONE, "guest", 1012, line=2, later=1)
+    finds(approved, "back after the end")
+
+
+def finds_nothing_like(forger, words):
+    assert not [found for found in judge(forger.log) if words in found]
+
+
 def test_two_sides_with_two_outcomes(forger):
     for approve in (True, False):
         forger.says("host", "pair_decision", session_id=S, approve=approve)
