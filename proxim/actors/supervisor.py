@@ -10,7 +10,7 @@ from typing import Protocol
 import trio
 from msgspec import structs
 
-from proxim.actors.actor import Actor, Parting
+from proxim.actors.actor import KEPT_WITHIN, Actor, Parting
 from proxim.actors.census import Before, Census
 from proxim.actors.crash import log_crash
 from proxim.actors.keeper import Keeper, NoKeeper
@@ -247,14 +247,23 @@ class Supervisor:
     async def drain(self) -> None:
         """End every session with ``shutdown``; each seat has been told when this returns.
 
-        Approved ones that the keeper hands over are only let go of: they go on elsewhere.
+        Approved ones that the keeper hands over are only let go of: they go on elsewhere. So are
+        those whose end it does not keep in time.
         """
         # Until nothing lives: somebody may open a session, or come back to one that was handed
         # over, while the others are told.
         while alive := [actor for actor in self.actors() if not actor.session.ended]:
             to_end = [actor for actor in alive if not self.hands_over(actor)]
-            for taken in [actor.ask(Letter(ev.ShutDown())) for actor in to_end]:
-                await taken.wait()
+            told = {actor: actor.ask(Letter(ev.ShutDown())) for actor in to_end}
+            for taken in told.values():
+                with trio.move_on_after(KEPT_WITHIN) as patience:
+                    await taken.wait()
+                if patience.cancelled_caught:
+                    break
+            # Who still waits for something to be kept holds up nobody else's good-bye.
+            for actor, taken in told.items():
+                if not taken.is_set():
+                    self.abandon(actor, Unavailable)
 
     def hands_over(self, actor: Actor) -> bool:
         """The node goes away: let go of a session that goes on elsewhere, if this one does."""

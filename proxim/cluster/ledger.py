@@ -151,7 +151,7 @@ class Ledger:
         return snapshot.decode(self._seal.open(sealed, f"snapshot:{session_id}"))
 
 
-_SAME_ANYWHERE = frozenset(Reason) - {Reason.CLOSED, Reason.REJECTED}
+_SAME_ANYWHERE = frozenset(Reason) - {Reason.CLOSED, Reason.REJECTED, Reason.SHUTDOWN}
 """Why a session ends by itself; so it would on any node that takes it over."""
 
 

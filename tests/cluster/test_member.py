@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from proxim.actors.actor import KEPT_WITHIN
 from proxim.actors.quota import Places
 from proxim.actors.router import Router
 from proxim.cluster import member as member_module
@@ -445,6 +446,27 @@ async def test_who_stops_while_the_hub_is_away_ends_nothing_that_was_approved(
     await trio.sleep(LEASE)
     guest = members[1].connect()
     assert (await guest.asks(meeting.resume())).session.status == "approved"
+
+
+async def test_who_stops_while_the_hub_is_away_does_not_tell_an_end_that_others_would_not_see(
+    autojump_clock, members
+):
+    meeting = Meeting(members[0], await members[0].host())
+    await meeting.open(PERSISTENT, None)
+    members[0].hub.is_cut = True
+    began = trio.current_time()
+    await members[0].supervisor.drain()
+    assert trio.current_time() - began < KEPT_WITHIN + 1, "others want to part, too"
+    await members[0].member.part()
+    members[0].life.cancel()
+    assert meeting.host.endings == []
+    await trio.sleep(LEASE)
+    host = members[1].connect()
+    await host.registers()
+    await trio.sleep(1)
+    (session,) = host.heard(wire.Registered)[0].sessions
+    assert session.status == "pending"
+    assert host.endings == []
 
 
 # -- a seat that changes hands ---------------------------------------------------------------
