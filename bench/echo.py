@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--message-bytes", type=int, default=Limits().message_size)
     options = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        trio.run(run, options.port, Limits(message_size=options.message_size))
+        trio.run(run, options.port, Limits(message_size=options.message_bytes))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,15 @@ export function chatPane(flooded) {
   const input = el("input", { "aria-label": text.message, placeholder: text.message, autocomplete: "off", maxlength: LONGEST });
   const button = el("button", { type: "submit", text: text.send });
 
+  let scrolls = 0;
+  // Once for all that comes between two frames: to know the height is to lay the page out anew.
+  const scroll = () => {
+    scrolls ||= requestAnimationFrame(() => {
+      scrolls = 0;
+      talk.scrollTop = talk.scrollHeight;
+    });
+  };
+
   /** @param {string} words @param {boolean} mine */
   const add = (words, mine) => {
     hint.remove();
@@ -35,7 +44,7 @@ export function chatPane(flooded) {
     const who = el("span", { class: "unseen", text: mine ? text.youSaid : text.theySaid });
     talk.append(el("p", { class: mine ? "mine" : "", dir: "auto" }, who, document.createTextNode(shown)));
     if (talk.childElementCount > MOST_SHOWN) talk.firstElementChild.remove();
-    talk.scrollTop = talk.scrollHeight;
+    scroll();
   };
   const form = el("form", { class: "say", onsubmit: (/** @type {Event} */ event) => submit(event) }, input, button);
   const submit = (/** @type {Event} */ event) => {
@@ -76,7 +85,7 @@ export function chatPane(flooded) {
       if (sentAt < Math.min(goneAt, performance.now()) - UNNOTICED) return;
       sentAt = -Infinity;
       talk.append(el("p", { class: "hint small", text: text.perhapsLost }));
-      talk.scrollTop = talk.scrollHeight;
+      scroll();
     },
     /** @param {RTCDataChannel} open */
     use(open) {

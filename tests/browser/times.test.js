@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { world } from "./lib/world.js";
 
-const here = world("--approval-timeout", "3", "--qr-ttl", "4");
+const here = world("--approval-timeout", "3", "--qr-ttl", "8");
 
 test("nobody answers: both sides are told, and what to do next", async () => {
   const desk = await here.desk();

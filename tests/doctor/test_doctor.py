@@ -239,7 +239,11 @@ async def test_a_real_server_answers(start, free, tmp_path):
     settings = SimpleNamespace(
         stun=(f"stun:127.0.0.1:{port}",), turn=(f"turn:127.0.0.1:{port}?transport=tcp", "nonsense")
     )
-    stun, turn, nonsense = await found(ice.check(settings))
+    with trio.fail_after(20):
+        # It listens on TCP before it does on UDP.
+        while (answers := await found(ice.check(settings)))[0].level is not Level.OK:  # noqa: ASYNC110
+            await trio.sleep(0.05)
+    stun, turn, nonsense = answers
     assert (stun.check, stun.level) == ("stun", Level.OK)
     assert (turn.check, turn.level) == ("turn", Level.OK)
     assert nonsense.level is Level.ERROR

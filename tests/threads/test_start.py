@@ -17,8 +17,11 @@ if not sys.platform.startswith("linux"):
 
 @pytest.fixture(autouse=True)
 def tidy():
+    # A shell that starts tests in the background has them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with nothing_left():
         yield
+    signal.signal(signal.SIGINT, before)
 
 
 async def start_and_cancel(steps):
