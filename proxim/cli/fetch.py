@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 
 from proxim.core.errors import ConnectionLost, InvalidSetting
+from proxim.core.secrecy import shown
 from proxim.settings.checks import http_parts
 
 PATIENCE = 5.0
@@ -18,8 +19,7 @@ def metrics_url(node: str) -> str:
     """Where the figures of a node are, given its address. Raises ``InvalidSetting``."""
     parts = http_parts(node if "://" in node else f"http://{node}")
     if parts is None:
-        shown = repr(node) if "@" not in node else "What names a user"
-        raise InvalidSetting(f"{shown} is no address of a node such as http://127.0.0.1:8765")
+        raise InvalidSetting(f"{shown(node)} is no address of a node such as http://127.0.0.1:8765")
     path = parts.path.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path.removesuffix('/metrics')}/metrics"
 

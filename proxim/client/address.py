@@ -12,6 +12,7 @@ from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_
 
 from proxim.core.errors import ConnectionLost
 from proxim.core.messages import SUBPROTOCOL
+from proxim.core.secrecy import shown
 from proxim.groups import leaves
 
 CONNECT_TIME = 15.0
@@ -96,7 +97,7 @@ class Address:
 
     def _not_a_node(self) -> ConnectionLost:
         return ConnectionLost(
-            f"{self._url!r} is not the address of a node, such as http://127.0.0.1:8765"
+            f"{shown(self._url)} is not the address of a node, such as http://127.0.0.1:8765"
         )
 
 

@@ -9,7 +9,15 @@ from proxim.settings import SETTINGS
 ADDRESSES = [
     *("", "   ", "a..b", "[::1", "http://", "http://[", "http://x:abc", "ws://x:99999"),
     *("redis://[", "redis://h:99999", "rediss://a..b:1", "http://a..b/", "\udcff", "é☃"),
-    *("http://user:hush@h/", "-", "x" * 300, "99999999999999999999", "\n", "a\0b"),
+    *(
+        "http://user:hush@h/",
+        "ws://user:hush@h/",
+        "-",
+        "x" * 300,
+        "99999999999999999999",
+        "\n",
+        "a\0b",
+    ),
 ]
 COMMANDS = [
     ("status", "{}", "--once"),
