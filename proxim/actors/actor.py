@@ -321,7 +321,7 @@ class Actor:
             happened = []
             while self._inbox:
                 each = self._inbox.receive_nowait()
-                if each.sender is None:
+                if each.sender is None and each.taken is None:
                     happened.append(each)
                 else:
                     self._warden.census.letters -= 1

@@ -81,10 +81,6 @@ class Receipt:
         """The letter has been dealt with."""
         self._taken.set()
 
-    def is_set(self) -> bool:
-        """Whether it has."""
-        return self._taken.is_set()
-
     async def wait(self) -> None:
         """Wait until it has."""
         await self._taken.wait()

@@ -10,7 +10,7 @@ from typing import Protocol
 import trio
 from msgspec import structs
 
-from proxim.actors.actor import KEPT_WITHIN, Actor, Parting
+from proxim.actors.actor import Actor, Parting
 from proxim.actors.census import Before, Census
 from proxim.actors.crash import log_crash
 from proxim.actors.keeper import Keeper, NoKeeper
@@ -255,14 +255,9 @@ class Supervisor:
         while alive := [actor for actor in self.actors() if not actor.session.ended]:
             to_end = [actor for actor in alive if not self.hands_over(actor)]
             told = {actor: actor.ask(Letter(ev.ShutDown())) for actor in to_end}
-            for taken in told.values():
-                with trio.move_on_after(KEPT_WITHIN) as patience:
-                    await taken.wait()
-                if patience.cancelled_caught:
-                    break
-            # Who still waits for something to be kept holds up nobody else's good-bye.
             for actor, taken in told.items():
-                if not taken.is_set():
+                await taken.wait()
+                if taken.refusal is not None and self.find(actor.session.session_id) is actor:
                     self.abandon(actor, Unavailable)
 
     def hands_over(self, actor: Actor) -> bool:

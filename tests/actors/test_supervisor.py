@@ -7,6 +7,7 @@ from trio.testing import assert_checkpoints, assert_no_checkpoints, wait_all_tas
 
 from proxim.actors import supervisor as supervisor_module
 from proxim.actors.actor import Actor
+from proxim.actors.pseudonym import pseudonym
 from proxim.actors.seat import Letter
 from proxim.core import events as ev
 from proxim.core import messages as wire
@@ -253,3 +254,10 @@ async def test_the_drain_has_told_every_seat_of_the_shutdown(autojump_clock, nod
         assert meeting.guest.endings == [Reason.SHUTDOWN] * (GUEST in meeting.actor.seats)
     assert over.host.endings == over.guest.endings == [Reason.CLOSED]
     assert node.supervisor.endings == {Reason.SHUTDOWN: 9, Reason.CLOSED: 1}
+
+
+async def test_what_is_logged_of_a_session_bears_its_pseudonym(autojump_clock, node, caplog):
+    caplog.set_level(logging.DEBUG, "proxim.actors")
+    meeting = await node.invites()
+    assert {record.session for record in caplog.records} == {pseudonym(meeting.id)}
+    assert meeting.id not in caplog.text

@@ -26,7 +26,7 @@ test("a code renews itself before it lapses, and the earlier one is void", async
   const late = await here.phone(first);
   await late.asks();
   await late.sees("This code is not valid");
-  const phone = await here.phone(await desk.shows());
+  const phone = await here.phone(await desk.link());
   await phone.asksAndWaits();
 });
 

@@ -469,6 +469,16 @@ async def test_who_stops_while_the_hub_is_away_does_not_tell_an_end_that_others_
     assert host.endings == []
 
 
+async def test_a_decision_that_cannot_be_saved_holds_up_nobodys_good_bye(autojump_clock, members):
+    meeting = await prompts(members[0], members[0])
+    members[0].hub.is_cut = True
+    await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=False))
+    began = trio.current_time()
+    await members[0].supervisor.drain()
+    assert trio.current_time() - began < KEPT_WITHIN + 1
+    assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
+
+
 # -- a seat that changes hands ---------------------------------------------------------------
 
 
