@@ -42,21 +42,25 @@ class Guest(threading.Thread):
         return self.over.reason
 
 
-def in_use():
-    """How many threads and descriptors this process has."""
-    return threading.active_count(), len(os.listdir("/proc/self/fd"))
-
-
 LEAVING = 2
 """Seconds that what was stopped has to be gone; the threads of a pool would stay for longer."""
 
 
 @contextmanager
 def nothing_left():
-    """Whatever is started inside is gone in the end."""
-    before = in_use()
+    """Whatever is started inside is gone in the end; what was there before may go meanwhile."""
+    threads, descriptors = set(threading.enumerate()), open_descriptors()
+
+    def is_left():
+        return set(threading.enumerate()) - threads or open_descriptors() > descriptors
+
     yield
     deadline = time.monotonic() + LEAVING
-    while in_use() != before and time.monotonic() < deadline:
+    while is_left() and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert in_use() == before
+    assert not is_left()
+
+
+def open_descriptors():
+    """How many descriptors this process has."""
+    return len(os.listdir("/proc/self/fd"))
