@@ -10,7 +10,7 @@ RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.synced
 FUZZ_TIME ?= 600
 
-.PHONY: help run test check style types e2e browser-tools sdk-types screenshots attacks fuzz faults
+.PHONY: help run test test-all check style types e2e browser-tools sdk-types screenshots attacks fuzz faults
 .PHONY: one-file cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
 
 help:  ## what there is
@@ -19,8 +19,11 @@ help:  ## what there is
 run: $(RUNS)  ## install and start the node
 	@$(BIN)/proxim serve $(ARGS)
 
-test: $(STAMP)  ## install and pass the tests
-	$(BIN)/pytest $(ARGS)
+test: $(STAMP)  ## install, and run the tests that need only Python, in parallel
+	$(BIN)/pytest -n auto --dist loadfile -q $(ARGS)
+
+test-all: $(STAMP)  ## also those that need browsers, Redis, coturn, proxies or much real time
+	$(BIN)/pytest -n auto --dist loadfile -q --full $(ARGS)
 
 check: style types test  ## everything a change has to pass
 

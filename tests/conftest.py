@@ -1,29 +1,79 @@
-"""What the tests of several rooms share."""
+"""Which tests run, which do not, and why; and what the tests of several rooms share."""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
+FRONT_DOORS = {"full": "make test-all", "slow": "make attacks, make faults, make one-file"}
+"""Marks of the tests that ``make test`` leaves out, and what runs them."""
+PLACES = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+
+left_out = pytest.StashKey[Counter]()
+
 
 def pytest_addoption(parser):
-    parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
+    for mark, door in FRONT_DOORS.items():
+        parser.addoption(
+            f"--{mark}", action="store_true", help=f"as {door}: run tests marked {mark}"
+        )
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Return two workers a core: half of the suite's time is spent waiting for a process."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--slow"):
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        items[:] = [item for item in items if item not in slow]
-        config.hook.pytest_deselected(items=slow)
+    """Leave out the tests whose mark was not asked for; skip those whose program is missing."""
+    out = config.stash[left_out] = Counter()
+    kept = []
+    for item in items:
+        for mark in FRONT_DOORS:
+            if (found := item.get_closest_marker(mark)) and not config.getoption(f"--{mark}"):
+                out[mark, found.args[0]] += 1
+                break
+        else:
+            kept.append(item)
+        for needs in item.iter_markers("needs"):
+            if missing := [name for name in needs.args if shutil.which(name, path=PLACES) is None]:
+                item.add_marker(pytest.mark.skip(f"{' and '.join(missing)}: not installed"))
+    items[:] = kept
 
 
 def pytest_sessionfinish(session):
     """CI has what every test needs, so a test that is skipped there is a failure."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = [*config.stash.get(left_out, Counter()).items()]
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    # Every worker collects the same tests, so the last one's count is everybody's.
+    if error is None:
+        out = ((tuple(key), count) for key, count in node.workeroutput["left_out"])
+        node.config.stash[left_out] = Counter(dict(out))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say which tests did not run, and why, in one line for each front door."""
+    out = config.stash.get(left_out, Counter())
+    for mark, door in FRONT_DOORS.items():
+        reasons = {reason: count for (of, reason), count in out.items() if of == mark}
+        if reasons:
+            told = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
+            terminalreporter.write_line(f"Left to {door}: {sum(reasons.values())} tests. {told}.")
+    skips = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in skips.items():
+        terminalreporter.write_line(f"Skipped: {count}. {reason.removeprefix('Skipped: ')}.")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.attacks.target import until
 HERE = Path(__file__).parent
 
 
-@pytest.mark.slow
+@pytest.mark.slow("vanished peers")
 def test_a_peer_that_vanishes_without_a_word_is_missed_within_45_seconds(node):
     with node.host(uuid="left-alone") as host:
         guest, _, _ = node.pair(host)

@@ -15,7 +15,7 @@ READERS, HEALTHY, BATCH = 1000, 100, 50
 SIGNALS = 100
 """Signals of 60 kB to each of the slow; more than the kernel (4 MB at most) and the outbox hold."""
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("floods of slow readers")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -93,11 +93,13 @@ def test_the_package_for_npm_can_be_imported_by_its_name(tools: None, tmp_path: 
     run("node", str(script))
 
 
+@pytest.mark.full("Chromium")
 @pytest.mark.parametrize("path", IN_CHROMIUM, ids=lambda path: path.name.removesuffix(".test.js"))
 def test_the_pages_in_chromium(chromium: None, path: Path) -> None:
     run("node", "--test", str(path), patience=300)
 
 
+@pytest.mark.full("Firefox")
 def test_a_guest_page_in_firefox(chromium: None) -> None:
     if not Path(FIREFOX).exists():
         pytest.skip(f"there is no {FIREFOX}: install firefox-esr")

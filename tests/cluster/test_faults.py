@@ -112,7 +112,7 @@ def test_a_guests_node_dies(brittle):
 # -- a node freezes --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("longer", [0, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("longer", [0, pytest.param(30, marks=pytest.mark.slow("a long freeze"))])
 def test_a_node_that_was_frozen_does_nothing_more_to_a_session_it_lost(brittle, longer):
     cluster = brittle(2)
     couple = Couple(cluster[0], cluster[1]).approve()

@@ -25,7 +25,7 @@ SECONDS = float(os.environ.get("FAULTS_SECONDS", "30"))
 GIVEN = os.environ.get("FAULTS_SEED")
 SEEDS = [int(GIVEN)] if GIVEN else [
     1,
-    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12)),
+    *(pytest.param(seed, marks=pytest.mark.slow("seeds of the property test")) for seed in range(2, 12)),
 ]  # fmt: skip
 
 # No sweep: who comes back after one is told that there is no such session, however it ended.

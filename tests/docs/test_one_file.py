@@ -55,7 +55,7 @@ def test_an_archive_runs_on_a_python_without_proxim(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2, "nothing is left beside it"
 
 
-@pytest.mark.slow
+@pytest.mark.slow("PyInstaller")
 def test_an_executable_runs_without_python(tmp_path):
     if importlib.util.find_spec("PyInstaller") is None:
         pytest.skip("PyInstaller is not installed")
