@@ -7,10 +7,12 @@ BIN := $(VENV)/bin
 COVERING := $(addprefix tests/,core actors cluster/test_member.py store/test_keeper.py \
 	test_metrics.py test_settings.py test_traces.py)
 RUNS := $(VENV)/.runs
+TESTS := $(VENV)/.tests
 STAMP := $(VENV)/.synced
+PYTEST := $(BIN)/pytest -n auto --dist loadfile -q
 FUZZ_TIME ?= 600
 
-.PHONY: help run test test-all check style types e2e browser-tools sdk-types screenshots attacks fuzz faults
+.PHONY: help run test test-all test-pythons check style types e2e browser-tools sdk-types screenshots attacks fuzz faults
 .PHONY: one-file cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
 
 help:  ## what there is
@@ -19,11 +21,14 @@ help:  ## what there is
 run: $(RUNS)  ## install and start the node
 	@$(BIN)/proxim serve $(ARGS)
 
-test: $(STAMP)  ## install, and run the tests that need only Python, in parallel
-	$(BIN)/pytest -n auto --dist loadfile -q $(ARGS)
+test: $(TESTS)  ## install, and run the tests that need only Python, in parallel
+	$(PYTEST) $(ARGS)
 
 test-all: $(STAMP)  ## also those that need browsers, Redis, coturn, proxies or much real time
-	$(BIN)/pytest -n auto --dist loadfile -q --full $(ARGS)
+	$(PYTEST) --full $(ARGS)
+
+test-pythons: $(TESTS)  ## the same as `test`, by every Python from 3.11 on that is found here
+	$(BIN)/python -m tests.pythons $(ARGS)
 
 check: style types test  ## everything a change has to pass
 
@@ -40,14 +45,21 @@ $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
-# What a node needs. What the tests need is ten times that, and not taken away again.
+# Three environments in one folder, each larger than the one before: for a node, for the tests of
+# `make test`, and for everything else. None removes what another has installed.
+SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --inexact
+
 $(RUNS): pyproject.toml uv.lock | $(BIN)/uv
-	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --no-dev --inexact --compile-bytecode
+	$(SYNC) --no-dev --compile-bytecode
 	touch $@
 
-$(STAMP): pyproject.toml uv.lock | $(BIN)/uv
-	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --group dev
+$(TESTS): pyproject.toml uv.lock | $(BIN)/uv
+	$(SYNC) --no-dev --group test
 	touch $(RUNS) $@
+
+$(STAMP): pyproject.toml uv.lock | $(BIN)/uv
+	$(SYNC) --group dev
+	touch $(RUNS) $(TESTS) $@
 
 e2e: $(STAMP)  ## only the tests against a real node: by an independent client, and in Chromium
 	$(BIN)/pytest tests/e2e tests/browser $(ARGS)
@@ -115,4 +127,4 @@ release-check: $(STAMP)  ## make what is published, in dist/, and try it where t
 	$(BIN)/python -m tests.release $(ARGS)
 
 clean:  ## remove what was made
-	rm -rf $(VENV) bench/build build dist tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-* bench/build build dist tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
