@@ -353,8 +353,10 @@ class SocketConnection:
             self._router.census.refusals["message_time"] += 1
             self.close(1008, "a message took too long")
         if now >= self._ping_at:
+            # While an earlier ping waits for its pong, the time for that pong goes on.
+            if self._ws.has_ponged or self._pong_by == math.inf:
+                self._pong_by = now + self._limits.pong_time
             self._ws.write_ping()
-            self._pong_by = now + self._limits.pong_time
             self._ping_at = now + self._limits.ping_interval
         return False
 

@@ -103,6 +103,16 @@ async def test_who_answers_no_keepalive_is_gone_and_its_peer_hears_so(house, aut
     assert len(house.listener.connections) == 1
 
 
+async def test_pings_that_follow_do_not_put_off_the_time_for_a_pong(nursery, autojump_clock):
+    house = House(nursery, ping_interval=2, pong_time=7)
+    host, _guest, session_id = await house.pair()
+    start = trio.current_time()
+    for number in range(3):
+        await host.say("signal", session_id=session_id, data=number)
+    assert await host.hear() == {"type": "peer_offline", "session_id": session_id}
+    assert trio.current_time() - start == pytest.approx(2 + 7)
+
+
 async def test_a_slow_reader_is_closed_and_holds_up_nobody(nursery, autojump_clock):
     house = House(nursery, outbox_size=200_000)
     host, guest, session_id = await house.pair(pair=trio.testing.lockstep_stream_pair)
