@@ -50,6 +50,9 @@ class _Services(NamedTuple):
 class Node:
     """A signaling node. ``url`` is where it can be reached, once it runs.
 
+    ``local_url`` is the address that it listens on; ``url`` is the same unless there is a public
+    URL.
+
     Made of ``Settings`` or of single settings by their names, as in ``Node(port=0)``. It runs
     once: inside ``async with``, or while ``run`` does. ``metrics_address`` is where its figures are
     served, if that is a place of their own. With ``sockets``, which listen already, it accepts on
@@ -70,6 +73,7 @@ class Node:
         self.settings = from_code(settings, given)
         self.limits = limits or self.settings.limits
         self.url = ""
+        self.local_url = ""
         self.metrics_address: tuple[str, int] | None = None
         self.draining = False
         self.leaving = False
@@ -152,7 +156,8 @@ class Node:
             tls = self._load_certificate()
             sockets = self._sockets or await self._open_sockets(opened)
             aside = await self._open_aside(opened)
-            self.url = self.settings.public_url or self._own_url(sockets[0], secure=tls is not None)
+            self.local_url = self._own_url(sockets[0], secure=tls is not None)
+            self.url = self.settings.public_url or self.local_url
             self._at = f"{socket.gethostname()}:{reachable(sockets[0])[1]}"
             await self._accept(tls, sockets, aside, task_status)
 

@@ -120,6 +120,8 @@ def _tune_garbage_collector() -> None:
 def _greet(node: Node) -> None:
     where = "" if node.url == DEFAULT_URL else f" --node {node.url}"
     click.echo(f"Proxim {__version__} is at {node.url}")
+    if node.url != node.local_url:
+        click.echo(f"It listens on:               {node.local_url}")
     click.echo(f"Next, in a browser:          {node.url}/")
     click.echo(f"Or in a second terminal:     {program_name()} host{where}")
     click.echo("Stop it with Ctrl-C.")

@@ -178,3 +178,12 @@ def test_the_greeting_names_the_page_for_a_browser_and_it_is_there(start):
         with urllib.request.urlopen(page.strip(), timeout=10) as answer:
             assert b'src="web/host.js"' in answer.read()
         assert f"proxim host --node {address}" in node.line()
+
+
+def test_the_greeting_says_where_a_node_with_a_public_url_listens(start):
+    with start("serve", "--port", "0", "--public-url", "https://pair.example") as node:
+        assert node.url() == "https://pair.example"
+        label, _, local_url = node.line().partition(":")
+        assert label == "It listens on"
+        with urllib.request.urlopen(f"{local_url.strip()}/healthz", timeout=10) as answer:
+            assert answer.status == 200

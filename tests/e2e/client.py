@@ -72,13 +72,15 @@ class Node:
             text=True,
         )
         assert self.process.stdout is not None
-        ready, _, _ = select.select([self.process.stdout], [], [], 15)
-        self.banner = self.process.stdout.readline() if ready else ""
-        found = re.search(r"^Proxim (\S+) is at \S+?(?::(\d+))?\s*$", self.banner)
+        ready, _, _ = select.select([self.process.stdout], [], [], 60)
+        self.banner = self.process.stdout.readline().rstrip() if ready else ""
+        found = re.search(r"^Proxim (\S+) is at https?://\S+$", self.banner)
         if found is None:
             self.stop()
             raise AssertionError(f"no address on the first line: {self.banner!r}")
-        self.version, self.port = found[1], int(found[2] or port)
+        # With a public URL the second line of the greeting says where the node listens.
+        local = self.process.stdout.readline() if "--public-url" in options else self.banner
+        self.version, self.port = found[1], int(local.rstrip().rpartition(":")[2])
 
     def peer(self, **options: Any) -> "Peer":
         """A new connection, its welcome taken."""

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import socket
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -140,9 +139,7 @@ def test_a_link_is_the_join_page_with_id_and_secret_in_the_fragment(node: Node) 
 
 
 def test_a_link_begins_with_the_public_url() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    node = Node("--public-url", "https://pair.example/x", port=port)
+    node = Node("--public-url", "https://pair.example/x")
     try:
         created = node.host().create()
         session_id = created["session"]["session_id"]
