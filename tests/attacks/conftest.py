@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.attacks.target import Bystander, MiB, Target, until
+from tests.attacks.target import Bystander, Inside, MiB, Target, until
 
 CRASH = ("Traceback", "crash", "failed", 'File "')
 
@@ -60,17 +60,17 @@ def node(node_of_file):
 
 @pytest.fixture
 def limited():
-    """Makes a node for one case, with the one limit that it is about."""
+    """Makes a node for one case, with the one limit that it is about, in this process."""
 
-    def make(*options, **how):
-        made.append(Target(*options, **how))
+    def make(*options):
+        made.append(Inside(*options))
         return made[-1]
 
     made = []
     try:
         yield make
         for each in made:
-            assert each.process.poll() is None
+            assert each.runs()
             assert "Traceback" not in each.log()
     finally:
         for each in made:
@@ -80,7 +80,7 @@ def limited():
 @contextmanager
 def guarded(node):
     """What has to be true of a node after a case."""
-    log_before = len(node.log())
+    log_before = node.log_size()
     bystander = Bystander(node)
     try:
         yield node
@@ -88,7 +88,7 @@ def guarded(node):
         assert bystander.echo_time() < 1
     finally:
         bystander.leave()
-    log = node.log()[log_before:]
+    log = node.log(log_before)
     assert not [line for line in log.splitlines() if any(word in line for word in CRASH)]
     descriptors, memory = node.baseline
     # Who presses on is closed after 10 s, and may take 5 s to part; a busy machine takes longer.

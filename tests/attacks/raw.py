@@ -7,8 +7,8 @@ import ssl
 import struct
 import time
 
-PATIENCE = 10.0
-"""Seconds to wait for what has to come."""
+PATIENCE = 30.0
+"""Seconds to wait for what has to come; long, since a busy machine may be slow."""
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 CONTINUATION = 0

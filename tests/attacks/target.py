@@ -1,5 +1,6 @@
-"""A real ``proxim serve``, and how it is: its descriptors, its memory, its log, a bystander."""
+"""Nodes under attack, in a process or a thread; what a client does there; a bystander."""
 
+import logging
 import os
 import re
 import resource
@@ -14,6 +15,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import trio
+
+from proxim.cli.serve import command
+from proxim.node import Node
+from proxim.settings import load
 from tests.attacks.raw import Gone, Raw, head
 
 MiB = 1 << 20
@@ -32,58 +38,8 @@ def until(condition, patience=10.0, every=0.05):
     return True
 
 
-class Target:
-    """A node in a process of its own."""
-
-    def __init__(self, *options, program=SERVE, env=None, descriptors=None):
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
-        limit = (descriptors, descriptors)
-        # A node that has a name for others does not say its port.
-        port = _free_port() if "--public-url" in options else 0
-        self.process = subprocess.Popen(
-            [*program, "--port", str(port), *map(str, options)],
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env={**os.environ, **(env or {})},
-            preexec_fn=(
-                None
-                if descriptors is None
-                else lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit)
-            ),
-        )
-        ready, _, _ = select.select([self.process.stdout], [], [], 20)
-        first = self.process.stdout.readline().decode() if ready else ""
-        found = re.search(r"is at https?://[^:\s]+(?::(\d+))?", first.rstrip())
-        if found is None:
-            log = self.log()
-            self.stop()
-            raise AssertionError(f"no node: {first!r}\n{log}")
-        self.address = ("127.0.0.1", port or int(found[1]))
-
-    # -- how it is ---------------------------------------------------------------------------
-
-    def log(self):
-        self._log.flush()
-        return os.pread(self._log.fileno(), 1 << 26, 0).decode("utf-8", "replace")
-
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
-
-    def memory(self):
-        """Bytes that are resident."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
-
-    def metrics(self):
-        with Raw(self.address) as client:
-            client.send(head(path="/metrics", headers={"Host": "127.0.0.1"}))
-            assert client.answer()[0] == 200
-            return client.rest().decode()
-
-    def count(self, name):
-        return float(re.search(rf"^{name} (\S+)$", self.metrics(), re.MULTILINE)[1])
-
-    # -- clients -----------------------------------------------------------------------------
+class Clients:
+    """What a client does at a node. ``address`` is where the node listens."""
 
     def raw(self, **options):
         return Raw(self.address, **options)
@@ -122,6 +78,60 @@ class Target:
             assert side.hear("pair_result")["status"] == "approved"
         return guest, session_id, pending["resume_token"]
 
+    def metrics(self):
+        with Raw(self.address) as client:
+            client.send(head(path="/metrics", headers={"Host": "127.0.0.1"}))
+            assert client.answer()[0] == 200
+            return client.rest().decode()
+
+    def count(self, name):
+        return float(re.search(rf"^{name} (\S+)$", self.metrics(), re.MULTILINE)[1])
+
+
+class Target(Clients):
+    """A node in a process of its own."""
+
+    def __init__(self, *options, program=SERVE, env=None, descriptors=None):
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
+        limit = (descriptors, descriptors)
+        self.process = subprocess.Popen(
+            [*program, "--port", "0", *map(str, options)],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env={**os.environ, **(env or {})},
+            preexec_fn=(
+                None
+                if descriptors is None
+                else lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+            ),
+        )
+        ready, _, _ = select.select([self.process.stdout], [], [], 60)
+        first = self.process.stdout.readline().decode() if ready else ""
+        found = re.search(r"is at https?://[^:\s]+:(\d+)", first)
+        if found is None:
+            log = self.log()
+            self.stop()
+            raise AssertionError(f"no node: {first!r}\n{log}")
+        self.address = ("127.0.0.1", int(found[1]))
+
+    # -- how it is ---------------------------------------------------------------------------
+
+    def log(self, since=0):
+        """Return what was logged, from the byte ``since`` on."""
+        return os.pread(self._log.fileno(), 1 << 26, since).decode("utf-8", "replace")
+
+    def log_size(self):
+        """Return the number of bytes that were logged."""
+        return os.fstat(self._log.fileno()).st_size
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def memory(self):
+        """Bytes that are resident."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
     # -- its end -----------------------------------------------------------------------------
 
     def stop(self):
@@ -135,6 +145,84 @@ class Target:
             self.process.wait()
             self.process.stdout.close()
             self._log.close()
+
+
+class Inside(Clients):
+    """A node in a thread of this process: of the same options, and started in no time."""
+
+    def __init__(self, *options):
+        flags = command.make_context("serve", [*map(str, options)]).params
+        config = flags.pop("config")
+        # It listens before the node runs, so the port is known whatever the node's URL is.
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.setblocking(False)
+        self.address = self._listening.getsockname()
+        self._settings = load(flags, {}, config)
+        self._log = Log()
+        self._node = None
+        self._ready = threading.Event()
+        self._failure = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(60), "the node does not start"
+        if self._node is None:
+            self.stop()
+
+    def log(self):
+        """Return what was logged."""
+        return self._log.text()
+
+    def runs(self):
+        """Return whether the node still runs."""
+        return self._thread.is_alive()
+
+    def stop(self):
+        """End the node. Raises what the node failed with."""
+        with suppress(trio.RunFinishedError):
+            if self._node is not None:
+                self._trio.run_sync_soon(self._node.stop)
+        self._thread.join(30)
+        self._log.close()
+        assert not self.runs(), "the node does not stop"
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self):
+        try:
+            trio.run(self._live)
+        except BaseException as failure:
+            self._failure = failure
+        finally:
+            self._ready.set()
+
+    async def _live(self):
+        async with Node(self._settings, sockets=[self._listening]) as self._node:
+            self._trio = trio.lowlevel.current_trio_token()
+            self._ready.set()
+            await self._node.wait_stopping()
+
+
+class Log(logging.Handler):
+    """What the package logs, down to debug, until it is closed."""
+
+    def __init__(self):
+        super().__init__()
+        self._lines = []
+        self._logger = logging.getLogger("proxim")
+        self._level_before = self._logger.level
+        self._logger.setLevel(logging.DEBUG)
+        self._logger.addHandler(self)
+
+    def emit(self, record):
+        self._lines.append(self.format(record))
+
+    def text(self):
+        return "\n".join(self._lines)
+
+    def close(self):
+        self._logger.removeHandler(self)
+        self._logger.setLevel(self._level_before)
+        super().close()
 
 
 class Bystander:
@@ -168,11 +256,6 @@ class Bystander:
         self._done.set()
         self._thread.join(15)
         self.peer.socket.close()
-
-
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 def status(node, request):
