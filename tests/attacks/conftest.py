@@ -9,9 +9,9 @@ from tests.attacks.target import Bystander, Inside, MiB, Target, until
 CRASH = ("Traceback", "crash", "failed", 'File "')
 
 
-@pytest.fixture(scope="module")
-def start():
-    """Starts nodes of its own; each is ended with the file."""
+@contextmanager
+def starting():
+    """Starts nodes of its own, and ends them."""
     running = []
 
     def start(*options, **how):
@@ -24,6 +24,13 @@ def start():
 
 
 @pytest.fixture(scope="module")
+def start():
+    """Starts nodes of its own; each is ended with the file."""
+    with starting() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
 def options():
     """What the node of this file is given."""
     return ("--sweep-interval", "1")
@@ -31,14 +38,34 @@ def options():
 
 @pytest.fixture(scope="module")
 def slack():
-    """Memory that the allocator may keep, over all cases of one file together."""
+    """Memory that the allocator may keep, over all cases of all files with that node."""
     return 24 * MiB
 
 
+@pytest.fixture(scope="session")
+def nodes():
+    """The nodes that files share, by their options and the memory that they may keep."""
+    found = {}
+    with starting() as start:
+
+        def get(*key):
+            # One that a case has ended was that case's failure, and is not that of the next file.
+            if key not in found or found[key].process.poll() is not None:
+                options, slack = key
+                found[key] = warm(start(*options), slack)
+            return found[key]
+
+        yield get
+
+
 @pytest.fixture(scope="module")
-def node_of_file(start, options, slack):
-    node = start(*options)
-    # What the first of everything costs is not the attack's.
+def node_of_file(nodes, options, slack):
+    """The node of this file, and of every other file that wants the same."""
+    return nodes(options, slack)
+
+
+def warm(node, slack):
+    """Take from a node what the first of everything costs, and note its descriptors and memory."""
     with node.host(uuid="first", key="f" * 43) as host:
         guest, session_id, _ = node.pair(host)
         with guest:

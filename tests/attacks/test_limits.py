@@ -1,9 +1,9 @@
 """Each limit of a node: a case that keeps it, and one that breaks it.
 
 The values are set low, so that a case is short; the defaults stand in the reference of settings.
-Every case has a node of its own, with the one limit that it is about. A limit on time is short where
-a case breaks it, and long where a case keeps it. What is counted over many
-connections stands in ``test_quotas.py``, where they come from in ``test_origin.py``.
+Every case has a node of its own, with the one limit that it is about. A limit on time is short
+where a case breaks it, and long where a case keeps it. What is counted over many connections
+stands in ``test_quotas.py``, where they come from in ``test_origin.py``.
 """
 
 import json
