@@ -81,8 +81,9 @@ def warm(node, slack):
 @pytest.fixture
 def node(node_of_file):
     """The node of this file, and what has to be true of it after the case."""
-    with guarded(node_of_file) as node:
+    with unharmed(node_of_file) as node:
         yield node
+    leaves_nothing(node)
 
 
 @pytest.fixture
@@ -105,8 +106,8 @@ def limited():
 
 
 @contextmanager
-def guarded(node):
-    """What has to be true of a node after a case."""
+def unharmed(node):
+    """What has to be true of a node at the end of a case: it runs, answers, and has no crash."""
     log_before = node.log_size()
     bystander = Bystander(node)
     try:
@@ -117,6 +118,10 @@ def guarded(node):
         bystander.leave()
     log = node.log(log_before)
     assert not [line for line in log.splitlines() if any(word in line for word in CRASH)]
+
+
+def leaves_nothing(node):
+    """What has to be true of a node some time after a case: it holds no more than before."""
     descriptors, memory = node.baseline
     # Who presses on is closed after 10 s, and may take 5 s to part; a busy machine takes longer.
     assert until(lambda: node.descriptors() <= descriptors, 30), node.descriptors()

@@ -170,7 +170,7 @@ def secured(start, authority, tmp_path_factory):
     issued.private_key_pem.write_to_path(place / "key.pem")
     for pem in issued.cert_chain_pems:
         pem.write_to_path(place / "cert.pem", append=True)
-    return start("--tls-cert", place / "cert.pem", "--tls-key", place / "key.pem", "--tls-time", 2)
+    return start("--tls-cert", place / "cert.pem", "--tls-key", place / "key.pem", "--tls-time", 1)
 
 
 @pytest.fixture

@@ -276,7 +276,7 @@ def test_message_rate_lets_a_burst_pass_and_then_reads_more_slowly(limited):
 
 
 def test_message_rate_does_not_stop_keepalives(limited):
-    with limited("--message-rate", 5, "--message-burst", 5).host() as client:
+    with limited("--message-rate", 20, "--message-burst", 5).host() as client:
         client.send(frame(TEXT, b'{"type":"ping"}') * 30)
         client.send(frame(PING, b"alive"))
         while client.frame() != (PONG, b"alive"):
