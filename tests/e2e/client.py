@@ -44,8 +44,11 @@ SESSION = {"session_id", "uuid", "session_type", "created_at", "expires_at", "st
 PHONE = {"name": "Ada's phone", "id": "phone-1"}
 
 
-APPROVAL, QR_TTL, SWEEP = 2, 3, 1
+APPROVAL, QR_TTL, INTRODUCTION = 0.5, 1, 2
 """Times of the quick node, in seconds."""
+
+PATIENCE = 30
+"""Seconds to wait for what has to come; long, since a busy machine may be slow."""
 
 
 class Node:
@@ -145,7 +148,7 @@ class Peer:
         ref = f"r{self.refs}"
         self.send(kind, ref=ref, **fields)
         for _ in range(1000):
-            message = self._receive(5)
+            message = self._receive(PATIENCE)
             if message.get("ref") == ref:
                 assert message["type"] == reply, message
                 return message
@@ -158,7 +161,7 @@ class Peer:
         assert error["code"] == code, error
         return error
 
-    def expect(self, kind: str, timeout: float = 5, **fields: Any) -> Message:
+    def expect(self, kind: str, timeout: float = PATIENCE, **fields: Any) -> Message:
         """The next message, which has to be this one."""
         message = self.inbox.popleft() if self.inbox else self._receive(timeout)
         assert message["type"] == kind, message
@@ -170,7 +173,7 @@ class Peer:
         self.ask("pong", "ping")
         assert not self.inbox, list(self.inbox)
 
-    def closed(self, timeout: float = 5) -> int | None:
+    def closed(self, timeout: float = PATIENCE) -> int | None:
         """Wait for the node to close; the code. Nothing may come before it."""
         assert not self.inbox, list(self.inbox)
         try:
@@ -236,14 +239,14 @@ class Pair:
         self.guest.expect("pair_result", session_id=self.id, status="approved")
         return self
 
-    def ended(self, status: str, reason: str, timeout: float = 5) -> None:
+    def ended(self, status: str, reason: str, timeout: float = PATIENCE) -> None:
         """Both sides hear the same last word, once."""
         for side in (self.host, self.guest):
             side.expect("session_ended", timeout, session_id=self.id, status=status, reason=reason)
         for side in (self.host, self.guest):
             side.quiet()
 
-    def expired(self, reason: str, *sides: "Peer", timeout: float = 5) -> None:
+    def expired(self, reason: str, *sides: "Peer", timeout: float = PATIENCE) -> None:
         """A prompt that ended in no decision: each side hears so, once."""
         for side in sides or (self.host, self.guest):
             side.expect("pair_result", timeout, session_id=self.id, status="expired")

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .client import APPROVAL, QR_TTL, SWEEP, Node, Pair
+from .client import APPROVAL, INTRODUCTION, QR_TTL, Node, Pair
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,7 @@ def _calm_node() -> Iterator[Node]:
 
 @pytest.fixture(scope="session")
 def _quick_node() -> Iterator[Node]:
-    node = Node(approval=APPROVAL, qr_ttl=QR_TTL, sweep=SWEEP)
+    node = Node("--introduction-time", str(INTRODUCTION), approval=APPROVAL, qr_ttl=QR_TTL)
     yield node
     assert node.stop() == 0
 
@@ -28,7 +28,7 @@ def node(_calm_node: Node) -> Iterator[Node]:
 
 @pytest.fixture
 def quick(_quick_node: Node) -> Iterator[Node]:
-    """A node with short times: to approve, for a link, and between two sweeps."""
+    """A node with short times: to approve, for a link, and to introduce oneself."""
     yield _quick_node
     _quick_node.close_peers()
 

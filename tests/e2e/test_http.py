@@ -7,7 +7,7 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from .client import Node, Pair
+from .client import PATIENCE, Node, Pair
 
 PATHS = ["/", "/join", "/healthz", "/metrics"]
 UPGRADE = {
@@ -19,7 +19,7 @@ UPGRADE = {
 
 
 def ask(node: Node, method: str, path: str, headers: dict[str, str] | None = None):
-    connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=PATIENCE)
     try:
         connection.request(method, path, headers=headers or {})
         response = connection.getresponse()
@@ -83,12 +83,12 @@ def test_healthz_answers_503_while_draining() -> None:
         *(f"{k}: {v}".encode() for k, v in UPGRADE.items()),
     ]
     try:
-        with socket.create_connection(("127.0.0.1", node.port), 5) as deaf:
+        with socket.create_connection(("127.0.0.1", node.port), PATIENCE) as deaf:
             deaf.sendall(b"\r\n".join([*lines, b"", b""]))
             assert b" 101 " in deaf.recv(4096)
             assert ask(node, "GET", "/healthz")[0] == 200
             node.terminate()
-            deadline = time.monotonic() + 2
+            deadline = time.monotonic() + PATIENCE
             while (status := ask(node, "GET", "/healthz")[0]) == 200:
                 assert time.monotonic() < deadline
             assert status == 503

@@ -221,9 +221,10 @@ def test_half_a_surrogate_pair_is_refused_and_harms_nothing(approved: Pair) -> N
 
 
 def test_hundreds_of_signals_keep_their_order_both_ways(approved: Pair) -> None:
-    for number in range(300):
+    # No more than may come at once, past which the node reads more slowly.
+    for number in range(190):
         approved.host.send("signal", session_id=approved.id, data=["h", number])
         approved.guest.send("signal", session_id=approved.id, data=["g", number])
-    for number in range(300):
+    for number in range(190):
         approved.guest.expect("signal", data=["h", number])
         approved.host.expect("signal", data=["g", number])

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from .client import Node, Peer
+from .client import PATIENCE, Node, Peer
 
-WINDOW = 0.2
+WINDOW, LANES = 0.2, 16
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ class Lane(threading.Thread):
             fields = {"session_id": session_id, "approve": self.approve, "ref": ref}
             self.host.send("pair_decision", **fields)
             while session_id not in replies:
-                message = self.host._receive(5)
+                message = self.host._receive(PATIENCE)
                 self.host.inbox.append(message)
                 if message.get("ref") == ref:
                     replies[session_id] = message.get("code") or message["status"]
@@ -91,25 +91,26 @@ def of(message: dict, session_id: str) -> bool:
     return message["session_id"] == session_id
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize(
     ("rounds", "approve", "ttl"),
-    [(25, True, None), (10, False, None), (10, True, 0.15)],
+    [(12, True, None), (5, False, None), (5, True, 0.15)],
     ids=["approve-at-the-deadline", "reject-at-the-deadline", "approve-at-expires_at"],
 )
 def test_a_decision_racing_the_deadline_gives_both_sides_one_outcome(
     racing: Node, rounds: int, approve: bool, ttl: float | None
 ) -> None:
-    lanes = [Lane(racing, rounds, approve, ttl) for _ in range(8)]
+    lanes = [Lane(racing, rounds, approve, ttl) for _ in range(LANES)]
     for lane in lanes:
         lane.start()
     outcomes: Counter[str] = Counter()
     for lane in lanes:
-        lane.join(40)
+        lane.join(PATIENCE)
         assert not lane.is_alive()
         if lane.failure is not None:
             raise lane.failure
         outcomes += lane.outcomes
-    assert outcomes.total() == 8 * rounds
+    assert outcomes.total() == LANES * rounds
     assert set(outcomes) == {"approved" if approve else "rejected", "expired"}, outcomes
 
 
@@ -135,6 +136,6 @@ def test_of_two_guests_at_once_one_gets_the_link(racing: Node) -> None:
         fields = {"session_id": created["session"]["session_id"], "token": created["token"]}
         for guest in guests:
             guest.send("pair_request", device_info={"name": "n", "id": "i"}, **fields)
-        answers = sorted(guest._receive(5).get("code", "taken") for guest in guests)
+        answers = sorted(guest._receive(PATIENCE).get("code", "taken") for guest in guests)
         assert answers == ["taken", "token_used"]
         host.expect("pair_prompt")

@@ -111,7 +111,7 @@ def test_a_session_says_all_the_page_lists(node: Node, session_type: str) -> Non
     assert session["guest_online"] is False
     created_at = datetime.fromisoformat(session["created_at"])
     assert created_at.utcoffset() == timedelta(0)
-    assert abs(datetime.now(created_at.tzinfo) - created_at) < timedelta(seconds=2)
+    assert abs(datetime.now(created_at.tzinfo) - created_at) < timedelta(seconds=30)
     if session_type == "temporary":
         expires_at = datetime.fromisoformat(session["expires_at"])
         assert expires_at - created_at == timedelta(seconds=60)
