@@ -18,10 +18,10 @@ def house(nursery):
 async def node():
     """A node on a loopback socket, with short patience where a test has to wait it out."""
     limits = Limits(
-        head_time=0.3,
-        introduction_time=1,
+        head_time=1.5,
+        introduction_time=1.5,
         ping_interval=0.5,
-        pong_time=0.5,
+        pong_time=2,
         write_time=0.3,
         close_time=0.3,
         outbox_size=128 * 1024,

@@ -300,9 +300,20 @@ def streams(draw):
     return bytes(data), sorted(cuts)
 
 
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=150)
 @given(streams())
 def test_whatever_comes_is_judged_as_wsproto_judges_it(stream):
+    is_judged_as_wsproto_judges_it(stream)
+
+
+@pytest.mark.full("many examples")
+@settings(deadline=None, max_examples=600)
+@given(streams())
+def test_many_streams_are_judged_as_wsproto_judges_them(stream):
+    is_judged_as_wsproto_judges_it(stream)
+
+
+def is_judged_as_wsproto_judges_it(stream):
     data, cuts = stream
     codec = FrameCodec(Limits(message_size=NO_BOUND, message_fragments=A_LOT))
     found = [

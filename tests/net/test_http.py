@@ -240,10 +240,21 @@ heads = st.tuples(
 )
 
 
-@settings(max_examples=500)
+@settings(deadline=None, max_examples=150)
 @given(heads)
 @example(("GET", "/ws", "HTTP/1.1", [("Host", ": ", "node"), ("X-One", ":", "a, b")], "\r\n", ""))
 def test_a_plain_head_is_read_as_h11_reads_it(head):
+    is_read_as_h11_reads_it(head)
+
+
+@pytest.mark.full("many examples")
+@settings(deadline=None, max_examples=500)
+@given(heads)
+def test_many_heads_are_read_as_h11_reads_them(head):
+    is_read_as_h11_reads_it(head)
+
+
+def is_read_as_h11_reads_it(head):
     method, path, version, fields, newline, rest = head
     lines = [f"{method} {path} {version}", *(f"{n}{colon}{v}" for n, colon, v in fields), "", ""]
     data = (newline.join(lines) + rest).encode("latin-1")

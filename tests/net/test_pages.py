@@ -144,6 +144,7 @@ def test_the_package_for_npm_has_the_version_that_the_changelog_is_at():
     assert json.loads((WEB / "package.json").read_text(encoding="utf-8"))["version"] == newest
 
 
+@pytest.mark.full("building the wheel")
 def test_the_wheel_has_every_file(tmp_path):
     build = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, timeout=120)

@@ -25,7 +25,7 @@ async def polled(count=1, *, by_poller=True):
             nursery.start_soon(watch.run)
         ends = [sockets() for _ in range(count)]
         streams = [(TcpStream(ours, watch), TcpStream(theirs)) for ours, theirs in ends]
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             yield streams
         for pair in streams:
             for stream in pair:

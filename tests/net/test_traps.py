@@ -158,16 +158,17 @@ ATTACKS = {
 }
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 async def test_one_peer_harms_no_other(node, attack, caplog):
     caplog.set_level(logging.DEBUG, "proxim")
     async with connected(node) as bystander:
         assert await bystander.ask("register", uuid="bystander")
-        with trio.fail_after(4):
+        with trio.fail_after(30):
             await attack(node)
-        with trio.fail_after(1):
-            assert await bystander.pings()
         with trio.fail_after(5):
+            assert await bystander.pings()
+        with trio.fail_after(30):
             while (await scrape(node))["proxim_connections"] != "1.0":
                 assert await bystander.pings()
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
@@ -189,7 +190,7 @@ async def test_who_breaks_a_rule_is_told_by_the_close_code(node, data, code):
         await shake(stream)
         # Neither end may break: a reset can overtake the code, and some systems then drop it.
         nursery.start_soon(stream.send_all, data)
-        with trio.fail_after(3):
+        with trio.fail_after(30):
             heard = await read_all(stream)
         assert heard[:1] == b"\x88"
         assert int.from_bytes(heard[2:4], "big") == code

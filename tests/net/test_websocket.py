@@ -76,7 +76,7 @@ def both(request, ends, nursery):
 
 
 async def lose_patience():
-    await trio.sleep(2)
+    await trio.sleep(60)
     raise AssertionError("the test waits for something that does not come")
 
 
@@ -203,7 +203,7 @@ async def test_a_cancelled_receive_loses_nothing(memory):
             ws._stream.receive_stream.put_data(frame(TEXT, b"1") + frame(PING) + frame(TEXT, b"2"))
             scope.cancel()
     await peer.say(frame(TEXT, b"3"))
-    with trio.move_on_after(0.2):
+    with trio.move_on_after(30):
         while len(heard) < 3:
             heard.append(await ws.get_message())
     assert heard == ["1", "2", "3"]
@@ -326,7 +326,7 @@ async def test_all_who_wait_for_room_get_it(nursery):
     kernel = Kernel()
     ws = lean(kernel, nursery)
     ws.write_text(b"x")
-    with trio.fail_after(1):
+    with trio.fail_after(30):
         async with trio.open_nursery() as waiting:
             waiting.start_soon(ws.wait_unsent_below, 1)
             waiting.start_soon(ws.wait_unsent_below, 1)
