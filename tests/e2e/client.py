@@ -47,7 +47,7 @@ PHONE = {"name": "Ada's phone", "id": "phone-1"}
 APPROVAL, QR_TTL, INTRODUCTION = 0.5, 1, 2
 """Times of the quick node, in seconds."""
 
-PATIENCE = 30
+PATIENCE = 60
 """Seconds to wait for what has to come; long, since a busy machine may be slow."""
 
 
@@ -63,19 +63,13 @@ class Node:
         sweep: float = 60,
         log: IO[str] | int = subprocess.DEVNULL,
     ):
-        program = str(Path(sys.executable).with_name("proxim"))
         settings = {"approval-timeout": approval, "qr-ttl": qr_ttl, "sweep-interval": sweep}
         timing = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
         self.peers: list[Peer] = []
         self.terminated = False
-        self.process = subprocess.Popen(
-            [program, "serve", "--port", str(port), *timing, *options],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
+        self.process = self._start(["serve", "--port", str(port), *timing, *options], log)
         assert self.process.stdout is not None
-        ready, _, _ = select.select([self.process.stdout], [], [], 60)
+        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         self.banner = self.process.stdout.readline().rstrip() if ready else ""
         found = re.search(r"^Proxim (\S+) is at https?://\S+$", self.banner)
         if found is None:
@@ -84,6 +78,12 @@ class Node:
         # With a public URL the second line of the greeting says where the node listens.
         local = self.process.stdout.readline() if "--public-url" in options else self.banner
         self.version, self.port = found[1], int(local.rstrip().rpartition(":")[2])
+
+    def _start(self, arguments: list[str], log: IO[str] | int) -> "subprocess.Popen[str]":
+        program = str(Path(sys.executable).with_name("proxim"))
+        return subprocess.Popen(
+            [program, *arguments], stdout=subprocess.PIPE, stderr=log, text=True
+        )
 
     def peer(self, **options: Any) -> "Peer":
         """A new connection, its welcome taken."""
@@ -115,7 +115,7 @@ class Node:
         """End the process; its exit code."""
         self.terminate()
         try:
-            return self.process.wait(15)
+            return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -134,6 +134,7 @@ class Peer:
 
     def __init__(self, url: str, **options: Any):
         self.held = ExitStack()
+        options.setdefault("open_timeout", PATIENCE)
         self.ws = self.held.enter_context(connect(url, close_timeout=2, **options))
         self.inbox: deque[Message] = deque()
         self.refs = 0
