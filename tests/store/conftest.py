@@ -13,7 +13,7 @@ KEY = "k" * 32
 
 async def until(condition):
     """Wait for what a thread brings about."""
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while not condition():  # noqa: ASYNC110 - nobody says when
             await trio.sleep(0.002)
 
@@ -28,7 +28,7 @@ class Disk(StoreFile):
 
     def write(self, changes):
         if self.gate is not None:
-            self.gate.wait(10)
+            self.gate.wait(60)
         if self.trouble is not None:
             raise self.trouble
         self.writes.append(len(changes))

@@ -8,6 +8,7 @@ import re
 import resource
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from urllib.request import urlopen
@@ -16,10 +17,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidMessage
 from websockets.sync.client import connect
 
+from tests import fork_server
 from tests.cli.helpers import PROXIM
 
 KEY = "k" * 43
-PATIENCE = 20
+PATIENCE = 60
 SERVE = ["--port", "0", "--message-rate", "0", "--sessions-per-owner", "0"]
 PHONE = {"name": "Phone", "id": "phone-1"}
 
@@ -29,14 +31,20 @@ class Running:
 
     def __init__(self, folder, key=KEY, before=()):
         known = {name: value for name, value in os.environ.items() if "PROXIM" not in name}
-        self.process = subprocess.Popen(
-            [*before, PROXIM, "serve", *SERVE, "--store", f"sqlite://{folder}/sessions.db"],
-            env={**known, "PROXIM_STORE_KEY": key},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        environ = {**known, "PROXIM_STORE_KEY": key}
+        words = ["serve", *SERVE, "--store", f"sqlite://{folder}/sessions.db"]
         self._said = None
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed when it is read
+        if before:
+            self.process = subprocess.Popen(
+                [*before, PROXIM, *words],
+                env=environ,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                text=True,
+            )
+        else:
+            self.process = fork_server.start(*words, stderr=self._log, env=environ)
         greeting = self.process.stdout.readline()
         self.url = next(iter(re.findall(r"http://\S+", greeting)), None)
 
@@ -49,12 +57,16 @@ class Running:
     def kill(self):
         """End it, if it has not ended; what it has said on the way."""
         self.process.kill()
+        self.process.wait()
         if self._said is None:
-            _, self._said = self.process.communicate()
-        return " ".join(self._said.split())
+            self.process.stdout.close()
+            with self._log as log:
+                log.seek(0)
+                self._said = " ".join(log.read().split())
+        return self._said
 
     def peer(self):
-        return connect(self.url.replace("http", "ws") + "/ws", max_size=None)
+        return connect(self.url.replace("http", "ws") + "/ws", max_size=None, open_timeout=PATIENCE)
 
     def figure(self, name):
         with urlopen(f"{self.url}/metrics", timeout=PATIENCE) as answer:
