@@ -7,6 +7,7 @@ from proxim.actors.actor import KEPT_WITHIN
 from proxim.actors.quota import Places
 from proxim.actors.router import Router
 from proxim.cluster import member as member_module
+from proxim.cluster.finder import SETTLE_TIME
 from proxim.cluster.hub import HubLost
 from proxim.cluster.local import LocalHub, Memory
 from proxim.cluster.member import Member
@@ -18,7 +19,16 @@ from proxim.core.errors import InvalidSetting, RequestError
 from proxim.core.events import Role, Terms
 from proxim.core.messages import Reason
 from proxim.core.session import RETURN_TIME
-from tests.actors.helpers import GUEST, HOST, ONE_TIME, PERSISTENT, Client, Meeting, Node
+from tests.actors.helpers import (
+    GUEST,
+    HOST,
+    ONE_TIME,
+    PERSISTENT,
+    TEMPORARY,
+    Client,
+    Meeting,
+    Node,
+)
 
 LEASE = 10.0
 
@@ -115,9 +125,9 @@ async def members(nursery, autojump_clock):
     return nodes
 
 
-async def pairs(at, guest_at, kind=PERSISTENT, **owner):
+async def pairs(at, guest_at, kind=PERSISTENT, ttl=None, **owner):
     meeting = Meeting(at, await at.host(**owner))
-    await meeting.open(kind, None)
+    await meeting.open(kind, ttl)
     meeting.guest = guest_at.connect()
     await meeting.ask()
     await meeting.decide()
@@ -527,3 +537,38 @@ async def test_mail_that_comes_again_late_changes_nothing(autojump_clock, member
     assert [list(side.told) for side in (meeting.host, meeting.guest)] == told
     assert not meeting.host.closed
     assert not meeting.guest.closed
+
+
+async def test_a_deadline_is_kept_by_who_takes_over(autojump_clock, members):
+    began = trio.current_time()
+    meeting = await pairs(members[0], members[1], TEMPORARY, ttl=60.0)
+    members[0].life.cancel()
+    await trio.sleep(LEASE + 1)
+    assert meeting.guest.close_code == 1012
+    meeting.guest = members[2].connect()
+    await meeting.guest.asks(meeting.resume())
+    await trio.sleep(60)
+    assert meeting.guest.endings == [Reason.EXPIRED]
+    assert meeting.guest.when(wire.SessionEnded)[0] - began == pytest.approx(60, abs=5)
+
+
+async def test_a_hub_that_has_forgotten_everything_knows_it_again_in_seconds(
+    autojump_clock, members
+):
+    here, across = [
+        await pairs(members[0], members[at], key=key * 43) for at, key in enumerate("hx")
+    ]
+    members[0].hub._memory.forget()
+    began, answers = trio.current_time(), set()
+    while trio.current_time() < began + 5:
+        answer = await members[1].connect().asks(wire.Resume(session_id="none", resume_token="x"))
+        answers.add(answer.code if trio.current_time() < began + SETTLE_TIME else "")
+        await trio.sleep(0.1)
+    assert answers == {"unavailable", ""}, "nothing is unknown before all can have told of it"
+    assert across.guest.close_code == 1012
+    across.guest, here.guest = members[2].connect(), members[2].connect()
+    for meeting in (across, here):
+        assert isinstance(await meeting.guest.asks(meeting.resume()), wire.Resumed)
+        await talks(meeting)
+    unknown = await members[1].connect().asks(wire.Resume(session_id="none", resume_token="x"))
+    assert unknown.code == "unknown_session"
