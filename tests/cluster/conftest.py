@@ -1,30 +1,54 @@
 import pytest
 
 from tests.cluster.nodes import KEY, Cluster
-from tests.cluster.redis_server import RedisServer, needs_redis
+from tests.cluster.redis_server import RedisServer
+
+REAL_REDIS = {"start_redis", "shared_redis"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """A test with a real Redis, by whatever fixture, is for ``make test-all``."""
+    for item in items:
+        if REAL_REDIS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.full("Redis"))
+            item.add_marker(pytest.mark.needs("redis-server"))
 
 
 @pytest.fixture(scope="session")
 def shared_redis(tmp_path_factory):
-    needs_redis()
+    """Nobody breaks it, and others have left things in it."""
     server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.age()
     yield server
-    server.kill()
+    server.stop()
 
 
 @pytest.fixture
-def redis(tmp_path):
+def start_redis(tmp_path):
+    """Starts one for this test."""
+    started = []
+
+    def start(*options, **more):
+        server = RedisServer(tmp_path, *options, **more)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def redis(start_redis):
     """One of its own, for tests that break it."""
-    needs_redis()
-    server = RedisServer(tmp_path)
-    yield server
-    server.kill()
+    return start_redis()
 
 
 @pytest.fixture(scope="module")
 def cluster(shared_redis):
     """Three nodes that nobody breaks."""
-    cluster = Cluster(shared_redis.url, 3, "--cluster-key", KEY)
+    cluster = Cluster(shared_redis, 3, "--cluster-key", KEY)
     yield cluster
     cluster.stop()
 
@@ -33,8 +57,7 @@ def cluster(shared_redis):
 def _leave(request):
     yield
     if "cluster" in request.fixturenames:
-        for node in request.getfixturevalue("cluster").nodes:
-            node.close_peers()
+        request.getfixturevalue("cluster").close_peers()
 
 
 @pytest.fixture
@@ -42,13 +65,12 @@ def brittle(redis):
     """Starts a cluster on a Redis of its own."""
     started = []
 
-    def start(count=2, *options, **timing):
-        cluster = Cluster(redis.url, count, *options, **timing)
-        cluster.redis = redis
+    def start(count=2, *options, **more):
+        redis.age()
+        cluster = Cluster(redis, count, *options, **more)
         started.append(cluster)
         return cluster
 
     yield start
     for cluster in started:
-        redis.thaw()
-        cluster.stop()
+        cluster.end()

@@ -3,15 +3,19 @@
 import os
 import secrets
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 
-from tests.e2e.client import Node, unlink
+from tests import fork_server
+from tests.e2e import client
+from tests.e2e.client import PATIENCE, unlink
 
-PROGRAM = str(Path(sys.executable).with_name("proxim"))
-LEASE = 3
+LEASE = 60
+"""Seconds. No node that is merely slow loses it; of one that is dead, the test ends it."""
+
+SHORT_LEASE = 3
+"""Seconds; of a node that a test sees lose it by the clock of Redis, or by its own."""
+
 KEY = "a key for tests, of forty characters...."
 
 
@@ -61,12 +65,22 @@ class Couple:
         self.guest.quiet()
 
 
+class Node(client.Node):
+    """A node that starts at once."""
+
+    def _start(self, arguments, log):
+        return fork_server.start(*arguments, stderr=log)
+
+
 class Cluster:
     """Some nodes, by number."""
 
-    def __init__(self, redis_url, count=2, *options, **timing):
-        self.url = redis_url
-        self.options = ("--cluster", redis_url, "--cluster-lease", str(LEASE), *options)
+    def __init__(self, redis, count=2, *options, database=0, lease=LEASE, url=None, **timing):
+        self.redis = redis
+        self.database = database
+        self.url = url or redis.url_of(database)
+        self.lease = lease
+        self.options = ("--cluster", self.url, *options)
         self.timing = timing
         self.nodes = []
         for _ in range(count):
@@ -75,16 +89,21 @@ class Cluster:
     def __getitem__(self, number):
         return self.nodes[number]
 
-    def add(self, **more):
-        node = Node(*self.options, log=sys.stderr, **self.timing, **more)
+    def add(self, lease=None, **more):
+        options = (*self.options, "--cluster-lease", str(lease or self.lease))
+        node = Node(*options, log=sys.stderr, **self.timing, **more)
         self.nodes.append(node)
         return node
 
     def kill(self, number):
         node = self.nodes[number]
-        node.process.send_signal(signal.SIGCONT)
         node.process.kill()
         node.process.wait()
+
+    def expire(self, number):
+        """End the lease of a node that is killed or frozen, and so cannot renew it."""
+        found = self.redis.ask("EVAL", EXPIRE, "0", str(self[number].port), database=self.database)
+        assert int(found) == 1
 
     def freeze(self, number):
         self.nodes[number].process.send_signal(signal.SIGSTOP)
@@ -92,16 +111,37 @@ class Cluster:
     def thaw(self, number):
         self.nodes[number].process.send_signal(signal.SIGCONT)
 
-    def stop(self):
+    def close_peers(self):
         for node in self.nodes:
             node.close_peers()
-            node.process.send_signal(signal.SIGCONT)
+
+    def stop(self):
+        """With a good-bye to those who go on."""
+        self.close_peers()
+        for node in self.nodes:
             node.terminate()
         for node in self.nodes:
             node.stop()
 
+    def end(self):
+        """Without one, which takes its time where Redis or a node is frozen."""
+        for number in range(len(self.nodes)):
+            self.kill(number)
+        self.stop()
 
-def until(condition, seconds=30.0, pause=0.1):
+
+EXPIRE = """
+local ended = 0
+for _, key in ipairs(redis.call('KEYS', 'proxim:node:*')) do
+  if string.match(cjson.decode(redis.call('GET', key)).at, '%d+$') == ARGV[1] then
+    ended = ended + redis.call('DEL', key)
+  end
+end
+return ended
+"""
+
+
+def until(condition, seconds=PATIENCE, pause=0.05):
     """Wait for what comes in its own time."""
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -112,13 +152,7 @@ def until(condition, seconds=30.0, pause=0.1):
 
 def status(*options, **environment):
     """``proxim cluster status``, done."""
-    return subprocess.run(
-        [PROGRAM, "cluster", "status", *options],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, **environment},
-    )
+    return fork_server.run("cluster", "status", *options, env={**os.environ, **environment})
 
 
-__all__ = ["LEASE", "Cluster", "Couple", "Node", "status", "unlink", "until"]
+__all__ = ["LEASE", "SHORT_LEASE", "Cluster", "Couple", "Node", "status", "unlink", "until"]

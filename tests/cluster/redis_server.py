@@ -1,55 +1,60 @@
-"""A real Redis on a free port, with persistence off. It can be frozen, killed, started anew."""
+"""A real Redis, with persistence off. It can be frozen, killed, started again."""
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
 
-import pytest
-
-
-def needs_redis():
-    if shutil.which("redis-server") is None:
-        assert not os.environ.get("CI"), "CI has to have redis-server"
-        pytest.skip("redis-server is not installed")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests.e2e.client import PATIENCE
+from tests.ports import HeldPort
 
 
 class RedisServer:
-    def __init__(self, folder, *options, port=None):
+    """``port_option`` says what is served at ``port``, which stays its own until it is stopped."""
+
+    def __init__(self, folder, *options, port_option="--port"):
         self.folder = folder
-        self.port = port or free_port()
-        self.options = options
+        self._held = HeldPort()
+        self.port = self._held.number
+        self.options = (*options, port_option, str(self.port))
         self.process = None
         self.start()
 
     @property
     def url(self):
-        return f"redis://127.0.0.1:{self.port}/0"
+        return self.url_of(0)
+
+    def url_of(self, database):
+        return f"redis://127.0.0.1:{self.port}/{database}"
 
     def start(self):
-        port = () if "--port" in self.options else ("--port", str(self.port))
         self.process = subprocess.Popen(
-            ["redis-server", *port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            ["redis-server", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
              "--dir", str(self.folder), *self.options],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection(("127.0.0.1", self.port), PATIENCE).close()
                 return
             except OSError:
-                time.sleep(0.02)
-        self.kill()
+                time.sleep(0.01)
+        self.stop()
         raise AssertionError("no redis-server in time")
+
+    def ask(self, *words, database=0):
+        """What Redis answers to a command, by a client that is not ours."""
+        command = ["redis-cli", "-u", self.url_of(database), "--raw", *words]
+        return subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE).stdout
+
+    def age(self, database=0):
+        """Have it remember for a minute, so that a node that joins waits for nobody else's memory.
+
+        How long it waits otherwise is shown where Redis restarts, and by ``test_member``.
+        """
+        born = int((time.time() - 60) * 1000)
+        self.ask("SET", "proxim:born", f"{born}-aged", database=database)
 
     def freeze(self):
         self.process.send_signal(signal.SIGSTOP)
@@ -64,3 +69,8 @@ class RedisServer:
     def restart(self):
         self.kill()
         self.start()
+
+    def stop(self):
+        """For good: its port is anybody's."""
+        self.kill()
+        self._held.free()

@@ -3,13 +3,13 @@
 import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
-from tests.cluster.nodes import LEASE, Couple, until
-
-LATEST = LEASE + 10
-"""Seconds after a node's death by which another has to have its sessions."""
+from tests.cluster.nodes import LEASE, SHORT_LEASE, Couple, until
+from tests.e2e.client import PATIENCE
 
 
 def comes(action):
@@ -23,44 +23,32 @@ def comes(action):
                 return None
             raise
 
-    return until(attempt, LATEST + 10, 0.2)
+    return until(attempt)
 
 
 def readiness(node):
     """What a node answers to who asks whether to send people to it."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/readyz", timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
 
 
-def test_a_node_is_not_ready_while_redis_does_not_answer(brittle):
-    cluster = brittle(1)
-    node = cluster[0]
-    assert readiness(node) == (200, "ready\n")
-    cluster.redis.freeze()
-    assert until(lambda: readiness(node)[0] == 503, 10, 0.1)
-    assert "Redis does not answer" in readiness(node)[1]
-    with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/healthz", timeout=5) as answer:
-        assert answer.status == 200
-    cluster.redis.thaw()
-    assert until(lambda: readiness(node) == (200, "ready\n"), 10, 0.1)
-
-
 # -- a node dies -----------------------------------------------------------------------------
 
 
+@pytest.mark.real_time
 def test_an_approved_session_outlives_its_node(brittle):
-    cluster = brittle(3)
+    cluster = brittle(1, lease=SHORT_LEASE)
+    cluster.add(lease=LEASE)
+    cluster.add(lease=LEASE)
     couple = Couple(cluster[0], cluster[1]).approve()
     couple.talk(1)
     cluster.kill(0)
-    died = time.monotonic()
-    assert couple.guest.closed(timeout=LATEST) == 1012
+    assert couple.guest.closed() == 1012
     comes(lambda: couple.resume(cluster[1], host_online=False))
-    assert time.monotonic() - died < LATEST
     session = comes(lambda: couple.register(cluster[2]))
     assert session["status"] == "approved"
     assert session["guest_online"]
@@ -70,15 +58,19 @@ def test_an_approved_session_outlives_its_node(brittle):
     couple.quiet()
 
 
+@pytest.mark.real_time
 def test_a_deadline_is_kept_by_who_takes_over(brittle):
     cluster = brittle(2)
-    couple = Couple(cluster[0], cluster[1], "temporary", ttl=LEASE + 9).approve()
-    ends = time.monotonic() + LEASE + 9
+    couple = Couple(cluster[0], cluster[1], "temporary", ttl=8).approve()
     cluster.kill(0)
-    assert couple.guest.closed(timeout=LATEST) == 1012
-    comes(lambda: couple.resume(cluster[1]))
-    couple.guest.expect("session_ended", timeout=20, reason="expired")
-    assert abs(time.monotonic() - ends) < 1.5
+    cluster.expire(0)
+    assert couple.guest.closed() == 1012
+    resumed = comes(lambda: couple.resume(cluster[1]))
+    assert resumed["session"]["expires_at"] == couple.created["session"]["expires_at"]
+    couple.guest.expect("session_ended", reason="expired")
+    late = datetime.now(UTC) - datetime.fromisoformat(resumed["session"]["expires_at"])
+    # By how little it may be late at the most shows `test_member`, on a clock of the test's.
+    assert timedelta(0) <= late < timedelta(seconds=10)
 
 
 def test_what_was_not_approved_or_is_one_time_ends_as_disconnected(brittle):
@@ -86,8 +78,9 @@ def test_what_was_not_approved_or_is_one_time_ends_as_disconnected(brittle):
     prompted = Couple(cluster[0], cluster[1])
     one_time = Couple(cluster[0], cluster[1], "one_time").approve()
     cluster.kill(0)
+    cluster.expire(0)
     for couple in (prompted, one_time):
-        assert couple.guest.closed(timeout=LATEST) == 1012
+        assert couple.guest.closed() == 1012
         guest = cluster[1].peer()
         fields = {"session_id": couple.id, "resume_token": couple.resume_token}
         ended = comes(
@@ -100,7 +93,8 @@ def test_a_guests_node_dies(brittle):
     cluster = brittle(2)
     couple = Couple(cluster[0], cluster[1]).approve()
     cluster.kill(1)
-    couple.host.expect("peer_offline", timeout=LATEST, session_id=couple.id)
+    cluster.expire(1)
+    couple.host.expect("peer_offline", session_id=couple.id)
     couple.host.send("signal", session_id=couple.id, data="kept")
     couple.resume(cluster[0], host_online=True)
     couple.host.expect("peer_online")
@@ -112,9 +106,11 @@ def test_a_guests_node_dies(brittle):
 # -- a node freezes --------------------------------------------------------------------------
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("longer", [0, pytest.param(30, marks=pytest.mark.slow("a long freeze"))])
 def test_a_node_that_was_frozen_does_nothing_more_to_a_session_it_lost(brittle, longer):
-    cluster = brittle(2)
+    cluster = brittle(1, lease=SHORT_LEASE)
+    cluster.add(lease=LEASE)
     couple = Couple(cluster[0], cluster[1]).approve()
     local = Couple(cluster[0], cluster[0]).approve()
     old_host = couple.host
@@ -123,7 +119,7 @@ def test_a_node_that_was_frozen_does_nothing_more_to_a_session_it_lost(brittle, 
     old_host.send("signal", session_id=couple.id, data="from the past")
     old_host.send("close_session", session_id=couple.id)
     local.host.send("signal", session_id=local.id, data="from the past")
-    assert couple.guest.closed(timeout=LATEST) == 1012
+    assert couple.guest.closed() == 1012
     comes(lambda: couple.resume(cluster[1]))
     comes(lambda: couple.register(cluster[1]))
     comes(lambda: local.resume(cluster[1], host_online=False))
@@ -147,10 +143,8 @@ def test_a_node_that_was_frozen_does_nothing_more_to_a_session_it_lost(brittle, 
 
 
 def _ended(peer, seen):
-    from websockets.exceptions import ConnectionClosed
-
     try:
-        seen.append(peer._receive(30))
+        seen.append(peer._receive(PATIENCE))
     except ConnectionClosed as end:
         return end.rcvd.code if end.rcvd else 0
     return None
@@ -159,30 +153,35 @@ def _ended(peer, seen):
 # -- Redis -----------------------------------------------------------------------------------
 
 
+@pytest.mark.real_time
 def test_redis_freezes_and_local_pairs_go_on(brittle):
-    cluster = brittle(2)
-    local = Couple(cluster[0], cluster[0]).approve()
-    across = Couple(cluster[0], cluster[1]).approve()
+    cluster = brittle(2, lease=2 * SHORT_LEASE)
+    node = cluster[0]
+    assert readiness(node) == (200, "ready\n")
+    local = Couple(node, node).approve()
+    across = Couple(node, cluster[1]).approve()
     cluster.redis.freeze()
+    frozen = time.monotonic()
     local.talk(*range(50))
-    for seconds in (0, LEASE + 3):
-        time.sleep(seconds)
-        began = time.monotonic()
+    for seconds in (0, 2 * SHORT_LEASE + 1):
+        time.sleep(max(0, frozen + seconds - time.monotonic()))
         refused = local.host.refused("unavailable", "create_session", session_type="persistent")
         cluster[1].peer().refused(
             "unavailable", "resume", session_id=local.id, resume_token=local.resume_token
         )
-        assert time.monotonic() - began < 10
         assert refused["retry_after"] > 0
         local.talk(*range(50))
+    until(lambda: readiness(node)[0] == 503)
+    assert "Redis does not answer" in readiness(node)[1]
+    with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/healthz", timeout=60) as answer:
+        assert answer.status == 200
     cluster.redis.thaw()
-    thawed = time.monotonic()
     created = comes(lambda: local.host.create())
-    assert time.monotonic() - thawed < 5
+    until(lambda: readiness(node) == (200, "ready\n"))
     comes(lambda: cluster[1].peer().pair(created))
     local.host.expect("pair_prompt")
     local.talk(1)
-    assert across.guest.closed(timeout=LATEST) == 1012
+    assert across.guest.closed() == 1012
     comes(lambda: across.resume(cluster[1]))
 
 
@@ -207,17 +206,16 @@ def test_redis_restarts_with_nothing_in_it(brittle):
     local = Couple(cluster[0], cluster[0]).approve()
     across = Couple(cluster[0], cluster[1]).approve()
     cluster.redis.restart()
-    restarted = time.monotonic()
     local.talk(*range(50))
-    assert across.guest.closed(timeout=LATEST) == 1012
+    assert across.guest.closed() == 1012
+    # A node that takes longer than it is waited for may find that all is unknown by then.
+    until(lambda: len(cluster.redis.ask("KEYS", "proxim:session:*").split()) == 2)
     comes(lambda: across.resume(cluster[2], host_online=True))
-    assert time.monotonic() - restarted < 6
     across.host.expect("peer_offline")
     across.host.expect("peer_online")
     across.talk(*range(10))
-    cluster[1].peer().refused(
-        "unknown_session", "resume", session_id=local.id, resume_token="wrong"
-    )
+    wrong = {"session_id": local.id, "resume_token": "wrong"}
+    comes(lambda: cluster[1].peer().refused("unknown_session", "resume", **wrong))
     comes(lambda: local.resume(cluster[2], host_online=True))
     local.talk(1)
 
@@ -225,19 +223,23 @@ def test_redis_restarts_with_nothing_in_it(brittle):
 # -- one node after the other ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["persistent", "one_time"])
-def test_a_node_that_is_restarted_hands_its_sessions_over(brittle, kind):
-    cluster = brittle(2, "--drain-seconds", "1")
-    local = Couple(cluster[0], cluster[0], kind).approve()
-    across = Couple(cluster[0], cluster[1], kind).approve()
-    pending = cluster[0].host()
-    pending_id = pending.create(kind)["session"]["session_id"]
+@pytest.mark.real_time
+def test_a_node_that_is_restarted_hands_its_sessions_over(brittle):
+    cluster = brittle(2, "--drain-seconds", "3")
+    couples, pending = [], []
+    for kind in ("persistent", "one_time"):
+        couples += [Couple(cluster[0], cluster[at], kind).approve() for at in (0, 1)]
+        host = cluster[0].host()
+        pending.append((host, host.create(kind)["session"]["session_id"]))
     cluster[0].terminate()
-    local.talk(1, 2)
-    pending.expect("session_ended", session_id=pending_id, reason="shutdown")
-    for peer in (local.host, local.guest, across.host, across.guest, pending):
-        assert peer.closed() == 1012
-    for couple in (local, across):
+    for couple in couples:
+        couple.talk(1, 2)
+    for host, session_id in pending:
+        host.expect("session_ended", session_id=session_id, reason="shutdown")
+        assert host.closed() == 1012
+    for couple in couples:
+        assert (couple.host.closed(), couple.guest.closed()) == (1012, 1012)
+    for couple in couples:
         couple.resume(cluster[1])
         assert couple.register(cluster[1])["status"] == "approved"
         couple.guest.expect("peer_online")

@@ -7,13 +7,16 @@ from proxim.cluster import redis as redis_module
 from proxim.cluster.hub import MAIL_BOUND, HubLost, Sack, Save
 from proxim.cluster.local import LocalHub, Memory
 from proxim.core.errors import InvalidSetting
-from tests.cluster.redis_server import RedisServer, free_port, needs_redis
+from tests.ports import HeldPort
 
 LEASE = 5.0
 SOON = 0.3
 
 
-@pytest.fixture(params=["local", "redis"])
+REDIS = pytest.param("redis", marks=[pytest.mark.full("Redis"), pytest.mark.needs("redis-server")])
+
+
+@pytest.fixture(params=["local", REDIS])
 async def hub(request):
     if request.param == "local":
         yield LocalHub(Memory())
@@ -226,13 +229,20 @@ async def test_a_redis_that_was_restarted_says_that_it_has_forgotten(redis):
         assert after.age < 60
 
 
+@pytest.mark.real_time
 async def test_a_frozen_redis_is_not_waited_for(redis):
     async with redis_module.connect(redis_module.parse_url(redis.url)) as hub:
         redis.freeze()
-        with trio.fail_after(60):
-            for attempt in (hub.claim("a", ["s"]), hub.receive("a"), hub.owned_by("o")):
+
+        async def fail(*attempts):
+            for attempt in attempts:
                 with pytest.raises(HubLost):
                     await attempt
+
+        with trio.fail_after(60):
+            async with trio.open_nursery() as failing:
+                failing.start_soon(fail, hub.claim("a", ["s"]), hub.owned_by("o"))
+                failing.start_soon(fail, hub.receive("a"))
         redis.thaw()
         assert (await hub.claim("a", ["s"])).found == []
 
@@ -266,12 +276,9 @@ def test_a_url_says_where_and_as_whom():
     assert redis_module.parse_url("redis://h") == ("h", 6379, 0, None, None, False)
 
 
-async def test_a_member_of_a_redis_cluster_is_refused(tmp_path):
-    needs_redis()
-    server = RedisServer(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-    try:
+async def test_a_member_of_a_redis_cluster_is_refused(start_redis):
+    with HeldPort() as bus:
+        server = start_redis("--cluster-enabled", "yes", "--cluster-port", str(bus))
         with pytest.raises(InvalidSetting, match="Redis Cluster"):
             async with redis_module.connect(redis_module.parse_url(server.url)):
                 pass
-    finally:
-        server.kill()

@@ -7,16 +7,14 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests import fork_server
 from tests.cluster.nodes import Cluster, Couple
-from tests.cluster.redis_server import RedisServer, free_port, needs_redis
-
-PROGRAM = str(Path(sys.executable).with_name("proxim"))
+from tests.e2e.client import PATIENCE
+from tests.ports import HeldPort
 
 
 def refused(*options):
-    done = subprocess.run(
-        [PROGRAM, "serve", "--port", "0", *options], capture_output=True, text=True, timeout=60
-    )
+    done = fork_server.run("serve", "--port", "0", *options)
     assert done.stdout == ""
     return done.returncode, done.stderr
 
@@ -33,12 +31,12 @@ def test_a_node_on_its_own_imports_nothing_of_a_clusters():
         "wanted = {'coredis', 'cryptography', 'anyio', 'proxim.cluster.member'}\n"
         "assert not wanted & set(sys.modules), wanted & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
 
 
 def test_a_redis_that_is_not_there_is_named():
-    port = free_port()
-    code, said = refused("--cluster", f"redis://user:hunter2@127.0.0.1:{port}/0")
+    with HeldPort() as port:
+        code, said = refused("--cluster", f"redis://user:hunter2@127.0.0.1:{port}/0")
     assert code == 2
     assert f"127.0.0.1:{port}" in said
     assert "Redis does not answer" in said
@@ -57,9 +55,8 @@ def test_what_does_not_work_is_refused_in_words(shared_redis):
 
 
 @pytest.fixture
-def guarded(tmp_path):
+def guarded(tmp_path, start_redis):
     """A Redis with TLS, which lets one user in, who may do what the how-to says."""
-    needs_redis()
     ca = trustme.CA()
     certificate = ca.issue_cert("127.0.0.1", "localhost")
     ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -69,17 +66,14 @@ def guarded(tmp_path):
     (line,) = [each for each in page.read_text().splitlines() if each.startswith("user nodes ")]
     acl = tmp_path / "users.acl"
     acl.write_text(f"user default off\n{line.replace('>password', '>pass/word')}\n")
-    port = free_port()
-    server = RedisServer(
-        tmp_path,
-        *("--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"),
+    server = start_redis(
+        *("--port", "0", "--tls-auth-clients", "no"),
         *("--tls-cert-file", str(tmp_path / "cert.pem")),
         *("--tls-key-file", str(tmp_path / "key.pem")),
         *("--tls-ca-cert-file", str(tmp_path / "ca.pem"), "--aclfile", str(acl)),
-        port=port,
+        port_option="--tls-port",
     )
-    yield server, str(tmp_path / "ca.pem")
-    server.kill()
+    return server, str(tmp_path / "ca.pem")
 
 
 def test_a_redis_behind_tls_and_a_password(guarded):
@@ -89,7 +83,7 @@ def test_a_redis_behind_tls_and_a_password(guarded):
     assert code == 2, "nobody vouches for it"
     assert "Redis does not answer" in said
     assert refused("--cluster", url.replace("word", "wort"), "--cluster-ca", ca)[0] == 2
-    cluster = Cluster(url, 2, "--cluster-ca", ca)
+    cluster = Cluster(server, 2, "--cluster-ca", ca, url=url)
     try:
         Couple(cluster[0], cluster[1]).approve().talk(1, 2, 3)
     finally:

@@ -1,7 +1,5 @@
 """What stands in Redis after a busy hour, read as somebody who has got hold of it would read it."""
 
-import subprocess
-
 import pytest
 
 from tests.cluster.nodes import KEY, Couple
@@ -14,18 +12,13 @@ _READ = {
 }
 
 
-def ask(url, *words):
-    command = ["redis-cli", "-u", url, "--raw", *words]
-    return subprocess.run(command, capture_output=True, check=True, timeout=20).stdout
-
-
-def everything(url):
+def everything(redis):
     """All keys, and what is in each."""
     found = {}
-    for key in ask(url, "--scan").decode().split():
-        kind = ask(url, "TYPE", key).decode().strip()
+    for key in redis.ask("--scan").decode().split():
+        kind = redis.ask("TYPE", key).decode().strip()
         bounds = ("-", "+") if kind == "stream" else ()
-        found[key] = ask(url, *_READ[kind], key, *bounds)
+        found[key] = redis.ask(*_READ[kind], key, *bounds)
     return found
 
 
@@ -44,7 +37,7 @@ def busy(cluster):
 def test_no_snapshot_holds_a_secret_or_a_signal(brittle, options):
     cluster = brittle(3, *options)
     secrets = busy(cluster)
-    found = everything(cluster.url)
+    found = everything(cluster.redis)
     sessions = [content for key, content in found.items() if ":session:" in key]
     assert len(sessions) == 9
     for key, content in found.items():
