@@ -79,8 +79,8 @@ screenshots: $(STAMP) browser-tools  ## take a picture of every state of the pag
 attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some minutes
 	$(BIN)/pytest tests/attacks --slow $(ARGS)
 
-faults: $(STAMP)  ## three nodes of a cluster, and whatever may happen to them, by eleven seeds; ten minutes
-	$(BIN)/pytest tests/cluster/test_property.py --slow $(ARGS)
+faults: $(STAMP)  ## three nodes of a cluster, and whatever may happen to them, by twelve seeds; ten minutes
+	$(BIN)/pytest tests/cluster/test_property.py --full --slow $(ARGS)
 
 one-file: $(STAMP)  ## make one executable of an application with PyInstaller, and pair with it; half a minute
 	$(BIN)/pytest tests/docs/test_one_file.py --slow $(ARGS)
