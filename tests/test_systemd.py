@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,8 +17,9 @@ from websockets.sync.client import connect
 
 from proxim.systemd import Notifier, take_sockets
 from tests.cli.helpers import PROXIM
+from tests.ports import reserved_port
 
-PATIENCE = 20
+PATIENCE = 60
 
 
 class Manager:
@@ -62,6 +62,12 @@ def manager(request, tmp_path):
     path = str(tmp_path / "notify")
     with Manager(path if request.param == "path" else f"@{path}") as manager:
         yield manager
+
+
+@pytest.fixture
+def port():
+    with reserved_port() as port:
+        yield port
 
 
 @contextmanager
@@ -117,6 +123,7 @@ def test_a_node_tells_when_it_is_ready_reloads_and_stops(manager):
         assert process.wait(PATIENCE) == 0
 
 
+@pytest.mark.real_time
 def test_signs_of_life_come_from_the_loop_and_end_with_it(tmp_path):
     with Manager(str(tmp_path / "notify")) as manager:
         watched = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "400000"}
@@ -127,6 +134,7 @@ def test_signs_of_life_come_from_the_loop_and_end_with_it(tmp_path):
             manager.hear_nothing(1)
 
 
+@pytest.mark.real_time
 async def test_a_loop_that_is_stuck_gives_no_sign_of_life(tmp_path, nursery):
     with Manager(str(tmp_path / "notify")) as manager:
         watched = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "100000"}
@@ -216,13 +224,10 @@ def test_sockets_of_another_process_are_left_alone(environ):
     assert take_sockets(environ) == []
 
 
-def test_systemd_itself_passes_the_socket():
-    activate = shutil.which("systemd-socket-activate")
-    if activate is None:
-        pytest.skip("systemd-socket-activate is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = free.getsockname()
-    command = [activate, "--listen={}:{}".format(*address), PROXIM, "serve"]
+@pytest.mark.needs("systemd-socket-activate")
+def test_systemd_itself_passes_the_socket(port):
+    address = ("127.0.0.1", port)
+    command = ["systemd-socket-activate", f"--listen=127.0.0.1:{port}", PROXIM, "serve"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         while "Listening on" not in process.stderr.readline():

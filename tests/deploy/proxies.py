@@ -1,6 +1,5 @@
 """The proxies of docs/deploy, as they stand there but for their addresses, before a real node."""
 
-import shutil
 import socket
 import ssl
 import subprocess
@@ -8,12 +7,11 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from websockets.sync.client import connect
 
 DEPLOY = Path(__file__).parent.parent.parent / "docs" / "deploy"
 NAME = "node.example"
-PATIENCE = 20
+PATIENCE = 60
 _UPGRADE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
@@ -22,16 +20,14 @@ _UPGRADE = {
 }
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
 class Proxy:
-    """One of them, running. ``timeout`` takes the place of the 90 s that silence may last."""
+    """One of them, running on a port that is reserved for it on both loopback addresses.
 
-    def __init__(self, kind, folder, certificate, trusting, node_port, timeout="90s"):
-        self.port = free_port()
+    ``timeout`` takes the place of the 90 s that silence may last.
+    """
+
+    def __init__(self, kind, folder, certificate, trusting, ports, timeout="90s"):
+        self.port, node_port = ports
         self._trusting = trusting
         self._folder = folder
         chain, key, both = folder / "chain.pem", folder / "key.pem", folder / "both.pem"
@@ -165,8 +161,3 @@ def trusting(authority):
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
-
-
-def installed(kind):
-    if shutil.which(kind, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
-        pytest.skip(f"{kind} is not installed")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.proxies import DEPLOY, PATIENCE, free_port
+from tests.deploy.proxies import DEPLOY, PATIENCE
+from tests.ports import reserved_port
 
 ROOT = DEPLOY.parent.parent
 PLACES = ("/src", "/opt/proxim", "/var/lib/proxim")
@@ -123,9 +124,16 @@ def engine():
         yield Engine(Path(folder))
 
 
-def test_its_steps_make_a_node_that_is_not_root_and_healthy(engine):
+@pytest.fixture
+def port():
+    with reserved_port() as port:
+        yield port
+
+
+@pytest.mark.full("pip")
+def test_its_steps_make_a_node_that_is_not_root_and_healthy(engine, port):
     engine.build()
-    told = {"PROXIM_PORT": str(free_port())}
+    told = {"PROXIM_PORT": str(port)}
     assert engine.environ["PROXIM_HOST"] == "0.0.0.0"
     assert not engine.is_healthy(**told)
     with engine.start(**told) as node:

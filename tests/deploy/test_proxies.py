@@ -14,8 +14,11 @@ from proxim.settings import Settings
 from tests.cli.helpers import PROXIM
 from tests.deploy import proxies
 from tests.deploy.proxies import DEPLOY, NAME, PATIENCE, Proxy
+from tests.ports import reserved_port
 
-KINDS = ["nginx", "haproxy", "caddy"]
+KINDS = [
+    pytest.param(kind, marks=pytest.mark.needs(kind)) for kind in ("nginx", "haproxy", "caddy")
+]
 PHONE = {"name": "Phone", "id": "phone-1"}
 CLAIMS = {
     "Forwarded": ["for=198.51.100.9", 'for="198.51.100.9', "for=198.51.100.9, "],
@@ -35,9 +38,9 @@ def behind(authority, tmp_path):
     with ExitStack() as started:
 
         def behind(kind, *options, **changed):
-            proxies.installed(kind)
-            port = proxies.free_port()
-            figures = ("--metrics-listen", f"127.0.0.1:{proxies.free_port()}")
+            port = started.enter_context(reserved_port())
+            at = started.enter_context(reserved_port("127.0.0.1", "::1"))
+            figures = ("--metrics-listen", "127.0.0.1:0")
             config = ("--config", DEPLOY / "proxim.toml", "--port", str(port), *figures)
             node = started.enter_context(
                 subprocess.Popen([PROXIM, "serve", *config, *options], stdout=subprocess.PIPE)
@@ -46,7 +49,7 @@ def behind(authority, tmp_path):
             assert NAME.encode() in node.stdout.readline()
             certificate = authority.issue_cert(NAME)
             trust = proxies.trusting(authority)
-            proxy = Proxy(kind, tmp_path, certificate, trust, port, **changed)
+            proxy = Proxy(kind, tmp_path, certificate, trust, (at, port), **changed)
             return started.enter_context(proxy)
 
         yield behind
@@ -72,12 +75,13 @@ def hear(ws, kind):
 
 def test_the_figures_of_a_node_behind_a_proxy_are_seen_on_its_machine(tmp_path):
     text = (DEPLOY / "proxim.toml").read_text(encoding="utf-8")
-    port, figures = str(proxies.free_port()), f"127.0.0.1:{proxies.free_port()}"
     assert 'metrics_listen = "127.0.0.1:9765"' in text
     config = tmp_path / "proxim.toml"
-    config.write_text(text.replace("127.0.0.1:9765", figures))
-    command = [PROXIM, "serve", "--config", config, "--port", port]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as node:
+    command = [PROXIM, "serve", "--config", config, "--port", "0"]
+    with reserved_port() as port:
+        figures = f"127.0.0.1:{port}"
+        config.write_text(text.replace("127.0.0.1:9765", figures))
+        node = subprocess.Popen(command, stdout=subprocess.PIPE)
         try:
             assert NAME.encode() in node.stdout.readline()
             command = [PROXIM, "status", f"http://{figures}", "--once", "--json"]
@@ -85,8 +89,10 @@ def test_the_figures_of_a_node_behind_a_proxy_are_seen_on_its_machine(tmp_path):
             assert json.loads(shown.stdout)["connections"] == 0
         finally:
             node.kill()
+            node.communicate()
 
 
+@pytest.mark.full("proxies")
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_sides_meet_through_a_proxy(behind, kind):
     proxy = behind(kind)
@@ -108,6 +114,7 @@ def test_two_sides_meet_through_a_proxy(behind, kind):
         assert hear(host, "session_ended")["reason"] == "disconnected"
 
 
+@pytest.mark.full("proxies")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_limits_by_address_count_the_clients_and_not_what_they_claim(behind, kind, claim):
@@ -120,6 +127,7 @@ def test_limits_by_address_count_the_clients_and_not_what_they_claim(behind, kin
             assert soon(lambda taken=taken: proxy.upgrade("127.0.0.4", **{claim: taken}) == 101)
 
 
+@pytest.mark.full("proxies")
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_ipv6_client_is_told_from_the_proxy(behind, kind):
     try:
@@ -131,6 +139,8 @@ def test_an_ipv6_client_is_told_from_the_proxy(behind, kind):
         assert proxy.upgrade("::1") == 503
 
 
+@pytest.mark.real_time
+@pytest.mark.full("proxies")
 @pytest.mark.parametrize("kind", KINDS)
 def test_who_is_silent_for_long_stays_connected(behind, kind):
     proxy = behind(kind, "--ping-interval", "0.3", timeout="1s")

@@ -2,7 +2,6 @@
 
 import datetime
 import resource
-import shutil
 import socket
 import ssl
 import subprocess
@@ -26,6 +25,7 @@ from proxim.doctor import clock, descriptors, examine, ice, ports, redis, tls
 from proxim.doctor.finding import Level
 from proxim.doctor.ice import Server, is_answer, parse
 from proxim.settings import Settings
+from tests.ports import reserved_port
 
 NOW = datetime.datetime.now(datetime.UTC)
 
@@ -39,8 +39,9 @@ def taken():
 
 @pytest.fixture
 def free():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
+    """A port that nobody listens on, and that a server that is told it may have."""
+    with reserved_port(udp=True) as port:
+        yield port
 
 
 @pytest.fixture
@@ -49,12 +50,10 @@ def start():
     running = []
 
     def start(port, *command):
-        if shutil.which(command[0]) is None:
-            pytest.skip(f"{command[0]} is not installed")
         running.append(
             subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -231,6 +230,8 @@ def test_a_server_is_read_from_its_url(url, server):
     assert parse(url) == server
 
 
+@pytest.mark.full("coturn")
+@pytest.mark.needs("turnserver")
 async def test_a_real_server_answers(start, free, tmp_path):
     port = str(free)
     options = f"--listening-port {port} --listening-ip 127.0.0.1 --no-tls --no-dtls --no-cli"
@@ -239,7 +240,7 @@ async def test_a_real_server_answers(start, free, tmp_path):
     settings = SimpleNamespace(
         stun=(f"stun:127.0.0.1:{port}",), turn=(f"turn:127.0.0.1:{port}?transport=tcp", "nonsense")
     )
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         # It listens on TCP before it does on UDP.
         while (answers := await found(ice.check(settings)))[0].level is not Level.OK:  # noqa: ASYNC110
             await trio.sleep(0.05)
@@ -266,6 +267,8 @@ def test_an_answer_is_to_what_was_asked():
     assert not is_answer(b"", b"t" * 12)
 
 
+@pytest.mark.full("Redis")
+@pytest.mark.needs("redis-server")
 async def test_a_real_redis_answers_who_knows_the_password(start, free):
     options = f"--port {free} --bind 127.0.0.1 --requirepass hush --save"
     start(free, "redis-server", *options.split(), "")

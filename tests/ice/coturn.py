@@ -2,30 +2,23 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 20
-PROGRAM = shutil.which("turnserver") or "/usr/bin/turnserver"
-
-
-def missing():
-    """Why there is no TURN server here, or nothing."""
-    return "" if os.path.exists(PROGRAM) else "coturn is not installed"
+PATIENCE = 60
 
 
 class Coturn:
-    """``url`` is where it is, ``secret`` what it shares with a node."""
+    """On this ``port``. ``url`` is where it is, ``secret`` what it shares with a node."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, port):
         page = (ROOT / "docs/howto/turn.md").read_text(encoding="utf-8")
         (config,) = re.findall(r"^```ini\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
         self.secret = re.search(r"^static-auth-secret=(.*)$", config, re.MULTILINE)[1]
-        self._port = _free_port()
+        self._port = port
         self.url = f"turn:127.0.0.1:{self._port}?transport=udp"
         own = {
             "listening-ip": "127.0.0.1",
@@ -43,7 +36,7 @@ class Coturn:
 
     def __enter__(self):
         with self._log.open("wb") as log:
-            command = [PROGRAM, "-c", self._config, "--log-file=stdout", "--verbose"]
+            command = ["turnserver", "-c", self._config, "--log-file=stdout", "--verbose"]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
@@ -70,9 +63,3 @@ class Coturn:
                 return probe.recv(1500)[:2] == b"\x01\x01"
             except OSError:
                 return False
-
-
-def _free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

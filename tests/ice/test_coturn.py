@@ -11,15 +11,19 @@ from aioice.stun import TransactionFailed
 from aioice.turn import create_turn_endpoint
 
 from proxim.ice import ConfiguredIce, IceOptions
-from tests.browser.test_browser import CHROMIUM, HERE, missing_for_pages
-from tests.ice.coturn import Coturn, missing
+from tests.browser.test_browser import CHROMIUM, HERE, needs_browser, packages  # noqa: F401
+from tests.ice.coturn import Coturn
+from tests.ports import reserved_port
+
+pytestmark = [pytest.mark.full("coturn"), pytest.mark.needs("turnserver")]
 
 
 @pytest.fixture(scope="module")
 def coturn(tmp_path_factory):
-    if missing():
-        pytest.skip(missing())
-    with Coturn(tmp_path_factory.mktemp("coturn")) as coturn:
+    with (
+        reserved_port(udp=True) as port,
+        Coturn(tmp_path_factory.mktemp("coturn"), port) as coturn,
+    ):
         yield coturn
 
 
@@ -35,7 +39,7 @@ def allocate(coturn, username, password):
 
     async def ask():
         address = ("127.0.0.1", int(coturn.url.split(":")[2].partition("?")[0]))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             transport, _ = await create_turn_endpoint(
                 asyncio.DatagramProtocol, address, username=username, password=password
             )
@@ -72,9 +76,8 @@ def test_who_writes_another_expiry_gets_401(coturn):
     assert refusal(coturn, later, server.credential) == 401
 
 
+@needs_browser("coturn")
 def test_peers_that_may_use_the_relay_alone_meet_there(coturn):
-    if missing_for_pages():
-        pytest.skip(missing_for_pages())
     environment = os.environ | {
         "PROXIM_PYTHON": sys.executable,
         "CHROMIUM": CHROMIUM,
@@ -87,6 +90,6 @@ def test_peers_that_may_use_the_relay_alone_meet_there(coturn):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=600,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{coturn.log}"

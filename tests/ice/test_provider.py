@@ -20,7 +20,7 @@ from proxim.node import Node
 from proxim.settings import Settings
 from tests.client.helpers import paired
 
-PATIENCE = 10
+PATIENCE = 60
 SERVER = {"urls": ["turn:a:3478"], "username": "u", "credential": "c"}
 GIVEN = IceServer(["turn:a:3478"], "u", "c")
 GOOD = json.dumps({"iceServers": [SERVER], "ttl": 1000}).encode()

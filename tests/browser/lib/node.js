@@ -1,7 +1,6 @@
 // A real `proxim serve`, as a process.
 
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -9,33 +8,43 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export const PYTHON = process.env.PROXIM_PYTHON ?? `${ROOT}.venv/bin/python`;
 
 export class ProximNode {
-  /** On a port that is free. @param {string[]} options */
+  /** @param {string[]} options */
   static async start(...options) {
     const node = new ProximNode();
-    node.port = await freePort();
+    await node.#reserve();
     return node.#run(options);
   }
 
   /** The same, with a proxy before it, which is made first and whose address the links have. */
   static async startBehind(makeProxy) {
     const node = new ProximNode();
-    node.port = await freePort();
+    await node.#reserve();
     const proxy = await makeProxy(node.port);
     await node.#run(["--public-url", proxy.url]);
     return { node, proxy };
+  }
+
+  /** Get a port that no other program gets, also while this node restarts. */
+  async #reserve() {
+    this.reservation = spawn(PYTHON, ["-m", "tests.ports"], { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });
+    this.port = Number(await firstLine(this.reservation));
   }
 
   async #run(options) {
     this.url = `http://127.0.0.1:${this.port}`;
     const args = ["-m", "proxim", "serve", "--port", String(this.port), ...options];
     this.process = spawn(PYTHON, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
-    const lines = createInterface({ input: this.process.stdout });
-    const { value } = await lines[Symbol.asyncIterator]().next();
-    if (!/http/.test(value ?? "")) throw new Error(`no address on the first line: ${value}`);
+    const line = await firstLine(this.process);
+    if (!/http/.test(line)) throw new Error(`no address on the first line: ${line}`);
     return this;
   }
 
   async stop() {
+    await this.#end();
+    this.reservation.stdin.end();
+  }
+
+  async #end() {
     if (this.process.exitCode !== null) return;
     const gone = new Promise((resolve) => this.process.once("exit", resolve));
     this.process.kill("SIGTERM");
@@ -44,16 +53,12 @@ export class ProximNode {
 
   /** A new one on the same port. */
   async restart(...options) {
-    await this.stop();
+    await this.#end();
     return this.#run(options);
   }
 }
 
-/** A port that was free a moment ago; the address that a node prints may be another's. */
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+async function firstLine({ stdout }) {
+  const { value } = await createInterface({ input: stdout })[Symbol.asyncIterator]().next();
+  return value ?? "";
 }
