@@ -2,7 +2,9 @@ import os
 from contextlib import ExitStack
 
 import pytest
+from click.testing import CliRunner
 
+from proxim.cli import main
 from tests.cli.helpers import PROXIM, Program, Terminal
 
 
@@ -36,6 +38,25 @@ def start(tmp_path):
             return programs.enter_context(kind(arguments, {**_environ(tmp_path), **environ}))
 
         yield start
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a ``proxim`` in this process to its end: what it prints, its errors, its exit code.
+
+    For a command of which neither its signals, nor its input, nor its terminal is the point: to
+    start a process takes a hundred times as long.
+    """
+    cleared = dict.fromkeys(name for name in os.environ if "PROXIM" in name)
+
+    def run(*arguments, **environ):
+        environ = {**cleared, **_environ(tmp_path), **environ}
+        done = CliRunner().invoke(main, arguments, env=environ, prog_name="proxim")
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+        assert "Traceback" not in done.output
+        return done.stdout, done.stderr, done.exit_code
+
+    return run
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 import json
 import platform
-import shutil
 import subprocess
 
 import pytest
@@ -8,11 +7,11 @@ import pytest
 from proxim.settings import SETTINGS, schema
 
 
-def test_what_is_effective_is_shown_with_where_it_comes_from(start, tmp_path):
+def test_what_is_effective_is_shown_with_where_it_comes_from(run, tmp_path):
     config = tmp_path / "proxim.toml"
     config.write_text("# mine\nqr_ttl = 60.0\n")
     show = ("config", "show", "--port", "1", "--config", str(config), "--json")
-    out, err, code = start(*show, PROXIM_LAN="true").finish()
+    out, err, code = run(*show, PROXIM_LAN="true")
     assert (err, code) == ("", 0)
     shown = json.loads(out)
     assert list(shown) == [setting.name for setting in SETTINGS]
@@ -23,8 +22,8 @@ def test_what_is_effective_is_shown_with_where_it_comes_from(start, tmp_path):
 
 
 @pytest.mark.parametrize("options", [(), ("--json",), ("--changed",)])
-def test_secrets_are_masked(start, options):
-    out, _, code = start("config", "show", *options, PROXIM_ACCESS_TOKEN="5ecret").finish()
+def test_secrets_are_masked(run, options):
+    out, _, code = run("config", "show", *options, PROXIM_ACCESS_TOKEN="5ecret")
     assert code == 0
     assert "access_token" in out
     assert out.count("********") == 1
@@ -41,8 +40,8 @@ def test_what_is_wrong_in_a_file_is_told_with_its_line(start, tmp_path):
         assert expected in " ".join(err.split())
 
 
-def test_the_schema_is_printed(start):
-    out, _, code = start("config", "schema").finish()
+def test_the_schema_is_printed(run):
+    out, _, code = run("config", "schema")
     assert (json.loads(out), code) == (json.loads(json.dumps(schema())), 0)
 
 
@@ -60,25 +59,24 @@ COMPLETIONS = {
 }
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_takes_what_is_printed_for_it(start, tmp_path, shell):
-    out, err, code = start("completion", shell).finish()
+SHELLS = [pytest.param(shell, marks=pytest.mark.needs(shell)) for shell in ("bash", "fish", "zsh")]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_takes_what_is_printed_for_it(run, tmp_path, shell):
+    out, err, code = run("completion", shell)
     assert (err, code) == ("", 0)
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
     script = tmp_path / "completion"
     script.write_text(out)
-    done = subprocess.run([shell, "-n", script], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([shell, "-n", script], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("shell", COMPLETIONS)
-def test_a_shell_completes_a_command(start, tmp_path, shell, environ):
-    out, _, _ = start("completion", shell).finish()
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+@pytest.mark.parametrize("shell", SHELLS[: len(COMPLETIONS)])
+def test_a_shell_completes_a_command(run, tmp_path, shell, environ):
+    out, _, _ = run("completion", shell)
     script = f"{out}\n{COMPLETIONS[shell]}\n"
     done = subprocess.run(
-        [shell, "-c", script], capture_output=True, text=True, timeout=20, env=environ
+        [shell, "-c", script], capture_output=True, text=True, timeout=60, env=environ
     )
     assert done.stdout.split()[0] == "config", done.stderr

@@ -1,7 +1,10 @@
+import time
+
 import pytest
 import trustme
 
-from tests.deploy.proxies import free_port
+from tests.cli.helpers import PATIENCE
+from tests.ports import reserved_port
 
 
 @pytest.fixture
@@ -15,48 +18,52 @@ def certificate(tmp_path):
     }
 
 
+@pytest.fixture
+def port(start):
+    """Starts a node, and says its port."""
+    return lambda *options, **environ: (
+        start("serve", "--port", "0", *options, **environ).url().rpartition(":")[2]
+    )
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
-def test_a_node_is_found_by_its_settings(start, host):
-    told = {"PROXIM_PORT": str(free_port()), "PROXIM_HOST": host}
-    start("serve", **told).url()
-    assert start("health", **told).finish() == ("ok\n", "", 0)
+def test_a_node_is_found_by_its_settings(run, port, host):
+    told = {"PROXIM_HOST": host}
+    assert run("health", PROXIM_PORT=port(**told), **told) == ("ok\n", "", 0)
 
 
-def test_a_node_with_a_certificate_of_its_name_is_asked_by_its_address(start, certificate):
-    told = {"PROXIM_PORT": str(free_port()), **certificate}
-    start("serve", **told).url()
-    assert start("health", **told).finish() == ("ok\n", "", 0)
+def test_a_node_with_a_certificate_of_its_name_is_asked_by_its_address(run, port, certificate):
+    assert run("health", PROXIM_PORT=port(**certificate), **certificate) == ("ok\n", "", 0)
 
 
-def test_the_settings_may_stand_in_a_file_or_in_options(start, tmp_path):
-    port = str(free_port())
+def test_the_settings_may_stand_in_a_file_or_in_options(start, run, port, tmp_path):
     config = tmp_path / "proxim.toml"
-    config.write_text(f"port = {port}\n")
-    start("serve", "--port", port).url()
+    there = port()
+    config.write_text(f"port = {there}\n")
     assert start("health", "--config", str(config)).finish() == ("ok\n", "", 0)
-    assert start("health", "--port", port).finish() == ("ok\n", "", 0)
+    assert run("health", "--port", there) == ("ok\n", "", 0)
 
 
-def test_where_no_node_is_there_is_no_health(start):
-    out, err, code = start("health", "--port", str(free_port())).finish()
+def test_where_no_node_is_there_is_no_health(run):
+    with reserved_port() as free:
+        out, err, code = run("health", "--port", str(free))
     assert code == 3
     assert "/healthz cannot be read" in out + err
 
 
-def test_a_node_that_is_going_away_is_not_healthy(start):
-    port = str(free_port())
-    node = start("serve", "--port", port, "--drain-seconds", "20")
-    node.url()
+def test_a_node_that_is_going_away_is_not_healthy(start, run):
+    node = start("serve", "--port", "0", "--drain-seconds", "20")
+    port = node.url().rpartition(":")[2]
     node.process.terminate()
-    out = ""
-    for _ in range(100):
-        out, err, code = start("health", "--port", port).finish()
-        if code:
-            break
+    deadline = time.monotonic() + PATIENCE
+    code = 0
+    while not code:
+        assert time.monotonic() < deadline
+        out, err, code = run("health", "--port", port)
     assert (code, "503" in out + err) == (3, True)
 
 
-def test_settings_that_cannot_be_are_wrong_usage(start):
-    _, err, code = start("health", "--port", "99999999").finish()
+def test_settings_that_cannot_be_are_wrong_usage(run):
+    _, err, code = run("health", "--port", "99999999")
     assert code == 2
     assert "port" in err

@@ -15,16 +15,16 @@ def announced(start):
     return start("serve", "--announce", "--port", "0").url()
 
 
-def test_a_node_that_announces_itself_is_listed(start, announced):
+def test_a_node_that_announces_itself_is_listed(run, announced):
     port = int(announced.rpartition(":")[2])
     while True:
-        out, _, code = start("nodes", "--json", "--wait", "1").finish()
+        out, _, code = run("nodes", "--json", "--wait", "1")
         assert code == 0
         nodes = [json.loads(line) for line in out.splitlines()]
         if ours := [node for node in nodes if node["port"] == port]:
             break
     assert ours[0].keys() == {"event", "name", "addresses", "port", "version"}
     assert ours[0]["name"].startswith("Proxim")
-    out, _, code = start("nodes", "--wait", "1").finish()
+    out, _, code = run("nodes", "--wait", "1")
     assert code == 0
     assert f"127.0.0.1:{port}" in out

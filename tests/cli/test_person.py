@@ -36,6 +36,7 @@ def talking(asked):
     return desk, guest
 
 
+@pytest.mark.needs("zbarimg")
 def test_the_code_on_the_screen_can_be_scanned(desk, tmp_path):
     link = desk.see(LINK)[1]
     codes = [
@@ -45,6 +46,7 @@ def test_the_code_on_the_screen_can_be_scanned(desk, tmp_path):
     assert scan(desk.picture(), tmp_path / "screen.png") == link
 
 
+@pytest.mark.needs("zbarimg")
 def test_qr_draws_on_the_terminal(start, tmp_path):
     link = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
     drawn = start("qr", link, terminal=True)

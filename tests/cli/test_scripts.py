@@ -18,9 +18,9 @@ def _events(out):
     return [json.loads(line) for line in out.splitlines()]
 
 
-def _close(start, node):
+def _close(run, node):
     """End all sessions from elsewhere."""
-    out, err, code = start("sessions", "close", "--all", "--json", "--node", node).finish()
+    out, err, code = run("sessions", "close", "--all", "--json", "--node", node)
     assert (err, code) == ("", 0)
     return _events(out)
 
@@ -78,11 +78,11 @@ def test_unanswered_is_1(start, serve):
         assert side.exit() == 1
 
 
-def test_a_lapsed_link_is_1_and_its_token_opens_nothing(start, serve):
+def test_a_lapsed_link_is_1_and_its_token_opens_nothing(start, run, serve):
     host = start("host", "--json", "--node", serve("--qr-ttl", "0.5"))
     session = host.event("session")
     host.event("lapsed")
-    out, _, code = start("join", session["link"], "--json").finish()
+    out, _, code = run("join", session["link"], "--json")
     assert [event["code"] for event in _events(out)] == ["link_lapsed"]
     assert code == 1
     host.end_input()
@@ -91,16 +91,15 @@ def test_a_lapsed_link_is_1_and_its_token_opens_nothing(start, serve):
 
 
 @pytest.mark.parametrize("command", [["host", "--node"], ["join"], ["sessions", "list", "--node"]])
-def test_an_unreachable_node_is_3(start, command):
+def test_an_unreachable_node_is_3(run, command):
     link = "http://127.0.0.1:1/join#" + "s" * 22 + "." + "t" * 43
-    *_, err, code = start(*command, link if command == ["join"] else "http://127.0.0.1:1").finish()
+    _, _, code = run(*command, link if command == ["join"] else "http://127.0.0.1:1")
     assert code == 3
-    assert "Traceback" not in err
 
 
-def test_a_token_that_is_wrong_is_1(start, host):
+def test_a_token_that_is_wrong_is_1(run, host):
     wrong = host.event("session")["link"][:-4] + "AAAA"
-    out, _, code = start("join", wrong, "--json").finish()
+    out, _, code = run("join", wrong, "--json")
     assert [event["code"] for event in _events(out)] == ["unknown_session"]
     assert code == 1
 
@@ -117,12 +116,12 @@ def test_a_temporary_session_ends_by_its_ttl(start, node):
     assert host.exit() == 1
 
 
-def test_an_identity_is_made_once_and_kept_to_oneself(start, node, identity):
-    assert start("sessions", "list", "--node", node).finish()[2] == 0
+def test_an_identity_is_made_once_and_kept_to_oneself(run, node, identity):
+    assert run("sessions", "list", "--node", node)[2] == 0
     made = identity.read_bytes()
     assert stat.S_IMODE(identity.stat().st_mode) == 0o600
     assert stat.S_IMODE(identity.parent.stat().st_mode) == 0o700
-    assert start("sessions", "list", "--node", node).finish()[2] == 0
+    assert run("sessions", "list", "--node", node)[2] == 0
     assert identity.read_bytes() == made
     assert [each.name for each in identity.parent.iterdir()] == [identity.name]
 
@@ -152,35 +151,35 @@ def test_programs_that_start_together_have_one_identity(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_listing_shows_sessions_and_disturbs_no_host(start, node, host):
+def test_listing_shows_sessions_and_disturbs_no_host(run, node, host):
     session_id = host.event("session")["session_id"]
-    out, err, code = start("sessions", "list", "--json", "--node", node).finish()
+    out, err, code = run("sessions", "list", "--json", "--node", node)
     [listed] = _events(out)
     assert (listed["session_id"], listed["status"]) == (session_id, "pending")
     assert listed["host_online"]
     assert (err, code) == ("", 0)
     for columns in ("60", "120"):
-        table, _, code = start("sessions", "list", "--node", node, COLUMNS=columns).finish()
+        table, _, code = run("sessions", "list", "--node", node, COLUMNS=columns)
         assert session_id in table
     assert "pending" in table
     assert code == 0
     assert host.process.poll() is None
-    [closed] = _close(start, node)
+    [closed] = _close(run, node)
     assert closed["session_id"] == session_id
 
 
-def test_sessions_are_closed_by_their_ids(start, node):
+def test_sessions_are_closed_by_their_ids(start, run, node):
     options = ["--json", "--node", node]
     hosts = [start("host", *options), start("host", *options)]
     first, second = (host.event("session")["session_id"] for host in hosts)
-    assert start("sessions", "close", first, *options).finish()[2] == 0
+    assert run("sessions", "close", first, *options)[2] == 0
     # The one hears it as from anybody, the other nothing: no program takes another's seats.
     assert hosts[0].event("ended")["reason"] == "closed"
     assert hosts[1].process.poll() is None
-    out, _, _ = start("sessions", "list", *options).finish()
+    out, _, _ = run("sessions", "list", *options)
     assert {each["session_id"]: each.get("reason") for each in _events(out)}[first] == "closed"
     assert second in out
-    out, _, code = start("sessions", "close", "no-such-session", *options).finish()
+    out, _, code = run("sessions", "close", "no-such-session", *options)
     assert [each["code"] for each in _events(out)] == ["unknown_session"]
     assert code == 1
 
@@ -189,25 +188,26 @@ def test_sessions_are_closed_by_their_ids(start, node):
     ("arguments", "says"),
     [
         (["join", LINK, "--name", ""], "--name must be"),
-        (["join", LINK, "--name", b"\xff"], "--name must be"),
+        (["join", LINK, "--name", "\udcff"], "--name must be"),
         (["join", LINK, "--device-id", "i" * 129], "--device-id must be"),
         (["join", LINK.replace("/join", "/a b/join")], "characters that no link has"),
     ],
 )
-def test_what_no_host_could_be_shown_is_wrong_usage(start, arguments, says):
-    _, err, code = start(*arguments).finish()
-    assert (code, "Traceback" in err) == (2, False)
+def test_what_no_host_could_be_shown_is_wrong_usage(run, arguments, says):
+    _, err, code = run(*arguments)
+    assert code == 2
     assert says in " ".join(err.split())
 
 
-def test_qr_draws_a_link_into_files(start, tmp_path):
+@pytest.mark.needs("zbarimg")
+def test_qr_draws_a_link_into_files(run, tmp_path):
     svg, png = tmp_path / "code.svg", tmp_path / "code.png"
-    out, err, code = start("qr", LINK, "--svg", str(svg), "--png", str(png)).finish()
+    out, err, code = run("qr", LINK, "--svg", str(svg), "--png", str(png))
     assert (out, err, code) == ("", "", 0)
     assert "<svg" in svg.read_text()
     with Image.open(png) as image:
         assert scan(image, tmp_path / "copy.png") == LINK
-    _, err, code = start("qr", LINK, "--png", str(tmp_path / "nowhere" / "code.png")).finish()
+    _, err, code = run("qr", LINK, "--png", str(tmp_path / "nowhere" / "code.png"))
     assert code == 1
     assert "No such file" in err
 

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 
 from proxim.settings import SETTINGS
+from tests.cli.helpers import PATIENCE
 
 
 def _ws(url):
@@ -27,7 +28,7 @@ def test_a_signal_stops_it_after_everybody_was_told(start, number):
         ws.send(json.dumps({"type": "create_session", "session_type": "persistent"}))
         assert [json.loads(ws.recv())["type"] for _ in "12"] == ["registered", "session_created"]
         node.process.send_signal(number)
-        assert json.loads(ws.recv(10))["reason"] == "shutdown"
+        assert json.loads(ws.recv(PATIENCE))["reason"] == "shutdown"
         _, err, code = node.finish()
     assert (err, code) == ("", 0)
     assert ws.close_code == 1001
@@ -36,7 +37,7 @@ def test_a_signal_stops_it_after_everybody_was_told(start, number):
 def test_a_second_signal_ends_it_at_once(start):
     node = start("serve", "--port", "0")
     address = ("127.0.0.1", int(node.url().rpartition(":")[2]))
-    with socket.create_connection(address, timeout=10) as deaf:
+    with socket.create_connection(address, timeout=PATIENCE) as deaf:
         deaf.sendall(
             b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -52,7 +53,7 @@ def test_a_second_signal_ends_it_at_once(start):
         node.process.send_signal(signal.SIGTERM)
         started = time.monotonic()
         assert node.exit() == 1
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
 
 
 def test_a_hangup_reloads_the_certificate_of_a_service(start, tmp_path):
@@ -75,16 +76,16 @@ def test_a_hangup_reloads_the_certificate_of_a_service(start, tmp_path):
         ws.recv()
         new = renew()
         node.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while _shown_at(host, port, trusting) != new:
             assert time.monotonic() < deadline
         ws.send('{"type": "ping"}')
-        assert json.loads(ws.recv(10)) == {"type": "pong"}
+        assert json.loads(ws.recv(PATIENCE)) == {"type": "pong"}
 
 
 def _shown_at(host, port, trusting):
     with (
-        socket.create_connection((host, int(port)), 10) as raw,
+        socket.create_connection((host, int(port)), PATIENCE) as raw,
         trusting.wrap_socket(raw, server_hostname=host) as secured,
     ):
         return secured.getpeercert(binary_form=True)
@@ -97,14 +98,14 @@ def test_a_terminal_that_is_closed_ends_the_node(start):
         ws.recv()
         node.hang_up()
         with pytest.raises(ConnectionClosedOK):
-            ws.recv(10)
+            ws.recv(PATIENCE)
         assert ws.close_code == 1001
-    assert node.process.wait(10) == 0
+    assert node.process.wait(PATIENCE) == 0
 
 
-def test_a_port_in_use_is_named_and_so_is_the_way_out(start, node):
+def test_a_port_in_use_is_named_and_so_is_the_way_out(run, node):
     port = node.rpartition(":")[2]
-    out, err, code = start("serve", "--port", port).finish()
+    out, err, code = run("serve", "--port", port)
     assert (out, code) == ("", 1)
     assert f"cannot listen on port {port}" in err
     assert "--port 0" in err
@@ -112,15 +113,13 @@ def test_a_port_in_use_is_named_and_so_is_the_way_out(start, node):
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_file(start, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     config = tmp_path / "proxim.toml"
-    config.write_text("approval_timeout = 33\nqr_ttl = 33\npublic_url = 'http://file'\n")
-    environ = {"PROXIM_APPROVAL_TIMEOUT": "22", "PROXIM_QR_TTL": "22", "PROXIM_PORT": str(port)}
+    config.write_text("approval_timeout = 33\nqr_ttl = 33\nmax_message_bytes = 33_000\n")
+    environ = {"PROXIM_APPROVAL_TIMEOUT": "22", "PROXIM_QR_TTL": "22", "PROXIM_PORT": "0"}
     node = start("serve", "--approval-timeout", "11", "--config", str(config), **environ)
-    assert node.url() == "http://file"
-    with connect(f"ws://127.0.0.1:{port}/ws") as ws:
-        assert json.loads(ws.recv())["approval_timeout"] == 11
+    with connect(_ws(node.url())) as ws:
+        welcome = json.loads(ws.recv())
+        assert (welcome["approval_timeout"], welcome["max_message_bytes"]) == (11, 33_000)
         ws.send(json.dumps({"type": "register", "uuid": "desk"}))
         ws.send(json.dumps({"type": "create_session", "session_type": "persistent"}))
         ws.recv()
@@ -128,14 +127,14 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(start, tmp_path
 
 
 @pytest.mark.parametrize("option", ["--port", "--qr-ttl", "--turn"])
-def test_an_option_without_its_value_is_refused(start, option):
-    _, err, code = start("serve", option).finish()
+def test_an_option_without_its_value_is_refused(run, option):
+    _, err, code = run("serve", option)
     assert code == 2
     assert f"Option '{option}' requires an argument" in err
 
 
-def test_help_lists_the_settings_by_group(start):
-    out, _, code = start("serve", "--help").finish()
+def test_help_lists_the_settings_by_group(run):
+    out, _, code = run("serve", "--help")
     assert code == 0
     groups = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
     in_order = dict.fromkeys(f"{setting.about.group}:" for setting in SETTINGS)
@@ -162,8 +161,8 @@ def test_help_lists_the_settings_by_group(start):
         (["sessions", "close"], "--all"),
     ],
 )
-def test_wrong_usage_exits_2_and_says_what_would_be_right(start, wrong, told):
-    out, err, code = start(*wrong).finish()
+def test_wrong_usage_exits_2_and_says_what_would_be_right(run, wrong, told):
+    out, err, code = run(*wrong)
     assert (out, code) == ("", 2)
     assert told in " ".join(err.split())
     assert "Traceback" not in err
@@ -175,7 +174,7 @@ def test_the_greeting_names_the_page_for_a_browser_and_it_is_there(start):
         label, _, page = node.line().partition(":")
         assert label == "Next, in a browser"
         assert page.strip() == f"{address}/"
-        with urllib.request.urlopen(page.strip(), timeout=10) as answer:
+        with urllib.request.urlopen(page.strip(), timeout=PATIENCE) as answer:
             assert b'src="web/host.js"' in answer.read()
         assert f"proxim host --node {address}" in node.line()
 

@@ -11,9 +11,9 @@ from proxim.reading import read
 from tests.test_reading import TEXT
 
 
-def test_a_script_sees_a_session_come(start, serve):
+def test_a_script_sees_a_session_come(start, run, serve):
     url = serve()
-    out, _, _ = start("status", url, "--once", "--json").finish()
+    out, _, _ = run("status", url, "--once", "--json")
     assert json.loads(out)["sessions"]["one_time"]["pending"] == 0
     host = start("host", "--yes", "--json", "--node", url)
     host.event("session")
@@ -55,20 +55,20 @@ def test_once_is_plain_text_for_a_pipe(start, node):
 
 
 @pytest.mark.parametrize("node", ["ftp://x", "http://", ""])
-def test_what_is_no_address_is_wrong_usage(start, node):
-    _, err, code = start("status", node).finish()
+def test_what_is_no_address_is_wrong_usage(run, node):
+    _, err, code = run("status", node)
     assert code == 2
     assert "no address of a node" in err
 
 
-def test_a_node_that_is_not_there_is_told(start):
-    _out, _err, code = start("status", "http://127.0.0.1:1", "--once").finish()
+def test_a_node_that_is_not_there_is_told(run):
+    _out, _err, code = run("status", "http://127.0.0.1:1", "--once")
     assert code == 3
 
 
-def test_a_node_that_does_not_tell_says_what_would_help(start):
-    url = start("serve", "--port", "0", "--trusted-proxy", "127.0.0.1").url()
-    out, err, code = start("status", url, "--once").finish()
+def test_a_node_that_does_not_tell_says_what_would_help(run, serve):
+    url = serve("--trusted-proxy", "127.0.0.1")
+    out, err, code = run("status", url, "--once")
     assert code == 3
     assert "metrics_listen" in out + err
 
