@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomFillSync } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -24,6 +24,14 @@ async function file(name, size) {
   const path = join(folder, name);
   await writeFile(path, bytes);
   return { name, path, sum: createHash("sha256").update(bytes).digest("hex") };
+}
+
+/** A file that takes a while to send, and that nobody reads to its end. */
+async function bigFile(name) {
+  const path = join(folder, name);
+  await writeFile(path, "");
+  await truncate(path, 200 * MEGA);
+  return { name, path };
 }
 
 async function checksum(path) {
@@ -69,7 +77,7 @@ test("an empty file, and one whose name tries to be HTML", async () => {
 for (const canceller of ["desk", "phone"]) {
   test(`cancelled by the ${canceller}: both sides say so, and the next one goes through`, async () => {
     const people = await here.pair("one_time");
-    const big = await file(`big-${canceller}.bin`, 200 * MEGA);
+    const big = await bigFile(`big-${canceller}.bin`);
     await people.desk.sends(big.path);
     await people.phone.file(big.name).waitFor();
     await people[canceller].page.getByRole("button", { name: `Cancel ${big.name}` }).click();
@@ -105,7 +113,7 @@ test("a reload asks first while a file is not saved, and no more once it is", as
 
 test("a reload in the midst of a file is an interruption, and nobody's wish", async () => {
   const { desk, phone } = await here.pair("persistent");
-  const big = await file("broken-off.bin", 200 * MEGA);
+  const big = await bigFile("broken-off.bin");
   await phone.sends(big.path);
   await desk.file(big.name).getByText("Receiving").waitFor();
   await desk.page.reload();
@@ -132,7 +140,7 @@ test("a file that is dropped beside the field does not take the page's place", a
 
 test("a screen reader is told how a file ended, and not every step of the way", async () => {
   const { desk, phone } = await here.pair("one_time");
-  const big = await file("announced.bin", 200 * MEGA);
+  const big = await bigFile("announced.bin");
   await phone.sends(big.path);
   await desk.file(big.name).getByText("Receiving").waitFor();
   assert.equal(await desk.file(big.name).getByRole("status").count(), 0);

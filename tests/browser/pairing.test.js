@@ -20,7 +20,7 @@ test("one-time: scanned, approved, connected, and over when a side leaves", asyn
 });
 
 test("temporary: over when its time is up, on both sides", async () => {
-  const { desk, phone } = await here.pair("temporary", 8);
+  const { desk, phone } = await here.pair("temporary", 12);
   await phone.says("quick");
   await desk.sees("quick");
   await desk.ended("Its time was up.");

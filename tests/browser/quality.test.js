@@ -11,8 +11,8 @@ import { world } from "./lib/world.js";
 const here = world();
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SHAPES = [
-  { width: 1280, height: 900, colorScheme: "light" },
-  { width: 320, height: 640, colorScheme: "dark" },
+  { width: 1280, height: 900, colorScheme: "light", reducedMotion: "no-preference" },
+  { width: 320, height: 640, colorScheme: "dark", reducedMotion: "reduce" },
 ];
 
 /** Nothing that axe finds serious, and nothing wider than the screen. */
@@ -28,9 +28,9 @@ async function isSound(person, state) {
   assert.ok(widths[0] <= widths[1], `${state}: ${widths[0]} px on a screen of ${widths[1]}`);
 }
 
-for (const { width, height, colorScheme } of SHAPES) {
-  test(`every state at ${width} px, ${colorScheme}`, async () => {
-    const look = { viewport: { width, height }, colorScheme };
+for (const { width, height, ...tastes } of SHAPES) {
+  test(`every state at ${width} px, ${tastes.colorScheme}`, async () => {
+    const look = { viewport: { width, height }, ...tastes };
     const desk = await here.desk(await here.context(look));
     await isSound(desk, "choosing");
     await desk.opens("persistent");

@@ -8,7 +8,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 /** How WebDriver names an element in JSON (W3C WebDriver, 12.1). */
 const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
 const SETTINGS = {
@@ -17,6 +17,7 @@ const SETTINGS = {
   // Two browsers of one machine cannot look each other's mDNS names up.
   "media.peerconnection.ice.obfuscate_host_addresses": false,
   "browser.shell.checkDefaultBrowser": false,
+  "ui.prefersReducedMotion": 1,
   "datareporting.policy.dataSubmissionEnabled": false,
 };
 

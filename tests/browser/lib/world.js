@@ -23,8 +23,9 @@ export function world(...options) {
     for (const person of people) await person.hasNoComplaint();
   });
 
+  // A ring that moves with every frame takes more of a machine without a GPU than all the rest.
   here.context = async (more = {}) => {
-    const context = await here.browser.newContext(more);
+    const context = await here.browser.newContext({ reducedMotion: "reduce", ...more });
     here.contexts.push(context);
     return context;
   };
