@@ -45,6 +45,7 @@ def test_every_name_is_there_and_is_told():
     assert not hasattr(proxim, "no_such_thing")
 
 
+@pytest.mark.full("mypy")
 def test_a_type_checker_sees_the_names(tmp_path):
     script = tmp_path / "application.py"
     script.write_text(
@@ -58,7 +59,7 @@ def test_a_type_checker_sees_the_names(tmp_path):
         [sys.executable, "-m", "mypy", "--strict", script],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr

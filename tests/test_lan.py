@@ -12,7 +12,7 @@ from proxim.node import Node
 from proxim.settings import Settings
 
 GROUP = ("224.0.0.251", 5353)
-PATIENCE = 20
+PATIENCE = 60
 
 
 def missing():

@@ -60,7 +60,7 @@ async def test_a_started_node_accepts_and_a_stopped_one_does_not(start):
     running = await start()
     assert await healthy(running.node)
     running.node.stop()
-    with trio.fail_after(2):
+    with trio.fail_after(20):
         await running.returned.wait()
     with pytest.raises(OSError, match="all attempts to connect"):
         await healthy(running.node)
@@ -134,7 +134,7 @@ async def test_whoever_sits_hears_of_the_end_and_is_then_closed(start, how):
         session_id = await approve(host, guest)
         pending = (await host.ask("create_session", session_type="one_time"))["session"]
         running.node.stop() if how == "stopped" else running.scope.cancel()
-        with trio.fail_after(4):
+        with trio.fail_after(20):
             heard = [await host.hear(), await host.hear()]
             for each in (session_id, pending["session_id"]):
                 assert {**ENDED, "session_id": each} in heard
@@ -149,7 +149,7 @@ async def test_a_draining_node_says_so_and_waits_for_nobody_for_long(start):
         await shake(silent)
         running.node.stop()
         assert not await healthy(running.node)
-        with trio.fail_after(2):
+        with trio.fail_after(20):
             await running.returned.wait()
 
 
@@ -234,9 +234,10 @@ async def test_what_is_raised_inside_the_block_comes_out_as_it_was():
 
 
 async def test_a_cancelled_block_says_good_bye():
-    with trio.move_on_after(0.01):
+    with trio.CancelScope() as scope:
         async with Node(port=0) as node:
             session = await node.open_session()
+            scope.cancel()
             await trio.sleep_forever()
     assert (await session.ended()).reason == "shutdown"
 

@@ -83,7 +83,7 @@ def test_they_are_off_unless_they_are_wanted():
     assert WholeNode(Settings()).supervisor.watcher is None
     assert WholeNode(Settings(traces=True)).supervisor.watcher is not None
     code = "import sys, proxim.cli.serve; print('opentelemetry' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "False", done.stderr
 
 
@@ -92,7 +92,7 @@ def test_a_node_without_the_libraries_says_what_to_install():
         "import sys; sys.modules['opentelemetry'] = None\n"
         "from proxim.cli import main; main(['serve', '--port', '0', '--traces'])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "pip install 'proxim[otel]'" in done.stderr
 

@@ -11,7 +11,7 @@ from wsproto.events import CloseConnection, TextMessage
 from proxim.client import open_guest, open_host
 from proxim.core.errors import ConnectionLost, RequestError
 
-PATIENCE = 10
+PATIENCE = 60
 """Seconds after which something that was to come does not come any more."""
 
 

@@ -4,10 +4,10 @@ import msgspec
 import pytest
 import trio
 
-from proxim.client import open_guest, open_host, resume_guest
+from proxim.client import connection, open_guest, open_host, resume_guest
 from proxim.core import errors
 from proxim.core import messages as wire
-from tests.client.helpers import asked, paired, presence, registered, scripted
+from tests.client.helpers import PATIENCE, asked, paired, presence, registered, scripted
 
 
 async def _join(link, **device):
@@ -107,7 +107,7 @@ async def test_the_nodes_own_failure_is_an_internal_error(node, monkeypatch):
 
 async def test_a_signal_that_was_dropped_is_told_at_a_later_one(node):
     async def keep_sending(session):
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             while True:
                 await session.send("nobody hears this")
 
@@ -134,16 +134,16 @@ async def test_a_signal_that_was_dropped_is_told_at_a_later_one(node):
     ],
 )
 async def test_a_node_that_cannot_be_reached_is_a_lost_connection(url):
-    with trio.fail_after(5), pytest.raises(errors.ConnectionLost):
+    with trio.fail_after(PATIENCE), pytest.raises(errors.ConnectionLost):
         async with open_host(url, uuid="desk"):
             pass
-    with trio.fail_after(5), pytest.raises(errors.ConnectionLost):
+    with trio.fail_after(PATIENCE), pytest.raises(errors.ConnectionLost):
         async with resume_guest(url, "s" * 22, "r" * 43):
             pass
 
 
 async def test_a_server_that_is_no_node_is_a_lost_connection(node):
-    with trio.fail_after(5), pytest.raises(errors.ConnectionLost, match="404"):
+    with trio.fail_after(PATIENCE), pytest.raises(errors.ConnectionLost, match="404"):
         async with open_host(f"{node.url}/elsewhere", uuid="desk"):
             pass
 
@@ -151,7 +151,7 @@ async def test_a_server_that_is_no_node_is_a_lost_connection(node):
 async def test_a_server_that_hangs_up_at_once_is_a_lost_connection(nursery):
     listeners = await nursery.start(trio.serve_tcp, trio.aclose_forcefully, 0)
     url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
-    with trio.fail_after(5), pytest.raises(errors.ConnectionLost):
+    with trio.fail_after(PATIENCE), pytest.raises(errors.ConnectionLost):
         async with open_host(url, uuid="desk"):
             pass
 
@@ -173,7 +173,7 @@ async def test_a_message_too_big_for_the_node_is_refused_before_it_is_sent(node)
         with pytest.raises(errors.BadMessage, match="65504 bytes"):
             await session.send("x" * 70_000)
         await session.send("x" * 65_000)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             assert await guest.receive() == "x" * 65_000
 
 
@@ -183,7 +183,7 @@ async def test_no_value_of_the_other_side_harms_the_program(node, value):
         signal = wire.Signal(session_id=session.session_id, data=msgspec.Raw(value.encode()))
         await guest.connection.send_signal(signal)
         await guest.send("after")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await session.receive()
             assert await session.receive() == "after"
 
@@ -204,10 +204,11 @@ async def test_a_group_that_the_user_raises_stays_a_group(node):
     assert raised.value is own
 
 
-async def test_cancelling_what_is_inside_is_silent_and_quick(node):
+async def test_cancelling_what_is_inside_is_silent_and_quick(node, monkeypatch):
+    monkeypatch.setattr(connection, "CLOSE_TIME", 30)
     started = trio.current_time()
     with trio.move_on_after(0.1) as scope:
         async with open_host(node.url, uuid="desk") as host:
             await (await host.create("persistent")).prompt()
     assert scope.cancelled_caught
-    assert trio.current_time() - started < 1
+    assert trio.current_time() - started < 20

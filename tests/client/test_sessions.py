@@ -12,6 +12,7 @@ from proxim.core import tokens
 from proxim.core.errors import AlreadyDecided, NotApproved, SessionOver, UnknownSession
 from proxim.core.messages import DeviceInfo, SessionType
 from tests.client.helpers import (
+    PATIENCE,
     asked,
     end,
     hear,
@@ -219,7 +220,7 @@ async def test_presence_tells_each_change_until_the_end(node, nursery):
                     await tell.send(online)
 
         nursery.start_soon(watch)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await trio.testing.wait_all_tasks_blocked()
             async with resume_guest(node.url, session.session_id, guest.resume_token):
                 pass
@@ -246,7 +247,7 @@ async def test_a_prompt_right_behind_the_reply_is_not_lost(nursery):
 
     async with open_host(await scripted(nursery, answer), uuid="desk") as host:
         session = await host.create("persistent")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             assert (await session.prompt()).device_info.name == "Phone"
 
 

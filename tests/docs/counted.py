@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-PATIENCE = 2
+PATIENCE = 8
 
 
 def in_use():

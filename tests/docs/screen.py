@@ -1,29 +1,16 @@
 """A screen without a monitor, what can be seen on it, and a person before it."""
 
 import os
-import shutil
 import subprocess
 import time
 from contextlib import contextmanager
 
 from PIL import Image, ImageChops, ImageGrab
 
-PATIENCE = 20
+PATIENCE = 60
 """Seconds after which something that was to come does not come any more."""
 
 SIZE = (800, 700)
-
-
-def missing():
-    """What of the tools is not here, or nothing."""
-    try:
-        import tkinter  # noqa: F401
-    except ImportError:
-        return "this Python has no tkinter (python3-tk)"
-    for tool, package in [("Xvfb", "xvfb"), ("xdotool", "xdotool"), ("zbarimg", "zbar-tools")]:
-        if shutil.which(tool) is None:
-            return f"{tool} is not installed ({package})"
-    return ""
 
 
 class Screen:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -62,17 +61,15 @@ def firing(tmp_path, figures, expected):
     )
 
 
-@pytest.fixture(autouse=True)
-def promtool():
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is not installed")
-
-
+@pytest.mark.full("Prometheus")
+@pytest.mark.needs("promtool")
 def test_nothing_fires_while_all_is_well(tmp_path):
     done = firing(tmp_path, WELL, [])
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.full("Prometheus")
+@pytest.mark.needs("promtool")
 @pytest.mark.parametrize("name", AILING)
 def test_an_alert_fires_when_its_trouble_is_there_and_no_other_does(tmp_path, name):
     done = firing(tmp_path, {**WELL, **AILING[name]}, [name])

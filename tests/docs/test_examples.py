@@ -16,7 +16,7 @@ from tests.docs.test_docs import ROOT, blocks
 EXAMPLES = ROOT / "docs" / "examples"
 COUNTED = Path(__file__).with_name("counted.py")
 GREEN = (0x1A, 0x7F, 0x37)
-PATIENCE = 30
+PATIENCE = 60
 """Seconds after which something that was to come does not come any more."""
 
 
@@ -88,10 +88,25 @@ def test_a_host_in_a_terminal_may_say_no(name):
         assert_nothing_is_left(host)
 
 
-def test_a_window_shows_the_code_and_asks(tmp_path):
-    if screen.missing():
-        pytest.skip(screen.missing())
-    with screen.screen() as desktop, example("tk_host.py", desktop.environ) as host:
+# -- in a window -----------------------------------------------------------------------------
+
+
+def window(test):
+    """Mark a test that needs a screen, and tools to look at it and to click on it."""
+    return pytest.mark.full("Xvfb")(pytest.mark.needs("Xvfb", "xdotool", "zbarimg")(test))
+
+
+@pytest.fixture(scope="module")
+def desktop():
+    """A screen that the windows share, one after the other."""
+    pytest.importorskip("tkinter", reason="this Python has no tkinter (python3-tk)")
+    with screen.screen() as desktop:
+        yield desktop
+
+
+@window
+def test_a_window_shows_the_code_and_asks(desktop, tmp_path):
+    with example("tk_host.py", desktop.environ) as host:
         link = desktop.wait_for(lambda picture: screen.code_in(picture, tmp_path))
         with joining(link) as guest:
             desktop.click(desktop.wait_for(lambda picture: screen.middle_of(picture, GREEN)))
@@ -102,10 +117,9 @@ def test_a_window_shows_the_code_and_asks(tmp_path):
         assert_nothing_is_left(host)
 
 
-def test_a_window_does_not_ask_any_more_when_the_guest_has_gone(tmp_path):
-    if screen.missing():
-        pytest.skip(screen.missing())
-    with screen.screen() as desktop, example("tk_host.py", desktop.environ) as host:
+@window
+def test_a_window_does_not_ask_any_more_when_the_guest_has_gone(desktop, tmp_path):
+    with example("tk_host.py", desktop.environ) as host:
         with joining(desktop.wait_for(lambda picture: screen.code_in(picture, tmp_path))):
             desktop.wait_for(lambda picture: screen.middle_of(picture, GREEN))
         desktop.wait_for(lambda picture: not screen.middle_of(picture, GREEN))
@@ -135,20 +149,18 @@ GARBAGE = """
 """
 
 
-def test_a_window_frees_what_is_tks_in_its_own_thread(tmp_path):
-    if screen.missing():
-        pytest.skip(screen.missing())
+@window
+def test_a_window_frees_what_is_tks_in_its_own_thread(desktop, tmp_path):
     shown = (EXAMPLES / "tk_host.py").read_text(encoding="utf-8")
     program = tmp_path / "program.py"
     program.write_text(shown.replace("\n    root.mainloop()\n", GARBAGE), encoding="utf-8")
-    with screen.screen() as desktop:
-        done = subprocess.run(
-            [sys.executable, program],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            env=desktop.environ,
-        )
+    done = subprocess.run(
+        [sys.executable, program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=desktop.environ,
+    )
     assert (done.stdout, done.stderr) == ("['MainThread']\n", "")
 
 

@@ -13,7 +13,7 @@ from tests.docs.test_docs import ROOT, blocks
 from tests.docs.test_examples import hear, joining, running, say
 
 BUILD_TIME = 300
-PATIENCE = 30
+PATIENCE = 60
 
 
 def make(tool, folder):
@@ -48,6 +48,7 @@ def assert_pairs(*command):
         assert (host.returncode, errors) == (0, "")
 
 
+@pytest.mark.full("pip")
 def test_an_archive_runs_on_a_python_without_proxim(tmp_path):
     make("zipapp", tmp_path)
     # Isolated, and without site-packages: what it needs is in it.
@@ -55,7 +56,7 @@ def test_an_archive_runs_on_a_python_without_proxim(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2, "nothing is left beside it"
 
 
-@pytest.mark.slow("PyInstaller")
+@pytest.mark.full("PyInstaller")
 def test_an_executable_runs_without_python(tmp_path):
     if importlib.util.find_spec("PyInstaller") is None:
         pytest.skip("PyInstaller is not installed")

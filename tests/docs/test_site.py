@@ -1,7 +1,6 @@
 """The documentation as a site: it builds without a warning, stands alone, and holds together."""
 
 import os
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+# Without npm the site would fetch what draws the diagrams.
+pytestmark = [pytest.mark.full("mkdocs"), pytest.mark.needs("npm")]
 ROOT = Path(__file__).parent.parent.parent
 
 #: What a page loads when it is opened, as against what it leads to.
@@ -33,9 +34,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def pages():
-    if shutil.which("npm") is None:
-        pytest.skip("npm is missing: the site would fetch what draws the diagrams")
-    done = subprocess.run(["make", "site"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["make", "site"], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert (done.returncode, "WARNING" in done.stderr) == (0, False), done.stderr
     site = ROOT / "build" / "site"
     # The page for what is not found has absolute addresses, since it is shown anywhere.

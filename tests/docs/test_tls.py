@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import ssl
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from proxim.client import open_host
 
+pytestmark = pytest.mark.needs("openssl")
 PAGE = Path(__file__).parent.parent.parent / "docs" / "howto" / "tls.md"
 
 
@@ -24,8 +24,6 @@ def block(language, holding):
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory):
     """A folder with the certificate of the page."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is missing")
     folder = tmp_path_factory.mktemp("tls")
     subprocess.run(["bash", "-ec", block("bash", "openssl req")], cwd=folder, check=True)
     return folder
@@ -41,7 +39,7 @@ def node(certified):
         yield re.search(r"https://\S+", process.stdout.readline())[0]
     finally:
         process.terminate()
-        process.wait(timeout=15)
+        process.wait(timeout=60)
         process.stdout.close()
 
 
@@ -62,7 +60,7 @@ def host(node, certified, **environment):
         return json.loads(process.stdout.readline())
     finally:
         process.kill()
-        process.wait(timeout=15)
+        process.wait(timeout=60)
         process.stdout.close()
 
 

@@ -9,7 +9,7 @@ import trio
 
 from proxim.client import open_guest
 
-PATIENCE = 15
+PATIENCE = 60
 """Seconds after which something that was to come does not come any more."""
 
 
@@ -42,7 +42,7 @@ class Guest(threading.Thread):
         return self.over.reason
 
 
-LEAVING = 2
+LEAVING = 8
 """Seconds that what was stopped has to be gone; the threads of a pool would stay for longer."""
 
 
