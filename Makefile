@@ -83,7 +83,7 @@ faults: $(STAMP)  ## three nodes of a cluster, and whatever may happen to them, 
 	$(BIN)/pytest tests/cluster/test_property.py --full --slow $(ARGS)
 
 one-file: $(STAMP)  ## make one executable of an application with PyInstaller, and pair with it; half a minute
-	$(BIN)/pytest tests/docs/test_one_file.py --slow $(ARGS)
+	$(BIN)/pytest tests/docs/test_one_file.py --full $(ARGS)
 
 fuzz: $(STAMP)  ## fuzz the decoder and the frame codec, FUZZ_TIME seconds each (600)
 	mkdir -p .fuzz

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-FRONT_DOORS = {"full": "make test-all", "slow": "make attacks, make faults, make one-file"}
+FRONT_DOORS = {"full": "make test-all", "slow": "make attacks, make faults"}
 """Marks of the tests that ``make test`` leaves out, and what runs them."""
 PLACES = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
