@@ -556,12 +556,14 @@ class Waiting {
   hold(channel) {
     /** @type {unknown[]} */
     const held = [];
+    // To shift one of many off an array takes as long as to move all the others.
+    let handedOver = 0;
     let listened = false;
     /** @type {object | null} */
     let handing = null;
     /** @param {MessageEvent} event */
     const keep = (event) => {
-      if (event === handing || (listened && held.length === 0)) return;
+      if (event === handing || (listened && held.length === handedOver)) return;
       // This listener is the first, so that it is the only one for which this comes too early.
       event.stopImmediatePropagation();
       if (this.#takes(event.data)) held.push(event.data);
@@ -570,13 +572,18 @@ class Waiting {
     const handOver = async () => {
       listened = true;
       await null;
-      while (held.length > 0) {
-        handing = new MessageEvent("message", { data: held[0] });
+      while (handedOver < held.length) {
+        const data = held[handedOver];
+        handing = new MessageEvent("message", { data });
         channel.dispatchEvent(/** @type {Event} */ (handing));
-        this.#bytes -= sizeOf(held.shift());
+        held[handedOver] = undefined;
+        handedOver += 1;
+        this.#bytes -= sizeOf(data);
         // As between two messages of a browser: who listens once can listen again.
         await null;
       }
+      held.length = 0;
+      handedOver = 0;
     };
     channel.addEventListener("message", keep);
     beforeListening(channel, "message", handOver);

@@ -114,7 +114,7 @@ def test_a_port_in_use_is_named_and_so_is_the_way_out(run, node):
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_file(start, tmp_path):
     config = tmp_path / "proxim.toml"
-    config.write_text("approval_timeout = 33\nqr_ttl = 33\nmax_message_bytes = 33_000\n")
+    config.write_text("approval_timeout = 33\nqr_ttl = 33\nmessage_size = 33_000\n")
     environ = {"PROXIM_APPROVAL_TIMEOUT": "22", "PROXIM_QR_TTL": "22", "PROXIM_PORT": "0"}
     node = start("serve", "--approval-timeout", "11", "--config", str(config), **environ)
     with connect(_ws(node.url())) as ws:
