@@ -4,9 +4,10 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
 
 from tests.e2e.client import PATIENCE
-from tests.ports import HeldPort
+from tests.ports import reserved_port
 
 
 class RedisServer:
@@ -14,8 +15,8 @@ class RedisServer:
 
     def __init__(self, folder, *options, port_option="--port"):
         self.folder = folder
-        self._held = HeldPort()
-        self.port = self._held.number
+        self._reservation = ExitStack()
+        self.port = self._reservation.enter_context(reserved_port())
         self.options = (*options, port_option, str(self.port))
         self.process = None
         self.start()
@@ -73,4 +74,4 @@ class RedisServer:
     def stop(self):
         """For good: its port is anybody's."""
         self.kill()
-        self._held.free()
+        self._reservation.close()

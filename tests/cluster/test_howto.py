@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.nodes import until
 from tests.e2e.client import PATIENCE, Peer
-from tests.ports import HeldPort
+from tests.ports import reserved_port
 
 pytestmark = [pytest.mark.full("Redis"), pytest.mark.needs("redis-server", "haproxy")]
 
@@ -38,8 +39,8 @@ def is_up(port):
 @pytest.fixture
 def page(tmp_path):
     """All commands of the page in one shell, in a process group of its own."""
-    held = [HeldPort() for _ in PORTS]
-    ports = dict(zip(PORTS, (each.number for each in held), strict=True))
+    reservation = ExitStack()
+    ports = {port: reservation.enter_context(reserved_port()) for port in PORTS}
     (tmp_path / "haproxy.cfg").write_text(blocks("haproxy", ports)[0])
     commands = "".join(blocks("sh", ports))
     # The page has one start after the other, as a person would.
@@ -55,8 +56,7 @@ def page(tmp_path):
     os.killpg(shell.pid, signal.SIGTERM)
     shell.wait(PATIENCE)
     until(lambda: not is_up(ports["8801"]))
-    for each in held:
-        each.free()
+    reservation.close()
 
 
 def test_the_page_builds_a_cluster_behind_a_balancer(page):

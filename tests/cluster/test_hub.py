@@ -7,7 +7,7 @@ from proxim.cluster import redis as redis_module
 from proxim.cluster.hub import MAIL_BOUND, HubLost, Sack, Save
 from proxim.cluster.local import LocalHub, Memory
 from proxim.core.errors import InvalidSetting
-from tests.ports import HeldPort
+from tests.ports import reserved_port
 
 LEASE = 60.0
 SOON = 0.3
@@ -283,7 +283,7 @@ def test_a_url_says_where_and_as_whom():
 
 
 async def test_a_member_of_a_redis_cluster_is_refused(start_redis):
-    with HeldPort() as bus:
+    with reserved_port() as bus:
         server = start_redis("--cluster-enabled", "yes", "--cluster-port", str(bus))
         with pytest.raises(InvalidSetting, match="Redis Cluster"):
             async with redis_module.connect(redis_module.parse_url(server.url)):

@@ -10,7 +10,7 @@ import trustme
 from tests import fork_server
 from tests.cluster.nodes import Cluster, Couple
 from tests.e2e.client import PATIENCE
-from tests.ports import HeldPort
+from tests.ports import reserved_port
 
 
 def refused(*options):
@@ -35,7 +35,7 @@ def test_a_node_on_its_own_imports_nothing_of_a_clusters():
 
 
 def test_a_redis_that_is_not_there_is_named():
-    with HeldPort() as port:
+    with reserved_port() as port:
         code, said = refused("--cluster", f"redis://user:hunter2@127.0.0.1:{port}/0")
     assert code == 2
     assert f"127.0.0.1:{port}" in said

@@ -17,7 +17,7 @@ from proxim.cluster.status import survey
 from tests import fork_server
 from tests.cluster.nodes import LEASE, status, until
 from tests.e2e.client import PATIENCE
-from tests.ports import HeldPort
+from tests.ports import reserved_port
 
 
 def test_the_status_names_every_node_and_what_it_has(cluster):
@@ -44,7 +44,7 @@ def test_the_status_says_when_there_is_none():
     done = status()
     assert done.returncode == 2
     assert "--cluster" in done.stderr
-    with HeldPort() as port:
+    with reserved_port() as port:
         done = status("--cluster", f"redis://127.0.0.1:{port}")
     assert (done.returncode, done.stdout) == (3, "")
     assert "Redis does not answer" in done.stderr
@@ -98,7 +98,7 @@ def test_a_node_that_is_frozen_is_silent_and_then_gone_and_one_that_stops_is_lea
 
 def test_nodes_behind_one_address_are_told_apart(brittle):
     cluster = brittle(0, "--public-url", "https://pair.example")
-    with HeldPort() as one, HeldPort() as other:
+    with reserved_port() as one, reserved_port() as other:
         for port in (one, other):
             cluster.add(port=port)
         found = until(lambda: len(each := told(cluster)) == 2 and each)
