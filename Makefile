@@ -10,9 +10,11 @@ RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 STAMP := $(VENV)/.synced
 PYTEST := $(BIN)/pytest -n auto --dist loadfile -q
+# The tests of `make check`: those of what decides and what is said, which start no process.
+QUICK := $(addprefix tests/,core actors net local client test_house.py test_metrics.py test_settings.py)
 FUZZ_TIME ?= 600
 
-.PHONY: help run test test-all test-pythons check style types e2e browser-tools sdk-types screenshots attacks fuzz faults
+.PHONY: help run test test-all test-pythons test-systems check style types e2e browser-tools sdk-types screenshots attacks fuzz faults
 .PHONY: one-file cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
 
 help:  ## what there is
@@ -30,15 +32,20 @@ test-all: $(STAMP)  ## also those that need browsers, Redis, coturn, proxies or 
 test-pythons: $(TESTS)  ## the same as `test`, by every Python from 3.11 on that is found here
 	$(BIN)/python -m tests.pythons $(ARGS)
 
-check: style types test  ## everything a change has to pass
+check: style types  ## what to run before a commit: style, types, and the tests that need no process
+	$(PYTEST) $(QUICK)
+
+test-systems: $(TESTS)  ## the tests of what people start, without what Windows, then macOS lacks
+	$(BIN)/python -m tests.systems $(ARGS)
 
 style: $(STAMP)  ## formatting and lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(STAMP)  ## mypy and pyright
-	$(BIN)/mypy
-	$(BIN)/pyright --pythonpath $(BIN)/python
+types: $(STAMP)  ## mypy and pyright, for Linux, macOS and Windows
+	for system in linux darwin win32; do $(BIN)/mypy --platform $$system || exit; done
+	for system in Linux Darwin Windows; do \
+		$(BIN)/pyright --pythonpath $(BIN)/python --pythonplatform $$system || exit; done
 
 $(BIN)/uv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Proxim needs Python 3.11 or later")'
@@ -77,7 +84,7 @@ screenshots: $(STAMP) browser-tools  ## take a picture of every state of the pag
 	node tests/browser/screenshots.js
 
 attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some minutes
-	$(BIN)/pytest tests/attacks --slow $(ARGS)
+	$(BIN)/pytest tests/attacks --full --slow $(ARGS)
 
 faults: $(STAMP)  ## three nodes of a cluster, and whatever may happen to them, by twelve seeds; ten minutes
 	$(BIN)/pytest tests/cluster/test_property.py --full --slow $(ARGS)
