@@ -124,8 +124,6 @@ def leaves_nothing(node):
     """What has to be true of a node some time after a case: it holds no more than before."""
     descriptors, memory = node.baseline
     # Who presses on is closed after 10 s, and may take 5 s to part; a busy machine takes longer.
-    assert until(lambda: node.descriptors() <= descriptors, 30), node.descriptors()
+    assert until(lambda: node.descriptors() <= descriptors), node.descriptors()
     too_much = "{:.0f} MiB more than may be kept"
-    assert until(lambda: node.memory() <= memory, 15), too_much.format(
-        (node.memory() - memory) / MiB
-    )
+    assert until(lambda: node.memory() <= memory), too_much.format((node.memory() - memory) / MiB)

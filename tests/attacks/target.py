@@ -28,7 +28,7 @@ PHONE = {"name": "Phone", "id": "phone-1"}
 SERVE = [sys.executable, "-m", "proxim", "serve", "--log-level", "debug"]
 
 
-def until(condition, patience=10.0, every=0.05):
+def until(condition, patience=PATIENCE, every=0.05):
     """Whether it comes true in time."""
     end = time.monotonic() + patience
     while not condition():

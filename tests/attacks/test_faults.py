@@ -101,14 +101,14 @@ def test_when_descriptors_run_out_live_sessions_work_and_accepting_recovers(star
         with guest, ExitStack() as crowd:
             for _ in range(150):
                 crowd.enter_context(node.raw())
-            assert until(lambda: "accepted" in node.log(), PATIENCE)
+            assert until(lambda: "accepted" in node.log())
             time.sleep(1)  # It goes on trying, ten times a second.
             for number in range(20):
                 host.say("signal", session_id=session_id, data=number)
                 assert guest.hear("signal")["data"] == number
             assert node.process.poll() is None
         # Whoever was in the crowd is gone: the next is served.
-        assert until(lambda: serves(node), PATIENCE)
+        assert until(lambda: serves(node))
         complaints = [line for line in node.log().splitlines() if "accepted" in line]
         assert len(complaints) <= 2
         assert len(node.log().splitlines()) < 30

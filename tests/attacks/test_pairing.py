@@ -85,7 +85,7 @@ def swept(node, host):
         known = host.ask("list_sessions")["sessions"]
         return session_id not in [session["session_id"] for session in known]
 
-    assert until(is_gone, patience=30)
+    assert until(is_gone)
     return session_id
 
 
