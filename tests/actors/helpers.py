@@ -30,8 +30,11 @@ NO_QUOTAS = Quotas(sessions_per_owner=0, max_sessions=0, prompts_per_host=0)
 class Client:
     """A connection without a socket: it keeps what it is told, as the other end would read it.
 
-    What comes after its close, and so reaches nobody, is in ``missed``.
+    What comes after its close, and so reaches nobody, is in ``missed``. ``patience`` is the time
+    in seconds for which it tries to say something.
     """
+
+    patience = 1.0
 
     def __init__(self, router, address=None):
         self.seats = {}
@@ -65,7 +68,7 @@ class Client:
         """Say something and go on as soon as the next thing could be said."""
         frame = codec.encode(message)
         try:
-            with trio.fail_after(1):
+            with trio.fail_after(self.patience):
                 await self._router.route(self, codec.decode_client(frame))
         except RequestError as error:
             address = codec.address_of(frame)

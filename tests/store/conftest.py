@@ -9,11 +9,12 @@ from proxim.store.seal import Seal
 from tests.actors.helpers import Client, Node
 
 KEY = "k" * 32
+PATIENCE = 60.0
 
 
 async def until(condition):
     """Wait for what a thread brings about."""
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE):
         while not condition():  # noqa: ASYNC110 - nobody says when
             await trio.sleep(0.002)
 
@@ -28,7 +29,7 @@ class Disk(StoreFile):
 
     def write(self, changes):
         if self.gate is not None:
-            self.gate.wait(60)
+            self.gate.wait(PATIENCE)
         if self.trouble is not None:
             raise self.trouble
         self.writes.append(len(changes))
@@ -37,6 +38,8 @@ class Disk(StoreFile):
 
 class Patient(Client):
     """A client that waits for answers, since the disk is asked in a thread."""
+
+    patience = PATIENCE
 
     async def asks(self, message):
         before = len(self.told)
@@ -54,9 +57,9 @@ class StoringNode(Node):
 class Life:
     """One life of a node with a store: from its start until it is stopped, or killed."""
 
-    def __init__(self, path, key=KEY):
+    def __init__(self, path, key=KEY, patience=PATIENCE):
         self.disk = Disk(path)
-        self.keeper = StoreKeeper(self.disk, Seal(key), patience=0.3, retry_time=0.1)
+        self.keeper = StoreKeeper(self.disk, Seal(key), patience=patience, retry_time=0.1)
         self.node = StoringNode()
         self.node.supervisor.keeper = self.keeper
         self._ended = trio.Event()

@@ -179,8 +179,9 @@ async def test_a_disk_that_fails_is_told_once_and_made_good_later(live, caplog):
     assert (await back(await live(), meeting))[1].status is Status.APPROVED
 
 
+@pytest.mark.real_time
 async def test_a_disk_that_does_not_answer_holds_nobody_up_for_long(live, caplog):
-    life = await live()
+    life = await live(patience=0.3)
     life.disk.gate = threading.Event()
     meeting = await life.node.pairs()
     assert life.keeper.is_failing
