@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from proxim.cluster import local as local_module
 from proxim.cluster import redis as redis_module
 from proxim.cluster.hub import MAIL_BOUND, HubLost, Sack, Save
 from proxim.cluster.local import LocalHub, Memory
@@ -17,7 +18,10 @@ REDIS = pytest.param("redis", marks=[pytest.mark.full("Redis"), pytest.mark.need
 
 
 @pytest.fixture(params=["local", REDIS])
-async def hub(request):
+async def hub(request, monkeypatch):
+    # For so long a receiver waits for mail when there is none.
+    monkeypatch.setattr(local_module, "_PATIENCE", SOON)
+    monkeypatch.setattr(redis_module, "_POLL_TIME", SOON)
     if request.param == "local":
         yield LocalHub(Memory())
         return
