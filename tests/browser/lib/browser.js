@@ -15,8 +15,9 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  // Two pages of one machine cannot look each other's mDNS names up.
-  "--disable-features=WebRtcHideLocalIpsWithMdns",
+  // Two pages of one machine cannot look each other's mDNS names up; and a process that waits for a
+  // page that may never come costs as much as one that has it.
+  "--disable-features=WebRtcHideLocalIpsWithMdns,SpareRendererForSitePerProcess",
   // A camera that shows a test picture, and is always allowed.
   "--use-fake-device-for-media-stream",
   "--use-fake-ui-for-media-stream",
