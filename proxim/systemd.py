@@ -1,7 +1,7 @@
 """What systemd and a service that it starts tell each other: sockets, readiness, signs of life.
 
 It is told by a few variables in the environment and one datagram socket; where they are missing,
-as in any terminal, nothing here does anything.
+as in any terminal and on any system but Linux, nothing here does anything.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Mapping, MutableMapping
 
@@ -59,17 +60,17 @@ class Notifier:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        address = environ.get("NOTIFY_SOCKET", "")
+        address = environ.get("NOTIFY_SOCKET", "") if sys.platform == "linux" else ""
         # A leading @ is how an address in the abstract namespace is written (unix(7)).
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self.watchdog = _watchdog(environ) if address else None
 
     def tell(self, *lines: str) -> None:
         """Send one notice of ``lines`` such as ``READY=1``. Never waits, never raises."""
-        if not self._address:
+        if sys.platform != "linux" or not self._address:
             return
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notice:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notice:
                 notice.setblocking(False)
                 notice.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
@@ -77,7 +78,7 @@ class Notifier:
 
     def tell_reloading(self) -> None:
         """The settings are read again; ``READY=1`` has to follow."""
-        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        now = time.monotonic_ns() // 1000
         self.tell("RELOADING=1", f"MONOTONIC_USEC={now}")
 
     async def give_signs_of_life(self) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 from importlib import import_module
+from typing import Any
 
 import click
+
+from proxim.cli import streams
 
 _COMMANDS = {
     "serve": "Run a node.",
@@ -25,6 +28,10 @@ _COMMANDS = {
 
 class _Commands(click.Group):
     """Imports a command's module only when it is wanted: each needs other libraries."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        streams.mend()
+        return super().main(*arguments, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

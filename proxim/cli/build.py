@@ -36,7 +36,7 @@ def _of_checkout() -> str | None:
     command = ["git", "-C", str(_ROOT), "rev-parse", "--short=12", "HEAD"]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PATIENCE, check=True
+            command, capture_output=True, encoding="utf-8", timeout=_PATIENCE, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import uuid
@@ -31,6 +32,9 @@ def default_path() -> Path:
 def load_identity(path: Path) -> Identity:
     """The identity in a file, made on first use, readable by nobody else (mode 0600).
 
+    Windows has no such modes: there the access list of the folder says who may read it, and that
+    of the user's config directory admits the user, the system and administrators.
+
     Raises ``InvalidSetting`` when the file is there but holds no identity, or cannot be written.
     """
     try:
@@ -51,7 +55,7 @@ def _make(path: Path) -> None:
         # Written elsewhere and then given its name, which only the first to come can take: nobody
         # sees half an identity, and two programs that start together have the same one.
         fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with open(fresh, "xb", opener=functools.partial(os.open, mode=0o600)) as file:
             file.write(msgspec.json.encode(identity))
         try:
             with contextlib.suppress(FileExistsError):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -13,6 +11,7 @@ from typing import TypeVar
 import click
 import trio
 
+from proxim.cli import stopping
 from proxim.cli.terminal import Reporter, printable
 from proxim.client.connection import NodeConnection
 from proxim.client.peer import Peer
@@ -64,7 +63,6 @@ json_option = click.option(
 
 def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False) -> None:
     """Run a command's action until it is done or interrupted, and exit with its code."""
-    _mend_standard_streams()
     reporter = Reporter(as_json=as_json)
     try:
         trio.run(_interruptible, action, reporter)
@@ -76,17 +74,6 @@ def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False)
     except* ProximError as errors:
         reporter.exit_code = _report_failure(reporter, next(leaves(errors)))
     raise click.exceptions.Exit(reporter.exit_code)
-
-
-def _mend_standard_streams() -> None:
-    """Make sure that there is an input, and that every character can be printed somehow."""
-    try:
-        os.fstat(0)
-    except OSError:
-        # A closed descriptor would be given to the next socket, and be read as what is typed.
-        os.open(os.devnull, os.O_RDONLY)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
 
 
 def check_text(option: str, text: str, longest: int) -> None:
@@ -113,7 +100,7 @@ async def _interruptible(action: Callable[[Reporter], Awaitable[None]], reporter
 
 
 async def _cancel_on_signal(scope: trio.CancelScope) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with trio.open_signal_receiver(*stopping.SIGNALS) as signals:
         async for _ in signals:
             scope.cancel()
 

@@ -23,7 +23,7 @@ def command(link: str, svg: Path | None, png: Path | None) -> None:
         raise click.UsageError(str(error)) from None
     try:
         if svg is not None:
-            svg.write_text(qr.svg(link), encoding="utf-8")
+            svg.write_text(qr.svg(link), encoding="utf-8", newline="\n")
         if png is not None:
             png.write_bytes(qr.png(link))
     except OSError as error:

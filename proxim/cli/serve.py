@@ -13,7 +13,7 @@ import click
 import trio
 
 from proxim import __version__
-from proxim.cli import logs, options, tracing
+from proxim.cli import logs, options, stopping, tracing
 from proxim.cli.terminal import program_name
 from proxim.core.errors import InvalidSetting
 from proxim.groups import leaves
@@ -60,7 +60,7 @@ async def _serve(settings: Settings) -> None:
     hangup, has_terminal = _hangup(), _has_terminal()
     async with trio.open_nursery() as nursery:
         await nursery.start(logs.toggle_on_signal)
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *hangup) as signals:
+        with trio.open_signal_receiver(*stopping.SIGNALS, *hangup) as signals:
             await nursery.start(_run_and_cancel, node, nursery.cancel_scope)
             _tune_garbage_collector()
             _greet(node)
@@ -85,14 +85,16 @@ def _reload(node: Node, manager: Notifier) -> None:
 
 
 def _hangup() -> list[signal.Signals]:
-    """The signal to reload. Where it is ignored (nohup) it stays so; some systems have none."""
-    if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    """The signal to reload. Where it is ignored (nohup) it stays so; Windows has none."""
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         return []
     return [signal.SIGHUP]
 
 
 def _has_terminal() -> bool:
     """Whether this process has a terminal; one that was closed tells so by the same SIGHUP."""
+    if sys.platform == "win32":
+        return False
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:

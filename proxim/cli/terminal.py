@@ -1,18 +1,17 @@
-"""A person at a terminal: what they type, and what they see."""
+"""A person at a terminal: what they see, and what they are told."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 import shutil
 import sys
-import termios
 from typing import NoReturn
 
 import click
 import trio
+
+from proxim.cli.keyboard import standard_input
 
 
 def printable(text: str) -> str:
@@ -29,40 +28,6 @@ def printable(text: str) -> str:
 def program_name() -> str:
     """What a person types to run this program: its name, or its path where that is not enough."""
     return "proxim" if shutil.which("proxim") else sys.argv[0]
-
-
-class Keyboard:
-    """Lines from standard input, without a thread that would eat the next answer."""
-
-    def __init__(self, fd: int = 0) -> None:
-        self._fd = fd
-        self._typed = b""
-        self._at_end = False
-
-    @property
-    def is_person(self) -> bool:
-        """Whether somebody sits there, and not a pipe."""
-        return os.isatty(self._fd)
-
-    def forget(self) -> None:
-        """Throw away what was typed before a question was asked."""
-        if self.is_person:
-            termios.tcflush(self._fd, termios.TCIFLUSH)
-            self._typed = b""
-
-    async def line(self) -> str | None:
-        """The next line without its end; None when there is no more. Loses nothing if cancelled."""
-        while b"\n" not in self._typed and not self._at_end:
-            with contextlib.suppress(PermissionError):
-                # A plain file is always ready, and cannot be waited for.
-                await trio.lowlevel.wait_readable(self._fd)
-            data = os.read(self._fd, 4096)
-            self._typed += data
-            self._at_end = not data
-        if not self._typed:
-            return None
-        line, _, self._typed = self._typed.partition(b"\n")
-        return line.decode("utf-8", "replace").rstrip("\r")
 
 
 class Screen:
@@ -105,8 +70,8 @@ class Screen:
             self._erase = ""
 
     def _write(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        # Not `sys.stdout.write`: on Windows click sees to it that the console obeys escapes.
+        click.echo(text, nl=False)
 
 
 class Reporter:
@@ -118,7 +83,7 @@ class Reporter:
     def __init__(self, *, as_json: bool) -> None:
         self.exit_code = 1
         self.screen = Screen()
-        self.keyboard = Keyboard()
+        self.keyboard = standard_input()
         self._as_json = as_json
 
     def report(self, event: str, text: str, /, **fields: object) -> None:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 
 from proxim.doctor.finding import Finding, error, ok, warning
+from proxim.net.sockets import claim
 from proxim.settings import Settings, split_endpoint
 
 _REMEDIES = {
@@ -30,7 +31,7 @@ def _check(name: str, host: str, port: int) -> Finding:
         return error(name, f"{host} is no address: {problem.strerror}", f"correct {name}")
     family, _, _, _, address = found[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        claim(probe)
         try:
             probe.bind(address)
             probe.listen(1)

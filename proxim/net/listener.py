@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import math
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,7 +21,7 @@ from proxim.actors.router import Router
 from proxim.core import codec
 from proxim.core.messages import Welcome
 from proxim.groups import leaves
-from proxim.net import poller
+from proxim.net import descriptors, poller
 from proxim.net.access import Access
 from proxim.net.connection import SocketConnection
 from proxim.net.frames import text_frame
@@ -35,19 +34,18 @@ from proxim.net.stream import TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
 from proxim.net.websocket import Cork
 
-try:
-    import resource
-except ImportError:  # Windows has no such limit.
-    resource = None  # type: ignore[assignment]  # it is asked whether it is there
-
 log = logging.getLogger(__name__)
 
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _NOTHING_TO_ACCEPT = {
-    *(errno.EAGAIN, errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN),
+    *(errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.ECONNRESET),
+    *(errno.EPROTO, errno.EPERM, errno.ENETDOWN),
     *(errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOPROTOOPT, errno.EOPNOTSUPP),
 }
-"""Nobody waits, or who did is gone or kept out by the system (accept(2))."""
+"""Nobody waits, or who did is gone or kept out by the system (accept(2)).
+
+Windows has numbers of its own: EWOULDBLOCK is not EAGAIN, and a peer that is gone is ECONNRESET.
+"""
 _ACCEPTED_AT_ONCE = 64
 _ACCEPT_PAUSE = 0.1
 _COMPLAINT_INTERVAL = 30.0
@@ -92,7 +90,7 @@ class Listener:
         self._limits = limits
         self._access = access
         self.places = Places(limits.connections_per_address)
-        self._most = limits.max_connections or _most_connections()
+        self._most = limits.max_connections or descriptors.for_connections(descriptors.limits()[0])
         self._tls = tls
         self._cork = Cork()
         self.traffic = self._cork.traffic
@@ -286,14 +284,6 @@ class Place:
 
 def _too_many_of(whom: str) -> Response:
     return Response(HTTPStatus.SERVICE_UNAVAILABLE, f"Too many connections of {whom}.\n")
-
-
-def _most_connections() -> float:
-    """80 % of the file descriptors that this process may have."""
-    if resource is None:
-        return math.inf
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return math.inf if most == resource.RLIM_INFINITY else most * 4 // 5
 
 
 def _log_strange(error: Exception) -> None:

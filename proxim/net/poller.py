@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
+from typing import Any
 
 import trio
 
@@ -21,7 +22,11 @@ LOOKS = 48
 """How often it is looked in vain before Trio is asked to wait: some 20 µs, in which a peer on the
 same machine has answered. To fall asleep and wake up again costs as much, and comes on top."""
 
-IS_AVAILABLE = hasattr(select, "epoll")
+# By their names, since to a type checker for another system they are not there.
+_epoll: Any = getattr(select, "epoll", None)
+_READABLE: int = getattr(select, "EPOLLIN", 0)
+
+IS_AVAILABLE = _epoll is not None
 """Whether this system has epoll (Linux); elsewhere each task waits for its own socket."""
 
 
@@ -29,7 +34,7 @@ class Poller:
     """Calls what was given for a socket whenever it can be read. Made and run within Trio."""
 
     def __init__(self) -> None:
-        self._epoll = select.epoll()
+        self._epoll = _epoll()
         self._readers: dict[int, Callable[[], None]] = {}
 
     async def run(self) -> None:
@@ -54,7 +59,7 @@ class Poller:
         It has to read, or to end the watch; and must not raise. Raises ``OSError`` when the kernel
         takes no more watches; then there is none.
         """
-        self._epoll.register(fd, select.EPOLLIN)
+        self._epoll.register(fd, _READABLE)
         self._readers[fd] = read
 
     def forget(self, fd: int) -> None:

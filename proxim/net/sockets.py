@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from contextlib import ExitStack
 
 import trio
@@ -19,6 +20,17 @@ async def listen(host: str, port: int, opened: ExitStack) -> list[socket.socket]
     for each in sockets:
         opened.enter_context(each)
     return sockets
+
+
+def claim(unbound: socket.socket) -> None:
+    """Have ``bind`` refuse an address where another program listens, and take one just left.
+
+    On Windows SO_REUSEADDR would let two programs listen on one port.
+    """
+    if sys.platform == "win32":
+        unbound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        unbound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
 def reachable(listening: socket.socket) -> tuple[str, int]:

@@ -10,6 +10,7 @@ import errno
 import os
 import sqlite3
 import stat
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -110,13 +111,19 @@ class StoreFile:
 
 
 def path_of(url: str) -> str:
-    """The path that ``sqlite:///path`` says; it is absolute, as in any URL."""
-    return unquote(urlsplit(url).path)
+    """The path that ``sqlite:///path`` says; it is absolute, as in any URL.
+
+    On Windows it begins with a drive, as in ``sqlite:///C:/Users/me/sessions.db``.
+    """
+    path = unquote(urlsplit(url).path)
+    has_drive = sys.platform == "win32" and path[2:3] == ":"
+    return path[1:] if has_drive else path
 
 
 def _open(path: str) -> sqlite3.Connection:
-    # Nobody else may read it; what SQLite puts beside it has the rights of this file.
-    made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # Nobody else may read it; what SQLite puts beside it has the rights of this file. On Windows
+    # the mode says nothing: the access list of the folder says who may read what is in it.
+    made = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         is_file = stat.S_ISREG(os.fstat(made).st_mode)
     finally:

@@ -1,0 +1,24 @@
+"""How many file descriptors, and so connections, this process may have."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+
+def limits() -> tuple[float, float]:
+    """Return the soft and the hard limit; infinite where there is none, as on Windows."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = (
+            math.inf if each == resource.RLIM_INFINITY else each
+            for each in resource.getrlimit(resource.RLIMIT_NOFILE)
+        )
+        return soft, hard
+    return math.inf, math.inf
+
+
+def for_connections(limit: float) -> float:
+    """Return how many connections a limit leaves room for: 80 % of it."""
+    return limit if limit == math.inf else limit * 4 // 5
