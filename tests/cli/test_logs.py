@@ -79,6 +79,7 @@ def test_a_person_reads_plain_lines(talk):
     assert re.match(pattern + r" +session=[0-9a-f]{10}$", line), line
 
 
+@pytest.mark.not_on("win32", reason="there is no SIGUSR1")
 def test_a_signal_turns_debugging_on_and_off(talk):
     node, ws, errors = talk()
     open_and_close(ws)

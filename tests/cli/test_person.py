@@ -6,6 +6,7 @@ import re
 import pytest
 from websockets.sync.client import connect
 
+from tests import systems
 from tests.cli.helpers import scan
 
 LINK = r"join '(http\S+)'"
@@ -87,7 +88,9 @@ def test_whatever_is_not_yes_is_no(asked, answer):
 def test_what_was_typed_before_the_question_is_no_answer(start, desk):
     desk.see("lapses in")
     desk.type("y\ny\ny")
-    desk.see("y\ny")
+    if systems.current() != "win32":
+        # A console of Windows echoes what is read, and not what is typed.
+        desk.see("y\ny")
     guest = start("join", desk.see(LINK)[1], terminal=True)
     desk.see(ASKED)
     desk.type("\n")

@@ -56,6 +56,7 @@ def test_a_second_signal_ends_it_at_once(start):
         assert time.monotonic() - started < 10
 
 
+@pytest.mark.not_on("win32", reason="there is no SIGHUP")
 def test_a_hangup_reloads_the_certificate_of_a_service(start, tmp_path):
     authority = trustme.CA()
     trusting = ssl.create_default_context()
@@ -91,6 +92,7 @@ def _shown_at(host, port, trusting):
         return secured.getpeercert(binary_form=True)
 
 
+@pytest.mark.not_on("win32", reason="there is no SIGHUP")
 def test_a_terminal_that_is_closed_ends_the_node(start):
     node = start("serve", "--port", "0", terminal=True)
     url = node.see(r"http://(\S+)")[1]

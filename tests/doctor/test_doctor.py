@@ -184,6 +184,7 @@ def test_a_node_in_the_open_should_have_one():
 # -- this machine ----------------------------------------------------------------------------
 
 
+@pytest.mark.not_on("win32", reason="there is no limit of descriptors")
 @pytest.mark.parametrize(
     ("soft", "most", "level"),
     [

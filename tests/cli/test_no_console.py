@@ -1,0 +1,147 @@
+"""Programs without a console: standard streams that are closed, which Python has None for."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.cli.helpers import PATIENCE, PROXIM
+
+LINK = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
+CLOSED = [(0,), (1,), (2,), (1, 2), (0, 1, 2)]
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+def begin(command, closed, environ):
+    """Start a program whose standard streams of these numbers are closed."""
+    streams = {0: "<&-", 1: ">&-", 2: "2>&-"}
+    shell = f'exec "$@" {" ".join(streams[each] for each in closed)}'
+    return subprocess.Popen(
+        ["/bin/sh", "-c", shell, "sh", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environ,
+        text=True,
+    )
+
+
+@pytest.fixture(params=CLOSED, ids=str)
+def closed(request):
+    return request.param
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("qr", LINK), 0),
+        (("--version",), 0),
+        (("serve", "--help"), 0),
+        (("config", "show"), 0),
+        (("doctor", "--port", "0"), 0),
+        (("status", "http://127.0.0.1:1", "--once"), 3),
+        (("host", "--node", "http://127.0.0.1:1"), 3),
+        (("join", "nonsense"), 2),
+        (("serve", "--port", "many"), 2),
+        (("nonsense",), 2),
+    ],
+    ids=lambda each: each[0] if isinstance(each, tuple) else None,
+)
+def test_a_command_ends_as_it_would_with_a_console(closed, environ, command, code):
+    program = begin([PROXIM, *command], closed, environ)
+    _, err = program.communicate(timeout=PATIENCE * 2)
+    assert (program.returncode, "Traceback" in err) == (code, False), err
+
+
+def test_a_node_serves_and_stops_cleanly(closed, environ):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    node = begin([PROXIM, "serve", "--port", str(port), "--log-level", "debug"], closed, environ)
+    deadline = time.monotonic() + PATIENCE
+    while not is_healthy(port):
+        assert node.poll() is None, node.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    # What was closed leads nowhere, and no socket has its number.
+    for each in closed:
+        assert not os.readlink(f"/proc/{node.pid}/fd/{each}").startswith("socket:")
+    node.send_signal(signal.SIGTERM)
+    _, err = node.communicate(timeout=PATIENCE)
+    assert (node.returncode, "Traceback" in err) == (0, False), err
+
+
+def is_healthy(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, ConnectionError):
+        return False
+
+
+THREADS = """
+import sys, threading, warnings, logging
+import proxim, trio
+from proxim.client import open_guest
+
+def fail(prompt):
+    raise ValueError("it is logged, and a no")
+
+def ask(link):
+    async def main():
+        try:
+            async with open_guest(link, name="Phone") as guest:
+                await guest.approved()
+        except proxim.SessionOver as over:
+            reasons.append(over.reason)
+    trio.run(main)
+
+reasons = []
+with proxim.run_in_thread(port=0, log_level="debug") as node:
+    for decide in (fail, lambda prompt: False):
+        session = node.open_session(decide=decide)
+        guest = threading.Thread(target=ask, args=(session.link,))
+        guest.start()
+        guest.join(20)
+open(sys.argv[1], "w").write(" ".join(map(str, reasons)))
+"""
+NODE = """
+import sys
+import proxim, trio
+from proxim.client import open_guest
+
+async def main():
+    async with proxim.Node(port=0) as node, trio.open_nursery() as nursery:
+        session = await node.open_session(decide=fail)
+        try:
+            async with open_guest(session.link, name="Phone") as guest:
+                await guest.approved()
+        except proxim.SessionOver as over:
+            open(sys.argv[1], "w").write(over.reason)
+
+def fail(prompt):
+    raise ValueError("it is logged, and a no")
+
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [(THREADS, "rejected rejected"), (NODE, "rejected")],
+    ids=["thread", "node"],
+)
+def test_an_application_without_a_console_embeds_a_node(closed, environ, tmp_path, program, told):
+    written = tmp_path / "told"
+    application = begin([sys.executable, "-c", program, str(written)], closed, environ)
+    _, err = application.communicate(timeout=PATIENCE * 2)
+    assert application.returncode == 0, err
+    assert written.read_text() == told
+    assert len(re.findall("AttributeError", err)) == 0

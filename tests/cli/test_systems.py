@@ -1,0 +1,131 @@
+"""The command line as it is on Windows and macOS, with what they lack hidden from it."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests import systems
+from tests.systems.path import hidden
+
+LINK = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
+WINDOWS = systems.environ("win32")
+
+
+@pytest.fixture(params=systems.SYSTEMS)
+def system(request):
+    return request.param
+
+
+def run(system, program, **environ):
+    """What a program prints as if it were a module of `proxim` on that system."""
+    script = f"import proxim; __package__ = 'proxim'\n{program}"
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **systems.environ(system), **environ},
+        check=True,
+    ).stdout.strip()
+
+
+def test_what_a_system_lacks_is_hidden_from_proxim_and_from_nobody_else(system):
+    told = run(
+        system,
+        "import sys, select, signal, socket, os, trio\n"
+        "def has(name):\n"
+        "    try:\n"
+        "        __import__(name, globals())\n"
+        "    except ImportError:\n"
+        "        return False\n"
+        "    return True\n"
+        "print(sys.platform, hasattr(select, 'epoll'), hasattr(signal, 'SIGHUP'),"
+        " hasattr(socket, 'AF_UNIX'), has('termios'), has('msvcrt'), __import__('sys').platform)\n",
+    )
+    unix, windows = str(system == "darwin"), str(system == "win32")
+    assert told.split() == [system, "False", unix, unix, unix, windows, "linux"]
+
+
+def test_an_identity_lies_where_the_system_keeps_what_is_a_users(system, start, serve, tmp_path):
+    environ = {**systems.environ(system), "LOCALAPPDATA": str(tmp_path / "AppData" / "Local")}
+    environ["PROXIM_IDENTITY"] = ""
+    _, err, code = start("sessions", "list", "--node", serve(), **environ).finish()
+    assert (err, code) == ("", 0)
+    folder = {
+        "win32": "AppData/Local/proxim/proxim",
+        "darwin": "Library/Application Support/proxim",
+    }[system]
+    assert [each.relative_to(tmp_path).as_posix() for each in tmp_path.rglob("identity.json")] == [
+        f"{folder}/identity.json"
+    ]
+
+
+@pytest.mark.parametrize("command", ["serve", "host"])
+def test_ctrl_break_ends_a_command_of_windows_cleanly(start, node, command):
+    if command == "serve":
+        program = start("serve", "--port", "0", **WINDOWS)
+        program.url()
+    else:
+        program = start("host", "--json", "--node", node, **WINDOWS)
+        program.event("session")
+    program.process.send_signal(hidden.BREAK)
+    _, err, code = program.finish()
+    assert (err, code) == ("", 0 if command == "serve" else 1)
+
+
+@pytest.mark.parametrize("page", ["cp1252", "cp437", "cp932", "ascii"])
+def test_a_code_is_drawn_whatever_the_code_page_of_windows(start, page):
+    drawn, err, code = start("qr", LINK, PYTHONIOENCODING=page, **WINDOWS).finish()
+    assert (err, code) == ("", 0)
+    assert "█" in drawn
+    assert "?" not in drawn
+
+
+def test_what_an_encoding_lacks_is_no_crash_elsewhere(start):
+    out, err, code = start("qr", LINK, PYTHONIOENCODING="ascii").finish()
+    assert (err, code) == ("", 0)
+    assert out
+
+
+def test_a_person_at_a_console_of_windows_edits_the_answer(start, node):
+    desk = start("host", "--node", node, terminal=True, **WINDOWS)
+    guest = start("join", desk.see(r"join '(http\S+)'")[1], terminal=True, **WINDOWS)
+    desk.see(r"\[y/N\]")
+    desk.type("nö\x7f\x7fyes\n")
+    desk.see(r"> yes")
+    desk.see("Connected")
+    guest.see("Connected")
+    desk.type("\U0001f600x\x7f ok\n")
+    guest.see("< \U0001f600 ok")
+    guest.type("\x04")
+    assert [side.exit() for side in (desk, guest)] == [0, 0]
+
+
+def test_what_is_piped_is_read_whole_where_nothing_can_be_waited_for(start, host):
+    link = host.event("session")["link"]
+    guest = start("join", link, "--json", **WINDOWS)
+    lines = [f"line {number} ".ljust(999, ".") for number in range(20)]
+    guest.event("result")
+    guest.type("".join(f"{line}\n" for line in lines))
+    assert [host.event("signal")["data"] for _ in lines] == lines
+    guest.type("/close\n")
+    assert (host.exit(), guest.exit()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:///C:/Users/me/node%201.db", "C:/Users/me/node 1.db"),
+        ("sqlite:////server/share/x.db", "//server/share/x.db"),
+    ],
+)
+def test_a_store_of_windows_begins_with_a_drive(url, path):
+    assert run("win32", f"from proxim.store.file import path_of; print(path_of({url!r}))") == path
+
+
+def test_a_listener_of_windows_takes_a_peer_that_left_for_nothing_to_accept():
+    told = run("win32", "from proxim.net import listener; print(*listener._NOTHING_TO_ACCEPT)")
+    assert {str(errno.ECONNRESET), str(errno.EWOULDBLOCK)} <= set(told.split())
