@@ -1,7 +1,6 @@
 """Programs without a console: standard streams that are closed, which Python has None for."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 from tests.cli.helpers import PATIENCE, PROXIM
 
 LINK = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
-CLOSED = [(0,), (1,), (2,), (1, 2), (0, 1, 2)]
+CLOSED = [(1,), (2,), (0, 1, 2)]
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -44,14 +43,9 @@ def closed(request):
     [
         (("qr", LINK), 0),
         (("--version",), 0),
-        (("serve", "--help"), 0),
-        (("config", "show"), 0),
         (("doctor", "--port", "0"), 0),
-        (("status", "http://127.0.0.1:1", "--once"), 3),
         (("host", "--node", "http://127.0.0.1:1"), 3),
         (("join", "nonsense"), 2),
-        (("serve", "--port", "many"), 2),
-        (("nonsense",), 2),
     ],
     ids=lambda each: each[0] if isinstance(each, tuple) else None,
 )
@@ -65,7 +59,7 @@ def test_a_node_serves_and_stops_cleanly(closed, environ):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     node = begin([PROXIM, "serve", "--port", str(port), "--log-level", "debug"], closed, environ)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + 4 * PATIENCE
     while not is_healthy(port):
         assert node.poll() is None, node.communicate()
         assert time.monotonic() < deadline
@@ -144,4 +138,4 @@ def test_an_application_without_a_console_embeds_a_node(closed, environ, tmp_pat
     _, err = application.communicate(timeout=PATIENCE * 2)
     assert application.returncode == 0, err
     assert written.read_text() == told
-    assert len(re.findall("AttributeError", err)) == 0
+    assert "AttributeError" not in err
