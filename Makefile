@@ -12,6 +12,8 @@ STAMP := $(VENV)/.synced
 PYTEST := $(BIN)/pytest -n auto --dist loadfile -q
 # The tests of `make check`: those of what decides and what is said, which start no process.
 QUICK := $(addprefix tests/,core actors net local client test_house.py test_metrics.py test_settings.py)
+# The tests of what people start and of what programs import.
+PEOPLE := $(addprefix tests/,cli client local threads doctor test_node.py test_settings.py)
 FUZZ_TIME ?= 600
 
 .PHONY: help run test test-all test-pythons test-systems check style types e2e browser-tools sdk-types screenshots attacks fuzz faults
@@ -36,7 +38,7 @@ check: style types  ## what to run before a commit: style, types, and the tests 
 	$(PYTEST) $(QUICK)
 
 test-systems: $(TESTS)  ## the tests of what people start, without what Windows, then macOS lacks
-	$(BIN)/python -m tests.systems $(ARGS)
+	for system in win32 darwin; do $(PYTEST) --system $$system $(PEOPLE) $(ARGS) || exit; done
 
 style: $(STAMP)  ## formatting and lint
 	$(BIN)/ruff format --check .

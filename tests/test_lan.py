@@ -67,6 +67,7 @@ def named(found, name):
 
 
 @pytest.mark.real_time
+@pytest.mark.full("real time")
 async def test_a_node_is_found_while_it_runs_and_gone_when_it_has_stopped(multicast, nursery):
     node = Node(Settings(port=0, announce="Büro.2 (test)"))
     await nursery.start(node.run)
@@ -84,6 +85,7 @@ def twins(found):
 
 
 @pytest.mark.real_time
+@pytest.mark.full("real time")
 async def test_of_two_with_one_name_both_are_found_each_at_its_own_port(multicast, nursery):
     nodes = [Node(Settings(port=0, announce="Twin")) for _ in range(2)]
     for count, node in enumerate(nodes, start=1):
@@ -97,6 +99,7 @@ async def test_of_two_with_one_name_both_are_found_each_at_its_own_port(multicas
 
 
 @pytest.mark.real_time
+@pytest.mark.full("real time")
 async def test_a_node_that_stops_says_good_bye(multicast, nursery):
     from zeroconf import ServiceBrowser, Zeroconf
 
@@ -114,6 +117,7 @@ async def test_a_node_that_stops_says_good_bye(multicast, nursery):
 
 
 @pytest.mark.real_time
+@pytest.mark.full("real time")
 async def test_nothing_but_name_address_port_and_version_is_told(multicast, nursery):
     from zeroconf import Zeroconf
 
@@ -157,6 +161,7 @@ def test_a_name_is_one_label_that_can_be_shown(name):
 
 
 @pytest.mark.real_time
+@pytest.mark.full("real time")
 async def test_names_that_are_none_or_dead_hold_nobody_up(multicast, nursery):
     await nursery.start(Node(Settings(port=0, announce="sound")).run)
     nursery.start_soon(announce_nonsense, "ev\x1b[31mil", *(f"dead {each}" for each in range(20)))

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,9 +11,10 @@ import urllib.request
 import pytest
 
 from tests.cli.helpers import PATIENCE, PROXIM
+from tests.ports import reserved_port
 
 LINK = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
-CLOSED = [(1,), (2,), (0, 1, 2)]
+ONE_CLOSED = pytest.mark.full("closed streams")
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -33,7 +33,9 @@ def begin(command, closed, environ):
     )
 
 
-@pytest.fixture(params=CLOSED, ids=str)
+@pytest.fixture(
+    params=[(0, 1, 2), *(pytest.param(each, marks=ONE_CLOSED) for each in ((1,), (2,)))], ids=str
+)
 def closed(request):
     return request.param
 
@@ -56,8 +58,12 @@ def test_a_command_ends_as_it_would_with_a_console(closed, environ, command, cod
 
 
 def test_a_node_serves_and_stops_cleanly(closed, environ):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    # With its output closed a node cannot say on which port it is.
+    with reserved_port() as port:
+        serves_and_stops_cleanly(port, closed, environ)
+
+
+def serves_and_stops_cleanly(port, closed, environ):
     node = begin([PROXIM, "serve", "--port", str(port), "--log-level", "debug"], closed, environ)
     deadline = time.monotonic() + 4 * PATIENCE
     while not is_healthy(port):

@@ -20,6 +20,7 @@ PLACES = ("/src", "/opt/proxim", "/var/lib/proxim")
 NOT_ROOT = 10001
 
 
+@pytest.mark.full("hadolint")
 def test_hadolint_finds_nothing():
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([hadolint, DEPLOY / "Dockerfile"], capture_output=True, text=True)
