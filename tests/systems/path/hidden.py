@@ -141,8 +141,8 @@ class _Hiding:
             return {}
 
         def open_(path, flags, mode=0o777, **options):
-            """A mode says nothing, and the devices of Unix are not there."""
-            if str(path).startswith("/dev/"):
+            """A mode says nothing, and no device of Unix is there but the null device, NUL."""
+            if str(path).startswith("/dev/") and path != os.devnull:
                 raise FileNotFoundError(2, "No such file or directory", path)
             return os.open(path, flags, 0o666, **options)
 
