@@ -60,8 +60,10 @@ class StoreFile:
             except sqlite3.Error as error:
                 self._close()
                 raise _judged(error, self.path) from None
-        if not all(isinstance(value, bytes) for row in found for value in row):
-            raise _damaged(self.path, "a row is no bytes")
+            if not all(isinstance(value, bytes) for row in found for value in row):
+                # A file that is open cannot be moved away on Windows.
+                self._close()
+                raise _damaged(self.path, "a row is no bytes")
         return dict(found)
 
     def write(self, changes: Mapping[bytes, bytes | None]) -> None:
