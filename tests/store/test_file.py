@@ -29,7 +29,7 @@ def test_what_is_written_is_there_when_it_is_opened_again(file, path):
     file.write({b"a": b"1", b"b": b"2"})
     file.write({b"a": None, b"b": b"3", b"c": b"4"})
     file.close()
-    assert StoreFile(path).rows() == {b"b": b"3", b"c": b"4"}
+    assert file.rows() == {b"b": b"3", b"c": b"4"}
 
 
 def test_nobody_else_may_read_it_nor_what_lies_beside_it(file, path, tmp_path):
