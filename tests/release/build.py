@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 #: Tracked, and of no use to whoever has the archive.
-_LEFT_OUT = (".ci/",)
+_LEFT_OUT = (".ci/", ".github/")
 #: Made by the build.
 _MADE = {"PKG-INFO", "proxim/_version.py"}
 _MANUAL = "data/share/man/man1/proxim.1"
