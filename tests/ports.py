@@ -5,6 +5,8 @@ import socket
 import sys
 from contextlib import ExitStack, contextmanager
 
+from tests import systems
+
 TRIES = 20
 
 
@@ -17,7 +19,7 @@ def reserved_port(*addresses, udp=False):
     it starts. That is so on Linux; elsewhere the port is one that was free a moment ago.
     """
     with _reserve(addresses or ("127.0.0.1",), udp) as (port, held):
-        if sys.platform != "linux":
+        if systems.current() != "linux":
             held.close()
         yield port
 
