@@ -159,14 +159,14 @@ async def test_who_is_told_when_to_come_back_does_so_no_earlier(nursery, monkeyp
         if len(times) == 1:
             return [registered(asked), 1012]
         if len(times) == 2:
-            error = {"type": "error", "code": "rate_limited", "message": "m", "retry_after": 0.4}
+            error = {"type": "error", "code": "rate_limited", "message": "m", "retry_after": 2.0}
             return [{**error, "ref": asked["ref"]}, 1008]
         return [registered(asked)]
 
     async with open_host(await scripted(nursery, answer), uuid="desk"):
         await until(lambda: len(times) == 3)
-    assert times[1] - times[0] < 20
-    assert times[2] - times[1] >= 0.4
+    assert times[1] - times[0] < 2
+    assert times[2] - times[1] >= 2
 
 
 async def test_leaving_is_quick_and_final(wire, monkeypatch):
