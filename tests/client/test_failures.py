@@ -58,8 +58,16 @@ async def test_a_link_that_is_none_is_told_before_anything_is_sent():
         await _join("http://127.0.0.1:1/join#short")
 
 
-async def test_a_guest_learns_why_its_link_is_refused(serve):
+async def test_expired_link_is_refused_with_its_reason(serve):
     node = await serve(qr_ttl=0.3)
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        await trio.sleep_until(session.lapses_at)
+        with pytest.raises(errors.LinkLapsed):
+            await _join(session.link)
+
+
+async def test_guest_learns_why_its_link_is_refused(node):
     async with open_host(node.url, uuid="desk") as host:
         session = await host.create("persistent")
         with pytest.raises(errors.UnknownSession):
@@ -67,10 +75,6 @@ async def test_a_guest_learns_why_its_link_is_refused(serve):
         async with open_guest(session.link, name="Phone"):
             with pytest.raises(errors.TokenUsed):
                 await _join(session.link)
-        lapsed = await host.create("persistent")
-        await trio.sleep_until(lapsed.lapses_at)
-        with pytest.raises(errors.LinkLapsed):
-            await _join(lapsed.link)
         gone = await host.create("persistent")
         closed = await host.create("persistent")
         await closed.close()
