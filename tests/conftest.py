@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +14,10 @@ from tests import systems
 
 # Before any conftest of a room imports what is tested.
 systems.hide_if_asked()
+
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # Started with `nohup`. A process inherits what is ignored, but not what is handled.
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 FRONT_DOORS = {"full": "make test-all", "slow": "make attacks, make faults"}
 """Marks of the tests that ``make test`` leaves out, and what runs them."""
