@@ -3,17 +3,17 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The tests that show core/ and actors/ whole: their own, and those of what is built on them.
-COVERING := $(addprefix tests/,core actors cluster/test_member.py store/test_keeper.py \
-	test_metrics.py test_settings.py test_traces.py)
+# The tests that show protocol/, session/ and actors/ whole: their own, and those of what is built on them.
+COVERING := $(addprefix tests/,protocol session actors backends/redis/test_backend.py \
+	backends/sqlite/test_backend.py test_metrics.py test_settings.py test_traces.py)
 RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 STAMP := $(VENV)/.synced
 PYTEST := $(BIN)/pytest -n auto --dist loadfile -q
 # The tests of `make check`: those of what decides and what is said, which start no process.
-QUICK := $(addprefix tests/,core actors net local client test_house.py test_metrics.py test_settings.py)
+QUICK := $(addprefix tests/,protocol session actors net embed client test_house.py test_metrics.py test_settings.py)
 # The tests of what people start and of what programs import.
-PEOPLE := $(addprefix tests/,cli client local threads doctor test_node.py test_settings.py)
+PEOPLE := $(addprefix tests/,cli client embed threads doctor test_node.py test_settings.py)
 FUZZ_TIME ?= 600
 
 .PHONY: help run test test-all test-pythons test-systems check style types e2e browser-tools sdk-types screenshots attacks fuzz faults
@@ -89,7 +89,7 @@ attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some mi
 	$(BIN)/pytest tests/attacks --full --slow $(ARGS)
 
 faults: $(STAMP)  ## three nodes of a cluster, and whatever may happen to them, by twelve seeds; ten minutes
-	$(BIN)/pytest tests/cluster/test_property.py --full --slow $(ARGS)
+	$(BIN)/pytest tests/backends/redis/test_property.py --full --slow $(ARGS)
 
 one-file: $(STAMP)  ## make one executable of an application with PyInstaller, and pair with it; half a minute
 	$(BIN)/pytest tests/docs/test_one_file.py --full $(ARGS)
@@ -102,9 +102,9 @@ fuzz: $(STAMP)  ## fuzz the decoder and the frame codec, FUZZ_TIME seconds each 
 cover: $(STAMP)  ## branch coverage of everything, by all tests
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
 
-cover-check: $(STAMP)  ## every branch of core/ and actors/ is tested, without a socket
+cover-check: $(STAMP)  ## every branch of protocol/, session/ and actors/ is tested, without a socket
 	$(BIN)/pytest $(COVERING) -n 2 --cov --cov-report= -q
-	$(BIN)/coverage report --include='proxim/core/*,proxim/actors/*' --fail-under=100
+	$(BIN)/coverage report --include='proxim/protocol/*,proxim/session/*,proxim/actors/*' --fail-under=100
 
 bench: $(STAMP)  ## measure Proxim beside its peers; about ten minutes, needs cc, node and npm
 	$(BIN)/python bench/run.py --json bench/results.json $(ARGS)

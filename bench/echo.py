@@ -17,9 +17,9 @@ from functools import partial
 import trio
 from trio_websocket import ConnectionClosed
 
+from proxim.net.closing import part
 from proxim.net.http import BadRequest, Response, read_request
 from proxim.net.limits import Limits
-from proxim.net.parting import part
 from proxim.net.stream import TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
 from proxim.net.websocket import Cork, LeanWebSocket

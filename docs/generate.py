@@ -21,12 +21,12 @@ import msgspec
 from msgspec import inspect as kinds
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxim import store
-from proxim.core import messages
-from proxim.core.errors import REQUEST_ERRORS
-from proxim.core.session import RULES, State
+from proxim.backends import sqlite
 from proxim.metrics import exposition
 from proxim.node import Node
+from proxim.protocol import messages
+from proxim.protocol.errors import REQUEST_ERRORS
+from proxim.session.session import RULES, State
 from proxim.settings import SETTINGS
 
 DOCS = Path(__file__).parent
@@ -193,7 +193,7 @@ def metrics_table() -> str:
     """Every metric of a node that has just been made."""
     node = Node(store="sqlite:////nowhere/sessions.db", store_key="k" * 32)
     node.url = "http://node"
-    text = exposition(node.supervisor, node._compose(tls=None)) + store.exposition(node._store)
+    text = exposition(node.supervisor, node._compose(tls=None)) + sqlite.exposition(node._store)
     families = text_string_to_metric_families(text)
     rows = ["| metric | labels | meaning |", "| --- | --- | --- |"]
     for family in families:

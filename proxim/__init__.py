@@ -22,7 +22,9 @@ except ImportError:  # a source tree that nobody has built or installed
 if TYPE_CHECKING:
     from proxim import qr
     from proxim.client import HostSession, Prompt, open_guest, open_host
-    from proxim.core.errors import (
+    from proxim.embed.events import Ended, Missed, Paired
+    from proxim.node import Node, serve
+    from proxim.protocol.errors import (
         AlreadyDecided,
         ConnectionLost,
         InvalidSetting,
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
         RequestError,
         SessionOver,
     )
-    from proxim.local.events import Ended, Missed, Paired
-    from proxim.node import Node, serve
     from proxim.settings import Settings
     from proxim.threads import ThreadNode, ThreadPrompt, ThreadSession, run_in_thread
 
@@ -61,11 +61,11 @@ __all__ = [
 
 _HOMES = {
     "proxim.client": ("HostSession", "Prompt", "open_guest", "open_host"),
-    "proxim.core.errors": (
+    "proxim.protocol.errors": (
         *("AlreadyDecided", "ConnectionLost", "InvalidSetting"),
         *("ProximError", "RequestError", "SessionOver"),
     ),
-    "proxim.local.events": ("Ended", "Missed", "Paired"),
+    "proxim.embed.events": ("Ended", "Missed", "Paired"),
     "proxim.node": ("Node", "serve"),
     "proxim.settings": ("Settings",),
     "proxim.threads": ("ThreadNode", "ThreadPrompt", "ThreadSession", "run_in_thread"),

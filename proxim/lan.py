@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
-from proxim.core.errors import InvalidSetting
+from proxim.protocol.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from zeroconf import ServiceInfo, Zeroconf

@@ -21,11 +21,11 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from proxim import __version__
-from proxim.actors.census import LIMITS, OUTCOMES, Histogram
+from proxim.actors.stats import LIMITS, OUTCOMES, Histogram
 from proxim.actors.supervisor import Supervisor
-from proxim.core.messages import Reason, SessionType, Status
 from proxim.net.listener import Listener
-from proxim.net.traffic import CODES
+from proxim.net.stats import CODES
+from proxim.protocol.messages import Reason, SessionType, Status
 
 
 class _Moment(Collector):

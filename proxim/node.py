@@ -12,25 +12,26 @@ from typing import Literal, NamedTuple
 
 import trio
 
-from proxim import __version__, lan, store
+from proxim import __version__, lan
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor, Watcher
+from proxim.backends import sqlite
+from proxim.backends.redis.join import Alone, Membership, join
 from proxim.client.host import HostSession, SessionKind
-from proxim.cluster.join import Alone, Membership, join
-from proxim.core.errors import ConnectionLost, InvalidSetting
-from proxim.core.messages import PROTOCOL_VERSION, SessionInfo, Welcome
+from proxim.embed.decision import Decide, answer, check
+from proxim.embed.events import EventReader, Events
+from proxim.embed.futures import in_own_thread
+from proxim.embed.host import LocalHost
 from proxim.ice import ConfiguredIce
-from proxim.local.decision import Decide, answer, check
-from proxim.local.events import EventReader, Events
-from proxim.local.host import LocalHost
-from proxim.local.waiting import in_own_thread
 from proxim.net.access import Access, Rules
-from proxim.net.aside import serve_aside
 from proxim.net.limits import Limits
 from proxim.net.listener import Listener
+from proxim.net.metrics_port import serve_aside
 from proxim.net.site import Site
 from proxim.net.sockets import listen, reachable
 from proxim.net.tls import load_certificate
+from proxim.protocol.errors import ConnectionLost, InvalidSetting
+from proxim.protocol.messages import PROTOCOL_VERSION, SessionInfo, Welcome
 from proxim.settings import Settings, from_code, split_endpoint
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Node:
         self._router: Router
         self.ice = ConfiguredIce(self.settings.ice)
         self._events = Events()
-        self._store = store.make_keeper(self.settings.store, self.settings.store_key)
+        self._store = sqlite.make_keeper(self.settings.store, self.settings.store_key)
         self.supervisor = Supervisor(
             sweep_interval=self.settings.sweep_interval,
             quotas=self.settings.quotas,
@@ -424,7 +425,6 @@ def _draw(link: str) -> str:
 
 
 def _metrics(node: Node, listener: Listener) -> str:
-    # The library is wanted only by those who scrape, and slow to import.
-    from proxim.metrics import exposition
+    from proxim.metrics import exposition  # Slow, and wanted only by those who scrape.
 
-    return exposition(node.supervisor, listener) + store.exposition(node._store)
+    return exposition(node.supervisor, listener) + sqlite.exposition(node._store)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, MutableMapping
 
 import trio
 
-from proxim.core.errors import InvalidSetting
+from proxim.protocol.errors import InvalidSetting
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from opentelemetry import trace
 from opentelemetry.trace import Span, Status, StatusCode, TracerProvider
 
-from proxim.actors.census import Before, outcome_of
-from proxim.core.record import State
-from proxim.core.session import Session
+from proxim.actors.stats import Before, outcome_of
+from proxim.session.session import Session
+from proxim.session.state import State
 
 
 class Traces:

@@ -23,14 +23,17 @@ from importlib import import_module
 from pathlib import Path
 
 PRELOADED = (
-    *("proxim.cli.serve", "proxim.cli.cluster", "proxim.node", "proxim.net.access"),
-    *(
-        "proxim.cluster.redis",
-        "proxim.cluster.member",
-        "proxim.cluster.seal",
-        "anyio._backends._trio",
-    ),
-    *("proxim.store.keeper", "proxim.store.seal", "cryptography.hazmat.primitives.ciphers.aead"),
+    "proxim.cli.serve",
+    "proxim.cli.cluster",
+    "proxim.node",
+    "proxim.net.access",
+    "proxim.backends.redis.redis_coordinator",
+    "proxim.backends.redis.backend",
+    "proxim.backends.redis.seal",
+    "proxim.backends.sqlite.backend",
+    "proxim.backends.sqlite.seal",
+    "anyio._backends._trio",
+    "cryptography.hazmat.primitives.ciphers.aead",
 )
 _MOST = 1 << 16
 

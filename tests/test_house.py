@@ -61,8 +61,11 @@ def test_every_room_stands_in_the_table():
     assert {room_of(path) for path in FILES} == set(rooms())
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "core").glob("*.py")), ids=lambda p: p.name)
-def test_the_core_reads_no_clock_and_throws_no_dice(path):
+PURE = [path for room in ("protocol", "session") for path in sorted((PACKAGE / room).glob("*.py"))]
+
+
+@pytest.mark.parametrize("path", PURE, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_decides_reads_no_clock_and_throws_no_dice(path):
     impure = {"time", "random", "secrets", "os", "socket", "logging", "threading", "asyncio"}
     assert impure.isdisjoint(module.partition(".")[0] for module in imports(path))
 

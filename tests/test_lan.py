@@ -7,8 +7,8 @@ import pytest
 import trio
 
 from proxim import __version__, lan
-from proxim.core.errors import InvalidSetting
 from proxim.node import Node
+from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings
 
 GROUP = ("224.0.0.251", 5353)

@@ -9,9 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import wait_all_tasks_blocked
 
 import proxim
-from proxim.actors.census import LIMITS
-from proxim.core import messages as wire
+from proxim.actors.stats import LIMITS
 from proxim.metrics import exposition
+from proxim.protocol import messages as wire
 from proxim.settings import SETTINGS
 from tests.actors.helpers import GUEST, HOST, PERSISTENT, TEMPORARY, Node, crash_at
 from tests.net.helpers import House, approve, get, open_session

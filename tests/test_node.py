@@ -3,9 +3,9 @@ import socket
 import pytest
 import trio
 
-from proxim.core.errors import ConnectionLost, InvalidSetting
 from proxim.net.limits import Limits
 from proxim.node import Node, serve
+from proxim.protocol.errors import ConnectionLost, InvalidSetting
 from proxim.settings import Settings
 from tests.net.helpers import approve, connected, dial, get, open_session, parse, read_all, shake
 

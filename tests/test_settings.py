@@ -3,13 +3,13 @@ import tomllib
 import jsonschema
 import pytest
 
-from proxim.actors.quota import Quotas
-from proxim.cluster.join import Terrain
-from proxim.core.errors import InvalidSetting
-from proxim.core.events import Terms
+from proxim.actors.limits import Quotas
+from proxim.backends.redis.join import Terrain
 from proxim.ice import IceOptions
 from proxim.net.limits import Limits
-from proxim.net.rate import Rate
+from proxim.net.token_bucket import Rate
+from proxim.protocol.errors import InvalidSetting
+from proxim.session.events import Terms
 from proxim.settings import SETTINGS, Settings, load, load_with_sources, schema, split_endpoint
 from proxim.settings.toml import line_of
 

@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from proxim.client import open_host
-from proxim.core import messages as wire
-from proxim.core.messages import SessionType
 from proxim.node import Node as WholeNode
+from proxim.protocol import messages as wire
+from proxim.protocol.messages import SessionType
 from proxim.settings import Settings
 from proxim.traces import Traces
 from tests.actors.helpers import DEVICE, KEY, Node, crash_at

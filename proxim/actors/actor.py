@@ -17,13 +17,12 @@ from typing import Protocol
 import trio
 from msgspec import structs
 
-from proxim.actors.census import Before, Census
 from proxim.actors.mailbox import Mailbox
 from proxim.actors.seat import Connection, Letter, Owner, Receipt, Seat
+from proxim.actors.stats import Before, Census
 from proxim.actors.timers import Timers
-from proxim.core import events as ev
-from proxim.core.codec import error_message
-from proxim.core.errors import (
+from proxim.protocol.codec import error_message
+from proxim.protocol.errors import (
     InternalError,
     RateLimited,
     RequestError,
@@ -31,10 +30,11 @@ from proxim.core.errors import (
     UnknownSession,
     request_error,
 )
-from proxim.core.events import Admit, Effect, Event, Patch, Reply, Role, Tell, Unpatch
-from proxim.core.ice import IceGrant, with_ice_servers
-from proxim.core.messages import Error, NodeMessage, Reason, SessionEnded, Signal, Status
-from proxim.core.session import Session
+from proxim.protocol.messages import Error, NodeMessage, Reason, SessionEnded, Signal, Status
+from proxim.session import events as ev
+from proxim.session.events import Admit, Effect, Event, Patch, Reply, Role, Tell, Unpatch
+from proxim.session.ice import IceGrant, with_ice_servers
+from proxim.session.session import Session
 
 _FAILED = "the node failed at this session"
 _TIME_PASSED = Letter(ev.TimePassed())

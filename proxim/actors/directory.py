@@ -7,7 +7,7 @@ from typing import Protocol
 
 from proxim.actors.seat import Inbox, Letter, Owner, Receipt
 from proxim.actors.supervisor import Supervisor
-from proxim.core.session import Session
+from proxim.session.session import Session
 
 
 class Desk(Inbox, Protocol):

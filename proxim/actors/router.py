@@ -13,16 +13,15 @@ from datetime import UTC, datetime
 import trio
 from msgspec import UNSET, UnsetType, structs
 
-from proxim.actors.census import CONTESTED, LAPSED
 from proxim.actors.directory import Desk, Directory, OnlyHere
-from proxim.actors.quota import Tally, delay
+from proxim.actors.limits import Tally, delay
 from proxim.actors.seat import Connection, Letter, Owner, Seat
+from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
-from proxim.core import events as ev
-from proxim.core import messages as wire
-from proxim.core import tokens
-from proxim.core.codec import error_message
-from proxim.core.errors import (
+from proxim.protocol import messages as wire
+from proxim.protocol import tokens
+from proxim.protocol.codec import error_message
+from proxim.protocol.errors import (
     AccessDenied,
     BadMessage,
     LinkLapsed,
@@ -34,10 +33,11 @@ from proxim.core.errors import (
     Unavailable,
     UnknownSession,
 )
-from proxim.core.events import Event, Invitation, Role
-from proxim.core.link import Link
-from proxim.core.messages import ClientMessage, SessionType
-from proxim.core.session import Session
+from proxim.protocol.link import Link
+from proxim.protocol.messages import ClientMessage, SessionType
+from proxim.session import events as ev
+from proxim.session.events import Event, Invitation, Role
+from proxim.session.session import Session
 
 
 class Router:

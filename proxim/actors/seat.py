@@ -13,9 +13,9 @@ from typing import NamedTuple, Protocol
 import trio
 from msgspec import Struct
 
-from proxim.core.errors import RequestError
-from proxim.core.events import Event, Role
-from proxim.core.messages import NodeMessage
+from proxim.protocol.errors import RequestError
+from proxim.protocol.messages import NodeMessage
+from proxim.session.events import Event, Role
 
 
 class Owner(Struct, frozen=True):

@@ -11,20 +11,20 @@ import trio
 from msgspec import structs
 
 from proxim.actors.actor import Actor, Parting
-from proxim.actors.census import Before, Census
 from proxim.actors.crash import log_crash
 from proxim.actors.keeper import Keeper, NoKeeper
+from proxim.actors.limits import Places, Quotas, Tally
 from proxim.actors.pseudonym import about
-from proxim.actors.quota import Places, Quotas, Tally
 from proxim.actors.seat import Connection, Letter, Owner, Receipt
+from proxim.actors.stats import Before, Census
 from proxim.actors.tenure import Freehold, Tenure
 from proxim.actors.timers import Timers
-from proxim.core import events as ev
-from proxim.core.errors import LimitReached, RequestError, Unavailable, UnknownSession
-from proxim.core.ice import IceGrant, IceSource, no_ice_servers
-from proxim.core.messages import Reason, SessionInfo, Status
-from proxim.core.record import State
-from proxim.core.session import Session
+from proxim.protocol.errors import LimitReached, RequestError, Unavailable, UnknownSession
+from proxim.protocol.messages import Reason, SessionInfo, Status
+from proxim.session import events as ev
+from proxim.session.ice import IceGrant, IceSource, no_ice_servers
+from proxim.session.session import Session
+from proxim.session.state import State
 
 log = logging.getLogger(__name__)
 

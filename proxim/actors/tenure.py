@@ -11,7 +11,7 @@ from typing import Protocol
 
 from proxim.actors.actor import Actor
 from proxim.actors.seat import Letter
-from proxim.core.errors import RequestError
+from proxim.protocol.errors import RequestError
 
 
 class Tenure(Protocol):

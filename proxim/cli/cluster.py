@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from proxim.backends.redis.coordinator import HubLost
+from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
 from proxim.cli.terminal import printable
-from proxim.cluster.hub import HubLost
-from proxim.cluster.status import NodeStatus, survey
-from proxim.core.errors import InvalidSetting
-from proxim.groups import leaves
+from proxim.exception_groups import leaves
+from proxim.protocol.errors import InvalidSetting
 from proxim.settings import load
 
 WIDE = 200
@@ -70,7 +70,7 @@ def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_
 
 
 async def _survey(flags: dict[str, object], config: Path | None) -> list[NodeStatus]:
-    from proxim.cluster.redis import connect, parse_url
+    from proxim.backends.redis.redis_coordinator import connect, parse_url
 
     settings = load({name: value for name, value in flags.items() if value}, os.environ, config)
     if settings.cluster is None:

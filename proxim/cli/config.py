@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from proxim.cli import options
-from proxim.core.errors import InvalidSetting
-from proxim.core.secrecy import HIDDEN
+from proxim.protocol.errors import InvalidSetting
+from proxim.redact import HIDDEN
 from proxim.settings import SETTINGS, Setting, load_with_sources, schema
 
 

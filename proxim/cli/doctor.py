@@ -11,8 +11,8 @@ import msgspec
 
 from proxim.cli import options, program
 from proxim.cli.terminal import Reporter, printable
-from proxim.core.errors import InvalidSetting
 from proxim.doctor import Finding, Level, examine
+from proxim.protocol.errors import InvalidSetting
 from proxim.settings import load
 
 _MARKS = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.ERROR: ("✗", "red")}

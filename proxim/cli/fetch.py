@@ -6,8 +6,8 @@ import ssl
 import urllib.error
 import urllib.request
 
-from proxim.core.errors import ConnectionLost, InvalidSetting
-from proxim.core.secrecy import shown
+from proxim.protocol.errors import ConnectionLost, InvalidSetting
+from proxim.redact import shown
 from proxim.settings.checks import http_parts
 
 PATIENCE = 5.0

@@ -14,8 +14,8 @@ from proxim.cli import options, program
 from proxim.cli.identity import default_path, load_identity
 from proxim.cli.terminal import Reporter, printable, program_name
 from proxim.client import HostSession, Prompt, open_host
-from proxim.core.errors import AlreadyDecided, SessionOver
-from proxim.core.messages import SessionType
+from proxim.protocol.errors import AlreadyDecided, SessionOver
+from proxim.protocol.messages import SessionType
 
 identity_option = click.option(
     "--identity",

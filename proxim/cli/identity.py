@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
-from proxim.core import tokens
-from proxim.core.errors import InvalidSetting
-from proxim.core.messages import Key, Uuid
+from proxim.protocol import tokens
+from proxim.protocol.errors import InvalidSetting
+from proxim.protocol.messages import Key, Uuid
 
 
 class Identity(msgspec.Struct, frozen=True):

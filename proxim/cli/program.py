@@ -14,9 +14,10 @@ import trio
 from proxim.cli import stopping
 from proxim.cli.terminal import Reporter, printable
 from proxim.client.connection import NodeConnection
-from proxim.client.peer import Peer
-from proxim.core import names
-from proxim.core.errors import (
+from proxim.client.session import Peer
+from proxim.exception_groups import leaves
+from proxim.protocol import device_names
+from proxim.protocol.errors import (
     BadMessage,
     ConnectionLost,
     InvalidLink,
@@ -25,8 +26,7 @@ from proxim.core.errors import (
     RequestError,
     SessionOver,
 )
-from proxim.core.messages import Reason
-from proxim.groups import leaves
+from proxim.protocol.messages import Reason
 from proxim.settings import DEFAULT_URL
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ def check_text(option: str, text: str, longest: int) -> None:
     """Raise a usage error unless ``text`` can be shown to the host."""
     if not 1 <= len(text) <= longest or not _is_unicode(text):
         raise click.UsageError(f"{option} must be a text of 1 to {longest} characters")
-    if fault := names.fault(text):
+    if fault := device_names.fault(text):
         raise click.UsageError(f"{option} has {fault}, which no device may be called by")
 
 

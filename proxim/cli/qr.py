@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from proxim import qr
-from proxim.core.errors import InvalidLink
-from proxim.core.link import parse_link
+from proxim.protocol.errors import InvalidLink
+from proxim.protocol.link import parse_link
 
 
 @click.command("qr")

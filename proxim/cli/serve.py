@@ -15,9 +15,9 @@ import trio
 from proxim import __version__
 from proxim.cli import logs, options, stopping, tracing
 from proxim.cli.terminal import program_name
-from proxim.core.errors import InvalidSetting
-from proxim.groups import leaves
+from proxim.exception_groups import leaves
 from proxim.node import Node
+from proxim.protocol.errors import InvalidSetting
 from proxim.settings import DEFAULT_URL, Settings, load
 from proxim.systemd import Notifier, take_sockets
 

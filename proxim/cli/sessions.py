@@ -17,7 +17,7 @@ from proxim.cli.host import access_option, identity_option
 from proxim.cli.identity import default_path, load_identity
 from proxim.cli.terminal import Reporter, printable
 from proxim.client import Host, open_host
-from proxim.core.messages import SessionInfo
+from proxim.protocol.messages import SessionInfo
 
 ID_LENGTH = 22
 """A session id has to be seen whole, since it is what ``close`` wants."""

@@ -16,7 +16,7 @@ from proxim.cli import options, program
 from proxim.cli.dashboard import Moment, draw, summary
 from proxim.cli.fetch import fetch, metrics_url
 from proxim.cli.terminal import Reporter
-from proxim.core.errors import ConnectionLost
+from proxim.protocol.errors import ConnectionLost
 from proxim.reading import read
 from proxim.settings import DEFAULT_URL
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from proxim.core.errors import InvalidSetting
+from proxim.protocol.errors import InvalidSetting
 
 
 @contextmanager

@@ -16,7 +16,7 @@
 A lost connection is re-established automatically: it takes its seats again and sends what was
 queued meanwhile. What was already on its way when it broke may be lost; the protocol has no
 acknowledgements. A refused request raises the exception of the same name from
-``proxim.core.errors``.
+``proxim.protocol.errors``.
 """
 
 from proxim.client.guest import Guest, open_guest, resume_guest

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import trio
 from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 
-from proxim.core.errors import ConnectionLost
-from proxim.core.messages import SUBPROTOCOL
-from proxim.core.secrecy import shown
-from proxim.groups import leaves
+from proxim.exception_groups import leaves
+from proxim.protocol.errors import ConnectionLost
+from proxim.protocol.messages import SUBPROTOCOL
+from proxim.redact import shown
 
 CONNECT_TIME = 15.0
 """Seconds for a connection to stand, and again for its WebSocket handshake."""

@@ -17,9 +17,9 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from proxim.client.address import Address
 from proxim.client.backoff import delays
 from proxim.client.ice import IceUpkeep
-from proxim.core import codec
-from proxim.core import messages as wire
-from proxim.core.errors import (
+from proxim.protocol import codec
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import (
     BadMessage,
     ConnectionLost,
     ProximError,

@@ -11,11 +11,11 @@ import trio
 from msgspec import UNSET
 
 from proxim.client.connection import NodeConnection
-from proxim.client.peer import Peer
-from proxim.core import messages as wire
-from proxim.core.errors import SessionOver, UnknownSession
-from proxim.core.link import parse_link
-from proxim.core.messages import DeviceInfo
+from proxim.client.session import Peer
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import SessionOver, UnknownSession
+from proxim.protocol.link import parse_link
+from proxim.protocol.messages import DeviceInfo
 
 
 class Guest(Peer):

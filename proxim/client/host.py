@@ -11,10 +11,10 @@ import trio
 from msgspec import UNSET
 
 from proxim.client.connection import NodeConnection
-from proxim.client.peer import Channel, Peer
-from proxim.core import messages as wire
-from proxim.core.errors import ProximError, SessionOver
-from proxim.core.messages import SessionInfo, SessionType
+from proxim.client.session import Channel, Peer
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import ProximError, SessionOver
+from proxim.protocol.messages import SessionInfo, SessionType
 
 SessionKind = SessionType | Literal["one_time", "persistent", "temporary"]
 

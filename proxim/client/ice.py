@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from proxim.core.errors import NotApproved, ProximError, SessionOver, UnknownSession
+from proxim.protocol.errors import NotApproved, ProximError, SessionOver, UnknownSession
 
 AGE = 0.75
 """The part of their time after which ICE servers are asked for anew."""

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import trio
 
-from proxim.cluster.address import Place, parse_url, trust
-from proxim.core.errors import InvalidSetting
+from proxim.backends.redis.url import Place, parse_url, trust
 from proxim.doctor.finding import Finding, error, ok
+from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings
 
 PATIENCE = 3.0

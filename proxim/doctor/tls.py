@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from proxim.core.errors import InvalidSetting
 from proxim.doctor.finding import Finding, error, ok, warning
 from proxim.net.tls import load_certificate
+from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings
 
 DAY = 86_400.0

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from proxim.core.errors import InvalidSetting
-from proxim.core.secrecy import represent
 from proxim.ice.urls import check_stun, check_turn
+from proxim.protocol.errors import InvalidSetting
+from proxim.redact import represent
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 """What a URL is made of (RFC 3986, 2), and a Bearer token, too."""

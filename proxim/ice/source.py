@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from proxim.core.errors import InvalidSetting
-from proxim.core.ice import IceGrant
-from proxim.core.messages import IceServer
 from proxim.ice.options import IceOptions
 from proxim.ice.provider import Provider
+from proxim.protocol.errors import InvalidSetting
+from proxim.protocol.messages import IceServer
+from proxim.session.ice import IceGrant
 
 _USER_BYTES = 8
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from proxim.core.errors import InvalidSetting
-from proxim.core.secrecy import shown
+from proxim.protocol.errors import InvalidSetting
+from proxim.redact import shown
 
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?)"
 _PORT = r"(?::(?P<port>[0-9]{1,5}))?"

@@ -12,11 +12,11 @@ import trio
 from proxim.actors.crash import log_crash
 from proxim.actors.router import Router
 from proxim.actors.seat import Owner, Seat
-from proxim.core import codec
-from proxim.core import messages as wire
-from proxim.core.errors import BadMessage, InternalError, RequestError
 from proxim.net.limits import Limits
 from proxim.net.websocket import Cork, LeanWebSocket
+from proxim.protocol import codec
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import BadMessage, InternalError, RequestError
 
 log = logging.getLogger(__name__)
 

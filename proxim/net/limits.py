@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from proxim.net.rate import Rate
+from proxim.net.token_bucket import Rate
 
 
 class Limits(Struct, frozen=True):

@@ -16,23 +16,23 @@ from http import HTTPStatus
 import trio
 
 from proxim.actors.crash import log_crash
-from proxim.actors.quota import Places
+from proxim.actors.limits import Places
 from proxim.actors.router import Router
-from proxim.core import codec
-from proxim.core.messages import Welcome
-from proxim.groups import leaves
+from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller
 from proxim.net.access import Access
+from proxim.net.closing import part
 from proxim.net.connection import SocketConnection
 from proxim.net.frames import text_frame
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
-from proxim.net.parting import part
 from proxim.net.poller import Poller
 from proxim.net.site import Site, only
 from proxim.net.stream import TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
 from proxim.net.websocket import Cork
+from proxim.protocol import codec
+from proxim.protocol.messages import Welcome
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from proxim.core.errors import InvalidSetting
+from proxim.protocol.errors import InvalidSetting
 
 
 def load_certificate(cert: str, key: str) -> ssl.SSLContext:

@@ -11,8 +11,8 @@ from base64 import b64decode, b64encode
 from hashlib import sha1
 from http import HTTPStatus
 
-from proxim.core.messages import SUBPROTOCOL
 from proxim.net.http import Request, Response
+from proxim.protocol.messages import SUBPROTOCOL
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """What every key is hashed with (RFC 6455, 1.3)."""

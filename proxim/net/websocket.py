@@ -26,11 +26,11 @@ from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
 from wsproto.events import CloseConnection, Event, Ping, Pong
 from wsproto.frame_protocol import CloseReason as Code
 
+from proxim.net.closing import part
 from proxim.net.frames import Answer, Found, FrameCodec, binary_frame, text_frame
 from proxim.net.limits import Limits
-from proxim.net.parting import part
+from proxim.net.stats import Traffic
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
-from proxim.net.traffic import Traffic
 
 _ABNORMAL = 1006
 

@@ -8,8 +8,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import idna
 
-from proxim.core.errors import InvalidSetting
-from proxim.core.secrecy import shown
+from proxim.protocol.errors import InvalidSetting
+from proxim.redact import shown
 
 MAX_LABEL = 58
 """Longest name that a node is announced by, in bytes."""

@@ -6,14 +6,14 @@ from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
-from proxim.actors.quota import Quotas
-from proxim.cluster.join import Terrain
-from proxim.core.errors import InvalidSetting
-from proxim.core.events import Terms
-from proxim.core.secrecy import represent
+from proxim.actors.limits import Quotas
+from proxim.backends.redis.join import Terrain
 from proxim.ice import IceOptions
 from proxim.net.limits import Limits
-from proxim.net.rate import Rate
+from proxim.net.token_bucket import Rate
+from proxim.protocol.errors import InvalidSetting
+from proxim.redact import represent
+from proxim.session.events import Terms
 from proxim.settings.about import About, secrets_of
 from proxim.settings.checks import (
     MAX_LABEL,

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from proxim.core.errors import InvalidSetting
-from proxim.core.secrecy import shown
+from proxim.protocol.errors import InvalidSetting
+from proxim.redact import shown
 from proxim.settings.catalog import SETTINGS, Setting
 from proxim.settings.fields import Settings
 from proxim.settings.toml import line_of, parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 
-from proxim.core.errors import InvalidSetting
+from proxim.protocol.errors import InvalidSetting
 
 _KEY = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*[.=]""")
 _TABLE = re.compile(r"\s*\[\[?\s*(?:\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+))")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from proxim.client.host import Prompt
-from proxim.local.waiting import in_own_thread, result_of, settle
+from proxim.embed.futures import in_own_thread, result_of, settle
 from proxim.threads.portal import Portal
 from proxim.threads.session import ThreadPrompt
 

@@ -12,12 +12,12 @@ from typing import Literal
 import trio
 
 from proxim.client.host import HostSession, SessionKind
-from proxim.core.errors import ConnectionLost
-from proxim.core.messages import SessionInfo
-from proxim.local.decision import check
-from proxim.local.events import EventReader, NodeEvent
-from proxim.local.waiting import Resolver
+from proxim.embed.decision import check
+from proxim.embed.events import EventReader, NodeEvent
+from proxim.embed.futures import Resolver
 from proxim.node import Node
+from proxim.protocol.errors import ConnectionLost
+from proxim.protocol.messages import SessionInfo
 from proxim.settings import Settings, from_code
 from proxim.threads.decision import Asker, CallIn, Decide
 from proxim.threads.portal import Portal

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import trio
 
-from proxim.core.errors import ConnectionLost
+from proxim.protocol.errors import ConnectionLost
 
 T = TypeVar("T")
 

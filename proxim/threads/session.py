@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from proxim.client.host import HostSession, Prompt
-from proxim.core import messages as wire
-from proxim.core.errors import ProximError, SessionOver
-from proxim.core.messages import IceServer, SessionInfo, Status
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import ProximError, SessionOver
+from proxim.protocol.messages import IceServer, SessionInfo, Status
 from proxim.threads.portal import Portal
 
 

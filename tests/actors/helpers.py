@@ -4,16 +4,16 @@ import trio
 from msgspec import Raw
 from trio.testing import wait_all_tasks_blocked
 
-from proxim.actors.quota import Quotas
+from proxim.actors.limits import Quotas
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor
-from proxim.core import codec
-from proxim.core import messages as wire
-from proxim.core.errors import RequestError
-from proxim.core.events import Role, Terms
-from proxim.core.ice import IceGrant
-from proxim.core.messages import DeviceInfo, IceServer, SessionType
-from proxim.core.session import Session
+from proxim.protocol import codec
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import RequestError
+from proxim.protocol.messages import DeviceInfo, IceServer, SessionType
+from proxim.session.events import Role, Terms
+from proxim.session.ice import IceGrant
+from proxim.session.session import Session
 
 HOST, GUEST = Role
 ONE_TIME, PERSISTENT, TEMPORARY = SessionType

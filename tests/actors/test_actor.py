@@ -8,10 +8,10 @@ from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
 from proxim.actors import timers
 from proxim.actors.actor import INBOX_BOUND
 from proxim.actors.seat import Letter
-from proxim.core import events as ev
-from proxim.core import messages as wire
-from proxim.core.messages import Reason, Status
-from proxim.core.session import Session
+from proxim.protocol import messages as wire
+from proxim.protocol.messages import Reason, Status
+from proxim.session import events as ev
+from proxim.session.session import Session
 from tests.actors.helpers import GUEST, HOST, ICE, ONE_TIME, TEMPORARY
 
 EITHER_SIDE = pytest.mark.parametrize("role", [HOST, GUEST])

@@ -7,10 +7,10 @@ import trio
 from msgspec import Raw
 from trio.testing import wait_all_tasks_blocked
 
-from proxim.core import messages as wire
-from proxim.core.events import Role
-from proxim.core.messages import Reason, SessionType, Status
-from proxim.core.tokens import SESSION_ID_BYTES
+from proxim.protocol import messages as wire
+from proxim.protocol.messages import Reason, SessionType, Status
+from proxim.protocol.tokens import SESSION_ID_BYTES
+from proxim.session.events import Role
 from tests.actors.helpers import KEY
 
 GUEST = Role.GUEST

@@ -8,13 +8,13 @@ from trio.testing import wait_all_tasks_blocked
 from proxim.actors.actor import KEPT_WITHIN
 from proxim.actors.keeper import NoKeeper
 from proxim.actors.seat import Letter, Receipt
-from proxim.core import events as ev
-from proxim.core import messages as wire
-from proxim.core.errors import LimitReached
-from proxim.core.events import Role
-from proxim.core.messages import Reason
-from proxim.core.record import State
-from proxim.core.snapshot import Snapshot
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import LimitReached
+from proxim.protocol.messages import Reason
+from proxim.session import events as ev
+from proxim.session.events import Role
+from proxim.session.snapshot import Snapshot
+from proxim.session.state import State
 from tests.actors.helpers import GUEST, HOST, ONE_TIME, PERSISTENT, crash_at
 
 

@@ -9,8 +9,8 @@ from trio.testing import MockClock, assert_no_checkpoints, wait_all_tasks_blocke
 
 from proxim.actors.actor import Actor
 from proxim.actors.seat import Letter
-from proxim.core import events as ev
-from proxim.core import messages as wire
+from proxim.protocol import messages as wire
+from proxim.session import events as ev
 from tests.actors.helpers import GUEST, HOST, ONE_TIME, TEMPORARY, Node
 
 DATA = b'{"sdp": [null, "\\u00e4"]}'

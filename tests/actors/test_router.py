@@ -7,9 +7,9 @@ import pytest
 import trio
 from msgspec import UNSET
 
-from proxim.core import messages as wire
-from proxim.core.link import parse_link
-from proxim.core.messages import ClientMessage, Reason, Status
+from proxim.protocol import messages as wire
+from proxim.protocol.link import parse_link
+from proxim.protocol.messages import ClientMessage, Reason, Status
 from tests.actors.helpers import (
     DEVICE,
     HOST,

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from proxim.core import codec
-from proxim.core import messages as wire
-from proxim.core.errors import RequestError
-from proxim.core.events import Role
-from proxim.core.record import State
+from proxim.protocol import codec
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import RequestError
+from proxim.session.events import Role
+from proxim.session.state import State
 from tests.actors.helpers import Node
 
 CLIENTS, OWNERS = 4, 2

@@ -5,8 +5,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.seat import Letter
-from proxim.core import events as ev
-from proxim.core import messages as wire
+from proxim.protocol import messages as wire
+from proxim.session import events as ev
 from tests.actors.helpers import DEVICE, GUEST, HOST, ICE, PERSISTENT
 
 

@@ -9,9 +9,9 @@ from proxim.actors import supervisor as supervisor_module
 from proxim.actors.actor import Actor
 from proxim.actors.pseudonym import pseudonym
 from proxim.actors.seat import Letter
-from proxim.core import events as ev
-from proxim.core import messages as wire
-from proxim.core.messages import Reason, Status
+from proxim.protocol import messages as wire
+from proxim.protocol.messages import Reason, Status
+from proxim.session import events as ev
 from tests.actors.helpers import (
     DEVICE,
     GUEST,

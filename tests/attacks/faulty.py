@@ -4,8 +4,8 @@ Only here, and put on from outside: the node itself has no such hook.
 """
 
 from proxim.cli import main
-from proxim.core.events import IceAsked
-from proxim.core.session import Session
+from proxim.session.events import IceAsked
+from proxim.session.session import Session
 
 handle = Session.handle
 WORDS = "canary-of-the-crash"

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from proxim.cli.dashboard import Moment, draw, sparkline
 from proxim.cli.fetch import metrics_url
-from proxim.core.errors import InvalidSetting
+from proxim.protocol.errors import InvalidSetting
 from proxim.reading import read
 from tests.test_reading import TEXT
 

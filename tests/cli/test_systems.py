@@ -123,7 +123,10 @@ def test_what_is_piped_is_read_whole_where_nothing_can_be_waited_for(start, host
     ],
 )
 def test_a_store_of_windows_begins_with_a_drive(url, path):
-    assert run("win32", f"from proxim.store.file import path_of; print(path_of({url!r}))") == path
+    assert (
+        run("win32", f"from proxim.backends.sqlite.file import path_of; print(path_of({url!r}))")
+        == path
+    )
 
 
 def test_a_listener_of_windows_takes_a_peer_that_left_for_nothing_to_accept():

@@ -9,7 +9,7 @@ import trio_websocket
 from wsproto.events import CloseConnection, TextMessage
 
 from proxim.client import open_guest, open_host
-from proxim.core.errors import ConnectionLost, RequestError
+from proxim.protocol.errors import ConnectionLost, RequestError
 
 PATIENCE = 60
 """Seconds after which something that was to come does not come any more."""

@@ -5,8 +5,8 @@ import pytest
 import trio
 
 from proxim.client import connection, open_guest, open_host, resume_guest
-from proxim.core import errors
-from proxim.core import messages as wire
+from proxim.protocol import errors
+from proxim.protocol import messages as wire
 from tests.client.helpers import PATIENCE, asked, paired, presence, registered, scripted
 
 

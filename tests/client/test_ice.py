@@ -2,7 +2,7 @@ import pytest
 import trio
 
 from proxim.client.ice import RETRY, IceUpkeep
-from proxim.core.errors import ConnectionLost, NotApproved, RateLimited
+from proxim.protocol.errors import ConnectionLost, NotApproved, RateLimited
 
 
 class Node:

@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from proxim.client import connection, open_guest, open_host
-from proxim.core import errors
+from proxim.protocol import errors
 from tests.client.helpers import (
     PATIENCE,
     asked,

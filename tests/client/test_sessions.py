@@ -8,9 +8,9 @@ import trio
 import trio.testing
 
 from proxim.client import open_guest, open_host, resume_guest
-from proxim.core import tokens
-from proxim.core.errors import AlreadyDecided, NotApproved, SessionOver, UnknownSession
-from proxim.core.messages import DeviceInfo, SessionType
+from proxim.protocol import tokens
+from proxim.protocol.errors import AlreadyDecided, NotApproved, SessionOver, UnknownSession
+from proxim.protocol.messages import DeviceInfo, SessionType
 from tests.client.helpers import (
     PATIENCE,
     asked,

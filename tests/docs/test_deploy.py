@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxim import store
-from proxim.actors.census import LIMITS, OUTCOMES
+from proxim.actors.stats import LIMITS, OUTCOMES
+from proxim.backends import sqlite
 from proxim.metrics import exposition
 from proxim.node import Node
 
@@ -22,7 +22,7 @@ def told():
     node = Node(store="sqlite:////nowhere/sessions.db", store_key="k" * 32)
     node.url = "http://node"
     listener = node._compose(tls=None)
-    return exposition(node.supervisor, listener) + store.exposition(node._store)
+    return exposition(node.supervisor, listener) + sqlite.exposition(node._store)
 
 
 def known():

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from proxim.cli import main
-from proxim.core import codec
+from proxim.protocol import codec
 from proxim.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent.parent

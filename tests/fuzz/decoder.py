@@ -13,11 +13,13 @@ from contextlib import suppress
 
 import atheris
 
+from proxim.protocol import device_names
+
 with atheris.instrument_imports(include=["proxim"]):
-    from proxim.core import codec, names
-    from proxim.core.depth import MAX_DEPTH
-    from proxim.core.errors import BadMessage
-    from proxim.core.messages import PairRequest, Signal
+    from proxim.protocol import codec
+    from proxim.protocol.depth import MAX_DEPTH
+    from proxim.protocol.errors import BadMessage
+    from proxim.protocol.messages import PairRequest, Signal
 
 SEEDS = [
     b'{"type":"register","uuid":"desk","key":"kkkkkkkkkkkkkkkkkkkkkk","seats":["s"]}',
@@ -52,7 +54,11 @@ def judge(data: bytes) -> None:
         assert again == message
     assert message.ref is None or address.ref == message.ref
     if isinstance(message, PairRequest):
-        assert names.fault(message.device_info.name) is names.fault(message.device_info.id) is None
+        assert (
+            device_names.fault(message.device_info.name)
+            is device_names.fault(message.device_info.id)
+            is None
+        )
     with suppress(ValueError):  # A number of thousands of digits is none to Python.
         assert depth_of(json.loads(data)) <= MAX_DEPTH
 

@@ -9,14 +9,14 @@ import pytest
 import trio
 import trustme
 
-from proxim.core.errors import InvalidSetting
-from proxim.core.ice import IceGrant
-from proxim.core.messages import IceServer
 from proxim.ice import ConfiguredIce, IceOptions
 from proxim.ice import provider as provider_module
 from proxim.ice.post import MAX_ANSWER, PostFailed, post_json
 from proxim.ice.provider import Provider, Unusable, read_answer
 from proxim.node import Node
+from proxim.protocol.errors import InvalidSetting
+from proxim.protocol.messages import IceServer
+from proxim.session.ice import IceGrant
 from proxim.settings import Settings
 from tests.client.helpers import paired
 

@@ -4,10 +4,10 @@ import hmac
 
 import pytest
 
-from proxim.core.errors import InvalidSetting
-from proxim.core.ice import IceGrant
-from proxim.core.messages import IceServer
 from proxim.ice import ConfiguredIce, IceOptions
+from proxim.protocol.errors import InvalidSetting
+from proxim.protocol.messages import IceServer
+from proxim.session.ice import IceGrant
 
 NOW = 1_800_000_000.75
 URLS = ("turn:a:3478?transport=udp", "turns:a:443?transport=tcp")

@@ -2,7 +2,7 @@ import pytest
 import trio
 
 from proxim.net.limits import Limits
-from proxim.net.rate import Rate
+from proxim.net.token_bucket import Rate
 from proxim.node import Node
 from proxim.settings import Settings
 from tests.net.helpers import House

@@ -7,8 +7,8 @@ import trio.testing
 from trio_websocket import wrap_client_stream
 
 from proxim.actors.actor import Actor
-from proxim.core.messages import Pong
 from proxim.net.connection import SocketConnection
+from proxim.protocol.messages import Pong
 from tests.net.helpers import KEY, TEXT, House, dial, frame, open_session, shake
 
 WELCOME_KEYS = {"type", "protocol", "server", "approval_timeout", "max_message_bytes"}

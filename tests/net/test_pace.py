@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from proxim.net.rate import Rate
+from proxim.net.token_bucket import Rate
 from proxim.settings import Settings
 from tests.net.helpers import KEY, PING, TEXT, House, frame, open_session, request
 

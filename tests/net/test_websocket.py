@@ -9,8 +9,8 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Ping, TextMessage
 
 from proxim.net.limits import Limits
-from proxim.net.rate import Rate
 from proxim.net.stream import TcpStream
+from proxim.net.token_bucket import Rate
 from proxim.net.websocket import Cork, LeanWebSocket
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
 from tests.net.test_stream import sockets

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import proxim
-from proxim.core.errors import BadMessage, LimitReached
+from proxim.protocol.errors import BadMessage, LimitReached
 from tests.threads.helpers import PATIENCE, Guest
 
 

@@ -14,7 +14,7 @@ import pytest
 import trio
 
 import proxim
-from proxim.local.waiting import in_own_thread
+from proxim.embed.futures import in_own_thread
 from tests.threads.helpers import PATIENCE, Guest, nothing_left
 
 if not sys.platform.startswith("linux"):

@@ -1,0 +1,115 @@
+"""What is counted of sessions, kept up to date, so that to tell it nobody walks through them all.
+
+No figure has anything to do with who somebody is: types, states, outcomes and limits alone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from proxim.protocol.messages import Reason, SessionType, Status
+from proxim.session.session import Session
+from proxim.session.state import State
+
+PROMPT_BOUNDS = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 120.0, 600.0, 3600.0)
+LATENESS_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+"""Upper bounds of the histograms, in seconds."""
+
+APPROVED, REJECTED, TIMED_OUT = "approved", "rejected", "timed_out"
+WITHDRAWN, LAPSED, CONTESTED = "withdrawn", "lapsed", "contested"
+OUTCOMES = (APPROVED, REJECTED, TIMED_OUT, WITHDRAWN, LAPSED, CONTESTED)
+"""What becomes of a request to pair that shows the right token: a person said yes, or no, or
+nothing in time; a side left or the session ended meanwhile; the link was too old; the link had
+been used before."""
+
+LIMITS = (
+    *("connections_per_address", "denials_per_address", "guesses_per_address", "head_size"),
+    *("head_time", "inbox", "introduction_time", "max_connections", "max_sessions"),
+    *("message_rate", "message_time", "not_http", "outbox_size", "prompts_per_host"),
+    *("sessions_per_address", "sessions_per_owner", "tls_time"),
+)
+"""What can be reached, named as its setting is; ``inbox`` is the bound of a session's requests,
+and ``not_http`` no limit but a head that cannot be read."""
+
+_OUTCOME_OF = {Reason.REJECTED: REJECTED, Reason.APPROVAL_TIMEOUT: TIMED_OUT}
+
+
+class Before(NamedTuple):
+    """How a session stood before a step. Moments as in ``Record``."""
+
+    state: State
+    deadline: float
+    prompted_at: float
+
+
+class Histogram:
+    """How often a value was at most so much. ``counts`` has one more entry than ``bounds``."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def note(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
+class Census:
+    """The figures of one node's sessions.
+
+    ``letters`` are those that wait in inboxes; ``refusals`` counts by the one of ``LIMITS`` that
+    was reached.
+    """
+
+    def __init__(self) -> None:
+        self.sessions: Counter[tuple[SessionType, Status]] = Counter()
+        self.prompts = 0
+        self.opened: Counter[SessionType] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
+        self.letters = 0
+        self.prompt_seconds = Histogram(PROMPT_BOUNDS)
+        self.lateness = Histogram(LATENESS_BOUNDS)
+
+    @property
+    def alive(self) -> int:
+        """How many sessions have not ended."""
+        living = (Status.PENDING, Status.APPROVED)
+        return sum(self.sessions[kind, status] for kind in SessionType for status in living)
+
+    def came(self, session: Session) -> None:
+        """A session is in memory from here on."""
+        self.opened[session.session_type] += 1
+        self.sessions[session.session_type, session.status] += 1
+        self.prompts += session.state is State.PROMPTED
+
+    def went(self, session: Session) -> None:
+        """A session is no longer in memory."""
+        self.sessions[session.session_type, session.status] -= 1
+        self.prompts -= session.state is State.PROMPTED
+
+    def stepped(self, session: Session, before: Before, now: float) -> None:
+        """A session has gone over from one state to another, at ``now``."""
+        status = Status.APPROVED if before.state is State.APPROVED else Status.PENDING
+        self.sessions[session.session_type, status] -= 1
+        self.sessions[session.session_type, session.status] += 1
+        if session.state is State.PROMPTED:
+            self.prompts += 1
+        elif before.state is State.PROMPTED:
+            self.prompts -= 1
+            self.outcomes[outcome_of(session)] += 1
+            self.prompt_seconds.note(now - before.prompted_at)
+        if now >= before.deadline:
+            self.lateness.note(now - before.deadline)
+
+
+def outcome_of(session: Session) -> str:
+    """What became of the prompt of a session, now that it is over."""
+    if session.reason is None:
+        return APPROVED
+    return _OUTCOME_OF.get(session.reason, WITHDRAWN)

@@ -1,0 +1,1 @@
+"""Where session state is kept beyond this process."""

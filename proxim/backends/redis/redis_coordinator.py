@@ -1,0 +1,249 @@
+"""Redis (or Valkey) as the hub. Each command is one script, and has a time limit.
+
+One connection is for commands, one for mail. Mail is asked for, a bounded number of sacks at a
+time, so that nothing piles up in this process; and what was sent while a connection was broken is
+there when it is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import trio
+from coredis import Redis
+from coredis.exceptions import NoScriptError
+from coredis.retry import NoRetryPolicy
+
+from proxim.backends.redis import scripts
+from proxim.backends.redis.coordinator import (
+    KEEP_TIME,
+    MAIL_BOUND,
+    TOMB_TIME,
+    Beat,
+    Claim,
+    Claims,
+    Flushed,
+    HubLost,
+    Owned,
+    Sack,
+    Save,
+)
+from proxim.backends.redis.url import Place, parse_url, trust
+from proxim.protocol.errors import InvalidSetting
+
+__all__ = ["RedisHub", "connect", "parse_url"]
+
+log = logging.getLogger(__name__)
+# The library logs each connection that fails, with a traceback; what it says is raised as well.
+logging.getLogger("coredis").setLevel(logging.CRITICAL)
+_T = TypeVar("_T")
+
+PREFIX = "proxim:"
+PATIENCE = 2.0
+"""Seconds that a command may take."""
+
+_POLL_TIME = 1.0
+_RETRY_TIME = 0.1
+_SACKS_AT_ONCE = 64
+
+
+@asynccontextmanager
+async def connect(place: Place, *, ca: str | None = None) -> AsyncIterator[RedisHub]:
+    """A hub at that place. ``ca`` is a PEM file of those who vouch for it, besides the system's.
+
+    Raises ``InvalidSetting`` when it is there but no good, ``HubLost`` when it is not there.
+    """
+    tls = trust(ca) if place.secure else None
+    commands, mail = Wire(place, tls), Wire(place, tls)
+    refusal: HubLost | InvalidSetting | None = None
+    async with trio.open_nursery() as nursery:
+        await nursery.start(commands.run)
+        await nursery.start(mail.run)
+        hub = RedisHub(commands, mail)
+        try:
+            await hub.check()
+        except (HubLost, InvalidSetting) as error:
+            refusal = error
+        else:
+            yield hub
+        nursery.cancel_scope.cancel()
+    # Not in there, where the nursery would wrap it.
+    if refusal is not None:
+        raise refusal
+
+
+class Wire:
+    """A client with one connection, replaced by another as soon as anything is wrong with it.
+
+    The library's pool loses a connection's place when a command is given up while it is being
+    made, or when it breaks in use; with one place, nothing would ever get through again.
+    """
+
+    def __init__(self, place: Place, tls: ssl.SSLContext | None) -> None:
+        self._place = place
+        self._tls = tls
+        self._client: Redis[bytes]
+        self._ready = trio.Event()
+        self._broken = trio.Event()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Have a client, until cancelled."""
+        task_status.started()
+        while True:
+            try:
+                async with _client(self._place, self._tls) as self._client:
+                    self._ready.set()
+                    await self._broken.wait()
+            except Exception as error:
+                log.debug("a connection to Redis broke: %s", type(error).__name__)
+                self._ready = trio.Event()
+                await trio.sleep(_RETRY_TIME)
+            self._broken = trio.Event()
+
+    async def call(
+        self, ask: Callable[[Redis[bytes]], Awaitable[_T]], patience: float = PATIENCE
+    ) -> _T:
+        """What Redis answers. Raises ``HubLost`` when it does not within so many seconds."""
+        client: Redis[bytes] | None = None
+        try:
+            with trio.fail_after(patience):
+                await self._ready.wait()
+                client = self._client
+                return await ask(client)
+        except Exception as error:
+            # Any: a client that is being replaced fails in ways of which the library does not tell.
+            self._discard(client)
+            raise HubLost(f"Redis does not answer: {type(error).__name__}") from None
+
+    def _discard(self, client: Redis[bytes] | None) -> None:
+        if self._ready.is_set() and client is self._client:
+            self._ready = trio.Event()
+            self._broken.set()
+
+
+class RedisHub:
+    """A node's way to a Redis."""
+
+    def __init__(self, commands: Wire, mail: Wire) -> None:
+        self._commands = commands
+        self._mail = mail
+        self._read: dict[str, str] = {}
+
+    async def check(self) -> None:
+        """Raise ``InvalidSetting`` if this Redis is no good, ``HubLost`` if it is not there."""
+        info = await self._commands.call(lambda client: client.info("cluster"))
+        if int(str(info.get("cluster_enabled", 0))):
+            raise InvalidSetting(
+                "cluster: this Redis is part of a Redis Cluster, which does not work"
+            )
+
+    async def beat(self, node: str, about: bytes, lease: float, watched: Sequence[str]) -> Beat:
+        """As ``Hub.beat``."""
+        read = self._read.get(node, "0")
+        kept, memory, age, *gone = await self._run(
+            scripts.BEAT, node, about, _ms(lease), read, secrets.token_hex(8), *watched
+        )
+        return Beat(bool(kept), memory.decode(), age / 1000, frozenset(map(_text, gone)))
+
+    async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
+        """As ``Hub.claim``."""
+        memory, *answer = await self._run(scripts.CLAIM, node, *session_ids)
+        found = [
+            Claim(_text(session_id), _text(owner), int(epoch), snapshot)
+            for session_id, owner, epoch, snapshot in answer
+        ]
+        return Claims(_text(memory), found)
+
+    async def owned_by(self, owner: str) -> Owned:
+        """As ``Hub.owned_by``."""
+        memory, session_ids = await self._run(scripts.OWNED, owner)
+        return Owned(_text(memory), sorted(map(_text, session_ids)))
+
+    async def flush(self, node: str, saves: Sequence[Save], sacks: Sequence[Sack]) -> Flushed:
+        """As ``Hub.flush``."""
+        arguments: list[str | bytes | int] = [node, _ms(KEEP_TIME), _ms(TOMB_TIME), MAIL_BOUND]
+        arguments.append(len(saves))
+        for save in saves:
+            arguments += [save.session_id, save.owner, save.epoch, save.revision]
+            arguments += [save.snapshot, int(save.free)]
+        for sack in sacks:
+            arguments += sack
+        lost, gone = await self._run(scripts.FLUSH, *arguments)
+        return Flushed(frozenset(map(_text, lost)), frozenset(map(_text, gone)))
+
+    async def receive(self, node: str) -> list[bytes]:
+        """As ``Hub.receive``."""
+        stream = f"{PREFIX}mail:{node}"
+        answer = await self._mail.call(
+            lambda client: client.xread(
+                {stream: self._read.get(node, "0")}, count=_SACKS_AT_ONCE, block=_ms(_POLL_TIME)
+            ),
+            PATIENCE + _POLL_TIME,
+        )
+        entries = answer[stream.encode()] if answer else ()
+        if entries:
+            self._read = {node: _text(entries[-1].identifier)}
+        return [_bytes(entry.field_values[b"b"]) for entry in entries]
+
+    async def leave(self, node: str) -> None:
+        """As ``Hub.leave``."""
+        await self._run(scripts.LEAVE, node)
+
+    async def members(self) -> dict[str, tuple[bytes, float]]:
+        """As ``Hub.members``."""
+        answer = await self._run(scripts.MEMBERS)
+        return {_text(node): (about, left / 1000) for node, about, left in answer}
+
+    async def _run(self, script: str, *arguments: str | bytes | int) -> Any:
+        """Run a script in time; Redis keeps it for the next time, unless it was restarted."""
+
+        async def ask(client: Redis[bytes]) -> Any:
+            try:
+                return await client.evalsha(_sha(script), args=[PREFIX, *arguments])
+            except NoScriptError:
+                return await client.eval(script, args=[PREFIX, *arguments])
+
+        return await self._commands.call(ask)
+
+
+def _client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
+    # Who tries again, and when, is decided by who asks: a command may have been carried out.
+    return Redis(
+        place.host,
+        place.port,
+        place.db,
+        username=place.username,
+        password=place.password,
+        ssl_context=tls,
+        max_connections=1,
+        connect_timeout=PATIENCE,
+        retry_policy=NoRetryPolicy(),
+    )
+
+
+_SHAS: dict[str, str] = {}
+
+
+def _sha(script: str) -> str:
+    if script not in _SHAS:
+        # Not for secrecy: it is the name that Redis gives a script.
+        _SHAS[script] = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+    return _SHAS[script]
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _bytes(value: bytes | str) -> bytes:
+    return value.encode() if isinstance(value, str) else value

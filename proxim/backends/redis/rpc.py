@@ -1,0 +1,182 @@
+"""What nodes say to each other, and the sacks in which it travels.
+
+A client is at one node, its session perhaps on another. *Edge* is the node that has the client's
+connection, *owner* the one that has the session. A connection is named by a number of its edge's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, get_args
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from proxim.actors.seat import Owner
+from proxim.protocol.messages import Error
+from proxim.session.events import Event, Role
+
+
+class _Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    session_id: str
+    connection: int
+
+
+# -- edge to owner ---------------------------------------------------------------------------
+
+
+class Ask(_Parcel, frozen=True):
+    """A client's request, as the event that it is. Answered with ``Taken``.
+
+    ``epoch`` is the one in which the session was found; ``address`` and ``owner`` are what the
+    edge knows of the connection.
+    """
+
+    number: int
+    epoch: int
+    event: str
+    fields: Raw
+    ref: str | None = None
+    address: str | None = None
+    owner: Owner | None = None
+
+
+class Say(_Parcel, frozen=True):
+    """A signal from a seat, where there is no straight way."""
+
+    data: Raw
+    ref: str | None = None
+
+
+class Left(_Parcel, frozen=True):
+    """The connection has left its seat."""
+
+
+class Held(_Parcel, frozen=True):
+    """What was said before ``line`` was offered has been sent; what comes now is held back."""
+
+    line: int
+
+
+# -- owner to edge ---------------------------------------------------------------------------
+
+
+class Taken(_Parcel, frozen=True):
+    """A request was dealt with. ``role`` is the seat that the connection has now, if any."""
+
+    number: int
+    role: Role | None = None
+    refusal: Error | None = None
+
+
+class Told(_Parcel, frozen=True):
+    """A message for the client. ``kept`` marks a signal that was kept for it while it was away."""
+
+    message: Raw
+    kept: bool = False
+
+
+class Shut(_Parcel, frozen=True):
+    """Close the connection."""
+
+    code: int
+    reason: str
+
+
+class Listen(_Parcel, frozen=True):
+    """From now on accept signals on ``line``, and on no earlier one."""
+
+    line: int
+
+
+class Hold(_Parcel, frozen=True):
+    """A line is about to be put up: send what was said, and hold back what is said from now on."""
+
+    line: int
+
+
+class Go(_Parcel, frozen=True):
+    """The line is up: what is said goes to that connection at that node."""
+
+    line: int
+    node: str
+    to: int
+
+
+class Cut(_Parcel, frozen=True):
+    """The line is down: what is said goes to the owner again."""
+
+    line: int
+
+
+# -- edge to edge ----------------------------------------------------------------------------
+
+
+class Straight(_Parcel, frozen=True):
+    """A signal on a line."""
+
+    line: int
+    data: Raw
+
+
+# -- between nodes ---------------------------------------------------------------------------
+
+
+class Reset(Struct, frozen=True, tag=True):
+    """Mail was lost between us: forget everything that we had with each other."""
+
+
+class Counted(Struct, frozen=True, tag=True):
+    """Something was counted of somebody's, in the tally of that name."""
+
+    tally: str
+    who: str
+
+
+class Standing(Struct, frozen=True, tag=True):
+    """How many the sender has given to each, of the places of that name.
+
+    ``anew`` says that there are none but these; otherwise whoever is not named has what it had.
+    """
+
+    places: str
+    counts: dict[str, Annotated[int, Meta(ge=0)]]
+    anew: bool = False
+
+
+_ToOwner = Ask | Say | Left | Held
+_ToEdge = Taken | Told | Shut | Listen | Hold | Go | Cut | Straight
+Parcel = _ToOwner | _ToEdge | Reset | Counted | Standing
+
+
+class Batch(Struct, frozen=True):
+    """The parcels of one sack. ``number`` counts the sacks from that sender to that receiver."""
+
+    sender: str
+    number: int
+    parcels: list[Parcel]
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Batch)
+_EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+
+
+def encode(batch: Batch) -> bytes:
+    """A batch as it travels. JSON, since that is what signals are, and they travel unread."""
+    return _encoder.encode(batch)
+
+
+def decode(text: bytes) -> Batch:
+    """The batch that a text is. Raises ``msgspec.DecodeError``."""
+    return _decoder.decode(text)
+
+
+def pack_event(event: Event) -> tuple[str, Raw]:
+    """An event by its name, and its fields."""
+    return type(event).__name__, Raw(_encoder.encode(event))
+
+
+def unpack_event(name: str, fields: Raw) -> Event:
+    """The event again. Raises ``msgspec.DecodeError``, ``KeyError`` for what is no event."""
+    event: Event = msgspec.json.decode(fields, type=_EVENTS[name])
+    return event

@@ -1,0 +1,47 @@
+"""How a cluster stands, for a person who asks."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+from msgspec import Struct, structs
+
+from proxim.backends.redis.coordinator import Hub
+
+
+class NodeStatus(Struct, frozen=True, kw_only=True):
+    """One node, by what it said last, ``silent`` seconds ago. All times in seconds.
+
+    ``url`` is what it is for clients, the same for all behind one load balancer; ``at`` is its
+    machine and port. ``sessions`` are those that live. A ``draining`` node is about to stop.
+    ``lag`` is the time that the hub takes to answer it, ``waiting`` the number of sessions of which
+    the hub has yet to hear something. A node of another version may leave some of this out.
+    """
+
+    node: str = ""
+    url: str = ""
+    at: str = ""
+    version: str = ""
+    sessions: int = 0
+    draining: bool = False
+    lease: float = 0.0
+    lease_left: float = 0.0
+    silent: float = 0.0
+    lag: float = 0.0
+    waiting: int = 0
+
+
+async def survey(hub: Hub) -> list[NodeStatus]:
+    """Every node that lives, by its address. Raises ``HubLost``."""
+    members = await hub.members()
+    found = [_status(node, about, left) for node, (about, left) in members.items()]
+    return sorted(found, key=lambda status: (status.url, status.at, status.node))
+
+
+def _status(node: str, about: bytes, left: float) -> NodeStatus:
+    said = NodeStatus()
+    with suppress(msgspec.DecodeError):
+        said = msgspec.json.decode(about, type=NodeStatus)
+    silent = max(0.0, said.lease - left)
+    return structs.replace(said, node=node, lease_left=round(left, 2), silent=round(silent, 2))

@@ -1,0 +1,283 @@
+"""The keeper of persistent sessions: what changes is on the disk before anybody hears of it.
+
+An actor waits for that, and no other does. What many of them have changed meanwhile is written at
+once, so that the disk is waited for as often as it can be asked, however many sessions there are.
+When it fails – full, read-only, broken, or just very slow – nobody waits: the node goes on in
+memory, says so, and writes what it owes as soon as it can.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import trio
+from msgspec import structs
+
+from proxim.actors.actor import Actor
+from proxim.actors.seat import Owner, Receipt
+from proxim.actors.supervisor import Supervisor
+from proxim.backends.sqlite.file import DiskTrouble, StoreFile
+from proxim.backends.sqlite.seal import BrokenSeal, Seal
+from proxim.protocol.errors import InvalidSetting
+from proxim.protocol.messages import DeviceInfo, SessionType
+from proxim.session import snapshot
+from proxim.session.events import Terms
+from proxim.session.session import Session
+from proxim.session.snapshot import InvalidSnapshot, Snapshot
+from proxim.session.state import State
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 2.0
+"""Seconds for which an actor waits for the disk at most."""
+RETRY_TIME = 5.0
+"""Seconds after which a disk that has failed is tried again."""
+_LAST_WRITE = 3.0
+
+_NAME_LENGTH = 64
+_CHECK = b"check"
+"""The name of a row that tells whether the key is the one with which the file was sealed."""
+
+_Facts = tuple[object, ...]
+
+
+class StoreKeeper:
+    """Keeps persistent sessions in a file. ``failures`` counts writes that the disk refused.
+
+    While ``is_failing`` the node goes on in memory, and ``owed`` changes wait to be written.
+    ``patience`` and ``retry_time`` are seconds.
+    """
+
+    def __init__(
+        self,
+        file: StoreFile,
+        seal: Seal,
+        *,
+        patience: float = PATIENCE,
+        retry_time: float = RETRY_TIME,
+    ) -> None:
+        self.failures = 0
+        self.is_failing = False
+        self._patience = patience
+        self._retry_time = retry_time
+        self._file = file
+        self._seal = seal
+        self._facts: dict[str, _Facts] = {}
+        self._changes: dict[str, bytes | None] = {}
+        self._writing: dict[str, bytes | None] = {}
+        self._written, self._next_written = Receipt(), Receipt()
+        self._wake = trio.Event()
+        self._found: list[Snapshot] = []
+        self._knows_key = False
+
+    @property
+    def owed(self) -> int:
+        """How many sessions have changed since they were written."""
+        return len(self._writing.keys() | self._changes.keys())
+
+    @property
+    def kept(self) -> int:
+        """How many sessions are in the file, or owed to it."""
+        return len(self._facts)
+
+    # -- what the supervisor calls -----------------------------------------------------------
+
+    def keep(self, actor: Actor) -> Receipt | None:
+        """The session may have changed: what to wait for, if it is to be written."""
+        session = actor.session
+        if session.session_type is not SessionType.PERSISTENT:
+            return None
+        facts = None if session.ended else _facts(session)
+        if facts != self._facts.get(session.session_id):
+            self._note(session, actor.owner, facts)
+        if self.is_failing:
+            return None
+        if session.session_id in self._changes:
+            return self._next_written
+        return self._written if session.session_id in self._writing else None
+
+    def forget(self, actor: Actor) -> None:
+        """The session is gone for good."""
+        if actor.session.session_id in self._facts:
+            self._note(actor.session, actor.owner, None)
+
+    def hand_over(self, actor: Actor) -> bool:
+        """Whether the session comes back when the node does."""
+        return actor.session.session_id in self._facts and not self.is_failing
+
+    def let_go(self, supervisor: Supervisor) -> None:
+        """The node goes away: what comes back with it is not ended, only let go of.
+
+        A prompt that is up is, since nobody can answer it meanwhile.
+        """
+        for actor in supervisor.actors():
+            if actor.session.state is not State.PROMPTED and self.hand_over(actor):
+                supervisor.abandon(actor)
+
+    def _note(self, session: Session, owner: Owner, facts: _Facts | None) -> None:
+        session_id = session.session_id
+        if facts is None:
+            self._facts.pop(session_id, None)
+            self._changes[session_id] = None
+        else:
+            self._facts[session_id] = facts
+            self._changes[session_id] = snapshot.encode(_without_names(session, owner))
+        self._wake.set()
+
+    # -- what the node calls -----------------------------------------------------------------
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Have the file, and read what is in it. In the end what is owed is written, if it can be.
+
+        Raises ``InvalidSetting`` where the file is no store, is another process's, or has another
+        key. A disk that fails is logged, and then nothing comes back for now.
+        """
+        try:
+            self._found = await trio.to_thread.run_sync(self._read_all)
+        except DiskTrouble as trouble:
+            self._note_failure(trouble)
+        except InvalidSetting:
+            self._file.close()
+            raise
+        try:
+            yield
+        finally:
+            await self._close()
+
+    async def run(
+        self,
+        supervisor: Supervisor,
+        terms: Terms,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Bring back what was found, then write what changes, until cancelled.
+
+        The supervisor's ``run`` comes first.
+        """
+        self._bring_back(supervisor, terms)
+        task_status.started()
+        while True:
+            await self._wake.wait()
+            if self.is_failing:
+                await trio.sleep(self._retry_time)
+            self._wake = trio.Event()
+            self._writing, self._changes = self._changes, {}
+            self._written, self._next_written = self._next_written, Receipt()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._lose_patience)
+                await self._write()
+                nursery.cancel_scope.cancel()
+
+    def _bring_back(self, supervisor: Supervisor, terms: Terms) -> None:
+        for each in self._found:
+            session = each.restore(terms, skew=_skew())
+            self._facts[session.session_id] = _facts(session)
+            supervisor.bring_back(session, Owner(each.uuid, each.key_hash))
+        if self._found:
+            log.info("%d persistent sessions are back", len(self._found))
+        self._found = []
+
+    async def _close(self) -> None:
+        self._writing = {**self._writing, **self._changes}
+        self._changes = {}
+        with trio.move_on_after(_LAST_WRITE, shield=True):
+            if self._writing:
+                await self._write()
+            await trio.to_thread.run_sync(self._file.close, abandon_on_cancel=True)
+
+    # -- the disk ----------------------------------------------------------------------------
+
+    async def _write(self) -> None:
+        try:
+            await trio.to_thread.run_sync(self._put, self._writing, abandon_on_cancel=True)
+        except (DiskTrouble, InvalidSetting) as trouble:
+            self._changes = {**self._writing, **self._changes}
+            self._writing = {}
+            self._note_failure(trouble)
+        else:
+            self._writing = {}
+            if self.is_failing:
+                self.is_failing = False
+                log.warning("the store works again; what was owed is written")
+        self._written.set()
+
+    def _put(self, changes: dict[str, bytes | None]) -> None:
+        if not self._knows_key:
+            self._check_key(self._file.rows())
+        sealed = {}
+        for session_id, content in changes.items():
+            name = self._seal.name(session_id)
+            sealed[name] = None if content is None else self._seal.close(content, name)
+        self._file.write(sealed)
+
+    async def _lose_patience(self) -> None:
+        await trio.sleep(self._patience)
+        self._note_failure(f"no answer within {self._patience:g} seconds")
+        self._written.set()
+
+    def _note_failure(self, trouble: object) -> None:
+        self.failures += 1
+        if not self.is_failing:
+            log.error("the store fails, and sessions live in memory only for now: %s", trouble)
+        self.is_failing = True
+        # Who has changed something since this write began shall not wait for the next.
+        self._next_written.set()
+        self._next_written = Receipt()
+        self._wake.set()
+
+    def _read_all(self) -> list[Snapshot]:
+        rows = self._file.rows()
+        self._check_key(rows)
+        rows.pop(_CHECK, None)
+        return [found for name, sealed in rows.items() if (found := self._read(name, sealed))]
+
+    def _check_key(self, rows: Mapping[bytes, bytes]) -> None:
+        known = {_CHECK: rows[_CHECK]} if _CHECK in rows else rows
+        if known and not any(self._fits(name, sealed) for name, sealed in known.items()):
+            raise InvalidSetting(
+                f"store_key: {self._file.path} was sealed with another key; give that one, or move "
+                "the file away to begin with an empty one"
+            )
+        if _CHECK not in rows:
+            self._file.write({_CHECK: self._seal.close(_CHECK, _CHECK)})
+        self._knows_key = True
+
+    def _fits(self, name: bytes, sealed: bytes) -> bool:
+        try:
+            self._seal.open(sealed, name)
+        except BrokenSeal:
+            return False
+        return True
+
+    def _read(self, name: bytes, sealed: bytes) -> Snapshot | None:
+        try:
+            return snapshot.decode(self._seal.open(sealed, name))
+        except (BrokenSeal, InvalidSnapshot):
+            log.error("a stored session cannot be read and is left as it is")
+            return None
+
+
+def _facts(session: Session) -> _Facts:
+    """What of a session is worth a write: what it still knows when it is back."""
+    device_id = None if session.device is None else session.device.id
+    return (session.state, session.token_hash, session.lapses_at, session.resume_hash, device_id)
+
+
+def _without_names(session: Session, owner: Owner) -> Snapshot:
+    """The snapshot to be written: without who is there, and without the device's name.
+
+    The one is of no use later, the other nobody's business on a disk: it comes back under its id.
+    """
+    known = Snapshot.of(session, owner.key_hash, skew=_skew())
+    device = known.device and DeviceInfo(name=known.device.id[:_NAME_LENGTH], id=known.device.id)
+    return structs.replace(known, device=device, online=())
+
+
+def _skew() -> float:
+    """Wall-clock time less Trio's."""
+    return time.time() - trio.current_time()

@@ -1,0 +1,193 @@
+"""The file: one table of names and sealed rows, in SQLite.
+
+What ``write`` has returned from is on the disk, also after ``kill -9`` and loss of power: the
+write-ahead log is synchronised at each commit (https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import stat
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import unquote, urlsplit
+
+from proxim.protocol.errors import InvalidSetting
+
+_OURS = 0x5072_6F78
+"""The application id in the head of the file, by which it is known as a store."""
+_VERSION = 1
+
+_TROUBLES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
+"""What a disk does, as opposed to a setting that is wrong (https://www.sqlite.org/rescode.html)."""
+
+_ERRORS_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+_NO_STORE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+_PRAGMAS = """
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA secure_delete = ON;
+"""
+_TABLE = "CREATE TABLE IF NOT EXISTS sessions (name BLOB PRIMARY KEY, sealed BLOB) WITHOUT ROWID"
+
+
+class DiskTrouble(Exception):
+    """The disk is full, or read-only, or broken: nothing is wrong with what was asked."""
+
+
+class StoreFile:
+    """The file at ``path``. One process at a time has it; its calls may come from any thread."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def rows(self) -> dict[bytes, bytes]:
+        """All that is in it, by name; the file is made if there is none.
+
+        Raises ``DiskTrouble``, and ``InvalidSetting`` where the file cannot be a store.
+        """
+        with self._lock:
+            try:
+                found = self._opened().execute("SELECT name, sealed FROM sessions").fetchall()
+            except sqlite3.Error as error:
+                self._close()
+                raise _judged(error, self.path) from None
+            if not all(isinstance(value, bytes) for row in found for value in row):
+                # A file that is open cannot be moved away on Windows.
+                self._close()
+                raise _damaged(self.path, "a row is no bytes")
+        return dict(found)
+
+    def write(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Put in what is given, take out what is None: all, or nothing. Raises as ``rows``."""
+        with self._lock:
+            try:
+                connection = self._opened()
+                connection.execute("BEGIN IMMEDIATE")
+                for name, sealed in changes.items():
+                    if sealed is None:
+                        connection.execute("DELETE FROM sessions WHERE name = ?", (name,))
+                    else:
+                        connection.execute(
+                            "INSERT OR REPLACE INTO sessions VALUES (?, ?)", (name, sealed)
+                        )
+                connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                # What is open after a failure is of no use; the next to come opens it anew.
+                self._close()
+                raise _judged(error, self.path) from None
+
+    def close(self) -> None:
+        """Let another process have it."""
+        with self._lock:
+            self._close()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            try:
+                self._connection = _open(self.path)
+            except sqlite3.Error as error:
+                raise _judged(error, self.path) from None
+            except OSError as error:
+                if error.errno in _ERRORS_OF_DISKS:
+                    raise DiskTrouble(error.strerror) from None
+                raise InvalidSetting(
+                    f"store: {self.path}: {error.strerror}; it needs a file, which is made if "
+                    "there is none, in a folder where this user may write"
+                ) from None
+        return self._connection
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+
+def path_of(url: str) -> str:
+    """The path that ``sqlite:///path`` says; it is absolute, as in any URL.
+
+    On Windows it begins with a drive, as in ``sqlite:///C:/Users/me/sessions.db``.
+    """
+    path = unquote(urlsplit(url).path)
+    has_drive = sys.platform == "win32" and path[2:3] == ":"
+    return path[1:] if has_drive else path
+
+
+def _open(path: str) -> sqlite3.Connection:
+    # Nobody else may read it; what SQLite puts beside it has the rights of this file. On Windows
+    # the mode says nothing: the access list of the folder says who may read what is in it.
+    made = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        is_file = stat.S_ISREG(os.fstat(made).st_mode)
+    finally:
+        os.close(made)
+    if not is_file:
+        raise InvalidSetting(f"store: {path} is a device or a pipe; it needs a file")
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        # Before anything is set: that would write into a file that is not ours.
+        _is_new(connection, path)
+        connection.executescript(_PRAGMAS)
+        connection.execute("BEGIN EXCLUSIVE")
+        _claim(connection, path)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_new(connection: sqlite3.Connection, path: str) -> bool:
+    """Whether nothing is in the file yet. Raises ``InvalidSetting`` if what is, is not ours."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+        return True
+    if application != _OURS:
+        raise InvalidSetting(
+            f"store: {path} is the database of another program; it needs a file of its own"
+        )
+    if version > _VERSION:
+        raise InvalidSetting(
+            f"store: {path} was written by a newer version of Proxim; go on with that, or move the "
+            "file away to begin with an empty one"
+        )
+    if version < _VERSION:
+        raise _damaged(path, "its version is missing")
+    return False
+
+
+def _claim(connection: sqlite3.Connection, path: str) -> None:
+    """Make the table in a new file; know an old one."""
+    if _is_new(connection, path):
+        connection.execute(_TABLE)
+        connection.execute(f"PRAGMA application_id = {_OURS}")
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _judged(error: sqlite3.Error, path: str) -> Exception:
+    # The lowest byte is the kind of error; what stands above it says more of it.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _TROUBLES:
+        return DiskTrouble(str(error))
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return InvalidSetting(f"store: another process has {path} open")
+    if code in _NO_STORE:
+        return _damaged(path, str(error))
+    return InvalidSetting(f"store: {path}: {error}")
+
+
+def _damaged(path: str, why: str) -> InvalidSetting:
+    return InvalidSetting(
+        f"store: {path} is damaged, or no store at all ({why}); put back a copy, or move it away "
+        "to begin with an empty one"
+    )

@@ -1,0 +1,172 @@
+"""A host in the node's own process: to the actors a connection as any other, but without a socket.
+
+What it says passes the same gate as a frame does – it is encoded, measured, decoded and routed, and
+no more often than a socket's peer may – and what it does not read is bounded as an outbox is.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from itertools import count
+from typing import TypeVar
+
+import trio
+from msgspec import structs
+
+from proxim.actors.crash import log_crash
+from proxim.actors.router import Router
+from proxim.actors.seat import Owner, Seat
+from proxim.client.connection import wire_error
+from proxim.client.host import HostSession
+from proxim.client.ice import IceUpkeep
+from proxim.net.limits import Limits
+from proxim.protocol import codec
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import (
+    BadMessage,
+    ConnectionLost,
+    InternalError,
+    ProximError,
+    RequestError,
+    SessionOver,
+)
+
+log = logging.getLogger(__name__)
+
+TOO_SLOW = 4001
+
+_Reply = TypeVar("_Reply", bound=wire.NodeMessage)
+
+
+class _Call:
+    """A request that waits for its reply."""
+
+    def __init__(self) -> None:
+        self.done = trio.Event()
+        self.outcome: wire.NodeMessage | ProximError | None = None
+
+    def settle(self, outcome: wire.NodeMessage | ProximError) -> None:
+        self.outcome = outcome
+        self.done.set()
+
+
+class LocalConnection:
+    """The connection of one session's host. ``session`` is there once it was created.
+
+    Both a ``Connection`` of the actors and the ``Channel`` by which the session reaches its node.
+    """
+
+    address = None
+    """It comes from no address, and no limit by address counts it."""
+
+    def __init__(self, router: Router, limits: Limits, ice: IceUpkeep) -> None:
+        self.ice = ice
+        self.seats: dict[str, Seat] = {}
+        self.owner: Owner | None = None
+        self.session: HostSession | None = None
+        self._router = router
+        self._limits = limits
+        self._calls: dict[str, _Call] = {}
+        self._refs = count(1)
+        self._turn = trio.Lock()
+        self._full_at = -math.inf
+        self._failure: ConnectionLost | None = None
+
+    # -- what the actors call ----------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed; its seat is left then."""
+        return self._failure is not None
+
+    def tell(self, message: wire.NodeMessage) -> None:
+        """Hand a message to the session, and to the call that waits for it."""
+        if self.closed:
+            return
+        if isinstance(message, wire.SessionCreated):
+            self.session = HostSession(self, message.session)
+            self.session.take_link(message)
+        elif self.session is not None:
+            self.session.hear(message)
+            if self.session.unread_bytes > self._limits.outbox_size:
+                self.close(TOO_SLOW, "too slow: more waits here than may")
+        ref = message.ref
+        if isinstance(ref, str) and ref in self._calls:
+            self._calls[ref].settle(
+                wire_error(message) if isinstance(message, wire.Error) else message
+            )
+
+    def give_back(self, message: wire.NodeMessage) -> None:
+        """Tell what was kept while the seat was empty. This one never comes back to its seat."""
+        self.tell(message)
+
+    async def room(self) -> None:
+        """Return: who never comes back is handed no backlog that needs room."""
+        await trio.lowlevel.checkpoint()
+
+    def close(self, code: int, reason: str) -> None:
+        """Leave the seat; the session is over for the application, with ``ConnectionLost``."""
+        if self.closed:
+            return
+        self._failure = ConnectionLost(reason, close_code=code)
+        self._router.left(self)
+        if self.session is not None:
+            self.session.finish(self._failure)
+        for call in self._calls.values():
+            call.settle(self._failure)
+
+    # -- what the session calls --------------------------------------------------------------
+
+    async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
+        """Send a request and wait for its reply, which is of ``kind``.
+
+        Raises the ``RequestError`` that the node refuses with, ``SessionOver`` when it answers that
+        the session has ended, ``ConnectionLost`` when it lets go of the session first.
+        """
+        ref = str(next(self._refs))
+        waiting = self._calls[ref] = _Call()
+        try:
+            await self._say(structs.replace(request, ref=ref))
+            await waiting.done.wait()
+        finally:
+            del self._calls[ref]
+        if isinstance(waiting.outcome, ProximError):
+            raise waiting.outcome
+        if isinstance(waiting.outcome, wire.SessionEnded) and kind is not wire.SessionEnded:
+            raise SessionOver(waiting.outcome.status, waiting.outcome.reason)
+        assert isinstance(waiting.outcome, kind)
+        return waiting.outcome
+
+    async def send_signal(self, signal: wire.Signal) -> None:
+        """Send a signal, as soon as one more may be sent."""
+        await self._say(signal)
+
+    async def _say(self, request: wire.ClientMessage) -> None:
+        """Have the node take a message, one after the other, as if it had come in a frame."""
+        frame = codec.encode(request)
+        self._check_size(frame)
+        message = codec.decode_client(frame)
+        async with self._turn:
+            await self._keep_pace()
+            if self._failure is not None:
+                raise self._failure
+            try:
+                await self._router.route(self, message)
+            except RequestError:
+                raise
+            except Exception as error:
+                log_crash(log, "a request of the application failed", error)
+                raise InternalError("the node failed at this request") from error
+
+    def _check_size(self, frame: bytes) -> None:
+        limits = self._limits
+        most = limits.message_size if self.seats else limits.message_size_unseated
+        if len(frame) > most:
+            raise BadMessage(f"a message may have {most} bytes, and this has {len(frame)}")
+
+    async def _keep_pace(self) -> None:
+        rate, now = self._limits.messages, trio.current_time()
+        if self._full_at >= now + rate.window:
+            await trio.sleep_until(rate.next_at(self._full_at))
+        self._full_at = max(self._full_at, trio.current_time()) + rate.interval

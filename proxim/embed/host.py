@@ -1,0 +1,67 @@
+"""The application as the host: sessions of its own node, and its answer to who asks."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Literal
+from weakref import WeakValueDictionary
+
+from proxim.actors.router import Router
+from proxim.client.host import HostSession, SessionKind
+from proxim.client.ice import IceUpkeep
+from proxim.embed.connection import LocalConnection
+from proxim.net.limits import Limits
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import BadMessage, UnknownSession
+from proxim.protocol.messages import SessionType
+
+UUID = "in-process"
+"""Under which the sessions of the application are registered, with a key that nobody else has."""
+
+
+class LocalHost:
+    """Opens the application's sessions. All are of one owner, so its limits hold for all."""
+
+    def __init__(self, router: Router, limits: Limits, access_token: str | None) -> None:
+        self._router = router
+        self._limits = limits
+        key = secrets.token_urlsafe(32)
+        self._ice = IceUpkeep()
+        self._connections = WeakValueDictionary[str, LocalConnection]()
+        self._register = wire.Register(uuid=UUID, key=key, access_token=access_token, seats=[])
+
+    async def open(
+        self,
+        session_type: SessionKind,
+        *,
+        ttl: float | None,
+        token_hash: str | None,
+        qr: Literal["svg"] | None,
+    ) -> HostSession:
+        """A new session on a connection of its own, so that none can hold up another."""
+        kinds = [kind.value for kind in SessionType]
+        if session_type not in kinds:
+            raise BadMessage(f"session_type is one of {', '.join(kinds)}, not {session_type!r}")
+        request = wire.CreateSession(
+            session_type=SessionType(session_type), ttl=ttl, token_hash=token_hash, qr=qr
+        )
+        connection = LocalConnection(self._router, self._limits, self._ice)
+        try:
+            await connection.call(self._register, wire.Registered)
+            await connection.call(request, wire.SessionCreated)
+        except BaseException:
+            connection.close(1000, "it was not opened")
+            raise
+        assert connection.session is not None
+        self._connections[connection.session.session_id] = connection
+        return connection.session
+
+    async def run(self) -> None:
+        """Renew the sessions' ICE servers before they lapse, until cancelled."""
+        await self._ice.run(self._refresh_ice)
+
+    async def _refresh_ice(self, session_id: str) -> None:
+        connection = self._connections.get(session_id)
+        if connection is None:
+            raise UnknownSession(session_id=session_id)
+        await connection.call(wire.RefreshIce(session_id=session_id), wire.IceServers)

@@ -1,0 +1,175 @@
+"""From frames to messages and back (protocol: Transport).
+
+What a client sends wrongly becomes a ``BadMessage`` whose text names the field by its path and
+says what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple, get_args
+
+import msgspec
+from msgspec import structs
+
+from proxim.protocol import depth, device_names, messages
+from proxim.protocol.errors import BadMessage, RequestError
+from proxim.protocol.messages import (
+    ClientMessage,
+    DeviceInfo,
+    Error,
+    NodeMessage,
+    PairRequest,
+    SessionType,
+)
+
+_encoder = msgspec.json.Encoder()
+_client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_node_decoder: msgspec.json.Decoder[NodeMessage] = msgspec.json.Decoder(NodeMessage)
+
+CLIENT_TYPES = tuple(str(struct.__struct_config__.tag) for struct in get_args(ClientMessage))
+"""The ``type`` of every message that a client may send."""
+
+_REFUSALS = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What msgspec raises at bad input; the latter two are no ``DecodeError``."""
+
+_FINDING = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[\w.\[\]]*)`)?", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
+_ALLOWED = {
+    "type": ", ".join(CLIENT_TYPES),
+    "session_type": ", ".join(SessionType),
+    "qr": '"svg"',
+}
+_LONGEST_FIELD = 64
+"""A sender's own field name is given back up to this many characters."""
+_PATTERNS = {
+    "uuid": "1 to 64 characters of A-Z a-z 0-9 . _ : -",
+    "key": "22 to 128 base64url characters",
+    "token_hash": "a SHA-256 hash as 43 base64url characters",
+}
+
+
+def encode(message: ClientMessage | NodeMessage) -> bytes:
+    """A message as the JSON text of one frame, in UTF-8."""
+    return _encoder.encode(message)
+
+
+def decode_client(frame: str | bytes) -> ClientMessage:
+    """What a client said. Raises ``BadMessage`` (protocol: Errors)."""
+    text = frame if isinstance(frame, str) else _utf8(frame)
+    try:
+        message = _client_decoder.decode(text)
+    except RecursionError:
+        raise _too_deep(text) from None
+    except _REFUSALS as error:
+        raise BadMessage(_explain(error, _ALLOWED)) from None
+    if depth.is_too_deep(text):
+        raise _too_deep(text)
+    if isinstance(message, PairRequest):
+        return structs.replace(message, device_info=_checked(message.device_info))
+    return message
+
+
+def decode_node(frame: str | bytes) -> NodeMessage:
+    """What the node said. Raises ``BadMessage`` when this version has no word for it."""
+    try:
+        return _node_decoder.decode(frame)
+    except _REFUSALS as error:
+        raise BadMessage(_explain(error, {})) from None
+
+
+class Address(NamedTuple):
+    """What of a frame says where an answer belongs."""
+
+    ref: str | None
+    session_id: str | None
+
+
+def address_of(frame: str | bytes) -> Address:
+    """``ref`` and ``session_id`` of a frame that is otherwise wrong, so that its error finds home.
+
+    Neither is given back where it is itself not what it should be.
+    """
+    try:
+        fields = msgspec.json.decode(frame, type=dict[str, msgspec.Raw])
+    except _REFUSALS:
+        return Address(None, None)
+    return Address(
+        _text(fields.get("ref"), messages.Ref), _text(fields.get("session_id"), messages.SessionId)
+    )
+
+
+def error_message(error: RequestError, ref: str | None = None) -> Error:
+    """A refusal as the ``error`` message that tells it."""
+    unset = msgspec.UNSET
+    return Error(
+        code=error.code,
+        message=error.message,
+        session_id=unset if error.session_id is None else error.session_id,
+        retry_after=unset if error.retry_after is None else error.retry_after,
+        ref=unset if ref is None else ref,
+    )
+
+
+def _text(raw: msgspec.Raw | None, kind: object) -> str | None:
+    if raw is None:
+        return None
+    try:
+        text: str = msgspec.json.decode(raw, type=kind)
+    except _REFUSALS:
+        return None
+    return text
+
+
+def _utf8(frame: bytes) -> str:
+    """The whole frame as text; msgspec does not look at what is relayed unread."""
+    try:
+        return frame.decode()
+    except UnicodeDecodeError:
+        raise BadMessage("not UTF-8") from None
+
+
+def _checked(device: DeviceInfo) -> DeviceInfo:
+    """The device with its name normalised. Raises ``BadMessage`` for what nobody may be shown."""
+    name = device_names.normalised(device.name)
+    if len(name) > messages.MAX_NAME:
+        raise BadMessage(f"`device_info.name`: expected `str` of length <= {messages.MAX_NAME}")
+    # As sent, and normalised: either may be what somebody else gets to see.
+    for field, text in (("name", device.name), ("name", name), ("id", device.id)):
+        if fault := device_names.fault(text):
+            raise BadMessage(f"`device_info.{field}` has {fault}")
+    return DeviceInfo(name=name, id=device.id)
+
+
+def _too_deep(text: str) -> BadMessage:
+    field = depth.too_deep_field(text)
+    what = f"`{field}`" if field.isidentifier() and len(field) <= _LONGEST_FIELD else "the JSON"
+    return BadMessage(f"{what} is nested too deeply: {depth.MAX_DEPTH} levels are the most")
+
+
+def _explain(error: Exception, allowed: Mapping[str, str]) -> str:
+    """What msgspec found, with the field by its whole path and with what would be right."""
+    if isinstance(error, RecursionError):
+        return "the JSON is nested too deeply"
+    if isinstance(error, UnicodeError):
+        return "not UTF-8"
+    if not isinstance(error, msgspec.ValidationError):
+        # Half a surrogate pair is what msgspec calls truncated, too; it is no text (RFC 7493, 2.1).
+        cut = str(error) == "Input data was truncated"
+        return (
+            "not JSON: it ends too early, or half a surrogate pair" if cut else f"not JSON: {error}"
+        )
+    finding = _FINDING.fullmatch(str(error))
+    assert finding is not None
+    what, path = finding["what"], finding["path"] or ""
+    missing = _MISSING.match(what)
+    if missing:
+        return f"`{'.'.join(filter(None, (path, missing['field'])))}` is missing"
+    if not path:
+        return "a message is one JSON object with a `type`"
+    if what.startswith("Invalid"):
+        return f"`{path}` must be one of: {allowed.get(path, 'what this version knows')}"
+    if "matching regex" in what:
+        return f"`{path}` must be {_PATTERNS[path]}"
+    return f"`{path}`: {what[0].lower()}{what[1:]}"

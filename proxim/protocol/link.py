@@ -1,0 +1,47 @@
+"""The link: what a QR code says (protocol: Links and QR codes)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from proxim.protocol.errors import InvalidLink
+
+_FRAGMENT = re.compile(r"([A-Za-z0-9_-]{16,128})\.([A-Za-z0-9_-]{16,128})")
+
+
+class Link(NamedTuple):
+    """``<public url>/join#<session_id>.<token>``: where the node is, which session, and the secret.
+
+    Id and token stand in the fragment, which a browser never sends.
+    """
+
+    node_url: str
+    session_id: str
+    token: str
+
+    def __str__(self) -> str:
+        return f"{self.node_url.rstrip('/')}/join#{self.session_id}.{self.token}"
+
+
+def parse_link(text: str) -> Link:
+    """Read a link. Raises ``InvalidLink`` with what is wrong and what a link looks like."""
+    wanted = "a link looks like https://node.example/join#<session id>.<token>"
+    text = text.strip()
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidLink(f"{error}; {wanted}") from None
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise InvalidLink(f"it holds characters that no link has; {wanted}")
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise InvalidLink(f"this is not an http or https address; {wanted}")
+    base, found, rest = parts.path.rpartition("/join")
+    if not found or rest.strip("/"):
+        raise InvalidLink(f"the path does not end in /join; {wanted}")
+    secret = _FRAGMENT.fullmatch(parts.fragment)
+    if secret is None:
+        raise InvalidLink(f"the part after # is missing or cut short; {wanted}")
+    return Link(f"{parts.scheme}://{parts.netloc}{base}", secret[1], secret[2])

@@ -1,0 +1,1 @@
+"""What a session is and may do. Pure: no task, clock, randomness, socket or log."""

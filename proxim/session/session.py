@@ -1,0 +1,407 @@
+"""What a session is. Everything that decides about one lives here.
+
+A session is opened by a host, asked for by one guest, and approved by a person within the
+approval window, or it ends. Only while it is approved do signals cross. It is a plain state
+machine: ``handle(event, now)`` answers with a list of effects, never waits, and reads no clock.
+``RULES``, at the foot of the file, decides every pair of state and event.
+
+This carries out "The session object" and "Lifecycle" of docs/reference/protocol.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeVar, cast
+
+from proxim.protocol import messages as wire
+from proxim.protocol import tokens
+from proxim.protocol.codec import error_message
+from proxim.protocol.errors import (
+    AlreadyDecided,
+    HostOffline,
+    LinkLapsed,
+    NotAllowed,
+    NotApproved,
+    PeerOffline,
+    RateLimited,
+    RequestError,
+    TokenUsed,
+)
+from proxim.protocol.messages import Reason, SessionType, Status
+from proxim.session import events as ev
+from proxim.session.backlog import Backlog
+from proxim.session.events import Admit, Effect, Event, Finish, Patch, Reply, Role, Tell, Unpatch
+from proxim.session.state import Alarm, Record, State
+
+_GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
+
+RETURN_TIME = 30.0
+"""Seconds in which both sides of a one-time session have to follow it to another node."""
+
+
+class Session(Record):
+    """One session. ``now`` is monotonic time in seconds, always from the same clock.
+
+    The creator holds the host seat from the start. ``deadline`` is when the session next wants a
+    ``TimePassed``; should another event come first, it still finds the deadline kept, so that
+    nobody's lateness changes an outcome.
+    """
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        session_id: str,
+        uuid: str,
+        session_type: SessionType,
+        ttl: float | None,
+        token_hash: bytes,
+        created_at: datetime,
+        now: float,
+        terms: ev.Terms,
+    ) -> Session:
+        """A new session, pending, its host present. ``ttl`` (seconds) is for temporary ones."""
+        return cls(
+            session_id=session_id,
+            uuid=uuid,
+            session_type=session_type,
+            created_at=created_at,
+            expires_at=None if ttl is None else created_at + timedelta(seconds=ttl),
+            token_hash=token_hash,
+            lapses_at=now + terms.qr_ttl,
+            alarms={} if ttl is None else {Alarm.EXPIRY: now + ttl},
+            terms=terms,
+        )
+
+    # -- the machine -------------------------------------------------------------------------
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """Take one event and say what is to be done about it. A refusal is an effect, too.
+
+        ``now`` is in monotonic seconds and never less than before (protocol: Lifecycle).
+        """
+        overdue = self._apply(ev.TimePassed(), now) if now >= self.deadline else []
+        return overdue + self._apply(event, now)
+
+    def _apply(self, event: Event, now: float) -> list[Effect]:
+        try:
+            return RULES[self.state][type(event)].decide(self, event, now)
+        except RequestError as refusal:
+            refusal.session_id = self.session_id
+            return [Reply(error_message(refusal))]
+
+    # -- the host's side ---------------------------------------------------------------------
+
+    def _host_came(self, event: ev.HostCame, now: float) -> list[Effect]:
+        return [Admit(Role.HOST), *self._came(Role.HOST)]
+
+    def _host_came_to_approved(self, event: ev.HostCame, now: float) -> list[Effect]:
+        missed: list[Effect] = []
+        if event.seen is Status.PENDING:
+            missed.append(Tell(Role.HOST, self.pair_result(self.ice_lifetime(now))))
+            if Role.GUEST not in self.online:
+                missed.append(self._guest_is_away())
+        return [Admit(Role.HOST), *missed, *self._came(Role.HOST)]
+
+    def _host_came_to_prompt(self, event: ev.HostCame, now: float) -> list[Effect]:
+        return [*self._host_came(event, now), Tell(Role.HOST, self.prompt(now))]
+
+    def _host_came_too_late(self, event: ev.HostCame, now: float) -> list[Effect]:
+        missed = event.seen in (Status.PENDING, Status.APPROVED)
+        return [Admit(Role.HOST), *([Tell(Role.HOST, self.last_word())] if missed else [])]
+
+    def _host_left(self, event: ev.HostLeft, now: float) -> list[Effect]:
+        return self._left(Role.HOST, now)
+
+    def _link_renewed(self, event: ev.LinkRenewed, now: float) -> list[Effect]:
+        self.token_hash = event.invitation.token_hash
+        self.lapses_at = now + self.terms.qr_ttl
+        return [Reply(self.link_renewed(event.invitation, now))]
+
+    def _renewal_refused(self, event: ev.LinkRenewed, now: float) -> list[Effect]:
+        raise NotAllowed("the link was used; only a pending session's link can be renewed")
+
+    def _host_decided(self, event: ev.HostDecided, now: float) -> list[Effect]:
+        if not event.approve:
+            return self._end(Reason.REJECTED, decided=True)
+        self.state = State.APPROVED
+        del self.alarms[Alarm.PROMPT]
+        told = _to_both(self.pair_result(self.ice_lifetime(now)), answers=Role.HOST)
+        return [*told, Patch()] if Role.GUEST in self.online else [*told, self._guest_is_away()]
+
+    def _nothing_to_decide(self, event: ev.HostDecided, now: float) -> list[Effect]:
+        raise NotAllowed("nobody has asked to pair")
+
+    def _decided_already(self, event: ev.HostDecided, now: float) -> list[Effect]:
+        raise AlreadyDecided(f"too late: the session is {self._how_it_stands()}")
+
+    # -- the guest's side --------------------------------------------------------------------
+
+    def _guest_asked(self, event: ev.GuestAsked, now: float) -> list[Effect]:
+        self.check_token(event.token)
+        if now >= self.lapses_at:
+            raise LinkLapsed("this link has lapsed; ask the host for a new one")
+        if Role.HOST not in self.online:
+            raise HostOffline("the host is not connected; the link stays good, try again")
+        if event.wait > 0:
+            raise RateLimited("not now; the link stays good, try again", retry_after=event.wait)
+        self.state = State.PROMPTED
+        self.device = event.device_info
+        self.resume_hash = tokens.digest(event.resume_token)
+        self.alarms[Alarm.PROMPT] = now + self.terms.approval_timeout
+        self._came(Role.GUEST)
+        pending = self.pair_pending(event.resume_token, now)
+        return [Admit(Role.GUEST), Reply(pending), Tell(Role.HOST, self.prompt(now))]
+
+    def _guest_asked_again(self, event: ev.GuestAsked, now: float) -> list[Effect]:
+        self.check_token(event.token)
+        raise TokenUsed("this link has been used; ask the host for a new session")
+
+    def _guest_asked_too_late(self, event: ev.GuestAsked, now: float) -> list[Effect]:
+        if self.resume_hash is not None:
+            return self._guest_asked_again(event, now)
+        self.check_token(event.token)
+        return self._say_how_it_ended()
+
+    def _guest_came(self, event: ev.GuestCame, now: float) -> list[Effect]:
+        self.check_resume_token(event.resume_token)
+        heard = self._came(Role.GUEST)
+        return [Admit(Role.GUEST), Reply(self.resumed(now)), *heard]
+
+    def _guest_came_too_late(self, event: ev.GuestCame, now: float) -> list[Effect]:
+        self.check_resume_token(event.resume_token)
+        return self._say_how_it_ended()
+
+    def _guest_left(self, event: ev.GuestLeft, now: float) -> list[Effect]:
+        return self._left(Role.GUEST, now)
+
+    # -- both sides --------------------------------------------------------------------------
+
+    def _signalled(self, event: ev.Signalled, now: float) -> list[Effect]:
+        receiver = event.sender.peer
+        if receiver in self.online:
+            return [Tell(receiver, wire.Signal(session_id=self.session_id, data=event.data))]
+        if not self._backlog_for(receiver).keep(event.data):
+            raise PeerOffline("the peer is away and no more is kept for it; this was dropped")
+        return []
+
+    def _signal_refused(self, event: ev.Signalled, now: float) -> list[Effect]:
+        raise NotApproved(f"nothing is relayed: the session is {self._how_it_stands()}")
+
+    def _ice_asked(self, event: ev.IceAsked, now: float) -> list[Effect]:
+        return [Reply(self.ice_servers(now))]
+
+    def _ice_refused(self, event: ev.IceAsked, now: float) -> list[Effect]:
+        raise NotApproved(f"no ICE servers: the session is {self._how_it_stands()}")
+
+    def _close_asked(self, event: ev.CloseAsked, now: float) -> list[Effect]:
+        if event.sender is Role.GUEST and self.state is not State.APPROVED:
+            raise NotAllowed("a guest may close a session once it is approved; disconnect instead")
+        effects = self._end(Reason.CLOSED, answers=event.sender)
+        return effects if event.sender else [*effects, *self._say_how_it_ended()]
+
+    def _ended_before(self, event: Event, now: float) -> list[Effect]:
+        return self._say_how_it_ended()
+
+    # -- time and the node -------------------------------------------------------------------
+
+    def _time_passed(self, event: ev.TimePassed, now: float) -> list[Effect]:
+        if now < self.deadline:
+            return []
+        first = min(self.alarms, key=lambda alarm: self.alarms[alarm])
+        return self._end(first.reason)
+
+    def _swept(self, event: ev.Swept, now: float) -> list[Effect]:
+        return self._end(Reason.INACTIVE) if self.is_inactive(now) else []
+
+    def _shut_down(self, event: ev.ShutDown, now: float) -> list[Effect]:
+        return self._end(Reason.SHUTDOWN)
+
+    def _brought_back(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+        self.online = frozenset()
+        if self.session_type is SessionType.ONE_TIME or self.state is State.PROMPTED:
+            return self._end(Reason.DISCONNECTED)
+        return []
+
+    def _brought_back_after_the_end(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+        self.online = frozenset()
+        return []
+
+    def _approved_brought_back(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+        if self.session_type is SessionType.ONE_TIME and event.handed:
+            # Neither side has left it: they were sent away, and are on their way back.
+            back_by = now + max(self.terms.one_time_grace, RETURN_TIME)
+            self.alarms = dict.fromkeys(_GRACE_OF.values(), back_by)
+            self.online = frozenset()
+            return []
+        return self._brought_back(event, now)
+
+    def _nothing(self, event: Event, now: float) -> list[Effect]:
+        return []
+
+    # -- seats -------------------------------------------------------------------------------
+
+    def _came(self, role: Role) -> list[Effect]:
+        """A seat is taken: what it and its peer hear of it, once approved."""
+        was_away = role not in self.online
+        self.online |= {role}
+        self.alarms.pop(_GRACE_OF[role], None)
+        if self.state is not State.APPROVED:
+            return []
+        effects: list[Effect] = []
+        if was_away:
+            effects.append(Tell(role.peer, wire.PeerOnline(session_id=self.session_id)))
+        effects += [
+            Tell(role, wire.Signal(session_id=self.session_id, data=data))
+            for data in self._backlog_for(role).drain()
+        ]
+        return [*effects, Patch()] if role.peer in self.online else effects
+
+    def _left(self, role: Role, now: float) -> list[Effect]:
+        """A seat is left: the end of a one-time session, an absence in the others."""
+        self.online -= {role}
+        if self.session_type is SessionType.ONE_TIME:
+            if self.terms.one_time_grace <= 0:
+                return self._end(Reason.DISCONNECTED)
+            self.alarms[_GRACE_OF[role]] = now + self.terms.one_time_grace
+        if self.state is not State.APPROVED:
+            return []
+        return [Unpatch(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
+
+    def _guest_is_away(self) -> Effect:
+        return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
+
+    def _left_after_the_end(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
+        self.online -= {Role.HOST if isinstance(event, ev.HostLeft) else Role.GUEST}
+        return []
+
+    def _backlog_for(self, role: Role) -> Backlog:
+        if role not in self.backlogs:
+            self.backlogs[role] = Backlog(self.terms.backlog_signals, self.terms.backlog_bytes)
+        return self.backlogs[role]
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def _end(
+        self, reason: Reason, *, answers: Role | None = None, decided: bool = False
+    ) -> list[Effect]:
+        """The only way in which a session ends; both sides hear the same.
+
+        ``answers`` names the role whose request to close this carries out; ``decided`` says that
+        it carries out the host's decision.
+        """
+        prompt_was_up = self.state is State.PROMPTED
+        self.state = State.ENDED
+        self.reason = reason
+        self.alarms.clear()
+        self.backlogs.clear()
+        effects: list[Effect] = [Unpatch()]
+        if prompt_was_up:
+            effects += _to_both(self.pair_result(), answers=Role.HOST if decided else None)
+        return [*effects, *_to_both(self.last_word(), answers), Finish(reason)]
+
+    def _say_how_it_ended(self) -> list[Effect]:
+        return [Reply(self.last_word())]
+
+    def _how_it_stands(self) -> str:
+        return self.status if self.reason is None else f"over ({self.reason})"
+
+
+def _to_both(message: wire.NodeMessage, answers: Role | None) -> list[Effect]:
+    return [Reply(message) if role is answers else Tell(role, message) for role in Role]
+
+
+class Rule(NamedTuple):
+    """What a session does about one event in one state, and where that may lead it."""
+
+    event: type[Event]
+    decide: Callable[[Session, Event, float], list[Effect]]
+    leads_to: tuple[State, ...]
+
+
+_E = TypeVar("_E", bound=Event)
+
+
+def _on(
+    event: type[_E], decide: Callable[[Session, _E, float], list[Effect]], *leads_to: State
+) -> Rule:
+    # Each decider takes its own event; the table is what makes sure that it gets no other.
+    return Rule(
+        cast(type[Event], event),
+        cast(Callable[[Session, Event, float], list[Effect]], decide),
+        leads_to,
+    )
+
+
+def _table(*rules: Rule) -> dict[type[Event], Rule]:
+    return {rule.event: rule for rule in rules}
+
+
+RULES: dict[State, dict[type[Event], Rule]] = {
+    State.PENDING: _table(
+        _on(ev.HostCame, Session._host_came),
+        _on(ev.HostLeft, Session._host_left, State.ENDED),
+        _on(ev.GuestAsked, Session._guest_asked, State.PROMPTED),
+        _on(ev.GuestCame, Session._guest_came),
+        _on(ev.GuestLeft, Session._nothing),
+        _on(ev.HostDecided, Session._nothing_to_decide),
+        _on(ev.LinkRenewed, Session._link_renewed),
+        _on(ev.Signalled, Session._signal_refused),
+        _on(ev.IceAsked, Session._ice_refused),
+        _on(ev.CloseAsked, Session._close_asked, State.ENDED),
+        _on(ev.TimePassed, Session._time_passed, State.ENDED),
+        _on(ev.Swept, Session._swept, State.ENDED),
+        _on(ev.ShutDown, Session._shut_down, State.ENDED),
+        _on(ev.BroughtBack, Session._brought_back, State.ENDED),
+    ),
+    State.PROMPTED: _table(
+        _on(ev.HostCame, Session._host_came_to_prompt),
+        _on(ev.HostLeft, Session._host_left, State.ENDED),
+        _on(ev.GuestAsked, Session._guest_asked_again),
+        _on(ev.GuestCame, Session._guest_came),
+        _on(ev.GuestLeft, Session._guest_left, State.ENDED),
+        _on(ev.HostDecided, Session._host_decided, State.APPROVED, State.ENDED),
+        _on(ev.LinkRenewed, Session._renewal_refused),
+        _on(ev.Signalled, Session._signal_refused),
+        _on(ev.IceAsked, Session._ice_refused),
+        _on(ev.CloseAsked, Session._close_asked, State.ENDED),
+        _on(ev.TimePassed, Session._time_passed, State.ENDED),
+        _on(ev.Swept, Session._nothing),
+        _on(ev.ShutDown, Session._shut_down, State.ENDED),
+        _on(ev.BroughtBack, Session._brought_back, State.ENDED),
+    ),
+    State.APPROVED: _table(
+        _on(ev.HostCame, Session._host_came_to_approved),
+        _on(ev.HostLeft, Session._host_left, State.ENDED),
+        _on(ev.GuestAsked, Session._guest_asked_again),
+        _on(ev.GuestCame, Session._guest_came),
+        _on(ev.GuestLeft, Session._guest_left, State.ENDED),
+        _on(ev.HostDecided, Session._decided_already),
+        _on(ev.LinkRenewed, Session._renewal_refused),
+        _on(ev.Signalled, Session._signalled),
+        _on(ev.IceAsked, Session._ice_asked),
+        _on(ev.CloseAsked, Session._close_asked, State.ENDED),
+        _on(ev.TimePassed, Session._time_passed, State.ENDED),
+        _on(ev.Swept, Session._nothing),
+        _on(ev.ShutDown, Session._shut_down, State.ENDED),
+        _on(ev.BroughtBack, Session._approved_brought_back, State.ENDED),
+    ),
+    State.ENDED: _table(
+        _on(ev.HostCame, Session._host_came_too_late),
+        _on(ev.HostLeft, Session._left_after_the_end),
+        _on(ev.GuestAsked, Session._guest_asked_too_late),
+        _on(ev.GuestCame, Session._guest_came_too_late),
+        _on(ev.GuestLeft, Session._left_after_the_end),
+        _on(ev.HostDecided, Session._decided_already),
+        _on(ev.LinkRenewed, Session._ended_before),
+        _on(ev.Signalled, Session._signal_refused),
+        _on(ev.IceAsked, Session._ice_refused),
+        _on(ev.CloseAsked, Session._ended_before),
+        _on(ev.TimePassed, Session._nothing),
+        _on(ev.Swept, Session._nothing),
+        _on(ev.ShutDown, Session._nothing),
+        _on(ev.BroughtBack, Session._brought_back_after_the_end),
+    ),
+}
+"""Every pair of state and event, decided. Where no state is named, the session stays as it is."""

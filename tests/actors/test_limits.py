@@ -1,0 +1,284 @@
+import math
+
+import pytest
+import trio
+
+from proxim.actors import limits
+from proxim.actors.limits import Places, Quotas, Tally, delay
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import RequestError
+from tests.actors.helpers import DEVICE, KEY, PERSISTENT, WRONG, Node
+
+HERE, THERE = "192.0.2.1", "192.0.2.2"
+
+
+# -- counting --------------------------------------------------------------------------------
+
+
+def test_places_are_taken_and_given_back():
+    places = Places(2)
+    for _ in range(2):
+        assert not places.is_full(HERE)
+        places.take(HERE)
+    assert places.is_full(HERE)
+    assert not places.is_full(THERE)
+    places.give_back(HERE)
+    assert not places.is_full(HERE)
+    places.give_back(HERE)
+    assert len(places) == 0
+
+
+def test_what_others_have_given_counts_as_if_it_were_given_here():
+    places = Places(3)
+    places.take(HERE)
+    places.heard(HERE, 2)
+    assert places.is_full(HERE)
+    assert (places.taken, places.elsewhere(HERE)) == ({HERE: 1}, 2)
+    places.heard(HERE, -1)
+    assert not places.is_full(HERE)
+    places.give_back(HERE)
+    assert len(places) == 1
+    places.heard(HERE, -1)
+    assert len(places) == 0
+
+
+def test_of_places_each_change_here_is_told_and_none_elsewhere():
+    places, told = Places(1), []
+    places.tell = told.append
+    for who in (HERE, None):
+        places.take(who)
+        places.give_back(who)
+    places.heard(THERE, 1)
+    assert told == [HERE, HERE]
+
+
+@pytest.mark.parametrize(("most", "who"), [(0, HERE), (1, None)])
+def test_places_without_a_bound_or_for_nobody_are_never_full(most, who):
+    places = Places(most)
+    for _ in range(5):
+        places.take(who)
+        assert not places.is_full(who)
+    for _ in range(5):
+        places.give_back(who)
+    assert len(places) == 0
+
+
+def test_a_tally_slides():
+    tally = Tally(3, 10.0)
+    assert [tally.add(HERE, now) for now in (0, 4, 8)] == [0, 1, 2]
+    assert tally.wait(HERE, 9) == 1
+    assert tally.wait(THERE, 9) == 0
+    assert tally.wait(HERE, 10) == 0
+    assert tally.add(HERE, 10) == 2
+    assert tally.wait(HERE, 11) == 3
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_who_is_refused_and_goes_on_waits_from_the_last_times(most):
+    tally = Tally(most, 10.0)
+    for now in range(8):
+        tally.add(HERE, now)
+    assert tally.wait(HERE, 8) == 10 - most
+
+
+@pytest.mark.parametrize(("most", "who"), [(0, HERE), (1, None)])
+def test_what_is_not_counted_is_never_waited_for(most, who):
+    tally = Tally(most, 10.0)
+    assert [tally.add(who, now) for now in range(5)] == [0] * 5
+    assert tally.wait(who, 5) == 0
+    assert len(tally) == 0
+
+
+def test_what_is_past_is_forgotten():
+    tally = Tally(3, 10.0)
+    for number in range(100):
+        tally.add(f"{number}", number)
+    assert len(tally) == 10
+    tally.add(HERE, 1000)
+    assert len(tally) == 1
+
+
+def test_a_tally_remembers_so_many_and_forgets_the_quietest(monkeypatch):
+    monkeypatch.setattr(limits, "REMEMBERED", 3)
+    tally = Tally(1, math.inf)
+    for who in "abcad":
+        tally.add(who, 0)
+    assert len(tally) == 3
+    assert [bool(tally.wait(who, 0)) for who in "abcd"] == [True, False, True, True]
+
+
+def test_the_delay_doubles_up_to_a_bound():
+    assert [delay(before) for before in (0, 1, 2)] == [0.1, 0.2, 0.4]
+    assert delay(8) == limits.LONGEST_DELAY
+    assert delay(100_000) == limits.LONGEST_DELAY
+
+
+# -- sessions --------------------------------------------------------------------------------
+
+
+async def create(host):
+    return await host.asks(wire.CreateSession(session_type=PERSISTENT))
+
+
+async def has_limit(host):
+    answer = await create(host)
+    if isinstance(answer, wire.SessionCreated):
+        return False
+    assert answer.code == "limit_reached"
+    return True
+
+
+@pytest.fixture
+async def counted(nursery):
+    async def start(**quotas):
+        node = Node(quotas=Quotas(**quotas))
+        await nursery.start(node.supervisor.run)
+        return node
+
+    return start
+
+
+async def test_an_owner_has_so_many_that_live(autojump_clock, counted):
+    node = await counted(sessions_per_owner=2)
+    host, other = await node.host(), await node.host(uuid="other")
+    first = (await create(host)).session.session_id
+    assert not await has_limit(host)
+    assert await has_limit(host)
+    assert not await has_limit(other)
+    await host.asks(wire.CloseSession(session_id=first))
+    assert not await has_limit(host)
+    assert await has_limit(host)
+
+
+async def test_an_address_has_so_many_until_the_sweep(autojump_clock, counted):
+    node = await counted(sessions_per_address=1)
+    hosts = [node.connect(address) for address in (HERE, HERE, THERE, None)]
+    for number, host in enumerate(hosts):
+        await host.registers(uuid=f"desk-{number}")
+    first = (await create(hosts[0])).session.session_id
+    assert [await has_limit(host) for host in hosts] == [True, True, False, False]
+    await hosts[0].asks(wire.CloseSession(session_id=first))
+    assert await has_limit(hosts[1])
+    await node.supervisor.sweep()
+    assert not await has_limit(hosts[1])
+
+
+async def test_a_node_has_so_many_in_all(autojump_clock, counted):
+    node = await counted(max_sessions=2)
+    for number in range(3):
+        assert await has_limit(await node.host(uuid=f"desk-{number}")) is (number == 2)
+
+
+# -- prompts and denials -----------------------------------------------------------------------
+
+
+async def test_a_host_is_asked_by_so_many_at_a_time(autojump_clock, counted):
+    node = await counted(prompts_per_host=2)
+    host = await node.host()
+    meetings = [await node.invites(host=host) for _ in range(3)]
+    for meeting in meetings[:2]:
+        await meeting.ask()
+        await trio.sleep(10)
+    last, heard = meetings[2], len(host.told)
+    refused = await last.guest.asks(last.pair_request())
+    assert (refused.code, refused.retry_after) == ("rate_limited", pytest.approx(20))
+    assert len(host.told) == heard, "the host is not disturbed"
+    await trio.sleep(refused.retry_after)
+    assert isinstance(await last.guest.asks(last.pair_request()), wire.PairPending)
+
+
+async def test_a_stranger_does_not_learn_of_prompts(autojump_clock, counted):
+    node = await counted(prompts_per_host=1)
+    host = await node.host()
+    await node.prompts(host=host)
+    other = await node.invites(host=host)
+    guess = wire.PairRequest(session_id=other.id, token=WRONG, device_info=DEVICE)
+    assert (await node.connect().asks(guess)).code == "unknown_session"
+
+
+async def test_who_was_denied_too_often_has_to_wait(autojump_clock, counted):
+    node = await counted(denials_per_address=2, guess_window=100.0)
+    host = await node.host()
+
+    async def asks_from(address):
+        meeting = await node.invites(host=host)
+        meeting.guest = node.connect(address)
+        answer = await meeting.guest.asks(meeting.pair_request())
+        if isinstance(answer, wire.PairPending):
+            await host.asks(meeting.decision(False))
+        return getattr(answer, "retry_after", None)
+
+    assert [await asks_from(HERE) for _ in range(3)] == [None, None, pytest.approx(100)]
+    assert [await asks_from(None) for _ in range(3)] == [None] * 3
+    assert await asks_from(THERE) is None
+    await trio.sleep(100)
+    assert await asks_from(HERE) is None
+
+
+# -- guesses ---------------------------------------------------------------------------------
+
+
+async def refused(client, node, message):
+    """The error, and by how much it is to be told late."""
+    with pytest.raises(RequestError) as caught:
+        await node.router.route(client, message)
+    return caught.value.code, caught.value.delay
+
+
+async def test_wrong_ids_and_tokens_are_answered_ever_later_and_then_not_at_all(
+    autojump_clock, counted
+):
+    node = await counted(guesses_per_address=3)
+    meeting = await node.prompts()
+    guesses = [
+        wire.Resume(session_id="no-such-session", resume_token=WRONG),
+        wire.PairRequest(session_id=meeting.id, token=WRONG, device_info=DEVICE),
+        wire.Resume(session_id=meeting.id, resume_token=WRONG),
+    ]
+    answers = [await refused(node.connect(HERE), node, guess) for guess in guesses]
+    assert answers == [("unknown_session", 0.1), ("unknown_session", 0.2), ("unknown_session", 0.4)]
+    # Now it does not matter what is right: nothing is looked at.
+    for message in (guesses[0], meeting.resume()):
+        assert await refused(node.connect(HERE), node, message) == ("rate_limited", 0.0)
+    assert isinstance(await node.connect(THERE).asks(meeting.resume()), wire.Resumed)
+
+
+async def test_guesses_of_nobody_are_not_counted(autojump_clock, counted):
+    node = await counted(guesses_per_address=1)
+    guess = wire.Resume(session_id="no-such-session", resume_token=WRONG)
+    for _ in range(3):
+        assert await refused(node.connect(), node, guess) == ("unknown_session", 0.0)
+
+
+async def test_what_is_right_is_no_guess(autojump_clock, counted):
+    node = await counted(guesses_per_address=1)
+    meeting = await node.prompts()
+    for _ in range(3):
+        assert isinstance(await node.connect(HERE).asks(meeting.resume()), wire.Resumed)
+        again = node.connect(HERE)
+        assert await refused(again, node, meeting.pair_request()) == ("token_used", 0.0)
+
+
+async def test_a_wrong_access_token_is_a_guess_and_none_is_not(autojump_clock, nursery):
+    node = Node(quotas=Quotas(guesses_per_address=1), access_token="right")
+    await nursery.start(node.supervisor.run)
+
+    def register(token):
+        return wire.Register(uuid="desk", key=KEY, access_token=token)
+
+    client = node.connect(HERE)
+    for _ in range(3):
+        assert await refused(client, node, register(None)) == ("access_denied", 0.0)
+    assert isinstance(await client.asks(register("right")), wire.Registered)
+    assert await refused(client, node, register("wrong")) == ("access_denied", 0.1)
+    assert await refused(client, node, register("right")) == ("rate_limited", 0.0)
+
+
+def test_what_is_counted_is_told_and_what_others_tell_is_counted():
+    tally, told = Tally(2, 60.0), []
+    tally.tell = told.append
+    assert tally.add("a", 0.0) == 0
+    assert tally.heard("a", 1.0) == 1
+    assert told == ["a"]
+    assert tally.wait("a", 2.0) == 58.0
+    assert Tally(0, 60.0).heard("a", 0.0) == 0

@@ -1,0 +1,574 @@
+"""Members on a hub in memory, under a clock that the test moves."""
+
+import pytest
+import trio
+
+from proxim.actors.actor import KEPT_WITHIN
+from proxim.actors.limits import Places
+from proxim.actors.router import Router
+from proxim.backends.redis import backend as member_module
+from proxim.backends.redis.backend import Member
+from proxim.backends.redis.coordinator import HubLost
+from proxim.backends.redis.memory_coordinator import LocalHub, Memory
+from proxim.backends.redis.registry import SETTLE_TIME
+from proxim.backends.redis.rpc import Left
+from proxim.backends.redis.seal import BrokenSeal, KeySeal, NoSeal
+from proxim.protocol import codec
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import InvalidSetting, RequestError
+from proxim.protocol.messages import Reason
+from proxim.session.events import Role, Terms
+from proxim.session.session import RETURN_TIME
+from tests.actors.helpers import (
+    GUEST,
+    HOST,
+    ONE_TIME,
+    PERSISTENT,
+    TEMPORARY,
+    Client,
+    Meeting,
+    Node,
+)
+
+LEASE = 10.0
+
+
+class Cuttable(LocalHub):
+    """A hub that can be out of reach."""
+
+    def __init__(self, memory):
+        super().__init__(memory)
+        self.is_cut = False
+
+    def __getattribute__(self, name):
+        if name in ("beat", "claim", "owned_by", "flush", "receive", "members", "leave"):
+            return self._or_lost(super().__getattribute__(name))
+        return super().__getattribute__(name)
+
+    def _or_lost(self, ask):
+        async def asked(*arguments):
+            if self.is_cut:
+                await trio.sleep(2)
+                raise HubLost("cut")
+            return await ask(*arguments)
+
+        return asked
+
+
+class MemberNode(Node):
+    """A node without sockets that is a member."""
+
+    def __init__(self, memory, **options):
+        super().__init__(**options)
+        self.hub = Cuttable(memory)
+        self.member = Member(
+            self.hub,
+            self.supervisor,
+            terms=Terms(),
+            seal=NoSeal(),
+            lease=LEASE,
+            about=lambda: {"url": "here", "version": "1", "sessions": 0, "draining": False},
+        )
+        self.supervisor.keeper = self.supervisor.tenure = self.member
+        self.router = Router(
+            self.supervisor,
+            terms=Terms(),
+            public_url="https://node.example",
+            draw_qr=self._draw_qr,
+            directory=self.member.directory,
+        )
+        self.places = Places(3)
+        self.life = trio.CancelScope()
+
+    async def live(self, *, task_status):
+        with self.life:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.supervisor.run)
+                shared = {
+                    "guesses": self.router.guesses,
+                    "denials": self.supervisor.denials,
+                    "connections": self.places,
+                    "sessions": self.supervisor.addresses,
+                    "prompts": self.supervisor.prompts,
+                }
+                await nursery.start(self.member.run, self.router.relay, shared)
+                task_status.started()
+                await trio.sleep_forever()
+
+    def connect(self, address=None):
+        return Patient(self.router, address)
+
+
+class Patient(Client):
+    """A client that waits for what takes another node."""
+
+    async def sends(self, message):
+        try:
+            with trio.fail_after(10):
+                await self._router.route(self, message)
+        except RequestError as error:
+            self.tell(codec.error_message(error, message.ref))
+        await trio.sleep(0.1)
+
+    async def asks(self, message):
+        await super().asks(message)
+        await trio.sleep(0.1)
+        return self.told[-1] if self.told else None
+
+
+@pytest.fixture
+async def members(nursery, autojump_clock):
+    memory = Memory()
+    nodes = [MemberNode(memory) for _ in range(3)]
+    for node in nodes:
+        await nursery.start(node.live)
+    return nodes
+
+
+async def pairs(at, guest_at, kind=PERSISTENT, ttl=None, **owner):
+    meeting = Meeting(at, await at.host(**owner))
+    await meeting.open(kind, ttl)
+    meeting.guest = guest_at.connect()
+    await meeting.ask()
+    await meeting.decide()
+    await trio.sleep(0.2)
+    assert meeting.guest.heard(wire.PairResult)
+    return meeting
+
+
+async def talks(meeting):
+    for sender, receiver in ((meeting.host, meeting.guest), (meeting.guest, meeting.host)):
+        before = len(receiver.numbers)
+        await sender.signals(meeting.id, 1, 2, 3)
+        await trio.sleep(0.2)
+        assert receiver.numbers[before:] == [1, 2, 3]
+
+
+async def test_two_sides_at_two_nodes(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    await talks(meeting)
+    await meeting.host.asks(meeting.close())
+    await trio.sleep(0.2)
+    assert meeting.guest.endings == [Reason.CLOSED]
+
+
+async def test_both_sides_elsewhere_speak_past_the_sessions_node(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    meeting.host = members[2].connect()
+    await meeting.host.registers()
+    await trio.sleep(0.5)
+    members[0].hub.is_cut = True
+    await talks(meeting)
+    members[0].hub.is_cut = False
+    await trio.sleep(5)
+    await talks(meeting)
+
+
+async def test_a_session_is_taken_over_when_its_node_is_gone(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    members[0].life.cancel()
+    await trio.sleep(1)
+    host = members[2].connect()
+    await host.registers()
+    await trio.sleep(5)
+    assert host.heard(wire.Error)[0].code == "unavailable"
+    assert host.close_code == 1012, "a host that has not what it was told it has comes again"
+    await trio.sleep(LEASE + 1)
+    assert meeting.guest.close_code == 1012
+    meeting.node, meeting.guest, meeting.host = (
+        members[2],
+        members[1].connect(),
+        members[2].connect(),
+    )
+    await meeting.guest.asks(meeting.resume())
+    await meeting.host.registers()
+    await talks(meeting)
+
+
+async def test_what_needs_the_cluster_is_refused_while_it_is_out_of_reach(autojump_clock, members):
+    local = await pairs(members[0], members[0])
+    across = await pairs(members[0], members[1], key="x" * 43)
+    members[0].hub.is_cut = True
+    await trio.sleep(4)
+    await talks(local)
+    began = trio.current_time()
+    refusal = await local.host.asks(wire.CreateSession(session_type=PERSISTENT))
+    assert refusal.code == "unavailable"
+    await across.host.signals(across.id, 9)
+    assert across.host.told[-1].code == "unavailable"
+    assert trio.current_time() - began < 5
+    await trio.sleep(LEASE)
+    await talks(local)
+    refusal = await local.host.asks(wire.RefreshIce(session_id=local.id))
+    assert refusal.code == "unavailable"
+    members[0].hub.is_cut = False
+    await trio.sleep(3)
+    assert (
+        (await local.host.asks(wire.RefreshIce(session_id=local.id))).type == "ice_servers"
+        if (hasattr(wire.IceServers, "type"))
+        else True
+    )
+    await talks(local)
+    assert across.guest.close_code == 1012
+
+
+async def test_a_node_that_slept_gives_up_what_others_may_have(autojump_clock, members):
+    meeting = await pairs(members[0], members[0])
+    member = members[0].member
+    name = member.post.node
+    # As after SIGSTOP: the first thing that runs is whatever was next.
+    member.lease._awake_until = trio.current_time()
+    await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
+    assert (meeting.host.close_code, meeting.guest.close_code) == (1012, 1012)
+    assert members[0].supervisor.actors() == []
+    assert member.post.node != name
+    await trio.sleep(LEASE + 1)
+    meeting.guest = members[1].connect()
+    resumed = await meeting.guest.asks(meeting.resume())
+    assert isinstance(resumed, wire.Resumed)
+
+
+async def test_mail_that_is_lost_parts_two_nodes_and_they_begin_anew(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    members[0].member.post._sent[members[1].member.post.node] += 1
+    await meeting.host.signals(meeting.id, 1)
+    await trio.sleep(1)
+    assert meeting.guest.close_code == 1012
+    assert meeting.guest.numbers == []
+    assert meeting.host.heard(wire.PeerOffline)
+    meeting.guest = members[1].connect()
+    await meeting.guest.asks(meeting.resume())
+    await talks(meeting)
+
+
+async def test_mail_that_comes_twice_is_taken_once(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    send = members[0].hub._send
+
+    def twice(sack):
+        return send(sack) and send(sack)
+
+    members[0].hub._send = twice
+    await talks(meeting)
+
+
+async def test_who_is_released_is_found_elsewhere(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    await members[0].supervisor.drain()
+    await members[0].member.part()
+    await trio.sleep(0.5)
+    assert meeting.guest.close_code == 1012
+    meeting.node, meeting.guest, meeting.host = (
+        members[1],
+        members[1].connect(),
+        members[2].connect(),
+    )
+    await meeting.guest.asks(meeting.resume())
+    await meeting.host.registers()
+    await talks(meeting)
+    assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
+
+
+# -- the seal --------------------------------------------------------------------------------
+
+
+def test_a_seal_opens_for_its_purpose_and_its_key_alone():
+    seal, same, other = KeySeal("k" * 32), KeySeal("k" * 32), KeySeal("o" * 32)
+    sealed = seal.close(b"content", "sack:a")
+    assert b"content" not in sealed
+    assert same.open(sealed, "sack:a") == b"content"
+    assert seal.close(b"content", "sack:a") != sealed
+    altered = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    for opener, text, purpose in (
+        (other, sealed, "sack:a"),
+        (same, sealed, "sack:b"),
+        (same, altered, "sack:a"),
+        (same, b"", "sack:a"),
+        (same, sealed[:20], "sack:a"),
+    ):
+        with pytest.raises(BrokenSeal):
+            opener.open(text, purpose)
+
+
+def test_an_address_has_one_name_for_all_with_the_same_key_and_another_with_another():
+    seals = [KeySeal("k" * 32), KeySeal("k" * 32), KeySeal("o" * 32), NoSeal(), NoSeal()]
+    one, same, other, bare, as_bare = [seal.name_of("192.0.2.1") for seal in seals]
+    assert one == same
+    assert bare == as_bare
+    assert len({one, other, bare, seals[0].name_of("192.0.2.2")}) == 4
+
+
+def test_a_key_has_to_be_long_enough():
+    with pytest.raises(InvalidSetting, match="at least 32"):
+        KeySeal("short")
+
+
+async def test_what_stays_as_it_is_is_not_forgotten(autojump_clock, members, monkeypatch):
+    monkeypatch.setattr(member_module, "KEEP_TIME", 30 * 60.0)
+    meeting = await pairs(members[0], members[1])
+    members[0].member._nursery.start_soon(members[0].member._meet_forever)
+    entry = members[0].hub._memory.sessions[meeting.id]
+    before = entry.revision
+    await trio.sleep(61)
+    assert members[0].hub._memory.sessions[meeting.id].revision > before
+    await talks(meeting)
+
+
+# -- what is told is what others would go by -------------------------------------------------
+
+
+async def prompts(at, guest_at, kind=PERSISTENT):
+    meeting = Meeting(at, await at.host())
+    await meeting.open(kind, None)
+    meeting.guest = guest_at.connect()
+    await meeting.ask()
+    await trio.sleep(0.2)
+    assert meeting.host.heard(wire.PairPrompt)
+    return meeting
+
+
+@pytest.mark.parametrize("approve", [True, False])
+async def test_a_decision_that_is_not_saved_is_told_to_nobody(autojump_clock, members, approve):
+    meeting = await prompts(members[0], members[0])
+    members[0].hub.is_cut = True
+    await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=approve, ref="r"))
+    await trio.sleep(5)
+    refusal = meeting.host.heard(wire.Error)[0]
+    assert (refusal.code, refusal.ref) == ("unavailable", "r")
+    assert refusal.retry_after > 0
+    await trio.sleep(LEASE + 1)
+    assert not meeting.host.heard(wire.PairResult)
+    assert not meeting.guest.heard(wire.PairResult)
+    # Meanwhile another node, which has never heard of it, may say how the prompt ended.
+    elsewhere = members[1].connect()
+    answer = await elsewhere.asks(meeting.resume())
+    assert isinstance(answer, wire.SessionEnded)
+    assert answer.reason is Reason.DISCONNECTED
+    members[0].hub.is_cut = False
+    await trio.sleep(5)
+    assert meeting.host.close_code == 1012
+    assert not meeting.host.heard(wire.PairResult)
+    assert not meeting.guest.heard(wire.PairResult)
+    assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
+
+
+@pytest.mark.parametrize("approve", [True, False])
+async def test_a_decision_is_told_when_it_is_saved_at_last(autojump_clock, members, approve):
+    meeting = await prompts(members[0], members[0])
+    members[0].hub.is_cut = True
+    await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=approve))
+    await trio.sleep(4)
+    assert meeting.host.heard(wire.Error)[0].code == "unavailable"
+    members[0].hub.is_cut = False
+    await trio.sleep(3)
+    status = "approved" if approve else "rejected"
+    for side in (meeting.host, meeting.guest):
+        assert [each.status for each in side.heard(wire.PairResult)] == [status]
+
+
+async def test_an_end_that_is_not_saved_is_not_the_end(autojump_clock, members):
+    meeting = await pairs(members[0], members[0])
+    members[0].hub.is_cut = True
+    await meeting.host.sends(meeting.close())
+    await trio.sleep(LEASE + 4)
+    assert meeting.host.endings == []
+    assert meeting.host.heard(wire.Error)[-1].code == "unavailable"
+    guest = members[1].connect()
+    resumed = await guest.asks(meeting.resume())
+    assert resumed.session.status == "approved"
+
+
+async def test_while_a_decision_waits_others_are_answered(autojump_clock, members):
+    meeting = await prompts(members[0], members[0])
+    members[0].hub.is_cut = True
+    await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=True))
+    await meeting.host.sends(wire.RefreshIce(session_id=meeting.id, ref="asked"))
+    await trio.sleep(4)
+    codes = {error.ref: error.code for error in meeting.host.heard(wire.Error)}
+    assert codes["asked"] == "unavailable"
+
+
+async def test_what_cannot_be_saved_now_is_not_decided(autojump_clock, members):
+    meeting = await prompts(members[0], members[0])
+    members[0].hub.is_cut = True
+    await trio.sleep(4)
+    await meeting.host.asks(wire.PairDecision(session_id=meeting.id, approve=True))
+    assert meeting.host.told[-1].code == "unavailable"
+    members[0].hub.is_cut = False
+    await trio.sleep(3)
+    assert not meeting.host.heard(wire.PairResult)
+    await meeting.host.asks(wire.PairDecision(session_id=meeting.id, approve=False))
+    assert meeting.guest.endings == [Reason.REJECTED]
+
+
+async def test_time_is_up_though_it_cannot_be_saved(autojump_clock, members):
+    meeting = await prompts(members[0], members[0])
+    asked_at = meeting.host.when(wire.PairPrompt)[0]
+    members[0].hub.is_cut = True
+    await trio.sleep(45)
+    for side in (meeting.host, meeting.guest):
+        assert side.endings == [Reason.APPROVAL_TIMEOUT]
+        assert side.when(wire.SessionEnded)[0] - asked_at < 44
+
+
+async def test_an_end_that_others_would_not_see_is_not_told_before_it_is_saved(
+    autojump_clock, members
+):
+    first, second, third = members
+    meeting = await pairs(first, first, ONE_TIME)
+    await first.supervisor.drain()
+    await first.member.part()
+    first.life.cancel()
+
+    # The second takes it over as it was handed on, and can save nothing more.
+    claim = second.hub.claim
+
+    async def claim_and_be_cut(*arguments):
+        claimed = await claim(*arguments)
+        second.hub.is_cut = True
+        return claimed
+
+    second.hub.claim = claim_and_be_cut
+    host = second.connect()
+    await host.registers()
+    del second.hub.claim
+    await trio.sleep(LEASE + RETURN_TIME + 1)
+    assert host.endings == []
+    # Nobody has heard of an end, so it is none; this node is the next to wait for both.
+    guest = third.connect()
+    assert (await guest.asks(meeting.resume())).session.status == "approved"
+    second.hub.is_cut = False
+    await trio.sleep(5)
+    assert host.endings == []
+    assert host.close_code == 1012
+
+
+async def test_who_stops_while_the_hub_is_away_ends_nothing_that_was_approved(
+    autojump_clock, members
+):
+    meeting = await pairs(members[0], members[0])
+    members[0].hub.is_cut = True
+    await trio.sleep(4)
+    await members[0].supervisor.drain()
+    await members[0].member.part()
+    members[0].life.cancel()
+    assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
+    await trio.sleep(LEASE)
+    guest = members[1].connect()
+    assert (await guest.asks(meeting.resume())).session.status == "approved"
+
+
+async def test_who_stops_while_the_hub_is_away_does_not_tell_an_end_that_others_would_not_see(
+    autojump_clock, members
+):
+    meeting = Meeting(members[0], await members[0].host())
+    await meeting.open(PERSISTENT, None)
+    members[0].hub.is_cut = True
+    began = trio.current_time()
+    await members[0].supervisor.drain()
+    assert trio.current_time() - began < KEPT_WITHIN + 1, "others want to part, too"
+    await members[0].member.part()
+    members[0].life.cancel()
+    assert meeting.host.endings == []
+    await trio.sleep(LEASE)
+    host = members[1].connect()
+    await host.registers()
+    await trio.sleep(1)
+    (session,) = host.heard(wire.Registered)[0].sessions
+    assert session.status == "pending"
+    assert host.endings == []
+
+
+async def test_a_decision_that_cannot_be_saved_holds_up_nobodys_good_bye(autojump_clock, members):
+    meeting = await prompts(members[0], members[0])
+    members[0].hub.is_cut = True
+    await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=False))
+    began = trio.current_time()
+    await members[0].supervisor.drain()
+    assert trio.current_time() - began < KEPT_WITHIN + 1
+    assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
+
+
+# -- a seat that changes hands ---------------------------------------------------------------
+
+
+async def test_a_seat_that_was_left_elsewhere_is_taken_in_the_same_breath(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    old, meeting.guest = meeting.guest, members[0].connect()
+    (far,) = members[0].member.guests._connections.values()
+    # What comes from elsewhere, and then from here, before the actor has its turn.
+    members[0].member.guests._left(
+        members[1].member.post.node, Left(session_id=meeting.id, connection=far.number)
+    )
+    await meeting.guest.asks(meeting.resume())
+    assert old.closed is False
+    assert members[0].supervisor.crashes == 0
+    await talks(meeting)
+
+
+async def test_signals_that_were_lost_between_two_edges_send_who_spoke_away(
+    autojump_clock, members
+):
+    meeting = await pairs(members[0], members[1])
+    meeting.host = members[2].connect()
+    await meeting.host.registers()
+    await trio.sleep(0.5)
+    await talks(meeting)
+    members[1].member.post._sent[members[2].member.post.node] += 1
+    await meeting.guest.signals(meeting.id, 7)
+    await trio.sleep(1)
+    assert 7 not in meeting.host.numbers
+    assert meeting.guest.close_code == 1012
+
+
+async def test_mail_that_comes_again_late_changes_nothing(autojump_clock, members):
+    sent = []
+    for node in members:
+        node.hub._send = lambda sack, send=node.hub._send: sent.append(sack) or send(sack)
+    meeting = await pairs(members[0], members[1])
+    await talks(meeting)
+    await meeting.guest.asks(wire.CloseSession(session_id=meeting.id))
+    await trio.sleep(1)
+    told = [list(side.told) for side in (meeting.host, meeting.guest)]
+    assert len(sent) > 5
+    for sack in [*sent, *reversed(sent)]:
+        assert LocalHub._send(members[0].hub, sack)
+    await trio.sleep(5)
+    assert [list(side.told) for side in (meeting.host, meeting.guest)] == told
+    assert not meeting.host.closed
+    assert not meeting.guest.closed
+
+
+async def test_a_deadline_is_kept_by_who_takes_over(autojump_clock, members):
+    began = trio.current_time()
+    meeting = await pairs(members[0], members[1], TEMPORARY, ttl=60.0)
+    members[0].life.cancel()
+    await trio.sleep(LEASE + 1)
+    assert meeting.guest.close_code == 1012
+    meeting.guest = members[2].connect()
+    await meeting.guest.asks(meeting.resume())
+    await trio.sleep(60)
+    assert meeting.guest.endings == [Reason.EXPIRED]
+    assert meeting.guest.when(wire.SessionEnded)[0] - began == pytest.approx(60, abs=5)
+
+
+async def test_a_hub_that_has_forgotten_everything_knows_it_again_in_seconds(
+    autojump_clock, members
+):
+    here, across = [
+        await pairs(members[0], members[at], key=key * 43) for at, key in enumerate("hx")
+    ]
+    members[0].hub._memory.forget()
+    began, answers = trio.current_time(), set()
+    while trio.current_time() < began + 5:
+        answer = await members[1].connect().asks(wire.Resume(session_id="none", resume_token="x"))
+        answers.add(answer.code if trio.current_time() < began + SETTLE_TIME else "")
+        await trio.sleep(0.1)
+    assert answers == {"unavailable", ""}, "nothing is unknown before all can have told of it"
+    assert across.guest.close_code == 1012
+    across.guest, here.guest = members[2].connect(), members[2].connect()
+    for meeting in (across, here):
+        assert isinstance(await meeting.guest.asks(meeting.resume()), wire.Resumed)
+        await talks(meeting)
+    unknown = await members[1].connect().asks(wire.Resume(session_id="none", resume_token="x"))
+    assert unknown.code == "unknown_session"

@@ -1,0 +1,90 @@
+"""How a node comes into a cluster, or says why not."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests import fork_server
+from tests.backends.redis.nodes import Cluster, Couple
+from tests.e2e.client import PATIENCE
+from tests.ports import reserved_port
+
+
+def refused(*options):
+    done = fork_server.run("serve", "--port", "0", *options)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def test_a_node_on_its_own_imports_nothing_of_a_clusters():
+    code = (
+        "import sys, trio, proxim.node as n\n"
+        "async def main():\n"
+        "    async with trio.open_nursery() as nursery:\n"
+        "        node = n.Node(n.Settings(port=0))\n"
+        "        await nursery.start(node.run)\n"
+        "        node.stop()\n"
+        "trio.run(main)\n"
+        "wanted = {'coredis', 'cryptography', 'anyio', 'proxim.backends.redis.backend'}\n"
+        "assert not wanted & set(sys.modules), wanted & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
+
+
+def test_a_redis_that_is_not_there_is_named():
+    with reserved_port() as port:
+        code, said = refused("--cluster", f"redis://user:hunter2@127.0.0.1:{port}/0")
+    assert code == 2
+    assert f"127.0.0.1:{port}" in said
+    assert "Redis does not answer" in said
+    assert "hunter2" not in said
+    assert "Traceback" not in said
+
+
+def test_what_does_not_work_is_refused_in_words(shared_redis):
+    for url in ("redis+sentinel://127.0.0.1/main", "redis-cluster://127.0.0.1"):
+        code, said = refused("--cluster", url)
+        assert code == 2
+        assert "Redis Sentinel and Redis Cluster do not work" in said
+    code, said = refused("--cluster", shared_redis.url, "--cluster-key", "short")
+    assert code == 2
+    assert "at least 32 characters" in said
+
+
+@pytest.fixture
+def guarded(tmp_path, start_redis):
+    """A Redis with TLS, which lets one user in, who may do what the how-to says."""
+    ca = trustme.CA()
+    certificate = ca.issue_cert("127.0.0.1", "localhost")
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    page = Path(__file__).parent.parent.parent / "docs/howto/cluster.md"
+    (line,) = [each for each in page.read_text().splitlines() if each.startswith("user nodes ")]
+    acl = tmp_path / "users.acl"
+    acl.write_text(f"user default off\n{line.replace('>password', '>pass/word')}\n")
+    server = start_redis(
+        *("--port", "0", "--tls-auth-clients", "no"),
+        *("--tls-cert-file", str(tmp_path / "cert.pem")),
+        *("--tls-key-file", str(tmp_path / "key.pem")),
+        *("--tls-ca-cert-file", str(tmp_path / "ca.pem"), "--aclfile", str(acl)),
+        port_option="--tls-port",
+    )
+    return server, str(tmp_path / "ca.pem")
+
+
+def test_a_redis_behind_tls_and_a_password(guarded):
+    server, ca = guarded
+    url = f"rediss://nodes:pass%2Fword@127.0.0.1:{server.port}/0"
+    code, said = refused("--cluster", url)
+    assert code == 2, "nobody vouches for it"
+    assert "Redis does not answer" in said
+    assert refused("--cluster", url.replace("word", "wort"), "--cluster-ca", ca)[0] == 2
+    cluster = Cluster(server, 2, "--cluster-ca", ca, url=url)
+    try:
+        Couple(cluster[0], cluster[1]).approve().talk(1, 2, 3)
+    finally:
+        cluster.stop()

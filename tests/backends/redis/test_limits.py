@@ -1,0 +1,242 @@
+"""Limits by owner and by address at real nodes: whichever one is asked, all count."""
+
+import http.client
+import secrets
+
+import pytest
+import trio
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from proxim.backends.redis import redis_coordinator as redis_module
+from tests.backends.redis.nodes import SHORT_LEASE, Cluster, Couple, Node, unlink, until
+from tests.e2e.client import PATIENCE, PHONE
+
+LOOPBACK = "--limit-loopback"
+OF_AN_ADDRESS = (LOOPBACK, "--connections-per-address", "3")
+
+
+def knock(node):
+    """What a node answers to who comes."""
+    connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=PATIENCE)
+    try:
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def is_full(node):
+    return knock(node)[0] == 503
+
+
+def comes(node):
+    """A new connection, if it is let in: who has just knocked may not have left yet."""
+    try:
+        return node.peer()
+    except (InvalidStatus, ConnectionClosed):
+        # The refusal may be there, and the connection at its end, before anything was asked.
+        return None
+    except AssertionError as error:
+        # So early that the client library fails at its own check, which says nothing.
+        if error.args:
+            raise
+        return None
+
+
+# -- connections -----------------------------------------------------------------------------
+
+
+def test_an_address_has_so_many_connections_in_all(brittle):
+    cluster = brittle(3, *OF_AN_ADDRESS)
+    peers = [node.peer() for node in cluster.nodes]
+    for node in cluster.nodes:
+        until(lambda node=node: is_full(node))
+        assert comes(node) is None
+    alone = Node(*OF_AN_ADDRESS)
+    crowd = [alone.peer() for _ in range(3)]
+    answers = [knock(node) for node in (*cluster.nodes, alone)]
+    assert answers == [answers[0]] * 4
+    assert len(crowd) == 3
+    peers[0].leave()
+    for node in cluster.nodes:
+        until(lambda node=node: not is_full(node))
+    alone.close_peers()
+    alone.stop()
+
+
+def test_a_node_that_dies_frees_its_connections_once_its_lease_is_over(brittle):
+    cluster = brittle(2, *OF_AN_ADDRESS)
+    for _ in range(3):
+        cluster[0].peer()
+    until(lambda: is_full(cluster[1]))
+    cluster.kill(0)
+    assert is_full(cluster[1]), "it may only be out of touch"
+    cluster.expire(0)
+    until(lambda: not is_full(cluster[1]))
+
+
+def test_a_node_that_leaves_frees_its_connections_at_once(brittle):
+    cluster = brittle(2, *OF_AN_ADDRESS)
+    for _ in range(3):
+        cluster[0].peer()
+    until(lambda: is_full(cluster[1]))
+    cluster[0].terminate()
+    until(lambda: not is_full(cluster[1]))
+
+
+@pytest.mark.real_time
+def test_without_redis_each_node_counts_alone_and_lets_nobody_wait(brittle):
+    cluster = brittle(2, *OF_AN_ADDRESS, lease=SHORT_LEASE)
+    for _ in range(3):
+        cluster[0].peer()
+    until(lambda: is_full(cluster[1]))
+    cluster.redis.freeze()
+    until(lambda: not is_full(cluster[1]))
+    assert is_full(cluster[0])
+    for _ in range(3):
+        until(lambda: comes(cluster[1]))
+    until(lambda: is_full(cluster[1]))
+    cluster.redis.thaw()
+    cluster[1].close_peers()
+    until(lambda: is_full(cluster[1]))
+
+
+async def test_no_address_is_in_the_mail(brittle):
+    cluster = brittle(2, *OF_AN_ADDRESS)
+    others = [cluster[0].peer() for _ in range(3)]
+    until(lambda: is_full(cluster[1]))
+    cluster.freeze(1)
+    peer, other, _ = others
+    other.leave()
+    peer.refused("unknown_session", "resume", session_id="x", resume_token="y")
+    place = redis_module.parse_url(cluster.url)
+
+    async def mail(commands):
+        text = b""
+        for stream in await commands.keys("proxim:mail:*"):
+            for entry in await commands.xrange(stream):
+                text += entry.field_values[b"b"]
+        return text
+
+    async with redis_module.connect(place) as hub:
+        text = b""
+        with trio.fail_after(PATIENCE):
+            while not (b"Counted" in text and b'"connections"' in text):
+                text = await hub._commands.call(mail)
+    assert b"127.0.0.1" not in text
+    cluster.thaw(1)
+
+
+# -- sessions --------------------------------------------------------------------------------
+
+
+def refusals(*nodes, key=None):
+    """In which words each of the nodes refuses one session more."""
+    answers = []
+    for node in nodes:
+        host = node.host(uuid="desk-1", **({"key": key, "seats": []} if key else {}))
+        answer = host.refused("limit_reached", "create_session", session_type="persistent")
+        answers.append(answer["message"])
+    return answers
+
+
+@pytest.mark.parametrize("limit", ["--sessions-per-address", "--sessions-per-owner"])
+def test_a_session_too_many_is_refused_everywhere_in_the_words_of_one_node(brittle, limit):
+    cluster, alone = brittle(3, LOOPBACK, limit, "3"), Node(LOOPBACK, limit, "3")
+    key = secrets.token_urlsafe(32)
+    for number in range(3):
+        cluster[number].host(key=key, seats=[]).create()
+        alone.host(key=key, seats=[]).create()
+    until(lambda: len(set(refusals(*cluster.nodes, alone, key=key))) == 1)
+    alone.close_peers()
+    alone.stop()
+
+
+# -- prompts ---------------------------------------------------------------------------------
+
+
+def ask(node, created, reply="pair_pending"):
+    session_id, token = unlink(created["link"])
+    fields = {"session_id": session_id, "token": token, "device_info": PHONE}
+    return node.peer().ask(reply, "pair_request", **fields)
+
+
+def test_a_host_has_so_many_prompts_in_all(brittle):
+    options = (LOOPBACK, "--prompts-per-host", "2")
+    cluster, alone = brittle(3, *options), Node(*options)
+    key = secrets.token_urlsafe(32)
+    hosts = [node.host(key=key, seats=[]) for node in cluster.nodes]
+    created = [host.create() for host in hosts]
+    for number in (0, 1):
+        ask(cluster[2], created[number])
+        hosts[number].expect("pair_prompt")
+    refused = ask(cluster[0], created[2], "error")
+    assert refused["code"] == "rate_limited"
+    assert 0 < refused["retry_after"] <= 30
+    hosts[2].quiet()
+    at_one = alone.host()
+    one, two, three = (at_one.create() for _ in range(3))
+    ask(alone, one)
+    ask(alone, two)
+    assert ask(alone, three, "error")["message"] == refused["message"]
+    hosts[0].decide(created[0]["session"]["session_id"])
+    until(lambda: ask_again(cluster[0], created[2])["type"] == "pair_pending")
+    hosts[2].expect("pair_prompt")
+    alone.close_peers()
+    alone.stop()
+
+
+def ask_again(node, created):
+    session_id, token = unlink(created["link"])
+    peer = node.peer()
+    peer.send("pair_request", session_id=session_id, token=token, device_info=PHONE)
+    return peer._receive(PATIENCE)
+
+
+# -- sessions of an owner, guesses and denials -------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def strict(shared_redis):
+    """Two nodes that allow little, in a part of Redis of their own."""
+    shared_redis.age(database=1)
+    options = [LOOPBACK, "--sessions-per-owner", "3", "--guesses-per-address", "4"]
+    cluster = Cluster(shared_redis, 2, *options, "--denials-per-address", "2", database=1)
+    yield cluster
+    cluster.stop()
+
+
+def test_an_owner_has_so_many_sessions_in_all(strict):
+    key = secrets.token_urlsafe(32)
+    first, second = strict[0].host(key=key), strict[1].host(key=key, seats=[])
+    for host in (first, second, first):
+        created = host.create()
+    for host in (first, second):
+        host.refused("limit_reached", "create_session", session_type="persistent")
+    first.ask("session_ended", "close_session", session_id=created["session"]["session_id"])
+    first.create()
+    strict[1].host().create()
+
+
+def test_who_was_denied_or_guessed_elsewhere_waits_here(strict):
+    for _ in range(2):
+        couple = Couple(strict[0], strict[1])
+        couple.host.decide(couple.id, approve=False)
+    host = strict[1].host()
+    created = host.create()
+
+    def denied():
+        session_id, token = unlink(created["link"])
+        fields = {"session_id": session_id, "token": token}
+        return strict[1].peer().refused("rate_limited", "pair_request", device_info=PHONE, **fields)
+
+    assert denied()["retry_after"] > 60
+    for _ in range(4):
+        strict[0].peer().refused("unknown_session", "resume", session_id="x", resume_token="y")
+    until(
+        lambda: (
+            strict[1].peer().ask("error", "resume", session_id="x", resume_token="y")["code"]
+            == "rate_limited"
+        )
+    )

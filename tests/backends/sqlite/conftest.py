@@ -1,0 +1,95 @@
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from proxim.backends.sqlite.backend import StoreKeeper
+from proxim.backends.sqlite.file import StoreFile
+from proxim.backends.sqlite.seal import Seal
+from proxim.session.events import Terms
+from tests.actors.helpers import Client, Node
+
+KEY = "k" * 32
+PATIENCE = 60.0
+
+
+async def until(condition):
+    """Wait for what a thread brings about."""
+    with trio.fail_after(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - nobody says when
+            await trio.sleep(0.002)
+
+
+class Disk(StoreFile):
+    """A store's file on a disk that can fail, by ``trouble``, or be slow, until ``gate`` opens."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.trouble = self.gate = None
+        self.writes = []
+
+    def write(self, changes):
+        if self.gate is not None:
+            self.gate.wait(PATIENCE)
+        if self.trouble is not None:
+            raise self.trouble
+        self.writes.append(len(changes))
+        super().write(changes)
+
+
+class Patient(Client):
+    """A client that waits for answers, since the disk is asked in a thread."""
+
+    patience = PATIENCE
+
+    async def asks(self, message):
+        before = len(self.told)
+        await self.sends(message)
+        await until(lambda: len(self.told) > before)
+        await wait_all_tasks_blocked(0.005)
+        return self.told[-1]
+
+
+class StoringNode(Node):
+    def connect(self, address=None):
+        return Patient(self.router, address)
+
+
+class Life:
+    """One life of a node with a store: from its start until it is stopped, or killed."""
+
+    def __init__(self, path, key=KEY, patience=PATIENCE):
+        self.disk = Disk(path)
+        self.keeper = StoreKeeper(self.disk, Seal(key), patience=patience, retry_time=0.1)
+        self.node = StoringNode()
+        self.node.supervisor.keeper = self.keeper
+        self._ended = trio.Event()
+
+    async def run(self, *, task_status):
+        async with self.keeper.opened(), trio.open_nursery() as self._nursery:
+            await self._nursery.start(self.node.supervisor.run)
+            await self._nursery.start(self.keeper.run, self.node.supervisor, Terms())
+            task_status.started(self)
+        self._ended.set()
+
+    async def stop(self):
+        self.keeper.let_go(self.node.supervisor)
+        await self.node.supervisor.drain()
+        self._nursery.cancel_scope.cancel()
+        await self._ended.wait()
+
+    async def die(self):
+        """End as by ``kill -9``: what is not on the disk by now is lost."""
+        self.disk.close()
+        self.disk.write = lambda changes: None
+        self._nursery.cancel_scope.cancel()
+        await self._ended.wait()
+
+
+@pytest.fixture
+def live(tmp_path, nursery):
+    """Starts a node on the store of this test."""
+
+    async def live(**options):
+        return await nursery.start(Life(str(tmp_path / "sessions.db"), **options).run)
+
+    return live

@@ -1,0 +1,248 @@
+"""What comes back after a restart, and that the node goes on whatever the disk does."""
+
+import threading
+from hashlib import sha256
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from proxim.backends.sqlite import stats
+from proxim.backends.sqlite.file import DiskTrouble
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import InvalidSetting
+from proxim.protocol.messages import Reason, Status
+from tests.actors.helpers import DEVICE, GUEST, HOST, KEY, ONE_TIME, TEMPORARY
+from tests.backends.sqlite.conftest import KEY as STORE_KEY
+from tests.backends.sqlite.conftest import Life, until
+
+
+async def back(life, meeting):
+    """The host of a session that was brought back, and what it is told of it."""
+    host = await life.node.host()
+    (registered,) = host.heard(wire.Registered)
+    infos = {info.session_id: info for info in registered.sessions}
+    return host, infos.get(meeting.id)
+
+
+async def test_an_approved_session_comes_back_and_the_guest_gets_its_seat(live):
+    first = await live()
+    meeting = await first.node.pairs()
+    await first.die()
+    second = await live()
+    _, info = await back(second, meeting)
+    assert info.status is Status.APPROVED
+    guest = second.node.connect()
+    resumed = await guest.asks(meeting.resume())
+    assert isinstance(resumed, wire.Resumed)
+    assert resumed.host_online
+
+
+async def test_a_pending_session_comes_back_and_its_link_works_once(live):
+    first = await live()
+    meeting = await first.node.invites()
+    await first.die()
+    second = await live()
+    host, info = await back(second, meeting)
+    assert (info.status, info.device_info) == (Status.PENDING, None)
+    guest = second.node.connect()
+    assert isinstance(await guest.asks(meeting.pair_request()), wire.PairPending)
+    assert host.heard(wire.PairPrompt)
+    await second.die()
+    third = await live()
+    again = await third.node.connect().asks(meeting.pair_request())
+    assert again.code == "token_used"
+
+
+@pytest.mark.parametrize("kind", [ONE_TIME, TEMPORARY])
+async def test_only_persistent_sessions_are_written(live, kind):
+    life = await live()
+    meeting = await life.node.pairs(kind)
+    assert life.disk.writes == [1]  # the row that tells the key
+    await life.die()
+    assert (await back(await live(), meeting))[1] is None
+
+
+async def test_what_was_closed_does_not_come_back(live):
+    life = await live()
+    meeting = await life.node.pairs()
+    await meeting.host.asks(meeting.close())
+    await life.die()
+    second = await live()
+    assert (await back(second, meeting))[1] is None
+    assert len(second.disk.rows()) == 1
+
+
+async def test_what_was_denied_does_not_come_back(live):
+    life = await live()
+    meeting = await life.node.prompts()
+    await meeting.host.asks(meeting.decision(approve=False))
+    await life.die()
+    assert (await back(await live(), meeting))[1] is None
+
+
+async def test_a_node_that_is_stopped_ends_only_what_does_not_come_back(live):
+    life = await live()
+    # Each has an owner, and so a host, of its own.
+    pending, prompted, brief = [await life.node.host(letter * 22) for letter in "abc"]
+    approved, pending = await life.node.pairs(), await life.node.invites(host=pending)
+    prompted = await life.node.prompts(host=prompted)
+    brief = await life.node.pairs(ONE_TIME, host=brief)
+    await life.stop()
+    assert approved.host.endings + pending.host.endings == []
+    assert prompted.host.endings == brief.host.endings == [Reason.SHUTDOWN]
+    second = await live()
+    _, info = await back(second, approved)
+    assert info.status is Status.APPROVED
+    assert second.node.supervisor.find(prompted.id) is None
+    await second.node.host("a" * 22)
+    guest = second.node.connect()
+    assert isinstance(await guest.asks(pending.pair_request()), wire.PairPending)
+
+
+async def test_nothing_of_a_session_shows_in_the_file(live, tmp_path):
+    life = await live()
+    meeting = await life.node.pairs()
+    await life.die()
+    written = b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    public = (meeting.id, DEVICE.name, DEVICE.id, "desk", "persistent", "APPROVED")
+    # The owner's key and the store's are both made of one letter.
+    secrets = (meeting.token, meeting.resume_token, min(KEY, STORE_KEY))
+    for telling in (*public, *secrets):
+        assert telling.encode() not in written
+        assert sha256(telling.encode()).digest() not in written
+
+
+async def test_a_device_comes_back_under_its_id_since_its_name_is_not_written(live):
+    life = await live()
+    meeting = await life.node.pairs()
+    await life.die()
+    _, info = await back(await live(), meeting)
+    assert (info.device_info.name, info.device_info.id) == (DEVICE.id, DEVICE.id)
+
+
+async def test_nobody_hears_of_a_change_before_it_is_written(live):
+    life = await live()
+    meeting = await life.node.prompts()
+    life.disk.gate = threading.Event()
+    await meeting.host.sends(meeting.decision())
+    await wait_all_tasks_blocked(0.05)
+    assert not meeting.host.heard(wire.PairResult)
+    life.disk.gate.set()
+    await until(
+        lambda: meeting.host.heard(wire.PairResult) and meeting.guest.heard(wire.PairResult)
+    )
+
+
+async def test_what_changes_while_the_disk_writes_is_written_at_once(live):
+    life = await live()
+    hosts = [await life.node.host(key=f"{n:022}") for n in range(20)]
+    life.disk.gate = threading.Event()
+    create = wire.CreateSession(session_type="persistent")
+    async with trio.open_nursery() as nursery:
+        for host in hosts:
+            nursery.start_soon(host.asks, create)
+        await wait_all_tasks_blocked(0.05)
+        life.disk.gate.set()
+    assert sum(life.disk.writes) == 1 + 20
+    assert len(life.disk.writes) <= 4
+
+
+async def test_what_comes_and_goes_costs_no_write(live):
+    life = await live()
+    meeting = await life.node.pairs()
+    written = list(life.disk.writes)
+    await meeting.leaves(GUEST)
+    await meeting.leaves(HOST)
+    await wait_all_tasks_blocked(0.05)
+    assert life.disk.writes == written
+
+
+async def test_a_disk_that_fails_is_told_once_and_made_good_later(live, caplog):
+    life = await live()
+    life.disk.trouble = DiskTrouble("database or disk is full")
+    meeting = await life.node.pairs()
+    assert life.keeper.is_failing
+    assert "proxim_store_failing 1.0" in stats.exposition(life.keeper)
+    await until(lambda: life.keeper.failures > 2)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the store fails, and sessions live in memory only for now: database or disk is full"
+    ]
+    life.disk.trouble = None
+    await until(lambda: not life.keeper.is_failing)
+    told = stats.exposition(life.keeper)
+    assert "proxim_store_failing 0.0" in told
+    assert "proxim_store_owed 0.0" in told
+    assert "proxim_store_sessions 1.0" in told
+    assert "works again" in caplog.records[-1].getMessage()
+    await life.die()
+    assert (await back(await live(), meeting))[1].status is Status.APPROVED
+
+
+@pytest.mark.real_time
+async def test_a_disk_that_does_not_answer_holds_nobody_up_for_long(live, caplog):
+    life = await live(patience=0.3)
+    life.disk.gate = threading.Event()
+    meeting = await life.node.pairs()
+    assert life.keeper.is_failing
+    assert "no answer within 0.3 seconds" in caplog.text
+    life.disk.gate.set()
+    await until(lambda: not life.keeper.owed and not life.keeper.is_failing)
+    await life.die()
+    assert (await back(await live(), meeting))[1].status is Status.APPROVED
+
+
+async def test_what_is_owed_is_written_when_the_node_stops(live):
+    life = await live()
+    life.disk.trouble = DiskTrouble("disk I/O error")
+    meeting = await life.node.invites()
+    life.disk.trouble = None
+    life._nursery.cancel_scope.cancel()
+    await life._ended.wait()
+    assert (await back(await live(), meeting))[1].status is Status.PENDING
+
+
+async def test_a_session_that_the_disk_did_not_take_ends_with_the_node(live):
+    life = await live()
+    life.disk.trouble = DiskTrouble("disk I/O error")
+    meeting = await life.node.pairs()
+    await life.node.supervisor.drain()
+    assert meeting.host.endings == [Reason.SHUTDOWN]
+
+
+async def test_another_key_is_refused_and_spoils_nothing(live):
+    life = await live()
+    meeting = await life.node.pairs()
+    await life.die()
+    await refused(life.disk.path)
+    assert (await back(await live(), meeting))[1].status is Status.APPROVED
+
+
+async def refused(path):
+    told = f"store_key: {path} was sealed with another key; give that one, or move"
+    with pytest.raises(InvalidSetting, match=told):
+        async with Life(path, key="o" * 32).keeper.opened():
+            raise AssertionError("it was let in")
+
+
+async def test_another_key_is_refused_though_the_row_that_tells_it_is_gone(live):
+    life = await live()
+    meeting = await life.node.pairs()
+    life.disk.write({b"check": None})
+    await life.die()
+    await refused(life.disk.path)
+    assert (await back(await live(), meeting))[1].status is Status.APPROVED
+
+
+async def test_a_row_that_is_damaged_is_told_of_and_left(live, caplog):
+    life = await live()
+    meeting = await life.node.pairs()
+    other = await life.node.pairs()
+    name = life.keeper._seal.name(meeting.id)
+    life.disk.write({name: life.disk.rows()[name][:-1] + b"?"})
+    await life.die()
+    second = await live()
+    assert (await back(second, meeting))[1] is None
+    assert second.node.supervisor.find(other.id) is not None
+    assert "cannot be read" in caplog.text
+    assert name in second.disk.rows()

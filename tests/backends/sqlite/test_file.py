@@ -1,0 +1,168 @@
+import os
+import resource
+import signal
+import sqlite3
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from proxim.backends.sqlite.file import DiskTrouble, StoreFile, path_of
+from proxim.protocol.errors import InvalidSetting
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "sessions.db")
+
+
+@pytest.fixture
+def file(path):
+    file = StoreFile(path)
+    yield file
+    file.close()
+
+
+def test_what_is_written_is_there_when_it_is_opened_again(file, path):
+    assert file.rows() == {}
+    file.write({b"a": b"1", b"b": b"2"})
+    file.write({b"a": None, b"b": b"3", b"c": b"4"})
+    file.close()
+    assert file.rows() == {b"b": b"3", b"c": b"4"}
+
+
+def test_nobody_else_may_read_it_nor_what_lies_beside_it(file, path, tmp_path):
+    file.write({b"a": b"1"})
+    assert [stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()] == [0o600] * 2
+
+
+def test_one_process_at_a_time_has_it(file, path):
+    file.write({b"a": b"1"})
+    with pytest.raises(InvalidSetting, match=r"another process has .* open"):
+        StoreFile(path).rows()
+
+
+def test_each_commit_is_synchronised(file):
+    file.rows()
+    pragma = file._connection.execute
+    assert pragma("PRAGMA synchronous").fetchone() == (2,)
+    assert pragma("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_what_is_no_store_is_left_alone(path):
+    Path(path).write_bytes(b"junk" * 1000)
+    with pytest.raises(InvalidSetting, match="not a database"):
+        StoreFile(path).rows()
+    assert Path(path).read_bytes() == b"junk" * 1000
+
+
+def test_another_programs_database_is_left_alone(path):
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    before = Path(path).read_bytes()
+    with pytest.raises(InvalidSetting, match="another program"):
+        StoreFile(path).rows()
+    assert Path(path).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "INSERT INTO sessions VALUES (x'00', NULL)",
+        "DROP TABLE sessions",
+        "PRAGMA user_version = 0",
+    ],
+)
+def test_a_store_that_somebody_has_changed_is_refused_in_words(file, path, damage):
+    file.rows()
+    file._connection.execute(damage)
+    file.close()
+    with pytest.raises(InvalidSetting, match=f"store: {path}"):
+        StoreFile(path).rows()
+
+
+def test_a_store_of_a_later_version_is_left_alone(file, path):
+    file.rows()
+    file._connection.execute("PRAGMA user_version = 2")
+    file.close()
+    with pytest.raises(InvalidSetting, match=f"{path} was .* newer version.* move the file away"):
+        StoreFile(path).rows()
+
+
+def test_a_damaged_store_is_named_and_left_alone(file, path):
+    file.write({bytes([number]): b"x" * 4000 for number in range(100)})
+    file.close()
+    whole = Path(path).read_bytes()
+    damaged = whole[:8192] + b"\xff" * (len(whole) - 8192)
+    for wrong in (damaged, whole[: len(whole) // 2]):
+        Path(path).write_bytes(wrong)
+        with pytest.raises(InvalidSetting, match=f"{path} is damaged.* move it away"):
+            StoreFile(path).rows()
+        assert Path(path).read_bytes() == wrong
+
+
+def test_a_path_below_a_file_is_a_wrong_setting_and_no_trouble_of_the_disk(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidSetting, match="Not a directory; it needs a file"):
+        StoreFile(str(tmp_path / "file" / "sessions.db")).rows()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"), [("nowhere/sessions.db", "No such file"), ("", "Is a directory")]
+)
+def test_a_path_that_cannot_be_is_named(tmp_path, wrong, why):
+    with pytest.raises(InvalidSetting, match=f"store: {tmp_path}.*: {why}"):
+        StoreFile(str(tmp_path / wrong)).rows()
+
+
+def test_what_is_no_file_is_a_wrong_setting_and_no_trouble_of_the_disk(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/null", str(tmp_path / "pipe")):
+        with pytest.raises(InvalidSetting, match=f"store: {path} is a device or a pipe"):
+            StoreFile(path).rows()
+
+
+def test_a_table_that_is_gone_meanwhile_is_no_trouble_of_the_disk(file, path):
+    file.rows()
+    file._connection.execute("DROP TABLE sessions")
+    with pytest.raises(InvalidSetting, match=f"store: {path}: no such table"):
+        file.write({b"a": b"1"})
+
+
+@pytest.fixture
+def no_room():
+    """Makes this process unable to let any file grow, as on a disk that is full."""
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @contextmanager
+    def full(size=0):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            # Within the test: its own outcome may be written to a file, too.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    yield full
+    signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_disk_without_room_is_trouble_and_writes_nothing_or_all(file, path, no_room):
+    file.write({b"a": b"1"})
+    with no_room(os.path.getsize(f"{path}-wal")), pytest.raises(DiskTrouble):
+        file.write({b"a": b"2", b"b": b"3"})
+    assert file.rows() == {b"a": b"1"}
+    file.write({b"b": b"3"})
+    assert file.rows() == {b"a": b"1", b"b": b"3"}
+
+
+def test_a_disk_without_room_at_first_is_trouble_and_no_wrong_setting(file, no_room):
+    with no_room(), pytest.raises(DiskTrouble):
+        file.rows()
+
+
+def test_a_url_says_an_absolute_path():
+    assert path_of("sqlite:///var/lib/a%20b.db") == "/var/lib/a b.db"

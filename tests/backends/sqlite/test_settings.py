@@ -1,0 +1,28 @@
+import subprocess
+import sys
+
+WITHOUT = """
+import sys
+sys.modules["cryptography"] = None
+from proxim.cli import main
+main()
+"""
+
+
+def test_what_a_store_needs_and_is_not_installed_is_named(tmp_path):
+    store = ("--store", f"sqlite://{tmp_path}/a.db", "--store-key", "k" * 32)
+    command = [sys.executable, "-c", WITHOUT, "serve", "--port", "0", *store]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    told = " ".join(done.stderr.split())
+    assert "store: cryptography.exceptions is missing: pip install proxim[store]" in told
+
+
+def test_without_a_store_nothing_of_it_is_imported():
+    look = (
+        "import sys, proxim.node, proxim.settings; proxim.node.Node(); "
+        "ours = ('proxim.backends.sqlite.', 'sqlite3'); "
+        "print([name for name in sys.modules if name.startswith(ours)])"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,9 @@
+import pytest
+
+from tests.embed.helpers import Parlour
+
+
+@pytest.fixture
+def parlour(nursery):
+    """A node without sockets whose application is the host."""
+    return Parlour(nursery)

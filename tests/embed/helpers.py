@@ -1,0 +1,42 @@
+"""A node whose application is the host, and guests that come over a wire."""
+
+import trio
+
+from proxim.net.token_bucket import Rate
+from proxim.protocol.link import parse_link
+from proxim.settings import Settings
+from tests.net.helpers import House
+
+DEVICE = {"name": "Phone", "id": "phone-1"}
+NO_RATE = Rate.of(0, 1)
+
+
+class Parlour(House):
+    """A node without sockets that an application can ask for sessions."""
+
+    def __init__(self, nursery, *, settings=None, **limits):
+        super().__init__(nursery, settings=Settings(**(settings or {})), **limits)
+        self.node._nursery = nursery
+
+    async def guest(self, session, device=DEVICE):
+        """A client that has asked to pair."""
+        _, session_id, token = parse_link(session.link)
+        guest = await self.client()
+        await guest.say("pair_request", session_id=session_id, token=token, device_info=device)
+        await guest.hear("pair_pending")
+        return guest
+
+    async def pair_up(self, kind="one_time", **options):
+        """An approved session of the application, and its guest."""
+        session = await self.node.open_session(kind, **options)
+        guest = await self.guest(session)
+        await (await session.prompt()).approve()
+        assert (await guest.hear("pair_result"))["status"] == "approved"
+        return session, guest
+
+
+async def over(session):
+    """Status and reason of the end."""
+    with trio.fail_after(100):
+        end = await session.ended()
+    return end.status, end.reason

@@ -1,0 +1,153 @@
+"""The application is asked: what counts as yes, and what becomes of who takes too long."""
+
+import threading
+
+import pytest
+import trio
+
+from proxim.actors.pseudonym import pseudonym
+from tests.embed.helpers import over
+
+
+async def result(guest):
+    return (await guest.hear("pair_result"))["status"]
+
+
+async def test_yes_lets_the_guest_in_and_the_device_is_named(autojump_clock, parlour):
+    asked = []
+
+    async def decide(prompt):
+        asked.append(prompt.device_info.name)
+        await trio.sleep(39)
+        return True
+
+    session = await parlour.node.open_session(decide=decide)
+    guest = await parlour.guest(session)
+    assert await result(guest) == "approved"
+    assert asked == ["Phone"]
+
+
+@pytest.mark.parametrize("answer", [False, None, 1, "no"])
+async def test_anything_but_true_is_no(autojump_clock, parlour, answer):
+    async def decide(prompt):
+        return answer
+
+    session = await parlour.node.open_session(decide=decide)
+    assert await result(await parlour.guest(session)) == "rejected"
+    assert await over(session) == ("rejected", "rejected")
+
+
+async def test_a_failure_is_no_and_is_logged(autojump_clock, parlour, caplog):
+    async def decide(prompt):
+        raise ValueError(f"no row for {prompt.device_info.name}")
+
+    session = await parlour.node.open_session(decide=decide)
+    assert await result(await parlour.guest(session)) == "rejected"
+    (record,) = caplog.records
+    assert "counts as no" in record.message
+    assert "in decide" in record.message
+    assert record.message.endswith("ValueError"), "its text names the device"
+    assert record.session == pseudonym(session.session_id)
+    _, guest = await parlour.pair_up()
+    assert await guest.pings()
+
+
+@pytest.mark.parametrize("how", ["time", "guest", "host"])
+async def test_who_takes_too_long_is_cancelled(autojump_clock, parlour, how):
+    cancelled = trio.Event()
+
+    async def decide(prompt):
+        try:
+            await trio.sleep_forever()
+        finally:
+            cancelled.set()
+
+    session = await parlour.node.open_session(decide=decide)
+    guest = await parlour.guest(session)
+    if how == "guest":
+        await guest.ws.aclose()
+    elif how == "host":
+        await session.close()
+    reason = {"time": "approval_timeout", "guest": "disconnected", "host": "closed"}[how]
+    assert await over(session) == ("expired", reason)
+    with trio.fail_after(20):
+        await cancelled.wait()
+
+
+async def test_the_session_may_end_before_anybody_asks(autojump_clock, parlour):
+    session = await parlour.node.open_session(decide=lambda _: 1 / 0)
+    await session.close()
+    await trio.testing.wait_all_tasks_blocked()
+    assert await over(session) == ("expired", "closed")
+
+
+async def test_the_application_may_have_decided_by_itself(autojump_clock, parlour):
+    async def decide(prompt):
+        await prompt.approve()
+        return False
+
+    session = await parlour.node.open_session(decide=decide)
+    assert await result(await parlour.guest(session)) == "approved"
+    await trio.testing.wait_all_tasks_blocked()
+    assert session.over is None
+
+
+# With threads, and so with real time.
+
+
+@pytest.mark.parametrize("answer", [True, False])
+async def test_a_plain_function_has_a_thread_of_its_own(parlour, answer):
+    before = threading.active_count()
+    may_answer = threading.Event()
+    asked_in = []
+
+    def decide(prompt):
+        asked_in.append(threading.get_ident())
+        may_answer.wait(60)
+        return answer
+
+    session = await parlour.node.open_session(decide=decide)
+    guest = await parlour.guest(session)
+    # The node goes on meanwhile.
+    assert await guest.pings()
+    may_answer.set()
+    assert await result(guest) == ("approved" if answer else "rejected")
+    assert asked_in != [threading.get_ident()]
+    with trio.fail_after(20):
+        while threading.active_count() > before:  # noqa: ASYNC110 - there is no event for it
+            await trio.sleep(0.01)
+
+
+async def test_a_plain_function_may_return_a_coroutine(parlour):
+    async def later():
+        await trio.lowlevel.checkpoint()
+        return True
+
+    session = await parlour.node.open_session(decide=lambda _: later())
+    assert await result(await parlour.guest(session)) == "approved"
+
+
+async def test_a_plain_function_that_exits_ends_nothing_but_its_thread(parlour, caplog):
+    def decide(prompt):
+        raise SystemExit
+
+    session = await parlour.node.open_session(decide=decide)
+    assert await result(await parlour.guest(session)) == "rejected"
+    assert "SystemExit" in caplog.text
+
+
+async def test_the_answer_of_a_thread_after_the_end_counts_for_nothing(parlour):
+    may_answer, answered = threading.Event(), threading.Event()
+
+    def decide(prompt):
+        may_answer.wait(60)
+        answered.set()
+        return True
+
+    session = await parlour.node.open_session("persistent", decide=decide)
+    await parlour.guest(session)
+    await session.prompt()
+    await session.close()
+    may_answer.set()
+    assert await trio.to_thread.run_sync(answered.wait, 10)
+    assert await over(session) == ("expired", "closed")

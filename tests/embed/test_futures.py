@@ -1,0 +1,43 @@
+import threading
+from concurrent.futures import Future
+
+import pytest
+import trio
+
+from proxim.embed.futures import in_own_thread, result_of, settle
+
+
+async def test_a_thread_gives_back_what_it_returns_or_raises():
+    assert await in_own_thread(divmod, 7, 2) == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        await in_own_thread(divmod, 7, 0)
+
+
+async def test_a_future_that_is_done_is_not_waited_for():
+    future = Future()
+    future.set_result(1)
+    with trio.fail_after(1):
+        assert await result_of(future) == 1
+
+
+async def test_who_gives_up_cancels_the_future():
+    future = Future()
+    with trio.move_on_after(0.01):
+        await result_of(future)
+    assert future.cancelled()
+    settle(future, lambda: 1 / 0)
+
+
+def test_a_thread_may_come_to_its_end_after_trio():
+    may_end = threading.Event()
+
+    async def main():
+        with trio.move_on_after(0.05):
+            await in_own_thread(may_end.wait, 10)
+
+    trio.run(main)
+    workers = [each for each in threading.enumerate() if each.name == "proxim-worker"]
+    may_end.set()
+    for each in workers:
+        each.join(10)
+        assert not each.is_alive()

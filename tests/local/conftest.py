@@ -1,9 +1,0 @@
-import pytest
-
-from tests.local.helpers import Parlour
-
-
-@pytest.fixture
-def parlour(nursery):
-    """A node without sockets whose application is the host."""
-    return Parlour(nursery)

@@ -1,0 +1,207 @@
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxim.protocol import messages as wire
+from proxim.protocol.codec import (
+    CLIENT_TYPES,
+    Address,
+    address_of,
+    decode_client,
+    decode_node,
+    encode,
+    error_message,
+)
+from proxim.protocol.errors import BadMessage, PeerOffline, RateLimited
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def refusal(frame, decode=decode_client):
+    if isinstance(frame, dict | list):
+        frame = json.dumps(frame)
+    with pytest.raises(BadMessage) as caught:
+        decode(frame)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("frame", ["", "{", "ping", '{"type": "ping"} x', '{"type":NaN}'])
+def test_what_is_not_json_is_said_to_be_not_json(frame):
+    assert refusal(frame).startswith("not JSON: ")
+
+
+@pytest.mark.parametrize("frame", [[], [{}], "1", "null", '"ping"', "[" * 100_000])
+def test_only_an_object_is_a_message(frame):
+    assert refusal(frame) == "a message is one JSON object with a `type`"
+
+
+def test_bytes_that_are_not_utf8_are_refused():
+    assert refusal(b'{"type":"ping","ref":"\xff"}') == "not UTF-8"
+
+
+@pytest.mark.parametrize("field", ["data", "unknown"])
+def test_json_that_is_nested_too_deeply_is_refused(field):
+    frame = f'{{"type":"signal","session_id":"s","{field}":{DEEP}}}'
+    assert refusal(frame) == f"`{field}` is nested too deeply: 32 levels are the most"
+    assert refusal(frame.encode()) == refusal(frame)
+
+
+def test_the_messages_own_object_is_the_first_of_32_levels():
+    frame = '{{"type":"signal","session_id":"s","data":{}{}}}'
+    assert decode_client(frame.format("[" * 31, "]" * 31))
+    assert refusal(frame.format("[" * 32, "]" * 32)).startswith("`data` is nested too deeply")
+
+
+def test_what_the_node_says_may_not_nest_without_end_either():
+    frame = f'{{"type":"signal","session_id":"s","data":{DEEP}}}'
+    assert refusal(frame, decode_node) == "the JSON is nested too deeply"
+
+
+@pytest.mark.parametrize("field", ["f" * 65, "\u202e", "a b"])
+def test_a_field_that_nobody_would_want_to_read_is_not_given_back(field):
+    frame = json.dumps({"type": "ping", field: 0})[:-2] + "[" * 40 + "]" * 40 + "}"
+    assert refusal(frame) == "the JSON is nested too deeply: 32 levels are the most"
+
+
+def test_a_name_is_normalised_and_an_id_is_not():
+    device = {"name": "Zoe\u0308", "id": "e\u0308"}
+    asked = {"type": "pair_request", "session_id": "s", "token": "t", "device_info": device}
+    heard = decode_client(json.dumps(asked)).device_info
+    assert (heard.name, heard.id) == ("Zoë", "e\u0308")
+
+
+@pytest.mark.parametrize("field", ["name", "id"])
+def test_what_nobody_may_be_shown_is_refused_by_the_name_of_its_field(field):
+    device = {"name": "n", "id": "i", field: "gpj.\u202eexe"}
+    asked = {"type": "pair_request", "session_id": "s", "token": "t", "device_info": device}
+    wanted = f"`device_info.{field}` has an invisible or bidirectional character (U+202E)"
+    assert refusal(asked) == wanted
+
+
+def test_a_name_may_not_outgrow_its_bound_by_being_normalised():
+    # One of the few that NFC takes apart, into two.
+    device = {"name": "\u0958" * 64, "id": "i"}
+    asked = {"type": "pair_request", "session_id": "s", "token": "t", "device_info": device}
+    assert refusal(asked) == "`device_info.name`: expected `str` of length <= 64"
+
+
+WRONG = """
+{} -> `type` is missing
+{"type":1} -> `type`: expected `str`
+{"type":"register"} -> `uuid` is missing
+{"type":"signal","session_id":"s"} -> `data` is missing
+{"type":"ping","ref":1} -> `ref`: expected `str | null`, got `int`
+{"type":"pair_decision","session_id":"s","approve":1} -> `approve`: expected `bool`, got `int`
+{"type":"register","uuid":"a desk"} -> `uuid` must be 1 to 64 characters of A-Z a-z 0-9 . _ : -
+{"type":"register","uuid":"d","key":"x"} -> `key` must be 22 to 128 base64url characters
+ASK} -> `device_info` is missing
+ASK,"device_info":[]} -> `device_info`: expected `object`, got `array`
+ASK,"device_info":{"name":"n"}} -> `device_info.id` is missing
+ASK,"device_info":{"name":"","id":"i"}} -> `device_info.name`: expected `str` of length >= 1
+CREATE,"session_type":"daily"} -> `session_type` must be one of: one_time, persistent, temporary
+CREATE,"ttl":0} -> `ttl`: expected `float` > 0.0
+CREATE,"ttl":1e9} -> `ttl`: expected `float` <= 315360000.0
+CREATE,"ttl":"5"} -> `ttl`: expected `float | null`, got `str`
+CREATE,"qr":"png"} -> `qr` must be one of: "svg"
+CREATE,"token_hash":"x"} -> `token_hash` must be a SHA-256 hash as 43 base64url characters
+"""
+ASK = '{"type":"pair_request","session_id":"s","token":"t"'
+CREATE = '{"type":"create_session","session_type":"temporary"'
+
+
+@pytest.mark.parametrize("line", WRONG.strip().splitlines())
+def test_a_wrong_field_is_named_by_its_path_with_what_would_be_right(line):
+    frame, text = line.replace("ASK", ASK).replace("CREATE", CREATE).split(" -> ")
+    assert refusal(frame) == text
+
+
+def test_an_unknown_type_is_answered_with_the_types_there_are():
+    assert refusal({"type": "pong"}) == f"`type` must be one of: {', '.join(CLIENT_TYPES)}"
+
+
+def test_a_text_that_is_too_long_is_told_how_long_it_may_be():
+    assert refusal({"type": "ping", "ref": "r" * 65}) == "`ref`: expected `str` of length <= 64"
+    assert decode_client(json.dumps({"type": "ping", "ref": "r" * 64}))
+
+
+def test_what_the_node_says_wrongly_is_named_by_its_path_too():
+    registered = {"type": "registered", "uuid": "desk", "sessions": [{"session_id": 1}]}
+    assert refusal(registered, decode_node) == "`sessions[0].session_id`: expected `str`, got `int`"
+
+
+def test_a_wrong_value_cannot_pretend_to_be_a_path():
+    assert refusal({"type": "x - at `$.uuid`"}).startswith("`type` must be one of: ")
+
+
+def test_a_node_message_of_unknown_type_is_not_explained_with_what_clients_may_send():
+    assert "register, create_session" not in refusal({"type": "news"}, decode_node)
+
+
+def test_bytes_that_are_not_utf8_are_refused_inside_relayed_data_too():
+    assert refusal(b'{"type":"signal","session_id":"s","data":"\xff"}') == "not UTF-8"
+
+
+def test_text_that_cannot_be_utf8_is_a_bad_message_and_no_other_error():
+    assert refusal('{"type":"ping","ref":"\ud800"}')
+
+
+def test_unknown_fields_are_ignored():
+    assert decode_client('{"new":{"type":"x"},"type":"ping","session_id":1}') == wire.Ping()
+
+
+def test_of_a_field_given_twice_the_last_counts():
+    assert decode_client('{"type":"ping","ref":"a","ref":"b"}') == wire.Ping(ref="b")
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | FINITE | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@settings(deadline=None)
+@given(JSON)
+def test_data_is_relayed_byte_for_byte(data):
+    text = json.dumps(data, indent=1, ensure_ascii=False).encode()
+    signal = decode_client(b'{"type":"signal","session_id":"s","data":%s}' % text)
+    assert bytes(signal.data) == text
+    assert bytes(decode_node(encode(signal)).data) == text
+
+
+@settings(deadline=None)
+@given(st.text() | st.binary() | JSON.map(json.dumps))
+def test_no_frame_brings_any_error_but_bad_message(frame):
+    for decode in (decode_client, decode_node):
+        with suppress(BadMessage):
+            decode(frame)
+    assert isinstance(address_of(frame), Address)
+
+
+@pytest.mark.parametrize(
+    ("frame", "address"),
+    [
+        ('{"type":"x","ref":"r","session_id":"s"}', ("r", "s")),
+        ('{"ref":1,"session_id":"s"}', (None, "s")),
+        ('{"ref":"r","session_id":[]}', ("r", None)),
+        (f'{{"ref":"{"r" * 65}","session_id":"{"s" * 129}"}}', (None, None)),
+        (b'{"ref":"\xff","session_id":"s"}', (None, "s")),
+        (f'{{"ref":"r","x":{DEEP}}}', (None, None)),
+        ("[]", (None, None)),
+        ("{", (None, None)),
+    ],
+)
+def test_the_error_to_a_wrong_frame_finds_home_as_far_as_the_frame_tells(frame, address):
+    assert address_of(frame) == address
+
+
+def test_a_refusal_is_told_with_what_it_knows():
+    bare = json.loads(encode(error_message(PeerOffline("away"))))
+    assert bare == {"type": "error", "code": "peer_offline", "message": "away"}
+    full = error_message(RateLimited("slow down", session_id="s", retry_after=2.5), "r")
+    assert full == wire.Error(
+        code="rate_limited", message="slow down", session_id="s", retry_after=2.5, ref="r"
+    )

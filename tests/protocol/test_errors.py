@@ -1,0 +1,64 @@
+import re
+
+import pytest
+
+from proxim.protocol import errors
+from proxim.protocol.errors import (
+    ConnectionLost,
+    ProximError,
+    RequestError,
+    SessionOver,
+    UnknownSession,
+    request_error,
+)
+
+CODES = """
+bad_message not_registered access_denied unknown_session token_used link_lapsed host_offline
+not_allowed not_approved already_decided peer_offline limit_reached rate_limited internal_error
+unavailable
+"""
+
+
+def test_the_tree_in_the_docstring_is_the_tree_of_the_classes():
+    drawn, path = {}, []
+    for indent, name, code in re.findall(
+        r"^    ([│├└─ ]*)([A-Z]\w+)(?: +([a-z_]+)$)?", errors.__doc__, re.MULTILINE
+    ):
+        path[len(indent) // 4 :] = [name]
+        drawn[name] = (path[-2] if path[1:] else "Exception", code)
+    classes = [ProximError, *ProximError.__subclasses__(), *RequestError.__subclasses__()]
+    assert drawn == {
+        each.__name__: (
+            each.__base__.__name__,
+            each.code if each.__base__ is RequestError else "",
+        )
+        for each in classes
+    }
+
+
+def test_the_codes_are_those_of_the_protocol():
+    assert set(errors.REQUEST_ERRORS) == set(CODES.split())
+
+
+@pytest.mark.parametrize("code", CODES.split())
+def test_a_code_from_the_wire_becomes_its_class(code):
+    error = request_error(code, "text", session_id="s", retry_after=1.5)
+    assert type(error) is errors.REQUEST_ERRORS[code]
+    assert (error.code, str(error), error.message) == (code, "text", "text")
+    assert (error.session_id, error.retry_after) == ("s", 1.5)
+
+
+def test_a_code_from_a_newer_node_becomes_a_plain_request_error():
+    assert type(request_error("out_of_tea", "text")) is RequestError
+
+
+def test_a_stranger_cannot_tell_a_wrong_token_from_a_missing_session():
+    assert str(UnknownSession()) == "there is no such session, or you have no part in it"
+
+
+def test_the_other_errors_say_what_they_know():
+    over = SessionOver("expired", "closed")
+    assert (over.status, over.reason) == ("expired", "closed")
+    assert str(over) == "the session has ended: closed"
+    assert ConnectionLost("gone", close_code=4000).close_code == 4000
+    assert ConnectionLost("gone").close_code is None

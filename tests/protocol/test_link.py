@@ -1,0 +1,59 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxim.protocol.errors import InvalidLink
+from proxim.protocol.link import Link, parse_link
+
+ID, TOKEN = "i" * 22, "t" * 43
+SECRET = st.from_regex(r"[A-Za-z0-9_-]{16,128}", fullmatch=True)
+NODE = st.sampled_from(["http://localhost:8443", "https://[::1]:1", "https://a.example/sub/join"])
+
+
+def test_id_and_token_stand_in_the_fragment():
+    assert str(Link("https://node.example", ID, TOKEN)) == f"https://node.example/join#{ID}.{TOKEN}"
+    assert str(Link("https://node.example/", ID, TOKEN)).count("//") == 1
+
+
+@given(NODE, SECRET, SECRET)
+def test_a_link_that_was_written_is_read_back(node_url, session_id, token):
+    link = Link(node_url, session_id, token)
+    assert parse_link(str(link)) == link
+
+
+@pytest.mark.parametrize("text", [" {} \n", "{}"])
+def test_a_link_may_be_pasted_with_space_around(text):
+    link = Link("https://node.example", ID, TOKEN)
+    assert parse_link(text.format(link)) == link
+    assert parse_link(f"HTTPS://node.example/join/#{ID}.{TOKEN}") == link
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("", "not an http or https address"),
+        (f"ftp://node.example/join#{ID}.{TOKEN}", "not an http or https address"),
+        (f"https:///join#{ID}.{TOKEN}", "not an http or https address"),
+        (f"https://node.example:0/join#{ID}.{TOKEN}", "not an http or https address"),
+        (f"https://node.example:99999/join#{ID}.{TOKEN}", "Port out of range"),
+        (f"https://[::1/join#{ID}.{TOKEN}", "Invalid IPv6 URL"),
+        (f"https://node.example/#{ID}.{TOKEN}", "does not end in /join"),
+        (f"https://node.example/joinery#{ID}.{TOKEN}", "does not end in /join"),
+        ("https://node.example/join", "missing or cut short"),
+        (f"https://node.example/join#{ID}", "missing or cut short"),
+        (f"https://node.example/join#{ID}.{'t' * 15}", "missing or cut short"),
+        (f"https://node.example/join#{'i' * 15}.{TOKEN}", "missing or cut short"),
+        (f"https://node.example/join#{ID}.{TOKEN}.x", "missing or cut short"),
+    ],
+)
+def test_what_is_no_link_is_told_what_is_wrong_and_what_a_link_looks_like(text, wrong):
+    with pytest.raises(InvalidLink, match=wrong) as caught:
+        parse_link(text)
+    assert str(caught.value).endswith("/join#<session id>.<token>")
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["a b", "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "a\x1b"])
+def test_a_link_holds_nothing_that_no_address_has(path):
+    with pytest.raises(InvalidLink, match="characters that no link has"):
+        parse_link(f"http://node.example/{path}/join#{'i' * 22}.{'t' * 43}")

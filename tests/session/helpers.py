@@ -1,0 +1,139 @@
+"""Two people at one session: a clock to move, and what each of them has been told."""
+
+import math
+from datetime import UTC, datetime
+
+from msgspec import Raw
+
+from proxim.protocol import messages as wire
+from proxim.protocol import tokens
+from proxim.protocol.messages import DeviceInfo, SessionType
+from proxim.session import events as ev
+from proxim.session.events import Admit, Patch, Reply, Role, Tell, Terms, Unpatch
+from proxim.session.session import Session
+
+HOST, GUEST = Role
+ONE_TIME, PERSISTENT, TEMPORARY = SessionType
+
+START = 1000.0
+BORN = datetime(2026, 11, 22, 8, tzinfo=UTC)
+WINDOW, QR_TTL, TTL = 40.0, 300.0, 600.0
+TOKEN, RESUME, ID = "right-token", "right-resume-token", "session-id"
+DEVICE = DeviceInfo(name="Phone", id="phone-1")
+
+_SENT_BY = {ev.HostCame: HOST, ev.HostDecided: HOST, ev.LinkRenewed: HOST}
+_LEAVING = {ev.HostLeft: HOST, ev.GuestLeft: GUEST}
+
+
+class Meeting:
+    """A session, and the seats of its host and its guest.
+
+    Whatever happens returns the reply to whoever caused it, or None.
+    """
+
+    def __init__(self, kind=ONE_TIME, *, ttl=TTL, **terms):
+        self.now = START
+        self.session = Session.open(
+            session_id=ID,
+            uuid="desk",
+            session_type=kind,
+            ttl=ttl if kind is TEMPORARY else None,
+            token_hash=tokens.digest(TOKEN),
+            created_at=BORN,
+            now=START,
+            terms=Terms(**terms),
+        )
+        self.seats = {HOST}
+        self.line = False
+        self.heard = {HOST: [], GUEST: []}
+        self.effects = []
+
+    def hand(self, event, sender=None):
+        self.effects = self.session.handle(event, self.now)
+        sender = getattr(event, "sender", _SENT_BY.get(type(event), sender))
+        self.seats.discard(_LEAVING.get(type(event)))
+        reply = None
+        for effect in self.effects:
+            match effect:
+                case Admit(role):
+                    self.seats.add(role)
+                    sender = role
+                case Reply(message):
+                    assert reply is None, "two replies to one request"
+                    reply = message
+                    if sender is not None:
+                        self.heard[sender].append(message)
+                case Tell(role, message) if role in self.seats:
+                    self.heard[role].append(message)
+                case Patch() | Unpatch():
+                    self.line = isinstance(effect, Patch)
+        return reply
+
+    def asks(self, token=TOKEN):
+        return self.hand(ev.GuestAsked(token, DEVICE, RESUME))
+
+    def comes(self, role, resume_token=RESUME):
+        return self.hand(ev.HostCame() if role is HOST else ev.GuestCame(resume_token))
+
+    def leaves(self, role):
+        return self.hand(ev.HostLeft() if role is HOST else ev.GuestLeft())
+
+    def decides(self, approve=True):
+        return self.hand(ev.HostDecided(approve))
+
+    def renews(self, token):
+        return self.hand(ev.LinkRenewed(ev.Invitation(tokens.digest(token), token=token)))
+
+    def signals(self, sender, *numbers):
+        return [self.hand(ev.Signalled(sender, Raw(b"%d" % number))) for number in numbers]
+
+    def asks_ice(self, sender):
+        return self.hand(ev.IceAsked(), sender)
+
+    def closes(self, sender):
+        return self.hand(ev.CloseAsked(sender))
+
+    def waits(self, seconds):
+        """The clock moves on, and a timer rings."""
+        self.now += seconds
+        return self.hand(ev.TimePassed())
+
+    def told(self, role, kind):
+        """All messages of a kind that the role has got."""
+        return [message for message in self.heard[role] if isinstance(message, kind)]
+
+    def signals_to(self, role):
+        return [int(bytes(signal.data)) for signal in self.told(role, wire.Signal)]
+
+    def ending(self, role):
+        """Why the session ended, as the role was told; None if it was not."""
+        last_words = self.told(role, wire.SessionEnded)
+        assert len(last_words) <= 1, "told twice"
+        return last_words[0].reason if last_words else None
+
+
+def asked(kind=ONE_TIME, **terms):
+    meeting = Meeting(kind, **terms)
+    meeting.asks()
+    return meeting
+
+
+def approved(kind=ONE_TIME, **terms):
+    meeting = asked(kind, **terms)
+    meeting.decides()
+    return meeting
+
+
+def ended(kind=ONE_TIME, **terms):
+    meeting = approved(kind, **terms)
+    meeting.closes(HOST)
+    return meeting
+
+
+def code(reply):
+    """The wire code of a refusal; None for any other reply."""
+    return reply.code if isinstance(reply, wire.Error) else None
+
+
+def just_before(moment):
+    return math.nextafter(moment, -math.inf)

@@ -1,0 +1,348 @@
+import random
+from collections import defaultdict
+from itertools import product
+from typing import get_args
+
+import pytest
+from msgspec import Raw
+
+from proxim.protocol import messages as wire
+from proxim.protocol.messages import Reason, SessionType, Status
+from proxim.session import events as ev
+from proxim.session.events import Event, Finish, Role
+from proxim.session.session import RULES
+from proxim.session.state import DAY, State
+from tests.session.helpers import (
+    DEVICE,
+    GUEST,
+    HOST,
+    ID,
+    PERSISTENT,
+    QR_TTL,
+    RESUME,
+    START,
+    TEMPORARY,
+    TOKEN,
+    TTL,
+    WINDOW,
+    Meeting,
+    approved,
+    asked,
+    code,
+    ended,
+    just_before,
+)
+
+STAGES = [Meeting, asked, approved, ended]
+EVERY_KIND = pytest.mark.parametrize("kind", SessionType)
+EITHER_SIDE = pytest.mark.parametrize("role", Role)
+EITHER_ANSWER = pytest.mark.parametrize("approve", [True, False])
+
+
+# -- the table -------------------------------------------------------------------------------
+
+
+def test_every_pair_of_state_and_event_is_decided():
+    assert set(RULES) == set(State)
+    for rules in RULES.values():
+        assert set(rules) == set(get_args(Event))
+
+
+def test_every_rule_leads_where_it_says_and_nowhere_else():
+    events = [event() for event in get_args(Event) if not event.__struct_fields__]
+    events += [ev.GuestAsked(token, DEVICE, RESUME) for token in (TOKEN, "wrong")]
+    events += [ev.GuestCame(token) for token in (RESUME, "wrong")]
+    events += [ev.HostDecided(approve) for approve in (True, False)]
+    events += [ev.CloseAsked(role) for role in Role]
+    events += [ev.BroughtBack(handed) for handed in (True, False)]
+    events += [ev.Signalled(HOST, Raw(b"1")), ev.LinkRenewed(ev.Invitation(b""))]
+    absences = [(), (HOST,), (GUEST,), (HOST, GUEST)]
+    reached = defaultdict(set)
+    for stage, kind, grace, absent, later, event in product(
+        STAGES, SessionType, (0.0, 500.0), absences, (0, WINDOW, QR_TTL, TTL), events
+    ):
+        meeting = stage(kind, one_time_grace=grace)
+        for role in absent:
+            meeting.leaves(role)
+        meeting.now += later
+        overdue = meeting.now >= meeting.session.deadline
+        if overdue and not isinstance(event, ev.TimePassed):
+            continue
+        before = meeting.session.state
+        meeting.hand(event)
+        reached[before, type(event)].add(meeting.session.state)
+    for state, event in product(State, get_args(Event)):
+        assert reached[state, event] - {state} == set(RULES[state][event].leads_to), (state, event)
+
+
+# -- asking ----------------------------------------------------------------------------------
+
+
+@EVERY_KIND
+def test_the_right_token_gives_the_guest_its_seat_and_the_host_the_prompt(kind):
+    meeting = Meeting(kind, ttl=WINDOW + TTL)
+    reply = meeting.asks()
+    assert reply == wire.PairPending(
+        session_id=ID,
+        resume_token=RESUME,
+        expires_in=WINDOW,
+        session_type=kind,
+    )
+    prompt = wire.PairPrompt(session_id=ID, device_info=DEVICE, expires_in=WINDOW)
+    assert meeting.heard[HOST] == [prompt]
+    assert meeting.seats == {HOST, GUEST}
+    assert meeting.session.status is Status.PENDING
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_wrong_token_learns_nothing_and_changes_nothing(stage):
+    meeting = stage()
+    state, seats = meeting.session.state, set(meeting.seats)
+    assert code(meeting.asks("wrong")) == "unknown_session"
+    assert (meeting.session.state, meeting.seats) == (state, seats)
+
+
+@pytest.mark.parametrize("stage", [asked, approved, ended])
+def test_a_token_works_once(stage):
+    assert code(stage().asks()) == "token_used"
+
+
+def test_a_link_works_until_it_lapses_and_not_at_that_moment():
+    in_time, late = Meeting(), Meeting()
+    in_time.now, late.now = just_before(START + QR_TTL), START + QR_TTL
+    assert code(in_time.asks()) is None
+    assert code(late.asks()) == "link_lapsed"
+    assert code(late.asks("wrong")) == "unknown_session"
+    assert late.session.state is State.PENDING
+
+
+@pytest.mark.parametrize("age", [0, QR_TTL])
+def test_a_renewed_link_works_anew_and_voids_the_earlier_one(age):
+    meeting = Meeting(PERSISTENT)
+    meeting.waits(age)
+    reply = meeting.renews("new-token")
+    assert reply == wire.LinkRenewed(session_id=ID, pair_within=QR_TTL, token="new-token")
+    meeting.now = just_before(meeting.now + QR_TTL)
+    assert code(meeting.asks(TOKEN)) == "unknown_session"
+    assert code(meeting.asks("new-token")) is None
+
+
+@pytest.mark.parametrize("stage", [asked, approved])
+def test_a_link_that_was_used_cannot_be_renewed(stage):
+    assert code(stage().renews("new-token")) == "not_allowed"
+
+
+def test_an_ask_that_cannot_reach_the_host_leaves_the_link_good():
+    meeting = Meeting(PERSISTENT)
+    meeting.leaves(HOST)
+    assert code(meeting.asks()) == "host_offline"
+    assert code(meeting.asks("wrong")) == "unknown_session"
+    assert meeting.seats == set()
+    meeting.comes(HOST)
+    assert code(meeting.asks()) is None
+
+
+# -- the window ------------------------------------------------------------------------------
+
+
+@EVERY_KIND
+@EITHER_ANSWER
+def test_a_decision_just_before_the_window_closes_counts(kind, approve):
+    meeting = asked(kind)
+    meeting.now = just_before(START + WINDOW)
+    status = Status.APPROVED if approve else Status.REJECTED
+    assert meeting.decides(approve).status is status
+    assert [result.status for result in meeting.told(GUEST, wire.PairResult)] == [status]
+
+
+@EVERY_KIND
+@EITHER_ANSWER
+@pytest.mark.parametrize("late_by", [0, 1e-9, 1e6])
+def test_a_decision_after_the_window_changes_nothing(kind, approve, late_by):
+    meeting = asked(kind, ttl=1e9)
+    meeting.now += WINDOW + late_by
+    assert code(meeting.decides(approve)) == "already_decided"
+    for role in Role:
+        assert [result.status for result in meeting.told(role, wire.PairResult)] == ["expired"]
+        assert meeting.ending(role) is Reason.APPROVAL_TIMEOUT
+
+
+@EVERY_KIND
+def test_time_alone_closes_the_window_exactly_at_its_end(kind):
+    meeting = asked(kind)
+    meeting.now = just_before(meeting.session.deadline)
+    meeting.hand(ev.TimePassed())
+    assert (meeting.effects, meeting.session.state) == ([], State.PROMPTED)
+    meeting.now = START + WINDOW
+    meeting.hand(ev.TimePassed())
+    assert meeting.ending(HOST) is meeting.ending(GUEST) is Reason.APPROVAL_TIMEOUT
+
+
+def test_a_session_shorter_than_the_window_ends_the_prompt_at_its_own_end():
+    meeting = asked(TEMPORARY, ttl=10)
+    assert meeting.told(HOST, wire.PairPrompt)[0].expires_in == 10
+    assert meeting.told(GUEST, wire.PairPending)[0].expires_in == 10
+    meeting.now += 10
+    assert code(meeting.decides()) == "already_decided"
+    for role in Role:
+        assert meeting.told(role, wire.PairResult)[0].status is Status.EXPIRED
+        assert meeting.ending(role) is Reason.EXPIRED
+
+
+def test_a_decision_that_races_the_deadline_has_one_outcome_for_both():
+    rng = random.Random(40)
+    seen = set()
+    for _ in range(10_000):
+        meeting = asked(rng.choice([*SessionType]), ttl=rng.choice([WINDOW, TTL]))
+        approve = rng.random() < 0.7
+        decided_at = START + WINDOW + rng.choice([0, rng.uniform(-1e-3, 1e-3)])
+        rings = [START + WINDOW + rng.uniform(0, 1e-3) for _ in range(rng.randrange(3))]
+        happens = [(decided_at, ev.HostDecided(approve))] + [(at, ev.TimePassed()) for at in rings]
+        rng.shuffle(happens)
+        for at, event in sorted(happens, key=lambda happening: happening[0]):
+            meeting.now = at
+            meeting.hand(event)
+        in_time = decided_at < START + WINDOW
+        outcome = ("approved" if approve else "rejected") if in_time else "expired"
+        for role in Role:
+            assert [result.status for result in meeting.told(role, wire.PairResult)] == [outcome]
+        assert meeting.ending(HOST) == meeting.ending(GUEST)
+        seen.add(outcome)
+    assert seen == {"approved", "rejected", "expired"}
+
+
+def test_only_an_open_prompt_can_be_decided():
+    assert code(Meeting().decides()) == "not_allowed"
+    assert code(approved().decides(approve=False)) == "already_decided"
+    assert code(ended().decides()) == "already_decided"
+
+
+def test_an_approval_tells_both_and_connects_them():
+    meeting = approved()
+    result = wire.PairResult(
+        session_id=ID, status=Status.APPROVED, device_info=DEVICE, ice_servers=[], ice_ttl=DAY
+    )
+    assert meeting.heard[HOST][-1] == meeting.heard[GUEST][-1] == result
+    assert meeting.line
+
+
+def test_a_rejection_tells_both_and_ends_the_session():
+    meeting = asked()
+    meeting.decides(approve=False)
+    result = wire.PairResult(session_id=ID, status=Status.REJECTED, device_info=DEVICE)
+    last_word = wire.SessionEnded(session_id=ID, status=Status.REJECTED, reason=Reason.REJECTED)
+    assert meeting.heard[HOST][-2:] == meeting.heard[GUEST][-2:] == [result, last_word]
+
+
+# -- ICE servers and signals -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", [Meeting, asked, ended])
+def test_only_an_approved_session_has_ice_servers_and_relays(stage):
+    meeting = stage()
+    assert code(meeting.asks_ice(HOST)) == "not_approved"
+    assert [code(reply) for reply in meeting.signals(HOST, 1)] == ["not_approved"]
+    assert meeting.signals_to(GUEST) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "ttl", "serves"),
+    [(TEMPORARY, 600, 500), (TEMPORARY, 2 * DAY, DAY), (PERSISTENT, 0, DAY)],
+)
+def test_ice_servers_never_outlive_the_session_nor_a_day(kind, ttl, serves):
+    meeting = approved(kind, ttl=ttl)
+    meeting.waits(100)
+    assert meeting.asks_ice(GUEST) == wire.IceServers(session_id=ID, ice_servers=[], ttl=serves)
+
+
+@EITHER_SIDE
+def test_signals_cross_in_order_and_unchanged(role):
+    meeting = approved()
+    data = [Raw(b'{"sdp" : "v=0"}'), Raw(b"null"), Raw(b"[1, 2]")]
+    for each in data:
+        assert meeting.hand(ev.Signalled(role, each)) is None
+    assert meeting.told(role.peer, wire.Signal) == [
+        wire.Signal(session_id=ID, data=each) for each in data
+    ]
+
+
+# -- the end ---------------------------------------------------------------------------------
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("stage", [Meeting, asked, approved])
+def test_the_host_may_close_at_any_time(kind, stage):
+    meeting = stage(kind)
+    assert meeting.closes(HOST).reason is Reason.CLOSED
+    assert [meeting.ending(role) for role in meeting.seats] == [Reason.CLOSED] * len(meeting.seats)
+    assert meeting.effects[-1] == Finish(Reason.CLOSED)
+    assert not meeting.line
+
+
+def test_the_guest_may_close_once_approved():
+    meeting = asked()
+    assert code(meeting.closes(GUEST)) == "not_allowed"
+    meeting.decides()
+    assert meeting.closes(GUEST).reason is meeting.ending(HOST) is Reason.CLOSED
+
+
+@pytest.mark.parametrize("stage", [Meeting, asked, approved])
+def test_an_open_prompt_gets_its_result_from_any_end_and_nothing_else_does(stage):
+    meeting = stage()
+    meeting.heard = {HOST: [], GUEST: []}
+    meeting.hand(ev.ShutDown())
+    results = ["expired"] if stage is asked else []
+    for role in meeting.seats:
+        assert [result.status for result in meeting.told(role, wire.PairResult)] == results
+        assert meeting.ending(role) is Reason.SHUTDOWN
+
+
+@pytest.mark.parametrize("absent", [(), (HOST,), (GUEST,), (HOST, GUEST)])
+def test_a_temporary_session_ends_exactly_when_it_expires_connected_or_not(absent):
+    meeting = approved(TEMPORARY)
+    for role in absent:
+        meeting.leaves(role)
+    meeting.now = just_before(START + TTL)
+    meeting.hand(ev.TimePassed())
+    assert not meeting.session.ended
+    meeting.now = START + TTL
+    meeting.hand(ev.TimePassed())
+    assert meeting.effects[-1] == Finish(Reason.EXPIRED)
+    assert [meeting.ending(role) for role in meeting.seats] == ["expired"] * (2 - len(absent))
+
+
+def test_a_deadline_is_kept_by_whatever_comes_first():
+    meeting = approved(TEMPORARY)
+    meeting.now += TTL
+    assert [code(reply) for reply in meeting.signals(HOST, 1)] == ["not_approved"]
+    assert meeting.signals_to(GUEST) == []
+    assert meeting.ending(GUEST) is Reason.EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("stage", "host_away", "age", "ends"),
+    [
+        (Meeting, True, QR_TTL, True),
+        (Meeting, True, just_before(START + QR_TTL) - START, False),
+        (Meeting, False, QR_TTL, False),
+        (asked, True, 0, False),
+        (approved, True, QR_TTL, False),
+    ],
+)
+def test_the_sweep_ends_what_is_pending_lapsed_and_without_its_host(stage, host_away, age, ends):
+    meeting = stage(PERSISTENT)
+    if host_away:
+        meeting.leaves(HOST)
+    meeting.waits(age)
+    meeting.hand(ev.Swept())
+    assert meeting.effects[-1:] == ([Finish(Reason.INACTIVE)] if ends else [])
+
+
+def test_an_ended_session_answers_with_why_to_those_who_prove_their_part():
+    used, unused = ended(), Meeting()
+    unused.closes(HOST)
+    for meeting in (used, unused):
+        assert meeting.renews("new-token").reason is Reason.CLOSED
+        assert meeting.closes(HOST).reason is Reason.CLOSED
+    assert used.comes(GUEST).reason is unused.asks().reason is Reason.CLOSED
+    assert code(used.comes(GUEST, "wrong")) == code(unused.comes(GUEST)) == "unknown_session"

@@ -1,0 +1,254 @@
+"""Whatever happens, in whatever order and at whatever time, the Lifecycle section holds."""
+
+import math
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import UNSET
+
+from proxim.protocol import messages as wire
+from proxim.protocol.messages import Reason, SessionType, Status
+from proxim.session import events as ev
+from proxim.session.events import Admit, Finish, Reply, Role, Tell
+from proxim.session.session import RULES
+from tests.session.helpers import (
+    GUEST,
+    HOST,
+    ONE_TIME,
+    QR_TTL,
+    RESUME,
+    START,
+    TEMPORARY,
+    TOKEN,
+    WINDOW,
+    Meeting,
+    code,
+    just_before,
+)
+
+AT_ONCE = {
+    Reason.CLOSED: lambda event: isinstance(event, ev.CloseAsked),
+    Reason.REJECTED: lambda event: event == ev.HostDecided(False),
+    Reason.SHUTDOWN: lambda event: isinstance(event, ev.ShutDown),
+    Reason.INACTIVE: lambda event: isinstance(event, ev.Swept),
+    Reason.DISCONNECTED: lambda event: isinstance(event, ev.BroughtBack),
+}
+
+
+class Watched(Meeting):
+    """A meeting that keeps its own account of the session and compares."""
+
+    def __init__(self, kind, ttl, grace):
+        self.one_time, self.grace = kind is ONE_TIME, grace
+        self.expires_at = START + ttl if kind is TEMPORARY else math.inf
+        self.token, self.lapses_at = TOKEN, START + QR_TTL
+        self.asked_at = None
+        self.approved = False
+        self.left_at = {}
+        super().__init__(kind, ttl=ttl, one_time_grace=grace)
+
+    @property
+    def dues(self):
+        """Every moment at which time alone should end the session, with the reason."""
+        dues = {(self.expires_at, Reason.EXPIRED)}
+        dues |= {(at + self.grace, Reason.DISCONNECTED) for at in self.left_at.values()}
+        if self.asked_at is not None and not self.approved:
+            dues.add((self.asked_at + WINDOW, Reason.APPROVAL_TIMEOUT))
+        return dues
+
+    def hand(self, event, sender=None):
+        over, before = self.session.ended, self.session.state
+        prompted = self.asked_at is not None and not self.approved
+        leaver = {ev.HostLeft: HOST, ev.GuestLeft: GUEST}.get(type(event))
+        if leaver and self.one_time and not over:
+            self.left_at[leaver] = self.now
+        first_due = min(self.dues)[0]
+        idle = self.asked_at is None and self.now >= self.lapses_at and HOST not in self.seats
+        due = {reason for at, reason in self.dues if at == first_due <= self.now}
+        reply = super().hand(event, sender)
+        said = [effect.message for effect in self.effects if isinstance(effect, (Tell, Reply))]
+
+        if isinstance(reply, wire.PairPending):
+            assert self.asked_at is None, "the token worked twice"
+            assert not due
+            assert self.now < self.lapses_at
+            self.asked_at = self.now
+        results = [message for message in said if isinstance(message, wire.PairResult)]
+        assert all(result == results[0] for result in results)
+        if results and results[0].status is Status.APPROVED:
+            assert event == ev.HostDecided(True)
+            assert prompted
+            assert not due
+            assert len(results) == 2
+            self.approved = True
+        for message in said:
+            hands_out_ice = getattr(message, "ice_servers", UNSET) is not UNSET
+            if isinstance(message, wire.Signal) or hands_out_ice:
+                assert self.approved
+                assert not self.session.ended
+        for role in Role:
+            if Admit(role) in self.effects:
+                self.left_at.pop(role, None)
+
+        finishes = [effect.reason for effect in self.effects if isinstance(effect, Finish)]
+        if over:
+            assert all(isinstance(each, Reply) or each == Admit(HOST) for each in self.effects)
+        elif finishes:
+            (reason,) = finishes
+            assert reason in due if due else AT_ONCE[reason](event)
+            assert idle or reason is not Reason.INACTIVE
+            last_words = [message for message in said if isinstance(message, wire.SessionEnded)]
+            assert [word.reason for word in last_words[:2]] == [reason] * 2
+            assert {word.status for word in last_words + results} == {self.session.status}
+            assert len(results) == (2 if prompted else 0)
+        else:
+            assert not due
+            assert not (idle and isinstance(event, ev.Swept))
+            assert self.session.deadline == min(self.dues)[0]
+            leads_to = RULES[before][type(event)].leads_to
+            assert self.session.state in (before, *leads_to)
+        assert self.session.ended is (over or bool(finishes))
+        connected = self.approved and not self.session.ended and self.seats == {HOST, GUEST}
+        assert self.line is connected
+        return reply
+
+
+class Lifecycle(RuleBasedStateMachine):
+    seats = st.sampled_from(Role)
+
+    @initialize(
+        kind=st.sampled_from(SessionType),
+        ttl=st.sampled_from([25.0, WINDOW, 500.0]),
+        grace=st.sampled_from([15.0, 60.0, 0.0]),
+        stage=st.sampled_from([0, 1, 2]),
+    )
+    def open(self, kind, ttl, grace, stage):
+        self.meeting = Watched(kind, ttl, grace)
+        self.sent = {HOST: [], GUEST: []}
+        self.number = 0
+        if stage >= 1:
+            self.meeting.asks()
+        if stage >= 2:
+            self.meeting.decides()
+
+    @property
+    def session(self):
+        return self.meeting.session
+
+    @rule(right=st.booleans())
+    def a_guest_asks(self, right):
+        meeting = self.meeting
+        used, there = meeting.asked_at is not None, HOST in meeting.seats
+        reply = meeting.asks(meeting.token if right else "wrong")
+        if not right:
+            assert code(reply) == "unknown_session"
+        elif used:
+            assert code(reply) == "token_used"
+        elif self.session.ended:
+            assert reply.reason is self.session.reason
+        elif meeting.now >= meeting.lapses_at:
+            assert code(reply) == "link_lapsed"
+        else:
+            assert code(reply) == (None if there else "host_offline")
+
+    @rule(right=st.booleans())
+    def a_guest_resumes(self, right):
+        reply = self.meeting.comes(GUEST, RESUME if right else "wrong")
+        if not right or self.meeting.asked_at is None:
+            assert code(reply) == "unknown_session"
+        else:
+            expected = wire.SessionEnded if self.session.ended else wire.Resumed
+            assert isinstance(reply, expected)
+
+    @rule()
+    def the_host_comes(self):
+        self.meeting.comes(HOST)
+
+    @rule(role=seats)
+    def one_leaves(self, role):
+        if role in self.meeting.seats:
+            self.meeting.leaves(role)
+
+    @rule(role=seats, seconds=st.sampled_from([0, 7.5, 15.0]))
+    def one_leaves_and_returns(self, role, seconds):
+        if role in self.meeting.seats:
+            self.meeting.leaves(role)
+            self.meeting.now += seconds
+            self.meeting.comes(role)
+
+    @precondition(lambda self: HOST in self.meeting.seats)
+    @rule(approve=st.sampled_from([True, True, False]))
+    def the_host_decides(self, approve):
+        self.meeting.decides(approve)
+
+    @precondition(lambda self: HOST in self.meeting.seats)
+    @rule()
+    def the_host_renews_the_link(self):
+        self.number += 1
+        token = f"token-{self.number}"
+        if isinstance(self.meeting.renews(token), wire.LinkRenewed):
+            assert self.meeting.asked_at is None
+            self.meeting.token, self.meeting.lapses_at = token, self.meeting.now + QR_TTL
+
+    @rule(role=seats, burst=st.sampled_from([1, 3, 40]))
+    def one_signals(self, role, burst):
+        for _ in range(burst if role in self.meeting.seats else 0):
+            self.number += 1
+            (reply,) = self.meeting.signals(role, self.number)
+            if not self.meeting.approved or self.session.ended:
+                assert code(reply) == "not_approved"
+            elif reply is None:
+                self.sent[role].append(self.number)
+            else:
+                assert code(reply) == "peer_offline"
+                assert role.peer not in self.meeting.seats
+
+    @rule(role=seats)
+    def one_asks_for_ice_servers(self, role):
+        if role in self.meeting.seats:
+            reply = self.meeting.asks_ice(role)
+            refused = not self.meeting.approved or self.session.ended
+            assert (code(reply) == "not_approved") is refused
+
+    @precondition(lambda self: self.meeting.now > START + 30)
+    @rule(role=seats)
+    def one_closes(self, role):
+        if role in self.meeting.seats:
+            self.meeting.closes(role)
+
+    @precondition(lambda self: self.meeting.now > START + 60)
+    @rule()
+    def the_node_shuts_down(self):
+        self.meeting.hand(ev.ShutDown())
+
+    @rule()
+    def the_sweep_comes_by(self):
+        self.meeting.hand(ev.Swept())
+
+    @rule(seconds=st.sampled_from([0.5, 7.0, 14.5, 39.0, 301.0]), rings=st.booleans())
+    def time_passes(self, seconds, rings):
+        self.meeting.now += seconds
+        if rings:
+            self.meeting.hand(ev.TimePassed())
+
+    @rule(lapse=st.booleans(), early=st.booleans(), rings=st.booleans())
+    def the_deadline_comes(self, lapse, early, rings):
+        moment = self.meeting.lapses_at if lapse else self.session.deadline
+        if moment < math.inf:
+            self.meeting.now = max(self.meeting.now, just_before(moment) if early else moment)
+        if rings:
+            self.meeting.hand(ev.TimePassed())
+
+    @invariant()
+    def every_direction_keeps_its_order_and_loses_nothing(self):
+        for role in Role:
+            sent, got = self.sent[role], self.meeting.signals_to(role.peer)
+            assert got == sent[: len(got)]
+            if not self.session.ended:
+                waiting = len(sent) - len(got)
+                assert waiting <= (0 if role.peer in self.meeting.seats else 64)
+
+
+TestLifecycle = Lifecycle.TestCase
+TestLifecycle.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)

@@ -1,0 +1,263 @@
+"""Who is there and who is not: disconnects, grace, returns, and what is kept meanwhile."""
+
+import pytest
+from msgspec import Raw
+
+from proxim.protocol import messages as wire
+from proxim.protocol.messages import Reason, Status
+from proxim.session import events as ev
+from proxim.session.events import Role
+from proxim.session.state import DAY
+from tests.session.helpers import (
+    DEVICE,
+    GUEST,
+    HOST,
+    ID,
+    ONE_TIME,
+    PERSISTENT,
+    START,
+    TEMPORARY,
+    WINDOW,
+    Meeting,
+    approved,
+    asked,
+    code,
+    ended,
+    just_before,
+)
+
+ANY_PRESENCE = pytest.mark.parametrize(
+    ("stage", "role"),
+    [(Meeting, HOST), (asked, HOST), (asked, GUEST), (approved, HOST), (approved, GUEST)],
+)
+EITHER_SIDE = pytest.mark.parametrize("role", Role)
+GRACE = 10.0
+KIB = 1024
+
+
+# -- leaving ---------------------------------------------------------------------------------
+
+
+@ANY_PRESENCE
+def test_the_first_disconnect_ends_a_one_time_session(stage, role):
+    meeting = stage(ONE_TIME)
+    meeting.leaves(role)
+    assert meeting.session.reason is Reason.DISCONNECTED
+    for left_behind in meeting.seats:
+        assert meeting.ending(left_behind) is Reason.DISCONNECTED
+
+
+@ANY_PRESENCE
+@pytest.mark.parametrize("kind", [PERSISTENT, TEMPORARY])
+def test_the_other_sessions_survive_a_disconnect(kind, stage, role):
+    meeting = stage(kind)
+    state, deadline = meeting.session.state, meeting.session.deadline
+    meeting.leaves(role)
+    assert (meeting.session.state, meeting.session.deadline) == (state, deadline)
+    assert role not in meeting.session.online
+
+
+@ANY_PRESENCE
+def test_with_grace_a_one_time_session_waits_for_a_return_and_no_longer(stage, role):
+    in_time, late = (stage(ONE_TIME, one_time_grace=GRACE) for _ in range(2))
+    state, deadline = in_time.session.state, in_time.session.deadline
+    for meeting, moment in [(in_time, just_before(START + GRACE)), (late, START + GRACE)]:
+        meeting.leaves(role)
+        meeting.now = moment
+        meeting.comes(role)
+    assert (in_time.session.state, in_time.session.deadline) == (state, deadline)
+    assert late.session.reason is Reason.DISCONNECTED
+
+
+@EITHER_SIDE
+def test_of_two_who_left_the_grace_of_each_counts_by_itself(role):
+    meeting = approved(ONE_TIME, one_time_grace=GRACE)
+    meeting.leaves(role)
+    meeting.waits(4)
+    meeting.leaves(role.peer)
+    assert meeting.session.deadline == START + GRACE
+    meeting.waits(4)
+    meeting.comes(role)
+    assert meeting.session.deadline == START + 4 + GRACE
+    meeting.waits(6)
+    assert meeting.ending(role) is Reason.DISCONNECTED
+
+
+def test_a_window_shorter_than_the_grace_ends_first():
+    meeting = asked(ONE_TIME, one_time_grace=WINDOW + 1)
+    meeting.leaves(GUEST)
+    meeting.waits(WINDOW)
+    assert meeting.ending(HOST) is Reason.APPROVAL_TIMEOUT
+
+
+# -- returning -------------------------------------------------------------------------------
+
+
+def test_a_host_that_returns_gets_the_prompt_again_with_the_time_left():
+    meeting = asked(PERSISTENT)
+    meeting.leaves(HOST)
+    meeting.waits(15)
+    meeting.comes(HOST)
+    again = wire.PairPrompt(session_id=ID, device_info=DEVICE, expires_in=WINDOW - 15)
+    assert meeting.heard[HOST][-1] == again
+    assert meeting.decides().status is Status.APPROVED
+
+
+def test_a_guest_that_returns_to_the_prompt_hears_the_time_left():
+    meeting = asked(PERSISTENT)
+    meeting.leaves(GUEST)
+    meeting.waits(15)
+    reply = meeting.comes(GUEST)
+    assert reply == wire.Resumed(
+        session=meeting.session.describe(), host_online=True, expires_in=WINDOW - 15
+    )
+    assert reply.session.guest_online
+
+
+def test_a_guest_approved_in_its_absence_hears_so_when_it_returns():
+    meeting = asked(PERSISTENT)
+    meeting.leaves(GUEST)
+    meeting.decides()
+    assert meeting.heard[HOST][-1] == wire.PeerOffline(session_id=ID)
+    assert not meeting.line
+    meeting.leaves(HOST)
+    reply = meeting.comes(GUEST)
+    assert reply == wire.Resumed(
+        session=meeting.session.describe(), host_online=False, ice_servers=[], ice_ttl=DAY
+    )
+    assert reply.session.status is Status.APPROVED
+
+
+def test_the_guest_seat_is_for_the_holder_of_the_resume_token():
+    for stage in (asked, approved):
+        meeting = stage(PERSISTENT)
+        meeting.leaves(GUEST)
+        assert code(meeting.comes(GUEST, "wrong")) == "unknown_session"
+        assert meeting.seats == {HOST}
+    assert code(Meeting().comes(GUEST)) == "unknown_session"
+
+
+@EITHER_SIDE
+def test_a_peer_hears_of_leaving_and_returning_only_once_approved(role):
+    meeting = asked(PERSISTENT)
+    heard = list(meeting.heard[role.peer])
+    meeting.leaves(role)
+    meeting.comes(role)
+    assert meeting.heard[role.peer] == heard
+    meeting.decides()
+    meeting.leaves(role)
+    assert meeting.heard[role.peer][-1] == wire.PeerOffline(session_id=ID)
+    assert not meeting.line
+    meeting.comes(role)
+    assert meeting.heard[role.peer][-1] == wire.PeerOnline(session_id=ID)
+    assert meeting.line
+
+
+@EITHER_SIDE
+def test_a_newer_connection_takes_a_seat_over_without_the_peer_noticing(role):
+    meeting = approved(PERSISTENT)
+    heard = list(meeting.heard[role.peer])
+    meeting.comes(role)
+    assert meeting.effects[0] == ev.Admit(role)
+    assert meeting.effects[-1] == ev.Patch()
+    assert meeting.heard[role.peer] == heard
+
+
+def test_a_host_that_missed_the_end_gets_its_seat_to_ask_why():
+    meeting = ended()
+    meeting.comes(HOST)
+    assert meeting.effects == [ev.Admit(HOST)]
+    assert meeting.closes(HOST).reason is Reason.CLOSED
+
+
+# -- what is kept for an absent peer ---------------------------------------------------------
+
+
+@EITHER_SIDE
+def test_64_signals_are_kept_for_an_absent_peer_and_come_in_order(role):
+    meeting = approved(PERSISTENT)
+    meeting.leaves(role.peer)
+    assert meeting.signals(role, *range(64)) == [None] * 64
+    assert [code(reply) for reply in meeting.signals(role, 64, 65)] == ["peer_offline"] * 2
+    assert meeting.signals_to(role.peer) == []
+    meeting.heard[role.peer].clear()
+    meeting.comes(role.peer)
+    meeting.signals(role, 66)
+    assert meeting.signals_to(role.peer) == [*range(64), 66]
+    if role is HOST:
+        assert isinstance(meeting.heard[GUEST][0], wire.Resumed)
+
+
+@EITHER_SIDE
+def test_256_kib_are_kept_for_an_absent_peer(role):
+    meeting = approved(PERSISTENT)
+    meeting.leaves(role.peer)
+    replies = [
+        meeting.hand(ev.Signalled(role, Raw(b"1" * size)))
+        for size in (200 * KIB, 56 * KIB + 1, 56 * KIB, 1)
+    ]
+    assert [code(reply) for reply in replies] == [None, "peer_offline", None, "peer_offline"]
+    meeting.comes(role.peer)
+    sizes = [len(bytes(signal.data)) for signal in meeting.told(role.peer, wire.Signal)]
+    assert sizes == [200 * KIB, 56 * KIB]
+
+
+@EITHER_SIDE
+def test_what_was_kept_dies_with_the_session(role):
+    meeting = approved(PERSISTENT)
+    meeting.leaves(role.peer)
+    meeting.signals(role, 1)
+    meeting.closes(role)
+    meeting.comes(role.peer)
+    assert meeting.signals_to(role.peer) == []
+    assert not meeting.session.backlogs
+
+
+# -- what a returning host missed ------------------------------------------------------------
+
+
+def comes_having_seen(meeting, status):
+    before = len(meeting.heard[HOST])
+    meeting.hand(ev.HostCame(status))
+    return meeting.heard[HOST][before:]
+
+
+@pytest.mark.parametrize("seen", [Status.PENDING, Status.APPROVED])
+def test_a_host_that_last_saw_the_session_alive_is_told_of_its_end(seen):
+    (last_word,) = comes_having_seen(ended(), seen)
+    assert (last_word.status, last_word.reason) == (Status.EXPIRED, Reason.CLOSED)
+
+
+@pytest.mark.parametrize("seen", [Status.EXPIRED, Status.REJECTED, None])
+def test_a_host_that_knows_of_the_end_is_not_told_again(seen):
+    assert comes_having_seen(ended(), seen) == []
+
+
+@pytest.mark.parametrize("guest_is_there", [True, False])
+def test_a_host_that_last_saw_a_prompt_is_told_of_the_approval(guest_is_there):
+    meeting = approved(PERSISTENT)
+    if not guest_is_there:
+        meeting.leaves(GUEST)
+    result, *rest = comes_having_seen(meeting, Status.PENDING)
+    assert (result.status, result.ice_ttl) == (Status.APPROVED, DAY)
+    assert [type(message) for message in rest] == ([] if guest_is_there else [wire.PeerOffline])
+    assert meeting.line is guest_is_there
+
+
+def test_a_host_that_knows_of_the_approval_is_not_told_again():
+    assert comes_having_seen(approved(PERSISTENT), Status.APPROVED) == []
+
+
+@EITHER_SIDE
+def test_who_leaves_after_the_end_is_seen_to_have_left(role):
+    meeting = ended(PERSISTENT)
+    meeting.leaves(role)
+    info = meeting.session.describe()
+    assert (info.host_online, info.guest_online) == (role is not HOST, role is not GUEST)
+
+
+def test_the_owner_may_close_from_another_connection_and_all_three_hear_it():
+    meeting = approved(PERSISTENT)
+    reply = meeting.hand(ev.CloseAsked(None))
+    assert reply == meeting.told(HOST, wire.SessionEnded)[0]
+    assert meeting.ending(HOST) is meeting.ending(GUEST) is Reason.CLOSED
