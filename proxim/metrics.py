@@ -90,7 +90,7 @@ class _Moment(Collector):
             len(traffic.behind),
         )
         yield GaugeMetricFamily(
-            "proxim_inbox_letters", "Requests that wait for a session.", self._census.letters
+            "proxim_inbox_letters", "Requests that wait for a session.", self._census.envelopes
         )
 
     def _troubles(self) -> Iterator[Metric]:

@@ -139,7 +139,7 @@ async def test_signals_and_connections_are_counted(autojump_clock, nursery):
     await guest.hear("error")
     # What is refused at once does not count.
     assert shown["signals_total"] == 5
-    # A hundred letters in quotes.
+    # A hundred envelopes in quotes.
     assert shown["signal_bytes_total"] == 5 * 102
     assert 500 < shown["received_bytes_total"] < 5000
     assert shown["connections"] == shown["connections_opened_total"] == 2

@@ -18,7 +18,7 @@ import trio
 from msgspec import structs
 
 from proxim.actors.mailbox import Mailbox
-from proxim.actors.seat import Connection, Letter, Owner, Receipt, Seat
+from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
 from proxim.actors.stats import Before, Census
 from proxim.actors.timers import Timers
 from proxim.protocol.codec import error_message
@@ -37,7 +37,7 @@ from proxim.session.ice import IceGrant, with_ice_servers
 from proxim.session.session import Session
 
 _FAILED = "the node failed at this session"
-_TIME_PASSED = Letter(ev.TimePassed())
+_TIME_PASSED = Envelope(ev.TimePassed())
 _CHANGING_NOTHING = (ev.Signalled, ev.IceAsked)
 """Events after which a session is as it was, or would keep no signal anywhere but here."""
 
@@ -65,8 +65,8 @@ class Warden(Protocol):
         """Until when a line serves before the actor is asked again (on Trio's clock)."""
         ...
 
-    def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
-        """Why nothing may be done about a letter now; None if it may."""
+    def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
+        """Why nothing may be done about an envelope now; None if it may."""
         ...
 
     def lines_changed(self, actor: Actor) -> None:
@@ -132,20 +132,20 @@ class Actor:
         self._patched = False
         self._parting: Parting | None = None
         # Unbounded, since the news that somebody left must never be lost; ``post`` bounds the rest.
-        self._inbox = Mailbox[Letter](timers)
+        self._inbox = Mailbox[Envelope](timers)
 
     async def run(self) -> None:
         """Live until dismissed."""
         try:
             while True:
-                # No name is given to the letter: it would be kept while the actor sleeps.
+                # No name is given to the envelope: it would be kept while the actor sleeps.
                 await self._take(await self._inbox.receive(self.session.deadline) or _TIME_PASSED)
         except trio.EndOfChannel:
             pass
 
     # -- what the router and the supervisor call ---------------------------------------------
 
-    def post(self, letter: Letter) -> None:
+    def post(self, envelope: Envelope) -> None:
         """Put a request into the inbox.
 
         Raises ``RateLimited`` when too many wait there, and after ``dismiss`` what that says.
@@ -159,30 +159,30 @@ class Actor:
                 session_id=self.session.session_id,
                 retry_after=1.0,
             )
-        self._put(letter)
+        self._put(envelope)
 
     def notify(self, event: Event, seat: Seat | None = None) -> None:
         """Put something into the inbox that has happened and cannot be refused."""
         if self._parting is None:
-            self._put(Letter(event, seat=seat))
+            self._put(Envelope(event, seat=seat))
 
-    def ask(self, letter: Letter) -> Receipt:
+    def ask(self, envelope: Envelope) -> Receipt:
         """Put something into the inbox whose sender waits for the receipt that this returns.
 
         Who waits sends nothing more meanwhile, so this needs no bound. The receipt is set once the
-        letter has been dealt with, and after ``dismiss`` at once, with what that says.
+        envelope has been dealt with, and after ``dismiss`` at once, with what that says.
         """
         taken = Receipt()
         if self._parting is not None:
             taken.refusal = self._gone()
             taken.set()
         else:
-            self._put(letter._replace(taken=taken))
+            self._put(envelope._replace(taken=taken))
         return taken
 
-    def _put(self, letter: Letter) -> None:
-        self._inbox.send_nowait(letter)
-        self._warden.census.letters += 1
+    def _put(self, envelope: Envelope) -> None:
+        self._inbox.send_nowait(envelope)
+        self._warden.census.envelopes += 1
 
     def admit(self, role: Role, connection: Connection) -> None:
         """Give a seat to a connection; one that held it before is replaced (close 4000)."""
@@ -247,51 +247,51 @@ class Actor:
                 seat.connection.tell(last_word)
         self.dismiss()
         while self._inbox:
-            self._warden.census.letters -= 1
+            self._warden.census.envelopes -= 1
             self._refuse(self._inbox.receive_nowait(), InternalError(_FAILED))
 
-    # -- one letter --------------------------------------------------------------------------
+    # -- one envelope ------------------------------------------------------------------------
 
-    async def _take(self, letter: Letter) -> None:
-        if letter is not _TIME_PASSED:
-            self._warden.census.letters -= 1
-        if letter.taken is not None and letter.sender is not None and letter.sender.closed:
+    async def _take(self, envelope: Envelope) -> None:
+        if envelope is not _TIME_PASSED:
+            self._warden.census.envelopes -= 1
+        if envelope.taken is not None and envelope.sender is not None and envelope.sender.closed:
             pass  # It asked for a seat and is gone; nothing may be spent on it.
         elif self._parting is not None:
-            self._refuse(letter, self._gone())
-        elif refusal := self._warden.refusal(self, letter):
-            self._refuse(letter, refusal)
-        elif letter.seat is None or self.seats.get(letter.seat.role) is letter.seat:
+            self._refuse(envelope, self._gone())
+        elif refusal := self._warden.refusal(self, envelope):
+            self._refuse(envelope, refusal)
+        elif envelope.seat is None or self.seats.get(envelope.seat.role) is envelope.seat:
             try:
-                await self._handle(letter)
+                await self._handle(envelope)
             except Exception:
-                self._refuse(letter, InternalError(_FAILED))
+                self._refuse(envelope, InternalError(_FAILED))
                 raise
-        if letter.taken is not None:
-            letter.taken.set()
+        if envelope.taken is not None:
+            envelope.taken.set()
 
-    def _refuse(self, letter: Letter, error: RequestError) -> None:
+    def _refuse(self, envelope: Envelope, error: RequestError) -> None:
         error.session_id = self.session.session_id
-        if letter.taken is not None:
-            letter.taken.refusal = error
-            letter.taken.set()
-        elif letter.sender is not None:
-            letter.sender.tell(error_message(error, letter.ref))
+        if envelope.taken is not None:
+            envelope.taken.refusal = error
+            envelope.taken.set()
+        elif envelope.sender is not None:
+            envelope.sender.tell(error_message(error, envelope.ref))
 
-    async def _handle(self, letter: Letter) -> None:
-        if letter.seat is not None and isinstance(letter.event, ev.HostLeft | ev.GuestLeft):
-            del self.seats[letter.seat.role]
-        event = letter.event
+    async def _handle(self, envelope: Envelope) -> None:
+        if envelope.seat is not None and isinstance(envelope.event, ev.HostLeft | ev.GuestLeft):
+            del self.seats[envelope.seat.role]
+        event = envelope.event
         if isinstance(event, ev.ShutDown) and self._warden.hands_over(self):
             return  # It was approved while this waited in the inbox.
         if isinstance(event, ev.GuestAsked):
-            wait = self._warden.prompt_wait(self, letter.sender)
+            wait = self._warden.prompt_wait(self, envelope.sender)
             event = structs.replace(event, wait=wait)
-        await self._step(event, letter)
+        await self._step(event, envelope)
         if self._patched and not self._inbox and self._parting is None:
             self._connect()
 
-    async def _step(self, event: Event, letter: Letter) -> None:
+    async def _step(self, event: Event, envelope: Envelope) -> None:
         session, now = self.session, trio.current_time()
         before = Before(session.state, session.deadline, session.prompted_at)
         try:
@@ -301,14 +301,14 @@ class Actor:
                 self._warden.note_step(self, before, now)
         kept = None if isinstance(event, _CHANGING_NOTHING) else self._warden.keep(self)
         if kept is not None:
-            await self._wait_until(kept, letter)
+            await self._wait_until(kept, envelope)
         if self._parting is not None:
-            self._refuse(letter, self._gone())
+            self._refuse(envelope, self._gone())
             return
         for effect in effects:
-            self._perform(effect, letter)
+            self._perform(effect, envelope)
 
-    async def _wait_until(self, kept: Receipt, letter: Letter) -> None:
+    async def _wait_until(self, kept: Receipt, envelope: Envelope) -> None:
         """Nobody hears of a change before it is kept; but that it takes long, who asked does.
 
         What is asked for meanwhile is refused, and what has happened has to wait.
@@ -317,30 +317,30 @@ class Actor:
             with trio.move_on_after(KEPT_WITHIN):
                 await kept.wait()
                 return
-            self._refuse(letter, Unavailable())
+            self._refuse(envelope, Unavailable())
             happened = []
             while self._inbox:
                 each = self._inbox.receive_nowait()
                 if each.sender is None and each.taken is None:
                     happened.append(each)
                 else:
-                    self._warden.census.letters -= 1
+                    self._warden.census.envelopes -= 1
                     self._refuse(each, Unavailable())
             for each in happened:
                 self._inbox.send_nowait(each)
 
-    def _perform(self, effect: Effect, letter: Letter) -> None:
+    def _perform(self, effect: Effect, envelope: Envelope) -> None:
         match effect:
             case Tell(role, message):
                 if role in self.seats:
-                    self._tell(self.seats[role].connection, message, letter)
+                    self._tell(self.seats[role].connection, message, envelope)
             case Reply(message):
-                self._reply(message, letter)
+                self._reply(message, envelope)
             case Admit(role):
-                if letter.sender is not None:
-                    if isinstance(letter.event, ev.GuestAsked):
-                        self.asked_from = letter.sender.address
-                    self.admit(role, letter.sender)
+                if envelope.sender is not None:
+                    if isinstance(envelope.event, ev.GuestAsked):
+                        self.asked_from = envelope.sender.address
+                    self.admit(role, envelope.sender)
             case Patch():
                 self._patched = True
             case Unpatch():
@@ -349,26 +349,26 @@ class Actor:
             case _:  # Finish
                 self._warden.note_ending(self, effect.reason)
 
-    def _tell(self, connection: Connection, message: NodeMessage, letter: Letter) -> None:
+    def _tell(self, connection: Connection, message: NodeMessage, envelope: Envelope) -> None:
         # Who is told signals for having come is told those that were kept.
-        if isinstance(message, Signal) and letter.taken is not None:
+        if isinstance(message, Signal) and envelope.taken is not None:
             connection.give_back(message)
         else:
             connection.tell(with_ice_servers(message, self._warden.grant_ice))
 
-    def _reply(self, message: NodeMessage, letter: Letter) -> None:
-        if isinstance(message, Error) and letter.taken is not None:
+    def _reply(self, message: NodeMessage, envelope: Envelope) -> None:
+        if isinstance(message, Error) and envelope.taken is not None:
             if message.code == RateLimited.code:
-                self._warden.note_made_to_wait(letter.sender)
+                self._warden.note_made_to_wait(envelope.sender)
             session_id = self.session.session_id
             retry_after = message.retry_after or None
-            letter.taken.refusal = request_error(
+            envelope.taken.refusal = request_error(
                 message.code, message.message, session_id=session_id, retry_after=retry_after
             )
-        elif letter.sender is not None:
-            if letter.ref is not None:
-                message = structs.replace(message, ref=letter.ref)
-            letter.sender.tell(with_ice_servers(message, self._warden.grant_ice))
+        elif envelope.sender is not None:
+            if envelope.ref is not None:
+                message = structs.replace(message, ref=envelope.ref)
+            envelope.sender.tell(with_ice_servers(message, self._warden.grant_ice))
 
     def _connect(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]

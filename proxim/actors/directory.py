@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from proxim.actors.seat import Inbox, Letter, Owner, Receipt
+from proxim.actors.seat import Envelope, Inbox, Owner, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.session.session import Session
 
@@ -23,7 +23,7 @@ class Desk(Inbox, Protocol):
         """Whose it is."""
         ...
 
-    def ask(self, letter: Letter) -> Receipt:
+    def ask(self, envelope: Envelope) -> Receipt:
         """Put something in whose sender waits for the receipt that this returns."""
         ...
 

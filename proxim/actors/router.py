@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from proxim.actors.directory import Desk, Directory, OnlyHere
 from proxim.actors.limits import Tally, delay
-from proxim.actors.seat import Connection, Letter, Owner, Seat
+from proxim.actors.seat import Connection, Envelope, Owner, Seat
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import messages as wire
@@ -125,7 +125,7 @@ class Router:
             actor = await self._find(message.session_id)
             if actor is not None and connection.owner == actor.owner:
                 # Who has proved to own a session may end it, also while another program serves it.
-                actor.post(Letter(ev.CloseAsked(None), connection, message.ref))
+                actor.post(Envelope(ev.CloseAsked(None), connection, message.ref))
                 return
         seat = _seat(connection, message.session_id)
         # A signal that is sent after this must not arrive before it.
@@ -136,7 +136,7 @@ class Router:
         return self._supervisor.find(session_id) or await self._directory.find(session_id)
 
     def _post(self, seat: Seat, event: Event, message: ClientMessage) -> None:
-        seat.actor.post(Letter(event, seat.connection, message.ref, seat))
+        seat.actor.post(Envelope(event, seat.connection, message.ref, seat))
 
     # -- the guest's way in ------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ class Router:
             raise self._noted(UnknownSession(session_id=message.session_id), connection)
         # What was kept for the seat comes with it, and needs room.
         await connection.room()
-        receipt = actor.ask(Letter(event, connection, message.ref))
+        receipt = actor.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
             raise self._noted(receipt.refusal, connection)
@@ -209,7 +209,7 @@ class Router:
         for actor in taken:
             await connection.room()
             came = ev.HostCame(seen[actor.session.session_id])
-            receipt = actor.ask(Letter(came, connection))
+            receipt = actor.ask(Envelope(came, connection))
             await receipt.wait()
             # One that is unknown now was over, and has been swept.
             if receipt.refusal is not None and not isinstance(receipt.refusal, UnknownSession):

@@ -1,6 +1,6 @@
 """A seat: a connection's place in a session, and by it the right to speak there.
 
-What is said from it goes as a letter into the session's inbox.
+What is said from it goes as an envelope into the session's inbox.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Connection(Protocol):
 
 
 class Receipt:
-    """What the sender of a letter waits for: that it has been dealt with.
+    """What the sender of an envelope waits for: that it has been dealt with.
 
     ``refusal`` is why not, then: it is left to the sender to be told.
     """
@@ -78,7 +78,7 @@ class Receipt:
         self._taken = trio.Event()
 
     def set(self) -> None:
-        """The letter has been dealt with."""
+        """The envelope has been dealt with."""
         self._taken.set()
 
     async def wait(self) -> None:
@@ -86,11 +86,11 @@ class Receipt:
         await self._taken.wait()
 
 
-class Letter(NamedTuple):
+class Envelope(NamedTuple):
     """An event on its way to an actor.
 
     ``sender`` gets the answer, with ``ref``; ``seat`` is where it spoke from, if it had one;
-    ``taken`` is set when the letter has been dealt with.
+    ``taken`` is set when the envelope has been dealt with.
     """
 
     event: Event
@@ -103,7 +103,7 @@ class Letter(NamedTuple):
 class Inbox(Protocol):
     """Where a session is reached: what its seats and the router need of its actor."""
 
-    def post(self, letter: Letter) -> None:
+    def post(self, envelope: Envelope) -> None:
         """Put a request in. Raises ``RateLimited`` or ``UnknownSession``."""
 
     def leave(self, seat: Seat) -> None:

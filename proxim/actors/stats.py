@@ -62,7 +62,7 @@ class Histogram:
 class Census:
     """The figures of one node's sessions.
 
-    ``letters`` are those that wait in inboxes; ``refusals`` counts by the one of ``LIMITS`` that
+    ``envelopes`` are those that wait in inboxes; ``refusals`` counts by the one of ``LIMITS`` that
     was reached.
     """
 
@@ -72,7 +72,7 @@ class Census:
         self.opened: Counter[SessionType] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
-        self.letters = 0
+        self.envelopes = 0
         self.prompt_seconds = Histogram(PROMPT_BOUNDS)
         self.lateness = Histogram(LATENESS_BOUNDS)
 

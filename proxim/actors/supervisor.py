@@ -15,7 +15,7 @@ from proxim.actors.crash import log_crash
 from proxim.actors.keeper import Keeper, NoKeeper
 from proxim.actors.limits import Places, Quotas, Tally
 from proxim.actors.pseudonym import about
-from proxim.actors.seat import Connection, Letter, Owner, Receipt
+from proxim.actors.seat import Connection, Envelope, Owner, Receipt
 from proxim.actors.stats import Before, Census
 from proxim.actors.tenure import Freehold, Tenure
 from proxim.actors.timers import Timers
@@ -145,9 +145,9 @@ class Supervisor:
         """Until when a line serves before its actor is asked again (on Trio's clock)."""
         return self.tenure.lines_until
 
-    def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
-        """Why nothing may be done about a letter now; None if it may."""
-        return self.tenure.refusal(actor, letter)
+    def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
+        """Why nothing may be done about an envelope now; None if it may."""
+        return self.tenure.refusal(actor, envelope)
 
     def lines_changed(self, actor: Actor) -> None:
         """An actor has put its lines up, or taken them down."""
@@ -254,7 +254,7 @@ class Supervisor:
         # over, while the others are told.
         while alive := [actor for actor in self.actors() if not actor.session.ended]:
             to_end = [actor for actor in alive if not self.hands_over(actor)]
-            told = {actor: actor.ask(Letter(ev.ShutDown())) for actor in to_end}
+            told = {actor: actor.ask(Envelope(ev.ShutDown())) for actor in to_end}
             for actor, taken in told.items():
                 await taken.wait()
                 if taken.refusal is not None and self.find(actor.session.session_id) is actor:

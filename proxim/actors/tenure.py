@@ -10,7 +10,7 @@ import math
 from typing import Protocol
 
 from proxim.actors.actor import Actor
-from proxim.actors.seat import Letter
+from proxim.actors.seat import Envelope
 from proxim.protocol.errors import RequestError
 
 
@@ -22,8 +22,8 @@ class Tenure(Protocol):
         """Until when a line serves before it is asked again (on Trio's clock)."""
         ...
 
-    def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
-        """Why the node may not act on a letter now; None if it may."""
+    def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
+        """Why the node may not act on an envelope now; None if it may."""
         ...
 
     def lines_changed(self, actor: Actor) -> None:
@@ -35,7 +35,7 @@ class Freehold:
 
     lines_until = math.inf
 
-    def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
+    def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
         """There is no reason."""
         return None
 

@@ -7,7 +7,7 @@ from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
 
 from proxim.actors import timers
 from proxim.actors.actor import INBOX_BOUND
-from proxim.actors.seat import Letter
+from proxim.actors.seat import Envelope
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason, Status
 from proxim.session import events as ev
@@ -51,7 +51,7 @@ async def test_grace_lasts_exactly_as_long_as_it_should(autojump_clock, start, r
     assert peer.endings == ([] if away < 10 else [Reason.DISCONNECTED])
 
 
-async def test_every_letter_rearms_the_deadline_be_it_nearer_or_farther(autojump_clock, node):
+async def test_every_envelope_rearms_the_deadline_be_it_nearer_or_farther(autojump_clock, node):
     meeting = await node.invites(TEMPORARY, ttl=100)
     assert meeting.actor.session.deadline == 100
     await trio.sleep(10)
@@ -191,7 +191,7 @@ async def test_what_a_replaced_connection_said_too_late_is_dropped(autojump_cloc
     old, told = meeting[role], len(meeting[role.peer].told)
     new = node.connect()
     came = ev.HostCame() if role is HOST else ev.GuestCame(meeting.resume_token)
-    taken = meeting.actor.ask(Letter(came, new))
+    taken = meeting.actor.ask(Envelope(came, new))
     old.seats[meeting.id].line = None
     await old.sends(meeting.close())
     await old.signals(meeting.id, 1)

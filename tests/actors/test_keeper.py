@@ -7,7 +7,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.actor import KEPT_WITHIN
 from proxim.actors.keeper import NoKeeper
-from proxim.actors.seat import Letter, Receipt
+from proxim.actors.seat import Envelope, Receipt
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import LimitReached
 from proxim.protocol.messages import Reason
@@ -175,7 +175,7 @@ async def test_who_is_approved_as_the_node_goes_is_handed_over(autojump_clock, n
     shelf.hands_over = True
     meeting = await node.invites()
     await meeting.ask()
-    meeting.actor.post(Letter(ev.HostDecided(approve=True), meeting.host))
+    meeting.actor.post(Envelope(ev.HostDecided(approve=True), meeting.host))
     await node.supervisor.drain()
     assert meeting.guest.heard(wire.PairResult)
     assert (meeting.host.endings, meeting.guest.endings) == ([], [])

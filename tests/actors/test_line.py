@@ -8,7 +8,7 @@ from msgspec import Raw
 from trio.testing import MockClock, assert_no_checkpoints, wait_all_tasks_blocked
 
 from proxim.actors.actor import Actor
-from proxim.actors.seat import Letter
+from proxim.actors.seat import Envelope
 from proxim.protocol import messages as wire
 from proxim.session import events as ev
 from tests.actors.helpers import GUEST, HOST, ONE_TIME, TEMPORARY, Node
@@ -113,7 +113,7 @@ async def test_nothing_overtakes_what_was_kept_for_an_absent_side(autojump_clock
     await meeting.leaves(GUEST)
     await meeting.host.signals(meeting.id, 0, 1, 2)
     guest = meeting.guest = node.connect()
-    meeting.actor.ask(Letter(ev.GuestCame(meeting.resume_token), guest))
+    meeting.actor.ask(Envelope(ev.GuestCame(meeting.resume_token), guest))
     await meeting.host.signals(meeting.id, 3, 4)
     for number in range(5, 20):
         await trio.lowlevel.checkpoint()

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from proxim.actors.seat import Letter
+from proxim.actors.seat import Envelope
 from proxim.protocol import messages as wire
 from proxim.session import events as ev
 from tests.actors.helpers import DEVICE, GUEST, HOST, ICE, PERSISTENT
@@ -104,7 +104,7 @@ async def test_who_leaves_while_asking_for_a_seat_holds_none(autojump_clock, nod
             ev.HostCame: ev.HostCame,
         }[kind](),
     )
-    taken = meeting.actor.ask(Letter(event, client))
+    taken = meeting.actor.ask(Envelope(event, client))
     client.close()
     await taken.wait()
     await wait_all_tasks_blocked()

@@ -8,7 +8,7 @@ from trio.testing import assert_checkpoints, assert_no_checkpoints, wait_all_tas
 from proxim.actors import supervisor as supervisor_module
 from proxim.actors.actor import Actor
 from proxim.actors.pseudonym import pseudonym
-from proxim.actors.seat import Letter
+from proxim.actors.seat import Envelope
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason, Status
 from proxim.session import events as ev
@@ -81,7 +81,7 @@ async def test_a_thousand_sessions_outlive_a_crash(autojump_clock, node, monkeyp
 async def test_nobody_waits_for_a_crashed_session(autojump_clock, node, monkeypatch):
     meeting = await node.pairs()
     crash_at(monkeypatch, meeting.id)
-    taken = [meeting.actor.ask(Letter(ev.ShutDown())) for _ in range(3)]
+    taken = [meeting.actor.ask(Envelope(ev.ShutDown())) for _ in range(3)]
     await meeting.host.sends(wire.RefreshIce(session_id=meeting.id))
     meeting.actor.cut()
     await meeting.host.signals(meeting.id, 1)
@@ -218,7 +218,7 @@ async def test_a_session_may_crash_during_the_sweep(autojump_clock, start, monke
     await trio.sleep(2)
     crash_at(monkeypatch, meeting.id)
     actor = meeting.actor
-    actor.ask(Letter(ev.Swept()))
+    actor.ask(Envelope(ev.Swept()))
     await node.supervisor.sweep()
     await wait_all_tasks_blocked()
     assert node.supervisor.crashes == 1
@@ -230,7 +230,7 @@ async def test_who_comes_in_the_moment_of_the_sweep_gets_no_seat(autojump_clock,
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
     host, actor = node.connect(), meeting.actor
-    taken = actor.ask(Letter(ev.HostCame(), host))
+    taken = actor.ask(Envelope(ev.HostCame(), host))
     await node.supervisor.sweep()
     await taken.wait()
     assert host.seats == actor.seats == {}

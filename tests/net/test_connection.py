@@ -204,9 +204,9 @@ async def test_who_is_closed_while_asking_holds_no_seat(house, monkeypatch):
     session_id, token = await open_session(host)
     ask = Actor.ask
 
-    def ask_and_close(actor, letter):
-        taken = ask(actor, letter)
-        letter.sender.close(4001, "too slow")
+    def ask_and_close(actor, envelope):
+        taken = ask(actor, envelope)
+        envelope.sender.close(4001, "too slow")
         return taken
 
     monkeypatch.setattr(Actor, "ask", ask_and_close)

@@ -17,7 +17,7 @@ import trio
 from proxim.actors.actor import Actor
 from proxim.actors.crash import log_crash
 from proxim.actors.directory import Directory
-from proxim.actors.seat import Letter, Receipt
+from proxim.actors.seat import Envelope, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis import lines
 from proxim.backends.redis.bus import LostMail, Post
@@ -269,7 +269,7 @@ class Member:
         """As ``Tenure.lines_until``."""
         return self.lease.awake_until
 
-    def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
+    def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
         """As ``Tenure.refusal``: while nobody can have taken the session, anything may be done.
 
         Later, what happens by itself still does; what is asked for has to wait, and what is decided
@@ -278,11 +278,11 @@ class Member:
         if self.lease.was_frozen:
             self._give_all_up()
             return unavailable()
-        if letter.sender is None:
+        if envelope.sender is None:
             return None
-        if isinstance(letter.event, ev.Signalled):
+        if isinstance(envelope.event, ev.Signalled):
             reachable = self.lease.is_in_touch or not lines.has_far_side(actor)
-        elif isinstance(letter.event, _DECIDING):
+        elif isinstance(envelope.event, _DECIDING):
             reachable = self.lease.is_in_touch
         else:
             reachable = self.lease.is_held

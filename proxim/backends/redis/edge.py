@@ -1,6 +1,6 @@
 """A node's own connections, at sessions on other nodes.
 
-To the router such a session looks as if it were here: a ``FarSession`` takes letters as its actor
+To the router such a session looks as if it were here: a ``FarSession`` takes envelopes as its actor
 would, and sends them to the node that has it. Where a connection has asked at one, a ``Place``
 keeps how the two stand: what has not been answered yet, the seat, and the line.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from proxim.actors.seat import Connection, Letter
+from proxim.actors.seat import Connection, Envelope
 from proxim.backends.redis import rpc
 from proxim.backends.redis.bus import Post
 from proxim.backends.redis.remote_sessions import FarSession, Place, unavailable
@@ -57,19 +57,19 @@ class Edge:
         if not self._reach.is_in_touch or self._post.is_full(node):
             raise unavailable(session_id)
 
-    def place(self, far: FarSession, letter: Letter) -> Place:
-        """Where the sender of a letter stands at that session."""
-        assert letter.sender is not None
-        number = self._numbers.get(letter.sender)
+    def place(self, far: FarSession, envelope: Envelope) -> Place:
+        """Where the sender of an envelope stands at that session."""
+        assert envelope.sender is not None
+        number = self._numbers.get(envelope.sender)
         if number is None:
-            number = self._numbers[letter.sender] = self.next_number()
+            number = self._numbers[envelope.sender] = self.next_number()
         key = number, far.session.session_id
         place = self._places.get(key)
         if place is None or (place.far.node, place.far.epoch) != (far.node, far.epoch):
             if place is not None:
                 self._forget(place)
-            self._numbers[letter.sender] = number
-            place = self._places[key] = Place(self, far, letter.sender, number)
+            self._numbers[envelope.sender] = number
+            place = self._places[key] = Place(self, far, envelope.sender, number)
             self._sessions.setdefault(number, set()).add(far.session.session_id)
         return place
 

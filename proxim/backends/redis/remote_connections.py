@@ -13,7 +13,7 @@ import trio
 from msgspec import Raw, Struct
 
 from proxim.actors.actor import Actor
-from proxim.actors.seat import Connection, Letter, Owner, Receipt, Seat
+from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import Post
 from proxim.backends.redis.remote_sessions import unavailable
@@ -166,7 +166,7 @@ class Guests:
             # A signal that is sent after this must not arrive before it.
             actor.cut()
         at = seat if _is_from_a_seat(event) else None
-        receipt = actor.ask(Letter(event, connection, parcel.ref, at))
+        receipt = actor.ask(Envelope(event, connection, parcel.ref, at))
         connection.asks += 1
         self._spawn(lambda: self._wait(connection, parcel, receipt))
 

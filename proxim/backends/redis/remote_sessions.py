@@ -8,7 +8,7 @@ from typing import Protocol
 import trio
 from msgspec import Raw
 
-from proxim.actors.seat import Connection, Letter, Owner, Receipt, Seat
+from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
 from proxim.backends.redis import rpc
 from proxim.backends.redis.rpc import Go, Held, Straight, Taken
 from proxim.protocol import codec
@@ -40,8 +40,8 @@ class Office(Protocol):
     def check_room(self, node: str, session_id: str) -> None:
         """Raise ``Unavailable`` when nothing more should be sent to that node now."""
 
-    def place(self, far: FarSession, letter: Letter) -> Place:
-        """Where the sender of a letter stands at that session."""
+    def place(self, far: FarSession, envelope: Envelope) -> Place:
+        """Where the sender of an envelope stands at that session."""
         ...
 
     def send(self, node: str, parcel: rpc.Parcel) -> None:
@@ -66,19 +66,19 @@ class FarSession:
         self.owner = owner
         self._office = office
 
-    def ask(self, letter: Letter) -> Receipt:
+    def ask(self, envelope: Envelope) -> Receipt:
         """As ``Actor.ask``; the refusal may be ``Unavailable``."""
         receipt = Receipt()
         try:
-            self._office.place(self, letter).ask(letter, receipt)
+            self._office.place(self, envelope).ask(envelope, receipt)
         except RequestError as refusal:
             receipt.refusal = refusal
             receipt.set()
         return receipt
 
-    def post(self, letter: Letter) -> None:
+    def post(self, envelope: Envelope) -> None:
         """As ``Actor.post``."""
-        self._office.place(self, letter).post(letter)
+        self._office.place(self, envelope).post(envelope)
 
     def leave(self, seat: Seat) -> None:
         """Nobody has a seat here; a ``Place`` is where they are taken."""
@@ -96,7 +96,7 @@ class Place:
         self.far = far
         self.connection = connection
         self.number = number
-        self.asks: dict[int, tuple[Letter, Receipt | None, float]] = {}
+        self.asks: dict[int, tuple[Envelope, Receipt | None, float]] = {}
         self.seat: Seat | None = None
         self.line = 0
         self.listens = 0
@@ -111,16 +111,18 @@ class Place:
 
     # -- what the router calls ---------------------------------------------------------------
 
-    def post(self, letter: Letter) -> None:
+    def post(self, envelope: Envelope) -> None:
         """Send a request on. Raises ``Unavailable`` and ``RateLimited``."""
-        if isinstance(letter.event, ev.Signalled):
+        if isinstance(envelope.event, ev.Signalled):
             self._office.check_room(self.far.node, self.session_id)
-            signal = wire.Signal(session_id=self.session_id, data=letter.event.data, ref=letter.ref)
+            signal = wire.Signal(
+                session_id=self.session_id, data=envelope.event.data, ref=envelope.ref
+            )
             self._say(signal) if self._held is None else self._held.append(signal)
         else:
-            self.ask(letter, None)
+            self.ask(envelope, None)
 
-    def ask(self, letter: Letter, receipt: Receipt | None) -> None:
+    def ask(self, envelope: Envelope, receipt: Receipt | None) -> None:
         """Send a request on; the receipt is set when it was dealt with there."""
         self._office.check_room(self.far.node, self.session_id)
         if len(self.asks) >= ASKS_BOUND:
@@ -130,8 +132,8 @@ class Place:
                 retry_after=1.0,
             )
         number = self._office.next_number()
-        self.asks[number] = letter, receipt, trio.current_time() + ANSWER_TIME
-        event, fields = rpc.pack_event(letter.event)
+        self.asks[number] = envelope, receipt, trio.current_time() + ANSWER_TIME
+        event, fields = rpc.pack_event(envelope.event)
         self._office.send(
             self.far.node,
             rpc.Ask(
@@ -141,7 +143,7 @@ class Place:
                 epoch=self.far.epoch,
                 event=event,
                 fields=fields,
-                ref=letter.ref,
+                ref=envelope.ref,
                 address=self.connection.address,
                 owner=self.connection.owner,
             ),
@@ -168,14 +170,14 @@ class Place:
         """A request was dealt with."""
         if parcel.number not in self.asks:
             return
-        letter, receipt, _ = self.asks.pop(parcel.number)
+        envelope, receipt, _ = self.asks.pop(parcel.number)
         self._sit(parcel)
         refusal = None if parcel.refusal is None else _error(parcel.refusal)
         if receipt is not None:
             receipt.refusal = refusal
             receipt.set()
         elif refusal is not None:
-            self.connection.tell(codec.error_message(refusal, letter.ref))
+            self.connection.tell(codec.error_message(refusal, envelope.ref))
         self._office.tidy(self)
 
     def _sit(self, parcel: Taken) -> None:
@@ -227,22 +229,22 @@ class Place:
 
     def overdue(self, now: float) -> None:
         """Refuse what was not answered in time; who asked for a seat does not want it any more."""
-        for number, (letter, receipt, until) in list(self.asks.items()):
+        for number, (envelope, receipt, until) in list(self.asks.items()):
             if now >= until:
                 del self.asks[number]
-                self._give_up(letter, receipt)
+                self._give_up(envelope, receipt)
         self._office.tidy(self)
 
     def give_up(self) -> None:
         """The session's node lives no more, or has lost the thread."""
-        for letter, receipt, _ in self.asks.values():
-            self._give_up(letter, receipt)
+        for envelope, receipt, _ in self.asks.values():
+            self._give_up(envelope, receipt)
         self.asks.clear()
 
-    def _give_up(self, letter: Letter, receipt: Receipt | None) -> None:
+    def _give_up(self, envelope: Envelope, receipt: Receipt | None) -> None:
         if receipt is None:
             refusal = unavailable(self.session_id)
-            self.connection.tell(codec.error_message(refusal, letter.ref))
+            self.connection.tell(codec.error_message(refusal, envelope.ref))
         else:
             if self.seat is None:
                 self._send_left()
