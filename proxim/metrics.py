@@ -33,7 +33,7 @@ class _Moment(Collector):
 
     def __init__(self, supervisor: Supervisor, listener: Listener) -> None:
         self._supervisor = supervisor
-        self._census = supervisor.census
+        self._stats = supervisor.stats
         self._listener = listener
         self._traffic = listener.traffic
 
@@ -50,24 +50,24 @@ class _Moment(Collector):
         )
         for kind in SessionType:
             for status in Status:
-                sessions.add_metric([kind, status], self._census.sessions[kind, status])
+                sessions.add_metric([kind, status], self._stats.sessions[kind, status])
         yield sessions
-        opened = {str(kind): self._census.opened[kind] for kind in SessionType}
+        opened = {str(kind): self._stats.opened[kind] for kind in SessionType}
         yield _counter("sessions_opened", "Sessions that were opened.", "type", opened)
         endings = {str(reason): self._supervisor.endings[reason] for reason in Reason}
         yield _counter("sessions_ended", "Sessions that have ended.", "reason", endings)
 
     def _pairings(self) -> Iterator[Metric]:
-        census = self._census
+        stats = self._stats
         yield GaugeMetricFamily(
-            "proxim_prompts", "Prompts that wait for a person's answer.", census.prompts
+            "proxim_prompts", "Prompts that wait for a person's answer.", stats.prompts
         )
-        outcomes = {outcome: census.outcomes[outcome] for outcome in OUTCOMES}
+        outcomes = {outcome: stats.outcomes[outcome] for outcome in OUTCOMES}
         yield _counter(
             "pairings", "What became of requests to pair, by a right token.", "outcome", outcomes
         )
         yield _histogram(
-            "prompt_seconds", "Time from a prompt to its outcome.", census.prompt_seconds
+            "prompt_seconds", "Time from a prompt to its outcome.", stats.prompt_seconds
         )
 
     def _connections(self) -> Iterator[Metric]:
@@ -90,11 +90,11 @@ class _Moment(Collector):
             len(traffic.behind),
         )
         yield GaugeMetricFamily(
-            "proxim_inbox_letters", "Requests that wait for a session.", self._census.envelopes
+            "proxim_inbox_letters", "Requests that wait for a session.", self._stats.envelopes
         )
 
     def _troubles(self) -> Iterator[Metric]:
-        refusals = {limit: self._census.refusals[limit] for limit in LIMITS}
+        refusals = {limit: self._stats.refusals[limit] for limit in LIMITS}
         yield _counter(
             "refusals", "What was refused, by the limit that was reached.", "limit", refusals
         )
@@ -102,7 +102,7 @@ class _Moment(Collector):
         yield _histogram(
             "expiry_lateness_seconds",
             "How late what time alone decides was decided.",
-            self._census.lateness,
+            self._stats.lateness,
         )
 
 

@@ -304,7 +304,7 @@ class Node:
             "url": self.url,
             "at": self._at,
             "version": __version__,
-            "sessions": self.supervisor.census.alive,
+            "sessions": self.supervisor.stats.alive,
             "draining": self.leaving,
         }
 

@@ -164,7 +164,7 @@ async def test_what_is_refused_is_counted_by_the_limit(autojump_clock, nursery):
     )
     assert b"503" in bytes(await stream.receive_some(100))
     await trio.sleep(15)
-    assert sum(house.supervisor.census.refusals.values()) == 4
+    assert sum(house.supervisor.stats.refusals.values()) == 4
     assert shown["refusals_total", "head_time"] == 1
     assert shown["refusals_total", "max_connections"] == 1
     assert shown["refusals_total", "introduction_time"] == 2

@@ -19,7 +19,7 @@ from msgspec import structs
 
 from proxim.actors.mailbox import Mailbox
 from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
-from proxim.actors.stats import Before, Census
+from proxim.actors.stats import Before, Stats
 from proxim.actors.timers import Timers
 from proxim.protocol.codec import error_message
 from proxim.protocol.errors import (
@@ -53,9 +53,9 @@ Parting = type[UnknownSession] | type[Unavailable]
 
 
 class Warden(Protocol):
-    """Who watches over an actor. ``census`` is what it counts."""
+    """Who watches over an actor. ``stats`` is what it counts."""
 
-    census: Census
+    stats: Stats
 
     def note_step(self, actor: Actor, before: Before, now: float) -> None:
         """The actor's session has gone over from one state to another."""
@@ -153,7 +153,7 @@ class Actor:
         if self._parting is not None:
             raise self._gone()
         if len(self._inbox) >= INBOX_BOUND:
-            self._warden.census.refusals["inbox"] += 1
+            self._warden.stats.refusals["inbox"] += 1
             raise RateLimited(
                 "too many requests wait for this session",
                 session_id=self.session.session_id,
@@ -182,7 +182,7 @@ class Actor:
 
     def _put(self, envelope: Envelope) -> None:
         self._inbox.send_nowait(envelope)
-        self._warden.census.envelopes += 1
+        self._warden.stats.envelopes += 1
 
     def admit(self, role: Role, connection: Connection) -> None:
         """Give a seat to a connection; one that held it before is replaced (close 4000)."""
@@ -247,14 +247,14 @@ class Actor:
                 seat.connection.tell(last_word)
         self.dismiss()
         while self._inbox:
-            self._warden.census.envelopes -= 1
+            self._warden.stats.envelopes -= 1
             self._refuse(self._inbox.receive_nowait(), InternalError(_FAILED))
 
     # -- one envelope ------------------------------------------------------------------------
 
     async def _take(self, envelope: Envelope) -> None:
         if envelope is not _TIME_PASSED:
-            self._warden.census.envelopes -= 1
+            self._warden.stats.envelopes -= 1
         if envelope.taken is not None and envelope.sender is not None and envelope.sender.closed:
             pass  # It asked for a seat and is gone; nothing may be spent on it.
         elif self._parting is not None:
@@ -324,7 +324,7 @@ class Actor:
                 if each.sender is None and each.taken is None:
                     happened.append(each)
                 else:
-                    self._warden.census.envelopes -= 1
+                    self._warden.stats.envelopes -= 1
                     self._refuse(each, Unavailable())
             for each in happened:
                 self._inbox.send_nowait(each)

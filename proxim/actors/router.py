@@ -44,7 +44,7 @@ class Router:
     """Routes the messages of all connections of a node.
 
     ``draw_qr`` turns a link into an SVG, and may take its time. With an ``access_token`` only who
-    knows it may register. ``census`` is the supervisor's: what is refused is counted there.
+    knows it may register. ``stats`` is the supervisor's: what is refused is counted there.
     ``directory`` finds the sessions that the supervisor does not have. ``guesses`` counts the wrong
     ids and tokens of each address.
     """
@@ -59,7 +59,7 @@ class Router:
         access_token: str | None = None,
         directory: Directory | None = None,
     ) -> None:
-        self.census = supervisor.census
+        self.stats = supervisor.stats
         self._supervisor = supervisor
         self._directory = directory or OnlyHere(supervisor)
         self._terms = terms
@@ -146,10 +146,10 @@ class Router:
         try:
             await self._ask_in(connection, message, asked)
         except LinkLapsed:
-            self.census.outcomes[LAPSED] += 1
+            self.stats.outcomes[LAPSED] += 1
             raise
         except TokenUsed:
-            self.census.outcomes[CONTESTED] += 1
+            self.stats.outcomes[CONTESTED] += 1
             raise
 
     async def _ask_in(
@@ -175,7 +175,7 @@ class Router:
     def _check_guesses(self, connection: Connection) -> None:
         wait = self.guesses.wait(connection.address, trio.current_time())
         if wait > 0:
-            self.census.refusals["guesses_per_address"] += 1
+            self.stats.refusals["guesses_per_address"] += 1
             raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
 
     def _noted(self, refusal: RequestError, connection: Connection) -> RequestError:

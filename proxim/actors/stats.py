@@ -59,7 +59,7 @@ class Histogram:
         self.sum += value
 
 
-class Census:
+class Stats:
     """The figures of one node's sessions.
 
     ``envelopes`` are those that wait in inboxes; ``refusals`` counts by the one of ``LIMITS`` that

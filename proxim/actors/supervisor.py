@@ -16,7 +16,7 @@ from proxim.actors.keeper import Keeper, NoKeeper
 from proxim.actors.limits import Places, Quotas, Tally
 from proxim.actors.pseudonym import about
 from proxim.actors.seat import Connection, Envelope, Owner, Receipt
-from proxim.actors.stats import Before, Census
+from proxim.actors.stats import Before, Stats
 from proxim.actors.tenure import Freehold, Tenure
 from proxim.actors.timers import Timers
 from proxim.protocol.errors import LimitReached, RequestError, Unavailable, UnknownSession
@@ -52,7 +52,7 @@ class Supervisor:
     """All actors of this node, by session id and by owner.
 
     ``endings`` counts how sessions ended, ``crashes`` the actors that failed, ``denials`` the
-    guests whom a host denied, ``census`` the rest; ``addresses`` are the places of each address for
+    guests whom a host denied, ``stats`` the rest; ``addresses`` are the places of each address for
     sessions, ``prompts`` those of each host for prompts. ``ice`` is where the ICE servers of
     approved sessions come from. ``tell_of`` is told of each session that was approved or has
     ended; it may neither wait nor raise. ``watcher`` may be set, before the first session is
@@ -70,7 +70,7 @@ class Supervisor:
     ) -> None:
         self.endings: Counter[Reason] = Counter()
         self.crashes = 0
-        self.census = Census()
+        self.stats = Stats()
         self.watcher: Watcher | None = None
         self.quotas = quotas or Quotas()
         self.keeper = keeper or NoKeeper()
@@ -163,16 +163,16 @@ class Supervisor:
         if 0 < quotas.sessions_per_owner <= len(owned):
             alive = sum(not actor.session.ended for actor in owned.values())
             if alive >= quotas.sessions_per_owner:
-                self.census.refusals["sessions_per_owner"] += 1
+                self.stats.refusals["sessions_per_owner"] += 1
                 raise LimitReached(
                     f"{alive} sessions are open for this uuid and key: close one "
                     "(sessions_per_owner)"
                 )
         if self.addresses.is_full(address):
-            self.census.refusals["sessions_per_address"] += 1
+            self.stats.refusals["sessions_per_address"] += 1
             raise LimitReached("too many sessions were opened from this address")
         if 0 < quotas.max_sessions <= len(self._actors):
-            self.census.refusals["max_sessions"] += 1
+            self.stats.refusals["max_sessions"] += 1
             raise LimitReached("the node has as many sessions as it may have")
 
     def prompt_wait(self, actor: Actor, guest: Connection | None) -> float:
@@ -193,11 +193,11 @@ class Supervisor:
         """A guest with the right token was not let ask: count by which limit."""
         address = guest.address if guest is not None else None
         denied = self.denials.wait(address, trio.current_time()) > 0
-        self.census.refusals["denials_per_address" if denied else "prompts_per_host"] += 1
+        self.stats.refusals["denials_per_address" if denied else "prompts_per_host"] += 1
 
     def note_step(self, actor: Actor, before: Before, now: float) -> None:
         """An actor's session has gone over from one state to another."""
-        self.census.stepped(actor.session, before, now)
+        self.stats.stepped(actor.session, before, now)
         if actor.session.state is State.PROMPTED:
             self.prompts.take(actor.owner.name)
         elif before.state is State.PROMPTED:
@@ -285,7 +285,7 @@ class Supervisor:
         assert self._nursery is not None, "run() comes first"
         self._actors[actor.session.session_id] = actor
         self._owned.setdefault(actor.owner, {})[actor.session.session_id] = actor
-        self.census.came(actor.session)
+        self.stats.came(actor.session)
         if actor.session.state is State.PROMPTED:
             self.prompts.take(actor.owner.name)
         if self.watcher is not None:
@@ -306,7 +306,7 @@ class Supervisor:
         session_id = actor.session.session_id
         if self._actors.pop(session_id, None) is None:
             return
-        self.census.went(actor.session)
+        self.stats.went(actor.session)
         if actor.session.state is State.PROMPTED:
             self.prompts.give_back(actor.owner.name)
         if self.watcher is not None:

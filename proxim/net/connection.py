@@ -149,7 +149,7 @@ class SocketConnection:
         return len(controls) > self._limits.outbox_messages
 
     def _give_up_on_it(self) -> None:
-        self._router.census.refusals["outbox_size"] += 1
+        self._router.stats.refusals["outbox_size"] += 1
         self._ws.forget_unsent()
         self.close(4001, "too slow: more waits here than may")
 
@@ -298,7 +298,7 @@ class SocketConnection:
 
     def _slow_down(self, now: float, until: float) -> None:
         """Wait with what has come until it may; who does not let off is closed with 1008."""
-        self._router.census.refusals["message_rate"] += 1
+        self._router.stats.refusals["message_rate"] += 1
         if now > self._pause_until + _LET_OFF:
             self._pressing_since = now
         self._pause_until = until
@@ -342,7 +342,7 @@ class SocketConnection:
             return True
         if now >= self._introduce_by:
             self._introduce_by = math.inf
-            self._router.census.refusals["introduction_time"] += 1
+            self._router.stats.refusals["introduction_time"] += 1
             self.close(4002, "idle: no register, pair_request or resume in time")
         if now >= self._crowded_by:
             self._crowded_by = math.inf
@@ -350,7 +350,7 @@ class SocketConnection:
                 self._give_up_on_it()
         if now >= self._ws.whole_by:
             self._ws.whole_by = math.inf
-            self._router.census.refusals["message_time"] += 1
+            self._router.stats.refusals["message_time"] += 1
             self.close(1008, "a message took too long")
         if now >= self._ping_at:
             # While an earlier ping waits for its pong, the time for that pong goes on.

@@ -94,7 +94,7 @@ class Listener:
         self._tls = tls
         self._cork = Cork()
         self.traffic = self._cork.traffic
-        self._refusals = router.census.refusals
+        self._refusals = router.stats.refusals
         self._poller: Poller | None = None
         self._nursery: trio.Nursery
         self._complained_at = -_COMPLAINT_INTERVAL

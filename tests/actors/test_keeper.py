@@ -236,6 +236,6 @@ async def test_who_has_left_a_seat_and_taken_another_keeps_that_one(autojump_clo
 async def test_the_living_are_counted_without_the_ended(autojump_clock, node):
     meeting = await node.pairs()
     await node.invites()
-    assert node.supervisor.census.alive == 2
+    assert node.supervisor.stats.alive == 2
     await meeting.host.asks(meeting.close())
-    assert node.supervisor.census.alive == 1
+    assert node.supervisor.stats.alive == 1

@@ -92,7 +92,7 @@ class Finder:
             if actor.session.ended
         }
         if len(set(await self._session_ids(owner)) - ended) >= most:
-            self._supervisor.census.refusals["sessions_per_owner"] += 1
+            self._supervisor.stats.refusals["sessions_per_owner"] += 1
             raise LimitReached(
                 f"{most} sessions are open for this uuid and key: close one (sessions_per_owner)"
             )

@@ -213,7 +213,7 @@ async def test_sessions_of_an_address_count_wherever_they_were_opened(autojump_c
     for number, node in enumerate(nodes):
         host = await registered(node, f"another-{number}", HERE)
         assert await answer_to_create(host) == refusal
-        assert node.supervisor.census.refusals["sessions_per_address"] == 1
+        assert node.supervisor.stats.refusals["sessions_per_address"] == 1
         host = await registered(node, f"other-{number}", THERE)
         assert (await answer_to_create(host))[0] == ("limit_reached" if number == 2 else "created")
 
@@ -244,7 +244,7 @@ async def test_an_owners_sessions_count_wherever_they_are_and_a_refusal_is_count
     answers = {await answer_to_create(host) for host in hosts}
     assert {code for code, _ in answers} == {"limit_reached"}
     assert len(answers) == 1, "the same words at each"
-    assert [node.supervisor.census.refusals["sessions_per_owner"] for node in nodes] == [1, 1]
+    assert [node.supervisor.stats.refusals["sessions_per_owner"] for node in nodes] == [1, 1]
 
 
 # -- prompts -----------------------------------------------------------------------------------
