@@ -21,7 +21,6 @@ import msgspec
 from msgspec import inspect as kinds
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxim.backends import sqlite
 from proxim.metrics import exposition
 from proxim.node import Node
 from proxim.protocol import messages
@@ -193,7 +192,7 @@ def metrics_table() -> str:
     """Every metric of a node that has just been made."""
     node = Node(store="sqlite:////nowhere/sessions.db", store_key="k" * 32)
     node.url = "http://node"
-    text = exposition(node.supervisor, node._compose(tls=None)) + sqlite.exposition(node._store)
+    text = exposition(node.supervisor, node._compose(tls=None))
     families = text_string_to_metric_families(text)
     rows = ["| metric | labels | meaning |", "| --- | --- | --- |"]
     for family in families:

@@ -111,7 +111,7 @@ def exposition(supervisor: Supervisor, listener: Listener) -> str:
     registry = CollectorRegistry()
     registry.register(_Moment(supervisor, listener))
     ProcessCollector(registry=registry)
-    return generate_latest(registry).decode()
+    return generate_latest(registry).decode() + supervisor.backend.exposition()
 
 
 def _total(name: str, meaning: str, count: float) -> Metric:

@@ -6,17 +6,18 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Literal, NamedTuple
 
 import trio
 
 from proxim import __version__, lan
+from proxim.actors.backend import Backend
+from proxim.actors.limits import NodeLimits
 from proxim.actors.router import Router
-from proxim.actors.supervisor import Supervisor, Watcher
-from proxim.backends import sqlite
-from proxim.backends.redis.join import Alone, Membership, join
+from proxim.actors.supervisor import Observer, Supervisor
+from proxim.backends import redis, sqlite
 from proxim.client.host import HostSession, SessionKind
 from proxim.embed.decision import Decide, answer, check
 from proxim.embed.events import EventReader, Events
@@ -44,7 +45,6 @@ class _Services(NamedTuple):
     """What runs while the node does, until ``scope`` is cancelled."""
 
     scope: trio.CancelScope
-    membership: Membership
     listener: Listener
 
 
@@ -82,16 +82,15 @@ class Node:
         self._router: Router
         self.ice = ConfiguredIce(self.settings.ice)
         self._events = Events()
-        self._store = sqlite.make_keeper(self.settings.store, self.settings.store_key)
         self.supervisor = Supervisor(
+            terms=self.settings.terms,
+            limits=NodeLimits(self.settings.quotas, self.limits.connections_per_address),
             sweep_interval=self.settings.sweep_interval,
-            quotas=self.settings.quotas,
             ice=self.ice.grant,
-            tell_of=self._events.tell_of,
-            keeper=self._store,
+            notify=self._events.notify,
+            observer=_traces() if self.settings.traces else None,
+            make_backend=self._make_backend,
         )
-        if self.settings.traces:
-            self.supervisor.watcher = _traces()
         self._sockets = list(sockets)
         self._listener: Listener | None = None
         self._host: LocalHost | None = None
@@ -143,8 +142,7 @@ class Node:
         self._has_run = True
         if self.settings.announce is not None:
             lan.require_library()
-        async with self._store.opened() if self._store else nullcontext():
-            await self._run(task_status)
+        await self._run(task_status)
 
     def _check_unused(self) -> None:
         if self._has_run:
@@ -186,12 +184,10 @@ class Node:
                 services.scope.cancel()
 
     async def _part(self, services: _Services) -> None:
-        """Say good-bye to everybody; what is to go on elsewhere, or later, is let go."""
-        if self._store is not None:
-            self._store.let_go(self.supervisor)
+        """Close every session and connection, and release what continues elsewhere, or later."""
         await self.supervisor.drain()
-        await services.membership.part()
-        await services.listener.close_all(*services.membership.farewell)
+        await self.supervisor.backend.leave()
+        await services.listener.close_all(*self.supervisor.backend.close_reason)
 
     async def _serve(
         self,
@@ -202,33 +198,21 @@ class Node:
         task_status: trio.TaskStatus[_Services],
     ) -> None:
         """Everything that lives. `_accept` shields it, so that who is cancelled says good-bye."""
-        terrain, terms = self.settings.terrain, self.settings.terms
+        backend = self.supervisor.backend
         with trio.CancelScope() as scope:
-            async with (
-                join(terrain, self.supervisor, terms, self._about) as membership,
-                trio.open_nursery() as nursery,
-            ):
-                listener = self._compose(tls, membership)
+            async with backend.opened(), trio.open_nursery() as nursery:
+                listener = self._compose(tls)
                 assert self._host is not None
                 nursery.start_soon(self.ice.run)
                 nursery.start_soon(self._host.run)
                 await nursery.start(self.supervisor.run)
-                if self._store is not None:
-                    await nursery.start(self._store.run, self.supervisor, terms)
-                shared = {
-                    "guesses": self._router.guesses,
-                    "denials": self.supervisor.denials,
-                    "connections": listener.places,
-                    "sessions": self.supervisor.addresses,
-                    "prompts": self.supervisor.prompts,
-                }
-                await nursery.start(membership.run, self._router.relay, shared)
+                await nursery.start(backend.run)
                 await nursery.start(listener.run, sockets)
                 for each in aside:
                     nursery.start_soon(serve_aside, each, self._site.answer_aside, self.limits)
                 if self.settings.announce is not None:
                     nursery.start_soon(self._announce, self.settings.announce, sockets[0])
-                task_status.started(_Services(scope, membership, listener))
+                task_status.started(_Services(scope, listener))
 
     async def _announce(self, name: str, listening: socket.socket) -> None:
         address, port = reachable(listening)
@@ -298,8 +282,16 @@ class Node:
 
     # -- its parts ---------------------------------------------------------------------------
 
-    def _about(self) -> dict[str, object]:
-        """What other nodes may know of this one."""
+    def _make_backend(self, supervisor: Supervisor) -> Backend:
+        settings = self.settings
+        if settings.cluster is not None:
+            return redis.make_backend(supervisor, settings.cluster_options, self._describe)
+        if settings.store is not None and settings.store_key is not None:
+            return sqlite.make_backend(supervisor, settings.store, settings.store_key)
+        return Backend(supervisor)
+
+    def _describe(self) -> dict[str, object]:
+        """Return what other nodes may know of this one."""
         return {
             "url": self.url,
             "at": self._at,
@@ -308,22 +300,17 @@ class Node:
             "draining": self.leaving,
         }
 
-    def _compose(
-        self, tls: ssl.SSLContext | None, membership: Membership | None = None
-    ) -> Listener:
-        membership = membership or Alone(self.supervisor)
+    def _compose(self, tls: ssl.SSLContext | None) -> Listener:
         self._router = router = Router(
             self.supervisor,
-            terms=self.settings.terms,
             public_url=self.url,
             draw_qr=_draw_qr,
             access_token=self.settings.access_token,
-            directory=membership.directory,
         )
         self._host = LocalHost(router, self.limits, self.settings.access_token)
         self._site = site = Site(
             is_draining=lambda: self.leaving or self.draining,
-            trouble=lambda: membership.trouble,
+            trouble=lambda: self.supervisor.backend.trouble,
             metrics=lambda: _metrics(self, listener),
             has_aside=self.settings.metrics_listen is not None,
         )
@@ -333,12 +320,12 @@ class Node:
             welcome=self._welcome(),
             is_draining=lambda: self.draining,
             limits=self.limits,
-            access=self._access(membership, secure=tls is not None),
+            access=self._access(secure=tls is not None),
             tls=tls,
         )
         return listener
 
-    def _access(self, membership: Membership, *, secure: bool) -> Access:
+    def _access(self, *, secure: bool) -> Access:
         settings = self.settings
         rules = Rules(
             settings.allow_origin,
@@ -346,7 +333,9 @@ class Node:
             settings.trusted_proxy,
             settings.limit_loopback,
         )
-        return Access(self.url, "https" if secure else "http", rules, membership.name_of)
+        return Access(
+            self.url, "https" if secure else "http", rules, self.supervisor.backend.hash_address
+        )
 
     def _welcome(self) -> Welcome:
         return Welcome(
@@ -403,7 +392,7 @@ async def serve(
         await node.wait_stopping()
 
 
-def _traces() -> Watcher:
+def _traces() -> Observer:
     try:
         from proxim.traces import Traces
     except ImportError:
@@ -427,4 +416,4 @@ def _draw(link: str) -> str:
 def _metrics(node: Node, listener: Listener) -> str:
     from proxim.metrics import exposition  # Slow, and wanted only by those who scrape.
 
-    return exposition(node.supervisor, listener) + sqlite.exposition(node._store)
+    return exposition(node.supervisor, listener)

@@ -10,11 +10,12 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, Status, StatusCode, TracerProvider
 
 from proxim.actors.stats import Before, outcome_of
+from proxim.actors.supervisor import Observer
 from proxim.session.session import Session
 from proxim.session.state import State
 
 
-class Traces:
+class Traces(Observer):
     """The spans of one node's sessions; it watches over them as the supervisor tells."""
 
     def __init__(self, provider: TracerProvider | None = None) -> None:
@@ -22,13 +23,13 @@ class Traces:
         self._lives: dict[str, Span] = {}
         self._prompts: dict[str, Span] = {}
 
-    def came(self, session: Session) -> None:
+    def added(self, session: Session) -> None:
         """A session is there: its span begins."""
         self._lives[session.session_id] = self._tracer.start_span(
             "session", attributes={"proxim.session.type": session.session_type.value}
         )
 
-    def stepped(self, session: Session, before: Before) -> None:
+    def transitioned(self, session: Session, before: Before) -> None:
         """A session has gone over from one state to another."""
         if session.state is State.PROMPTED:
             self._begin_prompt(session)
@@ -37,7 +38,7 @@ class Traces:
         if session.reason is not None:
             self._end(session.session_id, session.reason)
 
-    def went(self, session: Session) -> None:
+    def removed(self, session: Session) -> None:
         """A session is no longer there. One that has not ended by now has crashed."""
         span = self._lives.get(session.session_id)
         if span is not None:

@@ -4,7 +4,7 @@ import jsonschema
 import pytest
 
 from proxim.actors.limits import Quotas
-from proxim.backends.redis.join import Terrain
+from proxim.backends.redis import ClusterOptions
 from proxim.ice import IceOptions
 from proxim.net.limits import Limits
 from proxim.net.token_bucket import Rate
@@ -207,7 +207,7 @@ def test_no_repr_shows_a_secret(setting):
     node = Settings(**{setting.name: secret, **TOGETHER.get(setting.name, {})})
     shown = repr(node)
     assert f"{setting.name}=********" in shown
-    assert "hush" not in f"{shown} {node.ice!r} {node.terrain!r}"
+    assert "hush" not in f"{shown} {node.ice!r} {node.cluster_options!r}"
 
 
 def test_a_repr_shows_what_is_not_as_by_default():
@@ -441,16 +441,22 @@ def test_what_is_given_nowhere_in_a_list_comes_from_the_next_source():
     assert settings.allow_host == ("a.example",)
 
 
-PARTS = [Limits, Quotas, Terms, IceOptions, Terrain]
+PARTS = [Limits, Quotas, Terms, IceOptions, ClusterOptions]
 NO_SETTING = {
     *("messages", "controls", "close_time", "part_time", "pressing_time"),
     *("backlog_signals", "backlog_bytes"),
 }
 
 
-def test_what_is_handed_on_by_default_is_that_of_nobody_told():
+def test_defaults_of_the_parts_are_those_of_the_settings():
     settings = Settings()
-    parts = [settings.limits, settings.quotas, settings.terms, settings.ice, settings.terrain]
+    parts = [
+        settings.limits,
+        settings.quotas,
+        settings.terms,
+        settings.ice,
+        settings.cluster_options,
+    ]
     assert parts == [kind() for kind in PARTS]
 
 
@@ -468,7 +474,7 @@ def test_what_is_handed_on_is_what_was_given():
     assert settings.quotas == Quotas(max_sessions=2)
     assert settings.terms == Terms(qr_ttl=3.0)
     assert settings.ice == IceOptions(stun=("stun:a",))
-    assert settings.terrain == Terrain(cluster="redis://a")
+    assert settings.cluster_options == ClusterOptions(cluster="redis://a")
     rated = Settings(message_rate=1.0, message_burst=2, control_rate=3.0, control_burst=4).limits
     assert (rated.messages, rated.controls) == (Rate.of(1, 2), Rate.of(3, 4))
 

@@ -23,18 +23,27 @@ from tests.actors.helpers import DEVICE, KEY, Node, crash_at
 
 
 @pytest.fixture
-async def node(nursery):
-    node = Node()
+def exporter():
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def traces(exporter):
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return Traces(provider)
+
+
+@pytest.fixture
+async def node(nursery, traces):
+    node = Node(observer=traces)
     await nursery.start(node.supervisor.run)
     return node
 
 
 @pytest.fixture
-def spans(node):
+def spans(exporter):
     """What has been exported so far, by name."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    node.supervisor.watcher = Traces(provider)
     return lambda name: [span for span in exporter.get_finished_spans() if span.name == name]
 
 
@@ -68,20 +77,20 @@ async def test_a_crash_is_an_error(autojump_clock, node, spans, monkeypatch):
     assert len(spans("prompt")) == 1
 
 
-async def test_no_span_says_whose_it_was_and_none_is_kept(autojump_clock, node, spans):
+async def test_no_span_says_whose_it_was_and_none_is_kept(autojump_clock, node, spans, traces):
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
     await trio.sleep(31)
     told = "".join(span.to_json() for name in ("session", "prompt") for span in spans(name))
     for secret in (meeting.id, meeting.token, meeting.resume_token, KEY, DEVICE.name, DEVICE.id):
         assert secret not in told
-    assert not node.supervisor.watcher._lives
-    assert not node.supervisor.watcher._prompts
+    assert not traces._lives
+    assert not traces._prompts
 
 
 def test_they_are_off_unless_they_are_wanted():
-    assert WholeNode(Settings()).supervisor.watcher is None
-    assert WholeNode(Settings(traces=True)).supervisor.watcher is not None
+    assert not isinstance(WholeNode(Settings()).supervisor.observer, Traces)
+    assert isinstance(WholeNode(Settings(traces=True)).supervisor.observer, Traces)
     code = "import sys, proxim.cli.serve; print('opentelemetry' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "False", done.stderr

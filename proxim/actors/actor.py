@@ -1,8 +1,8 @@
 """The actor: the task that owns one session.
 
 It sleeps until something is in its inbox or its session's own deadline has come, hands the event
-to the session, and performs the effects. It waits for no socket and no other actor; where the
-node has a keeper, for that a change is kept before anybody hears of it.
+to the session, and performs the effects. It waits for no socket and no other actor; it waits at
+most for the backend to save a change, before it tells any client of it.
 
 Signals need not pass through here. Once the session says ``Patch``, each seat gets a *line*, a
 direct way to the other side's connection, and the router uses that. The actor takes the line down
@@ -12,7 +12,7 @@ line goes up only when the inbox is empty: what was sent before has then gone be
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 from msgspec import structs
@@ -36,78 +36,66 @@ from proxim.session.events import Admit, Effect, Event, Patch, Reply, Role, Tell
 from proxim.session.ice import IceGrant, with_ice_servers
 from proxim.session.session import Session
 
+if TYPE_CHECKING:
+    from proxim.actors.backend import Backend
+
 _FAILED = "the node failed at this session"
 _TIME_PASSED = Envelope(ev.TimePassed())
 _CHANGING_NOTHING = (ev.Signalled, ev.IceAsked)
 """Events after which a session is as it was, or would keep no signal anywhere but here."""
 
-KEPT_WITHIN = 3.0
-"""Seconds after which who asked for something that is not yet kept is told so."""
+SAVE_TIMEOUT = 3.0
+"""Seconds to wait for a save before the requester gets ``unavailable``."""
 
 INBOX_BOUND = 256
 """Requests that may wait for one actor; more are refused with ``rate_limited``."""
 
 
-Parting = type[UnknownSession] | type[Unavailable]
-"""With what is refused that comes when the actor is gone."""
+Refusal = type[UnknownSession] | type[Unavailable]
+"""The kind of error with which a closed actor refuses requests."""
 
 
-class Warden(Protocol):
-    """Who watches over an actor. ``stats`` is what it counts."""
+class Services(Protocol):
+    """What an actor needs of its supervisor."""
 
     stats: Stats
-
-    def note_step(self, actor: Actor, before: Before, now: float) -> None:
-        """The actor's session has gone over from one state to another."""
-
-    @property
-    def lines_until(self) -> float:
-        """Until when a line serves before the actor is asked again (on Trio's clock)."""
-        ...
-
-    def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
-        """Why nothing may be done about an envelope now; None if it may."""
-        ...
-
-    def lines_changed(self, actor: Actor) -> None:
-        """The actor has put its lines up, or taken them down."""
-
-    def note_ending(self, actor: Actor, reason: Reason) -> None:
-        """The actor's session has ended; said once."""
-
-    def hands_over(self, actor: Actor) -> bool:
-        """The node goes away. Whether the actor was let go, since its session goes on elsewhere."""
-        ...
+    backend: Backend
 
     def prompt_wait(self, actor: Actor, guest: Connection | None) -> float:
-        """For how many seconds the guest may not ask the host of that session; 0 if it may."""
+        """Return the seconds until the guest may ask the host of that session; 0 if it may now."""
         ...
 
     def note_made_to_wait(self, guest: Connection | None) -> None:
-        """A guest with the right token was not let ask, for ``prompt_wait`` said so."""
+        """Count a guest with the right token that ``prompt_wait`` made wait."""
 
-    def grant_ice(self, lifetime: float) -> IceGrant:
-        """ICE servers for one peer of a session that lives ``lifetime`` seconds at most."""
+    def note_transition(self, actor: Actor, before: Before, now: float) -> None:
+        """Count that the actor's session went from one state to another."""
+
+    def note_end(self, actor: Actor, reason: Reason) -> None:
+        """Count that the actor's session has ended; called once."""
+
+    def hand_over(self, actor: Actor) -> bool:
+        """Release the actor if its session continues after this node stops; return whether."""
         ...
 
-    def keep(self, actor: Actor) -> Receipt | None:
-        """The actor's session may have changed. What to wait for before anybody hears of it."""
+    def grant_ice(self, lifetime: float) -> IceGrant:
+        """Return ICE servers for one peer of a session that lives at most ``lifetime`` seconds."""
         ...
 
 
 class Actor:
     """One session's task, its inbox and its seats.
 
-    ``warden`` hears once why the session ended. The task lives on until ``dismiss``, so that an
-    ended session still answers. ``opened_from`` is the address of the host that opened it,
-    ``asked_from`` that of the guest who has asked to pair.
+    The task lives on until ``close``, so that an ended session still answers. ``opened_from`` is
+    the address of the host that opened the session, ``asked_from`` that of the guest that asked to
+    pair.
     """
 
     __slots__ = (
+        "_closed_with",
         "_inbox",
-        "_parting",
         "_patched",
-        "_warden",
+        "_services",
         "asked_from",
         "opened_from",
         "owner",
@@ -120,7 +108,7 @@ class Actor:
         session: Session,
         owner: Owner,
         timers: Timers,
-        warden: Warden,
+        services: Services,
         opened_from: str | None = None,
     ) -> None:
         self.session = session
@@ -128,14 +116,14 @@ class Actor:
         self.seats: dict[Role, Seat] = {}
         self.opened_from = opened_from
         self.asked_from: str | None = None
-        self._warden = warden
+        self._services = services
         self._patched = False
-        self._parting: Parting | None = None
+        self._closed_with: Refusal | None = None
         # Unbounded, since the news that somebody left must never be lost; ``post`` bounds the rest.
         self._inbox = Mailbox[Envelope](timers)
 
     async def run(self) -> None:
-        """Live until dismissed."""
+        """Live until closeed."""
         try:
             while True:
                 # No name is given to the envelope: it would be kept while the actor sleeps.
@@ -148,12 +136,12 @@ class Actor:
     def post(self, envelope: Envelope) -> None:
         """Put a request into the inbox.
 
-        Raises ``RateLimited`` when too many wait there, and after ``dismiss`` what that says.
+        Raises ``RateLimited`` when too many wait there, and after ``close`` what that says.
         """
-        if self._parting is not None:
+        if self._closed_with is not None:
             raise self._gone()
         if len(self._inbox) >= INBOX_BOUND:
-            self._warden.stats.refusals["inbox"] += 1
+            self._services.stats.refusals["inbox"] += 1
             raise RateLimited(
                 "too many requests wait for this session",
                 session_id=self.session.session_id,
@@ -163,17 +151,17 @@ class Actor:
 
     def notify(self, event: Event, seat: Seat | None = None) -> None:
         """Put something into the inbox that has happened and cannot be refused."""
-        if self._parting is None:
+        if self._closed_with is None:
             self._put(Envelope(event, seat=seat))
 
     def ask(self, envelope: Envelope) -> Receipt:
         """Put something into the inbox whose sender waits for the receipt that this returns.
 
         Who waits sends nothing more meanwhile, so this needs no bound. The receipt is set once the
-        envelope has been dealt with, and after ``dismiss`` at once, with what that says.
+        envelope has been dealt with, and after ``close`` at once, with what that says.
         """
         taken = Receipt()
-        if self._parting is not None:
+        if self._closed_with is not None:
             taken.refusal = self._gone()
             taken.set()
         else:
@@ -182,12 +170,12 @@ class Actor:
 
     def _put(self, envelope: Envelope) -> None:
         self._inbox.send_nowait(envelope)
-        self._warden.stats.envelopes += 1
+        self._services.stats.envelopes += 1
 
     def admit(self, role: Role, connection: Connection) -> None:
         """Give a seat to a connection; one that held it before is replaced (close 4000)."""
         old = self.seats.get(role)
-        if self._parting or (old is not None and old.connection is connection):
+        if self._closed_with or (old is not None and old.connection is connection):
             return
         self.cut()
         self.seats[role] = connection.seats[self.session.session_id] = Seat(self, role, connection)
@@ -207,14 +195,14 @@ class Actor:
         """Take the line down: from here on signals come through the inbox."""
         for seat in self.seats.values():
             seat.line = None
-        self._warden.lines_changed(self)
+        self._services.backend.lines_changed(self)
 
-    def dismiss(self, parting: Parting = UnknownSession) -> None:
+    def close(self, refuse_with: Refusal = UnknownSession) -> None:
         """Let every seat go and the task end; nothing is told to anybody.
 
-        ``parting`` is with what is refused that comes too late.
+        Requests that arrive after this are refused with ``refuse_with``.
         """
-        self._parting = parting
+        self._closed_with = refuse_with
         self.cut()
         for seat in self.seats.values():
             self._vacate(seat)
@@ -227,8 +215,8 @@ class Actor:
             del seat.connection.seats[self.session.session_id]
 
     def _gone(self) -> RequestError:
-        assert self._parting is not None
-        error = self._parting()
+        assert self._closed_with is not None
+        error = self._closed_with()
         error.session_id = self.session.session_id
         return error
 
@@ -245,21 +233,21 @@ class Actor:
         if not self.session.ended:
             for seat in list(self.seats.values()):
                 seat.connection.tell(last_word)
-        self.dismiss()
+        self.close()
         while self._inbox:
-            self._warden.stats.envelopes -= 1
+            self._services.stats.envelopes -= 1
             self._refuse(self._inbox.receive_nowait(), InternalError(_FAILED))
 
     # -- one envelope ------------------------------------------------------------------------
 
     async def _take(self, envelope: Envelope) -> None:
         if envelope is not _TIME_PASSED:
-            self._warden.stats.envelopes -= 1
+            self._services.stats.envelopes -= 1
         if envelope.taken is not None and envelope.sender is not None and envelope.sender.closed:
             pass  # It asked for a seat and is gone; nothing may be spent on it.
-        elif self._parting is not None:
+        elif self._closed_with is not None:
             self._refuse(envelope, self._gone())
-        elif refusal := self._warden.refusal(self, envelope):
+        elif refusal := self._services.backend.refusal(self, envelope):
             self._refuse(envelope, refusal)
         elif envelope.seat is None or self.seats.get(envelope.seat.role) is envelope.seat:
             try:
@@ -282,13 +270,13 @@ class Actor:
         if envelope.seat is not None and isinstance(envelope.event, ev.HostLeft | ev.GuestLeft):
             del self.seats[envelope.seat.role]
         event = envelope.event
-        if isinstance(event, ev.ShutDown) and self._warden.hands_over(self):
+        if isinstance(event, ev.ShutDown) and self._services.hand_over(self):
             return  # It was approved while this waited in the inbox.
         if isinstance(event, ev.GuestAsked):
-            wait = self._warden.prompt_wait(self, envelope.sender)
+            wait = self._services.prompt_wait(self, envelope.sender)
             event = structs.replace(event, wait=wait)
         await self._step(event, envelope)
-        if self._patched and not self._inbox and self._parting is None:
+        if self._patched and not self._inbox and self._closed_with is None:
             self._connect()
 
     async def _step(self, event: Event, envelope: Envelope) -> None:
@@ -298,24 +286,24 @@ class Actor:
             effects = session.handle(event, now)
         finally:
             if session.state is not before.state:
-                self._warden.note_step(self, before, now)
-        kept = None if isinstance(event, _CHANGING_NOTHING) else self._warden.keep(self)
-        if kept is not None:
-            await self._wait_until(kept, envelope)
-        if self._parting is not None:
+                self._services.note_transition(self, before, now)
+        saved = None if isinstance(event, _CHANGING_NOTHING) else self._services.backend.save(self)
+        if saved is not None:
+            await self._wait_for_save(saved, envelope)
+        if self._closed_with is not None:
             self._refuse(envelope, self._gone())
             return
         for effect in effects:
             self._perform(effect, envelope)
 
-    async def _wait_until(self, kept: Receipt, envelope: Envelope) -> None:
+    async def _wait_for_save(self, saved: Receipt, envelope: Envelope) -> None:
         """Nobody hears of a change before it is kept; but that it takes long, who asked does.
 
         What is asked for meanwhile is refused, and what has happened has to wait.
         """
         while True:
-            with trio.move_on_after(KEPT_WITHIN):
-                await kept.wait()
+            with trio.move_on_after(SAVE_TIMEOUT):
+                await saved.wait()
                 return
             self._refuse(envelope, Unavailable())
             happened = []
@@ -324,7 +312,7 @@ class Actor:
                 if each.sender is None and each.taken is None:
                     happened.append(each)
                 else:
-                    self._warden.stats.envelopes -= 1
+                    self._services.stats.envelopes -= 1
                     self._refuse(each, Unavailable())
             for each in happened:
                 self._inbox.send_nowait(each)
@@ -347,19 +335,19 @@ class Actor:
                 self._patched = False
                 self.cut()
             case _:  # Finish
-                self._warden.note_ending(self, effect.reason)
+                self._services.note_end(self, effect.reason)
 
     def _tell(self, connection: Connection, message: NodeMessage, envelope: Envelope) -> None:
         # Who is told signals for having come is told those that were kept.
         if isinstance(message, Signal) and envelope.taken is not None:
             connection.give_back(message)
         else:
-            connection.tell(with_ice_servers(message, self._warden.grant_ice))
+            connection.tell(with_ice_servers(message, self._services.grant_ice))
 
     def _reply(self, message: NodeMessage, envelope: Envelope) -> None:
         if isinstance(message, Error) and envelope.taken is not None:
             if message.code == RateLimited.code:
-                self._warden.note_made_to_wait(envelope.sender)
+                self._services.note_made_to_wait(envelope.sender)
             session_id = self.session.session_id
             retry_after = message.retry_after or None
             envelope.taken.refusal = request_error(
@@ -368,11 +356,13 @@ class Actor:
         elif envelope.sender is not None:
             if envelope.ref is not None:
                 message = structs.replace(message, ref=envelope.ref)
-            envelope.sender.tell(with_ice_servers(message, self._warden.grant_ice))
+            envelope.sender.tell(with_ice_servers(message, self._services.grant_ice))
 
     def _connect(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]
         host.line, guest.line = guest.connection.tell, host.connection.tell
         # Nothing crosses after the end, even if the alarm that says so rings late.
-        host.line_until = guest.line_until = min(self.session.deadline, self._warden.lines_until)
-        self._warden.lines_changed(self)
+        host.line_until = guest.line_until = min(
+            self.session.deadline, self._services.backend.lines_until
+        )
+        self._services.backend.lines_changed(self)

@@ -138,6 +138,25 @@ class Tally:
             del self._moments[oldest]
 
 
+class NodeLimits:
+    """The counters behind the limits of a node, whichever of its connections they concern.
+
+    ``prompts`` are counted by owner, all others by address.
+    """
+
+    def __init__(self, quotas: Quotas | None = None, connections_per_address: int = 0) -> None:
+        self.quotas = quotas = quotas or Quotas()
+        self.connections = Places(connections_per_address)
+        self.sessions = Places(quotas.sessions_per_address)
+        self.prompts = Places(quotas.prompts_per_host)
+        self.guesses = Tally(quotas.guesses_per_address, quotas.guess_window)
+        self.denials = Tally(quotas.denials_per_address, quotas.guess_window)
+
+    def by_name(self) -> dict[str, Places | Tally]:
+        """Return all counters by their names, for nodes that count together."""
+        return {name: each for name, each in vars(self).items() if name != "quotas"}
+
+
 def delay(before: int) -> float:
     """How late the answer to a wrong guess is, in seconds, after so many ``before``."""
     return min(FIRST_DELAY * 2.0 ** min(before, 16), LONGEST_DELAY)

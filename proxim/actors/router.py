@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import trio
 from msgspec import UNSET, UnsetType, structs
 
-from proxim.actors.directory import Desk, Directory, OnlyHere
-from proxim.actors.limits import Tally, delay
+from proxim.actors.backend import SessionHandle
+from proxim.actors.limits import delay
 from proxim.actors.seat import Connection, Envelope, Owner, Seat
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
@@ -40,33 +40,49 @@ from proxim.session.events import Event, Invitation, Role
 from proxim.session.session import Session
 
 
+def relay(connection: Connection, message: wire.Signal, now: float) -> None:
+    """Hand a signal to the peer: on the line where there is one, else by way of the actor.
+
+    ``now`` is the moment on Trio's clock: one is enough for all that was read at once.
+    Raises the ``RequestError`` that says why not.
+    """
+    seat = connection.seats.get(message.session_id)
+    if seat is None:
+        raise UnknownSession(session_id=message.session_id)
+    if seat.line is None or now >= seat.line_until:
+        _post(seat, ev.Signalled(seat.role, message.data), message)
+    else:
+        # The peer gets what was sent, less the sender's own mark on it.
+        seat.line(message if message.ref is None else structs.replace(message, ref=None))
+
+
+def leave(connection: Connection) -> None:
+    """Have a connection that is gone leave every seat that it holds."""
+    for seat in list(connection.seats.values()):
+        seat.actor.leave(seat)
+
+
 class Router:
     """Routes the messages of all connections of a node.
 
     ``draw_qr`` turns a link into an SVG, and may take its time. With an ``access_token`` only who
-    knows it may register. ``stats`` is the supervisor's: what is refused is counted there.
-    ``directory`` finds the sessions that the supervisor does not have. ``guesses`` counts the wrong
-    ids and tokens of each address.
+    knows it may register. ``stats`` and ``limits`` are the supervisor's.
     """
 
     def __init__(
         self,
         supervisor: Supervisor,
         *,
-        terms: ev.Terms,
         public_url: str,
         draw_qr: Callable[[str], Awaitable[str]],
         access_token: str | None = None,
-        directory: Directory | None = None,
     ) -> None:
         self.stats = supervisor.stats
+        self.limits = supervisor.limits
         self._supervisor = supervisor
-        self._directory = directory or OnlyHere(supervisor)
-        self._terms = terms
+        self._backend = supervisor.backend
         self._public_url = public_url
         self._draw_qr = draw_qr
-        quotas = supervisor.quotas
-        self.guesses = Tally(quotas.guesses_per_address, quotas.guess_window)
         self._access_hash = None if access_token is None else tokens.digest(access_token)
 
     async def route(self, connection: Connection, message: ClientMessage) -> None:
@@ -76,10 +92,10 @@ class Router:
         """
         match message:
             case wire.Signal():
-                self.relay(connection, message, trio.current_time())
+                relay(connection, message, trio.current_time())
             case wire.PairDecision():
                 decided = ev.HostDecided(message.approve)
-                self._post(_host_seat(connection, message), decided, message)
+                _post(_host_seat(connection, message), decided, message)
             case wire.PairRequest():
                 await self._pair(connection, message)
             case wire.Resume():
@@ -91,34 +107,15 @@ class Router:
             case wire.RenewLink():
                 seat = _host_seat(connection, message)
                 invitation = await self._invite(message.session_id, message)
-                self._post(seat, ev.LinkRenewed(invitation), message)
+                _post(seat, ev.LinkRenewed(invitation), message)
             case wire.ListSessions():
                 await self._list(connection, message)
             case wire.CloseSession():
                 await self._close(connection, message)
             case wire.RefreshIce():
-                self._post(_seat(connection, message.session_id), ev.IceAsked(), message)
+                _post(_seat(connection, message.session_id), ev.IceAsked(), message)
             case _:  # Ping
                 connection.tell(wire.Pong(ref=_ref(message)))
-
-    def relay(self, connection: Connection, message: wire.Signal, now: float) -> None:
-        """Hand a signal to the peer: on the line where there is one, else by way of the actor.
-
-        ``now`` is the moment on Trio's clock: one is enough for all that was read at once.
-        """
-        seat = connection.seats.get(message.session_id)
-        if seat is None:
-            raise UnknownSession(session_id=message.session_id)
-        if seat.line is None or now >= seat.line_until:
-            self._post(seat, ev.Signalled(seat.role, message.data), message)
-        else:
-            # The peer gets what was sent, less the sender's own mark on it.
-            seat.line(message if message.ref is None else structs.replace(message, ref=None))
-
-    def left(self, connection: Connection) -> None:
-        """A connection is gone: it leaves every seat that it holds."""
-        for seat in list(connection.seats.values()):
-            seat.actor.leave(seat)
 
     async def _close(self, connection: Connection, message: wire.CloseSession) -> None:
         if message.session_id not in connection.seats and connection.owner is not None:
@@ -130,13 +127,17 @@ class Router:
         seat = _seat(connection, message.session_id)
         # A signal that is sent after this must not arrive before it.
         seat.actor.cut()
-        self._post(seat, ev.CloseAsked(seat.role), message)
+        _post(seat, ev.CloseAsked(seat.role), message)
 
-    async def _find(self, session_id: str) -> Desk | None:
-        return self._supervisor.find(session_id) or await self._directory.find(session_id)
+    async def _find(self, session_id: str) -> SessionHandle | None:
+        return self._supervisor.find(session_id) or await self._backend.find(session_id)
 
-    def _post(self, seat: Seat, event: Event, message: ClientMessage) -> None:
-        seat.actor.post(Envelope(event, seat.connection, message.ref, seat))
+    async def _owned_by(self, owner: Owner) -> Sequence[SessionHandle]:
+        """Return handles on all of an owner's sessions, oldest first."""
+        # First, since the backend may restore some of them on this node.
+        elsewhere = await self._backend.owned_elsewhere(owner)
+        handles = [*self._supervisor.owned_by(owner), *elsewhere]
+        return sorted(handles, key=lambda handle: handle.session.created_at)
 
     # -- the guest's way in ------------------------------------------------------------------
 
@@ -173,7 +174,7 @@ class Router:
     # -- who guesses -------------------------------------------------------------------------
 
     def _check_guesses(self, connection: Connection) -> None:
-        wait = self.guesses.wait(connection.address, trio.current_time())
+        wait = self.limits.guesses.wait(connection.address, trio.current_time())
         if wait > 0:
             self.stats.refusals["guesses_per_address"] += 1
             raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
@@ -181,7 +182,7 @@ class Router:
     def _noted(self, refusal: RequestError, connection: Connection) -> RequestError:
         """The refusal, which is told late when it answers a wrong guess."""
         if isinstance(refusal, UnknownSession | AccessDenied) and connection.address is not None:
-            refusal.delay = delay(self.guesses.add(connection.address, trio.current_time()))
+            refusal.delay = delay(self.limits.guesses.add(connection.address, trio.current_time()))
         return refusal
 
     # -- the host's requests -----------------------------------------------------------------
@@ -190,7 +191,7 @@ class Router:
         self._check_access(connection, message.access_token)
         key = message.key or _fresh(tokens.TOKEN_BYTES)
         owner = connection.owner = Owner(message.uuid, tokens.digest(key))
-        actors = await self._directory.owned_by(owner)
+        actors = await self._owned_by(owner)
         taken = _without_guest(connection, actors)
         if message.seats is not None:
             wanted = set(message.seats)
@@ -222,8 +223,8 @@ class Router:
         owner = _owner(connection)
         _check_ttl(message)
         # Before a link is drawn; and again when it is, since others may have come meanwhile.
-        self._supervisor.check_room(owner, connection.address)
-        await self._directory.check_room(owner)
+        self._supervisor.check_limits(owner, connection.address)
+        await self._backend.check_limits(owner)
         session_id = _fresh_id()
         invitation = await self._invite(session_id, message)
         now = trio.current_time()
@@ -235,9 +236,9 @@ class Router:
             token_hash=invitation.token_hash,
             created_at=datetime.now(UTC),
             now=now,
-            terms=self._terms,
+            terms=self._supervisor.terms,
         )
-        await self._supervisor.open_kept(session, owner, connection)
+        await self._supervisor.open(session, owner, connection)
         connection.tell(
             wire.SessionCreated(
                 session=session.describe(),
@@ -264,7 +265,7 @@ class Router:
         return Invitation(tokens.digest(token), link, token, qr_svg)
 
     async def _list(self, connection: Connection, message: wire.ListSessions) -> None:
-        actors = await self._directory.owned_by(_owner(connection))
+        actors = await self._owned_by(_owner(connection))
         sessions = [actor.session.describe() for actor in actors]
         connection.tell(wire.Sessions(sessions=sessions, ref=_ref(message)))
 
@@ -279,7 +280,7 @@ class Router:
             raise self._noted(denied, connection)
 
 
-def _without_guest(connection: Connection, actors: Sequence[Desk]) -> list[Desk]:
+def _without_guest(connection: Connection, actors: Sequence[SessionHandle]) -> list[SessionHandle]:
     """Those whose guest the connection is not: nobody is both sides of a session."""
     return [
         actor
@@ -289,7 +290,9 @@ def _without_guest(connection: Connection, actors: Sequence[Desk]) -> list[Desk]
     ]
 
 
-def _as_they_will_be(actors: Sequence[Desk], taken: Sequence[Desk]) -> list[wire.SessionInfo]:
+def _as_they_will_be(
+    actors: Sequence[SessionHandle], taken: Sequence[SessionHandle]
+) -> list[wire.SessionInfo]:
     """The session objects as they are once the host, who is just registering, has its seats."""
     online = {actor.session.session_id for actor in taken if not actor.session.ended}
     infos = [actor.session.describe() for actor in actors]
@@ -314,6 +317,10 @@ def _fresh_id() -> str:
     while (session_id := _fresh(tokens.SESSION_ID_BYTES)).startswith("-"):
         pass
     return session_id
+
+
+def _post(seat: Seat, event: Event, message: ClientMessage) -> None:
+    seat.actor.post(Envelope(event, seat.connection, message.ref, seat))
 
 
 def _seat(connection: Connection, session_id: str) -> Seat:

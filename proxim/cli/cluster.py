@@ -70,7 +70,7 @@ def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_
 
 
 async def _survey(flags: dict[str, object], config: Path | None) -> list[NodeStatus]:
-    from proxim.backends.redis.redis_coordinator import connect, parse_url
+    from proxim.backends.redis.redis_coordinator import RedisHub, parse_url
 
     settings = load({name: value for name, value in flags.items() if value}, os.environ, config)
     if settings.cluster is None:
@@ -78,10 +78,10 @@ async def _survey(flags: dict[str, object], config: Path | None) -> list[NodeSta
     place = parse_url(settings.cluster)
     found: list[NodeStatus] = []
     try:
-        async with connect(place, ca=settings.cluster_ca) as hub:
+        async with RedisHub(place, ca=settings.cluster_ca).opened() as hub:
             found = await survey(hub)
     except* HubLost as errors:
-        lost = HubLost(f"{place.host}:{place.port}: {next(leaves(errors))}")
+        lost = next(leaves(errors))
     else:
         return found
     raise lost

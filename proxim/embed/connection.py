@@ -15,7 +15,7 @@ import trio
 from msgspec import structs
 
 from proxim.actors.crash import log_crash
-from proxim.actors.router import Router
+from proxim.actors.router import Router, leave
 from proxim.actors.seat import Owner, Seat
 from proxim.client.connection import wire_error
 from proxim.client.host import HostSession
@@ -110,7 +110,7 @@ class LocalConnection:
         if self.closed:
             return
         self._failure = ConnectionLost(reason, close_code=code)
-        self._router.left(self)
+        leave(self)
         if self.session is not None:
             self.session.finish(self._failure)
         for call in self._calls.values():

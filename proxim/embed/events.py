@@ -108,7 +108,7 @@ class Events:
         self._readers.add(reader)
         return reader
 
-    def tell_of(self, session: SessionInfo) -> None:
+    def notify(self, session: SessionInfo) -> None:
         """A session was approved, or has ended."""
         event = Paired(session) if session.status is Status.APPROVED else Ended(session)
         for reader in self._readers:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from proxim.actors.crash import log_crash
-from proxim.actors.router import Router
+from proxim.actors.router import Router, leave, relay
 from proxim.actors.seat import Owner, Seat
 from proxim.net.limits import Limits
 from proxim.net.websocket import Cork, LeanWebSocket
@@ -164,7 +164,7 @@ class SocketConnection:
             self._cut_at = now + self._limits.close_time
             # A pause ends here: the peer's own close may stand behind what waits.
             self._alarm.deadline = now if self._pause_until > now else self._cut_at
-            self._router.left(self)
+            leave(self)
 
     # -- its life ----------------------------------------------------------------------------
 
@@ -193,13 +193,13 @@ class SocketConnection:
             while await self._read():
                 if self._request is not None:
                     await self._answer(*self._request)
-            self._router.left(self)
+            leave(self)
             if self._ws.has_ended:
                 await self._ws.finish()
         finally:
             self._ws.let_go()
             self._cork.traffic.note_close(self._ws.closed)
-            self._router.left(self)
+            leave(self)
             self._is_gone = True
             if self._gone is not None:
                 self._gone.set()
@@ -281,7 +281,7 @@ class SocketConnection:
                     if type(message) is not wire.Signal:
                         self._request, self._frames = (frame, message), frames[number:]
                         return False
-                    self._router.relay(self, message, now)
+                    relay(self, message, now)
                     size += len(message.data)
                 except Exception as error:
                     refused += 1

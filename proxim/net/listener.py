@@ -66,10 +66,7 @@ _LIMIT_OF = {
 
 
 class Listener:
-    """Serves one port. ``connections`` are the WebSockets that are open, ``traffic`` their sums.
-
-    ``places`` are those that an address has for connections of any kind.
-    """
+    """Serves one port. ``connections`` are the open WebSockets, ``traffic`` their sums."""
 
     def __init__(
         self,
@@ -89,7 +86,6 @@ class Listener:
         self._is_draining = is_draining
         self._limits = limits
         self._access = access
-        self.places = Places(limits.connections_per_address)
         self._most = limits.max_connections or descriptors.for_connections(descriptors.limits()[0])
         self._tls = tls
         self._cork = Cork()
@@ -149,7 +145,7 @@ class Listener:
 
         ``peer`` is its IP address, where it has one.
         """
-        place = Place(self.places)
+        place = Place(self._router.limits.connections)
         connection: SocketConnection | None = None
         try:
             if not self._access.is_proxy(peer):

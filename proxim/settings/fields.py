@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 from msgspec import Meta, Struct
 
 from proxim.actors.limits import Quotas
-from proxim.backends.redis.join import Terrain
+from proxim.backends.redis import ClusterOptions
 from proxim.ice import IceOptions
 from proxim.net.limits import Limits
 from proxim.net.token_bucket import Rate
@@ -357,9 +357,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         return self._part(IceOptions)
 
     @property
-    def terrain(self) -> Terrain:
+    def cluster_options(self) -> ClusterOptions:
         """What of this concerns the cluster."""
-        return self._part(Terrain)
+        return self._part(ClusterOptions)
 
     @property
     def quotas(self) -> Quotas:

@@ -4,8 +4,9 @@ import trio
 from msgspec import Raw
 from trio.testing import wait_all_tasks_blocked
 
-from proxim.actors.limits import Quotas
-from proxim.actors.router import Router
+from proxim.actors.backend import Backend
+from proxim.actors.limits import NodeLimits, Quotas
+from proxim.actors.router import Router, leave
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
@@ -62,7 +63,7 @@ class Client:
     def close(self, code=1000, reason=""):
         if not self.closed:
             self.close_code = code
-            self._router.left(self)
+            leave(self)
 
     async def sends(self, message):
         """Say something and go on as soon as the next thing could be said."""
@@ -119,15 +120,29 @@ class Client:
 class Node:
     """What routes and supervises. ``drawing`` may be replaced by an event that holds up the QR."""
 
-    def __init__(self, *, access_token=None, sweep_interval=30.0, quotas=NO_QUOTAS, **terms):
+    def __init__(
+        self,
+        *,
+        access_token=None,
+        sweep_interval=30.0,
+        quotas=NO_QUOTAS,
+        connections_per_address=0,
+        make_backend=Backend,
+        observer=None,
+        **terms,
+    ):
         self.supervisor = Supervisor(
-            sweep_interval=sweep_interval, quotas=quotas, ice=lambda ttl: IceGrant([ICE], ttl / 2)
+            terms=Terms(**terms),
+            limits=NodeLimits(quotas, connections_per_address),
+            sweep_interval=sweep_interval,
+            ice=lambda ttl: IceGrant([ICE], ttl / 2),
+            observer=observer,
+            make_backend=make_backend,
         )
         self.drawing = trio.Event()
         self.drawing.set()
         self.router = Router(
             self.supervisor,
-            terms=Terms(**terms),
             public_url="https://node.example",
             draw_qr=self._draw_qr,
             access_token=access_token,

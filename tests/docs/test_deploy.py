@@ -9,7 +9,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxim.actors.stats import LIMITS, OUTCOMES
-from proxim.backends import sqlite
 from proxim.metrics import exposition
 from proxim.node import Node
 
@@ -22,7 +21,7 @@ def told():
     node = Node(store="sqlite:////nowhere/sessions.db", store_key="k" * 32)
     node.url = "http://node"
     listener = node._compose(tls=None)
-    return exposition(node.supervisor, listener) + sqlite.exposition(node._store)
+    return exposition(node.supervisor, listener)
 
 
 def known():

@@ -63,12 +63,12 @@ async def test_a_slow_reader_is_told_what_it_missed_where_it_missed_it(autojump_
     events = Events()
     slow, quick = events.read(), events.read()
     for number in range(BOUND + 7):
-        events.tell_of(told(number))
+        events.notify(told(number))
         assert (await anext(quick)).session.session_id == str(number)
     first = await anext(slow)
     assert first.session.session_id == "0"
     await anext(slow)
-    events.tell_of(told("later"))
+    events.notify(told("later"))
     rest = [await anext(slow) for _ in range(BOUND)]
     assert [event.session.session_id for event in rest[:-2]] == [str(n) for n in range(2, BOUND)]
     assert rest[-2] == Missed(7)
@@ -78,7 +78,7 @@ async def test_a_slow_reader_is_told_what_it_missed_where_it_missed_it(autojump_
 async def test_events_end_with_the_node_once_all_are_read(autojump_clock):
     events = Events()
     reader = events.read()
-    events.tell_of(told(1, Status.APPROVED))
+    events.notify(told(1, Status.APPROVED))
     events.finish()
     assert [type(event) async for event in reader] == [Paired]
     assert [event async for event in events.read()] == []

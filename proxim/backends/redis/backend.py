@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import msgspec
 import trio
 
 from proxim.actors.actor import Actor
+from proxim.actors.backend import Backend, SessionHandle
 from proxim.actors.crash import log_crash
-from proxim.actors.directory import Directory
-from proxim.actors.seat import Envelope, Receipt
+from proxim.actors.seat import Envelope, Owner, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis import lines
 from proxim.backends.redis.bus import LostMail, Post
@@ -25,15 +25,15 @@ from proxim.backends.redis.coordinator import KEEP_TIME, Beat, Hub, HubLost
 from proxim.backends.redis.edge import Edge
 from proxim.backends.redis.lease import Lease
 from proxim.backends.redis.registry import Finder
-from proxim.backends.redis.remote_connections import FarConnection, Guests, Relay
+from proxim.backends.redis.remote_connections import FarConnection, Guests
 from proxim.backends.redis.remote_sessions import unavailable
 from proxim.backends.redis.rpc import Ask, Counted, Held, Left, Parcel, Reset, Say, Standing
 from proxim.backends.redis.seal import BrokenSeal, Seal
-from proxim.backends.redis.shared_limits import Counts, Shared
+from proxim.backends.redis.shared_limits import Counts
 from proxim.backends.redis.write_queue import Ledger
 from proxim.protocol.errors import InvalidSetting, RequestError, Unavailable
 from proxim.session import events as ev
-from proxim.session.events import Terms
+from proxim.session.state import State
 
 log = logging.getLogger(__name__)
 
@@ -54,31 +54,29 @@ _RESTARTING = "the node is restarting; come again"
 _ELSEWHERE = "the session is on another node now; come again"
 
 
-class Member:
-    """``about`` says what the others may know of this node, in JSON."""
-
-    farewell = 1012, _RESTARTING
+class Member(Backend):
+    """``describe_node`` returns what the others may know of this node, in JSON."""
 
     def __init__(
         self,
-        hub: Hub,
         supervisor: Supervisor,
+        hub: Hub,
         *,
-        terms: Terms,
         seal: Seal,
         lease: float,
-        about: Callable[[], dict[str, object]],
+        describe_node: Callable[[], dict[str, object]],
     ) -> None:
+        super().__init__(supervisor)
         self.lease = Lease(lease)
         self.ledger = Ledger(seal)
         self.post = Post(seal, self._wake)
         self.counts = Counts(self.post)
+        self.counts.share(supervisor.limits.by_name())
         self.edge = Edge(self.post, self.lease)
         self.guests = Guests(self.post, supervisor, self.ledger.epoch, self._spawn, self._revive)
-        self.name_of = seal.name_of
+        self._seal = seal
         self._hub = hub
-        self._supervisor = supervisor
-        self._about = about
+        self._describe_node = describe_node
         self._joined = False
         self._lag = 0.0
         self._in_touch = False
@@ -88,7 +86,6 @@ class Member:
         self.finder = Finder(
             hub,
             supervisor,
-            terms,
             post=self.post,
             edge=self.edge,
             ledger=self.ledger,
@@ -99,30 +96,30 @@ class Member:
     # -- its life ----------------------------------------------------------------------------
 
     @property
-    def directory(self) -> Directory:
-        """Where the cluster's sessions are."""
-        return self.finder
+    def close_reason(self) -> tuple[int, str]:
+        return 1012, _RESTARTING
 
     @property
     def trouble(self) -> str:
-        """As ``Membership.trouble``."""
         return "" if self.lease.is_in_touch else "the cluster's Redis does not answer"
 
-    async def run(
-        self,
-        relay: Relay,
-        shared: Shared,
-        *,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Stay connected to Redis. Raises ``InvalidSetting`` if it is not there, or unsuitable."""
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._hub.opened())
+            except HubLost as error:
+                raise InvalidSetting(f"cluster: {error}") from None
+            yield
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Be a member until cancelled. Started once the cluster knows this node.
 
-        ``relay`` is how the router hands on a signal; ``shared`` is what all count together.
         Raises ``InvalidSetting`` if it cannot.
         """
-        self.guests.relay = relay
-        self.counts.share(shared)
         self.lease.pulse()
+        self.ledger.note_clock()
         try:
             await self._beat()
         except HubLost as error:
@@ -141,7 +138,7 @@ class Member:
                 self._nursery.start_soon(task)
             task_status.started()
 
-    async def part(self) -> None:
+    async def leave(self) -> None:
         """Send what is left, and live no more."""
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
@@ -194,7 +191,7 @@ class Member:
 
     def _introduction(self) -> bytes:
         own = {"lag": round(self._lag, 4), "waiting": len(self.ledger), "lease": self.lease.seconds}
-        return msgspec.json.encode({**self._about(), **own})
+        return msgspec.json.encode({**self._describe_node(), **own})
 
     async def _join(self, beat: Beat) -> None:
         """Begin, or begin anew after a break: others may have taken what they were asked for."""
@@ -238,7 +235,7 @@ class Member:
     def _let_go(self, actor: Actor) -> None:
         connections = [seat.connection for seat in actor.seats.values()]
         self.ledger.lose(actor.session.session_id)
-        self._supervisor.abandon(actor, Unavailable)
+        self._supervisor.release(actor, Unavailable)
         for connection in connections:
             connection.close(1012, _ELSEWHERE)
 
@@ -262,15 +259,14 @@ class Member:
                 await lines.prolong(self._supervisor, self.lease.awake_until)
             await trio.sleep(PULSE_TIME)
 
-    # -- as the tenure -----------------------------------------------------------------------
+    # -- the right to act --------------------------------------------------------------------
 
     @property
     def lines_until(self) -> float:
-        """As ``Tenure.lines_until``."""
         return self.lease.awake_until
 
     def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
-        """As ``Tenure.refusal``: while nobody can have taken the session, anything may be done.
+        """As ``Backend.refusal``: while nobody can have taken the session, anything may be done.
 
         Later, what happens by itself still does; what is asked for has to wait, and what is decided
         already when it could not be saved.
@@ -289,13 +285,25 @@ class Member:
         return None if reachable else unavailable()
 
     def lines_changed(self, actor: Actor) -> None:
-        """As ``Tenure.lines_changed``."""
         self.guests.lines_changed(actor)
 
-    # -- as the keeper -----------------------------------------------------------------------
+    # -- sessions of other nodes -------------------------------------------------------------
 
-    def keep(self, actor: Actor) -> Receipt | None:
-        """As ``Keeper.keep``."""
+    async def find(self, session_id: str) -> SessionHandle | None:
+        return await self.finder.find(session_id)
+
+    async def owned_elsewhere(self, owner: Owner) -> Sequence[SessionHandle]:
+        return await self.finder.owned_elsewhere(owner)
+
+    async def check_limits(self, owner: Owner) -> None:
+        await self.finder.check_limits(owner)
+
+    def hash_address(self, address: str) -> str:
+        return self._seal.name_of(address)
+
+    # -- saving ------------------------------------------------------------------------------
+
+    def save(self, actor: Actor) -> Receipt | None:
         receipt = self.ledger.record(actor)
         if receipt is None:
             return None
@@ -304,13 +312,14 @@ class Member:
             self.ledger.wait_no_more()
         return receipt
 
-    def forget(self, actor: Actor) -> None:
-        """As ``Keeper.forget``."""
+    def delete(self, actor: Actor) -> None:
         self.ledger.strike(actor.session.session_id)
         self._wake()
 
     def hand_over(self, actor: Actor) -> bool:
-        """As ``Keeper.hand_over``: whoever is asked for the session next goes on with it."""
+        """As ``Backend.hand_over``: the node that is asked for it next continues the session."""
+        if actor.session.state is not State.APPROVED:
+            return False
         self.ledger.record(actor, handed=True)
         for seat in list(actor.seats.values()):
             if isinstance(seat.connection, FarConnection):

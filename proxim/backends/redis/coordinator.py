@@ -9,6 +9,7 @@ what an earlier owner still does is told apart from what the present one does, a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 KEEP_TIME = 30 * 86_400.0
@@ -91,7 +92,11 @@ class Flushed(NamedTuple):
 
 
 class Hub(Protocol):
-    """One node's way to the hub. All of this raises ``HubLost``."""
+    """One node's way to the hub. Its coroutines raise ``HubLost``."""
+
+    def opened(self) -> AbstractAsyncContextManager[object]:
+        """Stay connected. Raises ``InvalidSetting`` if the hub is unsuitable."""
+        ...
 
     async def beat(self, node: str, about: bytes, lease: float, watched: Sequence[str]) -> Beat:
         """Say that a node lives for ``lease`` seconds more, and ask which others do not.

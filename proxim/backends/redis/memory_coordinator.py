@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import trio
 from msgspec import Struct
@@ -55,6 +56,11 @@ class LocalHub:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Yield: there is nothing to connect to."""
+        yield
 
     async def beat(self, node: str, about: bytes, lease: float, watched: Sequence[str]) -> Beat:
         """As ``Hub.beat``."""

@@ -37,7 +37,7 @@ from proxim.backends.redis.coordinator import (
 from proxim.backends.redis.url import Place, parse_url, trust
 from proxim.protocol.errors import InvalidSetting
 
-__all__ = ["RedisHub", "connect", "parse_url"]
+__all__ = ["RedisHub", "parse_url"]
 
 log = logging.getLogger(__name__)
 # The library logs each connection that fails, with a traceback; what it says is raised as well.
@@ -51,31 +51,6 @@ PATIENCE = 2.0
 _POLL_TIME = 1.0
 _RETRY_TIME = 0.1
 _SACKS_AT_ONCE = 64
-
-
-@asynccontextmanager
-async def connect(place: Place, *, ca: str | None = None) -> AsyncIterator[RedisHub]:
-    """A hub at that place. ``ca`` is a PEM file of those who vouch for it, besides the system's.
-
-    Raises ``InvalidSetting`` when it is there but no good, ``HubLost`` when it is not there.
-    """
-    tls = trust(ca) if place.secure else None
-    commands, mail = Wire(place, tls), Wire(place, tls)
-    refusal: HubLost | InvalidSetting | None = None
-    async with trio.open_nursery() as nursery:
-        await nursery.start(commands.run)
-        await nursery.start(mail.run)
-        hub = RedisHub(commands, mail)
-        try:
-            await hub.check()
-        except (HubLost, InvalidSetting) as error:
-            refusal = error
-        else:
-            yield hub
-        nursery.cancel_scope.cancel()
-    # Not in there, where the nursery would wrap it.
-    if refusal is not None:
-        raise refusal
 
 
 class Wire:
@@ -128,14 +103,41 @@ class Wire:
 
 
 class RedisHub:
-    """A node's way to a Redis."""
+    """A node's way to a Redis. ``ca`` is a PEM file of authorities besides the system's.
 
-    def __init__(self, commands: Wire, mail: Wire) -> None:
-        self._commands = commands
-        self._mail = mail
+    Raises ``InvalidSetting`` when that cannot be used.
+    """
+
+    def __init__(self, place: Place, *, ca: str | None = None) -> None:
+        tls = trust(ca) if place.secure else None
+        self._place = place
+        self._commands, self._mail = Wire(place, tls), Wire(place, tls)
         self._read: dict[str, str] = {}
 
-    async def check(self) -> None:
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[RedisHub]:
+        """Stay connected. Raises ``HubLost`` if Redis does not answer.
+
+        Raises ``InvalidSetting`` if it is unsuitable.
+        """
+        refusal: HubLost | InvalidSetting | None = None
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._commands.run)
+            await nursery.start(self._mail.run)
+            try:
+                await self._check()
+            except HubLost as lost:
+                refusal = HubLost(f"{self._place.host}:{self._place.port}: {lost}")
+            except InvalidSetting as unsuitable:
+                refusal = unsuitable
+            else:
+                yield self
+            nursery.cancel_scope.cancel()
+        # Not in there, where the nursery would wrap it.
+        if refusal is not None:
+            raise refusal
+
+    async def _check(self) -> None:
         """Raise ``InvalidSetting`` if this Redis is no good, ``HubLost`` if it is not there."""
         info = await self._commands.call(lambda client: client.info("cluster"))
         if int(str(info.get("cluster_enabled", 0))):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import trio
 
 from proxim.actors.actor import Actor
-from proxim.actors.directory import Desk
+from proxim.actors.backend import SessionHandle
 from proxim.actors.pseudonym import about
 from proxim.actors.seat import Owner
 from proxim.actors.supervisor import Supervisor
@@ -21,7 +21,6 @@ from proxim.backends.redis.remote_sessions import FarSession, unavailable
 from proxim.backends.redis.seal import BrokenSeal
 from proxim.backends.redis.write_queue import Ledger
 from proxim.protocol.errors import LimitReached
-from proxim.session.events import Terms
 from proxim.session.snapshot import InvalidSnapshot, Snapshot
 
 log = logging.getLogger(__name__)
@@ -41,7 +40,6 @@ class Finder:
         self,
         hub: Hub,
         supervisor: Supervisor,
-        terms: Terms,
         *,
         post: Post,
         edge: Edge,
@@ -52,7 +50,6 @@ class Finder:
         self.hub_age = 0.0
         self._hub = hub
         self._supervisor = supervisor
-        self._terms = terms
         self._post = post
         self._edge = edge
         self._ledger = ledger
@@ -64,26 +61,24 @@ class Finder:
         """Whether what the hub does not know is nowhere."""
         return self.hub_age >= SETTLE_TIME
 
-    async def find(self, session_id: str) -> Desk | None:
-        """As ``Directory.find``."""
+    async def find(self, session_id: str) -> SessionHandle | None:
+        """As ``Backend.find``."""
         found = await self._find([session_id])
         if not found and not self.is_settled:
             raise unavailable(session_id)
         return found[0] if found else None
 
-    async def owned_by(self, owner: Owner) -> Sequence[Desk]:
-        """As ``Directory.owned_by``."""
-        here: Sequence[Desk] = self._supervisor.owned_by(owner)
+    async def owned_elsewhere(self, owner: Owner) -> Sequence[SessionHandle]:
+        """As ``Backend.owned_elsewhere``; those that were free are on this node afterwards."""
         session_ids = await self._session_ids(owner)
-        known = {desk.session.session_id for desk in here}
-        elsewhere = await self._find([each for each in session_ids if each not in known])
+        found = await self._find([each for each in session_ids if not self._supervisor.find(each)])
         if not self.is_settled:
             raise unavailable()
-        return sorted([*here, *elsewhere], key=lambda desk: desk.session.created_at)
+        return [handle for handle in found if not isinstance(handle, Actor)]
 
-    async def check_room(self, owner: Owner) -> None:
-        """As ``Directory.check_room``: ended ones on other nodes count until their sweep."""
-        most = self._supervisor.quotas.sessions_per_owner
+    async def check_limits(self, owner: Owner) -> None:
+        """As ``Backend.check_limits``: ended ones on other nodes count until their sweep."""
+        most = self._supervisor.limits.quotas.sessions_per_owner
         if most <= 0:
             return
         ended = {
@@ -106,13 +101,13 @@ class Finder:
         self._check_memory(memory)
         return session_ids
 
-    async def _find(self, session_ids: list[str]) -> list[Desk]:
+    async def _find(self, session_ids: list[str]) -> list[SessionHandle]:
         """Where they are reached. One at a time looks for a session, and may take it over."""
         locks = [self._finding[session_id] for session_id in sorted(session_ids)]
         for lock in locks:
             await lock.acquire()
         try:
-            desks: list[Desk] = []
+            desks: list[SessionHandle] = []
             missing = []
             for session_id in session_ids:
                 actor = self._supervisor.find(session_id)
@@ -124,7 +119,7 @@ class Finder:
                 if not lock.statistics().tasks_waiting:
                     self._finding.pop(session_id, None)
 
-    async def _claim(self, session_ids: list[str]) -> list[Desk]:
+    async def _claim(self, session_ids: list[str]) -> list[SessionHandle]:
         self._check_reach()
         node = self._post.node
         try:
@@ -137,13 +132,13 @@ class Finder:
             raise unavailable()
         return [desk for claim in claims if (desk := self._desk(claim)) is not None]
 
-    def _desk(self, claim: Claim) -> Desk | None:
+    def _desk(self, claim: Claim) -> SessionHandle | None:
         try:
             kept = self._ledger.read(claim.session_id, claim.snapshot)
         except (BrokenSeal, InvalidSnapshot) as error:
             log.error("a session cannot be read: %s", error, extra=about(claim.session_id))
             return None
-        session = kept.restore(self._terms, skew=self._ledger.skew)
+        session = kept.restore(self._supervisor.terms, skew=self._ledger.skew)
         owner = Owner(kept.uuid, kept.key_hash)
         if claim.node != self._post.node:
             return FarSession(self._edge, claim.node, claim.epoch, session, owner)
@@ -151,9 +146,9 @@ class Finder:
 
     def _take_over(self, claim: Claim, kept: Snapshot, owner: Owner) -> Actor:
         self._ledger.adopt(kept, owner, claim.epoch)
-        session = kept.restore(self._terms, skew=self._ledger.skew)
+        session = kept.restore(self._supervisor.terms, skew=self._ledger.skew)
         session.online = frozenset()
-        return self._supervisor.bring_back(session, owner, handed=kept.handed)
+        return self._supervisor.restore(session, owner, handed=kept.handed)
 
     def _check_memory(self, memory: str) -> None:
         # It has forgotten everything since this node last heard from it.

@@ -13,7 +13,8 @@ import trio
 from msgspec import Raw, Struct
 
 from proxim.actors.actor import Actor
-from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
+from proxim.actors.router import relay
+from proxim.actors.seat import Envelope, Owner, Receipt, Seat
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import Post
 from proxim.backends.redis.remote_sessions import unavailable
@@ -37,9 +38,6 @@ from proxim.protocol.errors import RequestError, UnknownSession
 from proxim.protocol.messages import NodeMessage, Resumed, Signal
 from proxim.session import events as ev
 from proxim.session.events import Role
-
-Relay = Callable[[Connection, Signal, float], None]
-"""The router's way to hand on a signal."""
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], None]
 
@@ -118,7 +116,6 @@ class Guests:
         spawn: Spawn,
         revive: Callable[[str], Awaitable[None]],
     ) -> None:
-        self.relay: Relay
         self._post = post
         self._supervisor = supervisor
         self._epoch = epoch
@@ -216,7 +213,7 @@ class Guests:
             return
         signal = Signal(session_id=parcel.session_id, data=parcel.data, ref=parcel.ref)
         try:
-            self.relay(connection, signal, trio.current_time())
+            relay(connection, signal, trio.current_time())
         except RequestError as error:
             error.session_id = parcel.session_id
             connection.tell(codec.error_message(error, parcel.ref))

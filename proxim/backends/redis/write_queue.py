@@ -34,10 +34,10 @@ class _Entry(Struct):
 
 
 class Ledger:
-    """``skew`` is wall-clock time less Trio's, once for all: who sets the clock changes nothing."""
+    """``skew`` is wall-clock time less Trio's, in seconds; see ``note_clock``."""
 
     def __init__(self, seal: Seal) -> None:
-        self.skew = time.time() - trio.current_time()
+        self.skew = 0.0
         self._seal = seal
         self._entries: dict[str, _Entry] = {}
         self._dirty: dict[str, list[Receipt]] = {}
@@ -47,6 +47,10 @@ class Ledger:
     def __len__(self) -> int:
         """For how many sessions the hub has yet to know something."""
         return len(self._dirty) + len(self._packed)
+
+    def note_clock(self) -> None:
+        """Fix the skew; that somebody sets the clock later changes nothing."""
+        self.skew = time.time() - trio.current_time()
 
     def epoch(self, session_id: str) -> int:
         """In which epoch this node has a session; 0 if it has not."""

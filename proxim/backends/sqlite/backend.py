@@ -17,6 +17,7 @@ import trio
 from msgspec import structs
 
 from proxim.actors.actor import Actor
+from proxim.actors.backend import Backend
 from proxim.actors.seat import Owner, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.sqlite.file import DiskTrouble, StoreFile
@@ -24,7 +25,6 @@ from proxim.backends.sqlite.seal import BrokenSeal, Seal
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import DeviceInfo, SessionType
 from proxim.session import snapshot
-from proxim.session.events import Terms
 from proxim.session.session import Session
 from proxim.session.snapshot import InvalidSnapshot, Snapshot
 from proxim.session.state import State
@@ -44,7 +44,7 @@ _CHECK = b"check"
 _Facts = tuple[object, ...]
 
 
-class StoreKeeper:
+class SqliteBackend(Backend):
     """Keeps persistent sessions in a file. ``failures`` counts writes that the disk refused.
 
     While ``is_failing`` the node goes on in memory, and ``owed`` changes wait to be written.
@@ -53,12 +53,14 @@ class StoreKeeper:
 
     def __init__(
         self,
+        supervisor: Supervisor,
         file: StoreFile,
         seal: Seal,
         *,
         patience: float = PATIENCE,
         retry_time: float = RETRY_TIME,
     ) -> None:
+        super().__init__(supervisor)
         self.failures = 0
         self.is_failing = False
         self._patience = patience
@@ -85,7 +87,7 @@ class StoreKeeper:
 
     # -- what the supervisor calls -----------------------------------------------------------
 
-    def keep(self, actor: Actor) -> Receipt | None:
+    def save(self, actor: Actor) -> Receipt | None:
         """The session may have changed: what to wait for, if it is to be written."""
         session = actor.session
         if session.session_type is not SessionType.PERSISTENT:
@@ -99,23 +101,19 @@ class StoreKeeper:
             return self._next_written
         return self._written if session.session_id in self._writing else None
 
-    def forget(self, actor: Actor) -> None:
+    def delete(self, actor: Actor) -> None:
         """The session is gone for good."""
         if actor.session.session_id in self._facts:
             self._note(actor.session, actor.owner, None)
 
     def hand_over(self, actor: Actor) -> bool:
-        """Whether the session comes back when the node does."""
-        return actor.session.session_id in self._facts and not self.is_failing
+        """Return whether the session comes back when the node does.
 
-    def let_go(self, supervisor: Supervisor) -> None:
-        """The node goes away: what comes back with it is not ended, only let go of.
-
-        A prompt that is up is, since nobody can answer it meanwhile.
+        A prompt that is up does not, since no person can answer it meanwhile.
         """
-        for actor in supervisor.actors():
-            if actor.session.state is not State.PROMPTED and self.hand_over(actor):
-                supervisor.abandon(actor)
+        session = actor.session
+        is_saved = session.session_id in self._facts and not self.is_failing
+        return is_saved and session.state is not State.PROMPTED
 
     def _note(self, session: Session, owner: Owner, facts: _Facts | None) -> None:
         session_id = session.session_id
@@ -148,18 +146,12 @@ class StoreKeeper:
         finally:
             await self._close()
 
-    async def run(
-        self,
-        supervisor: Supervisor,
-        terms: Terms,
-        *,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Bring back what was found, then write what changes, until cancelled.
 
         The supervisor's ``run`` comes first.
         """
-        self._bring_back(supervisor, terms)
+        self._restore()
         task_status.started()
         while True:
             await self._wake.wait()
@@ -173,11 +165,11 @@ class StoreKeeper:
                 await self._write()
                 nursery.cancel_scope.cancel()
 
-    def _bring_back(self, supervisor: Supervisor, terms: Terms) -> None:
+    def _restore(self) -> None:
         for each in self._found:
-            session = each.restore(terms, skew=_skew())
+            session = each.restore(self._supervisor.terms, skew=_skew())
             self._facts[session.session_id] = _facts(session)
-            supervisor.bring_back(session, Owner(each.uuid, each.key_hash))
+            self._supervisor.restore(session, Owner(each.uuid, each.key_hash))
         if self._found:
             log.info("%d persistent sessions are back", len(self._found))
         self._found = []
@@ -189,6 +181,28 @@ class StoreKeeper:
             if self._writing:
                 await self._write()
             await trio.to_thread.run_sync(self._file.close, abandon_on_cancel=True)
+
+    def exposition(self) -> str:
+        """Return what ``GET /metrics`` says of the store."""
+        # Slow to import, and wanted only by those who scrape.
+        from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+        registry = CollectorRegistry()
+        for name, meaning, value in (
+            (
+                "failing",
+                "1 while the disk fails and sessions live in memory only.",
+                self.is_failing,
+            ),
+            ("sessions", "Sessions that come back after a restart.", self.kept),
+            ("owed", "Sessions that have changed since they were written.", self.owed),
+        ):
+            Gauge(f"proxim_store_{name}", meaning, registry=registry).set(value)
+        failures = Counter(
+            "proxim_store_failures", "Writes that failed, or took too long.", registry=registry
+        )
+        failures.inc(self.failures)
+        return generate_latest(registry).decode()
 
     # -- the disk ----------------------------------------------------------------------------
 

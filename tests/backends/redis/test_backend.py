@@ -3,9 +3,7 @@
 import pytest
 import trio
 
-from proxim.actors.actor import KEPT_WITHIN
-from proxim.actors.limits import Places
-from proxim.actors.router import Router
+from proxim.actors.actor import SAVE_TIMEOUT
 from proxim.backends.redis import backend as member_module
 from proxim.backends.redis.backend import Member
 from proxim.backends.redis.coordinator import HubLost
@@ -17,7 +15,7 @@ from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import InvalidSetting, RequestError
 from proxim.protocol.messages import Reason
-from proxim.session.events import Role, Terms
+from proxim.session.events import Role
 from proxim.session.session import RETURN_TIME
 from tests.actors.helpers import (
     GUEST,
@@ -59,39 +57,21 @@ class MemberNode(Node):
     """A node without sockets that is a member."""
 
     def __init__(self, memory, **options):
-        super().__init__(**options)
         self.hub = Cuttable(memory)
-        self.member = Member(
-            self.hub,
-            self.supervisor,
-            terms=Terms(),
-            seal=NoSeal(),
-            lease=LEASE,
-            about=lambda: {"url": "here", "version": "1", "sessions": 0, "draining": False},
-        )
-        self.supervisor.keeper = self.supervisor.tenure = self.member
-        self.router = Router(
-            self.supervisor,
-            terms=Terms(),
-            public_url="https://node.example",
-            draw_qr=self._draw_qr,
-            directory=self.member.directory,
-        )
-        self.places = Places(3)
+        super().__init__(make_backend=self._make_backend, connections_per_address=3, **options)
+        self.member = self.supervisor.backend
+        self.places = self.supervisor.limits.connections
         self.life = trio.CancelScope()
+
+    def _make_backend(self, supervisor):
+        about = {"url": "here", "version": "1", "sessions": 0, "draining": False}
+        return Member(supervisor, self.hub, seal=NoSeal(), lease=LEASE, describe_node=lambda: about)
 
     async def live(self, *, task_status):
         with self.life:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.supervisor.run)
-                shared = {
-                    "guesses": self.router.guesses,
-                    "denials": self.supervisor.denials,
-                    "connections": self.places,
-                    "sessions": self.supervisor.addresses,
-                    "prompts": self.supervisor.prompts,
-                }
-                await nursery.start(self.member.run, self.router.relay, shared)
+                await nursery.start(self.member.run)
                 task_status.started()
                 await trio.sleep_forever()
 
@@ -255,7 +235,7 @@ async def test_mail_that_comes_twice_is_taken_once(autojump_clock, members):
 async def test_who_is_released_is_found_elsewhere(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     await members[0].supervisor.drain()
-    await members[0].member.part()
+    await members[0].member.leave()
     await trio.sleep(0.5)
     assert meeting.guest.close_code == 1012
     meeting.node, meeting.guest, meeting.host = (
@@ -417,7 +397,7 @@ async def test_an_end_that_others_would_not_see_is_not_told_before_it_is_saved(
     first, second, third = members
     meeting = await pairs(first, first, ONE_TIME)
     await first.supervisor.drain()
-    await first.member.part()
+    await first.member.leave()
     first.life.cancel()
 
     # The second takes it over as it was handed on, and can save nothing more.
@@ -450,7 +430,7 @@ async def test_who_stops_while_the_hub_is_away_ends_nothing_that_was_approved(
     members[0].hub.is_cut = True
     await trio.sleep(4)
     await members[0].supervisor.drain()
-    await members[0].member.part()
+    await members[0].member.leave()
     members[0].life.cancel()
     assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
     await trio.sleep(LEASE)
@@ -466,8 +446,8 @@ async def test_who_stops_while_the_hub_is_away_does_not_tell_an_end_that_others_
     members[0].hub.is_cut = True
     began = trio.current_time()
     await members[0].supervisor.drain()
-    assert trio.current_time() - began < KEPT_WITHIN + 1, "others want to part, too"
-    await members[0].member.part()
+    assert trio.current_time() - began < SAVE_TIMEOUT + 1, "others want to part, too"
+    await members[0].member.leave()
     members[0].life.cancel()
     assert meeting.host.endings == []
     await trio.sleep(LEASE)
@@ -485,7 +465,7 @@ async def test_a_decision_that_cannot_be_saved_holds_up_nobodys_good_bye(autojum
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=False))
     began = trio.current_time()
     await members[0].supervisor.drain()
-    assert trio.current_time() - began < KEPT_WITHIN + 1
+    assert trio.current_time() - began < SAVE_TIMEOUT + 1
     assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
 
 

@@ -7,6 +7,7 @@ from proxim.backends.redis import memory_coordinator as local_module
 from proxim.backends.redis import redis_coordinator as redis_module
 from proxim.backends.redis.coordinator import MAIL_BOUND, HubLost, Sack, Save
 from proxim.backends.redis.memory_coordinator import LocalHub, Memory
+from proxim.backends.redis.redis_coordinator import RedisHub
 from proxim.protocol.errors import InvalidSetting
 from tests.ports import reserved_port
 
@@ -26,7 +27,7 @@ async def hub(request, monkeypatch):
         yield LocalHub(Memory())
         return
     server = request.getfixturevalue("shared_redis")
-    async with redis_module.connect(redis_module.parse_url(server.url)) as connected:
+    async with RedisHub(redis_module.parse_url(server.url)).opened() as connected:
         await connected._commands.call(lambda client: client.flushall())
         yield connected
 
@@ -225,7 +226,7 @@ async def test_mail_that_nobody_fetches_is_bounded(hub):
 
 
 async def test_a_redis_that_was_restarted_says_that_it_has_forgotten(redis):
-    async with redis_module.connect(redis_module.parse_url(redis.url)) as hub:
+    async with RedisHub(redis_module.parse_url(redis.url)).opened() as hub:
         (before,) = await lives(hub, "a")
         redis.restart()
         for _ in range(3):
@@ -241,7 +242,7 @@ async def test_a_redis_that_was_restarted_says_that_it_has_forgotten(redis):
 
 @pytest.mark.real_time
 async def test_a_frozen_redis_is_not_waited_for(redis):
-    async with redis_module.connect(redis_module.parse_url(redis.url)) as hub:
+    async with RedisHub(redis_module.parse_url(redis.url)).opened() as hub:
         redis.freeze()
 
         async def fail(*attempts):
@@ -260,7 +261,7 @@ async def test_a_frozen_redis_is_not_waited_for(redis):
 async def test_a_redis_that_is_not_there(redis):
     redis.kill()
     with pytest.raises(HubLost):
-        async with redis_module.connect(redis_module.parse_url(redis.url)):
+        async with RedisHub(redis_module.parse_url(redis.url)).opened():
             pass
 
 
@@ -290,5 +291,5 @@ async def test_a_member_of_a_redis_cluster_is_refused(start_redis):
     with reserved_port() as bus:
         server = start_redis("--cluster-enabled", "yes", "--cluster-port", str(bus))
         with pytest.raises(InvalidSetting, match="Redis Cluster"):
-            async with redis_module.connect(redis_module.parse_url(server.url)):
+            async with RedisHub(redis_module.parse_url(server.url)).opened():
                 pass

@@ -62,7 +62,7 @@ def guarded(tmp_path, start_redis):
     ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
     certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
-    page = Path(__file__).parent.parent.parent / "docs/howto/cluster.md"
+    page = Path(__file__).parents[3] / "docs/howto/cluster.md"
     (line,) = [each for each in page.read_text().splitlines() if each.startswith("user nodes ")]
     acl = tmp_path / "users.acl"
     acl.write_text(f"user default off\n{line.replace('>password', '>pass/word')}\n")

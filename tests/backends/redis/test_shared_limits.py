@@ -94,7 +94,7 @@ async def test_a_node_that_leaves_has_nothing_at_once(autojump_clock, join):
     await trio.sleep(TOLD)
     # By its own word, not since the hub says that it lives no more.
     nodes[0].member._hub = Silent(nodes[0].hub)
-    await nodes[0].member.part()
+    await nodes[0].member.leave()
     await trio.sleep(SOON)
     assert full(nodes[1:]) == [False] * 2
 
@@ -301,7 +301,7 @@ async def test_a_node_that_gives_up_a_prompt_has_it_no_more(autojump_clock, join
     (here,) = await meets(nodes[0], 1)
     assert isinstance(await asks(here, nodes[0]), wire.PairPending)
     actor = nodes[0].supervisor.find(here.id)
-    nodes[0].supervisor.abandon(actor)
-    assert len(nodes[0].supervisor.prompts) == 0
+    nodes[0].supervisor.release(actor)
+    assert len(nodes[0].supervisor.limits.prompts) == 0
     await trio.sleep(TOLD)
-    assert nodes[1].supervisor.prompts.elsewhere(actor.owner.name) == 0
+    assert nodes[1].supervisor.limits.prompts.elsewhere(actor.owner.name) == 0

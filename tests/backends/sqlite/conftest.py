@@ -2,10 +2,9 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from proxim.backends.sqlite.backend import StoreKeeper
+from proxim.backends.sqlite.backend import SqliteBackend
 from proxim.backends.sqlite.file import StoreFile
 from proxim.backends.sqlite.seal import Seal
-from proxim.session.events import Terms
 from tests.actors.helpers import Client, Node
 
 KEY = "k" * 32
@@ -59,20 +58,22 @@ class Life:
 
     def __init__(self, path, key=KEY, patience=PATIENCE):
         self.disk = Disk(path)
-        self.keeper = StoreKeeper(self.disk, Seal(key), patience=patience, retry_time=0.1)
-        self.node = StoringNode()
-        self.node.supervisor.keeper = self.keeper
+        self.node = StoringNode(
+            make_backend=lambda supervisor: SqliteBackend(
+                supervisor, self.disk, Seal(key), patience=patience, retry_time=0.1
+            )
+        )
+        self.backend = self.node.supervisor.backend
         self._ended = trio.Event()
 
     async def run(self, *, task_status):
-        async with self.keeper.opened(), trio.open_nursery() as self._nursery:
+        async with self.backend.opened(), trio.open_nursery() as self._nursery:
             await self._nursery.start(self.node.supervisor.run)
-            await self._nursery.start(self.keeper.run, self.node.supervisor, Terms())
+            await self._nursery.start(self.backend.run)
             task_status.started(self)
         self._ended.set()
 
     async def stop(self):
-        self.keeper.let_go(self.node.supervisor)
         await self.node.supervisor.drain()
         self._nursery.cancel_scope.cancel()
         await self._ended.wait()

@@ -7,7 +7,6 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from proxim.backends.sqlite import stats
 from proxim.backends.sqlite.file import DiskTrouble
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import InvalidSetting
@@ -162,15 +161,15 @@ async def test_a_disk_that_fails_is_told_once_and_made_good_later(live, caplog):
     life = await live()
     life.disk.trouble = DiskTrouble("database or disk is full")
     meeting = await life.node.pairs()
-    assert life.keeper.is_failing
-    assert "proxim_store_failing 1.0" in stats.exposition(life.keeper)
-    await until(lambda: life.keeper.failures > 2)
+    assert life.backend.is_failing
+    assert "proxim_store_failing 1.0" in life.backend.exposition()
+    await until(lambda: life.backend.failures > 2)
     assert [record.getMessage() for record in caplog.records] == [
         "the store fails, and sessions live in memory only for now: database or disk is full"
     ]
     life.disk.trouble = None
-    await until(lambda: not life.keeper.is_failing)
-    told = stats.exposition(life.keeper)
+    await until(lambda: not life.backend.is_failing)
+    told = life.backend.exposition()
     assert "proxim_store_failing 0.0" in told
     assert "proxim_store_owed 0.0" in told
     assert "proxim_store_sessions 1.0" in told
@@ -184,10 +183,10 @@ async def test_a_disk_that_does_not_answer_holds_nobody_up_for_long(live, caplog
     life = await live(patience=0.3)
     life.disk.gate = threading.Event()
     meeting = await life.node.pairs()
-    assert life.keeper.is_failing
+    assert life.backend.is_failing
     assert "no answer within 0.3 seconds" in caplog.text
     life.disk.gate.set()
-    await until(lambda: not life.keeper.owed and not life.keeper.is_failing)
+    await until(lambda: not life.backend.owed and not life.backend.is_failing)
     await life.die()
     assert (await back(await live(), meeting))[1].status is Status.APPROVED
 
@@ -221,7 +220,7 @@ async def test_another_key_is_refused_and_spoils_nothing(live):
 async def refused(path):
     told = f"store_key: {path} was sealed with another key; give that one, or move"
     with pytest.raises(InvalidSetting, match=told):
-        async with Life(path, key="o" * 32).keeper.opened():
+        async with Life(path, key="o" * 32).backend.opened():
             raise AssertionError("it was let in")
 
 
@@ -238,7 +237,7 @@ async def test_a_row_that_is_damaged_is_told_of_and_left(live, caplog):
     life = await live()
     meeting = await life.node.pairs()
     other = await life.node.pairs()
-    name = life.keeper._seal.name(meeting.id)
+    name = life.backend._seal.name(meeting.id)
     life.disk.write({name: life.disk.rows()[name][:-1] + b"?"})
     await life.die()
     second = await live()

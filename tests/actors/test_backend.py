@@ -1,12 +1,13 @@
-"""What the keeper is told, and that nobody hears of a change before it is kept."""
+"""What the backend saves, and that no client hears of a change before it is saved."""
 
 import pytest
 import trio
 from msgspec import Raw
 from trio.testing import wait_all_tasks_blocked
 
-from proxim.actors.actor import KEPT_WITHIN
-from proxim.actors.keeper import NoKeeper
+from proxim.actors.actor import SAVE_TIMEOUT
+from proxim.actors.backend import Backend
+from proxim.actors.router import leave
 from proxim.actors.seat import Envelope, Receipt
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import LimitReached
@@ -18,24 +19,25 @@ from proxim.session.state import State
 from tests.actors.helpers import GUEST, HOST, ONE_TIME, PERSISTENT, crash_at
 
 
-class Shelf:
+class Shelf(Backend):
     """Keeps snapshots. Slow as long as ``receipt`` is given."""
 
-    def __init__(self):
+    def __init__(self, supervisor):
+        super().__init__(supervisor)
         self.kept, self.forgotten = {}, []
         self.receipt = None
         self.hands_over = False
 
-    def keep(self, actor):
+    def save(self, actor):
         made = Snapshot.of(actor.session, actor.owner.key_hash, skew=0.0)
         self.kept[actor.session.session_id] = made
         return self.receipt
 
-    def forget(self, actor):
+    def delete(self, actor):
         self.forgotten.append(actor.session.session_id)
 
     def hand_over(self, actor):
-        return self.hands_over
+        return self.hands_over and actor.session.state is State.APPROVED
 
     def slow(self):
         self.receipt = Receipt()
@@ -43,9 +45,13 @@ class Shelf:
 
 
 @pytest.fixture
-async def shelf(node):
-    node.supervisor.keeper = Shelf()
-    return node.supervisor.keeper
+async def node(start):
+    return await start(make_backend=Shelf)
+
+
+@pytest.fixture
+def shelf(node):
+    return node.supervisor.backend
 
 
 async def test_each_change_is_kept(autojump_clock, node, shelf):
@@ -114,7 +120,7 @@ async def test_a_session_that_is_let_go_while_it_is_kept_tells_nothing(autojump_
     kept = shelf.slow()
     await meeting.host.sends(meeting.decision(ref="yes"))
     await wait_all_tasks_blocked()
-    node.supervisor.abandon(meeting.actor)
+    node.supervisor.release(meeting.actor)
     kept.set()
     await wait_all_tasks_blocked()
     assert (meeting.host.told[-1].code, meeting.host.told[-1].ref) == ("unknown_session", "yes")
@@ -160,7 +166,7 @@ async def test_what_comes_back_while_others_are_told_is_handed_over_again(
     assert approved.actor is None
     # Somebody asks this node for it, which has not yet gone.
     session = shelf.kept[approved.id].restore(terms, skew=0.0)
-    node.supervisor.bring_back(session, owner)
+    node.supervisor.restore(session, owner)
     back = node.connect()
     shelf.receipt = None
     await back.asks(approved.resume())
@@ -185,10 +191,10 @@ async def test_who_is_approved_as_the_node_goes_is_handed_over(autojump_clock, n
 async def test_a_session_is_brought_back(autojump_clock, node, start, shelf):
     meeting = await node.pairs()
     other = await start()
-    assert other.supervisor.keeper.hand_over(meeting.actor) is False
+    assert other.supervisor.backend.hand_over(meeting.actor) is False
     kept = shelf.kept[meeting.id]
     session = kept.restore(meeting.actor.session.terms, skew=0.0)
-    actor = other.supervisor.bring_back(session, meeting.actor.owner)
+    actor = other.supervisor.restore(session, meeting.actor.owner)
     meeting.node, meeting.host, meeting.guest = other, other.connect(), other.connect()
     resumed = await meeting.guest.asks(meeting.resume())
     assert isinstance(resumed, wire.Resumed)
@@ -204,10 +210,11 @@ async def test_a_session_is_brought_back(autojump_clock, node, start, shelf):
     assert meeting.host.numbers == [7]
 
 
-async def test_without_a_keeper_there_is_nothing_to_wait_for(autojump_clock, node):
+async def test_memory_backend_has_nothing_to_wait_for(autojump_clock, start):
+    node = await start()
     meeting = await node.invites()
-    assert isinstance(node.supervisor.keeper, NoKeeper)
-    assert node.supervisor.keep(meeting.actor) is None
+    assert type(node.supervisor.backend) is Backend
+    assert node.supervisor.backend.save(meeting.actor) is None
 
 
 async def test_who_left_while_a_change_is_not_kept_has_left_when_it_is(autojump_clock, node, shelf):
@@ -215,9 +222,9 @@ async def test_who_left_while_a_change_is_not_kept_has_left_when_it_is(autojump_
     kept = shelf.slow()
     await node.router.route(meeting.host, meeting.decision(approve=True))
     await wait_all_tasks_blocked()
-    node.router.left(meeting.guest)
+    leave(meeting.guest)
     # Longer than anybody is left without an answer.
-    await trio.sleep(KEPT_WITHIN + 1)
+    await trio.sleep(SAVE_TIMEOUT + 1)
     assert meeting.actor.session.online == frozenset(Role)
     shelf.receipt = None
     kept.set()
@@ -228,7 +235,7 @@ async def test_who_left_while_a_change_is_not_kept_has_left_when_it_is(autojump_
 async def test_who_has_left_a_seat_and_taken_another_keeps_that_one(autojump_clock, node):
     meeting = await node.pairs()
     seat = meeting.guest.seats.pop(meeting.id)
-    meeting.actor.dismiss()
+    meeting.actor.close()
     assert meeting.guest.seats == {}
     assert seat.actor is meeting.actor
 

@@ -1,0 +1,133 @@
+"""The seam behind the actors: where session state is kept, and by what right this node acts on it.
+
+``Backend`` itself keeps sessions in memory only, on this node alone. ``backends/sqlite`` and
+``backends/redis`` override what they need.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+
+from proxim.actors.seat import Envelope, Inbox, Owner, Receipt
+from proxim.protocol.errors import RequestError
+from proxim.session.session import Session
+
+if TYPE_CHECKING:
+    from proxim.actors.actor import Actor
+    from proxim.actors.supervisor import Supervisor
+
+
+class SessionHandle(Inbox, Protocol):
+    """A handle on a session: its actor, or what stands for a session on another node."""
+
+    @property
+    def session(self) -> Session:
+        """The session; for one on another node, as it was when it was found."""
+        ...
+
+    @property
+    def owner(self) -> Owner:
+        """The owner of the session."""
+        ...
+
+    def ask(self, envelope: Envelope) -> Receipt:
+        """Put in an envelope whose sender waits for the returned receipt."""
+        ...
+
+
+class Backend:
+    """Keeps the state of a node's sessions; this one does so in memory.
+
+    Only coroutines wait. ``find``, ``owned_elsewhere`` and ``check_limits`` raise ``Unavailable``
+    while the answer cannot be known; the other methods raise nothing unless they say so.
+    """
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    # -- saving ------------------------------------------------------------------------------
+
+    def save(self, actor: Actor) -> Receipt | None:
+        """Save a session that may have changed.
+
+        The actor tells no client of the change before the receipt is set; without a receipt it
+        does so at once. A refusal in the receipt means that a new session cannot be opened.
+        """
+        return None
+
+    def delete(self, actor: Actor) -> None:
+        """Delete a session that ended and was swept, or whose actor crashed."""
+
+    def hand_over(self, actor: Actor) -> bool:
+        """Return whether the session continues after this node stops, and need not be ended."""
+        return False
+
+    # -- the right to act --------------------------------------------------------------------
+
+    @property
+    def lines_until(self) -> float:
+        """The moment up to which lines may be used without asking the actor (Trio's clock)."""
+        return math.inf
+
+    def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
+        """Return why this node may not handle an envelope now, or None if it may."""
+        return None
+
+    def lines_changed(self, actor: Actor) -> None:
+        """Note that an actor has put its lines up, or taken them down."""
+
+    # -- sessions of other nodes -------------------------------------------------------------
+
+    async def find(self, session_id: str) -> SessionHandle | None:
+        """Return a handle on a session that the supervisor does not have, or None."""
+        return None
+
+    async def owned_elsewhere(self, owner: Owner) -> Sequence[SessionHandle]:
+        """Return handles on an owner's sessions that the supervisor does not have."""
+        return ()
+
+    async def check_limits(self, owner: Owner) -> None:
+        """Raise ``LimitReached`` if the owner may open no further session on any node."""
+
+    def hash_address(self, address: str) -> str:
+        """Return the name under which limits count an address."""
+        return address
+
+    # -- lifetime ----------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Hold the file or the connection that the backend needs.
+
+        Raises ``InvalidSetting`` if it cannot be used.
+        """
+        yield
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Work until cancelled; started once the node may serve clients. ``opened`` comes first.
+
+        Raises ``InvalidSetting`` if that cannot be.
+        """
+        task_status.started()
+
+    async def leave(self) -> None:
+        """Pass on what is still to be saved or sent, and act no more."""
+
+    @property
+    def close_reason(self) -> tuple[int, str]:
+        """The code and reason with which connections are closed when the node stops."""
+        return 1001, "the node is going away"
+
+    @property
+    def trouble(self) -> str:
+        """Why clients should not be sent to this node now; empty if they may."""
+        return ""
+
+    def exposition(self) -> str:
+        """Return the backend's metrics in Prometheus text format."""
+        return ""
