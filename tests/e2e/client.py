@@ -169,6 +169,12 @@ class Peer:
         assert {name: message.get(name) for name in fields} == fields, message
         return message
 
+    def wait_for(self, kind: str, **fields: Any) -> None:
+        """Wait until a message like this one has come; it and what came before stay unread."""
+        wanted = {"type": kind, **fields}
+        while not any(wanted == {name: each.get(name) for name in wanted} for each in self.inbox):
+            self.inbox.append(self._receive(PATIENCE))
+
     def quiet(self) -> None:
         """Nothing has come that was not taken: the next message answers a ping."""
         self.ask("pong", "ping")

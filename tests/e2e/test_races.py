@@ -56,7 +56,7 @@ class Lane(threading.Thread):
             self.failure = failure
 
     def race(self) -> None:
-        ahead = 0.004  # how long before the deadline the decision is sent
+        ahead = 0.01  # how long before the deadline the decision is sent
         replies: dict[str, str] = {}
         for _ in range(self.rounds):
             kind = {"session_type": "temporary", "ttl": self.ttl} if self.ttl else {}
@@ -77,8 +77,11 @@ class Lane(threading.Thread):
                 if message.get("ref") == ref:
                     replies[session_id] = message.get("code") or message["status"]
             # By a factor, so that a few rounds find how long a busy machine takes.
-            ahead *= 0.7 if replies[session_id] != "already_decided" else 1.6
-        time.sleep(0.1)
+            ahead *= 0.5 if replies[session_id] != "already_decided" else 2
+        if self.ttl:
+            for side in (self.host, self.guest):
+                for session_id in replies:
+                    side.wait_for("session_ended", session_id=session_id)
         self.compare(replies)
 
     def compare(self, replies: dict[str, str]) -> None:
@@ -131,9 +134,9 @@ def _race(node: Node, rounds: int, approve: bool, ttl: float | None) -> None:
     assert set(outcomes) == {"approved" if approve else "rejected", "expired"}, outcomes
 
 
-def test_of_two_decisions_at_once_one_counts(racing: Node) -> None:
+def test_of_two_decisions_at_once_one_counts(patient: Node) -> None:
     for _ in range(20):
-        host, guest = racing.host(), racing.peer()
+        host, guest = patient.host(), patient.peer()
         created = host.create()
         guest.pair(created)
         host.expect("pair_prompt")
@@ -146,9 +149,9 @@ def test_of_two_decisions_at_once_one_counts(racing: Node) -> None:
         guest.quiet()
 
 
-def test_of_two_guests_at_once_one_gets_the_link(racing: Node) -> None:
+def test_of_two_guests_at_once_one_gets_the_link(patient: Node) -> None:
     for _ in range(10):
-        host, guests = racing.host(), [racing.peer(), racing.peer()]
+        host, guests = patient.host(), [patient.peer(), patient.peer()]
         created = host.create()
         fields = {"session_id": created["session"]["session_id"], "token": created["token"]}
         for guest in guests:
