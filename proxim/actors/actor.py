@@ -1,8 +1,9 @@
 """The actor: the task that owns one session.
 
-It sleeps until something is in its inbox or its session's own deadline has come, hands the event
-to the session, and performs the effects. It waits for no socket and no other actor; it waits at
-most for the backend to save a change, before it tells any client of it.
+It takes one envelope after the other from its inbox, a memory channel, hands the event to the
+session, and performs the effects. A timer puts ``TimePassed`` into the inbox at the session's
+deadline. It waits for no socket and no other actor. At most it waits for the backend to save a
+change, before it tells any client of the change.
 
 Signals need not pass through here. Once the session says ``Patch``, each seat gets a *line*, a
 direct way to the other side's connection, and the router uses that. The actor takes the line down
@@ -12,12 +13,12 @@ line goes up only when the inbox is empty: what was sent before has then gone be
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol
 
 import trio
 from msgspec import structs
 
-from proxim.actors.mailbox import Mailbox
 from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
 from proxim.actors.stats import Before, Stats
 from proxim.actors.timers import Timers
@@ -94,8 +95,11 @@ class Actor:
     __slots__ = (
         "_closed_with",
         "_inbox",
+        "_into_inbox",
         "_patched",
         "_services",
+        "_timer",
+        "_timers",
         "asked_from",
         "opened_from",
         "owner",
@@ -119,17 +123,27 @@ class Actor:
         self._services = services
         self._patched = False
         self._closed_with: Refusal | None = None
-        # Unbounded, since the news that somebody left must never be lost; ``post`` bounds the rest.
-        self._inbox = Mailbox[Envelope](timers)
+        self._timers = timers
+        self._timer = timers.reset(None, session.deadline, self)
+        # Unbounded, since no departure may be lost; ``post`` bounds the requests.
+        self._into_inbox, self._inbox = trio.open_memory_channel[Envelope](math.inf)
 
     async def run(self) -> None:
-        """Live until closeed."""
-        try:
-            while True:
-                # No name is given to the envelope: it would be kept while the actor sleeps.
-                await self._take(await self._inbox.receive(self.session.deadline) or _TIME_PASSED)
-        except trio.EndOfChannel:
-            pass
+        """Take one envelope after the other until ``close``."""
+        async for envelope in self._inbox:
+            await self._take(envelope)
+            del envelope  # It would stay in memory while the actor sleeps.
+            self._timer = self._timers.reset(self._timer, self.session.deadline, self)
+
+    def wake(self) -> None:
+        """Have the session look at its deadline, which has come."""
+        if self._closed_with is None:
+            self._into_inbox.send_nowait(_TIME_PASSED)
+
+    @property
+    def _waiting(self) -> int:
+        """How many envelopes wait in the inbox."""
+        return self._inbox.statistics().current_buffer_used
 
     # -- what the router and the supervisor call ---------------------------------------------
 
@@ -140,7 +154,7 @@ class Actor:
         """
         if self._closed_with is not None:
             raise self._gone()
-        if len(self._inbox) >= INBOX_BOUND:
+        if self._waiting >= INBOX_BOUND:
             self._services.stats.refusals["inbox"] += 1
             raise RateLimited(
                 "too many requests wait for this session",
@@ -169,7 +183,7 @@ class Actor:
         return taken
 
     def _put(self, envelope: Envelope) -> None:
-        self._inbox.send_nowait(envelope)
+        self._into_inbox.send_nowait(envelope)
         self._services.stats.envelopes += 1
 
     def admit(self, role: Role, connection: Connection) -> None:
@@ -207,7 +221,9 @@ class Actor:
         for seat in self.seats.values():
             self._vacate(seat)
         self.seats.clear()
-        self._inbox.close()
+        self._into_inbox.close()
+        if self._timer is not None:
+            self._timers.stop(self._timer)
 
     def _vacate(self, seat: Seat) -> None:
         # Who has left it, which the inbox may have yet to tell, may have no more of it.
@@ -234,9 +250,15 @@ class Actor:
             for seat in list(self.seats.values()):
                 seat.connection.tell(last_word)
         self.close()
-        while self._inbox:
-            self._services.stats.envelopes -= 1
-            self._refuse(self._inbox.receive_nowait(), InternalError(_FAILED))
+        for envelope in self._take_all():
+            self._refuse(envelope, InternalError(_FAILED))
+
+    def _take_all(self) -> list[Envelope]:
+        """Empty the inbox; return what waited there, without ``TimePassed``."""
+        envelopes = [self._inbox.receive_nowait() for _ in range(self._waiting)]
+        envelopes = [each for each in envelopes if each is not _TIME_PASSED]
+        self._services.stats.envelopes -= len(envelopes)
+        return envelopes
 
     # -- one envelope ------------------------------------------------------------------------
 
@@ -276,7 +298,7 @@ class Actor:
             wait = self._services.prompt_wait(self, envelope.sender)
             event = structs.replace(event, wait=wait)
         await self._step(event, envelope)
-        if self._patched and not self._inbox and self._closed_with is None:
+        if self._patched and not self._waiting and self._closed_with is None:
             self._connect()
 
     async def _step(self, event: Event, envelope: Envelope) -> None:
@@ -297,25 +319,20 @@ class Actor:
             self._perform(effect, envelope)
 
     async def _wait_for_save(self, saved: Receipt, envelope: Envelope) -> None:
-        """Nobody hears of a change before it is kept; but that it takes long, who asked does.
+        """Wait for a save; after ``SAVE_TIMEOUT`` refuse the request that caused it.
 
-        What is asked for meanwhile is refused, and what has happened has to wait.
+        Requests that arrive meanwhile are refused, too; other events stay in the inbox.
         """
         while True:
             with trio.move_on_after(SAVE_TIMEOUT):
                 await saved.wait()
                 return
             self._refuse(envelope, Unavailable())
-            happened = []
-            while self._inbox:
-                each = self._inbox.receive_nowait()
-                if each.sender is None and each.taken is None:
-                    happened.append(each)
+            for each in self._take_all():
+                if each.sender is None and each.taken is None and self._closed_with is None:
+                    self._put(each)
                 else:
-                    self._services.stats.envelopes -= 1
                     self._refuse(each, Unavailable())
-            for each in happened:
-                self._inbox.send_nowait(each)
 
     def _perform(self, effect: Effect, envelope: Envelope) -> None:
         match effect:

@@ -1,4 +1,4 @@
-"""The keeper of persistent sessions: what changes is on the disk before anybody hears of it.
+"""The backend of persistent sessions: a change is on the disk before any client hears of it.
 
 An actor waits for that, and no other does. What many of them have changed meanwhile is written at
 once, so that the disk is waited for as often as it can be asked, however many sessions there are.
