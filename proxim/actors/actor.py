@@ -29,11 +29,20 @@ from proxim.protocol.errors import (
     RequestError,
     Unavailable,
     UnknownSession,
-    request_error,
 )
-from proxim.protocol.messages import Error, NodeMessage, Reason, SessionEnded, Signal, Status
+from proxim.protocol.messages import NodeMessage, Reason, SessionEnded, Signal, Status
 from proxim.session import events as ev
-from proxim.session.events import Admit, Effect, Event, Patch, Reply, Role, Tell, Unpatch
+from proxim.session.events import (
+    Admit,
+    Effect,
+    Event,
+    Patch,
+    Refuse,
+    Reply,
+    Role,
+    Tell,
+    Unpatch,
+)
 from proxim.session.ice import IceGrant, with_ice_servers
 from proxim.session.session import Session
 
@@ -62,12 +71,9 @@ class Services(Protocol):
     stats: Stats
     backend: Backend
 
-    def prompt_wait(self, actor: Actor, guest: Connection | None) -> float:
-        """Return the seconds until the guest may ask the host of that session; 0 if it may now."""
+    def prompt_refusal(self, actor: Actor, guest: Connection | None) -> RequestError | None:
+        """Return why the guest may not ask the host of that session now, or None if it may."""
         ...
-
-    def note_made_to_wait(self, guest: Connection | None) -> None:
-        """Count a guest with the right token that ``prompt_wait`` made wait."""
 
     def note_transition(self, actor: Actor, before: Before, now: float) -> None:
         """Count that the actor's session went from one state to another."""
@@ -294,9 +300,13 @@ class Actor:
         event = envelope.event
         if isinstance(event, ev.ShutDown) and self._services.hand_over(self):
             return  # It was approved while this waited in the inbox.
-        if isinstance(event, ev.GuestAsked):
-            wait = self._services.prompt_wait(self, envelope.sender)
-            event = structs.replace(event, wait=wait)
+        if (
+            isinstance(event, ev.GuestAsked)
+            and self.session.would_prompt(event, trio.current_time())
+            and (refusal := self._services.prompt_refusal(self, envelope.sender)) is not None
+        ):
+            self._refuse(envelope, refusal)
+            return
         await self._step(event, envelope)
         if self._patched and not self._waiting and self._closed_with is None:
             self._connect()
@@ -336,11 +346,16 @@ class Actor:
 
     def _perform(self, effect: Effect, envelope: Envelope) -> None:
         match effect:
-            case Tell(role, message):
+            case Tell(role, message, ice_lifetime):
                 if role in self.seats:
-                    self._tell(self.seats[role].connection, message, envelope)
-            case Reply(message):
-                self._reply(message, envelope)
+                    self._tell(self.seats[role].connection, message, ice_lifetime, envelope)
+            case Reply(message, ice_lifetime):
+                if envelope.sender is not None:
+                    if envelope.ref is not None:
+                        message = structs.replace(message, ref=envelope.ref)
+                    self._tell(envelope.sender, message, ice_lifetime, envelope)
+            case Refuse(error):
+                self._refuse(envelope, error)
             case Admit(role):
                 if envelope.sender is not None:
                     if isinstance(envelope.event, ev.GuestAsked):
@@ -354,26 +369,20 @@ class Actor:
             case _:  # Finish
                 self._services.note_end(self, effect.reason)
 
-    def _tell(self, connection: Connection, message: NodeMessage, envelope: Envelope) -> None:
-        # Who is told signals for having come is told those that were kept.
+    def _tell(
+        self,
+        connection: Connection,
+        message: NodeMessage,
+        ice_lifetime: float | None,
+        envelope: Envelope,
+    ) -> None:
+        if ice_lifetime is not None:
+            message = with_ice_servers(message, self._services.grant_ice(ice_lifetime))
+        # Signals delivered on joining are backlog; they bypass the outbox limit.
         if isinstance(message, Signal) and envelope.taken is not None:
             connection.give_back(message)
         else:
-            connection.tell(with_ice_servers(message, self._services.grant_ice))
-
-    def _reply(self, message: NodeMessage, envelope: Envelope) -> None:
-        if isinstance(message, Error) and envelope.taken is not None:
-            if message.code == RateLimited.code:
-                self._services.note_made_to_wait(envelope.sender)
-            session_id = self.session.session_id
-            retry_after = message.retry_after or None
-            envelope.taken.refusal = request_error(
-                message.code, message.message, session_id=session_id, retry_after=retry_after
-            )
-        elif envelope.sender is not None:
-            if envelope.ref is not None:
-                message = structs.replace(message, ref=envelope.ref)
-            envelope.sender.tell(with_ice_servers(message, self._services.grant_ice))
+            connection.tell(message)
 
     def _connect(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]

@@ -17,7 +17,13 @@ from proxim.actors.pseudonym import about
 from proxim.actors.seat import Connection, Envelope, Owner
 from proxim.actors.stats import Before, Stats
 from proxim.actors.timers import Timers
-from proxim.protocol.errors import LimitReached, Unavailable, UnknownSession
+from proxim.protocol.errors import (
+    LimitReached,
+    RateLimited,
+    RequestError,
+    Unavailable,
+    UnknownSession,
+)
 from proxim.protocol.messages import Reason, SessionInfo, Status
 from proxim.session import events as ev
 from proxim.session.events import Terms
@@ -147,25 +153,23 @@ class Supervisor:
             self.stats.refusals["max_sessions"] += 1
             raise LimitReached("the node has as many sessions as it may have")
 
-    def prompt_wait(self, actor: Actor, guest: Connection | None) -> float:
-        """For how many seconds the guest may not ask the host of that session; 0 if it may."""
+    def prompt_refusal(self, actor: Actor, guest: Connection | None) -> RequestError | None:
+        """Return why the guest may not ask the host of that session now, or None if it may."""
         now = trio.current_time()
         prompts = [
             left
             for each in self._owned[actor.owner].values()
             if each.session.state is State.PROMPTED and (left := each.session.prompt_left(now)) > 0
         ]
-        wait = self.limits.denials.wait(guest.address if guest is not None else None, now)
+        denied = self.limits.denials.wait(guest.address if guest is not None else None, now)
+        wait = denied
         before = len(prompts) + self.limits.prompts.elsewhere(actor.owner.name)
         if 0 < self.limits.quotas.prompts_per_host <= before:
             wait = max(wait, min(prompts, default=0.0), SHORTEST_WAIT)
-        return wait
-
-    def note_made_to_wait(self, guest: Connection | None) -> None:
-        """A guest with the right token was not let ask: count by which limit."""
-        address = guest.address if guest is not None else None
-        denied = self.limits.denials.wait(address, trio.current_time()) > 0
-        self.stats.refusals["denials_per_address" if denied else "prompts_per_host"] += 1
+        if wait <= 0:
+            return None
+        self.stats.refusals["denials_per_address" if denied > 0 else "prompts_per_host"] += 1
+        return RateLimited("not now; the link stays good, try again", retry_after=wait)
 
     def note_transition(self, actor: Actor, before: Before, now: float) -> None:
         """An actor's session has gone over from one state to another."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from proxim.protocol.errors import RequestError
 from proxim.protocol.messages import DeviceInfo, NodeMessage, Reason, Status
 
 
@@ -65,15 +66,11 @@ class HostLeft(Struct, frozen=True):
 
 
 class GuestAsked(Struct, frozen=True):
-    """Somebody asks to pair. ``resume_token`` is fresh and becomes theirs if the ask is good.
-
-    ``wait`` is for how many seconds the host may not be asked, by them or by anybody; usually 0.
-    """
+    """A guest asked to pair. ``resume_token`` is fresh, and the guest's if a prompt goes up."""
 
     token: str
     device_info: DeviceInfo
     resume_token: str
-    wait: float = 0.0
 
 
 class GuestCame(Struct, frozen=True):
@@ -158,16 +155,30 @@ Event = (
 
 
 class Tell(Struct, frozen=True):
-    """Send a message to the seat of ``role``, if it is taken."""
+    """Send a message to the seat of ``role``, if it is taken.
+
+    With ``ice_lifetime``, ICE servers that serve for so many seconds go along.
+    """
 
     role: Role
     message: NodeMessage
+    ice_lifetime: float | None = None
 
 
 class Reply(Struct, frozen=True):
-    """Send a message to whoever sent the event, seated or not, with its ``ref``."""
+    """Send a message to the sender of the event, seated or not, with its ``ref``.
+
+    ``ice_lifetime`` as in ``Tell``.
+    """
 
     message: NodeMessage
+    ice_lifetime: float | None = None
+
+
+class Refuse(Struct, frozen=True):
+    """Refuse what the sender of the event asked for."""
+
+    error: RequestError
 
 
 class Admit(Struct, frozen=True):
@@ -190,4 +201,4 @@ class Finish(Struct, frozen=True):
     reason: Reason
 
 
-Effect = Tell | Reply | Admit | Patch | Unpatch | Finish
+Effect = Tell | Reply | Refuse | Admit | Patch | Unpatch | Finish

@@ -1,7 +1,7 @@
 """ICE servers on their way to a peer.
 
-A session says that they are handed out, and for how long they may serve; which they are is known
-to whoever performs its effects, since credentials are made of the time of day and of chance.
+A session says in its effects that ICE servers go along, and for how long they may serve. Its actor
+asks for them, since credentials are made of the time of day and of chance.
 """
 
 from __future__ import annotations
@@ -23,22 +23,16 @@ class IceGrant(NamedTuple):
 
 
 IceSource = Callable[[float], IceGrant]
-"""What makes a grant; it is told for how many seconds the session lives at most. Never waits."""
+"""Makes a grant for a session that lives at most so many seconds. Never waits."""
 
 
 def no_ice_servers(lifetime: float) -> IceGrant:
-    """The source of a node that has none configured."""
+    """Grant nothing: the source of a node that has no ICE servers."""
     return IceGrant([], lifetime)
 
 
-def with_ice_servers(message: NodeMessage, source: IceSource) -> NodeMessage:
-    """The message, with ICE servers from the source where the session hands some out."""
-    match message:
-        case wire.IceServers(ttl=lifetime):
-            servers, ttl = source(lifetime)
-            return structs.replace(message, ice_servers=servers, ttl=ttl)
-        case wire.PairResult(ice_ttl=float(lifetime)) | wire.Resumed(ice_ttl=float(lifetime)):
-            servers, ttl = source(lifetime)
-            return structs.replace(message, ice_servers=servers, ice_ttl=ttl)
-        case _:
-            return message
+def with_ice_servers(message: NodeMessage, grant: IceGrant) -> NodeMessage:
+    """Return the message with the ICE servers of a grant."""
+    if isinstance(message, wire.IceServers):
+        return structs.replace(message, ice_servers=grant.servers, ttl=grant.ttl)
+    return structs.replace(message, ice_servers=grant.servers, ice_ttl=grant.ttl)

@@ -16,7 +16,6 @@ from typing import NamedTuple, TypeVar, cast
 
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
-from proxim.protocol.codec import error_message
 from proxim.protocol.errors import (
     AlreadyDecided,
     HostOffline,
@@ -24,14 +23,24 @@ from proxim.protocol.errors import (
     NotAllowed,
     NotApproved,
     PeerOffline,
-    RateLimited,
     RequestError,
     TokenUsed,
 )
 from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.session import events as ev
 from proxim.session.backlog import Backlog
-from proxim.session.events import Admit, Effect, Event, Finish, Patch, Reply, Role, Tell, Unpatch
+from proxim.session.events import (
+    Admit,
+    Effect,
+    Event,
+    Finish,
+    Patch,
+    Refuse,
+    Reply,
+    Role,
+    Tell,
+    Unpatch,
+)
 from proxim.session.state import Alarm, Record, State
 
 _GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
@@ -89,7 +98,7 @@ class Session(Record):
             return RULES[self.state][type(event)].decide(self, event, now)
         except RequestError as refusal:
             refusal.session_id = self.session_id
-            return [Reply(error_message(refusal))]
+            return [Refuse(refusal)]
 
     # -- the host's side ---------------------------------------------------------------------
 
@@ -99,7 +108,7 @@ class Session(Record):
     def _host_came_to_approved(self, event: ev.HostCame, now: float) -> list[Effect]:
         missed: list[Effect] = []
         if event.seen is Status.PENDING:
-            missed.append(Tell(Role.HOST, self.pair_result(self.ice_lifetime(now))))
+            missed.append(Tell(Role.HOST, self.pair_result(), self.ice_lifetime(now)))
             if Role.GUEST not in self.online:
                 missed.append(self._guest_is_away())
         return [Admit(Role.HOST), *missed, *self._came(Role.HOST)]
@@ -127,7 +136,7 @@ class Session(Record):
             return self._end(Reason.REJECTED, decided=True)
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
-        told = _to_both(self.pair_result(self.ice_lifetime(now)), answers=Role.HOST)
+        told = _to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
         return [*told, Patch()] if Role.GUEST in self.online else [*told, self._guest_is_away()]
 
     def _nothing_to_decide(self, event: ev.HostDecided, now: float) -> list[Effect]:
@@ -138,14 +147,23 @@ class Session(Record):
 
     # -- the guest's side --------------------------------------------------------------------
 
-    def _guest_asked(self, event: ev.GuestAsked, now: float) -> list[Effect]:
+    def would_prompt(self, event: ev.GuestAsked, now: float) -> bool:
+        """Return whether ``handle`` would put up a prompt; only then do limits on prompts apply."""
+        try:
+            self._check_ask(event, now)
+        except RequestError:
+            return False
+        return self.state is State.PENDING and now < self.deadline
+
+    def _check_ask(self, event: ev.GuestAsked, now: float) -> None:
         self.check_token(event.token)
         if now >= self.lapses_at:
             raise LinkLapsed("this link has lapsed; ask the host for a new one")
         if Role.HOST not in self.online:
             raise HostOffline("the host is not connected; the link stays good, try again")
-        if event.wait > 0:
-            raise RateLimited("not now; the link stays good, try again", retry_after=event.wait)
+
+    def _guest_asked(self, event: ev.GuestAsked, now: float) -> list[Effect]:
+        self._check_ask(event, now)
         self.state = State.PROMPTED
         self.device = event.device_info
         self.resume_hash = tokens.digest(event.resume_token)
@@ -167,7 +185,8 @@ class Session(Record):
     def _guest_came(self, event: ev.GuestCame, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
         heard = self._came(Role.GUEST)
-        return [Admit(Role.GUEST), Reply(self.resumed(now)), *heard]
+        lifetime = self.ice_lifetime(now) if self.state is State.APPROVED else None
+        return [Admit(Role.GUEST), Reply(self.resumed(now), lifetime), *heard]
 
     def _guest_came_too_late(self, event: ev.GuestCame, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
@@ -190,7 +209,9 @@ class Session(Record):
         raise NotApproved(f"nothing is relayed: the session is {self._how_it_stands()}")
 
     def _ice_asked(self, event: ev.IceAsked, now: float) -> list[Effect]:
-        return [Reply(self.ice_servers(now))]
+        lifetime = self.ice_lifetime(now)
+        message = wire.IceServers(session_id=self.session_id, ice_servers=[], ttl=lifetime)
+        return [Reply(message, lifetime)]
 
     def _ice_refused(self, event: ev.IceAsked, now: float) -> list[Effect]:
         raise NotApproved(f"no ICE servers: the session is {self._how_it_stands()}")
@@ -298,7 +319,7 @@ class Session(Record):
         self.backlogs.clear()
         effects: list[Effect] = [Unpatch()]
         if prompt_was_up:
-            effects += _to_both(self.pair_result(), answers=Role.HOST if decided else None)
+            effects += _to_both(self.pair_result(), Role.HOST if decided else None)
         return [*effects, *_to_both(self.last_word(), answers), Finish(reason)]
 
     def _say_how_it_ended(self) -> list[Effect]:
@@ -308,8 +329,13 @@ class Session(Record):
         return self.status if self.reason is None else f"over ({self.reason})"
 
 
-def _to_both(message: wire.NodeMessage, answers: Role | None) -> list[Effect]:
-    return [Reply(message) if role is answers else Tell(role, message) for role in Role]
+def _to_both(
+    message: wire.NodeMessage, answers: Role | None, ice_lifetime: float | None = None
+) -> list[Effect]:
+    return [
+        Reply(message, ice_lifetime) if role is answers else Tell(role, message, ice_lifetime)
+        for role in Role
+    ]
 
 
 class Rule(NamedTuple):

@@ -9,7 +9,7 @@ import math
 from datetime import datetime
 from enum import Enum, auto
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Struct, field
 
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
@@ -169,32 +169,19 @@ class Record(Struct, kw_only=True, eq=False):
             expires_in=self.prompt_left(now),
         )
 
-    def pair_result(self, ice_ttl: float | UnsetType = UNSET) -> wire.PairResult:
-        """The prompt's outcome; with ``ice_ttl`` there are ICE servers to be filled in."""
+    def pair_result(self) -> wire.PairResult:
+        """The prompt's outcome."""
         assert self.device is not None
         return wire.PairResult(
-            session_id=self.session_id,
-            status=self.status,
-            device_info=self.device,
-            ice_servers=UNSET if ice_ttl is UNSET else [],
-            ice_ttl=ice_ttl,
+            session_id=self.session_id, status=self.status, device_info=self.device
         )
 
     def resumed(self, now: float) -> wire.Resumed:
-        """To a guest that is back: how things stand; ICE servers are to be filled in."""
-        approved = self.state is State.APPROVED
+        """To a guest that is back: the state of the session."""
         return wire.Resumed(
             session=self.describe(),
             host_online=Role.HOST in self.online,
-            ice_servers=[] if approved else UNSET,
-            ice_ttl=self.ice_lifetime(now) if approved else UNSET,
             expires_in=self.prompt_left(now) if self.state is State.PROMPTED else UNSET,
-        )
-
-    def ice_servers(self, now: float) -> wire.IceServers:
-        """ICE servers, which are to be filled in."""
-        return wire.IceServers(
-            session_id=self.session_id, ice_servers=[], ttl=self.ice_lifetime(now)
         )
 
     def ice_lifetime(self, now: float) -> float:

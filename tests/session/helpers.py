@@ -7,9 +7,11 @@ from msgspec import Raw
 
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
+from proxim.protocol.codec import error_message
 from proxim.protocol.messages import DeviceInfo, SessionType
 from proxim.session import events as ev
-from proxim.session.events import Admit, Patch, Reply, Role, Tell, Terms, Unpatch
+from proxim.session.events import Admit, Patch, Refuse, Reply, Role, Tell, Terms, Unpatch
+from proxim.session.ice import no_ice_servers, with_ice_servers
 from proxim.session.session import Session
 
 HOST, GUEST = Role
@@ -58,13 +60,18 @@ class Meeting:
                 case Admit(role):
                     self.seats.add(role)
                     sender = role
-                case Reply(message):
+                case Reply(message, lifetime):
                     assert reply is None, "two replies to one request"
-                    reply = message
+                    reply = _with_ice(message, lifetime)
                     if sender is not None:
-                        self.heard[sender].append(message)
-                case Tell(role, message) if role in self.seats:
-                    self.heard[role].append(message)
+                        self.heard[sender].append(reply)
+                case Refuse(error):
+                    assert reply is None, "two replies to one request"
+                    reply = error_message(error)
+                    if sender is not None:
+                        self.heard[sender].append(reply)
+                case Tell(role, message, lifetime) if role in self.seats:
+                    self.heard[role].append(_with_ice(message, lifetime))
                 case Patch() | Unpatch():
                     self.line = isinstance(effect, Patch)
         return reply
@@ -110,6 +117,10 @@ class Meeting:
         last_words = self.told(role, wire.SessionEnded)
         assert len(last_words) <= 1, "told twice"
         return last_words[0].reason if last_words else None
+
+
+def _with_ice(message, lifetime):
+    return message if lifetime is None else with_ice_servers(message, no_ice_servers(lifetime))
 
 
 def asked(kind=ONE_TIME, **terms):

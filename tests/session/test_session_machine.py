@@ -5,12 +5,11 @@ import math
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from msgspec import UNSET
 
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.session import events as ev
-from proxim.session.events import Admit, Finish, Reply, Role, Tell
+from proxim.session.events import Admit, Finish, Refuse, Reply, Role, Tell
 from proxim.session.session import RULES
 from tests.session.helpers import (
     GUEST,
@@ -82,9 +81,9 @@ class Watched(Meeting):
             assert not due
             assert len(results) == 2
             self.approved = True
-        for message in said:
-            hands_out_ice = getattr(message, "ice_servers", UNSET) is not UNSET
-            if isinstance(message, wire.Signal) or hands_out_ice:
+        for effect in self.effects:
+            hands_out_ice = getattr(effect, "ice_lifetime", None) is not None
+            if isinstance(getattr(effect, "message", None), wire.Signal) or hands_out_ice:
                 assert self.approved
                 assert not self.session.ended
         for role in Role:
@@ -93,7 +92,9 @@ class Watched(Meeting):
 
         finishes = [effect.reason for effect in self.effects if isinstance(effect, Finish)]
         if over:
-            assert all(isinstance(each, Reply) or each == Admit(HOST) for each in self.effects)
+            assert all(
+                isinstance(each, Reply | Refuse) or each == Admit(HOST) for each in self.effects
+            )
         elif finishes:
             (reason,) = finishes
             assert reason in due if due else AT_ONCE[reason](event)
