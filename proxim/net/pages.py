@@ -12,7 +12,8 @@ from msgspec import structs
 
 from proxim.net.http import Request, Response
 
-_FOLDER = Path(__file__).parent.parent / "web"
+_WEB = Path(__file__).parent.parent / "web"
+_PAGES = _WEB / "pages"
 
 _CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -21,7 +22,11 @@ _CONTENT_TYPES = {
     ".svg": "image/svg+xml",
 }
 
-_NAMED = {"/": "host.html", "/join": "join.html", "/proxim.js": "proxim.js"}
+_NAMED = {
+    "/": _PAGES / "host.html",
+    "/join": _PAGES / "join.html",
+    "/proxim.js": _WEB / "proxim.js",
+}
 
 _CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -64,12 +69,12 @@ def _takes_gzip(coding: str) -> bool:
 @cache
 def _files() -> dict[str, Path]:
     """What may be asked for, by path; nothing that a request says becomes a file name."""
-    files = {f"/web/{path.name}": path for path in _FOLDER.iterdir() if _is_served(path)}
-    return files | {path: _FOLDER / name for path, name in _NAMED.items()}
+    files = {f"/web/{path.name}": path for path in _PAGES.iterdir() if _is_served(path)}
+    return files | _NAMED
 
 
 def _is_served(path: Path) -> bool:
-    return path.suffix in _CONTENT_TYPES and path.name not in _NAMED.values()
+    return path.suffix in _CONTENT_TYPES and path not in _NAMED.values()
 
 
 @cache

@@ -14,6 +14,7 @@ from tests.net.helpers import get, parse, read_all, request
 
 ROOT = Path(__file__).parent.parent.parent
 WEB = ROOT / "proxim" / "web"
+PAGES = WEB / "pages"
 PATHS = pages.paths()
 
 
@@ -33,8 +34,8 @@ def test_the_named_paths_are_there():
 @pytest.mark.parametrize("path", PATHS)
 async def test_every_file_is_served_as_it_lies_there_with_its_headers(house, path):
     answer, body = await fetch(house, path)
-    name = {"/": "host.html", "/join": "join.html", "/proxim.js": "proxim.js"}.get(path)
-    assert body == (WEB / (name or path.removeprefix("/web/"))).read_bytes()
+    named = {"/": "pages/host.html", "/join": "pages/join.html", "/proxim.js": "proxim.js"}
+    assert body == (WEB / named.get(path, path.replace("/web/", "pages/"))).read_bytes()
     assert answer.status == 200
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -114,7 +115,7 @@ async def test_nothing_else_is(house, path):
 
 @pytest.mark.parametrize("page", ["host.html", "join.html"])
 def test_the_pages_have_no_inline_script_or_style_and_nothing_from_elsewhere(page):
-    text = (WEB / page).read_text(encoding="utf-8")
+    text = (PAGES / page).read_text(encoding="utf-8")
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|https?://", text)
     for target in re.findall(r'(?:src|href)="([^"]+)"', text):
         # Not from the root: a proxy may have the node under a path of its own.
@@ -123,18 +124,17 @@ def test_the_pages_have_no_inline_script_or_style_and_nothing_from_elsewhere(pag
 
 
 def test_every_import_of_the_pages_is_served():
-    for path in WEB.glob("*.js"):
+    for path in PAGES.glob("*.js"):
         for target in re.findall(
             r'(?:from|import\()\s*"([^"]+)"', path.read_text(encoding="utf-8")
         ):
-            if path.name != "proxim.js":
-                assert target.startswith("."), f"{path.name}: {target}"
-                assert urljoin("/web/", target) in PATHS, f"{path.name}: {target}"
+            assert target.startswith("."), f"{path.name}: {target}"
+            assert urljoin("/web/", target) in PATHS, f"{path.name}: {target}"
 
 
 def test_text_reaches_the_pages_only_as_text():
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser"
-    for path in WEB.glob("*.js"):
+    for path in WEB.rglob("*.js"):
         assert not re.search(ways, path.read_text(encoding="utf-8")), path.name
 
 
@@ -150,5 +150,6 @@ def test_the_wheel_has_every_file(tmp_path):
     subprocess.run(build, cwd=ROOT, check=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        packed = {name.removeprefix("proxim/web/") for name in archive.namelist()}
-    assert {path.name for path in WEB.iterdir()} <= packed
+        packed = {*archive.namelist()}
+    files = {path for path in WEB.rglob("*") if path.is_file()}
+    assert {path.relative_to(ROOT).as_posix() for path in files} <= packed

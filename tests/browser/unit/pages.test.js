@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { mock, test } from "node:test";
-import { Sha256 } from "../../../proxim/web/sha256.js";
-import { duration, roughly, sign, size } from "../../../proxim/web/format.js";
-import { Pace } from "../../../proxim/web/pace.js";
-import { Outgoing, receiveFile } from "../../../proxim/web/transfer.js";
+import { Sha256 } from "../../../proxim/web/pages/sha256.js";
+import { duration, roughly, sign, size } from "../../../proxim/web/pages/format.js";
+import { Pace } from "../../../proxim/web/pages/pace.js";
+import { Outgoing, receiveFile } from "../../../proxim/web/pages/transfer.js";
 
 test("SHA-256 is that of everybody else, however the bytes are cut", () => {
   for (const length of [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 1000, 100_003]) {

@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ProximError } from "../../../proxim/web/proxim.js";
-import { problem, problemLine } from "../../../proxim/web/problem.js";
-import { problems, text } from "../../../proxim/web/text.js";
+import { problem, problemLine } from "../../../proxim/web/pages/problem.js";
+import { problems, text } from "../../../proxim/web/pages/text.js";
 
-const WEB = new URL("../../../proxim/web/", import.meta.url);
-const read = (name, base = WEB) => readFileSync(new URL(name, base), "utf8");
-const PROTOCOL = read("../../docs/reference/protocol.md");
+const PAGES = new URL("../../../proxim/web/pages/", import.meta.url);
+const read = (name) => readFileSync(new URL(name, PAGES), "utf8");
+const PROTOCOL = read("../../../docs/reference/protocol.md");
 const ROLES = ["host", "guest"];
 
 /** The codes in the protocol's own table. */
@@ -20,7 +20,7 @@ function wireCodes() {
 
 /** Those that the SDK adds, as its error class tells them. */
 function sdkCodes() {
-  const [, told] = /Everything that can go wrong\.(.*?)\*\//s.exec(read("proxim.js"));
+  const [, told] = /Everything that can go wrong\.(.*?)\*\//s.exec(read("../proxim.js"));
   return [...told.matchAll(/^ \* - `(\w+)`/gm)].map(([, code]) => code);
 }
 
@@ -101,7 +101,7 @@ test("no module but text.js has words for people", () => {
     /toast\([^)]*\.message/,
     /createTextNode\(["`]/,
   ];
-  for (const name of readdirSync(WEB).filter((each) => each.endsWith(".js") && !["text.js", "proxim.js"].includes(each))) {
+  for (const name of readdirSync(PAGES).filter((each) => each.endsWith(".js") && each !== "text.js")) {
     for (const pattern of spoken) assert.doesNotMatch(read(name), pattern, name);
   }
 });
