@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -27,6 +28,9 @@ _NAMED = {
     "/join": _PAGES / "join.html",
     "/proxim.js": _WEB / "proxim.js",
 }
+
+_FROM = re.compile(r'^(?:import|export) \{([^}]*)\} from "(\./.+)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=async|class|const|function)", re.MULTILINE)
 
 _CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -61,6 +65,27 @@ def answer(request: Request) -> Response:
     return response
 
 
+def join_modules(entry: Path) -> bytes:
+    """Return the ES module ``entry``, which only exports from others, and those as one module.
+
+    The modules share one scope then: a name at the top level is declared in one of them only.
+    """
+    texts: dict[Path, str] = {}
+
+    def add(path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        for _, target in _FROM.findall(text):
+            module = path.parent / target
+            if module not in texts:
+                add(module)
+        texts[path] = _EXPORT.sub("", _FROM.sub("", text))
+
+    add(entry)
+    head = texts.pop(entry)
+    names = [names.strip() for names, _ in _FROM.findall(entry.read_text(encoding="utf-8"))]
+    return "\n".join([head, *texts.values(), f"export {{ {', '.join(names)} }};\n"]).encode()
+
+
 def _takes_gzip(coding: str) -> bool:
     name, _, weight = coding.replace(" ", "").partition(";")
     return name.lower() == "gzip" and weight.lower().rstrip("0.") != "q="
@@ -80,7 +105,8 @@ def _is_served(path: Path) -> bool:
 @cache
 def _read(path: Path, gzipped: bool) -> tuple[Response, str]:
     """A file and its tag. Read when first asked for, since a node starts in no time."""
-    body = path.read_bytes()
+    # One file is loaded sooner than many: a connection is closed after its response.
+    body = join_modules(path) if path == _NAMED["/proxim.js"] else path.read_bytes()
     coding: tuple[tuple[str, str], ...] = ()
     if gzipped:
         body = gzip.compress(body, mtime=0)

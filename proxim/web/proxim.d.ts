@@ -1,54 +1,5 @@
 // Made from proxim.js by `make sdk-types`.
 /**
- * Take a link apart (protocol: Links and QR codes).
- * @param {string | URL | Location} link
- * @returns {{ nodeUrl: string, sessionId: string, token: string }}
- * @throws {ProximError} `invalid_link`
- */
-export function parseLink(link: string | URL | Location): {
-    nodeUrl: string;
-    sessionId: string;
-    token: string;
-};
-/** What this device may be called, from what the browser says of itself: `iPhone`, `Linux PC`. */
-export function deviceName(): string;
-/**
- * The seats at a node that this browser can take again: of this tab first, then the latest.
- * @param {string | URL} [url] The node; the page's own origin if left out.
- * @returns {(Remembered & { thisTab: boolean })[]}
- */
-export function remembered(url?: string | URL): (Remembered & {
-    thisTab: boolean;
-})[];
-/**
- * Join a session, and get the open data channel: ask by the link, or take the seat again that this tab
- * has had. From a `Location` the link is taken out, so that it stands no more in the address bar.
- * @param {string | URL | Location} link
- * @param {{ name?: string, deviceId?: string }} [options]
- * @returns {Promise<RTCDataChannel>}
- * @example
- * import { join } from "/proxim.js";
- *
- * const channel = await join(location);
- * channel.onmessage = ({ data }) => console.log(data); // prints: Hello, phone
- */
-export function join(link: string | URL | Location, options?: {
-    name?: string;
-    deviceId?: string;
-}): Promise<RTCDataChannel>;
-/**
- * The guest that `join` makes, for who wants more than the channel. Nothing is asked yet.
- * @param {string | URL | Location} link
- * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options]
- * @returns {Guest}
- * @throws {ProximError} `invalid_link`
- */
-export function guestAt(link: string | URL | Location, options?: {
-    name?: string;
-    deviceId?: string;
-    rtc?: boolean;
-}): Guest;
-/**
  * Everything that can go wrong. `code` is the one on the wire (protocol: Errors), or one of
  *
  * - `session_ended`: the session is over; `status` and `reason` are those of `session_ended`, or
@@ -87,6 +38,19 @@ export class ProximError extends Error {
     /** The WebSocket's close code, for `connection_lost`. */
     closeCode: number | undefined;
 }
+/**
+ * Take a link apart (protocol: Links and QR codes).
+ * @param {string | URL | Location} link
+ * @returns {{ nodeUrl: string, sessionId: string, token: string }}
+ * @throws {ProximError} `invalid_link`
+ */
+export function parseLink(link: string | URL | Location): {
+    nodeUrl: string;
+    sessionId: string;
+    token: string;
+};
+/** What this device may be called, from what the browser says of itself: `iPhone`, `Linux PC`. */
+export function deviceName(): string;
 /**
  * One side of a session: what host and guest have in common.
  *
@@ -215,54 +179,6 @@ export class Session extends EventTarget {
     path(): Promise<Path | null>;
     #private;
 }
-/** A guest asks to pair. What it says of itself is a claim that nobody has checked. */
-export class Prompt extends Event {
-    protected constructor();
-    /** The session that is asked for. */
-    session: HostSession;
-    /** @type {DeviceInfo} Who the guest says that it is. */
-    deviceInfo: DeviceInfo;
-    /** Until when an answer counts, as `Date.now()` tells time. */
-    expiresAt: number;
-    /** Let the guest in. Rejects with `already_decided` when it is too late. */
-    approve(): Promise<void>;
-    /** Turn the guest away; the session ends. */
-    decline(): Promise<void>;
-}
-/**
- * A session of this host. `link`, `qr` and `lapsesAt` are there when this page has opened the
- * session or renewed its link.
- */
-export class HostSession extends Session {
-    protected constructor();
-    /** `prompt` (a `Prompt`): a guest asks to pair.
-     * @type {((prompt: Prompt) => unknown) | null} */
-    onprompt: ((prompt: Prompt) => unknown) | null;
-    /** `link`: there is a new link.
-     * @type {((event: Event) => unknown) | null} */
-    onlink: ((event: Event) => unknown) | null;
-    /** @type {string | null} What a guest opens. */
-    link: string | null;
-    /** @type {string | null} The link as a QR code, for the `src` of an image. */
-    qr: string | null;
-    /** When the link lapses, as `Date.now()` tells time. */
-    lapsesAt: number;
-    /** @type {Prompt | null} The prompt that waits for an answer. */
-    prompt: Prompt | null;
-    /** When the session was opened, as `Date.now()` tells time. */
-    createdAt: number;
-    /** @type {number | null} When a temporary session ends, as `Date.now()` tells time. */
-    expiresAt: number | null;
-    /**
-     * Get a new link; the earlier one is void at once.
-     * @param {{ tokenHash?: string }} [options]
-     * @throws {ProximError} `not_allowed` once somebody has asked.
-     */
-    renew({ tokenHash }?: {
-        tokenHash?: string;
-    }): Promise<void>;
-    #private;
-}
 /**
  * A registered desktop. It stays registered while the page is open, and takes its sessions again
  * after a reload: who it is stands in `localStorage`.
@@ -337,6 +253,14 @@ export class Host extends EventTarget {
     #private;
 }
 /**
+ * The seats at a node that this browser can take again: of this tab first, then the latest.
+ * @param {string | URL} [url] The node; the page's own origin if left out.
+ * @returns {(Remembered & { thisTab: boolean })[]}
+ */
+export function remembered(url?: string | URL): (Remembered & {
+    thisTab: boolean;
+})[];
+/**
  * The guest's side of one session. Nothing goes to the node before `ask` or `resume` is called.
  *
  * The proof by which its seat is found again is remembered: for a one-time session as long as the tab
@@ -382,6 +306,82 @@ export class Guest extends Session {
     leave(): void;
     #private;
 }
+/** A guest asks to pair. What it says of itself is a claim that nobody has checked. */
+export class Prompt extends Event {
+    protected constructor();
+    /** The session that is asked for. */
+    session: HostSession;
+    /** @type {DeviceInfo} Who the guest says that it is. */
+    deviceInfo: DeviceInfo;
+    /** Until when an answer counts, as `Date.now()` tells time. */
+    expiresAt: number;
+    /** Let the guest in. Rejects with `already_decided` when it is too late. */
+    approve(): Promise<void>;
+    /** Turn the guest away; the session ends. */
+    decline(): Promise<void>;
+}
+/**
+ * A session of this host. `link`, `qr` and `lapsesAt` are there when this page has opened the
+ * session or renewed its link.
+ */
+export class HostSession extends Session {
+    protected constructor();
+    /** `prompt` (a `Prompt`): a guest asks to pair.
+     * @type {((prompt: Prompt) => unknown) | null} */
+    onprompt: ((prompt: Prompt) => unknown) | null;
+    /** `link`: there is a new link.
+     * @type {((event: Event) => unknown) | null} */
+    onlink: ((event: Event) => unknown) | null;
+    /** @type {string | null} What a guest opens. */
+    link: string | null;
+    /** @type {string | null} The link as a QR code, for the `src` of an image. */
+    qr: string | null;
+    /** When the link lapses, as `Date.now()` tells time. */
+    lapsesAt: number;
+    /** @type {Prompt | null} The prompt that waits for an answer. */
+    prompt: Prompt | null;
+    /** When the session was opened, as `Date.now()` tells time. */
+    createdAt: number;
+    /** @type {number | null} When a temporary session ends, as `Date.now()` tells time. */
+    expiresAt: number | null;
+    /**
+     * Get a new link; the earlier one is void at once.
+     * @param {{ tokenHash?: string }} [options]
+     * @throws {ProximError} `not_allowed` once somebody has asked.
+     */
+    renew({ tokenHash }?: {
+        tokenHash?: string;
+    }): Promise<void>;
+    #private;
+}
+/**
+ * Join a session, and get the open data channel: ask by the link, or take the seat again that this tab
+ * has had. From a `Location` the link is taken out, so that it stands no more in the address bar.
+ * @param {string | URL | Location} link
+ * @param {{ name?: string, deviceId?: string }} [options]
+ * @returns {Promise<RTCDataChannel>}
+ * @example
+ * import { join } from "/proxim.js";
+ *
+ * const channel = await join(location);
+ * channel.onmessage = ({ data }) => console.log(data); // prints: Hello, phone
+ */
+export function join(link: string | URL | Location, options?: {
+    name?: string;
+    deviceId?: string;
+}): Promise<RTCDataChannel>;
+/**
+ * The guest that `join` makes, for who wants more than the channel. Nothing is asked yet.
+ * @param {string | URL | Location} link
+ * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options]
+ * @returns {Guest}
+ * @throws {ProximError} `invalid_link`
+ */
+export function guestAt(link: string | URL | Location, options?: {
+    name?: string;
+    deviceId?: string;
+    rtc?: boolean;
+}): Guest;
 /**
  * When a session ends by itself.
  */

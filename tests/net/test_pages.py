@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 WEB = ROOT / "proxim" / "web"
 PAGES = WEB / "pages"
 PATHS = pages.paths()
+SDK = pages.join_modules(WEB / "proxim.js")
 
 
 async def fetch(house, path, **headers):
@@ -34,8 +35,11 @@ def test_the_named_paths_are_there():
 @pytest.mark.parametrize("path", PATHS)
 async def test_every_file_is_served_as_it_lies_there_with_its_headers(house, path):
     answer, body = await fetch(house, path)
-    named = {"/": "pages/host.html", "/join": "pages/join.html", "/proxim.js": "proxim.js"}
-    assert body == (WEB / named.get(path, path.replace("/web/", "pages/"))).read_bytes()
+    if path == "/proxim.js":
+        assert body == SDK
+    else:
+        named = {"/": "host.html", "/join": "join.html"}
+        assert body == (PAGES / named.get(path, path.removeprefix("/web/"))).read_bytes()
     assert answer.status == 200
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -81,7 +85,7 @@ async def test_who_takes_gzip_gets_it(house, coding):
     answer, body = await fetch(house, "/proxim.js", Accept_Encoding=coding)
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["vary"] == "accept-encoding"
-    assert gzip.decompress(body) == (WEB / "proxim.js").read_bytes()
+    assert gzip.decompress(body) == SDK
     plain, _ = await fetch(house, "/proxim.js")
     assert plain.headers["vary"] == "accept-encoding"
     assert plain.headers["etag"] != answer.headers["etag"]
@@ -91,7 +95,7 @@ async def test_who_takes_gzip_gets_it(house, coding):
 async def test_who_does_not_gets_it_plain(house, coding):
     answer, body = await fetch(house, "/proxim.js", Accept_Encoding=coding)
     assert "content-encoding" not in answer.headers
-    assert body == (WEB / "proxim.js").read_bytes()
+    assert body == SDK
 
 
 @pytest.mark.parametrize(
@@ -105,12 +109,48 @@ async def test_who_does_not_gets_it_plain(house, coding):
         "/web/../settings.py",
         "/web/host.html",
         "/web/proxim.js",
+        "/web/sdk/host.js",
+        "/sdk/host.js",
         "/web//host.js",
         "/host.js",
     ],
 )
 async def test_nothing_else_is(house, path):
     assert (await house.ask(get(path))).status == 404
+
+
+def test_modules_are_joined_into_one_with_the_imported_ones_first_and_each_once(tmp_path):
+    (tmp_path / "sdk").mkdir()
+    modules = {
+        "entry.js": '// Entry\nexport { b } from "./sdk/b.js";\nexport { A } from "./sdk/a.js";\n',
+        "sdk/a.js": 'import { c } from "./c.js";\n\nexport class A {}\n',
+        "sdk/b.js": 'import {\n  A,\n} from "./a.js";\nimport { c } from "./c.js";\n'
+        "export async function b() {}\n",
+        "sdk/c.js": "export const c = 1;\nfunction export_() {}\n",
+    }
+    for name, text in modules.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    joined = pages.join_modules(tmp_path / "entry.js").decode()
+    assert re.sub(r"\n+", "\n", joined) == (
+        "// Entry\nconst c = 1;\nfunction export_() {}\nclass A {}\nasync function b() {}\n"
+        "export { b, A };\n"
+    )
+
+
+def test_the_sdk_is_served_as_one_module_without_imports():
+    text = SDK.decode()
+    assert not re.search(r"^import\b|\bimport\(|\bfrom \"", text, re.MULTILINE)
+    names = re.findall(r"^(?:async )?(?:class|const|function|let) (\w+)", text, re.MULTILINE)
+    assert len(names) == len({*names})
+    assert {path.name for path in (WEB / "sdk").iterdir()} - {"types.js"} == {
+        Path(target).name for target in re.findall(r'from "(\./.+)"', _sdk_sources())
+    }
+
+
+def _sdk_sources():
+    paths = [WEB / "proxim.js", *(WEB / "sdk").glob("*.js")]
+    texts = "".join(path.read_text(encoding="utf-8") for path in paths)
+    return re.sub(r"/\*\* @import .*", "", texts)
 
 
 @pytest.mark.parametrize("page", ["host.html", "join.html"])

@@ -1,0 +1,179 @@
+// The guest's side of one session.
+
+import { Connection } from "./connection.js";
+import { deviceName } from "./device.js";
+import { connectionLost, sessionOver } from "./errors.js";
+import { Happening, emit } from "./events.js";
+import { nodeAddress, parseLink } from "./link.js";
+import { randomHex } from "./random.js";
+import { seatsOf } from "./seats.js";
+import { Session } from "./session.js";
+import { memory } from "./storage.js";
+
+/** @import { ProximError } from "./errors.js" */
+/** @import { Message, Remembered } from "./types.js" */
+
+/**
+ * The guest's side of one session. Nothing goes to the node before `ask` or `resume` is called.
+ *
+ * The proof by which its seat is found again is remembered: for a one-time session as long as the tab
+ * lives, for others until they end.
+ */
+export class Guest extends Session {
+  /** `pending`: the host is being asked, until `expiresAt`.
+   * @type {((event: Event) => unknown) | null} */
+  onpending = null;
+  /** `reachable` (`online`): the node is reached, or lost for the moment.
+   * @type {((event: Event & { online: boolean }) => unknown) | null} */
+  onreachable = null;
+
+  /** @type {Connection | null} */
+  #node = null;
+  #token;
+  #resumeToken;
+  #options;
+
+  /**
+   * @param {string | URL | Location | Remembered} link What the host shows, or a seat of
+   *   `remembered`.
+   * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options] What this device is
+   *   called, and its id; both are claims. `rtc: false` leaves WebRTC to you.
+   * @throws {ProximError} `invalid_link`
+   */
+  constructor(link, options = {}) {
+    const seat = /** @type {Partial<Remembered>} */ (link);
+    const { nodeUrl, sessionId, token } = seat.resumeToken
+      ? { ...seat, token: "" }
+      : parseLink(/** @type {string} */ (link));
+    super(String(sessionId), "guest", options.rtc ?? true);
+    /** The node's address. */
+    this.nodeUrl = nodeAddress(String(nodeUrl));
+    /** Until when the host can answer, as `Date.now()` tells time. */
+    this.expiresAt = 0;
+    this.#token = token;
+    this.#resumeToken = seat.resumeToken ?? "";
+    this.#options = options;
+  }
+
+  /**
+   * Ask to pair, by the link. Settles when the host is being asked; `approved` tells the answer.
+   * @throws {ProximError} `unknown_session`, `token_used`, `link_lapsed`, `host_offline`,
+   *   `session_ended`, `connection_lost`
+   */
+  async ask() {
+    await this.#connect();
+  }
+
+  /**
+   * Take the seat again.
+   * @throws {ProximError} `session_ended` when it is over meanwhile, `connection_lost`
+   */
+  async resume() {
+    await this.#connect();
+  }
+
+  /** Let go of the node and of the other side. The seat can be taken again with `remembered`. */
+  leave() {
+    this.#node?.leave();
+    this._finish(connectionLost("this side has left"));
+  }
+
+  /** @internal */
+  _connection() {
+    if (!this.#node) throw connectionLost("this guest has not asked yet");
+    return this.#node;
+  }
+
+  async #connect() {
+    this.#node ??= new Connection(this.nodeUrl, {
+      introduce: () => this.#introduce(),
+      hear: (message) => this.#take(message),
+      note: (online) => this.#note(online),
+      fail: (error) => this._finish(error),
+    });
+    await this.#node.ready;
+  }
+
+  /** Ask on the first connection, resume on all others. */
+  async #introduce() {
+    const call = this._connection().call.bind(this.#node);
+    if (!this.#resumeToken) {
+      await call("pair_pending", this.#request(), { introduces: true });
+      return;
+    }
+    const session_id = this.id;
+    const resume = { type: "resume", session_id, resume_token: this.#resumeToken };
+    try {
+      await call("resumed", resume, { introduces: true });
+    } catch (error) {
+      if (/** @type {ProximError} */ (error).code !== "unknown_session") throw error;
+      throw sessionOver("expired", "lost", this.id);
+    }
+  }
+
+  #request() {
+    let deviceId = this.#options.deviceId ?? memory.read("localStorage", "proxim.device");
+    if (!deviceId) {
+      deviceId = randomHex(8);
+      memory.write("localStorage", "proxim.device", deviceId);
+    }
+    const device_info = { name: this.#options.name || deviceName(), id: deviceId };
+    return { type: "pair_request", session_id: this.id, token: this.#token, device_info };
+  }
+
+  /** @param {Message} message */
+  #take(message) {
+    if (message.type === "pair_pending") {
+      this.#resumeToken = message.resume_token;
+      this.type = message.session_type ?? null;
+      this.#remember();
+      this.#wait(message.expires_in);
+    } else if (message.type === "resumed") {
+      this._takeIce(message.ice_servers, message.ice_ttl);
+      this._learn(message.session);
+      this.#remember();
+      this._notePresence(message.host_online);
+      if (message.expires_in !== undefined) this.#wait(message.expires_in);
+    } else if (!message.session_id || message.session_id === this.id) {
+      this._hear(message);
+    }
+  }
+
+  /** @param {number} seconds */
+  #wait(seconds) {
+    this.expiresAt = Date.now() + seconds * 1000;
+    this._notePresence(true);
+    emit(this, new Happening("pending"));
+  }
+
+  #remember() {
+    if (this.over) return;
+    const { id, nodeUrl, type } = this;
+    const seat = { nodeUrl, sessionId: id, resumeToken: this.#resumeToken, type, since: Date.now() };
+    this.#keep("sessionStorage", seat);
+    if (type === "persistent" || type === "temporary") this.#keep("localStorage", seat);
+  }
+
+  /** @param {"localStorage" | "sessionStorage"} kind @param {object | undefined} seat */
+  #keep(kind, seat) {
+    const place = seatsOf(this.nodeUrl);
+    memory.write(kind, place, { ...memory.read(kind, place), [this.id]: seat });
+  }
+
+  /** @param {boolean} online */
+  #note(online) {
+    emit(this, new Happening("reachable", { online }));
+    if (online) this._revive();
+  }
+
+  /** @internal @param {ProximError} error */
+  _finish(error) {
+    if (this.over) return;
+    if (error.code === "session_ended") {
+      this.#keep("sessionStorage", undefined);
+      this.#keep("localStorage", undefined);
+    }
+    super._finish(error);
+    if (error.code === "session_ended") this.#node?.leave(error);
+  }
+}

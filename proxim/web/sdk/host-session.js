@@ -1,0 +1,130 @@
+// The host's side of one session, and the question whether a guest may come in.
+
+import { Happening, emit } from "./events.js";
+import { Session } from "./session.js";
+
+/** @import { ProximError } from "./errors.js" */
+/** @import { Host } from "./host.js" */
+/** @import { DeviceInfo, Message, SessionType } from "./types.js" */
+
+/** A guest asks to pair. What it says of itself is a claim that nobody has checked. */
+export class Prompt extends Event {
+  /** @internal @param {HostSession} session @param {Message} message */
+  constructor(session, message) {
+    super("prompt");
+    /** The session that is asked for. */
+    this.session = session;
+    /** @type {DeviceInfo} Who the guest says that it is. */
+    this.deviceInfo = message.device_info;
+    /** Until when an answer counts, as `Date.now()` tells time. */
+    this.expiresAt = Date.now() + message.expires_in * 1000;
+  }
+
+  /** Let the guest in. Rejects with `already_decided` when it is too late. */
+  async approve() {
+    await this.session._decide(true);
+  }
+
+  /** Turn the guest away; the session ends. */
+  async decline() {
+    await this.session._decide(false);
+  }
+}
+
+/**
+ * A session of this host. `link`, `qr` and `lapsesAt` are there when this page has opened the
+ * session or renewed its link.
+ */
+export class HostSession extends Session {
+  /** `prompt` (a `Prompt`): a guest asks to pair.
+   * @type {((prompt: Prompt) => unknown) | null} */
+  onprompt = null;
+  /** `link`: there is a new link.
+   * @type {((event: Event) => unknown) | null} */
+  onlink = null;
+
+  #host;
+
+  /** @internal @param {Host} host @param {any} info @param {boolean} rtc */
+  constructor(host, info, rtc) {
+    super(info.session_id, "host", rtc);
+    this.#host = host;
+    /** @type {string | null} What a guest opens. */
+    this.link = null;
+    /** @type {string | null} The link as a QR code, for the `src` of an image. */
+    this.qr = null;
+    /** When the link lapses, as `Date.now()` tells time. */
+    this.lapsesAt = 0;
+    /** @type {Prompt | null} The prompt that waits for an answer. */
+    this.prompt = null;
+    /** When the session was opened, as `Date.now()` tells time. */
+    this.createdAt = host._localTime(info.created_at);
+    /** @type {number | null} When a temporary session ends, as `Date.now()` tells time. */
+    this.expiresAt = info.expires_at ? host._localTime(info.expires_at) : null;
+    /** @type {SessionType | null} When it ends by itself. */
+    this.type = info.session_type;
+  }
+
+  /**
+   * Get a new link; the earlier one is void at once.
+   * @param {{ tokenHash?: string }} [options]
+   * @throws {ProximError} `not_allowed` once somebody has asked.
+   */
+  async renew({ tokenHash } = {}) {
+    await this._connection().call("link_renewed", {
+      type: "renew_link",
+      session_id: this.id,
+      ...invitation(tokenHash),
+    });
+  }
+
+  /** @internal */
+  _connection() {
+    return this.#host._connection;
+  }
+
+  /** @internal @param {boolean} approve */
+  async _decide(approve) {
+    const request = { type: "pair_decision", session_id: this.id, approve };
+    await this._connection().call("pair_result", request);
+  }
+
+  /** @internal @param {Message} message */
+  _hear(message) {
+    if (message.type === "pair_prompt") {
+      this.deviceInfo = message.device_info;
+      this.prompt = new Prompt(this, message);
+      emit(this, this.prompt);
+    } else if (message.type === "pair_result") {
+      this.prompt = null;
+    } else if (message.type === "link_renewed") {
+      this._takeLink(message);
+    }
+    super._hear(message);
+  }
+
+  /** @internal @param {any} info */
+  _learn(info) {
+    super._learn(info);
+    if (!this.over) this._notePresence(info.guest_online);
+  }
+
+  /** @internal @param {Message} message */
+  _takeLink(message) {
+    this.link = message.link ?? null;
+    this.qr = message.qr_svg
+      ? `data:image/svg+xml,${encodeURIComponent(message.qr_svg)}`
+      : null;
+    this.lapsesAt = Date.now() + message.pair_within * 1000;
+    emit(this, new Happening("link"));
+  }
+
+  /** @internal @param {ProximError} error */
+  _finish(error) {
+    this.prompt = null;
+    super._finish(error);
+  }
+}
+
+/** @param {string} [tokenHash] What is asked of a new link. */
+export const invitation = (tokenHash) => (tokenHash ? { token_hash: tokenHash } : { qr: "svg" });

@@ -1,0 +1,205 @@
+// A host: a registered desktop, and its sessions.
+
+import { Connection } from "./connection.js";
+import { connectionLost, sessionOver } from "./errors.js";
+import { Happening, emit } from "./events.js";
+import { HostSession, invitation } from "./host-session.js";
+import { nodeAddress } from "./link.js";
+import { randomHex } from "./random.js";
+import { memory } from "./storage.js";
+
+/** @import { ProximError } from "./errors.js" */
+/** @import { Message, SessionType } from "./types.js" */
+
+/**
+ * A registered desktop. It stays registered while the page is open, and takes its sessions again
+ * after a reload: who it is stands in `localStorage`.
+ *
+ * @example
+ * import { Host } from "/proxim.js";
+ *
+ * const session = await new Host().open({ type: "one_time" });
+ * document.body.append(Object.assign(new Image(), { src: session.qr, width: 400 }));
+ * session.onprompt = (prompt) => (confirm(prompt.deviceInfo.name) ? prompt.approve() : prompt.decline());
+ * const channel = await session.connected;
+ * channel.send("Hello, phone");
+ */
+export class Host extends EventTarget {
+  /** `session` (`session`): a session of this host, opened or found again.
+   * @type {((event: Event & { session: HostSession }) => unknown) | null} */
+  onsession = null;
+  /** `reachable` (`online`): the node is reached, or lost for the moment.
+   * @type {((event: Event & { online: boolean }) => unknown) | null} */
+  onreachable = null;
+  /** `failed` (`error`): the host is done for; make a new one to try again.
+   * @type {((event: Event & { error: ProximError }) => unknown) | null} */
+  onfailed = null;
+
+  #options;
+  #identity;
+  #place;
+
+  /**
+   * @param {string | URL} [url] The node; the page's own origin if left out.
+   * @param {{ accessToken?: string, uuid?: string, key?: string, seats?: string[],
+   *   rtc?: boolean }} [options] `uuid` and `key` say who this desktop is, instead of what is
+   *   remembered. With `seats`, session ids, only these are taken again. `rtc: false` leaves WebRTC
+   *   to you: all that comes is a `signal`.
+   */
+  constructor(url = location.origin, options = {}) {
+    super();
+    /** The node's address. */
+    this.nodeUrl = nodeAddress(url);
+    /** @type {Map<string, HostSession>} The sessions that live, by their ids. */
+    this.sessions = new Map();
+    this.#options = options;
+    this.#place = `proxim.host.${this.nodeUrl}`;
+    this.#identity = this.#identify();
+    /** @internal */
+    this._connection = new Connection(this.nodeUrl, {
+      introduce: () => this.#register(),
+      hear: (message) => this.#hear(message),
+      note: (online) => this.#note(online),
+      fail: (error) => this.#fail(error),
+    });
+  }
+
+  /** Settles when the node knows this host. Rejects with why not. */
+  get ready() {
+    return this._connection.ready;
+  }
+
+  /** The static identifier of this desktop. */
+  get uuid() {
+    return this.#identity.uuid;
+  }
+
+  /**
+   * Open a session. `ttl` in seconds is for temporary ones, and needed there. With `tokenHash`, the
+   * base64url SHA-256 of a pairing token of your own, the node never sees that token, and makes no
+   * link.
+   * @param {{ type?: SessionType, ttl?: number, tokenHash?: string }} [options]
+   * @returns {Promise<HostSession>}
+   */
+  async open({ type = "one_time", ttl, tokenHash } = {}) {
+    const created = await this._connection.call("session_created", {
+      type: "create_session",
+      session_type: type,
+      ttl,
+      ...invitation(tokenHash),
+    });
+    const session = this.sessions.get(created.session.session_id);
+    if (!session) throw sessionOver("expired", "lost", created.session.session_id);
+    return session;
+  }
+
+  /**
+   * All sessions of this owner as the node sees them, ended ones until it forgets them
+   * (protocol: The session object).
+   * @returns {Promise<any[]>}
+   */
+  async list() {
+    return (await this._connection.call("sessions", { type: "list_sessions" })).sessions;
+  }
+
+  /** Let go of the node. Sessions that survive a disconnect live on there. */
+  leave() {
+    this._connection.leave();
+    for (const session of [...this.sessions.values()]) {
+      session._finish(connectionLost("the host has left"));
+    }
+    this.sessions.clear();
+  }
+
+  /** The node's time on this device's clock, however wrong that is. @internal @param {string} time */
+  _localTime(time) {
+    return Date.parse(time) - this.#identity.ahead;
+  }
+
+  /** @returns {{ uuid: string, key: string, ahead: number }} */
+  #identify() {
+    const kept = memory.read("localStorage", this.#place);
+    const identity = {
+      uuid: this.#options.uuid ?? kept?.uuid ?? randomHex(16),
+      key: this.#options.key ?? kept?.key ?? randomHex(32),
+      ahead: kept?.ahead ?? 0,
+    };
+    if (!this.#options.key) memory.write("localStorage", this.#place, identity);
+    return identity;
+  }
+
+  /** @returns {Promise<unknown>} */
+  #register() {
+    const { uuid, key } = this.#identity;
+    const { accessToken, seats } = this.#options;
+    const request = { type: "register", uuid, key, access_token: accessToken, seats };
+    return this._connection.call("registered", request, { introduces: true });
+  }
+
+  /** @param {Message} message */
+  #hear(message) {
+    if (message.type === "registered") {
+      this.#findAgain(message.sessions);
+    } else if (message.type === "session_created") {
+      this.#setClock(message.session.created_at);
+      this.#options.seats?.push(message.session.session_id);
+      this.#learn(message.session)._takeLink(message);
+    } else if (message.session_id) {
+      this.sessions.get(message.session_id)?._hear(message);
+      this.#forgetIfOver(message.session_id);
+    }
+  }
+
+  /** @param {string} now The node's time. */
+  #setClock(now) {
+    this.#identity.ahead = Date.parse(now) - Date.now();
+    if (!this.#options.key) memory.write("localStorage", this.#place, this.#identity);
+  }
+
+  /** @param {any[]} infos */
+  #findAgain(infos) {
+    const known = new Set(infos.map((info) => info.session_id));
+    for (const [id, session] of [...this.sessions]) {
+      if (!known.has(id)) session._finish(sessionOver("expired", "lost", id));
+      this.#forgetIfOver(id);
+    }
+    for (const info of infos) {
+      if (this.sessions.has(info.session_id) || !info.reason) this.#learn(info);
+      this.#forgetIfOver(info.session_id);
+    }
+  }
+
+  /** @param {any} info @returns {HostSession} */
+  #learn(info) {
+    let session = this.sessions.get(info.session_id);
+    if (session) {
+      session._learn(info);
+      return session;
+    }
+    session = new HostSession(this, info, this.#options.rtc ?? true);
+    this.sessions.set(session.id, session);
+    // Told before it is taken in, so that nothing happens that nobody hears.
+    emit(this, new Happening("session", { session }));
+    session._learn(info);
+    return session;
+  }
+
+  /** @param {string} id */
+  #forgetIfOver(id) {
+    if (this.sessions.get(id)?.over) this.sessions.delete(id);
+  }
+
+  /** @param {boolean} online */
+  #note(online) {
+    emit(this, new Happening("reachable", { online }));
+    if (online) for (const session of this.sessions.values()) session._revive();
+  }
+
+  /** @param {ProximError} error */
+  #fail(error) {
+    const sessions = [...this.sessions.values()];
+    this.sessions.clear();
+    for (const session of sessions) session._finish(error);
+    emit(this, new Happening("failed", { error }));
+  }
+}

@@ -1,0 +1,396 @@
+// What the two sides of a session have in common.
+
+import { Deferred } from "./deferred.js";
+import { HELD } from "./early.js";
+import { ProximError, sessionOver, wireError } from "./errors.js";
+import { Happening, emit } from "./events.js";
+import { Line } from "./line.js";
+
+/** @import { Connection } from "./connection.js" */
+/** @import { DeviceInfo, Message, Path, SessionType, Status } from "./types.js" */
+
+/** The kinds of candidates, the one first that says most about the way. */
+const KINDS = /** @type {const} */ (["relay", "srflx", "prflx", "host"]);
+
+/** When ICE servers are asked for anew: after this part of their time, unless the new ones serve hardly
+ * longer; and after how many milliseconds, when that has failed. */
+const ICE = { age: 0.75, gain: 500, retry: 10_000 };
+
+/**
+ * One side of a session: what host and guest have in common.
+ *
+ * Each event has a property for its handler: `onsignal`, `onconnected` and so on. All are told
+ * with the event, whose fields are named here.
+ */
+export class Session extends EventTarget {
+  /** `signal` (`data`): what the other side has sent with `send`.
+   * @type {((event: Event & { data: any }) => unknown) | null} */
+  onsignal = null;
+  /** `connected` (`channel`): the data channel is open, for the first time or again.
+   * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
+  onconnected = null;
+  /** `disconnected`: the data channel is closed; `connected` is a new promise. Where only the channel
+   * was closed, and not the connection under it, the host opens it anew, three times.
+   * @type {((event: Event) => unknown) | null} */
+  ondisconnected = null;
+  /** `unreachable` (`error`): the two sides do not reach each other, after several tries; `connected`
+   * has rejected. It is tried again when one of them comes back to the node, or with `reconnect`.
+   * @type {((event: Event & { error: ProximError }) => unknown) | null} */
+  onunreachable = null;
+  /** `rtc` (`pc`): a new `RTCPeerConnection`, before anything is negotiated on it; add tracks here.
+   * @type {((event: Event & { pc: RTCPeerConnection }) => unknown) | null} */
+  onrtc = null;
+  /** `rtcstate` (`state`): the connection's state, in WebRTC's words.
+   * @type {((event: Event & { state: RTCPeerConnectionState }) => unknown) | null} */
+  onrtcstate = null;
+  /** `ice` (`iceServers`): fresh ICE servers, before the earlier ones lapse; for a connection of your
+   * own, to be used at its next ICE restart.
+   * @type {((event: Event & { iceServers: RTCIceServer[] }) => unknown) | null} */
+  onice = null;
+  /** `presence` (`online`): the other side has come to the node, or left it.
+   * @type {((event: Event & { online: boolean }) => unknown) | null} */
+  onpresence = null;
+  /** `approved`: a person has said yes.
+   * @type {((event: Event) => unknown) | null} */
+  onapproved = null;
+  /** `over` (`error`): the session has ended; the error's `reason` says why.
+   * @type {((event: Event & { error: ProximError }) => unknown) | null} */
+  onover = null;
+  /** `error` (`error`): a signal was not taken, or WebRTC stumbled. The session goes on.
+   * @type {((event: Event & { error: ProximError }) => unknown) | null} */
+  onerror = null;
+
+  #approved = /** @type {Deferred<void>} */ (new Deferred());
+  #connected = /** @type {Deferred<RTCDataChannel>} */ (new Deferred());
+  #ended = /** @type {Deferred<ProximError>} */ (new Deferred());
+  #peerOnline = false;
+  /** @type {RTCDataChannel | null} The one that is open. */
+  #channel = null;
+  /** @type {RTCDataChannel[]} Those of which nobody has heard yet. */
+  #channels = [];
+  /** @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
+  #onchannel = null;
+  #listensForChannels = false;
+  #stuck = false;
+  /** @type {Line | null} */
+  #line = null;
+  #role;
+  #rtc;
+  /** When the ICE servers lapse, as `Date.now()` tells time. */
+  #iceLapse = Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #iceAlarm;
+
+  /**
+   * Sessions are made by `Host.open`, and by `new Guest`.
+   * @internal
+   * @param {string} id @param {"host" | "guest"} role @param {boolean} rtc
+   */
+  constructor(id, role, rtc) {
+    super();
+    /** The session's id. */
+    this.id = id;
+    /** @type {Status} The session's state. */
+    this.status = "pending";
+    /** @type {SessionType | null} When it ends by itself; null while a guest has not heard. */
+    this.type = null;
+    /** @type {DeviceInfo | null} Who the guest says that it is. */
+    this.deviceInfo = null;
+    /** @type {RTCIceServer[] | null} What the node gave for WebRTC; null before. */
+    this.iceServers = null;
+    /** @type {ProximError | null} Why it ended, if it did. */
+    this.over = null;
+    this.#role = role;
+    this.#rtc = rtc;
+  }
+
+  /** Settles when a person has said yes. Rejects with why not. */
+  get approved() {
+    return this.#approved.promise;
+  }
+
+  /**
+   * The open data channel. What comes over it waits until somebody listens. After a loss it is a new
+   * promise, for the next one. Rejects with why the session ended, or why the two sides do not reach
+   * each other.
+   */
+  get connected() {
+    return this.#connected.promise;
+  }
+
+  /** Settles with why the session ended, when it does; never rejects. */
+  get ended() {
+    return this.#ended.promise;
+  }
+
+  /** `channel` (`channel`): the other side has opened another data channel.
+   * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
+  get onchannel() {
+    return this.#onchannel;
+  }
+
+  set onchannel(handler) {
+    this.#onchannel = handler;
+    if (handler) this.#tellChannels();
+  }
+
+  /**
+   * @internal
+   * @param {string} type @param {any} listener @param {boolean | AddEventListenerOptions} [options]
+   */
+  addEventListener(type, listener, options) {
+    super.addEventListener(type, listener, options);
+    if (type === "channel") this.#tellChannels();
+  }
+
+  /** Whether the other side is connected to the node. */
+  get peerOnline() {
+    return this.#peerOnline;
+  }
+
+  /** @type {RTCPeerConnection | null} The WebRTC connection, once approved. */
+  get pc() {
+    return this.#line?.pc ?? null;
+  }
+
+  /**
+   * Send any JSON value to the other side through the node, in order, once approved. While the node
+   * is away up to 256 wait for it.
+   * @param {unknown} data
+   * @throws {ProximError} `session_ended`, `bad_message` when it is no JSON or larger than the node
+   *   takes, `limit_reached` when too many wait.
+   */
+  send(data) {
+    if (this.over) throw this.over;
+    if (data === undefined) throw new ProximError("bad_message", "undefined is no JSON value");
+    this._connection().post({ type: "signal", session_id: this.id, data });
+  }
+
+  /** End the session. Closing one that has ended is no error. */
+  async close() {
+    try {
+      await this._connection().call("session_ended", {
+        type: "close_session",
+        session_id: this.id,
+      });
+    } catch (error) {
+      if (!this.over) throw error;
+    }
+  }
+
+  /**
+   * Begin the WebRTC connection anew; `connected` is then a promise that waits. For after
+   * `unreachable`, when a person wants to try once more.
+   * @throws {ProximError} `session_ended`
+   */
+  reconnect() {
+    if (this.over) throw this.over;
+    this.#line?.restart();
+  }
+
+  /**
+   * Fresh ICE servers now; `ttl` is how long they serve, in seconds. Before those that are there
+   * lapse this is done by itself, and the SDK's own connection is given them.
+   * @returns {Promise<{ iceServers: RTCIceServer[], ttl: number }>}
+   */
+  async refreshIce() {
+    const fresh = await this._connection().call("ice_servers", {
+      type: "refresh_ice",
+      session_id: this.id,
+    });
+    this._takeIce(fresh.ice_servers, fresh.ttl);
+    return { iceServers: fresh.ice_servers, ttl: fresh.ttl };
+  }
+
+  /**
+   * How the two sides are connected, from `getStats()`; null while they are not.
+   * @returns {Promise<Path | null>}
+   */
+  async path() {
+    // A connection that was closed meanwhile has none.
+    const stats = await this.pc?.getStats().catch(() => null);
+    if (!stats) return null;
+    /** @type {any[]} */
+    const all = [];
+    stats.forEach((each) => all.push(each));
+    const chosen = all.find((each) => each.type === "transport")?.selectedCandidatePairId;
+    const pair = all.find(
+      (each) =>
+        each.type === "candidate-pair" &&
+        (chosen ? each.id === chosen : (each.selected ?? each.nominated)),
+    );
+    if (!pair) return null;
+    const ends = [stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)];
+    const [local, remote] = ends.map((each) => each?.candidateType);
+    const via = KINDS.find((kind) => kind === local || kind === remote);
+    if (!via) return null;
+    const seconds = pair.currentRoundTripTime;
+    return {
+      via,
+      local,
+      remote,
+      rtt: typeof seconds === "number" ? seconds * 1000 : null,
+      protocol: ends[0]?.protocol ?? "",
+    };
+  }
+
+  // -- what the node says --
+
+  /** @internal @returns {Connection} */
+  _connection() {
+    throw new Error("a session belongs to a host or a guest");
+  }
+
+  /** @internal @param {Message} message */
+  _hear(message) {
+    switch (message.type) {
+      case "signal":
+        this.#takeSignal(message.data);
+        break;
+      case "pair_result":
+        if (message.status !== "approved") break;
+        this.deviceInfo = message.device_info;
+        this._notePresence(true);
+        this._takeIce(message.ice_servers, message.ice_ttl);
+        this._approve();
+        break;
+      case "peer_online":
+        this._notePresence(true);
+        break;
+      case "peer_offline":
+        this._notePresence(false);
+        break;
+      case "session_ended":
+        this._finish(sessionOver(message.status, message.reason, this.id));
+        break;
+      case "error":
+        if (!message.ref) emit(this, new Happening("error", { error: wireError(message) }));
+        break;
+    }
+  }
+
+  /** Take in the session object, which may tell what was missed. @internal @param {any} info */
+  _learn(info) {
+    this.type = info.session_type;
+    this.deviceInfo = info.device_info;
+    if (info.reason) this._finish(sessionOver(info.status, info.reason, this.id));
+    else if (info.status === "approved") this._approve();
+  }
+
+  /** @internal @param {boolean} online */
+  _notePresence(online) {
+    const changed = online !== this.#peerOnline;
+    this.#peerOnline = online;
+    if (changed) emit(this, new Happening("presence", { online }));
+    if (online) this.#line?.revive();
+  }
+
+  /** @internal @param {RTCIceServer[]} [iceServers] @param {number} [ttl] Seconds. */
+  _takeIce(iceServers, ttl) {
+    if (!iceServers || this.over) return;
+    const isFirst = this.iceServers === null;
+    this.iceServers = iceServers;
+    this.#line?.configure(iceServers);
+    if (!isFirst) emit(this, new Happening("ice", { iceServers }));
+    if (!ttl || iceServers.length === 0) return;
+    const lapse = Date.now() + ttl * 1000;
+    // What ends with the session cannot be had for longer.
+    if (this.#iceAlarm && lapse < this.#iceLapse + ICE.gain) return;
+    this.#iceLapse = lapse;
+    this.#renewIce(ttl * 1000 * ICE.age);
+  }
+
+  /** @internal Whether the ICE servers are too old to begin with: a device may have slept. */
+  _iceHasLapsed() {
+    return Date.now() >= this.#iceLapse;
+  }
+
+  /** @param {number} time Milliseconds until then. */
+  #renewIce(time) {
+    clearTimeout(this.#iceAlarm);
+    this.#iceAlarm = setTimeout(() => {
+      this.refreshIce().catch(() => {
+        if (!this.over) this.#renewIce(ICE.retry);
+      });
+    }, time);
+  }
+
+  /** @internal */
+  _approve() {
+    if (this.status === "approved" || this.over) return;
+    this.status = "approved";
+    this.#approved.resolve();
+    emit(this, new Happening("approved"));
+    if (this.#rtc) this.#line = new Line(this, this.#role);
+  }
+
+  /** @internal @param {ProximError} error */
+  _finish(error) {
+    if (this.over) return;
+    this.over = error;
+    if (error.status) this.status = error.status;
+    clearTimeout(this.#iceAlarm);
+    this.#line?.end();
+    this._notePresence(false);
+    this.#approved.reject(error);
+    this.#connected.reject(error);
+    this.#ended.resolve(error);
+    emit(this, new Happening("over", { error }));
+  }
+
+  /** @internal The node is reached again. */
+  _revive() {
+    this.#line?.revive();
+  }
+
+  /** @internal @param {RTCDataChannel} channel */
+  _connected(channel) {
+    this.#channel = channel;
+    this.#connected.resolve(channel);
+    emit(this, new Happening("connected", { channel }));
+  }
+
+  /** @internal @param {RTCDataChannel} channel */
+  _disconnected(channel) {
+    channel.close();
+    // Who waits for the first channel waits for the next try, too.
+    if (channel !== this.#channel) return;
+    this.#channel = null;
+    this.#connected = new Deferred();
+    emit(this, new Happening("disconnected"));
+  }
+
+  /** @internal WebRTC is begun, for the first time or anew. */
+  _trying() {
+    if (this.#stuck) this.#connected = new Deferred();
+    this.#stuck = false;
+  }
+
+  /** @internal @param {ProximError} error */
+  _unreachable(error) {
+    this.#stuck = true;
+    this.#connected.reject(error);
+    emit(this, new Happening("unreachable", { error }));
+  }
+
+  /** @internal @param {RTCDataChannel} channel */
+  _takeChannel(channel) {
+    if (this.#listensForChannels) emit(this, new Happening("channel", { channel }));
+    else if (this.#channels.length < HELD.channels) this.#channels.push(channel);
+    else channel.close();
+  }
+
+  /** Somebody listens, now that the page has run on: tell of those that came before. */
+  async #tellChannels() {
+    if (this.#channels.length > 0) await null;
+    this.#listensForChannels = true;
+    for (const channel of this.#channels.splice(0)) emit(this, new Happening("channel", { channel }));
+  }
+
+  /** @param {any} data */
+  #takeSignal(data) {
+    const rtc = data && typeof data === "object" ? data.rtc : undefined;
+    if (this.#line && rtc && typeof rtc === "object") this.#line.hear(rtc);
+    else emit(this, new Happening("signal", { data }));
+  }
+}
