@@ -1,7 +1,7 @@
 // Choosing a session's type, before there is a code.
 
 import { el } from "./dom.js";
-import { problemLine } from "./problem.js";
+import { problemText } from "./problem.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 
@@ -33,7 +33,7 @@ export function chooser(open) {
       { class: "type" },
       el("input", { type: "radio", name: "type", value: type, checked: type === "one_time" }),
       el("strong", { text: words.name }),
-      el("span", { class: "line", text: words.line }),
+      el("span", { class: "summary", text: words.summary }),
     ),
   );
   const form = el(
@@ -58,7 +58,7 @@ export function chooser(open) {
     try {
       await open({ type: /** @type {SessionType} */ (chosen()), ttl });
     } catch (error) {
-      toast(problemLine("host", error));
+      toast(problemText("host", error));
     }
     button.disabled = false;
     button.textContent = text.showCode;

@@ -2,7 +2,7 @@
 
 import { el, everyTick, ring, say, secondsTo } from "./dom.js";
 import { duration, sign } from "./format.js";
-import { problemLine } from "./problem.js";
+import { problemText } from "./problem.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 
@@ -38,7 +38,7 @@ export function codePanel(session) {
     type: "button",
     class: "quiet bad",
     text: text.cancelCode,
-    onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemLine("host", error))),
+    onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemText("host", error))),
   });
 
   async function copyLink() {
@@ -63,7 +63,7 @@ export function codePanel(session) {
     try {
       await session.renew();
     } catch (error) {
-      if (!session.over && !session.prompt) toast(problemLine("host", error));
+      if (!session.over && !session.prompt) toast(problemText("host", error));
     }
     renewing = false;
   }

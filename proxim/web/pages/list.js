@@ -2,7 +2,7 @@
 
 import { byId, el, everyTick, say, secondsTo } from "./dom.js";
 import { duration, roughly, sign } from "./format.js";
-import { problemLine, reasonWords } from "./problem.js";
+import { problemText, reasonWords } from "./problem.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 
@@ -57,7 +57,7 @@ export function addRow(session, open) {
     type: "button",
     class: "quiet bad",
     text: text.close,
-    onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemLine("host", error))),
+    onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemText("host", error))),
   });
   const type = session.type ? text.types[session.type].name : "";
   const row = el(
@@ -152,7 +152,7 @@ function showCounts() {
 export function startList() {
   byId("close-all").addEventListener("click", () => {
     const closing = [...rows.values()].map(({ session }) => session.close());
-    Promise.all(closing).catch((error) => toast(problemLine("host", error)));
+    Promise.all(closing).catch((error) => toast(problemText("host", error)));
   });
   byId("clear-ended").addEventListener("click", () => {
     cleared = [...ended.map(({ id }) => id), ...cleared].slice(0, MOST_CLEARED);

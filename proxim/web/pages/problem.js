@@ -26,7 +26,7 @@ export function problem(role, error) {
 }
 
 /** The same in one line. @param {Role} role @param {any} error */
-export function problemLine(role, error) {
+export function problemText(role, error) {
   if (error?.code === "session_ended") return text.overNotice(reasonWords(error.reason));
   const { title, next } = problem(role, error);
   return text.problem(title, next);

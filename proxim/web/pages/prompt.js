@@ -3,7 +3,7 @@
 import { callForAttention } from "./attention.js";
 import { el, everyTick, ring, say, secondsTo } from "./dom.js";
 import { duration, sign } from "./format.js";
-import { problemLine } from "./problem.js";
+import { problemText } from "./problem.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 
@@ -60,7 +60,7 @@ function show(prompt) {
       ),
       el("p", {
         class: "muted small",
-        text: text.promptSession(sign(session.id), session.type ? text.types[session.type].line : ""),
+        text: text.promptSession(sign(session.id), session.type ? text.types[session.type].summary : ""),
       }),
       el("p", { class: "left", role: "timer" }, countdown.element, left),
       el("label", { class: "check" }, sure, el("span", { text: text.promptConfirm })),
@@ -86,7 +86,7 @@ function show(prompt) {
     try {
       await answer?.();
     } catch (error) {
-      if (!session.over) toast(problemLine("host", error));
+      if (!session.over) toast(problemText("host", error));
     }
   };
   sure.addEventListener("change", () => {

@@ -1,33 +1,33 @@
 // The WebSocket to a node.
 
 import { Deferred } from "./deferred.js";
-import { ProximError, connectionLost, sessionOver, wireError } from "./errors.js";
+import { ProximError, connectionLost, sessionEnded, wireError } from "./errors.js";
 
 /** @import { Message } from "./types.js" */
 
 const SUBPROTOCOL = "proxim.v1";
-const CONNECT_TIME = 15_000;
-const QUEUE_BOUND = 256;
+const SOCKET_TIMEOUT = 15_000;
+const MAX_QUEUE = 256;
 /** What a request's `ref` adds to it, at most, in bytes. */
 const REF_BYTES = 32;
 
 /** Milliseconds of silence after which the node is asked for a sign of life, and for that sign. */
 const SILENCE = 25_000;
-const PONG_TIME = 8_000;
+const PONG_TIMEOUT = 8_000;
 
 /** The pauses between tries, in milliseconds; each is cut by up to half by chance. */
-const PAUSE = { first: 1_000, factor: 1.5, longest: 60_000 };
+const BACKOFF = { first: 1_000, factor: 1.5, longest: 60_000 };
 
 const REPLACED = 4000;
 /** Close codes after which it makes no sense to come back (protocol: Close codes). */
-const FINAL_CODES = new Set([1002, 1007, 1009, REPLACED]);
+const FINAL_CLOSE_CODES = new Set([1002, 1007, 1009, REPLACED]);
 
 /**
  * What a host or a guest does with its connection.
- * @typedef {object} Owner
+ * @typedef {object} Client
  * @property {() => Promise<unknown>} introduce Register, ask or resume; on every new connection.
- * @property {(message: Message) => void} hear Everything that the node says, replies too.
- * @property {(online: boolean) => void} note The node is reached, or lost.
+ * @property {(message: Message) => void} receive Everything that the node says, replies too.
+ * @property {(online: boolean) => void} setOnline The node is reached, or lost.
  * @property {(error: ProximError) => void} fail It makes no sense to go on.
  */
 
@@ -36,31 +36,31 @@ export class Connection {
   /** @type {WebSocket | null} */
   #socket = null;
   /** @type {Map<string, { deferred: Deferred<Message>, kind: string }>} */
-  #calls = new Map();
+  #requests = new Map();
   /** @type {string[]} */
   #queue = [];
   #ready = /** @type {Deferred<void>} */ (new Deferred());
   #refs = 0;
-  #pause = PAUSE.first;
+  #delay = BACKOFF.first;
   #maxBytes = 64 * 1024;
   #introduced = false;
   #everIntroduced = false;
   /** @type {ProximError | null} */
   #failure = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #alarm;
+  #timer;
   #retryAt = 0;
-  #look = () => this.#lookNow();
+  #wake = () => this.#checkNow();
 
-  /** @param {string} nodeUrl @param {Owner} owner */
-  constructor(nodeUrl, owner) {
+  /** @param {string} nodeUrl @param {Client} client */
+  constructor(nodeUrl, client) {
     this.nodeUrl = nodeUrl;
-    this.owner = owner;
-    globalThis.addEventListener?.("online", this.#look);
-    globalThis.addEventListener?.("offline", this.#look);
-    globalThis.addEventListener?.("pageshow", this.#look);
-    globalThis.document?.addEventListener("visibilitychange", this.#look);
-    this.#dial();
+    this.client = client;
+    globalThis.addEventListener?.("online", this.#wake);
+    globalThis.addEventListener?.("offline", this.#wake);
+    globalThis.addEventListener?.("pageshow", this.#wake);
+    globalThis.document?.addEventListener("visibilitychange", this.#wake);
+    this.#connect();
     if (this.#failure) throw this.#failure;
   }
 
@@ -76,13 +76,13 @@ export class Connection {
    * @param {{ introduces?: boolean }} [options]
    * @returns {Promise<Message>}
    */
-  async call(kind, request, { introduces = false } = {}) {
+  async request(kind, request, { introduces = false } = {}) {
     this.#checkSize(encode(request));
     if (!introduces) await this.#ready.promise;
     if (this.#failure) throw this.#failure;
     const ref = String(++this.#refs);
     const deferred = /** @type {Deferred<Message>} */ (new Deferred());
-    this.#calls.set(ref, { deferred, kind });
+    this.#requests.set(ref, { deferred, kind });
     this.#socket?.send(JSON.stringify({ ...request, ref }));
     return deferred.promise;
   }
@@ -91,13 +91,13 @@ export class Connection {
    * Send a message without a reply, in order, now or once the node is reached again.
    * @param {Message} message
    */
-  post(message) {
+  send(message) {
     const text = encode(message);
     this.#checkSize(text);
     if (this.#failure) throw this.#failure;
     if (this.#introduced) {
       this.#socket?.send(text);
-    } else if (this.#queue.length < QUEUE_BOUND) {
+    } else if (this.#queue.length < MAX_QUEUE) {
       this.#queue.push(text);
     } else {
       throw new ProximError("limit_reached", "the node is away, and no more can wait for it");
@@ -105,9 +105,9 @@ export class Connection {
   }
 
   /** Leave for good. @param {ProximError} [why] What those who still wait are told. */
-  leave(why = connectionLost("the connection was closed on this side")) {
+  close(why = connectionLost("the connection was closed on this side")) {
     this.#end(why);
-    this.#drop(1000);
+    this.#closeSocket(1000);
   }
 
   /** @param {string} text */
@@ -119,14 +119,14 @@ export class Connection {
     }
   }
 
-  #dial() {
+  #connect() {
     const socket = this.#open();
     if (!socket) return;
     this.#socket = socket;
-    this.#after(CONNECT_TIME, () => this.#lose());
+    this.#schedule(SOCKET_TIMEOUT, () => this.#lost());
     socket.onopen = () => this.#introduce(socket);
     socket.onmessage = ({ data }) => this.#read(data);
-    socket.onclose = ({ code }) => this.#lose(code);
+    socket.onclose = ({ code }) => this.#lost(code);
   }
 
   #open() {
@@ -149,29 +149,29 @@ export class Connection {
       this.#fail(connectionLost(`what answers at ${this.nodeUrl} is no Proxim node`));
       return;
     }
-    this.#hear(message);
+    this.#receive(message);
   }
 
   /** @param {WebSocket} socket */
   async #introduce(socket) {
     try {
-      await this.owner.introduce();
+      await this.client.introduce();
     } catch (error) {
-      if (socket === this.#socket) this.#refused(/** @type {ProximError} */ (error));
+      if (socket === this.#socket) this.#introductionFailed(/** @type {ProximError} */ (error));
       return;
     }
     if (socket !== this.#socket) return;
     this.#introduced = this.#everIntroduced = true;
-    this.#pause = PAUSE.first;
+    this.#delay = BACKOFF.first;
     for (const text of this.#queue.splice(0)) socket.send(text);
     this.#ready.resolve();
-    this.owner.note(true);
+    this.client.setOnline(true);
   }
 
   /** The introduction was answered with an error. @param {ProximError} error */
-  #refused(error) {
+  #introductionFailed(error) {
     if (this.#everIntroduced && ["rate_limited", "unavailable"].includes(error.code)) {
-      this.#drop(1000);
+      this.#closeSocket(1000);
       this.#retry((error.retryAfter ?? 0) * 1000);
     } else {
       this.#fail(error);
@@ -179,19 +179,19 @@ export class Connection {
   }
 
   /** @param {Message} message */
-  #hear(message) {
-    this.#after(SILENCE, () => this.#probe());
+  #receive(message) {
+    this.#schedule(SILENCE, () => this.#probe());
     if (message.type === "welcome") this.#maxBytes = message.max_message_bytes - REF_BYTES;
-    this.owner.hear(message);
-    const call = this.#calls.get(message.ref);
-    if (!call) return;
-    this.#calls.delete(message.ref);
-    if (message.type === call.kind) call.deferred.resolve(message);
-    else if (message.type === "error") call.deferred.reject(wireError(message));
+    this.client.receive(message);
+    const pending = this.#requests.get(message.ref);
+    if (!pending) return;
+    this.#requests.delete(message.ref);
+    if (message.type === pending.kind) pending.deferred.resolve(message);
+    else if (message.type === "error") pending.deferred.reject(wireError(message));
     else if (message.type === "session_ended") {
-      call.deferred.reject(sessionOver(message.status, message.reason, message.session_id));
+      pending.deferred.reject(sessionEnded(message.status, message.reason, message.session_id));
     } else {
-      call.deferred.reject(connectionLost(`the node answered ${message.type} to a request`));
+      pending.deferred.reject(connectionLost(`the node answered ${message.type} to a request`));
     }
   }
 
@@ -199,24 +199,24 @@ export class Connection {
   #probe() {
     if (this.#socket?.readyState !== 1) return;
     this.#socket.send('{"type":"ping"}');
-    this.#after(PONG_TIME, () => this.#lose());
+    this.#schedule(PONG_TIMEOUT, () => this.#lost());
   }
 
   /** The network has changed, or the page is looked at again. */
-  #lookNow() {
+  #checkNow() {
     if (globalThis.document?.visibilityState === "hidden") return;
-    if (this.#retryAt) this.#dialAgain();
+    if (this.#retryAt) this.#reconnect();
     else if (this.#introduced) this.#probe();
   }
 
   /** The connection is gone. @param {number} [code] */
-  #lose(code) {
-    this.#drop(1000);
+  #lost(code) {
+    this.#closeSocket(1000);
     const why =
       code === REPLACED
         ? "another connection took over what this one held"
         : `${this.nodeUrl} cannot be reached, or has closed the connection (${code ?? "silence"})`;
-    if (!this.#everIntroduced || FINAL_CODES.has(code ?? 0)) {
+    if (!this.#everIntroduced || FINAL_CLOSE_CODES.has(code ?? 0)) {
       this.#fail(connectionLost(why, code));
     } else {
       this.#retry(0);
@@ -224,8 +224,8 @@ export class Connection {
   }
 
   /** Let go of the socket; what was asked on it gets no answer. @param {number} code */
-  #drop(code) {
-    clearTimeout(this.#alarm);
+  #closeSocket(code) {
+    clearTimeout(this.#timer);
     const socket = this.#socket;
     this.#socket = null;
     if (socket) {
@@ -234,36 +234,36 @@ export class Connection {
     }
     const wasIntroduced = this.#introduced;
     this.#introduced = false;
-    const calls = [...this.#calls.values()];
-    this.#calls.clear();
-    for (const { deferred } of calls) {
+    const requests = [...this.#requests.values()];
+    this.#requests.clear();
+    for (const { deferred } of requests) {
       deferred.reject(this.#failure ?? connectionLost("the connection broke before the reply"));
     }
     if (wasIntroduced) {
       if (!this.#failure) this.#ready = new Deferred();
-      this.owner.note(false);
+      this.client.setOnline(false);
     }
   }
 
   /** @param {number} atLeast Milliseconds. */
   #retry(atLeast) {
-    const pause = Math.max(this.#pause * (0.5 + 0.5 * Math.random()), atLeast);
-    this.#pause = Math.min(this.#pause * PAUSE.factor, PAUSE.longest);
+    const pause = Math.max(this.#delay * (0.5 + 0.5 * Math.random()), atLeast);
+    this.#delay = Math.min(this.#delay * BACKOFF.factor, BACKOFF.longest);
     this.#retryAt = Date.now() + pause;
-    this.#after(pause, () => this.#dialAgain());
+    this.#schedule(pause, () => this.#reconnect());
   }
 
-  #dialAgain() {
+  #reconnect() {
     this.#retryAt = 0;
-    this.#dial();
+    this.#connect();
   }
 
   /** @param {ProximError} error */
   #fail(error) {
     if (this.#failure) return;
     this.#end(error);
-    this.#drop(1000);
-    this.owner.fail(error);
+    this.#closeSocket(1000);
+    this.client.fail(error);
   }
 
   /** @param {ProximError} error */
@@ -272,16 +272,16 @@ export class Connection {
     this.#ready.reject(this.#failure);
     this.#queue.length = 0;
     this.#retryAt = 0;
-    globalThis.removeEventListener?.("online", this.#look);
-    globalThis.removeEventListener?.("offline", this.#look);
-    globalThis.removeEventListener?.("pageshow", this.#look);
-    globalThis.document?.removeEventListener("visibilitychange", this.#look);
+    globalThis.removeEventListener?.("online", this.#wake);
+    globalThis.removeEventListener?.("offline", this.#wake);
+    globalThis.removeEventListener?.("pageshow", this.#wake);
+    globalThis.document?.removeEventListener("visibilitychange", this.#wake);
   }
 
   /** One alarm for all that can be overdue. @param {number} time @param {() => void} action */
-  #after(time, action) {
-    clearTimeout(this.#alarm);
-    this.#alarm = setTimeout(action, time);
+  #schedule(time, action) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(action, time);
   }
 }
 

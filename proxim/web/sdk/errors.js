@@ -39,7 +39,7 @@ export class ProximError extends Error {
 }
 
 /** @param {Status} status @param {string} reason @param {string} [sessionId] */
-export const sessionOver = (status, reason, sessionId) =>
+export const sessionEnded = (status, reason, sessionId) =>
   new ProximError("session_ended", `the session has ended: ${reason}`, {
     status,
     reason,

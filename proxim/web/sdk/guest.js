@@ -2,13 +2,13 @@
 
 import { Connection } from "./connection.js";
 import { deviceName } from "./device.js";
-import { connectionLost, sessionOver } from "./errors.js";
+import { connectionLost, sessionEnded } from "./errors.js";
 import { Happening, emit } from "./events.js";
 import { nodeAddress, parseLink } from "./link.js";
 import { randomHex } from "./random.js";
-import { seatsOf } from "./seats.js";
+import { seatsKey } from "./seats.js";
 import { Session } from "./session.js";
-import { memory } from "./storage.js";
+import { storage } from "./storage.js";
 
 /** @import { ProximError } from "./errors.js" */
 /** @import { Message, Remembered } from "./types.js" */
@@ -28,7 +28,7 @@ export class Guest extends Session {
   onreachable = null;
 
   /** @type {Connection | null} */
-  #node = null;
+  #connection = null;
   #token;
   #resumeToken;
   #options;
@@ -74,75 +74,75 @@ export class Guest extends Session {
 
   /** Let go of the node and of the other side. The seat can be taken again with `remembered`. */
   leave() {
-    this.#node?.leave();
-    this._finish(connectionLost("this side has left"));
+    this.#connection?.close();
+    this._end(connectionLost("this side has left"));
   }
 
   /** @internal */
-  _connection() {
-    if (!this.#node) throw connectionLost("this guest has not asked yet");
-    return this.#node;
+  _getConnection() {
+    if (!this.#connection) throw connectionLost("this guest has not asked yet");
+    return this.#connection;
   }
 
   async #connect() {
-    this.#node ??= new Connection(this.nodeUrl, {
+    this.#connection ??= new Connection(this.nodeUrl, {
       introduce: () => this.#introduce(),
-      hear: (message) => this.#take(message),
-      note: (online) => this.#note(online),
-      fail: (error) => this._finish(error),
+      receive: (message) => this.#receive(message),
+      setOnline: (online) => this.#setOnline(online),
+      fail: (error) => this._end(error),
     });
-    await this.#node.ready;
+    await this.#connection.ready;
   }
 
   /** Ask on the first connection, resume on all others. */
   async #introduce() {
-    const call = this._connection().call.bind(this.#node);
+    const request = this._getConnection().request.bind(this.#connection);
     if (!this.#resumeToken) {
-      await call("pair_pending", this.#request(), { introduces: true });
+      await request("pair_pending", this.#request(), { introduces: true });
       return;
     }
     const session_id = this.id;
     const resume = { type: "resume", session_id, resume_token: this.#resumeToken };
     try {
-      await call("resumed", resume, { introduces: true });
+      await request("resumed", resume, { introduces: true });
     } catch (error) {
       if (/** @type {ProximError} */ (error).code !== "unknown_session") throw error;
-      throw sessionOver("expired", "lost", this.id);
+      throw sessionEnded("expired", "lost", this.id);
     }
   }
 
   #request() {
-    let deviceId = this.#options.deviceId ?? memory.read("localStorage", "proxim.device");
+    let deviceId = this.#options.deviceId ?? storage.read("localStorage", "proxim.device");
     if (!deviceId) {
       deviceId = randomHex(8);
-      memory.write("localStorage", "proxim.device", deviceId);
+      storage.write("localStorage", "proxim.device", deviceId);
     }
     const device_info = { name: this.#options.name || deviceName(), id: deviceId };
     return { type: "pair_request", session_id: this.id, token: this.#token, device_info };
   }
 
   /** @param {Message} message */
-  #take(message) {
+  #receive(message) {
     if (message.type === "pair_pending") {
       this.#resumeToken = message.resume_token;
       this.type = message.session_type ?? null;
       this.#remember();
-      this.#wait(message.expires_in);
+      this.#promptPending(message.expires_in);
     } else if (message.type === "resumed") {
-      this._takeIce(message.ice_servers, message.ice_ttl);
-      this._learn(message.session);
+      this._setIceServers(message.ice_servers, message.ice_ttl);
+      this._update(message.session);
       this.#remember();
-      this._notePresence(message.host_online);
-      if (message.expires_in !== undefined) this.#wait(message.expires_in);
+      this._setPeerOnline(message.host_online);
+      if (message.expires_in !== undefined) this.#promptPending(message.expires_in);
     } else if (!message.session_id || message.session_id === this.id) {
-      this._hear(message);
+      this._receive(message);
     }
   }
 
   /** @param {number} seconds */
-  #wait(seconds) {
+  #promptPending(seconds) {
     this.expiresAt = Date.now() + seconds * 1000;
-    this._notePresence(true);
+    this._setPeerOnline(true);
     emit(this, new Happening("pending"));
   }
 
@@ -150,30 +150,30 @@ export class Guest extends Session {
     if (this.over) return;
     const { id, nodeUrl, type } = this;
     const seat = { nodeUrl, sessionId: id, resumeToken: this.#resumeToken, type, since: Date.now() };
-    this.#keep("sessionStorage", seat);
-    if (type === "persistent" || type === "temporary") this.#keep("localStorage", seat);
+    this.#storeSeat("sessionStorage", seat);
+    if (type === "persistent" || type === "temporary") this.#storeSeat("localStorage", seat);
   }
 
   /** @param {"localStorage" | "sessionStorage"} kind @param {object | undefined} seat */
-  #keep(kind, seat) {
-    const place = seatsOf(this.nodeUrl);
-    memory.write(kind, place, { ...memory.read(kind, place), [this.id]: seat });
+  #storeSeat(kind, seat) {
+    const key = seatsKey(this.nodeUrl);
+    storage.write(kind, key, { ...storage.read(kind, key), [this.id]: seat });
   }
 
   /** @param {boolean} online */
-  #note(online) {
+  #setOnline(online) {
     emit(this, new Happening("reachable", { online }));
-    if (online) this._revive();
+    if (online) this._checkConnection();
   }
 
   /** @internal @param {ProximError} error */
-  _finish(error) {
+  _end(error) {
     if (this.over) return;
     if (error.code === "session_ended") {
-      this.#keep("sessionStorage", undefined);
-      this.#keep("localStorage", undefined);
+      this.#storeSeat("sessionStorage", undefined);
+      this.#storeSeat("localStorage", undefined);
     }
-    super._finish(error);
-    if (error.code === "session_ended") this.#node?.leave(error);
+    super._end(error);
+    if (error.code === "session_ended") this.#connection?.close(error);
   }
 }

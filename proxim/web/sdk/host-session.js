@@ -71,26 +71,26 @@ export class HostSession extends Session {
    * @throws {ProximError} `not_allowed` once somebody has asked.
    */
   async renew({ tokenHash } = {}) {
-    await this._connection().call("link_renewed", {
+    await this._getConnection().request("link_renewed", {
       type: "renew_link",
       session_id: this.id,
-      ...invitation(tokenHash),
+      ...linkOptions(tokenHash),
     });
   }
 
   /** @internal */
-  _connection() {
+  _getConnection() {
     return this.#host._connection;
   }
 
   /** @internal @param {boolean} approve */
   async _decide(approve) {
     const request = { type: "pair_decision", session_id: this.id, approve };
-    await this._connection().call("pair_result", request);
+    await this._getConnection().request("pair_result", request);
   }
 
   /** @internal @param {Message} message */
-  _hear(message) {
+  _receive(message) {
     if (message.type === "pair_prompt") {
       this.deviceInfo = message.device_info;
       this.prompt = new Prompt(this, message);
@@ -98,19 +98,19 @@ export class HostSession extends Session {
     } else if (message.type === "pair_result") {
       this.prompt = null;
     } else if (message.type === "link_renewed") {
-      this._takeLink(message);
+      this._setLink(message);
     }
-    super._hear(message);
+    super._receive(message);
   }
 
   /** @internal @param {any} info */
-  _learn(info) {
-    super._learn(info);
-    if (!this.over) this._notePresence(info.guest_online);
+  _update(info) {
+    super._update(info);
+    if (!this.over) this._setPeerOnline(info.guest_online);
   }
 
   /** @internal @param {Message} message */
-  _takeLink(message) {
+  _setLink(message) {
     this.link = message.link ?? null;
     this.qr = message.qr_svg
       ? `data:image/svg+xml,${encodeURIComponent(message.qr_svg)}`
@@ -120,11 +120,11 @@ export class HostSession extends Session {
   }
 
   /** @internal @param {ProximError} error */
-  _finish(error) {
+  _end(error) {
     this.prompt = null;
-    super._finish(error);
+    super._end(error);
   }
 }
 
 /** @param {string} [tokenHash] What is asked of a new link. */
-export const invitation = (tokenHash) => (tokenHash ? { token_hash: tokenHash } : { qr: "svg" });
+export const linkOptions = (tokenHash) => (tokenHash ? { token_hash: tokenHash } : { qr: "svg" });

@@ -1,12 +1,12 @@
 // A host: a registered desktop, and its sessions.
 
 import { Connection } from "./connection.js";
-import { connectionLost, sessionOver } from "./errors.js";
+import { connectionLost, sessionEnded } from "./errors.js";
 import { Happening, emit } from "./events.js";
-import { HostSession, invitation } from "./host-session.js";
+import { HostSession, linkOptions } from "./host-session.js";
 import { nodeAddress } from "./link.js";
 import { randomHex } from "./random.js";
-import { memory } from "./storage.js";
+import { storage } from "./storage.js";
 
 /** @import { ProximError } from "./errors.js" */
 /** @import { Message, SessionType } from "./types.js" */
@@ -37,7 +37,7 @@ export class Host extends EventTarget {
 
   #options;
   #identity;
-  #place;
+  #storageKey;
 
   /**
    * @param {string | URL} [url] The node; the page's own origin if left out.
@@ -53,13 +53,13 @@ export class Host extends EventTarget {
     /** @type {Map<string, HostSession>} The sessions that live, by their ids. */
     this.sessions = new Map();
     this.#options = options;
-    this.#place = `proxim.host.${this.nodeUrl}`;
-    this.#identity = this.#identify();
+    this.#storageKey = `proxim.host.${this.nodeUrl}`;
+    this.#identity = this.#loadIdentity();
     /** @internal */
     this._connection = new Connection(this.nodeUrl, {
       introduce: () => this.#register(),
-      hear: (message) => this.#hear(message),
-      note: (online) => this.#note(online),
+      receive: (message) => this.#receive(message),
+      setOnline: (online) => this.#setOnline(online),
       fail: (error) => this.#fail(error),
     });
   }
@@ -82,14 +82,14 @@ export class Host extends EventTarget {
    * @returns {Promise<HostSession>}
    */
   async open({ type = "one_time", ttl, tokenHash } = {}) {
-    const created = await this._connection.call("session_created", {
+    const created = await this._connection.request("session_created", {
       type: "create_session",
       session_type: type,
       ttl,
-      ...invitation(tokenHash),
+      ...linkOptions(tokenHash),
     });
     const session = this.sessions.get(created.session.session_id);
-    if (!session) throw sessionOver("expired", "lost", created.session.session_id);
+    if (!session) throw sessionEnded("expired", "lost", created.session.session_id);
     return session;
   }
 
@@ -99,14 +99,14 @@ export class Host extends EventTarget {
    * @returns {Promise<any[]>}
    */
   async list() {
-    return (await this._connection.call("sessions", { type: "list_sessions" })).sessions;
+    return (await this._connection.request("sessions", { type: "list_sessions" })).sessions;
   }
 
   /** Let go of the node. Sessions that survive a disconnect live on there. */
   leave() {
-    this._connection.leave();
+    this._connection.close();
     for (const session of [...this.sessions.values()]) {
-      session._finish(connectionLost("the host has left"));
+      session._end(connectionLost("the host has left"));
     }
     this.sessions.clear();
   }
@@ -117,14 +117,14 @@ export class Host extends EventTarget {
   }
 
   /** @returns {{ uuid: string, key: string, ahead: number }} */
-  #identify() {
-    const kept = memory.read("localStorage", this.#place);
+  #loadIdentity() {
+    const kept = storage.read("localStorage", this.#storageKey);
     const identity = {
       uuid: this.#options.uuid ?? kept?.uuid ?? randomHex(16),
       key: this.#options.key ?? kept?.key ?? randomHex(32),
       ahead: kept?.ahead ?? 0,
     };
-    if (!this.#options.key) memory.write("localStorage", this.#place, identity);
+    if (!this.#options.key) storage.write("localStorage", this.#storageKey, identity);
     return identity;
   }
 
@@ -133,73 +133,73 @@ export class Host extends EventTarget {
     const { uuid, key } = this.#identity;
     const { accessToken, seats } = this.#options;
     const request = { type: "register", uuid, key, access_token: accessToken, seats };
-    return this._connection.call("registered", request, { introduces: true });
+    return this._connection.request("registered", request, { introduces: true });
   }
 
   /** @param {Message} message */
-  #hear(message) {
+  #receive(message) {
     if (message.type === "registered") {
-      this.#findAgain(message.sessions);
+      this.#restoreSessions(message.sessions);
     } else if (message.type === "session_created") {
-      this.#setClock(message.session.created_at);
+      this.#setClockOffset(message.session.created_at);
       this.#options.seats?.push(message.session.session_id);
-      this.#learn(message.session)._takeLink(message);
+      this.#updateSession(message.session)._setLink(message);
     } else if (message.session_id) {
-      this.sessions.get(message.session_id)?._hear(message);
-      this.#forgetIfOver(message.session_id);
+      this.sessions.get(message.session_id)?._receive(message);
+      this.#removeIfOver(message.session_id);
     }
   }
 
   /** @param {string} now The node's time. */
-  #setClock(now) {
+  #setClockOffset(now) {
     this.#identity.ahead = Date.parse(now) - Date.now();
-    if (!this.#options.key) memory.write("localStorage", this.#place, this.#identity);
+    if (!this.#options.key) storage.write("localStorage", this.#storageKey, this.#identity);
   }
 
   /** @param {any[]} infos */
-  #findAgain(infos) {
+  #restoreSessions(infos) {
     const known = new Set(infos.map((info) => info.session_id));
     for (const [id, session] of [...this.sessions]) {
-      if (!known.has(id)) session._finish(sessionOver("expired", "lost", id));
-      this.#forgetIfOver(id);
+      if (!known.has(id)) session._end(sessionEnded("expired", "lost", id));
+      this.#removeIfOver(id);
     }
     for (const info of infos) {
-      if (this.sessions.has(info.session_id) || !info.reason) this.#learn(info);
-      this.#forgetIfOver(info.session_id);
+      if (this.sessions.has(info.session_id) || !info.reason) this.#updateSession(info);
+      this.#removeIfOver(info.session_id);
     }
   }
 
   /** @param {any} info @returns {HostSession} */
-  #learn(info) {
+  #updateSession(info) {
     let session = this.sessions.get(info.session_id);
     if (session) {
-      session._learn(info);
+      session._update(info);
       return session;
     }
     session = new HostSession(this, info, this.#options.rtc ?? true);
     this.sessions.set(session.id, session);
     // Told before it is taken in, so that nothing happens that nobody hears.
     emit(this, new Happening("session", { session }));
-    session._learn(info);
+    session._update(info);
     return session;
   }
 
   /** @param {string} id */
-  #forgetIfOver(id) {
+  #removeIfOver(id) {
     if (this.sessions.get(id)?.over) this.sessions.delete(id);
   }
 
   /** @param {boolean} online */
-  #note(online) {
+  #setOnline(online) {
     emit(this, new Happening("reachable", { online }));
-    if (online) for (const session of this.sessions.values()) session._revive();
+    if (online) for (const session of this.sessions.values()) session._checkConnection();
   }
 
   /** @param {ProximError} error */
   #fail(error) {
     const sessions = [...this.sessions.values()];
     this.sessions.clear();
-    for (const session of sessions) session._finish(error);
+    for (const session of sessions) session._end(error);
     emit(this, new Happening("failed", { error }));
   }
 }

@@ -1,12 +1,12 @@
 // The seats that a guest can take again.
 
 import { nodeAddress } from "./link.js";
-import { memory } from "./storage.js";
+import { storage } from "./storage.js";
 
 /** @import { Remembered } from "./types.js" */
 
 /** @param {string} nodeUrl Where the seats of a node are remembered. */
-export const seatsOf = (nodeUrl) => `proxim.guest.${nodeUrl}`;
+export const seatsKey = (nodeUrl) => `proxim.guest.${nodeUrl}`;
 
 /**
  * The seats at a node that this browser can take again: of this tab first, then the latest.
@@ -14,9 +14,9 @@ export const seatsOf = (nodeUrl) => `proxim.guest.${nodeUrl}`;
  * @returns {(Remembered & { thisTab: boolean })[]}
  */
 export function remembered(url = location.origin) {
-  const place = seatsOf(nodeAddress(url));
-  const tab = memory.read("sessionStorage", place) ?? {};
-  const kept = Object.values(memory.read("localStorage", place) ?? {});
+  const key = seatsKey(nodeAddress(url));
+  const tab = storage.read("sessionStorage", key) ?? {};
+  const kept = Object.values(storage.read("localStorage", key) ?? {});
   const all = Object.values({ ...Object.fromEntries(kept.map((k) => [k.sessionId, k])), ...tab });
   return all
     .map((seat) => ({ ...seat, thisTab: seat.sessionId in tab }))

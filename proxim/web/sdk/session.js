@@ -1,10 +1,10 @@
 // What the two sides of a session have in common.
 
 import { Deferred } from "./deferred.js";
-import { HELD } from "./early.js";
-import { ProximError, sessionOver, wireError } from "./errors.js";
+import { EARLY } from "./early-messages.js";
+import { ProximError, sessionEnded, wireError } from "./errors.js";
 import { Happening, emit } from "./events.js";
-import { Line } from "./line.js";
+import { PeerConnection } from "./peer-connection.js";
 
 /** @import { Connection } from "./connection.js" */
 /** @import { DeviceInfo, Message, Path, SessionType, Status } from "./types.js" */
@@ -71,15 +71,15 @@ export class Session extends EventTarget {
   /** @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
   #onchannel = null;
   #listensForChannels = false;
-  #stuck = false;
-  /** @type {Line | null} */
-  #line = null;
+  #isUnreachable = false;
+  /** @type {PeerConnection | null} */
+  #peerConnection = null;
   #role;
   #rtc;
-  /** When the ICE servers lapse, as `Date.now()` tells time. */
-  #iceLapse = Infinity;
+  /** When the ICE servers expire, as `Date.now()` tells time. */
+  #iceExpiry = Infinity;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #iceAlarm;
+  #iceTimer;
 
   /**
    * Sessions are made by `Host.open`, and by `new Guest`.
@@ -131,7 +131,7 @@ export class Session extends EventTarget {
 
   set onchannel(handler) {
     this.#onchannel = handler;
-    if (handler) this.#tellChannels();
+    if (handler) this.#announceChannels();
   }
 
   /**
@@ -140,7 +140,7 @@ export class Session extends EventTarget {
    */
   addEventListener(type, listener, options) {
     super.addEventListener(type, listener, options);
-    if (type === "channel") this.#tellChannels();
+    if (type === "channel") this.#announceChannels();
   }
 
   /** Whether the other side is connected to the node. */
@@ -150,7 +150,7 @@ export class Session extends EventTarget {
 
   /** @type {RTCPeerConnection | null} The WebRTC connection, once approved. */
   get pc() {
-    return this.#line?.pc ?? null;
+    return this.#peerConnection?.pc ?? null;
   }
 
   /**
@@ -163,13 +163,13 @@ export class Session extends EventTarget {
   send(data) {
     if (this.over) throw this.over;
     if (data === undefined) throw new ProximError("bad_message", "undefined is no JSON value");
-    this._connection().post({ type: "signal", session_id: this.id, data });
+    this._getConnection().send({ type: "signal", session_id: this.id, data });
   }
 
   /** End the session. Closing one that has ended is no error. */
   async close() {
     try {
-      await this._connection().call("session_ended", {
+      await this._getConnection().request("session_ended", {
         type: "close_session",
         session_id: this.id,
       });
@@ -185,7 +185,7 @@ export class Session extends EventTarget {
    */
   reconnect() {
     if (this.over) throw this.over;
-    this.#line?.restart();
+    this.#peerConnection?.restart();
   }
 
   /**
@@ -194,11 +194,11 @@ export class Session extends EventTarget {
    * @returns {Promise<{ iceServers: RTCIceServer[], ttl: number }>}
    */
   async refreshIce() {
-    const fresh = await this._connection().call("ice_servers", {
+    const fresh = await this._getConnection().request("ice_servers", {
       type: "refresh_ice",
       session_id: this.id,
     });
-    this._takeIce(fresh.ice_servers, fresh.ttl);
+    this._setIceServers(fresh.ice_servers, fresh.ttl);
     return { iceServers: fresh.ice_servers, ttl: fresh.ttl };
   }
 
@@ -237,31 +237,31 @@ export class Session extends EventTarget {
   // -- what the node says --
 
   /** @internal @returns {Connection} */
-  _connection() {
+  _getConnection() {
     throw new Error("a session belongs to a host or a guest");
   }
 
   /** @internal @param {Message} message */
-  _hear(message) {
+  _receive(message) {
     switch (message.type) {
       case "signal":
-        this.#takeSignal(message.data);
+        this.#receiveSignal(message.data);
         break;
       case "pair_result":
         if (message.status !== "approved") break;
         this.deviceInfo = message.device_info;
-        this._notePresence(true);
-        this._takeIce(message.ice_servers, message.ice_ttl);
+        this._setPeerOnline(true);
+        this._setIceServers(message.ice_servers, message.ice_ttl);
         this._approve();
         break;
       case "peer_online":
-        this._notePresence(true);
+        this._setPeerOnline(true);
         break;
       case "peer_offline":
-        this._notePresence(false);
+        this._setPeerOnline(false);
         break;
       case "session_ended":
-        this._finish(sessionOver(message.status, message.reason, this.id));
+        this._end(sessionEnded(message.status, message.reason, this.id));
         break;
       case "error":
         if (!message.ref) emit(this, new Happening("error", { error: wireError(message) }));
@@ -270,47 +270,47 @@ export class Session extends EventTarget {
   }
 
   /** Take in the session object, which may tell what was missed. @internal @param {any} info */
-  _learn(info) {
+  _update(info) {
     this.type = info.session_type;
     this.deviceInfo = info.device_info;
-    if (info.reason) this._finish(sessionOver(info.status, info.reason, this.id));
+    if (info.reason) this._end(sessionEnded(info.status, info.reason, this.id));
     else if (info.status === "approved") this._approve();
   }
 
   /** @internal @param {boolean} online */
-  _notePresence(online) {
+  _setPeerOnline(online) {
     const changed = online !== this.#peerOnline;
     this.#peerOnline = online;
     if (changed) emit(this, new Happening("presence", { online }));
-    if (online) this.#line?.revive();
+    if (online) this.#peerConnection?.check();
   }
 
   /** @internal @param {RTCIceServer[]} [iceServers] @param {number} [ttl] Seconds. */
-  _takeIce(iceServers, ttl) {
+  _setIceServers(iceServers, ttl) {
     if (!iceServers || this.over) return;
     const isFirst = this.iceServers === null;
     this.iceServers = iceServers;
-    this.#line?.configure(iceServers);
+    this.#peerConnection?.setIceServers(iceServers);
     if (!isFirst) emit(this, new Happening("ice", { iceServers }));
     if (!ttl || iceServers.length === 0) return;
-    const lapse = Date.now() + ttl * 1000;
+    const expiry = Date.now() + ttl * 1000;
     // What ends with the session cannot be had for longer.
-    if (this.#iceAlarm && lapse < this.#iceLapse + ICE.gain) return;
-    this.#iceLapse = lapse;
-    this.#renewIce(ttl * 1000 * ICE.age);
+    if (this.#iceTimer && expiry < this.#iceExpiry + ICE.gain) return;
+    this.#iceExpiry = expiry;
+    this.#refreshIceAfter(ttl * 1000 * ICE.age);
   }
 
   /** @internal Whether the ICE servers are too old to begin with: a device may have slept. */
-  _iceHasLapsed() {
-    return Date.now() >= this.#iceLapse;
+  _iceHasExpired() {
+    return Date.now() >= this.#iceExpiry;
   }
 
   /** @param {number} time Milliseconds until then. */
-  #renewIce(time) {
-    clearTimeout(this.#iceAlarm);
-    this.#iceAlarm = setTimeout(() => {
+  #refreshIceAfter(time) {
+    clearTimeout(this.#iceTimer);
+    this.#iceTimer = setTimeout(() => {
       this.refreshIce().catch(() => {
-        if (!this.over) this.#renewIce(ICE.retry);
+        if (!this.over) this.#refreshIceAfter(ICE.retry);
       });
     }, time);
   }
@@ -321,17 +321,17 @@ export class Session extends EventTarget {
     this.status = "approved";
     this.#approved.resolve();
     emit(this, new Happening("approved"));
-    if (this.#rtc) this.#line = new Line(this, this.#role);
+    if (this.#rtc) this.#peerConnection = new PeerConnection(this, this.#role);
   }
 
   /** @internal @param {ProximError} error */
-  _finish(error) {
+  _end(error) {
     if (this.over) return;
     this.over = error;
     if (error.status) this.status = error.status;
-    clearTimeout(this.#iceAlarm);
-    this.#line?.end();
-    this._notePresence(false);
+    clearTimeout(this.#iceTimer);
+    this.#peerConnection?.close();
+    this._setPeerOnline(false);
     this.#approved.reject(error);
     this.#connected.reject(error);
     this.#ended.resolve(error);
@@ -339,19 +339,19 @@ export class Session extends EventTarget {
   }
 
   /** @internal The node is reached again. */
-  _revive() {
-    this.#line?.revive();
+  _checkConnection() {
+    this.#peerConnection?.check();
   }
 
   /** @internal @param {RTCDataChannel} channel */
-  _connected(channel) {
+  _channelOpened(channel) {
     this.#channel = channel;
     this.#connected.resolve(channel);
     emit(this, new Happening("connected", { channel }));
   }
 
   /** @internal @param {RTCDataChannel} channel */
-  _disconnected(channel) {
+  _channelClosed(channel) {
     channel.close();
     // Who waits for the first channel waits for the next try, too.
     if (channel !== this.#channel) return;
@@ -361,36 +361,36 @@ export class Session extends EventTarget {
   }
 
   /** @internal WebRTC is begun, for the first time or anew. */
-  _trying() {
-    if (this.#stuck) this.#connected = new Deferred();
-    this.#stuck = false;
+  _restarted() {
+    if (this.#isUnreachable) this.#connected = new Deferred();
+    this.#isUnreachable = false;
   }
 
   /** @internal @param {ProximError} error */
   _unreachable(error) {
-    this.#stuck = true;
+    this.#isUnreachable = true;
     this.#connected.reject(error);
     emit(this, new Happening("unreachable", { error }));
   }
 
   /** @internal @param {RTCDataChannel} channel */
-  _takeChannel(channel) {
+  _addChannel(channel) {
     if (this.#listensForChannels) emit(this, new Happening("channel", { channel }));
-    else if (this.#channels.length < HELD.channels) this.#channels.push(channel);
+    else if (this.#channels.length < EARLY.channels) this.#channels.push(channel);
     else channel.close();
   }
 
   /** Somebody listens, now that the page has run on: tell of those that came before. */
-  async #tellChannels() {
+  async #announceChannels() {
     if (this.#channels.length > 0) await null;
     this.#listensForChannels = true;
     for (const channel of this.#channels.splice(0)) emit(this, new Happening("channel", { channel }));
   }
 
   /** @param {any} data */
-  #takeSignal(data) {
+  #receiveSignal(data) {
     const rtc = data && typeof data === "object" ? data.rtc : undefined;
-    if (this.#line && rtc && typeof rtc === "object") this.#line.hear(rtc);
+    if (this.#peerConnection && rtc && typeof rtc === "object") this.#peerConnection.receive(rtc);
     else emit(this, new Happening("signal", { data }));
   }
 }

@@ -1,7 +1,7 @@
 // What is remembered in the browser.
 
 /** Web storage that may be forbidden or full: then nothing is remembered, and nothing breaks. */
-export const memory = {
+export const storage = {
   /** @param {"localStorage" | "sessionStorage"} kind @param {string} name @returns {any} */
   read(kind, name) {
     try {

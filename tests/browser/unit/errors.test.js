@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Guest, Host } from "../../../proxim/web/proxim.js";
 import { FakeSocket, freshBrowser, ID, LINK, pass } from "./fakes.js";
-import { host } from "./sides.js";
+import { host } from "./pair.js";
 
 beforeEach(freshBrowser);
 

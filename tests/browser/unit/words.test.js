@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ProximError } from "../../../proxim/web/proxim.js";
-import { problem, problemLine } from "../../../proxim/web/pages/problem.js";
+import { problem, problemText } from "../../../proxim/web/pages/problem.js";
 import { problems, text } from "../../../proxim/web/pages/text.js";
 
 const PAGES = new URL("../../../proxim/web/pages/", import.meta.url);
@@ -32,7 +32,7 @@ test("every code of the wire and of the SDK has words of its own, and what to do
       const { title, next } = problem(role, new ProximError(code, "as the wire says it"));
       assert.notEqual(title, problems.both.other.title, `${role}: ${code}`);
       assert.match(next, /\w+\.$/, `${role}: ${code}`);
-      assert.doesNotMatch(problemLine(role, { code, reason: "closed" }), /as the wire says it|undefined/);
+      assert.doesNotMatch(problemText(role, { code, reason: "closed" }), /as the wire says it|undefined/);
     }
   }
 });

@@ -3,11 +3,11 @@
 import { ProximError } from "./errors.js";
 
 /** Bytes of messages, and data channels, that wait for a page that does not listen yet. */
-export const HELD = { bytes: 16 * 1024 * 1024, channels: 32 };
+export const EARLY = { bytes: 16 * 1024 * 1024, channels: 32 };
 /** What a message that waits takes beside its bytes, about. */
-const HELD_EXTRA = 200;
+const MESSAGE_OVERHEAD = 200;
 
-export const tooMuchWaits = () =>
+export const tooManyEarlyMessages = () =>
   new ProximError("limit_reached", "more has come than can wait for a page that does not listen yet");
 
 /**
@@ -15,7 +15,7 @@ export const tooMuchWaits = () =>
  * over, in order, once somebody does. A page may have to load first what listens; meanwhile nothing
  * is lost that the other side has sent.
  */
-export class Waiting {
+export class EarlyMessages {
   #bytes = 0;
 
   /** @param {() => void} overflow Called for what is dropped, as there is no room for more. */
@@ -63,14 +63,14 @@ export class Waiting {
   /** @param {unknown} data */
   #takes(data) {
     const size = sizeOf(data);
-    if (this.#bytes + size > HELD.bytes) return false;
+    if (this.#bytes + size > EARLY.bytes) return false;
     this.#bytes += size;
     return true;
   }
 }
 
 /** @param {any} data A message's, in bytes, about. */
-const sizeOf = (data) => HELD_EXTRA + (data?.byteLength ?? data?.size ?? 2 * String(data).length);
+const sizeOf = (data) => MESSAGE_OVERHEAD + (data?.byteLength ?? data?.size ?? 2 * String(data).length);
 
 /**
  * Call back before somebody begins to listen, by `addEventListener` or by the handler's property.

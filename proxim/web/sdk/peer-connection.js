@@ -1,6 +1,6 @@
 // The WebRTC connection of a session.
 
-import { Waiting, tooMuchWaits } from "./early.js";
+import { EarlyMessages, tooManyEarlyMessages } from "./early-messages.js";
 import { ProximError, webrtcFailed } from "./errors.js";
 import { Happening, emit } from "./events.js";
 import { randomHex } from "./random.js";
@@ -8,14 +8,14 @@ import { randomHex } from "./random.js";
 /** @import { Session } from "./session.js" */
 
 /** Milliseconds that a broken WebRTC connection has to mend itself: host first, then guest. */
-const MENDING = { host: 2_500, guest: 5_000 };
+const ICE_RESTART_DELAY = { host: 2_500, guest: 5_000 };
 /** Milliseconds after which a WebRTC connection that does not come about is begun anew; each try has
  * half as much again. */
-const PATIENCE = { host: 15_000, guest: 35_000 };
+const CONNECT_TIMEOUT = { host: 15_000, guest: 35_000 };
 /** How often it is begun anew before it is left to a person, or to the other side's return. */
-const TRIES = 4;
+const MAX_RETRIES = 4;
 /** How often the host opens the data channel anew on a connection that stands, and milliseconds before. */
-const REOPENING = { most: 3, pause: 500 };
+const REOPEN = { most: 3, pause: 500 };
 
 /**
  * The WebRTC connection of a session, by the perfect-negotiation pattern: the host is impolite, the
@@ -24,60 +24,60 @@ const REOPENING = { most: 3, pause: 500 };
  * after a reload, say – so this side does, too, once it has negotiated; what was meant for another
  * `to` is dropped.
  */
-export class Line {
+export class PeerConnection {
   #id = "";
   #remote = "";
-  #making = false;
-  #ignoring = false;
-  #heard = false;
-  #over = false;
-  #tries = 0;
+  #makingOffer = false;
+  #ignoringOffer = false;
+  #negotiated = false;
+  #closed = false;
+  #retries = 0;
   /** @type {RTCPeerConnection | null} */
   pc = null;
   /** @type {RTCDataChannel | null} */
   #main = null;
   #reopened = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #reopening;
+  #reopenTimer;
   /** @type {Promise<unknown>} What is heard is dealt with in turn. */
-  #turn = Promise.resolve();
+  #queue = Promise.resolve();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #mending;
+  #iceRestartTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #watchdog;
-  #patience;
-  #waiting = new Waiting(() => {});
+  #connectTimer;
+  #timeout;
+  #earlyMessages = new EarlyMessages(() => {});
 
   /** @param {Session} session @param {"host" | "guest"} role */
   constructor(session, role) {
     this.session = session;
     this.role = role;
-    this.#patience = PATIENCE[role];
-    this.#inTurn(() => this.#begin());
+    this.#timeout = CONNECT_TIMEOUT[role];
+    this.#enqueue(() => this.#start());
   }
 
   /** @param {any} signal What the other side's line has said. */
-  hear(signal) {
-    this.#inTurn(() => this.#take(signal));
+  receive(signal) {
+    this.#enqueue(() => this.#handleSignal(signal));
   }
 
   /** Somebody is back: see whether the connection has survived. */
-  revive() {
+  check() {
     const state = this.pc?.connectionState;
-    if (!state) this.#inTurn(async () => void (this.pc || (await this.#afresh())));
-    else if (state !== "connected") this.#mendAfter(state === "failed" ? 0 : 500);
+    if (!state) this.#enqueue(async () => void (this.pc || (await this.#restart())));
+    else if (state !== "connected") this.#restartIceAfter(state === "failed" ? 0 : 500);
   }
 
   /** Begin anew, with as many tries as at first. */
   restart() {
-    this.#inTurn(() => this.#afresh());
+    this.#enqueue(() => this.#restart());
   }
 
   /**
    * Fresh ICE servers, for the next time that ICE is restarted; what is connected stays so.
    * @param {RTCIceServer[]} iceServers
    */
-  configure(iceServers) {
+  setIceServers(iceServers) {
     try {
       this.pc?.setConfiguration({ ...this.pc.getConfiguration(), iceServers });
     } catch {
@@ -85,74 +85,74 @@ export class Line {
     }
   }
 
-  end() {
-    this.#over = true;
-    this.#close();
+  close() {
+    this.#closed = true;
+    this.#closeCurrent();
   }
 
   /** @param {() => Promise<void>} action */
-  #inTurn(action) {
+  #enqueue(action) {
     const guarded = async () => {
-      if (!this.#over) await action();
+      if (!this.#closed) await action();
     };
-    this.#turn = this.#turn.then(guarded).catch((error) => this.#complain(error));
+    this.#queue = this.#queue.then(guarded).catch((error) => this.#reportError(error));
   }
 
   /** @param {unknown} error */
-  #complain(error) {
+  #reportError(error) {
     emit(this.session, new Happening("error", { error: webrtcFailed(error) }));
   }
 
-  async #afresh() {
-    this.#tries = 0;
-    this.#patience = PATIENCE[this.role];
-    await this.#begin();
+  async #restart() {
+    this.#retries = 0;
+    this.#timeout = CONNECT_TIMEOUT[this.role];
+    await this.#start();
   }
 
   /** @param {string} [remote] Whom it is begun for; whoever answers, where nobody is named. */
-  async #begin(remote = "") {
-    this.#close();
-    this.session._trying();
-    if (!this.session.iceServers || this.session._iceHasLapsed()) await this.session.refreshIce();
-    if (this.#over) return;
+  async #start(remote = "") {
+    this.#closeCurrent();
+    this.session._restarted();
+    if (!this.session.iceServers || this.session._iceHasExpired()) await this.session.refreshIce();
+    if (this.#closed) return;
     this.#id = randomHex(4);
     this.#remote = remote;
-    this.#making = this.#ignoring = this.#heard = false;
+    this.#makingOffer = this.#ignoringOffer = this.#negotiated = false;
     this.#reopened = 0;
-    this.#waiting = new Waiting(() => this.#complain(tooMuchWaits()));
-    const pc = this.#make();
+    this.#earlyMessages = new EarlyMessages(() => this.#reportError(tooManyEarlyMessages()));
+    const pc = this.#create();
     if (!pc) return;
     this.pc = pc;
     pc.onnegotiationneeded = () => this.#offer(pc);
     pc.onicecandidate = ({ candidate }) => this.#send(pc, { candidate });
-    pc.onconnectionstatechange = () => this.#watch(pc);
-    pc.ondatachannel = ({ channel }) => this.#adopt(channel);
-    this.#waitForConnection();
+    pc.onconnectionstatechange = () => this.#stateChanged(pc);
+    pc.ondatachannel = ({ channel }) => this.#addChannel(channel);
+    this.#startTimer();
     emit(this.session, new Happening("rtc", { pc }));
-    if (this.role === "host") this.#adopt(pc.createDataChannel("proxim"));
+    if (this.role === "host") this.#addChannel(pc.createDataChannel("proxim"));
     else this.#send(pc, {});
   }
 
   /** A connection, or none where the browser has no WebRTC or does not take the ICE servers. */
-  #make() {
+  #create() {
     try {
       return new RTCPeerConnection({ iceServers: this.session.iceServers ?? [] });
     } catch (error) {
-      this.#giveUp(webrtcFailed(error));
+      this.#fail(webrtcFailed(error));
       return null;
     }
   }
 
   /** @param {ProximError} error */
-  #giveUp(error) {
-    this.#close();
+  #fail(error) {
+    this.#closeCurrent();
     this.session._unreachable(error);
   }
 
-  #close() {
-    clearTimeout(this.#mending);
-    clearTimeout(this.#reopening);
-    this.#stopWaiting();
+  #closeCurrent() {
+    clearTimeout(this.#iceRestartTimer);
+    clearTimeout(this.#reopenTimer);
+    this.#stopTimer();
     const main = this.#main;
     this.#main = null;
     if (this.pc) {
@@ -161,31 +161,31 @@ export class Line {
       this.pc.close();
     }
     this.pc = null;
-    if (main) this.session._disconnected(main);
+    if (main) this.session._channelClosed(main);
   }
 
   /** @param {RTCPeerConnection} pc */
   async #offer(pc) {
     try {
-      this.#making = true;
+      this.#makingOffer = true;
       await pc.setLocalDescription();
       this.#send(pc, { description: pc.localDescription });
     } catch (error) {
-      if (pc === this.pc) this.#complain(error);
+      if (pc === this.pc) this.#reportError(error);
     } finally {
-      this.#making = false;
+      this.#makingOffer = false;
     }
   }
 
   /** @param {any} signal */
-  async #take(signal) {
+  async #handleSignal(signal) {
     const { from, to, description, candidate } = signal;
     if (typeof from !== "string" || (to && to !== this.#id)) return;
-    if (from !== this.#remote) await this.#meet(from);
+    if (from !== this.#remote) await this.#follow(from);
     const pc = this.pc;
     if (!pc) return;
-    if (description) await this.#describe(pc, description);
-    else if (candidate !== undefined && !this.#ignoring) await pc.addIceCandidate(candidate);
+    if (description) await this.#handleDescription(pc, description);
+    else if (candidate !== undefined && !this.#ignoringOffer) await pc.addIceCandidate(candidate);
   }
 
   /**
@@ -193,8 +193,8 @@ export class Line {
    * somebody before: if both began anew because the other did, they would do so for ever.
    * @param {string} from
    */
-  async #meet(from) {
-    if (this.#heard || !this.pc) return this.#begin(from);
+  async #follow(from) {
+    if (this.#negotiated || !this.pc) return this.#start(from);
     const before = this.#remote;
     this.#remote = from;
     const description = this.pc.localDescription;
@@ -203,13 +203,13 @@ export class Line {
   }
 
   /** @param {RTCPeerConnection} pc @param {RTCSessionDescriptionInit} description */
-  async #describe(pc, description) {
+  async #handleDescription(pc, description) {
     const isOffer = description.type === "offer";
-    const collision = isOffer && (this.#making || pc.signalingState !== "stable");
-    this.#ignoring = collision && this.role === "host";
-    if (this.#ignoring) return;
+    const collision = isOffer && (this.#makingOffer || pc.signalingState !== "stable");
+    this.#ignoringOffer = collision && this.role === "host";
+    if (this.#ignoringOffer) return;
     await pc.setRemoteDescription(description);
-    this.#heard = true;
+    this.#negotiated = true;
     if (!isOffer) return;
     await pc.setLocalDescription();
     this.#send(pc, { description: pc.localDescription });
@@ -222,34 +222,34 @@ export class Line {
     try {
       this.session.send({ rtc: { from: this.#id, to, ...what } });
     } catch (error) {
-      this.#complain(error);
+      this.#reportError(error);
     }
   }
 
   /** @param {RTCPeerConnection} pc */
-  #watch(pc) {
+  #stateChanged(pc) {
     emit(this.session, new Happening("rtcstate", { state: pc.connectionState }));
     if (pc.connectionState === "connected") {
-      clearTimeout(this.#mending);
-      this.#stopWaiting();
-      this.#tries = 0;
-      this.#patience = PATIENCE[this.role];
+      clearTimeout(this.#iceRestartTimer);
+      this.#stopTimer();
+      this.#retries = 0;
+      this.#timeout = CONNECT_TIMEOUT[this.role];
     } else if (pc.connectionState === "disconnected") {
-      this.#mendAfter(MENDING[this.role]);
-    } else if (pc.connectionState === "failed" && this.#watchdog === undefined) {
+      this.#restartIceAfter(ICE_RESTART_DELAY[this.role]);
+    } else if (pc.connectionState === "failed" && this.#connectTimer === undefined) {
       // Otherwise a try is under way, and will be followed by the next.
-      this.#mendAfter(0);
+      this.#restartIceAfter(0);
     }
   }
 
   /** @param {number} time Milliseconds. */
-  #mendAfter(time) {
-    clearTimeout(this.#mending);
-    this.#mending = setTimeout(() => this.#inTurn(() => this.#mend()), time);
+  #restartIceAfter(time) {
+    clearTimeout(this.#iceRestartTimer);
+    this.#iceRestartTimer = setTimeout(() => this.#enqueue(() => this.#restartIce()), time);
   }
 
   /** Restart ICE, with servers that are fresh; if the other side is away, its return does it. */
-  async #mend() {
+  async #restartIce() {
     const pc = this.pc;
     if (!pc || pc.connectionState === "connected" || !this.session.peerOnline) return;
     await this.session.refreshIce().catch(() => {
@@ -257,29 +257,29 @@ export class Line {
     });
     if (pc !== this.pc) return;
     pc.restartIce();
-    this.#waitForConnection();
+    this.#startTimer();
   }
 
-  #waitForConnection() {
-    this.#stopWaiting();
-    this.#watchdog = setTimeout(() => this.#tryAgain(), this.#patience);
+  #startTimer() {
+    this.#stopTimer();
+    this.#connectTimer = setTimeout(() => this.#timedOut(), this.#timeout);
   }
 
-  #stopWaiting() {
-    clearTimeout(this.#watchdog);
-    this.#watchdog = undefined;
+  #stopTimer() {
+    clearTimeout(this.#connectTimer);
+    this.#connectTimer = undefined;
   }
 
-  #tryAgain() {
-    this.#patience *= 1.5;
+  #timedOut() {
+    this.#timeout *= 1.5;
     if (!this.session.peerOnline) {
-      this.#waitForConnection();
-    } else if (this.#tries < TRIES) {
-      this.#tries += 1;
-      this.#inTurn(() => this.#begin());
+      this.#startTimer();
+    } else if (this.#retries < MAX_RETRIES) {
+      this.#retries += 1;
+      this.#enqueue(() => this.#start());
     } else {
       const message = "the two sides do not reach each other, and it is tried no more by itself";
-      this.#giveUp(new ProximError("unreachable", message, { sessionId: this.session.id }));
+      this.#fail(new ProximError("unreachable", message, { sessionId: this.session.id }));
     }
   }
 
@@ -289,36 +289,36 @@ export class Line {
     // Where all of it has broken, what mends that has a channel of its own.
     if (!pc || this.#main || pc.connectionState !== "connected") return;
     if (pc.sctp?.transport.state === "closed" || !this.session.peerOnline) return;
-    if (this.#reopened < REOPENING.most) {
+    if (this.#reopened < REOPEN.most) {
       this.#reopened += 1;
-      this.#adopt(pc.createDataChannel("proxim"));
+      this.#addChannel(pc.createDataChannel("proxim"));
     } else {
       const message = "the other side closes the data channel again and again";
-      this.#giveUp(new ProximError("unreachable", message, { sessionId: this.session.id }));
+      this.#fail(new ProximError("unreachable", message, { sessionId: this.session.id }));
     }
   }
 
   /** @param {RTCDataChannel} channel */
-  #adopt(channel) {
+  #addChannel(channel) {
     channel.binaryType = "arraybuffer";
-    this.#waiting.hold(channel);
+    this.#earlyMessages.hold(channel);
     if (channel.label !== "proxim" || this.#main) {
-      this.session._takeChannel(channel);
+      this.session._addChannel(channel);
       return;
     }
     this.#main = channel;
     const opened = () => {
-      if (channel === this.#main) this.session._connected(channel);
+      if (channel === this.#main) this.session._channelOpened(channel);
     };
     if (channel.readyState === "open") opened();
     else channel.addEventListener("open", opened);
     channel.addEventListener("close", () => {
       if (channel !== this.#main) return;
       this.#main = null;
-      this.session._disconnected(channel);
+      this.session._channelClosed(channel);
       if (this.role !== "host") return;
-      clearTimeout(this.#reopening);
-      this.#reopening = setTimeout(() => this.#inTurn(() => this.#reopen()), REOPENING.pause);
+      clearTimeout(this.#reopenTimer);
+      this.#reopenTimer = setTimeout(() => this.#enqueue(() => this.#reopen()), REOPEN.pause);
     });
   }
 }
