@@ -130,10 +130,9 @@ export const text = {
     `Sending ${done} of ${size} · ${speed} a second`,
   receiving: (/** @type {string} */ done, /** @type {string} */ size, /** @type {string} */ speed) =>
     `Receiving ${done} of ${size} · ${speed} a second`,
-  checking: "Waiting for the check at the other end…",
-  sentOk: (/** @type {string} */ size) => `${size} · Arrived. The SHA-256 checksum matches.`,
-  gotOk: (/** @type {string} */ size) => `${size} · Complete. The SHA-256 checksum matches.`,
-  checksumBad: "The checksum does not match. Send it again.",
+  confirming: "Waiting for the other side to confirm…",
+  sentOk: (/** @type {string} */ size) => `${size} · Arrived.`,
+  gotOk: (/** @type {string} */ size) => `${size} · Complete.`,
   cancelled: "Cancelled",
   refused: "Cancelled by the other side",
   interrupted: "Interrupted: the connection was lost. Send it again.",
