@@ -29,6 +29,7 @@ _NAMED = {
     "/proxim.js": _WEB / "proxim.js",
 }
 
+_TYPE_IMPORT = re.compile(r"^/\*\* @import .* \*/\n", re.MULTILINE)
 _FROM = re.compile(r'^(?:import|export) \{([^}]*)\} from "(\./.+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async|class|const|function)", re.MULTILINE)
 
@@ -73,7 +74,7 @@ def join_modules(entry: Path) -> bytes:
     texts: dict[Path, str] = {}
 
     def add(path: Path) -> None:
-        text = path.read_text(encoding="utf-8")
+        text = _TYPE_IMPORT.sub("", path.read_text(encoding="utf-8"))
         for _, target in _FROM.findall(text):
             module = path.parent / target
             if module not in texts:
