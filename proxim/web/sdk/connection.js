@@ -35,7 +35,7 @@ const FINAL_CLOSE_CODES = new Set([1002, 1007, 1009, REPLACED]);
 export class Connection {
   /** @type {WebSocket | null} */
   #socket = null;
-  /** @type {Map<string, { deferred: Deferred<Message>, kind: string }>} */
+  /** @type {Map<string, { kind: string, resolve: (reply: Message) => void, reject: (error: unknown) => void }>} */
   #requests = new Map();
   /** @type {string[]} */
   #queue = [];
@@ -49,17 +49,19 @@ export class Connection {
   #failure = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #retryAt = 0;
-  #wake = () => this.#checkNow();
+  #waitsToRetry = false;
+  #listening = new AbortController();
 
   /** @param {string} nodeUrl @param {Client} client */
   constructor(nodeUrl, client) {
     this.nodeUrl = nodeUrl;
     this.client = client;
-    globalThis.addEventListener?.("online", this.#wake);
-    globalThis.addEventListener?.("offline", this.#wake);
-    globalThis.addEventListener?.("pageshow", this.#wake);
-    globalThis.document?.addEventListener("visibilitychange", this.#wake);
+    const check = () => this.#checkNow();
+    const options = { signal: this.#listening.signal };
+    for (const type of ["online", "offline", "pageshow"]) {
+      globalThis.addEventListener?.(type, check, options);
+    }
+    globalThis.document?.addEventListener("visibilitychange", check, options);
     this.#connect();
     if (this.#failure) throw this.#failure;
   }
@@ -77,14 +79,14 @@ export class Connection {
    * @returns {Promise<Message>}
    */
   async request(kind, request, { introduces = false } = {}) {
-    this.#checkSize(encode(request));
+    this.#encode(request);
     if (!introduces) await this.#ready.promise;
     if (this.#failure) throw this.#failure;
     const ref = String(++this.#refs);
-    const deferred = /** @type {Deferred<Message>} */ (new Deferred());
-    this.#requests.set(ref, { deferred, kind });
-    this.#socket?.send(JSON.stringify({ ...request, ref }));
-    return deferred.promise;
+    return new Promise((resolve, reject) => {
+      this.#requests.set(ref, { kind, resolve, reject });
+      this.#socket?.send(JSON.stringify({ ...request, ref }));
+    });
   }
 
   /**
@@ -92,8 +94,7 @@ export class Connection {
    * @param {Message} message
    */
   send(message) {
-    const text = encode(message);
-    this.#checkSize(text);
+    const text = this.#encode(message);
     if (this.#failure) throw this.#failure;
     if (this.#introduced) {
       this.#socket?.send(text);
@@ -107,19 +108,26 @@ export class Connection {
   /** Leave for good. @param {ProximError} [why] What those who still wait are told. */
   close(why = connectionLost("the connection was closed on this side")) {
     this.#end(why);
-    this.#closeSocket(1000);
+    this.#closeSocket();
   }
 
-  /** @param {string} text */
-  #checkSize(text) {
-    const size = new TextEncoder().encode(text).length;
-    if (size > this.#maxBytes) {
-      const message = `a message may have ${this.#maxBytes} bytes, and this has ${size}`;
-      throw new ProximError("bad_message", message);
+  /** @param {Message} message @returns {string} @throws {ProximError} `bad_message` */
+  #encode(message) {
+    let text;
+    try {
+      text = JSON.stringify(message);
+    } catch (error) {
+      const why = /** @type {Error} */ (error).message;
+      throw new ProximError("bad_message", `that cannot be written as JSON: ${why}`, { cause: error });
     }
+    const size = new TextEncoder().encode(text).length;
+    if (size <= this.#maxBytes) return text;
+    const why = `a message may have ${this.#maxBytes} bytes, and this has ${size}`;
+    throw new ProximError("bad_message", why);
   }
 
   #connect() {
+    this.#waitsToRetry = false;
     const socket = this.#open();
     if (!socket) return;
     this.#socket = socket;
@@ -171,7 +179,7 @@ export class Connection {
   /** The introduction was answered with an error. @param {ProximError} error */
   #introductionFailed(error) {
     if (this.#everIntroduced && ["rate_limited", "unavailable"].includes(error.code)) {
-      this.#closeSocket(1000);
+      this.#closeSocket();
       this.#retry((error.retryAfter ?? 0) * 1000);
     } else {
       this.#fail(error);
@@ -186,12 +194,12 @@ export class Connection {
     const pending = this.#requests.get(message.ref);
     if (!pending) return;
     this.#requests.delete(message.ref);
-    if (message.type === pending.kind) pending.deferred.resolve(message);
-    else if (message.type === "error") pending.deferred.reject(wireError(message));
+    if (message.type === pending.kind) pending.resolve(message);
+    else if (message.type === "error") pending.reject(wireError(message));
     else if (message.type === "session_ended") {
-      pending.deferred.reject(sessionEnded(message.status, message.reason, message.session_id));
+      pending.reject(sessionEnded(message.status, message.reason, message.session_id));
     } else {
-      pending.deferred.reject(connectionLost(`the node answered ${message.type} to a request`));
+      pending.reject(connectionLost(`the node answered ${message.type} to a request`));
     }
   }
 
@@ -205,13 +213,13 @@ export class Connection {
   /** The network has changed, or the page is looked at again. */
   #checkNow() {
     if (globalThis.document?.visibilityState === "hidden") return;
-    if (this.#retryAt) this.#reconnect();
+    if (this.#waitsToRetry) this.#connect();
     else if (this.#introduced) this.#probe();
   }
 
   /** The connection is gone. @param {number} [code] */
   #lost(code) {
-    this.#closeSocket(1000);
+    this.#closeSocket();
     const why =
       code === REPLACED
         ? "another connection took over what this one held"
@@ -223,21 +231,21 @@ export class Connection {
     }
   }
 
-  /** Let go of the socket; what was asked on it gets no answer. @param {number} code */
-  #closeSocket(code) {
+  /** Let go of the socket; what was asked on it gets no answer. */
+  #closeSocket() {
     clearTimeout(this.#timer);
     const socket = this.#socket;
     this.#socket = null;
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close(code);
+      socket.close(1000);
     }
     const wasIntroduced = this.#introduced;
     this.#introduced = false;
     const requests = [...this.#requests.values()];
     this.#requests.clear();
-    for (const { deferred } of requests) {
-      deferred.reject(this.#failure ?? connectionLost("the connection broke before the reply"));
+    for (const { reject } of requests) {
+      reject(this.#failure ?? connectionLost("the connection broke before the reply"));
     }
     if (wasIntroduced) {
       if (!this.#failure) this.#ready = new Deferred();
@@ -249,20 +257,15 @@ export class Connection {
   #retry(atLeast) {
     const pause = Math.max(this.#delay * (0.5 + 0.5 * Math.random()), atLeast);
     this.#delay = Math.min(this.#delay * BACKOFF.factor, BACKOFF.longest);
-    this.#retryAt = Date.now() + pause;
-    this.#schedule(pause, () => this.#reconnect());
-  }
-
-  #reconnect() {
-    this.#retryAt = 0;
-    this.#connect();
+    this.#waitsToRetry = true;
+    this.#schedule(pause, () => this.#connect());
   }
 
   /** @param {ProximError} error */
   #fail(error) {
     if (this.#failure) return;
     this.#end(error);
-    this.#closeSocket(1000);
+    this.#closeSocket();
     this.client.fail(error);
   }
 
@@ -271,26 +274,12 @@ export class Connection {
     this.#failure ??= error;
     this.#ready.reject(this.#failure);
     this.#queue.length = 0;
-    this.#retryAt = 0;
-    globalThis.removeEventListener?.("online", this.#wake);
-    globalThis.removeEventListener?.("offline", this.#wake);
-    globalThis.removeEventListener?.("pageshow", this.#wake);
-    globalThis.document?.removeEventListener("visibilitychange", this.#wake);
+    this.#listening.abort();
   }
 
   /** One alarm for all that can be overdue. @param {number} time @param {() => void} action */
   #schedule(time, action) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(action, time);
-  }
-}
-
-/** @param {Message} message @returns {string} @throws {ProximError} `bad_message` */
-function encode(message) {
-  try {
-    return JSON.stringify(message);
-  } catch (error) {
-    const why = /** @type {Error} */ (error).message;
-    throw new ProximError("bad_message", `that cannot be written as JSON: ${why}`, { cause: error });
   }
 }
