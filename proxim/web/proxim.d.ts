@@ -100,6 +100,11 @@ export class Session extends EventTarget {
     onpresence: ((event: Event & {
         online: boolean;
     }) => unknown) | null;
+    /** `channel` (`channel`): the other side has opened another data channel.
+     * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
+    onchannel: ((event: Event & {
+        channel: RTCDataChannel;
+    }) => unknown) | null;
     /** `approved`: a person has said yes.
      * @type {((event: Event) => unknown) | null} */
     onapproved: ((event: Event) => unknown) | null;
@@ -135,14 +140,6 @@ export class Session extends EventTarget {
     get connected(): Promise<RTCDataChannel>;
     /** Settles with why the session ended, when it does; never rejects. */
     get ended(): Promise<ProximError>;
-    set onchannel(handler: ((event: Event & {
-        channel: RTCDataChannel;
-    }) => unknown) | null);
-    /** `channel` (`channel`): the other side has opened another data channel.
-     * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
-    get onchannel(): ((event: Event & {
-        channel: RTCDataChannel;
-    }) => unknown) | null;
     /** Whether the other side is connected to the node. */
     get peerOnline(): boolean;
     /** @type {RTCPeerConnection | null} The WebRTC connection, once approved. */

@@ -1,6 +1,7 @@
 // What comes over a data channel before anybody listens.
 
 import { ProximError } from "./errors.js";
+import { beforeListening } from "./events.js";
 
 /** Bytes of messages, and data channels, that wait for a page that does not listen yet. */
 export const EARLY = { bytes: 16 * 1024 * 1024, channels: 32 };
@@ -27,41 +28,33 @@ export class EarlyMessages {
   hold(channel) {
     /** @type {unknown[]} */
     const held = [];
-    // To shift one of many off an array takes as long as to move all the others.
-    let handedOver = 0;
-    let listened = false;
-    /** @type {object | null} */
-    let handing = null;
+    /** @type {Event | null} */
+    let handingOver = null;
     /** @param {MessageEvent} event */
     const keep = (event) => {
-      if (event === handing || (listened && held.length === handedOver)) return;
-      // This listener is the first, so that it is the only one for which this comes too early.
+      if (event === handingOver) return;
+      // This listener is the first, so no other one gets the message yet.
       event.stopImmediatePropagation();
-      if (this.#takes(event.data)) held.push(event.data);
+      if (this.#hasRoom(event.data)) held.push(event.data);
       else this.overflow();
     };
-    const handOver = async () => {
-      listened = true;
+    channel.addEventListener("message", keep);
+    beforeListening(channel, "message", async () => {
       await null;
-      while (handedOver < held.length) {
-        const data = held[handedOver];
-        handing = new MessageEvent("message", { data });
-        channel.dispatchEvent(/** @type {Event} */ (handing));
-        held[handedOver] = undefined;
-        handedOver += 1;
+      // The loop also sees what is added while it runs.
+      for (const data of held) {
+        handingOver = new MessageEvent("message", { data });
+        channel.dispatchEvent(handingOver);
         this.#bytes -= sizeOf(data);
-        // As between two messages of a browser: who listens once can listen again.
+        // Between two messages a page may add a listener, as between two of the browser's own.
         await null;
       }
-      held.length = 0;
-      handedOver = 0;
-    };
-    channel.addEventListener("message", keep);
-    beforeListening(channel, "message", handOver);
+      channel.removeEventListener("message", keep);
+    });
   }
 
   /** @param {unknown} data */
-  #takes(data) {
+  #hasRoom(data) {
     const size = sizeOf(data);
     if (this.#bytes + size > EARLY.bytes) return false;
     this.#bytes += size;
@@ -71,29 +64,3 @@ export class EarlyMessages {
 
 /** @param {any} data A message's, in bytes, about. */
 const sizeOf = (data) => MESSAGE_OVERHEAD + (data?.byteLength ?? data?.size ?? 2 * String(data).length);
-
-/**
- * Call back before somebody begins to listen, by `addEventListener` or by the handler's property.
- * @param {any} target @param {string} type @param {() => void} listened
- */
-function beforeListening(target, type, listened) {
-  const handler = `on${type}`;
-  const notice = () => {
-    delete target.addEventListener;
-    delete target[handler];
-    listened();
-  };
-  target.addEventListener = (/** @type {any[]} */ ...what) => {
-    if (what[0] === type) notice();
-    EventTarget.prototype.addEventListener.apply(target, /** @type {any} */ (what));
-  };
-  Object.defineProperty(target, handler, {
-    configurable: true,
-    get: () => null,
-    set(listener) {
-      if (listener === null) return;
-      notice();
-      target[handler] = listener;
-    },
-  });
-}

@@ -1,19 +1,18 @@
 // Events, and the handlers in the `on…` properties.
 
-/** An event with fields of its own, also handed to the `on…` property of its target. */
-export class Happening extends Event {
-  /** @param {string} type @param {object} [fields] */
-  constructor(type, fields = {}) {
-    super(type);
-    Object.assign(this, fields);
-  }
-}
+/**
+ * Emit an event with fields of its own.
+ * @param {EventTarget} target @param {string} type @param {object} [fields]
+ */
+export const emit = (target, type, fields = {}) =>
+  dispatch(target, Object.assign(new Event(type), fields));
 
 /**
- * A handler that throws stops nothing, as with the browser's own events.
+ * Hand an event to the `on…` property of its target, and to its listeners. A handler that throws
+ * stops nothing, as with the browser's own events.
  * @param {EventTarget} target @param {Event} event
  */
-export function emit(target, event) {
+export function dispatch(target, event) {
   const handler = /** @type {any} */ (target)[`on${event.type}`];
   try {
     if (typeof handler === "function") handler.call(target, event);
@@ -21,4 +20,32 @@ export function emit(target, event) {
     reportError(error);
   }
   target.dispatchEvent(event);
+}
+
+/**
+ * Call back before somebody begins to listen, by `addEventListener` or by the handler's property.
+ * @param {any} target @param {string} type @param {() => void} listened
+ */
+export function beforeListening(target, type, listened) {
+  const handler = `on${type}`;
+  const notice = () => {
+    delete target.addEventListener;
+    delete target[handler];
+    // A browser's own object has the property in its prototype.
+    if (!(handler in target)) target[handler] = null;
+    listened();
+  };
+  target.addEventListener = (/** @type {any[]} */ ...what) => {
+    if (what[0] === type) notice();
+    EventTarget.prototype.addEventListener.apply(target, /** @type {any} */ (what));
+  };
+  Object.defineProperty(target, handler, {
+    configurable: true,
+    get: () => null,
+    set(listener) {
+      if (listener === null) return;
+      notice();
+      target[handler] = listener;
+    },
+  });
 }

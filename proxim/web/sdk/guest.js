@@ -3,7 +3,7 @@
 import { Connection } from "./connection.js";
 import { deviceName } from "./device.js";
 import { connectionLost, sessionEnded } from "./errors.js";
-import { Happening, emit } from "./events.js";
+import { emit } from "./events.js";
 import { nodeAddress, parseLink } from "./link.js";
 import { randomHex } from "./random.js";
 import { seatsKey } from "./seats.js";
@@ -143,7 +143,7 @@ export class Guest extends Session {
   #promptPending(seconds) {
     this.expiresAt = Date.now() + seconds * 1000;
     this._setPeerOnline(true);
-    emit(this, new Happening("pending"));
+    emit(this, "pending");
   }
 
   #remember() {
@@ -162,7 +162,7 @@ export class Guest extends Session {
 
   /** @param {boolean} online */
   #setOnline(online) {
-    emit(this, new Happening("reachable", { online }));
+    emit(this, "reachable", { online });
     if (online) this._checkConnection();
   }
 

@@ -1,6 +1,6 @@
 // The host's side of one session, and the question whether a guest may come in.
 
-import { Happening, emit } from "./events.js";
+import { dispatch, emit } from "./events.js";
 import { Session } from "./session.js";
 
 /** @import { ProximError } from "./errors.js" */
@@ -94,7 +94,7 @@ export class HostSession extends Session {
     if (message.type === "pair_prompt") {
       this.deviceInfo = message.device_info;
       this.prompt = new Prompt(this, message);
-      emit(this, this.prompt);
+      dispatch(this, this.prompt);
     } else if (message.type === "pair_result") {
       this.prompt = null;
     } else if (message.type === "link_renewed") {
@@ -116,13 +116,14 @@ export class HostSession extends Session {
       ? `data:image/svg+xml,${encodeURIComponent(message.qr_svg)}`
       : null;
     this.lapsesAt = Date.now() + message.pair_within * 1000;
-    emit(this, new Happening("link"));
+    emit(this, "link");
   }
 
   /** @internal @param {ProximError} error */
   _end(error) {
     this.prompt = null;
     super._end(error);
+    this.#host.sessions.delete(this.id);
   }
 }
 

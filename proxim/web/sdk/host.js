@@ -2,7 +2,7 @@
 
 import { Connection } from "./connection.js";
 import { connectionLost, sessionEnded } from "./errors.js";
-import { Happening, emit } from "./events.js";
+import { emit } from "./events.js";
 import { HostSession, linkOptions } from "./host-session.js";
 import { nodeAddress } from "./link.js";
 import { randomHex } from "./random.js";
@@ -105,10 +105,7 @@ export class Host extends EventTarget {
   /** Let go of the node. Sessions that survive a disconnect live on there. */
   leave() {
     this._connection.close();
-    for (const session of [...this.sessions.values()]) {
-      session._end(connectionLost("the host has left"));
-    }
-    this.sessions.clear();
+    this.#endSessions(connectionLost("the host has left"));
   }
 
   /** The node's time on this device's clock, however wrong that is. @internal @param {string} time */
@@ -146,7 +143,6 @@ export class Host extends EventTarget {
       this.#updateSession(message.session)._setLink(message);
     } else if (message.session_id) {
       this.sessions.get(message.session_id)?._receive(message);
-      this.#removeIfOver(message.session_id);
     }
   }
 
@@ -161,45 +157,38 @@ export class Host extends EventTarget {
     const known = new Set(infos.map((info) => info.session_id));
     for (const [id, session] of [...this.sessions]) {
       if (!known.has(id)) session._end(sessionEnded("expired", "lost", id));
-      this.#removeIfOver(id);
     }
     for (const info of infos) {
       if (this.sessions.has(info.session_id) || !info.reason) this.#updateSession(info);
-      this.#removeIfOver(info.session_id);
     }
   }
 
   /** @param {any} info @returns {HostSession} */
   #updateSession(info) {
     let session = this.sessions.get(info.session_id);
-    if (session) {
-      session._update(info);
-      return session;
+    if (!session) {
+      session = new HostSession(this, info, this.#options.rtc ?? true);
+      this.sessions.set(session.id, session);
+      // Before the update, so that the page can listen to what the update emits.
+      emit(this, "session", { session });
     }
-    session = new HostSession(this, info, this.#options.rtc ?? true);
-    this.sessions.set(session.id, session);
-    // Told before it is taken in, so that nothing happens that nobody hears.
-    emit(this, new Happening("session", { session }));
     session._update(info);
     return session;
   }
 
-  /** @param {string} id */
-  #removeIfOver(id) {
-    if (this.sessions.get(id)?.over) this.sessions.delete(id);
-  }
-
   /** @param {boolean} online */
   #setOnline(online) {
-    emit(this, new Happening("reachable", { online }));
+    emit(this, "reachable", { online });
     if (online) for (const session of this.sessions.values()) session._checkConnection();
   }
 
   /** @param {ProximError} error */
   #fail(error) {
-    const sessions = [...this.sessions.values()];
-    this.sessions.clear();
-    for (const session of sessions) session._end(error);
-    emit(this, new Happening("failed", { error }));
+    this.#endSessions(error);
+    emit(this, "failed", { error });
+  }
+  /** @param {ProximError} error */
+  #endSessions(error) {
+    for (const session of [...this.sessions.values()]) session._end(error);
   }
 }

@@ -2,7 +2,7 @@
 
 import { EarlyMessages, tooManyEarlyMessages } from "./early-messages.js";
 import { ProximError, webrtcFailed } from "./errors.js";
-import { Happening, emit } from "./events.js";
+import { emit } from "./events.js";
 import { randomHex } from "./random.js";
 
 /** @import { Session } from "./session.js" */
@@ -45,14 +45,12 @@ export class PeerConnection {
   #iceRestartTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #connectTimer;
-  #timeout;
   #earlyMessages = new EarlyMessages(() => {});
 
   /** @param {Session} session @param {"host" | "guest"} role */
   constructor(session, role) {
     this.session = session;
     this.role = role;
-    this.#timeout = CONNECT_TIMEOUT[role];
     this.#enqueue(() => this.#start());
   }
 
@@ -100,12 +98,11 @@ export class PeerConnection {
 
   /** @param {unknown} error */
   #reportError(error) {
-    emit(this.session, new Happening("error", { error: webrtcFailed(error) }));
+    emit(this.session, "error", { error: webrtcFailed(error) });
   }
 
   async #restart() {
     this.#retries = 0;
-    this.#timeout = CONNECT_TIMEOUT[this.role];
     await this.#start();
   }
 
@@ -128,7 +125,7 @@ export class PeerConnection {
     pc.onconnectionstatechange = () => this.#stateChanged(pc);
     pc.ondatachannel = ({ channel }) => this.#addChannel(channel);
     this.#startTimer();
-    emit(this.session, new Happening("rtc", { pc }));
+    emit(this.session, "rtc", { pc });
     if (this.role === "host") this.#addChannel(pc.createDataChannel("proxim"));
     else this.#send(pc, {});
   }
@@ -141,6 +138,11 @@ export class PeerConnection {
       this.#fail(webrtcFailed(error));
       return null;
     }
+  }
+
+  /** @param {string} message */
+  #failUnreachable(message) {
+    this.#fail(new ProximError("unreachable", message, { sessionId: this.session.id }));
   }
 
   /** @param {ProximError} error */
@@ -228,12 +230,11 @@ export class PeerConnection {
 
   /** @param {RTCPeerConnection} pc */
   #stateChanged(pc) {
-    emit(this.session, new Happening("rtcstate", { state: pc.connectionState }));
+    emit(this.session, "rtcstate", { state: pc.connectionState });
     if (pc.connectionState === "connected") {
       clearTimeout(this.#iceRestartTimer);
       this.#stopTimer();
       this.#retries = 0;
-      this.#timeout = CONNECT_TIMEOUT[this.role];
     } else if (pc.connectionState === "disconnected") {
       this.#restartIceAfter(ICE_RESTART_DELAY[this.role]);
     } else if (pc.connectionState === "failed" && this.#connectTimer === undefined) {
@@ -262,7 +263,8 @@ export class PeerConnection {
 
   #startTimer() {
     this.#stopTimer();
-    this.#connectTimer = setTimeout(() => this.#timedOut(), this.#timeout);
+    const timeout = CONNECT_TIMEOUT[this.role] * 1.5 ** this.#retries;
+    this.#connectTimer = setTimeout(() => this.#timedOut(), timeout);
   }
 
   #stopTimer() {
@@ -271,15 +273,15 @@ export class PeerConnection {
   }
 
   #timedOut() {
-    this.#timeout *= 1.5;
     if (!this.session.peerOnline) {
-      this.#startTimer();
+      // `check` goes on once the other side is back.
+      this.#stopTimer();
     } else if (this.#retries < MAX_RETRIES) {
       this.#retries += 1;
       this.#enqueue(() => this.#start());
     } else {
       const message = "the two sides do not reach each other, and it is tried no more by itself";
-      this.#fail(new ProximError("unreachable", message, { sessionId: this.session.id }));
+      this.#failUnreachable(message);
     }
   }
 
@@ -294,7 +296,7 @@ export class PeerConnection {
       this.#addChannel(pc.createDataChannel("proxim"));
     } else {
       const message = "the other side closes the data channel again and again";
-      this.#fail(new ProximError("unreachable", message, { sessionId: this.session.id }));
+      this.#failUnreachable(message);
     }
   }
 

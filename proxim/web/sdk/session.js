@@ -3,14 +3,12 @@
 import { Deferred } from "./deferred.js";
 import { EARLY } from "./early-messages.js";
 import { ProximError, sessionEnded, wireError } from "./errors.js";
-import { Happening, emit } from "./events.js";
+import { beforeListening, emit } from "./events.js";
+import { pathOf } from "./path.js";
 import { PeerConnection } from "./peer-connection.js";
 
 /** @import { Connection } from "./connection.js" */
 /** @import { DeviceInfo, Message, Path, SessionType, Status } from "./types.js" */
-
-/** The kinds of candidates, the one first that says most about the way. */
-const KINDS = /** @type {const} */ (["relay", "srflx", "prflx", "host"]);
 
 /** When ICE servers are asked for anew: after this part of their time, unless the new ones serve hardly
  * longer; and after how many milliseconds, when that has failed. */
@@ -50,6 +48,9 @@ export class Session extends EventTarget {
   /** `presence` (`online`): the other side has come to the node, or left it.
    * @type {((event: Event & { online: boolean }) => unknown) | null} */
   onpresence = null;
+  /** `channel` (`channel`): the other side has opened another data channel.
+   * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
+  onchannel = null;
   /** `approved`: a person has said yes.
    * @type {((event: Event) => unknown) | null} */
   onapproved = null;
@@ -68,8 +69,6 @@ export class Session extends EventTarget {
   #channel = null;
   /** @type {RTCDataChannel[]} Those of which nobody has heard yet. */
   #channels = [];
-  /** @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
-  #onchannel = null;
   #listensForChannels = false;
   #isUnreachable = false;
   /** @type {PeerConnection | null} */
@@ -102,6 +101,7 @@ export class Session extends EventTarget {
     this.over = null;
     this.#role = role;
     this.#rtc = rtc;
+    beforeListening(this, "channel", () => this.#announceChannels());
   }
 
   /** Settles when a person has said yes. Rejects with why not. */
@@ -121,26 +121,6 @@ export class Session extends EventTarget {
   /** Settles with why the session ended, when it does; never rejects. */
   get ended() {
     return this.#ended.promise;
-  }
-
-  /** `channel` (`channel`): the other side has opened another data channel.
-   * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
-  get onchannel() {
-    return this.#onchannel;
-  }
-
-  set onchannel(handler) {
-    this.#onchannel = handler;
-    if (handler) this.#announceChannels();
-  }
-
-  /**
-   * @internal
-   * @param {string} type @param {any} listener @param {boolean | AddEventListenerOptions} [options]
-   */
-  addEventListener(type, listener, options) {
-    super.addEventListener(type, listener, options);
-    if (type === "channel") this.#announceChannels();
   }
 
   /** Whether the other side is connected to the node. */
@@ -207,31 +187,7 @@ export class Session extends EventTarget {
    * @returns {Promise<Path | null>}
    */
   async path() {
-    // A connection that was closed meanwhile has none.
-    const stats = await this.pc?.getStats().catch(() => null);
-    if (!stats) return null;
-    /** @type {any[]} */
-    const all = [];
-    stats.forEach((each) => all.push(each));
-    const chosen = all.find((each) => each.type === "transport")?.selectedCandidatePairId;
-    const pair = all.find(
-      (each) =>
-        each.type === "candidate-pair" &&
-        (chosen ? each.id === chosen : (each.selected ?? each.nominated)),
-    );
-    if (!pair) return null;
-    const ends = [stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)];
-    const [local, remote] = ends.map((each) => each?.candidateType);
-    const via = KINDS.find((kind) => kind === local || kind === remote);
-    if (!via) return null;
-    const seconds = pair.currentRoundTripTime;
-    return {
-      via,
-      local,
-      remote,
-      rtt: typeof seconds === "number" ? seconds * 1000 : null,
-      protocol: ends[0]?.protocol ?? "",
-    };
+    return this.pc && pathOf(this.pc);
   }
 
   // -- what the node says --
@@ -264,7 +220,7 @@ export class Session extends EventTarget {
         this._end(sessionEnded(message.status, message.reason, this.id));
         break;
       case "error":
-        if (!message.ref) emit(this, new Happening("error", { error: wireError(message) }));
+        if (!message.ref) emit(this, "error", { error: wireError(message) });
         break;
     }
   }
@@ -281,7 +237,7 @@ export class Session extends EventTarget {
   _setPeerOnline(online) {
     const changed = online !== this.#peerOnline;
     this.#peerOnline = online;
-    if (changed) emit(this, new Happening("presence", { online }));
+    if (changed) emit(this, "presence", { online });
     if (online) this.#peerConnection?.check();
   }
 
@@ -291,7 +247,7 @@ export class Session extends EventTarget {
     const isFirst = this.iceServers === null;
     this.iceServers = iceServers;
     this.#peerConnection?.setIceServers(iceServers);
-    if (!isFirst) emit(this, new Happening("ice", { iceServers }));
+    if (!isFirst) emit(this, "ice", { iceServers });
     if (!ttl || iceServers.length === 0) return;
     const expiry = Date.now() + ttl * 1000;
     // What ends with the session cannot be had for longer.
@@ -320,7 +276,7 @@ export class Session extends EventTarget {
     if (this.status === "approved" || this.over) return;
     this.status = "approved";
     this.#approved.resolve();
-    emit(this, new Happening("approved"));
+    emit(this, "approved");
     if (this.#rtc) this.#peerConnection = new PeerConnection(this, this.#role);
   }
 
@@ -335,7 +291,7 @@ export class Session extends EventTarget {
     this.#approved.reject(error);
     this.#connected.reject(error);
     this.#ended.resolve(error);
-    emit(this, new Happening("over", { error }));
+    emit(this, "over", { error });
   }
 
   /** @internal The node is reached again. */
@@ -347,7 +303,7 @@ export class Session extends EventTarget {
   _channelOpened(channel) {
     this.#channel = channel;
     this.#connected.resolve(channel);
-    emit(this, new Happening("connected", { channel }));
+    emit(this, "connected", { channel });
   }
 
   /** @internal @param {RTCDataChannel} channel */
@@ -357,7 +313,7 @@ export class Session extends EventTarget {
     if (channel !== this.#channel) return;
     this.#channel = null;
     this.#connected = new Deferred();
-    emit(this, new Happening("disconnected"));
+    emit(this, "disconnected");
   }
 
   /** @internal WebRTC is begun, for the first time or anew. */
@@ -370,12 +326,12 @@ export class Session extends EventTarget {
   _unreachable(error) {
     this.#isUnreachable = true;
     this.#connected.reject(error);
-    emit(this, new Happening("unreachable", { error }));
+    emit(this, "unreachable", { error });
   }
 
   /** @internal @param {RTCDataChannel} channel */
   _addChannel(channel) {
-    if (this.#listensForChannels) emit(this, new Happening("channel", { channel }));
+    if (this.#listensForChannels) emit(this, "channel", { channel });
     else if (this.#channels.length < EARLY.channels) this.#channels.push(channel);
     else channel.close();
   }
@@ -384,13 +340,13 @@ export class Session extends EventTarget {
   async #announceChannels() {
     if (this.#channels.length > 0) await null;
     this.#listensForChannels = true;
-    for (const channel of this.#channels.splice(0)) emit(this, new Happening("channel", { channel }));
+    for (const channel of this.#channels.splice(0)) emit(this, "channel", { channel });
   }
 
   /** @param {any} data */
   #receiveSignal(data) {
     const rtc = data && typeof data === "object" ? data.rtc : undefined;
     if (this.#peerConnection && rtc && typeof rtc === "object") this.#peerConnection.receive(rtc);
-    else emit(this, new Happening("signal", { data }));
+    else emit(this, "signal", { data });
   }
 }
