@@ -1,9 +1,8 @@
 // Choosing a session's type, before there is a code.
 
 import { el } from "./dom.js";
-import { problemText } from "./problem.js";
-import { toast } from "./toast.js";
 import { text } from "./text.js";
+import { toastProblem } from "./toast.js";
 
 /** @typedef {import("../proxim.js").SessionType} SessionType */
 
@@ -55,11 +54,7 @@ export function chooser(open) {
     button.disabled = true;
     button.textContent = text.opening;
     const ttl = isTimed() ? Number(amount.value) * Number(unit.value) : undefined;
-    try {
-      await open({ type: /** @type {SessionType} */ (chosen()), ttl });
-    } catch (error) {
-      toast(problemText("host", error));
-    }
+    await open({ type: /** @type {SessionType} */ (chosen()), ttl }).catch(toastProblem("host"));
     button.disabled = false;
     button.textContent = text.showCode;
   });

@@ -3,9 +3,8 @@
 import { callForAttention } from "./attention.js";
 import { el, everyTick, ring, say, secondsTo } from "./dom.js";
 import { duration, sign } from "./format.js";
-import { problemText } from "./problem.js";
-import { toast } from "./toast.js";
 import { text } from "./text.js";
+import { toastProblem } from "./toast.js";
 
 /** @typedef {import("../proxim.js").Prompt} Prompt */
 
@@ -86,7 +85,7 @@ function show(prompt) {
     try {
       await answer?.();
     } catch (error) {
-      if (!session.over) toast(problemText("host", error));
+      if (!session.over) toastProblem("host")(error);
     }
   };
   sure.addEventListener("change", () => {

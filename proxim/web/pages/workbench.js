@@ -5,9 +5,9 @@ import { byId, el, say } from "./dom.js";
 import { filesPane } from "./files.js";
 import { pathView } from "./path-view.js";
 import { problemText } from "./problem.js";
-import { toast } from "./toast.js";
-import { isTransfer } from "./transfer.js";
 import { text } from "./text.js";
+import { toastProblem } from "./toast.js";
+import { isTransfer } from "./transfer.js";
 
 /** @typedef {import("../proxim.js").Session} Session */
 
@@ -37,7 +37,7 @@ export function workbench(session, role) {
     type: "button",
     class: "second",
     text: text.leave,
-    onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemText(role, error))),
+    onclick: () => session.close().catch(toastProblem(role)),
   });
   const remove = el("button", { type: "button", class: "quiet", text: text.dismiss, hidden: true, onclick: () => dismiss() });
   const element = el(
