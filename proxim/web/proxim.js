@@ -1,11 +1,8 @@
-// @ts-check
-/**
- * Proxim in a browser: be a host or a guest of a node, and get a WebRTC data channel to the other
- * side once a person has said yes.
- *
- * One module without dependencies. The wire is told in docs/reference/protocol.md; the words and the
- * behaviour are those of the Python SDK.
- */
+// The browser SDK of Proxim: be a host or a guest of a node, and get a WebRTC data channel to the other
+// side once a person has approved the guest.
+//
+// A node serves this file and the modules of sdk/ as one module without dependencies. The wire protocol
+// is described in docs/reference/protocol.md; names and behaviour follow the Python SDK.
 
 export { ProximError } from "./sdk/errors.js";
 export { parseLink } from "./sdk/link.js";

@@ -1,4 +1,4 @@
-// The WebSocket to a node.
+// The WebSocket connection to a node.
 
 import { Deferred } from "./deferred.js";
 import { ProximError, connectionLost, sessionEnded, wireError } from "./errors.js";
@@ -8,30 +8,30 @@ import { ProximError, connectionLost, sessionEnded, wireError } from "./errors.j
 const SUBPROTOCOL = "proxim.v1";
 const SOCKET_TIMEOUT = 15_000;
 const MAX_QUEUE = 256;
-/** What a request's `ref` adds to it, at most, in bytes. */
+/** Bytes that `ref` adds to a request, at most. */
 const REF_BYTES = 32;
 
-/** Milliseconds of silence after which the node is asked for a sign of life, and for that sign. */
+/** Milliseconds without a message before a ping, and milliseconds to wait for its pong. */
 const SILENCE = 25_000;
 const PONG_TIMEOUT = 8_000;
 
-/** The pauses between tries, in milliseconds; each is cut by up to half by chance. */
+/** Milliseconds between attempts to reconnect; each pause is shortened at random, by half at most. */
 const BACKOFF = { first: 1_000, factor: 1.5, longest: 60_000 };
 
 const REPLACED = 4000;
-/** Close codes after which it makes no sense to come back (protocol: Close codes). */
+/** Close codes after which reconnecting cannot help (protocol: Close codes). */
 const FINAL_CLOSE_CODES = new Set([1002, 1007, 1009, REPLACED]);
 
 /**
- * What a host or a guest does with its connection.
+ * A host or a guest, as its connection sees it.
  * @typedef {object} Client
- * @property {() => Promise<unknown>} introduce Register, ask or resume; on every new connection.
- * @property {(message: Message) => void} receive Everything that the node says, replies too.
- * @property {(online: boolean) => void} setOnline The node is reached, or lost.
- * @property {(error: ProximError) => void} fail It makes no sense to go on.
+ * @property {() => Promise<unknown>} introduce Registers, asks to pair or resumes, on each new socket.
+ * @property {(message: Message) => void} receive Gets every message of the node, replies included.
+ * @property {(online: boolean) => void} setOnline Learns that the node is reached, or lost.
+ * @property {(error: ProximError) => void} fail Learns that the connection is closed for good.
  */
 
-/** Keeps one WebSocket to a node open, and reopens it with backoff. */
+/** Keeps a WebSocket to a node open, and reconnects with backoff. */
 export class Connection {
   /** @type {WebSocket | null} */
   #socket = null;
@@ -66,22 +66,29 @@ export class Connection {
     if (this.#failure) throw this.#failure;
   }
 
-  /** Settles when the first introduction has, and again for each one after a loss. */
+  /** Resolves once the node knows this client; after a loss it is a new promise. */
   get ready() {
     return this.#ready.promise;
   }
 
   /**
-   * Send a request and wait for its reply, once the node is reached.
-   * @param {string} kind The reply's type.
+   * Send a request once the node knows this client, and return its reply.
+   * @param {string} kind The type of the reply.
    * @param {Message} request
-   * @param {{ introduces?: boolean }} [options]
    * @returns {Promise<Message>}
    */
-  async request(kind, request, { introduces = false } = {}) {
-    this.#encode(request);
-    if (!introduces) await this.#ready.promise;
+  async request(kind, request) {
+    await this.#ready.promise;
+    return this.requestNow(kind, request);
+  }
+
+  /**
+   * Send a request at once, and return its reply. Only introductions need this.
+   * @param {string} kind @param {Message} request @returns {Promise<Message>}
+   */
+  async requestNow(kind, request) {
     if (this.#failure) throw this.#failure;
+    this.#encode(request);
     const ref = String(++this.#refs);
     return new Promise((resolve, reject) => {
       this.#requests.set(ref, { kind, resolve, reject });
@@ -90,7 +97,7 @@ export class Connection {
   }
 
   /**
-   * Send a message without a reply, in order, now or once the node is reached again.
+   * Send a message that has no reply, now or once the node is reached again, in order.
    * @param {Message} message
    */
   send(message) {
@@ -101,11 +108,11 @@ export class Connection {
     } else if (this.#queue.length < MAX_QUEUE) {
       this.#queue.push(text);
     } else {
-      throw new ProximError("limit_reached", "the node is away, and no more can wait for it");
+      throw new ProximError("limit_reached", "the node is offline, and too many messages wait for it");
     }
   }
 
-  /** Leave for good. @param {ProximError} [why] What those who still wait are told. */
+  /** Close the connection for good. @param {ProximError} [why] The error of pending requests. */
   close(why = connectionLost("the connection was closed on this side")) {
     this.#end(why);
     this.#closeSocket();
@@ -118,46 +125,30 @@ export class Connection {
       text = JSON.stringify(message);
     } catch (error) {
       const why = /** @type {Error} */ (error).message;
-      throw new ProximError("bad_message", `that cannot be written as JSON: ${why}`, { cause: error });
+      throw new ProximError("bad_message", `the message cannot be written as JSON: ${why}`, { cause: error });
     }
     const size = new TextEncoder().encode(text).length;
     if (size <= this.#maxBytes) return text;
-    const why = `a message may have ${this.#maxBytes} bytes, and this has ${size}`;
+    const why = `a message may have ${this.#maxBytes} bytes, and this one has ${size}`;
     throw new ProximError("bad_message", why);
   }
 
   #connect() {
     this.#waitsToRetry = false;
-    const socket = this.#open();
-    if (!socket) return;
+    let socket;
+    try {
+      socket = new WebSocket(`${this.nodeUrl.replace(/^http/, "ws")}/ws`, [SUBPROTOCOL]);
+    } catch (error) {
+      // An https page may not connect to an http node, for example.
+      const why = `this page may not connect to ${this.nodeUrl}: ${/** @type {Error} */ (error).message}`;
+      this.#fail(new ProximError("invalid_link", why, { cause: error }));
+      return;
+    }
     this.#socket = socket;
     this.#schedule(SOCKET_TIMEOUT, () => this.#lost());
     socket.onopen = () => this.#introduce(socket);
-    socket.onmessage = ({ data }) => this.#read(data);
+    socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => this.#lost(code);
-  }
-
-  #open() {
-    try {
-      return new WebSocket(`${this.nodeUrl.replace(/^http/, "ws")}/ws`, [SUBPROTOCOL]);
-    } catch (error) {
-      // A page of https may not, for one, speak with a node of http.
-      const why = `this page may not connect to ${this.nodeUrl}: ${/** @type {Error} */ (error).message}`;
-      this.#fail(new ProximError("invalid_link", why, { cause: error }));
-      return null;
-    }
-  }
-
-  /** @param {unknown} data */
-  #read(data) {
-    let message;
-    try {
-      message = JSON.parse(String(data));
-    } catch {
-      this.#fail(connectionLost(`what answers at ${this.nodeUrl} is no Proxim node`));
-      return;
-    }
-    this.#receive(message);
   }
 
   /** @param {WebSocket} socket */
@@ -176,7 +167,7 @@ export class Connection {
     this.client.setOnline(true);
   }
 
-  /** The introduction was answered with an error. @param {ProximError} error */
+  /** @param {ProximError} error */
   #introductionFailed(error) {
     if (this.#everIntroduced && ["rate_limited", "unavailable"].includes(error.code)) {
       this.#closeSocket();
@@ -186,8 +177,15 @@ export class Connection {
     }
   }
 
-  /** @param {Message} message */
-  #receive(message) {
+  /** @param {unknown} data */
+  #receive(data) {
+    let message;
+    try {
+      message = JSON.parse(String(data));
+    } catch {
+      this.#fail(connectionLost(`the server at ${this.nodeUrl} is not a Proxim node`));
+      return;
+    }
     this.#schedule(SILENCE, () => this.#probe());
     if (message.type === "welcome") this.#maxBytes = message.max_message_bytes - REF_BYTES;
     this.client.receive(message);
@@ -203,27 +201,27 @@ export class Connection {
     }
   }
 
-  /** Whether anybody is there: a network that is gone takes long to tell a socket. */
+  /** Send a ping: a socket may take minutes to notice that its network is gone. */
   #probe() {
     if (this.#socket?.readyState !== 1) return;
     this.#socket.send('{"type":"ping"}');
     this.#schedule(PONG_TIMEOUT, () => this.#lost());
   }
 
-  /** The network has changed, or the page is looked at again. */
+  /** Check the connection at once when the network changes or the page becomes visible. */
   #checkNow() {
     if (globalThis.document?.visibilityState === "hidden") return;
     if (this.#waitsToRetry) this.#connect();
     else if (this.#introduced) this.#probe();
   }
 
-  /** The connection is gone. @param {number} [code] */
+  /** @param {number} [code] The close code; none if the node was silent. */
   #lost(code) {
     this.#closeSocket();
     const why =
       code === REPLACED
-        ? "another connection took over what this one held"
-        : `${this.nodeUrl} cannot be reached, or has closed the connection (${code ?? "silence"})`;
+        ? "another connection took over the seats of this one"
+        : `${this.nodeUrl} cannot be reached, or closed the connection (${code ?? "silence"})`;
     if (!this.#everIntroduced || FINAL_CLOSE_CODES.has(code ?? 0)) {
       this.#fail(connectionLost(why, code));
     } else {
@@ -231,7 +229,7 @@ export class Connection {
     }
   }
 
-  /** Let go of the socket; what was asked on it gets no answer. */
+  /** Close the socket, and reject the requests that wait for a reply on it. */
   #closeSocket() {
     clearTimeout(this.#timer);
     const socket = this.#socket;
@@ -240,17 +238,13 @@ export class Connection {
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close(1000);
     }
-    const wasIntroduced = this.#introduced;
-    this.#introduced = false;
-    const requests = [...this.#requests.values()];
+    const error = this.#failure ?? connectionLost("the connection broke before the reply");
+    for (const { reject } of this.#requests.values()) reject(error);
     this.#requests.clear();
-    for (const { reject } of requests) {
-      reject(this.#failure ?? connectionLost("the connection broke before the reply"));
-    }
-    if (wasIntroduced) {
-      if (!this.#failure) this.#ready = new Deferred();
-      this.client.setOnline(false);
-    }
+    if (!this.#introduced) return;
+    this.#introduced = false;
+    if (!this.#failure) this.#ready = new Deferred();
+    this.client.setOnline(false);
   }
 
   /** @param {number} atLeast Milliseconds. */
@@ -277,7 +271,7 @@ export class Connection {
     this.#listening.abort();
   }
 
-  /** One alarm for all that can be overdue. @param {number} time @param {() => void} action */
+  /** Replace the one timer of this connection. @param {number} time @param {() => void} action */
   #schedule(time, action) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(action, time);

@@ -1,8 +1,7 @@
-// A promise that is settled from outside.
+// A promise with its resolvers.
 
 /**
- * A promise to be settled later. Nobody has to wait for it: a rejection that nobody sees is no
- * error of the page.
+ * A promise that is resolved or rejected from outside. The page need not handle its rejection.
  * @template T
  */
 export class Deferred {

@@ -1,38 +1,37 @@
-// What comes over a data channel before anybody listens.
+// Messages that arrive over a data channel before the page listens.
 
 import { ProximError } from "./errors.js";
 import { beforeListening } from "./events.js";
 
-/** Bytes of messages, and data channels, that wait for a page that does not listen yet. */
+/** How many bytes of messages, and how many data channels, may wait for the page to listen. */
 export const EARLY = { bytes: 16 * 1024 * 1024, channels: 32 };
-/** What a message that waits takes beside its bytes, about. */
+/** About how many bytes a waiting message takes beside its content. */
 const MESSAGE_OVERHEAD = 200;
 
 export const tooManyEarlyMessages = () =>
-  new ProximError("limit_reached", "more has come than can wait for a page that does not listen yet");
+  new ProximError("limit_reached", "too many messages wait, since the page does not listen yet");
 
 /**
- * What came over data channels to which nobody listens yet: as with a `MessagePort` it is handed
- * over, in order, once somebody does. A page may have to load first what listens; meanwhile nothing
- * is lost that the other side has sent.
+ * Holds the messages of data channels until the page listens, and then delivers them in order, like a
+ * `MessagePort`. So no message is lost while the page still loads the module that listens.
  */
 export class EarlyMessages {
   #bytes = 0;
 
-  /** @param {() => void} overflow Called for what is dropped, as there is no room for more. */
+  /** @param {() => void} overflow Called for each message that is dropped, for lack of room. */
   constructor(overflow) {
     this.overflow = overflow;
   }
 
-  /** @param {RTCDataChannel} channel One to which nobody can have listened before. */
+  /** @param {RTCDataChannel} channel A new channel: it must not have a listener yet. */
   hold(channel) {
     /** @type {unknown[]} */
     const held = [];
     /** @type {Event | null} */
-    let handingOver = null;
+    let delivering = null;
     /** @param {MessageEvent} event */
     const keep = (event) => {
-      if (event === handingOver) return;
+      if (event === delivering) return;
       // This listener is the first, so no other one gets the message yet.
       event.stopImmediatePropagation();
       if (this.#hasRoom(event.data)) held.push(event.data);
@@ -41,12 +40,12 @@ export class EarlyMessages {
     channel.addEventListener("message", keep);
     beforeListening(channel, "message", async () => {
       await null;
-      // The loop also sees what is added while it runs.
+      // The loop also delivers messages that arrive while it runs.
       for (const data of held) {
-        handingOver = new MessageEvent("message", { data });
-        channel.dispatchEvent(handingOver);
+        delivering = new MessageEvent("message", { data });
+        channel.dispatchEvent(delivering);
         this.#bytes -= sizeOf(data);
-        // Between two messages a page may add a listener, as between two of the browser's own.
+        // The page may add a listener between two messages, as with the browser's own.
         await null;
       }
       channel.removeEventListener("message", keep);
@@ -62,5 +61,5 @@ export class EarlyMessages {
   }
 }
 
-/** @param {any} data A message's, in bytes, about. */
+/** Return about how many bytes a message takes. @param {any} data */
 const sizeOf = (data) => MESSAGE_OVERHEAD + (data?.byteLength ?? data?.size ?? 2 * String(data).length);

@@ -1,17 +1,17 @@
-// What can go wrong, as one class of errors.
+// The errors of the SDK.
 
 /** @import { Message, Status } from "./types.js" */
 
 /**
- * Everything that can go wrong. `code` is the one on the wire (protocol: Errors), or one of
+ * Every error of the SDK. `code` is a code of the wire (protocol: Errors), or one of
  *
- * - `session_ended`: the session is over; `status` and `reason` are those of `session_ended`, or
- *   the reason is `lost`: the node knows nothing of it any more;
+ * - `session_ended`: the session is over, with the `status` and `reason` of `session_ended`. The reason
+ *   is `lost` if the node does not know the session any more;
  * - `connection_lost`: the node cannot be reached, or closed the connection with `closeCode`;
- * - `invalid_link`: what was given as a link or as a node's address is none, or is one to which the
- *   browser lets no page like this connect;
- * - `unreachable`: the two sides do not reach each other, after several tries;
- * - `webrtc_failed`: the browser's WebRTC refused something; `cause` is what it said.
+ * - `invalid_link`: a link or a node's address is not valid, or the browser does not let this page
+ *   connect to it;
+ * - `unreachable`: the two sides can't connect to each other, after several attempts;
+ * - `webrtc_failed`: the browser's WebRTC reported an error, which is the `cause`.
  */
 export class ProximError extends Error {
   /**
@@ -25,9 +25,9 @@ export class ProximError extends Error {
     this.name = "ProximError";
     /** The code, for programs. */
     this.code = code;
-    /** The session that it was about, if it was about one. */
+    /** The id of the session concerned, if any. */
     this.sessionId = more.sessionId;
-    /** Seconds after which it can be tried again, for `rate_limited` and `unavailable`. */
+    /** Seconds after which to try again, for `rate_limited` and `unavailable`. */
     this.retryAfter = more.retryAfter;
     /** How a session ended, for `session_ended`. */
     this.status = more.status;
@@ -50,14 +50,14 @@ export const sessionEnded = (status, reason, sessionId) =>
 export const connectionLost = (message, closeCode) =>
   new ProximError("connection_lost", message, { closeCode });
 
-/** @param {Message} message An `error` of the node. */
+/** @param {Message} message An `error` message of the node. */
 export const wireError = (message) =>
   new ProximError(message.code, message.message, {
     sessionId: message.session_id,
     retryAfter: message.retry_after,
   });
 
-/** @param {unknown} error What WebRTC threw. */
+/** @param {unknown} error An error of WebRTC. */
 export const webrtcFailed = (error) =>
   error instanceof ProximError
     ? error

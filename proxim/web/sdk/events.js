@@ -1,15 +1,15 @@
-// Events, and the handlers in the `on…` properties.
+// Events, and their handlers in `on…` properties.
 
 /**
- * Emit an event with fields of its own.
+ * Emit a new event with these fields.
  * @param {EventTarget} target @param {string} type @param {object} [fields]
  */
 export const emit = (target, type, fields = {}) =>
   dispatch(target, Object.assign(new Event(type), fields));
 
 /**
- * Hand an event to the `on…` property of its target, and to its listeners. A handler that throws
- * stops nothing, as with the browser's own events.
+ * Call the `on…` handler of an event, and its listeners. As with the browser's own events, an error of
+ * the handler is reported and stops nothing.
  * @param {EventTarget} target @param {Event} event
  */
 export function dispatch(target, event) {
@@ -23,7 +23,7 @@ export function dispatch(target, event) {
 }
 
 /**
- * Call back before somebody begins to listen, by `addEventListener` or by the handler's property.
+ * Call `listened` when the page is about to add the first listener or handler of an event.
  * @param {any} target @param {string} type @param {() => void} listened
  */
 export function beforeListening(target, type, listened) {

@@ -1,12 +1,11 @@
 // The guest's side of one session.
 
 import { Connection } from "./connection.js";
-import { deviceName } from "./device.js";
+import { deviceName, randomHex } from "./device.js";
 import { connectionLost, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
 import { nodeAddress, parseLink } from "./link.js";
-import { randomHex } from "./random.js";
-import { seatsKey } from "./seats.js";
+import { forgetSeat, rememberSeat } from "./seats.js";
 import { Session } from "./session.js";
 import { storage } from "./storage.js";
 
@@ -14,16 +13,16 @@ import { storage } from "./storage.js";
 /** @import { Message, Remembered } from "./types.js" */
 
 /**
- * The guest's side of one session. Nothing goes to the node before `ask` or `resume` is called.
+ * The guest's side of one session. It sends nothing before `ask` or `resume` is called.
  *
- * The proof by which its seat is found again is remembered: for a one-time session as long as the tab
- * lives, for others until they end.
+ * The browser remembers the token that takes its seat again: of a one-time session while the tab is open,
+ * of other sessions until they end.
  */
 export class Guest extends Session {
-  /** `pending`: the host is being asked, until `expiresAt`.
+  /** `pending`: the host has the prompt, until `expiresAt`.
    * @type {((event: Event) => unknown) | null} */
   onpending = null;
-  /** `reachable` (`online`): the node is reached, or lost for the moment.
+  /** `reachable` (`online`): the node is reached, or is lost for now.
    * @type {((event: Event & { online: boolean }) => unknown) | null} */
   onreachable = null;
 
@@ -34,10 +33,10 @@ export class Guest extends Session {
   #options;
 
   /**
-   * @param {string | URL | Location | Remembered} link What the host shows, or a seat of
+   * @param {string | URL | Location | Remembered} link The host's link, or a seat of
    *   `remembered`.
-   * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options] What this device is
-   *   called, and its id; both are claims. `rtc: false` leaves WebRTC to you.
+   * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options] The name and the id
+   *   that this device claims. With `rtc: false` the SDK makes no WebRTC connection.
    * @throws {ProximError} `invalid_link`
    */
   constructor(link, options = {}) {
@@ -46,9 +45,9 @@ export class Guest extends Session {
       ? { ...seat, token: "" }
       : parseLink(/** @type {string} */ (link));
     super(String(sessionId), "guest", options.rtc ?? true);
-    /** The node's address. */
+    /** The node's URL. */
     this.nodeUrl = nodeAddress(String(nodeUrl));
-    /** Until when the host can answer, as `Date.now()` tells time. */
+    /** When the prompt expires, in the time of `Date.now()`. */
     this.expiresAt = 0;
     this.#token = token;
     this.#resumeToken = seat.resumeToken ?? "";
@@ -56,7 +55,7 @@ export class Guest extends Session {
   }
 
   /**
-   * Ask to pair, by the link. Settles when the host is being asked; `approved` tells the answer.
+   * Ask to pair, by the link. Resolves once the host has the prompt; `approved` gives the decision.
    * @throws {ProximError} `unknown_session`, `token_used`, `link_lapsed`, `host_offline`,
    *   `session_ended`, `connection_lost`
    */
@@ -66,13 +65,13 @@ export class Guest extends Session {
 
   /**
    * Take the seat again.
-   * @throws {ProximError} `session_ended` when it is over meanwhile, `connection_lost`
+   * @throws {ProximError} `session_ended` if the session ended in the meantime, `connection_lost`
    */
   async resume() {
     await this.#connect();
   }
 
-  /** Let go of the node and of the other side. The seat can be taken again with `remembered`. */
+  /** Disconnect from the node and from the host. The seat can be taken again with `remembered`. */
   leave() {
     this.#connection?.close();
     this._end(connectionLost("this side has left"));
@@ -96,22 +95,18 @@ export class Guest extends Session {
 
   /** Ask on the first connection, resume on all others. */
   async #introduce() {
-    const request = this._getConnection().request.bind(this.#connection);
-    if (!this.#resumeToken) {
-      await request("pair_pending", this.#request(), { introduces: true });
-      return;
-    }
-    const session_id = this.id;
-    const resume = { type: "resume", session_id, resume_token: this.#resumeToken };
+    const connection = this._getConnection();
+    const resume_token = this.#resumeToken;
+    if (!resume_token) return connection.requestNow("pair_pending", this.#pairRequest());
     try {
-      await request("resumed", resume, { introduces: true });
+      return await connection.requestNow("resumed", { type: "resume", session_id: this.id, resume_token });
     } catch (error) {
       if (/** @type {ProximError} */ (error).code !== "unknown_session") throw error;
       throw sessionEnded("expired", "lost", this.id);
     }
   }
 
-  #request() {
+  #pairRequest() {
     let deviceId = this.#options.deviceId ?? storage.read("localStorage", "proxim.device");
     if (!deviceId) {
       deviceId = randomHex(8);
@@ -150,14 +145,7 @@ export class Guest extends Session {
     if (this.over) return;
     const { id, nodeUrl, type } = this;
     const seat = { nodeUrl, sessionId: id, resumeToken: this.#resumeToken, type, since: Date.now() };
-    this.#storeSeat("sessionStorage", seat);
-    if (type === "persistent" || type === "temporary") this.#storeSeat("localStorage", seat);
-  }
-
-  /** @param {"localStorage" | "sessionStorage"} kind @param {object | undefined} seat */
-  #storeSeat(kind, seat) {
-    const key = seatsKey(this.nodeUrl);
-    storage.write(kind, key, { ...storage.read(kind, key), [this.id]: seat });
+    rememberSeat(/** @type {Remembered} */ (seat));
   }
 
   /** @param {boolean} online */
@@ -169,10 +157,7 @@ export class Guest extends Session {
   /** @internal @param {ProximError} error */
   _end(error) {
     if (this.over) return;
-    if (error.code === "session_ended") {
-      this.#storeSeat("sessionStorage", undefined);
-      this.#storeSeat("localStorage", undefined);
-    }
+    if (error.code === "session_ended") forgetSeat(this.nodeUrl, this.id);
     super._end(error);
     if (error.code === "session_ended") this.#connection?.close(error);
   }

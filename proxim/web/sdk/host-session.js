@@ -1,4 +1,4 @@
-// The host's side of one session, and the question whether a guest may come in.
+// The host's side of one session, and its prompt.
 
 import { dispatch, emit } from "./events.js";
 import { Session } from "./session.js";
@@ -7,33 +7,33 @@ import { Session } from "./session.js";
 /** @import { Host } from "./host.js" */
 /** @import { DeviceInfo, Message, SessionType } from "./types.js" */
 
-/** A guest asks to pair. What it says of itself is a claim that nobody has checked. */
+/** A guest asks to pair. Its name and id are unverified claims. */
 export class Prompt extends Event {
   /** @internal @param {HostSession} session @param {Message} message */
   constructor(session, message) {
     super("prompt");
-    /** The session that is asked for. */
+    /** The session that the guest asks for. */
     this.session = session;
-    /** @type {DeviceInfo} Who the guest says that it is. */
+    /** @type {DeviceInfo} The guest's claim who it is. */
     this.deviceInfo = message.device_info;
-    /** Until when an answer counts, as `Date.now()` tells time. */
+    /** When the prompt expires, in the time of `Date.now()`. */
     this.expiresAt = Date.now() + message.expires_in * 1000;
   }
 
-  /** Let the guest in. Rejects with `already_decided` when it is too late. */
+  /** Approve the guest. Rejects with `already_decided` if it is too late. */
   async approve() {
     await this.session._decide(true);
   }
 
-  /** Turn the guest away; the session ends. */
+  /** Decline the guest; the session ends. */
   async decline() {
     await this.session._decide(false);
   }
 }
 
 /**
- * A session of this host. `link`, `qr` and `lapsesAt` are there when this page has opened the
- * session or renewed its link.
+ * A session of this host. It has a `link`, `qr` and `lapsesAt` if this page opened it or renewed its
+ * link.
  */
 export class HostSession extends Session {
   /** `prompt` (a `Prompt`): a guest asks to pair.
@@ -49,26 +49,26 @@ export class HostSession extends Session {
   constructor(host, info, rtc) {
     super(info.session_id, "host", rtc);
     this.#host = host;
-    /** @type {string | null} What a guest opens. */
+    /** @type {string | null} The link that a guest opens. */
     this.link = null;
     /** @type {string | null} The link as a QR code, for the `src` of an image. */
     this.qr = null;
-    /** When the link lapses, as `Date.now()` tells time. */
+    /** When the link expires, in the time of `Date.now()`. */
     this.lapsesAt = 0;
-    /** @type {Prompt | null} The prompt that waits for an answer. */
+    /** @type {Prompt | null} The prompt that waits for a decision. */
     this.prompt = null;
-    /** When the session was opened, as `Date.now()` tells time. */
+    /** When the session was opened, in the time of `Date.now()`. */
     this.createdAt = host._localTime(info.created_at);
-    /** @type {number | null} When a temporary session ends, as `Date.now()` tells time. */
+    /** @type {number | null} When a temporary session ends, in the time of `Date.now()`. */
     this.expiresAt = info.expires_at ? host._localTime(info.expires_at) : null;
     /** @type {SessionType | null} When it ends by itself. */
     this.type = info.session_type;
   }
 
   /**
-   * Get a new link; the earlier one is void at once.
+   * Get a new link; the earlier one is invalid at once.
    * @param {{ tokenHash?: string }} [options]
-   * @throws {ProximError} `not_allowed` once somebody has asked.
+   * @throws {ProximError} `not_allowed` once a guest has asked.
    */
   async renew({ tokenHash } = {}) {
     await this._getConnection().request("link_renewed", {
@@ -127,5 +127,5 @@ export class HostSession extends Session {
   }
 }
 
-/** @param {string} [tokenHash] What is asked of a new link. */
+/** Return the fields of a request for a link. @param {string} [tokenHash] */
 export const linkOptions = (tokenHash) => (tokenHash ? { token_hash: tokenHash } : { qr: "svg" });

@@ -1,19 +1,19 @@
-// A host: a registered desktop, and its sessions.
+// A host and its sessions.
 
 import { Connection } from "./connection.js";
+import { randomHex } from "./device.js";
 import { connectionLost, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
 import { HostSession, linkOptions } from "./host-session.js";
 import { nodeAddress } from "./link.js";
-import { randomHex } from "./random.js";
 import { storage } from "./storage.js";
 
 /** @import { ProximError } from "./errors.js" */
 /** @import { Message, SessionType } from "./types.js" */
 
 /**
- * A registered desktop. It stays registered while the page is open, and takes its sessions again
- * after a reload: who it is stands in `localStorage`.
+ * A registered host. It stays registered while the page is open. After a reload it takes its sessions
+ * again, by the identity in `localStorage`.
  *
  * @example
  * import { Host } from "/proxim.js";
@@ -25,13 +25,13 @@ import { storage } from "./storage.js";
  * channel.send("Hello, phone");
  */
 export class Host extends EventTarget {
-  /** `session` (`session`): a session of this host, opened or found again.
+  /** `session` (`session`): a session of this host was opened, or restored.
    * @type {((event: Event & { session: HostSession }) => unknown) | null} */
   onsession = null;
-  /** `reachable` (`online`): the node is reached, or lost for the moment.
+  /** `reachable` (`online`): the node is reached, or is lost for now.
    * @type {((event: Event & { online: boolean }) => unknown) | null} */
   onreachable = null;
-  /** `failed` (`error`): the host is done for; make a new one to try again.
+  /** `failed` (`error`): the host is closed for good; make a new one to try again.
    * @type {((event: Event & { error: ProximError }) => unknown) | null} */
   onfailed = null;
 
@@ -40,17 +40,17 @@ export class Host extends EventTarget {
   #storageKey;
 
   /**
-   * @param {string | URL} [url] The node; the page's own origin if left out.
+   * @param {string | URL} [url] The node; by default the page's own origin.
    * @param {{ accessToken?: string, uuid?: string, key?: string, seats?: string[],
-   *   rtc?: boolean }} [options] `uuid` and `key` say who this desktop is, instead of what is
-   *   remembered. With `seats`, session ids, only these are taken again. `rtc: false` leaves WebRTC
-   *   to you: all that comes is a `signal`.
+   *   rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
+   *   remembered identity. With `seats`, the host takes only the sessions with these ids again. With
+   *   `rtc: false` the SDK makes no WebRTC connection, and every signal is a `signal` event.
    */
   constructor(url = location.origin, options = {}) {
     super();
-    /** The node's address. */
+    /** The node's URL. */
     this.nodeUrl = nodeAddress(url);
-    /** @type {Map<string, HostSession>} The sessions that live, by their ids. */
+    /** @type {Map<string, HostSession>} The sessions that have not ended, by their ids. */
     this.sessions = new Map();
     this.#options = options;
     this.#storageKey = `proxim.host.${this.nodeUrl}`;
@@ -64,20 +64,19 @@ export class Host extends EventTarget {
     });
   }
 
-  /** Settles when the node knows this host. Rejects with why not. */
+  /** Resolves once this host is registered. Rejects with the error if that fails. */
   get ready() {
     return this._connection.ready;
   }
 
-  /** The static identifier of this desktop. */
+  /** The permanent id of this host. */
   get uuid() {
     return this.#identity.uuid;
   }
 
   /**
-   * Open a session. `ttl` in seconds is for temporary ones, and needed there. With `tokenHash`, the
-   * base64url SHA-256 of a pairing token of your own, the node never sees that token, and makes no
-   * link.
+   * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
+   * of a pairing token of your own: the node then never sees the token, and makes no link.
    * @param {{ type?: SessionType, ttl?: number, tokenHash?: string }} [options]
    * @returns {Promise<HostSession>}
    */
@@ -94,21 +93,21 @@ export class Host extends EventTarget {
   }
 
   /**
-   * All sessions of this owner as the node sees them, ended ones until it forgets them
-   * (protocol: The session object).
+   * Return all sessions of this owner, including those that ended recently (protocol: The session
+   * object).
    * @returns {Promise<any[]>}
    */
   async list() {
     return (await this._connection.request("sessions", { type: "list_sessions" })).sessions;
   }
 
-  /** Let go of the node. Sessions that survive a disconnect live on there. */
+  /** Disconnect from the node. Sessions that survive a disconnect go on there. */
   leave() {
     this._connection.close();
     this.#endSessions(connectionLost("the host has left"));
   }
 
-  /** The node's time on this device's clock, however wrong that is. @internal @param {string} time */
+  /** Return a time of the node in the time of this device's clock. @internal @param {string} time */
   _localTime(time) {
     return Date.parse(time) - this.#identity.ahead;
   }
@@ -130,7 +129,7 @@ export class Host extends EventTarget {
     const { uuid, key } = this.#identity;
     const { accessToken, seats } = this.#options;
     const request = { type: "register", uuid, key, access_token: accessToken, seats };
-    return this._connection.request("registered", request, { introduces: true });
+    return this._connection.requestNow("registered", request);
   }
 
   /** @param {Message} message */
@@ -169,7 +168,7 @@ export class Host extends EventTarget {
     if (!session) {
       session = new HostSession(this, info, this.#options.rtc ?? true);
       this.sessions.set(session.id, session);
-      // Before the update, so that the page can listen to what the update emits.
+      // The page adds its listeners here, before the update emits events.
       emit(this, "session", { session });
     }
     session._update(info);
@@ -187,6 +186,7 @@ export class Host extends EventTarget {
     this.#endSessions(error);
     emit(this, "failed", { error });
   }
+
   /** @param {ProximError} error */
   #endSessions(error) {
     for (const session of [...this.sessions.values()]) session._end(error);

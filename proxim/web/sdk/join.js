@@ -1,11 +1,11 @@
-// The shortest way in for a guest.
+// The shortest way to join a session.
 
 import { Guest } from "./guest.js";
 import { remembered } from "./seats.js";
 
 /**
- * Join a session, and get the open data channel: ask by the link, or take the seat again that this tab
- * has had. From a `Location` the link is taken out, so that it stands no more in the address bar.
+ * Join a session, and return the open data channel. The guest asks by the link, or takes this tab's
+ * earlier seat again. With a `Location` the link is removed from the address bar.
  * @param {string | URL | Location} link
  * @param {{ name?: string, deviceId?: string }} [options]
  * @returns {Promise<RTCDataChannel>}
@@ -22,7 +22,7 @@ export async function join(link, options = {}) {
 }
 
 /**
- * The guest that `join` makes, for who wants more than the channel. Nothing is asked yet.
+ * Return the guest that `join` uses, for pages that need more than the channel. It has not asked yet.
  * @param {string | URL | Location} link
  * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options]
  * @returns {Guest}

@@ -1,23 +1,23 @@
-// The addresses of nodes, and the links that guests open.
+// The URLs of nodes, and the links that guests open.
 
 import { ProximError } from "./errors.js";
 
-/** @param {string | URL} url @returns {string} The address of a node, without a slash at its end. */
+/** Return the URL of a node without a slash at its end. @param {string | URL} url @returns {string} */
 export function nodeAddress(url) {
   try {
     const { origin, pathname, protocol } = new URL(url);
     if (/^https?:$/.test(protocol)) return origin + pathname.replace(/\/+$/, "");
   } catch {
-    // Said below.
+    // The error below says so.
   }
   throw new ProximError(
     "invalid_link",
-    `${url} is not the address of a node, such as http://127.0.0.1:8765`,
+    `${url} is not the URL of a node, such as http://127.0.0.1:8765`,
   );
 }
 
 /**
- * Take a link apart (protocol: Links and QR codes).
+ * Parse a link (protocol: Links and QR codes).
  * @param {string | URL | Location} link
  * @returns {{ nodeUrl: string, sessionId: string, token: string }}
  * @throws {ProximError} `invalid_link`

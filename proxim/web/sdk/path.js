@@ -2,7 +2,7 @@
 
 /** @import { Path } from "./types.js" */
 
-/** The kinds of candidates, the one first that says most about the way. */
+/** The kinds of candidates; the first one says most about the path. */
 const KINDS = /** @type {const} */ (["relay", "srflx", "prflx", "host"]);
 
 /**

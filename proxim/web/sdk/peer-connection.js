@@ -3,26 +3,26 @@
 import { EarlyMessages, tooManyEarlyMessages } from "./early-messages.js";
 import { ProximError, webrtcFailed } from "./errors.js";
 import { emit } from "./events.js";
-import { randomHex } from "./random.js";
+import { randomHex } from "./device.js";
 
 /** @import { Session } from "./session.js" */
 
-/** Milliseconds that a broken WebRTC connection has to mend itself: host first, then guest. */
+/** Milliseconds that a broken connection has to recover before ICE restarts. The host acts first. */
 const ICE_RESTART_DELAY = { host: 2_500, guest: 5_000 };
-/** Milliseconds after which a WebRTC connection that does not come about is begun anew; each try has
- * half as much again. */
+/** Milliseconds that an attempt to connect may take. Each retry may take half as long again. */
 const CONNECT_TIMEOUT = { host: 15_000, guest: 35_000 };
-/** How often it is begun anew before it is left to a person, or to the other side's return. */
+/** Retries before the session is `unreachable`, until a person or the other side tries again. */
 const MAX_RETRIES = 4;
-/** How often the host opens the data channel anew on a connection that stands, and milliseconds before. */
+/** How often the host reopens a data channel that was closed alone, and the milliseconds before. */
 const REOPEN = { most: 3, pause: 500 };
 
 /**
- * The WebRTC connection of a session, by the perfect-negotiation pattern: the host is impolite, the
- * guest polite. Its signals are `{rtc: {from, to?, description?, candidate?}}`; `from` and `to` name
- * one `RTCPeerConnection` each. A `from` that is new says that the other side has begun anew –
- * after a reload, say – so this side does, too, once it has negotiated; what was meant for another
- * `to` is dropped.
+ * Connects the two sides of a session by WebRTC, with as many `RTCPeerConnection`s as that takes.
+ *
+ * It follows the perfect-negotiation pattern: the host is impolite, the guest polite. Its signals are
+ * `{rtc: {from, to?, description?, candidate?}}`, where `from` and `to` each identify one
+ * `RTCPeerConnection`. A new `from` means that the other side has started again, after a reload for
+ * example. Signals to another `to` are dropped.
  */
 export class PeerConnection {
   #id = "";
@@ -39,7 +39,7 @@ export class PeerConnection {
   #reopened = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #reopenTimer;
-  /** @type {Promise<unknown>} What is heard is dealt with in turn. */
+  /** @type {Promise<unknown>} Runs one action after the other. */
   #queue = Promise.resolve();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #iceRestartTimer;
@@ -54,32 +54,29 @@ export class PeerConnection {
     this.#enqueue(() => this.#start());
   }
 
-  /** @param {any} signal What the other side's line has said. */
+  /** @param {any} signal A signal of the other side's `PeerConnection`. */
   receive(signal) {
     this.#enqueue(() => this.#handleSignal(signal));
   }
 
-  /** Somebody is back: see whether the connection has survived. */
+  /** Check the connection after the node or the other side was away, and repair it. */
   check() {
     const state = this.pc?.connectionState;
     if (!state) this.#enqueue(async () => void (this.pc || (await this.#restart())));
     else if (state !== "connected") this.#restartIceAfter(state === "failed" ? 0 : 500);
   }
 
-  /** Begin anew, with as many tries as at first. */
+  /** Start a new connection, with all retries. */
   restart() {
     this.#enqueue(() => this.#restart());
   }
 
-  /**
-   * Fresh ICE servers, for the next time that ICE is restarted; what is connected stays so.
-   * @param {RTCIceServer[]} iceServers
-   */
+  /** Set the ICE servers of the next ICE restart. @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
     try {
       this.pc?.setConfiguration({ ...this.pc.getConfiguration(), iceServers });
     } catch {
-      // Some browsers cannot: there they serve when the connection is begun anew.
+      // A browser without this uses them in the next connection.
     }
   }
 
@@ -106,7 +103,7 @@ export class PeerConnection {
     await this.#start();
   }
 
-  /** @param {string} [remote] Whom it is begun for; whoever answers, where nobody is named. */
+  /** @param {string} [remote] The id of the other side's connection, if it is known. */
   async #start(remote = "") {
     this.#closeCurrent();
     this.session._restarted();
@@ -117,8 +114,14 @@ export class PeerConnection {
     this.#makingOffer = this.#ignoringOffer = this.#negotiated = false;
     this.#reopened = 0;
     this.#earlyMessages = new EarlyMessages(() => this.#reportError(tooManyEarlyMessages()));
-    const pc = this.#create();
-    if (!pc) return;
+    let pc;
+    try {
+      pc = new RTCPeerConnection({ iceServers: this.session.iceServers ?? [] });
+    } catch (error) {
+      // The browser has no WebRTC, or does not accept the ICE servers.
+      this.#fail(webrtcFailed(error));
+      return;
+    }
     this.pc = pc;
     pc.onnegotiationneeded = () => this.#offer(pc);
     pc.onicecandidate = ({ candidate }) => this.#send(pc, { candidate });
@@ -128,16 +131,6 @@ export class PeerConnection {
     emit(this.session, "rtc", { pc });
     if (this.role === "host") this.#addChannel(pc.createDataChannel("proxim"));
     else this.#send(pc, {});
-  }
-
-  /** A connection, or none where the browser has no WebRTC or does not take the ICE servers. */
-  #create() {
-    try {
-      return new RTCPeerConnection({ iceServers: this.session.iceServers ?? [] });
-    } catch (error) {
-      this.#fail(webrtcFailed(error));
-      return null;
-    }
   }
 
   /** @param {string} message */
@@ -191,8 +184,8 @@ export class PeerConnection {
   }
 
   /**
-   * The other side has begun anew, and so does this one, but only where it has negotiated with
-   * somebody before: if both began anew because the other did, they would do so for ever.
+   * Follow the other side, which has started again. This side starts again, too, but only if it had
+   * negotiated: otherwise both would start again because of each other, for ever.
    * @param {string} from
    */
   async #follow(from) {
@@ -200,7 +193,7 @@ export class PeerConnection {
     const before = this.#remote;
     this.#remote = from;
     const description = this.pc.localDescription;
-    // It was offered to somebody else before.
+    // The earlier offer went to a connection that is gone.
     if (before && description) this.#send(this.pc, { description });
   }
 
@@ -217,12 +210,12 @@ export class PeerConnection {
     this.#send(pc, { description: pc.localDescription });
   }
 
-  /** @param {RTCPeerConnection} pc @param {object} what */
-  #send(pc, what) {
+  /** @param {RTCPeerConnection} pc @param {object} content */
+  #send(pc, content) {
     if (pc !== this.pc) return;
     const to = this.#remote || undefined;
     try {
-      this.session.send({ rtc: { from: this.#id, to, ...what } });
+      this.session.send({ rtc: { from: this.#id, to, ...content } });
     } catch (error) {
       this.#reportError(error);
     }
@@ -238,7 +231,7 @@ export class PeerConnection {
     } else if (pc.connectionState === "disconnected") {
       this.#restartIceAfter(ICE_RESTART_DELAY[this.role]);
     } else if (pc.connectionState === "failed" && this.#connectTimer === undefined) {
-      // Otherwise a try is under way, and will be followed by the next.
+      // While the connect timer runs, it starts the next retry.
       this.#restartIceAfter(0);
     }
   }
@@ -249,13 +242,12 @@ export class PeerConnection {
     this.#iceRestartTimer = setTimeout(() => this.#enqueue(() => this.#restartIce()), time);
   }
 
-  /** Restart ICE, with servers that are fresh; if the other side is away, its return does it. */
+  /** Restart ICE with fresh servers. While the other side is offline, wait for its return. */
   async #restartIce() {
     const pc = this.pc;
     if (!pc || pc.connectionState === "connected" || !this.session.peerOnline) return;
-    await this.session.refreshIce().catch(() => {
-      // The old ones may do.
-    });
+    // The earlier servers may still work.
+    await this.session.refreshIce().catch(() => {});
     if (pc !== this.pc) return;
     pc.restartIce();
     this.#startTimer();
@@ -274,29 +266,27 @@ export class PeerConnection {
 
   #timedOut() {
     if (!this.session.peerOnline) {
-      // `check` goes on once the other side is back.
+      // `check` repairs the connection once the other side is back.
       this.#stopTimer();
     } else if (this.#retries < MAX_RETRIES) {
       this.#retries += 1;
       this.#enqueue(() => this.#start());
     } else {
-      const message = "the two sides do not reach each other, and it is tried no more by itself";
-      this.#failUnreachable(message);
+      this.#failUnreachable("the two sides can't connect to each other, after several attempts");
     }
   }
 
-  /** Only the channel was closed: open it anew, unless the other side is gone, or closes it each time. */
+  /** Reopen the channel if it alone was closed, unless the other side closes it each time. */
   async #reopen() {
     const pc = this.pc;
-    // Where all of it has broken, what mends that has a channel of its own.
+    // A broken connection gets a new channel when it is repaired.
     if (!pc || this.#main || pc.connectionState !== "connected") return;
     if (pc.sctp?.transport.state === "closed" || !this.session.peerOnline) return;
     if (this.#reopened < REOPEN.most) {
       this.#reopened += 1;
       this.#addChannel(pc.createDataChannel("proxim"));
     } else {
-      const message = "the other side closes the data channel again and again";
-      this.#failUnreachable(message);
+      this.#failUnreachable("the other side closes the data channel again and again");
     }
   }
 

@@ -1,4 +1,4 @@
-// What the two sides of a session have in common.
+// One side of a session.
 
 import { Deferred } from "./deferred.js";
 import { EARLY } from "./early-messages.js";
@@ -10,54 +10,55 @@ import { PeerConnection } from "./peer-connection.js";
 /** @import { Connection } from "./connection.js" */
 /** @import { DeviceInfo, Message, Path, SessionType, Status } from "./types.js" */
 
-/** When ICE servers are asked for anew: after this part of their time, unless the new ones serve hardly
- * longer; and after how many milliseconds, when that has failed. */
+/** ICE servers are refreshed after this part of their time, if the last ones gained as many milliseconds;
+ * after a failure they are refreshed again after `retry` milliseconds. */
 const ICE = { age: 0.75, gain: 500, retry: 10_000 };
 
 /**
- * One side of a session: what host and guest have in common.
+ * One side of a session: the base of `HostSession` and `Guest`.
  *
- * Each event has a property for its handler: `onsignal`, `onconnected` and so on. All are told
- * with the event, whose fields are named here.
+ * Each event has a property for its handler: `onsignal`, `onconnected` and so on. The handler gets the
+ * event. Its fields are named in brackets.
  */
 export class Session extends EventTarget {
-  /** `signal` (`data`): what the other side has sent with `send`.
+  /** `signal` (`data`): the other side has sent `data` with `send`.
    * @type {((event: Event & { data: any }) => unknown) | null} */
   onsignal = null;
   /** `connected` (`channel`): the data channel is open, for the first time or again.
    * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
   onconnected = null;
-  /** `disconnected`: the data channel is closed; `connected` is a new promise. Where only the channel
-   * was closed, and not the connection under it, the host opens it anew, three times.
+  /** `disconnected`: the data channel is closed; `connected` is a new promise. If only the channel was
+   * closed, and not the connection under it, the host opens a new one, three times.
    * @type {((event: Event) => unknown) | null} */
   ondisconnected = null;
-  /** `unreachable` (`error`): the two sides do not reach each other, after several tries; `connected`
-   * has rejected. It is tried again when one of them comes back to the node, or with `reconnect`.
+  /** `unreachable` (`error`): the two sides can't connect to each other, after several attempts;
+   * `connected` has rejected. The next attempt begins when a side comes back to the node, or with
+   * `reconnect`.
    * @type {((event: Event & { error: ProximError }) => unknown) | null} */
   onunreachable = null;
-  /** `rtc` (`pc`): a new `RTCPeerConnection`, before anything is negotiated on it; add tracks here.
+  /** `rtc` (`pc`): there is a new `RTCPeerConnection`, not negotiated yet; add tracks here.
    * @type {((event: Event & { pc: RTCPeerConnection }) => unknown) | null} */
   onrtc = null;
-  /** `rtcstate` (`state`): the connection's state, in WebRTC's words.
+  /** `rtcstate` (`state`): the `connectionState` of the `RTCPeerConnection` has changed.
    * @type {((event: Event & { state: RTCPeerConnectionState }) => unknown) | null} */
   onrtcstate = null;
-  /** `ice` (`iceServers`): fresh ICE servers, before the earlier ones lapse; for a connection of your
-   * own, to be used at its next ICE restart.
+  /** `ice` (`iceServers`): there are fresh ICE servers, before the earlier ones expire. Use them for
+   * the next ICE restart of a connection of your own.
    * @type {((event: Event & { iceServers: RTCIceServer[] }) => unknown) | null} */
   onice = null;
-  /** `presence` (`online`): the other side has come to the node, or left it.
+  /** `presence` (`online`): the other side has connected to the node, or disconnected.
    * @type {((event: Event & { online: boolean }) => unknown) | null} */
   onpresence = null;
   /** `channel` (`channel`): the other side has opened another data channel.
    * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
   onchannel = null;
-  /** `approved`: a person has said yes.
+  /** `approved`: a person has approved the guest.
    * @type {((event: Event) => unknown) | null} */
   onapproved = null;
   /** `over` (`error`): the session has ended; the error's `reason` says why.
    * @type {((event: Event & { error: ProximError }) => unknown) | null} */
   onover = null;
-  /** `error` (`error`): a signal was not taken, or WebRTC stumbled. The session goes on.
+  /** `error` (`error`): the node refused a signal, or WebRTC reported an error. The session goes on.
    * @type {((event: Event & { error: ProximError }) => unknown) | null} */
   onerror = null;
 
@@ -65,9 +66,9 @@ export class Session extends EventTarget {
   #connected = /** @type {Deferred<RTCDataChannel>} */ (new Deferred());
   #ended = /** @type {Deferred<ProximError>} */ (new Deferred());
   #peerOnline = false;
-  /** @type {RTCDataChannel | null} The one that is open. */
+  /** @type {RTCDataChannel | null} The open channel. */
   #channel = null;
-  /** @type {RTCDataChannel[]} Those of which nobody has heard yet. */
+  /** @type {RTCDataChannel[]} Channels that came before the first listener. */
   #channels = [];
   #listensForChannels = false;
   #isUnreachable = false;
@@ -75,13 +76,13 @@ export class Session extends EventTarget {
   #peerConnection = null;
   #role;
   #rtc;
-  /** When the ICE servers expire, as `Date.now()` tells time. */
+  /** When the ICE servers expire, in the time of `Date.now()`. */
   #iceExpiry = Infinity;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #iceTimer;
 
   /**
-   * Sessions are made by `Host.open`, and by `new Guest`.
+   * `Host.open` and `new Guest` make sessions.
    * @internal
    * @param {string} id @param {"host" | "guest"} role @param {boolean} rtc
    */
@@ -91,11 +92,11 @@ export class Session extends EventTarget {
     this.id = id;
     /** @type {Status} The session's state. */
     this.status = "pending";
-    /** @type {SessionType | null} When it ends by itself; null while a guest has not heard. */
+    /** @type {SessionType | null} When it ends by itself; null until a guest knows it. */
     this.type = null;
-    /** @type {DeviceInfo | null} Who the guest says that it is. */
+    /** @type {DeviceInfo | null} The guest's claim who it is. */
     this.deviceInfo = null;
-    /** @type {RTCIceServer[] | null} What the node gave for WebRTC; null before. */
+    /** @type {RTCIceServer[] | null} The node's servers for WebRTC; null before. */
     this.iceServers = null;
     /** @type {ProximError | null} Why it ended, if it did. */
     this.over = null;
@@ -104,21 +105,21 @@ export class Session extends EventTarget {
     beforeListening(this, "channel", () => this.#announceChannels());
   }
 
-  /** Settles when a person has said yes. Rejects with why not. */
+  /** Resolves once a person has approved the guest. Rejects with the reason if that does not happen. */
   get approved() {
     return this.#approved.promise;
   }
 
   /**
-   * The open data channel. What comes over it waits until somebody listens. After a loss it is a new
-   * promise, for the next one. Rejects with why the session ended, or why the two sides do not reach
-   * each other.
+   * The open data channel. Its messages wait until the page listens. After a loss this is a new
+   * promise, for the next channel. Rejects with the error if the session ends, or if the two sides
+   * can't connect to each other.
    */
   get connected() {
     return this.#connected.promise;
   }
 
-  /** Settles with why the session ended, when it does; never rejects. */
+  /** Resolves with the error that says why the session ended; never rejects. */
   get ended() {
     return this.#ended.promise;
   }
@@ -134,33 +135,31 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Send any JSON value to the other side through the node, in order, once approved. While the node
-   * is away up to 256 wait for it.
+   * Send any JSON value to the other side through the node, in order, once approved. Up to 256 values
+   * wait while the node is offline.
    * @param {unknown} data
-   * @throws {ProximError} `session_ended`, `bad_message` when it is no JSON or larger than the node
-   *   takes, `limit_reached` when too many wait.
+   * @throws {ProximError} `session_ended`, `bad_message` when `data` is not JSON or too large for the
+   *   node, `limit_reached` when too many values wait.
    */
   send(data) {
     if (this.over) throw this.over;
-    if (data === undefined) throw new ProximError("bad_message", "undefined is no JSON value");
+    if (data === undefined) throw new ProximError("bad_message", "undefined is not a JSON value");
     this._getConnection().send({ type: "signal", session_id: this.id, data });
   }
 
-  /** End the session. Closing one that has ended is no error. */
+  /** End the session. It may have ended already. */
   async close() {
+    const request = { type: "close_session", session_id: this.id };
     try {
-      await this._getConnection().request("session_ended", {
-        type: "close_session",
-        session_id: this.id,
-      });
+      await this._getConnection().request("session_ended", request);
     } catch (error) {
       if (!this.over) throw error;
     }
   }
 
   /**
-   * Begin the WebRTC connection anew; `connected` is then a promise that waits. For after
-   * `unreachable`, when a person wants to try once more.
+   * Start a new WebRTC connection, for example when a person tries again after `unreachable`.
+   * `connected` is then pending.
    * @throws {ProximError} `session_ended`
    */
   reconnect() {
@@ -169,28 +168,24 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Fresh ICE servers now; `ttl` is how long they serve, in seconds. Before those that are there
-   * lapse this is done by itself, and the SDK's own connection is given them.
+   * Get fresh ICE servers; they are valid for `ttl` seconds. The SDK does this by itself before they
+   * expire, and its own connection uses them.
    * @returns {Promise<{ iceServers: RTCIceServer[], ttl: number }>}
    */
   async refreshIce() {
-    const fresh = await this._getConnection().request("ice_servers", {
-      type: "refresh_ice",
-      session_id: this.id,
-    });
+    const request = { type: "refresh_ice", session_id: this.id };
+    const fresh = await this._getConnection().request("ice_servers", request);
     this._setIceServers(fresh.ice_servers, fresh.ttl);
     return { iceServers: fresh.ice_servers, ttl: fresh.ttl };
   }
 
   /**
-   * How the two sides are connected, from `getStats()`; null while they are not.
+   * Return how the two sides are connected, from `getStats()`; null while they are not.
    * @returns {Promise<Path | null>}
    */
   async path() {
     return this.pc && pathOf(this.pc);
   }
-
-  // -- what the node says --
 
   /** @internal @returns {Connection} */
   _getConnection() {
@@ -211,10 +206,8 @@ export class Session extends EventTarget {
         this._approve();
         break;
       case "peer_online":
-        this._setPeerOnline(true);
-        break;
       case "peer_offline":
-        this._setPeerOnline(false);
+        this._setPeerOnline(message.type === "peer_online");
         break;
       case "session_ended":
         this._end(sessionEnded(message.status, message.reason, this.id));
@@ -225,7 +218,7 @@ export class Session extends EventTarget {
     }
   }
 
-  /** Take in the session object, which may tell what was missed. @internal @param {any} info */
+  /** Apply a session object, which may contain what this side missed. @internal @param {any} info */
   _update(info) {
     this.type = info.session_type;
     this.deviceInfo = info.device_info;
@@ -250,18 +243,18 @@ export class Session extends EventTarget {
     if (!isFirst) emit(this, "ice", { iceServers });
     if (!ttl || iceServers.length === 0) return;
     const expiry = Date.now() + ttl * 1000;
-    // What ends with the session cannot be had for longer.
+    // Servers that expire with the session cannot be renewed.
     if (this.#iceTimer && expiry < this.#iceExpiry + ICE.gain) return;
     this.#iceExpiry = expiry;
     this.#refreshIceAfter(ttl * 1000 * ICE.age);
   }
 
-  /** @internal Whether the ICE servers are too old to begin with: a device may have slept. */
+  /** @internal Whether the ICE servers have expired, for example because the device was asleep. */
   _iceHasExpired() {
     return Date.now() >= this.#iceExpiry;
   }
 
-  /** @param {number} time Milliseconds until then. */
+  /** @param {number} time Milliseconds. */
   #refreshIceAfter(time) {
     clearTimeout(this.#iceTimer);
     this.#iceTimer = setTimeout(() => {
@@ -309,14 +302,14 @@ export class Session extends EventTarget {
   /** @internal @param {RTCDataChannel} channel */
   _channelClosed(channel) {
     channel.close();
-    // Who waits for the first channel waits for the next try, too.
+    // A channel that never opened leaves `connected` pending for the next one.
     if (channel !== this.#channel) return;
     this.#channel = null;
     this.#connected = new Deferred();
     emit(this, "disconnected");
   }
 
-  /** @internal WebRTC is begun, for the first time or anew. */
+  /** @internal A WebRTC connection starts, for the first time or again. */
   _restarted() {
     if (this.#isUnreachable) this.#connected = new Deferred();
     this.#isUnreachable = false;
@@ -336,7 +329,7 @@ export class Session extends EventTarget {
     else channel.close();
   }
 
-  /** Somebody listens, now that the page has run on: tell of those that came before. */
+  /** Emit the channels that came before the first listener, after the page's current task. */
   async #announceChannels() {
     if (this.#channels.length > 0) await null;
     this.#listensForChannels = true;

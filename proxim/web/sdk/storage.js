@@ -1,6 +1,5 @@
-// What is remembered in the browser.
+// Web storage. A browser may forbid it or fill it up: then the SDK forgets, and nothing else breaks.
 
-/** Web storage that may be forbidden or full: then nothing is remembered, and nothing breaks. */
 export const storage = {
   /** @param {"localStorage" | "sessionStorage"} kind @param {string} name @returns {any} */
   read(kind, name) {
@@ -16,7 +15,7 @@ export const storage = {
       if (value === null) globalThis[kind].removeItem(name);
       else globalThis[kind].setItem(name, JSON.stringify(value));
     } catch {
-      // Private windows and full disks: it works as long as the page is open.
+      // Forbidden or full.
     }
   },
 };

@@ -20,7 +20,7 @@ function wireCodes() {
 
 /** Those that the SDK adds, as its error class tells them. */
 function sdkCodes() {
-  const [, told] = /Everything that can go wrong\.(.*?)\*\//s.exec(read("../sdk/errors.js"));
+  const [, told] = /Every error of the SDK\.(.*?)\*\//s.exec(read("../sdk/errors.js"));
   return [...told.matchAll(/^ \* - `(\w+)`/gm)].map(([, code]) => code);
 }
 
