@@ -21,7 +21,9 @@ The browser SDK: one ES module without dependencies, served by every node at \`/
 [Pair from a browser](../howto/browser.md). This page is made from the module's own comments.
 `;
 
-/** The declarations as the compiler makes them, strictly checked. */
+const parse = (text) => ts.createSourceFile("proxim.d.ts", text, ts.ScriptTarget.Latest, true);
+
+/** The declarations of all modules as the compiler makes them, strictly checked, by their paths. */
 function declarations() {
   const { config } = ts.readConfigFile(path("proxim/web/tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, path("proxim/web"));
@@ -35,34 +37,37 @@ function declarations() {
   if (faults.length > 0) {
     throw new Error(ts.formatDiagnostics(faults, ts.createCompilerHost(options)));
   }
-  let text = "";
-  program.emit(undefined, (_name, written) => (text = written));
-  return text;
+  const trees = new Map();
+  program.emit(undefined, (name, written) => trees.set(name, parse(written)));
+  return trees;
 }
 
-const parse = (text) => ts.createSourceFile("proxim.d.ts", text, ts.ScriptTarget.Latest, true);
-const isInternal = (node) => ts.getJSDocTags(node).some(({ tagName }) => tagName.text === "internal");
-const start = (node) => node.getFullStart();
+/** What users see, as one file: what proxim.js exports, in its order, and the types. */
+function published(trees) {
+  const all = [...trees.values()].flatMap(({ statements }) => [...statements]);
+  const names = trees
+    .get(TYPES)
+    .statements.flatMap(({ exportClause }) => exportClause.elements.map(({ name }) => name.text));
+  const exported = names.map((name) => all.find((each) => each.name?.text === name));
+  const types = trees.get(path("proxim/web/sdk/types.d.ts")).statements.filter(ts.isTypeAliasDeclaration);
+  const parts = [...exported, ...types].map((each) => withoutInternals(each).trim());
+  const text = `// Made from proxim.js by \`make sdk-types\`.\n${parts.join("\n")}\nexport {};\n`;
+  // What the modules import of each other is in one file here.
+  return text.replace(/^\/\*\* @import .* \*\/\n/gm, "");
+}
 
-/** Without what is not for users: members marked so, and classes and types that are not told of. */
-function published(text) {
-  const cuts = [];
-  const tree = parse(text);
-  const hidden = new Set(["Connection", "Owner"]);
-  for (const statement of tree.statements) {
-    if (hidden.has(statement.name?.text)) cuts.push([start(statement), statement.end, ""]);
-    else if (ts.isClassDeclaration(statement)) {
-      for (const member of statement.members.filter(isInternal)) {
-        const instead = ts.isConstructorDeclaration(member) ? "\n    protected constructor();" : "";
-        cuts.push([start(member), member.end, instead]);
-      }
-    }
+const isInternal = (node) => ts.getJSDocTags(node).some(({ tagName }) => tagName.text === "internal");
+
+/** A declaration's text; where it is a class, without the members that are not for users. */
+function withoutInternals(statement) {
+  const begin = statement.getFullStart();
+  let text = statement.getFullText();
+  if (!ts.isClassDeclaration(statement)) return text;
+  for (const member of statement.members.filter(isInternal).reverse()) {
+    const instead = ts.isConstructorDeclaration(member) ? "\n    protected constructor();" : "";
+    text = text.slice(0, member.getFullStart() - begin) + instead + text.slice(member.end - begin);
   }
-  let result = text;
-  for (const [from, to, instead] of cuts.reverse()) {
-    result = result.slice(0, from) + instead + result.slice(to);
-  }
-  return `// Made from proxim.js by \`make sdk-types\`.\n${result}`;
+  return text;
 }
 
 // -- the page --------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def pages_of(folder: str, first: list[str]) -> list[str]:
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     for target, source in FROM_ROOT.items():
         files.append(File.generated(config, target, content=from_root(ROOT / source)))
-    kept = {"icon.svg": ROOT / "proxim/web/icon.svg", "site.css": SITE / "site.css"}
+    kept = {"icon.svg": ROOT / "proxim/web/pages/icon.svg", "site.css": SITE / "site.css"}
     kept |= {name: path for name, path in SCRIPTS.items() if path.exists()}
     for name, path in kept.items():
         files.append(File.generated(config, f"assets/{name}", abs_src_path=str(path)))

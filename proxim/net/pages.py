@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -12,7 +13,8 @@ from msgspec import structs
 
 from proxim.net.http import Request, Response
 
-_FOLDER = Path(__file__).parent.parent / "web"
+_WEB = Path(__file__).parent.parent / "web"
+_PAGES = _WEB / "pages"
 
 _CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -21,7 +23,15 @@ _CONTENT_TYPES = {
     ".svg": "image/svg+xml",
 }
 
-_NAMED = {"/": "host.html", "/join": "join.html", "/proxim.js": "proxim.js"}
+_NAMED = {
+    "/": _PAGES / "host.html",
+    "/join": _PAGES / "join.html",
+    "/proxim.js": _WEB / "proxim.js",
+}
+
+_TYPE_IMPORT = re.compile(r"^/\*\* @import .* \*/\n", re.MULTILINE)
+_FROM = re.compile(r'^(?:import|export) \{([^}]*)\} from "(\./.+)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=async|class|const|function)", re.MULTILINE)
 
 _CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -56,6 +66,27 @@ def answer(request: Request) -> Response:
     return response
 
 
+def join_modules(entry: Path) -> bytes:
+    """Return the ES module ``entry``, which only exports from others, and those as one module.
+
+    The modules share one scope then: a name at the top level is declared in one of them only.
+    """
+    texts: dict[Path, str] = {}
+
+    def add(path: Path) -> None:
+        text = _TYPE_IMPORT.sub("", path.read_text(encoding="utf-8"))
+        for _, target in _FROM.findall(text):
+            module = path.parent / target
+            if module not in texts:
+                add(module)
+        texts[path] = _EXPORT.sub("", _FROM.sub("", text))
+
+    add(entry)
+    head = texts.pop(entry)
+    names = [names.strip() for names, _ in _FROM.findall(entry.read_text(encoding="utf-8"))]
+    return "\n".join([head, *texts.values(), f"export {{ {', '.join(names)} }};\n"]).encode()
+
+
 def _takes_gzip(coding: str) -> bool:
     name, _, weight = coding.replace(" ", "").partition(";")
     return name.lower() == "gzip" and weight.lower().rstrip("0.") != "q="
@@ -64,18 +95,19 @@ def _takes_gzip(coding: str) -> bool:
 @cache
 def _files() -> dict[str, Path]:
     """What may be asked for, by path; nothing that a request says becomes a file name."""
-    files = {f"/web/{path.name}": path for path in _FOLDER.iterdir() if _is_served(path)}
-    return files | {path: _FOLDER / name for path, name in _NAMED.items()}
+    files = {f"/web/{path.name}": path for path in _PAGES.iterdir() if _is_served(path)}
+    return files | _NAMED
 
 
 def _is_served(path: Path) -> bool:
-    return path.suffix in _CONTENT_TYPES and path.name not in _NAMED.values()
+    return path.suffix in _CONTENT_TYPES and path not in _NAMED.values()
 
 
 @cache
 def _read(path: Path, gzipped: bool) -> tuple[Response, str]:
     """A file and its tag. Read when first asked for, since a node starts in no time."""
-    body = path.read_bytes()
+    # One file is loaded sooner than many: a connection is closed after its response.
+    body = join_modules(path) if path == _NAMED["/proxim.js"] else path.read_bytes()
     coding: tuple[tuple[str, str], ...] = ()
     if gzipped:
         body = gzip.compress(body, mtime=0)

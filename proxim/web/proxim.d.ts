@@ -1,63 +1,14 @@
 // Made from proxim.js by `make sdk-types`.
 /**
- * Take a link apart (protocol: Links and QR codes).
- * @param {string | URL | Location} link
- * @returns {{ nodeUrl: string, sessionId: string, token: string }}
- * @throws {ProximError} `invalid_link`
- */
-export function parseLink(link: string | URL | Location): {
-    nodeUrl: string;
-    sessionId: string;
-    token: string;
-};
-/** What this device may be called, from what the browser says of itself: `iPhone`, `Linux PC`. */
-export function deviceName(): string;
-/**
- * The seats at a node that this browser can take again: of this tab first, then the latest.
- * @param {string | URL} [url] The node; the page's own origin if left out.
- * @returns {(Remembered & { thisTab: boolean })[]}
- */
-export function remembered(url?: string | URL): (Remembered & {
-    thisTab: boolean;
-})[];
-/**
- * Join a session, and get the open data channel: ask by the link, or take the seat again that this tab
- * has had. From a `Location` the link is taken out, so that it stands no more in the address bar.
- * @param {string | URL | Location} link
- * @param {{ name?: string, deviceId?: string }} [options]
- * @returns {Promise<RTCDataChannel>}
- * @example
- * import { join } from "/proxim.js";
+ * Every error of the SDK. `code` is a code of the wire (protocol: Errors), or one of
  *
- * const channel = await join(location);
- * channel.onmessage = ({ data }) => console.log(data); // prints: Hello, phone
- */
-export function join(link: string | URL | Location, options?: {
-    name?: string;
-    deviceId?: string;
-}): Promise<RTCDataChannel>;
-/**
- * The guest that `join` makes, for who wants more than the channel. Nothing is asked yet.
- * @param {string | URL | Location} link
- * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options]
- * @returns {Guest}
- * @throws {ProximError} `invalid_link`
- */
-export function guestAt(link: string | URL | Location, options?: {
-    name?: string;
-    deviceId?: string;
-    rtc?: boolean;
-}): Guest;
-/**
- * Everything that can go wrong. `code` is the one on the wire (protocol: Errors), or one of
- *
- * - `session_ended`: the session is over; `status` and `reason` are those of `session_ended`, or
- *   the reason is `lost`: the node knows nothing of it any more;
+ * - `session_ended`: the session is over, with the `status` and `reason` of `session_ended`. The reason
+ *   is `lost` if the node does not know the session any more;
  * - `connection_lost`: the node cannot be reached, or closed the connection with `closeCode`;
- * - `invalid_link`: what was given as a link or as a node's address is none, or is one to which the
- *   browser lets no page like this connect;
- * - `unreachable`: the two sides do not reach each other, after several tries;
- * - `webrtc_failed`: the browser's WebRTC refused something; `cause` is what it said.
+ * - `invalid_link`: a link or a node's address is not valid, or the browser does not let this page
+ *   connect to it;
+ * - `unreachable`: the two sides can't connect to each other, after several attempts;
+ * - `webrtc_failed`: the browser's WebRTC reported an error, which is the `cause`.
  */
 export class ProximError extends Error {
     /**
@@ -76,9 +27,9 @@ export class ProximError extends Error {
     });
     /** The code, for programs. */
     code: string;
-    /** The session that it was about, if it was about one. */
+    /** The id of the session concerned, if any. */
     sessionId: string | undefined;
-    /** Seconds after which it can be tried again, for `rate_limited` and `unavailable`. */
+    /** Seconds after which to try again, for `rate_limited` and `unavailable`. */
     retryAfter: number | undefined;
     /** How a session ended, for `session_ended`. */
     status: Status | undefined;
@@ -88,14 +39,27 @@ export class ProximError extends Error {
     closeCode: number | undefined;
 }
 /**
- * One side of a session: what host and guest have in common.
+ * Parse a link (protocol: Links and QR codes).
+ * @param {string | URL | Location} link
+ * @returns {{ nodeUrl: string, sessionId: string, token: string }}
+ * @throws {ProximError} `invalid_link`
+ */
+export function parseLink(link: string | URL | Location): {
+    nodeUrl: string;
+    sessionId: string;
+    token: string;
+};
+/** Return a name for this device, by the browser's user agent: `iPhone`, `Linux PC`. */
+export function deviceName(): string;
+/**
+ * One side of a session: the base of `HostSession` and `Guest`.
  *
- * Each event has a property for its handler: `onsignal`, `onconnected` and so on. All are told
- * with the event, whose fields are named here.
+ * Each event has a property for its handler: `onsignal`, `onconnected` and so on. The handler gets the
+ * event. Its fields are named in brackets.
  */
 export class Session extends EventTarget {
     protected constructor();
-    /** `signal` (`data`): what the other side has sent with `send`.
+    /** `signal` (`data`): the other side has sent `data` with `send`.
      * @type {((event: Event & { data: any }) => unknown) | null} */
     onsignal: ((event: Event & {
         data: any;
@@ -105,38 +69,44 @@ export class Session extends EventTarget {
     onconnected: ((event: Event & {
         channel: RTCDataChannel;
     }) => unknown) | null;
-    /** `disconnected`: the data channel is closed; `connected` is a new promise. Where only the channel
-     * was closed, and not the connection under it, the host opens it anew, three times.
+    /** `disconnected`: the data channel is closed; `connected` is a new promise. If only the channel was
+     * closed, and not the connection under it, the host opens a new one, three times.
      * @type {((event: Event) => unknown) | null} */
     ondisconnected: ((event: Event) => unknown) | null;
-    /** `unreachable` (`error`): the two sides do not reach each other, after several tries; `connected`
-     * has rejected. It is tried again when one of them comes back to the node, or with `reconnect`.
+    /** `unreachable` (`error`): the two sides can't connect to each other, after several attempts;
+     * `connected` has rejected. The next attempt begins when a side comes back to the node, or with
+     * `reconnect`.
      * @type {((event: Event & { error: ProximError }) => unknown) | null} */
     onunreachable: ((event: Event & {
         error: ProximError;
     }) => unknown) | null;
-    /** `rtc` (`pc`): a new `RTCPeerConnection`, before anything is negotiated on it; add tracks here.
+    /** `rtc` (`pc`): there is a new `RTCPeerConnection`, not negotiated yet; add tracks here.
      * @type {((event: Event & { pc: RTCPeerConnection }) => unknown) | null} */
     onrtc: ((event: Event & {
         pc: RTCPeerConnection;
     }) => unknown) | null;
-    /** `rtcstate` (`state`): the connection's state, in WebRTC's words.
+    /** `rtcstate` (`state`): the `connectionState` of the `RTCPeerConnection` has changed.
      * @type {((event: Event & { state: RTCPeerConnectionState }) => unknown) | null} */
     onrtcstate: ((event: Event & {
         state: RTCPeerConnectionState;
     }) => unknown) | null;
-    /** `ice` (`iceServers`): fresh ICE servers, before the earlier ones lapse; for a connection of your
-     * own, to be used at its next ICE restart.
+    /** `ice` (`iceServers`): there are fresh ICE servers, before the earlier ones expire. Use them for
+     * the next ICE restart of a connection of your own.
      * @type {((event: Event & { iceServers: RTCIceServer[] }) => unknown) | null} */
     onice: ((event: Event & {
         iceServers: RTCIceServer[];
     }) => unknown) | null;
-    /** `presence` (`online`): the other side has come to the node, or left it.
+    /** `presence` (`online`): the other side has connected to the node, or disconnected.
      * @type {((event: Event & { online: boolean }) => unknown) | null} */
     onpresence: ((event: Event & {
         online: boolean;
     }) => unknown) | null;
-    /** `approved`: a person has said yes.
+    /** `channel` (`channel`): the other side has opened another data channel.
+     * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
+    onchannel: ((event: Event & {
+        channel: RTCDataChannel;
+    }) => unknown) | null;
+    /** `approved`: a person has approved the guest.
      * @type {((event: Event) => unknown) | null} */
     onapproved: ((event: Event) => unknown) | null;
     /** `over` (`error`): the session has ended; the error's `reason` says why.
@@ -144,7 +114,7 @@ export class Session extends EventTarget {
     onover: ((event: Event & {
         error: ProximError;
     }) => unknown) | null;
-    /** `error` (`error`): a signal was not taken, or WebRTC stumbled. The session goes on.
+    /** `error` (`error`): the node refused a signal, or WebRTC reported an error. The session goes on.
      * @type {((event: Event & { error: ProximError }) => unknown) | null} */
     onerror: ((event: Event & {
         error: ProximError;
@@ -153,55 +123,47 @@ export class Session extends EventTarget {
     id: string;
     /** @type {Status} The session's state. */
     status: Status;
-    /** @type {SessionType | null} When it ends by itself; null while a guest has not heard. */
+    /** @type {SessionType | null} When it ends by itself; null until a guest knows it. */
     type: SessionType | null;
-    /** @type {DeviceInfo | null} Who the guest says that it is. */
+    /** @type {DeviceInfo | null} The guest's claim who it is. */
     deviceInfo: DeviceInfo | null;
-    /** @type {RTCIceServer[] | null} What the node gave for WebRTC; null before. */
+    /** @type {RTCIceServer[] | null} The node's servers for WebRTC; null before. */
     iceServers: RTCIceServer[] | null;
     /** @type {ProximError | null} Why it ended, if it did. */
     over: ProximError | null;
-    /** Settles when a person has said yes. Rejects with why not. */
+    /** Resolves once a person has approved the guest. Rejects with the reason if that does not happen. */
     get approved(): Promise<void>;
     /**
-     * The open data channel. What comes over it waits until somebody listens. After a loss it is a new
-     * promise, for the next one. Rejects with why the session ended, or why the two sides do not reach
-     * each other.
+     * The open data channel. Its messages wait until the page listens. After a loss this is a new
+     * promise, for the next channel. Rejects with the error if the session ends, or if the two sides
+     * can't connect to each other.
      */
     get connected(): Promise<RTCDataChannel>;
-    /** Settles with why the session ended, when it does; never rejects. */
+    /** Resolves with the error that says why the session ended; never rejects. */
     get ended(): Promise<ProximError>;
-    set onchannel(handler: ((event: Event & {
-        channel: RTCDataChannel;
-    }) => unknown) | null);
-    /** `channel` (`channel`): the other side has opened another data channel.
-     * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
-    get onchannel(): ((event: Event & {
-        channel: RTCDataChannel;
-    }) => unknown) | null;
     /** Whether the other side is connected to the node. */
     get peerOnline(): boolean;
     /** @type {RTCPeerConnection | null} The WebRTC connection, once approved. */
     get pc(): RTCPeerConnection | null;
     /**
-     * Send any JSON value to the other side through the node, in order, once approved. While the node
-     * is away up to 256 wait for it.
+     * Send any JSON value to the other side through the node, in order, once approved. Up to 256 values
+     * wait while the node is offline.
      * @param {unknown} data
-     * @throws {ProximError} `session_ended`, `bad_message` when it is no JSON or larger than the node
-     *   takes, `limit_reached` when too many wait.
+     * @throws {ProximError} `session_ended`, `bad_message` when `data` is not JSON or too large for the
+     *   node, `limit_reached` when too many values wait.
      */
     send(data: unknown): void;
-    /** End the session. Closing one that has ended is no error. */
+    /** End the session. It may have ended already. */
     close(): Promise<void>;
     /**
-     * Begin the WebRTC connection anew; `connected` is then a promise that waits. For after
-     * `unreachable`, when a person wants to try once more.
+     * Start a new WebRTC connection, for example when a person tries again after `unreachable`.
+     * `connected` is then pending.
      * @throws {ProximError} `session_ended`
      */
     reconnect(): void;
     /**
-     * Fresh ICE servers now; `ttl` is how long they serve, in seconds. Before those that are there
-     * lapse this is done by itself, and the SDK's own connection is given them.
+     * Get fresh ICE servers; they are valid for `ttl` seconds. The SDK does this by itself before they
+     * expire, and its own connection uses them.
      * @returns {Promise<{ iceServers: RTCIceServer[], ttl: number }>}
      */
     refreshIce(): Promise<{
@@ -209,63 +171,15 @@ export class Session extends EventTarget {
         ttl: number;
     }>;
     /**
-     * How the two sides are connected, from `getStats()`; null while they are not.
+     * Return how the two sides are connected, from `getStats()`; null while they are not.
      * @returns {Promise<Path | null>}
      */
     path(): Promise<Path | null>;
     #private;
 }
-/** A guest asks to pair. What it says of itself is a claim that nobody has checked. */
-export class Prompt extends Event {
-    protected constructor();
-    /** The session that is asked for. */
-    session: HostSession;
-    /** @type {DeviceInfo} Who the guest says that it is. */
-    deviceInfo: DeviceInfo;
-    /** Until when an answer counts, as `Date.now()` tells time. */
-    expiresAt: number;
-    /** Let the guest in. Rejects with `already_decided` when it is too late. */
-    approve(): Promise<void>;
-    /** Turn the guest away; the session ends. */
-    decline(): Promise<void>;
-}
 /**
- * A session of this host. `link`, `qr` and `lapsesAt` are there when this page has opened the
- * session or renewed its link.
- */
-export class HostSession extends Session {
-    protected constructor();
-    /** `prompt` (a `Prompt`): a guest asks to pair.
-     * @type {((prompt: Prompt) => unknown) | null} */
-    onprompt: ((prompt: Prompt) => unknown) | null;
-    /** `link`: there is a new link.
-     * @type {((event: Event) => unknown) | null} */
-    onlink: ((event: Event) => unknown) | null;
-    /** @type {string | null} What a guest opens. */
-    link: string | null;
-    /** @type {string | null} The link as a QR code, for the `src` of an image. */
-    qr: string | null;
-    /** When the link lapses, as `Date.now()` tells time. */
-    lapsesAt: number;
-    /** @type {Prompt | null} The prompt that waits for an answer. */
-    prompt: Prompt | null;
-    /** When the session was opened, as `Date.now()` tells time. */
-    createdAt: number;
-    /** @type {number | null} When a temporary session ends, as `Date.now()` tells time. */
-    expiresAt: number | null;
-    /**
-     * Get a new link; the earlier one is void at once.
-     * @param {{ tokenHash?: string }} [options]
-     * @throws {ProximError} `not_allowed` once somebody has asked.
-     */
-    renew({ tokenHash }?: {
-        tokenHash?: string;
-    }): Promise<void>;
-    #private;
-}
-/**
- * A registered desktop. It stays registered while the page is open, and takes its sessions again
- * after a reload: who it is stands in `localStorage`.
+ * A registered host. It stays registered while the page is open. After a reload it takes its sessions
+ * again, by the identity in `localStorage`.
  *
  * @example
  * import { Host } from "/proxim.js";
@@ -278,11 +192,11 @@ export class HostSession extends Session {
  */
 export class Host extends EventTarget {
     /**
-     * @param {string | URL} [url] The node; the page's own origin if left out.
+     * @param {string | URL} [url] The node; by default the page's own origin.
      * @param {{ accessToken?: string, uuid?: string, key?: string, seats?: string[],
-     *   rtc?: boolean }} [options] `uuid` and `key` say who this desktop is, instead of what is
-     *   remembered. With `seats`, session ids, only these are taken again. `rtc: false` leaves WebRTC
-     *   to you: all that comes is a `signal`.
+     *   rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
+     *   remembered identity. With `seats`, the host takes only the sessions with these ids again. With
+     *   `rtc: false` the SDK makes no WebRTC connection, and every signal is a `signal` event.
      */
     constructor(url?: string | URL, options?: {
         accessToken?: string;
@@ -291,33 +205,32 @@ export class Host extends EventTarget {
         seats?: string[];
         rtc?: boolean;
     });
-    /** `session` (`session`): a session of this host, opened or found again.
+    /** `session` (`session`): a session of this host was opened, or restored.
      * @type {((event: Event & { session: HostSession }) => unknown) | null} */
     onsession: ((event: Event & {
         session: HostSession;
     }) => unknown) | null;
-    /** `reachable` (`online`): the node is reached, or lost for the moment.
+    /** `reachable` (`online`): the node is reached, or is lost for now.
      * @type {((event: Event & { online: boolean }) => unknown) | null} */
     onreachable: ((event: Event & {
         online: boolean;
     }) => unknown) | null;
-    /** `failed` (`error`): the host is done for; make a new one to try again.
+    /** `failed` (`error`): the host is closed for good; make a new one to try again.
      * @type {((event: Event & { error: ProximError }) => unknown) | null} */
     onfailed: ((event: Event & {
         error: ProximError;
     }) => unknown) | null;
-    /** The node's address. */
+    /** The node's URL. */
     nodeUrl: string;
-    /** @type {Map<string, HostSession>} The sessions that live, by their ids. */
+    /** @type {Map<string, HostSession>} The sessions that have not ended, by their ids. */
     sessions: Map<string, HostSession>;
-    /** Settles when the node knows this host. Rejects with why not. */
+    /** Resolves once this host is registered. Rejects with the error if that fails. */
     get ready(): Promise<void>;
-    /** The static identifier of this desktop. */
+    /** The permanent id of this host. */
     get uuid(): string;
     /**
-     * Open a session. `ttl` in seconds is for temporary ones, and needed there. With `tokenHash`, the
-     * base64url SHA-256 of a pairing token of your own, the node never sees that token, and makes no
-     * link.
+     * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
+     * of a pairing token of your own: the node then never sees the token, and makes no link.
      * @param {{ type?: SessionType, ttl?: number, tokenHash?: string }} [options]
      * @returns {Promise<HostSession>}
      */
@@ -327,27 +240,35 @@ export class Host extends EventTarget {
         tokenHash?: string;
     }): Promise<HostSession>;
     /**
-     * All sessions of this owner as the node sees them, ended ones until it forgets them
-     * (protocol: The session object).
+     * Return all sessions of this owner, including those that ended recently (protocol: The session
+     * object).
      * @returns {Promise<any[]>}
      */
     list(): Promise<any[]>;
-    /** Let go of the node. Sessions that survive a disconnect live on there. */
+    /** Disconnect from the node. Sessions that survive a disconnect go on there. */
     leave(): void;
     #private;
 }
 /**
- * The guest's side of one session. Nothing goes to the node before `ask` or `resume` is called.
+ * Return the seats at a node that this browser can take again: first those of this tab, then the latest.
+ * @param {string | URL} [url] The node; by default the page's own origin.
+ * @returns {(Remembered & { thisTab: boolean })[]}
+ */
+export function remembered(url?: string | URL): (Remembered & {
+    thisTab: boolean;
+})[];
+/**
+ * The guest's side of one session. It sends nothing before `ask` or `resume` is called.
  *
- * The proof by which its seat is found again is remembered: for a one-time session as long as the tab
- * lives, for others until they end.
+ * The browser remembers the token that takes its seat again: of a one-time session while the tab is open,
+ * of other sessions until they end.
  */
 export class Guest extends Session {
     /**
-     * @param {string | URL | Location | Remembered} link What the host shows, or a seat of
+     * @param {string | URL | Location | Remembered} link The host's link, or a seat of
      *   `remembered`.
-     * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options] What this device is
-     *   called, and its id; both are claims. `rtc: false` leaves WebRTC to you.
+     * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options] The name and the id
+     *   that this device claims. With `rtc: false` the SDK makes no WebRTC connection.
      * @throws {ProximError} `invalid_link`
      */
     constructor(link: string | URL | Location | Remembered, options?: {
@@ -355,33 +276,109 @@ export class Guest extends Session {
         deviceId?: string;
         rtc?: boolean;
     });
-    /** `pending`: the host is being asked, until `expiresAt`.
+    /** `pending`: the host has the prompt, until `expiresAt`.
      * @type {((event: Event) => unknown) | null} */
     onpending: ((event: Event) => unknown) | null;
-    /** `reachable` (`online`): the node is reached, or lost for the moment.
+    /** `reachable` (`online`): the node is reached, or is lost for now.
      * @type {((event: Event & { online: boolean }) => unknown) | null} */
     onreachable: ((event: Event & {
         online: boolean;
     }) => unknown) | null;
-    /** The node's address. */
+    /** The node's URL. */
     nodeUrl: string;
-    /** Until when the host can answer, as `Date.now()` tells time. */
+    /** When the prompt expires, in the time of `Date.now()`. */
     expiresAt: number;
     /**
-     * Ask to pair, by the link. Settles when the host is being asked; `approved` tells the answer.
+     * Ask to pair, by the link. Resolves once the host has the prompt; `approved` gives the decision.
      * @throws {ProximError} `unknown_session`, `token_used`, `link_lapsed`, `host_offline`,
      *   `session_ended`, `connection_lost`
      */
     ask(): Promise<void>;
     /**
      * Take the seat again.
-     * @throws {ProximError} `session_ended` when it is over meanwhile, `connection_lost`
+     * @throws {ProximError} `session_ended` if the session ended in the meantime, `connection_lost`
      */
     resume(): Promise<void>;
-    /** Let go of the node and of the other side. The seat can be taken again with `remembered`. */
+    /** Disconnect from the node and from the host. The seat can be taken again with `remembered`. */
     leave(): void;
     #private;
 }
+/** A guest asks to pair. Its name and id are unverified claims. */
+export class Prompt extends Event {
+    protected constructor();
+    /** The session that the guest asks for. */
+    session: HostSession;
+    /** @type {DeviceInfo} The guest's claim who it is. */
+    deviceInfo: DeviceInfo;
+    /** When the prompt expires, in the time of `Date.now()`. */
+    expiresAt: number;
+    /** Approve the guest. Rejects with `already_decided` if it is too late. */
+    approve(): Promise<void>;
+    /** Decline the guest; the session ends. */
+    decline(): Promise<void>;
+}
+/**
+ * A session of this host. It has a `link`, `qr` and `lapsesAt` if this page opened it or renewed its
+ * link.
+ */
+export class HostSession extends Session {
+    protected constructor();
+    /** `prompt` (a `Prompt`): a guest asks to pair.
+     * @type {((prompt: Prompt) => unknown) | null} */
+    onprompt: ((prompt: Prompt) => unknown) | null;
+    /** `link`: there is a new link.
+     * @type {((event: Event) => unknown) | null} */
+    onlink: ((event: Event) => unknown) | null;
+    /** @type {string | null} The link that a guest opens. */
+    link: string | null;
+    /** @type {string | null} The link as a QR code, for the `src` of an image. */
+    qr: string | null;
+    /** When the link expires, in the time of `Date.now()`. */
+    lapsesAt: number;
+    /** @type {Prompt | null} The prompt that waits for a decision. */
+    prompt: Prompt | null;
+    /** When the session was opened, in the time of `Date.now()`. */
+    createdAt: number;
+    /** @type {number | null} When a temporary session ends, in the time of `Date.now()`. */
+    expiresAt: number | null;
+    /**
+     * Get a new link; the earlier one is invalid at once.
+     * @param {{ tokenHash?: string }} [options]
+     * @throws {ProximError} `not_allowed` once a guest has asked.
+     */
+    renew({ tokenHash }?: {
+        tokenHash?: string;
+    }): Promise<void>;
+    #private;
+}
+/**
+ * Join a session, and return the open data channel. The guest asks by the link, or takes this tab's
+ * earlier seat again. With a `Location` the link is removed from the address bar.
+ * @param {string | URL | Location} link
+ * @param {{ name?: string, deviceId?: string }} [options]
+ * @returns {Promise<RTCDataChannel>}
+ * @example
+ * import { join } from "/proxim.js";
+ *
+ * const channel = await join(location);
+ * channel.onmessage = ({ data }) => console.log(data); // prints: Hello, phone
+ */
+export function join(link: string | URL | Location, options?: {
+    name?: string;
+    deviceId?: string;
+}): Promise<RTCDataChannel>;
+/**
+ * Return the guest that `join` uses, for pages that need more than the channel. It has not asked yet.
+ * @param {string | URL | Location} link
+ * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options]
+ * @returns {Guest}
+ * @throws {ProximError} `invalid_link`
+ */
+export function guestAt(link: string | URL | Location, options?: {
+    name?: string;
+    deviceId?: string;
+    rtc?: boolean;
+}): Guest;
 /**
  * When a session ends by itself.
  */
@@ -391,7 +388,7 @@ export type SessionType = "one_time" | "persistent" | "temporary";
  */
 export type Status = "pending" | "approved" | "rejected" | "expired";
 /**
- * Who a guest says that it is: a claim.
+ * A guest's claim who it is.
  */
 export type DeviceInfo = {
     name: string;
@@ -402,17 +399,16 @@ export type DeviceInfo = {
  */
 export type Message = Record<string, any>;
 /**
- * The kind of an ICE candidate (RFC 8445, 5.1.1): an address of the device itself (`host`), one that
- * a STUN server has seen (`srflx`), one that only the other side has seen (`prflx`), one of a TURN
+ * The kind of an ICE candidate (RFC 8445, 5.1.1): an address of the device itself (`host`), an address
+ * that a STUN server saw (`srflx`) or that only the other side saw (`prflx`), or an address of a TURN
  * server (`relay`).
  */
 export type CandidateKind = "host" | "prflx" | "srflx" | "relay";
 /**
- * How the two sides are connected, in the words of `getStats()`: the kinds of the two candidates in
- * use, and in `via` the one of them that says most about the way: `relay` before `srflx` before
- * `prflx` before `host`. None but `relay` says which networks lie between. `protocol` is that of the
- * local candidate, `udp` or `tcp`; `rtt` is the round-trip time in milliseconds, null while it is
- * not known.
+ * How the two sides are connected, in the terms of `getStats()`: `local` and `remote` are the kinds of
+ * the candidates in use. `via` is the one that says most about the path: `relay` before `srflx` before
+ * `prflx` before `host`. Only `relay` tells which networks lie between. `protocol` is that of the local
+ * candidate, `udp` or `tcp`. `rtt` is the round-trip time in milliseconds, null while unknown.
  */
 export type Path = {
     via: CandidateKind;
@@ -422,7 +418,7 @@ export type Path = {
     protocol: string;
 };
 /**
- * A seat that can be taken again, as `remembered` tells it.
+ * A seat that a guest can take again, from `remembered`.
  */
 export type Remembered = {
     nodeUrl: string;

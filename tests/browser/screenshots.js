@@ -47,7 +47,7 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await phone.says("Hi! Here are the pictures.");
   await phone.page.locator('input[type="file"]').setInputFiles(PHOTO);
-  await desk.sees("The SHA-256 checksum matches.");
+  await desk.sees("Complete.");
   await desk.says("Got them, thank you.");
   await phone.sees("Got them, thank you.");
   await desk.page.waitForTimeout(8_000);

@@ -1,5 +1,6 @@
 """The tests of the pages and of proxim.js: they are written in JavaScript and run by node."""
 
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from proxim.net.pages import join_modules
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -62,6 +65,22 @@ def test_the_sdk_with_a_fake_socket_and_clock() -> None:
     run("node", "--test", *files)
 
 
+@pytest.mark.needs("node")
+@pytest.mark.usefixtures("node")
+def test_the_module_that_a_node_serves_exports_what_the_entry_exports(tmp_path: Path) -> None:
+    entry = ROOT / "proxim" / "web" / "proxim.js"
+    served = tmp_path / "served.mjs"
+    served.write_bytes(join_modules(entry))
+    script = tmp_path / "compare.mjs"
+    script.write_text(
+        f"import * as served from {json.dumps(served.as_uri())};"
+        f"import * as entry from {json.dumps(entry.as_uri())};"
+        'import assert from "node:assert";'
+        "assert.deepEqual(Object.keys(served), Object.keys(entry));"
+    )
+    run("node", str(script))
+
+
 @pytest.mark.full("TypeScript")
 @pytest.mark.needs("node")
 @pytest.mark.usefixtures("packages")
@@ -85,7 +104,8 @@ def test_the_package_for_npm_can_be_imported_by_its_name(tmp_path: Path) -> None
     shutil.unpack_archive(archive, tmp_path)
     home.parent.mkdir()
     (tmp_path / "package").rename(home)
-    assert {path.name for path in home.iterdir()} == {"package.json", "proxim.js", "proxim.d.ts"}
+    names = {"package.json", "proxim.js", "proxim.d.ts", "sdk"}
+    assert {path.name for path in home.iterdir()} == names
     script = tmp_path / "user.mjs"
     script.write_text(
         'import { Host, join } from "proxim"; if (!Host || !join) throw new Error("missing");'

@@ -148,5 +148,5 @@ def test_its_steps_make_a_node_that_is_not_root_and_healthy(engine, port):
         finally:
             node.kill()
     (packages,) = (engine.root / "opt/proxim/lib").glob("python3*/site-packages")
-    assert (packages / "proxim/web/host.html").is_file()
+    assert (packages / "proxim/web/pages/host.html").is_file()
     assert not list(packages.glob("pytest*"))

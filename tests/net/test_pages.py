@@ -14,7 +14,9 @@ from tests.net.helpers import get, parse, read_all, request
 
 ROOT = Path(__file__).parent.parent.parent
 WEB = ROOT / "proxim" / "web"
+PAGES = WEB / "pages"
 PATHS = pages.paths()
+SDK = pages.join_modules(WEB / "proxim.js")
 
 
 async def fetch(house, path, **headers):
@@ -33,8 +35,11 @@ def test_the_named_paths_are_there():
 @pytest.mark.parametrize("path", PATHS)
 async def test_every_file_is_served_as_it_lies_there_with_its_headers(house, path):
     answer, body = await fetch(house, path)
-    name = {"/": "host.html", "/join": "join.html", "/proxim.js": "proxim.js"}.get(path)
-    assert body == (WEB / (name or path.removeprefix("/web/"))).read_bytes()
+    if path == "/proxim.js":
+        assert body == SDK
+    else:
+        named = {"/": "host.html", "/join": "join.html"}
+        assert body == (PAGES / named.get(path, path.removeprefix("/web/"))).read_bytes()
     assert answer.status == 200
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -80,7 +85,7 @@ async def test_who_takes_gzip_gets_it(house, coding):
     answer, body = await fetch(house, "/proxim.js", Accept_Encoding=coding)
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["vary"] == "accept-encoding"
-    assert gzip.decompress(body) == (WEB / "proxim.js").read_bytes()
+    assert gzip.decompress(body) == SDK
     plain, _ = await fetch(house, "/proxim.js")
     assert plain.headers["vary"] == "accept-encoding"
     assert plain.headers["etag"] != answer.headers["etag"]
@@ -90,7 +95,7 @@ async def test_who_takes_gzip_gets_it(house, coding):
 async def test_who_does_not_gets_it_plain(house, coding):
     answer, body = await fetch(house, "/proxim.js", Accept_Encoding=coding)
     assert "content-encoding" not in answer.headers
-    assert body == (WEB / "proxim.js").read_bytes()
+    assert body == SDK
 
 
 @pytest.mark.parametrize(
@@ -104,6 +109,8 @@ async def test_who_does_not_gets_it_plain(house, coding):
         "/web/../settings.py",
         "/web/host.html",
         "/web/proxim.js",
+        "/web/sdk/host.js",
+        "/sdk/host.js",
         "/web//host.js",
         "/host.js",
     ],
@@ -112,9 +119,44 @@ async def test_nothing_else_is(house, path):
     assert (await house.ask(get(path))).status == 404
 
 
+def test_modules_are_joined_into_one_with_the_imported_ones_first_and_each_once(tmp_path):
+    (tmp_path / "sdk").mkdir()
+    modules = {
+        "entry.js": '// Entry\nexport { b } from "./sdk/b.js";\nexport { A } from "./sdk/a.js";\n',
+        "sdk/a.js": 'import { c } from "./c.js";\n\nexport class A {}\n',
+        "sdk/b.js": 'import {\n  A,\n} from "./a.js";\nimport { c } from "./c.js";\n'
+        "export async function b() {}\n",
+        "sdk/c.js": '/** @import { A } from "./a.js" */\n'
+        "export const c = 1;\nfunction export_() {}\n",
+    }
+    for name, text in modules.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    joined = pages.join_modules(tmp_path / "entry.js").decode()
+    assert re.sub(r"\n+", "\n", joined) == (
+        "// Entry\nconst c = 1;\nfunction export_() {}\nclass A {}\nasync function b() {}\n"
+        "export { b, A };\n"
+    )
+
+
+def test_the_sdk_is_served_as_one_module_without_imports():
+    text = SDK.decode()
+    assert not re.search(r"^import\b|^export .* from |\bimport\(", text, re.MULTILINE)
+    names = re.findall(r"^(?:async )?(?:class|const|function|let) (\w+)", text, re.MULTILINE)
+    assert len(names) == len({*names})
+    assert {path.name for path in (WEB / "sdk").iterdir()} - {"types.js"} == {
+        Path(target).name for target in re.findall(r'from "(\./.+)"', _sdk_sources())
+    }
+
+
+def _sdk_sources():
+    paths = [WEB / "proxim.js", *(WEB / "sdk").glob("*.js")]
+    texts = "".join(path.read_text(encoding="utf-8") for path in paths)
+    return re.sub(r"/\*\* @import .*", "", texts)
+
+
 @pytest.mark.parametrize("page", ["host.html", "join.html"])
 def test_the_pages_have_no_inline_script_or_style_and_nothing_from_elsewhere(page):
-    text = (WEB / page).read_text(encoding="utf-8")
+    text = (PAGES / page).read_text(encoding="utf-8")
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|https?://", text)
     for target in re.findall(r'(?:src|href)="([^"]+)"', text):
         # Not from the root: a proxy may have the node under a path of its own.
@@ -123,18 +165,17 @@ def test_the_pages_have_no_inline_script_or_style_and_nothing_from_elsewhere(pag
 
 
 def test_every_import_of_the_pages_is_served():
-    for path in WEB.glob("*.js"):
+    for path in PAGES.glob("*.js"):
         for target in re.findall(
             r'(?:from|import\()\s*"([^"]+)"', path.read_text(encoding="utf-8")
         ):
-            if path.name != "proxim.js":
-                assert target.startswith("."), f"{path.name}: {target}"
-                assert urljoin("/web/", target) in PATHS, f"{path.name}: {target}"
+            assert target.startswith("."), f"{path.name}: {target}"
+            assert urljoin("/web/", target) in PATHS, f"{path.name}: {target}"
 
 
 def test_text_reaches_the_pages_only_as_text():
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser"
-    for path in WEB.glob("*.js"):
+    for path in WEB.rglob("*.js"):
         assert not re.search(ways, path.read_text(encoding="utf-8")), path.name
 
 
@@ -150,5 +191,6 @@ def test_the_wheel_has_every_file(tmp_path):
     subprocess.run(build, cwd=ROOT, check=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        packed = {name.removeprefix("proxim/web/") for name in archive.namelist()}
-    assert {path.name for path in WEB.iterdir()} <= packed
+        packed = {*archive.namelist()}
+    files = {path for path in WEB.rglob("*") if path.is_file()}
+    assert {path.relative_to(ROOT).as_posix() for path in files} <= packed

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Guest, Host } from "../../../proxim/web/proxim.js";
 import { FakeSocket, freshBrowser, ID, LINK, pass } from "./fakes.js";
-import { host } from "./sides.js";
+import { host } from "./pair.js";
 
 beforeEach(freshBrowser);
 
@@ -58,7 +58,7 @@ test("what is no JSON is refused before it is sent", async () => {
 test("somebody who answers, and is no node", async () => {
   const desk = new Host("http://node");
   FakeSocket.last.onmessage({ data: "hello" });
-  await assert.rejects(desk.ready, { code: "connection_lost", message: "what answers at http://node is no Proxim node" });
+  await assert.rejects(desk.ready, { code: "connection_lost", message: "the server at http://node is not a Proxim node" });
   await assert.rejects(desk.open(), { code: "connection_lost" });
   assert.equal(FakeSocket.last.readyState, 3);
 });

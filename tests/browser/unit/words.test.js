@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ProximError } from "../../../proxim/web/proxim.js";
-import { problem, problemLine } from "../../../proxim/web/problem.js";
-import { problems, text } from "../../../proxim/web/text.js";
+import { problem, problemText } from "../../../proxim/web/pages/problem.js";
+import { problems, text } from "../../../proxim/web/pages/text.js";
 
-const WEB = new URL("../../../proxim/web/", import.meta.url);
-const read = (name, base = WEB) => readFileSync(new URL(name, base), "utf8");
-const PROTOCOL = read("../../docs/reference/protocol.md");
+const PAGES = new URL("../../../proxim/web/pages/", import.meta.url);
+const read = (name) => readFileSync(new URL(name, PAGES), "utf8");
+const PROTOCOL = read("../../../docs/reference/protocol.md");
 const ROLES = ["host", "guest"];
 
 /** The codes in the protocol's own table. */
@@ -20,7 +20,7 @@ function wireCodes() {
 
 /** Those that the SDK adds, as its error class tells them. */
 function sdkCodes() {
-  const [, told] = /Everything that can go wrong\.(.*?)\*\//s.exec(read("proxim.js"));
+  const [, told] = /Every error of the SDK\.(.*?)\*\//s.exec(read("../sdk/errors.js"));
   return [...told.matchAll(/^ \* - `(\w+)`/gm)].map(([, code]) => code);
 }
 
@@ -30,16 +30,16 @@ test("every code of the wire and of the SDK has words of its own, and what to do
   for (const role of ROLES) {
     for (const code of codes) {
       const { title, next } = problem(role, new ProximError(code, "as the wire says it"));
-      assert.notEqual(title, problems.both.other.title, `${role}: ${code}`);
+      assert.notEqual(title, problems.both.other[0], `${role}: ${code}`);
       assert.match(next, /\w+\.$/, `${role}: ${code}`);
-      assert.doesNotMatch(problemLine(role, { code, reason: "closed" }), /as the wire says it|undefined/);
+      assert.doesNotMatch(problemText(role, { code, reason: "closed" }), /as the wire says it|undefined/);
     }
   }
 });
 
 test("what nobody has thought of has words, too, and not those of the machine", () => {
   for (const error of [new TypeError("x is not a function"), { code: "constructor" }, null, undefined]) {
-    assert.equal(problem("guest", error), problems.both.other);
+    assert.deepEqual(Object.values(problem("guest", error)), problems.both.other);
   }
 });
 
@@ -101,7 +101,7 @@ test("no module but text.js has words for people", () => {
     /toast\([^)]*\.message/,
     /createTextNode\(["`]/,
   ];
-  for (const name of readdirSync(WEB).filter((each) => each.endsWith(".js") && !["text.js", "proxim.js"].includes(each))) {
+  for (const name of readdirSync(PAGES).filter((each) => each.endsWith(".js") && each !== "text.js")) {
     for (const pattern of spoken) assert.doesNotMatch(read(name), pattern, name);
   }
 });

@@ -1,9 +1,8 @@
 // Choosing a session's type, before there is a code.
 
 import { el } from "./dom.js";
-import { problemLine } from "./problem.js";
-import { toast } from "./toast.js";
 import { text } from "./text.js";
+import { toastProblem } from "./toast.js";
 
 /** @typedef {import("../proxim.js").SessionType} SessionType */
 
@@ -33,7 +32,7 @@ export function chooser(open) {
       { class: "type" },
       el("input", { type: "radio", name: "type", value: type, checked: type === "one_time" }),
       el("strong", { text: words.name }),
-      el("span", { class: "line", text: words.line }),
+      el("span", { class: "summary", text: words.summary }),
     ),
   );
   const form = el(
@@ -55,11 +54,7 @@ export function chooser(open) {
     button.disabled = true;
     button.textContent = text.opening;
     const ttl = isTimed() ? Number(amount.value) * Number(unit.value) : undefined;
-    try {
-      await open({ type: /** @type {SessionType} */ (chosen()), ttl });
-    } catch (error) {
-      toast(problemLine("host", error));
-    }
+    await open({ type: /** @type {SessionType} */ (chosen()), ttl }).catch(toastProblem("host"));
     button.disabled = false;
     button.textContent = text.showCode;
   });

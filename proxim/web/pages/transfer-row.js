@@ -81,12 +81,10 @@ function wordsFor(transfer) {
       return text.waitingToSend(whole);
     case "running":
       return (transfer.outgoing ? text.sending : text.receiving)(done, whole, speed);
-    case "checking":
-      return text.checking;
+    case "confirming":
+      return text.confirming;
     case "done":
       return (transfer.outgoing ? text.sentOk : text.gotOk)(whole);
-    case "mismatch":
-      return text.checksumBad;
     case "cancelled":
       return text.cancelled;
     case "refused":

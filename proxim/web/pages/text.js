@@ -13,9 +13,9 @@ export const text = {
   newSession: "Connect a device",
   chooseType: "How long may it stay?",
   types: {
-    one_time: { name: "Once", line: "Ends as soon as either side disconnects." },
-    temporary: { name: "For a while", line: "Ends by itself after the time you set." },
-    persistent: { name: "Until closed", line: "Both sides may leave and come back." },
+    one_time: { name: "Once", summary: "Ends as soon as either side disconnects." },
+    temporary: { name: "For a while", summary: "Ends by itself after the time you set." },
+    persistent: { name: "Until closed", summary: "Both sides may leave and come back." },
   },
   duration: "Duration",
   durationUnit: "Unit",
@@ -45,7 +45,7 @@ export const text = {
   promptNotice: (/** @type {string} */ name) => `It says it is “${name}”.`,
   promptId: "Device id",
   unverified: "Not verified. Nobody has checked this name or id.",
-  promptSession: (/** @type {string} */ digits, /** @type {string} */ line) => `For session ${digits}. ${line}`,
+  promptSession: (/** @type {string} */ digits, /** @type {string} */ summary) => `For session ${digits}. ${summary}`,
   promptConfirm: "I am expecting this device",
   approve: "Approve",
   decline: "Decline",
@@ -130,10 +130,9 @@ export const text = {
     `Sending ${done} of ${size} · ${speed} a second`,
   receiving: (/** @type {string} */ done, /** @type {string} */ size, /** @type {string} */ speed) =>
     `Receiving ${done} of ${size} · ${speed} a second`,
-  checking: "Waiting for the check at the other end…",
-  sentOk: (/** @type {string} */ size) => `${size} · Arrived. The SHA-256 checksum matches.`,
-  gotOk: (/** @type {string} */ size) => `${size} · Complete. The SHA-256 checksum matches.`,
-  checksumBad: "The checksum does not match. Send it again.",
+  confirming: "Waiting for the other side to confirm…",
+  sentOk: (/** @type {string} */ size) => `${size} · Arrived.`,
+  gotOk: (/** @type {string} */ size) => `${size} · Complete.`,
   cancelled: "Cancelled",
   refused: "Cancelled by the other side",
   interrupted: "Interrupted: the connection was lost. Send it again.",
@@ -191,148 +190,60 @@ export const text = {
 };
 
 /**
- * What went wrong, by the code of the SDK's error, and what to do next; `host` and `guest` where the
- * two have different things to do.
- * @typedef {{ title: string, next: string }} Problem
- * @type {Record<"both" | "host" | "guest", Record<string, Problem>>}
+ * What went wrong and what to do next, by the code of the SDK's error. The rows of `host` and `guest` are for
+ * errors after which the two have different things to do.
+ * @type {Record<"both" | "host" | "guest", Record<string, [title: string, next: string]>>}
  */
 export const problems = {
   both: {
-    not_registered: {
-      title: "The node does not know this page yet",
-      next: "Reload the page, and try again.",
-    },
-    token_used: {
-      title: "This code was used already",
-      next: "A code works once. Ask for a new code.",
-    },
-    link_lapsed: {
-      title: "This code has lapsed",
-      next: "Codes live for a few minutes. Ask for a new code.",
-    },
-    not_approved: {
-      title: "Nobody has said yes to this session",
-      next: "Wait for the answer, or begin with a new code.",
-    },
-    peer_offline: {
-      title: "The other side is away",
-      next: "Try again when it is back.",
-    },
-    rate_limited: {
-      title: "Too many tries",
-      next: "Wait a moment, then try again.",
-    },
-    unavailable: {
-      title: "The node cannot do this at the moment",
-      next: "Wait a moment, then try again.",
-    },
-    internal_error: {
-      title: "The node had a fault",
-      next: "Try again. If it stays so, tell who runs the node.",
-    },
-    unreachable: {
-      title: "The two devices do not reach each other",
-      next: "Bring both into the same network, or have the node’s owner set up a relay; then try again.",
-    },
-    webrtc_failed: {
-      title: "This browser could not begin the connection",
-      next: "Allow WebRTC in its settings, or take another browser; then try again.",
-    },
-    other: {
-      title: "That did not work",
-      next: "Reload the page, and try again.",
-    },
+    not_registered: ["The node does not know this page yet", "Reload the page, and try again."],
+    token_used: ["This code was used already", "A code works once. Ask for a new code."],
+    link_lapsed: ["This code has lapsed", "Codes live for a few minutes. Ask for a new code."],
+    not_approved: ["Nobody has said yes to this session", "Wait for the answer, or begin with a new code."],
+    peer_offline: ["The other side is away", "Try again when it is back."],
+    rate_limited: ["Too many tries", "Wait a moment, then try again."],
+    unavailable: ["The node cannot do this at the moment", "Wait a moment, then try again."],
+    internal_error: ["The node had a fault", "Try again. If it stays so, tell who runs the node."],
+    unreachable: [
+      "The two devices do not reach each other",
+      "Bring both into the same network, or have the node’s owner set up a relay; then try again.",
+    ],
+    webrtc_failed: [
+      "This browser could not begin the connection",
+      "Allow WebRTC in its settings, or take another browser; then try again.",
+    ],
+    other: ["That did not work", "Reload the page, and try again."],
   },
   host: {
-    bad_message: {
-      title: "The node did not accept that",
-      next: "Reload the page, and try again.",
-    },
-    access_denied: {
-      title: "This node asks for an access token",
-      next: "Enter the one that you have from its owner.",
-    },
-    unknown_session: {
-      title: "The node knows nothing of this session any more",
-      next: "Show a new code.",
-    },
-    host_offline: {
-      title: "This page was away when somebody asked",
-      next: "Have the code scanned once more.",
-    },
-    not_allowed: {
-      title: "That cannot be done now",
-      next: "Somebody may be asking already. See how the session stands in the list.",
-    },
-    already_decided: {
-      title: "Too late",
-      next: "The answer came after the time was up. Show a new code.",
-    },
-    limit_reached: {
-      title: "No more sessions can be opened now",
-      next: "Close those that you do not need, then try again.",
-    },
-    session_ended: {
-      title: "The session has ended",
-      next: "Show a new code to connect again.",
-    },
-    connection_lost: {
-      title: "The node cannot be reached",
-      next: "Make sure that it runs, and that this device is in its network.",
-    },
-    replaced: {
-      title: "This page is open somewhere else",
-      next: "Another tab of this browser has taken over your sessions.",
-    },
-    invalid_link: {
-      title: "This page may not connect to the node",
-      next: "Open the page at the node’s own address.",
-    },
+    bad_message: ["The node did not accept that", "Reload the page, and try again."],
+    access_denied: ["This node asks for an access token", "Enter the one that you have from its owner."],
+    unknown_session: ["The node knows nothing of this session any more", "Show a new code."],
+    host_offline: ["This page was away when somebody asked", "Have the code scanned once more."],
+    not_allowed: ["That cannot be done now", "Somebody may be asking already. See how the session stands in the list."],
+    already_decided: ["Too late", "The answer came after the time was up. Show a new code."],
+    limit_reached: ["No more sessions can be opened now", "Close those that you do not need, then try again."],
+    session_ended: ["The session has ended", "Show a new code to connect again."],
+    connection_lost: ["The node cannot be reached", "Make sure that it runs, and that this device is in its network."],
+    replaced: ["This page is open somewhere else", "Another tab of this browser has taken over your sessions."],
+    invalid_link: ["This page may not connect to the node", "Open the page at the node’s own address."],
   },
   guest: {
-    bad_message: {
-      title: "The node did not accept that",
-      next: "Choose another name for this device, and try again.",
-    },
-    access_denied: {
-      title: "This node asks for an access token",
-      next: "Ask its owner for one.",
-    },
-    unknown_session: {
-      title: "This code is not valid any more",
-      next: "It may have been renewed, the session may have ended, or the link is incomplete. Scan the code that the screen shows now.",
-    },
-    host_offline: {
-      title: "Nobody is there",
-      next: "The other device has left the node. Ask its owner to open the page, then try again.",
-    },
-    not_allowed: {
-      title: "That cannot be done now",
-      next: "Ask for a new code.",
-    },
-    already_decided: {
-      title: "The answer was given already",
-      next: "Ask for a new code.",
-    },
-    limit_reached: {
-      title: "The node is full",
-      next: "Wait a moment, then try again.",
-    },
-    session_ended: {
-      title: "The session has ended",
-      next: "Ask for a new code to connect again.",
-    },
-    connection_lost: {
-      title: "The node cannot be reached",
-      next: "Check that this device is in the right network.",
-    },
-    replaced: {
-      title: "Continued somewhere else",
-      next: "Another tab or window of this browser has taken this session over.",
-    },
-    invalid_link: {
-      title: "This link is incomplete",
-      next: "Scan the code again, or copy the whole link.",
-    },
+    bad_message: ["The node did not accept that", "Choose another name for this device, and try again."],
+    access_denied: ["This node asks for an access token", "Ask its owner for one."],
+    unknown_session: [
+      "This code is not valid any more",
+      "It may have been renewed, the session may have ended, or the link is incomplete. Scan the code that the screen shows now.",
+    ],
+    host_offline: [
+      "Nobody is there",
+      "The other device has left the node. Ask its owner to open the page, then try again.",
+    ],
+    not_allowed: ["That cannot be done now", "Ask for a new code."],
+    already_decided: ["The answer was given already", "Ask for a new code."],
+    limit_reached: ["The node is full", "Wait a moment, then try again."],
+    session_ended: ["The session has ended", "Ask for a new code to connect again."],
+    connection_lost: ["The node cannot be reached", "Check that this device is in the right network."],
+    replaced: ["Continued somewhere else", "Another tab or window of this browser has taken this session over."],
+    invalid_link: ["This link is incomplete", "Scan the code again, or copy the whole link."],
   },
 };

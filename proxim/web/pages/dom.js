@@ -50,6 +50,13 @@ export function say(/** @type {any} */ element, /** @type {string} */ words) {
   if (element.textContent !== words) element.textContent = words;
 }
 
+/** Show whether the server is reached. @param {boolean} online */
+export function showReach(online) {
+  const reach = byId("reach");
+  reach.textContent = online ? text.reached : text.unreached;
+  reach.className = `pill ${online ? "on" : "off"}`;
+}
+
 /** A ring that runs empty. @param {string} name Its class. */
 export function ring(name) {
   const arc = svg("circle", { cx: 50, cy: 50, r: 47, pathLength: 100, class: "arc" });

@@ -10,11 +10,11 @@ const FEWEST = 8;
 const EVERY = 1_000;
 
 /** @param {Session} session */
-export function pathLine(session) {
+export function pathView(session) {
   /** @type {number[]} */
   const samples = [];
-  const line = svg("polyline", { points: "" });
-  const chart = svg("svg", { class: "spark", viewBox: `0 0 ${SAMPLES - 1} 20`, preserveAspectRatio: "none", role: "img", "aria-label": text.rttChart }, line);
+  const polyline = svg("polyline", { points: "" });
+  const chart = svg("svg", { class: "spark", viewBox: `0 0 ${SAMPLES - 1} 20`, preserveAspectRatio: "none", role: "img", "aria-label": text.rttChart }, polyline);
   const kind = el("strong");
   const time = el("span");
   const element = el("p", { class: "path", hidden: true }, kind, chart, time);
@@ -38,7 +38,7 @@ export function pathLine(session) {
     const points = samples.map(
       (rtt, index) => `${(index * step).toFixed(2)},${(19 - (rtt / most) * 18).toFixed(2)}`,
     );
-    line.setAttribute("points", points.join(" "));
+    polyline.setAttribute("points", points.join(" "));
   };
   const timer = setInterval(measure, EVERY);
   session.addEventListener("connected", measure);

@@ -1,6 +1,7 @@
-// A short word at the foot of the page.
+// A short message at the foot of the page.
 
 import { byId } from "./dom.js";
+import { problemText } from "./problem.js";
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
@@ -13,3 +14,6 @@ export function toast(words) {
     byId("toast").textContent = "";
   }, 5_000);
 }
+
+/** Return a handler of errors that shows what went wrong. @param {import("./problem.js").Role} role */
+export const toastProblem = (role) => (/** @type {unknown} */ error) => toast(problemText(role, error));

@@ -2,9 +2,8 @@
 
 import { el, everyTick, ring, say, secondsTo } from "./dom.js";
 import { duration, sign } from "./format.js";
-import { problemLine } from "./problem.js";
-import { toast } from "./toast.js";
 import { text } from "./text.js";
+import { toast, toastProblem } from "./toast.js";
 
 /** @typedef {import("../proxim.js").HostSession} HostSession */
 
@@ -38,7 +37,7 @@ export function codePanel(session) {
     type: "button",
     class: "quiet bad",
     text: text.cancelCode,
-    onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemLine("host", error))),
+    onclick: () => session.close().catch(toastProblem("host")),
   });
 
   async function copyLink() {
@@ -63,7 +62,7 @@ export function codePanel(session) {
     try {
       await session.renew();
     } catch (error) {
-      if (!session.over && !session.prompt) toast(problemLine("host", error));
+      if (!session.over && !session.prompt) toastProblem("host")(error);
     }
     renewing = false;
   }

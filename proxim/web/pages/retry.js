@@ -23,8 +23,8 @@ export class Retries {
   offer(action) {
     const pause = PAUSES[this.#used];
     const button = el("button", { type: "button", text: pause ? text.tryNow : text.tryAgain });
-    const line = el("p", { class: "muted", role: "timer", hidden: !pause });
-    const element = el("div", { class: "stack again" }, line, button);
+    const note = el("p", { class: "muted", role: "timer", hidden: !pause });
+    const element = el("div", { class: "stack again" }, note, button);
     let stop = () => {};
     const go = () => {
       stop();
@@ -36,7 +36,7 @@ export class Retries {
       const due = Date.now() + pause * 1000;
       stop = everyTick(() => {
         const seconds = (due - Date.now()) / 1000;
-        say(line, text.tryingIn(duration(seconds)));
+        say(note, text.tryingIn(duration(seconds)));
         if (seconds <= 0) go();
       });
     }

@@ -3,9 +3,8 @@
 import { callForAttention } from "./attention.js";
 import { el, everyTick, ring, say, secondsTo } from "./dom.js";
 import { duration, sign } from "./format.js";
-import { problemLine } from "./problem.js";
-import { toast } from "./toast.js";
 import { text } from "./text.js";
+import { toastProblem } from "./toast.js";
 
 /** @typedef {import("../proxim.js").Prompt} Prompt */
 
@@ -60,7 +59,7 @@ function show(prompt) {
       ),
       el("p", {
         class: "muted small",
-        text: text.promptSession(sign(session.id), session.type ? text.types[session.type].line : ""),
+        text: text.promptSession(sign(session.id), session.type ? text.types[session.type].summary : ""),
       }),
       el("p", { class: "left", role: "timer" }, countdown.element, left),
       el("label", { class: "check" }, sure, el("span", { text: text.promptConfirm })),
@@ -86,7 +85,7 @@ function show(prompt) {
     try {
       await answer?.();
     } catch (error) {
-      if (!session.over) toast(problemLine("host", error));
+      if (!session.over) toastProblem("host")(error);
     }
   };
   sure.addEventListener("change", () => {

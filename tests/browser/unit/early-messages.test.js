@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { FakeChannel, FakePeerConnection, freshBrowser, settle } from "./fakes.js";
-import { guest } from "./sides.js";
+import { guest } from "./pair.js";
 
 beforeEach(freshBrowser);
 

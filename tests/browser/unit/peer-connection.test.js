@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Host } from "../../../proxim/web/proxim.js";
 import { FakeChannel, FakePeerConnection, FakeSocket, freshBrowser, ID, pass, session, settle } from "./fakes.js";
-import { answer, answersRefresh, approved, guest, hears, host, negotiates, offer, said } from "./sides.js";
+import { answer, answersRefresh, approved, guest, hears, host, negotiates, offer, said } from "./pair.js";
 
 beforeEach(freshBrowser);
 

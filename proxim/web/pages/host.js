@@ -4,11 +4,12 @@ import { Host } from "../proxim.js";
 import { allowSound, offerNotifications } from "./attention.js";
 import { chooser } from "./choose.js";
 import { codePanel } from "./code.js";
-import { byId, el, fillText } from "./dom.js";
+import { byId, el, fillText, showReach } from "./dom.js";
 import { addRow, moveToEnded, noteEnded, startList } from "./list.js";
 import { codeOf, problem } from "./problem.js";
 import { ask } from "./prompt.js";
 import { Retries } from "./retry.js";
+import { load, store } from "./storage.js";
 import { text } from "./text.js";
 import { workbench } from "./workbench.js";
 
@@ -31,11 +32,14 @@ function start(accessToken) {
   leaveTrouble();
   byId("trouble").hidden = true;
   byId("stage").hidden = false;
-  host = new Host(new URL(".", location.href), { accessToken: accessToken ?? readAccess() });
+  host = new Host(new URL(".", location.href), { accessToken: accessToken ?? load("localStorage", ACCESS) ?? undefined });
   host.onsession = ({ session }) => welcome(session);
-  host.onreachable = ({ online }) => showReach(online);
+  host.onreachable = ({ online }) => {
+    showReach(online);
+    if (online) retries.reset();
+  };
   host.onfailed = ({ error }) => showTrouble(error);
-  host.ready.then(() => accessToken && keepAccess(accessToken), () => {});
+  host.ready.then(() => accessToken && store("localStorage", ACCESS, accessToken), () => {});
   host.ready.then(tellMissed, () => {});
 }
 
@@ -112,14 +116,6 @@ function setStage(title, tagline, body) {
   byId("stage-body").replaceChildren(body);
 }
 
-/** @param {boolean} online */
-function showReach(online) {
-  const reach = byId("reach");
-  reach.textContent = online ? text.reached : text.unreached;
-  reach.className = `pill ${online ? "on" : "off"}`;
-  if (online) retries.reset();
-}
-
 /** The host is done for. @param {import("../proxim.js").ProximError} error */
 function showTrouble(error) {
   showReach(false);
@@ -133,7 +129,7 @@ function showTrouble(error) {
   const { title, next } = problem("host", error);
   const words = [el("h2", { text: title }), el("p", { text: next })];
   if (code === "access_denied") {
-    keepAccess(null);
+    store("localStorage", ACCESS, null);
     trouble.replaceChildren(...words, accessForm());
   } else if (code === "connection_lost") {
     const again = retries.offer(() => start());
@@ -157,24 +153,6 @@ function accessForm() {
     el("div", { class: "field" }, el("label", { for: "access", text: text.accessLabel }), input),
     el("button", { type: "submit", text: text.accessGo }),
   );
-}
-
-function readAccess() {
-  try {
-    return localStorage.getItem(ACCESS) ?? undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** @param {string | null} token */
-function keepAccess(token) {
-  try {
-    if (token === null) localStorage.removeItem(ACCESS);
-    else localStorage.setItem(ACCESS, token);
-  } catch {
-    // It is asked for again.
-  }
 }
 
 fillText();

@@ -1,4 +1,4 @@
-// A host and a guest of proxim.js that were approved, on fake sockets, and what their lines say.
+// A host and a guest of proxim.js that were approved, on fake sockets, and what their WebRTC signals say.
 
 import { Guest, Host } from "../../../proxim/web/proxim.js";
 import { FakePeerConnection, FakeSocket, ICE, ID, LINK, session, settle } from "./fakes.js";

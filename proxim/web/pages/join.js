@@ -1,10 +1,11 @@
 // The guest page: says whom it is about to ask, asks when told to, and shows what came of it.
 
 import { Guest, deviceName, parseLink, remembered } from "../proxim.js";
-import { byId, el, everyTick, fillText, ring, say, secondsTo } from "./dom.js";
+import { byId, el, everyTick, fillText, ring, say, secondsTo, showReach } from "./dom.js";
 import { duration, sign } from "./format.js";
 import { codeOf, problem, reasonWords } from "./problem.js";
 import { Retries } from "./retry.js";
+import { load, store } from "./storage.js";
 import { text } from "./text.js";
 import { workbench } from "./workbench.js";
 
@@ -24,22 +25,11 @@ function view(...children) {
   byId("stage").replaceChildren(...children.filter((child) => child !== null));
 }
 
-/** @param {string} name @param {string} [value] Written if given, null forgets. */
-function tabMemory(name, value) {
-  try {
-    if (value === undefined) return sessionStorage.getItem(name);
-    sessionStorage.setItem(name, value);
-  } catch {
-    // Then a reload asks for the code again.
-  }
-  return value ?? null;
-}
-
 /** The link, out of the address bar at once; kept for a reload until it is used. */
 function takeLink() {
-  if (location.hash.length <= 1) return tabMemory(ASKING) || null;
+  if (location.hash.length <= 1) return load("sessionStorage", ASKING);
   const link = location.href;
-  tabMemory(ASKING, link);
+  store("sessionStorage", ASKING, link);
   history.replaceState(null, "", location.pathname + location.search);
   return link;
 }
@@ -53,7 +43,7 @@ function showForm(link) {
     id: "name",
     maxlength: 64,
     required: true,
-    value: readName(),
+    value: load("localStorage", NAME) ?? deviceName(),
     autocomplete: "off",
     enterkeyhint: "go",
   });
@@ -63,7 +53,7 @@ function showForm(link) {
     button.disabled = true;
     button.textContent = text.asking;
     const name = input.value.trim() || deviceName();
-    keepName(name);
+    store("localStorage", NAME, name);
     begin(new Guest(link, { name }), () => showForm(link), name);
   };
   view(
@@ -91,15 +81,19 @@ function rejoin(seat) {
  */
 async function begin(guest, again, name) {
   guest.onpending = () => {
-    tabMemory(ASKING, "");
+    store("sessionStorage", ASKING, null);
     if (guest.status === "pending") showWaiting(guest, name);
   };
   guest.onapproved = () => {
-    tabMemory(ASKING, "");
+    store("sessionStorage", ASKING, null);
     view();
     workbench(guest, "guest").show();
   };
-  guest.onreachable = ({ online }) => guest.over || showReach(online);
+  guest.onreachable = ({ online }) => {
+    if (guest.over) return;
+    showReach(online);
+    if (online) retries.reset();
+  };
   guest.onover = ({ error }) => showOver(error, again, name === undefined);
   try {
     await (name === undefined ? guest.resume() : guest.ask());
@@ -131,14 +125,6 @@ function showWaiting(guest, name) {
   });
 }
 
-/** @param {boolean} online */
-function showReach(online) {
-  const reach = byId("reach");
-  reach.textContent = online ? text.reached : text.unreached;
-  reach.className = `pill ${online ? "on" : "off"}`;
-  if (online) retries.reset();
-}
-
 /** Codes after which the same can be tried again, by a person. */
 const PASSING = ["host_offline", "rate_limited", "unavailable", "limit_reached", "connection_lost", "bad_message", "internal_error"];
 
@@ -153,7 +139,7 @@ function showOver(error, again, isSeat = false) {
   const { title, next } = wordsFor(error);
   const heard = heading(title);
   if (!again || !PASSING.includes(code)) {
-    tabMemory(ASKING, "");
+    store("sessionStorage", ASKING, null);
     view(heard, el("p", { text: next }), seats());
   } else if (isSeat && code === "connection_lost") {
     const offer = retries.offer(again);
@@ -201,23 +187,6 @@ function seats() {
       ),
     ),
   );
-}
-
-function readName() {
-  try {
-    return localStorage.getItem(NAME) ?? deviceName();
-  } catch {
-    return deviceName();
-  }
-}
-
-/** @param {string} name */
-function keepName(name) {
-  try {
-    localStorage.setItem(NAME, name);
-  } catch {
-    // The default does.
-  }
 }
 
 function start() {

@@ -3,11 +3,11 @@
 import { chatPane } from "./chat.js";
 import { byId, el, say } from "./dom.js";
 import { filesPane } from "./files.js";
-import { pathLine } from "./path.js";
-import { problemLine } from "./problem.js";
-import { toast } from "./toast.js";
-import { isTransfer } from "./transfer.js";
+import { pathView } from "./path-view.js";
+import { problemText } from "./problem.js";
 import { text } from "./text.js";
+import { toastProblem } from "./toast.js";
+import { isTransfer } from "./transfer.js";
 
 /** @typedef {import("../proxim.js").Session} Session */
 
@@ -37,13 +37,13 @@ export function workbench(session, role) {
     type: "button",
     class: "second",
     text: text.leave,
-    onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemLine(role, error))),
+    onclick: () => session.close().catch(toastProblem(role)),
   });
   const remove = el("button", { type: "button", class: "quiet", text: text.dismiss, hidden: true, onclick: () => dismiss() });
   const element = el(
     "section",
     { class: "card bench" },
-    el("div", { class: "bench-top" }, title, pathLine(session), leave, remove),
+    el("div", { class: "bench-top" }, title, pathView(session), leave, remove),
     notice,
     el("div", { class: "panes" }, chat.element, files.element),
   );
@@ -73,9 +73,9 @@ export function workbench(session, role) {
   };
   const noticeWords = () => {
     if (isFlooded) return text.flooded;
-    if (session.over) return problemLine(role, session.over);
+    if (session.over) return problemText(role, session.over);
     if (!session.peerOnline) return text.peerAway;
-    if (stuck) return problemLine(role, stuck);
+    if (stuck) return problemText(role, stuck);
     if (tries > 1) return text.linkingSlow;
     return wasConnected ? text.linkingAgain : text.linking;
   };

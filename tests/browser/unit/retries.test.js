@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { FakePeerConnection, FakeSocket, freshBrowser, ID, pass, settle } from "./fakes.js";
-import { answer, hears, host, negotiates } from "./sides.js";
+import { answer, hears, host, negotiates } from "./pair.js";
 
 beforeEach(freshBrowser);
 

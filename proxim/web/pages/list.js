@@ -2,8 +2,9 @@
 
 import { byId, el, everyTick, say, secondsTo } from "./dom.js";
 import { duration, roughly, sign } from "./format.js";
-import { problemLine, reasonWords } from "./problem.js";
-import { toast } from "./toast.js";
+import { reasonWords } from "./problem.js";
+import { load, store } from "./storage.js";
+import { toastProblem } from "./toast.js";
 import { text } from "./text.js";
 
 /** @typedef {import("../proxim.js").HostSession} HostSession */
@@ -18,26 +19,17 @@ const MOST_CLEARED = 200;
 const rows = new Map();
 
 /** @type {{ id: string, type: string, device: string, reason: string, at: number }[]} */
-let ended = read("sessionStorage", KEPT);
+let ended = loadList("sessionStorage", KEPT);
 /** @type {string[]} */
-let cleared = read("localStorage", CLEARED);
+let cleared = loadList("localStorage", CLEARED);
 
-/** @param {"localStorage" | "sessionStorage"} kind @param {string} name @returns {any[]} */
-function read(kind, name) {
+/** @param {import("./storage.js").Kind} kind @param {string} name @returns {any[]} */
+function loadList(kind, name) {
   try {
-    const kept = JSON.parse(globalThis[kind].getItem(name) ?? "[]");
-    return Array.isArray(kept) ? kept : [];
+    const list = JSON.parse(load(kind, name) ?? "[]");
+    return Array.isArray(list) ? list : [];
   } catch {
     return [];
-  }
-}
-
-/** @param {"localStorage" | "sessionStorage"} kind @param {string} name @param {unknown[]} kept */
-function write(kind, name, kept) {
-  try {
-    globalThis[kind].setItem(name, JSON.stringify(kept));
-  } catch {
-    // Then it is forgotten with the page.
   }
 }
 
@@ -57,7 +49,7 @@ export function addRow(session, open) {
     type: "button",
     class: "quiet bad",
     text: text.close,
-    onclick: () => session.close().catch((/** @type {unknown} */ error) => toast(problemLine("host", error))),
+    onclick: () => session.close().catch(toastProblem("host")),
   });
   const type = session.type ? text.types[session.type].name : "";
   const row = el(
@@ -122,7 +114,7 @@ export function noteEnded(id, type, device, reason) {
 }
 
 function showEnded() {
-  write("sessionStorage", KEPT, ended);
+  store("sessionStorage", KEPT, JSON.stringify(ended));
   byId("ended").hidden = ended.length === 0;
   byId("ended-list").replaceChildren(
     ...ended.map((each) =>
@@ -152,11 +144,11 @@ function showCounts() {
 export function startList() {
   byId("close-all").addEventListener("click", () => {
     const closing = [...rows.values()].map(({ session }) => session.close());
-    Promise.all(closing).catch((error) => toast(problemLine("host", error)));
+    Promise.all(closing).catch(toastProblem("host"));
   });
   byId("clear-ended").addEventListener("click", () => {
     cleared = [...ended.map(({ id }) => id), ...cleared].slice(0, MOST_CLEARED);
-    write("localStorage", CLEARED, cleared);
+    store("localStorage", CLEARED, JSON.stringify(cleared));
     ended = [];
     showEnded();
     // The button is gone.

@@ -1,0 +1,279 @@
+// The WebSocket connection to a node.
+
+import { Deferred } from "./deferred.js";
+import { ProximError, connectionLost, sessionEnded, wireError } from "./errors.js";
+
+/** @import { Message } from "./types.js" */
+
+const SUBPROTOCOL = "proxim.v1";
+const SOCKET_TIMEOUT = 15_000;
+const MAX_QUEUE = 256;
+/** Bytes that `ref` adds to a request, at most. */
+const REF_BYTES = 32;
+
+/** Milliseconds without a message before a ping, and milliseconds to wait for its pong. */
+const SILENCE = 25_000;
+const PONG_TIMEOUT = 8_000;
+
+/** Milliseconds between attempts to reconnect; each pause is shortened at random, by half at most. */
+const BACKOFF = { first: 1_000, factor: 1.5, longest: 60_000 };
+
+const REPLACED = 4000;
+/** Close codes after which reconnecting cannot help (protocol: Close codes). */
+const FINAL_CLOSE_CODES = new Set([1002, 1007, 1009, REPLACED]);
+
+/**
+ * A host or a guest, as its connection sees it.
+ * @typedef {object} Client
+ * @property {() => Promise<unknown>} introduce Registers, asks to pair or resumes, on each new socket.
+ * @property {(message: Message) => void} receive Gets every message of the node, replies included.
+ * @property {(online: boolean) => void} setOnline Learns that the node is reached, or lost.
+ * @property {(error: ProximError) => void} fail Learns that the connection is closed for good.
+ */
+
+/** Keeps a WebSocket to a node open, and reconnects with backoff. */
+export class Connection {
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {Map<string, { kind: string, resolve: (reply: Message) => void, reject: (error: unknown) => void }>} */
+  #requests = new Map();
+  /** @type {string[]} */
+  #queue = [];
+  #ready = /** @type {Deferred<void>} */ (new Deferred());
+  #refs = 0;
+  #delay = BACKOFF.first;
+  #maxBytes = 64 * 1024;
+  #introduced = false;
+  #everIntroduced = false;
+  /** @type {ProximError | null} */
+  #failure = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #waitsToRetry = false;
+  #listening = new AbortController();
+
+  /** @param {string} nodeUrl @param {Client} client */
+  constructor(nodeUrl, client) {
+    this.nodeUrl = nodeUrl;
+    this.client = client;
+    const check = () => this.#checkNow();
+    const options = { signal: this.#listening.signal };
+    for (const type of ["online", "offline", "pageshow"]) {
+      globalThis.addEventListener?.(type, check, options);
+    }
+    globalThis.document?.addEventListener("visibilitychange", check, options);
+    this.#connect();
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Resolves once the node knows this client; after a loss it is a new promise. */
+  get ready() {
+    return this.#ready.promise;
+  }
+
+  /**
+   * Send a request once the node knows this client, and return its reply.
+   * @param {string} kind The type of the reply.
+   * @param {Message} request
+   * @returns {Promise<Message>}
+   */
+  async request(kind, request) {
+    await this.#ready.promise;
+    return this.requestNow(kind, request);
+  }
+
+  /**
+   * Send a request at once, and return its reply. Only introductions need this.
+   * @param {string} kind @param {Message} request @returns {Promise<Message>}
+   */
+  async requestNow(kind, request) {
+    if (this.#failure) throw this.#failure;
+    this.#encode(request);
+    const ref = String(++this.#refs);
+    return new Promise((resolve, reject) => {
+      this.#requests.set(ref, { kind, resolve, reject });
+      this.#socket?.send(JSON.stringify({ ...request, ref }));
+    });
+  }
+
+  /**
+   * Send a message that has no reply, now or once the node is reached again, in order.
+   * @param {Message} message
+   */
+  send(message) {
+    const text = this.#encode(message);
+    if (this.#failure) throw this.#failure;
+    if (this.#introduced) {
+      this.#socket?.send(text);
+    } else if (this.#queue.length < MAX_QUEUE) {
+      this.#queue.push(text);
+    } else {
+      throw new ProximError("limit_reached", "the node is offline, and too many messages wait for it");
+    }
+  }
+
+  /** Close the connection for good. @param {ProximError} [why] The error of pending requests. */
+  close(why = connectionLost("the connection was closed on this side")) {
+    this.#end(why);
+    this.#closeSocket();
+  }
+
+  /** @param {Message} message @returns {string} @throws {ProximError} `bad_message` */
+  #encode(message) {
+    let text;
+    try {
+      text = JSON.stringify(message);
+    } catch (error) {
+      const why = /** @type {Error} */ (error).message;
+      throw new ProximError("bad_message", `the message cannot be written as JSON: ${why}`, { cause: error });
+    }
+    const size = new TextEncoder().encode(text).length;
+    if (size <= this.#maxBytes) return text;
+    const why = `a message may have ${this.#maxBytes} bytes, and this one has ${size}`;
+    throw new ProximError("bad_message", why);
+  }
+
+  #connect() {
+    this.#waitsToRetry = false;
+    let socket;
+    try {
+      socket = new WebSocket(`${this.nodeUrl.replace(/^http/, "ws")}/ws`, [SUBPROTOCOL]);
+    } catch (error) {
+      // An https page may not connect to an http node, for example.
+      const why = `this page may not connect to ${this.nodeUrl}: ${/** @type {Error} */ (error).message}`;
+      this.#fail(new ProximError("invalid_link", why, { cause: error }));
+      return;
+    }
+    this.#socket = socket;
+    this.#schedule(SOCKET_TIMEOUT, () => this.#lost());
+    socket.onopen = () => this.#introduce(socket);
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = ({ code }) => this.#lost(code);
+  }
+
+  /** @param {WebSocket} socket */
+  async #introduce(socket) {
+    try {
+      await this.client.introduce();
+    } catch (error) {
+      if (socket === this.#socket) this.#introductionFailed(/** @type {ProximError} */ (error));
+      return;
+    }
+    if (socket !== this.#socket) return;
+    this.#introduced = this.#everIntroduced = true;
+    this.#delay = BACKOFF.first;
+    for (const text of this.#queue.splice(0)) socket.send(text);
+    this.#ready.resolve();
+    this.client.setOnline(true);
+  }
+
+  /** @param {ProximError} error */
+  #introductionFailed(error) {
+    if (this.#everIntroduced && ["rate_limited", "unavailable"].includes(error.code)) {
+      this.#closeSocket();
+      this.#retry((error.retryAfter ?? 0) * 1000);
+    } else {
+      this.#fail(error);
+    }
+  }
+
+  /** @param {unknown} data */
+  #receive(data) {
+    let message;
+    try {
+      message = JSON.parse(String(data));
+    } catch {
+      this.#fail(connectionLost(`the server at ${this.nodeUrl} is not a Proxim node`));
+      return;
+    }
+    this.#schedule(SILENCE, () => this.#probe());
+    if (message.type === "welcome") this.#maxBytes = message.max_message_bytes - REF_BYTES;
+    this.client.receive(message);
+    const pending = this.#requests.get(message.ref);
+    if (!pending) return;
+    this.#requests.delete(message.ref);
+    if (message.type === pending.kind) pending.resolve(message);
+    else if (message.type === "error") pending.reject(wireError(message));
+    else if (message.type === "session_ended") {
+      pending.reject(sessionEnded(message.status, message.reason, message.session_id));
+    } else {
+      pending.reject(connectionLost(`the node answered ${message.type} to a request`));
+    }
+  }
+
+  /** Send a ping: a socket may take minutes to notice that its network is gone. */
+  #probe() {
+    if (this.#socket?.readyState !== 1) return;
+    this.#socket.send('{"type":"ping"}');
+    this.#schedule(PONG_TIMEOUT, () => this.#lost());
+  }
+
+  /** Check the connection at once when the network changes or the page becomes visible. */
+  #checkNow() {
+    if (globalThis.document?.visibilityState === "hidden") return;
+    if (this.#waitsToRetry) this.#connect();
+    else if (this.#introduced) this.#probe();
+  }
+
+  /** @param {number} [code] The close code; none if the node was silent. */
+  #lost(code) {
+    this.#closeSocket();
+    const why =
+      code === REPLACED
+        ? "another connection took over the seats of this one"
+        : `${this.nodeUrl} cannot be reached, or closed the connection (${code ?? "silence"})`;
+    if (!this.#everIntroduced || FINAL_CLOSE_CODES.has(code ?? 0)) {
+      this.#fail(connectionLost(why, code));
+    } else {
+      this.#retry(0);
+    }
+  }
+
+  /** Close the socket, and reject the requests that wait for a reply on it. */
+  #closeSocket() {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket) {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close(1000);
+    }
+    const error = this.#failure ?? connectionLost("the connection broke before the reply");
+    for (const { reject } of this.#requests.values()) reject(error);
+    this.#requests.clear();
+    if (!this.#introduced) return;
+    this.#introduced = false;
+    if (!this.#failure) this.#ready = new Deferred();
+    this.client.setOnline(false);
+  }
+
+  /** @param {number} atLeast Milliseconds. */
+  #retry(atLeast) {
+    const pause = Math.max(this.#delay * (0.5 + 0.5 * Math.random()), atLeast);
+    this.#delay = Math.min(this.#delay * BACKOFF.factor, BACKOFF.longest);
+    this.#waitsToRetry = true;
+    this.#schedule(pause, () => this.#connect());
+  }
+
+  /** @param {ProximError} error */
+  #fail(error) {
+    if (this.#failure) return;
+    this.#end(error);
+    this.#closeSocket();
+    this.client.fail(error);
+  }
+
+  /** @param {ProximError} error */
+  #end(error) {
+    this.#failure ??= error;
+    this.#ready.reject(this.#failure);
+    this.#queue.length = 0;
+    this.#listening.abort();
+  }
+
+  /** Replace the one timer of this connection. @param {number} time @param {() => void} action */
+  #schedule(time, action) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(action, time);
+  }
+}

@@ -1,0 +1,66 @@
+// The errors of the SDK.
+
+/** @import { Message, Status } from "./types.js" */
+
+/**
+ * Every error of the SDK. `code` is a code of the wire (protocol: Errors), or one of
+ *
+ * - `session_ended`: the session is over, with the `status` and `reason` of `session_ended`. The reason
+ *   is `lost` if the node does not know the session any more;
+ * - `connection_lost`: the node cannot be reached, or closed the connection with `closeCode`;
+ * - `invalid_link`: a link or a node's address is not valid, or the browser does not let this page
+ *   connect to it;
+ * - `unreachable`: the two sides can't connect to each other, after several attempts;
+ * - `webrtc_failed`: the browser's WebRTC reported an error, which is the `cause`.
+ */
+export class ProximError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {{ sessionId?: string, retryAfter?: number, status?: Status, reason?: string,
+   *   closeCode?: number, cause?: unknown }} [more]
+   */
+  constructor(code, message, more = {}) {
+    super(message, "cause" in more ? { cause: more.cause } : undefined);
+    this.name = "ProximError";
+    /** The code, for programs. */
+    this.code = code;
+    /** The id of the session concerned, if any. */
+    this.sessionId = more.sessionId;
+    /** Seconds after which to try again, for `rate_limited` and `unavailable`. */
+    this.retryAfter = more.retryAfter;
+    /** How a session ended, for `session_ended`. */
+    this.status = more.status;
+    /** Why a session ended, for `session_ended`. */
+    this.reason = more.reason;
+    /** The WebSocket's close code, for `connection_lost`. */
+    this.closeCode = more.closeCode;
+  }
+}
+
+/** @param {Status} status @param {string} reason @param {string} [sessionId] */
+export const sessionEnded = (status, reason, sessionId) =>
+  new ProximError("session_ended", `the session has ended: ${reason}`, {
+    status,
+    reason,
+    sessionId,
+  });
+
+/** @param {string} message @param {number} [closeCode] */
+export const connectionLost = (message, closeCode) =>
+  new ProximError("connection_lost", message, { closeCode });
+
+/** @param {Message} message An `error` message of the node. */
+export const wireError = (message) =>
+  new ProximError(message.code, message.message, {
+    sessionId: message.session_id,
+    retryAfter: message.retry_after,
+  });
+
+/** @param {unknown} error An error of WebRTC. */
+export const webrtcFailed = (error) =>
+  error instanceof ProximError
+    ? error
+    : new ProximError("webrtc_failed", String(/** @type {any} */ (error)?.message ?? error), {
+        cause: error,
+      });

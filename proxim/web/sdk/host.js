@@ -1,0 +1,194 @@
+// A host and its sessions.
+
+import { Connection } from "./connection.js";
+import { randomHex } from "./device.js";
+import { connectionLost, sessionEnded } from "./errors.js";
+import { emit } from "./events.js";
+import { HostSession, linkOptions } from "./host-session.js";
+import { nodeAddress } from "./link.js";
+import { storage } from "./storage.js";
+
+/** @import { ProximError } from "./errors.js" */
+/** @import { Message, SessionType } from "./types.js" */
+
+/**
+ * A registered host. It stays registered while the page is open. After a reload it takes its sessions
+ * again, by the identity in `localStorage`.
+ *
+ * @example
+ * import { Host } from "/proxim.js";
+ *
+ * const session = await new Host().open({ type: "one_time" });
+ * document.body.append(Object.assign(new Image(), { src: session.qr, width: 400 }));
+ * session.onprompt = (prompt) => (confirm(prompt.deviceInfo.name) ? prompt.approve() : prompt.decline());
+ * const channel = await session.connected;
+ * channel.send("Hello, phone");
+ */
+export class Host extends EventTarget {
+  /** `session` (`session`): a session of this host was opened, or restored.
+   * @type {((event: Event & { session: HostSession }) => unknown) | null} */
+  onsession = null;
+  /** `reachable` (`online`): the node is reached, or is lost for now.
+   * @type {((event: Event & { online: boolean }) => unknown) | null} */
+  onreachable = null;
+  /** `failed` (`error`): the host is closed for good; make a new one to try again.
+   * @type {((event: Event & { error: ProximError }) => unknown) | null} */
+  onfailed = null;
+
+  #options;
+  #identity;
+  #storageKey;
+
+  /**
+   * @param {string | URL} [url] The node; by default the page's own origin.
+   * @param {{ accessToken?: string, uuid?: string, key?: string, seats?: string[],
+   *   rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
+   *   remembered identity. With `seats`, the host takes only the sessions with these ids again. With
+   *   `rtc: false` the SDK makes no WebRTC connection, and every signal is a `signal` event.
+   */
+  constructor(url = location.origin, options = {}) {
+    super();
+    /** The node's URL. */
+    this.nodeUrl = nodeAddress(url);
+    /** @type {Map<string, HostSession>} The sessions that have not ended, by their ids. */
+    this.sessions = new Map();
+    this.#options = options;
+    this.#storageKey = `proxim.host.${this.nodeUrl}`;
+    this.#identity = this.#loadIdentity();
+    /** @internal */
+    this._connection = new Connection(this.nodeUrl, {
+      introduce: () => this.#register(),
+      receive: (message) => this.#receive(message),
+      setOnline: (online) => this.#setOnline(online),
+      fail: (error) => this.#fail(error),
+    });
+  }
+
+  /** Resolves once this host is registered. Rejects with the error if that fails. */
+  get ready() {
+    return this._connection.ready;
+  }
+
+  /** The permanent id of this host. */
+  get uuid() {
+    return this.#identity.uuid;
+  }
+
+  /**
+   * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
+   * of a pairing token of your own: the node then never sees the token, and makes no link.
+   * @param {{ type?: SessionType, ttl?: number, tokenHash?: string }} [options]
+   * @returns {Promise<HostSession>}
+   */
+  async open({ type = "one_time", ttl, tokenHash } = {}) {
+    const created = await this._connection.request("session_created", {
+      type: "create_session",
+      session_type: type,
+      ttl,
+      ...linkOptions(tokenHash),
+    });
+    const session = this.sessions.get(created.session.session_id);
+    if (!session) throw sessionEnded("expired", "lost", created.session.session_id);
+    return session;
+  }
+
+  /**
+   * Return all sessions of this owner, including those that ended recently (protocol: The session
+   * object).
+   * @returns {Promise<any[]>}
+   */
+  async list() {
+    return (await this._connection.request("sessions", { type: "list_sessions" })).sessions;
+  }
+
+  /** Disconnect from the node. Sessions that survive a disconnect go on there. */
+  leave() {
+    this._connection.close();
+    this.#endSessions(connectionLost("the host has left"));
+  }
+
+  /** Return a time of the node in the time of this device's clock. @internal @param {string} time */
+  _localTime(time) {
+    return Date.parse(time) - this.#identity.ahead;
+  }
+
+  /** @returns {{ uuid: string, key: string, ahead: number }} */
+  #loadIdentity() {
+    const kept = storage.read("localStorage", this.#storageKey);
+    const identity = {
+      uuid: this.#options.uuid ?? kept?.uuid ?? randomHex(16),
+      key: this.#options.key ?? kept?.key ?? randomHex(32),
+      ahead: kept?.ahead ?? 0,
+    };
+    if (!this.#options.key) storage.write("localStorage", this.#storageKey, identity);
+    return identity;
+  }
+
+  /** @returns {Promise<unknown>} */
+  #register() {
+    const { uuid, key } = this.#identity;
+    const { accessToken, seats } = this.#options;
+    const request = { type: "register", uuid, key, access_token: accessToken, seats };
+    return this._connection.requestNow("registered", request);
+  }
+
+  /** @param {Message} message */
+  #receive(message) {
+    if (message.type === "registered") {
+      this.#restoreSessions(message.sessions);
+    } else if (message.type === "session_created") {
+      this.#setClockOffset(message.session.created_at);
+      this.#options.seats?.push(message.session.session_id);
+      this.#updateSession(message.session)._setLink(message);
+    } else if (message.session_id) {
+      this.sessions.get(message.session_id)?._receive(message);
+    }
+  }
+
+  /** @param {string} now The node's time. */
+  #setClockOffset(now) {
+    this.#identity.ahead = Date.parse(now) - Date.now();
+    if (!this.#options.key) storage.write("localStorage", this.#storageKey, this.#identity);
+  }
+
+  /** @param {any[]} infos */
+  #restoreSessions(infos) {
+    const known = new Set(infos.map((info) => info.session_id));
+    for (const [id, session] of [...this.sessions]) {
+      if (!known.has(id)) session._end(sessionEnded("expired", "lost", id));
+    }
+    for (const info of infos) {
+      if (this.sessions.has(info.session_id) || !info.reason) this.#updateSession(info);
+    }
+  }
+
+  /** @param {any} info @returns {HostSession} */
+  #updateSession(info) {
+    let session = this.sessions.get(info.session_id);
+    if (!session) {
+      session = new HostSession(this, info, this.#options.rtc ?? true);
+      this.sessions.set(session.id, session);
+      // The page adds its listeners here, before the update emits events.
+      emit(this, "session", { session });
+    }
+    session._update(info);
+    return session;
+  }
+
+  /** @param {boolean} online */
+  #setOnline(online) {
+    emit(this, "reachable", { online });
+    if (online) for (const session of this.sessions.values()) session._checkConnection();
+  }
+
+  /** @param {ProximError} error */
+  #fail(error) {
+    this.#endSessions(error);
+    emit(this, "failed", { error });
+  }
+
+  /** @param {ProximError} error */
+  #endSessions(error) {
+    for (const session of [...this.sessions.values()]) session._end(error);
+  }
+}

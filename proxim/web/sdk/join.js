@@ -1,0 +1,40 @@
+// The shortest way to join a session.
+
+import { Guest } from "./guest.js";
+import { remembered } from "./seats.js";
+
+/**
+ * Join a session, and return the open data channel. The guest asks by the link, or takes this tab's
+ * earlier seat again. With a `Location` the link is removed from the address bar.
+ * @param {string | URL | Location} link
+ * @param {{ name?: string, deviceId?: string }} [options]
+ * @returns {Promise<RTCDataChannel>}
+ * @example
+ * import { join } from "/proxim.js";
+ *
+ * const channel = await join(location);
+ * channel.onmessage = ({ data }) => console.log(data); // prints: Hello, phone
+ */
+export async function join(link, options = {}) {
+  const guest = guestAt(link, options);
+  await guest.ask();
+  return guest.connected;
+}
+
+/**
+ * Return the guest that `join` uses, for pages that need more than the channel. It has not asked yet.
+ * @param {string | URL | Location} link
+ * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options]
+ * @returns {Guest}
+ * @throws {ProximError} `invalid_link`
+ */
+export function guestAt(link, options = {}) {
+  const isLocation = typeof link === "object" && "reload" in link;
+  if (isLocation && !link.hash) {
+    const seat = remembered(link.href.replace(/\/join\/?([?#].*)?$/, "")).find((each) => each.thisTab);
+    if (seat) return new Guest(seat, options);
+  }
+  const guest = new Guest(isLocation ? link.href : link, options);
+  if (isLocation) history.replaceState(history.state, "", link.pathname + link.search);
+  return guest;
+}

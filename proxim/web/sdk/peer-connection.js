@@ -1,0 +1,316 @@
+// The WebRTC connection of a session.
+
+import { EarlyMessages, tooManyEarlyMessages } from "./early-messages.js";
+import { ProximError, webrtcFailed } from "./errors.js";
+import { emit } from "./events.js";
+import { randomHex } from "./device.js";
+
+/** @import { Session } from "./session.js" */
+
+/** Milliseconds that a broken connection has to recover before ICE restarts. The host acts first. */
+const ICE_RESTART_DELAY = { host: 2_500, guest: 5_000 };
+/** Milliseconds that an attempt to connect may take. Each retry may take half as long again. */
+const CONNECT_TIMEOUT = { host: 15_000, guest: 35_000 };
+/** Retries before the session is `unreachable`, until a person or the other side tries again. */
+const MAX_RETRIES = 4;
+/** How often the host reopens a data channel that was closed alone, and the milliseconds before. */
+const REOPEN = { most: 3, pause: 500 };
+
+/**
+ * Connects the two sides of a session by WebRTC, with as many `RTCPeerConnection`s as that takes.
+ *
+ * It follows the perfect-negotiation pattern: the host is impolite, the guest polite. Its signals are
+ * `{rtc: {from, to?, description?, candidate?}}`, where `from` and `to` each identify one
+ * `RTCPeerConnection`. A new `from` means that the other side has started again, after a reload for
+ * example. Signals to another `to` are dropped.
+ */
+export class PeerConnection {
+  #id = "";
+  #remote = "";
+  #makingOffer = false;
+  #ignoringOffer = false;
+  #negotiated = false;
+  #closed = false;
+  #retries = 0;
+  /** @type {RTCPeerConnection | null} */
+  pc = null;
+  /** @type {RTCDataChannel | null} */
+  #main = null;
+  #reopened = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #reopenTimer;
+  /** @type {Promise<unknown>} Runs one action after the other. */
+  #queue = Promise.resolve();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #iceRestartTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #connectTimer;
+  #earlyMessages = new EarlyMessages(() => {});
+
+  /** @param {Session} session @param {"host" | "guest"} role */
+  constructor(session, role) {
+    this.session = session;
+    this.role = role;
+    this.#enqueue(() => this.#start());
+  }
+
+  /** @param {any} signal A signal of the other side's `PeerConnection`. */
+  receive(signal) {
+    this.#enqueue(() => this.#handleSignal(signal));
+  }
+
+  /** Check the connection after the node or the other side was away, and repair it. */
+  check() {
+    const state = this.pc?.connectionState;
+    if (!state) this.#enqueue(async () => void (this.pc || (await this.#restart())));
+    else if (state !== "connected") this.#restartIceAfter(state === "failed" ? 0 : 500);
+  }
+
+  /** Start a new connection, with all retries. */
+  restart() {
+    this.#enqueue(() => this.#restart());
+  }
+
+  /** Set the ICE servers of the next ICE restart. @param {RTCIceServer[]} iceServers */
+  setIceServers(iceServers) {
+    try {
+      this.pc?.setConfiguration({ ...this.pc.getConfiguration(), iceServers });
+    } catch {
+      // A browser without this uses them in the next connection.
+    }
+  }
+
+  close() {
+    this.#closed = true;
+    this.#closeCurrent();
+  }
+
+  /** @param {() => Promise<void>} action */
+  #enqueue(action) {
+    const guarded = async () => {
+      if (!this.#closed) await action();
+    };
+    this.#queue = this.#queue.then(guarded).catch((error) => this.#reportError(error));
+  }
+
+  /** @param {unknown} error */
+  #reportError(error) {
+    emit(this.session, "error", { error: webrtcFailed(error) });
+  }
+
+  async #restart() {
+    this.#retries = 0;
+    await this.#start();
+  }
+
+  /** @param {string} [remote] The id of the other side's connection, if it is known. */
+  async #start(remote = "") {
+    this.#closeCurrent();
+    this.session._restarted();
+    if (!this.session.iceServers || this.session._iceHasExpired()) await this.session.refreshIce();
+    if (this.#closed) return;
+    this.#id = randomHex(4);
+    this.#remote = remote;
+    this.#makingOffer = this.#ignoringOffer = this.#negotiated = false;
+    this.#reopened = 0;
+    this.#earlyMessages = new EarlyMessages(() => this.#reportError(tooManyEarlyMessages()));
+    let pc;
+    try {
+      pc = new RTCPeerConnection({ iceServers: this.session.iceServers ?? [] });
+    } catch (error) {
+      // The browser has no WebRTC, or does not accept the ICE servers.
+      this.#fail(webrtcFailed(error));
+      return;
+    }
+    this.pc = pc;
+    pc.onnegotiationneeded = () => this.#offer(pc);
+    pc.onicecandidate = ({ candidate }) => this.#send(pc, { candidate });
+    pc.onconnectionstatechange = () => this.#stateChanged(pc);
+    pc.ondatachannel = ({ channel }) => this.#addChannel(channel);
+    this.#startTimer();
+    emit(this.session, "rtc", { pc });
+    if (this.role === "host") this.#addChannel(pc.createDataChannel("proxim"));
+    else this.#send(pc, {});
+  }
+
+  /** @param {string} message */
+  #failUnreachable(message) {
+    this.#fail(new ProximError("unreachable", message, { sessionId: this.session.id }));
+  }
+
+  /** @param {ProximError} error */
+  #fail(error) {
+    this.#closeCurrent();
+    this.session._unreachable(error);
+  }
+
+  #closeCurrent() {
+    clearTimeout(this.#iceRestartTimer);
+    clearTimeout(this.#reopenTimer);
+    this.#stopTimer();
+    const main = this.#main;
+    this.#main = null;
+    if (this.pc) {
+      this.pc.onconnectionstatechange = this.pc.onicecandidate = null;
+      this.pc.onnegotiationneeded = this.pc.ondatachannel = null;
+      this.pc.close();
+    }
+    this.pc = null;
+    if (main) this.session._channelClosed(main);
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  async #offer(pc) {
+    try {
+      this.#makingOffer = true;
+      await pc.setLocalDescription();
+      this.#send(pc, { description: pc.localDescription });
+    } catch (error) {
+      if (pc === this.pc) this.#reportError(error);
+    } finally {
+      this.#makingOffer = false;
+    }
+  }
+
+  /** @param {any} signal */
+  async #handleSignal(signal) {
+    const { from, to, description, candidate } = signal;
+    if (typeof from !== "string" || (to && to !== this.#id)) return;
+    if (from !== this.#remote) await this.#follow(from);
+    const pc = this.pc;
+    if (!pc) return;
+    if (description) await this.#handleDescription(pc, description);
+    else if (candidate !== undefined && !this.#ignoringOffer) await pc.addIceCandidate(candidate);
+  }
+
+  /**
+   * Follow the other side, which has started again. This side starts again, too, but only if it had
+   * negotiated: otherwise both would start again because of each other, for ever.
+   * @param {string} from
+   */
+  async #follow(from) {
+    if (this.#negotiated || !this.pc) return this.#start(from);
+    const before = this.#remote;
+    this.#remote = from;
+    const description = this.pc.localDescription;
+    // The earlier offer went to a connection that is gone.
+    if (before && description) this.#send(this.pc, { description });
+  }
+
+  /** @param {RTCPeerConnection} pc @param {RTCSessionDescriptionInit} description */
+  async #handleDescription(pc, description) {
+    const isOffer = description.type === "offer";
+    const collision = isOffer && (this.#makingOffer || pc.signalingState !== "stable");
+    this.#ignoringOffer = collision && this.role === "host";
+    if (this.#ignoringOffer) return;
+    await pc.setRemoteDescription(description);
+    this.#negotiated = true;
+    if (!isOffer) return;
+    await pc.setLocalDescription();
+    this.#send(pc, { description: pc.localDescription });
+  }
+
+  /** @param {RTCPeerConnection} pc @param {object} content */
+  #send(pc, content) {
+    if (pc !== this.pc) return;
+    const to = this.#remote || undefined;
+    try {
+      this.session.send({ rtc: { from: this.#id, to, ...content } });
+    } catch (error) {
+      this.#reportError(error);
+    }
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  #stateChanged(pc) {
+    emit(this.session, "rtcstate", { state: pc.connectionState });
+    if (pc.connectionState === "connected") {
+      clearTimeout(this.#iceRestartTimer);
+      this.#stopTimer();
+      this.#retries = 0;
+    } else if (pc.connectionState === "disconnected") {
+      this.#restartIceAfter(ICE_RESTART_DELAY[this.role]);
+    } else if (pc.connectionState === "failed" && this.#connectTimer === undefined) {
+      // While the connect timer runs, it starts the next retry.
+      this.#restartIceAfter(0);
+    }
+  }
+
+  /** @param {number} time Milliseconds. */
+  #restartIceAfter(time) {
+    clearTimeout(this.#iceRestartTimer);
+    this.#iceRestartTimer = setTimeout(() => this.#enqueue(() => this.#restartIce()), time);
+  }
+
+  /** Restart ICE with fresh servers. While the other side is offline, wait for its return. */
+  async #restartIce() {
+    const pc = this.pc;
+    if (!pc || pc.connectionState === "connected" || !this.session.peerOnline) return;
+    // The earlier servers may still work.
+    await this.session.refreshIce().catch(() => {});
+    if (pc !== this.pc) return;
+    pc.restartIce();
+    this.#startTimer();
+  }
+
+  #startTimer() {
+    this.#stopTimer();
+    const timeout = CONNECT_TIMEOUT[this.role] * 1.5 ** this.#retries;
+    this.#connectTimer = setTimeout(() => this.#timedOut(), timeout);
+  }
+
+  #stopTimer() {
+    clearTimeout(this.#connectTimer);
+    this.#connectTimer = undefined;
+  }
+
+  #timedOut() {
+    if (!this.session.peerOnline) {
+      // `check` repairs the connection once the other side is back.
+      this.#stopTimer();
+    } else if (this.#retries < MAX_RETRIES) {
+      this.#retries += 1;
+      this.#enqueue(() => this.#start());
+    } else {
+      this.#failUnreachable("the two sides can't connect to each other, after several attempts");
+    }
+  }
+
+  /** Reopen the channel if it alone was closed, unless the other side closes it each time. */
+  async #reopen() {
+    const pc = this.pc;
+    // A broken connection gets a new channel when it is repaired.
+    if (!pc || this.#main || pc.connectionState !== "connected") return;
+    if (pc.sctp?.transport.state === "closed" || !this.session.peerOnline) return;
+    if (this.#reopened < REOPEN.most) {
+      this.#reopened += 1;
+      this.#addChannel(pc.createDataChannel("proxim"));
+    } else {
+      this.#failUnreachable("the other side closes the data channel again and again");
+    }
+  }
+
+  /** @param {RTCDataChannel} channel */
+  #addChannel(channel) {
+    channel.binaryType = "arraybuffer";
+    this.#earlyMessages.hold(channel);
+    if (channel.label !== "proxim" || this.#main) {
+      this.session._addChannel(channel);
+      return;
+    }
+    this.#main = channel;
+    const opened = () => {
+      if (channel === this.#main) this.session._channelOpened(channel);
+    };
+    if (channel.readyState === "open") opened();
+    else channel.addEventListener("open", opened);
+    channel.addEventListener("close", () => {
+      if (channel !== this.#main) return;
+      this.#main = null;
+      this.session._channelClosed(channel);
+      if (this.role !== "host") return;
+      clearTimeout(this.#reopenTimer);
+      this.#reopenTimer = setTimeout(() => this.#enqueue(() => this.#reopen()), REOPEN.pause);
+    });
+  }
+}

@@ -1,0 +1,45 @@
+// The seats that a guest can take again, in the browser's storage.
+
+import { nodeAddress } from "./link.js";
+import { storage } from "./storage.js";
+
+/** @import { Remembered } from "./types.js" */
+
+/** @param {string} nodeUrl */
+const seatsKey = (nodeUrl) => `proxim.guest.${nodeUrl}`;
+
+/**
+ * Return the seats at a node that this browser can take again: first those of this tab, then the latest.
+ * @param {string | URL} [url] The node; by default the page's own origin.
+ * @returns {(Remembered & { thisTab: boolean })[]}
+ */
+export function remembered(url = location.origin) {
+  const key = seatsKey(nodeAddress(url));
+  const tab = storage.read("sessionStorage", key) ?? {};
+  return Object.values({ ...storage.read("localStorage", key), ...tab })
+    .map((seat) => ({ ...seat, thisTab: seat.sessionId in tab }))
+    .sort((a, b) => Number(b.thisTab) - Number(a.thisTab) || b.since - a.since);
+}
+
+/** Remember a seat: of a one-time session only in this tab. @param {Remembered} seat */
+export function rememberSeat(seat) {
+  writeSeat("sessionStorage", seat.nodeUrl, seat.sessionId, seat);
+  if (seat.type === "persistent" || seat.type === "temporary") {
+    writeSeat("localStorage", seat.nodeUrl, seat.sessionId, seat);
+  }
+}
+
+/** @param {string} nodeUrl @param {string} id The session's. */
+export function forgetSeat(nodeUrl, id) {
+  writeSeat("sessionStorage", nodeUrl, id);
+  writeSeat("localStorage", nodeUrl, id);
+}
+
+/**
+ * @param {"localStorage" | "sessionStorage"} kind
+ * @param {string} nodeUrl @param {string} id @param {Remembered} [seat]
+ */
+function writeSeat(kind, nodeUrl, id, seat) {
+  const key = seatsKey(nodeUrl);
+  storage.write(kind, key, { ...storage.read(kind, key), [id]: seat });
+}

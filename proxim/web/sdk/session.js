@@ -1,0 +1,345 @@
+// One side of a session.
+
+import { Deferred } from "./deferred.js";
+import { EARLY } from "./early-messages.js";
+import { ProximError, sessionEnded, wireError } from "./errors.js";
+import { beforeListening, emit } from "./events.js";
+import { pathOf } from "./path.js";
+import { PeerConnection } from "./peer-connection.js";
+
+/** @import { Connection } from "./connection.js" */
+/** @import { DeviceInfo, Message, Path, SessionType, Status } from "./types.js" */
+
+/** ICE servers are refreshed after this part of their time, if the last ones gained as many milliseconds;
+ * after a failure they are refreshed again after `retry` milliseconds. */
+const ICE = { age: 0.75, gain: 500, retry: 10_000 };
+
+/**
+ * One side of a session: the base of `HostSession` and `Guest`.
+ *
+ * Each event has a property for its handler: `onsignal`, `onconnected` and so on. The handler gets the
+ * event. Its fields are named in brackets.
+ */
+export class Session extends EventTarget {
+  /** `signal` (`data`): the other side has sent `data` with `send`.
+   * @type {((event: Event & { data: any }) => unknown) | null} */
+  onsignal = null;
+  /** `connected` (`channel`): the data channel is open, for the first time or again.
+   * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
+  onconnected = null;
+  /** `disconnected`: the data channel is closed; `connected` is a new promise. If only the channel was
+   * closed, and not the connection under it, the host opens a new one, three times.
+   * @type {((event: Event) => unknown) | null} */
+  ondisconnected = null;
+  /** `unreachable` (`error`): the two sides can't connect to each other, after several attempts;
+   * `connected` has rejected. The next attempt begins when a side comes back to the node, or with
+   * `reconnect`.
+   * @type {((event: Event & { error: ProximError }) => unknown) | null} */
+  onunreachable = null;
+  /** `rtc` (`pc`): there is a new `RTCPeerConnection`, not negotiated yet; add tracks here.
+   * @type {((event: Event & { pc: RTCPeerConnection }) => unknown) | null} */
+  onrtc = null;
+  /** `rtcstate` (`state`): the `connectionState` of the `RTCPeerConnection` has changed.
+   * @type {((event: Event & { state: RTCPeerConnectionState }) => unknown) | null} */
+  onrtcstate = null;
+  /** `ice` (`iceServers`): there are fresh ICE servers, before the earlier ones expire. Use them for
+   * the next ICE restart of a connection of your own.
+   * @type {((event: Event & { iceServers: RTCIceServer[] }) => unknown) | null} */
+  onice = null;
+  /** `presence` (`online`): the other side has connected to the node, or disconnected.
+   * @type {((event: Event & { online: boolean }) => unknown) | null} */
+  onpresence = null;
+  /** `channel` (`channel`): the other side has opened another data channel.
+   * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
+  onchannel = null;
+  /** `approved`: a person has approved the guest.
+   * @type {((event: Event) => unknown) | null} */
+  onapproved = null;
+  /** `over` (`error`): the session has ended; the error's `reason` says why.
+   * @type {((event: Event & { error: ProximError }) => unknown) | null} */
+  onover = null;
+  /** `error` (`error`): the node refused a signal, or WebRTC reported an error. The session goes on.
+   * @type {((event: Event & { error: ProximError }) => unknown) | null} */
+  onerror = null;
+
+  #approved = /** @type {Deferred<void>} */ (new Deferred());
+  #connected = /** @type {Deferred<RTCDataChannel>} */ (new Deferred());
+  #ended = /** @type {Deferred<ProximError>} */ (new Deferred());
+  #peerOnline = false;
+  /** @type {RTCDataChannel | null} The open channel. */
+  #channel = null;
+  /** @type {RTCDataChannel[]} Channels that came before the first listener. */
+  #channels = [];
+  #listensForChannels = false;
+  #isUnreachable = false;
+  /** @type {PeerConnection | null} */
+  #peerConnection = null;
+  #role;
+  #rtc;
+  /** When the ICE servers expire, in the time of `Date.now()`. */
+  #iceExpiry = Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #iceTimer;
+
+  /**
+   * `Host.open` and `new Guest` make sessions.
+   * @internal
+   * @param {string} id @param {"host" | "guest"} role @param {boolean} rtc
+   */
+  constructor(id, role, rtc) {
+    super();
+    /** The session's id. */
+    this.id = id;
+    /** @type {Status} The session's state. */
+    this.status = "pending";
+    /** @type {SessionType | null} When it ends by itself; null until a guest knows it. */
+    this.type = null;
+    /** @type {DeviceInfo | null} The guest's claim who it is. */
+    this.deviceInfo = null;
+    /** @type {RTCIceServer[] | null} The node's servers for WebRTC; null before. */
+    this.iceServers = null;
+    /** @type {ProximError | null} Why it ended, if it did. */
+    this.over = null;
+    this.#role = role;
+    this.#rtc = rtc;
+    beforeListening(this, "channel", () => this.#announceChannels());
+  }
+
+  /** Resolves once a person has approved the guest. Rejects with the reason if that does not happen. */
+  get approved() {
+    return this.#approved.promise;
+  }
+
+  /**
+   * The open data channel. Its messages wait until the page listens. After a loss this is a new
+   * promise, for the next channel. Rejects with the error if the session ends, or if the two sides
+   * can't connect to each other.
+   */
+  get connected() {
+    return this.#connected.promise;
+  }
+
+  /** Resolves with the error that says why the session ended; never rejects. */
+  get ended() {
+    return this.#ended.promise;
+  }
+
+  /** Whether the other side is connected to the node. */
+  get peerOnline() {
+    return this.#peerOnline;
+  }
+
+  /** @type {RTCPeerConnection | null} The WebRTC connection, once approved. */
+  get pc() {
+    return this.#peerConnection?.pc ?? null;
+  }
+
+  /**
+   * Send any JSON value to the other side through the node, in order, once approved. Up to 256 values
+   * wait while the node is offline.
+   * @param {unknown} data
+   * @throws {ProximError} `session_ended`, `bad_message` when `data` is not JSON or too large for the
+   *   node, `limit_reached` when too many values wait.
+   */
+  send(data) {
+    if (this.over) throw this.over;
+    if (data === undefined) throw new ProximError("bad_message", "undefined is not a JSON value");
+    this._getConnection().send({ type: "signal", session_id: this.id, data });
+  }
+
+  /** End the session. It may have ended already. */
+  async close() {
+    const request = { type: "close_session", session_id: this.id };
+    try {
+      await this._getConnection().request("session_ended", request);
+    } catch (error) {
+      if (!this.over) throw error;
+    }
+  }
+
+  /**
+   * Start a new WebRTC connection, for example when a person tries again after `unreachable`.
+   * `connected` is then pending.
+   * @throws {ProximError} `session_ended`
+   */
+  reconnect() {
+    if (this.over) throw this.over;
+    this.#peerConnection?.restart();
+  }
+
+  /**
+   * Get fresh ICE servers; they are valid for `ttl` seconds. The SDK does this by itself before they
+   * expire, and its own connection uses them.
+   * @returns {Promise<{ iceServers: RTCIceServer[], ttl: number }>}
+   */
+  async refreshIce() {
+    const request = { type: "refresh_ice", session_id: this.id };
+    const fresh = await this._getConnection().request("ice_servers", request);
+    this._setIceServers(fresh.ice_servers, fresh.ttl);
+    return { iceServers: fresh.ice_servers, ttl: fresh.ttl };
+  }
+
+  /**
+   * Return how the two sides are connected, from `getStats()`; null while they are not.
+   * @returns {Promise<Path | null>}
+   */
+  async path() {
+    return this.pc && pathOf(this.pc);
+  }
+
+  /** @internal @returns {Connection} */
+  _getConnection() {
+    throw new Error("a session belongs to a host or a guest");
+  }
+
+  /** @internal @param {Message} message */
+  _receive(message) {
+    switch (message.type) {
+      case "signal":
+        this.#receiveSignal(message.data);
+        break;
+      case "pair_result":
+        if (message.status !== "approved") break;
+        this.deviceInfo = message.device_info;
+        this._setPeerOnline(true);
+        this._setIceServers(message.ice_servers, message.ice_ttl);
+        this._approve();
+        break;
+      case "peer_online":
+      case "peer_offline":
+        this._setPeerOnline(message.type === "peer_online");
+        break;
+      case "session_ended":
+        this._end(sessionEnded(message.status, message.reason, this.id));
+        break;
+      case "error":
+        if (!message.ref) emit(this, "error", { error: wireError(message) });
+        break;
+    }
+  }
+
+  /** Apply a session object, which may contain what this side missed. @internal @param {any} info */
+  _update(info) {
+    this.type = info.session_type;
+    this.deviceInfo = info.device_info;
+    if (info.reason) this._end(sessionEnded(info.status, info.reason, this.id));
+    else if (info.status === "approved") this._approve();
+  }
+
+  /** @internal @param {boolean} online */
+  _setPeerOnline(online) {
+    const changed = online !== this.#peerOnline;
+    this.#peerOnline = online;
+    if (changed) emit(this, "presence", { online });
+    if (online) this.#peerConnection?.check();
+  }
+
+  /** @internal @param {RTCIceServer[]} [iceServers] @param {number} [ttl] Seconds. */
+  _setIceServers(iceServers, ttl) {
+    if (!iceServers || this.over) return;
+    const isFirst = this.iceServers === null;
+    this.iceServers = iceServers;
+    this.#peerConnection?.setIceServers(iceServers);
+    if (!isFirst) emit(this, "ice", { iceServers });
+    if (!ttl || iceServers.length === 0) return;
+    const expiry = Date.now() + ttl * 1000;
+    // Servers that expire with the session cannot be renewed.
+    if (this.#iceTimer && expiry < this.#iceExpiry + ICE.gain) return;
+    this.#iceExpiry = expiry;
+    this.#refreshIceAfter(ttl * 1000 * ICE.age);
+  }
+
+  /** @internal Whether the ICE servers have expired, for example because the device was asleep. */
+  _iceHasExpired() {
+    return Date.now() >= this.#iceExpiry;
+  }
+
+  /** @param {number} time Milliseconds. */
+  #refreshIceAfter(time) {
+    clearTimeout(this.#iceTimer);
+    this.#iceTimer = setTimeout(() => {
+      this.refreshIce().catch(() => {
+        if (!this.over) this.#refreshIceAfter(ICE.retry);
+      });
+    }, time);
+  }
+
+  /** @internal */
+  _approve() {
+    if (this.status === "approved" || this.over) return;
+    this.status = "approved";
+    this.#approved.resolve();
+    emit(this, "approved");
+    if (this.#rtc) this.#peerConnection = new PeerConnection(this, this.#role);
+  }
+
+  /** @internal @param {ProximError} error */
+  _end(error) {
+    if (this.over) return;
+    this.over = error;
+    if (error.status) this.status = error.status;
+    clearTimeout(this.#iceTimer);
+    this.#peerConnection?.close();
+    this._setPeerOnline(false);
+    this.#approved.reject(error);
+    this.#connected.reject(error);
+    this.#ended.resolve(error);
+    emit(this, "over", { error });
+  }
+
+  /** @internal The node is reached again. */
+  _checkConnection() {
+    this.#peerConnection?.check();
+  }
+
+  /** @internal @param {RTCDataChannel} channel */
+  _channelOpened(channel) {
+    this.#channel = channel;
+    this.#connected.resolve(channel);
+    emit(this, "connected", { channel });
+  }
+
+  /** @internal @param {RTCDataChannel} channel */
+  _channelClosed(channel) {
+    channel.close();
+    // A channel that never opened leaves `connected` pending for the next one.
+    if (channel !== this.#channel) return;
+    this.#channel = null;
+    this.#connected = new Deferred();
+    emit(this, "disconnected");
+  }
+
+  /** @internal A WebRTC connection starts, for the first time or again. */
+  _restarted() {
+    if (this.#isUnreachable) this.#connected = new Deferred();
+    this.#isUnreachable = false;
+  }
+
+  /** @internal @param {ProximError} error */
+  _unreachable(error) {
+    this.#isUnreachable = true;
+    this.#connected.reject(error);
+    emit(this, "unreachable", { error });
+  }
+
+  /** @internal @param {RTCDataChannel} channel */
+  _addChannel(channel) {
+    if (this.#listensForChannels) emit(this, "channel", { channel });
+    else if (this.#channels.length < EARLY.channels) this.#channels.push(channel);
+    else channel.close();
+  }
+
+  /** Emit the channels that came before the first listener, after the page's current task. */
+  async #announceChannels() {
+    if (this.#channels.length > 0) await null;
+    this.#listensForChannels = true;
+    for (const channel of this.#channels.splice(0)) emit(this, "channel", { channel });
+  }
+
+  /** @param {any} data */
+  #receiveSignal(data) {
+    const rtc = data && typeof data === "object" ? data.rtc : undefined;
+    if (this.#peerConnection && rtc && typeof rtc === "object") this.#peerConnection.receive(rtc);
+    else emit(this, "signal", { data });
+  }
+}

@@ -1,0 +1,30 @@
+// The types of the SDK. This module has no code.
+
+/** @typedef {"one_time" | "persistent" | "temporary"} SessionType When a session ends by itself. */
+/** @typedef {"pending" | "approved" | "rejected" | "expired"} Status A session's state. */
+/** @typedef {{ name: string, id: string }} DeviceInfo A guest's claim who it is. */
+/** @typedef {Record<string, any>} Message A message of the wire protocol. */
+
+/**
+ * The kind of an ICE candidate (RFC 8445, 5.1.1): an address of the device itself (`host`), an address
+ * that a STUN server saw (`srflx`) or that only the other side saw (`prflx`), or an address of a TURN
+ * server (`relay`).
+ * @typedef {"host" | "prflx" | "srflx" | "relay"} CandidateKind
+ */
+
+/**
+ * How the two sides are connected, in the terms of `getStats()`: `local` and `remote` are the kinds of
+ * the candidates in use. `via` is the one that says most about the path: `relay` before `srflx` before
+ * `prflx` before `host`. Only `relay` tells which networks lie between. `protocol` is that of the local
+ * candidate, `udp` or `tcp`. `rtt` is the round-trip time in milliseconds, null while unknown.
+ * @typedef {{ via: CandidateKind, local: CandidateKind, remote: CandidateKind,
+ *   rtt: number | null, protocol: string }} Path
+ */
+
+/**
+ * A seat that a guest can take again, from `remembered`.
+ * @typedef {{ nodeUrl: string, sessionId: string, resumeToken: string, type: string,
+ *   since: number }} Remembered
+ */
+
+export {};
