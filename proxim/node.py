@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import trio
 
-from proxim import __version__, lan
+from proxim import lan
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor, Watcher
 from proxim.backends import sqlite
@@ -33,6 +33,7 @@ from proxim.net.tls import load_certificate
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
 from proxim.protocol.messages import PROTOCOL_VERSION, SessionInfo, Welcome
 from proxim.settings import Settings, from_code, split_endpoint
+from proxim.version import __version__
 
 log = logging.getLogger(__name__)
 

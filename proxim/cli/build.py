@@ -8,7 +8,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
-from proxim import __version__
+from proxim.version import __version__
 
 _ROOT = Path(__file__).parent.parent.parent
 _PATIENCE = 5.0

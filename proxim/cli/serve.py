@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 import trio
 
-from proxim import __version__
 from proxim.cli import logs, options, stopping, tracing
 from proxim.cli.terminal import program_name
 from proxim.exception_groups import leaves
@@ -20,6 +19,7 @@ from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import DEFAULT_URL, Settings, load
 from proxim.systemd import Notifier, take_sockets
+from proxim.version import __version__
 
 
 @click.command("serve", cls=options.Grouped)

@@ -9,12 +9,12 @@ import msgspec
 import trio
 from msgspec import Struct
 
-from proxim import __version__
 from proxim.ice.options import IceOptions
 from proxim.ice.post import PostFailed, post_json
 from proxim.ice.urls import is_stun, is_turn
 from proxim.protocol.messages import IceServer
 from proxim.session.ice import IceGrant
+from proxim.version import __version__
 
 log = logging.getLogger(__name__)
 
