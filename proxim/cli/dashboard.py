@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from proxim.reading import Reading
+from proxim.cli.scrape import Scrape
 
 _BARS = "▁▂▃▄▅▆▇█"
 _LEAST_CURVE = 8
 _STATUSES = ("pending", "approved", "rejected", "expired")
 _OUTCOMES = ("approved", "rejected", "timed_out", "withdrawn", "lapsed", "contested")
-
-
-class Moment(NamedTuple):
-    """What a node told, and how long it took to tell, in seconds."""
-
-    reading: Reading
-    took: float
 
 
 class _Curve:
@@ -54,16 +46,16 @@ def _bar(value: float, most: float) -> str:
     return _BARS[min(len(_BARS) - 1, int(value / most * len(_BARS)))] if most > 0 else _BARS[0]
 
 
-def summary(moments: Sequence[Moment]) -> dict[str, object]:
+def summary(scrapes: Sequence[Scrape]) -> dict[str, object]:
     """The same as plain data: what `--json` prints. Rates per second, times in seconds."""
-    now, before = moments[-1].reading, moments[-2].reading if len(moments) > 1 else None
+    now, before = scrapes[-1], scrapes[-2] if len(scrapes) > 1 else None
     return {
         "sessions": _sessions(now),
         "prompts": int(now.total("proxim_prompts")),
         "connections": int(now.total("proxim_connections")),
-        "pairings": _whole(now.by("proxim_pairings_total", "outcome")),
-        "ended": _whole(now.by("proxim_sessions_ended_total", "reason")),
-        "refusals": _whole(now.by("proxim_refusals_total", "limit")),
+        "pairings": _whole(now.totals_by("proxim_pairings_total", "outcome")),
+        "ended": _whole(now.totals_by("proxim_sessions_ended_total", "reason")),
+        "refusals": _whole(now.totals_by("proxim_refusals_total", "limit")),
         "signals": int(now.total("proxim_signals_total")),
         "signals_per_second": now.rate(before, "proxim_signals_total"),
         "received_bytes_per_second": now.rate(before, "proxim_received_bytes_total"),
@@ -71,17 +63,17 @@ def summary(moments: Sequence[Moment]) -> dict[str, object]:
         "inbox_letters": int(now.total("proxim_inbox_letters")),
         "crashes": int(now.total("proxim_actor_crashes_total")),
         "memory_bytes": int(now.total("process_resident_memory_bytes")),
-        "answer_seconds": moments[-1].took,
+        "answer_seconds": now.duration,
     }
 
 
-def _sessions(now: Reading) -> dict[str, dict[str, int]]:
+def _sessions(now: Scrape) -> dict[str, dict[str, int]]:
     return {
         kind: {
             status: int(now.total("proxim_sessions", type=kind, status=status))
             for status in _STATUSES
         }
-        for kind in now.by("proxim_sessions", "type")
+        for kind in now.totals_by("proxim_sessions", "type")
     }
 
 
@@ -89,18 +81,18 @@ def _whole(counts: dict[str, float]) -> dict[str, int]:
     return {name: int(count) for name, count in counts.items()}
 
 
-def draw(url: str, moments: Sequence[Moment], *, trouble: str = "") -> RenderableType:
-    """The view of a node, the last of ``moments`` being now."""
-    now = moments[-1].reading
+def draw(url: str, scrapes: Sequence[Scrape], *, trouble: str = "") -> RenderableType:
+    """The view of a node, the last of ``scrapes`` being now."""
+    now = scrapes[-1]
     parts: list[RenderableType] = [_heading(url, now)]
     if trouble:
         parts.append(Text(f"Not reachable; this is how it was. {trouble}", "red"))
-    parts += [Text(), _session_table(now), Text(), *_curves(moments), Text(), *_facts(now)]
+    parts += [Text(), _session_table(now), Text(), *_curves(scrapes), Text(), *_facts(now)]
     return Group(*parts)
 
 
-def _heading(url: str, now: Reading) -> Text:
-    (version,) = now.by("proxim_info", "version") or ("?",)
+def _heading(url: str, now: Scrape) -> Text:
+    (version,) = now.totals_by("proxim_info", "version") or ("?",)
     began = now.total("process_start_time_seconds")
     memory = now.total("process_resident_memory_bytes")
     heading = Text.assemble(("Proxim ", "bold"), (version, "bold"), f"  {url}")
@@ -109,7 +101,7 @@ def _heading(url: str, now: Reading) -> Text:
     return heading
 
 
-def _session_table(now: Reading) -> Table:
+def _session_table(now: Scrape) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Sessions", style="bold", no_wrap=True, min_width=10)
     for status in _STATUSES:
@@ -119,12 +111,13 @@ def _session_table(now: Reading) -> Table:
     return table
 
 
-def _curves(moments: Sequence[Moment]) -> list[_Curve]:
+def _curves(scrapes: Sequence[Scrape]) -> list[_Curve]:
     def level(name: str) -> list[float]:
-        return [each.reading.total(name) for each in moments]
+        return [each.total(name) for each in scrapes]
 
     def rate(name: str) -> list[float]:
-        return _pairwise(moments, lambda now, before: now.rate(before, name))
+        grown = [now.rate(before, name) for before, now in itertools.pairwise(scrapes)]
+        return grown or [math.nan]
 
     return [
         _Curve("connections", "", level("proxim_connections")),
@@ -133,23 +126,15 @@ def _curves(moments: Sequence[Moment]) -> list[_Curve]:
         _Curve("received", "B/s", rate("proxim_received_bytes_total")),
         _Curve("waiting", "B", level("proxim_outbox_bytes")),
         _Curve("processor", "%", [100 * share for share in rate("process_cpu_seconds_total")]),
-        _Curve("answer", "ms", [1000 * each.took for each in moments]),
+        _Curve("answer", "ms", [1000 * each.duration for each in scrapes]),
     ]
 
 
-def _pairwise(
-    moments: Sequence[Moment], difference: Callable[[Reading, Reading], float]
-) -> list[float]:
-    readings = [each.reading for each in moments]
-    grown = [difference(now, before) for before, now in itertools.pairwise(readings)]
-    return grown or [math.nan]
-
-
-def _facts(now: Reading) -> list[Text]:
-    pairings = now.by("proxim_pairings_total", "outcome")
+def _facts(now: Scrape) -> list[Text]:
+    pairings = now.totals_by("proxim_pairings_total", "outcome")
     told = ", ".join(f"{int(pairings.get(each, 0))} {each.replace('_', ' ')}" for each in _OUTCOMES)
     facts = [Text.assemble(("pairings  ", "bold"), told)]
-    refusals = {each: n for each, n in now.by("proxim_refusals_total", "limit").items() if n}
+    refusals = {each: n for each, n in now.totals_by("proxim_refusals_total", "limit").items() if n}
     if refusals:
         listed = ", ".join(f"{int(count)} {limit}" for limit, count in sorted(refusals.items()))
         facts.append(Text.assemble(("refused   ", "bold"), listed))
@@ -159,7 +144,7 @@ def _facts(now: Reading) -> list[Text]:
     return facts
 
 
-def _lateness(now: Reading) -> str:
+def _lateness(now: Scrape) -> str:
     half = now.quantile("proxim_expiry_lateness_seconds", 0.5)
     most = now.quantile("proxim_expiry_lateness_seconds", 0.99)
     if math.isnan(half):

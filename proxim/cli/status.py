@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.live import Live
 
 from proxim.cli import options, program
-from proxim.cli.dashboard import Moment, draw, summary
+from proxim.cli.dashboard import draw, summary
 from proxim.cli.fetch import fetch, metrics_url
+from proxim.cli.scrape import Scrape
 from proxim.cli.terminal import Reporter
 from proxim.protocol.errors import ConnectionLost
-from proxim.reading import read
 from proxim.settings import DEFAULT_URL
 
 KEPT = 240
-"""Moments that are kept for the curves."""
+"""Scrapes that are kept for the curves."""
 
 
 @click.command("status")
@@ -46,47 +46,47 @@ def command(url: str, once: bool, every: float, as_json: bool) -> None:
 
     async def action(reporter: Reporter) -> None:
         where = metrics_url(url)
-        moments: deque[Moment] = deque(maxlen=KEPT)
-        moments.append(await _look(where))
+        scrapes: deque[Scrape] = deque(maxlen=KEPT)
+        scrapes.append(await _look(where))
         reporter.exit_code = program.APPROVED
         if as_json:
-            await _print_lines(where, moments, once=once, every=every)
+            await _print_lines(where, scrapes, once=once, every=every)
         elif once:
-            Console(highlight=False).print(draw(url, list(moments)))
+            Console(highlight=False).print(draw(url, list(scrapes)))
         else:
-            await _show(url, where, moments, every)
+            await _show(url, where, scrapes, every)
 
     program.run(action, as_json=as_json)
 
 
-async def _look(where: str) -> Moment:
+async def _look(where: str) -> Scrape:
     began = time.monotonic()
     text = await trio.to_thread.run_sync(functools.partial(fetch, where), abandon_on_cancel=True)
-    took = time.monotonic() - began
+    now = time.monotonic()
     try:
-        return Moment(read(text), took)
+        return Scrape(text, at=now, duration=now - began)
     except ValueError as error:
         raise ConnectionLost(f"{where}: {error}") from None
 
 
-async def _print_lines(where: str, moments: deque[Moment], *, once: bool, every: float) -> None:
+async def _print_lines(where: str, scrapes: deque[Scrape], *, once: bool, every: float) -> None:
     while True:
-        click.echo(json.dumps(summary(list(moments))))
+        click.echo(json.dumps(summary(list(scrapes))))
         if once:
             return
         await trio.sleep(every)
-        moments.append(await _look(where))
+        scrapes.append(await _look(where))
 
 
-async def _show(url: str, where: str, moments: deque[Moment], every: float) -> None:
+async def _show(url: str, where: str, scrapes: deque[Scrape], every: float) -> None:
     console = Console(highlight=False)
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
         trouble = ""
         while True:
-            live.update(draw(url, list(moments), trouble=trouble), refresh=True)
+            live.update(draw(url, list(scrapes), trouble=trouble), refresh=True)
             await trio.sleep(every)
             try:
-                moments.append(await _look(where))
+                scrapes.append(await _look(where))
                 trouble = ""
             except ConnectionLost as error:
                 # A node that is started anew comes back.

@@ -4,11 +4,10 @@ import math
 import pytest
 from rich.console import Console
 
-from proxim.cli.dashboard import Moment, draw, sparkline
+from proxim.cli.dashboard import draw, sparkline
 from proxim.cli.fetch import metrics_url
 from proxim.protocol.errors import InvalidSetting
-from proxim.reading import read
-from tests.test_reading import TEXT
+from tests.cli.test_scrape import scrape
 
 
 def test_a_script_sees_a_session_come(start, run, serve):
@@ -89,9 +88,9 @@ def test_bars_are_as_high_as_what_they_show():
 
 @pytest.mark.parametrize("width", [20, 38, 80, 200])
 def test_no_line_is_wider_than_the_terminal(width):
-    moments = [Moment(read(TEXT % f"{n}.0", at=float(n)), 0.01) for n in range(1, 300)]
+    scrapes = [scrape(f"{n}.0", at=float(n)) for n in range(1, 300)]
     console = Console(width=width, height=24)
-    lines = console.render_lines(draw("http://127.0.0.1:8765", moments))
+    lines = console.render_lines(draw("http://127.0.0.1:8765", scrapes))
     for line in lines:
         assert sum(segment.cell_length for segment in line) <= width
     text = "\n".join("".join(segment.text for segment in line) for line in lines)
