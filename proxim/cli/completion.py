@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
-
-_VARIABLE = "_PROXIM_COMPLETE"
-"""The variable by which a shell asks this program; click answers it."""
-
-_SHELLS: dict[str, type[ShellComplete]] = {
-    "bash": BashComplete,
-    "zsh": ZshComplete,
-    "fish": FishComplete,
-}
+from click.shell_completion import get_completion_class
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(list(_SHELLS)))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
     """Print what makes SHELL complete the commands and options of proxim.
@@ -26,7 +17,8 @@ def command(ctx: click.Context, shell: str) -> None:
     zsh:   eval "$(proxim completion zsh)"            in ~/.zshrc, behind compinit
     fish:  proxim completion fish > ~/.config/fish/completions/proxim.fish
     """  # noqa: D301 - click wants the character
-    kind = _SHELLS[shell]
-    # Not `source()`: that of bash runs the bash of here, which need not be the one that asks.
-    maker = kind(ctx.find_root().command, {}, "proxim", _VARIABLE)
-    click.echo(maker.source_template % maker.source_vars())
+    completion_class = get_completion_class(shell)
+    assert completion_class is not None
+    # The name and the variable by which click recognizes a request for completions.
+    completion = completion_class(ctx.find_root().command, {}, "proxim", "_PROXIM_COMPLETE")
+    click.echo(completion.source())
