@@ -146,22 +146,11 @@ class ThreadNode:
     async def _live(self) -> None:
         # Trio's own look-up leaves a thread behind, which outlives the node by ten seconds.
         trio.socket.set_custom_hostname_resolver(Resolver())
-        failure: Exception | None = None
-        async with trio.open_nursery() as calls:
-            try:
-                async with self._node:
-                    portal = Portal(calls)
-                    if not self._ready.set_running_or_notify_cancel():
-                        return
-                    self._ready.set_result(portal)
-                    await self._node.wait_stopping()
-                # Whoever waited for the end of a session has been told of it by now.
-                portal.close()
-            except Exception as error:
-                failure = error
-                calls.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
+        async with self._node:
+            portal = Portal()
+            if self._ready.set_running_or_notify_cancel():
+                self._ready.set_result(portal)
+                await self._node.wait_stopping()
 
 
 class ThreadEvents:
