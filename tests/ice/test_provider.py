@@ -11,8 +11,8 @@ import trustme
 
 from proxim.ice import ConfiguredIce, IceOptions
 from proxim.ice import provider as provider_module
-from proxim.ice.post import MAX_ANSWER, PostFailed, post_json
-from proxim.ice.provider import Provider, Unusable, read_answer
+from proxim.ice.http_client import MAX_RESPONSE_BYTES, HttpError, post_json
+from proxim.ice.provider import Provider, UnusableResponse, parse_response
 from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import IceServer
@@ -124,7 +124,7 @@ async def test_a_chunked_answer_is_read_whole(serve):
 
 async def test_what_http_does_not_allow_is_not_told(serve):
     service, url = await serve(http(GOOD))
-    with pytest.raises(PostFailed, match="characters that HTTP does not allow") as caught:
+    with pytest.raises(HttpError, match="characters that HTTP does not allow") as caught:
         await post(url, token="hush\n")
     assert "hush" not in str(caught.value)
     assert service.asked == []
@@ -149,7 +149,7 @@ async def test_over_tls_the_certificate_is_checked(serve, tmp_path, monkeypatch)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     _, url = await serve(http(GOOD), tls=context)
-    with pytest.raises(PostFailed, match=r"TLS|connection broke"):
+    with pytest.raises(HttpError, match=r"TLS|connection broke"):
         await post(url)
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
@@ -161,7 +161,7 @@ async def test_over_tls_the_certificate_is_checked(serve, tmp_path, monkeypatch)
     [
         (http(b"", "500 Oops"), "it answers 500"),
         (http(b"", "302 Found"), "it answers 302"),
-        (http(b"x" * (MAX_ANSWER + 1)), "more than 65536 bytes"),
+        (http(b"x" * (MAX_RESPONSE_BYTES + 1)), "more than 65536 bytes"),
         (b"SSH-2.0-nothing\r\n\r\n", "does not speak HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "does not speak HTTP"),
         (b"", "does not speak HTTP"),
@@ -169,7 +169,7 @@ async def test_over_tls_the_certificate_is_checked(serve, tmp_path, monkeypatch)
 )
 async def test_what_is_no_usable_answer_is_told(serve, answer, why):
     _, url = await serve(answer)
-    with pytest.raises(PostFailed, match=why):
+    with pytest.raises(HttpError, match=why):
         await post(url)
 
 
@@ -177,7 +177,7 @@ async def test_nobody_there_is_told(serve):
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     await listeners[0].aclose()
-    with pytest.raises(PostFailed, match="cannot be reached"):
+    with pytest.raises(HttpError, match="cannot be reached"):
         await post(f"http://127.0.0.1:{port}")
 
 
@@ -194,12 +194,12 @@ async def test_nobody_there_is_told(serve):
     ],
 )
 def test_the_usual_shapes_are_understood(answer):
-    assert read_answer(json.dumps(answer).encode()).servers == [GIVEN]
+    assert parse_response(json.dumps(answer).encode()).servers == [GIVEN]
 
 
 @pytest.mark.parametrize("ttl", [60, 60.0, "60"])
 def test_a_ttl_may_be_a_number_or_a_text(ttl):
-    assert read_answer(json.dumps({"iceServers": SERVER, "ttl": ttl}).encode()).ttl == 60.0
+    assert parse_response(json.dumps({"iceServers": SERVER, "ttl": ttl}).encode()).ttl == 60.0
 
 
 @pytest.mark.parametrize(
@@ -220,8 +220,8 @@ def test_a_ttl_may_be_a_number_or_a_text(ttl):
     ],
 )
 def test_an_answer_that_is_something_else_is_not_used(answer):
-    with pytest.raises(Unusable):
-        read_answer(answer)
+    with pytest.raises(UnusableResponse):
+        parse_response(answer)
 
 
 # -- what is handed out --------------------------------------------------------------------------
@@ -301,7 +301,7 @@ class Clockwork:
     async def _post(self, url, body, *, agent, token):
         await trio.lowlevel.checkpoint()
         self.asked.append(trio.current_time())
-        answer = self.answers.pop(0) if self.answers else PostFailed("down")
+        answer = self.answers.pop(0) if self.answers else HttpError("down")
         if isinstance(answer, Exception):
             raise answer
         return json.dumps({"iceServers": SERVER, "ttl": answer}).encode()
