@@ -6,48 +6,23 @@ credentials is for it and a client to find out.
 
 from __future__ import annotations
 
-import re
 import secrets
 import ssl
 from collections.abc import AsyncIterator
-from typing import NamedTuple
 
 import trio
 
 from proxim.doctor.finding import Finding, error, ok
+from proxim.ice.urls import Server, parse
 from proxim.settings import Settings
 
 PATIENCE = 3.0
 """Seconds for one answer; over UDP it is asked three times in them."""
 ASKED = 3
 
-_URL = re.compile(
-    r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9A-Fa-f:.]+\]|[^:?\[\]]+)(?::(?P<port>\d{1,5}))?"
-    r"(?:\?transport=(?P<transport>udp|tcp))?"
-)
 _COOKIE = b"\x21\x12\xa4\x42"
 _REQUEST, _SUCCESS = b"\x00\x01", b"\x01\x01"
 _HEAD_BYTES = 20
-
-
-class Server(NamedTuple):
-    """Where a STUN or TURN server is (RFC 7064, RFC 7065)."""
-
-    host: str
-    port: int
-    transport: str
-    """``udp``, ``tcp`` or ``tls``."""
-
-
-def parse(url: str) -> Server | None:
-    """The server that a URL names; None if it is no such URL."""
-    found = _URL.fullmatch(url)
-    if found is None:
-        return None
-    secure = found["scheme"] in ("stuns", "turns")
-    transport = "tls" if secure else found["transport"] or "udp"
-    port = int(found["port"] or (5349 if secure else 3478))
-    return Server(found["host"].strip("[]"), port, transport)
 
 
 async def check(settings: Settings) -> AsyncIterator[Finding]:
@@ -56,7 +31,7 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
         for url in getattr(settings, name, ()):
             server = parse(url)
             if server is None:
-                yield error(name, f"{url} is no such URL", "write it as stun:host:3478")
+                yield error(name, f"{url} is not such a URL", "write it as stun:host:3478")
             else:
                 yield await _ask(name, url, server)
 

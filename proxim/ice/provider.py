@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from proxim.ice.http_client import HttpError, post_json
 from proxim.ice.options import IceOptions
-from proxim.ice.urls import is_stun, is_turn
+from proxim.ice.urls import parse
 from proxim.protocol.messages import IceServer
 from proxim.session.ice import IceGrant
 from proxim.version import __version__
@@ -145,10 +145,11 @@ def parse_response(answer: bytes) -> ProvidedServers:
 def _checked(server: _Server) -> IceServer:
     urls = [server.urls] if isinstance(server.urls, str) else server.urls
     for url in urls:
-        if not (is_stun(url) or is_turn(url)):
-            raise UnusableResponse("a URL that it gives is none of STUN or TURN")
-        if is_turn(url) and not (server.username and server.credential):
-            raise UnusableResponse("a TURN server that it gives has no username and credential")
+        address = parse(url)
+        if address is None:
+            raise UnusableResponse("it lists a URL that is neither STUN nor TURN")
+        if address.kind == "turn" and not (server.username and server.credential):
+            raise UnusableResponse("it lists a TURN server without username and credential")
     if not urls:
-        raise UnusableResponse("a server that it gives has no URL")
+        raise UnusableResponse("it lists a server without a URL")
     return IceServer(urls, server.username, server.credential)

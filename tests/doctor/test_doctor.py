@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from proxim.doctor import clock, descriptors, examine, ice, ports, redis, tls
 from proxim.doctor.finding import Level
-from proxim.doctor.ice import Server, is_answer, parse
+from proxim.doctor.ice import is_answer
 from proxim.settings import Settings
 from tests.ports import reserved_port
 
@@ -213,23 +213,6 @@ def test_the_kernel_of_here_says_something():
 
 
 # -- servers ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("url", "server"),
-    [
-        ("stun:a.example", Server("a.example", 3478, "udp")),
-        ("stun:a.example:1", Server("a.example", 1, "udp")),
-        ("turn:a.example?transport=tcp", Server("a.example", 3478, "tcp")),
-        ("turns:[::1]:9", Server("::1", 9, "tls")),
-        ("stuns:a.example", Server("a.example", 5349, "tls")),
-        ("http://a.example", None),
-        ("stun:", None),
-        ("turn:a?transport=sctp", None),
-    ],
-)
-def test_a_server_is_read_from_its_url(url, server):
-    assert parse(url) == server
 
 
 @pytest.mark.full("coturn")
