@@ -11,7 +11,7 @@ from pathlib import Path
 from proxim.version import __version__
 
 _ROOT = Path(__file__).parent.parent.parent
-_PATIENCE = 5.0
+_GIT_TIMEOUT = 5.0
 """Seconds for git to answer."""
 
 
@@ -36,7 +36,7 @@ def _of_checkout() -> str | None:
     command = ["git", "-C", str(_ROOT), "rev-parse", "--short=12", "HEAD"]
     try:
         done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", timeout=_PATIENCE, check=True
+            command, capture_output=True, encoding="utf-8", timeout=_GIT_TIMEOUT, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -11,7 +11,7 @@ import msgspec
 
 from proxim.cli import options, program
 from proxim.cli.terminal import Reporter, printable
-from proxim.doctor import Finding, Level, examine
+from proxim.doctor import CheckResult, Level, run_checks
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import load
 
@@ -32,32 +32,34 @@ def command(config: Path | None, as_json: bool, **flags: object) -> None:
 
     async def action(reporter: Reporter) -> None:
         seen: Counter[Level] = Counter()
-        for finding in _check_settings(flags, config):
-            seen[finding.level] += 1
-            _report(reporter, finding)
+        for result in _check_settings(flags, config):
+            seen[result.level] += 1
+            _report(reporter, result)
         if not seen[Level.ERROR]:
-            async for finding in examine(load(flags, os.environ, config)):
-                seen[finding.level] += 1
-                _report(reporter, finding)
+            async for result in run_checks(load(flags, os.environ, config)):
+                seen[result.level] += 1
+                _report(reporter, result)
         _conclude(reporter, seen)
 
     program.run(action, as_json=as_json)
 
 
-def _check_settings(flags: dict[str, object], config: Path | None) -> list[Finding]:
+def _check_settings(flags: dict[str, object], config: Path | None) -> list[CheckResult]:
     try:
         load(flags, os.environ, config)
     except InvalidSetting as problem:
-        return [Finding("settings", Level.ERROR, str(problem), "correct it there")]
-    return [Finding("settings", Level.OK, "can be used" if config is None else f"{config} is good")]
+        return [CheckResult("settings", Level.ERROR, str(problem), "correct it there")]
+    return [
+        CheckResult("settings", Level.OK, "can be used" if config is None else f"{config} is good")
+    ]
 
 
-def _report(reporter: Reporter, finding: Finding) -> None:
-    mark, colour = _MARKS[finding.level]
-    lines = [f"{click.style(mark, colour)} {finding.check}: {printable(finding.found)}"]
-    if finding.remedy:
-        lines.append(f"  → {printable(finding.remedy)}")
-    reporter.report("finding", "\n".join(lines), **msgspec.to_builtins(finding))
+def _report(reporter: Reporter, result: CheckResult) -> None:
+    mark, colour = _MARKS[result.level]
+    lines = [f"{click.style(mark, colour)} {result.check}: {printable(result.found)}"]
+    if result.remedy:
+        lines.append(f"  → {printable(result.remedy)}")
+    reporter.report("finding", "\n".join(lines), **msgspec.to_builtins(result))
 
 
 def _conclude(reporter: Reporter, seen: Counter[Level]) -> None:

@@ -10,7 +10,7 @@ from proxim.protocol.errors import ConnectionLost, InvalidSetting
 from proxim.redact import shown
 from proxim.settings.checks import http_parts
 
-PATIENCE = 5.0
+TIMEOUT = 5.0
 """Seconds in which a node has to answer."""
 _MOST = 4 << 20
 
@@ -34,7 +34,7 @@ def fetch(url: str, *, tls: ssl.SSLContext | None = None) -> str:
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
     )
     try:
-        with opener.open(url, timeout=PATIENCE) as response:
+        with opener.open(url, timeout=TIMEOUT) as response:
             return str(response.read(_MOST).decode("utf-8", "replace"))
     except urllib.error.HTTPError as error:
         with error:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import ctypes
 import sys
 
-from proxim.doctor.finding import Finding, ok, warning
+from proxim.doctor.result import CheckResult, ok, warning
 
 _TIME_ERROR = 5
 _TIMEX_BYTES = 512
 """More than any system's ``struct timex`` has; all zeros asks and changes nothing."""
 
 
-def check() -> Finding:
+def check() -> CheckResult:
     """What the kernel says (adjtimex(2)); on other systems than Linux nothing is known."""
     state = _state()
     if state is None:

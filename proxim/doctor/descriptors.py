@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Iterator
 
-from proxim.doctor.finding import Finding, ok, warning
+from proxim.doctor.result import CheckResult, ok, warning
 from proxim.net.descriptors import for_connections, limits
 from proxim.settings import Settings
 
@@ -18,7 +18,7 @@ if sys.platform == "linux":
     _HOW = "set LimitNOFILE= in the unit, or `ulimit -n` before `proxim serve`"
 
 
-def check(settings: Settings) -> Iterator[Finding]:
+def check(settings: Settings) -> Iterator[CheckResult]:
     """Whether the limit leaves room for the connections that there may be."""
     soft, hard = limits()
     if soft == math.inf:

@@ -12,21 +12,21 @@ from collections.abc import AsyncIterator
 
 import trio
 
-from proxim.doctor.finding import Finding, error, ok
+from proxim.doctor.result import CheckResult, error, ok
 from proxim.ice.urls import Server, parse
 from proxim.settings import Settings
 
-PATIENCE = 3.0
+TIMEOUT = 3.0
 """Seconds for one answer; over UDP it is asked three times in them."""
-ASKED = 3
+TRIES = 3
 
 _COOKIE = b"\x21\x12\xa4\x42"
 _REQUEST, _SUCCESS = b"\x00\x01", b"\x01\x01"
 _HEAD_BYTES = 20
 
 
-async def check(settings: Settings) -> AsyncIterator[Finding]:
-    """One finding for each server."""
+async def check(settings: Settings) -> AsyncIterator[CheckResult]:
+    """One result for each server."""
     for name in ("stun", "turn"):
         for url in getattr(settings, name, ()):
             server = parse(url)
@@ -36,10 +36,10 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
                 yield await _ask(name, url, server)
 
 
-async def _ask(name: str, url: str, server: Server) -> Finding:
+async def _ask(name: str, url: str, server: Server) -> CheckResult:
     began = trio.current_time()
     try:
-        with trio.fail_after(PATIENCE):
+        with trio.fail_after(TIMEOUT):
             await (_ask_by_udp(server) if server.transport == "udp" else _ask_by_tcp(server))
     except trio.TooSlowError:
         return _silent(name, url, server, "no answer")
@@ -48,7 +48,7 @@ async def _ask(name: str, url: str, server: Server) -> Finding:
     return ok(name, f"{url} answers, in {1000 * (trio.current_time() - began):.0f} ms")
 
 
-def _silent(name: str, url: str, server: Server, why: str) -> Finding:
+def _silent(name: str, url: str, server: Server, why: str) -> CheckResult:
     return error(
         name,
         f"{url}: {why}",
@@ -64,7 +64,7 @@ async def _ask_by_udp(server: Server) -> None:
         transaction = secrets.token_bytes(12)
         while True:
             await socket.send(_request(transaction))
-            with trio.move_on_after(PATIENCE / ASKED):
+            with trio.move_on_after(TIMEOUT / TRIES):
                 while not is_answer(await socket.recv(2048), transaction):
                     pass  # Somebody else's, or of an older request.
                 return

@@ -6,7 +6,7 @@ import errno
 import socket
 from collections.abc import Iterator
 
-from proxim.doctor.finding import Finding, error, ok, warning
+from proxim.doctor.result import CheckResult, error, ok, warning
 from proxim.net.sockets import claim
 from proxim.settings import Settings, split_endpoint
 
@@ -16,14 +16,14 @@ _REMEDIES = {
 }
 
 
-def check(settings: Settings) -> Iterator[Finding]:
-    """One finding for each address to listen on."""
+def check(settings: Settings) -> Iterator[CheckResult]:
+    """One result for each address to listen on."""
     yield _check("port", "0.0.0.0" if settings.lan else settings.host, settings.port)
     if settings.metrics_listen is not None:
         yield _check("metrics_listen", *split_endpoint(settings.metrics_listen))
 
 
-def _check(name: str, host: str, port: int) -> Finding:
+def _check(name: str, host: str, port: int) -> CheckResult:
     where = f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -40,7 +40,7 @@ def _check(name: str, host: str, port: int) -> Finding:
     return ok(name, f"{where} can be listened on")
 
 
-def _refused(name: str, where: str, problem: OSError) -> Finding:
+def _refused(name: str, where: str, problem: OSError) -> CheckResult:
     if problem.errno == errno.EADDRINUSE:
         return warning(
             name,

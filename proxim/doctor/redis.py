@@ -8,17 +8,17 @@ from collections.abc import AsyncIterator
 import trio
 
 from proxim.backends.redis.url import Place, parse_url, trust
-from proxim.doctor.finding import Finding, error, ok
+from proxim.doctor.result import CheckResult, error, ok
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings
 
-PATIENCE = 3.0
+TIMEOUT = 3.0
 """Seconds for the answer."""
 _MOST = 4096
 
 
-async def check(settings: Settings) -> AsyncIterator[Finding]:
-    """One finding, where there is a cluster."""
+async def check(settings: Settings) -> AsyncIterator[CheckResult]:
+    """One result, where there is a cluster."""
     if settings.cluster is None:
         return
     try:
@@ -29,12 +29,12 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
     yield await _check(place, tls)
 
 
-async def _check(place: Place, tls: ssl.SSLContext) -> Finding:
+async def _check(place: Place, tls: ssl.SSLContext) -> CheckResult:
     # The URL may hold a password: no more of it is told than where it leads.
     where = f"{place.host}:{place.port}"
     began = trio.current_time()
     try:
-        with trio.fail_after(PATIENCE):
+        with trio.fail_after(TIMEOUT):
             said = await _ping(place, tls)
     except (trio.TooSlowError, OSError, trio.BrokenResourceError) as problem:
         why = "no answer" if isinstance(problem, trio.TooSlowError) else str(problem)

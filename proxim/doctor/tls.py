@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from proxim.doctor.finding import Finding, error, ok, warning
+from proxim.doctor.result import CheckResult, error, ok, warning
 from proxim.net.tls import load_certificate
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings
@@ -21,7 +21,7 @@ SOON = 21 * DAY
 """What expires within this time should have been renewed: at a third of Let's Encrypt's 90 days."""
 
 
-def check(settings: Settings) -> Iterator[Finding]:
+def check(settings: Settings) -> Iterator[CheckResult]:
     """What is to be said of the certificate and its key."""
     cert, key = settings.tls_cert, settings.tls_key
     if cert is None or key is None:
@@ -41,7 +41,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield _check_chain(server, urlsplit(settings.public_url or "").hostname)
 
 
-def _without(settings: Settings) -> Finding:
+def _without(settings: Settings) -> CheckResult:
     is_open = settings.lan or settings.host not in ("127.0.0.1", "::1", "localhost")
     if is_open and not (settings.public_url or "").startswith("https:"):
         return warning(
@@ -52,7 +52,7 @@ def _without(settings: Settings) -> Finding:
     return ok("tls", "none of its own, and none is needed here")
 
 
-def _check_expiry(server: ssl.SSLContext, cert: str) -> Finding:
+def _check_expiry(server: ssl.SSLContext, cert: str) -> CheckResult:
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     # The leaf itself is trusted, so that nothing but its dates can be wrong.
@@ -68,7 +68,7 @@ def _check_expiry(server: ssl.SSLContext, cert: str) -> Finding:
     return warning("tls expiry", told, renew) if left < SOON else ok("tls expiry", told)
 
 
-def _check_chain(server: ssl.SSLContext, name: str | None) -> Finding:
+def _check_chain(server: ssl.SSLContext, name: str | None) -> CheckResult:
     client = ssl.create_default_context()
     client.check_hostname = name is not None
     try:

@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from proxim.doctor import clock, descriptors, examine, ice, ports, redis, tls
-from proxim.doctor.finding import Level
+from proxim.doctor import clock, descriptors, ice, ports, redis, run_checks, tls
 from proxim.doctor.ice import is_answer
+from proxim.doctor.result import Level
 from proxim.settings import Settings
 from tests.ports import reserved_port
 
@@ -70,7 +70,7 @@ def start():
 
 
 async def found(check):
-    return [finding async for finding in check]
+    return [result async for result in check]
 
 
 # -- ports -----------------------------------------------------------------------------------
@@ -91,9 +91,9 @@ def test_an_address_that_this_machine_has_not_is_wrong():
 
 
 def test_the_port_for_metrics_is_looked_at_too(free, taken):
-    findings = list(ports.check(Settings(port=free, metrics_listen=f"127.0.0.1:{taken}")))
-    assert [each.check for each in findings] == ["port", "metrics_listen"]
-    assert findings[1].level is Level.WARNING
+    results = list(ports.check(Settings(port=free, metrics_listen=f"127.0.0.1:{taken}")))
+    assert [each.check for each in results] == ["port", "metrics_listen"]
+    assert results[1].level is Level.WARNING
 
 
 # -- certificates ----------------------------------------------------------------------------
@@ -197,8 +197,8 @@ def test_a_node_in_the_open_should_have_one():
 )
 def test_descriptors_have_to_be_enough(monkeypatch, soft, most, level):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, 500_000))
-    (finding,) = descriptors.check(Settings(max_connections=most))
-    assert finding.level is level
+    (result,) = descriptors.check(Settings(max_connections=most))
+    assert result.level is level
 
 
 @pytest.mark.parametrize(("state", "level"), [(0, Level.OK), (5, Level.WARNING), (None, Level.OK)])
@@ -239,9 +239,9 @@ async def test_a_server_that_is_not_there_is_told(free):
     settings = SimpleNamespace(
         stun=("stun:127.0.0.1:1",), turn=(f"turn:127.0.0.1:{free}?transport=tcp",)
     )
-    for finding in await found(ice.check(settings)):
-        assert finding.level is Level.ERROR
-        assert "firewall" in finding.remedy
+    for result in await found(ice.check(settings)):
+        assert result.level is Level.ERROR
+        assert "firewall" in result.remedy
 
 
 def test_an_answer_is_to_what_was_asked():
@@ -298,5 +298,5 @@ async def test_a_redis_that_is_not_there_is_told():
 
 
 async def test_where_there_is_none_nothing_is_asked(free):
-    findings = await found(examine(Settings(port=free)))
-    assert [each.check for each in findings] == ["port", "tls", "descriptors", "clock"]
+    results = await found(run_checks(Settings(port=free)))
+    assert [each.check for each in results] == ["port", "tls", "descriptors", "clock"]

@@ -15,7 +15,7 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-class Finding(Struct, frozen=True):
+class CheckResult(Struct, frozen=True):
     """What was checked, what was found, and what to do about it (empty where nothing has to be)."""
 
     check: str
@@ -24,16 +24,16 @@ class Finding(Struct, frozen=True):
     remedy: str = ""
 
 
-def ok(check: str, found: str) -> Finding:
+def ok(check: str, found: str) -> CheckResult:
     """All is well."""
-    return Finding(check, Level.OK, found)
+    return CheckResult(check, Level.OK, found)
 
 
-def warning(check: str, found: str, remedy: str) -> Finding:
+def warning(check: str, found: str, remedy: str) -> CheckResult:
     """It works, but not as well as it could, or not for long."""
-    return Finding(check, Level.WARNING, found, remedy)
+    return CheckResult(check, Level.WARNING, found, remedy)
 
 
-def error(check: str, found: str, remedy: str) -> Finding:
+def error(check: str, found: str, remedy: str) -> CheckResult:
     """It does not work."""
-    return Finding(check, Level.ERROR, found, remedy)
+    return CheckResult(check, Level.ERROR, found, remedy)
