@@ -5,6 +5,7 @@ import resource
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from functools import partial
@@ -267,6 +268,10 @@ async def test_a_real_redis_answers_who_knows_the_password(start, free):
         assert "correct the user and the password" in refused.remedy
 
 
+HELLO = b"%3\r\n$5\r\nproto\r\n:3\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$2\r\nid\r\n:1\r\n"
+"""How a Redis introduces itself (RESP3)."""
+
+
 async def test_a_redis_with_tls_is_judged_by_the_authority_of_the_settings(nursery, tmp_path):
     authority = trustme.CA()
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -276,8 +281,8 @@ async def test_a_redis_with_tls_is_judged_by_the_authority_of_the_settings(nurse
 
     async def answer(stream):
         with suppress(trio.BrokenResourceError):
-            await stream.receive_some(100)
-            await stream.send_all(b"+PONG\r\n")
+            while request := await stream.receive_some(1000):
+                await stream.send_all(HELLO if b"HELLO" in request else b"+PONG\r\n")
 
     serve = partial(trio.serve_ssl_over_tcp, answer, 0, server, host="127.0.0.1")
     listeners = await nursery.start(serve)
@@ -295,6 +300,13 @@ async def test_a_redis_that_is_not_there_is_told():
     (gone,) = await found(redis.check(Settings(cluster="redis://:hush@127.0.0.1:1")))
     assert gone.level is Level.ERROR
     assert "hush" not in gone.found
+
+
+async def test_missing_library_is_reported(monkeypatch):
+    monkeypatch.setitem(sys.modules, "coredis", None)
+    (missing,) = await found(redis.check(Settings(cluster="redis://:hush@127.0.0.1:1")))
+    assert missing.level is Level.ERROR
+    assert "proxim[cluster]" in missing.remedy
 
 
 async def test_where_there_is_none_nothing_is_asked(free):
