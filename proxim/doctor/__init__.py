@@ -1,4 +1,4 @@
-"""What a node needs of its surroundings, checked before it runs or while it does."""
+"""Checks of the environment: ports, TLS, file descriptors, clock, STUN and TURN, Redis."""
 
 from proxim.doctor.checks import run_checks
 from proxim.doctor.result import CheckResult, Level

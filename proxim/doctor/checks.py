@@ -1,4 +1,4 @@
-"""All checks, in the order in which somebody would mend things."""
+"""All checks, in the order in which an operator would fix problems."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from proxim.settings import Settings
 
 
 async def run_checks(settings: Settings) -> AsyncIterator[CheckResult]:
-    """Check what a node with these settings needs; each result as soon as it is made."""
+    """Run all checks for a node with these settings; yield each result as soon as it is known."""
     for result in (*ports.check(settings), *tls.check(settings), *descriptors.check(settings)):
         yield result
     yield clock.check()

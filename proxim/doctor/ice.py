@@ -1,7 +1,7 @@
 """Whether STUN and TURN servers answer.
 
-A Binding request (RFC 8489) is what both answer to anybody. Whether a TURN server also takes the
-credentials is for it and a client to find out.
+Both answer a Binding request (RFC 8489) without credentials. This does not check whether a TURN
+server accepts the credentials.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from proxim.ice.urls import Server, parse
 from proxim.settings import Settings
 
 TIMEOUT = 3.0
-"""Seconds for one answer; over UDP it is asked three times in them."""
+"""Seconds for one answer."""
 TRIES = 3
+"""Requests sent over UDP within that time."""
 
 _COOKIE = b"\x21\x12\xa4\x42"
 _REQUEST, _SUCCESS = b"\x00\x01", b"\x01\x01"
@@ -26,12 +27,12 @@ _HEAD_BYTES = 20
 
 
 async def check(settings: Settings) -> AsyncIterator[CheckResult]:
-    """One result for each server."""
+    """Yield one result for each server."""
     for name in ("stun", "turn"):
         for url in getattr(settings, name, ()):
             server = parse(url)
             if server is None:
-                yield error(name, f"{url} is not such a URL", "write it as stun:host:3478")
+                yield error(name, f"{url} is not a STUN or TURN URL", "write it as stun:host:3478")
             else:
                 yield await _ask(name, url, server)
 
@@ -42,13 +43,13 @@ async def _ask(name: str, url: str, server: Server) -> CheckResult:
         with trio.fail_after(TIMEOUT):
             await (_ask_by_udp(server) if server.transport == "udp" else _ask_by_tcp(server))
     except trio.TooSlowError:
-        return _silent(name, url, server, "no answer")
+        return _failure(name, url, server, "no answer")
     except (OSError, ValueError, trio.BrokenResourceError) as problem:
-        return _silent(name, url, server, str(problem) or type(problem).__name__)
+        return _failure(name, url, server, str(problem) or type(problem).__name__)
     return ok(name, f"{url} answers, in {1000 * (trio.current_time() - began):.0f} ms")
 
 
-def _silent(name: str, url: str, server: Server, why: str) -> CheckResult:
+def _failure(name: str, url: str, server: Server, why: str) -> CheckResult:
     return error(
         name,
         f"{url}: {why}",
@@ -66,7 +67,7 @@ async def _ask_by_udp(server: Server) -> None:
             await socket.send(_request(transaction))
             with trio.move_on_after(TIMEOUT / TRIES):
                 while not is_answer(await socket.recv(2048), transaction):
-                    pass  # Somebody else's, or of an older request.
+                    pass  # From another sender, or for an older request.
                 return
 
 
@@ -82,10 +83,10 @@ async def _ask_by_tcp(server: Server) -> None:
         while len(data) < _HEAD_BYTES:
             more = bytes(await stream.receive_some(2048))
             if not more:
-                raise ValueError("it hung up")
+                raise ValueError("the server closed the connection")
             data += more
         if not is_answer(data, transaction):
-            raise ValueError("what answers is no STUN server")
+            raise ValueError("the answer is not STUN")
 
 
 def _request(transaction: bytes) -> bytes:
@@ -93,5 +94,5 @@ def _request(transaction: bytes) -> bytes:
 
 
 def is_answer(data: bytes, transaction: bytes) -> bool:
-    """Whether this is the success response to that Binding request (RFC 8489, 5)."""
+    """Return whether this is the success response to that Binding request (RFC 8489, 5)."""
     return data[:2] == _SUCCESS and data[4:_HEAD_BYTES] == _COOKIE + transaction

@@ -1,4 +1,4 @@
-"""Whether a node could listen where it is to listen."""
+"""Whether a node can listen on the addresses of its settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REMEDIES = {
 
 
 def check(settings: Settings) -> Iterator[CheckResult]:
-    """One result for each address to listen on."""
+    """Yield one result for each address to listen on."""
     yield _check("port", "0.0.0.0" if settings.lan else settings.host, settings.port)
     if settings.metrics_listen is not None:
         yield _check("metrics_listen", *split_endpoint(settings.metrics_listen))
@@ -28,7 +28,7 @@ def _check(name: str, host: str, port: int) -> CheckResult:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as problem:
-        return error(name, f"{host} is no address: {problem.strerror}", f"correct {name}")
+        return error(name, f"{host} is not an address: {problem.strerror}", f"correct {name}")
     family, _, _, _, address = found[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         claim(probe)
@@ -37,7 +37,7 @@ def _check(name: str, host: str, port: int) -> CheckResult:
             probe.listen(1)
         except OSError as problem:
             return _refused(name, where, problem)
-    return ok(name, f"{where} can be listened on")
+    return ok(name, f"can listen on {where}")
 
 
 def _refused(name: str, where: str, problem: OSError) -> CheckResult:
@@ -45,8 +45,8 @@ def _refused(name: str, where: str, problem: OSError) -> CheckResult:
         return warning(
             name,
             f"{where} is in use",
-            "if that is the node itself all is well; else stop the other program, or choose "
-            "another port",
+            "if the node itself uses it, this is fine; otherwise stop the other program, or "
+            "choose another port",
         )
-    remedy = _REMEDIES.get(problem.errno or 0, "see what the system says")
-    return error(name, f"{where} cannot be listened on: {problem.strerror}", remedy)
+    remedy = _REMEDIES.get(problem.errno or 0, "see the error of the system")
+    return error(name, f"cannot listen on {where}: {problem.strerror}", remedy)

@@ -1,4 +1,4 @@
-"""What a check has found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Level(StrEnum):
-    """How bad it is. Only an error keeps a node from doing its work."""
+    """How serious a result is. Only an error keeps a node from working."""
 
     OK = "ok"
     WARNING = "warning"
@@ -16,7 +16,7 @@ class Level(StrEnum):
 
 
 class CheckResult(Struct, frozen=True):
-    """What was checked, what was found, and what to do about it (empty where nothing has to be)."""
+    """What was checked, what was found, and how to fix it (empty if nothing is wrong)."""
 
     check: str
     level: Level
@@ -25,15 +25,15 @@ class CheckResult(Struct, frozen=True):
 
 
 def ok(check: str, found: str) -> CheckResult:
-    """All is well."""
+    """Return a result without a problem."""
     return CheckResult(check, Level.OK, found)
 
 
 def warning(check: str, found: str, remedy: str) -> CheckResult:
-    """It works, but not as well as it could, or not for long."""
+    """Return a result that works, but not as well as it could, or not for long."""
     return CheckResult(check, Level.WARNING, found, remedy)
 
 
 def error(check: str, found: str, remedy: str) -> CheckResult:
-    """It does not work."""
+    """Return a result that does not work."""
     return CheckResult(check, Level.ERROR, found, remedy)
