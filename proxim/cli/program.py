@@ -14,7 +14,7 @@ import trio
 from proxim.cli import stopping
 from proxim.cli.terminal import Reporter, printable
 from proxim.client.connection import NodeConnection
-from proxim.client.session import Peer
+from proxim.client.session import ClientSession
 from proxim.exception_groups import leaves
 from proxim.protocol import device_names
 from proxim.protocol.errors import (
@@ -134,17 +134,17 @@ async def race(*actions: Callable[[], Awaitable[T]]) -> T:
     raise failed[0]
 
 
-async def talk(peer: Peer, reporter: Reporter) -> None:
+async def talk(session: ClientSession, reporter: Reporter) -> None:
     """Let both sides type lines to each other until the session ends."""
     reporter.exit_code = APPROVED
     reporter.report("connected", "Connected. What you type goes to the other side; /close ends it.")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_send_lines, peer, reporter)
-        nursery.start_soon(_report_presence, peer, reporter)
-        async for data in peer.signals():
+        nursery.start_soon(_send_lines, session, reporter)
+        nursery.start_soon(_report_presence, session, reporter)
+        async for data in session.signals():
             text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
             reporter.report("signal", f"< {printable(text)}", data=data)
-        over = await peer.ended()
+        over = await session.ended()
         nursery.cancel_scope.cancel()
     report_end(reporter, over)
     if over.reason not in _NORMAL_ENDS:
@@ -159,26 +159,26 @@ def report_end(reporter: Reporter, over: SessionOver) -> None:
     )
 
 
-async def _send_lines(peer: Peer, reporter: Reporter) -> None:
+async def _send_lines(session: ClientSession, reporter: Reporter) -> None:
     while (line := await reporter.keyboard.line()) is not None:
         if line.strip() == "/close":
-            await _close(peer, reporter)
+            await _close(session, reporter)
         else:
-            await _send(peer, line, reporter)
+            await _send(session, line, reporter)
     if reporter.keyboard.is_person:
-        await _close(peer, reporter)
+        await _close(session, reporter)
 
 
-async def _close(peer: Peer, reporter: Reporter) -> None:
+async def _close(session: ClientSession, reporter: Reporter) -> None:
     try:
-        await peer.close()
+        await session.close()
     except ConnectionLost as error:
         reporter.report("error", f"Not closed: {error}", code="connection_lost", message=str(error))
 
 
-async def _send(peer: Peer, line: str, reporter: Reporter) -> None:
+async def _send(session: ClientSession, line: str, reporter: Reporter) -> None:
     try:
-        await peer.send(line)
+        await session.send(line)
     except SessionOver:
         pass  # The end is reported where it is waited for.
     except RequestError as error:
@@ -192,7 +192,7 @@ async def report_reachability(connection: NodeConnection, reporter: Reporter) ->
         reporter.report("node", text, online=online)
 
 
-async def _report_presence(peer: Peer, reporter: Reporter) -> None:
-    async for online in peer.presence():
+async def _report_presence(session: ClientSession, reporter: Reporter) -> None:
+    async for online in session.presence():
         text = "The other side is back." if online else "The other side is away."
         reporter.report("peer", text, online=online)

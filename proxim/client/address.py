@@ -65,16 +65,16 @@ class Address:
             why = f"no answer within {CONNECT_TIME:g} seconds"
         raise ConnectionLost(f"{self._url} cannot be reached: {why}")
 
-    async def shake_hands(self, stream: Stream, nursery: trio.Nursery) -> WebSocketConnection:
+    async def open_websocket(self, stream: Stream, nursery: trio.Nursery) -> WebSocketConnection:
         """Make a WebSocket of a stream; its reader runs in ``nursery``.
 
         Raises ``ConnectionLost``. A refusal over HTTP comes out of the nursery: see ``reason``.
         """
-        with trio.move_on_after(CONNECT_TIME) as patience:
+        with trio.move_on_after(CONNECT_TIME) as deadline:
             # Should the peer hang up, trio-websocket's reader ends, and nobody else notices.
-            lifeline = cast(trio.Nursery, _Lifeline(nursery, patience))
+            reader_nursery = cast(trio.Nursery, _CancelAtEnd(nursery, deadline))
             return await wrap_client_stream(
-                lifeline,
+                reader_nursery,
                 stream,
                 self._netloc,
                 self._path,
@@ -101,7 +101,7 @@ class Address:
         )
 
 
-class _Lifeline:
+class _CancelAtEnd:
     """A nursery for one task, at whose end a scope is cancelled."""
 
     def __init__(self, nursery: trio.Nursery, scope: trio.CancelScope) -> None:

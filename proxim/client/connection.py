@@ -16,7 +16,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from proxim.client.address import Address
 from proxim.client.backoff import delays
-from proxim.client.ice import IceUpkeep
+from proxim.client.ice import IceRefresher
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
@@ -33,7 +33,7 @@ from proxim.protocol.errors import (
 log = logging.getLogger(__name__)
 
 CLOSE_TIME = 2.0
-QUEUE_BOUND = 256
+MAX_QUEUED = 256
 """Signals that may wait while the node cannot be reached; ``send_signal`` then waits, too."""
 
 REF_BYTES = 32
@@ -68,15 +68,15 @@ class NodeConnection:
         node_url: str,
         *,
         introduce: Callable[[], Awaitable[None]],
-        hear: Callable[[wire.NodeMessage], None],
-        give_up: Callable[[ProximError], None],
+        on_message: Callable[[wire.NodeMessage], None],
+        on_failure: Callable[[ProximError], None],
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self.ice = IceUpkeep()
+        self.ice = IceRefresher()
         self._address = Address(node_url, ssl_context)
         self._introduce = introduce
-        self._hear = hear
-        self._give_up = give_up
+        self._on_message = on_message
+        self._on_failure = on_failure
         self._ws: WebSocketConnection | None = None
         self._calls: dict[str, _Call] = {}
         self._refs = count(1)
@@ -88,10 +88,10 @@ class NodeConnection:
         self._online_changed = trio.Event()
         self._introduced = False
         self._leaving = False
-        self._life = trio.CancelScope()
+        self._scope = trio.CancelScope()
 
     @asynccontextmanager
-    async def kept_up(self) -> AsyncIterator[None]:
+    async def connected(self) -> AsyncIterator[None]:
         """Connect, and stay connected while inside.
 
         Raises ``ConnectionLost`` when the node cannot be reached at all, and whatever
@@ -107,7 +107,7 @@ class NodeConnection:
             finally:
                 with trio.move_on_after(CLOSE_TIME, shield=True):
                     await self._leave()
-                self._life.cancel()
+                self._scope.cancel()
         if raised is not None:
             raise raised
 
@@ -162,12 +162,12 @@ class NodeConnection:
         Raises ``BadMessage`` when it is larger than the node takes.
         """
         self._check_size(signal)
-        while len(self._queue) >= QUEUE_BOUND and self._failure is None:
+        while len(self._queue) >= MAX_QUEUED and self._failure is None:
             await self._queue_changed.wait()
         if self._failure is not None:
             raise self._failure
         self._queue.append(signal)
-        self._note_queue_change()
+        self._notify_queue()
         await trio.lowlevel.checkpoint()
 
     def _check_size(self, message: wire.ClientMessage) -> None:
@@ -186,19 +186,19 @@ class NodeConnection:
             nonlocal pauses
             pauses = delays()
             self._introduced = True
-            self._note_online(True)
-            if not self._life.shield:
-                # From here on ``kept_up`` says when it ends, so that the good-bye can be said.
-                self._life.shield = True
+            self._set_online(True)
+            if not self._scope.shield:
+                # From here on ``connected`` says when it ends, so that the good-bye can be said.
+                self._scope.shield = True
                 task_status.started()
 
-        with self._life:
+        with self._scope:
             while True:
                 pause = next(pauses)
                 try:
-                    await self._live_once(ready)
+                    await self._connect_once(ready)
                 except ProximError as error:
-                    if not self._life.shield:
+                    if not self._scope.shield:
                         raise
                     if not _is_passing(error):
                         self._fail(error)
@@ -208,12 +208,12 @@ class NodeConnection:
                 log.debug("the connection is lost; next try in %.1f s", pause)
                 await trio.sleep(pause)
 
-    async def _live_once(self, ready: Callable[[], None]) -> None:
+    async def _connect_once(self, ready: Callable[[], None]) -> None:
         """One connection from its opening to its loss, which is always an exception."""
         stream = await self._address.open_stream()
         try:
             async with trio.open_nursery() as nursery:
-                self._ws = await self._address.shake_hands(stream, nursery)
+                self._ws = await self._address.open_websocket(stream, nursery)
                 nursery.start_soon(self._read, self._ws)
                 await self._introduce()
                 ready()
@@ -226,8 +226,8 @@ class NodeConnection:
         finally:
             self._ws = None
             self._introduced = False
-            self._note_online(False)
-            self._note_queue_change()
+            self._set_online(False)
+            self._notify_queue()
             for call in self._calls.values():
                 call.error = call.error or ConnectionLost("the connection broke before the reply")
                 call.done.set()
@@ -235,8 +235,8 @@ class NodeConnection:
 
     def _fail(self, error: ProximError) -> None:
         self._failure = error
-        self._note_queue_change()
-        self._give_up(error)
+        self._notify_queue()
+        self._on_failure(error)
 
     # -- what comes and goes -----------------------------------------------------------------
 
@@ -255,13 +255,13 @@ class NodeConnection:
                 # A newer node may say things that this version has no word for.
                 log.debug("a message of an unknown kind was passed over")
                 continue
-            self._take(message)
+            self._dispatch(message)
 
-    def _take(self, message: wire.NodeMessage) -> None:
+    def _dispatch(self, message: wire.NodeMessage) -> None:
         if isinstance(message, wire.Welcome):
             # The ref that a request gets on its way is counted in.
             self._max_message_bytes = message.max_message_bytes - REF_BYTES
-        self._hear(message)
+        self._on_message(message)
         ref = message.ref
         call = self._calls.get(ref) if isinstance(ref, str) else None
         if call is None:
@@ -278,7 +278,7 @@ class NodeConnection:
                 # Taken off the queue only when written: a broken connection loses none.
                 await self._transmit(ws, self._queue[0])
                 self._queue.popleft()
-                self._note_queue_change()
+                self._notify_queue()
             await self._queue_changed.wait()
 
     async def _send_in_turn(self, request: wire.ClientMessage) -> None:
@@ -304,12 +304,12 @@ class NodeConnection:
         if self._ws is not None:
             await self._ws.aclose()
 
-    def _note_online(self, online: bool) -> None:
+    def _set_online(self, online: bool) -> None:
         self._online = online
         self._online_changed.set()
         self._online_changed = trio.Event()
 
-    def _note_queue_change(self) -> None:
+    def _notify_queue(self) -> None:
         self._queue_changed.set()
         self._queue_changed = trio.Event()
 

@@ -11,14 +11,14 @@ import trio
 from msgspec import UNSET
 
 from proxim.client.connection import NodeConnection
-from proxim.client.session import Peer
+from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import SessionOver, UnknownSession
 from proxim.protocol.link import parse_link
 from proxim.protocol.messages import DeviceInfo
 
 
-class Guest(Peer):
+class Guest(ClientSession):
     """The guest's side of one session.
 
     ``resume_token`` is the proof by which the seat is found again, also by a later program.
@@ -37,8 +37,8 @@ class Guest(Peer):
         connection = NodeConnection(
             node_url,
             introduce=self._introduce,
-            hear=self.hear,
-            give_up=self.finish,
+            on_message=self.handle,
+            on_failure=self.finish,
             ssl_context=ssl_context,
         )
         super().__init__(connection, session_id)
@@ -66,7 +66,7 @@ class Guest(Peer):
         except UnknownSession:
             raise SessionOver("expired", "lost") from None
 
-    def hear(self, message: wire.NodeMessage) -> None:
+    def handle(self, message: wire.NodeMessage) -> None:
         """Take in what the node says of this session."""
         match message:
             case wire.PairPending():
@@ -74,13 +74,13 @@ class Guest(Peer):
                 self.peer_online = True
                 self._expire_in(message.expires_in)
             case wire.Resumed():
-                self.take_ice(message.ice_servers, message.ice_ttl)
+                self.set_ice_servers(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:
                     self._expire_in(message.expires_in)
                 self.peer_online = message.host_online
-                self.learn(message.session)
+                self.update(message.session)
             case _:
-                super().hear(message)
+                super().handle(message)
 
     def _expire_in(self, seconds: float) -> None:
         self.expires_at = trio.current_time() + seconds
@@ -103,7 +103,7 @@ async def open_guest(
     device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
     ask = wire.PairRequest(session_id=session_id, token=token, device_info=device)
     guest = Guest(node_url, session_id, ask=ask, resume_token="", ssl_context=ssl_context)
-    async with guest.connection.kept_up():
+    async with guest.connection.connected():
         yield guest
 
 
@@ -122,5 +122,5 @@ async def resume_guest(
     guest = Guest(
         node_url, session_id, ask=None, resume_token=resume_token, ssl_context=ssl_context
     )
-    async with guest.connection.kept_up():
+    async with guest.connection.connected():
         yield guest

@@ -11,7 +11,7 @@ import trio
 from msgspec import UNSET
 
 from proxim.client.connection import NodeConnection
-from proxim.client.session import Channel, Peer
+from proxim.client.session import Channel, ClientSession
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import ProximError, SessionOver
 from proxim.protocol.messages import SessionInfo, SessionType
@@ -39,7 +39,7 @@ class Prompt:
         return await self.session.decide(approve=False)
 
 
-class HostSession(Peer):
+class HostSession(ClientSession):
     """A session of this host.
 
     ``link`` and ``token`` are there when the node made the token; ``lapses_at`` is when the link
@@ -55,7 +55,7 @@ class HostSession(Peer):
         self.lapses_at = trio.current_time()
         self._prompt: Prompt | None = None
         self._prompted = trio.Event()
-        self.learn(info)
+        self.update(info)
 
     async def prompt(self) -> Prompt:
         """Wait until somebody asks. Raises ``SessionOver`` if the session ends before."""
@@ -75,28 +75,28 @@ class HostSession(Peer):
     ) -> None:
         """Get a new link; the old one is void. Raises ``NotAllowed`` once somebody has asked."""
         request = wire.RenewLink(session_id=self.session_id, token_hash=token_hash, qr=qr)
-        self.take_link(await self._connection.call(request, wire.LinkRenewed))
+        self.set_link(await self._connection.call(request, wire.LinkRenewed))
 
-    def take_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
+    def set_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
         """Take in a link as the node made it."""
         self.link = None if message.link is UNSET else message.link
         self.token = None if message.token is UNSET else message.token
         self.qr_svg = None if message.qr_svg is UNSET else message.qr_svg
         self.lapses_at = trio.current_time() + message.pair_within
 
-    def hear(self, message: wire.NodeMessage) -> None:
+    def handle(self, message: wire.NodeMessage) -> None:
         """Take in what the node says of this session."""
         if isinstance(message, wire.PairPrompt):
             self.device_info = message.device_info
             self._prompt = Prompt(self, message)
             self._wake()
-        super().hear(message)
+        super().handle(message)
 
-    def learn(self, info: SessionInfo) -> None:
+    def update(self, info: SessionInfo) -> None:
         """Take in the session object."""
         self.info = info
         self.peer_online = info.guest_online
-        super().learn(info)
+        super().update(info)
 
     def finish(self, over: ProximError) -> None:
         """The session is over."""
@@ -133,8 +133,8 @@ class Host:
         self.connection = NodeConnection(
             node_url,
             introduce=self._register,
-            hear=self._hear,
-            give_up=self._finish_all,
+            on_message=self._handle,
+            on_failure=self._finish_all,
             ssl_context=ssl_context,
         )
 
@@ -176,46 +176,46 @@ class Host:
         )
         await self.connection.call(request, wire.Registered, introduces=True)
 
-    def _hear(self, message: wire.NodeMessage) -> None:
+    def _handle(self, message: wire.NodeMessage) -> None:
         """Take in what the node says, replies too: a prompt may follow on their heels."""
         match message:
             case wire.Registered():
-                self._find_again(message)
+                self._resume_sessions(message)
             case wire.SessionCreated():
-                session = self._learn(message.session)
-                session.take_link(message)
+                session = self._update_session(message.session)
+                session.set_link(message)
                 self._created[session.session_id] = session
                 if self._seats is not None:
                     self._seats.append(message.session.session_id)
             case _:
                 session_id = getattr(message, "session_id", None)
                 if isinstance(session_id, str) and session_id in self.sessions:
-                    self.sessions[session_id].hear(message)
-                    self._forget_if_over(session_id)
+                    self.sessions[session_id].handle(message)
+                    self._remove_if_over(session_id)
 
-    def _find_again(self, registered: wire.Registered) -> None:
+    def _resume_sessions(self, registered: wire.Registered) -> None:
         if registered.key is not UNSET:
             self.key = registered.key
         known = {info.session_id for info in registered.sessions}
         for session_id in self.sessions.keys() - known:
             self.sessions[session_id].finish(SessionOver("expired", "lost"))
-            self._forget_if_over(session_id)
+            self._remove_if_over(session_id)
         for info in registered.sessions:
-            self._learn(info)
-            self._forget_if_over(info.session_id)
+            self._update_session(info)
+            self._remove_if_over(info.session_id)
 
-    def _forget_if_over(self, session_id: str) -> None:
+    def _remove_if_over(self, session_id: str) -> None:
         if self.sessions[session_id].over is not None:
             del self.sessions[session_id]
             if self._seats is not None and session_id in self._seats:
                 self._seats.remove(session_id)
 
-    def _learn(self, info: SessionInfo) -> HostSession:
+    def _update_session(self, info: SessionInfo) -> HostSession:
         session = self.sessions.get(info.session_id)
         if session is None:
             session = self.sessions[info.session_id] = HostSession(self.connection, info)
         else:
-            session.learn(info)
+            session.update(info)
         return session
 
     def _finish_all(self, error: ProximError) -> None:
@@ -250,5 +250,5 @@ async def open_host(
         seats=seats,
         ssl_context=ssl_context,
     )
-    async with host.connection.kept_up():
+    async with host.connection.connected():
         yield host

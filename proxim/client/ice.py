@@ -9,10 +9,10 @@ import trio
 
 from proxim.protocol.errors import NotApproved, ProximError, SessionOver, UnknownSession
 
-AGE = 0.75
+REFRESH_AT = 0.75
 """The part of their time after which ICE servers are asked for anew."""
 
-LEAST_GAIN = 0.5
+MIN_GAIN = 0.5
 """Seconds that fresh ones have to serve longer; else they end with the session, and will do.
 
 Credentials lapse at whole seconds, so the least that can be won is one, more or less what the
@@ -23,7 +23,7 @@ RETRY = 10.0
 """Seconds after which it is tried again, when the node has refused."""
 
 
-class IceUpkeep:
+class IceRefresher:
     """When which session is due for fresh ICE servers: one task for all of a connection.
 
     It outlives each connection to the node, so that nothing is forgotten by a loss.
@@ -31,24 +31,24 @@ class IceUpkeep:
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
-        self._lapse: dict[str, float] = {}
+        self._expiry: dict[str, float] = {}
         self._changed = trio.Event()
 
-    def plan(self, session_id: str, ttl: float) -> None:
+    def schedule(self, session_id: str, ttl: float) -> None:
         """A session has got ICE servers that serve for ``ttl`` seconds."""
         now = trio.current_time()
-        if now + ttl >= self._lapse.get(session_id, -math.inf) + LEAST_GAIN:
-            self._lapse[session_id] = now + ttl
-            self._due[session_id] = now + ttl * AGE
+        if now + ttl >= self._expiry.get(session_id, -math.inf) + MIN_GAIN:
+            self._expiry[session_id] = now + ttl
+            self._due[session_id] = now + ttl * REFRESH_AT
             self._changed.set()
 
-    def forget(self, session_id: str) -> None:
+    def remove(self, session_id: str) -> None:
         """A session is over."""
         self._due.pop(session_id, None)
-        self._lapse.pop(session_id, None)
+        self._expiry.pop(session_id, None)
 
     async def run(self, ask: Callable[[str], Awaitable[object]]) -> None:
-        """Ask for each session when it is due; ``plan`` is to be told what comes of it."""
+        """Ask for each session when it is due; ``schedule`` is to be told what comes of it."""
         while True:
             self._changed = trio.Event()
             with trio.move_on_at(min(self._due.values(), default=math.inf)):
@@ -63,7 +63,7 @@ class IceUpkeep:
         try:
             await ask(session_id)
         except (NotApproved, UnknownSession, SessionOver):
-            self.forget(session_id)
+            self.remove(session_id)
         except ProximError:
             return
         if self._due.get(session_id) == due:

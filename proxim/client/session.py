@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from proxim.client.connection import wire_error
-from proxim.client.ice import IceUpkeep
+from proxim.client.ice import IceRefresher
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, ProximError, SessionOver
 from proxim.protocol.messages import IceServer, Reason, Status
@@ -25,7 +25,7 @@ class Channel(Protocol):
     ``ice`` is told when ICE servers lapse, and has them asked for anew before.
     """
 
-    ice: IceUpkeep
+    ice: IceRefresher
 
     async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
         """Send a request and wait for its reply. Raises what the node refuses with."""
@@ -35,7 +35,7 @@ class Channel(Protocol):
         """Send a signal, in order. Raises ``BadMessage`` when it is larger than the node takes."""
 
 
-class Peer:
+class ClientSession:
     """A session from one side.
 
     ``ice_servers`` is what the node gave last for ``RTCPeerConnection``; while connected it is
@@ -79,7 +79,7 @@ class Peer:
         """
         if self.over is not None:
             raise self.over
-        signal = wire.Signal(session_id=self.session_id, data=msgspec.Raw(_as_json(data)))
+        signal = wire.Signal(session_id=self.session_id, data=msgspec.Raw(_encode(data)))
         await self._connection.send_signal(signal)
         if self._dropped is not None:
             dropped, self._dropped = self._dropped, None
@@ -148,7 +148,7 @@ class Peer:
 
     # -- what the node says ------------------------------------------------------------------
 
-    def hear(self, message: wire.NodeMessage) -> None:
+    def handle(self, message: wire.NodeMessage) -> None:
         """Take in what the node says of this session."""
         match message:
             case wire.Signal(data=data):
@@ -157,10 +157,10 @@ class Peer:
             case wire.PairResult(status=Status.APPROVED):
                 self.peer_online = True
                 self.device_info = message.device_info
-                self.take_ice(message.ice_servers, message.ice_ttl)
+                self.set_ice_servers(message.ice_servers, message.ice_ttl)
                 self._approve()
             case wire.IceServers():
-                self.take_ice(message.ice_servers, message.ttl)
+                self.set_ice_servers(message.ice_servers, message.ttl)
             case wire.PeerOnline():
                 self.peer_online = True
             case wire.PeerOffline():
@@ -172,7 +172,7 @@ class Peer:
             case _:
                 pass
 
-    def take_ice(
+    def set_ice_servers(
         self,
         ice_servers: list[IceServer] | msgspec.UnsetType,
         ttl: float | msgspec.UnsetType,
@@ -182,9 +182,9 @@ class Peer:
             return
         self.ice_servers = ice_servers
         if ice_servers and ttl is not msgspec.UNSET:
-            self._connection.ice.plan(self.session_id, ttl)
+            self._connection.ice.schedule(self.session_id, ttl)
 
-    def learn(self, info: wire.SessionInfo) -> None:
+    def update(self, info: wire.SessionInfo) -> None:
         """Take in the session object, which may tell what was missed while away."""
         self.device_info = info.device_info
         if isinstance(info.reason, Reason):
@@ -200,35 +200,35 @@ class Peer:
         if isinstance(over, SessionOver):
             self.status = Status(over.status)
         self.peer_online = False
-        self._connection.ice.forget(self.session_id)
+        self._connection.ice.remove(self.session_id)
         self._decided.set()
         self._ended.set()
         self._incoming.close()
 
     def _read(self, data: msgspec.Raw) -> object:
         self.unread_bytes -= len(data)
-        return _value(data)
+        return _decode(data)
 
     def _approve(self) -> None:
         self.status = Status.APPROVED
         self._decided.set()
 
 
-def _value(data: msgspec.Raw) -> object:
+def _decode(data: msgspec.Raw) -> object:
     """What the other side said. The node has checked that it is JSON, not that it is moderate."""
     try:
         return msgspec.json.decode(data)
     except msgspec.DecodeError:
         # A number such as 1e999: the standard library makes the best of it.
-        return json.loads(bytes(data), parse_int=_whole)
+        return json.loads(bytes(data), parse_int=_parse_int)
 
 
-def _whole(digits: str) -> int | float:
+def _parse_int(digits: str) -> int | float:
     """Python refuses to read thousands of digits; nearly the same number is no harm."""
     return int(digits) if len(digits) < 1000 else float(digits)
 
 
-def _as_json(value: object) -> bytes:
+def _encode(value: object) -> bytes:
     try:
         text = msgspec.json.encode(value)
         if b"null" in text:

@@ -1,15 +1,15 @@
 import pytest
 import trio
 
-from proxim.client.ice import RETRY, IceUpkeep
+from proxim.client.ice import RETRY, IceRefresher
 from proxim.protocol.errors import ConnectionLost, NotApproved, RateLimited
 
 
 class Node:
     """Answers requests for fresh ICE servers, and keeps the moments at which it was asked."""
 
-    def __init__(self, upkeep, *answers):
-        self.upkeep = upkeep
+    def __init__(self, refresher, *answers):
+        self.refresher = refresher
         self.answers = list(answers)
         self.asked = []
 
@@ -19,21 +19,21 @@ class Node:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        self.upkeep.plan(session_id, answer)
+        self.refresher.schedule(session_id, answer)
 
 
 @pytest.fixture
 def run(nursery):
-    """Starts the upkeep of one session with ``ttl``, and lets some seconds pass."""
+    """Starts the refresher of one session with ``ttl``, and lets some seconds pass."""
 
     async def run(ttl, *answers, seconds=1000):
-        upkeep = IceUpkeep()
-        node = Node(upkeep, *answers)
+        refresher = IceRefresher()
+        node = Node(refresher, *answers)
         start = trio.current_time()
-        upkeep.plan("s", ttl)
+        refresher.schedule("s", ttl)
         with trio.move_on_after(seconds):
-            await upkeep.run(node.ask)
-        return upkeep, node, [at - start for at in node.asked]
+            await refresher.run(node.ask)
+        return refresher, node, [at - start for at in node.asked]
 
     return run
 
@@ -67,21 +67,21 @@ async def test_a_refusal_is_tried_again_and_the_end_is_not(run, autojump_clock):
 
 
 async def test_a_session_that_is_over_is_not_asked_for(run, autojump_clock):
-    upkeep, node, _ = await run(100, 100, seconds=80)
-    upkeep.forget("s")
+    refresher, node, _ = await run(100, 100, seconds=80)
+    refresher.remove("s")
     with trio.move_on_after(1000):
-        await upkeep.run(node.ask)
+        await refresher.run(node.ask)
     assert len(node.asked) == 1
 
 
 async def test_what_comes_while_it_waits_is_taken_in(nursery, autojump_clock):
-    upkeep = IceUpkeep()
-    node = Node(upkeep, 1000, 1000)
-    nursery.start_soon(upkeep.run, node.ask)
+    refresher = IceRefresher()
+    node = Node(refresher, 1000, 1000)
+    nursery.start_soon(refresher.run, node.ask)
     await trio.sleep(5)
     start = trio.current_time()
-    upkeep.plan("s", 100)
+    refresher.schedule("s", 100)
     await trio.sleep(5)
-    upkeep.plan("t", 20)
+    refresher.schedule("t", 20)
     await trio.sleep(80)
     assert [at - start for at in node.asked] == pytest.approx([20, 75])
