@@ -52,8 +52,7 @@ class _Services(NamedTuple):
 class Node:
     """A signaling node. ``url`` is where it can be reached, once it runs.
 
-    ``local_url`` is the address that it listens on; ``url`` is the same unless there is a public
-    URL.
+    ``local_url`` is the address that it listens on; ``url`` is ``public_url`` if that is set.
 
     Made of ``Settings`` or of single settings by their names, as in ``Node(port=0)``. It runs
     once: inside ``async with``, or while ``run`` does. ``metrics_address`` is where its figures are
