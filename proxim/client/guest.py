@@ -1,4 +1,4 @@
-"""Being a guest: ask, wait for a person's yes, and be found again after a loss."""
+"""The guest: request pairing, wait for approval, resume after a lost connection."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from proxim.protocol.messages import DeviceInfo
 class Guest(ClientSession):
     """The guest's side of one session.
 
-    ``resume_token`` is the proof by which the seat is found again, also by a later program.
-    ``expires_at`` is when the host's time to decide ends, on Trio's clock.
+    ``resume_token`` lets a later program take the seat again. ``expires_at`` is the deadline for
+    the host's decision, on Trio's clock.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Guest(ClientSession):
         self._ask = ask
 
     async def approved(self) -> None:
-        """Wait for the host's answer. Raises ``SessionOver`` unless it is yes."""
+        """Wait for the approval. Raises ``SessionOver`` if the host declines."""
         await self._decided.wait()
         if self.over is not None:
             raise self.over
 
     async def _introduce(self) -> None:
-        """Ask on the first connection, resume on all others."""
+        """Request pairing on the first connection, resume on all others."""
         if self._ask is not None:
             await self.connection.call(self._ask, wire.PairPending, introduces=True)
             self._ask = None
@@ -67,7 +67,7 @@ class Guest(ClientSession):
             raise SessionOver("expired", "lost") from None
 
     def handle(self, message: wire.NodeMessage) -> None:
-        """Take in what the node says of this session."""
+        """Handle a message from the node."""
         match message:
             case wire.PairPending():
                 self.resume_token = message.resume_token
@@ -94,9 +94,9 @@ async def open_guest(
     device_id: str | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Guest]:
-    """Ask to pair by a link, as a device called ``name``; then ``await guest.approved()``.
+    """Request pairing with a link, as a device called ``name``; then ``await guest.approved()``.
 
-    Raises ``InvalidLink``, ``ConnectionLost``, and what the node refuses with: ``UnknownSession``,
+    Raises ``InvalidLink``, ``ConnectionLost``, and the node's errors: ``UnknownSession``,
     ``TokenUsed``, ``LinkLapsed``, ``HostOffline``, ``SessionOver``.
     """
     node_url, session_id, token = parse_link(link)
@@ -117,7 +117,7 @@ async def resume_guest(
 ) -> AsyncIterator[Guest]:
     """Take the guest seat again, with the ``resume_token`` of an earlier ``Guest``.
 
-    Raises ``SessionOver`` when the session has ended meanwhile, ``ConnectionLost``.
+    Raises ``SessionOver`` if the session has ended, and ``ConnectionLost``.
     """
     guest = Guest(
         node_url, session_id, ask=None, resume_token=resume_token, ssl_context=ssl_context

@@ -1,4 +1,4 @@
-"""Being a host: open sessions, be asked, decide."""
+"""The host: open sessions, and decide on requests to pair."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SessionKind = SessionType | Literal["one_time", "persistent", "temporary"]
 
 
 class Prompt:
-    """A guest asks to pair. What it says of itself is a claim, not a fact.
+    """A guest's request to pair. Its ``device_info`` is the guest's own claim.
 
-    ``expires_at`` is on Trio's clock; until then a decision counts.
+    ``expires_at`` is the deadline for a decision, on Trio's clock.
     """
 
     def __init__(self, session: HostSession, message: wire.PairPrompt) -> None:
@@ -31,19 +31,19 @@ class Prompt:
         self.expires_at = trio.current_time() + message.expires_in
 
     async def approve(self) -> wire.PairResult:
-        """Let the guest in. Raises ``AlreadyDecided`` when it is too late."""
+        """Approve the guest. Raises ``AlreadyDecided`` if it is too late."""
         return await self.session.decide(approve=True)
 
     async def decline(self) -> wire.PairResult:
-        """Turn the guest away; the session ends."""
+        """Decline the guest; the session ends."""
         return await self.session.decide(approve=False)
 
 
 class HostSession(ClientSession):
     """A session of this host.
 
-    ``link`` and ``token`` are there when the node made the token; ``lapses_at`` is when the link
-    does, on Trio's clock. A session that was found again after a reconnect has neither.
+    ``link`` and ``token`` are set if the node made the token; ``lapses_at`` is when the link
+    expires, on Trio's clock. A session opened by an earlier program has neither.
     """
 
     def __init__(self, connection: Channel, info: SessionInfo) -> None:
@@ -58,7 +58,7 @@ class HostSession(ClientSession):
         self.update(info)
 
     async def prompt(self) -> Prompt:
-        """Wait until somebody asks. Raises ``SessionOver`` if the session ends before."""
+        """Wait for a guest's request to pair. Raises ``SessionOver`` if the session ends first."""
         while self._prompt is None:
             if self.over is not None:
                 raise self.over
@@ -66,26 +66,26 @@ class HostSession(ClientSession):
         return self._prompt
 
     async def decide(self, *, approve: bool) -> wire.PairResult:
-        """Answer the prompt. Raises ``AlreadyDecided`` when it is too late."""
+        """Answer the prompt. Raises ``AlreadyDecided`` if it is too late."""
         decision = wire.PairDecision(session_id=self.session_id, approve=approve)
         return await self._connection.call(decision, wire.PairResult)
 
     async def renew(
         self, *, token_hash: str | None = None, qr: Literal["svg"] | None = None
     ) -> None:
-        """Get a new link; the old one is void. Raises ``NotAllowed`` once somebody has asked."""
+        """Replace the link by a new one. Raises ``NotAllowed`` once a guest has asked to pair."""
         request = wire.RenewLink(session_id=self.session_id, token_hash=token_hash, qr=qr)
         self.set_link(await self._connection.call(request, wire.LinkRenewed))
 
     def set_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
-        """Take in a link as the node made it."""
+        """Store a new link."""
         self.link = None if message.link is UNSET else message.link
         self.token = None if message.token is UNSET else message.token
         self.qr_svg = None if message.qr_svg is UNSET else message.qr_svg
         self.lapses_at = trio.current_time() + message.pair_within
 
     def handle(self, message: wire.NodeMessage) -> None:
-        """Take in what the node says of this session."""
+        """Handle a message from the node."""
         if isinstance(message, wire.PairPrompt):
             self.device_info = message.device_info
             self._prompt = Prompt(self, message)
@@ -93,13 +93,13 @@ class HostSession(ClientSession):
         super().handle(message)
 
     def update(self, info: SessionInfo) -> None:
-        """Take in the session object."""
+        """Store the session object, also after a reconnect."""
         self.info = info
         self.peer_online = info.guest_online
         super().update(info)
 
     def finish(self, over: ProximError) -> None:
-        """The session is over."""
+        """End the session on this side."""
         super().finish(over)
         self._wake()
 
@@ -109,9 +109,9 @@ class HostSession(ClientSession):
 
 
 class Host:
-    """A registered desktop. ``key`` is its secret: keep it, to find its sessions again.
+    """A registered host. Keep ``key``, its secret, to resume its sessions in a later program.
 
-    ``sessions`` are those that live, by their ids.
+    ``sessions`` are the open sessions by id.
     """
 
     def __init__(
@@ -146,9 +146,9 @@ class Host:
         token_hash: str | None = None,
         qr: Literal["svg"] | None = None,
     ) -> HostSession:
-        """Open a session. ``ttl`` in seconds is for temporary ones, and needed there.
+        """Open a session. A temporary session needs ``ttl`` in seconds.
 
-        With ``token_hash`` the node never sees the pairing token, and makes no link.
+        With ``token_hash`` the node never sees the pairing token and does not make a link.
         """
         request = wire.CreateSession(
             session_type=SessionType(session_type), ttl=ttl, token_hash=token_hash, qr=qr
@@ -157,13 +157,13 @@ class Host:
         return self._created.pop(created.session.session_id)
 
     async def list(self) -> list[SessionInfo]:
-        """All sessions of this owner, as the node sees them; ended ones until it forgets them."""
+        """Return all sessions of this owner; ended ones until the node's next sweep."""
         return (await self.connection.call(wire.ListSessions(), wire.Sessions)).sessions
 
     async def close(self, session_id: str) -> None:
-        """End one of this owner's sessions, whichever connection serves it.
+        """End a session of this owner, whichever connection holds its seat.
 
-        Raises ``UnknownSession`` if it is none of them.
+        Raises ``UnknownSession`` for any other session.
         """
         try:
             await self.connection.call(wire.CloseSession(session_id=session_id), wire.SessionEnded)
@@ -177,7 +177,7 @@ class Host:
         await self.connection.call(request, wire.Registered, introduces=True)
 
     def _handle(self, message: wire.NodeMessage) -> None:
-        """Take in what the node says, replies too: a prompt may follow on their heels."""
+        """Handle a message from the node. Replies, too: a prompt may follow at once."""
         match message:
             case wire.Registered():
                 self._resume_sessions(message)
@@ -233,14 +233,14 @@ async def open_host(
     seats: Sequence[str] | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Host]:
-    """Register with a node as ``uuid``, and stay registered while inside.
+    """Register with a node as ``uuid``, and stay registered inside the ``async with`` block.
 
-    Without a ``key`` the node makes one (see ``Host.key``); with the key of an earlier time the
-    sessions that still live are in ``Host.sessions``, and their host seats are taken (close 4000
-    for who held them), or only those of the session ids in ``seats``.
+    Without a ``key`` the node makes one (see ``Host.key``). With an earlier key, ``Host.sessions``
+    has the sessions that are still open. This takes their host seats, or only those of the session
+    ids in ``seats``; the connections that held them are closed with 4000.
 
-    Raises ``ConnectionLost`` when the node cannot be reached, ``AccessDenied`` when it wants
-    another access token, ``BadMessage`` when the uuid or the key is malformed.
+    Raises ``ConnectionLost`` if the node cannot be reached, ``AccessDenied`` for a wrong access
+    token, and ``BadMessage`` if the uuid or the key is malformed.
     """
     host = Host(
         node_url,

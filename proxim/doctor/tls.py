@@ -67,7 +67,7 @@ def _check_expiry(server: ssl.SSLContext, cert: str) -> CheckResult:
     except ssl.SSLCertVerificationError as problem:
         return error("tls expiry", f"the certificate is not valid: {problem.verify_message}", renew)
     left = ssl.cert_time_to_seconds(str(leaf["notAfter"])) - time.time()
-    found = f"the certificate is valid for {left / DAY:.0f} more days, until {leaf['notAfter']}"
+    found = f"the certificate is valid for {left / DAY:.0f} days, until {leaf['notAfter']}"
     return warning("tls expiry", found, renew) if left < SOON else ok("tls expiry", found)
 
 
