@@ -1,4 +1,4 @@
-"""``proxim status``: how a node is doing, from what it tells on ``/metrics``."""
+"""``proxim status``: show a node's metrics."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from proxim.cli.terminal import Reporter
 from proxim.protocol.errors import ConnectionLost
 from proxim.settings import DEFAULT_URL
 
-KEPT = 240
-"""Scrapes that are kept for the curves."""
+MAX_SCRAPES = 240
+"""Scrapes kept for the sparklines."""
 
 
 @click.command("status")
 @click.argument("url", default=DEFAULT_URL)
-@click.option("--once", is_flag=True, help="Print it once, and do not wait for more.")
+@click.option("--once", is_flag=True, help="Print one scrape, and exit.")
 @click.option(
     "--every",
     type=options.Seconds(0.1, 3600),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often to look.",
+    help="Time between two scrapes.",
 )
 @program.json_option
 def command(url: str, once: bool, every: float, as_json: bool) -> None:
-    """Show how the node at URL is doing: sessions, rates, latency. Ctrl-C ends it.
+    """Show sessions, rates and latency of the node at URL. Ctrl-C ends it.
 
-    A node shows this to its own machine alone; one with --metrics-listen shows it there.
+    A node serves its metrics only to its own machine, or at --metrics-listen.
 
-    Exit codes: 0 seen, 2 usage, 3 node unreachable.
+    Exit codes: 0 shown, 2 usage, 3 node unreachable.
     """
 
     async def action(reporter: Reporter) -> None:
         where = metrics_url(url)
-        scrapes: deque[Scrape] = deque(maxlen=KEPT)
-        scrapes.append(await _look(where))
+        scrapes: deque[Scrape] = deque(maxlen=MAX_SCRAPES)
+        scrapes.append(await _scrape(where))
         reporter.exit_code = program.APPROVED
         if as_json:
             await _print_lines(where, scrapes, once=once, every=every)
@@ -59,7 +59,7 @@ def command(url: str, once: bool, every: float, as_json: bool) -> None:
     program.run(action, as_json=as_json)
 
 
-async def _look(where: str) -> Scrape:
+async def _scrape(where: str) -> Scrape:
     began = time.monotonic()
     text = await trio.to_thread.run_sync(functools.partial(fetch, where), abandon_on_cancel=True)
     now = time.monotonic()
@@ -75,7 +75,7 @@ async def _print_lines(where: str, scrapes: deque[Scrape], *, once: bool, every:
         if once:
             return
         await trio.sleep(every)
-        scrapes.append(await _look(where))
+        scrapes.append(await _scrape(where))
 
 
 async def _show(url: str, where: str, scrapes: deque[Scrape], every: float) -> None:
@@ -86,8 +86,8 @@ async def _show(url: str, where: str, scrapes: deque[Scrape], every: float) -> N
             live.update(draw(url, list(scrapes), trouble=trouble), refresh=True)
             await trio.sleep(every)
             try:
-                scrapes.append(await _look(where))
+                scrapes.append(await _scrape(where))
                 trouble = ""
             except ConnectionLost as error:
-                # A node that is started anew comes back.
+                # The node may be restarting.
                 trouble = str(error)
