@@ -14,10 +14,7 @@ Importing this costs nothing: what stands in ``__all__`` is imported when it is 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-try:
-    from proxim._version import __version__ as __version__  # written by the build, from the tag
-except ImportError:  # a source tree that nobody has built or installed
-    __version__ = "0+unknown"
+from proxim.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from proxim import qr

@@ -20,12 +20,12 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from proxim import __version__
 from proxim.actors.stats import LIMITS, OUTCOMES, Histogram
 from proxim.actors.supervisor import Supervisor
 from proxim.net.listener import Listener
 from proxim.net.stats import CODES
 from proxim.protocol.messages import Reason, SessionType, Status
+from proxim.version import __version__
 
 
 class _Moment(Collector):

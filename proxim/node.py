@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import trio
 
-from proxim import __version__, lan
+from proxim import lan
 from proxim.actors.backend import Backend
 from proxim.actors.limits import NodeLimits
 from proxim.actors.router import Router
@@ -34,6 +34,7 @@ from proxim.net.tls import load_certificate
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
 from proxim.protocol.messages import PROTOCOL_VERSION, SessionInfo, Welcome
 from proxim.settings import Settings, from_code, split_endpoint
+from proxim.version import __version__
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,7 @@ class _Services(NamedTuple):
 class Node:
     """A signaling node. ``url`` is where it can be reached, once it runs.
 
-    ``local_url`` is the address that it listens on; ``url`` is the same unless there is a public
-    URL.
+    ``local_url`` is the address that it listens on; ``url`` is ``public_url`` if that is set.
 
     Made of ``Settings`` or of single settings by their names, as in ``Node(port=0)``. It runs
     once: inside ``async with``, or while ``run`` does. ``metrics_address`` is where its figures are

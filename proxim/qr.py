@@ -9,26 +9,20 @@ from qrcode.image.pure import PyPNGImage
 from qrcode.image.svg import SvgPathFillImage
 
 _QUIET_ZONE = 4
-"""Modules of white around the code (ISO/IEC 18004)."""
+"""White modules around the code (ISO/IEC 18004)."""
 
 _BLACK_ON_WHITE = "\x1b[38;2;0;0;0;48;2;255;255;255m"
 _RESET = "\x1b[0m"
-_HALF_BLOCKS = {
-    (False, False): " ",
-    (True, False): "▀",
-    (False, True): "▄",
-    (True, True): "█",
-}
 
 
 def svg(link: str) -> str:
-    """The code as a standalone SVG document, black on white wherever it is put."""
+    """Return the QR code as a standalone SVG document, black on white on any background."""
     image = _code(link).make_image(image_factory=SvgPathFillImage)
     return image.to_string(encoding="unicode")
 
 
 def png(link: str, *, module_pixels: int = 10) -> bytes:
-    """The code as a PNG file, each module ``module_pixels`` wide."""
+    """Return the QR code as a PNG file, each module ``module_pixels`` wide."""
     code = _code(link)
     code.box_size = module_pixels
     buffer = io.BytesIO()
@@ -37,18 +31,13 @@ def png(link: str, *, module_pixels: int = 10) -> bytes:
 
 
 def terminal(link: str) -> str:
-    """The code as lines of half blocks.
+    """Return the QR code as lines of half blocks.
 
-    Black on white in explicit colours, since a scanner reads no code in the colours of a dark
-    terminal. Two modules stand above each other in one character.
+    The colours are explicit, since a scanner does not read the colours of a dark terminal.
     """
-    rows = _code(link).get_matrix()
-    if len(rows) % 2:
-        rows = [*rows, [False] * len(rows[0])]
-    lines = (
-        "".join(_HALF_BLOCKS[pair] for pair in zip(upper, lower, strict=True))
-        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
-    )
+    blocks = io.StringIO()
+    _code(link).print_ascii(out=blocks)
+    lines = blocks.getvalue().replace("\xa0", " ").splitlines()
     return "\n".join(f"{_BLACK_ON_WHITE}{line}{_RESET}" for line in lines)
 
 

@@ -68,7 +68,7 @@ def named(found, name):
 
 @pytest.mark.real_time
 @pytest.mark.full("real time")
-async def test_a_node_is_found_while_it_runs_and_gone_when_it_has_stopped(multicast, nursery):
+async def test_node_is_found_only_while_it_runs(multicast, nursery):
     node = Node(Settings(port=0, announce="Büro.2 (test)"))
     await nursery.start(node.run)
     found = await seen(lambda found: named(found, "Büro.2 (test)"))
@@ -86,7 +86,7 @@ def twins(found):
 
 @pytest.mark.real_time
 @pytest.mark.full("real time")
-async def test_of_two_with_one_name_both_are_found_each_at_its_own_port(multicast, nursery):
+async def test_second_node_with_a_name_gets_a_number(multicast, nursery):
     nodes = [Node(Settings(port=0, announce="Twin")) for _ in range(2)]
     for count, node in enumerate(nodes, start=1):
         await nursery.start(node.run)
@@ -100,7 +100,7 @@ async def test_of_two_with_one_name_both_are_found_each_at_its_own_port(multicas
 
 @pytest.mark.real_time
 @pytest.mark.full("real time")
-async def test_a_node_that_stops_says_good_bye(multicast, nursery):
+async def test_stopping_node_withdraws_its_announcement(multicast, nursery):
     from zeroconf import ServiceBrowser, Zeroconf
 
     node = Node(Settings(port=0, announce="Brief"))
@@ -118,7 +118,7 @@ async def test_a_node_that_stops_says_good_bye(multicast, nursery):
 
 @pytest.mark.real_time
 @pytest.mark.full("real time")
-async def test_nothing_but_name_address_port_and_version_is_told(multicast, nursery):
+async def test_announcement_has_only_name_address_port_and_version(multicast, nursery):
     from zeroconf import Zeroconf
 
     node = Node(Settings(port=0, announce="Quiet"))
@@ -135,7 +135,7 @@ async def test_nothing_but_name_address_port_and_version_is_told(multicast, nurs
     node.stop()
 
 
-async def test_a_node_that_cannot_be_announced_goes_on_with_a_warning(nursery, caplog):
+async def test_failed_announcement_is_a_warning(nursery, caplog):
     # An address of the documentation (RFC 5737), which no machine has.
     nursery.start_soon(lan.announce, "Desk", "192.0.2.1", 1, "0")
     with trio.fail_after(PATIENCE):
@@ -146,7 +146,7 @@ async def test_a_node_that_cannot_be_announced_goes_on_with_a_warning(nursery, c
     assert "cannot be announced" in record.getMessage()
 
 
-async def test_without_the_library_it_is_told_what_to_install(monkeypatch):
+async def test_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "zeroconf", None)
     with pytest.raises(InvalidSetting, match=r"pip install 'proxim\[lan\]'"):
         await Node(Settings(port=0, announce="Desk")).run()
@@ -155,14 +155,14 @@ async def test_without_the_library_it_is_told_what_to_install(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["ü" * 32, "a\nb", "a\u202eb"])
-def test_a_name_is_one_label_that_can_be_shown(name):
+def test_announced_name_is_one_printable_label(name):
     with pytest.raises(InvalidSetting, match=r"^announce: "):
         Settings(announce=name)
 
 
 @pytest.mark.real_time
 @pytest.mark.full("real time")
-async def test_names_that_are_none_or_dead_hold_nobody_up(multicast, nursery):
+async def test_invalid_and_stale_names_do_not_delay_others(multicast, nursery):
     await nursery.start(Node(Settings(port=0, announce="sound")).run)
     nursery.start_soon(announce_nonsense, "ev\x1b[31mil", *(f"dead {each}" for each in range(20)))
     await seen(lambda found: named(found, "sound"))

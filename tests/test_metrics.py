@@ -84,14 +84,14 @@ async def test_each_request_to_pair_has_an_outcome(autojump_clock, node, shown):
         assert shown["pairings_total", outcome] == count, outcome
 
 
-async def test_a_prompt_that_nobody_waits_for_any_more_was_withdrawn(autojump_clock, node, shown):
+async def test_prompt_without_guest_is_counted_as_withdrawn(autojump_clock, node, shown):
     meeting = await node.prompts()
     await meeting.host.asks(meeting.close())
     assert shown["pairings_total", "withdrawn"] == 1
     assert shown["prompts"] == 0
 
 
-async def test_how_long_a_prompt_waited_and_how_late_time_was(autojump_clock, node, shown):
+async def test_prompt_time_and_lateness_are_measured(autojump_clock, node, shown):
     meeting = await node.prompts()
     await trio.sleep(7)
     await meeting.decide()
@@ -106,9 +106,7 @@ async def test_how_long_a_prompt_waited_and_how_late_time_was(autojump_clock, no
     assert shown["expiry_lateness_seconds_sum"] == pytest.approx(0, abs=0.1)
 
 
-async def test_a_crash_takes_its_session_out_of_the_figures(
-    autojump_clock, node, shown, monkeypatch
-):
+async def test_crashed_session_is_no_longer_counted(autojump_clock, node, shown, monkeypatch):
     meeting = await node.prompts()
     crash_at(monkeypatch, meeting.id)
     await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
@@ -118,7 +116,7 @@ async def test_a_crash_takes_its_session_out_of_the_figures(
     assert sum(v for key, v in shown.samples().items() if key[0] == "proxim_sessions") == 0
 
 
-async def test_letters_are_counted_while_they_wait(autojump_clock, node, shown):
+async def test_waiting_requests_are_counted(autojump_clock, node, shown):
     meeting = await node.pairs()
     for _ in range(3):
         await node.router.route(meeting.host, wire.RefreshIce(session_id=meeting.id))
@@ -150,7 +148,7 @@ async def test_signals_and_connections_are_counted(autojump_clock, nursery):
     assert shown["connections_closed_total", "1000"] == 1
 
 
-async def test_what_is_refused_is_counted_by_the_limit(autojump_clock, nursery):
+async def test_refusals_are_counted_by_limit(autojump_clock, nursery):
     house = House(nursery, introduction_time=5, head_time=1, max_connections=2)
     shown = Shown(house.supervisor, house.listener)
     assert (await house.ask(b"GET /")).status == 408
@@ -171,7 +169,7 @@ async def test_what_is_refused_is_counted_by_the_limit(autojump_clock, nursery):
     assert shown["connections_closed_total", "4002"] == 2
 
 
-async def test_no_session_is_looked_at_for_a_scrape(autojump_clock, node, shown, monkeypatch):
+async def test_scrape_reads_no_session(autojump_clock, node, shown, monkeypatch):
     await node.invites()
 
     def looked(*_):
@@ -182,14 +180,14 @@ async def test_no_session_is_looked_at_for_a_scrape(autojump_clock, node, shown,
     assert shown["sessions", "persistent", "pending"] == 1
 
 
-async def test_two_nodes_in_one_process_count_apart(autojump_clock, nursery):
+async def test_nodes_in_one_process_count_separately(autojump_clock, nursery):
     first, second = House(nursery), House(nursery)
     await open_session(await first.client())
     assert Shown(first.supervisor, first.listener)["connections"] == 1
     assert Shown(second.supervisor, second.listener)["connections"] == 0
 
 
-def test_every_limit_that_is_counted_is_listed():
+def test_every_counted_limit_is_listed():
     package = Path(proxim.__file__).parent
     source = "".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
     counted = set(re.findall(r'refusals\["(\w+)"\]', source))

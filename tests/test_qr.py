@@ -45,12 +45,12 @@ def photograph(text, surroundings):
 
 @scanner
 @pytest.mark.parametrize("link", [LINK, LONG])
-def test_a_png_reads_back(tmp_path, link):
+def test_png_can_be_scanned(tmp_path, link):
     image = Image.open(io.BytesIO(qr.png(link, module_pixels=5)))
     assert scan(image, tmp_path / "code.png") == link
 
 
-def test_a_module_is_as_wide_as_asked_and_the_margin_is_four():
+def test_png_has_the_module_size_and_a_margin_of_four():
     image = Image.open(io.BytesIO(qr.png(LINK, module_pixels=7))).convert("L")
     assert image.width % 7 == 0
     assert Image.eval(image, lambda light: 255 - light).getbbox() == (
@@ -61,11 +61,11 @@ def test_a_module_is_as_wide_as_asked_and_the_margin_is_four():
 @scanner
 @pytest.mark.parametrize("surroundings", ["black", "white", "#002b36"])
 @pytest.mark.parametrize("link", [LINK, LONG])
-def test_a_terminal_reads_back_whatever_its_colours(tmp_path, link, surroundings):
+def test_terminal_code_can_be_scanned_in_any_colours(tmp_path, link, surroundings):
     assert scan(photograph(qr.terminal(link), surroundings), tmp_path / "code.png") == link
 
 
-def test_a_terminal_is_told_every_colour_and_keeps_none():
+def test_terminal_code_sets_and_resets_colours():
     for line in qr.terminal(LINK).split("\n"):
         screen = pyte.Screen(len(line) + 1, 1)
         pyte.Stream(screen).feed(line + "x")
@@ -100,11 +100,11 @@ def paint(document, backdrop):
 
 @scanner
 @pytest.mark.parametrize("backdrop", ["white", "black"])
-def test_an_svg_reads_back_on_any_page(tmp_path, backdrop):
+def test_svg_can_be_scanned_on_any_page(tmp_path, backdrop):
     assert scan(paint(qr.svg(LINK), backdrop), tmp_path / "code.png") == LINK
 
 
-def test_all_three_show_the_same_code():
+def test_all_formats_have_the_same_modules():
     png = Image.open(io.BytesIO(qr.png(LINK, module_pixels=SCALE))).convert("L")
     assert paint(qr.svg(LINK), "white").convert("L").tobytes() == png.tobytes()
     shown = photograph(qr.terminal(LINK), "white").crop((0, 2 * SCALE, png.width, png.height + 12))

@@ -132,11 +132,11 @@ def in_environment(value):
     return str(value).lower() if value is True else str(value)
 
 
-def test_nothing_given_is_all_defaults():
+def test_settings_have_defaults():
     assert load({}, {}) == Settings()
 
 
-def test_a_flag_goes_before_the_environment_before_the_file_before_the_default(write):
+def test_flag_overrides_environment_overrides_file_overrides_default(write):
     config = write("port = 3\nqr_ttl = 3.0\nlan = true")
     environ = {"PROXIM_PORT": "2", "PROXIM_QR_TTL": "2"}
     settings = load({"port": 1, "qr_ttl": None}, environ, config)
@@ -144,7 +144,7 @@ def test_a_flag_goes_before_the_environment_before_the_file_before_the_default(w
     assert settings.sweep_interval == Settings().sweep_interval
 
 
-def test_false_and_zero_are_given(write):
+def test_false_and_zero_override(write):
     config = write("lan = true\nport = 9")
     settings = load({"port": 0}, {"PROXIM_LAN": "false"}, config)
     assert (settings.port, settings.lan) == (0, False)
@@ -183,9 +183,7 @@ def test_every_setting_can_be_given_in_every_way(write, name):
         ("log_level", "loud", "one of debug, "),
     ],
 )
-def test_a_bad_value_is_told_with_its_source_its_name_and_what_would_be_right(
-    write, name, value, right
-):
+def test_invalid_value_is_reported_with_its_source_and_bounds(write, name, value, right):
     config = write(f"{name} = {value!r}")
     for text, source in (
         (refusal({name: value}), "--" + name.replace("_", "-")),
@@ -197,12 +195,12 @@ def test_a_bad_value_is_told_with_its_source_its_name_and_what_would_be_right(
 
 
 @pytest.mark.parametrize("setting", [each for each in SETTINGS if each.about.is_secret])
-def test_a_secret_is_not_repeated(setting):
+def test_error_does_not_repeat_a_secret(setting):
     assert "hush" not in refusal(environ={setting.variable: "hush" * 600})
 
 
 @pytest.mark.parametrize("setting", [each for each in SETTINGS if each.about.is_secret])
-def test_no_repr_shows_a_secret(setting):
+def test_repr_masks_secrets(setting):
     secret = "https://hush.example/" + "hush" * 9
     node = Settings(**{setting.name: secret, **TOGETHER.get(setting.name, {})})
     shown = repr(node)
@@ -210,36 +208,36 @@ def test_no_repr_shows_a_secret(setting):
     assert "hush" not in f"{shown} {node.ice!r} {node.cluster_options!r}"
 
 
-def test_a_repr_shows_what_is_not_as_by_default():
+def test_repr_shows_changed_settings():
     assert repr(Settings(port=0, lan=True)) == "Settings(port=0, lan=True)"
 
 
 @pytest.mark.parametrize("line", ['port = "8765"', "lan = 1", 'qr_ttl = "60"', "host = 1"])
-def test_a_file_has_types_of_its_own(write, line):
+def test_file_values_are_typed(write, line):
     config = write(line)
     assert refusal(config=config).startswith(f"{config}:1: {line.split()[0]} must be ")
 
 
-def test_an_unknown_key_is_told_with_its_line_and_what_was_meant(write):
+def test_unknown_key_is_reported_with_its_line_and_a_suggestion(write):
     config = write("lan = true\n\nprot = 1")
     assert refusal(config=config) == (
         f"{config}:3: prot: there is no such setting; did you mean port?"
     )
 
 
-def test_a_key_like_no_other_is_told_with_those_that_exist(write):
+def test_unknown_key_without_a_match_lists_all_settings(write):
     text = refusal(config=write("xyzzy = 1"))
     assert text.endswith(", ".join(setting.name for setting in SETTINGS))
 
 
-def test_what_cannot_go_together_is_told_with_where_it_stands(write):
+def test_conflict_is_reported_with_its_sources(write):
     config = write('tls_key = "k"\npublic_url = "nonsense"')
     assert refusal({"tls_cert": "c"}, config=config).startswith("public_url: 'nonsense' is no")
     assert refusal(config=config, flags={"tls_cert": "c"}).endswith(f"({config}:2: public_url)")
     assert refusal(config=write('\ntls_key = "k"')).endswith(f"({config}:2: tls_key)")
 
 
-def test_where_each_setting_comes_from_is_known(write):
+def test_source_of_each_setting_is_known(write):
     config = write("\nqr_ttl = 9.0")
     settings, sources = load_with_sources({"port": 1}, {"PROXIM_LAN": "true"}, config)
     assert (settings.port, settings.lan, settings.qr_ttl) == (1, True, 9.0)
@@ -265,7 +263,7 @@ allow_host = [
 @pytest.mark.parametrize(
     ("name", "line"), [("public_url", 2), ("allow_host", 5), ("port", 8), ("lan", 9), ("no", None)]
 )
-def test_the_line_of_a_key_is_its_own(name, line):
+def test_line_of_a_key_is_found(name, line):
     assert line_of(TEXT, name) == line
 
 
@@ -283,16 +281,16 @@ def test_the_line_of_a_key_is_its_own(name, line):
     ],
     ids=range(8),
 )
-def test_a_file_that_is_no_toml_is_told_with_the_line(write, text, told):
+def test_invalid_toml_is_reported_with_its_line(write, text, told):
     config = write(text)
     assert refusal(config=config).startswith(f"{config}:{told}")
 
 
-def test_of_a_file_that_is_no_toml_it_is_told_what_would_be(write):
+def test_invalid_toml_is_reported_with_an_example(write):
     assert "looks like qr_ttl = 120" in refusal(config=write("qr_ttl: 120"))
 
 
-def test_settings_in_a_table_are_told_to_leave_it(write):
+def test_table_in_a_file_is_refused(write):
     config = write("\n[limits]\nhead_size = 5")
     assert refusal(config=config) == (
         f"{config}:2: limits: there is no such setting; settings stand in no table: "
@@ -300,13 +298,13 @@ def test_settings_in_a_table_are_told_to_leave_it(write):
     )
 
 
-def test_a_file_may_begin_with_the_mark_of_some_editors(write):
+def test_file_may_begin_with_a_byte_order_mark(write):
     assert load({}, {}, write(b"\xef\xbb\xbfport = 9")).port == 9
 
 
 @pytest.mark.parametrize("text", ["\udcff", "a\0b", "a\nb", "\x1b[2J", "\u202e"])
 @pytest.mark.parametrize("name", ["tls_key", "allow_host", "access_token"])
-def test_what_cannot_be_shown_is_told_and_not_shown(name, text):
+def test_unprintable_value_is_refused_and_not_shown(name, text):
     told = refusal(environ={f"PROXIM_{name.upper()}": f"x,{text}"})
     assert told.startswith(f"PROXIM_{name.upper()} must be made of characters that can be shown")
     assert told.isprintable()
@@ -316,16 +314,16 @@ def test_what_cannot_be_shown_is_told_and_not_shown(name, text):
     "name",
     ["host", "public_url", "metrics_listen", "allow_origin", "trusted_proxy", "stun", "turn"],
 )
-def test_what_may_be_a_password_in_an_address_is_not_repeated(name):
+def test_error_does_not_repeat_a_password_in_a_url(name):
     for text in ("//me:hush@h", "redis://me:hush@h/", "hush@"):
         assert "hush" not in refusal({name: (text,) if name[0] in "ast" else text})
 
 
-def test_a_password_in_the_address_of_a_store_is_not_repeated():
+def test_error_does_not_repeat_a_password_in_a_store_url():
     assert "hush" not in refusal({"store": "sqlite://me:hush@h/a", "store_key": "k" * 32})
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path):
+def test_unreadable_file_is_reported(tmp_path):
     assert refusal(config=tmp_path / "none.toml") == (
         f"{tmp_path}/none.toml: No such file or directory"
     )
@@ -348,7 +346,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
         ({"ice_provider_token": "t"}, ("ice_provider",)),
     ],
 )
-def test_what_cannot_go_together_is_told(flags, names):
+def test_conflicting_settings_are_refused(flags, names):
     text = refusal(flags)
     assert all(name in text for name in names)
 
@@ -360,11 +358,11 @@ STORES = (
 
 
 @pytest.mark.parametrize("store", STORES.split())
-def test_a_store_is_a_file_of_sqlite(store):
+def test_store_must_be_a_sqlite_url(store):
     assert repr(store) in refusal({"store": store, "store_key": "k" * 32})
 
 
-def test_a_key_that_can_be_guessed_is_refused_and_not_repeated():
+def test_short_key_is_refused_and_not_repeated():
     told = refusal({"store": "sqlite:///a", "store_key": "hunter2"})
     assert "at least 32 characters" in told
     assert "hunter2" not in told
@@ -377,7 +375,7 @@ http://node?x http://node#x
 
 
 @pytest.mark.parametrize("url", URLS.split())
-def test_a_public_url_is_a_plain_http_address(url):
+def test_public_url_must_be_a_plain_http_url(url):
     assert repr(url) in refusal({"public_url": url})
 
 
@@ -385,7 +383,7 @@ def test_a_public_url_is_a_plain_http_address(url):
     "origin",
     ["app.example", "https://", "https://a.example/", "https://a:0", "null", "*", "http://["],
 )
-def test_an_allowed_origin_is_scheme_and_host(origin):
+def test_allowed_origin_must_be_scheme_and_host(origin):
     assert repr(origin) in refusal({"allow_origin": (origin,)})
 
 
@@ -399,44 +397,44 @@ TURN_URLS = "turn://a turn:a?transport=sctp turn:a? turn:a:x stun:a turn:[::1 tu
     ("name", "url"),
     [("stun", url) for url in STUN.split()] + [("turn", url) for url in TURN_URLS.split()],
 )
-def test_a_wrong_ice_url_is_told_with_what_would_be_right(name, url):
+def test_invalid_ice_url_is_refused_with_an_example(name, url):
     text = refusal({name: (url,), "turn_secret": "s"})
     assert text.startswith(f"{name}: {url!r} is no ")
     assert f"{name}:host:3478" in text
 
 
 @pytest.mark.parametrize("url", ["ice.example", "ftp://ice.example", "http://[", "https://a:0"])
-def test_a_provider_is_an_http_address_and_is_not_repeated(url):
+def test_provider_must_be_an_http_url_and_is_not_repeated(url):
     text = refusal({"ice_provider": url})
     assert text.startswith("ice_provider: ")
     assert url not in text
 
 
 @pytest.mark.parametrize("network", ["proxy.example", "10.0.0.0/33", "", "10.0.0"])
-def test_a_trusted_proxy_is_an_address_or_a_network(network):
+def test_trusted_proxy_must_be_an_address_or_a_network(network):
     assert repr(network) in refusal({"trusted_proxy": (network,)})
 
 
 @pytest.mark.parametrize(
     "endpoint", ["9765", "127.0.0.1", "h:x", "h:70000", "::1:9765", "[a]:1", "h:1/"]
 )
-def test_where_metrics_are_is_an_address_and_a_port(endpoint):
+def test_metrics_listen_must_be_an_address_and_a_port(endpoint):
     assert repr(endpoint) in refusal({"metrics_listen": endpoint})
 
 
-def test_an_address_and_its_port_are_told_apart():
+def test_endpoint_is_split_into_address_and_port():
     assert split_endpoint("[::1]:9765") == ("::1", 9765)
     assert split_endpoint("127.0.0.1:0") == ("127.0.0.1", 0)
 
 
-def test_a_list_in_a_file_is_a_list(write):
+def test_list_in_a_file_is_read(write):
     config = write('allow_host = "a.example"')
     assert (
         refusal(config=config) == f"{config}:1: allow_host must be a list of texts, not 'a.example'"
     )
 
 
-def test_what_is_given_nowhere_in_a_list_comes_from_the_next_source():
+def test_empty_list_option_falls_back_to_the_next_source():
     settings = load({"allow_host": ()}, {"PROXIM_ALLOW_HOST": "a.example"})
     assert settings.allow_host == ("a.example",)
 
@@ -448,7 +446,7 @@ NO_SETTING = {
 }
 
 
-def test_defaults_of_the_parts_are_those_of_the_settings():
+def test_parts_have_the_defaults_of_their_structs():
     settings = Settings()
     parts = [
         settings.limits,
@@ -461,12 +459,12 @@ def test_defaults_of_the_parts_are_those_of_the_settings():
 
 
 @pytest.mark.parametrize("kind", PARTS)
-def test_what_is_handed_on_has_the_name_of_its_setting(kind):
+def test_parts_have_the_names_of_their_settings(kind):
     known = {setting.name for setting in SETTINGS}
     assert set(kind.__struct_fields__) <= known | NO_SETTING
 
 
-def test_what_is_handed_on_is_what_was_given():
+def test_parts_have_the_given_values():
     settings = Settings(
         head_size=1, max_sessions=2, qr_ttl=3.0, stun=("stun:a",), cluster="redis://a"
     )
@@ -480,13 +478,13 @@ def test_what_is_handed_on_is_what_was_given():
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_every_setting_is_explained(setting):
+def test_every_setting_has_a_description(setting):
     assert setting.about.group
     assert setting.about.meaning.endswith(".")
     assert setting.is_switch == (setting.default is False)
 
 
-def test_the_schema_has_each_setting_with_its_meaning_and_bounds():
+def test_schema_has_each_setting_with_description_and_bounds():
     properties = schema()["properties"]
     assert list(properties) == [setting.name for setting in SETTINGS]
     for setting in SETTINGS:
@@ -498,7 +496,7 @@ def test_the_schema_has_each_setting_with_its_meaning_and_bounds():
     assert schema()["additionalProperties"] is False
 
 
-def test_what_the_schema_allows_is_what_is_taken(write):
+def test_schema_and_loader_accept_the_same_files(write):
     validator = jsonschema.Draft202012Validator(schema())
     for text in ("port = 1", 'tls_cert = "c"\ntls_key = "k"', "allow_host = ['a']", "lan = true"):
         assert validator.is_valid(tomllib.loads(text))
@@ -508,6 +506,6 @@ def test_what_the_schema_allows_is_what_is_taken(write):
         assert refusal(config=write(text))
 
 
-def test_a_store_is_for_a_node_of_its_own():
+def test_store_and_cluster_exclude_each_other():
     with pytest.raises(InvalidSetting, match="give store or cluster, not both"):
         Settings(store="sqlite:///a.db", store_key="k" * 32, cluster="redis://127.0.0.1")

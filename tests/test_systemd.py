@@ -106,7 +106,7 @@ def greets(address):
         return json.loads(ws.recv(PATIENCE))["type"]
 
 
-def test_a_node_tells_when_it_is_ready_reloads_and_stops(manager):
+def test_node_notifies_ready_reloading_and_stopping(manager):
     with service("--port", "0", NOTIFY_SOCKET=manager.address) as process:
         ready = manager.hear()
         url = url_of(process)
@@ -124,7 +124,7 @@ def test_a_node_tells_when_it_is_ready_reloads_and_stops(manager):
 
 
 @pytest.mark.real_time
-def test_signs_of_life_come_from_the_loop_and_end_with_it(tmp_path):
+def test_keep_alive_comes_from_the_event_loop(tmp_path):
     with Manager(str(tmp_path / "notify")) as manager:
         watched = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "400000"}
         with service("--port", "0", **watched) as process:
@@ -135,10 +135,10 @@ def test_signs_of_life_come_from_the_loop_and_end_with_it(tmp_path):
 
 
 @pytest.mark.real_time
-async def test_a_loop_that_is_stuck_gives_no_sign_of_life(tmp_path, nursery):
+async def test_stuck_loop_sends_no_keep_alive(tmp_path, nursery):
     with Manager(str(tmp_path / "notify")) as manager:
         watched = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "100000"}
-        nursery.start_soon(Notifier(watched).give_signs_of_life)
+        nursery.start_soon(Notifier(watched).run_watchdog)
         await trio.to_thread.run_sync(manager.hear_of, "WATCHDOG")
         await trio.testing.wait_all_tasks_blocked()
         manager.hear_nothing(0.5)  # in this very loop, which waits meanwhile
@@ -157,23 +157,23 @@ async def test_a_loop_that_is_stuck_gives_no_sign_of_life(tmp_path, nursery):
         ({}, None),
     ],
 )
-def test_a_watchdog_is_kept_where_it_is_wanted_of_this_process(environ, watchdog):
+def test_watchdog_is_only_for_this_process(environ, watchdog):
     assert Notifier({"NOTIFY_SOCKET": "/run/notify", **environ}).watchdog == watchdog
 
 
-def test_without_a_manager_nothing_is_told():
+def test_nothing_is_sent_without_a_service_manager():
     silent = Notifier({"WATCHDOG_USEC": "30000000"})
-    silent.tell("READY=1")
+    silent.notify("READY=1")
     assert silent.watchdog is None
 
 
-def test_a_manager_that_is_gone_is_a_line_in_the_log(tmp_path, caplog):
-    Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).tell("READY=1")
+def test_absent_service_manager_is_logged(tmp_path, caplog):
+    Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).notify("READY=1")
     (record,) = caplog.records
-    assert "cannot be told READY=1: No such file" in record.getMessage()
+    assert "cannot send READY=1 to the service manager: No such file" in record.getMessage()
 
 
-def test_a_node_accepts_on_the_sockets_that_it_is_passed():
+def test_node_accepts_on_passed_sockets():
     with (
         socket.create_server(("127.0.0.1", 0)) as first,
         socket.create_server(("127.0.0.1", 0)) as second,
@@ -184,7 +184,7 @@ def test_a_node_accepts_on_the_sockets_that_it_is_passed():
             assert greets(each.getsockname()) == "welcome"
 
 
-def test_who_connects_while_the_node_restarts_is_served_by_the_next():
+def test_passed_socket_queues_clients_during_a_restart():
     with socket.create_server(("127.0.0.1", 0)) as kept:
         with service(sockets=[kept]) as process:
             url_of(process)
@@ -196,7 +196,7 @@ def test_who_connects_while_the_node_restarts_is_served_by_the_next():
                 assert early.recv(4096).startswith(b"HTTP/1.1 200")
 
 
-def test_a_descriptor_that_is_no_listening_tcp_socket_is_refused(tmp_path):
+def test_descriptor_must_be_a_listening_tcp_socket(tmp_path):
     with (
         socket.socket() as deaf,
         socket.socket(socket.AF_UNIX) as local,
@@ -220,12 +220,12 @@ def test_a_descriptor_that_is_no_listening_tcp_socket_is_refused(tmp_path):
         {"LISTEN_FDS": "many", "LISTEN_PID": str(os.getpid())},
     ],
 )
-def test_sockets_of_another_process_are_left_alone(environ):
+def test_sockets_of_another_process_are_ignored(environ):
     assert take_sockets(environ) == []
 
 
 @pytest.mark.needs("systemd-socket-activate")
-def test_systemd_itself_passes_the_socket(port):
+def test_systemd_passes_the_socket(port):
     address = ("127.0.0.1", port)
     command = ["systemd-socket-activate", f"--listen=127.0.0.1:{port}", PROXIM, "serve"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -47,7 +47,7 @@ def spans(exporter):
     return lambda name: [span for span in exporter.get_finished_spans() if span.name == name]
 
 
-async def test_a_session_has_a_span_and_its_prompt_one_within(autojump_clock, node, spans):
+async def test_session_has_a_span_with_a_prompt_span(autojump_clock, node, spans):
     meeting = await node.pairs()
     (prompt,) = spans("prompt")
     assert spans("session") == []
@@ -61,14 +61,14 @@ async def test_a_session_has_a_span_and_its_prompt_one_within(autojump_clock, no
     }
 
 
-async def test_a_prompt_that_nobody_answers_says_so(autojump_clock, node, spans):
+async def test_unanswered_prompt_is_marked_in_its_span(autojump_clock, node, spans):
     await node.prompts()
     await trio.sleep(41)
     assert spans("prompt")[0].attributes == {"proxim.prompt.outcome": "timed_out"}
     assert spans("session")[0].attributes["proxim.session.reason"] == "approval_timeout"
 
 
-async def test_a_crash_is_an_error(autojump_clock, node, spans, monkeypatch):
+async def test_crash_sets_the_error_status(autojump_clock, node, spans, monkeypatch):
     meeting = await node.prompts()
     crash_at(monkeypatch, meeting.id)
     await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
@@ -77,7 +77,7 @@ async def test_a_crash_is_an_error(autojump_clock, node, spans, monkeypatch):
     assert len(spans("prompt")) == 1
 
 
-async def test_no_span_says_whose_it_was_and_none_is_kept(autojump_clock, node, spans, traces):
+async def test_spans_have_no_identity_and_are_not_kept(autojump_clock, node, spans, traces):
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
     await trio.sleep(31)
@@ -88,7 +88,7 @@ async def test_no_span_says_whose_it_was_and_none_is_kept(autojump_clock, node, 
     assert not traces._prompts
 
 
-def test_they_are_off_unless_they_are_wanted():
+def test_traces_are_off_by_default():
     assert not isinstance(WholeNode(Settings()).supervisor.observer, Traces)
     assert isinstance(WholeNode(Settings(traces=True)).supervisor.observer, Traces)
     code = "import sys, proxim.cli.serve; print('opentelemetry' in sys.modules)"
@@ -96,7 +96,7 @@ def test_they_are_off_unless_they_are_wanted():
     assert done.stdout.strip() == "False", done.stderr
 
 
-def test_a_node_without_the_libraries_says_what_to_install():
+def test_missing_trace_libraries_are_named():
     code = (
         "import sys; sys.modules['opentelemetry'] = None\n"
         "from proxim.cli import main; main(['serve', '--port', '0', '--traces'])"
@@ -137,7 +137,7 @@ async def open_and_close(url):
         return session.session_id
 
 
-def test_a_node_exports_its_spans_before_it_is_gone(collector):
+def test_spans_are_exported_before_the_exit(collector):
     endpoint = f"http://127.0.0.1:{collector.server_port}"
     environ = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "NO_PROXY": "127.0.0.1"}
     command = [sys.executable, "-m", "proxim", "serve", "--port", "0", "--traces"]

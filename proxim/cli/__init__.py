@@ -13,24 +13,24 @@ from proxim.cli import streams
 _COMMANDS = {
     "serve": "Run a node.",
     "host": "Open a session on this computer and show its QR code.",
-    "join": "Ask to pair, by a link.",
+    "join": "Request pairing with a link.",
     "sessions": "List and close the sessions of this computer.",
-    "nodes": "List the nodes of this network.",
-    "cluster": "Show how the nodes of a cluster stand.",
+    "nodes": "List the nodes in this network.",
+    "cluster": "Show the status of the cluster.",
     "qr": "Draw a link as a QR code.",
-    "status": "Show how a node is doing, live.",
-    "health": "Say whether the node of this machine serves; for probes.",
-    "doctor": "Check what a node needs, and say what to do about it.",
-    "config": "Show the settings, and what a config file may hold.",
-    "completion": "Print what makes a shell complete commands.",
+    "status": "Show sessions, rates and latency of a node, live.",
+    "health": "Check whether the node on this machine serves; for probes.",
+    "doctor": "Check the environment of a node, and say how to fix it.",
+    "config": "Show the settings, and the schema of a config file.",
+    "completion": "Print the completion script for a shell.",
 }
 
 
 class _Commands(click.Group):
-    """Imports a command's module only when it is wanted: each needs other libraries."""
+    """A group that imports the module of a command only to run it, to start quickly."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        streams.mend()
+        streams.prepare()
         return super().main(*arguments, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -39,7 +39,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        # Nothing that is imported is garbage; to look for some takes a tenth of the start.
+        # Imports make no garbage, and collecting takes a tenth of the start.
         gc.disable()
         try:
             command: click.Command = import_module(f"proxim.cli.{cmd_name}").command
@@ -54,9 +54,9 @@ class _Commands(click.Group):
 
 def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from proxim.cli.build import facts
+        from proxim.cli.build import version_text
 
-        click.echo(facts())
+        click.echo(version_text())
         ctx.exit()
 
 
@@ -67,10 +67,10 @@ def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
     is_eager=True,
     expose_value=False,
     callback=_show_version,
-    help="Show the version and what it runs on, and exit.",
+    help="Show the versions of Proxim, Python and Trio, and exit.",
 )
 def main() -> None:
-    """Bring two devices together for WebRTC, and only if a person says yes.
+    """Connect two devices for WebRTC, after a person approved it.
 
     Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
     """

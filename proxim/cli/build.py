@@ -1,4 +1,4 @@
-"""What was built and what it runs on, for ``proxim --version`` and for reports of bugs."""
+"""The text of ``proxim --version``, for bug reports."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
-from proxim import __version__
+from proxim.version import __version__
 
 _ROOT = Path(__file__).parent.parent.parent
-_PATIENCE = 5.0
-"""Seconds for git to answer."""
+_GIT_TIMEOUT = 5.0
+"""Seconds."""
 
 
-def facts() -> str:
-    """The version, and in brackets the commit if it is known, Python, Trio and the system."""
-    known = commit()
+def version_text() -> str:
+    """Return the versions of Proxim, Python and Trio, the commit if it is known, and the system."""
+    commit_id = commit()
     parts = [
-        *([f"commit {known}"] if known else []),
+        *([f"commit {commit_id}"] if commit_id else []),
         f"{platform.python_implementation()} {platform.python_version()}",
         f"trio {version('trio')}",
         f"{platform.system()} {platform.machine()}",
@@ -28,25 +28,25 @@ def facts() -> str:
 
 
 def commit() -> str | None:
-    """The commit this was made from: of a checkout, or as the installer noted it (PEP 610)."""
-    return _of_checkout() if (_ROOT / ".git").exists() else _as_installed()
+    """Return the commit of a checkout, or the one that the installer recorded (PEP 610)."""
+    return _commit_of_checkout() if (_ROOT / ".git").exists() else _commit_of_installation()
 
 
-def _of_checkout() -> str | None:
+def _commit_of_checkout() -> str | None:
     command = ["git", "-C", str(_ROOT), "rev-parse", "--short=12", "HEAD"]
     try:
-        done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", timeout=_PATIENCE, check=True
+        git = subprocess.run(
+            command, capture_output=True, encoding="utf-8", timeout=_GIT_TIMEOUT, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return git.stdout.strip()
 
 
-def _as_installed() -> str | None:
+def _commit_of_installation() -> str | None:
     try:
-        noted = json.loads(distribution("proxim").read_text("direct_url.json") or "{}")
+        recorded = json.loads(distribution("proxim").read_text("direct_url.json") or "{}")
     except (PackageNotFoundError, ValueError):
         return None
-    found = noted.get("vcs_info", {}).get("commit_id")
-    return str(found)[:12] if found else None
+    commit_id = recorded.get("vcs_info", {}).get("commit_id")
+    return str(commit_id)[:12] if commit_id else None

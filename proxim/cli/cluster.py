@@ -1,4 +1,4 @@
-"""``proxim cluster``: how the nodes stand that share their sessions."""
+"""``proxim cluster``: the status of the nodes that share their sessions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from proxim.protocol.errors import InvalidSetting
 from proxim.settings import load
 
 WIDE = 200
-"""Columns of the table where it is not a terminal that shows it."""
+"""Columns of the table if the output is not a terminal."""
 
 MEASURED = 10_000
-"""Columns of a terminal on which every table finds room."""
+"""Columns of a terminal that is wide enough for every table."""
 
 SILENT = 2.0
-"""Seconds without a sign of life, of which there are two a second, that a person should know of."""
+"""Seconds without a heartbeat after which a node is shown as silent. There are two a second."""
 
 
 @click.group("cluster")
@@ -37,27 +37,27 @@ def command() -> None:
 
 @command.command("status")
 @click.option("--cluster", metavar="URL", help="The Redis that the nodes share.")
-@click.option("--cluster-ca", metavar="FILE", help="Who vouches for it, if it has TLS: PEM.")
+@click.option("--cluster-ca", metavar="FILE", help="CA certificate for a Redis with TLS: PEM.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
     envvar="PROXIM_CONFIG",
     metavar="FILE",
-    help="The nodes' own TOML file, to read these from.",
+    help="The TOML file of the nodes, which has these settings.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print a JSON array, with an object for each node."
 )
 def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_json: bool) -> None:
-    """Show the nodes that live: their sessions, their leases, and how far they lag.
+    """Show the nodes of the cluster: their sessions, leases and lag.
 
-    A node that is silent, frozen perhaps, is shown until its lease has run out.
+    A silent node is shown until its lease expires.
 
-    Exit codes: 0 seen, 2 usage, 3 Redis does not answer.
+    Exit codes: 0 shown, 2 usage, 3 Redis does not answer.
     """
     try:
         flags: dict[str, object] = {"cluster": cluster, "cluster_ca": cluster_ca}
-        found = trio.run(_survey, flags, config)
+        found = trio.run(_status, flags, config)
     except InvalidSetting as error:
         raise click.UsageError(str(error)) from None
     except HubLost as error:
@@ -69,12 +69,12 @@ def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_
         _show(found)
 
 
-async def _survey(flags: dict[str, object], config: Path | None) -> list[NodeStatus]:
+async def _status(flags: dict[str, object], config: Path | None) -> list[NodeStatus]:
     from proxim.backends.redis.redis_coordinator import RedisHub, parse_url
 
     settings = load({name: value for name, value in flags.items() if value}, os.environ, config)
     if settings.cluster is None:
-        raise InvalidSetting("cluster: which one? Give --cluster, or PROXIM_CLUSTER")
+        raise InvalidSetting("cluster is not set: give --cluster, or set PROXIM_CLUSTER")
     place = parse_url(settings.cluster)
     found: list[NodeStatus] = []
     try:
@@ -89,15 +89,15 @@ async def _survey(flags: dict[str, object], config: Path | None) -> list[NodeSta
 
 def _show(found: list[NodeStatus]) -> None:
     if not found:
-        click.echo("No node is in this cluster.")
+        click.echo("The cluster has no nodes.")
         return
     console = Console(highlight=False)
     if not console.is_terminal:
-        # Whatever reads this wants whole addresses, not eighty columns.
+        # A program that reads this needs whole addresses.
         console.width = WIDE
     table = _table(found)
-    whole = console.measure(table, options=console.options.update_width(MEASURED)).maximum
-    if whole <= console.width:
+    width = console.measure(table, options=console.options.update_width(MEASURED)).maximum
+    if width <= console.width:
         console.print(table)
     else:
         for each in found:
@@ -105,26 +105,26 @@ def _show(found: list[NodeStatus]) -> None:
 
 
 def _table(found: list[NodeStatus]) -> Table:
-    table = Table("Node", "At", "Address", "Version", *_FIGURES, "State", box=None)
+    table = Table("Node", "At", "Address", "Version", *_COLUMNS, "State", box=None)
     for each in found:
-        texts = (each.node, each.at, each.url, each.version, *_figures(each), _state(each))
+        texts = (each.node, each.at, each.url, each.version, *_values(each), _state(each))
         table.add_row(*(escape(printable(text)) for text in texts))
     return table
 
 
 def _print_lines(console: Console, each: NodeStatus) -> None:
-    """The same for a terminal that is too narrow for a table."""
+    """Print the node in lines, for a terminal that is too narrow for the table."""
     for text in (f"{each.at or each.node}: {_state(each)}", f"  {each.url}  {each.version}"):
         console.print(escape(printable(text)), overflow="fold")
-    told = zip(_FIGURES, _figures(each), strict=True)
-    figures = ", ".join(f"{name.lower()} {figure}" for name, figure in told)
-    console.print(escape(printable(f"  {figures}")), style="dim")
+    values = zip(_COLUMNS, _values(each), strict=True)
+    text = ", ".join(f"{name.lower()} {value}" for name, value in values)
+    console.print(escape(printable(f"  {text}")), style="dim")
 
 
-_FIGURES = ("Sessions", "Lease", "Lag", "Waiting")
+_COLUMNS = ("Sessions", "Lease", "Lag", "Waiting")
 
 
-def _figures(each: NodeStatus) -> tuple[str, str, str, str]:
+def _values(each: NodeStatus) -> tuple[str, str, str, str]:
     lease, lag = f"{each.lease_left:.1f} s", f"{each.lag * 1000:.0f} ms"
     return str(each.sessions), lease, lag, str(each.waiting)
 

@@ -1,4 +1,4 @@
-"""``proxim config``: the settings as they are, and as they may be."""
+"""``proxim config``: the settings, and the schema of a config file."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from proxim.settings import SETTINGS, Setting, load_with_sources, schema
 
 @click.group("config")
 def command() -> None:
-    """Show the settings, and what a config file may hold."""
+    """Show the settings, and the schema of a config file."""
 
 
 @command.command("show", cls=options.Grouped)
 @options.with_settings
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--changed", is_flag=True, help="Only what is not as by default.")
+@click.option("--changed", is_flag=True, help="Only the settings that differ from their defaults.")
 def show_command(config: Path | None, as_json: bool, changed: bool, **flags: object) -> None:
-    """Print the settings that `proxim serve` would have, and where each comes from.
+    """Print the settings that `proxim serve` would use, and the source of each.
 
     It takes the same options, environment and config file. Secrets are masked.
     """
@@ -44,12 +44,12 @@ def show_command(config: Path | None, as_json: bool, changed: bool, **flags: obj
         entries = {each.name: {"value": value, "source": source} for each, value, source in shown}
         click.echo(json.dumps(entries, indent=2))
     else:
-        _print(shown)
+        _print_table(shown)
 
 
 @command.command("schema")
 def schema_command() -> None:
-    """Print the JSON Schema of a config file, for editors and checkers."""
+    """Print the JSON Schema of a config file, for editors and validators."""
     click.echo(json.dumps(schema(), indent=2))
 
 
@@ -57,7 +57,7 @@ def _masked(setting: Setting, value: object) -> object:
     return HIDDEN if setting.about.is_secret and value not in (None, ()) else value
 
 
-def _print(shown: list[tuple[Setting, object, str]]) -> None:
+def _print_table(shown: list[tuple[Setting, object, str]]) -> None:
     table = Table("Setting", "Value", "From", box=None, pad_edge=False)
     for setting, value, source in shown:
         table.add_row(setting.name, escape(_as_toml(value)), escape(source))

@@ -1,33 +1,25 @@
-"""What `proxim status` shows of a node: numbers, and how they went."""
+"""The view of `proxim status`: tables and sparklines."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from proxim.reading import Reading
+from proxim.cli.scrape import Scrape
 
 _BARS = "▁▂▃▄▅▆▇█"
-_LEAST_CURVE = 8
+_MIN_SPARKLINE = 8
 _STATUSES = ("pending", "approved", "rejected", "expired")
 _OUTCOMES = ("approved", "rejected", "timed_out", "withdrawn", "lapsed", "contested")
 
 
-class Moment(NamedTuple):
-    """What a node told, and how long it took to tell, in seconds."""
-
-    reading: Reading
-    took: float
-
-
-class _Curve:
-    """One line: a name, a number, and how it went in the width that is left."""
+class _Line:
+    """One line: a name, the latest value, and a sparkline in the rest of the width."""
 
     def __init__(self, name: str, unit: str, values: Sequence[float]) -> None:
         self._name, self._unit, self._values = name, unit, values
@@ -35,15 +27,15 @@ class _Curve:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         number = f"{_short(self._values[-1])}{self._unit}"
         head = Text.assemble((f"{self._name:<14}", "bold"), f"{number:>10}  ")
-        room = options.max_width - head.cell_len
-        if room >= _LEAST_CURVE:
-            head.append(sparkline(self._values[-room:]), "cyan")
+        width = options.max_width - head.cell_len
+        if width >= _MIN_SPARKLINE:
+            head.append(sparkline(self._values[-width:]), "cyan")
         head.truncate(options.max_width)
         yield head
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """A row of bars, the highest for the most; what is not a number is a gap."""
+    """Return a bar for each value, the highest for the maximum, and a gap for NaN."""
     most = max((value for value in values if not math.isnan(value)), default=0.0)
     return "".join(_bar(value, most) for value in values)
 
@@ -54,16 +46,16 @@ def _bar(value: float, most: float) -> str:
     return _BARS[min(len(_BARS) - 1, int(value / most * len(_BARS)))] if most > 0 else _BARS[0]
 
 
-def summary(moments: Sequence[Moment]) -> dict[str, object]:
-    """The same as plain data: what `--json` prints. Rates per second, times in seconds."""
-    now, before = moments[-1].reading, moments[-2].reading if len(moments) > 1 else None
+def summary(scrapes: Sequence[Scrape]) -> dict[str, object]:
+    """Return the values of the view for `--json`: rates per second, times in seconds."""
+    now, before = scrapes[-1], scrapes[-2] if len(scrapes) > 1 else None
     return {
         "sessions": _sessions(now),
         "prompts": int(now.total("proxim_prompts")),
         "connections": int(now.total("proxim_connections")),
-        "pairings": _whole(now.by("proxim_pairings_total", "outcome")),
-        "ended": _whole(now.by("proxim_sessions_ended_total", "reason")),
-        "refusals": _whole(now.by("proxim_refusals_total", "limit")),
+        "pairings": _as_ints(now.totals_by("proxim_pairings_total", "outcome")),
+        "ended": _as_ints(now.totals_by("proxim_sessions_ended_total", "reason")),
+        "refusals": _as_ints(now.totals_by("proxim_refusals_total", "limit")),
         "signals": int(now.total("proxim_signals_total")),
         "signals_per_second": now.rate(before, "proxim_signals_total"),
         "received_bytes_per_second": now.rate(before, "proxim_received_bytes_total"),
@@ -71,45 +63,44 @@ def summary(moments: Sequence[Moment]) -> dict[str, object]:
         "inbox_letters": int(now.total("proxim_inbox_letters")),
         "crashes": int(now.total("proxim_actor_crashes_total")),
         "memory_bytes": int(now.total("process_resident_memory_bytes")),
-        "answer_seconds": moments[-1].took,
+        "answer_seconds": now.duration,
     }
 
 
-def _sessions(now: Reading) -> dict[str, dict[str, int]]:
+def _sessions(now: Scrape) -> dict[str, dict[str, int]]:
     return {
         kind: {
             status: int(now.total("proxim_sessions", type=kind, status=status))
             for status in _STATUSES
         }
-        for kind in now.by("proxim_sessions", "type")
+        for kind in now.totals_by("proxim_sessions", "type")
     }
 
 
-def _whole(counts: dict[str, float]) -> dict[str, int]:
+def _as_ints(counts: dict[str, float]) -> dict[str, int]:
     return {name: int(count) for name, count in counts.items()}
 
 
-def draw(url: str, moments: Sequence[Moment], *, trouble: str = "") -> RenderableType:
-    """The view of a node, the last of ``moments`` being now."""
-    now = moments[-1].reading
+def draw(url: str, scrapes: Sequence[Scrape], *, trouble: str = "") -> RenderableType:
+    """Return the view of a node; the last of ``scrapes`` is the latest."""
+    now = scrapes[-1]
     parts: list[RenderableType] = [_heading(url, now)]
     if trouble:
-        parts.append(Text(f"Not reachable; this is how it was. {trouble}", "red"))
-    parts += [Text(), _session_table(now), Text(), *_curves(moments), Text(), *_facts(now)]
+        parts.append(Text(f"Can't reach the node. These are its last values. {trouble}", "red"))
+    parts += [Text(), _session_table(now), Text(), *_lines(scrapes), Text(), *_counts(now)]
     return Group(*parts)
 
 
-def _heading(url: str, now: Reading) -> Text:
-    (version,) = now.by("proxim_info", "version") or ("?",)
-    began = now.total("process_start_time_seconds")
+def _heading(url: str, now: Scrape) -> Text:
+    (version,) = now.totals_by("proxim_info", "version") or ("?",)
     memory = now.total("process_resident_memory_bytes")
     heading = Text.assemble(("Proxim ", "bold"), (version, "bold"), f"  {url}")
-    if began:
+    if memory:
         heading.append(f"  {_short(memory)}B", "dim")
     return heading
 
 
-def _session_table(now: Reading) -> Table:
+def _session_table(now: Scrape) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Sessions", style="bold", no_wrap=True, min_width=10)
     for status in _STATUSES:
@@ -119,56 +110,49 @@ def _session_table(now: Reading) -> Table:
     return table
 
 
-def _curves(moments: Sequence[Moment]) -> list[_Curve]:
+def _lines(scrapes: Sequence[Scrape]) -> list[_Line]:
     def level(name: str) -> list[float]:
-        return [each.reading.total(name) for each in moments]
+        return [each.total(name) for each in scrapes]
 
     def rate(name: str) -> list[float]:
-        return _pairwise(moments, lambda now, before: now.rate(before, name))
+        grown = [now.rate(before, name) for before, now in itertools.pairwise(scrapes)]
+        return grown or [math.nan]
 
     return [
-        _Curve("connections", "", level("proxim_connections")),
-        _Curve("prompts", "", level("proxim_prompts")),
-        _Curve("signals", "/s", rate("proxim_signals_total")),
-        _Curve("received", "B/s", rate("proxim_received_bytes_total")),
-        _Curve("waiting", "B", level("proxim_outbox_bytes")),
-        _Curve("processor", "%", [100 * share for share in rate("process_cpu_seconds_total")]),
-        _Curve("answer", "ms", [1000 * each.took for each in moments]),
+        _Line("connections", "", level("proxim_connections")),
+        _Line("prompts", "", level("proxim_prompts")),
+        _Line("signals", "/s", rate("proxim_signals_total")),
+        _Line("received", "B/s", rate("proxim_received_bytes_total")),
+        _Line("waiting", "B", level("proxim_outbox_bytes")),
+        _Line("processor", "%", [100 * share for share in rate("process_cpu_seconds_total")]),
+        _Line("answer", "ms", [1000 * each.duration for each in scrapes]),
     ]
 
 
-def _pairwise(
-    moments: Sequence[Moment], difference: Callable[[Reading, Reading], float]
-) -> list[float]:
-    readings = [each.reading for each in moments]
-    grown = [difference(now, before) for before, now in itertools.pairwise(readings)]
-    return grown or [math.nan]
-
-
-def _facts(now: Reading) -> list[Text]:
-    pairings = now.by("proxim_pairings_total", "outcome")
-    told = ", ".join(f"{int(pairings.get(each, 0))} {each.replace('_', ' ')}" for each in _OUTCOMES)
-    facts = [Text.assemble(("pairings  ", "bold"), told)]
-    refusals = {each: n for each, n in now.by("proxim_refusals_total", "limit").items() if n}
+def _counts(now: Scrape) -> list[Text]:
+    pairings = now.totals_by("proxim_pairings_total", "outcome")
+    text = ", ".join(f"{int(pairings.get(each, 0))} {each.replace('_', ' ')}" for each in _OUTCOMES)
+    lines = [Text.assemble(("pairings  ", "bold"), text)]
+    refusals = {each: n for each, n in now.totals_by("proxim_refusals_total", "limit").items() if n}
     if refusals:
         listed = ", ".join(f"{int(count)} {limit}" for limit, count in sorted(refusals.items()))
-        facts.append(Text.assemble(("refused   ", "bold"), listed))
-    facts.append(Text.assemble(("late by   ", "bold"), _lateness(now)))
+        lines.append(Text.assemble(("refused   ", "bold"), listed))
+    lines.append(Text.assemble(("late by   ", "bold"), _lateness(now)))
     if crashes := now.total("proxim_actor_crashes_total"):
-        facts.append(Text(f"{int(crashes)} sessions crashed: see the log", "red"))
-    return facts
+        lines.append(Text(f"{int(crashes)} sessions crashed: see the log", "red"))
+    return lines
 
 
-def _lateness(now: Reading) -> str:
+def _lateness(now: Scrape) -> str:
     half = now.quantile("proxim_expiry_lateness_seconds", 0.5)
     most = now.quantile("proxim_expiry_lateness_seconds", 0.99)
     if math.isnan(half):
         return "– (nothing has expired)"
-    return f"at most {half * 1000:g} ms for half, {most * 1000:g} ms for 99 % of what expired"
+    return f"at most {half * 1000:g} ms for half, {most * 1000:g} ms for 99 % of expiries"
 
 
 def _short(value: float) -> str:
-    """A number in at most five characters or so: 12, 3.4k, 5.6M."""
+    """Return a number in about five characters: 12, 3.4k, 5.6M."""
     if math.isnan(value):
         return "–"
     for unit in ("", "k", "M", "G"):

@@ -1,9 +1,10 @@
-"""``proxim doctor``: what a node needs, checked."""
+"""``proxim doctor``: check the environment of a node."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ import msgspec
 
 from proxim.cli import options, program
 from proxim.cli.terminal import Reporter, printable
-from proxim.doctor import Finding, Level, examine
+from proxim.doctor import CheckResult, Level, run_checks
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import load
 
@@ -22,46 +23,49 @@ _MARKS = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.ERRO
 @options.with_settings
 @program.json_option
 def command(config: Path | None, as_json: bool, **flags: object) -> None:
-    """Check what a node with these settings needs, and say what to do about each trouble.
+    """Check the environment of a node with these settings, and say how to fix each problem.
 
-    It takes the options, the environment and the config file that `proxim serve` takes: settings,
-    ports, certificate, descriptors, clock, STUN and TURN servers, Redis.
+    It checks settings, ports, certificate, file descriptors, clock, STUN and TURN servers, and
+    Redis. It takes the options, the environment and the config file of `proxim serve`.
 
-    Exit codes: 0 nothing is wrong, 1 something is, 2 usage.
+    Exit codes: 0 no errors, 1 errors, 2 usage.
     """
 
     async def action(reporter: Reporter) -> None:
         seen: Counter[Level] = Counter()
-        for finding in _check_settings(flags, config):
-            seen[finding.level] += 1
-            _report(reporter, finding)
-        if not seen[Level.ERROR]:
-            async for finding in examine(load(flags, os.environ, config)):
-                seen[finding.level] += 1
-                _report(reporter, finding)
-        _conclude(reporter, seen)
+        async for result in _run_checks(flags, config):
+            seen[result.level] += 1
+            _report(reporter, result)
+        _report_totals(reporter, seen)
 
     program.run(action, as_json=as_json)
 
 
-def _check_settings(flags: dict[str, object], config: Path | None) -> list[Finding]:
+async def _run_checks(flags: dict[str, object], config: Path | None) -> AsyncIterator[CheckResult]:
     try:
-        load(flags, os.environ, config)
+        settings = load(flags, os.environ, config)
     except InvalidSetting as problem:
-        return [Finding("settings", Level.ERROR, str(problem), "correct it there")]
-    return [Finding("settings", Level.OK, "can be used" if config is None else f"{config} is good")]
+        yield CheckResult("settings", Level.ERROR, str(problem), "correct it there")
+        return
+    yield CheckResult("settings", Level.OK, "valid" if config is None else f"{config} is valid")
+    async for result in run_checks(settings):
+        yield result
 
 
-def _report(reporter: Reporter, finding: Finding) -> None:
-    mark, colour = _MARKS[finding.level]
-    lines = [f"{click.style(mark, colour)} {finding.check}: {printable(finding.found)}"]
-    if finding.remedy:
-        lines.append(f"  → {printable(finding.remedy)}")
-    reporter.report("finding", "\n".join(lines), **msgspec.to_builtins(finding))
+def _report(reporter: Reporter, result: CheckResult) -> None:
+    mark, colour = _MARKS[result.level]
+    lines = [f"{click.style(mark, colour)} {result.check}: {printable(result.found)}"]
+    if result.remedy:
+        lines.append(f"  → {printable(result.remedy)}")
+    reporter.report("finding", "\n".join(lines), **msgspec.to_builtins(result))
 
 
-def _conclude(reporter: Reporter, seen: Counter[Level]) -> None:
+def _report_totals(reporter: Reporter, seen: Counter[Level]) -> None:
     errors, warnings = seen[Level.ERROR], seen[Level.WARNING]
     reporter.exit_code = 1 if errors else 0
-    text = f"{errors} wrong, {warnings} to look at." if errors or warnings else "All is well."
+    text = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}."
     reporter.report("done", f"\n{text}", errors=errors, warnings=warnings)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""``proxim health``: whether the node of these settings, on this machine, serves; for probes."""
+"""``proxim health``: check whether the node on this machine serves; for probes."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from proxim.cli.terminal import Reporter
 from proxim.settings import Settings, load
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Where a node is found that listens on all addresses."""
+"""The address of a node that listens on all addresses."""
 
 
 @click.command("health", cls=options.Grouped)
 @options.with_settings
 def command(config: Path | None, **flags: object) -> None:
-    """Ask the node that runs here with these settings whether it serves, by its /healthz.
+    """Request /healthz from the node that runs on this machine with these settings.
 
-    It takes the options, the environment and the config file that `proxim serve` takes, and so
-    finds the port, and TLS. Made for the health check of a container.
+    It takes the options, the environment and the config file of `proxim serve`, which have the
+    port and TLS. Made for the health check of a container.
 
-    Exit codes: 0 it serves, 2 usage, 3 it does not, or says that it is going away.
+    Exit codes: 0 it serves, 2 usage, 3 it does not answer, or is shutting down.
     """
 
     async def action(reporter: Reporter) -> None:
-        said = fetch(_url(load(flags, os.environ, config)), tls=_anybody())
+        body = fetch(_url(load(flags, os.environ, config)), tls=_unverified())
         reporter.exit_code = 0
-        reporter.report("health", said.strip())
+        reporter.report("health", body.strip())
 
     program.run(action)
 
@@ -43,8 +43,8 @@ def _url(settings: Settings) -> str:
     return f"{scheme}://{host}:{settings.port}/healthz"
 
 
-def _anybody() -> ssl.SSLContext:
-    """A certificate is for the node's name, and here it is asked by an address of its own."""
+def _unverified() -> ssl.SSLContext:
+    # The certificate has the node's name, and this connects to an IP address.
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""``proxim host``: open a session, show its code, ask the person, and let the two talk."""
+"""``proxim host``: open a session, show its QR code, ask the person, and exchange lines."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ identity_option = click.option(
     type=click.Path(path_type=Path),
     envvar="PROXIM_IDENTITY",
     metavar="FILE",
-    help="Where this computer's uuid and key are kept.  [default: in the user's config directory]",
+    help="File with this computer's uuid and key.  [default: in the user's config directory]",
 )
 access_option = click.option(
     "--access-token",
     envvar="PROXIM_ACCESS_TOKEN",
     metavar="TOKEN",
-    help="Access token, if the node asks for one.",
+    help="Access token, if the node requires one.",
 )
 
 
 SLACK = 1.0
-"""Seconds for a prompt that is on its way when the link lapses."""
+"""Seconds for a prompt that is on its way when the link expires."""
 
 
 @click.command("host")
@@ -52,7 +52,7 @@ SLACK = 1.0
     metavar="SECONDS",
     help="How long a temporary session lives.",
 )
-@click.option("--yes", is_flag=True, help="Approve whoever asks first. For scripts.")
+@click.option("--yes", is_flag=True, help="Approve the first guest without asking. For scripts.")
 @program.json_option
 @identity_option
 @access_option
@@ -65,7 +65,7 @@ def command(
     identity: Path | None,
     access_token: str | None,
 ) -> None:
-    """Open a session on this computer, show its QR code, and ask before anybody gets in.
+    """Open a session on this computer, show its QR code, and ask before a guest connects.
 
     After approval, lines typed on one side arrive on the other.
 
@@ -76,7 +76,7 @@ def command(
 
     async def action(reporter: Reporter) -> None:
         me = load_identity(identity or default_path())
-        # No seats: the sessions of other programs with this identity are theirs.
+        # No seats: other programs with this identity keep their sessions.
         async with (
             open_host(node, uuid=me.uuid, key=me.key, access_token=access_token, seats=[]) as host,
             trio.open_nursery() as nursery,
@@ -91,7 +91,7 @@ def command(
 
 async def _serve_one_guest(session: HostSession, reporter: Reporter, *, yes: bool) -> None:
     _show_link(session, reporter)
-    prompt = await _wait_for_guest(session, reporter, somebody_is_there=not yes)
+    prompt = await _wait_for_guest(session, reporter, has_person=not yes)
     reporter.report(
         "prompt",
         f"\nA device asks to pair. It says it is “{printable(prompt.device_info.name)}” "
@@ -123,34 +123,32 @@ def _show_link(session: HostSession, reporter: Reporter) -> None:
     )
 
 
-async def _wait_for_guest(
-    session: HostSession, reporter: Reporter, *, somebody_is_there: bool
-) -> Prompt:
-    """Wait until somebody asks; when the link lapses, a person may have a new one."""
+async def _wait_for_guest(session: HostSession, reporter: Reporter, *, has_person: bool) -> Prompt:
+    """Wait for a guest; when the link expires, offer the person a new one."""
     while True:
         with trio.move_on_at(session.lapses_at + SLACK):
             return await program.race(
                 session.prompt,
-                lambda: reporter.count_down(session.lapses_at, "Waiting. The link lapses in"),
+                lambda: reporter.count_down(session.lapses_at, "Waiting. The link expires in"),
             )
-        if not somebody_is_there or not await _asks_for_another_link(session, reporter):
+        if not has_person or not await _wants_new_link(session, reporter):
             await session.close()
             raise SessionOver("expired", "lapsed")
         await session.renew()
         _show_link(session, reporter)
 
 
-async def _asks_for_another_link(session: HostSession, reporter: Reporter) -> bool:
-    reporter.report("lapsed", "This link has lapsed. Press Enter for a new one.")
-    reporter.keyboard.forget()
+async def _wants_new_link(session: HostSession, reporter: Reporter) -> bool:
+    reporter.report("lapsed", "This link has expired. Press Enter for a new one.")
+    reporter.keyboard.discard()
     line = await program.race(reporter.keyboard.line, lambda: _raise_at_end(session))
     return line is not None
 
 
 async def _ask_person(prompt: Prompt, reporter: Reporter) -> bool:
-    """Whether a person says yes. Whatever else they say, and silence, is no."""
-    # What was typed before the question is no answer to it.
-    reporter.keyboard.forget()
+    """Return whether the person says yes. Any other answer, or none, means no."""
+    # Lines typed before the question are not an answer.
+    reporter.keyboard.discard()
 
     async def answer() -> bool:
         line = await reporter.keyboard.line()

@@ -1,4 +1,4 @@
-"""``proxim join``: ask to pair by a link, wait for the answer, and talk."""
+"""``proxim join``: request pairing with a link, wait for approval, and exchange lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from proxim.client import Guest, open_guest
 )
 @program.json_option
 def command(link: str, name: str, device_id: str | None, as_json: bool) -> None:
-    """Ask to pair by LINK (in quotes: it has a # in it), and wait for the host's answer.
+    """Request pairing with LINK (in quotes, since it has a #), and wait for the approval.
 
     After approval, lines typed on one side arrive on the other.
 
@@ -57,6 +57,6 @@ async def _wait_for_answer(guest: Guest, reporter: Reporter) -> None:
         expires_in=left,
     )
     await program.race(
-        guest.approved, lambda: reporter.count_down(guest.expires_at, "Waiting for an answer.")
+        guest.approved, lambda: reporter.count_down(guest.expires_at, "Waiting for approval.")
     )
     reporter.report("result", "Approved.", status=guest.status)

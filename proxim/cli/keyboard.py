@@ -1,4 +1,4 @@
-"""Lines of standard input: what a person types, or what a script pipes in."""
+"""Lines of standard input, typed by a person or piped by a script."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ else:
 
 _CHUNK = 4096
 _KEY_INTERVAL = 0.02
-"""Seconds between two looks at the keys of a Windows console, which cannot be waited for."""
+"""Seconds between two polls of a Windows console, which has no event for a key."""
 
 
 class Keyboard:
-    """Lines from standard input. A wait that is cancelled loses nothing of what was typed."""
+    """Lines from standard input. A cancelled wait loses no input."""
 
     def __init__(self, fd: int = 0) -> None:
         self._fd = fd
@@ -30,17 +30,17 @@ class Keyboard:
 
     @property
     def is_person(self) -> bool:
-        """Whether standard input is a terminal, and not a pipe or a file."""
+        """Whether standard input is a terminal, not a pipe or a file."""
         return os.isatty(self._fd)
 
-    def forget(self) -> None:
-        """Throw away what was typed before a question was asked."""
+    def discard(self) -> None:
+        """Discard the input that was typed before a question."""
         if self.is_person:
             self._flush()
             self._typed = b""
 
     async def line(self) -> str | None:
-        """The next line without its end; None when there is no more."""
+        """Return the next line without its line end; None at the end of input."""
         while b"\n" not in self._typed and not self._at_end:
             chunk = await self._read()
             self._typed += chunk
@@ -55,19 +55,19 @@ class Keyboard:
             termios.tcflush(self._fd, termios.TCIFLUSH)
 
     async def _read(self) -> bytes:
-        """Wait for the next bytes of standard input; empty at its end."""
+        """Wait for the next bytes of standard input; empty at the end."""
         if self._chunks is None:
             try:
                 await trio.lowlevel.wait_readable(self._fd)
             except OSError:
-                # A plain file cannot be waited for; on Windows only a socket can.
+                # A plain file has no readiness; on Windows only a socket has.
                 self._chunks = self._read_in_thread()
             else:
                 return os.read(self._fd, _CHUNK)
         return await self._chunks.receive()
 
     def _read_in_thread(self) -> trio.MemoryReceiveChannel[bytes]:
-        """Start a thread that reads on. It is ahead by one chunk, which the channel keeps."""
+        """Start a thread that reads into a channel, at most one chunk ahead."""
         chunks, received = trio.open_memory_channel[bytes](0)
         token = trio.lowlevel.current_trio_token()
 
@@ -90,7 +90,7 @@ class Keyboard:
 if sys.platform == "win32":
 
     class ConsoleKeyboard(Keyboard):
-        """Keys of a Windows console, which this edits into lines and echoes."""
+        """Lines from the keys of a Windows console, which this echoes."""
 
         def __init__(self, fd: int = 0) -> None:
             super().__init__(fd)
@@ -109,7 +109,7 @@ if sys.platform == "win32":
                 await trio.sleep(_KEY_INTERVAL)
 
         def _take(self, key: str) -> bytes | None:
-            """Edit the line by a key; the line if the key ends it, empty if it ends the input."""
+            """Apply a key. Return the line if the key ends it, empty bytes at the end of input."""
             if key in ("\x00", "\xe0"):
                 msvcrt.getwch()  # The second half of a function key or an arrow.
             elif key == "\x03":
@@ -128,7 +128,7 @@ if sys.platform == "win32":
         def _end_line(self) -> bytes:
             msvcrt.putwch("\r")
             msvcrt.putwch("\n")
-            # A character beyond U+FFFF comes as two keys, the halves of its UTF-16 form.
+            # A character above U+FFFF comes as two keys, a UTF-16 surrogate pair.
             units = "".join([*self._keys, "\n"]).encode("utf-16-le", "surrogatepass")
             self._keys.clear()
             return units.decode("utf-16-le", "replace").encode()
@@ -143,7 +143,7 @@ if sys.platform == "win32":
 
 
 def standard_input() -> Keyboard:
-    """Return the keyboard of this process: keys of a console on Windows, or whatever is piped."""
+    """Return the keyboard of this process."""
     if sys.platform == "win32" and os.isatty(0):
         return ConsoleKeyboard()
     return Keyboard()

@@ -1,6 +1,7 @@
-"""How `proxim serve` logs. A library does not say how a program logs, so this is of the commands.
+"""The log output of `proxim serve`.
 
-What is logged says so by the standard library; here it is given a form, by structlog.
+Every module logs with the standard library; structlog formats the records here. An application
+that embeds a node configures its own logging.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Format = Literal["text", "json"]
 log = logging.getLogger("proxim")
 
 _FIELDS = ("session",)
-"""What a line may carry besides its text: nothing else that code might attach gets out."""
+"""The only extra fields of a record that are logged, whatever code attaches."""
 
 
 def configure(level: str, form: Format) -> None:
@@ -37,7 +38,7 @@ def configure(level: str, form: Format) -> None:
 
 
 async def toggle_on_signal(*, task_status: trio.TaskStatus[None]) -> None:
-    """Log at debug level after SIGUSR1, and after the next one as before. Windows has none."""
+    """Toggle the debug level on each SIGUSR1. Windows does not have this signal."""
     if sys.platform == "win32":
         task_status.started()
         return
@@ -52,21 +53,21 @@ async def toggle_on_signal(*, task_status: trio.TaskStatus[None]) -> None:
 
 
 class _Formatter(logging.Formatter):
-    """structlog's formatter. It is slow to import, so this waits for something to be said."""
+    """structlog's formatter, imported with the first record, since the import is slow."""
 
     def __init__(self, form: Format) -> None:
         super().__init__()
         self._form: Format = form
 
     def prepare(self) -> None:
-        """Import it now: there will be much to be said."""
-        self._made  # noqa: B018 - it is kept
+        """Import structlog now."""
+        self._formatter  # noqa: B018 - cached
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._made.format(record)
+        return self._formatter.format(record)
 
     @cached_property
-    def _made(self) -> ProcessorFormatter:
+    def _formatter(self) -> ProcessorFormatter:
         import structlog
 
         return structlog.stdlib.ProcessorFormatter(
@@ -76,12 +77,12 @@ class _Formatter(logging.Formatter):
             ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_rendering(self._form),
+                *_renderers(self._form),
             ],
         )
 
 
-def _rendering(form: Format) -> list[Processor]:
+def _renderers(form: Format) -> list[Processor]:
     import structlog
 
     if form == "json":

@@ -1,4 +1,4 @@
-"""``proxim nodes``: what nodes announce themselves in this network."""
+"""``proxim nodes``: the nodes that announce themselves in this network."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from proxim.cli.terminal import Reporter, printable
 )
 @program.json_option
 def command(wait: float, as_json: bool) -> None:
-    """List the nodes of this network that were started with --announce.
+    """List the nodes in this network that were started with --announce.
 
-    Their names are their own claim, and nobody has checked them.
+    The names are not verified.
     """
 
     async def action(reporter: Reporter) -> None:
         try:
             _report(await lan.find(wait), reporter, as_json=as_json)
         except OSError as error:
-            raise click.ClickException(f"the network cannot be listened to: {error}") from None
+            raise click.ClickException(f"cannot listen on the network: {error}") from None
         reporter.exit_code = program.APPROVED
 
     program.run(action, as_json=as_json)
@@ -45,7 +45,7 @@ def _report(nodes: list[lan.Neighbour], reporter: Reporter, *, as_json: bool) ->
     elif nodes:
         Console().print(_table(nodes))
     else:
-        reporter.screen.say("No node announces itself here.")
+        reporter.screen.say("No node announces itself in this network.")
 
 
 def _table(nodes: list[lan.Neighbour]) -> Table:

@@ -1,4 +1,4 @@
-"""The options of the commands that take a node's settings, made from the settings themselves."""
+"""Command-line options, generated from the settings."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _config_option = click.option(
 
 
 class Seconds(click.FloatRange):
-    """A time. A comparison with "not a number" is never true, so click lets that through."""
+    """A number of seconds. ``click.FloatRange`` alone accepts NaN."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Raise ``click.BadParameter`` for what is no number, or out of range."""
+        """Return the number; raise ``click.BadParameter`` if it is not one or out of range."""
         seconds: float = super().convert(value, param, ctx)
         if not math.isfinite(seconds):
-            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
         return seconds
 
 
 class Grouped(click.Command):
-    """A command whose help lists the settings by group."""
+    """A command whose help lists the options by group of settings."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, each under the heading of its setting's group."""
+        """Write each option under the heading of its setting's group."""
         settings = {setting.name: setting.about.group for setting in SETTINGS}
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
@@ -53,17 +53,17 @@ class Grouped(click.Command):
 def _option(setting: Setting) -> Callable[[Any], Any]:
     default = setting.default
     shown = f"{default:g}" if isinstance(default, float) else str(default)
-    hidden = default is None or setting.is_switch or setting.is_list
-    about = setting.about.meaning + ("" if hidden else f"  [default: {shown}]")
+    has_no_default = default is None or setting.is_switch or setting.is_list
+    about = setting.about.meaning + ("" if has_no_default else f"  [default: {shown}]")
     if setting.is_switch:
         negation = setting.flag.replace("--", "--no-", 1)
         return click.option(f"{setting.flag}/{negation}", setting.name, default=None, help=about)
     if setting.is_list:
-        about += "  Can be given several times."
-    if setting.about.alone is not None:
+        about += "  Can be repeated."
+    if setting.about.flag_value is not None:
         metavar = f"[{setting.about.metavar}]"
-        alone: dict[str, Any] = {"is_flag": False, "flag_value": setting.about.alone}
-        return click.option(setting.flag, setting.name, metavar=metavar, help=about, **alone)
+        optional: dict[str, Any] = {"is_flag": False, "flag_value": setting.about.flag_value}
+        return click.option(setting.flag, setting.name, metavar=metavar, help=about, **optional)
     return click.option(
         setting.flag,
         setting.name,

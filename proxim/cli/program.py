@@ -1,4 +1,4 @@
-"""What the commands that speak to a node have in common: options, errors, exit codes, talk."""
+"""What the commands share: options, errors, exit codes, and the exchange of lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import trio
 from proxim.cli import stopping
 from proxim.cli.terminal import Reporter, printable
 from proxim.client.connection import NodeConnection
-from proxim.client.session import Peer
+from proxim.client.session import ClientSession
 from proxim.exception_groups import leaves
 from proxim.protocol import device_names
 from proxim.protocol.errors import (
@@ -32,20 +32,20 @@ from proxim.settings import DEFAULT_URL
 T = TypeVar("T")
 
 APPROVED, REFUSED, UNREACHABLE = 0, 1, 3
-"""Exit codes; 2, for wrong usage, is click's own."""
+"""Exit codes. click exits with 2 for wrong usage."""
 
 _NORMAL_ENDS = {Reason.CLOSED, Reason.DISCONNECTED, Reason.EXPIRED}
-_IN_WORDS: dict[str, str] = {
+_REASONS: dict[str, str] = {
     Reason.CLOSED: "it was closed",
     Reason.DISCONNECTED: "the other side disconnected",
     Reason.EXPIRED: "its time is up",
-    Reason.REJECTED: "the host said no",
-    Reason.APPROVAL_TIMEOUT: "nobody answered in time",
-    Reason.INACTIVE: "its link lapsed while the host was away",
-    Reason.SHUTDOWN: "the node is going away",
+    Reason.REJECTED: "the host declined",
+    Reason.APPROVAL_TIMEOUT: "the host did not answer in time",
+    Reason.INACTIVE: "its link expired while the host was offline",
+    Reason.SHUTDOWN: "the node is shutting down",
     Reason.INTERNAL_ERROR: "the node had an error",
     "lost": "the node no longer knows it",
-    "lapsed": "its link lapsed before anybody asked",
+    "lapsed": "its link expired",
 }
 
 node_option = click.option(
@@ -62,14 +62,14 @@ json_option = click.option(
 
 
 def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False) -> None:
-    """Run a command's action until it is done or interrupted, and exit with its code."""
+    """Run a command's action until it ends or is interrupted, and exit with its code."""
     reporter = Reporter(as_json=as_json)
     try:
         trio.run(_interruptible, action, reporter)
     except* (InvalidLink, InvalidSetting, BadMessage) as errors:
         raise click.UsageError(str(next(leaves(errors)))) from None
     except* BrokenPipeError:
-        # Whoever read what is printed has left; nothing more can be said to anybody.
+        # The reader of the output has exited; discard the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except* ProximError as errors:
         reporter.exit_code = _report_failure(reporter, next(leaves(errors)))
@@ -77,18 +77,18 @@ def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False)
 
 
 def check_text(option: str, text: str, longest: int) -> None:
-    """Raise a usage error unless ``text`` can be shown to the host."""
+    """Raise a usage error unless ``text`` is printable and at most ``longest`` characters."""
     if not 1 <= len(text) <= longest or not _is_unicode(text):
         raise click.UsageError(f"{option} must be a text of 1 to {longest} characters")
     if fault := device_names.fault(text):
-        raise click.UsageError(f"{option} has {fault}, which no device may be called by")
+        raise click.UsageError(f"{option} has {fault}, which is not allowed there")
 
 
 def _is_unicode(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return False  # What the shell gave was no UTF-8.
+        return False  # The argument was not UTF-8.
     return True
 
 
@@ -115,7 +115,7 @@ def _report_failure(reporter: Reporter, error: BaseException) -> int:
 
 
 async def race(*actions: Callable[[], Awaitable[T]]) -> T:
-    """Run all of them; return or raise what the first one does, and cancel the others."""
+    """Run all actions; return or raise what the first one does, and cancel the others."""
     finished: list[T] = []
     failed: list[ProximError] = []
 
@@ -134,17 +134,17 @@ async def race(*actions: Callable[[], Awaitable[T]]) -> T:
     raise failed[0]
 
 
-async def talk(peer: Peer, reporter: Reporter) -> None:
-    """Let both sides type lines to each other until the session ends."""
+async def talk(session: ClientSession, reporter: Reporter) -> None:
+    """Exchange lines with the other side until the session ends."""
     reporter.exit_code = APPROVED
     reporter.report("connected", "Connected. What you type goes to the other side; /close ends it.")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_send_lines, peer, reporter)
-        nursery.start_soon(_report_presence, peer, reporter)
-        async for data in peer.signals():
+        nursery.start_soon(_send_lines, session, reporter)
+        nursery.start_soon(_report_presence, session, reporter)
+        async for data in session.signals():
             text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
             reporter.report("signal", f"< {printable(text)}", data=data)
-        over = await peer.ended()
+        over = await session.ended()
         nursery.cancel_scope.cancel()
     report_end(reporter, over)
     if over.reason not in _NORMAL_ENDS:
@@ -152,47 +152,47 @@ async def talk(peer: Peer, reporter: Reporter) -> None:
 
 
 def report_end(reporter: Reporter, over: SessionOver) -> None:
-    """Say that a session has ended, and why."""
-    why = _IN_WORDS.get(over.reason, over.reason)
+    """Report the end of a session, and its reason."""
+    why = _REASONS.get(over.reason, over.reason)
     reporter.report(
         "ended", f"The session has ended: {why}.", status=over.status, reason=over.reason
     )
 
 
-async def _send_lines(peer: Peer, reporter: Reporter) -> None:
+async def _send_lines(session: ClientSession, reporter: Reporter) -> None:
     while (line := await reporter.keyboard.line()) is not None:
         if line.strip() == "/close":
-            await _close(peer, reporter)
+            await _close(session, reporter)
         else:
-            await _send(peer, line, reporter)
+            await _send(session, line, reporter)
     if reporter.keyboard.is_person:
-        await _close(peer, reporter)
+        await _close(session, reporter)
 
 
-async def _close(peer: Peer, reporter: Reporter) -> None:
+async def _close(session: ClientSession, reporter: Reporter) -> None:
     try:
-        await peer.close()
+        await session.close()
     except ConnectionLost as error:
         reporter.report("error", f"Not closed: {error}", code="connection_lost", message=str(error))
 
 
-async def _send(peer: Peer, line: str, reporter: Reporter) -> None:
+async def _send(session: ClientSession, line: str, reporter: Reporter) -> None:
     try:
-        await peer.send(line)
+        await session.send(line)
     except SessionOver:
-        pass  # The end is reported where it is waited for.
+        pass  # `talk` reports the end.
     except RequestError as error:
         reporter.report("error", f"Not sent: {error}", code=error.code, message=str(error))
 
 
 async def report_reachability(connection: NodeConnection, reporter: Reporter) -> None:
-    """Say when the node is lost, and when it is back."""
+    """Report when the node becomes unreachable, and when it is back."""
     async for online in connection.reachable():
-        text = "Back." if online else "The node cannot be reached; trying again."
+        text = "Reconnected." if online else "Can't reach the node. Reconnecting…"
         reporter.report("node", text, online=online)
 
 
-async def _report_presence(peer: Peer, reporter: Reporter) -> None:
-    async for online in peer.presence():
-        text = "The other side is back." if online else "The other side is away."
+async def _report_presence(session: ClientSession, reporter: Reporter) -> None:
+    async for online in session.presence():
+        text = "The other side is online." if online else "The other side is offline."
         reporter.report("peer", text, online=online)

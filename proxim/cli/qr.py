@@ -16,7 +16,7 @@ from proxim.protocol.link import parse_link
 @click.option("--svg", type=click.Path(path_type=Path), metavar="FILE", help="Write an SVG file.")
 @click.option("--png", type=click.Path(path_type=Path), metavar="FILE", help="Write a PNG file.")
 def command(link: str, svg: Path | None, png: Path | None) -> None:
-    """Draw LINK as a QR code on the terminal, or into files."""
+    """Draw LINK as a QR code on the terminal, or write it to files."""
     try:
         link = str(parse_link(link))
     except InvalidLink as error:

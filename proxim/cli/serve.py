@@ -1,4 +1,4 @@
-"""``proxim serve``: run a node until told to stop."""
+"""``proxim serve``: run a node until a signal stops it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 import trio
 
-from proxim import __version__
 from proxim.cli import logs, options, stopping, tracing
 from proxim.cli.terminal import program_name
 from proxim.exception_groups import leaves
@@ -20,6 +19,7 @@ from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import DEFAULT_URL, Settings, load
 from proxim.systemd import Notifier, take_sockets
+from proxim.version import __version__
 
 
 @click.command("serve", cls=options.Grouped)
@@ -28,7 +28,7 @@ def command(config: Path | None, **flags: object) -> None:
     """Run a node until Ctrl-C or SIGTERM.
 
     Each option can also be set in the environment (--qr-ttl as PROXIM_QR_TTL) and in a TOML file
-    (as qr_ttl). An option wins over the environment, the environment over the file.
+    (as qr_ttl). An option overrides the environment, the environment overrides the file.
     """
     try:
         settings = load(flags, os.environ, config)
@@ -36,7 +36,7 @@ def command(config: Path | None, **flags: object) -> None:
         raise click.UsageError(str(error)) from None
     try:
         logs.configure(settings.log_level, settings.log_format)
-        with tracing.exporting(wanted=settings.traces):
+        with tracing.exporting(enabled=settings.traces):
             trio.run(_serve, settings)
     except* InvalidSetting as errors:
         raise click.UsageError(str(next(leaves(errors)))) from None
@@ -46,11 +46,11 @@ def command(config: Path | None, **flags: object) -> None:
 
 def _with_advice(error: BaseException) -> str:
     assert isinstance(error, OSError)
-    # Resolvers have numbers of their own, all below 0.
+    # The error numbers of resolvers are negative.
     if (error.errno or 0) < 0 or error.errno == errno.EADDRNOTAVAIL:
-        advice = "an address of this machine will do, such as 127.0.0.1"
+        advice = "use an address of this machine, such as 127.0.0.1"
     else:
-        advice = "another port may be free, and 0, as in --port 0, finds one"
+        advice = "use another port, or --port 0 for a free one"
     return f"{error.strerror or error}; {advice}"
 
 
@@ -63,36 +63,36 @@ async def _serve(settings: Settings) -> None:
         with trio.open_signal_receiver(*stopping.SIGNALS, *hangup) as signals:
             await nursery.start(_run_and_cancel, node, nursery.cancel_scope)
             _tune_garbage_collector()
-            _greet(node)
-            nursery.start_soon(manager.give_signs_of_life)
-            manager.tell("READY=1", f"STATUS=At {node.url}")
+            _print_urls(node)
+            nursery.start_soon(manager.run_watchdog)
+            manager.notify("READY=1", f"STATUS=At {node.url}")
             async for number in signals:
                 if number in hangup and _has_terminal() == has_terminal:
                     _reload(node, manager)
                 elif node.leaving:
-                    # Whoever asks twice does not want to wait for good-byes.
+                    # The second signal: exit at once.
                     os._exit(1)
                 else:
-                    manager.tell("STOPPING=1")
+                    manager.notify("STOPPING=1")
                     node.stop()
 
 
 def _reload(node: Node, manager: Notifier) -> None:
     if not node.leaving:
-        manager.tell_reloading()
+        manager.notify_reloading()
         node.reload_certificate()
-        manager.tell("READY=1")
+        manager.notify("READY=1")
 
 
 def _hangup() -> list[signal.Signals]:
-    """The signal to reload. Where it is ignored (nohup) it stays so; Windows has none."""
+    """Return the signal to reload, unless it is ignored (nohup). Windows has none."""
     if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         return []
     return [signal.SIGHUP]
 
 
 def _has_terminal() -> bool:
-    """Whether this process has a terminal; one that was closed tells so by the same SIGHUP."""
+    """Return whether this process has a terminal. Closing a terminal sends SIGHUP, too."""
     if sys.platform == "win32":
         return False
     try:
@@ -110,16 +110,16 @@ async def _run_and_cancel(
 
 
 def _tune_garbage_collector() -> None:
-    """Look for cycles rarely: what a node keeps lives long, and most of it dies by reference.
+    """Collect cycles rarely: a node's objects live long, and few of them are in cycles.
 
-    Only here, where the process is the node's own; `bench/sessions.py` shows what it is worth.
+    Only here, in a process of the node's own; `bench/sessions.py` shows the gain.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
 
 
-def _greet(node: Node) -> None:
+def _print_urls(node: Node) -> None:
     where = "" if node.url == DEFAULT_URL else f" --node {node.url}"
     click.echo(f"Proxim {__version__} is at {node.url}")
     if node.url != node.local_url:

@@ -1,4 +1,4 @@
-"""``proxim sessions``: what this computer has open on a node."""
+"""``proxim sessions``: the sessions of this computer on a node."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from proxim.client import Host, open_host
 from proxim.protocol.messages import SessionInfo
 
 ID_LENGTH = 22
-"""A session id has to be seen whole, since it is what ``close`` wants."""
+"""Columns for a whole session id, which ``close`` needs."""
 
 
 @click.group("sessions")
@@ -34,9 +34,9 @@ def command() -> None:
 @identity_option
 @access_option
 def list_command(node: str, as_json: bool, identity: Path | None, access_token: str | None) -> None:
-    """List the sessions of this computer; ended ones are shown until the node forgets them.
+    """List the sessions of this computer; ended ones until the node's next sweep.
 
-    A `proxim host` that runs elsewhere with the same identity is not disturbed.
+    A running `proxim host` with the same identity keeps its sessions.
     """
 
     async def action(reporter: Reporter) -> None:
@@ -49,7 +49,7 @@ def list_command(node: str, as_json: bool, identity: Path | None, access_token: 
 
 @command.command("close")
 @click.argument("session_ids", nargs=-1, metavar="[SESSION_ID]...")
-@click.option("--all", "everything", is_flag=True, help="Close all of them.")
+@click.option("--all", "everything", is_flag=True, help="Close all sessions.")
 @program.node_option
 @program.json_option
 @identity_option
@@ -62,7 +62,7 @@ def close_command(
     identity: Path | None,
     access_token: str | None,
 ) -> None:
-    """Close sessions of this computer, by their ids or all of them."""
+    """Close sessions of this computer, by id or all."""
     if bool(session_ids) == everything:
         raise click.UsageError("give the ids of sessions (see `proxim sessions list`), or --all")
 
@@ -80,7 +80,7 @@ def close_command(
 def _registered(
     node: str, identity: Path | None, access_token: str | None
 ) -> AbstractAsyncContextManager[Host]:
-    """Registered, but in no seat: whoever serves the sessions goes on doing so."""
+    """Register without a seat, so that other programs keep serving their sessions."""
     me = load_identity(identity or default_path())
     return open_host(node, uuid=me.uuid, key=me.key, access_token=access_token, seats=[])
 
@@ -97,7 +97,7 @@ def _report(sessions: list[SessionInfo], reporter: Reporter, *, as_json: bool) -
 
 def _table(sessions: list[SessionInfo]) -> Table:
     table = Table(Column("Session", no_wrap=True, min_width=ID_LENGTH))
-    for heading in ("Type", "Status", "Says it is", "Opened", "Expires", "Host", "Guest"):
+    for heading in ("Type", "Status", "Device", "Opened", "Expires", "Host", "Guest"):
         table.add_column(heading, overflow="fold")
     for info in sessions:
         expires = "" if info.expires_at is None else f"{info.expires_at:%d %b %H:%M:%S}"

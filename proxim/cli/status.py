@@ -1,4 +1,4 @@
-"""``proxim status``: how a node is doing, from what it tells on ``/metrics``."""
+"""``proxim status``: show a node's metrics."""
 
 from __future__ import annotations
 
@@ -13,81 +13,81 @@ from rich.console import Console
 from rich.live import Live
 
 from proxim.cli import options, program
-from proxim.cli.dashboard import Moment, draw, summary
+from proxim.cli.dashboard import draw, summary
 from proxim.cli.fetch import fetch, metrics_url
+from proxim.cli.scrape import Scrape
 from proxim.cli.terminal import Reporter
 from proxim.protocol.errors import ConnectionLost
-from proxim.reading import read
 from proxim.settings import DEFAULT_URL
 
-KEPT = 240
-"""Moments that are kept for the curves."""
+MAX_SCRAPES = 240
+"""Scrapes kept for the sparklines."""
 
 
 @click.command("status")
 @click.argument("url", default=DEFAULT_URL)
-@click.option("--once", is_flag=True, help="Print it once, and do not wait for more.")
+@click.option("--once", is_flag=True, help="Print one scrape, and exit.")
 @click.option(
     "--every",
     type=options.Seconds(0.1, 3600),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often to look.",
+    help="Time between two scrapes.",
 )
 @program.json_option
 def command(url: str, once: bool, every: float, as_json: bool) -> None:
-    """Show how the node at URL is doing: sessions, rates, latency. Ctrl-C ends it.
+    """Show sessions, rates and latency of the node at URL. Ctrl-C ends it.
 
-    A node shows this to its own machine alone; one with --metrics-listen shows it there.
+    A node serves its metrics only to its own machine, or at --metrics-listen.
 
-    Exit codes: 0 seen, 2 usage, 3 node unreachable.
+    Exit codes: 0 shown, 2 usage, 3 node unreachable.
     """
 
     async def action(reporter: Reporter) -> None:
         where = metrics_url(url)
-        moments: deque[Moment] = deque(maxlen=KEPT)
-        moments.append(await _look(where))
+        scrapes: deque[Scrape] = deque(maxlen=MAX_SCRAPES)
+        scrapes.append(await _scrape(where))
         reporter.exit_code = program.APPROVED
         if as_json:
-            await _print_lines(where, moments, once=once, every=every)
+            await _print_lines(where, scrapes, once=once, every=every)
         elif once:
-            Console(highlight=False).print(draw(url, list(moments)))
+            Console(highlight=False).print(draw(url, list(scrapes)))
         else:
-            await _show(url, where, moments, every)
+            await _show(url, where, scrapes, every)
 
     program.run(action, as_json=as_json)
 
 
-async def _look(where: str) -> Moment:
+async def _scrape(where: str) -> Scrape:
     began = time.monotonic()
     text = await trio.to_thread.run_sync(functools.partial(fetch, where), abandon_on_cancel=True)
-    took = time.monotonic() - began
+    now = time.monotonic()
     try:
-        return Moment(read(text), took)
+        return Scrape(text, at=now, duration=now - began)
     except ValueError as error:
         raise ConnectionLost(f"{where}: {error}") from None
 
 
-async def _print_lines(where: str, moments: deque[Moment], *, once: bool, every: float) -> None:
+async def _print_lines(where: str, scrapes: deque[Scrape], *, once: bool, every: float) -> None:
     while True:
-        click.echo(json.dumps(summary(list(moments))))
+        click.echo(json.dumps(summary(list(scrapes))))
         if once:
             return
         await trio.sleep(every)
-        moments.append(await _look(where))
+        scrapes.append(await _scrape(where))
 
 
-async def _show(url: str, where: str, moments: deque[Moment], every: float) -> None:
+async def _show(url: str, where: str, scrapes: deque[Scrape], every: float) -> None:
     console = Console(highlight=False)
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
         trouble = ""
         while True:
-            live.update(draw(url, list(moments), trouble=trouble), refresh=True)
+            live.update(draw(url, list(scrapes), trouble=trouble), refresh=True)
             await trio.sleep(every)
             try:
-                moments.append(await _look(where))
+                scrapes.append(await _scrape(where))
                 trouble = ""
             except ConnectionLost as error:
-                # A node that is started anew comes back.
+                # The node may be restarting.
                 trouble = str(error)

@@ -1,4 +1,4 @@
-"""The signals that ask a command to end."""
+"""The signals that stop a command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import sys
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
-"""Ctrl-C and ``kill``; on Windows also Ctrl-Break, and a console that is closed."""
+"""Ctrl-C and ``kill``; on Windows also Ctrl-Break and closing the console."""
 
 if sys.platform == "win32":
     SIGNALS.append(signal.SIGBREAK)

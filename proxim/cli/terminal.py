@@ -1,4 +1,4 @@
-"""A person at a terminal: what they see, and what they are told."""
+"""Output for a person at a terminal, or for a program."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from proxim.cli.keyboard import standard_input
 
 
 def printable(text: str) -> str:
-    """``text`` with whatever a terminal would obey or hide written as an escape.
+    """Return ``text`` with control, format and bidirectional characters escaped.
 
-    Names come from strangers: control, format and bidirectional characters must not act.
+    The text may come from another device, and must not control the terminal.
     """
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
@@ -26,14 +26,14 @@ def printable(text: str) -> str:
 
 
 def program_name() -> str:
-    """What a person types to run this program: its name, or its path where that is not enough."""
+    """Return the name of this program, or its path if it is not in PATH."""
     return "proxim" if shutil.which("proxim") else sys.argv[0]
 
 
 class Screen:
-    """Standard output for a person: lines of text, and at most one line that counts down.
+    """Standard output for a person: lines of text, and at most one countdown.
 
-    Where standard output is no terminal there is no countdown.
+    Without a terminal there is no countdown.
     """
 
     def __init__(self) -> None:
@@ -41,43 +41,43 @@ class Screen:
         self._erase = ""
 
     def say(self, text: str = "") -> None:
-        """Print a line, in place of the countdown if there is one."""
+        """Print a line in place of the countdown, if any."""
         self.clear()
         click.echo(text)
 
     def show(self, text: str, *, with_answer: bool) -> None:
-        """Write the countdown anew; ``with_answer`` leaves the line beneath it to be typed on."""
+        """Update the countdown. ``with_answer`` leaves a line below it for the answer."""
         if not self._is_terminal:
             return
         if not with_answer:
             self._write(f"\r\x1b[2K{text}")
             self._erase = "\r\x1b[2K"
         elif self._erase:
-            # Save the cursor, go up to the countdown, write it, come back to what was typed.
+            # Save the cursor, go up to the countdown, write it, return to the answer.
             self._write(f"\x1b7\x1b[1A\r\x1b[2K{text}\x1b8")
         else:
             self._write(f"{text}\n> ")
             self._erase = "\r\x1b[2K\x1b[1A\x1b[2K"
 
     def keep(self) -> None:
-        """Leave the countdown where it stands, with the answer beneath it."""
+        """Leave the countdown and the answer on the screen."""
         self._erase = ""
 
     def clear(self) -> None:
-        """Take the countdown away."""
+        """Remove the countdown."""
         if self._erase:
             self._write(self._erase)
             self._erase = ""
 
     def _write(self, text: str) -> None:
-        # Not `sys.stdout.write`: on Windows click sees to it that the console obeys escapes.
+        # Not `sys.stdout.write`: on Windows, click translates escape sequences for the console.
         click.echo(text, nl=False)
 
 
 class Reporter:
-    """What happens, told to a person or, with ``--json``, to a program: an object per line.
+    """Reports events to a person or, with ``--json``, as one JSON object per line.
 
-    ``exit_code`` is what the command will exit with: 1 until something better is known.
+    ``exit_code`` is the exit code of the command.
     """
 
     def __init__(self, *, as_json: bool) -> None:
@@ -87,20 +87,20 @@ class Reporter:
         self._as_json = as_json
 
     def report(self, event: str, text: str, /, **fields: object) -> None:
-        """Tell of an event: ``text`` to a person, ``fields`` to a program."""
+        """Report an event: ``text`` to a person, ``fields`` to a program."""
         if self._as_json:
             click.echo(json.dumps({"event": event, **fields}))
         elif text:
             self.screen.say(text)
 
     async def count_down(self, until: float, text: str, *, with_answer: bool = False) -> NoReturn:
-        """Show the time left until ``until`` (on Trio's clock); never return."""
+        """Show the time left until ``until`` (on Trio's clock), until cancelled."""
         try:
             while True:
                 left = max(0, math.ceil(until - trio.current_time()))
                 if not self._as_json:
                     clock = f"{left // 60}:{left % 60:02}"
-                    # A line that wraps could not be rewritten.
+                    # A wrapped line cannot be overwritten.
                     line = f"{text} {clock}"[-shutil.get_terminal_size().columns + 1 :]
                     self.screen.show(line, with_answer=with_answer)
                 await trio.sleep(1)

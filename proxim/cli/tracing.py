@@ -1,4 +1,4 @@
-"""Where the traces of `proxim serve` go: by OTLP, to where the OTEL_* variables say."""
+"""Export the traces of `proxim serve` with OTLP to the endpoint of the OTEL_* variables."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from proxim.protocol.errors import InvalidSetting
 
 
 @contextmanager
-def exporting(*, wanted: bool) -> Iterator[None]:
-    """Export the traces that are made meanwhile, and what is left of them in the end.
+def exporting(*, enabled: bool) -> Iterator[None]:
+    """Export the traces made inside the ``with`` block.
 
-    Raises ``InvalidSetting`` when the libraries are not there.
+    Raises ``InvalidSetting`` if the libraries are not installed.
     """
-    if not wanted:
+    if not enabled:
         yield
         return
     try:
@@ -24,9 +24,7 @@ def exporting(*, wanted: bool) -> Iterator[None]:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        raise InvalidSetting(
-            "traces: this needs more libraries: pip install 'proxim[otel]'"
-        ) from None
+        raise InvalidSetting("traces needs more libraries: pip install 'proxim[otel]'") from None
     provider = TracerProvider(resource=Resource.create({"service.name": "proxim"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)

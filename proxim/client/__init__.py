@@ -13,8 +13,8 @@
         await guest.approved()
         print(await guest.receive())
 
-A lost connection is re-established automatically: it takes its seats again and sends what was
-queued meanwhile. What was already on its way when it broke may be lost; the protocol has no
+A lost connection is opened again automatically; it takes its seats again and sends the signals
+queued in the meantime. Signals that were on their way may be lost, since the protocol has no
 acknowledgements. A refused request raises the exception of the same name from
 ``proxim.protocol.errors``.
 """

@@ -1,4 +1,4 @@
-"""Where a node is, and how a WebSocket to it is opened."""
+"""The address of a node, and how to open a WebSocket to it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from proxim.protocol.messages import SUBPROTOCOL
 from proxim.redact import shown
 
 CONNECT_TIME = 15.0
-"""Seconds for a connection to stand, and again for its WebSocket handshake."""
+"""Seconds for a connection, and again for its WebSocket handshake."""
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
-"""Longest message taken from a node; the list of very many sessions is long."""
+"""Maximum size of a message from a node; a list of very many sessions is long."""
 
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
 class Address:
-    """A node's URL, taken apart. Raises ``ConnectionLost`` where it is not one."""
+    """The parts of a node's URL. Raises ``ConnectionLost`` if it is not such a URL."""
 
     def __init__(self, node_url: str, ssl_context: ssl.SSLContext | None) -> None:
         self._url = node_url
@@ -38,8 +38,8 @@ class Address:
         if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
             raise self._not_a_node()
         if "@" in parts.netloc:
-            # Whatever is said of this address would tell the password.
-            raise ConnectionLost("the address of a node names no user: leave out what is before @")
+            # Every later error text would show the password.
+            raise ConnectionLost("the URL of a node has no user: leave out the part before @")
         self._secure = parts.scheme == "https"
         self._host = parts.hostname
         self._port = port or (443 if self._secure else 80)
@@ -47,7 +47,7 @@ class Address:
         self._path = f"{parts.path}/ws"
 
     async def open_stream(self) -> Stream:
-        """Connect, with TLS for an https URL. Raises ``ConnectionLost`` with the reason."""
+        """Connect, with TLS if the URL is https. Raises ``ConnectionLost`` with the reason."""
         try:
             with trio.fail_after(CONNECT_TIME):
                 if not self._secure:
@@ -58,38 +58,38 @@ class Address:
                 await stream.do_handshake()
                 return stream
         except trio.BrokenResourceError as error:
-            why = f"no TLS: {error.__cause__ or error}"
+            why = f"TLS failed: {error.__cause__ or error}"
         except (OSError, UnicodeError) as error:
             why = str(error)
         except trio.TooSlowError:
             why = f"no answer within {CONNECT_TIME:g} seconds"
         raise ConnectionLost(f"{self._url} cannot be reached: {why}")
 
-    async def shake_hands(self, stream: Stream, nursery: trio.Nursery) -> WebSocketConnection:
-        """Make a WebSocket of a stream; its reader runs in ``nursery``.
+    async def open_websocket(self, stream: Stream, nursery: trio.Nursery) -> WebSocketConnection:
+        """Do the WebSocket handshake; the reader runs in ``nursery``.
 
-        Raises ``ConnectionLost``. A refusal over HTTP comes out of the nursery: see ``reason``.
+        Raises ``ConnectionLost``. An HTTP error is raised by the nursery: see ``reason``.
         """
-        with trio.move_on_after(CONNECT_TIME) as patience:
-            # Should the peer hang up, trio-websocket's reader ends, and nobody else notices.
-            lifeline = cast(trio.Nursery, _Lifeline(nursery, patience))
+        with trio.move_on_after(CONNECT_TIME) as deadline:
+            # If the peer closes the connection, trio-websocket's reader ends without an error.
+            reader_nursery = cast(trio.Nursery, _CancelAtEnd(nursery, deadline))
             return await wrap_client_stream(
-                lifeline,
+                reader_nursery,
                 stream,
                 self._netloc,
                 self._path,
                 subprotocols=[SUBPROTOCOL],
                 max_message_size=MAX_REPLY_BYTES,
             )
-        hint = "" if self._secure else "; perhaps it wants https"
-        raise ConnectionLost(f"{self._url} does not answer as a node does{hint}")
+        hint = "" if self._secure else "; perhaps it needs https"
+        raise ConnectionLost(f"{self._url} does not answer like a node{hint}")
 
     def reason(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
-        """Why a connection was lost, from what its tasks say; the close code tells most."""
+        """Return why a connection was lost; of several errors, one with a close code."""
         found = list(leaves(group))
         for leaf in found:
             if isinstance(leaf, ConnectionRejected):
-                return ConnectionLost(f"{self._url} answers HTTP {leaf.status_code}, no WebSocket")
+                return ConnectionLost(f"{self._url} answers HTTP {leaf.status_code}")
         lost = [leaf for leaf in found if isinstance(leaf, ConnectionLost)]
         if len(lost) == len(found):
             return max(lost, key=lambda leaf: leaf.close_code or 0)
@@ -97,12 +97,12 @@ class Address:
 
     def _not_a_node(self) -> ConnectionLost:
         return ConnectionLost(
-            f"{shown(self._url)} is not the address of a node, such as http://127.0.0.1:8765"
+            f"{shown(self._url)} is not the URL of a node, such as http://127.0.0.1:8765"
         )
 
 
-class _Lifeline:
-    """A nursery for one task, at whose end a scope is cancelled."""
+class _CancelAtEnd:
+    """A nursery for one task; when the task ends, this cancels a scope."""
 
     def __init__(self, nursery: trio.Nursery, scope: trio.CancelScope) -> None:
         self._nursery = nursery

@@ -1,4 +1,4 @@
-"""How long to wait before the next try."""
+"""Exponential backoff with jitter."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 
 FIRST = 1.0
 FACTOR = 1.5
-LONGEST = 60.0
+MAX = 60.0
 
 
-def delays(chance: Callable[[], float] = random.random) -> Iterator[float]:
-    """Seconds to wait, growing from 1 by half up to 60.
+def delays(jitter: Callable[[], float] = random.random) -> Iterator[float]:
+    """Yield the seconds to wait before each retry: from 1, growing by half, up to 60.
 
-    Each is cut by up to half by chance, so that a thousand clients of a node that restarts do not
-    all come back in the same instant.
+    Jitter shortens each by up to half, so that the clients of a restarted node do not all
+    reconnect at the same moment.
     """
     delay = FIRST
     while True:
-        yield delay * (0.5 + 0.5 * chance())
-        delay = min(delay * FACTOR, LONGEST)
+        yield delay * (0.5 + 0.5 * jitter())
+        delay = min(delay * FACTOR, MAX)

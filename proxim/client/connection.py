@@ -1,4 +1,4 @@
-"""A connection to a node that is kept up: requests with replies, and what comes unasked."""
+"""A connection to a node that reconnects: requests with replies, signals, and messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from proxim.client.address import Address
 from proxim.client.backoff import delays
-from proxim.client.ice import IceUpkeep
+from proxim.client.ice import IceRefresher
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
@@ -33,15 +33,15 @@ from proxim.protocol.errors import (
 log = logging.getLogger(__name__)
 
 CLOSE_TIME = 2.0
-QUEUE_BOUND = 256
-"""Signals that may wait while the node cannot be reached; ``send_signal`` then waits, too."""
+MAX_QUEUED = 256
+"""Signals that may wait while the node is unreachable; then ``send_signal`` blocks."""
 
 REF_BYTES = 32
-"""What a request's ``ref`` adds to it, at most."""
+"""Maximum size of a request's ``ref``."""
 
 REPLACED = 4000
 _FINAL_CODES = {1002, 1007, 1009, REPLACED}
-"""Close codes after which it makes no sense to come back (protocol: Close codes)."""
+"""Close codes after which the client does not reconnect (protocol: Close codes)."""
 
 _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
@@ -56,11 +56,11 @@ class _Call:
 
 
 class NodeConnection:
-    """Keeps one WebSocket to a node open, and reopens it with backoff.
+    """Keeps a WebSocket to a node open, and opens it again with backoff.
 
-    ``introduce`` is called on every new connection before anything else is sent, to register or
-    to resume; ``hear`` gets every message from the node, replies included. Both belong to the
-    host or the guest that uses this.
+    ``introduce`` registers or resumes on each new WebSocket before any other request.
+    ``on_message`` gets every message from the node, replies included. ``on_failure`` is called
+    when the connection does not come back.
     """
 
     def __init__(
@@ -68,15 +68,15 @@ class NodeConnection:
         node_url: str,
         *,
         introduce: Callable[[], Awaitable[None]],
-        hear: Callable[[wire.NodeMessage], None],
-        give_up: Callable[[ProximError], None],
+        on_message: Callable[[wire.NodeMessage], None],
+        on_failure: Callable[[ProximError], None],
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self.ice = IceUpkeep()
+        self.ice = IceRefresher()
         self._address = Address(node_url, ssl_context)
         self._introduce = introduce
-        self._hear = hear
-        self._give_up = give_up
+        self._on_message = on_message
+        self._on_failure = on_failure
         self._ws: WebSocketConnection | None = None
         self._calls: dict[str, _Call] = {}
         self._refs = count(1)
@@ -87,15 +87,15 @@ class NodeConnection:
         self._online = False
         self._online_changed = trio.Event()
         self._introduced = False
-        self._leaving = False
-        self._life = trio.CancelScope()
+        self._closing = False
+        self._scope = trio.CancelScope()
 
     @asynccontextmanager
-    async def kept_up(self) -> AsyncIterator[None]:
-        """Connect, and stay connected while inside.
+    async def connected(self) -> AsyncIterator[None]:
+        """Connect, and stay connected inside the ``async with`` block.
 
-        Raises ``ConnectionLost`` when the node cannot be reached at all, and whatever
-        ``introduce`` raises. What is raised inside comes out as it was, in no group.
+        Raises ``ConnectionLost`` if the node cannot be reached, and whatever ``introduce`` raises.
+        An exception of the block is raised as it is, not in a group.
         """
         raised: Exception | None = None
         async with trio.open_nursery() as nursery:
@@ -106,13 +106,13 @@ class NodeConnection:
                 raised = error
             finally:
                 with trio.move_on_after(CLOSE_TIME, shield=True):
-                    await self._leave()
-                self._life.cancel()
+                    await self._close()
+                self._scope.cancel()
         if raised is not None:
             raise raised
 
     async def reachable(self) -> AsyncIterator[bool]:
-        """Whether the node is reached: at each change, while the connection is kept up."""
+        """Yield at each change whether the node is reachable."""
         seen = self._online
         while True:
             if self._online is seen:
@@ -124,18 +124,18 @@ class NodeConnection:
     async def call(
         self, request: wire.ClientMessage, kind: type[_Reply], *, introduces: bool = False
     ) -> _Reply:
-        """Send a request and wait for its reply, which is of ``kind``.
+        """Send a request, and return its reply of the type ``kind``.
 
-        Only what ``introduces`` may go out on a connection before it is introduced.
+        A new connection first carries a request with ``introduces``.
 
-        Raises the ``RequestError`` of the code that the node refuses with, ``SessionOver`` when
-        it answers that the session has ended, and ``ConnectionLost`` when the connection breaks
-        before there is an answer.
+        Raises the ``RequestError`` for the node's error code, ``SessionOver`` if the node answers
+        that the session has ended, and ``ConnectionLost`` if the connection breaks before the
+        reply.
         """
         if self._failure is not None:
             raise self._failure
         if self._ws is None or not (self._introduced or introduces):
-            raise ConnectionLost("not connected to the node at the moment")
+            raise ConnectionLost("not connected to the node")
         self._check_size(request)
         ref = str(next(self._refs))
         waiting = self._calls[ref] = _Call()
@@ -153,31 +153,31 @@ class NodeConnection:
         raise ConnectionLost(f"the node answered {type(waiting.reply).__name__} to a request")
 
     async def refresh_ice(self, session_id: str) -> wire.IceServers:
-        """Ask for fresh ICE servers of a session. Raises as ``call``."""
+        """Request new ICE servers for a session. Raises what ``call`` raises."""
         return await self.call(wire.RefreshIce(session_id=session_id), wire.IceServers)
 
     async def send_signal(self, signal: wire.Signal) -> None:
-        """Queue a signal; it goes out in order, now or once the connection is back.
+        """Queue a signal; it is sent in order, now or after the next reconnect.
 
-        Raises ``BadMessage`` when it is larger than the node takes.
+        Raises ``BadMessage`` if it is larger than the node accepts.
         """
         self._check_size(signal)
-        while len(self._queue) >= QUEUE_BOUND and self._failure is None:
+        while len(self._queue) >= MAX_QUEUED and self._failure is None:
             await self._queue_changed.wait()
         if self._failure is not None:
             raise self._failure
         self._queue.append(signal)
-        self._note_queue_change()
+        self._notify_queue()
         await trio.lowlevel.checkpoint()
 
     def _check_size(self, message: wire.ClientMessage) -> None:
         size = len(codec.encode(message))
         if size > self._max_message_bytes:
             raise BadMessage(
-                f"a message may have {self._max_message_bytes} bytes, and this has {size}"
+                f"the limit is {self._max_message_bytes} bytes, and this message has {size}"
             )
 
-    # -- keeping it up -----------------------------------------------------------------------
+    # -- connecting --------------------------------------------------------------------------
 
     async def _run(self, *, task_status: trio.TaskStatus[None]) -> None:
         pauses = delays()
@@ -186,48 +186,48 @@ class NodeConnection:
             nonlocal pauses
             pauses = delays()
             self._introduced = True
-            self._note_online(True)
-            if not self._life.shield:
-                # From here on ``kept_up`` says when it ends, so that the good-bye can be said.
-                self._life.shield = True
+            self._set_online(True)
+            if not self._scope.shield:
+                # From here on only ``connected`` ends this, after it has closed the WebSocket.
+                self._scope.shield = True
                 task_status.started()
 
-        with self._life:
+        with self._scope:
             while True:
                 pause = next(pauses)
                 try:
-                    await self._live_once(ready)
+                    await self._connect_once(ready)
                 except ProximError as error:
-                    if not self._life.shield:
+                    if not self._scope.shield:
                         raise
-                    if not _is_passing(error):
+                    if not _is_temporary(error):
                         self._fail(error)
                         return
                     if isinstance(error, RateLimited | Unavailable):
                         pause = max(pause, error.retry_after or 0.0)
-                log.debug("the connection is lost; next try in %.1f s", pause)
+                log.debug("lost the connection; next attempt in %.1f s", pause)
                 await trio.sleep(pause)
 
-    async def _live_once(self, ready: Callable[[], None]) -> None:
-        """One connection from its opening to its loss, which is always an exception."""
+    async def _connect_once(self, ready: Callable[[], None]) -> None:
+        """Connect, and serve the connection until its loss raises an exception."""
         stream = await self._address.open_stream()
         try:
             async with trio.open_nursery() as nursery:
-                self._ws = await self._address.shake_hands(stream, nursery)
+                self._ws = await self._address.open_websocket(stream, nursery)
                 nursery.start_soon(self._read, self._ws)
                 await self._introduce()
                 ready()
                 nursery.start_soon(self.ice.run, self.refresh_ice)
                 await self._write(self._ws)
         except BaseExceptionGroup as group:
-            # A cancellation that comes at the same time is met again at the next checkpoint.
+            # A cancellation at the same time is raised again at the next checkpoint.
             _, failed = group.split(trio.Cancelled)
             raise (group if failed is None else self._address.reason(failed)) from None
         finally:
             self._ws = None
             self._introduced = False
-            self._note_online(False)
-            self._note_queue_change()
+            self._set_online(False)
+            self._notify_queue()
             for call in self._calls.values():
                 call.error = call.error or ConnectionLost("the connection broke before the reply")
                 call.done.set()
@@ -235,33 +235,33 @@ class NodeConnection:
 
     def _fail(self, error: ProximError) -> None:
         self._failure = error
-        self._note_queue_change()
-        self._give_up(error)
+        self._notify_queue()
+        self._on_failure(error)
 
-    # -- what comes and goes -----------------------------------------------------------------
+    # -- reading and writing -----------------------------------------------------------------
 
     async def _read(self, ws: WebSocketConnection) -> None:
         while True:
             try:
                 frame = await ws.get_message()
             except ConnectionClosed as closed:
-                if self._leaving:
+                if self._closing:
                     return
                 code = closed.reason.code if closed.reason else None
                 raise ConnectionLost(_why_closed(code), close_code=code) from None
             try:
                 message = codec.decode_node(frame)
             except BadMessage:
-                # A newer node may say things that this version has no word for.
-                log.debug("a message of an unknown kind was passed over")
+                # A newer node may have more message types.
+                log.debug("ignored a message of an unknown type")
                 continue
-            self._take(message)
+            self._dispatch(message)
 
-    def _take(self, message: wire.NodeMessage) -> None:
+    def _dispatch(self, message: wire.NodeMessage) -> None:
         if isinstance(message, wire.Welcome):
-            # The ref that a request gets on its way is counted in.
+            # A request gets its ref after the size check.
             self._max_message_bytes = message.max_message_bytes - REF_BYTES
-        self._hear(message)
+        self._on_message(message)
         ref = message.ref
         call = self._calls.get(ref) if isinstance(ref, str) else None
         if call is None:
@@ -275,14 +275,14 @@ class NodeConnection:
     async def _write(self, ws: WebSocketConnection) -> None:
         while True:
             while self._queue:
-                # Taken off the queue only when written: a broken connection loses none.
+                # Removed only after it is written: a broken connection must not lose it.
                 await self._transmit(ws, self._queue[0])
                 self._queue.popleft()
-                self._note_queue_change()
+                self._notify_queue()
             await self._queue_changed.wait()
 
     async def _send_in_turn(self, request: wire.ClientMessage) -> None:
-        """Send a request behind the signals that are queued; an introduction goes first."""
+        """Send a request after the queued signals; an introduction goes first."""
         while self._queue and self._introduced:
             await self._queue_changed.wait()
         if self._ws is None:
@@ -296,26 +296,26 @@ class NodeConnection:
             code = closed.reason.code if closed.reason else None
             raise ConnectionLost("the connection broke", close_code=code) from None
 
-    async def _leave(self) -> None:
-        """Send what is queued, if there is a connection, and close it as the RFC wants it."""
+    async def _close(self) -> None:
+        """Send the queue, if connected, and do the closing handshake (RFC 6455)."""
         while self._queue and self._ws is not None:
             await self._queue_changed.wait()
-        self._leaving = True
+        self._closing = True
         if self._ws is not None:
             await self._ws.aclose()
 
-    def _note_online(self, online: bool) -> None:
+    def _set_online(self, online: bool) -> None:
         self._online = online
         self._online_changed.set()
         self._online_changed = trio.Event()
 
-    def _note_queue_change(self) -> None:
+    def _notify_queue(self) -> None:
         self._queue_changed.set()
         self._queue_changed = trio.Event()
 
 
 def wire_error(message: wire.Error) -> RequestError:
-    """An ``error`` from the node as the exception of the same name."""
+    """Return the exception for an ``error`` message."""
     return request_error(
         message.code,
         message.message,
@@ -326,12 +326,12 @@ def wire_error(message: wire.Error) -> RequestError:
 
 def _why_closed(code: int | None) -> str:
     if code == REPLACED:
-        return "another connection took over what this one held"
+        return "another connection took the seat of this one"
     return f"the node closed the connection ({code})"
 
 
-def _is_passing(error: ProximError) -> bool:
-    """Whether it makes sense to come back after this."""
+def _is_temporary(error: ProximError) -> bool:
+    """Return whether to reconnect after this error."""
     if isinstance(error, ConnectionLost):
         return error.close_code not in _FINAL_CODES
     return isinstance(error, RateLimited | Unavailable)

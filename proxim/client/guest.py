@@ -1,4 +1,4 @@
-"""Being a guest: ask, wait for a person's yes, and be found again after a loss."""
+"""The guest: request pairing, wait for approval, resume after a lost connection."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import trio
 from msgspec import UNSET
 
 from proxim.client.connection import NodeConnection
-from proxim.client.session import Peer
+from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import SessionOver, UnknownSession
 from proxim.protocol.link import parse_link
 from proxim.protocol.messages import DeviceInfo
 
 
-class Guest(Peer):
+class Guest(ClientSession):
     """The guest's side of one session.
 
-    ``resume_token`` is the proof by which the seat is found again, also by a later program.
-    ``expires_at`` is when the host's time to decide ends, on Trio's clock.
+    ``resume_token`` lets a later program take the seat again. ``expires_at`` is the deadline for
+    the host's decision, on Trio's clock.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class Guest(Peer):
         connection = NodeConnection(
             node_url,
             introduce=self._introduce,
-            hear=self.hear,
-            give_up=self.finish,
+            on_message=self.handle,
+            on_failure=self.finish,
             ssl_context=ssl_context,
         )
         super().__init__(connection, session_id)
@@ -49,13 +49,13 @@ class Guest(Peer):
         self._ask = ask
 
     async def approved(self) -> None:
-        """Wait for the host's answer. Raises ``SessionOver`` unless it is yes."""
+        """Wait for the approval. Raises ``SessionOver`` if the host declines."""
         await self._decided.wait()
         if self.over is not None:
             raise self.over
 
     async def _introduce(self) -> None:
-        """Ask on the first connection, resume on all others."""
+        """Request pairing on the first connection, resume on all others."""
         if self._ask is not None:
             await self.connection.call(self._ask, wire.PairPending, introduces=True)
             self._ask = None
@@ -66,21 +66,21 @@ class Guest(Peer):
         except UnknownSession:
             raise SessionOver("expired", "lost") from None
 
-    def hear(self, message: wire.NodeMessage) -> None:
-        """Take in what the node says of this session."""
+    def handle(self, message: wire.NodeMessage) -> None:
+        """Handle a message from the node."""
         match message:
             case wire.PairPending():
                 self.resume_token = message.resume_token
                 self.peer_online = True
                 self._expire_in(message.expires_in)
             case wire.Resumed():
-                self.take_ice(message.ice_servers, message.ice_ttl)
+                self.set_ice_servers(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:
                     self._expire_in(message.expires_in)
                 self.peer_online = message.host_online
-                self.learn(message.session)
+                self.update(message.session)
             case _:
-                super().hear(message)
+                super().handle(message)
 
     def _expire_in(self, seconds: float) -> None:
         self.expires_at = trio.current_time() + seconds
@@ -94,16 +94,16 @@ async def open_guest(
     device_id: str | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Guest]:
-    """Ask to pair by a link, as a device called ``name``; then ``await guest.approved()``.
+    """Request pairing with a link, as a device called ``name``; then ``await guest.approved()``.
 
-    Raises ``InvalidLink``, ``ConnectionLost``, and what the node refuses with: ``UnknownSession``,
+    Raises ``InvalidLink``, ``ConnectionLost``, and the node's errors: ``UnknownSession``,
     ``TokenUsed``, ``LinkLapsed``, ``HostOffline``, ``SessionOver``.
     """
     node_url, session_id, token = parse_link(link)
     device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
     ask = wire.PairRequest(session_id=session_id, token=token, device_info=device)
     guest = Guest(node_url, session_id, ask=ask, resume_token="", ssl_context=ssl_context)
-    async with guest.connection.kept_up():
+    async with guest.connection.connected():
         yield guest
 
 
@@ -117,10 +117,10 @@ async def resume_guest(
 ) -> AsyncIterator[Guest]:
     """Take the guest seat again, with the ``resume_token`` of an earlier ``Guest``.
 
-    Raises ``SessionOver`` when the session has ended meanwhile, ``ConnectionLost``.
+    Raises ``SessionOver`` if the session has ended, and ``ConnectionLost``.
     """
     guest = Guest(
         node_url, session_id, ask=None, resume_token=resume_token, ssl_context=ssl_context
     )
-    async with guest.connection.kept_up():
+    async with guest.connection.connected():
         yield guest

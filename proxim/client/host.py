@@ -1,4 +1,4 @@
-"""Being a host: open sessions, be asked, decide."""
+"""The host: open sessions, and decide on requests to pair."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import trio
 from msgspec import UNSET
 
 from proxim.client.connection import NodeConnection
-from proxim.client.session import Channel, Peer
+from proxim.client.session import Channel, ClientSession
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import ProximError, SessionOver
 from proxim.protocol.messages import SessionInfo, SessionType
@@ -20,9 +20,9 @@ SessionKind = SessionType | Literal["one_time", "persistent", "temporary"]
 
 
 class Prompt:
-    """A guest asks to pair. What it says of itself is a claim, not a fact.
+    """A guest's request to pair. Its ``device_info`` is the guest's own claim.
 
-    ``expires_at`` is on Trio's clock; until then a decision counts.
+    ``expires_at`` is the deadline for a decision, on Trio's clock.
     """
 
     def __init__(self, session: HostSession, message: wire.PairPrompt) -> None:
@@ -31,19 +31,19 @@ class Prompt:
         self.expires_at = trio.current_time() + message.expires_in
 
     async def approve(self) -> wire.PairResult:
-        """Let the guest in. Raises ``AlreadyDecided`` when it is too late."""
+        """Approve the guest. Raises ``AlreadyDecided`` if it is too late."""
         return await self.session.decide(approve=True)
 
     async def decline(self) -> wire.PairResult:
-        """Turn the guest away; the session ends."""
+        """Decline the guest; the session ends."""
         return await self.session.decide(approve=False)
 
 
-class HostSession(Peer):
+class HostSession(ClientSession):
     """A session of this host.
 
-    ``link`` and ``token`` are there when the node made the token; ``lapses_at`` is when the link
-    does, on Trio's clock. A session that was found again after a reconnect has neither.
+    ``link`` and ``token`` are set if the node made the token; ``lapses_at`` is when the link
+    expires, on Trio's clock. A session opened by an earlier program has neither.
     """
 
     def __init__(self, connection: Channel, info: SessionInfo) -> None:
@@ -55,10 +55,10 @@ class HostSession(Peer):
         self.lapses_at = trio.current_time()
         self._prompt: Prompt | None = None
         self._prompted = trio.Event()
-        self.learn(info)
+        self.update(info)
 
     async def prompt(self) -> Prompt:
-        """Wait until somebody asks. Raises ``SessionOver`` if the session ends before."""
+        """Wait for a guest's request to pair. Raises ``SessionOver`` if the session ends first."""
         while self._prompt is None:
             if self.over is not None:
                 raise self.over
@@ -66,40 +66,40 @@ class HostSession(Peer):
         return self._prompt
 
     async def decide(self, *, approve: bool) -> wire.PairResult:
-        """Answer the prompt. Raises ``AlreadyDecided`` when it is too late."""
+        """Answer the prompt. Raises ``AlreadyDecided`` if it is too late."""
         decision = wire.PairDecision(session_id=self.session_id, approve=approve)
         return await self._connection.call(decision, wire.PairResult)
 
     async def renew(
         self, *, token_hash: str | None = None, qr: Literal["svg"] | None = None
     ) -> None:
-        """Get a new link; the old one is void. Raises ``NotAllowed`` once somebody has asked."""
+        """Replace the link by a new one. Raises ``NotAllowed`` once a guest has asked to pair."""
         request = wire.RenewLink(session_id=self.session_id, token_hash=token_hash, qr=qr)
-        self.take_link(await self._connection.call(request, wire.LinkRenewed))
+        self.set_link(await self._connection.call(request, wire.LinkRenewed))
 
-    def take_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
-        """Take in a link as the node made it."""
+    def set_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
+        """Store a new link."""
         self.link = None if message.link is UNSET else message.link
         self.token = None if message.token is UNSET else message.token
         self.qr_svg = None if message.qr_svg is UNSET else message.qr_svg
         self.lapses_at = trio.current_time() + message.pair_within
 
-    def hear(self, message: wire.NodeMessage) -> None:
-        """Take in what the node says of this session."""
+    def handle(self, message: wire.NodeMessage) -> None:
+        """Handle a message from the node."""
         if isinstance(message, wire.PairPrompt):
             self.device_info = message.device_info
             self._prompt = Prompt(self, message)
             self._wake()
-        super().hear(message)
+        super().handle(message)
 
-    def learn(self, info: SessionInfo) -> None:
-        """Take in the session object."""
+    def update(self, info: SessionInfo) -> None:
+        """Store the session object, also after a reconnect."""
         self.info = info
         self.peer_online = info.guest_online
-        super().learn(info)
+        super().update(info)
 
     def finish(self, over: ProximError) -> None:
-        """The session is over."""
+        """End the session on this side."""
         super().finish(over)
         self._wake()
 
@@ -109,9 +109,9 @@ class HostSession(Peer):
 
 
 class Host:
-    """A registered desktop. ``key`` is its secret: keep it, to find its sessions again.
+    """A registered host. Keep ``key``, its secret, to resume its sessions in a later program.
 
-    ``sessions`` are those that live, by their ids.
+    ``sessions`` are the open sessions by id.
     """
 
     def __init__(
@@ -133,8 +133,8 @@ class Host:
         self.connection = NodeConnection(
             node_url,
             introduce=self._register,
-            hear=self._hear,
-            give_up=self._finish_all,
+            on_message=self._handle,
+            on_failure=self._finish_all,
             ssl_context=ssl_context,
         )
 
@@ -146,9 +146,9 @@ class Host:
         token_hash: str | None = None,
         qr: Literal["svg"] | None = None,
     ) -> HostSession:
-        """Open a session. ``ttl`` in seconds is for temporary ones, and needed there.
+        """Open a session. A temporary session needs ``ttl`` in seconds.
 
-        With ``token_hash`` the node never sees the pairing token, and makes no link.
+        With ``token_hash`` the node never sees the pairing token and does not make a link.
         """
         request = wire.CreateSession(
             session_type=SessionType(session_type), ttl=ttl, token_hash=token_hash, qr=qr
@@ -157,13 +157,13 @@ class Host:
         return self._created.pop(created.session.session_id)
 
     async def list(self) -> list[SessionInfo]:
-        """All sessions of this owner, as the node sees them; ended ones until it forgets them."""
+        """Return all sessions of this owner; ended ones until the node's next sweep."""
         return (await self.connection.call(wire.ListSessions(), wire.Sessions)).sessions
 
     async def close(self, session_id: str) -> None:
-        """End one of this owner's sessions, whichever connection serves it.
+        """End a session of this owner, whichever connection holds its seat.
 
-        Raises ``UnknownSession`` if it is none of them.
+        Raises ``UnknownSession`` for any other session.
         """
         try:
             await self.connection.call(wire.CloseSession(session_id=session_id), wire.SessionEnded)
@@ -176,46 +176,46 @@ class Host:
         )
         await self.connection.call(request, wire.Registered, introduces=True)
 
-    def _hear(self, message: wire.NodeMessage) -> None:
-        """Take in what the node says, replies too: a prompt may follow on their heels."""
+    def _handle(self, message: wire.NodeMessage) -> None:
+        """Handle a message from the node. Replies, too: a prompt may follow at once."""
         match message:
             case wire.Registered():
-                self._find_again(message)
+                self._resume_sessions(message)
             case wire.SessionCreated():
-                session = self._learn(message.session)
-                session.take_link(message)
+                session = self._update_session(message.session)
+                session.set_link(message)
                 self._created[session.session_id] = session
                 if self._seats is not None:
                     self._seats.append(message.session.session_id)
             case _:
                 session_id = getattr(message, "session_id", None)
                 if isinstance(session_id, str) and session_id in self.sessions:
-                    self.sessions[session_id].hear(message)
-                    self._forget_if_over(session_id)
+                    self.sessions[session_id].handle(message)
+                    self._remove_if_over(session_id)
 
-    def _find_again(self, registered: wire.Registered) -> None:
+    def _resume_sessions(self, registered: wire.Registered) -> None:
         if registered.key is not UNSET:
             self.key = registered.key
         known = {info.session_id for info in registered.sessions}
         for session_id in self.sessions.keys() - known:
             self.sessions[session_id].finish(SessionOver("expired", "lost"))
-            self._forget_if_over(session_id)
+            self._remove_if_over(session_id)
         for info in registered.sessions:
-            self._learn(info)
-            self._forget_if_over(info.session_id)
+            self._update_session(info)
+            self._remove_if_over(info.session_id)
 
-    def _forget_if_over(self, session_id: str) -> None:
+    def _remove_if_over(self, session_id: str) -> None:
         if self.sessions[session_id].over is not None:
             del self.sessions[session_id]
             if self._seats is not None and session_id in self._seats:
                 self._seats.remove(session_id)
 
-    def _learn(self, info: SessionInfo) -> HostSession:
+    def _update_session(self, info: SessionInfo) -> HostSession:
         session = self.sessions.get(info.session_id)
         if session is None:
             session = self.sessions[info.session_id] = HostSession(self.connection, info)
         else:
-            session.learn(info)
+            session.update(info)
         return session
 
     def _finish_all(self, error: ProximError) -> None:
@@ -233,14 +233,14 @@ async def open_host(
     seats: Sequence[str] | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Host]:
-    """Register with a node as ``uuid``, and stay registered while inside.
+    """Register with a node as ``uuid``, and stay registered inside the ``async with`` block.
 
-    Without a ``key`` the node makes one (see ``Host.key``); with the key of an earlier time the
-    sessions that still live are in ``Host.sessions``, and their host seats are taken (close 4000
-    for who held them), or only those of the session ids in ``seats``.
+    Without a ``key`` the node makes one (see ``Host.key``). With an earlier key, ``Host.sessions``
+    has the sessions that are still open. This takes their host seats, or only those of the session
+    ids in ``seats``; the connections that held them are closed with 4000.
 
-    Raises ``ConnectionLost`` when the node cannot be reached, ``AccessDenied`` when it wants
-    another access token, ``BadMessage`` when the uuid or the key is malformed.
+    Raises ``ConnectionLost`` if the node cannot be reached, ``AccessDenied`` for a wrong access
+    token, and ``BadMessage`` if the uuid or the key is malformed.
     """
     host = Host(
         node_url,
@@ -250,5 +250,5 @@ async def open_host(
         seats=seats,
         ssl_context=ssl_context,
     )
-    async with host.connection.kept_up():
+    async with host.connection.connected():
         yield host

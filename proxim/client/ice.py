@@ -1,4 +1,4 @@
-"""ICE servers that stay fresh: they are asked for anew before the credentials in them lapse."""
+"""Refresh ICE servers before their credentials expire."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ import trio
 
 from proxim.protocol.errors import NotApproved, ProximError, SessionOver, UnknownSession
 
-AGE = 0.75
-"""The part of their time after which ICE servers are asked for anew."""
+REFRESH_AT = 0.75
+"""The share of their lifetime after which ICE servers are refreshed."""
 
-LEAST_GAIN = 0.5
-"""Seconds that fresh ones have to serve longer; else they end with the session, and will do.
+MIN_GAIN = 0.5
+"""Seconds by which a refresh must extend the lifetime.
 
-Credentials lapse at whole seconds, so the least that can be won is one, more or less what the
-two answers were under way.
+Otherwise the credentials expire with the session, and no other refresh is needed. They expire at
+whole seconds: the smallest extension is one second, plus or minus the latency of two answers.
 """
 
 RETRY = 10.0
-"""Seconds after which it is tried again, when the node has refused."""
+"""Seconds until the next attempt after the node refused."""
 
 
-class IceUpkeep:
-    """When which session is due for fresh ICE servers: one task for all of a connection.
+class IceRefresher:
+    """Refreshes the ICE servers of all sessions of a ``NodeConnection`` in one task.
 
-    It outlives each connection to the node, so that nothing is forgotten by a loss.
+    The schedule stays when the WebSocket is lost.
     """
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
-        self._lapse: dict[str, float] = {}
+        self._expiry: dict[str, float] = {}
         self._changed = trio.Event()
 
-    def plan(self, session_id: str, ttl: float) -> None:
-        """A session has got ICE servers that serve for ``ttl`` seconds."""
+    def schedule(self, session_id: str, ttl: float) -> None:
+        """Schedule a refresh of ICE servers that expire in ``ttl`` seconds."""
         now = trio.current_time()
-        if now + ttl >= self._lapse.get(session_id, -math.inf) + LEAST_GAIN:
-            self._lapse[session_id] = now + ttl
-            self._due[session_id] = now + ttl * AGE
+        if now + ttl >= self._expiry.get(session_id, -math.inf) + MIN_GAIN:
+            self._expiry[session_id] = now + ttl
+            self._due[session_id] = now + ttl * REFRESH_AT
             self._changed.set()
 
-    def forget(self, session_id: str) -> None:
-        """A session is over."""
+    def remove(self, session_id: str) -> None:
+        """Stop refreshing a session that has ended."""
         self._due.pop(session_id, None)
-        self._lapse.pop(session_id, None)
+        self._expiry.pop(session_id, None)
 
     async def run(self, ask: Callable[[str], Awaitable[object]]) -> None:
-        """Ask for each session when it is due; ``plan`` is to be told what comes of it."""
+        """Call ``ask`` for each session when it is due; the answer must go to ``schedule``."""
         while True:
             self._changed = trio.Event()
             with trio.move_on_at(min(self._due.values(), default=math.inf)):
@@ -58,14 +58,14 @@ class IceUpkeep:
                 await self._ask(session_id, ask)
 
     async def _ask(self, session_id: str, ask: Callable[[str], Awaitable[object]]) -> None:
-        # Until the answer says better; a connection that breaks meanwhile leaves it due soon.
+        # The answer schedules a later time. If the connection breaks, this one stays.
         self._due[session_id] = due = trio.current_time() + RETRY
         try:
             await ask(session_id)
         except (NotApproved, UnknownSession, SessionOver):
-            self.forget(session_id)
+            self.remove(session_id)
         except ProximError:
             return
         if self._due.get(session_id) == due:
-            # Nothing is to be gained any more.
+            # The answer did not extend the lifetime.
             del self._due[session_id]

@@ -1,4 +1,4 @@
-"""One side of a session, as host and guest have it in common: signals, presence, the end."""
+"""What host and guest sessions share: signals, presence, ICE servers, the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from proxim.client.connection import wire_error
-from proxim.client.ice import IceUpkeep
+from proxim.client.ice import IceRefresher
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, ProximError, SessionOver
 from proxim.protocol.messages import IceServer, Reason, Status
@@ -20,27 +20,27 @@ _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
 
 class Channel(Protocol):
-    """How a session reaches its node: by a socket, or within one process.
+    """A session's connection to its node, by a socket or within one process.
 
-    ``ice`` is told when ICE servers lapse, and has them asked for anew before.
+    ``ice`` refreshes ICE servers before they expire.
     """
 
-    ice: IceUpkeep
+    ice: IceRefresher
 
     async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
-        """Send a request and wait for its reply. Raises what the node refuses with."""
+        """Send a request, and return its reply. Raises the node's error."""
         ...
 
     async def send_signal(self, signal: wire.Signal) -> None:
-        """Send a signal, in order. Raises ``BadMessage`` when it is larger than the node takes."""
+        """Send a signal, in order. Raises ``BadMessage`` if it is larger than the node accepts."""
 
 
-class Peer:
-    """A session from one side.
+class ClientSession:
+    """One side of a session.
 
-    ``ice_servers`` is what the node gave last for ``RTCPeerConnection``; while connected it is
-    renewed before it lapses. ``over`` is why the session ended, if it did. ``unread_bytes`` is the
-    size of what came and was not yet received.
+    ``ice_servers`` are the latest for ``RTCPeerConnection``; while connected they are refreshed
+    before they expire. ``over`` is the reason why the session ended; None before.
+    ``unread_bytes`` is the size of the signals that were not received yet.
     """
 
     def __init__(self, connection: Channel, session_id: str) -> None:
@@ -70,26 +70,25 @@ class Peer:
         self._presence_changed = trio.Event()
 
     async def send(self, data: object) -> None:
-        """Send any JSON value to the other side, in order, once approved.
+        """Send a JSON value to the other side, in order, once approved.
 
-        Raises ``SessionOver`` after the end, ``BadMessage`` when the value is no JSON, or larger
-        than the node takes, and what the node has said of an *earlier* signal that it did not take:
-        ``PeerOffline`` when no more is kept for an absent side, ``NotApproved``. This one has then
-        been sent.
+        Raises ``SessionOver`` after the end, and ``BadMessage`` if the value is not JSON or larger
+        than the node accepts. Also raises the node's error for an *earlier* signal:
+        ``PeerOffline`` if the backlog for an offline side is full, or ``NotApproved``. This signal
+        has then been sent.
         """
         if self.over is not None:
             raise self.over
-        signal = wire.Signal(session_id=self.session_id, data=msgspec.Raw(_as_json(data)))
+        signal = wire.Signal(session_id=self.session_id, data=msgspec.Raw(_encode(data)))
         await self._connection.send_signal(signal)
         if self._dropped is not None:
             dropped, self._dropped = self._dropped, None
             raise dropped
 
     async def receive(self) -> object:
-        """The next value from the other side.
+        """Return the next value from the other side.
 
-        Raises ``SessionOver`` when there is none to come, or what made the connection fail for
-        good.
+        Raises ``SessionOver`` after the last one, or the error that ended the connection.
         """
         try:
             return self._read(await self._signals.receive())
@@ -98,12 +97,12 @@ class Peer:
             raise self.over from None
 
     async def signals(self) -> AsyncIterator[object]:
-        """What the other side sends, until the session ends."""
+        """Iterate over the values from the other side until the session ends."""
         async for data in self._signals:
             yield self._read(data)
 
     async def close(self) -> None:
-        """End the session. Closing one that has ended is no error."""
+        """End the session. Does nothing if the session has ended."""
         if isinstance(self.over, SessionOver):
             return
         try:
@@ -114,13 +113,13 @@ class Peer:
             return
 
     async def refresh_ice(self) -> wire.IceServers:
-        """Fresh ICE servers now; before those that are there lapse they come by themselves."""
+        """Request new ICE servers now, although they are refreshed before they expire."""
         return await self._connection.call(
             wire.RefreshIce(session_id=self.session_id), wire.IceServers
         )
 
     async def ended(self) -> SessionOver:
-        """Wait for the end, and say how it came. Raises what made the connection fail for good."""
+        """Wait for the end, and return its reason. Raises the error that ended the connection."""
         await self.wait_over()
         if isinstance(self.over, SessionOver):
             return self.over
@@ -128,28 +127,28 @@ class Peer:
         raise self.over
 
     async def wait_over(self) -> None:
-        """Wait for the end, however it comes; ``over`` then says how."""
+        """Wait until ``over`` is set."""
         await self._ended.wait()
 
     async def presence(self) -> AsyncIterator[bool]:
-        """Whether the other side is connected: at each change, until the session ends."""
+        """Yield at each change whether the other side is connected, until the session ends."""
         online = await self.presence_after(self.peer_online)
         while online is not None:
             yield online
             online = await self.presence_after(online)
 
     async def presence_after(self, seen: bool) -> bool | None:
-        """Whether the other side is connected, once that is not as ``seen``; None after the end."""
+        """Wait until ``peer_online`` differs from ``seen``, and return it; None after the end."""
         while self.over is None:
             if self.peer_online is not seen:
                 return self.peer_online
             await self._presence_changed.wait()
         return None
 
-    # -- what the node says ------------------------------------------------------------------
+    # -- messages from the node --------------------------------------------------------------
 
-    def hear(self, message: wire.NodeMessage) -> None:
-        """Take in what the node says of this session."""
+    def handle(self, message: wire.NodeMessage) -> None:
+        """Handle a message from the node."""
         match message:
             case wire.Signal(data=data):
                 self.unread_bytes += len(data)
@@ -157,10 +156,10 @@ class Peer:
             case wire.PairResult(status=Status.APPROVED):
                 self.peer_online = True
                 self.device_info = message.device_info
-                self.take_ice(message.ice_servers, message.ice_ttl)
+                self.set_ice_servers(message.ice_servers, message.ice_ttl)
                 self._approve()
             case wire.IceServers():
-                self.take_ice(message.ice_servers, message.ttl)
+                self.set_ice_servers(message.ice_servers, message.ttl)
             case wire.PeerOnline():
                 self.peer_online = True
             case wire.PeerOffline():
@@ -172,20 +171,20 @@ class Peer:
             case _:
                 pass
 
-    def take_ice(
+    def set_ice_servers(
         self,
         ice_servers: list[IceServer] | msgspec.UnsetType,
         ttl: float | msgspec.UnsetType,
     ) -> None:
-        """Take in ICE servers, if some were told, and have them renewed in time."""
+        """Store new ICE servers, if any, and schedule their refresh."""
         if ice_servers is msgspec.UNSET:
             return
         self.ice_servers = ice_servers
         if ice_servers and ttl is not msgspec.UNSET:
-            self._connection.ice.plan(self.session_id, ttl)
+            self._connection.ice.schedule(self.session_id, ttl)
 
-    def learn(self, info: wire.SessionInfo) -> None:
-        """Take in the session object, which may tell what was missed while away."""
+    def update(self, info: wire.SessionInfo) -> None:
+        """Store the session object, which shows what happened while this side was offline."""
         self.device_info = info.device_info
         if isinstance(info.reason, Reason):
             self.finish(SessionOver(info.status, info.reason))
@@ -193,47 +192,47 @@ class Peer:
             self._approve()
 
     def finish(self, over: ProximError) -> None:
-        """The session is over for this side; whoever waits on it is told."""
+        """End the session on this side, and wake the tasks that wait for it."""
         if self.over is not None:
             return
         self.over = over
         if isinstance(over, SessionOver):
             self.status = Status(over.status)
         self.peer_online = False
-        self._connection.ice.forget(self.session_id)
+        self._connection.ice.remove(self.session_id)
         self._decided.set()
         self._ended.set()
         self._incoming.close()
 
     def _read(self, data: msgspec.Raw) -> object:
         self.unread_bytes -= len(data)
-        return _value(data)
+        return _decode(data)
 
     def _approve(self) -> None:
         self.status = Status.APPROVED
         self._decided.set()
 
 
-def _value(data: msgspec.Raw) -> object:
-    """What the other side said. The node has checked that it is JSON, not that it is moderate."""
+def _decode(data: msgspec.Raw) -> object:
+    """Decode a value. The node has checked that it is JSON, but not its numbers."""
     try:
         return msgspec.json.decode(data)
     except msgspec.DecodeError:
-        # A number such as 1e999: the standard library makes the best of it.
-        return json.loads(bytes(data), parse_int=_whole)
+        # A number such as 1e999; the standard library decodes it as infinity.
+        return json.loads(bytes(data), parse_int=_parse_int)
 
 
-def _whole(digits: str) -> int | float:
-    """Python refuses to read thousands of digits; nearly the same number is no harm."""
+def _parse_int(digits: str) -> int | float:
+    """Parse an integer; a very long one as a float, since Python refuses thousands of digits."""
     return int(digits) if len(digits) < 1000 else float(digits)
 
 
-def _as_json(value: object) -> bytes:
+def _encode(value: object) -> bytes:
     try:
         text = msgspec.json.encode(value)
         if b"null" in text:
-            # It may stand for a number that JSON does not have, and that would be lost.
+            # msgspec encodes NaN and infinity, which JSON does not have, as null.
             json.dumps(value, allow_nan=False, skipkeys=True, default=str)
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadMessage(f"this is no JSON value: {error}") from None
+        raise BadMessage(f"not a JSON value: {error}") from None
     return text

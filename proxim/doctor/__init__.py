@@ -1,6 +1,6 @@
-"""What a node needs of its surroundings, checked before it runs or while it does."""
+"""Checks of the environment: ports, TLS, file descriptors, clock, STUN and TURN, Redis."""
 
-from proxim.doctor.examine import examine
-from proxim.doctor.finding import Finding, Level
+from proxim.doctor.checks import run_checks
+from proxim.doctor.result import CheckResult, Level
 
-__all__ = ["Finding", "Level", "examine"]
+__all__ = ["CheckResult", "Level", "run_checks"]

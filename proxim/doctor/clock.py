@@ -1,7 +1,7 @@
-"""Whether something keeps this machine's clock right.
+"""Whether the system clock is synchronized.
 
-Sessions end by a clock that only runs forward, whatever the date. But certificates and TURN
-credentials are good from one date to another, and a log is of use only if its times are.
+Sessions end by the monotonic clock. But certificates and TURN credentials are valid between two
+dates, and a log is useful only with the right times.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 import ctypes
 import sys
 
-from proxim.doctor.finding import Finding, ok, warning
+from proxim.doctor.result import CheckResult, ok, warning
 
 _TIME_ERROR = 5
 _TIMEX_BYTES = 512
-"""More than any system's ``struct timex`` has; all zeros asks and changes nothing."""
+"""More than the ``struct timex`` of any system. All zeros reads the state and changes nothing."""
 
 
-def check() -> Finding:
-    """What the kernel says (adjtimex(2)); on other systems than Linux nothing is known."""
+def check() -> CheckResult:
+    """Return what the kernel reports (adjtimex(2)), which is possible only on Linux."""
     state = _state()
     if state is None:
-        return ok("clock", "cannot be asked on this system")
+        return ok("clock", "cannot be checked on this system")
     if state == _TIME_ERROR:
         return warning(
             "clock",
-            "the kernel says that nothing keeps it right",
+            "the system clock is not synchronized",
             "run a time service, such as systemd-timesyncd or chrony",
         )
-    return ok("clock", "is kept right")
+    return ok("clock", "is synchronized")
 
 
 def _state() -> int | None:

@@ -1,79 +1,55 @@
 """Whether STUN and TURN servers answer.
 
-A Binding request (RFC 8489) is what both answer to anybody. Whether a TURN server also takes the
-credentials is for it and a client to find out.
+Both answer a Binding request (RFC 8489) without credentials. This does not check whether a TURN
+server accepts the credentials.
 """
 
 from __future__ import annotations
 
-import re
 import secrets
 import ssl
 from collections.abc import AsyncIterator
-from typing import NamedTuple
 
 import trio
 
-from proxim.doctor.finding import Finding, error, ok
+from proxim.doctor.result import CheckResult, error, ok
+from proxim.ice.urls import Server, parse
 from proxim.settings import Settings
 
-PATIENCE = 3.0
-"""Seconds for one answer; over UDP it is asked three times in them."""
-ASKED = 3
+TIMEOUT = 3.0
+"""Seconds for one answer."""
+TRIES = 3
+"""Requests sent over UDP within that time."""
 
-_URL = re.compile(
-    r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9A-Fa-f:.]+\]|[^:?\[\]]+)(?::(?P<port>\d{1,5}))?"
-    r"(?:\?transport=(?P<transport>udp|tcp))?"
-)
 _COOKIE = b"\x21\x12\xa4\x42"
 _REQUEST, _SUCCESS = b"\x00\x01", b"\x01\x01"
 _HEAD_BYTES = 20
 
 
-class Server(NamedTuple):
-    """Where a STUN or TURN server is (RFC 7064, RFC 7065)."""
-
-    host: str
-    port: int
-    transport: str
-    """``udp``, ``tcp`` or ``tls``."""
-
-
-def parse(url: str) -> Server | None:
-    """The server that a URL names; None if it is no such URL."""
-    found = _URL.fullmatch(url)
-    if found is None:
-        return None
-    secure = found["scheme"] in ("stuns", "turns")
-    transport = "tls" if secure else found["transport"] or "udp"
-    port = int(found["port"] or (5349 if secure else 3478))
-    return Server(found["host"].strip("[]"), port, transport)
-
-
-async def check(settings: Settings) -> AsyncIterator[Finding]:
-    """One finding for each server."""
+async def check(settings: Settings) -> AsyncIterator[CheckResult]:
+    """Yield one result for each server."""
     for name in ("stun", "turn"):
         for url in getattr(settings, name, ()):
             server = parse(url)
             if server is None:
-                yield error(name, f"{url} is no such URL", "write it as stun:host:3478")
+                yield error(name, f"{url} is not a STUN or TURN URL", "write it as stun:host:3478")
             else:
                 yield await _ask(name, url, server)
 
 
-async def _ask(name: str, url: str, server: Server) -> Finding:
+async def _ask(name: str, url: str, server: Server) -> CheckResult:
     began = trio.current_time()
     try:
-        with trio.fail_after(PATIENCE):
+        with trio.fail_after(TIMEOUT):
             await (_ask_by_udp(server) if server.transport == "udp" else _ask_by_tcp(server))
     except trio.TooSlowError:
-        return _silent(name, url, server, "no answer")
+        return _failure(name, url, server, "no answer")
     except (OSError, ValueError, trio.BrokenResourceError) as problem:
-        return _silent(name, url, server, str(problem) or type(problem).__name__)
+        return _failure(name, url, server, str(problem) or type(problem).__name__)
     return ok(name, f"{url} answers, in {1000 * (trio.current_time() - began):.0f} ms")
 
 
-def _silent(name: str, url: str, server: Server, why: str) -> Finding:
+def _failure(name: str, url: str, server: Server, why: str) -> CheckResult:
     return error(
         name,
         f"{url}: {why}",
@@ -89,9 +65,9 @@ async def _ask_by_udp(server: Server) -> None:
         transaction = secrets.token_bytes(12)
         while True:
             await socket.send(_request(transaction))
-            with trio.move_on_after(PATIENCE / ASKED):
+            with trio.move_on_after(TIMEOUT / TRIES):
                 while not is_answer(await socket.recv(2048), transaction):
-                    pass  # Somebody else's, or of an older request.
+                    pass  # From another sender, or for an older request.
                 return
 
 
@@ -107,10 +83,10 @@ async def _ask_by_tcp(server: Server) -> None:
         while len(data) < _HEAD_BYTES:
             more = bytes(await stream.receive_some(2048))
             if not more:
-                raise ValueError("it hung up")
+                raise ValueError("the server closed the connection")
             data += more
         if not is_answer(data, transaction):
-            raise ValueError("what answers is no STUN server")
+            raise ValueError("the answer is not STUN")
 
 
 def _request(transaction: bytes) -> bytes:
@@ -118,5 +94,5 @@ def _request(transaction: bytes) -> bytes:
 
 
 def is_answer(data: bytes, transaction: bytes) -> bool:
-    """Whether this is the success response to that Binding request (RFC 8489, 5)."""
+    """Return whether this is the success response to that Binding request (RFC 8489, 5)."""
     return data[:2] == _SUCCESS and data[4:_HEAD_BYTES] == _COOKIE + transaction

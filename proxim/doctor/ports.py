@@ -1,4 +1,4 @@
-"""Whether a node could listen where it is to listen."""
+"""Whether a node can listen on the addresses of its settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import socket
 from collections.abc import Iterator
 
-from proxim.doctor.finding import Finding, error, ok, warning
+from proxim.doctor.result import CheckResult, error, ok, warning
 from proxim.net.sockets import claim
 from proxim.settings import Settings, split_endpoint
 
@@ -16,19 +16,19 @@ _REMEDIES = {
 }
 
 
-def check(settings: Settings) -> Iterator[Finding]:
-    """One finding for each address to listen on."""
+def check(settings: Settings) -> Iterator[CheckResult]:
+    """Yield one result for each address to listen on."""
     yield _check("port", "0.0.0.0" if settings.lan else settings.host, settings.port)
     if settings.metrics_listen is not None:
         yield _check("metrics_listen", *split_endpoint(settings.metrics_listen))
 
 
-def _check(name: str, host: str, port: int) -> Finding:
+def _check(name: str, host: str, port: int) -> CheckResult:
     where = f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as problem:
-        return error(name, f"{host} is no address: {problem.strerror}", f"correct {name}")
+        return error(name, f"{host} is not an address: {problem.strerror}", f"correct {name}")
     family, _, _, _, address = found[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         claim(probe)
@@ -37,16 +37,16 @@ def _check(name: str, host: str, port: int) -> Finding:
             probe.listen(1)
         except OSError as problem:
             return _refused(name, where, problem)
-    return ok(name, f"{where} can be listened on")
+    return ok(name, f"can listen on {where}")
 
 
-def _refused(name: str, where: str, problem: OSError) -> Finding:
+def _refused(name: str, where: str, problem: OSError) -> CheckResult:
     if problem.errno == errno.EADDRINUSE:
         return warning(
             name,
             f"{where} is in use",
-            "if that is the node itself all is well; else stop the other program, or choose "
-            "another port",
+            "if the node itself uses it, this is fine; otherwise stop the other program, or "
+            "choose another port",
         )
-    remedy = _REMEDIES.get(problem.errno or 0, "see what the system says")
-    return error(name, f"{where} cannot be listened on: {problem.strerror}", remedy)
+    remedy = _REMEDIES.get(problem.errno or 0, "see the error of the system")
+    return error(name, f"cannot listen on {where}: {problem.strerror}", remedy)

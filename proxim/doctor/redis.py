@@ -1,24 +1,29 @@
-"""Whether Redis answers, where a cluster keeps its sessions."""
+"""Whether the Redis of a cluster answers."""
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import trio
 
 from proxim.backends.redis.url import Place, parse_url, trust
-from proxim.doctor.finding import Finding, error, ok
+from proxim.doctor.result import CheckResult, error, ok
+from proxim.exception_groups import leaves
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings
 
-PATIENCE = 3.0
-"""Seconds for the answer."""
-_MOST = 4096
+if TYPE_CHECKING:
+    from coredis import Redis
+
+TIMEOUT = 3.0
+"""Seconds for connecting and for the answer."""
 
 
-async def check(settings: Settings) -> AsyncIterator[Finding]:
-    """One finding, where there is a cluster."""
+async def check(settings: Settings) -> AsyncIterator[CheckResult]:
+    """Yield one result if a cluster is configured."""
     if settings.cluster is None:
         return
     try:
@@ -26,50 +31,63 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
     except InvalidSetting as problem:
         yield error("redis", str(problem), "correct cluster, or cluster_ca")
         return
-    yield await _check(place, tls)
-
-
-async def _check(place: Place, tls: ssl.SSLContext) -> Finding:
-    # The URL may hold a password: no more of it is told than where it leads.
-    where = f"{place.host}:{place.port}"
-    began = trio.current_time()
     try:
-        with trio.fail_after(PATIENCE):
-            said = await _ping(place, tls)
-    except (trio.TooSlowError, OSError, trio.BrokenResourceError) as problem:
-        why = "no answer" if isinstance(problem, trio.TooSlowError) else str(problem)
-        remedy = "is it running, and does a firewall let this machine reach it?"
-        return error("redis", f"{where}: {why}", remedy)
-    if "+PONG" in said:
-        return ok("redis", f"{where} answers, in {1000 * (trio.current_time() - began):.0f} ms")
-    # What an error says behind its code may quote what was sent.
-    code = said.lstrip("+-").split(" ")[0].strip() or "nothing"
-    remedy = "correct the user and the password in its URL, and that user's rights in Redis"
-    return error("redis", f"{where} says {code}", remedy)
+        client = _client(place, tls)
+    except ImportError:
+        yield error("redis", "the library for it is not installed", "pip install 'proxim[cluster]'")
+        return
+    # The URL may hold a password: a result shows only host and port.
+    yield await _ping(client, f"{place.host}:{place.port}")
 
 
-async def _ping(place: Place, tls: ssl.SSLContext) -> str:
-    stream: trio.abc.Stream = await trio.open_tcp_stream(place.host, place.port)
-    if place.secure:
-        stream = trio.SSLStream(stream, tls, server_hostname=place.host)
-    async with stream:
-        said = ""
-        if place.password:
-            user = [place.username] if place.username else []
-            said = await _ask(stream, "AUTH", *user, place.password)
-        return said if said.startswith("-") else await _ask(stream, "PING")
+def _client(place: Place, tls: ssl.SSLContext) -> Redis[bytes]:
+    from coredis import Redis
+    from coredis.retry import NoRetryPolicy
 
-
-async def _ask(stream: trio.abc.Stream, *words: str) -> str:
-    """Send a command (RESP arrays of bulk strings), and read the line that answers."""
-    encoded = [word.encode() for word in words]
-    await stream.send_all(
-        b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in encoded)
+    # coredis logs each failure with a traceback, and raises it as well.
+    logging.getLogger("coredis").setLevel(logging.CRITICAL)
+    return Redis(
+        place.host,
+        place.port,
+        place.db,
+        username=place.username,
+        password=place.password,
+        ssl_context=tls if place.secure else None,
+        max_connections=1,
+        retry_policy=NoRetryPolicy(),
     )
-    data = b""
-    while b"\n" not in data and len(data) < _MOST:
-        more = bytes(await stream.receive_some(_MOST))
-        if not more:
-            break
-        data += more
-    return data.decode("utf-8", "replace")
+
+
+async def _ping(client: Redis[bytes], address: str) -> CheckResult:
+    from coredis.exceptions import RedisError, ResponseError
+
+    began = trio.current_time()
+    failure: BaseException | None = None
+    with trio.move_on_after(TIMEOUT) as scope:
+        try:
+            async with client:
+                await client.ping()
+        except* RedisError as errors:
+            failure = next(leaves(errors))
+    if isinstance(failure, ResponseError):
+        # Only the type: an error message of Redis may quote the password.
+        found = f"{address} answers {type(failure).__name__}"
+        remedy = (
+            "correct the user and the password in its URL, the database behind them, "
+            "and that user's rights in Redis"
+        )
+    elif scope.cancel_called or failure is not None:
+        # When it is cancelled, coredis raises an error of its own.
+        why = "no answer" if scope.cancel_called else _cause(failure)
+        found = f"{address}: {why}"
+        remedy = "is it running, and does a firewall let this machine reach it?"
+    else:
+        return ok("redis", f"{address} answers, in {1000 * (trio.current_time() - began):.0f} ms")
+    return error("redis", found, remedy)
+
+
+def _cause(failure: BaseException | None) -> str:
+    """Return the text of the first cause, such as "Connection refused"."""
+    while failure is not None and failure.__cause__ is not None:
+        failure = failure.__cause__
+    return str(failure) or type(failure).__name__

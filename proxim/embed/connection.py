@@ -19,7 +19,7 @@ from proxim.actors.router import Router, leave
 from proxim.actors.seat import Owner, Seat
 from proxim.client.connection import wire_error
 from proxim.client.host import HostSession
-from proxim.client.ice import IceUpkeep
+from proxim.client.ice import IceRefresher
 from proxim.net.limits import Limits
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
@@ -60,7 +60,7 @@ class LocalConnection:
     address = None
     """It comes from no address, and no limit by address counts it."""
 
-    def __init__(self, router: Router, limits: Limits, ice: IceUpkeep) -> None:
+    def __init__(self, router: Router, limits: Limits, ice: IceRefresher) -> None:
         self.ice = ice
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
@@ -86,9 +86,9 @@ class LocalConnection:
             return
         if isinstance(message, wire.SessionCreated):
             self.session = HostSession(self, message.session)
-            self.session.take_link(message)
+            self.session.set_link(message)
         elif self.session is not None:
-            self.session.hear(message)
+            self.session.handle(message)
             if self.session.unread_bytes > self._limits.outbox_size:
                 self.close(TOO_SLOW, "too slow: more waits here than may")
         ref = message.ref

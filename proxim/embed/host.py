@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from proxim.actors.router import Router
 from proxim.client.host import HostSession, SessionKind
-from proxim.client.ice import IceUpkeep
+from proxim.client.ice import IceRefresher
 from proxim.embed.connection import LocalConnection
 from proxim.net.limits import Limits
 from proxim.protocol import messages as wire
@@ -26,7 +26,7 @@ class LocalHost:
         self._router = router
         self._limits = limits
         key = secrets.token_urlsafe(32)
-        self._ice = IceUpkeep()
+        self._ice = IceRefresher()
         self._connections = WeakValueDictionary[str, LocalConnection]()
         self._register = wire.Register(uuid=UUID, key=key, access_token=access_token, seats=[])
 

@@ -9,28 +9,28 @@ import msgspec
 import trio
 from msgspec import Struct
 
-from proxim import __version__
+from proxim.ice.http_client import HttpError, post_json
 from proxim.ice.options import IceOptions
-from proxim.ice.post import PostFailed, post_json
-from proxim.ice.urls import is_stun, is_turn
+from proxim.ice.urls import parse
 from proxim.protocol.messages import IceServer
 from proxim.session.ice import IceGrant
+from proxim.version import __version__
 
 log = logging.getLogger(__name__)
 
 MAX_SERVERS = 32
 """More are taken for a mistake: they would all be tried by a browser."""
 
-SHORTEST_PAUSE = 1.0
-FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
+MIN_PAUSE = 1.0
+FIRST_RETRY, MAX_RETRY = 2.0, 60.0
 """Seconds after which a provider is asked again: at the earliest, and when it has failed."""
 
 
-class Unusable(Exception):
+class UnusableResponse(Exception):
     """What a provider has answered cannot be used; the text says why."""
 
 
-class Given(Struct, frozen=True):
+class ProvidedServers(Struct, frozen=True):
     """What a provider has given; ``ttl`` in seconds, None if it has not said."""
 
     servers: list[IceServer]
@@ -53,12 +53,12 @@ class Provider:
         self._wanted_ttl = options.turn_ttl + options.ice_provider_cache
         self._turn_ttl = options.turn_ttl
         self._servers: list[IceServer] = []
-        self._lapse = 0.0
+        self._expires_at = 0.0
         self._failing = False
 
     def grant(self, lifetime: float) -> IceGrant:
         """What was given last and has not lapsed, for at most ``lifetime`` seconds; maybe none."""
-        left = self._lapse - trio.current_time()
+        left = self._expires_at - trio.current_time()
         if not self._servers or left <= 0:
             return IceGrant([], lifetime)
         return IceGrant(list(self._servers), min(lifetime, left, self._turn_ttl))
@@ -70,9 +70,9 @@ class Provider:
             try:
                 pause = await self._renew()
                 retry = FIRST_RETRY
-            except (PostFailed, Unusable, trio.TooSlowError) as error:
+            except (HttpError, UnusableResponse, trio.TooSlowError) as error:
                 self._note_failure(error)
-                pause, retry = retry, min(retry * 2, LONGEST_RETRY)
+                pause, retry = retry, min(retry * 2, MAX_RETRY)
             await trio.sleep(pause)
 
     async def _renew(self) -> float:
@@ -83,13 +83,13 @@ class Provider:
             answer = await post_json(
                 self._url, body, agent=f"proxim/{__version__}", token=self._token
             )
-        given = read_answer(answer)
+        given = parse_response(answer)
         ttl = self._wanted_ttl if given.ttl is None else given.ttl
-        self._servers, self._lapse = given.servers, asked_at + ttl
+        self._servers, self._expires_at = given.servers, asked_at + ttl
         if self._failing:
             log.info("the ICE provider %s answers again", self._host)
             self._failing = False
-        return max(min(self._cache, ttl / 2), SHORTEST_PAUSE)
+        return max(min(self._cache, ttl / 2), MIN_PAUSE)
 
     def _note_failure(self, error: Exception) -> None:
         # Once for each time that it is down, not for each try.
@@ -116,39 +116,40 @@ class _Server(Struct):
     credential: str | None = None
 
 
-class _Answer(Struct):
+class _Response(Struct):
     ice_servers: list[_Server] | _Server
     ttl: float | None = None
 
 
-def read_answer(answer: bytes) -> Given:
+def parse_response(answer: bytes) -> ProvidedServers:
     """The ICE servers of an answer: ``{"iceServers": …, "ttl"?: …}``; ``ice_servers`` will do.
 
-    One server may stand there without a list around it. Raises ``Unusable``.
+    One server may stand there without a list around it. Raises ``UnusableResponse``.
     """
     try:
         found = msgspec.json.decode(answer)
         if isinstance(found, dict) and "iceServers" in found:
             found["ice_servers"] = found.pop("iceServers")
         # Not strict: some providers write their numbers as texts.
-        read = msgspec.convert(found, _Answer, strict=False)
+        read = msgspec.convert(found, _Response, strict=False)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise Unusable('it answers something else than {"iceServers": [...]}') from None
+        raise UnusableResponse('it answers something else than {"iceServers": [...]}') from None
     given = read.ice_servers if isinstance(read.ice_servers, list) else [read.ice_servers]
     if not given or len(given) > MAX_SERVERS:
-        raise Unusable(f"it gives {len(given)} servers, and 1 to {MAX_SERVERS} can be used")
+        raise UnusableResponse(f"it gives {len(given)} servers, and 1 to {MAX_SERVERS} can be used")
     if read.ttl is not None and not 0 < read.ttl < float("inf"):
-        raise Unusable("its ttl is no number of seconds above 0")
-    return Given([_checked(server) for server in given], read.ttl)
+        raise UnusableResponse("its ttl is no number of seconds above 0")
+    return ProvidedServers([_checked(server) for server in given], read.ttl)
 
 
 def _checked(server: _Server) -> IceServer:
     urls = [server.urls] if isinstance(server.urls, str) else server.urls
     for url in urls:
-        if not (is_stun(url) or is_turn(url)):
-            raise Unusable("a URL that it gives is none of STUN or TURN")
-        if is_turn(url) and not (server.username and server.credential):
-            raise Unusable("a TURN server that it gives has no username and credential")
+        address = parse(url)
+        if address is None:
+            raise UnusableResponse("it lists a URL that is neither STUN nor TURN")
+        if address.kind == "turn" and not (server.username and server.credential):
+            raise UnusableResponse("it lists a TURN server without username and credential")
     if not urls:
-        raise Unusable("a server that it gives has no URL")
+        raise UnusableResponse("it lists a server without a URL")
     return IceServer(urls, server.username, server.credential)

@@ -52,7 +52,7 @@ class ConfiguredIce:
             expiry = int(now + min(ttl, options.turn_ttl))
             ttl = max(0.0, expiry - now)
             user = secrets.token_hex(_USER_BYTES)
-            servers.append(mint(options.turn, self._secret, expiry, user))
+            servers.append(turn_credentials(options.turn, self._secret, expiry, user))
         elif options.turn:
             servers.append(
                 IceServer(list(options.turn), options.turn_username, options.turn_credential)
@@ -64,7 +64,7 @@ class ConfiguredIce:
         return IceGrant(servers, ttl)
 
 
-def mint(urls: tuple[str, ...], secret: str, expiry: int, user: str) -> IceServer:
+def turn_credentials(urls: tuple[str, ...], secret: str, expiry: int, user: str) -> IceServer:
     """TURN credentials for ``user`` until ``expiry`` (seconds since 1970).
 
     By the convention of draft-uberti-behave-turn-rest-00, which TURN servers such as coturn share

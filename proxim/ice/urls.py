@@ -1,43 +1,59 @@
-"""What a STUN or TURN URL looks like (RFC 7064, RFC 7065)."""
+"""STUN and TURN URLs (RFC 7064, RFC 7065)."""
 
 from __future__ import annotations
 
 import re
+from typing import Literal, NamedTuple
 
 from proxim.protocol.errors import InvalidSetting
 from proxim.redact import shown
 
-_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?)"
-_PORT = r"(?::(?P<port>[0-9]{1,5}))?"
-_STUN = re.compile(rf"stuns?:{_HOST}{_PORT}", re.IGNORECASE)
-_TURN = re.compile(rf"turns?:{_HOST}{_PORT}(?:\?transport=(?:udp|tcp))?", re.IGNORECASE)
+_URL = re.compile(
+    r"(?P<scheme>stun|turn)(?P<secure>s?):"
+    r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9.])?)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:\?transport=(?P<transport>udp|tcp))?",
+    re.ASCII | re.IGNORECASE,
+)
 
 STUN_EXAMPLE = "stun:host or stun:host:3478"
 TURN_EXAMPLE = "turn:host, turn:host:3478?transport=udp or turns:host:443?transport=tcp"
 
 
-def is_stun(url: str) -> bool:
-    """Whether this is a URL of a STUN server (RFC 7064)."""
-    return _matches(_STUN, url)
+class Server(NamedTuple):
+    """The address of a STUN or TURN server."""
+
+    kind: str
+    """``stun`` or ``turn``."""
+    host: str
+    port: int
+    transport: Literal["udp", "tcp", "tls"]
 
 
-def is_turn(url: str) -> bool:
-    """Whether this is a URL of a TURN server (RFC 7065); browsers know no transport but these."""
-    return _matches(_TURN, url)
+def parse(url: str) -> Server | None:
+    """Return the server that a STUN or TURN URL names; None if it is not such a URL."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        return None
+    kind, secure, transport = found["scheme"].lower(), bool(found["secure"]), found["transport"]
+    port = int(found["port"] or (5349 if secure else 3478))
+    # Only a TURN URL has a transport.
+    if not 0 < port < 65536 or (kind == "stun" and transport):
+        return None
+    if secure:
+        return Server(kind, found["host"].strip("[]"), port, "tls")
+    is_tcp = (transport or "").lower() == "tcp"
+    return Server(kind, found["host"].strip("[]"), port, "tcp" if is_tcp else "udp")
 
 
 def check_stun(url: str) -> None:
-    """Raise ``InvalidSetting``, with what would be right, unless this is a STUN URL."""
-    if not is_stun(url):
-        raise InvalidSetting(f"stun: {shown(url)} is no STUN URL such as {STUN_EXAMPLE}")
+    """Raise ``InvalidSetting``, with an example, unless this is a STUN URL."""
+    server = parse(url)
+    if server is None or server.kind != "stun":
+        raise InvalidSetting(f"stun: {shown(url)} is not a STUN URL such as {STUN_EXAMPLE}")
 
 
 def check_turn(url: str) -> None:
-    """Raise ``InvalidSetting``, with what would be right, unless this is a TURN URL."""
-    if not is_turn(url):
-        raise InvalidSetting(f"turn: {shown(url)} is no TURN URL such as {TURN_EXAMPLE}")
-
-
-def _matches(pattern: re.Pattern[str], url: str) -> bool:
-    found = pattern.fullmatch(url)
-    return found is not None and 0 < int(found["port"] or 1) < 65536
+    """Raise ``InvalidSetting``, with an example, unless this is a TURN URL."""
+    server = parse(url)
+    if server is None or server.kind != "turn":
+        raise InvalidSetting(f"turn: {shown(url)} is not a TURN URL such as {TURN_EXAMPLE}")

@@ -15,8 +15,8 @@ class About(NamedTuple):
     meaning: str
     metavar: str
     is_secret: bool = False
-    alone: str | None = None
-    """What its option means when it is given without a value."""
+    flag_value: str | None = None
+    """The value of its option without a value."""
 
 
 def secrets_of(settings: type) -> frozenset[str]:

@@ -56,7 +56,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             "Network",
             "Let `proxim nodes` find the node, by this name; needs proxim[lan].",
             "NAME",
-            alone="Proxim",
+            flag_value="Proxim",
         ),
     ] = None
     public_url: Annotated[

@@ -1,4 +1,4 @@
-"""A node in a thread of its own, for programs that do not run Trio: Qt, Tk, asyncio, scripts."""
+"""A node in its own thread, for programs that do not run Trio: Qt, Tk, asyncio, scripts."""
 
 from proxim.threads.node import ThreadNode, run_in_thread
 from proxim.threads.session import ThreadPrompt, ThreadSession

@@ -1,4 +1,4 @@
-"""Asking an application that does not run Trio: in a thread, in its asyncio loop, in its GUI."""
+"""Call ``decide`` of an application without Trio: in a thread, its asyncio loop or its GUI."""
 
 from __future__ import annotations
 
@@ -20,55 +20,54 @@ if TYPE_CHECKING:
 
 Answer = bool | Awaitable[bool]
 Decide = Callable[[ThreadPrompt], Answer]
-"""The application's answer to a prompt. Only ``True`` is a yes."""
+"""The application's decision on a prompt. Only ``True`` approves."""
 
 CallIn = Callable[[Callable[[], None]], object]
-"""Has a function called soon in the application's own loop, such as ``root.after_idle`` in Tk."""
+"""Calls a function soon in the application's own event loop, as ``root.after_idle`` of Tk does."""
 
 
-class Asker:
-    """``decide``, to be awaited in the node's thread. Made in the thread of who opens the session.
+class DecideCaller:
+    """Calls ``decide`` for the node. Create it in the thread that opens the session.
 
-    A coroutine runs in the asyncio loop of that thread, or, where there is none, in the node's. A
-    plain function is called by ``call_in``, when it is its ``turn``, or else in a thread of its
-    own.
+    A coroutine runs in the asyncio loop of that thread, or in the node's if there is no loop. A
+    plain function is called by ``call_in`` while this holds ``lock``, or in a thread of its own.
     """
 
     def __init__(
-        self, portal: Portal, decide: Decide, call_in: CallIn | None, turn: trio.Lock
+        self, portal: Portal, decide: Decide, call_in: CallIn | None, lock: trio.Lock
     ) -> None:
         self._portal = portal
         self._decide = decide
         self._call_in = call_in
-        self._turn = turn
+        self._lock = lock
         self._loop = _running_loop()
 
-    async def ask(self, prompt: Prompt) -> bool:
-        """What the application says. Raises what ``decide`` does."""
-        asked = ThreadPrompt(self._portal, prompt)
+    async def decide(self, prompt: Prompt) -> bool:
+        """Return or raise what the application's ``decide`` does."""
+        thread_prompt = ThreadPrompt(self._portal, prompt)
         if inspect.iscoroutinefunction(self._decide):
-            answer: Answer = self._decide(asked)
+            answer: Answer = self._decide(thread_prompt)
         else:
-            answer = await self._call(asked)
+            answer = await self._call(thread_prompt)
         if not inspect.isawaitable(answer):
             return answer
         if self._loop is None:
-            return await _in_the_node(answer)
+            return await _await_in_node(answer)
         return await result_of(_run_in(self._loop, answer))
 
-    async def _call(self, asked: ThreadPrompt) -> Answer:
+    async def _call(self, prompt: ThreadPrompt) -> Answer:
         if self._call_in is None:
-            return await in_own_thread(self._decide, asked)
+            return await in_own_thread(self._decide, prompt)
         future: Future[Answer] = Future()
-        # Whatever has it called may wait for the application's own loop, and the node must not.
-        # One after the other: a dialog opened over another one would hold that one's answer back.
-        async with self._turn:
-            await in_own_thread(self._call_in, lambda: settle(future, self._decide, asked))
+        # `call_in` may block until the application's loop runs, so it gets a thread.
+        # One at a time: a dialog on top of another one would hold that one's answer back.
+        async with self._lock:
+            await in_own_thread(self._call_in, lambda: settle(future, self._decide, prompt))
             return await result_of(future)
 
 
-async def _in_the_node(answer: Awaitable[bool]) -> bool:
-    """Await it here. An exit or a Ctrl-C that it raises must not end the node, as in a thread."""
+async def _await_in_node(answer: Awaitable[bool]) -> bool:
+    """Await ``answer`` here. An exit or a Ctrl-C that it raises must not end the node."""
     try:
         return await answer
     except (Exception, trio.Cancelled, GeneratorExit):
@@ -89,7 +88,7 @@ def _run_in(loop: AbstractEventLoop, answer: Awaitable[bool]) -> Future[bool]:
     try:
         return run_coroutine_threadsafe(work, loop)
     except RuntimeError:
-        # The loop has been closed, and nobody will await these.
+        # The loop is closed and will not await these.
         work.close()
         if inspect.iscoroutine(answer):
             answer.close()
@@ -97,7 +96,8 @@ def _run_in(loop: AbstractEventLoop, answer: Awaitable[bool]) -> Future[bool]:
 
 
 def _running_loop() -> AbstractEventLoop | None:
-    """The asyncio loop that runs in this thread. Who runs one has imported it."""
+    """Return the asyncio loop that runs in this thread, if any."""
+    # A program that runs asyncio has imported it.
     asyncio = sys.modules.get("asyncio")
     try:
         return None if asyncio is None else asyncio.get_running_loop()

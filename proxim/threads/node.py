@@ -1,4 +1,4 @@
-"""A node that runs in a thread of its own."""
+"""A node that runs in its own thread."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from proxim.node import Node
 from proxim.protocol.errors import ConnectionLost
 from proxim.protocol.messages import SessionInfo
 from proxim.settings import Settings, from_code
-from proxim.threads.decision import Asker, CallIn, Decide
+from proxim.threads.decision import CallIn, Decide, DecideCaller
 from proxim.threads.portal import Portal
 from proxim.threads.session import ThreadSession
 
 
 class ThreadNode:
-    """A node that runs, in a thread of its own. ``url`` is where it can be reached.
+    """A node that runs in its own thread. ``url`` is its address.
 
-    Its calls may come from any thread but the node's own, and wait there. It stops at the end of
-    its ``with`` block, by ``stop``, and at the latest when the program ends.
+    Its methods block, and may be called from any thread that does not run Trio. The node stops at
+    the end of its ``with`` block, on ``stop``, and at the latest when the program exits.
     """
 
     def __init__(self, settings: Settings, call_in: CallIn | None) -> None:
         self.settings = settings
         self._call_in = call_in
-        self._turn = trio.Lock()
+        self._decide_lock = trio.Lock()
         self._node = Node(settings)
         self._ready: Future[Portal] = Future()
         self._crash: BaseException | None = None
@@ -45,7 +45,7 @@ class ThreadNode:
             self.url = self._node.url
             atexit.register(self.stop)
         except KeyboardInterrupt:
-            self._give_up_start()
+            self._cancel_start()
             raise
 
     def __enter__(self) -> ThreadNode:
@@ -62,7 +62,7 @@ class ThreadNode:
     def stop(self) -> None:
         """End every session with ``shutdown``, close every connection, and wait for the thread.
 
-        Stopping again is no error. Raises what the node crashed with, if it did.
+        A second call does nothing. Raises the exception of a node that crashed.
         """
         self._portal.check_thread()
         self._portal.soon(self._node.stop)
@@ -73,17 +73,18 @@ class ThreadNode:
             raise crash
 
     def sessions(self) -> list[SessionInfo]:
-        """All sessions of this node, oldest first; ended ones until the next sweep."""
+        """Return all sessions of this node, oldest first; ended ones until the next sweep."""
 
-        async def list_them() -> list[SessionInfo]:
+        async def sessions() -> list[SessionInfo]:
             return self._node.sessions()
 
-        return self._portal.call(list_them)
+        return self._portal.call(sessions)
 
     def events(self) -> ThreadEvents:
-        """What happens from now on: ``Paired`` and ``Ended``, until the node has stopped.
+        """Return an iterator over future events, ``Paired`` and ``Ended``, until the node stops.
 
-        Each reader gets all of them. One that does not keep up finds ``Missed`` where it lost some.
+        Each iterator gets all events. One that does not keep up gets ``Missed`` in place of those
+        that it lost.
         """
 
         async def read() -> EventReader:
@@ -100,33 +101,37 @@ class ThreadNode:
         qr: Literal["svg"] | None = None,
         decide: Decide | None = None,
     ) -> ThreadSession:
-        """Be the host of a new session. ``ttl`` in seconds is for temporary ones.
+        """Open a session as its host. ``ttl`` in seconds is for temporary sessions.
 
-        ``decide`` is asked when somebody wants to pair, and may take as long as a person does. A
-        coroutine function runs in the asyncio loop from which this is called, or else in the
-        node's; a plain one is called by the node's ``call_in``, or else in a thread of its own.
-        Only ``True`` is a yes; an exception is logged and a no. Without it, ``session.prompt()``
-        waits for the question.
+        ``decide`` is called when a guest asks to pair, and may wait for a person. A coroutine
+        function runs in the asyncio loop from which this is called, or else in the node's; a plain
+        function is called by the node's ``call_in``, or else in a thread of its own. Only ``True``
+        approves; an exception is logged and declines. Without ``decide``, ``session.prompt()``
+        waits for the guest.
 
-        Raises ``LimitReached`` when there are too many sessions, ``BadMessage`` for a ``ttl`` that
-        cannot be, ``ConnectionLost`` when the node has stopped.
+        Raises ``LimitReached`` if there are too many sessions, ``BadMessage`` for an invalid
+        ``ttl``, and ``ConnectionLost`` if the node has stopped.
         """
         check(decide)
-        asker = None if decide is None else Asker(self._portal, decide, self._call_in, self._turn)
+        caller = (
+            None
+            if decide is None
+            else DecideCaller(self._portal, decide, self._call_in, self._decide_lock)
+        )
 
-        async def open_it() -> HostSession:
+        async def open_session() -> HostSession:
             return await self._node.open_session(
                 session_type,
                 ttl=ttl,
                 token_hash=token_hash,
                 qr=qr,
-                decide=None if asker is None else asker.ask,
+                decide=None if caller is None else caller.decide,
             )
 
-        return ThreadSession(self._portal, self._portal.call(open_it))
+        return ThreadSession(self._portal, self._portal.call(open_session))
 
-    def _give_up_start(self) -> None:
-        """Have the node not start, or stop; nobody else could any more."""
+    def _cancel_start(self) -> None:
+        """Cancel the start, or stop the node; no caller has a reference to it."""
         if not self._ready.cancel() and self._ready.exception() is None:
             self._ready.result().soon(self._node.stop)
         if self._thread.is_alive():
@@ -136,36 +141,25 @@ class ThreadNode:
 
     def _run(self) -> None:
         try:
-            trio.run(self._live)
+            trio.run(self._main)
         except BaseException as error:
             if self._ready.done():
                 self._crash = error
             elif self._ready.set_running_or_notify_cancel():
                 self._ready.set_exception(error)
 
-    async def _live(self) -> None:
-        # Trio's own look-up leaves a thread behind, which outlives the node by ten seconds.
+    async def _main(self) -> None:
+        # Trio's own resolver leaves a thread that outlives the node by ten seconds.
         trio.socket.set_custom_hostname_resolver(Resolver())
-        failure: Exception | None = None
-        async with trio.open_nursery() as calls:
-            try:
-                async with self._node:
-                    portal = Portal(calls)
-                    if not self._ready.set_running_or_notify_cancel():
-                        return
-                    self._ready.set_result(portal)
-                    await self._node.wait_stopping()
-                # Whoever waited for the end of a session has been told of it by now.
-                portal.close()
-            except Exception as error:
-                failure = error
-                calls.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
+        async with self._node:
+            portal = Portal()
+            if self._ready.set_running_or_notify_cancel():
+                self._ready.set_result(portal)
+                await self._node.wait_stopping()
 
 
 class ThreadEvents:
-    """One reader's events, as an iterator that waits. Raises nothing when the node stops."""
+    """An iterator over the node's events. It blocks, and ends when the node stops."""
 
     def __init__(self, portal: Portal, reader: EventReader) -> None:
         self._portal = portal
@@ -181,23 +175,23 @@ class ThreadEvents:
         return event
 
     def next(self, timeout: float | None = None) -> NodeEvent | None:
-        """The next event, or None once the node has stopped. Raises ``TimeoutError``."""
+        """Return the next event, or None once the node has stopped. Raises ``TimeoutError``."""
         try:
             return self._portal.call(self._reader.next, timeout=timeout)
         except ConnectionLost:
-            # The node's thread has ended, and what it left can be taken from here.
+            # The node's thread has ended, so this thread may read what is left.
             return self._reader.take()
 
 
 def run_in_thread(
     settings: Settings | None = None, *, call_in: CallIn | None = None, **given: object
 ) -> ThreadNode:
-    """Start a node in a thread of its own, and return when it accepts connections.
+    """Start a node in its own thread, and return when it accepts connections.
 
-    By ``Settings`` or by single settings, as in ``run_in_thread(port=0)``. ``call_in`` has a
-    function called in the application's own loop, for ``decide`` to run there, one question at a
+    Give ``Settings`` or single settings, as in ``run_in_thread(port=0)``. ``call_in`` calls a
+    function in the application's own event loop, so that ``decide`` runs there, one prompt at a
     time: ``root.after_idle`` with Tk, ``emit`` of a ``QObject``'s signal with Qt.
 
-    Raises ``InvalidSetting``, and ``OSError`` when the address cannot be listened on.
+    Raises ``InvalidSetting``, and ``OSError`` if it cannot listen on the address.
     """
     return ThreadNode(from_code(settings, given), call_in)

@@ -1,4 +1,4 @@
-"""A session of the application as the host, for threads that do not run Trio."""
+"""A session with the application as the host, for threads that do not run Trio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from proxim.threads.portal import Portal
 
 
 class ThreadPrompt:
-    """A guest asks to pair. What it says of itself is a claim, not a fact."""
+    """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
 
     def __init__(self, portal: Portal, prompt: Prompt) -> None:
         self._portal = portal
@@ -22,33 +22,33 @@ class ThreadPrompt:
 
     @property
     def session_id(self) -> str:
-        """Which session it asks for."""
+        """The session that the guest asks for."""
         return self._prompt.session.session_id
 
     @property
     def expires_in(self) -> float:
-        """For how many seconds more a decision counts."""
+        """Seconds left for a decision."""
         return max(0.0, self._prompt.expires_at - self._portal.now())
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing to decide any more, since the session has ended."""
+        """Whether the session has ended, so that there is nothing to decide."""
         return self._prompt.session.over is not None
 
     def approve(self) -> wire.PairResult:
-        """Let the guest in. Raises ``AlreadyDecided`` when it is too late."""
+        """Approve the guest. Raises ``AlreadyDecided`` if it is too late."""
         return self._portal.call(self._prompt.approve)
 
     def decline(self) -> wire.PairResult:
-        """Turn the guest away; the session ends. Raises ``AlreadyDecided``."""
+        """Decline the guest; the session ends. Raises ``AlreadyDecided`` if it is too late."""
         return self._portal.call(self._prompt.decline)
 
 
 class ThreadSession:
-    """A ``HostSession`` whose calls may come from any thread but the node's own, and wait there.
+    """A ``HostSession`` with blocking methods, for any thread that does not run Trio.
 
-    ``timeout`` is in seconds, and past it ``TimeoutError`` is raised. Every call raises
-    ``ConnectionLost`` once the node has stopped, and otherwise what the ``HostSession``'s does.
+    ``timeout`` is in seconds; a method that takes longer raises ``TimeoutError``. Every method
+    raises ``ConnectionLost`` once the node has stopped, and otherwise what ``HostSession`` raises.
     """
 
     def __init__(self, portal: Portal, session: HostSession) -> None:
@@ -56,7 +56,7 @@ class ThreadSession:
         self._session = session
         self.session_id = session.session_id
 
-    # -- how things stand --------------------------------------------------------------------
+    # -- state --------------------------------------------------------------------------------
 
     @property
     def info(self) -> SessionInfo:
@@ -65,7 +65,7 @@ class ThreadSession:
 
     @property
     def link(self) -> str | None:
-        """What the guest opens; ``proxim.qr`` draws it."""
+        """The link for the guest; ``proxim.qr`` makes a QR code of it."""
         return self._session.link
 
     @property
@@ -75,22 +75,22 @@ class ThreadSession:
 
     @property
     def qr_svg(self) -> str | None:
-        """The link as a QR code, where that was asked for."""
+        """The link as a QR code, if ``qr`` was given."""
         return self._session.qr_svg
 
     @property
     def lapses_in(self) -> float:
-        """For how many seconds more the link works."""
+        """Seconds until the link expires."""
         return max(0.0, self._session.lapses_at - self._portal.now())
 
     @property
     def status(self) -> Status:
-        """Whether it is pending, approved, rejected or expired."""
+        """Pending, approved, rejected or expired."""
         return self._session.status
 
     @property
     def device_info(self) -> wire.DeviceInfo | None:
-        """Who has asked to pair, by its own account."""
+        """The guest's own claim of its name and id, once it has asked to pair."""
         return self._session.device_info
 
     @property
@@ -100,23 +100,23 @@ class ThreadSession:
 
     @property
     def ice_servers(self) -> list[IceServer]:
-        """What the node gave for an ``RTCPeerConnection`` at approval."""
+        """The ICE servers for an ``RTCPeerConnection``, since the approval."""
         return self._session.ice_servers
 
     @property
     def over(self) -> ProximError | None:
-        """Why the session ended, if it did."""
+        """The reason why the session ended; None before."""
         return self._session.over
 
-    # -- what a host does --------------------------------------------------------------------
+    # -- actions -----------------------------------------------------------------------------
 
     def prompt(self, timeout: float | None = None) -> ThreadPrompt:
-        """Wait until somebody asks. Raises ``SessionOver`` if the session ends before."""
+        """Wait for a guest's request to pair. Raises ``SessionOver`` if the session ends first."""
         prompt = self._portal.call(self._session.prompt, timeout=timeout)
         return ThreadPrompt(self._portal, prompt)
 
     def decide(self, *, approve: bool) -> wire.PairResult:
-        """Answer the prompt. Raises ``AlreadyDecided`` when it is too late."""
+        """Answer the prompt. Raises ``AlreadyDecided`` if it is too late."""
 
         async def decide() -> wire.PairResult:
             return await self._session.decide(approve=approve)
@@ -124,7 +124,7 @@ class ThreadSession:
         return self._portal.call(decide)
 
     def renew(self, *, token_hash: str | None = None, qr: Literal["svg"] | None = None) -> None:
-        """Get a new link; the old one is void. Raises ``NotAllowed`` once somebody has asked."""
+        """Replace the link by a new one. Raises ``NotAllowed`` once a guest has asked to pair."""
 
         async def renew() -> None:
             await self._session.renew(token_hash=token_hash, qr=qr)
@@ -132,18 +132,18 @@ class ThreadSession:
         self._portal.call(renew)
 
     def send(self, data: object) -> None:
-        """Send any JSON value to the guest, in order, once approved.
+        """Send a JSON value to the guest, in order, once approved.
 
-        Raises ``SessionOver``, ``BadMessage``, and what was said of an earlier signal.
+        Raises ``SessionOver``, ``BadMessage``, and the node's error for an earlier signal.
         """
         self._portal.call(self._session.send, data)
 
     def receive(self, timeout: float | None = None) -> object:
-        """The next value from the guest. Raises ``SessionOver`` when there is none to come."""
+        """Return the next value from the guest. Raises ``SessionOver`` after the last one."""
         return self._portal.call(self._session.receive, timeout=timeout)
 
     def signals(self) -> Iterator[object]:
-        """What the guest sends, until the session ends."""
+        """Iterate over the values from the guest until the session ends."""
         while True:
             try:
                 data = self.receive()
@@ -152,7 +152,7 @@ class ThreadSession:
             yield data
 
     def presence(self) -> Iterator[bool]:
-        """Whether the guest is connected: at each change, until the session ends."""
+        """Yield at each change whether the guest is connected, until the session ends."""
         seen: bool | None = self.peer_online
         while True:
             seen = self._portal.call(self._session.presence_after, seen)
@@ -161,13 +161,13 @@ class ThreadSession:
             yield seen
 
     def refresh_ice(self) -> wire.IceServers:
-        """Fresh ICE servers, before those of the approval lapse."""
+        """Return new ICE servers, whose credentials expire later."""
         return self._portal.call(self._session.refresh_ice)
 
     def close(self) -> None:
-        """End the session. Closing one that has ended is no error."""
+        """End the session. Does nothing if the session has ended."""
         self._portal.call(self._session.close)
 
     def ended(self, timeout: float | None = None) -> SessionOver:
-        """Wait for the end, and say how it came."""
+        """Wait for the end of the session, and return its reason."""
         return self._portal.call(self._session.ended, timeout=timeout)

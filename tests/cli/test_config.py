@@ -7,7 +7,7 @@ import pytest
 from proxim.settings import SETTINGS, schema
 
 
-def test_what_is_effective_is_shown_with_where_it_comes_from(run, tmp_path):
+def test_settings_are_shown_with_their_sources(run, tmp_path):
     config = tmp_path / "proxim.toml"
     config.write_text("# mine\nqr_ttl = 60.0\n")
     show = ("config", "show", "--port", "1", "--config", str(config), "--json")
@@ -30,7 +30,7 @@ def test_secrets_are_masked(run, options):
     assert "5ecret" not in out
 
 
-def test_what_is_wrong_in_a_file_is_told_with_its_line(start, tmp_path):
+def test_error_in_a_file_names_its_line(start, tmp_path):
     config = tmp_path / "proxim.toml"
     config.write_text("lan = true\nport = 70000\n")
     for command in (("config", "show"), ("serve",)):
@@ -40,12 +40,12 @@ def test_what_is_wrong_in_a_file_is_told_with_its_line(start, tmp_path):
         assert expected in " ".join(err.split())
 
 
-def test_the_schema_is_printed(run):
+def test_schema_is_printed(run):
     out, _, code = run("config", "schema")
     assert (json.loads(out), code) == (json.loads(json.dumps(schema())), 0)
 
 
-def test_the_version_tells_what_it_runs_on(start):
+def test_version_names_python_and_trio(start):
     out, _, code = start("--version").finish()
     assert code == 0
     assert out.startswith("proxim ")
@@ -63,7 +63,7 @@ SHELLS = [pytest.param(shell, marks=pytest.mark.needs(shell)) for shell in ("bas
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_shell_takes_what_is_printed_for_it(run, tmp_path, shell):
+def test_shell_accepts_the_completion_script(run, tmp_path, shell):
     out, err, code = run("completion", shell)
     assert (err, code) == ("", 0)
     script = tmp_path / "completion"
@@ -73,7 +73,7 @@ def test_a_shell_takes_what_is_printed_for_it(run, tmp_path, shell):
 
 
 @pytest.mark.parametrize("shell", SHELLS[: len(COMPLETIONS)])
-def test_a_shell_completes_a_command(run, tmp_path, shell, environ):
+def test_shell_completes_a_command(run, tmp_path, shell, environ):
     out, _, _ = run("completion", shell)
     script = f"{out}\n{COMPLETIONS[shell]}\n"
     done = subprocess.run(

@@ -27,16 +27,16 @@ def port(start):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
-def test_a_node_is_found_by_its_settings(run, port, host):
+def test_health_finds_a_node_by_its_settings(run, port, host):
     told = {"PROXIM_HOST": host}
     assert run("health", PROXIM_PORT=port(**told), **told) == ("ok\n", "", 0)
 
 
-def test_a_node_with_a_certificate_of_its_name_is_asked_by_its_address(run, port, certificate):
+def test_health_ignores_the_name_in_the_certificate(run, port, certificate):
     assert run("health", PROXIM_PORT=port(**certificate), **certificate) == ("ok\n", "", 0)
 
 
-def test_the_settings_may_stand_in_a_file_or_in_options(start, run, port, tmp_path):
+def test_health_takes_settings_from_file_or_options(start, run, port, tmp_path):
     config = tmp_path / "proxim.toml"
     there = port()
     config.write_text(f"port = {there}\n")
@@ -44,14 +44,14 @@ def test_the_settings_may_stand_in_a_file_or_in_options(start, run, port, tmp_pa
     assert run("health", "--port", there) == ("ok\n", "", 0)
 
 
-def test_where_no_node_is_there_is_no_health(run):
+def test_absent_node_is_not_healthy(run):
     with reserved_port() as free:
         out, err, code = run("health", "--port", str(free))
     assert code == 3
     assert "/healthz cannot be read" in out + err
 
 
-def test_a_node_that_is_going_away_is_not_healthy(start, run):
+def test_stopping_node_is_not_healthy(start, run):
     node = start("serve", "--port", "0", "--drain-seconds", "20")
     port = node.url().rpartition(":")[2]
     node.process.terminate()
@@ -63,7 +63,7 @@ def test_a_node_that_is_going_away_is_not_healthy(start, run):
     assert (code, "503" in out + err) == (3, True)
 
 
-def test_settings_that_cannot_be_are_wrong_usage(run):
+def test_invalid_settings_are_wrong_usage(run):
     _, err, code = run("health", "--port", "99999999")
     assert code == 2
     assert "port" in err

@@ -58,7 +58,7 @@ def open_and_close(ws):
     return session_id
 
 
-def test_json_lines_name_a_session_by_one_name_that_is_not_its_id(talk):
+def test_json_log_has_a_pseudonym_instead_of_the_session_id(talk):
     _, ws, errors = talk("--log-level", "debug", "--log-format", "json")
     session_id = open_and_close(ws)
     opened = json.loads(errors.line("opened"))
@@ -71,7 +71,7 @@ def test_json_lines_name_a_session_by_one_name_that_is_not_its_id(talk):
     assert session_id not in json.dumps([opened, ended])
 
 
-def test_a_person_reads_plain_lines(talk):
+def test_text_log_has_plain_lines(talk):
     _, ws, errors = talk("--log-level", "debug")
     open_and_close(ws)
     line = errors.line("opened")
@@ -80,7 +80,7 @@ def test_a_person_reads_plain_lines(talk):
 
 
 @pytest.mark.not_on("win32", reason="there is no SIGUSR1")
-def test_a_signal_turns_debugging_on_and_off(talk):
+def test_sigusr1_toggles_debug_level(talk):
     node, ws, errors = talk()
     open_and_close(ws)
     node.process.send_signal(signal.SIGUSR1)
@@ -96,5 +96,5 @@ def test_a_signal_turns_debugging_on_and_off(talk):
     assert (err, code) == ("", 0)
 
 
-def test_a_name_is_the_same_in_each_line_and_another_for_another():
+def test_pseudonym_is_stable_and_unique():
     assert pseudonym("a") == pseudonym("a") != pseudonym("b")

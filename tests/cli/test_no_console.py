@@ -51,13 +51,13 @@ def closed(request):
     ],
     ids=lambda each: each[0] if isinstance(each, tuple) else None,
 )
-def test_a_command_ends_as_it_would_with_a_console(closed, environ, command, code):
+def test_command_works_without_a_console(closed, environ, command, code):
     program = begin([PROXIM, *command], closed, environ)
     _, err = program.communicate(timeout=PATIENCE * 2)
     assert (program.returncode, "Traceback" in err) == (code, False), err
 
 
-def test_a_node_serves_and_stops_cleanly(closed, environ):
+def test_node_serves_and_stops_without_a_console(closed, environ):
     # With its output closed a node cannot say on which port it is.
     with reserved_port() as port:
         serves_and_stops_cleanly(port, closed, environ)
@@ -138,7 +138,7 @@ trio.run(main)
     [(THREADS, "rejected rejected"), (NODE, "rejected")],
     ids=["thread", "node"],
 )
-def test_an_application_without_a_console_embeds_a_node(closed, environ, tmp_path, program, told):
+def test_application_without_a_console_embeds_a_node(closed, environ, tmp_path, program, told):
     written = tmp_path / "told"
     application = begin([sys.executable, "-c", program, str(written)], closed, environ)
     _, err = application.communicate(timeout=PATIENCE * 2)

@@ -15,7 +15,7 @@ def announced(start):
     return start("serve", "--announce", "--port", "0").url()
 
 
-def test_a_node_that_announces_itself_is_listed(run, announced):
+def test_announced_node_is_listed(run, announced):
     port = int(announced.rpartition(":")[2])
     while True:
         out, _, code = run("nodes", "--json", "--wait", "1")

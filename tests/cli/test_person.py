@@ -38,7 +38,7 @@ def talking(asked):
 
 
 @pytest.mark.needs("zbarimg")
-def test_the_code_on_the_screen_can_be_scanned(desk, tmp_path):
+def test_qr_code_on_the_screen_can_be_scanned(desk, tmp_path):
     link = desk.see(LINK)[1]
     codes = [
         cell for row in desk.screen.buffer.values() for cell in row.values() if cell.data in "▀▄█"
@@ -55,18 +55,18 @@ def test_qr_draws_on_the_terminal(start, tmp_path):
     assert scan(drawn.picture(), tmp_path / "screen.png") == link
 
 
-def test_the_time_that_is_left_is_counted_down(start, desk):
-    first = desk.see(r"Waiting\. The link lapses in (\d:\d\d)")[1]
-    desk.see(rf"lapses in (?!{first})\d:\d\d")
-    assert desk.text.count("lapses in") == 1
+def test_remaining_time_is_counted_down(start, desk):
+    first = desk.see(r"Waiting\. The link expires in (\d:\d\d)")[1]
+    desk.see(rf"expires in (?!{first})\d:\d\d")
+    assert desk.text.count("expires in") == 1
     guest = start("join", desk.see(LINK)[1], terminal=True)
-    for side, text in ((desk, r"Let it in\? \[y/N\]"), (guest, r"Waiting for an answer\.")):
+    for side, text in ((desk, r"Let it in\? \[y/N\]"), (guest, r"Waiting for approval\.")):
         first = side.see(rf"{text} (\d:\d\d)")[1]
         side.see(rf"{text} (?!{first})0:\d\d")
         assert len(re.findall(text, side.text)) == 1
 
 
-def test_what_is_typed_stands_while_the_time_is_counted(asked):
+def test_countdown_keeps_the_typed_answer(asked):
     desk, _ = asked
     desk.type("ye")
     first = desk.see(r"\[y/N\] (0:\d\d)\n> ye")[1]
@@ -76,17 +76,17 @@ def test_what_is_typed_stands_while_the_time_is_counted(asked):
 
 
 @pytest.mark.parametrize("answer", ["\n", "n\n", "yo\n", "\x04"])
-def test_whatever_is_not_yes_is_no(asked, answer):
+def test_any_other_answer_than_yes_declines(asked, answer):
     desk, guest = asked
     desk.type(answer)
     assert [side.exit() for side in asked] == [1, 1]
     for side in (desk, guest):
-        assert "the host said no" in side.text
+        assert "the host declined" in side.text
     assert "Declined." in desk.text
 
 
-def test_what_was_typed_before_the_question_is_no_answer(start, desk):
-    desk.see("lapses in")
+def test_input_before_the_question_is_not_an_answer(start, desk):
+    desk.see("expires in")
     desk.type("y\ny\ny")
     if systems.current() != "win32":
         # A console of Windows echoes what is read, and not what is typed.
@@ -95,10 +95,10 @@ def test_what_was_typed_before_the_question_is_no_answer(start, desk):
     desk.see(ASKED)
     desk.type("\n")
     assert guest.exit() == 1
-    assert "the host said no" in guest.text
+    assert "the host declined" in guest.text
 
 
-def test_a_lapsed_link_is_renewed_by_enter(start, serve):
+def test_enter_renews_an_expired_link(start, serve):
     desk = start("host", "--node", serve("--qr-ttl", "1"), terminal=True)
     first = desk.see(LINK)[1]
     desk.see("Press Enter for a new one")
@@ -108,7 +108,7 @@ def test_a_lapsed_link_is_renewed_by_enter(start, serve):
 
 
 @pytest.mark.parametrize("end", ["/close\n", "\x04"])
-def test_lines_cross_both_ways_until_a_person_ends_it(talking, end):
+def test_lines_are_exchanged_until_close(talking, end):
     desk, guest = talking
     desk.type("hello\n")
     guest.see("< hello")
@@ -120,7 +120,7 @@ def test_lines_cross_both_ways_until_a_person_ends_it(talking, end):
         assert "it was closed" in side.text
 
 
-def test_ctrl_c_leaves_an_approved_session_with_0(talking):
+def test_ctrl_c_after_approval_exits_0(talking):
     desk, guest = talking
     desk.type("\x03")
     assert [side.exit() for side in talking] == [0, 0]
@@ -128,14 +128,14 @@ def test_ctrl_c_leaves_an_approved_session_with_0(talking):
     assert "Traceback" not in desk.text
 
 
-def test_ctrl_c_before_approval_is_1(asked):
+def test_ctrl_c_before_approval_exits_1(asked):
     desk, guest = asked
     guest.type("\x03")
     assert [side.exit() for side in asked] == [1, 1]
     assert "Traceback" not in guest.text + desk.text
 
 
-def test_a_hostile_name_is_shown_and_does_nothing(desk, node):
+def test_hostile_device_name_is_escaped(desk, node):
     link = desk.see(LINK)[1]
     session_id, token = link.partition("#")[2].split(".")
     # The node refuses what is worse; of what it lets pass this can't be printed as it is.

@@ -52,7 +52,7 @@ def fails(run):
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: " ".join(each[:2]))
 @pytest.mark.parametrize("address", ADDRESSES, ids=lambda each: ascii(each[:20]))
-def test_what_is_no_address_is_told_so(fails, command, address):
+def test_invalid_address_is_wrong_usage(fails, command, address):
     said, _ = fails(*(part.format(address) for part in command))
     assert len(said.strip()) > 10
 
@@ -71,13 +71,13 @@ OPTIONS = [setting.flag for setting in SETTINGS if not setting.is_switch]
     ],
     ids=" ".join,
 )
-def test_what_is_no_time_is_told_so(fails, command, value):
+def test_invalid_time_is_wrong_usage(fails, command, value):
     _, code = fails(*command[:-1], f"{command[-1]}={value}")
     assert code == 2
 
 
 @pytest.mark.parametrize("option", [flag for flag in OPTIONS if flag != "--port"])
-def test_no_value_of_an_option_makes_serve_fall(fails, option):
+def test_no_option_value_crashes_serve(fails, option):
     for value in (
         "",
         "a..b",

@@ -25,7 +25,7 @@ def _close(run, node):
     return _events(out)
 
 
-def test_approved_and_closed_is_0_and_lines_cross_both_ways(start, host):
+def test_approved_session_exits_0(start, host):
     session = host.event("session")
     assert session["session_type"] == "one_time"
     assert 290 < session["pair_within"] <= 300
@@ -44,14 +44,14 @@ def test_approved_and_closed_is_0_and_lines_cross_both_ways(start, host):
         assert side.finish() == ("", "", 0)
 
 
-def test_what_is_piped_into_join_is_sent_after_approval(start, host):
+def test_piped_input_is_sent_after_approval(start, host):
     guest = start("join", host.event("session")["link"], "--json")
     guest.type("one\ntwo\n/close\n")
     assert [host.event("signal")["data"] for _ in "12"] == ["one", "two"]
     assert (host.exit(), guest.exit()) == (0, 0)
 
 
-def test_the_end_of_a_pipe_is_not_the_end_of_the_talk(start, host):
+def test_end_of_a_pipe_does_not_close_the_session(start, host):
     guest = start("join", host.event("session")["link"], "--json")
     guest.type("last line, with no end")
     guest.end_input()
@@ -60,7 +60,7 @@ def test_the_end_of_a_pipe_is_not_the_end_of_the_talk(start, host):
     assert guest.event("signal")["data"] == "answer"
 
 
-def test_declined_is_1(start, node):
+def test_declined_exits_1(start, node):
     host = start("host", "--json", "--node", node)
     guest = start("join", host.event("session")["link"], "--json")
     host.event("prompt")
@@ -70,7 +70,7 @@ def test_declined_is_1(start, node):
         assert side.exit() == 1
 
 
-def test_unanswered_is_1(start, serve):
+def test_unanswered_exits_1(start, serve):
     host = start("host", "--json", "--node", serve("--approval-timeout", "0.5"))
     guest = start("join", host.event("session")["link"], "--json")
     for side in (host, guest):
@@ -78,7 +78,7 @@ def test_unanswered_is_1(start, serve):
         assert side.exit() == 1
 
 
-def test_a_lapsed_link_is_1_and_its_token_opens_nothing(start, run, serve):
+def test_expired_link_exits_1(start, run, serve):
     host = start("host", "--json", "--node", serve("--qr-ttl", "0.5"))
     session = host.event("session")
     host.event("lapsed")
@@ -91,25 +91,25 @@ def test_a_lapsed_link_is_1_and_its_token_opens_nothing(start, run, serve):
 
 
 @pytest.mark.parametrize("command", [["host", "--node"], ["join"], ["sessions", "list", "--node"]])
-def test_an_unreachable_node_is_3(run, command):
+def test_unreachable_node_exits_3(run, command):
     link = "http://127.0.0.1:1/join#" + "s" * 22 + "." + "t" * 43
     _, _, code = run(*command, link if command == ["join"] else "http://127.0.0.1:1")
     assert code == 3
 
 
-def test_a_token_that_is_wrong_is_1(run, host):
+def test_wrong_token_exits_1(run, host):
     wrong = host.event("session")["link"][:-4] + "AAAA"
     out, _, code = run("join", wrong, "--json")
     assert [event["code"] for event in _events(out)] == ["unknown_session"]
     assert code == 1
 
 
-def test_a_persistent_session_is_had_by_its_type(start, node):
+def test_host_opens_a_persistent_session(start, node):
     host = start("host", "--json", "--node", node, "--type", "persistent")
     assert host.event("session")["session_type"] == "persistent"
 
 
-def test_a_temporary_session_ends_by_its_ttl(start, node):
+def test_temporary_session_ends_after_its_ttl_in_host(start, node):
     host = start("host", "--json", "--node", node, "--type", "temporary", "--ttl", "0.5")
     assert host.event("session")["session_type"] == "temporary"
     assert host.event("ended")["reason"] == "expired"
@@ -117,13 +117,13 @@ def test_a_temporary_session_ends_by_its_ttl(start, node):
 
 
 @pytest.mark.not_on("win32", reason="files have no POSIX modes")
-def test_an_identity_is_kept_to_oneself(run, node, identity):
+def test_identity_file_is_private(run, node, identity):
     assert run("sessions", "list", "--node", node)[2] == 0
     assert stat.S_IMODE(identity.stat().st_mode) == 0o600
     assert stat.S_IMODE(identity.parent.stat().st_mode) == 0o700
 
 
-def test_an_identity_is_made_once(run, node, identity):
+def test_identity_is_made_once(run, node, identity):
     assert run("sessions", "list", "--node", node)[2] == 0
     made = identity.read_bytes()
     assert run("sessions", "list", "--node", node)[2] == 0
@@ -132,17 +132,17 @@ def test_an_identity_is_made_once(run, node, identity):
 
 
 @pytest.mark.parametrize("content", [b"\xff", b'{"uuid": "a b", "key": "short"}'])
-def test_a_broken_identity_is_2_and_left_as_it_is(start, node, identity, content):
+def test_broken_identity_exits_2_and_is_kept(start, node, identity, content):
     identity.parent.mkdir()
     identity.write_bytes(content)
     _, err, code = start("host", "--node", node).finish()
     assert code == 2
-    assert "holds no identity" in " ".join(err.split())
+    assert "does not contain an identity" in " ".join(err.split())
     assert "Traceback" not in err
     assert identity.read_bytes() == content
 
 
-def test_programs_that_start_together_have_one_identity(tmp_path):
+def test_concurrent_programs_share_one_identity(tmp_path):
     path = tmp_path / "deep" / "identity.json"
     together = threading.Barrier(8)
 
@@ -156,7 +156,7 @@ def test_programs_that_start_together_have_one_identity(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_listing_shows_sessions_and_disturbs_no_host(run, node, host):
+def test_list_leaves_the_seats_of_a_host(run, node, host):
     session_id = host.event("session")["session_id"]
     out, err, code = run("sessions", "list", "--json", "--node", node)
     [listed] = _events(out)
@@ -173,7 +173,7 @@ def test_listing_shows_sessions_and_disturbs_no_host(run, node, host):
     assert closed["session_id"] == session_id
 
 
-def test_sessions_are_closed_by_their_ids(start, run, node):
+def test_sessions_are_closed_by_id(start, run, node):
     options = ["--json", "--node", node]
     hosts = [start("host", *options), start("host", *options)]
     first, second = (host.event("session")["session_id"] for host in hosts)
@@ -198,14 +198,14 @@ def test_sessions_are_closed_by_their_ids(start, run, node):
         (["join", LINK.replace("/join", "/a b/join")], "characters that no link has"),
     ],
 )
-def test_what_no_host_could_be_shown_is_wrong_usage(run, arguments, says):
+def test_unprintable_device_name_is_wrong_usage(run, arguments, says):
     _, err, code = run(*arguments)
     assert code == 2
     assert says in " ".join(err.split())
 
 
 @pytest.mark.needs("zbarimg")
-def test_qr_draws_a_link_into_files(run, tmp_path):
+def test_qr_writes_files(run, tmp_path):
     svg, png = tmp_path / "code.svg", tmp_path / "code.png"
     out, err, code = run("qr", LINK, "--svg", str(svg), "--png", str(png))
     assert (out, err, code) == ("", "", 0)
@@ -217,7 +217,7 @@ def test_qr_draws_a_link_into_files(run, tmp_path):
     assert "No such file" in err
 
 
-def test_a_reader_that_goes_away_is_no_crash(start, node):
+def test_closed_output_is_not_a_crash(start, node):
     for command in (["qr", LINK], ["host", "--node", node]):
         program = start(*command)
         program.process.stdout.close()

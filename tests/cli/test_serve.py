@@ -20,7 +20,7 @@ def _ws(url):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_after_everybody_was_told(start, number):
+def test_signal_stops_the_node_after_closing_connections(start, number):
     node = start("serve", "--port", "0")
     with connect(_ws(node.url())) as ws:
         ws.recv()
@@ -34,7 +34,7 @@ def test_a_signal_stops_it_after_everybody_was_told(start, number):
     assert ws.close_code == 1001
 
 
-def test_a_second_signal_ends_it_at_once(start):
+def test_second_signal_exits_at_once(start):
     node = start("serve", "--port", "0")
     address = ("127.0.0.1", int(node.url().rpartition(":")[2]))
     with socket.create_connection(address, timeout=PATIENCE) as deaf:
@@ -57,7 +57,7 @@ def test_a_second_signal_ends_it_at_once(start):
 
 
 @pytest.mark.not_on("win32", reason="there is no SIGHUP")
-def test_a_hangup_reloads_the_certificate_of_a_service(start, tmp_path):
+def test_sighup_reloads_the_certificate_of_a_service(start, tmp_path):
     authority = trustme.CA()
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
@@ -93,7 +93,7 @@ def _shown_at(host, port, trusting):
 
 
 @pytest.mark.not_on("win32", reason="there is no SIGHUP")
-def test_a_terminal_that_is_closed_ends_the_node(start):
+def test_closed_terminal_stops_the_node(start):
     node = start("serve", "--port", "0", terminal=True)
     url = node.see(r"http://(\S+)")[1]
     with connect(f"ws://{url}/ws") as ws:
@@ -105,7 +105,7 @@ def test_a_terminal_that_is_closed_ends_the_node(start):
     assert node.process.wait(PATIENCE) == 0
 
 
-def test_a_port_in_use_is_named_and_so_is_the_way_out(run, node):
+def test_port_in_use_is_named_with_advice(run, node):
     port = node.rpartition(":")[2]
     out, err, code = run("serve", "--port", port)
     assert (out, code) == ("", 1)
@@ -114,7 +114,7 @@ def test_a_port_in_use_is_named_and_so_is_the_way_out(run, node):
     assert "Traceback" not in err
 
 
-def test_a_flag_wins_over_the_environment_and_that_over_the_file(start, tmp_path):
+def test_option_overrides_environment_overrides_file(start, tmp_path):
     config = tmp_path / "proxim.toml"
     config.write_text("approval_timeout = 33\nqr_ttl = 33\nmessage_size = 33_000\n")
     environ = {"PROXIM_APPROVAL_TIMEOUT": "22", "PROXIM_QR_TTL": "22", "PROXIM_PORT": "0"}
@@ -129,7 +129,7 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(start, tmp_path
 
 
 @pytest.mark.parametrize("option", ["--port", "--qr-ttl", "--turn"])
-def test_an_option_without_its_value_is_refused(run, option):
+def test_option_without_a_value_is_refused(run, option):
     _, err, code = run("serve", option)
     assert code == 2
     assert f"Option '{option}' requires an argument" in err
@@ -163,14 +163,14 @@ def test_help_lists_the_settings_by_group(run):
         (["sessions", "close"], "--all"),
     ],
 )
-def test_wrong_usage_exits_2_and_says_what_would_be_right(run, wrong, told):
+def test_wrong_usage_exits_2_with_advice(run, wrong, told):
     out, err, code = run(*wrong)
     assert (out, code) == ("", 2)
     assert told in " ".join(err.split())
     assert "Traceback" not in err
 
 
-def test_the_greeting_names_the_page_for_a_browser_and_it_is_there(start):
+def test_serve_prints_the_url_of_the_page(start):
     with start("serve", "--port", "0") as node:
         address = node.url()
         label, _, page = node.line().partition(":")
@@ -181,7 +181,7 @@ def test_the_greeting_names_the_page_for_a_browser_and_it_is_there(start):
         assert f"proxim host --node {address}" in node.line()
 
 
-def test_the_greeting_says_where_a_node_with_a_public_url_listens(start):
+def test_serve_with_public_url_prints_the_local_url(start):
     with start("serve", "--port", "0", "--public-url", "https://pair.example") as node:
         assert node.url() == "https://pair.example"
         label, _, local_url = node.line().partition(":")

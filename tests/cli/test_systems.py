@@ -32,7 +32,7 @@ def run(system, program, **environ):
     ).stdout.strip()
 
 
-def test_what_a_system_lacks_is_hidden_from_proxim_and_from_nobody_else(system):
+def test_emulated_system_hides_modules_only_from_proxim(system):
     told = run(
         system,
         "import sys, select, signal, socket, os, trio\n"
@@ -49,7 +49,7 @@ def test_what_a_system_lacks_is_hidden_from_proxim_and_from_nobody_else(system):
     assert told.split() == [system, "False", unix, unix, unix, windows, "linux"]
 
 
-def test_an_identity_lies_where_the_system_keeps_what_is_a_users(system, start, serve, tmp_path):
+def test_identity_is_in_the_config_directory_of_the_system(system, start, serve, tmp_path):
     environ = {**systems.environ(system), "LOCALAPPDATA": str(tmp_path / "AppData" / "Local")}
     environ["PROXIM_IDENTITY"] = ""
     _, err, code = start("sessions", "list", "--node", serve(), **environ).finish()
@@ -64,7 +64,7 @@ def test_an_identity_lies_where_the_system_keeps_what_is_a_users(system, start, 
 
 
 @pytest.mark.parametrize("command", ["serve", "host"])
-def test_ctrl_break_ends_a_command_of_windows_cleanly(start, node, command):
+def test_ctrl_break_ends_a_command_on_windows(start, node, command):
     if command == "serve":
         program = start("serve", "--port", "0", **WINDOWS)
         program.url()
@@ -77,20 +77,20 @@ def test_ctrl_break_ends_a_command_of_windows_cleanly(start, node, command):
 
 
 @pytest.mark.parametrize("page", ["cp1252", "cp437", "cp932", "ascii"])
-def test_a_code_is_drawn_whatever_the_code_page_of_windows(start, page):
+def test_qr_code_is_drawn_with_any_windows_code_page(start, page):
     drawn, err, code = start("qr", LINK, PYTHONIOENCODING=page, **WINDOWS).finish()
     assert (err, code) == ("", 0)
     assert "█" in drawn
     assert "?" not in drawn
 
 
-def test_what_an_encoding_lacks_is_no_crash_elsewhere(start):
+def test_missing_characters_of_an_encoding_are_replaced(start):
     out, err, code = start("qr", LINK, PYTHONIOENCODING="ascii").finish()
     assert (err, code) == ("", 0)
     assert out
 
 
-def test_a_person_at_a_console_of_windows_edits_the_answer(start, node):
+def test_windows_console_edits_the_answer(start, node):
     desk = start("host", "--node", node, terminal=True, **WINDOWS)
     guest = start("join", desk.see(r"join '(http\S+)'")[1], terminal=True, **WINDOWS)
     desk.see(r"\[y/N\]")
@@ -104,7 +104,7 @@ def test_a_person_at_a_console_of_windows_edits_the_answer(start, node):
     assert [side.exit() for side in (desk, guest)] == [0, 0]
 
 
-def test_what_is_piped_is_read_whole_where_nothing_can_be_waited_for(start, host):
+def test_piped_input_is_read_in_a_thread(start, host):
     link = host.event("session")["link"]
     guest = start("join", link, "--json", **WINDOWS)
     lines = [f"line {number} ".ljust(999, ".") for number in range(20)]
@@ -122,13 +122,13 @@ def test_what_is_piped_is_read_whole_where_nothing_can_be_waited_for(start, host
         ("sqlite:////server/share/x.db", "//server/share/x.db"),
     ],
 )
-def test_a_store_of_windows_begins_with_a_drive(url, path):
+def test_windows_store_path_begins_with_a_drive(url, path):
     assert (
         run("win32", f"from proxim.backends.sqlite.file import path_of; print(path_of({url!r}))")
         == path
     )
 
 
-def test_a_listener_of_windows_takes_a_peer_that_left_for_nothing_to_accept():
+def test_windows_listener_ignores_a_peer_that_left():
     told = run("win32", "from proxim.net import listener; print(*listener._NOTHING_TO_ACCEPT)")
     assert {str(errno.ECONNRESET), str(errno.EWOULDBLOCK)} <= set(told.split())

@@ -16,9 +16,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-def test_what_a_terminal_would_obey_or_hide_is_written_as_an_escape(text):
+def test_control_characters_are_escaped(text):
     assert printable(text) == HOSTILE[text]
 
 
-def test_what_people_write_stays_as_it_is():
+def test_printable_text_is_unchanged():
     assert printable("Zoë’s Gerät 電話 📱") == "Zoë’s Gerät 電話 📱"

@@ -5,7 +5,7 @@ import pytest
 from proxim.client.backoff import delays
 
 
-def test_the_wait_begins_with_a_second_and_grows_by_half_up_to_a_minute():
+def test_delay_grows_from_one_second_by_half_to_a_minute():
     waits = list(islice(delays(lambda: 1.0), 20))
     assert waits[:3] == [1.0, 1.5, 2.25]
     for one, other in pairwise(waits):
@@ -13,7 +13,7 @@ def test_the_wait_begins_with_a_second_and_grows_by_half_up_to_a_minute():
     assert waits[-1] == 60
 
 
-def test_chance_cuts_a_wait_by_up_to_half():
+def test_jitter_shortens_a_delay_by_up_to_half():
     assert list(islice(delays(lambda: 0.0), 2)) == [0.5, 0.75]
     waits = {next(delays()) for _ in range(50)}
     assert len(waits) > 1

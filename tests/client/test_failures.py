@@ -16,7 +16,7 @@ async def _join(link, **device):
 
 
 @pytest.mark.parametrize("code", [*errors.REQUEST_ERRORS, "from_the_future"])
-async def test_a_code_on_the_wire_raises_the_exception_of_its_name(nursery, code):
+async def test_error_code_raises_the_exception_of_its_name(nursery, code):
     def answer(asked):
         if asked["type"] == "register":
             return [registered(asked)]
@@ -30,7 +30,7 @@ async def test_a_code_on_the_wire_raises_the_exception_of_its_name(nursery, code
     assert (raised.value.session_id, raised.value.retry_after) == ("s" * 22, 7.5)
 
 
-async def test_what_is_malformed_is_a_bad_message(node):
+async def test_malformed_request_is_a_bad_message(node):
     for fields in ({"uuid": "a b"}, {"uuid": "desk", "key": "short"}):
         with pytest.raises(errors.BadMessage):
             async with open_host(node.url, **fields):
@@ -43,7 +43,7 @@ async def test_what_is_malformed_is_a_bad_message(node):
             await _join(session.link, name="n" * 65)
 
 
-async def test_a_host_shows_the_access_token_that_the_node_wants(serve):
+async def test_host_sends_its_access_token(serve):
     node = await serve(access_token="secret")
     for wrong in (None, "public"):
         with pytest.raises(errors.AccessDenied):
@@ -53,7 +53,7 @@ async def test_a_host_shows_the_access_token_that_the_node_wants(serve):
         assert await host.list() == []
 
 
-async def test_a_link_that_is_none_is_told_before_anything_is_sent():
+async def test_invalid_link_is_refused_before_connecting():
     with pytest.raises(errors.InvalidLink):
         await _join("http://127.0.0.1:1/join#short")
 
@@ -85,7 +85,7 @@ async def test_guest_learns_why_its_link_is_refused(node):
         await _join(gone.link)
 
 
-async def test_what_a_state_does_not_allow_is_refused(node):
+async def test_request_in_the_wrong_state_is_refused(node):
     async with open_host(node.url, uuid="desk") as host:
         session = await host.create("persistent")
         with pytest.raises(errors.NotAllowed):
@@ -101,7 +101,7 @@ async def test_what_a_state_does_not_allow_is_refused(node):
             await guest.connection.call(wire.ListSessions(), wire.Sessions)
 
 
-async def test_the_nodes_own_failure_is_an_internal_error(node, monkeypatch):
+async def test_failure_of_the_node_is_an_internal_error(node, monkeypatch):
     monkeypatch.setattr("proxim.qr.svg", lambda link: 1 / 0)
     async with open_host(node.url, uuid="desk") as host:
         with pytest.raises(errors.InternalError):
@@ -109,7 +109,7 @@ async def test_the_nodes_own_failure_is_an_internal_error(node, monkeypatch):
         await host.create("persistent")
 
 
-async def test_a_signal_that_was_dropped_is_told_at_a_later_one(node):
+async def test_dropped_signal_raises_at_a_later_send(node):
     async def keep_sending(session):
         with trio.fail_after(PATIENCE):
             while True:
@@ -137,7 +137,7 @@ async def test_a_signal_that_was_dropped_is_told_at_a_later_one(node):
         "ftp://127.0.0.1",
     ],
 )
-async def test_a_node_that_cannot_be_reached_is_a_lost_connection(url):
+async def test_unreachable_node_is_a_lost_connection(url):
     with trio.fail_after(PATIENCE), pytest.raises(errors.ConnectionLost):
         async with open_host(url, uuid="desk"):
             pass
@@ -146,13 +146,13 @@ async def test_a_node_that_cannot_be_reached_is_a_lost_connection(url):
             pass
 
 
-async def test_a_server_that_is_no_node_is_a_lost_connection(node):
+async def test_other_server_is_a_lost_connection(node):
     with trio.fail_after(PATIENCE), pytest.raises(errors.ConnectionLost, match="404"):
         async with open_host(f"{node.url}/elsewhere", uuid="desk"):
             pass
 
 
-async def test_a_server_that_hangs_up_at_once_is_a_lost_connection(nursery):
+async def test_server_that_closes_at_once_is_a_lost_connection(nursery):
     listeners = await nursery.start(trio.serve_tcp, trio.aclose_forcefully, 0)
     url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
     with trio.fail_after(PATIENCE), pytest.raises(errors.ConnectionLost):
@@ -160,7 +160,7 @@ async def test_a_server_that_hangs_up_at_once_is_a_lost_connection(nursery):
             pass
 
 
-async def test_a_refusal_with_a_close_behind_it_comes_out_alone(nursery):
+async def test_refusal_before_a_close_is_raised_alone(nursery):
     def answer(asked):
         error = {"type": "error", "code": "rate_limited", "message": "slowly", "retry_after": 9}
         return [{**error, "ref": asked["ref"]}, 1008]
@@ -172,7 +172,7 @@ async def test_a_refusal_with_a_close_behind_it_comes_out_alone(nursery):
     assert raised.value.retry_after == 9
 
 
-async def test_a_message_too_big_for_the_node_is_refused_before_it_is_sent(node):
+async def test_too_large_message_is_refused_before_it_is_sent(node):
     async with paired(node.url) as (session, guest):
         with pytest.raises(errors.BadMessage, match="65504 bytes"):
             await session.send("x" * 70_000)
@@ -182,7 +182,7 @@ async def test_a_message_too_big_for_the_node_is_refused_before_it_is_sent(node)
 
 
 @pytest.mark.parametrize("value", ["1e999", "9" * 5000, "[" * 31 + "]" * 31])
-async def test_no_value_of_the_other_side_harms_the_program(node, value):
+async def test_any_json_value_of_the_other_side_is_received(node, value):
     async with paired(node.url) as (session, guest):
         signal = wire.Signal(session_id=session.session_id, data=msgspec.Raw(value.encode()))
         await guest.connection.send_signal(signal)
@@ -192,7 +192,7 @@ async def test_no_value_of_the_other_side_harms_the_program(node, value):
             assert await session.receive() == "after"
 
 
-async def test_what_the_user_raises_comes_out_as_it_was(node):
+async def test_exception_of_the_block_is_raised_as_it_is(node):
     cause = KeyError("why")
     with pytest.raises(ZeroDivisionError) as raised:
         async with open_host(node.url, uuid="desk"):
@@ -200,7 +200,7 @@ async def test_what_the_user_raises_comes_out_as_it_was(node):
     assert raised.value.__cause__ is cause
 
 
-async def test_a_group_that_the_user_raises_stays_a_group(node):
+async def test_exception_group_of_the_block_stays_a_group(node):
     own = ExceptionGroup("mine", [ValueError("one")])
     with pytest.raises(ExceptionGroup) as raised:
         async with open_host(node.url, uuid="desk"):
@@ -208,7 +208,7 @@ async def test_a_group_that_the_user_raises_stays_a_group(node):
     assert raised.value is own
 
 
-async def test_cancelling_what_is_inside_is_silent_and_quick(node, monkeypatch):
+async def test_cancelled_block_leaves_quickly(node, monkeypatch):
     monkeypatch.setattr(connection, "CLOSE_TIME", 30)
     started = trio.current_time()
     with trio.move_on_after(0.1) as scope:

@@ -25,7 +25,7 @@ async def _first_ended(session):
     return raised.value.close_code
 
 
-async def test_a_host_that_comes_back_gets_its_prompt_again(wire):
+async def test_reconnected_host_gets_its_prompt_again(wire):
     async with open_host(wire.url, uuid="desk") as host:
         session = await host.create("persistent")
         async with open_guest(session.link, name="Phone") as guest:
@@ -44,7 +44,7 @@ async def test_a_host_that_comes_back_gets_its_prompt_again(wire):
 
 
 @pytest.mark.parametrize("away", ["host", "guest"])
-async def test_signals_sent_while_a_side_is_away_all_arrive_in_order(wire, node, away):
+async def test_signals_to_an_offline_side_arrive_in_order(wire, node, away):
     urls = (wire.url, node.url) if away == "host" else (node.url, wire.url)
     async with paired(urls[0], guest_url=urls[1]) as (session, guest):
         absent, present = (session, guest) if away == "host" else (guest, session)
@@ -65,7 +65,7 @@ async def test_signals_sent_while_a_side_is_away_all_arrive_in_order(wire, node,
         assert await hear(present, 39) == [f"away {number}" for number in range(1, 40)]
 
 
-async def test_both_may_be_away_at_once(wire):
+async def test_both_sides_may_be_offline_at_once(wire):
     async with paired(wire.url, guest_url=wire.url) as (session, guest):
         await wire.cut(session, guest)
         for number in range(10):
@@ -76,7 +76,7 @@ async def test_both_may_be_away_at_once(wire):
         assert await hear(session, 10) == [-number for number in range(10)]
 
 
-async def test_a_guest_that_comes_back_learns_what_was_decided(wire, node):
+async def test_reconnected_guest_learns_the_decision(wire, node):
     async with asked(node.url, guest_url=wire.url) as (session, guest):
         await wire.cut(guest)
         await session.decide(approve=True)
@@ -86,7 +86,7 @@ async def test_a_guest_that_comes_back_learns_what_was_decided(wire, node):
         await presence(session, True)
 
 
-async def test_a_one_time_session_does_not_survive_a_cut(wire, node):
+async def test_one_time_session_ends_with_a_lost_connection(wire, node):
     async with paired(wire.url, "one_time", guest_url=node.url) as (session, guest):
         await wire.cut(session)
         assert await end(guest) == ("expired", "disconnected")
@@ -94,7 +94,7 @@ async def test_a_one_time_session_does_not_survive_a_cut(wire, node):
         assert await end(session) == ("expired", "disconnected")
 
 
-async def test_sessions_that_a_restarted_node_does_not_know_are_lost(wire, serve, node):
+async def test_sessions_are_lost_when_the_node_restarts(wire, serve, node):
     async with paired(wire.url, guest_url=wire.url) as sides:
         wire.node = await serve()
         await wire.cut(*sides)
@@ -103,7 +103,7 @@ async def test_sessions_that_a_restarted_node_does_not_know_are_lost(wire, serve
             assert await end(side) == ("expired", "lost")
 
 
-async def test_a_node_that_goes_away_tells_it_and_a_host_registers_with_the_next(wire, serve, node):
+async def test_host_registers_with_the_next_node_after_a_shutdown(wire, serve, node):
     async with open_host(wire.url, uuid="desk") as host:
         session = await host.create("persistent")
         node.stop()
@@ -114,7 +114,7 @@ async def test_a_node_that_goes_away_tells_it_and_a_host_registers_with_the_next
         assert later.link.startswith(wire.node.url)
 
 
-async def test_an_answer_that_is_no_websocket_is_only_another_reason_to_wait(wire, node):
+async def test_client_retries_after_an_http_error(wire, node):
     async with paired(wire.url, guest_url=wire.url) as (session, guest):
         await wire.cut(session, guest)
         node.draining = True
@@ -126,7 +126,7 @@ async def test_an_answer_that_is_no_websocket_is_only_another_reason_to_wait(wir
         assert await hear(guest, 1) == ["still here"]
 
 
-async def test_a_host_that_lists_only_keeps_the_sessions_that_it_opens_itself(wire):
+async def test_host_without_seats_keeps_the_sessions_it_opened(wire):
     async with open_host(wire.url, uuid="desk", seats=[]) as host:
         session = await host.create("persistent")
         await wire.cut(session)
@@ -137,7 +137,7 @@ async def test_a_host_that_lists_only_keeps_the_sessions_that_it_opens_itself(wi
                 await session.prompt()
 
 
-async def test_who_is_replaced_does_not_come_back(node):
+async def test_replaced_client_does_not_reconnect(node):
     async with open_host(node.url, uuid="desk") as host:
         session = await host.create("persistent")
         async with open_host(node.url, uuid="desk", key=host.key) as newer:
@@ -150,7 +150,7 @@ async def test_who_is_replaced_does_not_come_back(node):
             await newer.sessions[session.session_id].renew()
 
 
-async def test_who_is_told_when_to_come_back_does_so_no_earlier(nursery, monkeypatch):
+async def test_client_waits_for_retry_after(nursery, monkeypatch):
     monkeypatch.setattr("proxim.client.backoff.FIRST", 0.01)
     times = []
 
@@ -169,7 +169,7 @@ async def test_who_is_told_when_to_come_back_does_so_no_earlier(nursery, monkeyp
     assert times[2] - times[1] >= 2
 
 
-async def test_leaving_is_quick_and_final(wire, monkeypatch):
+async def test_closing_is_quick_and_final(wire, monkeypatch):
     monkeypatch.setattr(connection, "CLOSE_TIME", 30)
     with trio.fail_after(20):
         async with open_host(wire.url, uuid="desk") as host:
@@ -178,7 +178,7 @@ async def test_leaving_is_quick_and_final(wire, monkeypatch):
     assert wire.connections == 1
 
 
-async def test_leaving_while_the_node_is_away_is_quick(wire, monkeypatch):
+async def test_closing_is_quick_while_the_node_is_unreachable(wire, monkeypatch):
     monkeypatch.setattr(connection, "CLOSE_TIME", 30)
     async with paired(wire.url, guest_url=wire.url) as (session, _):
         await wire.cut(session)
@@ -187,7 +187,7 @@ async def test_leaving_while_the_node_is_away_is_quick(wire, monkeypatch):
     assert trio.current_time() - started < 20
 
 
-async def test_leaving_sends_what_is_queued(node):
+async def test_closing_sends_the_queue(node):
     async with open_host(node.url, uuid="desk") as host:
         session = await host.create("persistent")
         async with open_guest(session.link, name="Phone") as guest:
@@ -198,7 +198,7 @@ async def test_leaving_sends_what_is_queued(node):
         assert await hear(session, 100) == list(range(100))
 
 
-async def test_nothing_is_asked_of_a_node_that_has_not_registered_us_yet(nursery):
+async def test_requests_wait_for_the_registration(nursery):
     asked_for = []
 
     def answer(asked):

@@ -26,7 +26,7 @@ from tests.client.helpers import (
 
 
 @pytest.mark.parametrize("kind", list(SessionType))
-async def test_a_host_opens_sessions_of_every_type(node, kind):
+async def test_host_opens_sessions_of_every_type(node, kind):
     ttl = 600 if kind == "temporary" else None
     async with open_host(node.url, uuid="desk") as host:
         session = await host.create(kind, ttl=ttl)
@@ -37,13 +37,13 @@ async def test_a_host_opens_sessions_of_every_type(node, kind):
         assert session.info.expires_at == expires
 
 
-async def test_a_link_comes_as_svg_if_wanted(node):
+async def test_link_comes_as_svg_on_request(node):
     async with open_host(node.url, uuid="desk") as host:
         assert "<svg" in (await host.create("persistent", qr="svg")).qr_svg
         assert (await host.create("persistent")).qr_svg is None
 
 
-async def test_a_token_of_the_hosts_own_is_never_told_to_the_node(node):
+async def test_token_of_the_host_never_reaches_the_node(node):
     token = "t" * 43
     token_hash = tokens.encode(tokens.digest(token))
     async with open_host(node.url, uuid="desk") as host:
@@ -54,7 +54,7 @@ async def test_a_token_of_the_hosts_own_is_never_told_to_the_node(node):
             await session.prompt()
 
 
-async def test_a_renewed_link_voids_the_one_before(node):
+async def test_renewed_link_replaces_the_old_one(node):
     async with open_host(node.url, uuid="desk") as host:
         session = await host.create("persistent")
         first = session.link
@@ -67,7 +67,7 @@ async def test_a_renewed_link_voids_the_one_before(node):
             await session.prompt()
 
 
-async def test_the_list_shows_the_sessions_of_this_uuid_and_key_alone(node):
+async def test_list_shows_only_sessions_of_this_uuid_and_key(node):
     async with open_host(node.url, uuid="desk") as host, open_host(node.url, uuid="desk") as other:
         sessions = [await host.create("persistent") for _ in range(2)]
         opened = [each.session_id for each in sessions]
@@ -82,7 +82,7 @@ async def test_the_list_shows_the_sessions_of_this_uuid_and_key_alone(node):
         await host.close(opened[0])
 
 
-async def test_the_key_of_an_earlier_program_finds_its_sessions(node):
+async def test_key_of_an_earlier_program_resumes_its_sessions(node):
     async with open_host(node.url, uuid="desk") as host:
         session_id = (await host.create("persistent")).session_id
     async with open_host(node.url, uuid="desk", key=host.key) as later:
@@ -91,7 +91,7 @@ async def test_the_key_of_an_earlier_program_finds_its_sessions(node):
         assert later.sessions[session_id].link
 
 
-async def test_a_host_without_seats_lists_and_disturbs_nobody(node):
+async def test_host_without_seats_takes_no_seat(node):
     async with open_host(node.url, uuid="desk") as host:
         session = await host.create("one_time")
         async with open_host(node.url, uuid="desk", key=host.key, seats=[]) as onlooker:
@@ -99,7 +99,7 @@ async def test_a_host_without_seats_lists_and_disturbs_nobody(node):
         await session.renew()
 
 
-async def test_a_prompt_says_who_asks_and_yes_lets_them_in(node):
+async def test_prompt_shows_the_device_and_approval_connects_it(node):
     async with asked(node.url) as (session, guest):
         prompt = await session.prompt()
         assert prompt.device_info == DeviceInfo(name="Phone", id="phone-1")
@@ -114,7 +114,7 @@ async def test_a_prompt_says_who_asks_and_yes_lets_them_in(node):
             await prompt.decline()
 
 
-async def test_no_is_told_to_the_guest(node):
+async def test_guest_learns_that_it_was_declined(node):
     async with asked(node.url) as (session, guest):
         prompt = await session.prompt()
         assert (await prompt.decline()).status == "rejected"
@@ -124,7 +124,7 @@ async def test_no_is_told_to_the_guest(node):
         assert await end(session) == ("rejected", "rejected")
 
 
-async def test_silence_is_no(serve):
+async def test_unanswered_prompt_is_declined(serve):
     node = await serve(approval_timeout=0.2)
     async with asked(node.url) as (session, guest):
         for side in (session, guest):
@@ -136,7 +136,7 @@ async def test_silence_is_no(serve):
 
 
 @pytest.mark.parametrize("closer", [0, 1])
-async def test_either_side_ends_an_approved_session_for_both(node, closer):
+async def test_either_side_can_end_an_approved_session(node, closer):
     async with paired(node.url) as sides:
         await sides[closer].close()
         for side in sides:
@@ -148,13 +148,13 @@ async def test_either_side_ends_an_approved_session_for_both(node, closer):
             assert [data async for data in side.signals()] == []
 
 
-async def test_a_temporary_session_ends_when_its_time_is_up(node):
+async def test_temporary_session_ends_after_its_ttl(node):
     async with paired(node.url, "temporary", ttl=0.5) as sides:
         for side in sides:
             assert await end(side) == ("expired", "expired")
 
 
-async def test_who_waits_for_a_prompt_hears_of_the_end_instead(node, nursery):
+async def test_end_of_the_session_wakes_prompt(node, nursery):
     async with open_host(node.url, uuid="desk") as host:
         session = await host.create("persistent")
         nursery.start_soon(host.close, session.session_id)
@@ -162,7 +162,7 @@ async def test_who_waits_for_a_prompt_hears_of_the_end_instead(node, nursery):
             await session.prompt()
 
 
-async def test_signals_cross_both_ways_in_order_and_unchanged(node):
+async def test_signals_arrive_both_ways_in_order_and_unchanged(node):
     odd = [None, 1.5, "\u202eé\0", {"a": [{}, []]}, [], True]
     async with paired(node.url) as (session, guest):
         for number in range(50):
@@ -175,7 +175,7 @@ async def test_signals_cross_both_ways_in_order_and_unchanged(node):
         assert await hear(guest, len(odd)) == odd
 
 
-async def test_closing_lets_what_was_sent_before_arrive_first(node):
+async def test_signals_sent_before_close_arrive_first(node):
     async with paired(node.url) as (session, guest):
         for number in range(20):
             await session.send(number)
@@ -184,7 +184,7 @@ async def test_closing_lets_what_was_sent_before_arrive_first(node):
         assert await end(guest) == ("expired", "closed")
 
 
-async def test_fresh_ice_servers_are_there_once_approved(node):
+async def test_ice_servers_can_be_refreshed_once_approved(node):
     async with paired(node.url) as (session, guest):
         for side in (session, guest):
             fresh = await side.refresh_ice()
@@ -192,7 +192,7 @@ async def test_fresh_ice_servers_are_there_once_approved(node):
             assert side.ice_servers == fresh.ice_servers
 
 
-async def test_another_program_finds_the_guests_seat_by_the_resume_token(node):
+async def test_resume_token_takes_the_guest_seat_in_another_program(node):
     async with open_host(node.url, uuid="desk") as host:
         session = await host.create("persistent")
         async with open_guest(session.link, name="Phone") as guest:
@@ -210,7 +210,7 @@ async def test_another_program_finds_the_guests_seat_by_the_resume_token(node):
                 pass
 
 
-async def test_presence_tells_each_change_until_the_end(node, nursery):
+async def test_presence_yields_each_change_until_the_end(node, nursery):
     async with paired(node.url) as (session, guest):
         tell, told = trio.open_memory_channel(9)
 
@@ -231,7 +231,7 @@ async def test_presence_tells_each_change_until_the_end(node, nursery):
                 assert [online async for online in told] == []
 
 
-async def test_a_prompt_right_behind_the_reply_is_not_lost(nursery):
+async def test_prompt_right_after_the_reply_is_not_lost(nursery):
     prompt = {
         "type": "pair_prompt",
         "session_id": "s" * 22,
@@ -251,7 +251,7 @@ async def test_a_prompt_right_behind_the_reply_is_not_lost(nursery):
             assert (await session.prompt()).device_info.name == "Phone"
 
 
-async def test_ice_servers_are_renewed_before_they_lapse_on_both_sides(serve):
+async def test_ice_servers_are_refreshed_on_both_sides_before_they_expire(serve):
     node = await serve(turn=("turn:a",), turn_secret="hush", turn_ttl=2.0)
     async with paired(node.url) as (session, guest):
         for side in (session, guest):
@@ -261,7 +261,7 @@ async def test_ice_servers_are_renewed_before_they_lapse_on_both_sides(serve):
             assert int(after.username.split(":")[0]) > int(before.username.split(":")[0])
 
 
-async def test_each_side_has_turn_credentials_of_its_own_and_none_before_approval(serve):
+async def test_each_side_gets_its_own_turn_credentials_after_approval(serve):
     node = await serve(turn=("turn:a",), turn_secret="hush")
     async with asked(node.url, "temporary", ttl=60) as (session, guest):
         assert (session.ice_servers, guest.ice_servers) == ([], [])

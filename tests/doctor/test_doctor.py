@@ -1,10 +1,11 @@
-"""Each check against the real thing: sockets, certificates, coturn, Redis."""
+"""Each check against real sockets, certificates, coturn and Redis."""
 
 import datetime
 import resource
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from functools import partial
@@ -21,9 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from proxim.doctor import clock, descriptors, examine, ice, ports, redis, tls
-from proxim.doctor.finding import Level
-from proxim.doctor.ice import Server, is_answer, parse
+from proxim.doctor import clock, descriptors, ice, ports, redis, run_checks, tls
+from proxim.doctor.ice import is_answer
+from proxim.doctor.result import Level
 from proxim.settings import Settings
 from tests.ports import reserved_port
 
@@ -32,14 +33,14 @@ NOW = datetime.datetime.now(datetime.UTC)
 
 @pytest.fixture
 def taken():
-    """A port that is listened on."""
+    """A port in use."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
 
 @pytest.fixture
 def free():
-    """A port that nobody listens on, and that a server that is told it may have."""
+    """A free port, which a server started by the test may use."""
     with reserved_port(udp=True) as port:
         yield port
 
@@ -70,13 +71,13 @@ def start():
 
 
 async def found(check):
-    return [finding async for finding in check]
+    return [result async for result in check]
 
 
 # -- ports -----------------------------------------------------------------------------------
 
 
-def test_a_free_port_is_well_and_one_in_use_is_told(free, taken):
+def test_port_in_use_is_a_warning(free, taken):
     (well,) = ports.check(Settings(port=free))
     assert well.level is Level.OK
     (busy,) = ports.check(Settings(port=taken))
@@ -84,16 +85,16 @@ def test_a_free_port_is_well_and_one_in_use_is_told(free, taken):
     assert f"127.0.0.1:{taken} is in use" in busy.found
 
 
-def test_an_address_that_this_machine_has_not_is_wrong():
+def test_address_of_another_machine_is_an_error():
     (wrong,) = ports.check(Settings(host="192.0.2.1", port=0))
     assert wrong.level is Level.ERROR
     assert "ip address" in wrong.remedy
 
 
-def test_the_port_for_metrics_is_looked_at_too(free, taken):
-    findings = list(ports.check(Settings(port=free, metrics_listen=f"127.0.0.1:{taken}")))
-    assert [each.check for each in findings] == ["port", "metrics_listen"]
-    assert findings[1].level is Level.WARNING
+def test_metrics_port_is_checked(free, taken):
+    results = list(ports.check(Settings(port=free, metrics_listen=f"127.0.0.1:{taken}")))
+    assert [each.check for each in results] == ["port", "metrics_listen"]
+    assert results[1].level is Level.WARNING
 
 
 # -- certificates ----------------------------------------------------------------------------
@@ -101,7 +102,7 @@ def test_the_port_for_metrics_is_looked_at_too(free, taken):
 
 @pytest.fixture
 def certify(tmp_path):
-    """Settings with a certificate that is good for so many days."""
+    """Settings with a certificate that is valid for so many days."""
 
     def certify(days, name="node.example", **settings):
         authority = trustme.CA()
@@ -116,14 +117,14 @@ def certify(tmp_path):
 
 
 @pytest.mark.parametrize(("days", "level"), [(90, Level.OK), (5, Level.WARNING), (-1, Level.ERROR)])
-def test_how_long_a_certificate_is_good_is_told(certify, days, level):
+def test_expiry_of_a_certificate_is_reported(certify, days, level):
     settings, _ = certify(days)
     expiry, _chain = tls.check(settings)
     assert (expiry.check, expiry.level) == ("tls expiry", level)
     assert ("expired" if days < 0 else f"{days} days" if days > 5 else "days") in expiry.found
 
 
-def test_a_certificate_that_browsers_do_not_know_is_told(certify):
+def test_certificate_of_an_unknown_authority_is_a_warning(certify):
     settings, _ = certify(90, public_url="https://node.example")
     _, chain = tls.check(settings)
     assert chain.level is Level.WARNING
@@ -138,7 +139,7 @@ def test_a_certificate_that_browsers_do_not_know_is_told(certify):
         ("https://other.example", Level.WARNING),
     ],
 )
-def test_one_that_they_know_has_to_bear_the_name(certify, monkeypatch, url, level):
+def test_certificate_must_have_the_name_of_public_url(certify, monkeypatch, url, level):
     settings, authority = certify(90, public_url=url)
 
     def with_our_roots(*_):
@@ -152,7 +153,7 @@ def test_one_that_they_know_has_to_bear_the_name(certify, monkeypatch, url, leve
     assert tls._check_chain(server, url and url.removeprefix("https://")).level is level
 
 
-def test_files_that_do_not_go_together_are_told(certify, tmp_path):
+def test_key_of_another_certificate_is_an_error(certify, tmp_path):
     settings, _ = certify(90)
     other = tmp_path / "other.pem"
     trustme.CA().issue_cert("x").private_key_pem.write_to_path(other)
@@ -161,20 +162,20 @@ def test_files_that_do_not_go_together_are_told(certify, tmp_path):
         assert problem.level is Level.ERROR
 
 
-def test_an_encrypted_key_is_told_and_nobody_is_asked_for_its_password(certify, tmp_path):
+def test_encrypted_key_is_an_error_without_a_password_prompt(certify, tmp_path):
     settings, _ = certify(90)
     key = load_pem_private_key(Path(settings.tls_key).read_bytes(), None)
     locked = tmp_path / "locked.pem"
     sealing = BestAvailableEncryption(b"hush")
     locked.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, sealing))
-    # Asked for it, OpenSSL would wait at the terminal of whoever runs this.
+    # If OpenSSL asked for it, the test would wait at the terminal.
     (problem,) = tls.check(Settings(tls_cert=settings.tls_cert, tls_key=str(locked)))
     assert problem.level is Level.ERROR
     assert "encrypted" in problem.found
     assert "openssl pkey" in problem.remedy
 
 
-def test_a_node_in_the_open_should_have_one():
+def test_public_node_without_tls_is_a_warning():
     (bare,) = tls.check(Settings(host="0.0.0.0"))
     assert bare.level is Level.WARNING
     for fine in (Settings(), Settings(host="0.0.0.0", public_url="https://node.example")):
@@ -195,46 +196,29 @@ def test_a_node_in_the_open_should_have_one():
         (resource.RLIM_INFINITY, 10**6, Level.OK),
     ],
 )
-def test_descriptors_have_to_be_enough(monkeypatch, soft, most, level):
+def test_too_few_descriptors_are_a_warning(monkeypatch, soft, most, level):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, 500_000))
-    (finding,) = descriptors.check(Settings(max_connections=most))
-    assert finding.level is level
+    (result,) = descriptors.check(Settings(max_connections=most))
+    assert result.level is level
 
 
 @pytest.mark.parametrize(("state", "level"), [(0, Level.OK), (5, Level.WARNING), (None, Level.OK)])
-def test_a_clock_that_nothing_keeps_right_is_told(monkeypatch, state, level):
+def test_unsynchronized_clock_is_a_warning(monkeypatch, state, level):
     monkeypatch.setattr(clock, "_state", lambda: state)
     assert clock.check().level is level
 
 
 @pytest.mark.not_on("win32", "darwin", reason="the kernel cannot be asked for its clock's state")
-def test_the_kernel_of_here_says_something():
+def test_kernel_reports_the_state_of_the_clock():
     assert clock._state() in range(6)
 
 
 # -- servers ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("url", "server"),
-    [
-        ("stun:a.example", Server("a.example", 3478, "udp")),
-        ("stun:a.example:1", Server("a.example", 1, "udp")),
-        ("turn:a.example?transport=tcp", Server("a.example", 3478, "tcp")),
-        ("turns:[::1]:9", Server("::1", 9, "tls")),
-        ("stuns:a.example", Server("a.example", 5349, "tls")),
-        ("http://a.example", None),
-        ("stun:", None),
-        ("turn:a?transport=sctp", None),
-    ],
-)
-def test_a_server_is_read_from_its_url(url, server):
-    assert parse(url) == server
-
-
 @pytest.mark.full("coturn")
 @pytest.mark.needs("turnserver")
-async def test_a_real_server_answers(start, free, tmp_path):
+async def test_turn_server_answers(start, free, tmp_path):
     port = str(free)
     options = f"--listening-port {port} --listening-ip 127.0.0.1 --no-tls --no-dtls --no-cli"
     files = f"--pidfile {tmp_path}/pid --db {tmp_path}/db --log-file {tmp_path}/log --simple-log"
@@ -252,16 +236,16 @@ async def test_a_real_server_answers(start, free, tmp_path):
     assert nonsense.level is Level.ERROR
 
 
-async def test_a_server_that_is_not_there_is_told(free):
+async def test_absent_turn_server_is_an_error(free):
     settings = SimpleNamespace(
         stun=("stun:127.0.0.1:1",), turn=(f"turn:127.0.0.1:{free}?transport=tcp",)
     )
-    for finding in await found(ice.check(settings)):
-        assert finding.level is Level.ERROR
-        assert "firewall" in finding.remedy
+    for result in await found(ice.check(settings)):
+        assert result.level is Level.ERROR
+        assert "firewall" in result.remedy
 
 
-def test_an_answer_is_to_what_was_asked():
+def test_answer_has_the_transaction_id_of_the_request():
     head = b"\x01\x01\x00\x00\x21\x12\xa4\x42"
     assert is_answer(head + b"t" * 12, b"t" * 12)
     assert not is_answer(head + b"x" * 12, b"t" * 12)
@@ -271,7 +255,7 @@ def test_an_answer_is_to_what_was_asked():
 
 @pytest.mark.full("Redis")
 @pytest.mark.needs("redis-server")
-async def test_a_real_redis_answers_who_knows_the_password(start, free):
+async def test_redis_needs_the_right_password(start, free):
     options = f"--port {free} --bind 127.0.0.1 --requirepass hush --save"
     start(free, "redis-server", *options.split(), "")
     (well,) = await found(redis.check(Settings(cluster=f"redis://:hush@127.0.0.1:{free}/0")))
@@ -284,7 +268,11 @@ async def test_a_real_redis_answers_who_knows_the_password(start, free):
         assert "correct the user and the password" in refused.remedy
 
 
-async def test_a_redis_with_tls_is_judged_by_the_authority_of_the_settings(nursery, tmp_path):
+HELLO = b"%3\r\n$5\r\nproto\r\n:3\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$2\r\nid\r\n:1\r\n"
+"""How a Redis introduces itself (RESP3)."""
+
+
+async def test_redis_certificate_is_verified_with_cluster_ca(nursery, tmp_path):
     authority = trustme.CA()
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(server)
@@ -293,8 +281,8 @@ async def test_a_redis_with_tls_is_judged_by_the_authority_of_the_settings(nurse
 
     async def answer(stream):
         with suppress(trio.BrokenResourceError):
-            await stream.receive_some(100)
-            await stream.send_all(b"+PONG\r\n")
+            while request := await stream.receive_some(1000):
+                await stream.send_all(HELLO if b"HELLO" in request else b"+PONG\r\n")
 
     serve = partial(trio.serve_ssl_over_tcp, answer, 0, server, host="127.0.0.1")
     listeners = await nursery.start(serve)
@@ -308,12 +296,19 @@ async def test_a_redis_with_tls_is_judged_by_the_authority_of_the_settings(nurse
     assert "cluster_ca" in useless.found
 
 
-async def test_a_redis_that_is_not_there_is_told():
+async def test_absent_redis_is_an_error():
     (gone,) = await found(redis.check(Settings(cluster="redis://:hush@127.0.0.1:1")))
     assert gone.level is Level.ERROR
     assert "hush" not in gone.found
 
 
-async def test_where_there_is_none_nothing_is_asked(free):
-    findings = await found(examine(Settings(port=free)))
-    assert [each.check for each in findings] == ["port", "tls", "descriptors", "clock"]
+async def test_missing_redis_library_is_an_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "coredis", None)
+    (missing,) = await found(redis.check(Settings(cluster="redis://:hush@127.0.0.1:1")))
+    assert missing.level is Level.ERROR
+    assert "proxim[cluster]" in missing.remedy
+
+
+async def test_only_configured_servers_are_checked(free):
+    results = await found(run_checks(Settings(port=free)))
+    assert [each.check for each in results] == ["port", "tls", "descriptors", "clock"]

@@ -51,7 +51,7 @@ async def test_the_session_has_a_link_and_a_code(parlour):
     assert session.qr_svg is None
 
 
-async def test_no_is_told_to_the_guest(autojump_clock, parlour):
+async def test_guest_learns_that_it_was_declined(autojump_clock, parlour):
     session = await parlour.node.open_session()
     guest = await parlour.guest(session)
     await (await session.prompt()).decline()

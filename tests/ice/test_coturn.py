@@ -57,7 +57,7 @@ def refusal(coturn, username, password):
     return code
 
 
-def test_credentials_of_the_node_are_let_in(coturn):
+def test_turn_server_accepts_credentials_of_the_node(coturn):
     server = credentials(coturn)
     assert 49160 <= allocate(coturn, server.username, server.credential) <= 49200
 
@@ -69,7 +69,7 @@ def test_expired_and_foreign_credentials_get_401(coturn):
     assert refusal(coturn, foreign.username, foreign.credential) == 401
 
 
-def test_who_writes_another_expiry_gets_401(coturn):
+def test_changed_expiry_gets_401(coturn):
     server = credentials(coturn)
     expiry, _, user = server.username.partition(":")
     later = f"{int(expiry) + 60}:{user}"
@@ -77,7 +77,7 @@ def test_who_writes_another_expiry_gets_401(coturn):
 
 
 @needs_browser("coturn")
-def test_peers_that_may_use_the_relay_alone_meet_there(coturn):
+def test_peers_connect_through_the_relay_alone(coturn):
     environment = os.environ | {
         "PROXIM_PYTHON": sys.executable,
         "CHROMIUM": CHROMIUM,

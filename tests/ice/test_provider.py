@@ -11,8 +11,8 @@ import trustme
 
 from proxim.ice import ConfiguredIce, IceOptions
 from proxim.ice import provider as provider_module
-from proxim.ice.post import MAX_ANSWER, PostFailed, post_json
-from proxim.ice.provider import Provider, Unusable, read_answer
+from proxim.ice.http_client import MAX_RESPONSE_BYTES, HttpError, post_json
+from proxim.ice.provider import Provider, UnusableResponse, parse_response
 from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import IceServer
@@ -94,7 +94,7 @@ async def granted(source):
 # -- the request ---------------------------------------------------------------------------------
 
 
-async def test_it_is_a_post_of_json_with_a_bearer_token(serve):
+async def test_request_is_json_with_a_bearer_token(serve):
     service, url = await serve(http(GOOD, "201 Created"))
     assert await post(url, token="hush") == GOOD
     head, _, body = service.asked[0].partition("\r\n\r\n")
@@ -107,14 +107,14 @@ async def test_it_is_a_post_of_json_with_a_bearer_token(serve):
     assert body == '{"ttl":1}'
 
 
-async def test_a_name_and_a_password_in_the_url_are_basic_credentials(serve):
+async def test_user_and_password_in_the_url_are_basic_credentials(serve):
     service, url = await serve(http(GOOD), login="na%40me:word@")
     await post(url)
     assert "Authorization: Basic bmFAbWU6d29yZA==" in service.asked[0]
     assert "na%40me" not in service.asked[0]
 
 
-async def test_a_chunked_answer_is_read_whole(serve):
+async def test_chunked_response_is_read(serve):
     chunks = b"".join(b"%x\r\n%s\r\n" % (1, GOOD[at : at + 1]) for at in range(len(GOOD)))
     _, url = await serve(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
@@ -122,34 +122,34 @@ async def test_a_chunked_answer_is_read_whole(serve):
     assert await post(url) == GOOD
 
 
-async def test_what_http_does_not_allow_is_not_told(serve):
+async def test_error_does_not_show_a_token_that_http_forbids(serve):
     service, url = await serve(http(GOOD))
-    with pytest.raises(PostFailed, match="characters that HTTP does not allow") as caught:
+    with pytest.raises(HttpError, match="characters that HTTP does not allow") as caught:
         await post(url, token="hush\n")
     assert "hush" not in str(caught.value)
     assert service.asked == []
 
 
 @pytest.mark.parametrize("token", ["hush\n", "hush hush", "hüsh", "hush\x7f"])
-def test_what_can_be_no_token_is_refused(token):
+def test_invalid_token_is_refused(token):
     with pytest.raises(InvalidSetting, match=r"^ice_provider_token: this has a char") as caught:
         Settings(ice_provider="https://turn.example", ice_provider_token=token)
     assert "hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize("path", ["se cret", "secrét", "secret\n"])
-def test_what_can_be_no_url_is_refused(path):
+def test_invalid_url_is_refused(path):
     with pytest.raises(InvalidSetting, match=r"^ice_provider: ") as caught:
         Settings(ice_provider=f"https://turn.example/{path}")
     assert "secr" not in str(caught.value)
 
 
-async def test_over_tls_the_certificate_is_checked(serve, tmp_path, monkeypatch):
+async def test_tls_certificate_is_verified(serve, tmp_path, monkeypatch):
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     _, url = await serve(http(GOOD), tls=context)
-    with pytest.raises(PostFailed, match=r"TLS|connection broke"):
+    with pytest.raises(HttpError, match=r"TLS|connection broke"):
         await post(url)
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
@@ -161,23 +161,23 @@ async def test_over_tls_the_certificate_is_checked(serve, tmp_path, monkeypatch)
     [
         (http(b"", "500 Oops"), "it answers 500"),
         (http(b"", "302 Found"), "it answers 302"),
-        (http(b"x" * (MAX_ANSWER + 1)), "more than 65536 bytes"),
+        (http(b"x" * (MAX_RESPONSE_BYTES + 1)), "more than 65536 bytes"),
         (b"SSH-2.0-nothing\r\n\r\n", "does not speak HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "does not speak HTTP"),
         (b"", "does not speak HTTP"),
     ],
 )
-async def test_what_is_no_usable_answer_is_told(serve, answer, why):
+async def test_unusable_response_is_an_error(serve, answer, why):
     _, url = await serve(answer)
-    with pytest.raises(PostFailed, match=why):
+    with pytest.raises(HttpError, match=why):
         await post(url)
 
 
-async def test_nobody_there_is_told(serve):
+async def test_unreachable_provider_is_an_error(serve):
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     await listeners[0].aclose()
-    with pytest.raises(PostFailed, match="cannot be reached"):
+    with pytest.raises(HttpError, match="cannot be reached"):
         await post(f"http://127.0.0.1:{port}")
 
 
@@ -193,13 +193,13 @@ async def test_nobody_there_is_told(serve):
         {"iceServers": [{**SERVER, "urls": "turn:a:3478"}]},
     ],
 )
-def test_the_usual_shapes_are_understood(answer):
-    assert read_answer(json.dumps(answer).encode()).servers == [GIVEN]
+def test_usual_shapes_are_understood(answer):
+    assert parse_response(json.dumps(answer).encode()).servers == [GIVEN]
 
 
 @pytest.mark.parametrize("ttl", [60, 60.0, "60"])
-def test_a_ttl_may_be_a_number_or_a_text(ttl):
-    assert read_answer(json.dumps({"iceServers": SERVER, "ttl": ttl}).encode()).ttl == 60.0
+def test_ttl_may_be_a_number_or_a_string(ttl):
+    assert parse_response(json.dumps({"iceServers": SERVER, "ttl": ttl}).encode()).ttl == 60.0
 
 
 @pytest.mark.parametrize(
@@ -219,9 +219,9 @@ def test_a_ttl_may_be_a_number_or_a_text(ttl):
         json.dumps({"iceServers": [SERVER] * 33}).encode(),
     ],
 )
-def test_an_answer_that_is_something_else_is_not_used(answer):
-    with pytest.raises(Unusable):
-        read_answer(answer)
+def test_malformed_response_is_not_used(answer):
+    with pytest.raises(UnusableResponse):
+        parse_response(answer)
 
 
 # -- what is handed out --------------------------------------------------------------------------
@@ -231,7 +231,7 @@ def options(url, **more):
     return IceOptions(ice_provider=url, **more)
 
 
-async def test_what_it_gives_is_handed_out_beside_what_is_configured(serve, nursery):
+async def test_servers_of_the_provider_are_added_to_configured_ones(serve, nursery):
     service, url = await serve(http(GOOD))
     source = ConfiguredIce(options(url, stun=("stun:s",), turn_ttl=30.0, ice_provider_cache=10.0))
     assert source.grant(50.0) == IceGrant([IceServer(["stun:s"])], 50.0)
@@ -244,9 +244,7 @@ async def test_what_it_gives_is_handed_out_beside_what_is_configured(serve, nurs
     assert json.loads(service.asked[0].partition("\r\n\r\n")[2]) == {"ttl": 40}
 
 
-async def test_a_provider_that_fails_is_asked_again_and_told_of_once(
-    serve, nursery, caplog, monkeypatch
-):
+async def test_failing_provider_is_retried_and_logged_once(serve, nursery, caplog, monkeypatch):
     monkeypatch.setattr(provider_module, "FIRST_RETRY", 0.01)
     caplog.set_level(logging.INFO)
     failure = http(b"no", "503 Busy")
@@ -260,7 +258,7 @@ async def test_a_provider_that_fails_is_asked_again_and_told_of_once(
     ]
 
 
-async def test_a_provider_that_says_nothing_is_given_up_in_time(serve, nursery, caplog):
+async def test_silent_provider_times_out(serve, nursery, caplog):
     _, url = await serve(None)
     nursery.start_soon(Provider(options(url, ice_provider_timeout=0.1)).run)
     with trio.fail_after(PATIENCE):
@@ -269,7 +267,7 @@ async def test_a_provider_that_says_nothing_is_given_up_in_time(serve, nursery, 
     assert "no answer in 0.1 s" in caplog.text
 
 
-async def test_a_node_hands_out_what_its_provider_gives(serve, nursery):
+async def test_node_hands_out_servers_of_its_provider(serve, nursery):
     _, url = await serve(http(GOOD))
     node = Node(Settings(port=0, ice_provider=url))
     await nursery.start(node.run)
@@ -279,7 +277,7 @@ async def test_a_node_hands_out_what_its_provider_gives(serve, nursery):
     node.stop()
 
 
-async def test_with_the_provider_down_sessions_are_approved_with_what_is_configured(serve, nursery):
+async def test_sessions_get_configured_servers_while_the_provider_is_down(serve, nursery):
     service, url = await serve(None)
     node = Node(Settings(port=0, ice_provider=url, stun=("stun:s",)))
     await nursery.start(node.run)
@@ -301,13 +299,13 @@ class Clockwork:
     async def _post(self, url, body, *, agent, token):
         await trio.lowlevel.checkpoint()
         self.asked.append(trio.current_time())
-        answer = self.answers.pop(0) if self.answers else PostFailed("down")
+        answer = self.answers.pop(0) if self.answers else HttpError("down")
         if isinstance(answer, Exception):
             raise answer
         return json.dumps({"iceServers": SERVER, "ttl": answer}).encode()
 
 
-async def test_it_is_asked_by_the_cache_time_and_serves_until_it_lapses(
+async def test_provider_is_asked_at_the_cache_time_and_used_until_expiry(
     nursery, autojump_clock, monkeypatch
 ):
     work = Clockwork(monkeypatch, 1000, 1000)
@@ -324,9 +322,7 @@ async def test_it_is_asked_by_the_cache_time_and_serves_until_it_lapses(
     nursery.cancel_scope.cancel()
 
 
-async def test_what_lapses_sooner_than_the_cache_time_is_asked_for_sooner(
-    nursery, autojump_clock, monkeypatch
-):
+async def test_short_ttl_is_renewed_before_the_cache_time(nursery, autojump_clock, monkeypatch):
     work = Clockwork(monkeypatch, 60, 60, 60, 60)
     start = trio.current_time()
     nursery.start_soon(Provider(options("http://a")).run)

@@ -17,11 +17,11 @@ def grant(lifetime=86_400.0, **options):
     return ConfiguredIce(IceOptions(**options), lambda: NOW).grant(lifetime)
 
 
-def test_without_options_there_is_nothing():
+def test_no_options_give_no_servers():
     assert grant(7.0) == IceGrant([], 7.0)
 
 
-def test_stun_needs_no_credentials_and_does_not_lapse():
+def test_stun_needs_no_credentials_and_does_not_expire():
     assert grant(stun=("stun:a", "stun:b")) == IceGrant([IceServer(["stun:a", "stun:b"])], 86_400.0)
 
 
@@ -30,7 +30,7 @@ def test_static_credentials_are_the_same_for_all():
     assert given == IceGrant([IceServer(list(URLS), "u", "c")], 86_400.0)
 
 
-def test_a_password_is_the_hmac_of_a_username_that_says_when_it_expires():
+def test_password_is_the_hmac_of_a_username_with_its_expiry():
     (server,), ttl = grant(turn=URLS, turn_secret="hush", turn_ttl=600.0)
     expiry, _, user = server.username.partition(":")
     assert int(expiry) == int(NOW) + 600
@@ -41,7 +41,7 @@ def test_a_password_is_the_hmac_of_a_username_that_says_when_it_expires():
     assert server.urls == list(URLS)
 
 
-def test_each_peer_has_a_name_of_its_own():
+def test_each_peer_has_its_own_username():
     source = ConfiguredIce(IceOptions(turn=URLS, turn_secret="hush"), lambda: NOW)
     names = {source.grant(60.0).servers[0].username for _ in range(100)}
     assert len(names) == 100
@@ -54,7 +54,7 @@ def test_credentials_never_outlive_the_session(lifetime, whole):
     assert 0 <= ttl <= lifetime
 
 
-def test_a_secret_may_stand_in_a_file(tmp_path):
+def test_secret_can_be_in_a_file(tmp_path):
     path = tmp_path / "secret"
     path.write_text("hush\n")
     (server,), _ = grant(turn=URLS, turn_secret_file=str(path))
@@ -63,7 +63,7 @@ def test_a_secret_may_stand_in_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff"])
-def test_a_file_without_a_secret_is_refused_by_its_name(tmp_path, content):
+def test_file_without_a_secret_is_refused(tmp_path, content):
     path = tmp_path / "secret"
     if content is not None:
         path.write_bytes(content)

@@ -29,7 +29,7 @@ def tidy():
     ],
     ids=repr,
 )
-def test_no_exit_in_a_coroutine_ends_the_node(caplog, error):
+def test_exit_in_a_coroutine_does_not_end_the_node(caplog, error):
     async def decide(prompt):
         raise error
 
@@ -43,7 +43,7 @@ def test_no_exit_in_a_coroutine_ends_the_node(caplog, error):
     assert type(error).__name__ in caplog.text.splitlines()
 
 
-def test_the_application_is_asked_one_question_at_a_time():
+def test_call_in_runs_one_prompt_at_a_time():
     calls = queue.Queue()
     with proxim.run_in_thread(port=0, call_in=calls.put) as node:
         sessions = [node.open_session(decide=lambda _: True) for _ in range(2)]

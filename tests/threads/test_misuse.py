@@ -15,12 +15,12 @@ def node():
         yield node
 
 
-def test_a_type_that_is_none_is_told_with_those_that_are(node):
+def test_unknown_session_type_is_refused_with_the_known_ones(node):
     with pytest.raises(BadMessage, match="one_time, persistent, temporary, not 'bogus'"):
         node.open_session("bogus")
 
 
-def test_who_cannot_be_asked_is_refused_at_once(node):
+def test_decide_must_be_callable(node):
     with pytest.raises(TypeError, match="decide is a function"):
         node.open_session(decide=True)
 
@@ -34,11 +34,11 @@ def cycle():
 @pytest.mark.parametrize(
     "value", [object(), [math.nan], math.inf, "\ud800", cycle()], ids=lambda value: type(value)
 )
-def test_what_is_no_json_is_refused(node, value):
+def test_value_that_is_not_json_is_refused(node, value):
     session = node.open_session(decide=lambda _: True)
     guest = Guest(session.link, "in")
     assert session.receive(timeout=PATIENCE) == "in"
-    with pytest.raises(BadMessage, match="no JSON"):
+    with pytest.raises(BadMessage, match="not a JSON value"):
         session.send(value)
     session.send([None, 1.5])
     session.close()
@@ -46,7 +46,7 @@ def test_what_is_no_json_is_refused(node, value):
     assert guest.heard == [[None, 1.5]]
 
 
-def test_one_session_too_many_names_the_setting():
+def test_session_limit_error_names_the_setting():
     with proxim.run_in_thread(port=0, sessions_per_owner=1) as node:
         node.open_session()
         with pytest.raises(LimitReached, match="sessions_per_owner"):

@@ -36,7 +36,7 @@ def healthy(node):
         return answer.status == 200
 
 
-def test_a_node_runs_while_inside_and_its_port_is_free_again():
+def test_node_frees_its_port_when_it_stops():
     with proxim.run_in_thread(port=0) as node:
         assert healthy(node)
         port = int(node.url.rpartition(":")[2])
@@ -44,7 +44,7 @@ def test_a_node_runs_while_inside_and_its_port_is_free_again():
         assert healthy(node)
 
 
-def test_several_do_not_disturb_each_other():
+def test_several_nodes_run_independently():
     nodes = [proxim.run_in_thread(port=0) for _ in range(3)]
     sessions = [node.open_session() for node in nodes]
     nodes[0].stop()
@@ -56,7 +56,7 @@ def test_several_do_not_disturb_each_other():
         node.stop()
 
 
-def test_a_guest_is_asked_for_and_the_two_talk():
+def test_host_approves_a_guest_and_they_exchange_signals():
     with proxim.run_in_thread(port=0) as node:
         events = node.events()
         session = node.open_session()
@@ -82,7 +82,7 @@ def test_a_guest_is_asked_for_and_the_two_talk():
         assert [type(events.next(PATIENCE)) for _ in range(2)] == [proxim.Paired, proxim.Ended]
 
 
-def test_what_comes_can_be_iterated():
+def test_signals_and_presence_are_iterators():
     with proxim.run_in_thread(port=0) as node:
         session = node.open_session("persistent", decide=yes)
         presence = session.presence()
@@ -97,7 +97,7 @@ def test_what_comes_can_be_iterated():
         assert guest.reason() == "closed"
 
 
-def test_a_link_can_be_renewed_and_drawn():
+def test_link_can_be_renewed_and_drawn():
     with proxim.run_in_thread(port=0) as node:
         session = node.open_session(qr="svg")
         before = session.link
@@ -107,7 +107,7 @@ def test_a_link_can_be_renewed_and_drawn():
         assert proxim.qr.png(session.link).startswith(b"\x89PNG")
 
 
-def test_events_end_with_the_node_and_none_is_lost():
+def test_events_end_with_the_node_without_a_loss():
     with proxim.run_in_thread(port=0) as node:
         events = node.events()
         with pytest.raises(TimeoutError):
@@ -117,7 +117,7 @@ def test_events_end_with_the_node_and_none_is_lost():
     assert event.session.reason == "shutdown"
 
 
-def test_many_threads_may_call_at_once():
+def test_many_threads_can_call_at_once():
     with proxim.run_in_thread(port=0) as node, ThreadPoolExecutor(8) as pool:
         sessions = list(pool.map(lambda _: node.open_session(), range(40)))
         assert len({session.session_id for session in sessions}) == 40
@@ -125,7 +125,7 @@ def test_many_threads_may_call_at_once():
         assert {info.status for info in node.sessions()} == {"expired"}
 
 
-def test_a_node_in_trio_leaves_nothing_behind():
+def test_node_in_trio_leaves_no_thread_or_descriptor():
     async def main():
         async with proxim.Node(port=0) as node:
             session = await node.open_session(decide=yes, qr="svg")
@@ -140,7 +140,7 @@ def test_a_node_in_trio_leaves_nothing_behind():
 # -- the start and the end -------------------------------------------------------------------
 
 
-def test_a_port_in_use_is_raised_in_the_caller():
+def test_port_in_use_is_raised_in_the_caller():
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(OSError, match="in use"),
@@ -149,17 +149,17 @@ def test_a_port_in_use_is_raised_in_the_caller():
 
 
 @pytest.mark.parametrize("given", [{"port": -1}, {"prot": 1}, {"tls_cert": "x"}], ids=str)
-def test_a_bad_setting_is_raised_in_the_caller(given):
+def test_invalid_setting_is_raised_in_the_caller(given):
     with pytest.raises(proxim.InvalidSetting):
         proxim.run_in_thread(**given)
 
 
-def test_a_bad_certificate_is_raised_in_the_caller(tmp_path):
+def test_invalid_certificate_is_raised_in_the_caller(tmp_path):
     with pytest.raises(proxim.InvalidSetting, match="there is no file"):
         proxim.run_in_thread(port=0, tls_cert=tmp_path / "cert", tls_key=tmp_path / "key")
 
 
-def test_what_waits_for_a_node_that_stops_is_told():
+def test_waiting_calls_raise_when_the_node_stops():
     node = proxim.run_in_thread(port=0)
     session = node.open_session()
     outcomes = queue.Queue()
@@ -188,7 +188,7 @@ def test_what_waits_for_a_node_that_stops_is_told():
     node.stop()
 
 
-def test_the_node_cannot_be_made_to_wait_for_itself():
+def test_call_in_the_nodes_own_thread_is_refused():
     errors = []
 
     async def decide(prompt):
@@ -206,7 +206,7 @@ def test_the_node_cannot_be_made_to_wait_for_itself():
     assert guest.reason() == "shutdown"
 
 
-def test_a_crash_of_the_node_is_raised_where_it_is_stopped(monkeypatch):
+def test_stop_raises_the_crash_of_the_node(monkeypatch):
     async def crash(*_, **__):
         raise ZeroDivisionError
 
@@ -219,7 +219,7 @@ def test_a_crash_of_the_node_is_raised_where_it_is_stopped(monkeypatch):
     node.stop()
 
 
-def test_a_program_that_forgets_to_stop_ends_and_says_good_bye():
+def test_node_stops_at_the_exit_of_the_program():
     program = """
 import atexit, proxim
 atexit.register(lambda: print(session.over))
@@ -236,7 +236,7 @@ session = node.open_session()
 # -- being asked -----------------------------------------------------------------------------
 
 
-def test_a_plain_function_may_wait_for_a_person():
+def test_plain_decide_may_wait_for_a_person():
     may_answer = threading.Event()
 
     def decide(prompt):
@@ -255,7 +255,7 @@ def test_a_plain_function_may_wait_for_a_person():
         assert guest.reason() == "closed"
 
 
-def test_what_fails_is_a_no(caplog):
+def test_exception_in_decide_declines(caplog):
     with proxim.run_in_thread(port=0) as node:
         session = node.open_session(decide=lambda _: 1 / 0)
         guest = Guest(session.link)
@@ -264,7 +264,7 @@ def test_what_fails_is_a_no(caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_plain_function_is_called_in_the_loop_of_the_application():
+def test_plain_decide_is_called_by_call_in():
     calls = queue.Queue()
     asked_in = []
 
@@ -282,7 +282,7 @@ def test_a_plain_function_is_called_in_the_loop_of_the_application():
         assert guest.reason() == "closed"
 
 
-def test_who_is_called_too_late_is_not_asked():
+def test_decide_is_not_called_after_the_end():
     calls = queue.Queue()
     with proxim.run_in_thread(port=0, call_in=calls.put) as node:
         session = node.open_session(decide=lambda _: pytest.fail("nobody asks any more"))
@@ -293,7 +293,7 @@ def test_who_is_called_too_late_is_not_asked():
     ask()
 
 
-def test_a_coroutine_runs_in_the_loop_that_opened_the_session():
+def test_coroutine_decide_runs_in_the_loop_that_opened_the_session():
     async def main(node):
         asked_in = []
 
@@ -319,7 +319,7 @@ def test_a_coroutine_runs_in_the_loop_that_opened_the_session():
         asyncio.run(main(node))
 
 
-def test_a_coroutine_is_cancelled_when_the_session_ends():
+def test_coroutine_decide_is_cancelled_when_the_session_ends():
     async def main(node):
         began, cancelled = asyncio.Event(), asyncio.Event()
 
@@ -341,7 +341,7 @@ def test_a_coroutine_is_cancelled_when_the_session_ends():
         asyncio.run(main(node))
 
 
-def test_a_loop_that_is_closed_says_no(caplog):
+def test_closed_loop_declines(caplog):
     async def decide(prompt):
         return True
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 import proxim
-from tests.threads.helpers import PATIENCE, nothing_left
+from tests.threads.helpers import PATIENCE, Guest, nothing_left
 
 if not sys.platform.startswith("linux"):
     pytest.skip("descriptors are counted in /proc", allow_module_level=True)
@@ -38,7 +38,7 @@ async def start_and_cancel(steps):
 
 
 @pytest.mark.parametrize("steps", range(20))
-def test_a_start_can_be_cancelled_at_any_step(steps):
+def test_start_can_be_cancelled_at_any_step(steps):
     # Not in the test's own Trio, which could not end what is shielded.
     program = threading.Thread(target=trio.run, args=[start_and_cancel, steps], daemon=True)
     program.start()
@@ -46,12 +46,30 @@ def test_a_start_can_be_cancelled_at_any_step(steps):
     assert not program.is_alive()
 
 
-def test_an_address_is_looked_up_and_no_thread_stays():
+def test_host_name_lookup_leaves_no_thread():
     with proxim.run_in_thread(port=0, host="localhost", metrics_listen="localhost:0") as node:
         assert node.url.startswith("http://")
 
 
-def test_a_start_that_is_interrupted_leaves_no_node(monkeypatch):
+def test_interrupted_call_is_cancelled():
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session("persistent", decide=lambda _: True)
+        timer = threading.Timer(0.2, interrupt)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            session.receive()
+        timer.join()
+        # The interrupted call would have taken the first signal.
+        guest = Guest(session.link, "first")
+        assert session.receive(timeout=PATIENCE) == "first"
+        session.close()
+        assert guest.reason() == "closed"
+
+
+def test_interrupted_start_leaves_no_node(monkeypatch):
     listen = trio.open_tcp_listeners
 
     async def interrupt_and_listen(*args, **options):
@@ -64,7 +82,7 @@ def test_a_start_that_is_interrupted_leaves_no_node(monkeypatch):
     assert "proxim-node" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_an_interrupted_start_that_has_just_succeeded_is_undone(monkeypatch):
+def test_interrupt_right_after_the_start_stops_the_node(monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
 

@@ -9,13 +9,13 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import h11
 import trio
 
-MAX_ANSWER = 64 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024
 """Bytes that an answer may have."""
 
 _CHUNK = 16 * 1024
 
 
-class PostFailed(Exception):
+class HttpError(Exception):
     """There is no usable answer; the text says why, and tells nothing of what was sent."""
 
 
@@ -25,7 +25,7 @@ async def post_json(url: str, body: bytes, *, agent: str, token: str | None = No
     A name and a password in the URL become Basic credentials, a ``token`` a Bearer one. There is
     no time limit: that is for the caller. Redirections are not followed.
 
-    Raises ``PostFailed``.
+    Raises ``HttpError``.
     """
     parts = urlsplit(url)
     try:
@@ -35,16 +35,16 @@ async def post_json(url: str, body: bytes, *, agent: str, token: str | None = No
             )
             return await _exchange(stream, request, body)
     except ssl.SSLError as error:
-        raise PostFailed(f"TLS failed: {error.reason}") from None
+        raise HttpError(f"TLS failed: {error.reason}") from None
     except (OSError, UnicodeError) as error:
-        raise PostFailed(f"it cannot be reached: {error}") from None
+        raise HttpError(f"it cannot be reached: {error}") from None
     except trio.BrokenResourceError as error:
-        raise PostFailed(f"the connection broke: {error.__cause__ or 'reset'}") from None
+        raise HttpError(f"the connection broke: {error.__cause__ or 'reset'}") from None
     except h11.LocalProtocolError:
         # Its text would tell what was to be sent, the token too.
-        raise PostFailed("its URL or token has characters that HTTP does not allow") from None
+        raise HttpError("its URL or token has characters that HTTP does not allow") from None
     except h11.ProtocolError as error:
-        raise PostFailed(f"it does not speak HTTP: {error}") from None
+        raise HttpError(f"it does not speak HTTP: {error}") from None
 
 
 async def _connect(parts: SplitResult) -> trio.abc.Stream:
@@ -90,10 +90,10 @@ async def _exchange(stream: trio.abc.Stream, request: h11.Request, body: bytes) 
             case h11.NEED_DATA:
                 talk.receive_data(bytes(await stream.receive_some(_CHUNK)))
             case h11.Response(status_code=status) if not 200 <= status < 300:
-                raise PostFailed(f"it answers {status}")
+                raise HttpError(f"it answers {status}")
             case h11.Data(data=data):
                 answer += data
-                if len(answer) > MAX_ANSWER:
-                    raise PostFailed(f"its answer has more than {MAX_ANSWER} bytes")
+                if len(answer) > MAX_RESPONSE_BYTES:
+                    raise HttpError(f"its answer has more than {MAX_RESPONSE_BYTES} bytes")
             case h11.EndOfMessage():
                 return bytes(answer)

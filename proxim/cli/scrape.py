@@ -1,0 +1,69 @@
+"""One answer of ``/metrics``, and what `proxim status` computes from it."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+
+class Scrape:
+    """The samples of one answer of ``/metrics``. Raises ``ValueError`` if it is not a node's.
+
+    ``at`` is when the answer came (monotonic seconds), ``duration`` how many seconds it took.
+    """
+
+    def __init__(self, text: str, *, at: float, duration: float = 0.0) -> None:
+        self.at = at
+        self.duration = duration
+        self._samples: defaultdict[str, list[Sample]] = defaultdict(list)
+        for family in _parse(text):
+            for sample in family.samples:
+                self._samples[sample.name].append(sample)
+        if "proxim_sessions" not in self._samples:
+            raise ValueError("these are not the metrics of a Proxim node")
+
+    def total(self, name: str, **labels: str) -> float:
+        """Return the sum of the samples with this name and these labels; 0 without any."""
+        wanted = labels.items()
+        samples = self._samples.get(name, [])
+        return sum(each.value for each in samples if wanted <= each.labels.items())
+
+    def totals_by(self, name: str, label: str) -> dict[str, float]:
+        """Return the sum of the samples for each value of a label."""
+        totals: defaultdict[str, float] = defaultdict(float)
+        for each in self._samples.get(name, []):
+            if label in each.labels:
+                totals[each.labels[label]] += each.value
+        return dict(totals)
+
+    def rate(self, before: Scrape | None, name: str, **labels: str) -> float:
+        """Return by how much a counter grew per second since ``before``; 0 after a restart."""
+        if before is None or self.at <= before.at:
+            return 0.0
+        growth = self.total(name, **labels) - before.total(name, **labels)
+        return max(0.0, growth) / (self.at - before.at)
+
+    def quantile(self, name: str, q: float) -> float:
+        """Return the lowest bucket bound of a histogram that covers the share ``q``.
+
+        An empty histogram has none: NaN.
+        """
+        buckets = sorted(
+            (float(bound), count) for bound, count in self.totals_by(f"{name}_bucket", "le").items()
+        )
+        count = buckets[-1][1] if buckets else 0
+        if not count:
+            return math.nan
+        return next(bound for bound, below in buckets if below >= q * count)
+
+
+def _parse(text: str) -> list[Metric]:
+    try:
+        return list(text_string_to_metric_families(text))
+    except (ValueError, LookupError):
+        # Any text may come from a URL that is not a node's, and the parser is strict.
+        return []
