@@ -352,7 +352,7 @@ class Actor:
     def _tell(self, connection: Connection, message: NodeMessage, letter: Letter) -> None:
         # Who is told signals for having come is told those that were kept.
         if isinstance(message, Signal) and letter.taken is not None:
-            connection.give_back(message)
+            connection.tell_backlog(message)
         else:
             connection.tell(with_ice_servers(message, self._warden.grant_ice))
 

@@ -117,13 +117,13 @@ class SocketConnection:
         if unsent and (unsent > self._limits.outbox_size or not isinstance(message, wire.Signal)):
             self._judge_outbox(isinstance(message, wire.Signal))
 
-    def give_back(self, message: wire.NodeMessage) -> None:
-        """Send a signal that was kept; the outbox has room for it, however much that is."""
+    def tell_backlog(self, message: wire.NodeMessage) -> None:
+        """Send a signal of the seat's backlog, which the outbox limit does not count."""
         before = self._ws.unsent
         self._ws.write_text(codec.encode(message))
         self._allowance = min(self._allowance, before) + self._ws.unsent - before
 
-    async def room(self) -> None:
+    async def wait_for_room(self) -> None:
         """Wait until half of the outbox is free, so that at most one backlog comes on top of it."""
         await self._ws.wait_unsent_below(self._limits.outbox_size // 2)
 
