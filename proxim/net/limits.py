@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from proxim.net.token_bucket import Rate
+from proxim.net.token_bucket import TokenBucket
 
 
 class Limits(Struct, frozen=True):
@@ -31,11 +31,11 @@ class Limits(Struct, frozen=True):
     """What may wait to be written, a backlog that was kept not counted. Then close 4001."""
     outbox_messages: int = 64
     """How many messages other than signals may wait to be written. Then close 4001."""
-    messages: Rate = Rate.of(50, 200)
+    messages: TokenBucket = TokenBucket.of(50, 200)
     """Past it the connection is read more slowly; see ``pressing_time``."""
     pressing_time: float = 10.0
     """How long a peer may go on to send faster than that; then close 1008."""
-    controls: Rate = Rate.of(5, 20)
+    controls: TokenBucket = TokenBucket.of(5, 20)
     """Pings and pongs; past it close 1008."""
     connections_per_address: int = 64
     """0 is no limit."""

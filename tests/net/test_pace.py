@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from proxim.net.token_bucket import Rate
+from proxim.net.token_bucket import TokenBucket
 from proxim.settings import Settings
 from tests.net.helpers import KEY, PING, TEXT, House, frame, open_session, request
 
@@ -37,7 +37,7 @@ async def last_words(stream):
 async def test_past_the_burst_it_is_read_at_the_rate_and_nothing_is_lost(
     nursery, autojump_clock, at_once
 ):
-    house = House(nursery, messages=Rate.of(10, 5))
+    house = House(nursery, messages=TokenBucket.of(10, 5))
     stream, start = await upgraded(house), trio.current_time()
     for _ in range(1 if at_once else 25):
         await stream.send_all(SMALL * (25 if at_once else 1))
@@ -48,7 +48,7 @@ async def test_past_the_burst_it_is_read_at_the_rate_and_nothing_is_lost(
 
 
 async def test_the_burst_comes_back_with_time(nursery, autojump_clock):
-    house = House(nursery, messages=Rate.of(10, 5))
+    house = House(nursery, messages=TokenBucket.of(10, 5))
     client, start = await house.client(), trio.current_time()
     for _ in range(3):
         for _ in range(5):
@@ -58,7 +58,7 @@ async def test_the_burst_comes_back_with_time(nursery, autojump_clock):
 
 
 async def test_who_is_slowed_down_and_lets_off_each_time_is_not_closed(nursery, autojump_clock):
-    house = House(nursery, messages=Rate.of(10, 5))
+    house = House(nursery, messages=TokenBucket.of(10, 5))
     client = await house.client()
     await client.ask("register", uuid="desk", key=KEY)
     for _ in range(10):
@@ -71,7 +71,7 @@ async def test_who_is_slowed_down_and_lets_off_each_time_is_not_closed(nursery, 
 
 
 async def test_who_presses_on_is_closed_with_1008(nursery, autojump_clock):
-    house = House(nursery, messages=Rate.of(10, 5))
+    house = House(nursery, messages=TokenBucket.of(10, 5))
     stream, start = await upgraded(house), trio.current_time()
     await stream.send_all(frame(TEXT, b'{"type":"register","uuid":"d"}') + SMALL * 1000)
     await stream.send_all(frame(8, (1000).to_bytes(2)))
@@ -82,7 +82,7 @@ async def test_who_presses_on_is_closed_with_1008(nursery, autojump_clock):
 
 async def test_keepalives_go_on_while_messages_wait(nursery, autojump_clock):
     # The pong waits in the kernel behind the messages, longer than it may take.
-    house = House(nursery, messages=Rate.of(1, 1), ping_interval=2, pong_time=1)
+    house = House(nursery, messages=TokenBucket.of(1, 1), ping_interval=2, pong_time=1)
     client = await house.client()
     await client.ask("register", uuid="desk", key=KEY)
     for _ in range(7):
@@ -93,7 +93,7 @@ async def test_keepalives_go_on_while_messages_wait(nursery, autojump_clock):
 
 
 async def test_what_was_sent_before_a_close_is_answered_however_slowly(nursery, autojump_clock):
-    house = House(nursery, messages=Rate.of(10, 5))
+    house = House(nursery, messages=TokenBucket.of(10, 5))
     stream = await upgraded(house)
     await stream.send_all(SMALL * 20 + frame(8, (1000).to_bytes(2)))
     heard, code = await last_words(stream)
@@ -101,7 +101,7 @@ async def test_what_was_sent_before_a_close_is_answered_however_slowly(nursery, 
 
 
 async def test_a_pause_ends_when_the_node_closes(nursery, autojump_clock):
-    house = House(nursery, messages=Rate.of(0.1, 1))
+    house = House(nursery, messages=TokenBucket.of(0.1, 1))
     client = await house.client()
     for _ in range(3):
         await client.say("ping")
@@ -120,7 +120,7 @@ async def test_a_pause_ends_when_the_node_closes(nursery, autojump_clock):
 
 @pytest.mark.parametrize("opcode", [PING, 10])
 async def test_too_many_control_frames_are_1008(nursery, autojump_clock, opcode):
-    house = House(nursery, controls=Rate.of(1, 10))
+    house = House(nursery, controls=TokenBucket.of(1, 10))
     stream = await upgraded(house)
     await stream.send_all(SMALL + frame(opcode) * 30 + SMALL)
     heard, code = await last_words(stream)

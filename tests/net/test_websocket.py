@@ -10,7 +10,7 @@ from wsproto.events import CloseConnection, Ping, TextMessage
 
 from proxim.net.limits import Limits
 from proxim.net.stream import TcpStream
-from proxim.net.token_bucket import Rate
+from proxim.net.token_bucket import TokenBucket
 from proxim.net.websocket import Cork, LeanWebSocket
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
 from tests.net.test_stream import sockets
@@ -335,7 +335,7 @@ async def test_all_who_wait_for_room_get_it(nursery):
 
 
 async def test_who_pings_and_reads_nothing_takes_no_more_memory_than_others(nursery):
-    ws = lean(Kernel(), nursery, outbox_size=1000, controls=Rate.of(0, 20))
+    ws = lean(Kernel(), nursery, outbox_size=1000, controls=TokenBucket.of(0, 20))
     ws._take, ws._is_enough = bool, False
     pong = len(frame(PING, b"x" * 100, masked=False))
     for _ in range(50):
