@@ -17,7 +17,7 @@ from functools import partial
 import trio
 from trio_websocket import ConnectionClosed
 
-from proxim.net.closing import part
+from proxim.net.closing import lingering_close
 from proxim.net.http import BadRequest, Response, read_request
 from proxim.net.limits import Limits
 from proxim.net.stream import TcpStream
@@ -39,7 +39,7 @@ async def serve(limits: Limits, socket_stream: trio.SocketStream) -> None:
             await echo(stream, limits)
         else:
             await stream.send_all(refusal.encode())
-    await part(stream, limits.part_time)
+    await lingering_close(stream, limits.linger_time)
 
 
 async def echo(stream: TcpStream, limits: Limits) -> None:

@@ -26,7 +26,7 @@ class Limits(Struct, frozen=True):
     pong_time: float = 20.0
     write_time: float = 10.0
     close_time: float = 5.0
-    part_time: float = 1.0
+    linger_time: float = 1.0
     outbox_size: int = 256 * 1024
     """What may wait to be written, a backlog that was kept not counted. Then close 4001."""
     outbox_messages: int = 64

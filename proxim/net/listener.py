@@ -21,7 +21,7 @@ from proxim.actors.router import Router
 from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller
 from proxim.net.access import Access
-from proxim.net.closing import part
+from proxim.net.closing import lingering_close
 from proxim.net.connection import SocketConnection
 from proxim.net.frames import text_frame
 from proxim.net.http import BadRequest, Request, Response, read_request
@@ -252,7 +252,7 @@ class Listener:
     ) -> None:
         with trio.move_on_after(self._limits.write_time):
             await stream.send_all(response.encode(head_only=head_only))
-            await part(stream, self._limits.part_time)
+            await lingering_close(stream, self._limits.linger_time)
 
     def _complain(self, error: OSError) -> None:
         if trio.current_time() - self._complained_at >= _COMPLAINT_INTERVAL:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import trio
 
 from proxim.actors.crash import log_crash
-from proxim.net.closing import part
+from proxim.net.closing import lingering_close
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
 
@@ -67,4 +67,4 @@ async def _respond(stream: trio.SocketStream, answer: Answer, limits: Limits) ->
     except BadRequest as error:
         response = Response(error.status, f"{error}\n")
     await stream.send_all(response.encode(head_only=head_only))
-    await part(stream, limits.part_time)
+    await lingering_close(stream, limits.linger_time)

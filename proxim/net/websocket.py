@@ -26,7 +26,7 @@ from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
 from wsproto.events import CloseConnection, Event, Ping, Pong
 from wsproto.frame_protocol import CloseReason as Code
 
-from proxim.net.closing import part
+from proxim.net.closing import lingering_close
 from proxim.net.frames import Answer, Found, FrameCodec, binary_frame, text_frame
 from proxim.net.limits import Limits
 from proxim.net.stats import Traffic
@@ -393,7 +393,7 @@ class LeanWebSocket(WebSocketConnection):
                 # There is nothing unread that could take our last word with it.
                 await trio.aclose_forcefully(self._stream)
             else:
-                await part(self._stream, self._limits.part_time)
+                await lingering_close(self._stream, self._limits.linger_time)
 
     async def _send(self, event: Event) -> None:
         if self._close_reason is not None and not isinstance(event, CloseConnection):

@@ -179,7 +179,7 @@ async def test_a_connection_tells_what_it_is(both):
 def memory(nursery):
     nursery.start_soon(lose_patience)
     ours, theirs = trio.testing.memory_stream_pair()
-    return lean(ours, nursery, part_time=0.1), Peer(theirs)
+    return lean(ours, nursery, linger_time=0.1), Peer(theirs)
 
 
 async def test_what_came_in_one_read_is_received_at_once(memory):
