@@ -198,7 +198,7 @@ class SocketConnection:
                 await self._ws.finish()
         finally:
             self._ws.let_go()
-            self._cork.traffic.note_close(self._ws.closed)
+            self._cork.stats.count_close(self._ws.closed)
             self._router.left(self)
             self._is_gone = True
             if self._gone is not None:
@@ -290,8 +290,8 @@ class SocketConnection:
                 number += 1
         finally:
             self._full_at = full_at
-            self._cork.traffic.signals += number - 1 - refused
-            self._cork.traffic.signal_bytes += size
+            self._cork.stats.signals += number - 1 - refused
+            self._cork.stats.signal_bytes += size
             if several:
                 self._cork.draw()
         return True

@@ -66,7 +66,7 @@ _LIMIT_OF = {
 
 
 class Listener:
-    """Serves one port. ``connections`` are the WebSockets that are open, ``traffic`` their sums.
+    """Serves one port. ``connections`` are the WebSockets that are open, ``stats`` their sums.
 
     ``places`` are those that an address has for connections of any kind.
     """
@@ -93,7 +93,7 @@ class Listener:
         self._most = limits.max_connections or descriptors.for_connections(descriptors.limits()[0])
         self._tls = tls
         self._cork = Cork()
-        self.traffic = self._cork.traffic
+        self.stats = self._cork.stats
         self._refusals = router.census.refusals
         self._poller: Poller | None = None
         self._nursery: trio.Nursery
@@ -244,7 +244,7 @@ class Listener:
         connection = SocketConnection(self._router, self._limits, self._cork, self._spawn, address)
         connection.open(stream, handshake + self._welcome)
         self.connections.add(connection)
-        self.traffic.opened += 1
+        self.stats.opened += 1
         return connection
 
     async def _respond(

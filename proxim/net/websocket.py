@@ -29,7 +29,7 @@ from wsproto.frame_protocol import CloseReason as Code
 from proxim.net.closing import lingering_close
 from proxim.net.frames import Answer, Found, FrameCodec, binary_frame, text_frame
 from proxim.net.limits import Limits
-from proxim.net.stats import Traffic
+from proxim.net.stats import NetStats
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
 
 _ABNORMAL = 1006
@@ -45,14 +45,14 @@ class _NoChannel:
 class Cork:
     """Holds back what is written until it is drawn, so that many frames leave in one call.
 
-    All connections of a listener share one, and count in its ``traffic``.
+    All connections of a listener share one, and count in its ``stats``.
     """
 
-    __slots__ = ("_held", "is_in", "traffic")
+    __slots__ = ("_held", "is_in", "stats")
 
     def __init__(self) -> None:
         self.is_in = False
-        self.traffic = Traffic()
+        self.stats = NetStats()
         self._held: list[LeanWebSocket] = []
 
     def put_in(self) -> None:
@@ -210,7 +210,7 @@ class LeanWebSocket(WebSocketConnection):
             self._has_hung_up = True
             self._end_abruptly()
             return False
-        self._cork.traffic.bytes_read += len(data)
+        self._cork.stats.bytes_read += len(data)
         found = self._codec.feed(data)
         was_plain = self._codec.was_plain
         messages = cast("list[str | bytes]", found) if was_plain else self._sort_out(found)
@@ -347,7 +347,7 @@ class LeanWebSocket(WebSocketConnection):
         return taken
 
     async def _write_backlog(self) -> None:
-        self._cork.traffic.behind.add(self)
+        self._cork.stats.backlogged.add(self)
         try:
             while self._backlog:
                 with trio.move_on_after(self._limits.write_time) as patience:
@@ -366,7 +366,7 @@ class LeanWebSocket(WebSocketConnection):
                 # A frame was begun and will not be finished: nothing can follow it.
                 self.give_up()
             self._backlog, self.unsent = None, 0
-            self._cork.traffic.behind.discard(self)
+            self._cork.stats.backlogged.discard(self)
             self._tell_less()
 
     def _tell_less(self) -> None:
