@@ -443,7 +443,7 @@ def test_what_is_given_nowhere_in_a_list_comes_from_the_next_source():
 
 PARTS = [Limits, Quotas, Terms, IceOptions, Terrain]
 NO_SETTING = {
-    *("messages", "controls", "close_time", "linger_time", "pressing_time"),
+    *("messages", "controls", "close_time", "linger_time", "overrate_time"),
     *("backlog_signals", "backlog_bytes"),
 }
 

@@ -62,10 +62,10 @@ class SocketConnection:
         "_is_gone",
         "_late",
         "_limits",
+        "_overrate_since",
         "_pause_until",
         "_ping_at",
         "_pong_by",
-        "_pressing_since",
         "_request",
         "_router",
         "_spawn",
@@ -96,7 +96,7 @@ class SocketConnection:
         self._allowance = 0
         self._controls: deque[int] | None = None
         self._late: tuple[str | bytes, Exception] | None = None
-        self._full_at = self._pause_until = self._pressing_since = -math.inf
+        self._full_at = self._pause_until = self._overrate_since = -math.inf
         self._introduce_by = self._ping_at = self._pong_by = math.inf
         self._cut_at = self._crowded_by = math.inf
         self._is_gone = False
@@ -300,9 +300,9 @@ class SocketConnection:
         """Wait with what has come until it may; who does not let off is closed with 1008."""
         self._router.census.refusals["message_rate"] += 1
         if now > self._pause_until + _LET_OFF:
-            self._pressing_since = now
+            self._overrate_since = now
         self._pause_until = until
-        if now - self._pressing_since >= self._limits.pressing_time:
+        if now - self._overrate_since >= self._limits.overrate_time:
             self.close(1008, "too many messages in too short a time")
 
     async def _answer(self, frame: str | bytes, message: wire.ClientMessage) -> None:

@@ -32,8 +32,8 @@ class Limits(Struct, frozen=True):
     outbox_messages: int = 64
     """How many messages other than signals may wait to be written. Then close 4001."""
     messages: TokenBucket = TokenBucket.of(50, 200)
-    """Past it the connection is read more slowly; see ``pressing_time``."""
-    pressing_time: float = 10.0
+    """Past it the connection is read more slowly; see ``overrate_time``."""
+    overrate_time: float = 10.0
     """How long a peer may go on to send faster than that; then close 1008."""
     controls: TokenBucket = TokenBucket.of(5, 20)
     """Pings and pongs; past it close 1008."""

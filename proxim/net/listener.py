@@ -27,7 +27,7 @@ from proxim.net.frames import text_frame
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
 from proxim.net.poller import Poller
-from proxim.net.site import Site, only
+from proxim.net.site import Site, method_not_allowed
 from proxim.net.stream import TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
 from proxim.net.websocket import Cork
@@ -221,7 +221,7 @@ class Listener:
             is_local = self._access.is_local(peer, request)
             return self._site.answer(request, is_local=is_local)
         if request.method not in ("GET", "HEAD"):
-            return only("GET, HEAD")
+            return method_not_allowed("GET, HEAD")
         if self._is_draining():
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "The node is going away.\n")
         return refuse_upgrade(request) or self._access.refuse(request)
