@@ -84,7 +84,7 @@ class FrameCodec:
         return False
 
     @property
-    def is_amid(self) -> bool:
+    def is_incomplete(self) -> bool:
         """Whether a message or a frame has begun and is not whole."""
         return bool(self._rest or self._parts)
 

@@ -26,11 +26,11 @@ from proxim.net.connection import SocketConnection
 from proxim.net.frames import text_frame
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
+from proxim.net.outbox import Cork
 from proxim.net.poller import Poller
 from proxim.net.site import Site, method_not_allowed
 from proxim.net.stream import TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
-from proxim.net.websocket import Cork
 from proxim.protocol import codec
 from proxim.protocol.messages import Welcome
 
@@ -142,7 +142,7 @@ class Listener:
         for connection in leaving:
             connection.close(code, reason)
         for connection in leaving:
-            await connection.gone()
+            await connection.wait_ended()
 
     async def serve(self, stream: trio.abc.Stream, peer: str | None = None) -> None:
         """Serve one connection to its end. Raises nothing, whatever the peer does.
@@ -241,8 +241,10 @@ class Listener:
     def _open(
         self, stream: trio.abc.Stream, handshake: bytes, address: str | None
     ) -> SocketConnection:
-        connection = SocketConnection(self._router, self._limits, self._cork, self._spawn, address)
-        connection.open(stream, handshake + self._welcome)
+        connection = SocketConnection(
+            stream, self._router, self._limits, self._cork, self._spawn, address
+        )
+        connection.open(handshake + self._welcome)
         self.connections.add(connection)
         self.stats.opened += 1
         return connection

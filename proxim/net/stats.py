@@ -15,7 +15,7 @@ CODES = (
 
 
 class _Outbox(Protocol):
-    unsent: int
+    size: int
 
 
 class NetStats:
@@ -38,7 +38,7 @@ class NetStats:
     @property
     def outbox_bytes(self) -> int:
         """The bytes in all outboxes."""
-        return sum(outbox.unsent for outbox in self.backlogged)
+        return sum(outbox.size for outbox in self.backlogged)
 
     def count_close(self, reason: CloseReason | None) -> None:
         """Count a WebSocket that has ended; unknown codes of a peer count as ``other``."""

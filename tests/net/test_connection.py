@@ -237,8 +237,8 @@ async def test_to_tell_a_connection_that_has_ended_does_no_harm(
     client = await house.client()
     (connection,) = house.listener.connections
     if end == "crashed":
-        monkeypatch.setattr("proxim.net.connection._decode", None)
-        monkeypatch.setattr(connection.__class__, "_refuse", None)
+        monkeypatch.setattr("proxim.net.reader._decode", None)
+        monkeypatch.setattr("proxim.net.reader.refuse", None)
         await client.say("ping")
     elif end == "left":
         await client.ws.aclose()
@@ -246,7 +246,7 @@ async def test_to_tell_a_connection_that_has_ended_does_no_harm(
         # It answers no ping any more.
         await client.ask("register", uuid="desk", key=KEY)
         monkeypatch.setattr("proxim.net.websocket.Pong", type(None))
-    await connection.gone()
+    await connection.wait_ended()
     assert connection.closed
     connection.tell(Pong())
     connection.close(4000, "")

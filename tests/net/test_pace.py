@@ -111,7 +111,7 @@ async def test_a_pause_ends_when_the_node_closes(nursery, autojump_clock):
     connection.close(4000, "replaced")
     assert await client.ending() == 4000
     assert trio.current_time() == start
-    await connection.gone()
+    await connection.wait_ended()
     assert trio.current_time() - start <= 1, "less than the pause, or the time for a good-bye"
 
 
@@ -180,7 +180,7 @@ async def test_a_whole_backlog_comes_on_top_of_the_outbox(nursery, autojump_cloc
     assert (await host.hear())["type"] == "peer_online"
     connections = house.listener.connections
     (connection,) = (each for each in connections if each.seats and not each.owner)
-    assert connection._ws.unsent > 256 * 1024
+    assert connection._outbox.size > 256 * 1024
     # As much again may wait, and no more.
     for _ in range(4):
         await host.say("signal", session_id=session_id, data="y" * 60_000)

@@ -1,4 +1,5 @@
 import inspect
+import math
 from contextlib import asynccontextmanager
 
 import pytest
@@ -6,12 +7,13 @@ import trio
 import trio.testing
 from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.connection import Connection, ConnectionType
-from wsproto.events import CloseConnection, Ping, TextMessage
+from wsproto.events import CloseConnection, Ping
 
+from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
+from proxim.net.outbox import Cork, Outbox
 from proxim.net.stream import TcpStream
-from proxim.net.token_bucket import TokenBucket
-from proxim.net.websocket import Cork, LeanWebSocket
+from proxim.net.websocket import LeanWebSocket
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
 from tests.net.test_stream import sockets
 
@@ -40,10 +42,11 @@ class Peer:
             self.wsproto.receive_data(data)
 
 
-def lean(stream, nursery, cork=None, cut=None, **limits):
-    cut = cut or nursery.cancel_scope.cancel
-    start = nursery.start_soon
-    return LeanWebSocket(stream, Limits(**limits), cork or Cork(), start_soon=start, cut=cut)
+def lean(stream, nursery, **limits):
+    limits = Limits(**limits)
+    keepalive = Keepalive(limits)
+    outbox = Outbox(stream, limits, Cork(), keepalive, nursery.start_soon)
+    return LeanWebSocket(stream, limits, outbox, keepalive)
 
 
 def plain(stream, nursery):
@@ -211,7 +214,7 @@ async def test_a_cancelled_receive_loses_nothing(memory):
 
 async def test_a_ping_after_our_goodbye_does_no_harm(memory):
     ws, peer = memory
-    ws.say_goodbye(4001, "r")
+    ws.send_close(4001, "r")
     await peer.say(frame(TEXT, b"late"), frame(PING, b"p"), frame(CLOSE, (4001).to_bytes(2)))
     assert await ws.receive() == ["late"]
     assert await ws.receive() == []
@@ -220,7 +223,7 @@ async def test_a_ping_after_our_goodbye_does_no_harm(memory):
 
 async def test_our_goodbye_stays_the_reason_when_the_peer_just_leaves(memory):
     ws, peer = memory
-    ws.say_goodbye(4001, "r")
+    ws.send_close(4001, "r")
     await peer.stream.aclose()
     assert (await ending(ws)).code == 4001
 
@@ -241,153 +244,12 @@ async def test_what_was_asked_before_the_close_of_the_peer_is_answered_and_then_
 
 async def test_a_pong_is_noted(memory):
     ws, peer = memory
-    ws.write_ping()
+    ws._keepalive.pong_by = 1.0
+    ws.send_ping()
     assert await peer.hear() == ("Ping", b"")
-    assert not ws.has_ponged
+    assert ws._keepalive.pong_by == 1
     await peer.say(frame(10), frame(TEXT))
-    assert (await ws.receive(), ws.has_ponged) == ([""], True)
-
-
-# -- the way out --------------------------------------------------------------------------------
-
-
-class Kernel(trio.abc.Stream):
-    """Takes ``room`` bytes at once, and the rest by the waiting task, while ``open`` is set."""
-
-    def __init__(self, room=0):
-        self.room, self.sent, self.calls, self.open = room, bytearray(), [], trio.Event()
-
-    def send_now(self, data):
-        self.calls.append(bytes(data))
-        taken, self.room = data[: self.room], max(self.room - len(data), 0)
-        self.sent += taken
-        return len(taken)
-
-    async def send_all(self, data):
-        self.sent += data[:1]
-        await self.open.wait()
-        self.sent += data[1:]
-
-    async def receive_some(self, max_bytes=None):
-        await trio.sleep_forever()
-
-    async def wait_send_all_might_not_block(self):
-        await trio.lowlevel.checkpoint()
-
-    async def aclose(self):
-        await trio.lowlevel.checkpoint()
-
-    def heard(self):
-        peer = Connection(ConnectionType.CLIENT)
-        peer.receive_data(bytes(self.sent))
-        return ["".join(e.data) if isinstance(e, TextMessage) else e.code for e in peer.events()]
-
-
-@pytest.mark.parametrize("room", [*range(14), 99])
-async def test_frames_leave_in_the_order_of_the_calls(nursery, room):
-    kernel = Kernel(room)
-    ws = lean(kernel, nursery)
-    ws.write_text(b"one")
-    ws.write_text(b"two")
-    await ws.send_message("three")
-    ws.say_goodbye(4000, "")
-    assert ws.unsent + len(kernel.sent) in (21, 22)  # of what waits, one byte may be on its way
-    ws.write_text(b"too late")
-    kernel.open.set()
-    await ws.wait_unsent_below(1)
-    assert (kernel.heard(), ws.unsent) == (["one", "two", "three", 4000], 0)
-
-
-@pytest.mark.parametrize("room", [0, 3, 7])
-async def test_what_is_forgotten_leaves_no_half_frame(nursery, room):
-    kernel = Kernel(room)
-    ws = lean(kernel, nursery)
-    for word in (b"one", b"two", b"three"):
-        ws.write_text(word)
-    await trio.testing.wait_all_tasks_blocked()
-    assert ws.unsent == 17 - room
-    ws.forget_unsent()
-    assert ws.unsent == (10 - room if room > 5 else 5 - room)
-    ws.say_goodbye(4001, "")
-    kernel.open.set()
-    await ws.wait_unsent_below(1)
-    assert kernel.heard() == ["one", *["two"] * (room > 5), 4001]
-
-
-async def test_who_takes_nothing_in_time_is_cut_off(nursery, autojump_clock):
-    cut = []
-    ws = lean(Kernel(), nursery, cut=lambda: cut.append(trio.current_time()), write_time=3)
-    ws.write_text(b"x")
-    await trio.sleep(60)
-    assert cut == [pytest.approx(3)]
-
-
-async def test_all_who_wait_for_room_get_it(nursery):
-    kernel = Kernel()
-    ws = lean(kernel, nursery)
-    ws.write_text(b"x")
-    with trio.fail_after(30):
-        async with trio.open_nursery() as waiting:
-            waiting.start_soon(ws.wait_unsent_below, 1)
-            waiting.start_soon(ws.wait_unsent_below, 1)
-            await trio.testing.wait_all_tasks_blocked()
-            kernel.open.set()
-
-
-async def test_who_pings_and_reads_nothing_takes_no_more_memory_than_others(nursery):
-    ws = lean(Kernel(), nursery, outbox_size=1000, controls=TokenBucket.of(0, 20))
-    ws._take, ws._is_enough = bool, False
-    pong = len(frame(PING, b"x" * 100, masked=False))
-    for _ in range(50):
-        assert ws._feed(frame(PING, b"x" * 100))
-    assert 1000 < ws.unsent <= 1000 + pong
-
-
-@pytest.mark.parametrize("end", ["cut", "cancelled"])
-async def test_nobody_waits_for_room_that_never_comes(end, autojump_clock):
-    async with trio.open_nursery() as waiting:
-        waiting.cancel_scope.deadline = trio.current_time() + 60
-        async with trio.open_nursery() as connection:
-            ws = lean(Kernel(), connection, write_time=3)
-            ws.write_text(b"x")
-            waiting.start_soon(ws.wait_unsent_below, 1)
-            await trio.testing.wait_all_tasks_blocked()
-            if end == "cancelled":
-                connection.cancel_scope.cancel()
-    assert not waiting.cancel_scope.cancelled_caught
-
-
-async def test_a_cork_lets_many_frames_out_in_one_call(nursery):
-    cork = Cork()
-    kernels = [Kernel(room) for room in (99, 0, 8)]
-    first, second, third = sockets = [lean(kernel, nursery, cork) for kernel in kernels]
-    cork.put_in()
-    for n in range(5):
-        for ws in sockets:
-            ws.write_text(b"%d" % n)
-    assert (first.unsent, kernels[0].calls) == (15, [])
-    cork.draw()
-    assert [len(kernel.calls) for kernel in kernels] == [1, 1, 1]
-    assert (first.unsent, second.unsent, third.unsent) == (0, 15, 7)
-    for ws, kernel in zip(sockets, kernels, strict=True):
-        ws.write_text(b"after")
-        kernel.room = 99
-        kernel.open.set()
-        await ws.wait_unsent_below(1)
-        assert kernel.heard() == [*"01234", "after"]
-
-
-async def test_a_cork_holds_nothing_up_that_waited_before(nursery):
-    cork, kernel = Cork(), Kernel(2)
-    ws = lean(kernel, nursery, cork)
-    ws.write_text(b"before")
-    cork.put_in()
-    ws.write_text(b"in")
-    cork.draw()
-    cork.draw()
-    kernel.open.set()
-    await ws.wait_unsent_below(1)
-    assert (kernel.heard(), len(kernel.calls)) == (["before", "in"], 1)
+    assert (await ws.receive(), ws._keepalive.pong_by) == ([""], math.inf)
 
 
 # -- what is private of trio-websocket, and relied upon -----------------------------------------
