@@ -26,7 +26,7 @@ from proxim.ice import ConfiguredIce
 from proxim.net.access import Access, Rules
 from proxim.net.limits import Limits
 from proxim.net.listener import Listener
-from proxim.net.metrics_port import serve_metrics_port
+from proxim.net.metrics_port import serve_metrics
 from proxim.net.site import Site
 from proxim.net.sockets import listen, reachable
 from proxim.net.tls import load_certificate
@@ -225,9 +225,7 @@ class Node:
                 await nursery.start(membership.run, self._router.relay, shared)
                 await nursery.start(listener.run, sockets)
                 for each in aside:
-                    nursery.start_soon(
-                        serve_metrics_port, each, self._site.answer_metrics_port, self.limits
-                    )
+                    nursery.start_soon(serve_metrics, each, self._site.answer_metrics, self.limits)
                 if self.settings.announce is not None:
                     nursery.start_soon(self._announce, self.settings.announce, sockets[0])
                 task_status.started(_Services(scope, membership, listener))

@@ -28,7 +28,7 @@ _RETRY_AFTER = 0.1
 Answer = Callable[[Request], Response]
 
 
-async def serve_metrics_port(listening: socket.socket, answer: Answer, limits: Limits) -> None:
+async def serve_metrics(listening: socket.socket, answer: Answer, limits: Limits) -> None:
     """Answer every request on one listening socket until cancelled, then close it."""
     free = trio.Semaphore(MAX_CONNECTIONS)
 

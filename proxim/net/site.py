@@ -44,7 +44,7 @@ class Site:
             return _answer({"/metrics": self._scrape if is_local else _metrics_forbidden}, request)
         return _answer(self._answers, request)
 
-    def answer_metrics_port(self, request: Request) -> Response:
+    def answer_metrics(self, request: Request) -> Response:
         """Return the response to a request on the metrics port."""
         return _answer(self._metrics_port_answers, request)
 

@@ -26,7 +26,7 @@ from wsproto.events import CloseConnection, Event, Ping, Pong
 from wsproto.frame_protocol import CloseReason as Code
 
 from proxim.net.closing import lingering_close
-from proxim.net.frames import Answer, Found, FrameCodec, binary_frame, text_frame
+from proxim.net.frames import FrameCodec, PongFrame, Received, binary_frame, text_frame
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Outbox
@@ -153,16 +153,16 @@ class LeanWebSocket(WebSocketConnection):
             await self._handle_close_connection_event(self._peer_close)
         await self._close_stream()
 
-    def _handle_control_frames(self, found: list[Found]) -> list[str | bytes]:
+    def _handle_control_frames(self, found: list[Received]) -> list[str | bytes]:
         """Return the messages up to a close frame, which is answered after them."""
         messages: list[str | bytes] = []
         for each in found:
-            if isinstance(each, Answer | Pong) and self._exceeds_control_rate():
-                each = self._codec.end(Code.POLICY_VIOLATION, "too many pings or pongs")
+            if isinstance(each, PongFrame | Pong) and self._exceeds_control_rate():
+                each = self._codec.reject(Code.POLICY_VIOLATION, "too many pings or pongs")
             match each:
                 case str() | bytes():
                     messages.append(each)
-                case Answer(frame):
+                case PongFrame(frame):
                     # A pong may be left out (RFC 6455, 5.5.3). A client that does not read gets no
                     # more memory for pongs than for messages.
                     if self._outbox.size <= self._limits.outbox_size:

@@ -8,7 +8,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 from wsproto.frame_protocol import XorMaskerSimple
 
 from proxim.net import frames, masking
-from proxim.net.frames import Answer, FrameCodec, text_frame
+from proxim.net.frames import FrameCodec, PongFrame, text_frame
 from proxim.net.limits import Limits
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
 
@@ -54,7 +54,7 @@ def plain(found):
             return "close", int(found.code)
         case Ping() | Pong():
             return type(found).__name__, bytes(found.payload)
-        case Answer(frame):
+        case PongFrame(frame):
             # A pong of ours, whose ping it says: unmasked, and at most 125 bytes long.
             assert frame[:2] == bytes([0x8A, len(frame) - 2])
             return "Ping", frame[2:]
@@ -322,7 +322,7 @@ def is_judged_as_wsproto_judges_it(stream):
         for each in codec.feed(data[start:stop])
     ]
     expected = judged(data)
-    if codec._rest and expected[-1:] != found[-1:] and isinstance(expected[-1], tuple):
+    if codec._unread and expected[-1:] != found[-1:] and isinstance(expected[-1], tuple):
         assert expected.pop()[0] == "close"
     assert found == expected
 

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxim.net.http import BadRequest, _judge, _plain_request, read_request
+from proxim.net.http import BadRequest, _plain_request, _read_with_h11, read_request
 from proxim.net.limits import Limits
 from proxim.settings import Settings
 from tests.net.helpers import House, get, read_all, request
@@ -265,7 +265,7 @@ def is_read_as_h11_reads_it(head):
 
 async def judged(data):
     stream, _ = trio.testing.memory_stream_pair()
-    return await _judge(stream, data, LIMITS)
+    return await _read_with_h11(stream, data, LIMITS)
 
 
 def test_an_ordinary_handshake_is_plain():

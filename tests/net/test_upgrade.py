@@ -141,7 +141,7 @@ async def test_other_websocket_headers_are_passed_over(house, name, value):
 async def test_what_comes_before_the_answer_is_refused(house):
     early = frame(TEXT, b'{"type":"ping","ref":"early"}')
     status, _, body = await house.ask(request() + early)
-    assert (status, "nothing may be sent before the answer" in body) == (400, True)
+    assert (status, "must not send anything before the answer" in body) == (400, True)
 
 
 @pytest.mark.parametrize("offer", [None, "proxim.v1"])
