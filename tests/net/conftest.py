@@ -16,7 +16,7 @@ def house(nursery):
 
 @pytest.fixture
 async def node():
-    """A node on a loopback socket, with short patience where a test has to wait it out."""
+    """A node on a loopback socket, with short limits where a test has to reach them."""
     limits = Limits(
         head_time=1.5,
         introduction_time=1.5,

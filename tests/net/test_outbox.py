@@ -14,7 +14,7 @@ from tests.net.helpers import PING, frame
 
 
 class Recorder(Keepalive):
-    """Notes when it is to end the connection."""
+    """Records when the connection is told to end."""
 
     ended_at = None
 
@@ -23,7 +23,7 @@ class Recorder(Keepalive):
 
 
 class Kernel(trio.abc.Stream):
-    """Takes ``room`` bytes at once, and the rest by the waiting task, while ``open`` is set."""
+    """Takes ``room`` bytes at once, and the rest from a task once ``open`` is set."""
 
     def __init__(self, room=0):
         self.room, self.sent, self.calls, self.open = room, bytearray(), [], trio.Event()

@@ -21,7 +21,7 @@ BYE = frame(CLOSE, (4321).to_bytes(2) + b"bye")
 
 
 class Peer:
-    """The client's end: bytes out, wsproto's events in."""
+    """The client's end: sends bytes, receives wsproto's events."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -31,7 +31,7 @@ class Peer:
         await self.stream.send_all(b"".join(frames))
 
     async def hear(self):
-        """The next event, as (name, content); None at the end."""
+        """Return the next event, as (name, content); None at the end."""
         while True:
             for event in self.wsproto.events():
                 content = {CloseConnection: "code", Ping: "payload"}.get(type(event))
@@ -73,14 +73,14 @@ async def ends(request):
 
 @pytest.fixture(params=[plain, lean])
 def both(request, ends, nursery):
-    """A server's connection of either make, and its peer."""
-    nursery.start_soon(lose_patience)
+    """A server's connection of either class, and its peer."""
+    nursery.start_soon(fail_when_stuck)
     return request.param(ends[0], nursery), Peer(ends[1])
 
 
-async def lose_patience():
+async def fail_when_stuck():
     await trio.sleep(60)
-    raise AssertionError("the test waits for something that does not come")
+    raise AssertionError("the test is stuck")
 
 
 async def ending(ws):
@@ -91,10 +91,10 @@ async def ending(ws):
         return closed.reason
 
 
-# -- what trio-websocket promises, on either --------------------------------------------------
+# -- the contract of trio-websocket, on both classes ------------------------------------------
 
 
-async def test_messages_come_in_their_order(both):
+async def test_messages_are_received_in_order(both):
     ws, peer = both
     await peer.say(frame(TEXT, b"1"), frame(BINARY, b"2"), frame(TEXT, b"3", fin=False))
     await peer.say(frame(PING, b"p"), frame(0, b"4"), frame(TEXT, b"5"))
@@ -102,7 +102,7 @@ async def test_messages_come_in_their_order(both):
     assert await peer.hear() == ("Pong", b"p")
 
 
-async def test_messages_leave_in_their_order(both):
+async def test_messages_are_sent_in_order(both):
     ws, peer = both
     for message in ("é", b"\xff", "x" * 70_000):
         await ws.send_message(message)
@@ -125,7 +125,7 @@ async def test_a_ping_waits_for_its_pong(both, nursery):
     await peer.say(BYE)
 
 
-async def test_a_close_of_the_peer_is_answered_after_what_came_before(both):
+async def test_a_close_by_the_peer_is_answered_after_earlier_messages(both):
     ws, peer = both
     await peer.say(frame(TEXT, b"1"), frame(PING, b"p"), frame(TEXT, b"2"), BYE)
     assert [await ws.get_message(), await ws.get_message()] == ["1", "2"]
@@ -140,7 +140,7 @@ async def test_a_close_of_the_peer_is_answered_after_what_came_before(both):
         assert (reason.code, reason.reason, ws.closed.code) == (4321, "bye", 4321)
 
 
-async def test_a_close_by_us_shakes_hands(both):
+async def test_a_close_by_the_node_does_the_closing_handshake(both):
     ws, peer = both
     async with trio.open_nursery() as closing:
         closing.start_soon(ending, ws)
@@ -154,7 +154,7 @@ async def test_a_close_by_us_shakes_hands(both):
 
 
 @pytest.mark.parametrize("act", [("send_message", "x"), ("ping",), ("pong",), ("get_message",)])
-async def test_nothing_can_be_done_after_the_end(both, act):
+async def test_every_call_raises_after_the_end(both, act):
     ws, peer = both
     await peer.stream.aclose()
     assert (await ending(ws)).code == 1006
@@ -162,30 +162,30 @@ async def test_nothing_can_be_done_after_the_end(both, act):
         await getattr(ws, act[0])(*act[1:])
 
 
-async def test_a_close_that_is_cancelled_closes_the_stream(both):
+async def test_a_cancelled_close_closes_the_stream(both):
     ws, _peer = both
     await trio.aclose_forcefully(ws)
     with pytest.raises(trio.ClosedResourceError):
         await ws._stream.receive_some()
 
 
-async def test_a_connection_tells_what_it_is(both):
+async def test_the_properties_of_a_server_connection(both):
     ws, _peer = both
     assert (ws.is_server, ws.is_client, ws.closed, ws.subprotocol) == (True, False, None, None)
     assert str(ws).startswith("server-")
 
 
-# -- the way in ---------------------------------------------------------------------------------
+# -- receiving ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def memory(nursery):
-    nursery.start_soon(lose_patience)
+    nursery.start_soon(fail_when_stuck)
     ours, theirs = trio.testing.memory_stream_pair()
     return lean(ours, nursery, linger_time=0.1), Peer(theirs)
 
 
-async def test_what_came_in_one_read_is_received_at_once(memory):
+async def test_the_messages_of_one_read_are_received_together(memory):
     ws, peer = memory
     await peer.say(frame(TEXT, b"1"), frame(BINARY, b"2"), BYE)
     assert await ws.receive() == ["1", b"2"]
@@ -212,7 +212,7 @@ async def test_a_cancelled_receive_loses_nothing(memory):
     assert heard == ["1", "2", "3"]
 
 
-async def test_a_ping_after_our_goodbye_does_no_harm(memory):
+async def test_a_ping_after_the_nodes_close_is_ignored(memory):
     ws, peer = memory
     ws.send_close(4001, "r")
     await peer.say(frame(TEXT, b"late"), frame(PING, b"p"), frame(CLOSE, (4001).to_bytes(2)))
@@ -221,14 +221,14 @@ async def test_a_ping_after_our_goodbye_does_no_harm(memory):
     assert (await peer.hear(), ws.closed.code) == (("CloseConnection", 4001), 4001)
 
 
-async def test_our_goodbye_stays_the_reason_when_the_peer_just_leaves(memory):
+async def test_the_nodes_close_stays_the_reason_if_the_peer_just_leaves(memory):
     ws, peer = memory
     ws.send_close(4001, "r")
     await peer.stream.aclose()
     assert (await ending(ws)).code == 4001
 
 
-async def test_what_was_asked_before_the_close_of_the_peer_is_answered_and_then_nothing(memory):
+async def test_messages_may_be_sent_until_the_peers_close_is_answered(memory):
     ws, peer = memory
     await peer.say(frame(TEXT, b"1"), BYE)
     assert await ws.receive() == ["1"]
@@ -242,7 +242,7 @@ async def test_what_was_asked_before_the_close_of_the_peer_is_answered_and_then_
         await ws.send_message(b"x")
 
 
-async def test_a_pong_is_noted(memory):
+async def test_a_pong_ends_the_time_for_it(memory):
     ws, peer = memory
     ws._keepalive.pong_by = 1.0
     ws.send_ping()
@@ -252,7 +252,7 @@ async def test_a_pong_is_noted(memory):
     assert (await ws.receive(), ws._keepalive.pong_by) == ([""], math.inf)
 
 
-# -- what is private of trio-websocket, and relied upon -----------------------------------------
+# -- the private names of trio-websocket that are used ------------------------------------------
 
 PRIVATE = {
     "_aclose": "(self, code: 'int', reason: 'str | None') -> 'None'",
@@ -270,13 +270,13 @@ USED = {
 }  # fmt: skip
 
 
-def test_the_private_methods_are_those_that_are_known():
+def test_the_private_methods_of_trio_websocket_are_as_known():
     shapes = {name: str(inspect.signature(getattr(WebSocketConnection, name))) for name in PRIVATE}
     assert shapes == PRIVATE
     assert all(inspect.iscoroutinefunction(getattr(WebSocketConnection, name)) for name in PRIVATE)
 
 
-async def test_every_attribute_that_the_inherited_code_reads_is_there(nursery):
+async def test_every_attribute_that_inherited_code_reads_exists(nursery):
     inherited = [vars(WebSocketConnection)[name] for name in (
         "closed", "is_client", "is_server", "local", "remote", "path", "subprotocol",
         "handshake_headers", "aclose", "ping", "pong", "__str__", "_aclose", "_close_web_socket",
