@@ -139,7 +139,7 @@ class Reader:
         full_at = self._full_at if self._full_at > now else now
         empty_at = now + bucket.window
         several = len(frames) > 1
-        number = refused = size = 0
+        relayed = size = 0
         if several:
             self._cork.put_in()
         try:
@@ -157,15 +157,13 @@ class Reader:
                         self._frames = frames[number:]
                         return Request(frame, message)
                     self._router.relay(self._connection, message, now)
+                    relayed += 1
                     size += len(message.data)
                 except Exception as error:
-                    refused += 1
                     refuse(self._connection, frame, error)
-            else:
-                number += 1
         finally:
             self._full_at = full_at
-            self._cork.stats.signals += number - 1 - refused
+            self._cork.stats.signals += relayed
             self._cork.stats.signal_bytes += size
             if several:
                 self._cork.pull_out()
