@@ -17,12 +17,14 @@ from functools import partial
 import trio
 from trio_websocket import ConnectionClosed
 
-from proxim.net.closing import part
+from proxim.net.closing import lingering_close
 from proxim.net.http import BadRequest, Response, read_request
+from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
+from proxim.net.outbox import Cork, Outbox
 from proxim.net.stream import TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
-from proxim.net.websocket import Cork, LeanWebSocket
+from proxim.net.websocket import LeanWebSocket
 
 
 async def serve(limits: Limits, socket_stream: trio.SocketStream) -> None:
@@ -39,26 +41,23 @@ async def serve(limits: Limits, socket_stream: trio.SocketStream) -> None:
             await echo(stream, limits)
         else:
             await stream.send_all(refusal.encode())
-    await part(stream, limits.part_time)
+    await lingering_close(stream, limits.linger_time)
 
 
 async def echo(stream: TcpStream, limits: Limits) -> None:
     """Send back what comes, until the peer is done."""
     async with trio.open_nursery() as nursery:
-        ws = LeanWebSocket(
-            stream,
-            limits,
-            Cork(),
-            start_soon=nursery.start_soon,
-            cut=nursery.cancel_scope.cancel,
-        )
-        while messages := await ws.receive():
-            with contextlib.suppress(ConnectionClosed):
-                for message in messages:
-                    await ws.send_message(message)
-            # One that sends and does not read waits for itself alone.
-            await ws.wait_unsent_below(limits.outbox_size)
-        await ws.finish()
+        keepalive = Keepalive(limits)
+        outbox = Outbox(stream, limits, Cork(), keepalive, nursery.start_soon)
+        ws = LeanWebSocket(stream, limits, outbox, keepalive)
+        with keepalive.alarm():
+            while messages := await ws.receive():
+                with contextlib.suppress(ConnectionClosed):
+                    for message in messages:
+                        await ws.send_message(message)
+                # A client that sends and does not read delays only itself.
+                await outbox.wait_below(limits.outbox_size)
+            await ws.finish()
         nursery.cancel_scope.cancel()
 
 

@@ -35,7 +35,7 @@ class _Moment(Collector):
         self._supervisor = supervisor
         self._stats = supervisor.stats
         self._listener = listener
-        self._traffic = listener.traffic
+        self._net_stats = listener.stats
 
     def collect(self) -> Iterator[Metric]:
         yield from self._sessions()
@@ -71,23 +71,23 @@ class _Moment(Collector):
         )
 
     def _connections(self) -> Iterator[Metric]:
-        traffic = self._traffic
+        net = self._net_stats
         yield GaugeMetricFamily(
             "proxim_connections", "Open WebSockets.", len(self._listener.connections)
         )
-        yield _total("connections_opened", "WebSockets that were opened.", traffic.opened)
-        closed = {code: traffic.closed[code] for code in CODES}
+        yield _total("connections_opened", "WebSockets that were opened.", net.opened)
+        closed = {code: net.closed[code] for code in CODES}
         yield _counter("connections_closed", "WebSockets that were closed.", "code", closed)
-        yield _total("signals", "Signals that WebSockets brought to be relayed.", traffic.signals)
-        yield _total("signal_bytes", "Bytes of what these carried, as JSON.", traffic.signal_bytes)
-        yield _total("received_bytes", "Bytes that were read from WebSockets.", traffic.bytes_read)
+        yield _total("signals", "Signals that WebSockets brought to be relayed.", net.signals)
+        yield _total("signal_bytes", "Bytes of what these carried, as JSON.", net.signal_bytes)
+        yield _total("received_bytes", "Bytes that were read from WebSockets.", net.bytes_read)
         yield GaugeMetricFamily(
-            "proxim_outbox_bytes", "Bytes that wait in outboxes.", traffic.unsent
+            "proxim_outbox_bytes", "Bytes that wait in outboxes.", net.outbox_bytes
         )
         yield GaugeMetricFamily(
             "proxim_outboxes_behind",
             "Connections whose peer reads too slowly at the moment.",
-            len(traffic.behind),
+            len(net.backlogged),
         )
         yield GaugeMetricFamily(
             "proxim_inbox_letters", "Requests that wait for a session.", self._stats.envelopes

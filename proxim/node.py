@@ -27,7 +27,7 @@ from proxim.ice import ConfiguredIce
 from proxim.net.access import Access, Rules
 from proxim.net.limits import Limits
 from proxim.net.listener import Listener
-from proxim.net.metrics_port import serve_aside
+from proxim.net.metrics_port import serve_metrics
 from proxim.net.site import Site
 from proxim.net.sockets import listen, reachable
 from proxim.net.tls import load_certificate
@@ -209,7 +209,7 @@ class Node:
                 await nursery.start(backend.run)
                 await nursery.start(listener.run, sockets)
                 for each in aside:
-                    nursery.start_soon(serve_aside, each, self._site.answer_aside, self.limits)
+                    nursery.start_soon(serve_metrics, each, self._site.answer_metrics, self.limits)
                 if self.settings.announce is not None:
                     nursery.start_soon(self._announce, self.settings.announce, sockets[0])
                 task_status.started(_Services(scope, listener))
@@ -312,7 +312,7 @@ class Node:
             is_draining=lambda: self.leaving or self.draining,
             trouble=lambda: self.supervisor.backend.trouble,
             metrics=lambda: _metrics(self, listener),
-            has_aside=self.settings.metrics_listen is not None,
+            has_metrics_port=self.settings.metrics_listen is not None,
         )
         self._listener = listener = Listener(
             router,

@@ -7,7 +7,7 @@ from proxim.actors.limits import Quotas
 from proxim.backends.redis import ClusterOptions
 from proxim.ice import IceOptions
 from proxim.net.limits import Limits
-from proxim.net.token_bucket import Rate
+from proxim.net.token_bucket import TokenBucket
 from proxim.protocol.errors import InvalidSetting
 from proxim.session.events import Terms
 from proxim.settings import SETTINGS, Settings, load, load_with_sources, schema, split_endpoint
@@ -441,7 +441,7 @@ def test_empty_list_option_falls_back_to_the_next_source():
 
 PARTS = [Limits, Quotas, Terms, IceOptions, ClusterOptions]
 NO_SETTING = {
-    *("messages", "controls", "close_time", "part_time", "pressing_time"),
+    *("messages", "controls", "close_time", "linger_time", "overrate_time"),
     *("backlog_signals", "backlog_bytes"),
 }
 
@@ -474,7 +474,7 @@ def test_parts_have_the_given_values():
     assert settings.ice == IceOptions(stun=("stun:a",))
     assert settings.cluster_options == ClusterOptions(cluster="redis://a")
     rated = Settings(message_rate=1.0, message_burst=2, control_rate=3.0, control_burst=4).limits
-    assert (rated.messages, rated.controls) == (Rate.of(1, 2), Rate.of(3, 4))
+    assert (rated.messages, rated.controls) == (TokenBucket.of(1, 2), TokenBucket.of(3, 4))
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

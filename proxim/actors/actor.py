@@ -380,7 +380,7 @@ class Actor:
             message = with_ice_servers(message, self._services.grant_ice(ice_lifetime))
         # Signals delivered on joining are backlog; they bypass the outbox limit.
         if isinstance(message, Signal) and envelope.taken is not None:
-            connection.give_back(message)
+            connection.tell_backlog(message)
         else:
             connection.tell(message)
 

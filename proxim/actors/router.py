@@ -165,7 +165,7 @@ class Router:
         if actor is None:
             raise self._noted(UnknownSession(session_id=message.session_id), connection)
         # What was kept for the seat comes with it, and needs room.
-        await connection.room()
+        await connection.wait_for_room()
         receipt = actor.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
@@ -208,7 +208,7 @@ class Router:
         # Only now are the seats taken, so that no prompt comes before the reply; and one after the
         # other, since what was kept for each comes with it.
         for actor in taken:
-            await connection.room()
+            await connection.wait_for_room()
             came = ev.HostCame(seen[actor.session.session_id])
             receipt = actor.ask(Envelope(came, connection))
             await receipt.wait()

@@ -55,11 +55,11 @@ class Connection(Protocol):
     def tell(self, message: NodeMessage) -> None:
         """Send a message. Never waits, never raises; what can't be sent closes the connection."""
 
-    def give_back(self, message: NodeMessage) -> None:
-        """Tell what was kept while the seat was empty; it comes on top of the bound."""
+    def tell_backlog(self, message: NodeMessage) -> None:
+        """Send a signal of the seat's backlog; the bound on what is told does not count it."""
 
-    async def room(self) -> None:
-        """Wait until much more can be told without passing the connection's bound."""
+    async def wait_for_room(self) -> None:
+        """Wait until a whole backlog can be told without passing the connection's bound."""
 
     def close(self, code: int, reason: str) -> None:
         """Close, once what was told before is written. Never waits, never raises."""

@@ -97,12 +97,12 @@ class LocalConnection:
                 wire_error(message) if isinstance(message, wire.Error) else message
             )
 
-    def give_back(self, message: wire.NodeMessage) -> None:
-        """Tell what was kept while the seat was empty. This one never comes back to its seat."""
+    def tell_backlog(self, message: wire.NodeMessage) -> None:
+        """Send a signal of the seat's backlog. An embedded host never resumes, so it has none."""
         self.tell(message)
 
-    async def room(self) -> None:
-        """Return: who never comes back is handed no backlog that needs room."""
+    async def wait_for_room(self) -> None:
+        """Return at once: an embedded host is never sent a backlog."""
         await trio.lowlevel.checkpoint()
 
     def close(self, code: int, reason: str) -> None:

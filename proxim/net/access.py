@@ -1,8 +1,8 @@
-"""Who may come in, and where they come from: Origin, Host, and what a proxy tells.
+"""Checks where a request comes from: Origin, Host, and the addresses that proxies report.
 
-A browser lets any page open a WebSocket to anywhere, also to a node on this machine or in this
-network. What tells such pages apart is the origin that the browser sends; and a name that leads
-here by a trick (DNS rebinding) is none by which this node is called.
+A browser lets any page open a WebSocket to any host, also to a node on this machine or in the
+local network. The ``Origin`` header shows the page's site. With DNS rebinding, ``Host`` is a name
+that the node does not have.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]+)(?::(\d{1,5}))?")
 _PAIR = r'\s*([\w!#$%&\'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;\s]+))\s*'
 _PAIRS = re.compile(_PAIR, re.ASCII)
-_NOTE = re.compile(rf"{_PAIR}(?:;{_PAIR})*", re.ASCII)
-"""What one proxy notes in Forwarded (RFC 7239, 4); a bare IPv6 address is let pass, too."""
+_ELEMENT = re.compile(rf"{_PAIR}(?:;{_PAIR})*", re.ASCII)
+"""One proxy's element of Forwarded (RFC 7239, 4); an IPv6 address without quotes is accepted."""
 _NODE = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9A-Fa-f:.]+)")
-"""An address as proxies write it: with a port, perhaps, and IPv6 in brackets (RFC 7239, 6)."""
+"""An address as proxies write it: with or without port, IPv6 in brackets (RFC 7239, 6)."""
 
-_OF_PROXIES = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
-"""Headers by which a proxy says that it is one."""
+_PROXY_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+"""Headers that only proxies add."""
 
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Origin = tuple[str, str, int | None]
 
 
 class Rules(NamedTuple):
-    """What an operator allows beyond the node's own."""
+    """What the operator allows besides the node's own origin and names."""
 
     origins: Iterable[str] = ()
     hosts: Iterable[str] = ()
@@ -42,9 +42,10 @@ class Rules(NamedTuple):
 
 
 class Access:
-    """The rules of one node, which is reached at ``url``; ``scheme`` is what it speaks itself.
+    """Decides which requests a node at ``url`` accepts, and which address each is counted for.
 
-    ``name_of`` gives an address the name under which it is counted.
+    ``scheme`` is that of the node's own port, which differs behind a TLS proxy. ``name_of`` turns
+    an address into the name under which it is counted.
     """
 
     def __init__(
@@ -59,23 +60,23 @@ class Access:
         self._limit_loopback = rules.limit_loopback
 
     def refuse(self, request: Request) -> Response | None:
-        """Why this request may not become a WebSocket, or None if it may."""
+        """Return the response that refuses a WebSocket; None if the request is allowed."""
         host = _HOST.fullmatch(request.header(b"host").decode("latin-1"))
         if host is None or not self._is_ours(host[1].lower().rstrip(".")):
-            return _forbidden("this node is not called that; allow_host tells it other names")
+            return _forbidden("this node does not have that name; add it with allow_host")
         origin = request.header(b"origin").decode("latin-1")
         if origin and _origin(origin) not in self._origins | {self._same(host)}:
-            return _forbidden("pages of this origin may not connect; allow_origin lets them")
+            return _forbidden("pages of this origin may not connect; allow it with allow_origin")
         return None
 
     def is_proxy(self, peer: str | None) -> bool:
-        """Whether another address stands behind this one."""
+        """Whether the peer is a trusted proxy, which reports its client's address."""
         return bool(self._proxies) and self._is_trusted(_parse(peer or ""))
 
     def is_local(self, peer: str | None, request: Request) -> bool:
-        """Whether this comes from this machine itself, and not by way of a proxy on it.
+        """Whether a request comes from this machine, and not through a proxy on it.
 
-        A page of another site that makes its name lead here is told by that name, in ``Host``.
+        ``Host`` is checked as well, since a page of another site may use DNS rebinding.
         """
         ip = _parse(peer or "")
         host = _HOST.fullmatch(request.header(b"host").decode("latin-1"))
@@ -85,23 +86,24 @@ class Access:
             and not self._is_trusted(ip)
             and host is not None
             and _is_loopback(host[1])
-            and not any(request.header(name) for name in _OF_PROXIES)
+            and not any(request.header(name) for name in _PROXY_HEADERS)
         )
 
     def address(self, peer: str | None) -> str | None:
-        """The name under which the limits by address count a peer; None where they do not.
+        """Return the name under which the limits by address count a peer; None if they do not.
 
-        One for each IPv4 address and each /64 of IPv6. Loopback is counted only where told.
+        Each IPv4 address and each IPv6 /64 network has a name. Loopback addresses are counted only
+        if the settings say so.
         """
         ip = _parse(peer or "")
         if ip is None or (ip.is_loopback and not self._limit_loopback):
             return None
-        return self._name_of(_bucket(ip))
+        return self._name_of(_network_name(ip))
 
     def address_behind(self, peer: str | None, request: Request) -> str | None:
-        """As ``address``, of who stands behind the proxies: the right-most that is none itself.
+        """Return the ``address`` of a proxy's client: the right-most hop that is not a proxy.
 
-        Where a proxy tells nothing of use, it is counted itself.
+        A proxy that reports no usable address is counted itself.
         """
         if not (request.header(b"x-forwarded-for") or request.header(b"forwarded")):
             return self.address(peer)
@@ -113,7 +115,7 @@ class Access:
             last = ip
             if not self._is_trusted(ip):
                 return self.address(str(ip))
-        return None if last is None else self._name_of(_bucket(last))
+        return None if last is None else self._name_of(_network_name(last))
 
     def _is_ours(self, host: str) -> bool:
         return host in self._hosts or _parse(host.strip("[]")) is not None
@@ -127,7 +129,7 @@ class Access:
 
 
 def _origin(text: str) -> _Origin | None:
-    """Scheme, host and port of an origin or a URL; None of what is neither (RFC 6454, 4)."""
+    """Return scheme, host and port of an origin or URL; None if it is neither (RFC 6454, 4)."""
     try:
         parts = urlsplit(text)
         port = parts.port or _PORTS.get(parts.scheme)
@@ -137,27 +139,28 @@ def _origin(text: str) -> _Origin | None:
 
 
 def _hops(request: Request) -> Iterator[str]:
-    """The addresses that proxies have noted, the nearest first; what is none is handed on, too.
+    """Yield the addresses that proxies reported, the nearest proxy's first; some may be invalid.
 
-    Where both headers are there one of them may be the client's own, and X-Forwarded-For is what
-    nearly all proxies write: it counts.
+    If there are two headers, the client may have sent one. X-Forwarded-For is used, since nearly
+    all proxies write that.
     """
-    told = request.header(b"x-forwarded-for").decode("latin-1")
-    if told:
-        return (text.strip() for text in reversed(told.split(",")))
-    return (_noted(note) for note in _notes(request.header(b"forwarded").decode("latin-1")))
+    forwarded_for = request.header(b"x-forwarded-for").decode("latin-1")
+    if forwarded_for:
+        return (text.strip() for text in reversed(forwarded_for.split(",")))
+    forwarded = request.header(b"forwarded").decode("latin-1")
+    return (_address_in(element) for element in _elements(forwarded))
 
 
-def _notes(text: str) -> Iterator[str]:
-    """What each proxy has noted in Forwarded, the nearest first; at last what makes no sense.
+def _elements(text: str) -> Iterator[str]:
+    """Yield each proxy's element of Forwarded, the nearest proxy's first.
 
-    A comma may stand within quotes, and what is on the left may be a client's forgery with a quote
-    that never ends; so this goes by the shortest ending that is whole.
+    Ends with an empty element if the rest is malformed. It searches from the end for the shortest
+    valid element: a comma may be inside quotes, and a client may have sent an unclosed quote.
     """
     end = start = len(text)
     while end > 0:
         start = text.rfind(",", 0, start)
-        if _NOTE.fullmatch(text, start + 1, end):
+        if _ELEMENT.fullmatch(text, start + 1, end):
             yield text[start + 1 : end]
             end = start
         elif start < 0:
@@ -165,9 +168,9 @@ def _notes(text: str) -> Iterator[str]:
             return
 
 
-def _noted(note: str) -> str:
-    """The address in one note; empty where there is none."""
-    for name, quoted, plain in _PAIRS.findall(note):
+def _address_in(element: str) -> str:
+    """Return the address in an element of Forwarded; empty if there is none."""
+    for name, quoted, plain in _PAIRS.findall(element):
         if name.lower() == "for":
             return str(quoted or plain)
     return ""
@@ -188,7 +191,7 @@ def _is_loopback(host: str) -> bool:
     return ip.is_loopback if ip else host.lower().rstrip(".") == "localhost"
 
 
-def _bucket(ip: _Ip) -> str:
+def _network_name(ip: _Ip) -> str:
     if ip.version == 4:
         return str(ip)
     return str(ipaddress.ip_network((ip, 64), strict=False))

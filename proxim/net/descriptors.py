@@ -1,4 +1,4 @@
-"""How many file descriptors, and so connections, this process may have."""
+"""The limits on file descriptors, and so on connections, of this process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def limits() -> tuple[float, float]:
-    """Return the soft and the hard limit; infinite where there is none, as on Windows."""
+    """Return the soft and the hard limit; infinite if there is none, as on Windows."""
     if sys.platform != "win32":
         import resource
 
@@ -20,5 +20,5 @@ def limits() -> tuple[float, float]:
 
 
 def for_connections(limit: float) -> float:
-    """Return how many connections a limit leaves room for: 80 % of it."""
+    """Return how many connections fit in a limit on descriptors: 80 % of it."""
     return limit if limit == math.inf else limit * 4 // 5

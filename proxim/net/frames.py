@@ -1,8 +1,8 @@
-"""WebSocket frames, without a socket (RFC 6455, 5): a fast path for what nearly all of them are.
+"""WebSocket frames, without a socket (RFC 6455, 5), with a fast path for common messages.
 
-A message in one masked text frame is taken apart here. Everything else – control frames,
-fragments, binary, whatever breaks a rule – is wsproto's work, frame by frame, so that there is one
-ordered path, and the rules are judged by one judge.
+A message in one masked text frame is decoded here. wsproto handles all other frames, one by one:
+control frames, fragments, binary messages and protocol errors. So frames keep their order, and
+only wsproto decides what breaks a rule.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from proxim.net.limits import Limits
 from proxim.net.masking import apply_mask
 
 _TEXT = 0x81
-"""The first byte of a message in one text frame: final, no reserved bit, opcode 1."""
+"""The first byte of a message in one text frame: final, no reserved bits, opcode 1."""
 
 _BINARY = 0x82
 
@@ -30,28 +30,28 @@ _OPCODES = {0x0, 0x1, 0x2, 0x8, 0x9, 0xA}
 _CONTROL = 0x8
 _MASKED = 0x80
 _TWO_MORE, _EIGHT_MORE = 126, 127
-"""Lengths that say how many bytes of length follow (RFC 6455, 5.2)."""
+"""Short lengths that say how many bytes of the real length follow (RFC 6455, 5.2)."""
 
 
-class Answer(NamedTuple):
-    """A frame that is to be sent at once: the pong to a ping."""
+class PongFrame(NamedTuple):
+    """The encoded pong to a ping that was received."""
 
     frame: bytes
 
 
-Found = str | bytes | Answer | Event
+Received = str | bytes | PongFrame | Event
 
 
 class FrameCodec:
     """The server's end of one WebSocket, as bytes in and bytes out.
 
-    ``feed`` gives a text message as ``str``, a binary one as ``bytes``, the ``Answer`` to a ping,
-    and wsproto's events for the rest. The peer's close, a broken rule, and a message of more bytes
-    (all its fragments together) than ``max_bytes`` or of more fragments than ``limits`` has are
-    each a ``CloseConnection`` with the code to answer; nothing comes after it. ``was_plain`` says
-    whether the last of it was whole text messages and nothing else. It has as much of
-    the shape of wsproto's ``WSConnection`` as trio-websocket needs: ``state``, ``client`` and
-    ``send``.
+    ``feed`` returns a text message as ``str``, a binary message as ``bytes``, a ``PongFrame`` for a
+    ping, and wsproto's events for the rest. The last event is a ``CloseConnection`` with the code
+    to answer: for the peer's close, for a protocol error, and for a message with more than
+    ``max_bytes`` bytes or too many fragments. ``was_plain`` is true if the last call of ``feed``
+    found complete text messages and nothing else.
+
+    trio-websocket uses ``state``, ``client`` and ``send``, as wsproto's ``WSConnection`` has them.
     """
 
     __slots__ = (
@@ -59,8 +59,8 @@ class FrameCodec:
         "_fragments",
         "_limits",
         "_parts",
-        "_rest",
         "_size",
+        "_unread",
         "_wsproto",
         "max_bytes",
         "was_plain",
@@ -70,54 +70,54 @@ class FrameCodec:
         self._limits = limits
         self.max_bytes = limits.message_size
         self.was_plain = True
-        self._rest = b""
+        self._unread = b""
         self._ended = False
         self._parts: tuple[str | bytes, ...] = ()
         self._fragments = 0
         self._size = 0
-        # Here only while it has something to remember: open fragments, or a close under way.
+        # None unless it has state: unfinished fragments, or a closing handshake.
         self._wsproto: Connection | None = None
 
     @property
     def client(self) -> bool:
-        """False: the node is the server."""
+        """Return false: the node is the server."""
         return False
 
     @property
-    def is_amid(self) -> bool:
-        """Whether a message or a frame has begun and is not whole."""
-        return bool(self._rest or self._parts)
+    def is_incomplete(self) -> bool:
+        """Whether a message or a frame has begun and is not complete."""
+        return bool(self._unread or self._parts)
 
-    def feed(self, data: bytes) -> list[Found]:
-        """Take in what was read, and give what is whole, in order."""
-        buffer = self._rest + data if self._rest else data
-        found: list[Found] = []
-        position = 0 if self._parts or self._ended else self._take_plain(buffer, found)
+    def feed(self, data: bytes) -> list[Received]:
+        """Return what is complete with what was read, in order."""
+        buffer = self._unread + data if self._unread else data
+        found: list[Received] = []
+        position = 0 if self._parts or self._ended else self._decode_plain(buffer, found)
         self.was_plain = position == len(buffer)
         if self.was_plain:
-            self._rest = b""
+            self._unread = b""
             return found
-        while not self._ended and (extent := _extent(buffer, position)) is not None:
-            start, stop = extent
+        while not self._ended and (bounds := _payload_bounds(buffer, position)) is not None:
+            start, stop = bounds
             is_broken = start == position
             size = 0 if is_broken or buffer[position] & _CONTROL else stop - start
             if self._size + size > self.max_bytes:
-                found.append(self.end(CloseReason.MESSAGE_TOO_BIG, "the message is too big"))
+                found.append(self.reject(CloseReason.MESSAGE_TOO_BIG, "the message is too big"))
             elif stop > len(buffer):
                 break
             elif buffer[position] == _TEXT and not is_broken and not self._parts:
                 found.append(self._text(buffer, start, stop))
             else:
                 self._size += size
-                found += self._judge(buffer[position:stop])
+                found += self._feed_wsproto(buffer[position:stop])
             position = stop
-        self._rest = buffer[position:]
+        self._unread = buffer[position:]
         return found
 
-    def _take_plain(self, buffer: bytes, found: list[Found]) -> int:
-        """Take the whole text frames of common lengths at the head; give where they end.
+    def _decode_plain(self, buffer: bytes, found: list[Received]) -> int:
+        """Decode the complete text frames at the head of the buffer; return where they end.
 
-        So is nearly all that is read. Nothing is judged here: what does not fit goes the long way.
+        Nearly all that is read is such frames. A frame that does not fit is left to ``feed``.
         """
         position, end, most = 0, len(buffer), self.max_bytes
         while end - position >= 8 and buffer[position] == _TEXT:
@@ -142,73 +142,73 @@ class FrameCodec:
         try:
             return _unmasked(buffer, start, stop)
         except UnicodeDecodeError:
-            return self.end(CloseReason.INVALID_FRAME_PAYLOAD_DATA, "not UTF-8")
+            return self.reject(CloseReason.INVALID_FRAME_PAYLOAD_DATA, "not UTF-8")
 
     @property
     def state(self) -> ConnectionState:
-        """As wsproto's; a peer that broke a rule counts as closing, so that it is answered."""
+        """wsproto's state; after a protocol error the peer counts as closing, to be answered."""
         state = ConnectionState.OPEN if self._wsproto is None else self._wsproto.state
         if self._ended and state is ConnectionState.OPEN:
             return ConnectionState.REMOTE_CLOSING
         return state
 
     def send(self, event: Event) -> bytes:
-        """Any of wsproto's events as it is sent."""
+        """Encode one of wsproto's events."""
         wsproto = self._wsproto or Connection(ConnectionType.SERVER)
         frame = wsproto.send(event)
-        self._remember(wsproto)
+        self._keep_wsproto(wsproto)
         return frame
 
-    def _judge(self, frame: bytes) -> list[Found]:
-        """Let wsproto take a frame."""
+    def _feed_wsproto(self, frame: bytes) -> list[Received]:
+        """Have wsproto decode a frame."""
         wsproto = self._wsproto or Connection(ConnectionType.SERVER)
         wsproto.receive_data(frame)
-        found: list[Found] = []
+        found: list[Received] = []
         for event in wsproto.events():
             if isinstance(event, TextMessage | BytesMessage):
                 found += self._assemble(event)
             elif isinstance(event, Ping):
-                # Answered here: what follows in the same read may be a close.
+                # Encoded here, since a close may follow in the same read.
                 if wsproto.state is ConnectionState.OPEN:
-                    found.append(Answer(wsproto.send(event.response())))
+                    found.append(PongFrame(wsproto.send(event.response())))
             else:
                 found.append(event)
                 self._ended = isinstance(event, CloseConnection)
             if self._ended:
                 break
-        self._remember(wsproto)
+        self._keep_wsproto(wsproto)
         return found
 
-    def _remember(self, wsproto: Connection) -> None:
+    def _keep_wsproto(self, wsproto: Connection) -> None:
         idle = wsproto.state is ConnectionState.OPEN and not self._parts
         self._wsproto = None if idle else wsproto
 
-    def _assemble(self, event: TextMessage | BytesMessage) -> list[Found]:
+    def _assemble(self, event: TextMessage | BytesMessage) -> list[Received]:
         part = event.data if isinstance(event, TextMessage) else bytes(event.data)
         self._parts = (*self._parts, part)
         self._fragments += event.frame_finished
         if self._fragments > self._limits.message_fragments:
-            return [self.end(CloseReason.POLICY_VIOLATION, "the message has too many fragments")]
+            return [self.reject(CloseReason.POLICY_VIOLATION, "the message has too many fragments")]
         if not event.message_finished:
             return []
         whole = "" if isinstance(event, TextMessage) else b""
-        whole = whole.join(self._parts)  # type: ignore[arg-type]  # all parts are of its kind
+        whole = whole.join(self._parts)  # type: ignore[arg-type]  # all parts are of its type
         self._parts, self._fragments, self._size = (), 0, 0
         return [whole]
 
-    def end(self, code: CloseReason, reason: str) -> CloseConnection:
-        """The close that answers a broken rule; nothing comes after it."""
+    def reject(self, code: CloseReason, reason: str) -> CloseConnection:
+        """Return the close that answers a protocol error; nothing after it is read."""
         self._ended = True
         return CloseConnection(code=code, reason=reason)
 
 
 def _unmasked(buffer: bytes, start: int, stop: int) -> str:
-    """The text that stands there, behind its mask."""
+    """Return the text of a masked payload; the mask is before ``start``."""
     return apply_mask(buffer[start:stop], buffer[start - 4 : start]).decode()
 
 
 def text_frame(payload: bytes) -> bytes:
-    """A text message as a server sends it: one frame, unmasked."""
+    """Encode a text message as one unmasked frame."""
     size = len(payload)
     if size < _TWO_MORE:
         return _short_head(_TEXT, size) + payload
@@ -218,15 +218,15 @@ def text_frame(payload: bytes) -> bytes:
 
 
 def binary_frame(payload: bytes) -> bytes:
-    """A binary message as a server sends it."""
+    """Encode a binary message as one unmasked frame."""
     return b"%c%b" % (_BINARY, text_frame(payload)[1:])
 
 
-def _extent(buffer: bytes, position: int) -> tuple[int, int] | None:
-    """Where a frame's payload starts and where it stops; None while its header is not whole.
+def _payload_bounds(buffer: bytes, position: int) -> tuple[int, int] | None:
+    """Return where a frame's payload starts and stops; None while its header is incomplete.
 
-    A frame that breaks a rule has no extent: it starts at ``position`` and takes all there is, so
-    that wsproto sees at once what is wrong.
+    For a frame that breaks a rule the bounds are ``position`` and the end of the buffer, so that
+    wsproto gets all of it and reports the error at once.
     """
     end = len(buffer)
     if end - position < 2:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as far as a node speaks it: one request per connection (RFC 9112)."""
+"""The part of HTTP/1.1 that a node needs: one request per connection (RFC 9112)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BODY = {b"content-length", b"transfer-encoding"}
 
 
 class BadRequest(Exception):
-    """The head is no HTTP request, or passes a bound; ``status`` says which."""
+    """The head is not an HTTP request, or exceeds a limit; ``status`` is the answer."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class BadRequest(Exception):
 
 
 class Request(Struct, frozen=True):
-    """A request's head. Header names are lower case; ``rest`` is what was read beyond it."""
+    """A request's head. Header names are lower case; ``rest`` is what was read after it."""
 
     method: str
     path: str
@@ -37,17 +37,17 @@ class Request(Struct, frozen=True):
     rest: bytes
 
     def header(self, name: bytes) -> bytes:
-        """All values of a header as one list (RFC 9110, 5.2); empty if there is none."""
+        """Return all values of a header, joined by commas (RFC 9110, 5.2); empty without any."""
         return b", ".join(value for field, value in self.headers if field == name)
 
     def tokens(self, name: bytes) -> list[str]:
-        """A header's comma-separated values in order, as text; what is not ASCII is escaped."""
+        """Return a header's comma-separated values as text; bytes beyond ASCII are escaped."""
         text = self.header(name).decode("ascii", "backslashreplace")
         return [token for part in text.split(",") if (token := part.strip())]
 
 
 class Response(Struct, frozen=True):
-    """An answer: a short text, usually. What may be kept says so by ``cache_control``."""
+    """An HTTP response; clients may not cache it unless ``cache_control`` allows it."""
 
     status: HTTPStatus
     body: str | bytes
@@ -56,7 +56,7 @@ class Response(Struct, frozen=True):
     cache_control: str = "no-store"
 
     def encode(self, *, head_only: bool = False) -> bytes:
-        """The bytes on the wire; ``head_only`` is for the answer to HEAD."""
+        """Encode the response; ``head_only`` is for the answer to HEAD."""
         body = self.body.encode() if isinstance(self.body, str) else self.body
         wire = h11.Connection(h11.SERVER)
         wire.receive_data(b"GET / HTTP/1.1\r\nHost: -\r\n\r\n")
@@ -78,27 +78,27 @@ class Response(Struct, frozen=True):
         return (wire.send(head) or b"") + (b"" if head_only else body)
 
     def _length(self, body: bytes) -> list[tuple[str, str]]:
-        # A 304 may only tell the length of what it does not send (RFC 9110, 8.6).
+        # A length in a 304 would be that of the full response (RFC 9110, 8.6).
         if self.status is HTTPStatus.NOT_MODIFIED:
             return []
         return [("Content-Length", str(len(body)))]
 
 
 async def read_request(stream: trio.abc.ReceiveStream, limits: Limits) -> Request:
-    """Read one request's head. Raises ``BadRequest`` with the status to answer."""
+    """Read the head of one request. Raises ``BadRequest`` with the status to answer."""
     with trio.CancelScope(deadline=trio.current_time() + limits.head_time):
         data = bytes(await stream.receive_some(4096))
-        return _plain_request(data, limits) or await _judge(stream, data, limits)
+        return _plain_request(data, limits) or await _read_with_h11(stream, data, limits)
     raise BadRequest(
-        HTTPStatus.REQUEST_TIMEOUT, f"no whole request within {limits.head_time:g} seconds"
+        HTTPStatus.REQUEST_TIMEOUT, f"no complete request within {limits.head_time:g} seconds"
     )
 
 
 def _plain_request(data: bytes, limits: Limits) -> Request | None:
-    """The request, if ``data`` is just one whole head of the plainest kind; else None.
+    """Return the request if ``data`` is exactly one complete and simple head; else None.
 
-    So is nearly every handshake, and h11 takes longer for it than all the rest of the way in.
-    Nothing is judged here: whatever is not as plain as can be is left to h11.
+    Nearly every handshake is, and h11 takes longer for it than the rest of the handshake. All
+    other heads, also wrong ones, are left to h11.
     """
     head = _PLAIN_HEAD.fullmatch(data)
     if head is None or len(data) > limits.head_size:
@@ -111,26 +111,26 @@ def _plain_request(data: bytes, limits: Limits) -> Request | None:
     return Request(method="GET", path=path, headers=headers, http_version=b"1.1", rest=b"")
 
 
-async def _judge(stream: trio.abc.ReceiveStream, data: bytes, limits: Limits) -> Request:
-    """Let h11 read a head whose first bytes are ``data``."""
+async def _read_with_h11(stream: trio.abc.ReceiveStream, data: bytes, limits: Limits) -> Request:
+    """Read a head with h11, of which ``data`` has been read already."""
     wire = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_size)
     read, start = len(data), data
     wire.receive_data(data)
     while True:
         if _OTHER_VERSION.match(start):
             raise BadRequest(
-                HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "this node speaks HTTP/1.1 alone"
+                HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "this node supports only HTTP/1.1"
             )
         try:
             event = wire.next_event()
         except h11.RemoteProtocolError as error:
             status = HTTPStatus(error.error_status_hint)
-            raise BadRequest(status, f"this is no HTTP/1.1 request: {error}") from None
+            raise BadRequest(status, f"this is not an HTTP/1.1 request: {error}") from None
         if isinstance(event, h11.Request):
             rest = bytes(wire.trailing_data[0])
-            return _checked(event, read - len(rest), rest, limits)
+            return _within_limits(event, read - len(rest), rest, limits)
         if event is not h11.NEED_DATA:
-            raise BadRequest(HTTPStatus.BAD_REQUEST, "the connection ended within a request")
+            raise BadRequest(HTTPStatus.BAD_REQUEST, "the connection ended within the request")
         data = bytes(await stream.receive_some(4096))
         read += len(data)
         if b"\n" not in start:
@@ -138,7 +138,7 @@ async def _judge(stream: trio.abc.ReceiveStream, data: bytes, limits: Limits) ->
         wire.receive_data(data)
 
 
-def _checked(event: h11.Request, size: int, rest: bytes, limits: Limits) -> Request:
+def _within_limits(event: h11.Request, size: int, rest: bytes, limits: Limits) -> Request:
     too_large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     if len(event.headers) > limits.head_fields:
         raise BadRequest(too_large, f"more than {limits.head_fields} header fields")

@@ -1,7 +1,7 @@
-"""The listener: accepts connections, and lets none of them harm another or the node.
+"""The listener: accepts connections, and keeps each of them from harming another or the node.
 
-Each connection has a task, a guard and time limits of its own. What it begins with decides what
-it becomes: a WebSocket, or one HTTP request and its answer.
+Each connection has its own task, error handler and time limits. Its first request is either a
+WebSocket handshake, or answered as plain HTTP.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from proxim.actors.router import Router
 from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller
 from proxim.net.access import Access
-from proxim.net.closing import part
+from proxim.net.closing import lingering_close
 from proxim.net.connection import SocketConnection
 from proxim.net.frames import text_frame
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
+from proxim.net.outbox import Cork
 from proxim.net.poller import Poller
-from proxim.net.site import Site, only
+from proxim.net.site import Site, method_not_allowed
 from proxim.net.stream import TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
-from proxim.net.websocket import Cork
 from proxim.protocol import codec
 from proxim.protocol.messages import Welcome
 
@@ -42,22 +42,21 @@ _NOTHING_TO_ACCEPT = {
     *(errno.EPROTO, errno.EPERM, errno.ENETDOWN),
     *(errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOPROTOOPT, errno.EOPNOTSUPP),
 }
-"""Nobody waits, or who did is gone or kept out by the system (accept(2)).
+"""Errors of ``accept`` to ignore: no client waits, or it has left (accept(2)).
 
-Windows has numbers of its own: EWOULDBLOCK is not EAGAIN, and a peer that is gone is ECONNRESET.
+On Windows EWOULDBLOCK is not EAGAIN, and a client that has left is ECONNRESET.
 """
-_ACCEPTED_AT_ONCE = 64
+_ACCEPT_BATCH = 64
 _ACCEPT_PAUSE = 0.1
-_COMPLAINT_INTERVAL = 30.0
+_WARNING_INTERVAL = 30.0
 
-_OF_THE_PEER = (
+_CAUSED_BY_PEER = (
     OSError,
     trio.TooSlowError,
     trio.BrokenResourceError,
     trio.ClosedResourceError,
 )
-"""What a peer can bring about by leaving: no news to anybody else."""
-
+"""Errors that a peer causes by leaving. They are not logged."""
 
 _LIMIT_OF = {
     HTTPStatus.REQUEST_TIMEOUT: "head_time",
@@ -66,7 +65,10 @@ _LIMIT_OF = {
 
 
 class Listener:
-    """Serves one port. ``connections`` are the open WebSockets, ``traffic`` their sums."""
+    """Serves one port.
+
+    ``connections`` are the open WebSockets, and ``stats`` their counters.
+    """
 
     def __init__(
         self,
@@ -86,14 +88,15 @@ class Listener:
         self._is_draining = is_draining
         self._limits = limits
         self._access = access
-        self._most = limits.max_connections or descriptors.for_connections(descriptors.limits()[0])
+        soft_limit, _ = descriptors.limits()
+        self._max_connections = limits.max_connections or descriptors.for_connections(soft_limit)
         self._tls = tls
         self._cork = Cork()
-        self.traffic = self._cork.traffic
+        self.stats = self._cork.stats
         self._refusals = router.stats.refusals
         self._poller: Poller | None = None
         self._nursery: trio.Nursery
-        self._complained_at = -_COMPLAINT_INTERVAL
+        self._warned_at = -_WARNING_INTERVAL
 
     async def run(
         self,
@@ -101,7 +104,7 @@ class Listener:
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accept on listening ``sockets``, which are closed in the end, until cancelled."""
+        """Accept on listening ``sockets`` until cancelled, then close them."""
         async with trio.open_nursery() as self._nursery:
             if poller.IS_AVAILABLE:
                 self._poller = Poller()
@@ -112,38 +115,38 @@ class Listener:
             await trio.sleep_forever()
 
     async def accept(self, listening: socket.socket) -> None:
-        """Accept on one socket. Running out of file descriptors is waited out."""
+        """Accept on one socket; pause while the process is out of file descriptors."""
         with listening:
             while True:
                 await trio.lowlevel.wait_readable(listening)
                 try:
-                    for _ in range(_ACCEPTED_AT_ONCE):
+                    for _ in range(_ACCEPT_BATCH):
                         accepted, peer = listening.accept()
                         stream = TcpStream(accepted, self._poller)
                         self._nursery.start_soon(self.serve, stream, peer[0])
                 except OSError as error:
                     if error.errno in _OUT_OF_RESOURCES:
-                        self._complain(error)
+                        self._warn(error)
                         await trio.sleep(_ACCEPT_PAUSE)
                     elif error.errno not in _NOTHING_TO_ACCEPT:
                         raise
 
     def secure_with(self, tls: ssl.SSLContext) -> None:
-        """Do the TLS handshakes from now on with this; connections that are open go on."""
+        """Use this context for TLS handshakes from now on; open connections keep theirs."""
         self._tls = tls
 
     async def close_all(self, code: int, reason: str) -> None:
-        """Close every WebSocket, and wait until all are gone."""
-        leaving = list(self.connections)
-        for connection in leaving:
+        """Close every WebSocket, and wait until all have ended."""
+        closing = list(self.connections)
+        for connection in closing:
             connection.close(code, reason)
-        for connection in leaving:
-            await connection.gone()
+        for connection in closing:
+            await connection.wait_ended()
 
     async def serve(self, stream: trio.abc.Stream, peer: str | None = None) -> None:
         """Serve one connection to its end. Raises nothing, whatever the peer does.
 
-        ``peer`` is its IP address, where it has one.
+        ``peer`` is its IP address, if it has one.
         """
         place = Place(self._router.limits.connections)
         connection: SocketConnection | None = None
@@ -151,16 +154,16 @@ class Listener:
             if not self._access.is_proxy(peer):
                 place.take(self._access.address(peer))
             if self._tls is not None:
-                stream = await self._secure(stream, self._tls)
-            connection = await self._converse(stream, peer, place)
+                stream = await self._do_tls_handshake(stream, self._tls)
+            connection = await self._handle_request(stream, peer, place)
             if connection is not None:
                 await connection.run()
         except Exception as error:
-            _log_strange(error)
+            _log_crash(error)
         finally:
             if connection is not None:
                 self.connections.discard(connection)
-            place.give_back()
+            place.release()
             if isinstance(stream, TcpStream):
                 stream.close()
             else:
@@ -168,17 +171,19 @@ class Listener:
                     await trio.aclose_forcefully(stream)
 
     def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Start a task for a connection; what goes wrong there is no harm to the others."""
+        """Start a task for a connection; if it crashes, the other connections go on."""
 
         async def guarded() -> None:
             try:
                 await work()
             except Exception as error:
-                _log_strange(error)
+                _log_crash(error)
 
         self._nursery.start_soon(guarded)
 
-    async def _secure(self, stream: trio.abc.Stream, tls: ssl.SSLContext) -> trio.abc.Stream:
+    async def _do_tls_handshake(
+        self, stream: trio.abc.Stream, tls: ssl.SSLContext
+    ) -> trio.abc.Stream:
         secured = trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
         with trio.move_on_after(self._limits.tls_time):
             await secured.do_handshake()
@@ -186,16 +191,16 @@ class Listener:
         self._refusals["tls_time"] += 1
         raise trio.BrokenResourceError("no TLS handshake in time")
 
-    async def _converse(
+    async def _handle_request(
         self, stream: trio.abc.Stream, peer: str | None, place: Place
     ) -> SocketConnection | None:
-        """Read the request and answer it; what becomes of it, if that is a WebSocket.
+        """Read the request and answer it; return the connection if it is a WebSocket now.
 
-        What the head took is let go of when this returns.
+        The memory for the request is free when this returns.
         """
         if place.is_refused:
             self._refusals["connections_per_address"] += 1
-            await self._respond(stream, _too_many_of("your address"))
+            await self._respond(stream, _too_many("from your address"))
             return None
         try:
             request = await read_request(stream, self._limits)
@@ -205,42 +210,44 @@ class Listener:
             return None
         response = self._answer(request, peer)
         if response is None:
-            response = self._place(request, peer, place)
+            response = self._take_place(request, peer, place)
         if response is None:
             return self._open(stream, accept(request), place.owner)
         await self._respond(stream, response, head_only=request.method == "HEAD")
         return None
 
     def _answer(self, request: Request, peer: str | None) -> Response | None:
-        """The response to a request, or None where a WebSocket is the answer."""
+        """Return the response to a request; None if it becomes a WebSocket."""
         if request.path != "/ws":
             is_local = self._access.is_local(peer, request)
             return self._site.answer(request, is_local=is_local)
         if request.method not in ("GET", "HEAD"):
-            return only("GET, HEAD")
+            return method_not_allowed("GET, HEAD")
         if self._is_draining():
-            return Response(HTTPStatus.SERVICE_UNAVAILABLE, "The node is going away.\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, "The node is shutting down.\n")
         return refuse_upgrade(request) or self._access.refuse(request)
 
-    def _place(self, request: Request, peer: str | None, place: Place) -> Response | None:
-        """Take a place for a WebSocket. 503 when there is none (protocol: Limits)."""
+    def _take_place(self, request: Request, peer: str | None, place: Place) -> Response | None:
+        """Take a place for a WebSocket; return 503 if there is none (protocol: Limits)."""
         if self._access.is_proxy(peer):
             place.take(self._access.address_behind(peer, request))
             if place.is_refused:
                 self._refusals["connections_per_address"] += 1
-                return _too_many_of("your address")
-        if len(self.connections) >= self._most:
+                return _too_many("from your address")
+        if len(self.connections) >= self._max_connections:
             self._refusals["max_connections"] += 1
-            return _too_many_of("all")
+            return _too_many("on this node")
         return None
 
     def _open(
         self, stream: trio.abc.Stream, handshake: bytes, address: str | None
     ) -> SocketConnection:
-        connection = SocketConnection(self._router, self._limits, self._cork, self._spawn, address)
-        connection.open(stream, handshake + self._welcome)
+        connection = SocketConnection(
+            stream, self._router, self._limits, self._cork, self._spawn, address
+        )
+        connection.open(handshake + self._welcome)
         self.connections.add(connection)
-        self.traffic.opened += 1
+        self.stats.opened += 1
         return connection
 
     async def _respond(
@@ -248,16 +255,16 @@ class Listener:
     ) -> None:
         with trio.move_on_after(self._limits.write_time):
             await stream.send_all(response.encode(head_only=head_only))
-            await part(stream, self._limits.part_time)
+            await lingering_close(stream, self._limits.linger_time)
 
-    def _complain(self, error: OSError) -> None:
-        if trio.current_time() - self._complained_at >= _COMPLAINT_INTERVAL:
-            self._complained_at = trio.current_time()
-            log.warning("no connection can be accepted for now: %s", error.strerror)
+    def _warn(self, error: OSError) -> None:
+        if trio.current_time() - self._warned_at >= _WARNING_INTERVAL:
+            self._warned_at = trio.current_time()
+            log.warning("cannot accept connections at the moment: %s", error.strerror)
 
 
 class Place:
-    """One connection's place among those of its address."""
+    """One connection's place in the limit of its address."""
 
     __slots__ = ("_places", "is_refused", "owner")
 
@@ -267,22 +274,22 @@ class Place:
         self.is_refused = False
 
     def take(self, address: str | None) -> None:
-        """Take it, once it is known whose connection this is. It may be refused."""
+        """Take the place once the address is known, unless the address has too many."""
         self.is_refused = self._places.is_full(address)
         if not self.is_refused:
             self._places.take(address)
             self.owner = address
 
-    def give_back(self) -> None:
-        """The connection is gone."""
+    def release(self) -> None:
+        """Free the place; the connection has ended."""
         self._places.give_back(self.owner)
 
 
-def _too_many_of(whom: str) -> Response:
-    return Response(HTTPStatus.SERVICE_UNAVAILABLE, f"Too many connections of {whom}.\n")
+def _too_many(where: str) -> Response:
+    return Response(HTTPStatus.SERVICE_UNAVAILABLE, f"Too many connections {where}.\n")
 
 
-def _log_strange(error: Exception) -> None:
-    strange = [leaf for leaf in leaves(error) if not isinstance(leaf, _OF_THE_PEER)]
-    if strange:
-        log_crash(log, "a connection crashed; the others go on", strange[0])
+def _log_crash(error: Exception) -> None:
+    crashes = [leaf for leaf in leaves(error) if not isinstance(leaf, _CAUSED_BY_PEER)]
+    if crashes:
+        log_crash(log, "a connection crashed; the others go on", crashes[0])

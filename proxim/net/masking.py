@@ -1,7 +1,7 @@
-"""Taking the mask off a payload (RFC 6455, 5.3).
+"""Masking and unmasking payloads (RFC 6455, 5.3).
 
-The ``websockets`` library has this in C, with wheels for most systems. Where it is installed (the
-extra ``speed``) that is used; elsewhere it is done here, a few times as slowly.
+The C code of the ``websockets`` library is used where that is installed (the extra ``speed``). The
+Python code here is a few times slower.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 
 def in_python(data: bytes, mask: bytes) -> bytes:
-    """``data`` with its mask of four bytes put on or taken off: as one number, all at once."""
+    """Mask or unmask ``data`` with a mask of four bytes, as one large number."""
     size = len(data)
     words = (size + 3) // 4
     number = int.from_bytes(data, "little") ^ int.from_bytes(mask, "little") * _repeated(words)
@@ -21,7 +21,7 @@ def in_python(data: bytes, mask: bytes) -> bytes:
 
 @lru_cache(maxsize=128)
 def _repeated(words: int) -> int:
-    """What four bytes, as a number, are to be multiplied with to stand there so many times."""
+    """Return the factor that repeats four bytes, as a number, so many times."""
     return int.from_bytes(b"\1\0\0\0" * words, "little")
 
 
@@ -32,4 +32,4 @@ with contextlib.suppress(ImportError):
     apply_mask = speedups.apply_mask
 
 IS_COMPILED = apply_mask is not in_python
-"""Whether the library's C is in use."""
+"""Whether the C code of the library is in use."""

@@ -1,6 +1,7 @@
-"""A second address for what concerns the operator alone: one HTTP request for each connection.
+"""The metrics port: a second address for the operator, with one HTTP request per connection.
 
-It has its own door, so that what stands open to the world never leads here, and no WebSocket.
+Its listener shares nothing with the public one and accepts no WebSockets, so that no public
+request can reach it.
 """
 
 from __future__ import annotations
@@ -12,50 +13,50 @@ from collections.abc import Callable
 import trio
 
 from proxim.actors.crash import log_crash
-from proxim.net.closing import part
+from proxim.net.closing import lingering_close
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 16
+MAX_CONNECTIONS = 16
 """Connections that are served at a time; others wait in the kernel."""
 
-_PAUSE = 0.1
-"""Seconds after which it is tried again to accept, where the system had no room for more."""
+_RETRY_AFTER = 0.1
+"""Seconds to wait when the system is out of resources for another connection."""
 
 Answer = Callable[[Request], Response]
 
 
-async def serve_aside(listening: socket.socket, answer: Answer, limits: Limits) -> None:
-    """Answer every request on one listening socket, which is closed in the end, until cancelled."""
-    room = trio.Semaphore(AT_ONCE)
+async def serve_metrics(listening: socket.socket, answer: Answer, limits: Limits) -> None:
+    """Answer every request on one listening socket until cancelled, then close it."""
+    free = trio.Semaphore(MAX_CONNECTIONS)
 
     async def serve(stream: trio.SocketStream) -> None:
         try:
             with trio.move_on_after(limits.head_time + limits.write_time):
                 await _respond(stream, answer, limits)
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # Who asked has left.
+            pass  # The client has left.
         except Exception as error:
             log_crash(log, "a request for metrics crashed; the others go on", error)
         finally:
-            room.release()
+            free.release()
             await trio.aclose_forcefully(stream)
 
-    door = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
-    async with door, trio.open_nursery() as nursery:
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+    async with listener, trio.open_nursery() as nursery:
         while True:
-            await room.acquire()
-            nursery.start_soon(serve, await _accept(door))
+            await free.acquire()
+            nursery.start_soon(serve, await _accept(listener))
 
 
-async def _accept(door: trio.SocketListener) -> trio.SocketStream:
+async def _accept(listener: trio.SocketListener) -> trio.SocketStream:
     while True:
         try:
-            return await door.accept()
+            return await listener.accept()
         except OSError:
-            await trio.sleep(_PAUSE)
+            await trio.sleep(_RETRY_AFTER)
 
 
 async def _respond(stream: trio.SocketStream, answer: Answer, limits: Limits) -> None:
@@ -67,4 +68,4 @@ async def _respond(stream: trio.SocketStream, answer: Answer, limits: Limits) ->
     except BadRequest as error:
         response = Response(error.status, f"{error}\n")
     await stream.send_all(response.encode(head_only=head_only))
-    await part(stream, limits.part_time)
+    await lingering_close(stream, limits.linger_time)

@@ -1,4 +1,4 @@
-"""What the node answers to plain HTTP (protocol: HTTP)."""
+"""The node's answers to plain HTTP requests (protocol: HTTP)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from proxim.net.http import Request, Response
 
 
 class Site:
-    """The pages and the endpoints for machines. ``/ws`` is not here: it is no page.
+    """The pages and the endpoints for machines, except ``/ws``.
 
-    ``trouble`` says why the node should be sent nobody for now; empty, if it may.
+    ``trouble`` returns why a load balancer should not use the node now; empty if it may.
     """
 
     def __init__(
@@ -21,32 +21,32 @@ class Site:
         is_draining: Callable[[], bool],
         trouble: Callable[[], str],
         metrics: Callable[[], str],
-        has_aside: bool = False,
+        has_metrics_port: bool = False,
     ) -> None:
         self._is_draining = is_draining
         self._trouble = trouble
         self._metrics = metrics
-        self._has_aside = has_aside
+        self._has_metrics_port = has_metrics_port
         self._answers: dict[str, Callable[[Request], Response]] = {
             **dict.fromkeys(pages.paths(), pages.answer),
             "/healthz": self._health,
             "/readyz": self._ready,
         }
-        self._answers_aside: dict[str, Callable[[Request], Response]] = {
+        self._metrics_port_answers: dict[str, Callable[[Request], Response]] = {
             "/healthz": self._health,
             "/readyz": self._ready,
             "/metrics": self._scrape,
         }
 
     def answer(self, request: Request, *, is_local: bool = False) -> Response:
-        """The response to any request but one for ``/ws``; ``/metrics`` only to this machine."""
-        if request.path == "/metrics" and not self._has_aside:
-            return _answer({"/metrics": self._scrape if is_local else _elsewhere}, request)
+        """Return the response to a request; only local clients get ``/metrics``."""
+        if request.path == "/metrics" and not self._has_metrics_port:
+            return _answer({"/metrics": self._scrape if is_local else _metrics_forbidden}, request)
         return _answer(self._answers, request)
 
-    def answer_aside(self, request: Request) -> Response:
-        """The response where ``metrics_listen`` is: what concerns the operator alone."""
-        return _answer(self._answers_aside, request)
+    def answer_metrics(self, request: Request) -> Response:
+        """Return the response to a request on the metrics port."""
+        return _answer(self._metrics_port_answers, request)
 
     def _health(self, _request: Request) -> Response:
         if self._is_draining():
@@ -67,22 +67,24 @@ class Site:
 
 def _answer(answers: Mapping[str, Callable[[Request], Response]], request: Request) -> Response:
     if request.path not in answers:
-        return Response(HTTPStatus.NOT_FOUND, "There is nothing here.\n")
+        return Response(HTTPStatus.NOT_FOUND, "Not found.\n")
     if request.method not in ("GET", "HEAD"):
-        return only("GET, HEAD")
+        return method_not_allowed("GET, HEAD")
     return answers[request.path](request)
 
 
-def _elsewhere(_request: Request) -> Response:
+def _metrics_forbidden(_request: Request) -> Response:
     return Response(
         HTTPStatus.FORBIDDEN,
-        "Refused: only this machine may read them, and no proxy; metrics_listen serves them to "
-        "others.\n",
+        "Refused: only this machine may read the metrics, and not through a proxy. "
+        "Set metrics_listen to serve them to others.\n",
     )
 
 
-def only(methods: str) -> Response:
-    """405, with the methods that would do."""
+def method_not_allowed(methods: str) -> Response:
+    """Return a 405 response that names the methods a path has."""
     return Response(
-        HTTPStatus.METHOD_NOT_ALLOWED, f"Only {methods}.\n", headers=(("Allow", methods),)
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        f"Method not allowed. Use {methods}.\n",
+        headers=(("Allow", methods),),
     )

@@ -1,4 +1,4 @@
-"""Sockets that listen, and where they can be reached."""
+"""Listening sockets, and the addresses at which they can be reached."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import trio
 
 
 async def listen(host: str, port: int, opened: ExitStack) -> list[socket.socket]:
-    """Sockets that listen there, which ``opened`` closes. Raises ``OSError`` that says where."""
+    """Return listening sockets, which ``opened`` closes. Raises ``OSError`` with the address."""
     try:
         listeners = await trio.open_tcp_listeners(port, host=host)
     except OSError as error:
@@ -23,7 +23,7 @@ async def listen(host: str, port: int, opened: ExitStack) -> list[socket.socket]
 
 
 def claim(unbound: socket.socket) -> None:
-    """Have ``bind`` refuse an address where another program listens, and take one just left.
+    """Have ``bind`` fail if another program listens there, but not if one has just stopped.
 
     On Windows SO_REUSEADDR would let two programs listen on one port.
     """
@@ -34,19 +34,19 @@ def claim(unbound: socket.socket) -> None:
 
 
 def reachable(listening: socket.socket) -> tuple[str, int]:
-    """The address and the port by which others may reach it, if it listens on all addresses."""
+    """Return an address and port for other machines, also if it listens on all addresses."""
     address, port = listening.getsockname()[:2]
     return (_lan_address(listening.family) if address in ("0.0.0.0", "::") else address), port
 
 
 def _lan_address(family: int) -> str:
-    """The address of this machine in its network, by its routing table; nothing is sent."""
-    somewhere, itself = (
+    """Return this machine's address in its network, by its routing table; nothing is sent."""
+    remote, loopback = (
         ("2001:db8::1", "::1") if family == socket.AF_INET6 else ("192.0.2.1", "127.0.0.1")
     )
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect((somewhere, 9))
+            probe.connect((remote, 9))
         except OSError:
-            return itself
+            return loopback
         return str(probe.getsockname()[0])

@@ -1,4 +1,4 @@
-"""What is counted of all connections of a listener together; of no one of them."""
+"""Counters of all connections of a listener together, for the metrics."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ CODES = (
     *("1000", "1001", "1002", "1003", "1006", "1007", "1008", "1009", "1011", "1012"),
     *("4000", "4001", "4002", "other"),
 )
-"""Close codes that are counted each for itself (protocol: Close codes)."""
+"""Close codes with a counter of their own (protocol: Close codes)."""
 
 
-class _Writer(Protocol):
-    unsent: int
+class _Outbox(Protocol):
+    size: int
 
 
-class Traffic:
-    """Sums since the start, and who is behind: whose peer does not take what it is sent.
+class NetStats:
+    """Counters since the start, and the outboxes that are not empty at the moment.
 
-    ``signals`` are those that were taken to be relayed, with the few that were then refused, and
-    ``signal_bytes`` what they carried, as JSON.
+    ``signals`` counts the signals that were read, without those that were refused at once;
+    ``signal_bytes`` counts their data, as JSON.
     """
 
-    __slots__ = ("behind", "bytes_read", "closed", "opened", "signal_bytes", "signals")
+    __slots__ = ("backlogged", "bytes_read", "closed", "opened", "signal_bytes", "signals")
 
     def __init__(self) -> None:
         self.signals = 0
@@ -33,14 +33,14 @@ class Traffic:
         self.bytes_read = 0
         self.opened = 0
         self.closed: Counter[str] = Counter()
-        self.behind: set[_Writer] = set()
+        self.backlogged: set[_Outbox] = set()
 
     @property
-    def unsent(self) -> int:
-        """Bytes that wait in outboxes."""
-        return sum(writer.unsent for writer in self.behind)
+    def outbox_bytes(self) -> int:
+        """The bytes in all outboxes."""
+        return sum(outbox.size for outbox in self.backlogged)
 
-    def note_close(self, reason: CloseReason | None) -> None:
-        """A WebSocket has ended, and why; a code that a peer made up counts as ``other``."""
+    def count_close(self, reason: CloseReason | None) -> None:
+        """Count a WebSocket that has ended; unknown codes of a peer count as ``other``."""
         code = str(reason.code) if reason is not None else "1006"
         self.closed[code if code in CODES else "other"] += 1

@@ -1,8 +1,8 @@
 """A TCP stream on Trio's low-level calls.
 
-It is what ``trio.SocketStream`` is, with three things more: reading waits first and calls ``recv``
-once, not twice; what is to be sent can be given to the kernel at once, without a task; and what
-comes can be taken by a plain call, while the task that reads sleeps on.
+It differs from ``trio.SocketStream`` in three ways. Reading waits first, so that it calls ``recv``
+once and not twice. Bytes can be sent by a plain call, without a task. And a plain call can take
+what arrives, while the task that reads sleeps on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RECEIVE_BYTES = 65_536
 
 
 class _Conflict:
-    """Lets one task in at a time, as ``trio.abc.Stream`` promises."""
+    """Raises ``BusyResourceError`` for a second task, as ``trio.abc.Stream`` promises."""
 
     __slots__ = ("_doing", "_taken")
 
@@ -46,37 +46,37 @@ class _Conflict:
 
 
 class TcpStream(trio.abc.HalfCloseableStream):
-    """A connected, non-blocking socket as a stream; with a ``poller``, that reads for it."""
+    """A connected socket as a stream; with a ``poller``, that reads for it."""
 
     __slots__ = ("_eof_sent", "_poller", "_reader", "_sending", "_take", "socket")
 
     def __init__(self, sock: socket.socket, poller: Poller | None = None) -> None:
         sock.setblocking(False)
-        # On some systems this fails where the peer has left already; reading will say so.
+        # On some systems this fails if the peer has left already; reading will fail as well.
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = sock
         self._poller = poller
         self._reader: trio.lowlevel.Task | None = None
-        self._take: Callable[[bytes], bool] = _nothing
+        self._take: Callable[[bytes], bool] = _no_reader
         self._sending = _Conflict("sending")
         self._eof_sent = False
 
     def send_now(self, data: bytes | memoryview) -> int:
-        """Give the kernel what it takes at once; the number of bytes that it took.
+        """Send what the kernel takes at once; return the number of bytes sent.
 
-        Raises ``BrokenResourceError`` when the peer is gone, ``ClosedResourceError`` after
-        ``aclose``. Not to be called while ``send_all`` is under way.
+        Raises ``BrokenResourceError`` if the peer has left, ``ClosedResourceError`` after
+        ``aclose``. Must not be called while ``send_all`` runs.
         """
         try:
             return self.socket.send(data)
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise self._translated(error) from error
+            raise self._translate(error) from error
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of it."""
+        """Send all of ``data``."""
         with self._sending, memoryview(data) as rest:
             if self.socket.fileno() < 0 or self._eof_sent:
                 await checkpoint()
@@ -89,7 +89,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
                     sent += self.send_now(remaining)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Wait until the kernel takes more."""
+        """Wait until the kernel takes more bytes."""
         with self._sending:
             if self.socket.fileno() < 0:
                 await checkpoint()
@@ -97,7 +97,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             await self._wait_writable()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """What has come, at most ``max_bytes``; empty at the end."""
+        """Return what has arrived, at most ``max_bytes``; empty at the end."""
         if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
         if self.socket.fileno() < 0:
@@ -110,14 +110,13 @@ class TcpStream(trio.abc.HalfCloseableStream):
             except BlockingIOError:
                 continue
             except OSError as error:
-                raise self._translated(error) from error
+                raise self._translate(error) from error
 
     async def read_while(self, take: Callable[[bytes], bool]) -> None:
-        """Call ``take`` with each piece that comes, as long as it returns true.
+        """Call ``take`` with the bytes of each read, as long as it returns true.
 
-        An empty piece is the end, and the last. Without a task switch for each, where there is a
-        poller. May be cancelled without loss. Raises as ``receive_some`` does, and what ``take``
-        raises.
+        Empty bytes are the end of the stream. With a poller, no read needs a task switch. Nothing
+        is lost on cancellation. Raises what ``receive_some`` and ``take`` raise.
         """
         if self._poller is None or self.socket.fileno() < 0:
             while take(await self.receive_some(RECEIVE_BYTES)):
@@ -125,44 +124,44 @@ class TcpStream(trio.abc.HalfCloseableStream):
             return
         if self._reader is not None:
             raise trio.BusyResourceError("another task is already reading")
-        # Who is cancelled already may find the poller's set closed, for the same reason.
+        # What cancelled this task may have closed the poller as well.
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
             self._poller.watch(self.socket.fileno(), self._read_now)
         except OSError as error:
-            raise self._translated(error) from error
-        # Only now: until the task sleeps nobody may try to wake it.
+            raise self._translate(error) from error
+        # Set last: the task may be woken only once it sleeps.
         self._reader, self._take = trio.lowlevel.current_task(), take
         await trio.lowlevel.wait_task_rescheduled(self._stop_watching)
 
     def _read_now(self) -> None:
-        """What the poller calls when there is something to be read."""
+        """Read once, and hand it on; the poller calls this when the socket is readable."""
         try:
             if self._take(self.socket.recv(RECEIVE_BYTES)):
                 return
         except BlockingIOError:
             return
         except OSError as error:
-            self._wake_reader(Error(self._translated(error)))
+            self._wake_reader(Error(self._translate(error)))
         except BaseException as error:
             self._wake_reader(Error(error))
         else:
             self._wake_reader(Value(None))
 
     def _wake_reader(self, outcome: Outcome[None]) -> None:
-        # While `take` was called, the stream may have been closed, and the task woken by that.
+        # `take` may have closed the stream, which wakes the task.
         if (reader := self._reader) is not None:
             self._stop_watching(None)
             trio.lowlevel.reschedule(reader, outcome)
 
     def _stop_watching(self, _: object) -> trio.lowlevel.Abort:
         assert self._poller is not None
-        self._reader, self._take = None, _nothing
-        self._poller.forget(self.socket.fileno())
+        self._reader, self._take = None, _no_reader
+        self._poller.unwatch(self.socket.fileno())
         return trio.lowlevel.Abort.SUCCEEDED
 
     async def send_eof(self) -> None:
-        """Say that nothing more will be sent."""
+        """Shut down the sending side."""
         with self._sending:
             await checkpoint()
             if self.socket.fileno() < 0:
@@ -171,15 +170,15 @@ class TcpStream(trio.abc.HalfCloseableStream):
             try:
                 self.socket.shutdown(socket.SHUT_WR)
             except OSError as error:
-                raise self._translated(error) from error
+                raise self._translate(error) from error
 
     async def aclose(self) -> None:
-        """Close; whoever waits on the stream gets ``ClosedResourceError``."""
+        """Close; a task that waits on the stream gets ``ClosedResourceError``."""
         self.close()
         await checkpoint()
 
     def close(self) -> None:
-        """Close at once. What the kernel has taken is still sent."""
+        """Close without waiting. The kernel still sends what it has taken."""
         if self.socket.fileno() >= 0:
             self._wake_reader(Error(trio.ClosedResourceError("this stream was closed")))
             notify_closing(self.socket)
@@ -188,12 +187,11 @@ class TcpStream(trio.abc.HalfCloseableStream):
     async def _wait_writable(self) -> None:
         await wait_writable(self.socket)
 
-    def _translated(self, error: OSError) -> Exception:
+    def _translate(self, error: OSError) -> Exception:
         if self.socket.fileno() < 0:
             return trio.ClosedResourceError("this stream was closed")
         return trio.BrokenResourceError(f"the connection is broken: {error}")
 
 
-def _nothing(data: bytes) -> bool:
-    """Stands where nobody reads."""
-    raise AssertionError("nobody reads")
+def _no_reader(data: bytes) -> bool:
+    raise AssertionError("no task reads from this stream")

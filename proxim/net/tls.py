@@ -1,4 +1,4 @@
-"""The certificate: read from its files, again and again in the life of a node."""
+"""Reading the TLS certificate, at the start and for each renewal."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from proxim.protocol.errors import InvalidSetting
 
 
 def load_certificate(cert: str, key: str) -> ssl.SSLContext:
-    """A context that shows the certificate chain in ``cert``, by the private key in ``key``.
+    """Return a context with the certificate chain in ``cert`` and the private key in ``key``.
 
-    A fresh one each time: files that are half replaced, or no longer belong together, spoil none
-    that is in use. Raises ``InvalidSetting`` with what is wrong.
+    It is a new context each time, so that incomplete or mismatched files do not affect the one in
+    use. Raises ``InvalidSetting`` with what is wrong.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
@@ -26,8 +26,8 @@ def load_certificate(cert: str, key: str) -> ssl.SSLContext:
 
 
 def _no_password() -> str:
-    # OpenSSL would ask at the terminal otherwise, and the node would stand still meanwhile.
+    # Otherwise OpenSSL asks at the terminal, and the node stands still until it is answered.
     raise InvalidSetting(
-        "tls_key: it is encrypted, and nobody is there to tell its password; take that away, as "
-        "`openssl pkey -in KEY -out PLAIN` does"
+        "tls_key: the key is encrypted, and the node cannot ask for its password; decrypt it with "
+        "`openssl pkey -in KEY -out PLAIN`"
     )

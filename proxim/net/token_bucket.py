@@ -1,4 +1,4 @@
-"""A rate with a burst, as a token bucket whose state is one moment."""
+"""A token bucket whose state is one moment."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import math
 from typing import NamedTuple
 
 
-class Rate(NamedTuple):
-    """So many per second, and so many at once.
+class TokenBucket(NamedTuple):
+    """The size and the refill rate of a token bucket.
 
-    Who is bound by it keeps the moment at which its bucket is full again, and adds ``interval``
-    for each thing that is done. It may be done while that moment is less than ``window`` away, so
-    nothing has to be made for those who do nothing, nor counted up while they rest.
+    Each client keeps its own state: the moment at which its bucket is full again. Taking a token
+    adds ``interval`` to that moment, and is allowed while the moment is less than ``window`` away.
+    A client that sends nothing costs nothing.
     """
 
     interval: float
-    """Seconds that one costs; 0 where there is no limit."""
+    """Seconds until a token is refilled; 0 without a limit."""
     window: float
-    """Seconds that a full bucket is worth; infinite where there is no limit."""
+    """Seconds until an empty bucket is full; infinite without a limit."""
 
     @classmethod
-    def of(cls, per_second: float, burst: int) -> Rate:
-        """The rate of so many per second; 0 is no limit."""
+    def of(cls, per_second: float, burst: int) -> TokenBucket:
+        """Return a bucket of ``burst`` tokens, refilled at a rate; a rate of 0 is no limit."""
         if per_second == 0:
             return cls(0.0, math.inf)
-        # Half of one more than is paid for at once: sums of floats are not exact.
+        # Half a token is spare, since sums of floats are not exact.
         return cls(1 / per_second, (burst - 0.5) / per_second)
 
     def next_at(self, full_at: float) -> float:
-        """The moment at which one more may be done, where none may now."""
+        """Return the moment of the next token for a client whose bucket is empty."""
         return full_at - self.window + self.interval / 2

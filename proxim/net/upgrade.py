@@ -1,7 +1,7 @@
-"""From an HTTP request to a WebSocket (RFC 6455, 4.2; protocol: Transport).
+"""The WebSocket handshake (RFC 6455, 4.2; protocol: Transport).
 
-wsproto could do it, but some odd handshakes raise in there what it does not promise; and it would
-read again a head that has been read.
+wsproto is not used for it: some malformed handshakes make it raise undocumented exceptions, and
+it would parse the head a second time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from proxim.net.http import Request, Response
 from proxim.protocol.messages import SUBPROTOCOL
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""What every key is hashed with (RFC 6455, 1.3)."""
+"""Each key is hashed together with this (RFC 6455, 1.3)."""
 
 _ACCEPT = (
     b"HTTP/1.1 101 Switching Protocols\r\n"
@@ -24,7 +24,7 @@ _ACCEPT = (
 
 
 def refuse_upgrade(request: Request) -> Response | None:
-    """Why this request cannot become a WebSocket, or None if it can."""
+    """Return the response that refuses a handshake; None if the handshake is correct."""
     if request.method != "GET" or "websocket" not in [
         token.lower() for token in request.tokens(b"upgrade")
     ]:
@@ -36,7 +36,7 @@ def refuse_upgrade(request: Request) -> Response | None:
     if request.tokens(b"sec-websocket-version") != ["13"]:
         return Response(
             HTTPStatus.UPGRADE_REQUIRED,
-            "This node speaks version 13 of the WebSocket protocol.\n",
+            "This node supports version 13 of the WebSocket protocol.\n",
             headers=(("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")),
         )
     if request.http_version < b"1.1":
@@ -46,7 +46,7 @@ def refuse_upgrade(request: Request) -> Response | None:
     if not _is_nonce(request.header(b"sec-websocket-key")):
         return _bad("Sec-WebSocket-Key must be 16 bytes in base64")
     if request.rest:
-        return _bad("nothing may be sent before the answer")
+        return _bad("the client must not send anything before the answer")
     offered = request.tokens(b"sec-websocket-protocol")
     if offered and SUBPROTOCOL not in offered:
         return _bad(f"the subprotocol of this node is {SUBPROTOCOL}")
@@ -54,7 +54,7 @@ def refuse_upgrade(request: Request) -> Response | None:
 
 
 def accept(request: Request) -> bytes:
-    """The answer to a good request: 101 (RFC 6455, 4.2.2)."""
+    """Return the answer to a correct handshake: 101 (RFC 6455, 4.2.2)."""
     key = request.header(b"sec-websocket-key") + _GUID
     answer = _ACCEPT % b64encode(sha1(key, usedforsecurity=False).digest())
     if request.tokens(b"sec-websocket-protocol"):
@@ -70,4 +70,4 @@ def _is_nonce(value: bytes) -> bool:
 
 
 def _bad(message: str) -> Response:
-    return Response(HTTPStatus.BAD_REQUEST, f"This is no WebSocket handshake: {message}.\n")
+    return Response(HTTPStatus.BAD_REQUEST, f"This is not a WebSocket handshake: {message}.\n")

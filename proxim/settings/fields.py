@@ -10,7 +10,7 @@ from proxim.actors.limits import Quotas
 from proxim.backends.redis import ClusterOptions
 from proxim.ice import IceOptions
 from proxim.net.limits import Limits
-from proxim.net.token_bucket import Rate
+from proxim.net.token_bucket import TokenBucket
 from proxim.protocol.errors import InvalidSetting
 from proxim.redact import represent
 from proxim.session.events import Terms
@@ -371,8 +371,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         """What of this concerns one connection."""
         return self._part(
             Limits,
-            messages=Rate.of(self.message_rate, self.message_burst),
-            controls=Rate.of(self.control_rate, self.control_burst),
+            messages=TokenBucket.of(self.message_rate, self.message_burst),
+            controls=TokenBucket.of(self.control_rate, self.control_burst),
         )
 
     def _part(self, kind: type[_Part], **more: object) -> _Part:

@@ -53,12 +53,12 @@ class Client:
             self.told.append(message)
             self.times.append(trio.current_time())
 
-    def give_back(self, message):
-        """Signals that were kept are told as any."""
+    def tell_backlog(self, message):
+        """Record a signal of the backlog like any message."""
         self.tell(message)
 
-    async def room(self):
-        """There is always room for more."""
+    async def wait_for_room(self):
+        """Return at once: this connection has no bound."""
 
     def close(self, code=1000, reason=""):
         if not self.closed:

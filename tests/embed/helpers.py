@@ -2,13 +2,13 @@
 
 import trio
 
-from proxim.net.token_bucket import Rate
+from proxim.net.token_bucket import TokenBucket
 from proxim.protocol.link import parse_link
 from proxim.settings import Settings
 from tests.net.helpers import House
 
 DEVICE = {"name": "Phone", "id": "phone-1"}
-NO_RATE = Rate.of(0, 1)
+NO_RATE = TokenBucket.of(0, 1)
 
 
 class Parlour(House):

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from proxim.net.token_bucket import Rate
+from proxim.net.token_bucket import TokenBucket
 from proxim.protocol.errors import (
     AlreadyDecided,
     BadMessage,
@@ -174,7 +174,7 @@ async def test_nobody_else_owns_the_sessions(autojump_clock, parlour):
 
 
 async def test_who_sends_more_than_it_may_waits(autojump_clock, nursery):
-    parlour = Parlour(nursery, messages=Rate.of(10, 20))
+    parlour = Parlour(nursery, messages=TokenBucket.of(10, 20))
     session, guest = await parlour.pair_up()
     began = trio.current_time()
     for number in range(60):

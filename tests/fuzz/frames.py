@@ -15,7 +15,7 @@ with atheris.instrument_imports(include=["proxim", "wsproto"]):
     from wsproto.connection import Connection, ConnectionType
     from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
-    from proxim.net.frames import Answer, Found, FrameCodec
+    from proxim.net.frames import FrameCodec, PongFrame, Received
     from proxim.net.limits import Limits
 
 NO_BOUND = 1 << 64
@@ -28,14 +28,14 @@ SEEDS = [
 ]
 
 
-def plain(found: Found) -> object:
+def plain(found: Received) -> object:
     """What was found, as values that compare."""
     match found:
         case CloseConnection():
             return "close", int(found.code)
         case Ping() | Pong():
             return type(found).__name__, bytes(found.payload)
-        case Answer(frame):
+        case PongFrame(frame):
             assert frame[:2] == bytes([0x8A, len(frame) - 2])
             return "Ping", frame[2:]
     return found
@@ -44,7 +44,7 @@ def plain(found: Found) -> object:
 def fed(reads: list[bytes]) -> tuple[list[object], bool]:
     """What the codec finds, and whether it waits for more of a frame."""
     codec = FrameCodec(Limits(message_size=NO_BOUND, message_fragments=NO_BOUND))
-    return [plain(each) for read in reads for each in codec.feed(read)], bool(codec._rest)
+    return [plain(each) for read in reads for each in codec.feed(read)], bool(codec._unread)
 
 
 def judged(data: bytes) -> list[object]:

@@ -2,7 +2,7 @@ import pytest
 import trio
 
 from proxim.net.limits import Limits
-from proxim.net.token_bucket import Rate
+from proxim.net.token_bucket import TokenBucket
 from proxim.node import Node
 from proxim.settings import Settings
 from tests.net.helpers import House
@@ -16,7 +16,7 @@ def house(nursery):
 
 @pytest.fixture
 async def node():
-    """A node on a loopback socket, with short patience where a test has to wait it out."""
+    """A node on a loopback socket, with short limits where a test has to reach them."""
     limits = Limits(
         head_time=1.5,
         introduction_time=1.5,
@@ -25,7 +25,7 @@ async def node():
         write_time=0.3,
         close_time=0.3,
         outbox_size=128 * 1024,
-        messages=Rate.of(0, 1),
+        messages=TokenBucket.of(0, 1),
     )
     node = Node(Settings(port=0, allow_host=("node",)), limits=limits)
     async with trio.open_nursery() as nursery:

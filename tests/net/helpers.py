@@ -1,4 +1,4 @@
-"""Clients of a node: polite ones, and raw bytes for those that are not."""
+"""Clients of a node: correct ones, and raw bytes for all others."""
 
 import json
 from contextlib import asynccontextmanager
@@ -35,32 +35,32 @@ class House:
         self.nursery = nursery
         nursery.start_soon(self.supervisor.run)
         nursery.start_soon(self.listener.run, [])
-        nursery.start_soon(self._lose_patience)
+        nursery.start_soon(self._fail_when_stuck)
 
-    async def _lose_patience(self):
+    async def _fail_when_stuck(self):
         jumps = isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock)
         await trio.sleep(20_000 if jumps else 60)
-        raise AssertionError("the test waits for something that does not come")
+        raise AssertionError("the test is stuck")
 
     def plug(self, pair=trio.testing.memory_stream_pair, peer=None):
-        """A stream to the listener, as if from that address."""
+        """Return a stream to the listener, as if from that address."""
         ours, theirs = pair()
         self.nursery.start_soon(self.listener.serve, theirs, peer)
         return ours
 
     async def ask(self, request, peer=None):
-        """All that comes back for the bytes of a request."""
+        """Send the bytes of a request and return the whole response."""
         stream = self.plug(peer=peer)
         await stream.send_all(request)
         return parse(await read_all(stream))
 
     async def client(self, pair=trio.testing.memory_stream_pair, peer=None):
-        """A WebSocket that has heard its welcome."""
+        """Return a client that has received its welcome."""
         ws = await wrap_client_stream(self.nursery, self.plug(pair, peer), "node", "/ws")
         return await Client(ws).welcomed()
 
     async def pair(self, kind="persistent", **guest):
-        """A host and a guest of an approved session, and the session's id."""
+        """Return a host and a guest of an approved session, and the session's id."""
         host, visitor = await self.client(), await self.client(**guest)
         return host, visitor, await approve(host, visitor, kind)
 
@@ -80,7 +80,7 @@ class Client:
         await self.ws.send_message(json.dumps({"type": kind, **fields}))
 
     async def hear(self, kind=None):
-        """The next message; with ``kind``, the next of that kind."""
+        """Return the next message; with ``kind``, the next of that kind."""
         while True:
             message = json.loads(await self.ws.get_message())
             if kind in (None, message["type"]):
@@ -91,11 +91,11 @@ class Client:
         return await self.hear()
 
     async def pings(self):
-        """Whether the node answers."""
+        """Return whether the node answers a ping."""
         return await self.ask("ping", ref="p") == {"type": "pong", "ref": "p"}
 
     async def ending(self):
-        """The close code, once the node closes; what comes before it is passed over."""
+        """Return the close code once the node closes; skip the messages before it."""
         try:
             while True:
                 await self.ws.get_message()
@@ -123,7 +123,7 @@ async def approve(host, guest, kind="persistent"):
 
 @asynccontextmanager
 async def dial(node):
-    """A socket to a node, closed whatever happens."""
+    """Connect to a node; the socket is closed in any case."""
     address, _, port = node.url.split("/")[2].rpartition(":")
     stream = await trio.open_tcp_stream(address.strip("[]"), int(port))
     try:
@@ -134,7 +134,7 @@ async def dial(node):
 
 @asynccontextmanager
 async def connected(node, tls=None):
-    """A client of a node on a socket."""
+    """Connect a client to a node by a socket."""
     async with dial(node) as stream, trio.open_nursery() as nursery:
         if tls is not None:
             stream = trio.SSLStream(stream, tls, server_hostname="127.0.0.1", https_compatible=True)
@@ -143,7 +143,7 @@ async def connected(node, tls=None):
 
 
 async def shake(stream):
-    """Make a WebSocket of a raw stream, and read its welcome."""
+    """Do the handshake on a raw stream, and read the welcome."""
     await stream.send_all(request())
     heard = b""
     while b'"welcome"' not in heard:
@@ -166,7 +166,7 @@ def parse(raw):
 
 
 def request(method="GET", path="/ws", version="1.1", headers=None, **changes):
-    """A request's bytes; ``changes`` overrides headers of a good handshake, None drops one."""
+    """Return a request's bytes; ``changes`` overrides headers of a handshake, None drops one."""
     fields = dict(UPGRADE if headers is None else headers)
     fields.update({name.replace("_", "-"): value for name, value in changes.items()})
     lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
@@ -178,7 +178,7 @@ def get(path, method="GET", host="node"):
 
 
 def frame(opcode, payload=b"", *, fin=True, reserved=0, masked=True):
-    """A client's frame; its mask is all zeros."""
+    """Return a client's frame; its mask is all zeros."""
     first = fin << 7 | reserved << 4 | opcode
     size = len(payload)
     if size < 126:

@@ -8,7 +8,7 @@ def access(url="https://node.example", scheme="http", **rules):
     return Access(url, scheme, Rules(**rules))
 
 
-def test_an_address_is_counted_under_the_name_that_it_is_given():
+def test_an_address_is_counted_under_its_given_name():
     rules = Rules(proxies=["10.0.0.0/8"])
     named = Access("https://node.example", "http", rules, lambda bucket: f"<{bucket}>")
     assert named.address("192.0.2.1") == "<192.0.2.1>"
@@ -42,15 +42,15 @@ def request(**headers):
         ("1.2.3", None),
     ],
 )
-def test_an_address_is_one_of_ipv4_or_a_64_of_ipv6(address, name):
+def test_an_ipv4_address_or_an_ipv6_64_network_counts_as_one_address(address, name):
     assert access().address(address) == name
 
 
-def test_loopback_is_counted_where_it_is_told():
+def test_loopback_is_counted_only_if_set():
     assert access(limit_loopback=True).address("127.0.0.1") == "127.0.0.1"
 
 
-def test_only_who_is_listed_is_a_proxy():
+def test_only_listed_peers_are_proxies():
     rules = access(proxies=("10.0.0.0/8", "::1"))
     assert rules.is_proxy("10.1.2.3")
     assert rules.is_proxy("::ffff:10.1.2.3")
@@ -69,7 +69,7 @@ def test_only_who_is_listed_is_a_proxy():
         ({"x_forwarded_for": "2001:db8::1"}, "2001:db8::/64"),
         ({"x_forwarded_for": "198.51.100.9, 192.0.2.1, 10.0.0.3"}, "192.0.2.1"),
         ({"x_forwarded_for": "10.0.0.2, 10.0.0.3"}, "10.0.0.2"),
-        # What stands left of garbage is believed as little as garbage.
+        # Hops to the left of an invalid one are not trusted either.
         ({"x_forwarded_for": "192.0.2.1, garbage, 10.0.0.3"}, "10.0.0.3"),
         ({"x_forwarded_for": "192.0.2.1, unknown"}, "10.0.0.1"),
         ({"x_forwarded_for": "127.0.0.1"}, None),
@@ -83,7 +83,7 @@ def test_only_who_is_listed_is_a_proxy():
         ({"forwarded": "for=192.0.2.1,"}, "10.0.0.1"),
         ({"forwarded": "by=10.0.0.1;proto=https;host=a;for=192.0.2.1"}, "192.0.2.1"),
         ({"forwarded": "for=2001:db8::1"}, "2001:db8::/64"),
-        # What a client makes a proxy quote is no address, whatever stands in the quotes.
+        # Text that a client made a proxy quote is not an address.
         ({"forwarded": 'for=192.0.2.1;host="a, for=198.51.100.9"'}, "192.0.2.1"),
         ({"forwarded": 'for=192.0.2.1;host="a, for=198.51.100.9;b="'}, "192.0.2.1"),
         ({"forwarded": 'for=192.0.2.1;host="a, for=198.51.100.9;b=\\"";proto=a'}, "192.0.2.1"),
@@ -94,7 +94,7 @@ def test_only_who_is_listed_is_a_proxy():
         ({}, "10.0.0.1"),
     ],
 )
-def test_behind_proxies_the_right_most_that_is_none_counts(headers, name):
+def test_the_right_most_hop_that_is_not_a_proxy_is_counted(headers, name):
     rules = access(proxies=("10.0.0.0/8",))
     assert rules.address_behind("10.0.0.1", request(**headers)) == name
 
@@ -102,7 +102,7 @@ def test_behind_proxies_the_right_most_that_is_none_counts(headers, name):
 @pytest.mark.parametrize(
     ("headers", "name"), [({}, None), ({"x_forwarded_for": "garbage"}, "127.0.0.1")]
 )
-def test_a_proxy_on_loopback_is_counted_where_it_tells_nothing_of_use(headers, name):
+def test_a_loopback_proxy_without_a_usable_address_is_counted(headers, name):
     rules = access(proxies=("127.0.0.1",))
     assert rules.address_behind("127.0.0.1", request(**headers)) == name
 
@@ -122,7 +122,7 @@ def test_a_proxy_on_loopback_is_counted_where_it_tells_nothing_of_use(headers, n
         ("http://10.0.0.2:8765", "10.0.0.1:8765", "http", False),
     ],
 )
-def test_an_origin_is_the_nodes_own_or_allowed(origin, host, scheme, passes):
+def test_only_own_and_allowed_origins_are_accepted(origin, host, scheme, passes):
     rules = access(scheme=scheme, origins=("https://app.example",))
     refusal = rules.refuse(request(host=host, origin=origin))
     assert (refusal is None) is passes
@@ -130,7 +130,7 @@ def test_an_origin_is_the_nodes_own_or_allowed(origin, host, scheme, passes):
         assert refusal.status == 403
 
 
-def test_local_is_who_comes_from_here_calls_us_so_and_is_sent_by_nobody():
+def test_a_direct_request_from_loopback_to_a_loopback_host_is_local():
     rules = access()
     for peer, host in (
         ("127.0.0.1", "127.0.0.1:8765"),
@@ -156,11 +156,11 @@ def test_local_is_who_comes_from_here_calls_us_so_and_is_sent_by_nobody():
         ),
     ],
 )
-def test_who_only_seems_to_be_local_is_not(peer, headers):
+def test_a_request_that_only_seems_local_is_not(peer, headers):
     assert not access().is_local(peer, request(**headers))
 
 
-def test_a_proxy_on_this_machine_is_not_local_even_if_it_tells_nothing():
+def test_a_proxy_on_this_machine_is_not_local_even_without_headers():
     rules = access(proxies=("127.0.0.0/8",))
     assert not rules.is_local("127.0.0.1", request(host="127.0.0.1"))
     assert rules.is_local("::1", request(host="localhost"))

@@ -2,12 +2,12 @@ import pytest
 import trio
 import trio.testing
 
-from proxim.net.closing import part
+from proxim.net.closing import lingering_close
 
 
-async def test_the_last_word_arrives_and_what_the_peer_still_says_is_read(nursery):
+async def test_the_last_bytes_arrive_and_the_peers_remaining_bytes_are_read(nursery):
     ours, theirs = trio.testing.lockstep_stream_pair()
-    nursery.start_soon(part, ours, 10)
+    nursery.start_soon(lingering_close, ours, 10)
     nursery.start_soon(theirs.send_all, b"x" * 9000)
     assert await theirs.receive_some() == b""
     await trio.testing.wait_all_tasks_blocked()
@@ -18,22 +18,22 @@ async def test_the_last_word_arrives_and_what_the_peer_still_says_is_read(nurser
         await ours.receive_some()
 
 
-async def test_a_peer_that_never_closes_has_its_time(autojump_clock):
+async def test_a_peer_that_never_closes_is_waited_for_only_so_long(autojump_clock):
     ours, _theirs = trio.testing.memory_stream_pair()
-    await part(ours, 3)
+    await lingering_close(ours, 3)
     assert trio.current_time() == pytest.approx(3, abs=0.01)
     with pytest.raises(trio.ClosedResourceError):
         await ours.send_all(b"x")
 
 
 @pytest.mark.parametrize("end", ["ours", "theirs"])
-async def test_a_stream_that_is_closed_already_is_no_trouble(end):
+async def test_closing_a_closed_stream_raises_nothing(end):
     pair = dict(zip(["ours", "theirs"], trio.testing.lockstep_stream_pair(), strict=True))
     await pair[end].aclose()
-    await part(pair["ours"], 10)
+    await lingering_close(pair["ours"], 10)
 
 
-async def test_who_reads_is_left_to_read_until_the_stream_closes():
+async def test_another_reading_task_reads_until_the_stream_is_closed():
     ours, _theirs = trio.testing.memory_stream_pair()
 
     async def read():
@@ -43,13 +43,13 @@ async def test_who_reads_is_left_to_read_until_the_stream_closes():
     async with trio.open_nursery() as readers:
         readers.start_soon(read)
         await trio.testing.wait_all_tasks_blocked()
-        await part(ours, 10)
+        await lingering_close(ours, 10)
 
 
-async def test_the_stream_is_closed_though_it_is_cancelled(autojump_clock):
+async def test_the_stream_is_closed_on_cancellation(autojump_clock):
     ours, _theirs = trio.testing.memory_stream_pair()
     with trio.CancelScope() as scope:
         scope.cancel()
-        await part(ours, 10)
+        await lingering_close(ours, 10)
     with trio.fail_after(1), pytest.raises(trio.ClosedResourceError):
         await ours.receive_some()

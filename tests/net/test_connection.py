@@ -16,7 +16,7 @@ DEVICE = {"name": "Phone", "id": "phone-1"}
 
 
 def padded(size, fill="x"):
-    """A ping of so many bytes."""
+    """Return a ping of exactly ``size`` bytes."""
     start, end = '{"type":"ping","pad":"', '"}'
     room = size - len(start) - len(end)
     text = start + fill * (room // len(fill.encode())) + " " * (room % len(fill.encode())) + end
@@ -24,7 +24,7 @@ def padded(size, fill="x"):
     return text
 
 
-async def test_the_welcome_comes_before_all_else(house):
+async def test_the_welcome_is_the_first_message(house):
     ws = await wrap_client_stream(house.nursery, house.plug(), "node", "/ws")
     await ws.send_message('{"type":"ping"}')
     assert json.loads(await ws.get_message()).keys() == WELCOME_KEYS
@@ -40,14 +40,14 @@ async def test_a_binary_frame_is_a_bad_message(house):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"ping"', "{}", '{"type":"nope"}'])
-async def test_what_is_no_message_is_a_bad_one(house, text):
+async def test_invalid_text_is_a_bad_message(house, text):
     client = await house.client()
     await client.ws.send_message(text)
     assert (await client.hear())["code"] == "bad_message"
     assert await client.pings()
 
 
-async def test_a_bad_message_is_answered_with_its_ref_and_the_field(house):
+async def test_the_error_for_a_bad_message_has_its_ref_and_names_the_field(house):
     client = await house.client()
     error = await client.ask("create_session", session_type="weekly", ref="r1")
     assert (error["code"], error["ref"]) == ("bad_message", "r1")
@@ -64,7 +64,7 @@ async def test_a_message_is_measured_in_bytes(house, fill):
     assert await client.ending() == 1009
 
 
-async def test_before_a_seat_is_held_a_message_is_small(house):
+async def test_without_a_seat_a_message_has_to_be_small(house):
     client = await house.client()
     await client.ask("register", uuid="desk", key=KEY)
     await client.ws.send_message(padded(8192))
@@ -73,7 +73,7 @@ async def test_before_a_seat_is_held_a_message_is_small(house):
     assert await client.ending() == 1009
 
 
-async def test_who_does_not_introduce_itself_is_idle(house, autojump_clock):
+async def test_a_client_that_does_not_introduce_itself_is_closed_with_4002(house, autojump_clock):
     client = await house.client()
     start = trio.current_time()
     with trio.move_on_after(9.9):
@@ -83,7 +83,7 @@ async def test_who_does_not_introduce_itself_is_idle(house, autojump_clock):
     assert trio.current_time() - start == pytest.approx(10)
 
 
-async def test_who_has_registered_may_be_silent(house, autojump_clock):
+async def test_a_registered_client_may_be_silent(house, autojump_clock):
     client = await house.client()
     await client.ask("register", uuid="desk", key=KEY)
     with trio.move_on_after(3600):
@@ -91,7 +91,7 @@ async def test_who_has_registered_may_be_silent(house, autojump_clock):
     assert await client.pings()
 
 
-async def test_who_answers_no_keepalive_is_gone_and_its_peer_hears_so(house, autojump_clock):
+async def test_without_a_pong_a_client_is_disconnected_and_its_peer_is_told(house, autojump_clock):
     host, _guest, session_id = await house.pair()
     start = trio.current_time()
     # The guest reads nothing, so its third message keeps its client from answering pings.
@@ -103,7 +103,7 @@ async def test_who_answers_no_keepalive_is_gone_and_its_peer_hears_so(house, aut
     assert len(house.listener.connections) == 1
 
 
-async def test_pings_that_follow_do_not_put_off_the_time_for_a_pong(nursery, autojump_clock):
+async def test_later_pings_do_not_prolong_the_time_for_a_pong(nursery, autojump_clock):
     house = House(nursery, ping_interval=2, pong_time=7)
     host, _guest, session_id = await house.pair()
     start = trio.current_time()
@@ -113,7 +113,7 @@ async def test_pings_that_follow_do_not_put_off_the_time_for_a_pong(nursery, aut
     assert trio.current_time() - start == pytest.approx(2 + 7)
 
 
-async def test_a_slow_reader_is_closed_and_holds_up_nobody(nursery, autojump_clock):
+async def test_a_slow_reader_is_closed_with_4001_and_delays_no_other(nursery, autojump_clock):
     house = House(nursery, outbox_size=200_000)
     host, guest, session_id = await house.pair(pair=trio.testing.lockstep_stream_pair)
     start = trio.current_time()
@@ -125,7 +125,7 @@ async def test_a_slow_reader_is_closed_and_holds_up_nobody(nursery, autojump_clo
     assert await guest.ending() == 4001
 
 
-async def test_who_never_reads_is_cut_off(nursery, autojump_clock):
+async def test_a_client_that_never_reads_is_disconnected(nursery, autojump_clock):
     house = House(nursery)
     host, _guest, session_id = await house.pair(pair=trio.testing.lockstep_stream_pair)
     start = trio.current_time()
@@ -135,7 +135,7 @@ async def test_who_never_reads_is_cut_off(nursery, autojump_clock):
     assert trio.current_time() - start == pytest.approx(10)
 
 
-async def test_a_connection_that_ended_needs_no_garbage_collector(node):
+async def test_an_ended_connection_is_freed_without_the_garbage_collector(node):
     def there():
         return sum(isinstance(each, SocketConnection) for each in gc.get_objects())
 
@@ -148,7 +148,7 @@ async def test_a_connection_that_ended_needs_no_garbage_collector(node):
                 await shake(stream)
                 await stream.send_all(frame(TEXT, b'{"type":"ping"}'))
                 await stream.receive_some()
-        # To look at all objects takes longer than to wait.
+        # Looking at all objects takes longer than waiting.
         for _ in range(20):
             await trio.sleep(0.1)
             if there() <= before:
@@ -158,7 +158,7 @@ async def test_a_connection_that_ended_needs_no_garbage_collector(node):
         gc.enable()
 
 
-async def test_a_failed_request_is_an_internal_error_and_the_connection_goes_on(
+async def test_a_crashed_request_is_an_internal_error_and_the_connection_goes_on(
     house, caplog, monkeypatch
 ):
     client = await house.client()
@@ -178,7 +178,7 @@ async def test_a_refusal_names_its_session(house):
 
 
 @pytest.mark.parametrize("politely", [True, False])
-async def test_a_connection_that_ends_leaves_its_seats(house, politely):
+async def test_an_ended_connection_leaves_its_seats(house, politely):
     host, guest, session_id = await house.pair()
     if politely:
         await guest.ws.aclose()
@@ -189,7 +189,7 @@ async def test_a_connection_that_ends_leaves_its_seats(house, politely):
     assert len(house.listener.connections) == 1
 
 
-async def test_a_replaced_connection_hears_what_came_before_and_then_4000(house):
+async def test_a_replaced_connection_gets_earlier_messages_and_then_4000(house):
     first, second = await house.client(), await house.client()
     session_id, _ = await open_session(first)
     await first.say("ping", ref="last")
@@ -199,7 +199,7 @@ async def test_a_replaced_connection_hears_what_came_before_and_then_4000(house)
     assert (await second.ask("list_sessions"))["sessions"][0]["session_id"] == session_id
 
 
-async def test_who_is_closed_while_asking_holds_no_seat(house, monkeypatch):
+async def test_a_client_that_is_closed_while_asking_gets_no_seat(house, monkeypatch):
     host, guest = await house.client(), await house.client()
     session_id, token = await open_session(host)
     ask = Actor.ask
@@ -231,22 +231,20 @@ async def test_signals_cross_unchanged_and_in_order(house):
 
 
 @pytest.mark.parametrize("end", ["lost", "crashed", "left"])
-async def test_to_tell_a_connection_that_has_ended_does_no_harm(
-    house, autojump_clock, monkeypatch, end
-):
+async def test_telling_an_ended_connection_does_nothing(house, autojump_clock, monkeypatch, end):
     client = await house.client()
     (connection,) = house.listener.connections
     if end == "crashed":
-        monkeypatch.setattr("proxim.net.connection._decode", None)
-        monkeypatch.setattr(connection.__class__, "_refuse", None)
+        monkeypatch.setattr("proxim.net.reader._decode", None)
+        monkeypatch.setattr("proxim.net.reader.refuse", None)
         await client.say("ping")
     elif end == "left":
         await client.ws.aclose()
     else:
-        # It answers no ping any more.
+        # The pong of the client is ignored.
         await client.ask("register", uuid="desk", key=KEY)
         monkeypatch.setattr("proxim.net.websocket.Pong", type(None))
-    await connection.gone()
+    await connection.wait_ended()
     assert connection.closed
     connection.tell(Pong())
     connection.close(4000, "")

@@ -8,7 +8,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 from wsproto.frame_protocol import XorMaskerSimple
 
 from proxim.net import frames, masking
-from proxim.net.frames import Answer, FrameCodec, text_frame
+from proxim.net.frames import FrameCodec, PongFrame, text_frame
 from proxim.net.limits import Limits
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
 
@@ -31,14 +31,14 @@ A_LOT = 1 << 20
     ],
 )
 def unmasked(request):
-    """Every test of this file, by the library's unmasking and by our own."""
+    """Run each test with the library's unmasking and with the Python code."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(frames, "apply_mask", request.param)
         yield
 
 
 def shaped(opcode, payload=b"", *, fin=True, reserved=0, mask=b"\x1f\x9a\x00\xff", form=None):
-    """A client's frame, good or not; ``form`` is the number of bytes its length takes."""
+    """Return a client's frame, valid or not; ``form`` is the number of bytes of its length."""
     size = len(payload)
     form = form if form is not None else 0 if size < 126 else 2 if size < 65536 else 8
     masked = bytes(XorMaskerSimple(mask).process(payload)) if mask else payload
@@ -48,14 +48,14 @@ def shaped(opcode, payload=b"", *, fin=True, reserved=0, mask=b"\x1f\x9a\x00\xff
 
 
 def plain(found):
-    """What was found, as values that compare."""
+    """Return what was decoded as values that can be compared."""
     match found:
         case CloseConnection():
             return "close", int(found.code)
         case Ping() | Pong():
             return type(found).__name__, bytes(found.payload)
-        case Answer(frame):
-            # A pong of ours, whose ping it says: unmasked, and at most 125 bytes long.
+        case PongFrame(frame):
+            # The pong repeats the payload of its ping: unmasked, and at most 125 bytes long.
             assert frame[:2] == bytes([0x8A, len(frame) - 2])
             return "Ping", frame[2:]
     return found
@@ -68,7 +68,7 @@ def fed(data, cuts=(), bound=A_LOT, fragments=64):
 
 
 def judged(data):
-    """The same by wsproto alone."""
+    """Decode the same with wsproto only."""
     oracle = Connection(ConnectionType.SERVER)
     oracle.receive_data(data)
     found, parts = [], []
@@ -89,14 +89,14 @@ def judged(data):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_text_is_unmasked_at_any_size(size):
+def test_text_of_any_size_is_unmasked(size):
     text = "é" * (size // 2) + "x" * (size % 2)
     data = shaped(TEXT, text.encode())
     assert fed(data) == [text] == judged(data)
 
 
 @pytest.mark.parametrize("payload", [b"", b"x" * 5, b"x" * 126])
-def test_a_frame_may_be_cut_at_every_byte(payload):
+def test_a_frame_may_arrive_in_any_pieces(payload):
     data = shaped(TEXT, payload) + shaped(PING, b"p") + shaped(BINARY, payload)
     whole = [payload.decode(), ("Ping", b"p"), payload]
     assert fed(data, range(len(data))) == whole
@@ -104,7 +104,7 @@ def test_a_frame_may_be_cut_at_every_byte(payload):
 
 
 @pytest.mark.parametrize("cut", [None, 1, 4000])
-def test_what_comes_in_one_read_keeps_its_order(cut):
+def test_frames_of_one_read_keep_their_order(cut):
     kinds = [(shaped(TEXT, b"%d" % n), shaped(BINARY, b"%d" % n), shaped(PING, b"%d" % n))[n % 3]
              for n in range(999)]  # fmt: skip
     found = fed(b"".join(kinds), [] if cut is None else [cut])
@@ -112,7 +112,7 @@ def test_what_comes_in_one_read_keeps_its_order(cut):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_text_is_sent_as_wsproto_sends_it(size):
+def test_text_is_encoded_as_wsproto_encodes_it(size):
     payload = b"x" * size
     sent = Connection(ConnectionType.SERVER).send(TextMessage(data=payload.decode()))
     assert text_frame(payload) == sent
@@ -142,7 +142,7 @@ def test_fragments_make_one_message_with_control_frames_between_them():
     ("sizes", "fits"),
     [([10], 1), ([11], 0), ([4, 6], 1), ([4, 7], 0), ([10, 0], 1), ([10, 1], 0), ([3, 3, 4], 1)],
 )
-def test_a_message_is_bounded_with_all_its_fragments(opcode, sizes, fits):
+def test_all_fragments_count_in_the_size_of_a_message(opcode, sizes, fits):
     data = b"".join(
         shaped(CONTINUATION if n else opcode, b"x" * size, fin=n == len(sizes) - 1)
         for n, size in enumerate(sizes)
@@ -152,25 +152,25 @@ def test_a_message_is_bounded_with_all_its_fragments(opcode, sizes, fits):
     assert fed(data * 2, bound=10)[-1] == (whole if fits else ("close", 1009))
 
 
-def test_a_character_cut_in_two_counts_in_the_bound():
+def test_a_character_split_over_two_fragments_counts_in_the_size():
     euro = "€".encode()
     data = shaped(TEXT, b"ab" + euro[:2], fin=False) + shaped(CONTINUATION, euro[2:] + b"x")
     assert fed(data, bound=6) == ["ab€x"]
     assert fed(data, bound=5) == [("close", 1009)]
 
 
-def test_what_is_too_big_is_refused_before_it_is_there():
+def test_a_message_that_is_too_big_is_refused_by_its_header():
     assert fed(shaped(TEXT, b"x" * 11)[:6], bound=10) == [("close", 1009)]
 
 
 @pytest.mark.parametrize("opcode", [PING, PONG])
-def test_a_control_frame_is_no_part_of_the_message_around_it(opcode):
+def test_a_control_frame_does_not_count_in_the_message_around_it(opcode):
     name = {PING: "Ping", PONG: "Pong"}[opcode]
     data = shaped(TEXT, b"x" * 10, fin=False) + shaped(opcode, b"p") + shaped(CONTINUATION)
     assert fed(data, bound=10) == [(name, b"p"), "x" * 10]
 
 
-def test_a_message_may_have_so_many_fragments_and_no_more():
+def test_the_number_of_fragments_is_limited():
     def data(count):
         return shaped(TEXT, fin=False) + shaped(0, fin=False) * (count - 2) + shaped(0)
 
@@ -207,7 +207,7 @@ VIOLATIONS = {
 
 
 @pytest.mark.parametrize(("data", "code"), VIOLATIONS.values(), ids=VIOLATIONS)
-def test_a_violation_has_its_code_and_nothing_comes_after_it(data, code):
+def test_a_protocol_error_has_its_code_and_is_the_last_event(data, code):
     before, after = shaped(TEXT, b"before"), shaped(TEXT, b"after") + shaped(PING)
     whole = before + data + after
     for cuts in [(), [len(before)], [len(before + data)], range(len(whole))]:
@@ -219,7 +219,7 @@ def test_a_broken_frame_is_broken_however_much_comes_with_it():
 
 
 @pytest.mark.parametrize("head", [b"\x81\x7e", b"\xc1\xfe", b"\x81\x7f"])
-def test_what_is_in_a_broken_frame_is_no_frame(head):
+def test_bytes_inside_a_broken_frame_are_not_decoded(head):
     data = head + shaped(TEXT, b"smuggled in")
     assert fed(data) == fed(data, [2]) == [("close", 1002)]
 
@@ -245,7 +245,7 @@ def test_the_state_is_that_of_wsproto():
 
 
 @pytest.mark.parametrize("data", [frame(TEXT, b"x" * 11), frame(TEXT, b"\xff"), frame(3)])
-def test_who_broke_a_rule_is_answered(data):
+def test_a_peer_that_broke_a_rule_is_answered(data):
     codec = FrameCodec(Limits(message_size=10, message_fragments=64))
     codec.feed(data)
     assert codec.state is ConnectionState.REMOTE_CLOSING
@@ -289,7 +289,7 @@ WHOLE = st.builds(shaped, st.sampled_from([TEXT, BINARY]), PAYLOADS)
 
 @st.composite
 def streams(draw):
-    """Bytes of a client that may err, and where they are cut."""
+    """Draw the bytes of a client that may break rules, in pieces."""
     frames = draw(st.lists(st.one_of(WHOLE, WHOLE, POLITE, POLITE, RUDE, HEADS), max_size=10))
     data = bytearray(b"".join(frames))
     if data and draw(st.booleans()):
@@ -302,14 +302,14 @@ def streams(draw):
 
 @settings(deadline=None, max_examples=150)
 @given(streams())
-def test_whatever_comes_is_judged_as_wsproto_judges_it(stream):
+def test_any_stream_is_decoded_as_wsproto_decodes_it(stream):
     is_judged_as_wsproto_judges_it(stream)
 
 
 @pytest.mark.full("many examples")
 @settings(deadline=None, max_examples=600)
 @given(streams())
-def test_many_streams_are_judged_as_wsproto_judges_them(stream):
+def test_many_streams_are_decoded_as_wsproto_decodes_them(stream):
     is_judged_as_wsproto_judges_it(stream)
 
 
@@ -322,13 +322,13 @@ def is_judged_as_wsproto_judges_it(stream):
         for each in codec.feed(data[start:stop])
     ]
     expected = judged(data)
-    if codec._rest and expected[-1:] != found[-1:] and isinstance(expected[-1], tuple):
+    if codec._unread and expected[-1:] != found[-1:] and isinstance(expected[-1], tuple):
         assert expected.pop()[0] == "close"
     assert found == expected
 
 
 @pytest.mark.parametrize("size", [119, 120, 121, 127, 133])
-def test_a_length_of_eight_bytes_is_no_short_length(size):
+def test_a_length_of_eight_bytes_has_to_be_long(size):
     whole = shaped(TEXT, b"x" * 65536)
     assert fed(whole[:size]) == []
     assert fed(whole, cuts=[size]) == ["x" * 65536]

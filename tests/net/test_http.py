@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxim.net.http import BadRequest, _judge, _plain_request, read_request
+from proxim.net.http import BadRequest, _plain_request, _read_with_h11, read_request
 from proxim.net.limits import Limits
 from proxim.settings import Settings
 from tests.net.helpers import House, get, read_all, request
@@ -32,7 +32,7 @@ async def refused(*pieces, end=False):
     return caught.value.status
 
 
-async def test_a_head_is_read_however_it_is_cut():
+async def test_a_head_may_arrive_in_any_pieces():
     request = await read(*[bytes([byte]) for byte in GOOD], b"rest")
     assert (request.method, request.path, request.http_version) == ("GET", "/join", b"1.1")
     assert request.header(b"x-one") == b"a, b, c"
@@ -40,7 +40,7 @@ async def test_a_head_is_read_however_it_is_cut():
     assert request.header(b"x-two") == b""
 
 
-async def test_what_follows_the_head_is_kept():
+async def test_bytes_after_the_head_are_kept():
     assert (await read(GOOD + b"\x81\x00")).rest == b"\x81\x00"
 
 
@@ -49,21 +49,21 @@ def headed(size):
     return start + b"x" * (size - len(start) - 4) + b"\r\n\r\n"
 
 
-async def test_a_head_may_have_so_many_bytes_and_no_more():
+async def test_the_size_of_a_head_is_limited():
     assert (await read(headed(1000), b"rest" * 1000)).path == "/"
     assert await refused(headed(1001)) == 431
     assert await refused(headed(5000)) == 431
     assert await refused(headed(5000)[:1001], end=True) == 431
 
 
-async def test_a_head_may_have_so_many_fields_and_no_more():
+async def test_the_number_of_header_fields_is_limited():
     fields = [b"X%d:" % number for number in range(9)]
     start = [b"GET / HTTP/1.1", b"Host: node"]
     assert len((await read(b"\r\n".join([*start, *fields, b"", b""]))).headers) == 10
     assert await refused(b"\r\n".join([*start, *fields, b"Y:", b"", b""])) == 431
 
 
-async def test_a_head_may_take_so_long_however_it_trickles(autojump_clock):
+async def test_the_time_for_a_head_is_limited(autojump_clock):
     ours, theirs = trio.testing.memory_stream_pair()
 
     async def trickle():
@@ -93,7 +93,7 @@ async def test_a_head_may_take_so_long_however_it_trickles(autojump_clock):
         b"GET / HTTP/1.1\r\nHost:",
     ],
 )
-async def test_what_is_no_request_is_a_bad_one(head):
+async def test_a_malformed_head_is_a_bad_request(head):
     assert await refused(head, end=True) == 400
 
 
@@ -106,7 +106,7 @@ async def test_what_is_no_request_is_a_bad_one(head):
         b"GET / HTTP/0.9\r\nHost: node\r\n\r\n",
     ],
 )
-async def test_another_version_of_http_is_not_spoken(head):
+async def test_other_versions_of_http_are_refused(head):
     assert await refused(head) == 505
 
 
@@ -126,31 +126,31 @@ async def test_head_is_get_without_the_body(house, path):
     empty = await ask(get(path, "HEAD", host="localhost"))
     assert full.status == empty.status == 200
     assert full.headers["content-length"] == str(len(full.body))
-    # What is counted of the process grows meanwhile.
+    # Figures of the process grow in the meantime.
     assert path == "/metrics" or empty.headers["content-length"] == full.headers["content-length"]
     assert empty.body == ""
 
 
 @pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/readyz", "/metrics", "/ws"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-async def test_any_other_method_is_told_which_would_do(house, path, method):
+async def test_another_method_is_refused_with_the_allowed_ones(house, path, method):
     answer = await house.ask(get(path, method))
     assert (answer.status, answer.headers["allow"]) == (405, "get, head")
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/join/", "//", "/ws/", "/%6aoin", "*"])
-async def test_what_is_not_there_is_not_found(house, path):
+async def test_an_unknown_path_is_not_found(house, path):
     assert (await house.ask(get(path))).status == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_the_websocket_is_for_websockets(house, method):
+async def test_a_plain_request_for_the_websocket_is_refused(house, method):
     answer = await house.ask(get("/ws", method))
     assert (answer.status, answer.headers["upgrade"]) == (426, "websocket")
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/none", "/ws"])
-async def test_every_answer_is_http_to_a_strict_reader(house, path):
+async def test_every_response_passes_a_strict_parser(house, path):
     stream, reader = house.plug(), h11.Connection(h11.CLIENT)
     reader.send(h11.Request(method="GET", target=path, headers=[("Host", "node")]))
     reader.send(h11.EndOfMessage())
@@ -160,12 +160,12 @@ async def test_every_answer_is_http_to_a_strict_reader(house, path):
     assert events == [h11.Response, h11.Data, h11.EndOfMessage]
 
 
-async def test_a_draining_node_says_so_and_takes_nobody_in(house):
+async def test_a_draining_node_says_so_and_accepts_no_websocket(house):
     assert (await house.ask(get("/healthz"))).status == 200
     house.node.leaving = True
     assert (await house.ask(get("/healthz"))).status == 503
     assert (await house.ask(get("/readyz"))).status == 503
-    # For as long as a load balancer may need to see that, whoever still comes is let in.
+    # Clients are accepted until a load balancer has had time to see that the node drains.
     assert await (await house.client()).pings()
     house.node.draining = True
     assert (await house.ask(request())).status == 503
@@ -178,7 +178,7 @@ LABELS = {
 }
 
 
-async def test_the_metrics_can_be_parsed_and_name_nobody(house):
+async def test_the_metrics_can_be_parsed_and_contain_no_names(house):
     _host, _guest, session_id = await house.pair()
     answer = await house.ask(get("/metrics", host="127.0.0.1"), "127.0.0.1")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -189,7 +189,7 @@ async def test_the_metrics_can_be_parsed_and_name_nobody(house):
         assert identity not in answer.body
 
 
-async def test_the_metrics_are_for_this_machine_alone(house):
+async def test_only_this_machine_may_read_the_metrics(house):
     local = get("/metrics", host="127.0.0.1")
     assert (await house.ask(local, "::1")).status == 200
     for asked, peer in (
@@ -204,12 +204,12 @@ async def test_the_metrics_are_for_this_machine_alone(house):
         assert "proxim_" not in answer.body
 
 
-async def test_where_metrics_have_a_place_of_their_own_they_are_nowhere_else(nursery):
+async def test_with_a_metrics_port_the_main_port_has_no_metrics(nursery):
     house = House(nursery, settings=Settings(metrics_listen="127.0.0.1:0"))
     assert (await house.ask(get("/metrics", host="127.0.0.1"), "127.0.0.1")).status == 404
 
 
-# -- the plainest heads are read without h11, and must be read as h11 reads them ----------------
+# -- simple heads are parsed without h11, and as h11 parses them --------------------------------
 
 NAMES = [
     "Host",
@@ -243,14 +243,14 @@ heads = st.tuples(
 @settings(deadline=None, max_examples=150)
 @given(heads)
 @example(("GET", "/ws", "HTTP/1.1", [("Host", ": ", "node"), ("X-One", ":", "a, b")], "\r\n", ""))
-def test_a_plain_head_is_read_as_h11_reads_it(head):
+def test_a_simple_head_is_parsed_as_h11_parses_it(head):
     is_read_as_h11_reads_it(head)
 
 
 @pytest.mark.full("many examples")
 @settings(deadline=None, max_examples=500)
 @given(heads)
-def test_many_heads_are_read_as_h11_reads_them(head):
+def test_many_heads_are_parsed_as_h11_parses_them(head):
     is_read_as_h11_reads_it(head)
 
 
@@ -265,8 +265,8 @@ def is_read_as_h11_reads_it(head):
 
 async def judged(data):
     stream, _ = trio.testing.memory_stream_pair()
-    return await _judge(stream, data, LIMITS)
+    return await _read_with_h11(stream, data, LIMITS)
 
 
-def test_an_ordinary_handshake_is_plain():
+def test_an_ordinary_handshake_takes_the_fast_path():
     assert _plain_request(request(), LIMITS) is not None

@@ -33,7 +33,7 @@ class Scarce(socket.socket):
 
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
-async def test_running_out_of_file_descriptors_is_waited_out(house, autojump_clock, caplog, code):
+async def test_accepting_resumes_after_descriptors_ran_out(house, autojump_clock, caplog, code):
     scarce = Scarce(3, code)
     house.nursery.start_soon(house.listener.accept, scarce)
     scarce.ours.send(get("/healthz"))
@@ -43,7 +43,7 @@ async def test_running_out_of_file_descriptors_is_waited_out(house, autojump_clo
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-async def test_the_complaint_is_made_every_thirty_seconds_at_most(house, autojump_clock, caplog):
+async def test_the_warning_is_logged_at_most_every_thirty_seconds(house, autojump_clock, caplog):
     scarce = Scarce(10**9)
     house.nursery.start_soon(house.listener.accept, scarce)
     await trio.sleep(29)
@@ -53,7 +53,7 @@ async def test_the_complaint_is_made_every_thirty_seconds_at_most(house, autojum
     assert 89 <= scarce.tries <= 8900, "neither a busy loop nor a long sleep"
 
 
-async def test_another_failure_to_accept_is_not_hidden(house):
+async def test_other_errors_of_accept_are_raised(house):
     with pytest.raises(OSError, match="Too many"):
         await house.listener.accept(Scarce(1, errno.EIO))
 
@@ -72,7 +72,7 @@ async def test_a_crash_ends_one_connection_and_is_logged(house, caplog, monkeypa
     assert len(house.listener.connections) == 1
 
 
-async def test_all_connections_are_closed_with_the_code(house):
+async def test_close_all_closes_every_connection_with_the_code(house):
     clients = [await house.client() for _ in range(3)]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(house.listener.close_all, 1001, "bye")
@@ -80,7 +80,7 @@ async def test_all_connections_are_closed_with_the_code(house):
     assert not house.listener.connections
 
 
-async def test_nobody_holds_up_the_end(nursery, autojump_clock):
+async def test_no_peer_delays_close_all_beyond_its_time(nursery, autojump_clock):
     house = House(nursery)
     stalled = await house.client(trio.testing.lockstep_stream_pair)
     other = await house.client()
@@ -95,7 +95,7 @@ async def test_nobody_holds_up_the_end(nursery, autojump_clock):
 
 
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01"])
-async def test_a_tls_handshake_may_take_so_long(nursery, autojump_clock, caplog, said):
+async def test_the_time_for_a_tls_handshake_is_limited(nursery, autojump_clock, caplog, said):
     house = House(nursery, tls=ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), tls_time=7)
     stream = house.plug()
     await stream.send_all(said)

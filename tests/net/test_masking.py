@@ -1,4 +1,4 @@
-"""The mask, taken off in C where it can be, and in Python."""
+"""Unmasking in C, where the library is installed, and in Python."""
 
 import subprocess
 import sys
@@ -14,23 +14,23 @@ MASKS = st.binary(min_size=4, max_size=4)
 
 
 @given(st.binary(max_size=600), MASKS)
-def test_both_ways_do_what_wsproto_does(data, mask):
+def test_both_implementations_mask_as_wsproto_does(data, mask):
     expected = bytes(XorMaskerSimple(mask).process(data))
     assert masking.in_python(data, mask) == expected == masking.apply_mask(data, mask)
 
 
 @given(st.binary(max_size=600), MASKS)
-def test_twice_is_never(data, mask):
+def test_masking_twice_restores_the_data(data, mask):
     assert masking.in_python(masking.in_python(data, mask), mask) == data
 
 
-def test_the_library_is_used_where_it_is():
+def test_the_library_is_used_if_it_is_installed():
     speedups = pytest.importorskip("websockets.speedups", reason="needs the extra `speed`")
     assert masking.apply_mask is speedups.apply_mask
     assert masking.IS_COMPILED
 
 
-def test_without_the_library_it_is_done_in_python():
+def test_python_code_is_used_without_the_library():
     program = (
         "import sys; sys.modules['websockets.speedups'] = None\n"
         "from proxim.net import frames, masking\n"

@@ -1,10 +1,10 @@
-"""Who is too fast, too slow or guesses, by a clock that jumps."""
+"""Clients that are too fast, too slow, or guess, with a mock clock."""
 
 import pytest
 import trio
 import trio.testing
 
-from proxim.net.token_bucket import Rate
+from proxim.net.token_bucket import TokenBucket
 from proxim.settings import Settings
 from tests.net.helpers import KEY, PING, TEXT, House, frame, open_session, request
 
@@ -14,7 +14,7 @@ SMALL = frame(TEXT, b'{"type":"ping"}')
 
 
 async def upgraded(house, **options):
-    """A raw stream that is a WebSocket, its welcome read."""
+    """Return a raw stream after the handshake and the welcome."""
     stream = house.plug(**options)
     await stream.send_all(request())
     heard = b""
@@ -24,7 +24,7 @@ async def upgraded(house, **options):
 
 
 async def last_words(stream):
-    """All that comes; and the close code in the frame at its end."""
+    """Return all bytes to the end, and the close code in the last frame."""
     heard = b"".join([chunk async for chunk in stream])
     at = heard.rindex(b"\x88")
     return heard, int.from_bytes(heard[at + 2 : at + 4])
@@ -34,10 +34,10 @@ async def last_words(stream):
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-async def test_past_the_burst_it_is_read_at_the_rate_and_nothing_is_lost(
+async def test_beyond_the_burst_messages_are_read_at_the_rate_and_none_is_lost(
     nursery, autojump_clock, at_once
 ):
-    house = House(nursery, messages=Rate.of(10, 5))
+    house = House(nursery, messages=TokenBucket.of(10, 5))
     stream, start = await upgraded(house), trio.current_time()
     for _ in range(1 if at_once else 25):
         await stream.send_all(SMALL * (25 if at_once else 1))
@@ -47,8 +47,8 @@ async def test_past_the_burst_it_is_read_at_the_rate_and_nothing_is_lost(
     assert trio.current_time() - start == pytest.approx(2, abs=0.06)
 
 
-async def test_the_burst_comes_back_with_time(nursery, autojump_clock):
-    house = House(nursery, messages=Rate.of(10, 5))
+async def test_the_burst_refills_with_time(nursery, autojump_clock):
+    house = House(nursery, messages=TokenBucket.of(10, 5))
     client, start = await house.client(), trio.current_time()
     for _ in range(3):
         for _ in range(5):
@@ -57,8 +57,8 @@ async def test_the_burst_comes_back_with_time(nursery, autojump_clock):
     assert trio.current_time() - start == pytest.approx(1.5)
 
 
-async def test_who_is_slowed_down_and_lets_off_each_time_is_not_closed(nursery, autojump_clock):
-    house = House(nursery, messages=Rate.of(10, 5))
+async def test_a_paused_client_that_slows_down_is_not_closed(nursery, autojump_clock):
+    house = House(nursery, messages=TokenBucket.of(10, 5))
     client = await house.client()
     await client.ask("register", uuid="desk", key=KEY)
     for _ in range(10):
@@ -70,8 +70,8 @@ async def test_who_is_slowed_down_and_lets_off_each_time_is_not_closed(nursery, 
     assert await client.pings()
 
 
-async def test_who_presses_on_is_closed_with_1008(nursery, autojump_clock):
-    house = House(nursery, messages=Rate.of(10, 5))
+async def test_a_client_that_stays_too_fast_is_closed_with_1008(nursery, autojump_clock):
+    house = House(nursery, messages=TokenBucket.of(10, 5))
     stream, start = await upgraded(house), trio.current_time()
     await stream.send_all(frame(TEXT, b'{"type":"register","uuid":"d"}') + SMALL * 1000)
     await stream.send_all(frame(8, (1000).to_bytes(2)))
@@ -80,9 +80,9 @@ async def test_who_presses_on_is_closed_with_1008(nursery, autojump_clock):
     assert trio.current_time() - start < 11.1
 
 
-async def test_keepalives_go_on_while_messages_wait(nursery, autojump_clock):
-    # The pong waits in the kernel behind the messages, longer than it may take.
-    house = House(nursery, messages=Rate.of(1, 1), ping_interval=2, pong_time=1)
+async def test_pings_go_on_while_messages_wait(nursery, autojump_clock):
+    # The pong waits in the kernel behind the messages, for longer than the time for a pong.
+    house = House(nursery, messages=TokenBucket.of(1, 1), ping_interval=2, pong_time=1)
     client = await house.client()
     await client.ask("register", uuid="desk", key=KEY)
     for _ in range(7):
@@ -92,8 +92,8 @@ async def test_keepalives_go_on_while_messages_wait(nursery, autojump_clock):
     assert await client.pings()
 
 
-async def test_what_was_sent_before_a_close_is_answered_however_slowly(nursery, autojump_clock):
-    house = House(nursery, messages=Rate.of(10, 5))
+async def test_messages_before_a_close_are_answered_even_if_slowly(nursery, autojump_clock):
+    house = House(nursery, messages=TokenBucket.of(10, 5))
     stream = await upgraded(house)
     await stream.send_all(SMALL * 20 + frame(8, (1000).to_bytes(2)))
     heard, code = await last_words(stream)
@@ -101,7 +101,7 @@ async def test_what_was_sent_before_a_close_is_answered_however_slowly(nursery, 
 
 
 async def test_a_pause_ends_when_the_node_closes(nursery, autojump_clock):
-    house = House(nursery, messages=Rate.of(0.1, 1))
+    house = House(nursery, messages=TokenBucket.of(0.1, 1))
     client = await house.client()
     for _ in range(3):
         await client.say("ping")
@@ -111,7 +111,7 @@ async def test_a_pause_ends_when_the_node_closes(nursery, autojump_clock):
     connection.close(4000, "replaced")
     assert await client.ending() == 4000
     assert trio.current_time() == start
-    await connection.gone()
+    await connection.wait_ended()
     assert trio.current_time() - start <= 1, "less than the pause, or the time for a good-bye"
 
 
@@ -119,8 +119,8 @@ async def test_a_pause_ends_when_the_node_closes(nursery, autojump_clock):
 
 
 @pytest.mark.parametrize("opcode", [PING, 10])
-async def test_too_many_control_frames_are_1008(nursery, autojump_clock, opcode):
-    house = House(nursery, controls=Rate.of(1, 10))
+async def test_too_many_control_frames_are_closed_with_1008(nursery, autojump_clock, opcode):
+    house = House(nursery, controls=TokenBucket.of(1, 10))
     stream = await upgraded(house)
     await stream.send_all(SMALL + frame(opcode) * 30 + SMALL)
     heard, code = await last_words(stream)
@@ -130,7 +130,7 @@ async def test_too_many_control_frames_are_1008(nursery, autojump_clock, opcode)
 
 @pytest.mark.parametrize("begun", [SMALL[:1], SMALL[:9], frame(TEXT, b"{", fin=False)])
 @pytest.mark.parametrize("before", [b"", SMALL])
-async def test_a_message_that_has_begun_has_to_be_whole_in_time(
+async def test_the_time_for_an_incomplete_message_is_limited(
     nursery, autojump_clock, begun, before
 ):
     house = House(nursery, introduction_time=100)
@@ -161,7 +161,7 @@ async def test_each_message_has_its_own_time(nursery, autojump_clock):
 # -- the outbox ------------------------------------------------------------------------------
 
 
-async def test_a_whole_backlog_comes_on_top_of_the_outbox(nursery, autojump_clock):
+async def test_a_whole_backlog_is_not_counted_in_the_outbox(nursery, autojump_clock):
     house = House(nursery)
     host, guest = await house.client(), await house.client()
     session_id, token = await open_session(host)
@@ -180,8 +180,8 @@ async def test_a_whole_backlog_comes_on_top_of_the_outbox(nursery, autojump_cloc
     assert (await host.hear())["type"] == "peer_online"
     connections = house.listener.connections
     (connection,) = (each for each in connections if each.seats and not each.owner)
-    assert connection._ws.unsent > 256 * 1024
-    # As much again may wait, and no more.
+    assert connection._outbox.size > 256 * 1024
+    # The full outbox size is allowed on top of the backlog, and no more.
     for _ in range(4):
         await host.say("signal", session_id=session_id, data="y" * 60_000)
     assert await host.pings()
@@ -190,7 +190,7 @@ async def test_a_whole_backlog_comes_on_top_of_the_outbox(nursery, autojump_cloc
     assert (await host.hear())["type"] == "peer_offline"
 
 
-async def test_many_messages_told_at_once_are_not_yet_too_many(nursery, autojump_clock):
+async def test_a_burst_of_messages_is_not_too_many(nursery, autojump_clock):
     house = House(nursery, outbox_messages=10)
     stream = await upgraded(house)
     await stream.send_all(SMALL * 150)
@@ -199,7 +199,7 @@ async def test_many_messages_told_at_once_are_not_yet_too_many(nursery, autojump
         heard += await stream.receive_some()
 
 
-async def test_many_messages_that_wait_are_too_many(nursery, autojump_clock):
+async def test_too_many_queued_messages_are_closed_with_4001(nursery, autojump_clock):
     house = House(nursery, outbox_messages=10)
     ours, theirs = trio.testing.lockstep_stream_pair()
     stream = await upgraded(house, pair=lambda: (ours, theirs))
@@ -216,7 +216,7 @@ async def test_many_messages_that_wait_are_too_many(nursery, autojump_clock):
 # -- guesses ---------------------------------------------------------------------------------
 
 
-async def test_a_guess_holds_up_its_connection_alone_and_keepalives_go_on(nursery, autojump_clock):
+async def test_a_wrong_guess_delays_only_its_connection_and_pings_go_on(nursery, autojump_clock):
     house = House(nursery, settings=Settings(guesses_per_address=20), ping_interval=3)
     start = trio.current_time()
     waits = []
@@ -230,7 +230,7 @@ async def test_a_guess_holds_up_its_connection_alone_and_keepalives_go_on(nurser
     assert start < trio.current_time()
 
 
-async def test_what_stands_behind_a_guess_waits_with_it(nursery, autojump_clock):
+async def test_messages_behind_a_wrong_guess_wait_with_it(nursery, autojump_clock):
     house = House(nursery)
     client, other = await house.client(peer=HERE), await house.client(peer=HERE)
     start = trio.current_time()
@@ -244,7 +244,7 @@ async def test_what_stands_behind_a_guess_waits_with_it(nursery, autojump_clock)
     assert trio.current_time() - start == pytest.approx(0.1)
 
 
-async def test_who_leaves_while_an_answer_is_late_is_gone_at_once(nursery, autojump_clock):
+async def test_a_client_that_leaves_during_a_delay_is_gone_at_once(nursery, autojump_clock):
     house = House(nursery)
     client = await house.client(peer=HERE)
     start = trio.current_time()
@@ -259,7 +259,7 @@ async def test_who_leaves_while_an_answer_is_late_is_gone_at_once(nursery, autoj
 # -- places ----------------------------------------------------------------------------------
 
 
-async def test_an_address_has_so_many_connections(nursery, autojump_clock):
+async def test_the_connections_of_an_address_are_limited(nursery, autojump_clock):
     house = House(nursery, connections_per_address=2)
     clients = [await house.client(peer=HERE) for _ in range(2)]
     async with house.plug(peer=HERE) as third:
@@ -270,7 +270,7 @@ async def test_an_address_has_so_many_connections(nursery, autojump_clock):
     await house.client(peer=HERE)
 
 
-async def test_a_node_has_so_many_connections(nursery):
+async def test_the_connections_of_a_node_are_limited(nursery):
     house = House(nursery, max_connections=2)
     for _ in range(2):
         client = await house.client()
@@ -281,7 +281,7 @@ async def test_a_node_has_so_many_connections(nursery):
     await house.client()
 
 
-async def test_behind_a_proxy_the_address_that_it_tells_has_its_places(nursery):
+async def test_behind_a_proxy_the_reported_address_is_limited(nursery):
     settings = Settings(trusted_proxy=("10.0.0.0/8",))
     house = House(nursery, settings=settings, connections_per_address=1)
 
@@ -299,7 +299,7 @@ async def test_behind_a_proxy_the_address_that_it_tells_has_its_places(nursery):
     await trio.aclose_forcefully(held)
 
 
-async def test_a_session_is_counted_for_the_address_of_its_host(nursery):
+async def test_a_session_counts_for_the_address_of_its_host(nursery):
     house = House(nursery, settings=Settings(sessions_per_address=1))
     host = await house.client(peer=HERE)
     await open_session(host)

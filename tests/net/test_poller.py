@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not poller.IS_AVAILABLE, reason="this system has
 
 @asynccontextmanager
 async def polled(count=1, *, by_poller=True):
-    """Streams that a poller reads for, and their peers."""
+    """Yield streams that a poller reads for, and their peers."""
     async with trio.open_nursery() as nursery:
         watch = Poller() if by_poller else None
         if watch is not None:
@@ -39,7 +39,7 @@ async def pair(request):
         yield streams[0]
 
 
-async def test_pieces_come_in_order_until_it_is_enough_and_the_rest_stays(pair):
+async def test_reads_come_in_order_until_take_returns_false(pair):
     ours, theirs = pair
     heard = []
 
@@ -57,7 +57,7 @@ async def test_pieces_come_in_order_until_it_is_enough_and_the_rest_stays(pair):
     assert await ours.receive_some() == b"3"
 
 
-async def test_the_end_is_an_empty_piece(pair):
+async def test_the_end_of_the_stream_is_empty_bytes(pair):
     ours, theirs = pair
     await theirs.send_eof()
     heard = []
@@ -82,11 +82,11 @@ async def test_a_broken_connection_is_raised(pair):
 
 
 def reset_at_close(stream):
-    """Have the closing of a stream reset the connection."""
+    """Make closing a stream reset the connection."""
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-async def test_what_is_raised_while_taking_is_raised_where_it_is_read(pair):
+async def test_an_exception_in_take_is_raised_by_the_read(pair):
     ours, theirs = pair
     await theirs.send_all(b"x")
 
@@ -107,9 +107,9 @@ async def test_a_cancelled_read_loses_nothing(pair):
     assert await ours.receive_some() == b"kept"
 
 
-async def test_a_watch_that_the_kernel_refuses_ends_that_read_alone():
+async def test_a_watch_that_the_kernel_refuses_ends_only_that_read():
     async with polled(2) as ((ours, _), (other, peer)):
-        # As past max_user_watches (epoll(7)): what is there twice is refused too.
+        # As beyond max_user_watches (epoll(7)): a second watch of a socket is refused as well.
         ours._poller._epoll.register(ours.socket.fileno())
         with pytest.raises(trio.BrokenResourceError):
             await ours.read_while(bool)
@@ -128,7 +128,7 @@ async def make_pair(watch):
         stream.close()
 
 
-async def test_who_is_cancelled_needs_no_poller_any_more():
+async def test_a_cancelled_task_needs_no_poller():
     ended = Poller()
     ended._epoll.close()
     async with make_pair(ended) as (ours, _):
@@ -161,7 +161,7 @@ async def test_closing_ends_the_read(pair, while_taking):
         await ours.read_while(take)
 
 
-async def test_one_task_reads_at_a_time(pair):
+async def test_only_one_task_may_read(pair):
     ours, _ = pair
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ours.read_while, bool)
@@ -171,7 +171,7 @@ async def test_one_task_reads_at_a_time(pair):
         nursery.cancel_scope.cancel()
 
 
-async def test_one_that_is_closed_by_another_in_the_same_turn_is_left_alone():
+async def test_a_stream_closed_by_another_in_the_same_turn_is_not_read():
     async with polled(2) as ((first, one), (second, other)):
         heard = []
 
@@ -199,7 +199,7 @@ async def test_one_that_is_closed_by_another_in_the_same_turn_is_left_alone():
         assert heard[1:] == ["closed"]
 
 
-async def test_others_have_their_turn_while_very_many_are_read():
+async def test_other_tasks_have_their_turn_while_many_sockets_are_read():
     turns, heard = [], []
     async with polled(3 * BATCH) as streams, trio.open_nursery() as nursery:
         for ours, _ in streams:
@@ -210,12 +210,12 @@ async def test_others_have_their_turn_while_very_many_are_read():
         while len(heard) < len(streams):
             await trio.lowlevel.checkpoint()
             turns.append(len(heard))
-    # Between two turns of this task there may be two of the poller's, the order being random.
+    # The poller may have two turns between two of this task, since their order is random.
     assert max(after - before for before, after in pairwise(turns)) <= 2 * BATCH
 
 
 class Steps(trio.abc.Instrument):
-    """Whose turn it was."""
+    """Note whose turn it was."""
 
     def __init__(self):
         self.names = []

@@ -22,7 +22,7 @@ async def make():
 
 
 def clog(stream):
-    """Fill until the kernel takes no more for a while; how much it took."""
+    """Send until the kernel takes no more for a while; return the number of bytes."""
     taken = 0
     while sent := stream.send_now(b"x" * 65_536):
         taken += sent
@@ -42,14 +42,14 @@ async def pair(maker=make):
 @pytest.mark.parametrize(
     "check", [trio.testing.check_two_way_stream, trio.testing.check_half_closeable_stream]
 )
-async def test_it_is_a_stream_as_trio_understands_it(check):
+async def test_it_passes_the_stream_checks_of_trio(check):
     before = os.listdir("/proc/self/fd")
     with trio.fail_after(30):
         await check(make, None)  # a clogged one needs a window that opens for each byte read
     assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
-async def test_what_is_sent_now_is_what_the_kernel_takes():
+async def test_send_now_sends_what_the_kernel_takes():
     async with pair() as (ours, theirs):
         assert ours.send_now(b"at once") == 7
         assert await theirs.receive_some() == b"at once"
@@ -62,14 +62,14 @@ async def test_what_is_sent_now_is_what_the_kernel_takes():
         assert await theirs.receive_some() == b"more"
 
 
-async def test_a_socket_that_refuses_its_options_is_left_to_the_reader():
+async def test_a_socket_option_that_fails_is_ignored():
     ours, theirs = map(TcpStream, socket.socketpair())  # no TCP, so there is no TCP_NODELAY
     theirs.close()
     assert await ours.receive_some() == b""
     ours.close()
 
 
-async def test_nothing_is_sent_now_to_a_peer_that_is_gone():
+async def test_send_now_raises_if_the_peer_has_left():
     async with pair() as (ours, theirs):
         theirs.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         theirs.close()
@@ -79,7 +79,7 @@ async def test_nothing_is_sent_now_to_a_peer_that_is_gone():
             await ours.send_all(b"x")
 
 
-async def test_a_reset_is_a_broken_stream_to_the_reader():
+async def test_a_reset_breaks_the_stream():
     async with pair() as (ours, theirs):
         theirs.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         theirs.close()
@@ -88,7 +88,7 @@ async def test_a_reset_is_a_broken_stream_to_the_reader():
 
 
 @pytest.mark.parametrize("how", ["receive_some", "wait_send_all_might_not_block", "send_all"])
-async def test_who_waits_learns_that_the_stream_was_closed(how):
+async def test_a_waiting_task_is_told_that_the_stream_was_closed(how):
     async with pair() as (ours, _theirs):
         clog(ours)
 
@@ -105,7 +105,7 @@ async def test_who_waits_learns_that_the_stream_was_closed(how):
         ours.close()
 
 
-async def test_what_the_kernel_has_taken_is_sent_though_the_stream_is_closed():
+async def test_bytes_that_the_kernel_has_taken_are_sent_after_a_close():
     async with pair() as (ours, theirs):
         ours.send_now(b"the last word")
         ours.close()

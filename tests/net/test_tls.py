@@ -19,7 +19,7 @@ def authority():
 
 @pytest.fixture(scope="module")
 def trusting(authority):
-    """What a client needs to trust the node."""
+    """Return a client's context that trusts the node."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
@@ -47,7 +47,7 @@ async def test_http_is_answered_over_tls(secured, trusting):
     assert parse(await read_all(stream)).body == "ok\n"
 
 
-async def test_two_sides_meet_over_tls(secured, trusting):
+async def test_two_sides_pair_over_tls(secured, trusting):
     host, guest = await over_tls(secured, trusting), await over_tls(secured, trusting)
     session_id = await approve(host, guest)
     await host.say("signal", session_id=session_id, data="x" * 60_000)
@@ -57,7 +57,7 @@ async def test_two_sides_meet_over_tls(secured, trusting):
 
 
 @pytest.mark.parametrize("said", [get("/"), b"\x00" * 50, b"\x16\x03\x01\x00\x05hello", b"x"])
-async def test_what_is_no_tls_ends_that_connection_alone(secured, trusting, caplog, said):
+async def test_bytes_that_are_not_tls_end_only_that_connection(secured, trusting, caplog, said):
     bystander = await over_tls(secured, trusting)
     stream = secured.plug()
     await stream.send_all(said)
@@ -67,7 +67,7 @@ async def test_what_is_no_tls_ends_that_connection_alone(secured, trusting, capl
     assert not caplog.records
 
 
-async def test_leaving_within_the_handshake_harms_nothing(secured, trusting, caplog):
+async def test_leaving_during_the_handshake_is_not_logged(secured, trusting, caplog):
     bystander = await over_tls(secured, trusting)
     stream = wrap(secured, ssl.create_default_context())
     with pytest.raises(trio.BrokenResourceError):
@@ -77,7 +77,7 @@ async def test_leaving_within_the_handshake_harms_nothing(secured, trusting, cap
     assert not caplog.records
 
 
-async def test_a_node_with_a_certificate_speaks_tls_alone(authority, trusting, tmp_path):
+async def test_a_node_with_a_certificate_accepts_only_tls(authority, trusting, tmp_path):
     files = write(authority.issue_cert("127.0.0.1"), tmp_path)
     node = Node(Settings(port=0, allow_host=("node",), **files))
     with trio.fail_after(30):
@@ -99,14 +99,14 @@ def write(certificate, folder):
 
 
 async def shown_by(node, trusting):
-    """The certificate that a newcomer is shown."""
+    """Return the certificate that a new connection gets."""
     async with dial(node) as raw:
         stream = trio.SSLStream(raw, trusting, server_hostname="127.0.0.1")
         await stream.do_handshake()
         return stream.getpeercert(binary_form=True)
 
 
-async def test_a_renewed_certificate_is_for_newcomers_and_drops_nobody(
+async def test_a_renewed_certificate_is_for_new_connections_and_drops_none(
     authority, trusting, tmp_path, caplog, nursery
 ):
     caplog.set_level("INFO", "proxim")
@@ -157,14 +157,14 @@ async def test_a_bad_renewal_is_logged_and_the_old_certificate_stays(
 
 
 def _encrypted():
-    """A private key under a password."""
+    """Write a private key that is encrypted with a password."""
     key = ec.generate_private_key(ec.SECP256R1())
     locked = serialization.BestAvailableEncryption(b"secret")
     pem = serialization.Encoding.PEM
     return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, locked)
 
 
-async def test_without_a_certificate_there_is_nothing_to_renew(caplog, nursery):
+async def test_renewal_without_a_certificate_does_nothing(caplog, nursery):
     caplog.set_level("INFO", "proxim")
     node = Node(Settings(port=0))
     await nursery.start(node.run)

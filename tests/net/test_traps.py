@@ -1,4 +1,4 @@
-"""What one peer can do to harm the others, each on a real socket, with a bystander who notices."""
+"""Attacks by one peer on a real socket, while another client checks that the node answers."""
 
 import logging
 import socket
@@ -26,11 +26,11 @@ from tests.net.helpers import (
 
 HELLO = frame(TEXT, b'{"type":"register","uuid":"attacker"}')
 BIG = b"x" * 65_537
-"""So little past the bound that what follows is still in the same read."""
+"""Barely over the limit, so that the next frame is still in the same read."""
 
 
 async def reset(stream):
-    """Close so that the kernel sends RST."""
+    """Close the socket with a reset."""
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     stream.socket.close()
     await trio.lowlevel.checkpoint()
@@ -43,11 +43,11 @@ async def scrape(node):
     return dict(line.split() for line in lines if not line.startswith("#"))
 
 
-# -- attacks: each takes a node, and does its worst ------------------------------------------
+# -- attacks: each is a function that takes a node -------------------------------------------
 
 
 def opening(data, then=read_all):
-    """Bytes instead of a polite request."""
+    """Send bytes instead of a correct request."""
 
     async def attack(node):
         async with dial(node) as stream:
@@ -58,7 +58,7 @@ def opening(data, then=read_all):
 
 
 def frames(*data, then=read_all):
-    """Bytes after a handshake, all in one write."""
+    """Send bytes after a handshake, all in one write."""
 
     async def attack(node):
         async with dial(node) as stream:
@@ -71,11 +71,11 @@ def frames(*data, then=read_all):
 
 
 def asking(text):
-    """A text that a handler could choke on; it is refused, and the connection goes on."""
+    """Send a text that could crash a handler; it is refused, and the connection goes on."""
 
     async def attack(node):
         async with connected(node) as client:
-            # Who has a seat may say more.
+            # A client with a seat may send larger messages.
             await open_session(client)
             await client.ws.send_message(text)
             assert (await client.hear())["code"] == "bad_message"
@@ -85,7 +85,7 @@ def asking(text):
 
 
 def pouring(data):
-    """Frames without end, until the node has had enough; nothing of what it says is read."""
+    """Send frames until the node closes, without reading its answers."""
 
     async def attack(node):
         async with dial(node) as stream:
@@ -100,7 +100,7 @@ def pouring(data):
 
 
 async def empty_fragments(node):
-    """A message that never ends and never grows, from a client that answers keepalives."""
+    """Send a message that never ends and never grows, and answer pings."""
     async with connected(node) as client:
         await client.ask("register", uuid="attacker")
         with suppress(trio.BrokenResourceError):
@@ -185,10 +185,10 @@ RULES = {
 
 
 @pytest.mark.parametrize(("data", "code"), RULES.values(), ids=RULES)
-async def test_who_breaks_a_rule_is_told_by_the_close_code(node, data, code):
+async def test_a_protocol_error_has_its_close_code(node, data, code):
     async with dial(node) as stream, trio.open_nursery() as nursery:
         await shake(stream)
-        # Neither end may break: a reset can overtake the code, and some systems then drop it.
+        # No end may reset the connection: on some systems the close code would be lost.
         nursery.start_soon(stream.send_all, data)
         with trio.fail_after(30):
             heard = await read_all(stream)

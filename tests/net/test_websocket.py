@@ -1,4 +1,5 @@
 import inspect
+import math
 from contextlib import asynccontextmanager
 
 import pytest
@@ -6,12 +7,13 @@ import trio
 import trio.testing
 from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.connection import Connection, ConnectionType
-from wsproto.events import CloseConnection, Ping, TextMessage
+from wsproto.events import CloseConnection, Ping
 
+from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
+from proxim.net.outbox import Cork, Outbox
 from proxim.net.stream import TcpStream
-from proxim.net.token_bucket import Rate
-from proxim.net.websocket import Cork, LeanWebSocket
+from proxim.net.websocket import LeanWebSocket
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
 from tests.net.test_stream import sockets
 
@@ -19,7 +21,7 @@ BYE = frame(CLOSE, (4321).to_bytes(2) + b"bye")
 
 
 class Peer:
-    """The client's end: bytes out, wsproto's events in."""
+    """The client's end: sends bytes, receives wsproto's events."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -29,7 +31,7 @@ class Peer:
         await self.stream.send_all(b"".join(frames))
 
     async def hear(self):
-        """The next event, as (name, content); None at the end."""
+        """Return the next event, as (name, content); None at the end."""
         while True:
             for event in self.wsproto.events():
                 content = {CloseConnection: "code", Ping: "payload"}.get(type(event))
@@ -40,10 +42,11 @@ class Peer:
             self.wsproto.receive_data(data)
 
 
-def lean(stream, nursery, cork=None, cut=None, **limits):
-    cut = cut or nursery.cancel_scope.cancel
-    start = nursery.start_soon
-    return LeanWebSocket(stream, Limits(**limits), cork or Cork(), start_soon=start, cut=cut)
+def lean(stream, nursery, **limits):
+    limits = Limits(**limits)
+    keepalive = Keepalive(limits)
+    outbox = Outbox(stream, limits, Cork(), keepalive, nursery.start_soon)
+    return LeanWebSocket(stream, limits, outbox, keepalive)
 
 
 def plain(stream, nursery):
@@ -70,14 +73,14 @@ async def ends(request):
 
 @pytest.fixture(params=[plain, lean])
 def both(request, ends, nursery):
-    """A server's connection of either make, and its peer."""
-    nursery.start_soon(lose_patience)
+    """A server's connection of either class, and its peer."""
+    nursery.start_soon(fail_when_stuck)
     return request.param(ends[0], nursery), Peer(ends[1])
 
 
-async def lose_patience():
+async def fail_when_stuck():
     await trio.sleep(60)
-    raise AssertionError("the test waits for something that does not come")
+    raise AssertionError("the test is stuck")
 
 
 async def ending(ws):
@@ -88,10 +91,10 @@ async def ending(ws):
         return closed.reason
 
 
-# -- what trio-websocket promises, on either --------------------------------------------------
+# -- the contract of trio-websocket, on both classes ------------------------------------------
 
 
-async def test_messages_come_in_their_order(both):
+async def test_messages_are_received_in_order(both):
     ws, peer = both
     await peer.say(frame(TEXT, b"1"), frame(BINARY, b"2"), frame(TEXT, b"3", fin=False))
     await peer.say(frame(PING, b"p"), frame(0, b"4"), frame(TEXT, b"5"))
@@ -99,7 +102,7 @@ async def test_messages_come_in_their_order(both):
     assert await peer.hear() == ("Pong", b"p")
 
 
-async def test_messages_leave_in_their_order(both):
+async def test_messages_are_sent_in_order(both):
     ws, peer = both
     for message in ("é", b"\xff", "x" * 70_000):
         await ws.send_message(message)
@@ -122,7 +125,7 @@ async def test_a_ping_waits_for_its_pong(both, nursery):
     await peer.say(BYE)
 
 
-async def test_a_close_of_the_peer_is_answered_after_what_came_before(both):
+async def test_a_close_by_the_peer_is_answered_after_earlier_messages(both):
     ws, peer = both
     await peer.say(frame(TEXT, b"1"), frame(PING, b"p"), frame(TEXT, b"2"), BYE)
     assert [await ws.get_message(), await ws.get_message()] == ["1", "2"]
@@ -137,7 +140,7 @@ async def test_a_close_of_the_peer_is_answered_after_what_came_before(both):
         assert (reason.code, reason.reason, ws.closed.code) == (4321, "bye", 4321)
 
 
-async def test_a_close_by_us_shakes_hands(both):
+async def test_a_close_by_the_node_does_the_closing_handshake(both):
     ws, peer = both
     async with trio.open_nursery() as closing:
         closing.start_soon(ending, ws)
@@ -151,7 +154,7 @@ async def test_a_close_by_us_shakes_hands(both):
 
 
 @pytest.mark.parametrize("act", [("send_message", "x"), ("ping",), ("pong",), ("get_message",)])
-async def test_nothing_can_be_done_after_the_end(both, act):
+async def test_every_call_raises_after_the_end(both, act):
     ws, peer = both
     await peer.stream.aclose()
     assert (await ending(ws)).code == 1006
@@ -159,30 +162,30 @@ async def test_nothing_can_be_done_after_the_end(both, act):
         await getattr(ws, act[0])(*act[1:])
 
 
-async def test_a_close_that_is_cancelled_closes_the_stream(both):
+async def test_a_cancelled_close_closes_the_stream(both):
     ws, _peer = both
     await trio.aclose_forcefully(ws)
     with pytest.raises(trio.ClosedResourceError):
         await ws._stream.receive_some()
 
 
-async def test_a_connection_tells_what_it_is(both):
+async def test_the_properties_of_a_server_connection(both):
     ws, _peer = both
     assert (ws.is_server, ws.is_client, ws.closed, ws.subprotocol) == (True, False, None, None)
     assert str(ws).startswith("server-")
 
 
-# -- the way in ---------------------------------------------------------------------------------
+# -- receiving ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def memory(nursery):
-    nursery.start_soon(lose_patience)
+    nursery.start_soon(fail_when_stuck)
     ours, theirs = trio.testing.memory_stream_pair()
-    return lean(ours, nursery, part_time=0.1), Peer(theirs)
+    return lean(ours, nursery, linger_time=0.1), Peer(theirs)
 
 
-async def test_what_came_in_one_read_is_received_at_once(memory):
+async def test_the_messages_of_one_read_are_received_together(memory):
     ws, peer = memory
     await peer.say(frame(TEXT, b"1"), frame(BINARY, b"2"), BYE)
     assert await ws.receive() == ["1", b"2"]
@@ -209,23 +212,23 @@ async def test_a_cancelled_receive_loses_nothing(memory):
     assert heard == ["1", "2", "3"]
 
 
-async def test_a_ping_after_our_goodbye_does_no_harm(memory):
+async def test_a_ping_after_the_nodes_close_is_ignored(memory):
     ws, peer = memory
-    ws.say_goodbye(4001, "r")
+    ws.send_close(4001, "r")
     await peer.say(frame(TEXT, b"late"), frame(PING, b"p"), frame(CLOSE, (4001).to_bytes(2)))
     assert await ws.receive() == ["late"]
     assert await ws.receive() == []
     assert (await peer.hear(), ws.closed.code) == (("CloseConnection", 4001), 4001)
 
 
-async def test_our_goodbye_stays_the_reason_when_the_peer_just_leaves(memory):
+async def test_the_nodes_close_stays_the_reason_if_the_peer_just_leaves(memory):
     ws, peer = memory
-    ws.say_goodbye(4001, "r")
+    ws.send_close(4001, "r")
     await peer.stream.aclose()
     assert (await ending(ws)).code == 4001
 
 
-async def test_what_was_asked_before_the_close_of_the_peer_is_answered_and_then_nothing(memory):
+async def test_messages_may_be_sent_until_the_peers_close_is_answered(memory):
     ws, peer = memory
     await peer.say(frame(TEXT, b"1"), BYE)
     assert await ws.receive() == ["1"]
@@ -239,158 +242,17 @@ async def test_what_was_asked_before_the_close_of_the_peer_is_answered_and_then_
         await ws.send_message(b"x")
 
 
-async def test_a_pong_is_noted(memory):
+async def test_a_pong_ends_the_time_for_it(memory):
     ws, peer = memory
-    ws.write_ping()
+    ws._keepalive.pong_by = 1.0
+    ws.send_ping()
     assert await peer.hear() == ("Ping", b"")
-    assert not ws.has_ponged
+    assert ws._keepalive.pong_by == 1
     await peer.say(frame(10), frame(TEXT))
-    assert (await ws.receive(), ws.has_ponged) == ([""], True)
+    assert (await ws.receive(), ws._keepalive.pong_by) == ([""], math.inf)
 
 
-# -- the way out --------------------------------------------------------------------------------
-
-
-class Kernel(trio.abc.Stream):
-    """Takes ``room`` bytes at once, and the rest by the waiting task, while ``open`` is set."""
-
-    def __init__(self, room=0):
-        self.room, self.sent, self.calls, self.open = room, bytearray(), [], trio.Event()
-
-    def send_now(self, data):
-        self.calls.append(bytes(data))
-        taken, self.room = data[: self.room], max(self.room - len(data), 0)
-        self.sent += taken
-        return len(taken)
-
-    async def send_all(self, data):
-        self.sent += data[:1]
-        await self.open.wait()
-        self.sent += data[1:]
-
-    async def receive_some(self, max_bytes=None):
-        await trio.sleep_forever()
-
-    async def wait_send_all_might_not_block(self):
-        await trio.lowlevel.checkpoint()
-
-    async def aclose(self):
-        await trio.lowlevel.checkpoint()
-
-    def heard(self):
-        peer = Connection(ConnectionType.CLIENT)
-        peer.receive_data(bytes(self.sent))
-        return ["".join(e.data) if isinstance(e, TextMessage) else e.code for e in peer.events()]
-
-
-@pytest.mark.parametrize("room", [*range(14), 99])
-async def test_frames_leave_in_the_order_of_the_calls(nursery, room):
-    kernel = Kernel(room)
-    ws = lean(kernel, nursery)
-    ws.write_text(b"one")
-    ws.write_text(b"two")
-    await ws.send_message("three")
-    ws.say_goodbye(4000, "")
-    assert ws.unsent + len(kernel.sent) in (21, 22)  # of what waits, one byte may be on its way
-    ws.write_text(b"too late")
-    kernel.open.set()
-    await ws.wait_unsent_below(1)
-    assert (kernel.heard(), ws.unsent) == (["one", "two", "three", 4000], 0)
-
-
-@pytest.mark.parametrize("room", [0, 3, 7])
-async def test_what_is_forgotten_leaves_no_half_frame(nursery, room):
-    kernel = Kernel(room)
-    ws = lean(kernel, nursery)
-    for word in (b"one", b"two", b"three"):
-        ws.write_text(word)
-    await trio.testing.wait_all_tasks_blocked()
-    assert ws.unsent == 17 - room
-    ws.forget_unsent()
-    assert ws.unsent == (10 - room if room > 5 else 5 - room)
-    ws.say_goodbye(4001, "")
-    kernel.open.set()
-    await ws.wait_unsent_below(1)
-    assert kernel.heard() == ["one", *["two"] * (room > 5), 4001]
-
-
-async def test_who_takes_nothing_in_time_is_cut_off(nursery, autojump_clock):
-    cut = []
-    ws = lean(Kernel(), nursery, cut=lambda: cut.append(trio.current_time()), write_time=3)
-    ws.write_text(b"x")
-    await trio.sleep(60)
-    assert cut == [pytest.approx(3)]
-
-
-async def test_all_who_wait_for_room_get_it(nursery):
-    kernel = Kernel()
-    ws = lean(kernel, nursery)
-    ws.write_text(b"x")
-    with trio.fail_after(30):
-        async with trio.open_nursery() as waiting:
-            waiting.start_soon(ws.wait_unsent_below, 1)
-            waiting.start_soon(ws.wait_unsent_below, 1)
-            await trio.testing.wait_all_tasks_blocked()
-            kernel.open.set()
-
-
-async def test_who_pings_and_reads_nothing_takes_no_more_memory_than_others(nursery):
-    ws = lean(Kernel(), nursery, outbox_size=1000, controls=Rate.of(0, 20))
-    ws._take, ws._is_enough = bool, False
-    pong = len(frame(PING, b"x" * 100, masked=False))
-    for _ in range(50):
-        assert ws._feed(frame(PING, b"x" * 100))
-    assert 1000 < ws.unsent <= 1000 + pong
-
-
-@pytest.mark.parametrize("end", ["cut", "cancelled"])
-async def test_nobody_waits_for_room_that_never_comes(end, autojump_clock):
-    async with trio.open_nursery() as waiting:
-        waiting.cancel_scope.deadline = trio.current_time() + 60
-        async with trio.open_nursery() as connection:
-            ws = lean(Kernel(), connection, write_time=3)
-            ws.write_text(b"x")
-            waiting.start_soon(ws.wait_unsent_below, 1)
-            await trio.testing.wait_all_tasks_blocked()
-            if end == "cancelled":
-                connection.cancel_scope.cancel()
-    assert not waiting.cancel_scope.cancelled_caught
-
-
-async def test_a_cork_lets_many_frames_out_in_one_call(nursery):
-    cork = Cork()
-    kernels = [Kernel(room) for room in (99, 0, 8)]
-    first, second, third = sockets = [lean(kernel, nursery, cork) for kernel in kernels]
-    cork.put_in()
-    for n in range(5):
-        for ws in sockets:
-            ws.write_text(b"%d" % n)
-    assert (first.unsent, kernels[0].calls) == (15, [])
-    cork.draw()
-    assert [len(kernel.calls) for kernel in kernels] == [1, 1, 1]
-    assert (first.unsent, second.unsent, third.unsent) == (0, 15, 7)
-    for ws, kernel in zip(sockets, kernels, strict=True):
-        ws.write_text(b"after")
-        kernel.room = 99
-        kernel.open.set()
-        await ws.wait_unsent_below(1)
-        assert kernel.heard() == [*"01234", "after"]
-
-
-async def test_a_cork_holds_nothing_up_that_waited_before(nursery):
-    cork, kernel = Cork(), Kernel(2)
-    ws = lean(kernel, nursery, cork)
-    ws.write_text(b"before")
-    cork.put_in()
-    ws.write_text(b"in")
-    cork.draw()
-    cork.draw()
-    kernel.open.set()
-    await ws.wait_unsent_below(1)
-    assert (kernel.heard(), len(kernel.calls)) == (["before", "in"], 1)
-
-
-# -- what is private of trio-websocket, and relied upon -----------------------------------------
+# -- the private names of trio-websocket that are used ------------------------------------------
 
 PRIVATE = {
     "_aclose": "(self, code: 'int', reason: 'str | None') -> 'None'",
@@ -408,13 +270,13 @@ USED = {
 }  # fmt: skip
 
 
-def test_the_private_methods_are_those_that_are_known():
+def test_the_private_methods_of_trio_websocket_are_as_known():
     shapes = {name: str(inspect.signature(getattr(WebSocketConnection, name))) for name in PRIVATE}
     assert shapes == PRIVATE
     assert all(inspect.iscoroutinefunction(getattr(WebSocketConnection, name)) for name in PRIVATE)
 
 
-async def test_every_attribute_that_the_inherited_code_reads_is_there(nursery):
+async def test_every_attribute_that_inherited_code_reads_exists(nursery):
     inherited = [vars(WebSocketConnection)[name] for name in (
         "closed", "is_client", "is_server", "local", "remote", "path", "subprotocol",
         "handshake_headers", "aclose", "ping", "pong", "__str__", "_aclose", "_close_web_socket",

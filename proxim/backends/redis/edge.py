@@ -113,7 +113,7 @@ class Edge:
         match parcel:
             case Told():
                 message = codec.decode_node(bytes(parcel.message))
-                give = place.connection.give_back if parcel.kept else place.connection.tell
+                give = place.connection.tell_backlog if parcel.kept else place.connection.tell
                 give(message)
             case Taken():
                 place.taken(parcel)

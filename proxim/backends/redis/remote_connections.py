@@ -59,12 +59,12 @@ class FarConnection:
         """Send a message to the node that has the client."""
         self._send(message, kept=False)
 
-    def give_back(self, message: NodeMessage) -> None:
-        """Send a signal that was kept."""
+    def tell_backlog(self, message: NodeMessage) -> None:
+        """Send a signal of the seat's backlog."""
         self._send(message, kept=True)
 
-    async def room(self) -> None:
-        """Its own node waits for room before it asks."""
+    async def wait_for_room(self) -> None:
+        """Return at once: the client's node waits for room before it asks for a seat."""
         await trio.lowlevel.checkpoint()
 
     def close(self, code: int, reason: str) -> None:

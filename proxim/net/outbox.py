@@ -1,0 +1,208 @@
+"""The outbox of one connection: what the kernel has not taken yet, and how much that may be."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from proxim.net.keepalive import Keepalive
+from proxim.net.limits import Limits
+from proxim.net.stats import NetStats
+
+_BURST_TIME = 0.1
+"""Seconds for a burst of messages to leave before they count as waiting."""
+
+Spawn = Callable[[Callable[[], Awaitable[None]]], object]
+"""Starts a task that ends with its connection."""
+
+
+class Cork:
+    """Holds back what is written to the outboxes, so that many frames leave in one call each.
+
+    All connections of a listener share one cork, and its ``stats``.
+    """
+
+    __slots__ = ("_held", "is_in", "stats")
+
+    def __init__(self) -> None:
+        self.is_in = False
+        self.stats = NetStats()
+        self._held: list[Outbox] = []
+
+    def put_in(self) -> None:
+        """Hold back what is written from now on. No task may wait until ``pull_out``."""
+        self.is_in = True
+
+    def hold(self, outbox: Outbox) -> None:
+        """Have an outbox flushed when the cork is pulled out."""
+        self._held.append(outbox)
+
+    def pull_out(self) -> None:
+        """Send what was held back."""
+        self.is_in = False
+        held, self._held = self._held, []
+        for outbox in held:
+            outbox.flush()
+
+
+class Outbox:
+    """Writes to one stream without waiting, and queues what the kernel does not take.
+
+    A task writes the queue for as long as there is one. The outbox also knows its two bounds, in
+    bytes and in messages other than signals; whoever writes has to close a client that passes one.
+    """
+
+    __slots__ = (
+        "_backlog_size",
+        "_cork",
+        "_keepalive",
+        "_limits",
+        "_messages",
+        "_queue",
+        "_shrunk",
+        "_spawn",
+        "_stream",
+        "_written",
+        "is_open",
+        "size",
+    )
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        limits: Limits,
+        cork: Cork,
+        keepalive: Keepalive,
+        spawn: Spawn,
+    ) -> None:
+        self.is_open = True
+        self.size = 0
+        self._stream = stream
+        self._limits = limits
+        self._cork = cork
+        self._keepalive = keepalive
+        self._spawn = spawn
+        self._queue: deque[bytes] | None = None
+        self._shrunk: trio.Event | None = None
+        self._backlog_size = 0
+        # The bytes that have left the queue, and where in the stream each queued message ends.
+        self._written = 0
+        self._messages: deque[int] | None = None
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or queue what the kernel does not take; drop them once it is closed."""
+        if not self.is_open:
+            return
+        if self._queue is None:
+            if self._cork.is_in:
+                self._cork.hold(self)
+                self._queue = deque()
+            else:
+                sent = self._send_now(data)
+                if sent == len(data):
+                    return
+                data = data[sent:]
+                self._queue = deque()
+                self._spawn(self._write_queue)
+        self._queue.append(data)
+        self.size += len(data)
+
+    def write_backlog(self, data: bytes) -> None:
+        """Write a signal of a seat's backlog, which the bound in bytes does not count."""
+        before = self.size
+        self.write(data)
+        self._backlog_size = min(self._backlog_size, before) + self.size - before
+
+    def flush(self) -> None:
+        """Give the kernel what it takes of a corked queue, and have a task write the rest."""
+        assert self._queue is not None
+        data, self._queue = b"".join(self._queue), None
+        sent = self._send_now(data)
+        self._written += sent
+        self.size -= sent
+        if self.size:
+            self._queue = deque([data[sent:]])
+            self._spawn(self._write_queue)
+
+    def close(self) -> None:
+        """Accept no more bytes; what is queued is still written."""
+        self.is_open = False
+
+    def drop_queued(self) -> None:
+        """Drop the frames of which no byte has been sent."""
+        if self._queue:
+            first = self._queue[0]
+            self._queue = deque([first])
+            self.size = len(first)
+
+    async def wait_below(self, size: int) -> None:
+        """Wait until fewer than ``size`` bytes are queued, or none can be sent any more."""
+        while self._queue is not None and self.size >= size:
+            if self._shrunk is None:
+                self._shrunk = trio.Event()
+            await self._shrunk.wait()
+
+    def _send_now(self, data: bytes) -> int:
+        send_now = getattr(self._stream, "send_now", None)
+        if send_now is None:
+            return 0
+        try:
+            sent: int = send_now(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            # The reader gets the same error, and ends the connection.
+            return len(data)
+        return sent
+
+    async def _write_queue(self) -> None:
+        self._cork.stats.backlogged.add(self)
+        try:
+            while self._queue:
+                with trio.move_on_after(self._limits.write_time) as timeout:
+                    await self._stream.send_all(self._queue[0])
+                if timeout.cancelled_caught:
+                    self._keepalive.end_now()
+                    return
+                size = len(self._queue.popleft())
+                self.size -= size
+                self._written += size
+                self._notify_shrunk()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # The reader gets the same error, and ends the connection.
+        finally:
+            if self._queue:
+                # Part of a frame may have been sent: nothing can follow it.
+                self.close()
+            self._queue, self.size = None, 0
+            self._cork.stats.backlogged.discard(self)
+            self._notify_shrunk()
+
+    def _notify_shrunk(self) -> None:
+        if self._shrunk is not None:
+            self._shrunk.set()
+            self._shrunk = None
+
+    # -- its bounds --------------------------------------------------------------------------
+
+    def count_message(self) -> None:
+        """Count the message that was written last; check soon if there are too many now."""
+        self._messages = self._messages or deque()
+        self._messages.append(self._written + self.size)
+        if self.has_too_many_messages():
+            self._keepalive.check_outbox_after(_BURST_TIME)
+
+    def has_too_many_messages(self) -> bool:
+        """Return whether more messages than allowed are queued, signals not counted."""
+        messages = self._messages or deque()
+        while messages and messages[0] <= self._written:
+            messages.popleft()
+        self._messages = messages or None
+        return len(messages) > self._limits.outbox_messages
+
+    def has_too_many_bytes(self) -> bool:
+        """Return whether more bytes than allowed are queued, backlogs not counted."""
+        self._backlog_size = min(self._backlog_size, self.size)
+        return self.size - self._backlog_size > self._limits.outbox_size

@@ -1,0 +1,195 @@
+"""The reader of one connection: it relays signals, paces the client and returns its requests."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import NamedTuple
+
+import trio
+
+from proxim.actors.crash import log_crash
+from proxim.actors.router import Router, relay
+from proxim.actors.seat import Connection
+from proxim.net.keepalive import Keepalive
+from proxim.net.limits import Limits
+from proxim.net.outbox import Cork
+from proxim.net.stream import RECEIVE_BYTES, TcpStream
+from proxim.net.websocket import LeanWebSocket
+from proxim.protocol import codec
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import BadMessage, InternalError, RequestError
+
+log = logging.getLogger(__name__)
+
+_RECOVERY_TIME = 0.5
+"""Seconds without a pause after which a client counts as having slowed down."""
+
+
+class Request(NamedTuple):
+    """A message other than a signal, and the frame that it came in."""
+
+    frame: str | bytes
+    message: wire.ClientMessage
+
+
+class Read(Enum):
+    """Why reading stopped, where it found no request."""
+
+    MORE = auto()
+    """All that arrived is dealt with; a deadline may have passed."""
+    PAUSED = auto()
+    """The client has to wait until the pause is over, and so does what it has sent."""
+    CLOSED = auto()
+    """The client sends nothing more."""
+
+
+class Reader:
+    """Reads what one client sends, in order.
+
+    A signal is relayed by a plain call, while the connection's task sleeps. A request may have to
+    wait for an actor; so ``read`` returns it, and keeps what arrived behind it for the next call.
+
+    A client that sends too fast is read more slowly: its messages wait, here and in the kernel,
+    until a *pause* is over. The refusal of a wrong guess waits for a pause as well.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_cork",
+        "_frames",
+        "_full_at",
+        "_keepalive",
+        "_late_refusal",
+        "_limits",
+        "_overrate_since",
+        "_pause_until",
+        "_result",
+        "_router",
+        "_ws",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        ws: LeanWebSocket,
+        keepalive: Keepalive,
+        router: Router,
+        limits: Limits,
+        cork: Cork,
+    ) -> None:
+        self._connection = connection
+        self._ws = ws
+        self._keepalive = keepalive
+        self._router = router
+        self._limits = limits
+        self._cork = cork
+        self._frames: Sequence[str | bytes] = ()
+        self._result: Request | Read = Read.MORE
+        self._late_refusal: tuple[str | bytes, RequestError] | None = None
+        self._full_at = self._pause_until = self._overrate_since = -math.inf
+
+    async def read(self) -> Request | Read:
+        """Read until there is a request, the client has closed, or a deadline has passed."""
+        ws, self._result = self._ws, self._relay()
+        if isinstance(self._result, Request):
+            return self._result
+        is_paused = self._result is Read.PAUSED
+        with self._keepalive.alarm(self._pause_until if is_paused else math.inf):
+            if self._frames:
+                # What comes next has to wait in the kernel, and a pong may be behind it.
+                self._keepalive.reading_paused(self._pause_until)
+                await trio.sleep_forever()
+            self._result = Read.MORE
+            try:
+                # Not in a coroutine of its own, which every idle connection would keep.
+                if isinstance(ws.stream, TcpStream) and not ws.has_ended:
+                    await ws.stream.read_while(self._feed)
+                while not ws.has_ended and self._result is Read.MORE:
+                    self._feed(bytes(await ws.stream.receive_some(RECEIVE_BYTES)))
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                ws.connection_lost()
+            is_over = ws.has_ended and not self._frames and not isinstance(self._result, Request)
+            return Read.CLOSED if is_over else self._result
+        return Read.MORE
+
+    def refuse_later(self, request: Request, error: RequestError) -> None:
+        """Send a refusal after its delay; what arrived behind the request waits as long."""
+        self._late_refusal = request.frame, error
+        self._pause_until = trio.current_time() + error.delay
+
+    def _feed(self, data: bytes) -> bool:
+        """Take what was read; false if the connection's task has to wake up."""
+        self._cork.stats.bytes_read += len(data)
+        self._frames = self._ws.feed(data)
+        self._result = self._relay()
+        return self._result is Read.MORE and not self._ws.has_ended
+
+    def _relay(self) -> Request | Read:
+        """Relay the signals at the head of what was read, up to the first other message."""
+        now, bucket, keepalive = trio.current_time(), self._limits.messages, self._keepalive
+        if now < self._pause_until and keepalive.close_by == math.inf:
+            return Read.PAUSED
+        if self._late_refusal is not None:
+            late, self._late_refusal = self._late_refusal, None
+            refuse(self._connection, *late)
+        frames, self._frames = self._frames, ()
+        full_at = self._full_at if self._full_at > now else now
+        empty_at = now + bucket.window
+        several = len(frames) > 1
+        relayed = size = 0
+        if several:
+            self._cork.put_in()
+        try:
+            for number, frame in enumerate(frames, start=1):
+                if keepalive.close_by < math.inf:
+                    break  # The node has closed the connection: nothing more is heard.
+                if full_at >= empty_at:
+                    self._frames = frames[number - 1 :]
+                    self._pause(now, bucket.next_at(full_at))
+                    return Read.PAUSED
+                full_at += bucket.interval
+                try:
+                    message = _decode(frame)
+                    if type(message) is not wire.Signal:
+                        self._frames = frames[number:]
+                        return Request(frame, message)
+                    relay(self._connection, message, now)
+                    relayed += 1
+                    size += len(message.data)
+                except Exception as error:
+                    refuse(self._connection, frame, error)
+        finally:
+            self._full_at = full_at
+            self._cork.stats.signals += relayed
+            self._cork.stats.signal_bytes += size
+            if several:
+                self._cork.pull_out()
+        return Read.MORE
+
+    def _pause(self, now: float, until: float) -> None:
+        """Pause a client that sends too fast; close it with 1008 if it does not slow down."""
+        self._router.stats.refusals["message_rate"] += 1
+        if now > self._pause_until + _RECOVERY_TIME:
+            self._overrate_since = now
+        self._pause_until = until
+        if now - self._overrate_since >= self._limits.overrate_time:
+            self._connection.close(1008, "too many messages in too short a time")
+
+
+def refuse(connection: Connection, frame: str | bytes, error: Exception) -> None:
+    """Send the ``error`` message for a frame; a crash is logged and is an ``internal_error``."""
+    if not isinstance(error, RequestError):
+        log_crash(log, "a request failed; the connection goes on", error)
+        error = InternalError("the node failed at this request")
+    address = codec.address_of(frame)
+    error.session_id = error.session_id or address.session_id
+    connection.tell(codec.error_message(error, address.ref))
+
+
+def _decode(frame: str | bytes) -> wire.ClientMessage:
+    if isinstance(frame, bytes):
+        raise BadMessage("a message is one text frame; this one was binary")
+    return codec.decode_client(frame)

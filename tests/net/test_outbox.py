@@ -1,0 +1,189 @@
+import pytest
+import trio
+import trio.testing
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import TextMessage
+
+from proxim.net.frames import text_frame
+from proxim.net.keepalive import Keepalive
+from proxim.net.limits import Limits
+from proxim.net.outbox import Cork, Outbox
+from proxim.net.token_bucket import TokenBucket
+from proxim.net.websocket import LeanWebSocket
+from tests.net.helpers import PING, frame
+
+
+class Recorder(Keepalive):
+    """Records when the connection is told to end."""
+
+    ended_at = None
+
+    def end_now(self):
+        self.ended_at = trio.current_time()
+
+
+class Kernel(trio.abc.Stream):
+    """Takes ``room`` bytes at once, and the rest from a task once ``open`` is set."""
+
+    def __init__(self, room=0):
+        self.room, self.sent, self.calls, self.open = room, bytearray(), [], trio.Event()
+
+    def send_now(self, data):
+        self.calls.append(bytes(data))
+        taken, self.room = data[: self.room], max(self.room - len(data), 0)
+        self.sent += taken
+        return len(taken)
+
+    async def send_all(self, data):
+        self.sent += data[:1]
+        await self.open.wait()
+        self.sent += data[1:]
+
+    async def receive_some(self, max_bytes=None):
+        await trio.sleep_forever()
+
+    async def wait_send_all_might_not_block(self):
+        await trio.lowlevel.checkpoint()
+
+    async def aclose(self):
+        await trio.lowlevel.checkpoint()
+
+    def heard(self):
+        peer = Connection(ConnectionType.CLIENT)
+        peer.receive_data(bytes(self.sent))
+        return ["".join(e.data) if isinstance(e, TextMessage) else e.code for e in peer.events()]
+
+
+def outbox_to(kernel, nursery, cork=None, keepalive=None, **limits):
+    limits = Limits(**limits)
+    keepalive = keepalive or Keepalive(limits)
+    return Outbox(kernel, limits, cork or Cork(), keepalive, nursery.start_soon)
+
+
+def write(outbox, *texts):
+    for text in texts:
+        outbox.write(text_frame(text))
+
+
+def close(outbox, code):
+    LeanWebSocket(Kernel(), Limits(), outbox, Keepalive(Limits())).send_close(code, "")
+
+
+@pytest.mark.parametrize("room", [*range(14), 99])
+async def test_frames_are_sent_in_the_order_of_the_writes(nursery, room):
+    kernel = Kernel(room)
+    outbox = outbox_to(kernel, nursery)
+    write(outbox, b"one", b"two")
+    await trio.lowlevel.checkpoint()
+    write(outbox, b"three")
+    close(outbox, 4000)
+    await trio.lowlevel.checkpoint()
+    assert outbox.size + len(kernel.sent) in (21, 22)  # one queued byte may be on its way
+    write(outbox, b"too late")
+    kernel.open.set()
+    await outbox.wait_below(1)
+    assert (kernel.heard(), outbox.size) == (["one", "two", "three", 4000], 0)
+
+
+@pytest.mark.parametrize("room", [0, 3, 7])
+async def test_dropping_the_queue_leaves_no_partial_frame(nursery, room):
+    kernel = Kernel(room)
+    outbox = outbox_to(kernel, nursery)
+    write(outbox, b"one", b"two", b"three")
+    await trio.testing.wait_all_tasks_blocked()
+    assert outbox.size == 17 - room
+    outbox.drop_queued()
+    assert outbox.size == (10 - room if room > 5 else 5 - room)
+    close(outbox, 4001)
+    kernel.open.set()
+    await outbox.wait_below(1)
+    assert kernel.heard() == ["one", *["two"] * (room > 5), 4001]
+
+
+async def test_a_peer_that_takes_no_bytes_in_time_is_disconnected(nursery, autojump_clock):
+    keepalive = Recorder(Limits())
+    outbox = outbox_to(Kernel(), nursery, keepalive=keepalive, write_time=3)
+    write(outbox, b"x")
+    await trio.sleep(60)
+    assert keepalive.ended_at == pytest.approx(3)
+    assert not outbox.is_open
+
+
+async def test_all_tasks_that_wait_for_room_get_it(nursery):
+    kernel = Kernel()
+    outbox = outbox_to(kernel, nursery)
+    write(outbox, b"x")
+    with trio.fail_after(30):
+        async with trio.open_nursery() as waiting:
+            waiting.start_soon(outbox.wait_below, 1)
+            waiting.start_soon(outbox.wait_below, 1)
+            await trio.testing.wait_all_tasks_blocked()
+            kernel.open.set()
+
+
+async def test_pongs_are_bounded_for_a_peer_that_does_not_read(nursery):
+    limits = {"outbox_size": 1000, "controls": TokenBucket.of(0, 20)}
+    outbox = outbox_to(Kernel(), nursery, **limits)
+    ws = LeanWebSocket(Kernel(), Limits(**limits), outbox, Keepalive(Limits()))
+    pong = len(frame(PING, b"x" * 100, masked=False))
+    for _ in range(50):
+        assert ws.feed(frame(PING, b"x" * 100)) == []
+        assert not ws.has_ended
+    assert 1000 < outbox.size <= 1000 + pong
+
+
+@pytest.mark.parametrize("end", ["timeout", "cancelled"])
+async def test_no_task_waits_for_room_that_never_comes(end, autojump_clock):
+    async with trio.open_nursery() as waiting:
+        waiting.cancel_scope.deadline = trio.current_time() + 60
+        async with trio.open_nursery() as connection:
+            outbox = outbox_to(Kernel(), connection, write_time=3)
+            write(outbox, b"x")
+            waiting.start_soon(outbox.wait_below, 1)
+            await trio.testing.wait_all_tasks_blocked()
+            if end == "cancelled":
+                connection.cancel_scope.cancel()
+    assert not waiting.cancel_scope.cancelled_caught
+
+
+async def test_a_cork_sends_many_frames_in_one_call(nursery):
+    cork = Cork()
+    kernels = [Kernel(room) for room in (99, 0, 8)]
+    first, second, third = outboxes = [outbox_to(kernel, nursery, cork) for kernel in kernels]
+    cork.put_in()
+    for n in range(5):
+        for outbox in outboxes:
+            write(outbox, b"%d" % n)
+    assert (first.size, kernels[0].calls) == (15, [])
+    cork.pull_out()
+    assert [len(kernel.calls) for kernel in kernels] == [1, 1, 1]
+    assert (first.size, second.size, third.size) == (0, 15, 7)
+    for outbox, kernel in zip(outboxes, kernels, strict=True):
+        write(outbox, b"after")
+        kernel.room = 99
+        kernel.open.set()
+        await outbox.wait_below(1)
+        assert kernel.heard() == [*"01234", "after"]
+
+
+async def test_a_close_behind_a_cork_is_sent(nursery):
+    cork, kernel = Cork(), Kernel(99)
+    outbox = outbox_to(kernel, nursery, cork)
+    cork.put_in()
+    write(outbox, b"one")
+    close(outbox, 4000)
+    cork.pull_out()
+    assert kernel.heard() == ["one", 4000]
+
+
+async def test_a_cork_does_not_delay_what_was_queued_before(nursery):
+    cork, kernel = Cork(), Kernel(2)
+    outbox = outbox_to(kernel, nursery, cork)
+    write(outbox, b"before")
+    cork.put_in()
+    write(outbox, b"in")
+    cork.pull_out()
+    cork.pull_out()
+    kernel.open.set()
+    await outbox.wait_below(1)
+    assert (kernel.heard(), len(kernel.calls)) == (["before", "in"], 1)
