@@ -29,18 +29,7 @@ from proxim.protocol.errors import (
 from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.session import events as ev
 from proxim.session.backlog import Backlog
-from proxim.session.events import (
-    Admit,
-    Effect,
-    Event,
-    Finish,
-    Patch,
-    Refuse,
-    Reply,
-    Role,
-    Tell,
-    Unpatch,
-)
+from proxim.session.events import Admit, Effect, Event, Reply, Role, Tell
 from proxim.session.state import Alarm, Record, State
 
 _GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
@@ -98,7 +87,7 @@ class Session(Record):
             return RULES[self.state][type(event)].decide(self, event, now)
         except RequestError as refusal:
             refusal.session_id = self.session_id
-            return [Refuse(refusal)]
+            return [ev.Refuse(refusal)]
 
     # -- the host's side ---------------------------------------------------------------------
 
@@ -137,7 +126,7 @@ class Session(Record):
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
         told = _to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
-        return [*told, Patch()] if Role.GUEST in self.online else [*told, self._guest_is_away()]
+        return [*told, ev.Patch()] if Role.GUEST in self.online else [*told, self._guest_is_away()]
 
     def _nothing_to_decide(self, event: ev.HostDecided, now: float) -> list[Effect]:
         raise NotAllowed("nobody has asked to pair")
@@ -277,7 +266,7 @@ class Session(Record):
             Tell(role, wire.Signal(session_id=self.session_id, data=data))
             for data in self._backlog_for(role).drain()
         ]
-        return [*effects, Patch()] if role.peer in self.online else effects
+        return [*effects, ev.Patch()] if role.peer in self.online else effects
 
     def _left(self, role: Role, now: float) -> list[Effect]:
         """A seat is left: the end of a one-time session, an absence in the others."""
@@ -288,7 +277,7 @@ class Session(Record):
             self.alarms[_GRACE_OF[role]] = now + self.terms.one_time_grace
         if self.state is not State.APPROVED:
             return []
-        return [Unpatch(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
+        return [ev.Unpatch(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
 
     def _guest_is_away(self) -> Effect:
         return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
@@ -317,10 +306,10 @@ class Session(Record):
         self.reason = reason
         self.alarms.clear()
         self.backlogs.clear()
-        effects: list[Effect] = [Unpatch()]
+        effects: list[Effect] = [ev.Unpatch()]
         if prompt_was_up:
             effects += _to_both(self.pair_result(), Role.HOST if decided else None)
-        return [*effects, *_to_both(self.last_word(), answers), Finish(reason)]
+        return [*effects, *_to_both(self.last_word(), answers), ev.Finish(reason)]
 
     def _say_how_it_ended(self) -> list[Effect]:
         return [Reply(self.last_word())]

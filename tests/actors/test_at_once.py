@@ -106,7 +106,7 @@ async def test_seats_are_taken_one_by_one_as_there_is_room(autojump_clock, node)
         if len(asked) == 2:
             await room.wait()
 
-    later.room = wait_for_room
+    later.wait_for_room = wait_for_room
     async with trio.open_nursery() as nursery:
         nursery.start_soon(later.sends, wire.Register(uuid="desk", key=KEY))
         await wait_all_tasks_blocked()
@@ -162,7 +162,7 @@ async def test_a_session_swept_while_its_host_registers_takes_no_seat(autojump_c
     await first.host.asks(second.close())
     later = node.connect()
     room = trio.Event()
-    later.room = room.wait
+    later.wait_for_room = room.wait
     async with trio.open_nursery() as nursery:
         nursery.start_soon(later.sends, wire.Register(uuid="desk", key=KEY))
         await wait_all_tasks_blocked()
