@@ -22,6 +22,7 @@ from proxim.net.http import BadRequest, Response, read_request
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox
+from proxim.net.stats import NetStats
 from proxim.net.stream import TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
 from proxim.net.websocket import LeanWebSocket
@@ -48,7 +49,7 @@ async def echo(stream: TcpStream, limits: Limits) -> None:
     """Send back what comes, until the peer is done."""
     async with trio.open_nursery() as nursery:
         keepalive = Keepalive(limits)
-        outbox = Outbox(stream, limits, Cork(), keepalive, nursery.start_soon)
+        outbox = Outbox(stream, limits, Cork(NetStats()), keepalive, nursery.start_soon)
         ws = LeanWebSocket(stream, limits, outbox, keepalive)
         with keepalive.alarm():
             while messages := await ws.receive():

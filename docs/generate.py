@@ -191,8 +191,7 @@ def settings_table() -> str:
 def metrics_table() -> str:
     """Every metric of a node that has just been made."""
     node = Node(store="sqlite:////nowhere/sessions.db", store_key="k" * 32)
-    node.url = "http://node"
-    text = exposition(node.supervisor, node._compose(tls=None))
+    text = exposition(node.supervisor, node.net_stats)
     families = text_string_to_metric_families(text)
     rows = ["| metric | labels | meaning |", "| --- | --- | --- |"]
     for family in families:

@@ -1,8 +1,33 @@
-"""What is inside an exception group."""
+"""Exceptions as they are, out of the groups in which nurseries raise them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import trio
+
+
+@asynccontextmanager
+async def running(
+    task: Callable[..., Awaitable[object]], stop: Callable[[], Awaitable[object]]
+) -> AsyncIterator[None]:
+    """Run ``task`` beside the block, from when it says that it has started; then ``stop`` it.
+
+    What the task raises at its start, or the block, is raised as it is, not in a group.
+    """
+    raised: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        try:
+            await nursery.start(task)
+            try:
+                yield
+            finally:
+                await stop()
+        except Exception as error:
+            raised = error
+    if raised is not None:
+        raise raised
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -22,8 +22,7 @@ from prometheus_client.registry import Collector
 
 from proxim.actors.stats import LIMITS, OUTCOMES, Histogram
 from proxim.actors.supervisor import Supervisor
-from proxim.net.listener import Listener
-from proxim.net.stats import CODES
+from proxim.net.stats import CODES, NetStats
 from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.version import __version__
 
@@ -31,11 +30,10 @@ from proxim.version import __version__
 class _Moment(Collector):
     """The figures of a node, as they are when it is asked."""
 
-    def __init__(self, supervisor: Supervisor, listener: Listener) -> None:
+    def __init__(self, supervisor: Supervisor, net_stats: NetStats) -> None:
         self._supervisor = supervisor
         self._stats = supervisor.stats
-        self._listener = listener
-        self._net_stats = listener.stats
+        self._net_stats = net_stats
 
     def collect(self) -> Iterator[Metric]:
         yield from self._sessions()
@@ -72,9 +70,7 @@ class _Moment(Collector):
 
     def _connections(self) -> Iterator[Metric]:
         net = self._net_stats
-        yield GaugeMetricFamily(
-            "proxim_connections", "Open WebSockets.", len(self._listener.connections)
-        )
+        yield GaugeMetricFamily("proxim_connections", "Open WebSockets.", self._net_stats.open)
         yield _total("connections_opened", "WebSockets that were opened.", net.opened)
         closed = {code: net.closed[code] for code in CODES}
         yield _counter("connections_closed", "WebSockets that were closed.", "code", closed)
@@ -106,10 +102,10 @@ class _Moment(Collector):
         )
 
 
-def exposition(supervisor: Supervisor, listener: Listener) -> str:
+def exposition(supervisor: Supervisor, net_stats: NetStats) -> str:
     """The answer to ``GET /metrics``."""
     registry = CollectorRegistry()
-    registry.register(_Moment(supervisor, listener))
+    registry.register(_Moment(supervisor, net_stats))
     ProcessCollector(registry=registry)
     return generate_latest(registry).decode() + supervisor.backend.exposition()
 

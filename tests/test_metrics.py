@@ -11,6 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 import proxim
 from proxim.actors.stats import LIMITS
 from proxim.metrics import exposition
+from proxim.net.stats import NetStats
 from proxim.protocol import messages as wire
 from proxim.settings import SETTINGS
 from tests.actors.helpers import GUEST, HOST, PERSISTENT, TEMPORARY, Node, crash_at
@@ -20,8 +21,8 @@ from tests.net.helpers import House, approve, get, open_session
 class Shown:
     """The figures of a node whose sessions are real and whose sockets are not."""
 
-    def __init__(self, supervisor, listener):
-        self._from = supervisor, listener
+    def __init__(self, supervisor, net_stats):
+        self._from = supervisor, net_stats
 
     def samples(self):
         families = text_string_to_metric_families(exposition(*self._from))
@@ -44,8 +45,8 @@ async def node(nursery):
 
 
 @pytest.fixture
-def shown(node, nursery):
-    return Shown(node.supervisor, House(nursery).listener)
+def shown(node):
+    return Shown(node.supervisor, NetStats())
 
 
 async def test_sessions_are_counted_by_type_and_status(autojump_clock, node, shown):
@@ -127,7 +128,7 @@ async def test_waiting_requests_are_counted(autojump_clock, node, shown):
 
 async def test_signals_and_connections_are_counted(autojump_clock, nursery):
     house = House(nursery)
-    shown = Shown(house.supervisor, house.listener)
+    shown = Shown(house.supervisor, house.node.net_stats)
     host, guest = await house.client(), await house.client()
     session_id = await approve(host, guest)
     for _ in range(5):
@@ -150,7 +151,7 @@ async def test_signals_and_connections_are_counted(autojump_clock, nursery):
 
 async def test_refusals_are_counted_by_limit(autojump_clock, nursery):
     house = House(nursery, introduction_time=5, head_time=1, max_connections=2)
-    shown = Shown(house.supervisor, house.listener)
+    shown = Shown(house.supervisor, house.node.net_stats)
     assert (await house.ask(b"GET /")).status == 408
     await house.client()
     await house.client()
@@ -183,8 +184,8 @@ async def test_scrape_reads_no_session(autojump_clock, node, shown, monkeypatch)
 async def test_nodes_in_one_process_count_separately(autojump_clock, nursery):
     first, second = House(nursery), House(nursery)
     await open_session(await first.client())
-    assert Shown(first.supervisor, first.listener)["connections"] == 1
-    assert Shown(second.supervisor, second.listener)["connections"] == 0
+    assert Shown(first.supervisor, first.node.net_stats)["connections"] == 1
+    assert Shown(second.supervisor, second.node.net_stats)["connections"] == 0
 
 
 def test_every_counted_limit_is_listed():

@@ -6,7 +6,7 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from itertools import count
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from proxim.client.address import Address
 from proxim.client.backoff import delays
 from proxim.client.ice import IceRefresher
+from proxim.exception_groups import running
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
@@ -90,26 +91,18 @@ class NodeConnection:
         self._closing = False
         self._scope = trio.CancelScope()
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[None]:
+    def connected(self) -> AbstractAsyncContextManager[None]:
         """Connect, and stay connected inside the ``async with`` block.
 
         Raises ``ConnectionLost`` if the node cannot be reached, and whatever ``introduce`` raises.
         An exception of the block is raised as it is, not in a group.
         """
-        raised: Exception | None = None
-        async with trio.open_nursery() as nursery:
-            try:
-                await nursery.start(self._run)
-                yield
-            except Exception as error:
-                raised = error
-            finally:
-                with trio.move_on_after(CLOSE_TIME, shield=True):
-                    await self._close()
-                self._scope.cancel()
-        if raised is not None:
-            raise raised
+        return running(self._run, self._stop)
+
+    async def _stop(self) -> None:
+        with trio.move_on_after(CLOSE_TIME, shield=True):
+            await self._close()
+        self._scope.cancel()
 
     async def reachable(self) -> AsyncIterator[bool]:
         """Yield at each change whether the node is reachable."""

@@ -6,10 +6,13 @@ import secrets
 from typing import Literal
 from weakref import WeakValueDictionary
 
+import trio
+
 from proxim.actors.router import Router
 from proxim.client.host import HostSession, SessionKind
 from proxim.client.ice import IceRefresher
 from proxim.embed.connection import LocalConnection
+from proxim.embed.decision import Decide, answer
 from proxim.net.limits import Limits
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, UnknownSession
@@ -27,6 +30,7 @@ class LocalHost:
         self._limits = limits
         key = secrets.token_urlsafe(32)
         self._ice = IceRefresher()
+        self._nursery: trio.Nursery | None = None
         self._connections = WeakValueDictionary[str, LocalConnection]()
         self._register = wire.Register(uuid=UUID, key=key, access_token=access_token, seats=[])
 
@@ -37,6 +41,7 @@ class LocalHost:
         ttl: float | None,
         token_hash: str | None,
         qr: Literal["svg"] | None,
+        decide: Decide | None = None,
     ) -> HostSession:
         """A new session on a connection of its own, so that none can hold up another."""
         kinds = [kind.value for kind in SessionType]
@@ -54,11 +59,15 @@ class LocalHost:
             raise
         assert connection.session is not None
         self._connections[connection.session.session_id] = connection
+        if decide is not None:
+            assert self._nursery is not None
+            self._nursery.start_soon(answer, connection.session, decide)
         return connection.session
 
     async def run(self) -> None:
-        """Renew the sessions' ICE servers before they lapse, until cancelled."""
-        await self._ice.run(self._refresh_ice)
+        """Renew the sessions' ICE servers, and wait for decisions, until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            await self._ice.run(self._refresh_ice)
 
     async def _refresh_ice(self, session_id: str) -> None:
         connection = self._connections.get(session_id)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
-from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from proxim.net.http import Request, Response
 
@@ -32,12 +33,12 @@ _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Origin = tuple[str, str, int | None]
 
 
-class Rules(NamedTuple):
+class Rules(Struct, frozen=True):
     """What the operator allows besides the node's own origin and names."""
 
-    origins: Iterable[str] = ()
-    hosts: Iterable[str] = ()
-    proxies: Iterable[str] = ()
+    allow_origin: Sequence[str] = ()
+    allow_host: Sequence[str] = ()
+    trusted_proxy: Sequence[str] = ()
     limit_loopback: bool = False
 
 
@@ -53,10 +54,10 @@ class Access:
     ) -> None:
         self._name_of = name_of
         self._scheme = scheme
-        self._origins = {_origin(each) for each in (url, *rules.origins)}
-        names = (urlsplit(url).hostname or "", "localhost", *rules.hosts)
+        self._origins = {_origin(each) for each in (url, *rules.allow_origin)}
+        names = (urlsplit(url).hostname or "", "localhost", *rules.allow_host)
         self._hosts = {name.lower().rstrip(".") for name in names}
-        self._proxies = [ipaddress.ip_network(each, strict=False) for each in rules.proxies]
+        self._proxies = [ipaddress.ip_network(each, strict=False) for each in rules.trusted_proxy]
         self._limit_loopback = rules.limit_loopback
 
     def refuse(self, request: Request) -> Response | None:

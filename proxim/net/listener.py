@@ -29,6 +29,7 @@ from proxim.net.limits import Limits
 from proxim.net.outbox import Cork
 from proxim.net.poller import Poller
 from proxim.net.site import Site, method_not_allowed
+from proxim.net.stats import NetStats
 from proxim.net.stream import TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
 from proxim.protocol import codec
@@ -65,10 +66,7 @@ _LIMIT_OF = {
 
 
 class Listener:
-    """Serves one port.
-
-    ``connections`` are the open WebSockets, and ``stats`` their counters.
-    """
+    """Serves one port. ``connections`` are the open WebSockets."""
 
     def __init__(
         self,
@@ -79,6 +77,7 @@ class Listener:
         is_draining: Callable[[], bool],
         limits: Limits,
         access: Access,
+        stats: NetStats,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.connections: set[SocketConnection] = set()
@@ -91,8 +90,8 @@ class Listener:
         soft_limit, _ = descriptors.limits()
         self._max_connections = limits.max_connections or descriptors.for_connections(soft_limit)
         self._tls = tls
-        self._cork = Cork()
-        self.stats = self._cork.stats
+        self._stats = stats
+        self._cork = Cork(stats)
         self._refusals = router.stats.refusals
         self._poller: Poller | None = None
         self._nursery: trio.Nursery
@@ -247,7 +246,7 @@ class Listener:
         )
         connection.open(handshake + self._welcome)
         self.connections.add(connection)
-        self.stats.opened += 1
+        self._stats.opened += 1
         return connection
 
     async def _respond(

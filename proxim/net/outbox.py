@@ -26,9 +26,9 @@ class Cork:
 
     __slots__ = ("_held", "is_in", "stats")
 
-    def __init__(self) -> None:
+    def __init__(self, stats: NetStats) -> None:
         self.is_in = False
-        self.stats = NetStats()
+        self.stats = stats
         self._held: list[Outbox] = []
 
     def put_in(self) -> None:

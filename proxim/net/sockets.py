@@ -10,7 +10,10 @@ import trio
 
 
 async def listen(host: str, port: int, opened: ExitStack) -> list[socket.socket]:
-    """Return listening sockets, which ``opened`` closes. Raises ``OSError`` with the address."""
+    """Return listening sockets, which ``opened`` closes; for port 0 one, whose port is free.
+
+    Raises ``OSError`` with the address.
+    """
     try:
         listeners = await trio.open_tcp_listeners(port, host=host)
     except OSError as error:
@@ -19,6 +22,11 @@ async def listen(host: str, port: int, opened: ExitStack) -> list[socket.socket]
     sockets = [socket.socket(fileno=each.socket.detach()) for each in listeners]
     for each in sockets:
         opened.enter_context(each)
+    if port == 0:
+        # A name with several addresses would get a port for each.
+        for spare in sockets[1:]:
+            spare.close()
+        return sockets[:1]
     return sockets
 
 
@@ -37,6 +45,13 @@ def reachable(listening: socket.socket) -> tuple[str, int]:
     """Return an address and port for other machines, also if it listens on all addresses."""
     address, port = listening.getsockname()[:2]
     return (_lan_address(listening.family) if address in ("0.0.0.0", "::") else address), port
+
+
+def url_of(listening: socket.socket, *, secure: bool) -> str:
+    """Return the http or https URL of a listening socket, for other machines."""
+    address, port = reachable(listening)
+    host = f"[{address}]" if ":" in address else address
+    return f"{'https' if secure else 'http'}://{host}:{port}"
 
 
 def _lan_address(family: int) -> str:

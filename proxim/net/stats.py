@@ -36,6 +36,11 @@ class NetStats:
         self.backlogged: set[_Outbox] = set()
 
     @property
+    def open(self) -> int:
+        """The WebSockets that are open."""
+        return self.opened - self.closed.total()
+
+    @property
     def outbox_bytes(self) -> int:
         """The bytes in all outboxes."""
         return sum(outbox.size for outbox in self.backlogged)

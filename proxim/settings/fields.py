@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from proxim.actors.limits import Quotas
 from proxim.backends.redis import ClusterOptions
 from proxim.ice import IceOptions
+from proxim.net.access import Rules
 from proxim.net.limits import Limits
 from proxim.net.token_bucket import TokenBucket
 from proxim.protocol.errors import InvalidSetting
@@ -360,6 +361,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def cluster_options(self) -> ClusterOptions:
         """What of this concerns the cluster."""
         return self._part(ClusterOptions)
+
+    @property
+    def access_rules(self) -> Rules:
+        """The part that says which addresses, origins and hosts may connect."""
+        return self._part(Rules)
 
     @property
     def quotas(self) -> Quotas:

@@ -19,9 +19,7 @@ ALERTS, DASHBOARD = DEPLOY / "alerts.yml", DEPLOY / "grafana.json"
 def told():
     """All that a node with a store exposes."""
     node = Node(store="sqlite:////nowhere/sessions.db", store_key="k" * 32)
-    node.url = "http://node"
-    listener = node._compose(tls=None)
-    return exposition(node.supervisor, listener)
+    return exposition(node.supervisor, node.net_stats)
 
 
 def known():

@@ -16,7 +16,12 @@ class Parlour(House):
 
     def __init__(self, nursery, *, settings=None, **limits):
         super().__init__(nursery, settings=Settings(**(settings or {})), **limits)
-        self.node._nursery = nursery
+        nursery.start_soon(self.host.run)
+
+    async def open_session(self, session_type="one_time", **options):
+        """Open a session as the application does."""
+        options = {"ttl": None, "token_hash": None, "qr": None, **options}
+        return await self.host.open(session_type, **options)
 
     async def guest(self, session, device=DEVICE):
         """A client that has asked to pair."""
@@ -28,7 +33,7 @@ class Parlour(House):
 
     async def pair_up(self, kind="one_time", **options):
         """An approved session of the application, and its guest."""
-        session = await self.node.open_session(kind, **options)
+        session = await self.open_session(kind, **options)
         guest = await self.guest(session)
         await (await session.prompt()).approve()
         assert (await guest.hear("pair_result"))["status"] == "approved"

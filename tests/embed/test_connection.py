@@ -42,7 +42,7 @@ async def test_signals_of_both_go_on_the_line(autojump_clock, parlour):
 
 
 async def test_the_session_has_a_link_and_a_code(parlour):
-    session = await parlour.node.open_session(qr="svg")
+    session = await parlour.open_session(qr="svg")
     assert session.link.startswith("http://node/join#")
     assert "<svg" in session.qr_svg
     before = session.link
@@ -52,7 +52,7 @@ async def test_the_session_has_a_link_and_a_code(parlour):
 
 
 async def test_guest_learns_that_it_was_declined(autojump_clock, parlour):
-    session = await parlour.node.open_session()
+    session = await parlour.open_session()
     guest = await parlour.guest(session)
     await (await session.prompt()).decline()
     assert (await guest.hear("session_ended"))["reason"] == "rejected"
@@ -60,7 +60,7 @@ async def test_guest_learns_that_it_was_declined(autojump_clock, parlour):
 
 
 async def test_a_decision_after_the_window_is_too_late(autojump_clock, parlour):
-    session = await parlour.node.open_session()
+    session = await parlour.open_session()
     await parlour.guest(session)
     prompt = await session.prompt()
     assert prompt.expires_at == pytest.approx(trio.current_time() + 40)
@@ -81,7 +81,7 @@ async def test_a_temporary_session_ends_on_time(autojump_clock, parlour):
 
 
 async def test_nothing_is_relayed_before_a_yes(autojump_clock, parlour):
-    session = await parlour.node.open_session()
+    session = await parlour.open_session()
     await session.send("too early")
     await trio.testing.wait_all_tasks_blocked()
     with pytest.raises(NotApproved):
@@ -123,7 +123,7 @@ async def test_closing_twice_and_after_the_sweep_is_no_error(autojump_clock, par
 )
 async def test_what_a_frame_may_not_say_is_refused(autojump_clock, parlour, wrong):
     with pytest.raises(BadMessage):
-        await parlour.node.open_session(**wrong)
+        await parlour.open_session(**wrong)
     assert parlour.node.sessions() == []
 
 
@@ -149,9 +149,9 @@ async def test_the_access_token_is_known_to_the_application(autojump_clock, nurs
 
 async def test_the_limits_of_an_owner_hold(autojump_clock, nursery):
     parlour = Parlour(nursery, settings={"sessions_per_owner": 2, "prompts_per_host": 1})
-    first, second = [await parlour.node.open_session() for _ in range(2)]
+    first, second = [await parlour.open_session() for _ in range(2)]
     with pytest.raises(LimitReached):
-        await parlour.node.open_session()
+        await parlour.open_session()
     await parlour.guest(first)
     guest = await parlour.client()
     token = second.token
@@ -165,7 +165,7 @@ async def test_the_limits_of_an_owner_hold(autojump_clock, nursery):
 
 
 async def test_nobody_else_owns_the_sessions(autojump_clock, parlour):
-    session = await parlour.node.open_session("persistent")
+    session = await parlour.open_session("persistent")
     stranger = await parlour.client()
     await stranger.say("register", uuid=session.info.uuid, key="k" * 22)
     assert (await stranger.hear("registered"))["sessions"] == []
@@ -216,7 +216,7 @@ async def test_who_gives_up_opening_leaves_no_session(autojump_clock, parlour, m
 
     monkeypatch.setattr("proxim.actors.router.Router._invite", never)
     with trio.move_on_after(1):
-        await parlour.node.open_session(qr="svg")
+        await parlour.open_session(qr="svg")
     assert parlour.node.sessions() == []
 
 
@@ -228,7 +228,7 @@ async def test_a_crash_of_the_node_is_told_to_the_caller(
 
     monkeypatch.setattr("proxim.actors.router.Router._create", crash)
     with pytest.raises(InternalError):
-        await parlour.node.open_session()
+        await parlour.open_session()
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -245,7 +245,6 @@ async def test_a_session_that_crashed_ends_for_the_application(
 async def test_ice_servers_are_renewed_before_they_lapse(autojump_clock, nursery):
     settings = {"turn": ("turn:turn.example",), "turn_secret": "secret", "turn_ttl": 100}
     parlour = Parlour(nursery, settings=settings)
-    nursery.start_soon(parlour.node._host.run)
     session, _ = await parlour.pair_up("persistent")
     given = [server.username for server in session.ice_servers]
     assert given

@@ -21,7 +21,7 @@ async def test_yes_lets_the_guest_in_and_the_device_is_named(autojump_clock, par
         await trio.sleep(39)
         return True
 
-    session = await parlour.node.open_session(decide=decide)
+    session = await parlour.open_session(decide=decide)
     guest = await parlour.guest(session)
     assert await result(guest) == "approved"
     assert asked == ["Phone"]
@@ -32,7 +32,7 @@ async def test_anything_but_true_is_no(autojump_clock, parlour, answer):
     async def decide(prompt):
         return answer
 
-    session = await parlour.node.open_session(decide=decide)
+    session = await parlour.open_session(decide=decide)
     assert await result(await parlour.guest(session)) == "rejected"
     assert await over(session) == ("rejected", "rejected")
 
@@ -41,7 +41,7 @@ async def test_a_failure_is_no_and_is_logged(autojump_clock, parlour, caplog):
     async def decide(prompt):
         raise ValueError(f"no row for {prompt.device_info.name}")
 
-    session = await parlour.node.open_session(decide=decide)
+    session = await parlour.open_session(decide=decide)
     assert await result(await parlour.guest(session)) == "rejected"
     (record,) = caplog.records
     assert "counts as no" in record.message
@@ -62,7 +62,7 @@ async def test_who_takes_too_long_is_cancelled(autojump_clock, parlour, how):
         finally:
             cancelled.set()
 
-    session = await parlour.node.open_session(decide=decide)
+    session = await parlour.open_session(decide=decide)
     guest = await parlour.guest(session)
     if how == "guest":
         await guest.ws.aclose()
@@ -75,7 +75,7 @@ async def test_who_takes_too_long_is_cancelled(autojump_clock, parlour, how):
 
 
 async def test_the_session_may_end_before_anybody_asks(autojump_clock, parlour):
-    session = await parlour.node.open_session(decide=lambda _: 1 / 0)
+    session = await parlour.open_session(decide=lambda _: 1 / 0)
     await session.close()
     await trio.testing.wait_all_tasks_blocked()
     assert await over(session) == ("expired", "closed")
@@ -86,7 +86,7 @@ async def test_the_application_may_have_decided_by_itself(autojump_clock, parlou
         await prompt.approve()
         return False
 
-    session = await parlour.node.open_session(decide=decide)
+    session = await parlour.open_session(decide=decide)
     assert await result(await parlour.guest(session)) == "approved"
     await trio.testing.wait_all_tasks_blocked()
     assert session.over is None
@@ -106,7 +106,7 @@ async def test_a_plain_function_has_a_thread_of_its_own(parlour, answer):
         may_answer.wait(60)
         return answer
 
-    session = await parlour.node.open_session(decide=decide)
+    session = await parlour.open_session(decide=decide)
     guest = await parlour.guest(session)
     # The node goes on meanwhile.
     assert await guest.pings()
@@ -123,7 +123,7 @@ async def test_a_plain_function_may_return_a_coroutine(parlour):
         await trio.lowlevel.checkpoint()
         return True
 
-    session = await parlour.node.open_session(decide=lambda _: later())
+    session = await parlour.open_session(decide=lambda _: later())
     assert await result(await parlour.guest(session)) == "approved"
 
 
@@ -131,7 +131,7 @@ async def test_a_plain_function_that_exits_ends_nothing_but_its_thread(parlour, 
     def decide(prompt):
         raise SystemExit
 
-    session = await parlour.node.open_session(decide=decide)
+    session = await parlour.open_session(decide=decide)
     assert await result(await parlour.guest(session)) == "rejected"
     assert "SystemExit" in caplog.text
 
@@ -144,7 +144,7 @@ async def test_the_answer_of_a_thread_after_the_end_counts_for_nothing(parlour):
         answered.set()
         return True
 
-    session = await parlour.node.open_session("persistent", decide=decide)
+    session = await parlour.open_session("persistent", decide=decide)
     await parlour.guest(session)
     await session.prompt()
     await session.close()

@@ -25,7 +25,7 @@ def told(number, status=Status.EXPIRED):
 async def test_every_reader_hears_of_every_session(autojump_clock, parlour):
     readers = [parlour.node.events() for _ in range(2)]
     session, _ = await parlour.pair_up("persistent")
-    declined = await parlour.node.open_session(decide=lambda _: False)
+    declined = await parlour.open_session(decide=lambda _: False)
     await session.close()
     await declined.close()
     for reader in readers:

@@ -9,7 +9,6 @@ TURN = {"turn": ("turn:turn.example:3478",), "turn_secret": "s" * 32, "turn_ttl"
 
 async def test_ice_servers_are_renewed_before_they_lapse(autojump_clock, nursery):
     parlour = Parlour(nursery, settings=TURN)
-    nursery.start_soon(parlour.node._host.run)
     session, _ = await parlour.pair_up("persistent")
     (first,) = session.ice_servers
     await trio.sleep(440)
@@ -23,7 +22,6 @@ async def test_ice_servers_are_renewed_before_they_lapse(autojump_clock, nursery
 
 async def test_a_session_that_is_over_is_not_renewed_and_no_other_suffers(autojump_clock, nursery):
     parlour = Parlour(nursery, settings=TURN)
-    nursery.start_soon(parlour.node._host.run)
     over, _ = await parlour.pair_up("persistent")
     goes_on, _ = await parlour.pair_up("persistent")
     (first,) = goes_on.ice_servers

@@ -9,7 +9,7 @@ import trio.testing
 from trio_websocket import ConnectionClosed, wrap_client_stream
 
 from proxim.net.limits import Limits
-from proxim.node import Node
+from proxim.node import Node, compose
 from proxim.settings import Settings
 
 KEY = "k" * 22
@@ -29,9 +29,8 @@ class House:
 
     def __init__(self, nursery, tls=None, settings=None, **limits):
         self.node = Node(settings or Settings(), limits=Limits(**limits))
-        self.node.url = "http://node"
         self.supervisor = self.node.supervisor
-        self.listener = self.node._compose(tls)
+        self.host, _, self.listener = compose(self.node, "http://node", tls)
         self.nursery = nursery
         nursery.start_soon(self.supervisor.run)
         nursery.start_soon(self.listener.run, [])

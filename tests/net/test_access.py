@@ -9,7 +9,7 @@ def access(url="https://node.example", scheme="http", **rules):
 
 
 def test_an_address_is_counted_under_its_given_name():
-    rules = Rules(proxies=["10.0.0.0/8"])
+    rules = Rules(trusted_proxy=["10.0.0.0/8"])
     named = Access("https://node.example", "http", rules, lambda bucket: f"<{bucket}>")
     assert named.address("192.0.2.1") == "<192.0.2.1>"
     assert named.address("2001:db8::1") == "<2001:db8::/64>"
@@ -51,7 +51,7 @@ def test_loopback_is_counted_only_if_set():
 
 
 def test_only_listed_peers_are_proxies():
-    rules = access(proxies=("10.0.0.0/8", "::1"))
+    rules = access(trusted_proxy=("10.0.0.0/8", "::1"))
     assert rules.is_proxy("10.1.2.3")
     assert rules.is_proxy("::ffff:10.1.2.3")
     assert rules.is_proxy("::1")
@@ -95,7 +95,7 @@ def test_only_listed_peers_are_proxies():
     ],
 )
 def test_the_right_most_hop_that_is_not_a_proxy_is_counted(headers, name):
-    rules = access(proxies=("10.0.0.0/8",))
+    rules = access(trusted_proxy=("10.0.0.0/8",))
     assert rules.address_behind("10.0.0.1", request(**headers)) == name
 
 
@@ -103,7 +103,7 @@ def test_the_right_most_hop_that_is_not_a_proxy_is_counted(headers, name):
     ("headers", "name"), [({}, None), ({"x_forwarded_for": "garbage"}, "127.0.0.1")]
 )
 def test_a_loopback_proxy_without_a_usable_address_is_counted(headers, name):
-    rules = access(proxies=("127.0.0.1",))
+    rules = access(trusted_proxy=("127.0.0.1",))
     assert rules.address_behind("127.0.0.1", request(**headers)) == name
 
 
@@ -123,7 +123,7 @@ def test_a_loopback_proxy_without_a_usable_address_is_counted(headers, name):
     ],
 )
 def test_only_own_and_allowed_origins_are_accepted(origin, host, scheme, passes):
-    rules = access(scheme=scheme, origins=("https://app.example",))
+    rules = access(scheme=scheme, allow_origin=("https://app.example",))
     refusal = rules.refuse(request(host=host, origin=origin))
     assert (refusal is None) is passes
     if refusal is not None:
@@ -161,6 +161,6 @@ def test_a_request_that_only_seems_local_is_not(peer, headers):
 
 
 def test_a_proxy_on_this_machine_is_not_local_even_without_headers():
-    rules = access(proxies=("127.0.0.0/8",))
+    rules = access(trusted_proxy=("127.0.0.0/8",))
     assert not rules.is_local("127.0.0.1", request(host="127.0.0.1"))
     assert rules.is_local("::1", request(host="localhost"))

@@ -8,6 +8,7 @@ from proxim.net.frames import text_frame
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox
+from proxim.net.stats import NetStats
 from proxim.net.token_bucket import TokenBucket
 from proxim.net.websocket import LeanWebSocket
 from tests.net.helpers import PING, frame
@@ -57,7 +58,7 @@ class Kernel(trio.abc.Stream):
 def outbox_to(kernel, nursery, cork=None, keepalive=None, **limits):
     limits = Limits(**limits)
     keepalive = keepalive or Keepalive(limits)
-    return Outbox(kernel, limits, cork or Cork(), keepalive, nursery.start_soon)
+    return Outbox(kernel, limits, cork or Cork(NetStats()), keepalive, nursery.start_soon)
 
 
 def write(outbox, *texts):
@@ -147,7 +148,7 @@ async def test_no_task_waits_for_room_that_never_comes(end, autojump_clock):
 
 
 async def test_a_cork_sends_many_frames_in_one_call(nursery):
-    cork = Cork()
+    cork = Cork(NetStats())
     kernels = [Kernel(room) for room in (99, 0, 8)]
     first, second, third = outboxes = [outbox_to(kernel, nursery, cork) for kernel in kernels]
     cork.put_in()
@@ -167,7 +168,7 @@ async def test_a_cork_sends_many_frames_in_one_call(nursery):
 
 
 async def test_a_close_behind_a_cork_is_sent(nursery):
-    cork, kernel = Cork(), Kernel(99)
+    cork, kernel = Cork(NetStats()), Kernel(99)
     outbox = outbox_to(kernel, nursery, cork)
     cork.put_in()
     write(outbox, b"one")
@@ -177,7 +178,7 @@ async def test_a_close_behind_a_cork_is_sent(nursery):
 
 
 async def test_a_cork_does_not_delay_what_was_queued_before(nursery):
-    cork, kernel = Cork(), Kernel(2)
+    cork, kernel = Cork(NetStats()), Kernel(2)
     outbox = outbox_to(kernel, nursery, cork)
     write(outbox, b"before")
     cork.put_in()

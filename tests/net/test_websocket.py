@@ -12,6 +12,7 @@ from wsproto.events import CloseConnection, Ping
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox
+from proxim.net.stats import NetStats
 from proxim.net.stream import TcpStream
 from proxim.net.websocket import LeanWebSocket
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
@@ -45,7 +46,7 @@ class Peer:
 def lean(stream, nursery, **limits):
     limits = Limits(**limits)
     keepalive = Keepalive(limits)
-    outbox = Outbox(stream, limits, Cork(), keepalive, nursery.start_soon)
+    outbox = Outbox(stream, limits, Cork(NetStats()), keepalive, nursery.start_soon)
     return LeanWebSocket(stream, limits, outbox, keepalive)
 
 
