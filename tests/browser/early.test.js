@@ -29,7 +29,7 @@ async function bothWithAccess() {
   return { desk, phone };
 }
 
-test("what is sent to a side that is still loading its workbench arrives", async () => {
+test("messages to a side that still loads its workbench arrive", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   const context = await here.context({ viewport: { width: 390, height: 844 } });
@@ -48,7 +48,7 @@ test("what is sent to a side that is still loading its workbench arrives", async
   await phone.file("early.txt").getByText("Complete.").waitFor();
 });
 
-test("sixty files at once go through, some at a time", async () => {
+test("sixty files at once arrive, some at a time", async () => {
   const { desk, phone } = await here.pair("one_time");
   const files = Array.from({ length: 60 }, (_, index) => lettered(`file-${index}.txt`));
   await phone.page.locator('input[type="file"]').setInputFiles(files);
@@ -58,7 +58,7 @@ test("sixty files at once go through, some at a time", async () => {
   assert.ok((await phone.page.locator(".transfer").count()) <= 30);
 });
 
-test("a flood of files fills a bounded list, says so, and takes nothing away that is not saved", async () => {
+test("a flood of files fills a bounded list, and no unsaved file is lost", async () => {
   const { desk, phone } = await bothWithAccess();
   await phone.page.locator('input[type="file"]').setInputFiles(lettered("precious.txt"));
   await desk.file("precious.txt").getByText("Complete.").waitFor();
@@ -88,7 +88,7 @@ test("a flood of files fills a bounded list, says so, and takes nothing away tha
   await desk.sees("still here");
 });
 
-test("a file without a name has one in the list, and to be saved by", async () => {
+test("a file without a name gets one", async () => {
   const { desk, phone } = await bothWithAccess();
   await phone.page.evaluate(() => {
     const channel = globalThis.pc.createDataChannel("file");
@@ -121,7 +121,7 @@ const floods = {
 };
 
 for (const [what, flood] of Object.entries(floods)) {
-  test(`a flood of ${what} ends the session, and the page says why and can be used`, async () => {
+  test(`a flood of ${what} ends the session, and the page says why`, async () => {
     const { desk, phone } = await bothWithAccess();
     await phone.page.evaluate(flood);
     await desk.sees("The other side sent more than this page can show; the session was closed.");
@@ -130,7 +130,7 @@ for (const [what, flood] of Object.entries(floods)) {
   });
 }
 
-test("channels that nobody knows are closed, and no more than some files run at once", async () => {
+test("unknown channels are closed, and the number of running files is limited", async () => {
   const { desk, phone } = await bothWithAccess();
   const open = await phone.page.evaluate(async () => {
     const channels = [];

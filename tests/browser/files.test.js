@@ -52,7 +52,7 @@ async function saves(person, { name }) {
   return checksum(path);
 }
 
-test("50 MB both ways at the same time, with equal checksums", async () => {
+test("50 MB arrive unchanged both ways at the same time", async () => {
   const { desk, phone } = await here.pair("one_time");
   const down = await file("from-the-desk.bin", 50 * MEGA);
   const up = await file("from-the-phone.bin", 50 * MEGA);
@@ -64,7 +64,7 @@ test("50 MB both ways at the same time, with equal checksums", async () => {
   await desk.file(down.name).getByText("Arrived.").waitFor();
 });
 
-test("an empty file, and one whose name tries to be HTML", async () => {
+test("an empty file and a file with HTML in its name arrive", async () => {
   const { desk, phone } = await here.pair("one_time");
   for (const [name, size] of [["empty.txt", 0], ["<b>&lt;script>.html", 5]]) {
     const each = await file(name, size);
@@ -75,7 +75,7 @@ test("an empty file, and one whose name tries to be HTML", async () => {
 });
 
 for (const canceller of ["desk", "phone"]) {
-  test(`cancelled by the ${canceller}: both sides say so, and the next one goes through`, async () => {
+  test(`when the ${canceller} cancels, both sides say so, and the next file arrives`, async () => {
     const people = await here.pair("one_time");
     const big = await bigFile(`big-${canceller}.bin`);
     await people.desk.sends(big.path);
@@ -88,7 +88,7 @@ for (const canceller of ["desk", "phone"]) {
   });
 }
 
-test("a reload asks first while a file is not saved, and no more once it is", async () => {
+test("a reload asks first only while a file is not saved", async () => {
   const { desk, phone } = await here.pair("persistent");
   const asked = [];
   desk.page.on("dialog", async (dialog) => {
@@ -111,7 +111,7 @@ test("a reload asks first while a file is not saved, and no more once it is", as
   assert.deepEqual(asked, ["beforeunload"]);
 });
 
-test("a reload in the midst of a file is an interruption, and nobody's wish", async () => {
+test("a reload during a transfer is an interruption", async () => {
   const { desk, phone } = await here.pair("persistent");
   const big = await bigFile("broken-off.bin");
   await phone.sends(big.path);
@@ -120,7 +120,7 @@ test("a reload in the midst of a file is an interruption, and nobody's wish", as
   await phone.file(big.name).getByText("Interrupted").waitFor();
 });
 
-test("a file that is dropped beside the field does not take the page's place", async () => {
+test("a file dropped beside the field does not replace the page", async () => {
   const { desk } = await here.pair("one_time");
   const isTaken = (type, file) =>
     desk.page.evaluate(
@@ -138,7 +138,7 @@ test("a file that is dropped beside the field does not take the page's place", a
   assert.equal(await isTaken("drop", false), false);
 });
 
-test("a screen reader is told how a file ended, and not every step of the way", async () => {
+test("a screen reader announces how a transfer ended, but not its progress", async () => {
   const { desk, phone } = await here.pair("one_time");
   const big = await bigFile("announced.bin");
   await phone.sends(big.path);

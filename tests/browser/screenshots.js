@@ -87,7 +87,7 @@ async function lapse(node, browser, look, hostShape, guestShape) {
   await desk.page.screenshot({ path: `${FOLDER}/${look.name}-host-7-lapsed.png` });
   const phone = await Phone.opens(link, await browser.newContext({ ...guestShape, ...look }));
   await phone.asks();
-  await phone.sees("This code has lapsed");
+  await phone.sees("This code has expired");
   await phone.page.screenshot({ path: `${FOLDER}/${look.name}-guest-7-lapsed.png` });
 }
 

@@ -1,4 +1,4 @@
-// The code of a pending session: large, with a ring that counts down, renewed before it lapses.
+// The QR code of a pending session, with a ring that counts down. It is renewed before it expires.
 
 import { el, everyTick, ring, say, secondsTo } from "./dom.js";
 import { duration, sign } from "./format.js";
@@ -7,11 +7,11 @@ import { toast, toastProblem } from "./toast.js";
 
 /** @typedef {import("../proxim.js").HostSession} HostSession */
 
-/** A code is renewed when this many seconds are left of it, or a fifth if that is less. */
+/** A code is renewed this many seconds before it expires, or at a fifth of its time if that is less. */
 const AHEAD = 15;
 
 /**
- * The panel for a session's code. `stop` when it is taken off the page.
+ * Return the panel of a session's code. Call `stop` when the panel leaves the page.
  * @param {HostSession} session
  */
 export function codePanel(session) {
@@ -46,7 +46,7 @@ export function codePanel(session) {
       await navigator.clipboard.writeText(link.value);
       toast(text.copied);
     } catch {
-      // Plain http has no clipboard interface; the old command works there.
+      // A page of plain http has no `navigator.clipboard`, but the old command.
       toast(document.execCommand("copy") ? text.copied : text.copyByHand);
     }
   }
@@ -77,11 +77,11 @@ export function codePanel(session) {
 
   function tick() {
     const seconds = secondsTo(session.lapsesAt);
-    const lapsed = seconds <= 0;
+    const expired = seconds <= 0;
     countdown.show(seconds / whole);
-    face.classList.toggle("stale", lapsed);
-    say(left, lapsed ? text.lapsed : text.lapsesIn(duration(seconds)));
-    say(hint, paused ? (lapsed ? text.pausedAndLapsed : text.paused) : text.renewing);
+    face.classList.toggle("stale", expired);
+    say(left, expired ? text.lapsed : text.lapsesIn(duration(seconds)));
+    say(hint, paused ? (expired ? text.pausedAndLapsed : text.paused) : text.renewing);
     say(pause, paused ? text.goOn : text.pause);
     const due = seconds < Math.min(AHEAD, whole / 5);
     if (due && !paused && !session.prompt && !session.over && !document.hidden) renewLink();

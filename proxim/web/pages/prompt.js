@@ -1,4 +1,4 @@
-// The question: may this device in? One at a time; silence and every way out of it are a no.
+// The prompt for a guest. One prompt is open at a time; to close it without an answer declines.
 
 import { callForAttention } from "./attention.js";
 import { el, everyTick, ring, say, secondsTo } from "./dom.js";
@@ -12,9 +12,9 @@ import { toastProblem } from "./toast.js";
 const waiting = [];
 let isOpen = false;
 
-/** Ask the person, after those who are asked for already. @param {Prompt} prompt */
+/** Show a prompt, after the ones that wait already. @param {Prompt} prompt */
 export function ask(prompt) {
-  // A prompt that is sent again after a reconnect is about the same question.
+  // After a reconnect the node sends the same prompt again.
   if (waiting.some((each) => each.session === prompt.session)) return;
   waiting.push(prompt);
   next();

@@ -1,4 +1,4 @@
-// A transfer as a person sees it: its name, how far it is, how it ended, and what can be done with it.
+// The row of a transfer: its name, its progress, its result and its buttons.
 
 import { el, everyTick, say } from "./dom.js";
 import { size } from "./format.js";
@@ -7,7 +7,7 @@ import { text } from "./text.js";
 /** @typedef {import("./transfer.js").Transfer} Transfer */
 /** @typedef {ReturnType<typeof transferRow>} Row */
 
-/** @param {Transfer} transfer @param {() => void} changed It is over, or was saved or removed. */
+/** @param {Transfer} transfer @param {() => void} changed Called when it ends, is saved or is removed. */
 export function transferRow(transfer, changed) {
   const name = el("bdi");
   const state = el("span", { class: "state small muted" });
@@ -19,11 +19,11 @@ export function transferRow(transfer, changed) {
   const row = {
     transfer,
     element,
-    /** Whether it has brought a file that is not saved yet. */
+    /** Whether it has received a file that is not saved yet. */
     isUnsaved: false,
     /** Whether a person has removed it. */
     isGone: false,
-    /** Take it off the page, and its file out of memory. */
+    /** Remove the row from the page, and its file from memory. */
     forget() {
       stop();
       element.remove();
@@ -58,7 +58,7 @@ export function transferRow(transfer, changed) {
   transfer.addEventListener("change", () => {
     if (transfer.isOpen) return;
     stop();
-    // Only how it ended is announced: the way there changes four times a second.
+    // A screen reader announces only the result: the progress changes four times a second.
     state.setAttribute("role", "status");
     update();
     bar.hidden = true;

@@ -6,31 +6,30 @@
 // closes without it was interrupted.
 
 const LABEL = "file";
-/** Bytes a message; every browser takes as much. */
+/** Bytes per message, which every browser accepts. */
 const CHUNK = 64 * 1024;
-/** Bytes that are read from a file at once. */
+/** Bytes to read from a file at once. */
 const READ = 1024 * 1024;
-/** Bytes that may wait in the channel, and under which more is put in. */
+/** Bytes that may wait in the channel, and below which sending goes on. */
 const HIGH = 8 * 1024 * 1024;
 const LOW = 2 * 1024 * 1024;
-/** Received bytes after which they are made one blob, which a browser may put on its disk. */
+/** Received bytes that are packed into a blob, which a browser may keep on disk. */
 const HEAP = 16 * 1024 * 1024;
 
-/** Messages that may come besides one for each so many bytes: smaller pieces are nobody's file. */
+/** A file may have one message per `LEAST_PIECE` bytes, and as many more. More of them are a flood. */
 const FREE_PIECES = 64;
 const LEAST_PIECE = 1024;
 
-/** What nobody sees in a name, and what turns the rest of it around: exe.png may be a gnp.exe. */
+/** Invisible characters of a name, and those that reverse it: exe.png may be a gnp.exe. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 
 /**
- * Where a transfer stands. Who cancels is told apart: this side (`cancelled`) or the other
- * (`refused`).
+ * The state of a transfer. It is `cancelled` by this side, or `refused` by the other one.
  * @typedef {"waiting" | "running" | "confirming" | "done" | "cancelled" | "refused"
  *   | "interrupted"} State
  */
 
-/** A transfer as it goes; `blob` is there once a file is received. */
+/** A transfer in either direction; `blob` is the received file. */
 export class Transfer extends EventTarget {
   /** @type {State} */
   state = "running";
@@ -49,12 +48,12 @@ export class Transfer extends EventTarget {
     this.size = 0;
   }
 
-  /** Go over a channel, and end with it. @param {RTCDataChannel} channel */
+  /** Use a channel, and end with it. @param {RTCDataChannel} channel */
   use(channel) {
     this.channel = channel;
     this.startedAt = performance.now();
     channel.binaryType = "arraybuffer";
-    // Who cancels says so first; a page that is reloaded or closed does not.
+    // A side that cancels says so first; a reloaded or closed page cannot.
     channel.addEventListener("close", () => this.note("interrupted"));
   }
 
@@ -62,7 +61,7 @@ export class Transfer extends EventTarget {
     return ["waiting", "running", "confirming"].includes(this.state);
   }
 
-  /** Bytes a second so far. */
+  /** Bytes per second so far. */
   get speed() {
     return (this.done / Math.max(1, performance.now() - this.startedAt)) * 1000;
   }
@@ -80,20 +79,20 @@ export class Transfer extends EventTarget {
   }
 }
 
-/** Close a file's channel, and say that it was meant. @param {RTCDataChannel} channel */
+/** Cancel a file and close its channel. @param {RTCDataChannel} channel */
 export function refuse(channel) {
   try {
     channel.send(JSON.stringify({ cancelled: true }));
   } catch {
-    // It is closed already, or so full that the other side has to take it for interrupted.
+    // The channel is closed or full: the other side sees an interruption.
   }
   channel.close();
 }
 
-/** Whether a data channel that the other side has opened is for a file. @param {RTCDataChannel} channel */
+/** Return whether a data channel is for a file. @param {RTCDataChannel} channel */
 export const isTransfer = (channel) => channel.label === LABEL;
 
-/** A file that is to be sent. It waits until it is started. */
+/** A file to send. It waits for `start`. */
 export class Outgoing extends Transfer {
   /** @param {File} file */
   constructor(file) {
@@ -142,7 +141,7 @@ async function pour(transfer, channel) {
   transfer.note("confirming");
 }
 
-/** Wait until the channel has room, or is closed. @param {RTCDataChannel} channel */
+/** Wait until the channel has room or is closed. @param {RTCDataChannel} channel */
 function room(channel) {
   return new Promise((resolve) => {
     channel.addEventListener("bufferedamountlow", resolve, { once: true });
@@ -153,7 +152,7 @@ function room(channel) {
 /**
  * Receive the file that the other side sends.
  * @param {RTCDataChannel} channel
- * @param {() => void} flooded Told when more comes than a file can need.
+ * @param {() => void} flooded Called when the other side sends more than a file can need.
  */
 export function receiveFile(channel, flooded) {
   const transfer = new Transfer(false);
@@ -166,7 +165,7 @@ export function receiveFile(channel, flooded) {
   let announced = false;
   let pieces = 0;
   let bytes = 0;
-  // A type of its own choosing could make a saved file a page of this origin.
+  // With a type of the sender's choice, a saved file could become a page of this origin.
   const type = "application/octet-stream";
 
   const pack = () => {
@@ -177,7 +176,7 @@ export function receiveFile(channel, flooded) {
   /** @param {ArrayBuffer} piece */
   const take = (piece) => {
     transfer.done += piece.byteLength;
-    // Nothing comes before the header, and no more than it announces.
+    // The header comes first, and announces the number of bytes.
     if (!announced || transfer.done > transfer.size) {
       transfer.cancel();
       return;
@@ -211,7 +210,7 @@ export function receiveFile(channel, flooded) {
   channel.addEventListener("message", ({ data }) => {
     pieces += 1;
     bytes += data.byteLength ?? 0;
-    // What comes after the end counts, too.
+    // Messages after the end count, too.
     if (pieces > FREE_PIECES + bytes / LEAST_PIECE) flooded();
     else if (!transfer.isOpen) return;
     else if (typeof data === "string") hear(parse(data));

@@ -78,7 +78,7 @@ export class Desk extends Person {
   }
 
   link() {
-    return this.page.getByLabel("Or open this link there").inputValue();
+    return this.page.getByLabel("Or open this link on the other device").inputValue();
   }
 
   /** The link, as a camera reads it. */
@@ -113,6 +113,6 @@ export class Phone extends Person {
 
   async asksAndWaits(name) {
     await this.asks(name);
-    await this.sees("Waiting for a yes");
+    await this.sees("Waiting for approval");
   }
 }

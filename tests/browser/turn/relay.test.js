@@ -38,7 +38,7 @@ async function context() {
   return made;
 }
 
-test("two pages connect through the relay, and live on when their credentials have lapsed", async () => {
+test("two pages connect through the relay, and go on after their credentials expire", async () => {
   const desk = await here.desk(await context());
   await desk.opens("persistent");
   const phone = await here.phone(await desk.link(), await context());
@@ -68,7 +68,7 @@ test("two pages connect through the relay, and live on when their credentials ha
   for (const { page } of [desk, phone]) assert.equal(await page.evaluate(() => pcs.length), 1);
 });
 
-test("the guest in Python connects through the relay alone", async () => {
+test("the guest in Python connects through the relay", async () => {
   const desk = await here.desk(await context());
   await desk.opens("one_time");
   const example = fileURLToPath(new URL("../../../docs/examples/aiortc_guest.py", import.meta.url));

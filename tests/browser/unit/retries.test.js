@@ -7,7 +7,7 @@ import { answer, hears, host, negotiates } from "./pair.js";
 
 beforeEach(freshBrowser);
 
-test("a connection that does not come about is begun anew", async () => {
+test("a connection that times out is started again", async () => {
   await host();
   await negotiates();
   await pass(14_999);
@@ -40,7 +40,7 @@ async function passWithNode(milliseconds) {
   }
 }
 
-test("it is tried five times, and then said that the two do not reach each other", async () => {
+test("after five attempts the session is unreachable", async () => {
   const desk = await host();
   const told = [];
   desk.onunreachable = ({ error }) => told.push(error.code);
@@ -56,7 +56,7 @@ test("it is tried five times, and then said that the two do not reach each other
   assert.ok(!FakeSocket.last.types().includes("refresh_ice"), "a try that fails early is not mended without end");
 });
 
-test("after that a person may try once more, with as many tries as before", async () => {
+test("reconnect starts with all attempts again", async () => {
   const desk = await host();
   await triesInVain();
   await assert.rejects(desk.connected);
@@ -69,7 +69,7 @@ test("after that a person may try once more, with as many tries as before", asyn
   assert.equal(FakePeerConnection.all.length, 2 * TRIES.length);
 });
 
-test("so does the other side's return, and its beginning anew", async () => {
+test("the other side's return or new start begins the attempts again", async () => {
   for (const sign of ["returns", "begins anew"]) {
     freshBrowser();
     const desk = await host();
@@ -84,7 +84,7 @@ test("so does the other side's return, and its beginning anew", async () => {
   }
 });
 
-test("once it was connected the tries count from the first again", async () => {
+test("after a success the attempts count from the first again", async () => {
   const desk = await host();
   await pass(15_000);
   await pass(22_500);
@@ -97,7 +97,7 @@ test("once it was connected the tries count from the first again", async () => {
   assert.equal(desk.pc, null);
 });
 
-test("a browser without WebRTC says so, by the SDK's own error", async () => {
+test("a browser without WebRTC rejects connected with webrtc_failed", async () => {
   const { RTCPeerConnection } = globalThis;
   globalThis.RTCPeerConnection = undefined;
   const desk = await host();
