@@ -63,13 +63,7 @@ export function chatPane(flooded) {
     input.value = "";
   };
   return {
-    element: el(
-      "section",
-      { class: "pane" },
-      el("h3", { text: text.chat }),
-      talk,
-      form,
-    ),
+    element: el("section", { class: "pane" }, el("h3", { text: text.chat }), talk, form),
     /** @param {boolean} on */
     enable(on) {
       goneAt = on ? Infinity : Math.min(goneAt, performance.now());

@@ -1,6 +1,6 @@
 // The QR code of a pending session, with a ring that counts down. It is renewed before it expires.
 
-import { el, everyTick, ring, say, secondsTo } from "./dom.js";
+import { actionButton, el, everyTick, ring, say, secondsTo } from "./dom.js";
 import { duration, sign } from "./format.js";
 import { text } from "./text.js";
 import { toast, toastProblem } from "./toast.js";
@@ -30,15 +30,10 @@ export function codePanel(session) {
   const left = el("p", { role: "timer", class: "muted" });
   const hint = el("p", { class: "muted small" });
   const link = el("input", { id: "link", readonly: true, onfocus: () => link.select() });
-  const copy = el("button", { type: "button", class: "second", text: text.copy, onclick: copyLink });
-  const pause = el("button", { type: "button", class: "second", onclick: togglePause });
-  const renew = el("button", { type: "button", class: "second", text: text.renewNow, onclick: renewLink });
-  const cancel = el("button", {
-    type: "button",
-    class: "quiet bad",
-    text: text.cancelCode,
-    onclick: () => session.close().catch(toastProblem("host")),
-  });
+  const copy = actionButton(text.copy, copyLink, "second");
+  const pause = actionButton(text.pause, togglePause, "second");
+  const renew = actionButton(text.renewNow, renewLink, "second");
+  const cancel = actionButton(text.cancelCode, () => session.close().catch(toastProblem("host")), "quiet bad");
 
   async function copyLink() {
     link.select();

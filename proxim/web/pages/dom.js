@@ -15,6 +15,13 @@ export function el(tag, props = {}, ...children) {
   return element;
 }
 
+/**
+ * Return a button that calls `action`.
+ * @param {string} words @param {(event: Event) => unknown} action @param {string} [kind] Its class.
+ */
+export const actionButton = (words, action, kind) =>
+  el("button", { type: "button", class: kind, text: words, onclick: action });
+
 /** Return a new SVG element. @param {string} tag @param {Record<string, any>} props @param {Node[]} children */
 export function svg(tag, props, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);

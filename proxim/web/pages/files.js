@@ -1,6 +1,6 @@
 // The files of a session: those that this side sends, and those that it receives.
 
-import { el } from "./dom.js";
+import { actionButton, el } from "./dom.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 import { Outgoing, receiveFile, refuse } from "./transfer.js";
@@ -123,7 +123,7 @@ export function filesPane(session, flooded) {
 /** Return the field for dropping and choosing files. @param {(files: File[]) => void} take */
 function dropField(take) {
   const picker = el("input", { type: "file", multiple: true, class: "unseen", tabindex: -1, "aria-hidden": "true" });
-  const choose = el("button", { type: "button", class: "second", text: text.choose, onclick: () => picker.click() });
+  const choose = actionButton(text.choose, () => picker.click(), "second");
   const element = el("div", { class: "drop" }, el("span", { text: text.drop }), choose, picker);
   picker.addEventListener("change", () => {
     take([...picker.files]);

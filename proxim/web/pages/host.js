@@ -4,7 +4,7 @@ import { Host } from "../proxim.js";
 import { allowSound, offerNotifications } from "./attention.js";
 import { chooser } from "./choose.js";
 import { codePanel } from "./code.js";
-import { byId, el, fillText, showReach } from "./dom.js";
+import { actionButton, byId, el, fillText, showReach } from "./dom.js";
 import { addRow, moveToEnded, noteEnded, startList } from "./list.js";
 import { codeOf, problem } from "./problem.js";
 import { ask } from "./prompt.js";
@@ -32,7 +32,8 @@ function start(accessToken) {
   leaveTrouble();
   byId("trouble").hidden = true;
   byId("stage").hidden = false;
-  host = new Host(new URL(".", location.href), { accessToken: accessToken ?? load("localStorage", ACCESS) ?? undefined });
+  const known = load("localStorage", ACCESS) ?? undefined;
+  host = new Host(new URL(".", location.href), { accessToken: accessToken ?? known });
   host.onsession = ({ session }) => welcome(session);
   host.onreachable = ({ online }) => {
     showReach(online);
@@ -137,7 +138,7 @@ function showTrouble(error) {
     trouble.replaceChildren(...words, again.element);
   } else {
     const use = code === "replaced" ? text.useHere : text.tryAgain;
-    trouble.replaceChildren(...words, el("button", { type: "button", text: use, onclick: () => start() }));
+    trouble.replaceChildren(...words, actionButton(use, () => start()));
   }
 }
 

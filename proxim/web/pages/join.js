@@ -1,7 +1,7 @@
 // The guest page: names the host, asks when the person wants it to, and shows the result.
 
 import { Guest, deviceName, parseLink, remembered } from "../proxim.js";
-import { byId, el, everyTick, fillText, ring, say, secondsTo, showReach } from "./dom.js";
+import { actionButton, byId, el, everyTick, fillText, ring, say, secondsTo, showReach } from "./dom.js";
 import { duration, sign } from "./format.js";
 import { codeOf, problem, reasonWords } from "./problem.js";
 import { Retries } from "./retry.js";
@@ -146,8 +146,7 @@ function showOver(error, again, isSeat = false) {
     view(heard, el("p", { text: next }), offer.element, seats());
     leaveView = offer.stop;
   } else {
-    const button = el("button", { type: "button", text: text.tryAgain, onclick: again });
-    view(heard, el("p", { text: next }), button, seats());
+    view(heard, el("p", { text: next }), actionButton(text.tryAgain, again), seats());
   }
   heard.focus();
 }
@@ -165,27 +164,17 @@ function wordsFor(error) {
 function seats() {
   const known = remembered(nodeUrl);
   if (known.length === 0) return null;
+  const rows = known.map((seat) => {
+    const name = el("strong", { text: text.seatOf(sign(seat.sessionId)) });
+    const button = actionButton(text.rejoin, () => rejoin(seat), "second");
+    return el("li", {}, el("div", { class: "row" }, name, button));
+  });
   return el(
     "div",
     { class: "stack" },
     el("h2", { text: text.rejoinTitle }),
     el("p", { class: "muted small", text: text.rejoinHint }),
-    el(
-      "ul",
-      { class: "list" },
-      ...known.map((seat) =>
-        el(
-          "li",
-          {},
-          el(
-            "div",
-            { class: "row" },
-            el("strong", { text: text.seatOf(sign(seat.sessionId)) }),
-            el("button", { type: "button", class: "second", text: text.rejoin, onclick: () => rejoin(seat) }),
-          ),
-        ),
-      ),
-    ),
+    el("ul", { class: "list" }, ...rows),
   );
 }
 

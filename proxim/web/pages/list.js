@@ -1,6 +1,6 @@
 // The list of this host's sessions, and of those that ended.
 
-import { byId, el, everyTick, say, secondsTo } from "./dom.js";
+import { actionButton, byId, el, everyTick, say, secondsTo } from "./dom.js";
 import { duration, roughly, sign } from "./format.js";
 import { reasonWords } from "./problem.js";
 import { load, store } from "./storage.js";
@@ -44,13 +44,8 @@ export function addRow(session, open) {
   const left = el("span");
   const here = el("span", { class: "dot" });
   const there = el("span", { class: "dot" });
-  const show = el("button", { type: "button", class: "quiet", onclick: open });
-  const close = el("button", {
-    type: "button",
-    class: "quiet bad",
-    text: text.close,
-    onclick: () => session.close().catch(toastProblem("host")),
-  });
+  const show = actionButton(text.open, open, "quiet");
+  const close = actionButton(text.close, () => session.close().catch(toastProblem("host")), "quiet bad");
   const type = session.type ? text.types[session.type].name : "";
   const row = el(
     "li",

@@ -21,20 +21,16 @@ export function ask(prompt) {
 }
 
 function next() {
-  if (isOpen || waiting.length === 0) return;
-  if (waiting[0].session.prompt === null) {
-    waiting.shift();
-    next();
-    return;
-  }
-  show(waiting[0]);
+  if (isOpen) return;
+  while (waiting[0]?.session.prompt === null) waiting.shift();
+  if (waiting.length > 0) show(waiting[0]);
 }
 
 /** @param {Prompt} prompt */
 function show(prompt) {
   isOpen = true;
   const { session } = prompt;
-  const calm = callForAttention(prompt.deviceInfo.name);
+  const stopCall = callForAttention(prompt.deviceInfo.name);
   const whole = Math.max(1, secondsTo(prompt.expiresAt));
   const countdown = ring("ring");
   const left = el("span");
@@ -78,7 +74,7 @@ function show(prompt) {
     waiting.shift();
     isOpen = false;
     stop();
-    calm();
+    stopCall();
     dialog.close();
     dialog.remove();
     next();

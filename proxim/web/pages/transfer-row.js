@@ -1,6 +1,6 @@
 // The row of a transfer: its name, its progress, its result and its buttons.
 
-import { el, everyTick, say } from "./dom.js";
+import { actionButton, el, everyTick, say } from "./dom.js";
 import { size } from "./format.js";
 import { text } from "./text.js";
 
@@ -12,7 +12,7 @@ export function transferRow(transfer, changed) {
   const name = el("bdi");
   const state = el("span", { class: "state small muted" });
   const bar = el("progress", { max: 1, value: 0 });
-  const cancel = el("button", { type: "button", class: "quiet bad", text: text.cancel, onclick: () => transfer.cancel() });
+  const cancel = actionButton(text.cancel, () => transfer.cancel(), "quiet bad");
   const actions = el("div", { class: "transfer-actions" }, cancel);
   const element = el("div", { class: "transfer" }, el("div", { class: "row" }, el("strong", {}, name), actions), bar, state);
   let url = "";
@@ -44,15 +44,15 @@ export function transferRow(transfer, changed) {
     row.isUnsaved = true;
     const called = calledBy(transfer);
     const save = el("a", { class: "button", href: url, download: called, text: text.save, "aria-label": text.saveOf(called) });
-    const remove = el("button", { type: "button", class: "quiet", text: text.remove, "aria-label": text.removeOf(called) });
     save.addEventListener("click", () => {
       row.isUnsaved = false;
       changed();
     });
-    remove.addEventListener("click", () => {
+    const remove = actionButton(text.remove, () => {
       row.isGone = true;
       changed();
-    });
+    }, "quiet");
+    remove.setAttribute("aria-label", text.removeOf(called));
     actions.append(save, remove);
   };
   transfer.addEventListener("change", () => {

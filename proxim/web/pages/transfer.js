@@ -16,7 +16,7 @@ const LOW = 2 * 1024 * 1024;
 /** Received bytes that are packed into a blob, which a browser may keep on disk. */
 const HEAP = 16 * 1024 * 1024;
 
-/** A file may have one message per `LEAST_PIECE` bytes, and as many more. More of them are a flood. */
+/** Messages that a file may have beyond one per `LEAST_PIECE` bytes. More are a flood. */
 const FREE_PIECES = 64;
 const LEAST_PIECE = 1024;
 
@@ -111,25 +111,25 @@ export class Outgoing extends Transfer {
     this.note("running");
     channel.bufferedAmountLowThreshold = LOW;
     channel.addEventListener("message", ({ data }) => {
-      const said = parse(data);
-      this.note(said?.ok === true ? "done" : "refused");
+      const message = parse(data);
+      this.note(message?.ok === true ? "done" : "refused");
       channel.close();
     });
     channel.addEventListener("open", () => {
-      pour(this, channel).catch(() => this.cancel());
+      sendFile(this, channel).catch(() => this.cancel());
     });
   }
 }
 
 /** @param {Outgoing} transfer @param {RTCDataChannel} channel */
-async function pour(transfer, channel) {
+async function sendFile(transfer, channel) {
   const { file } = transfer;
   channel.send(JSON.stringify({ name: file.name, size: file.size, type: file.type }));
   transfer.startedAt = performance.now();
   for (let at = 0; at < file.size; at += READ) {
     const piece = new Uint8Array(await file.slice(at, at + READ).arrayBuffer());
     for (let offset = 0; offset < piece.length; offset += CHUNK) {
-      if (channel.bufferedAmount > HIGH) await room(channel);
+      if (channel.bufferedAmount > HIGH) await waitForRoom(channel);
       if (!transfer.isOpen) return;
       const chunk = piece.subarray(offset, offset + CHUNK);
       channel.send(chunk);
@@ -142,7 +142,7 @@ async function pour(transfer, channel) {
 }
 
 /** Wait until the channel has room or is closed. @param {RTCDataChannel} channel */
-function room(channel) {
+function waitForRoom(channel) {
   return new Promise((resolve) => {
     channel.addEventListener("bufferedamountlow", resolve, { once: true });
     channel.addEventListener("close", resolve, { once: true });
@@ -174,7 +174,7 @@ export function receiveFile(channel, flooded) {
     heaped = 0;
   };
   /** @param {ArrayBuffer} piece */
-  const take = (piece) => {
+  const addPiece = (piece) => {
     transfer.done += piece.byteLength;
     // The header comes first, and announces the number of bytes.
     if (!announced || transfer.done > transfer.size) {
@@ -192,14 +192,14 @@ export function receiveFile(channel, flooded) {
     channel.send(JSON.stringify({ ok: true }));
     transfer.note("done");
   };
-  /** @param {any} said */
-  const hear = (said) => {
-    if (said?.cancelled === true) {
+  /** @param {any} message */
+  const receive = (message) => {
+    if (message?.cancelled === true) {
       transfer.note("refused");
-    } else if (!announced && isHeader(said)) {
+    } else if (!announced && isHeader(message)) {
       announced = true;
-      transfer.name = said.name.replace(UNSEEN, "").slice(0, 255);
-      transfer.size = said.size;
+      transfer.name = message.name.replace(UNSEEN, "").slice(0, 255);
+      transfer.size = message.size;
       transfer.startedAt = performance.now();
       if (transfer.size === 0) finish();
       else transfer.note();
@@ -213,15 +213,15 @@ export function receiveFile(channel, flooded) {
     // Messages after the end count, too.
     if (pieces > FREE_PIECES + bytes / LEAST_PIECE) flooded();
     else if (!transfer.isOpen) return;
-    else if (typeof data === "string") hear(parse(data));
-    else take(data);
+    else if (typeof data === "string") receive(parse(data));
+    else addPiece(data);
   });
   return transfer;
 }
 
-/** @param {any} said */
-const isHeader = (said) =>
-  typeof said?.name === "string" && Number.isSafeInteger(said.size) && said.size >= 0;
+/** @param {any} message */
+const isHeader = (message) =>
+  typeof message?.name === "string" && Number.isSafeInteger(message.size) && message.size >= 0;
 
 /** @param {unknown} data */
 function parse(data) {

@@ -1,7 +1,7 @@
 // The workbench of two connected devices: chat, files, and how they are connected.
 
 import { chatPane } from "./chat.js";
-import { byId, el, say } from "./dom.js";
+import { actionButton, byId, el, say } from "./dom.js";
 import { filesPane } from "./files.js";
 import { pathView } from "./path-view.js";
 import { problemText } from "./problem.js";
@@ -29,16 +29,12 @@ export function workbench(session, role) {
   const chat = chatPane(flooded);
   const files = filesPane(session, flooded);
   const words = el("p", { role: "status" });
-  const again = el("button", { type: "button", text: text.tryAgain, hidden: true, onclick: () => session.reconnect() });
+  const again = actionButton(text.tryAgain, () => session.reconnect());
   const notice = el("div", { class: "notice" }, words, again);
   const title = el("h2", { tabindex: -1, "aria-live": "polite" });
-  const leave = el("button", {
-    type: "button",
-    class: "second",
-    text: text.leave,
-    onclick: () => session.close().catch(toastProblem(role)),
-  });
-  const remove = el("button", { type: "button", class: "quiet", text: text.dismiss, hidden: true, onclick: () => dismiss() });
+  const leave = actionButton(text.leave, () => session.close().catch(toastProblem(role)), "second");
+  const remove = actionButton(text.dismiss, () => dismiss(), "quiet");
+  remove.hidden = true;
   const element = el(
     "section",
     { class: "card bench" },
@@ -88,20 +84,16 @@ export function workbench(session, role) {
     }
   };
   listen({
-    presence() {},
-    rtcstate() {},
-    disconnected() {
-      chat.lose();
-    },
+    presence: () => {},
+    rtcstate: () => {},
+    disconnected: () => chat.lose(),
     rtc({ pc }) {
       // After a flood, no new connection may start.
       if (isFlooded) pc.close();
       tries += 1;
       stuck = null;
     },
-    unreachable({ error }) {
-      stuck = error;
-    },
+    unreachable: ({ error }) => (stuck = error),
     connected({ channel }) {
       wasConnected = true;
       tries = 0;
@@ -114,10 +106,7 @@ export function workbench(session, role) {
       chat.end();
       files.end();
     },
-    channel({ channel }) {
-      if (isTransfer(channel)) files.receive(channel);
-      else channel.close();
-    },
+    channel: ({ channel }) => (isTransfer(channel) ? files.receive(channel) : channel.close()),
   });
   update();
   byId("benches").prepend(element);
