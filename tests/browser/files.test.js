@@ -1,4 +1,4 @@
-// Files over the data channel: whole, checked at the other end, and cancelled.
+// Files over the data channel: complete, cancelled and interrupted.
 
 import assert from "node:assert/strict";
 import { createHash, randomFillSync } from "node:crypto";
@@ -18,7 +18,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-/** A file of random bytes, and its checksum. */
+/** Write a file of random bytes, and return its path and checksum. */
 async function file(name, size) {
   const bytes = randomFillSync(Buffer.alloc(size));
   const path = join(folder, name);
@@ -26,7 +26,7 @@ async function file(name, size) {
   return { name, path, sum: createHash("sha256").update(bytes).digest("hex") };
 }
 
-/** A file that takes a while to send, and that nobody reads to its end. */
+/** Write a file that takes a while to send. */
 async function bigFile(name) {
   const path = join(folder, name);
   await writeFile(path, "");
@@ -95,8 +95,8 @@ test("a reload asks first only while a file is not saved", async () => {
     asked.push(dialog.type());
     await dialog.dismiss();
   });
-  // As a person who presses a key; a page on which nobody has acted is not asked about. The reload
-  // is the page's own: where it does not happen, nobody waits for it.
+  // A browser asks only if a person has used the page, so the test clicks first. The page reloads itself,
+  // because Playwright would wait for a reload that does not happen.
   const reloads = async () => {
     await desk.page.getByRole("heading", { name: "Chat" }).click();
     await desk.page.evaluate(() => void setTimeout(() => location.reload()));

@@ -1,4 +1,4 @@
-// A host page in Chromium and a guest page in Firefox: the same WebRTC, made by somebody else.
+// A host page in Chromium and a guest page in Firefox, which has its own WebRTC.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

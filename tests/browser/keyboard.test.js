@@ -1,4 +1,4 @@
-// Where the focus goes, for who has a keyboard or a screen reader, and words that can be read.
+// The focus, for people with a keyboard or a screen reader, and the contrast of placeholders.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { world } from "./lib/world.js";
 
 const here = world();
 
-/** Wait until the focus is on the element with these words. */
+/** Wait until the element with this text has the focus. */
 const hasFocusOn = ({ page }, words) =>
   page.waitForFunction((expected) => document.activeElement.textContent.startsWith(expected), words);
 

@@ -1,4 +1,4 @@
-// From the code on the screen to the answer: every way in which it can go.
+// Pairing, from the code on the screen to the decision.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -168,7 +168,7 @@ test("a link preview and an opened page do not use up a code", async () => {
   const looker = await here.phone(link);
   await looker.sees("Nothing has been sent yet.");
   assert.equal(looker.page.url(), `${here.node.url}/join`);
-  // The fragment is gone from the address bar, and a reload still knows it.
+  // The link is not in the address bar any more, but a reload still has it.
   await looker.page.reload();
   await looker.sees("Nothing has been sent yet.");
   const phone = await here.phone(link);

@@ -1,4 +1,4 @@
-// What the pages promise in every state: nothing serious for axe, nothing cut off, little to load.
+// The quality of the pages in every state: accessible, not cut off, and small.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ const SHAPES = [
   { width: 320, height: 640, colorScheme: "dark", reducedMotion: "reduce" },
 ];
 
-/** Nothing that axe finds serious, and nothing wider than the screen. */
+/** Check that axe finds nothing serious, and that nothing is wider than the screen. */
 async function isSound(person, state) {
   const { page } = person;
   await page.evaluate(AXE);
@@ -183,7 +183,7 @@ test("a prompt in a hidden tab changes its title, sounds, and notifies if permit
   });
   const desk = await here.desk(context);
   await desk.opens("persistent");
-  // A browser forgets with the page that it may sound: any press tells it again.
+  // After a reload the browser allows sounds only after the next click.
   await desk.page.reload();
   await desk.press("Show code");
   await desk.page.locator('.code img[src^="data:"]').waitFor();

@@ -1,4 +1,4 @@
-// Reloads, networks that go away, nodes that restart: what comes back by itself, and what says why not.
+// Reloads, lost networks and restarts of the node: sessions come back, or say why they ended.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -233,7 +233,7 @@ test("a page that opens while the node is offline connects by itself later", asy
 test("devices that can't connect say so, and can try again without a reload", async () => {
   const context = await here.context({ viewport: { width: 1280, height: 1000 } });
   await context.addInitScript(() => {
-    // As in two networks between which there is no way, until there is one; and time runs fast.
+    // No network path between the two until `hasWay` is set; and long timeouts run a hundred times faster.
     const Real = globalThis.RTCPeerConnection;
     globalThis.RTCPeerConnection = class extends Real {
       addIceCandidate(candidate) {

@@ -1,4 +1,4 @@
-// Codes that lapse and questions that nobody answers, on a node with short times.
+// Codes that expire and prompts without an answer, on a node with short times.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -27,7 +27,7 @@ test("a code is renewed before it expires, and the earlier one is invalid", asyn
   await late.asks();
   await late.sees("This code is not valid");
   for (let waits = false; !waits; ) {
-    // While the phone loads its page the next one may have come.
+    // The code may be renewed while the phone loads its page.
     const phone = await here.phone(await desk.link());
     await phone.asks();
     waits = await Promise.race([

@@ -1,4 +1,4 @@
-// The table that puts proxim.js beside others counts the lines of the examples that it stands with.
+// The comparison in the documentation counts the lines of its own examples.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// What comes over a data channel before anybody listens is not lost.
+// Messages that arrive before the page listens are not lost.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -9,7 +9,7 @@ beforeEach(freshBrowser);
 
 const MEGA = 1024 * 1024;
 
-/** A guest whose channel is open, and nobody has looked at it. */
+/** Return a guest with an open channel that has no listener. */
 async function connected() {
   const phone = await guest();
   const channel = arrives("proxim");

@@ -1,4 +1,4 @@
-// Whatever fails fails with the SDK's one error, whoever has thrown: the page, the browser or the node.
+// Every failure is a ProximError, whether the page, the browser or the node caused it.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -8,7 +8,7 @@ import { host } from "./pair.js";
 
 beforeEach(freshBrowser);
 
-/** A browser that lets this page connect to nobody, as one of https to a node of http. */
+/** Forbid connections, as a browser does from an https page to an http node. */
 function forbidSockets() {
   globalThis.WebSocket = class {
     constructor() {

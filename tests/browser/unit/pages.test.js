@@ -1,4 +1,4 @@
-// The parts of the pages that need no page: transfers, numbers as people read them.
+// The modules of the pages that need no page: transfers, formats, the pace.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -15,7 +15,7 @@ test("numbers are formatted for people", () => {
   assert.notEqual(sign("one session"), sign("another"));
 });
 
-/** Two ends of a data channel. */
+/** One end of a fake data channel. */
 class End extends EventTarget {
   label = "file";
   bufferedAmount = 0;
@@ -33,7 +33,7 @@ class End extends EventTarget {
       this.other.dispatchEvent(event);
     });
   }
-  /** What was sent before arrives before (RFC 8831, 6.7). */
+  /** Close after the messages that were sent before (RFC 8831, 6.7). */
   close() {
     queueMicrotask(() => {
       for (const end of [this, this.other]) {

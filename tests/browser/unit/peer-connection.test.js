@@ -1,4 +1,4 @@
-// WebRTC by the perfect-negotiation pattern, and what begins it anew.
+// WebRTC by the perfect-negotiation pattern, and when it starts again.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -285,7 +285,7 @@ for (const [kinds, via] of [
   });
 }
 
-/** A desktop and a phone; `cross` carries what each says to the other until both are silent, and tells how often. */
+/** Return a desktop and a phone; `cross` delivers their signals until both are silent, and returns the rounds. */
 async function bothSides() {
   const desk = await host();
   const deskSocket = FakeSocket.last;

@@ -1,4 +1,4 @@
-// What the pages say: all of it in one place, with plain words for whatever can go wrong.
+// The texts of the pages: all in one module, with a text for every error.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -12,13 +12,13 @@ const read = (name) => readFileSync(new URL(name, PAGES), "utf8");
 const PROTOCOL = read("../../../docs/reference/protocol.md");
 const ROLES = ["host", "guest"];
 
-/** The codes in the protocol's own table. */
+/** Return the codes in the protocol's table. */
 function wireCodes() {
   const [, table] = /generated: errors -->(.*?)<!-- end/s.exec(PROTOCOL);
   return [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, code]) => code);
 }
 
-/** Those that the SDK adds, as its error class tells them. */
+/** Return the codes that the SDK adds, from the comment of its error class. */
 function sdkCodes() {
   const [, told] = /Every error of the SDK\.(.*?)\*\//s.exec(read("../sdk/errors.js"));
   return [...told.matchAll(/^ \* - `(\w+)`/gm)].map(([, code]) => code);
@@ -80,7 +80,7 @@ test("the pages' HTML has no texts but the name and the noscript text", () => {
       .split("\n")
       .map((line) => line.trim())
       .filter(Boolean);
-    // No script can fill in what is shown where there are no scripts.
+    // No script can fill in <noscript>.
     const needed = "This page needs JavaScript: it speaks with the other device from your browser.";
     assert.deepEqual(words, ["Proxim", needed], page);
     assert.doesNotMatch(read(page), /(alt|title|placeholder|aria-label)="[^"]/);
