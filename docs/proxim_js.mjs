@@ -1,8 +1,8 @@
-// Writes what is made from the types and the JSDoc of proxim.js: proxim/web/proxim.d.ts and
-// docs/reference/proxim-js.md.
+// Writes the two files that are generated from the types and the JSDoc of the browser SDK:
+// proxim/web/proxim.d.ts and docs/reference/proxim-js.md.
 //
 //     node docs/proxim_js.mjs           write them
-//     node docs/proxim_js.mjs --check   fail if one of them is not what the code says
+//     node docs/proxim_js.mjs --check   fail if one of them is not current
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -17,13 +17,13 @@ const PAGE = path("docs/reference/proxim-js.md");
 
 const HEAD = `# proxim.js
 
-The browser SDK: one ES module without dependencies, served by every node at \`/proxim.js\`. How it is used is told in
-[Pair from a browser](../howto/browser.md). This page is made from the module's own comments.
+The browser SDK: one ES module without dependencies, served by every node at \`/proxim.js\`. [Pair from a
+browser](../howto/browser.md) shows how to use it. This page is generated from the comments of the SDK's modules.
 `;
 
 const parse = (text) => ts.createSourceFile("proxim.d.ts", text, ts.ScriptTarget.Latest, true);
 
-/** The declarations of all modules as the compiler makes them, strictly checked, by their paths. */
+/** Return the compiler's declarations of all modules by their paths, after a strict check. */
 function declarations() {
   const { config } = ts.readConfigFile(path("proxim/web/tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, path("proxim/web"));
@@ -42,7 +42,7 @@ function declarations() {
   return trees;
 }
 
-/** What users see, as one file: what proxim.js exports, in its order, and the types. */
+/** Return the declarations for users as one file: the exports of proxim.js in its order, and the types. */
 function published(trees) {
   const all = [...trees.values()].flatMap(({ statements }) => [...statements]);
   const names = trees
@@ -52,13 +52,13 @@ function published(trees) {
   const types = trees.get(path("proxim/web/sdk/types.d.ts")).statements.filter(ts.isTypeAliasDeclaration);
   const parts = [...exported, ...types].map((each) => withoutInternals(each).trim());
   const text = `// Made from proxim.js by \`make sdk-types\`.\n${parts.join("\n")}\nexport {};\n`;
-  // What the modules import of each other is in one file here.
+  // In one file the modules need no imports from each other.
   return text.replace(/^\/\*\* @import .* \*\/\n/gm, "");
 }
 
 const isInternal = (node) => ts.getJSDocTags(node).some(({ tagName }) => tagName.text === "internal");
 
-/** A declaration's text; where it is a class, without the members that are not for users. */
+/** Return a declaration's text, without the internal members of a class. */
 function withoutInternals(statement) {
   const begin = statement.getFullStart();
   let text = statement.getFullText();
@@ -74,7 +74,7 @@ function withoutInternals(statement) {
 
 const flat = (text) => text.replace(/\s+/g, " ").trim();
 
-/** A comment's text, its paragraphs and lists as they stand. */
+/** Return a comment's text, with its paragraphs and lists. */
 function told(node) {
   const comment = node.jsDoc?.at(-1)?.comment;
   return (typeof comment === "string" ? comment : (ts.getTextOfJSDocComment(comment) ?? "")).trim();
@@ -118,7 +118,7 @@ function callable(node) {
 }
 
 const nameOf = (node) => node.name?.getText() ?? "";
-/** What a property is: its comment, or that of its `@type`. */
+/** Return the description of a property: its comment, or that of its `@type` or `@returns`. */
 const about = (node) => flat(told(node) || (tags(node, "type")[0] ?? "") || (tags(node, "returns")[0] ?? ""));
 const cell = (text) => flat(text).replaceAll("|", "\\|");
 
@@ -177,6 +177,6 @@ for (const [file, text] of [[TYPES, types], [PAGE, page(types)]]) {
   if (old === text) continue;
   drifted = true;
   if (!process.argv.includes("--check")) writeFileSync(file, text);
-  console.log(`${process.argv.includes("--check") ? "not what the code says" : "written"}: ${file}`);
+  console.log(`${process.argv.includes("--check") ? "not current" : "written"}: ${file}`);
 }
 process.exitCode = drifted && process.argv.includes("--check") ? 1 : 0;

@@ -1,4 +1,4 @@
-"""The files of the pages and of the browser SDK, as they are served (protocol: HTTP)."""
+"""The files of the pages and of the browser SDK (protocol: HTTP)."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _CONTENT_SECURITY_POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        # The QR code is a data URL: the link in it is nobody's to fetch.
+        # The QR code is a data URL, so that its link is never fetched.
         "img-src 'self' data:",
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
-        # No text can become markup or script by accident.
+        # No code can turn text into markup or script.
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     ]
@@ -52,12 +52,12 @@ _CONTENT_SECURITY_POLICY = "; ".join(
 
 
 def paths() -> list[str]:
-    """Every path that a file is served at."""
+    """Return the path of every file."""
     return sorted(_files())
 
 
 def answer(request: Request) -> Response:
-    """The file at a path of ``paths``, or 304 to who has it already (RFC 9110, 13.1.2)."""
+    """Return the file at a path of ``paths``, or 304 if the client has it (RFC 9110, 13.1.2)."""
     takes_gzip = any(_takes_gzip(each) for each in request.tokens(b"accept-encoding"))
     response, tag = _read(_files()[request.path], takes_gzip)
     known = request.tokens(b"if-none-match")
@@ -94,7 +94,7 @@ def _takes_gzip(coding: str) -> bool:
 
 @cache
 def _files() -> dict[str, Path]:
-    """What may be asked for, by path; nothing that a request says becomes a file name."""
+    """Return all files by path: no part of a request ever becomes a file name."""
     files = {f"/web/{path.name}": path for path in _PAGES.iterdir() if _is_served(path)}
     return files | _NAMED
 
@@ -105,7 +105,7 @@ def _is_served(path: Path) -> bool:
 
 @cache
 def _read(path: Path, gzipped: bool) -> tuple[Response, str]:
-    """A file and its tag. Read when first asked for, since a node starts in no time."""
+    """Return a file and its tag. It is read at the first request, to keep the start short."""
     # One file is loaded sooner than many: a connection is closed after its response.
     body = join_modules(path) if path == _NAMED["/proxim.js"] else path.read_bytes()
     coding: tuple[tuple[str, str], ...] = ()
@@ -123,7 +123,7 @@ def _read(path: Path, gzipped: bool) -> tuple[Response, str]:
             ("Content-Security-Policy", _CONTENT_SECURITY_POLICY),
             *coding,
         ),
-        # Kept, but asked about each time: a page and its scripts are always of one version.
+        # A browser asks each time, so that a page and its scripts have the same version.
         cache_control="no-cache",
     )
     return response, tag

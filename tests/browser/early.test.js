@@ -1,4 +1,4 @@
-// Nothing that a person sends is lost, however slow the other side is; and nobody can drown it.
+// A slow page loses no message, and a flood cannot freeze it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { world } from "./lib/world.js";
 const here = world();
 const lettered = (name) => ({ name, mimeType: "text/plain", buffer: Buffer.from(name) });
 
-/** A phone whose connections a test can use as a page of its own making would. */
+/** Connect a desktop and a phone whose `RTCPeerConnection` the test can use. */
 async function bothWithAccess() {
   const desk = await here.desk();
   await desk.opens("persistent");
@@ -29,11 +29,11 @@ async function bothWithAccess() {
   return { desk, phone };
 }
 
-test("what is sent to a side that is still loading its workbench arrives", async () => {
+test("messages to a side that still loads its workbench arrive", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   const context = await here.context({ viewport: { width: 390, height: 844 } });
-  // Wherever the workbench and its parts are loaded, this takes long.
+  // The workbench and its modules load slowly.
   await context.route(/workbench|chat|files|transfer/, async (route) => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     await route.continue();
@@ -48,17 +48,17 @@ test("what is sent to a side that is still loading its workbench arrives", async
   await phone.file("early.txt").getByText("Complete.").waitFor();
 });
 
-test("sixty files at once go through, some at a time", async () => {
+test("sixty files at once arrive, some at a time", async () => {
   const { desk, phone } = await here.pair("one_time");
   const files = Array.from({ length: 60 }, (_, index) => lettered(`file-${index}.txt`));
   await phone.page.locator('input[type="file"]').setInputFiles(files);
   await desk.page.waitForFunction(() => document.querySelectorAll(".transfer.ok .button").length === 60);
   await phone.file("file-59.txt").getByText("Arrived.").waitFor();
-  // What is over on the sender's side is not listed without end.
+  // The sender's list of finished transfers is bounded.
   assert.ok((await phone.page.locator(".transfer").count()) <= 30);
 });
 
-test("a flood of files fills a bounded list, says so, and takes nothing away that is not saved", async () => {
+test("a flood of files fills a bounded list, and no unsaved file is lost", async () => {
   const { desk, phone } = await bothWithAccess();
   await phone.page.locator('input[type="file"]').setInputFiles(lettered("precious.txt"));
   await desk.file("precious.txt").getByText("Complete.").waitFor();
@@ -69,7 +69,7 @@ test("a flood of files fills a bounded list, says so, and takes nothing away tha
         channel.onclose = resolve;
         channel.onmessage = () => channel.close();
         channel.onopen = () => {
-          // Every third breaks off.
+          // Every third transfer breaks off.
           const breaksOff = count % 3 === 0;
           channel.send(JSON.stringify({ name: `flood-${count}`, size: Number(breaksOff) }));
           if (breaksOff) channel.close();
@@ -88,7 +88,7 @@ test("a flood of files fills a bounded list, says so, and takes nothing away tha
   await desk.sees("still here");
 });
 
-test("a file without a name has one in the list, and to be saved by", async () => {
+test("a file without a name gets one", async () => {
   const { desk, phone } = await bothWithAccess();
   await phone.page.evaluate(() => {
     const channel = globalThis.pc.createDataChannel("file");
@@ -99,7 +99,7 @@ test("a file without a name has one in the list, and to be saved by", async () =
   assert.equal(await link.getAttribute("download"), "Unnamed file");
 });
 
-/** A page that sends without end, by the parts of a program that it is given. */
+/** Functions that run in a page and send without end. */
 const floods = {
   "chat messages": () => {
     const { main } = globalThis;
@@ -121,7 +121,7 @@ const floods = {
 };
 
 for (const [what, flood] of Object.entries(floods)) {
-  test(`a flood of ${what} ends the session, and the page says why and can be used`, async () => {
+  test(`a flood of ${what} ends the session, and the page says why`, async () => {
     const { desk, phone } = await bothWithAccess();
     await phone.page.evaluate(flood);
     await desk.sees("The other side sent more than this page can show; the session was closed.");
@@ -130,14 +130,14 @@ for (const [what, flood] of Object.entries(floods)) {
   });
 }
 
-test("channels that nobody knows are closed, and no more than some files run at once", async () => {
+test("unknown channels are closed, and the number of running files is limited", async () => {
   const { desk, phone } = await bothWithAccess();
   const open = await phone.page.evaluate(async () => {
     const channels = [];
     for (let count = 0; count < 200; count += 1) {
       const channel = globalThis.pc.createDataChannel(count % 2 ? "file" : "nonsense");
       channels.push(channel);
-      // It may be closed before this side has heard that it was open.
+      // The channel may close before this side has seen it open.
       await new Promise((resolve) => (channel.onopen = channel.onclose = resolve));
       if (count % 2 && channel.readyState === "open") channel.send(JSON.stringify({ name: `slow-${count}`, size: 1000 }));
     }

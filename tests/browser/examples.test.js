@@ -1,4 +1,4 @@
-// The examples of the documentation run as they stand there: in Chromium, and in Python.
+// The examples of the documentation run unchanged: in Chromium, and in Python.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -24,7 +24,7 @@ after(async () => {
 
 const DOCS = new URL("../../docs/", import.meta.url);
 
-/** The `js` blocks of a page, by twos: a host's and its guest's. */
+/** Return the `js` blocks of a page in pairs of host and guest. */
 function pairs(page) {
   const text = readFileSync(new URL(page, DOCS), "utf8");
   const blocks = [...text.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
@@ -32,7 +32,7 @@ function pairs(page) {
   return blocks.flatMap((code, index) => (index % 2 ? [] : [[code, blocks[index + 1]]]));
 }
 
-/** An empty page of the site that runs a block, and what that prints. */
+/** Run a block in an empty page, and return the page and what it prints. */
 async function run(code, path) {
   const page = await (await here.context()).newPage();
   const printed = [];

@@ -1,4 +1,4 @@
-// Files over the data channel: whole, checked at the other end, and cancelled.
+// Files over the data channel: complete, cancelled and interrupted.
 
 import assert from "node:assert/strict";
 import { createHash, randomFillSync } from "node:crypto";
@@ -18,7 +18,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-/** A file of random bytes, and its checksum. */
+/** Write a file of random bytes, and return its path and checksum. */
 async function file(name, size) {
   const bytes = randomFillSync(Buffer.alloc(size));
   const path = join(folder, name);
@@ -26,7 +26,7 @@ async function file(name, size) {
   return { name, path, sum: createHash("sha256").update(bytes).digest("hex") };
 }
 
-/** A file that takes a while to send, and that nobody reads to its end. */
+/** Write a file that takes a while to send. */
 async function bigFile(name) {
   const path = join(folder, name);
   await writeFile(path, "");
@@ -52,7 +52,7 @@ async function saves(person, { name }) {
   return checksum(path);
 }
 
-test("50 MB both ways at the same time, with equal checksums", async () => {
+test("50 MB arrive unchanged both ways at the same time", async () => {
   const { desk, phone } = await here.pair("one_time");
   const down = await file("from-the-desk.bin", 50 * MEGA);
   const up = await file("from-the-phone.bin", 50 * MEGA);
@@ -64,7 +64,7 @@ test("50 MB both ways at the same time, with equal checksums", async () => {
   await desk.file(down.name).getByText("Arrived.").waitFor();
 });
 
-test("an empty file, and one whose name tries to be HTML", async () => {
+test("an empty file and a file with HTML in its name arrive", async () => {
   const { desk, phone } = await here.pair("one_time");
   for (const [name, size] of [["empty.txt", 0], ["<b>&lt;script>.html", 5]]) {
     const each = await file(name, size);
@@ -75,7 +75,7 @@ test("an empty file, and one whose name tries to be HTML", async () => {
 });
 
 for (const canceller of ["desk", "phone"]) {
-  test(`cancelled by the ${canceller}: both sides say so, and the next one goes through`, async () => {
+  test(`when the ${canceller} cancels, both sides say so, and the next file arrives`, async () => {
     const people = await here.pair("one_time");
     const big = await bigFile(`big-${canceller}.bin`);
     await people.desk.sends(big.path);
@@ -88,15 +88,15 @@ for (const canceller of ["desk", "phone"]) {
   });
 }
 
-test("a reload asks first while a file is not saved, and no more once it is", async () => {
+test("a reload asks first only while a file is not saved", async () => {
   const { desk, phone } = await here.pair("persistent");
   const asked = [];
   desk.page.on("dialog", async (dialog) => {
     asked.push(dialog.type());
     await dialog.dismiss();
   });
-  // As a person who presses a key; a page on which nobody has acted is not asked about. The reload
-  // is the page's own: where it does not happen, nobody waits for it.
+  // A browser asks only if a person has used the page, so the test clicks first. The page reloads itself,
+  // because Playwright would wait for a reload that does not happen.
   const reloads = async () => {
     await desk.page.getByRole("heading", { name: "Chat" }).click();
     await desk.page.evaluate(() => void setTimeout(() => location.reload()));
@@ -111,7 +111,7 @@ test("a reload asks first while a file is not saved, and no more once it is", as
   assert.deepEqual(asked, ["beforeunload"]);
 });
 
-test("a reload in the midst of a file is an interruption, and nobody's wish", async () => {
+test("a reload during a transfer is an interruption", async () => {
   const { desk, phone } = await here.pair("persistent");
   const big = await bigFile("broken-off.bin");
   await phone.sends(big.path);
@@ -120,7 +120,7 @@ test("a reload in the midst of a file is an interruption, and nobody's wish", as
   await phone.file(big.name).getByText("Interrupted").waitFor();
 });
 
-test("a file that is dropped beside the field does not take the page's place", async () => {
+test("a file dropped beside the field does not replace the page", async () => {
   const { desk } = await here.pair("one_time");
   const isTaken = (type, file) =>
     desk.page.evaluate(
@@ -138,7 +138,7 @@ test("a file that is dropped beside the field does not take the page's place", a
   assert.equal(await isTaken("drop", false), false);
 });
 
-test("a screen reader is told how a file ended, and not every step of the way", async () => {
+test("a screen reader announces how a transfer ended, but not its progress", async () => {
   const { desk, phone } = await here.pair("one_time");
   const big = await bigFile("announced.bin");
   await phone.sends(big.path);

@@ -1,4 +1,4 @@
-// A host page in Chromium and a guest page in Firefox: the same WebRTC, made by somebody else.
+// A host page in Chromium and a guest page in Firefox, which has its own WebRTC.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -10,13 +10,13 @@ let firefox;
 before(async () => (firefox = await Firefox.launch()));
 after(() => firefox?.close());
 
-test("a guest in Firefox asks, talks, gets a file, loads the page again, and is back", async () => {
+test("a guest in Firefox asks, chats, gets a file, and comes back after a reload", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   await firefox.goto(await desk.link());
   await firefox.fill("Name of this device", "A fox");
   await firefox.press("Ask to connect");
-  await firefox.sees("Waiting for a yes");
+  await firefox.sees("Waiting for approval");
   await desk.page.getByRole("dialog").getByText("A fox", { exact: true }).waitFor();
   await desk.approves();
   await Promise.all([desk.isConnected(), firefox.sees("Connected to the other side")]);

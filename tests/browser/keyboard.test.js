@@ -1,4 +1,4 @@
-// Where the focus goes, for who has a keyboard or a screen reader, and words that can be read.
+// The focus, for people with a keyboard or a screen reader, and the contrast of placeholders.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,11 +6,11 @@ import { world } from "./lib/world.js";
 
 const here = world();
 
-/** Wait until the focus is on the element with these words. */
+/** Wait until the element with this text has the focus. */
 const hasFocusOn = ({ page }, words) =>
   page.waitForFunction((expected) => document.activeElement.textContent.startsWith(expected), words);
 
-test("the focus follows what is shown, on the desktop", async () => {
+test("the focus follows what the host page shows", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   await hasFocusOn(desk, "Scan with the other device");
@@ -21,7 +21,7 @@ test("the focus follows what is shown, on the desktop", async () => {
   await hasFocusOn(desk, "Sessions of this desktop");
 });
 
-test("after the yes the focus is in the workbench on both sides, and its title is announced", async () => {
+test("after the approval both sides have the focus in the workbench, and its title is announced", async () => {
   const { desk, phone } = await here.pair("persistent");
   await hasFocusOn(desk, "Connected to");
   await hasFocusOn(phone, "Connected to the other side");
@@ -34,13 +34,13 @@ test("after the yes the focus is in the workbench on both sides, and its title i
   await hasFocusOn(desk, "Connect a device");
 });
 
-test("a page that is just opened leaves the focus where it was", async () => {
+test("a page that opens leaves the focus where it was", async () => {
   const desk = await here.desk();
   assert.equal(await desk.page.evaluate(() => document.activeElement === document.body), true);
 });
 
 for (const colorScheme of ["light", "dark"]) {
-  test(`what a field is for can be read before it is filled in: ${colorScheme}`, async () => {
+  test(`placeholders have enough contrast: ${colorScheme}`, async () => {
     const desk = await here.desk(await here.context({ colorScheme }));
     const contrast = await desk.page.evaluate(() => {
       const input = document.createElement("input");

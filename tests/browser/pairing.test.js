@@ -1,4 +1,4 @@
-// From the code on the screen to the answer: every way in which it can go.
+// Pairing, from the code on the screen to the decision.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { world } from "./lib/world.js";
 
 const here = world();
 
-test("one-time: scanned, approved, connected, and over when a side leaves", async () => {
+test("a one-time session is scanned, approved, connected, and ends when a side leaves", async () => {
   const { desk, phone } = await here.pair("one_time");
   await phone.says("hello desk");
   await desk.sees("hello desk");
@@ -19,7 +19,7 @@ test("one-time: scanned, approved, connected, and over when a side leaves", asyn
   await desk.ended("A side disconnected");
 });
 
-test("temporary: over when its time is up, on both sides", async () => {
+test("a temporary session ends on both sides when its time is up", async () => {
   const { desk, phone } = await here.pair("temporary", 12);
   await phone.says("quick");
   await desk.sees("quick");
@@ -27,7 +27,7 @@ test("temporary: over when its time is up, on both sides", async () => {
   await phone.sees("Ask for a new code to connect again.");
 });
 
-test("persistent: survives that the guest leaves, and lets it come back without a code", async () => {
+test("a persistent session lets the guest come back without a code", async () => {
   const { desk, phone } = await here.pair("persistent");
   const context = phone.page.context();
   await phone.page.close();
@@ -45,7 +45,7 @@ test("persistent: survives that the guest leaves, and lets it come back without 
   await again.sees("The session has ended");
 });
 
-test("a guest that comes back to a session that was closed meanwhile is told so", async () => {
+test("a guest that comes back to a closed session learns that it ended", async () => {
   const { desk, phone } = await here.pair("persistent");
   const context = phone.page.context();
   await phone.page.close();
@@ -57,7 +57,7 @@ test("a guest that comes back to a session that was closed meanwhile is told so"
   await again.sees("Scan a code first");
 });
 
-test("who has several sessions to come back to chooses one", async () => {
+test("a guest with several sessions chooses one", async () => {
   const desk = await here.desk();
   const context = await here.context({ viewport: { width: 390, height: 844 } });
   for (let count = 0; count < 2; count += 1) {
@@ -78,7 +78,7 @@ test("who has several sessions to come back to chooses one", async () => {
   await desk.sees("it is me");
 });
 
-test("declined", async () => {
+test("a declined guest learns that", async () => {
   const desk = await here.desk();
   await desk.opens("one_time");
   const phone = await here.phone(await desk.shows());
@@ -88,7 +88,7 @@ test("declined", async () => {
   await desk.ended("The request was declined.");
 });
 
-test("the question: Decline has the focus, Enter declines, Approve waits for a deliberate act", async () => {
+test("in the prompt Decline has the focus, Enter declines, and Approve needs a deliberate act", async () => {
   const desk = await here.desk();
   await desk.opens("one_time");
   const phone = await here.phone(await desk.link());
@@ -104,7 +104,7 @@ test("the question: Decline has the focus, Enter declines, Approve waits for a d
   assert.equal(await desk.page.title(), "Proxim – connect a device");
 });
 
-test("by keyboard alone", async () => {
+test("two people can pair by keyboard alone", async () => {
   const desk = await here.desk();
   const { page } = desk;
   await page.getByRole("radio", { name: /Once/ }).focus();
@@ -117,7 +117,7 @@ test("by keyboard alone", async () => {
   const phone = await here.phone(await desk.link());
   await phone.page.getByLabel("Name of this device").focus();
   await phone.page.keyboard.press("Enter");
-  await phone.sees("Waiting for a yes");
+  await phone.sees("Waiting for approval");
   await desk.sees("A device asks to connect");
   await page.keyboard.press("Shift+Tab");
   await page.keyboard.press("Space");
@@ -127,7 +127,7 @@ test("by keyboard alone", async () => {
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });
 
-test("a name that tries to be HTML is a text", async () => {
+test("HTML in a name is shown as text", async () => {
   const name = `<img src=x onerror="alert(1)"><b>bold</b>`;
   const desk = await here.desk();
   await desk.opens("persistent");
@@ -142,7 +142,7 @@ test("a name that tries to be HTML is a text", async () => {
   await desk.page.locator("#list").getByText(name, { exact: true }).waitFor();
 });
 
-test("two guests race for one code: one asks, the other is told", async () => {
+test("of two guests with one code one asks, and the other learns that it was used", async () => {
   const desk = await here.desk();
   await desk.opens("one_time");
   const link = await desk.shows();
@@ -150,7 +150,7 @@ test("two guests race for one code: one asks, the other is told", async () => {
   await Promise.all(phones.map((phone) => phone.asks()));
   const outcome = (phone) =>
     Promise.race([
-      phone.sees("Waiting for a yes").then(() => "waits"),
+      phone.sees("Waiting for approval").then(() => "waits"),
       phone.sees("This code was used already").then(() => "used"),
     ]);
   const outcomes = await Promise.all(phones.map(outcome));
@@ -160,7 +160,7 @@ test("two guests race for one code: one asks, the other is told", async () => {
   await phones[outcomes.indexOf("waits")].isConnected();
 });
 
-test("a link preview, and a person who only looks, consume nothing", async () => {
+test("a link preview and an opened page do not use up a code", async () => {
   const desk = await here.desk();
   await desk.opens("one_time");
   const link = await desk.link();
@@ -168,14 +168,14 @@ test("a link preview, and a person who only looks, consume nothing", async () =>
   const looker = await here.phone(link);
   await looker.sees("Nothing has been sent yet.");
   assert.equal(looker.page.url(), `${here.node.url}/join`);
-  // The fragment is gone from the address bar, and a reload still knows it.
+  // The link is not in the address bar any more, but a reload still has it.
   await looker.page.reload();
   await looker.sees("Nothing has been sent yet.");
   const phone = await here.phone(link);
   await phone.asksAndWaits();
 });
 
-test("both screens show the same number of the session", async () => {
+test("both screens show the same digits", async () => {
   const desk = await here.desk();
   await desk.opens("one_time");
   const words = await desk.page.locator(".code .sign").textContent();
@@ -184,7 +184,7 @@ test("both screens show the same number of the session", async () => {
   await phone.sees(`session ${digits}`);
 });
 
-test("the device's name is kept for the next time", async () => {
+test("the device's name is remembered", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   const context = await here.context();
@@ -194,7 +194,7 @@ test("the device's name is kept for the next time", async () => {
   assert.equal(await other.page.getByLabel("Name of this device").inputValue(), "Ada’s phone");
 });
 
-test("links that are nothing say what to do", async () => {
+test("invalid links say what to do", async () => {
   const broken = await here.phone(`${here.node.url}/join#abc`);
   await broken.sees("Scan the code again");
   const strange = await here.phone(`${here.node.url}/join#${"a".repeat(22)}.${"b".repeat(43)}`);
@@ -204,7 +204,7 @@ test("links that are nothing say what to do", async () => {
   await empty.sees("Scan a code first");
 });
 
-test("where the browser keeps nothing, the guest page still asks", async () => {
+test("the guest page works without storage", async () => {
   const desk = await here.desk();
   await desk.opens("one_time");
   const context = await here.context();
@@ -223,13 +223,13 @@ test("where the browser keeps nothing, the guest page still asks", async () => {
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });
 
-test("a node may be called join", async () => {
+test("a node's host name may be join", async () => {
   const { port } = new URL(here.node.url);
   const empty = await here.phone(`http://join.localhost:${port}/join`);
   await empty.sees("Scan a code first");
 });
 
-test("nobody is there who could approve: nothing is consumed, and it can be tried again", async () => {
+test("without a host nothing is used up, and the guest can try again", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   const link = await desk.link();
@@ -243,7 +243,7 @@ test("nobody is there who could approve: nothing is consumed, and it can be trie
   await phone.asksAndWaits();
 });
 
-test("what ended and was cleared away stays away after a reload", async () => {
+test("cleared sessions stay cleared after a reload", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   await desk.press("Cancel");
@@ -258,7 +258,7 @@ test("what ended and was cleared away stays away after a reload", async () => {
   assert.equal(await desk.page.locator("#ended-list li").count(), 1);
 });
 
-test("behind a proxy that has the node under a path of its own", async () => {
+test("the pages work behind a proxy under a path of its own", async () => {
   const { node, proxy } = await ProximNode.startBehind((port) => Prefix.before("/there", port));
   try {
     const desk = await Desk.at({ url: `${proxy.url}/` }, await here.context());

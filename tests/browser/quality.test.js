@@ -1,4 +1,4 @@
-// What the pages promise in every state: nothing serious for axe, nothing cut off, little to load.
+// The quality of the pages in every state: accessible, not cut off, and small.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ const SHAPES = [
   { width: 320, height: 640, colorScheme: "dark", reducedMotion: "reduce" },
 ];
 
-/** Nothing that axe finds serious, and nothing wider than the screen. */
+/** Check that axe finds nothing serious, and that nothing is wider than the screen. */
 async function isSound(person, state) {
   const { page } = person;
   await page.evaluate(AXE);
@@ -29,7 +29,7 @@ async function isSound(person, state) {
 }
 
 for (const { width, height, ...tastes } of SHAPES) {
-  test(`every state at ${width} px, ${tastes.colorScheme}`, async () => {
+  test(`every state is accessible at ${width} px, ${tastes.colorScheme}`, async () => {
     const look = { viewport: { width, height }, ...tastes };
     const desk = await here.desk(await here.context(look));
     await isSound(desk, "choosing");
@@ -61,7 +61,7 @@ for (const { width, height, ...tastes } of SHAPES) {
 }
 
 for (const path of ["/", "/join"]) {
-  test(`the first load of ${path} has under 100 KB, all from the node`, async () => {
+  test(`the first load of ${path} is under 100 KB, all from the node`, async () => {
     const page = await (await here.context()).newPage();
     const requests = [];
     page.on("request", (request) => requests.push(request));
@@ -80,7 +80,7 @@ for (const path of ["/", "/join"]) {
   });
 }
 
-test("path and round trip are shown while two are connected", async () => {
+test("path and round-trip time are shown while connected", async () => {
   const { desk, phone } = await here.pair("one_time");
   for (const person of [desk, phone]) {
     await person.sees(/^Direct$/);
@@ -94,7 +94,7 @@ test("path and round trip are shown while two are connected", async () => {
   }
 });
 
-test("a node that asks for an access token: the page asks for it, and keeps it", async () => {
+test("the page asks for an access token, and remembers it", async () => {
   const strict = await ProximNode.start("--access-token", "open sesame");
   try {
     const context = await here.context();
@@ -115,7 +115,7 @@ test("a node that asks for an access token: the page asks for it, and keeps it",
   }
 });
 
-test("the pages work on plain http, without what only secure origins have", async () => {
+test("the pages work on plain http", async () => {
   const context = await here.context();
   await context.addInitScript(() => {
     for (const name of ["subtle", "randomUUID"]) {
@@ -134,7 +134,7 @@ test("the pages work on plain http, without what only secure origins have", asyn
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });
 
-test("nothing is sent before it is asked for, and no WebRTC before the yes", async () => {
+test("the guest sends nothing before it asks, and WebRTC does not start before the approval", async () => {
   const desk = await here.desk();
   await desk.opens("one_time");
   const context = await here.context();
@@ -161,7 +161,7 @@ test("nothing is sent before it is asked for, and no WebRTC before the yes", asy
   assert.deepEqual(await made(), ["WebSocket", "RTCPeerConnection"]);
 });
 
-test("a hidden tab is noticed: its title, a sound, and a notification where that is permitted", async () => {
+test("a prompt in a hidden tab changes its title, sounds, and notifies if permitted", async () => {
   const context = await here.context();
   await context.addInitScript(() => {
     globalThis.noticed = [];
@@ -183,7 +183,7 @@ test("a hidden tab is noticed: its title, a sound, and a notification where that
   });
   const desk = await here.desk(context);
   await desk.opens("persistent");
-  // A browser forgets with the page that it may sound: any press tells it again.
+  // After a reload the browser allows sounds only after the next click.
   await desk.page.reload();
   await desk.press("Show code");
   await desk.page.locator('.code img[src^="data:"]').waitFor();

@@ -2,7 +2,7 @@
 //
 //     node screenshots.js
 //
-// They go to build/screenshots; those that the documentation shows, to docs/images, too.
+// It writes them to build/screenshots, and those of the documentation to docs/images, too.
 
 import { copyFile, mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,7 @@ const DESKTOP = { viewport: { width: 1200, height: 820 }, deviceScaleFactor: 1 }
 const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2 };
 const PHOTO = { name: "holiday.jpg", mimeType: "image/jpeg", buffer: Buffer.alloc(4_200_000, 7) };
 
-/** All the states of one look. */
+/** Take the pictures of all states in one look. */
 async function walk(node, browser, look, hostShape, guestShape) {
   const context = (shape) => browser.newContext({ ...shape, colorScheme: look.colorScheme });
   const shoot = async (person, name) => {
@@ -76,7 +76,7 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await other.page.close();
 }
 
-/** A code that has lapsed, on both sides. */
+/** Take the pictures of an expired code, on both sides. */
 async function lapse(node, browser, look, hostShape, guestShape) {
   const desk = await Desk.at(node, await browser.newContext({ ...hostShape, ...look }));
   await desk.opens("one_time");
@@ -87,7 +87,7 @@ async function lapse(node, browser, look, hostShape, guestShape) {
   await desk.page.screenshot({ path: `${FOLDER}/${look.name}-host-7-lapsed.png` });
   const phone = await Phone.opens(link, await browser.newContext({ ...guestShape, ...look }));
   await phone.asks();
-  await phone.sees("This code has lapsed");
+  await phone.sees("This code has expired");
   await phone.page.screenshot({ path: `${FOLDER}/${look.name}-guest-7-lapsed.png` });
 }
 
@@ -97,7 +97,7 @@ try {
   const looks = [
     [{ name: "light", colorScheme: "light" }, DESKTOP, PHONE],
     [{ name: "dark", colorScheme: "dark" }, DESKTOP, PHONE],
-    // Either side may be either device.
+    // The host may be the phone, too.
     [{ name: "swapped", colorScheme: "light" }, PHONE, DESKTOP],
   ];
   for (const look of looks) {

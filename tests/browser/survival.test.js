@@ -1,4 +1,4 @@
-// Reloads, networks that go away, nodes that restart: what comes back by itself, and what says why not.
+// Reloads, lost networks and restarts of the node: sessions come back, or say why they ended.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,14 +15,14 @@ async function theyTalk(desk, phone, words) {
   await phone.sees(`${words} to the phone`);
 }
 
-test("the desktop reloads: its session is found again, and connects again", async () => {
+test("after a reload the host restores its session and connects again", async () => {
   const { desk, phone } = await here.pair("persistent");
   await desk.page.reload();
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await theyTalk(desk, phone, "after the reload");
 });
 
-test("the phone reloads: the same", async () => {
+test("after a reload the guest connects again", async () => {
   const { desk, phone } = await here.pair("persistent");
   await phone.page.reload();
   await Promise.all([desk.isConnected(), phone.isConnected()]);
@@ -30,7 +30,7 @@ test("the phone reloads: the same", async () => {
   assert.equal(await desk.page.getByText("The connection broke off here.").count(), 0);
 });
 
-test("what was said just before the other side reloads may be lost: that is said, where it was", async () => {
+test("the chat says where messages may be lost by a reload", async () => {
   const { desk, phone } = await here.pair("persistent");
   await desk.says("just before");
   await phone.page.reload();
@@ -39,21 +39,21 @@ test("what was said just before the other side reloads may be lost: that is said
   await theyTalk(desk, phone, "after the reload");
 });
 
-test("both reload at once", async () => {
+test("both sides reload at once and connect again", async () => {
   const { desk, phone } = await here.pair("persistent");
   await Promise.all([desk.page.reload(), phone.page.reload()]);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await theyTalk(desk, phone, "after both");
 });
 
-test("a one-time session is over with a reload, and the list says why", async () => {
+test("a reload ends a one-time session, and the list says why", async () => {
   const { desk, phone } = await here.pair("one_time");
   await desk.page.reload();
   await desk.ended("A side disconnected");
   await phone.sees("A side disconnected, and this was a one-time session.");
 });
 
-test("the desktop reloads while a device asks: the question is there again", async () => {
+test("after a reload of the host the prompt is there again", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   const phone = await here.phone(await desk.link());
@@ -64,18 +64,18 @@ test("the desktop reloads while a device asks: the question is there again", asy
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });
 
-test("the phone reloads while it asks: it still waits, and gets its answer", async () => {
+test("after a reload of the guest it still waits, and gets its answer", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   const phone = await here.phone(await desk.link());
   await phone.asksAndWaits();
   await phone.page.reload();
-  await phone.sees("Waiting for a yes");
+  await phone.sees("Waiting for approval");
   await desk.approves();
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });
 
-test("a pending session is found after a reload, and its code can be shown again", async () => {
+test("a pending session is restored after a reload, and its code can be shown again", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   await desk.page.reload();
@@ -85,7 +85,7 @@ test("a pending session is found after a reload, and its code can be shown again
   await phone.asksAndWaits();
 });
 
-test("the phone is offline for a while, in the browser's offline mode, and returns", async () => {
+test("the phone comes back from the browser's offline mode", async () => {
   const { desk, phone } = await here.pair("persistent");
   const context = phone.page.context();
   await context.setOffline(true);
@@ -96,7 +96,7 @@ test("the phone is offline for a while, in the browser's offline mode, and retur
   await theyTalk(desk, phone, "online again");
 });
 
-test("the way to the node is cut: the channel lives on, and both find the node again", async () => {
+test("without the network to the node the channel goes on, and both reconnect", async () => {
   const wire = await Wire.to(here.node.port);
   try {
     const context = await here.context({ viewport: { width: 1280, height: 1000 } });
@@ -121,7 +121,7 @@ test("the way to the node is cut: the channel lives on, and both find the node a
   }
 });
 
-test("a second tab takes over, and the first says so and can take it back", async () => {
+test("a second tab takes over, and the first one can take it back", async () => {
   const first = await here.desk();
   await first.opens("persistent");
   const second = await here.desk(first.page.context());
@@ -132,7 +132,7 @@ test("a second tab takes over, and the first says so and can take it back", asyn
   await first.page.locator("#list li").waitFor();
 });
 
-test("the phone closes the data channel, and nothing else: there is another, and both talk on", async () => {
+test("the host reopens a data channel that the phone closed alone", async () => {
   const context = await here.context({ viewport: { width: 390, height: 844 } });
   await context.addInitScript(() => {
     const Real = globalThis.RTCPeerConnection;
@@ -157,7 +157,7 @@ test("the phone closes the data channel, and nothing else: there is another, and
   await theyTalk(desk, phone, "on another channel");
 });
 
-test("a session that is taken back has one workbench, and the last one goes unless a file in it is not saved", async () => {
+test("a session that is taken back has one workbench, unless the old one has an unsaved file", async () => {
   const { desk, phone } = await here.pair("persistent");
   const takesOver = async () => {
     const second = await here.desk(desk.page.context());
@@ -177,7 +177,7 @@ test("a session that is taken back has one workbench, and the last one goes unle
   assert.equal(await desk.page.locator(".bench").count(), 1);
 });
 
-test("several sessions at once, closed all together", async () => {
+test("several sessions can be closed at once", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   await desk.press("Cancel");
@@ -195,7 +195,7 @@ test("several sessions at once, closed all together", async () => {
   assert.equal(await desk.page.locator("#ended-list li").count(), 3);
 });
 
-test("the node restarts: both are told, the desktop finds it again and opens a new session", async () => {
+test("after a restart of the node the host opens a new session", async () => {
   const { desk, phone } = await here.pair("persistent");
   await here.node.restart();
   await phone.sees("The node was stopped or restarted.");
@@ -208,7 +208,7 @@ test("the node restarts: both are told, the desktop finds it again and opens a n
   await next.isConnected();
 });
 
-test("a page that is opened while the node is away finds it without a reload, by itself", async () => {
+test("a page that opens while the node is offline connects by itself later", async () => {
   const { desk, phone } = await here.pair("persistent");
   for (const person of [desk, phone]) {
     await person.page.addInitScript(() => {
@@ -230,10 +230,10 @@ test("a page that is opened while the node is away finds it without a reload, by
   await theyTalk(desk, phone, "found again");
 });
 
-test("two that do not reach each other: both say so, and trying again needs no reload", async () => {
+test("devices that can't connect say so, and can try again without a reload", async () => {
   const context = await here.context({ viewport: { width: 1280, height: 1000 } });
   await context.addInitScript(() => {
-    // As in two networks between which there is no way, until there is one; and time runs fast.
+    // No network path between the two until `hasWay` is set; and long timeouts run a hundred times faster.
     const Real = globalThis.RTCPeerConnection;
     globalThis.RTCPeerConnection = class extends Real {
       addIceCandidate(candidate) {
@@ -257,7 +257,7 @@ test("two that do not reach each other: both say so, and trying again needs no r
   await phone.asksAndWaits();
   await desk.approves();
   await desk.sees("They have not reached each other yet.");
-  await desk.sees("The two devices do not reach each other.");
+  await desk.sees("The devices can’t connect to each other.");
   await desk.page.evaluate(() => (globalThis.hasWay = true));
   await desk.press("Try again");
   await Promise.all([desk.isConnected(), phone.isConnected()]);

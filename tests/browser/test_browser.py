@@ -1,4 +1,4 @@
-"""The tests of the pages and of proxim.js: they are written in JavaScript and run by node."""
+"""Run the tests of the pages and of proxim.js, which are written in JavaScript, in node."""
 
 import json
 import os
@@ -52,14 +52,14 @@ def _skip_with_an_old_node() -> None:
 
 
 def needs_browser(reason: str, *paths: str):
-    """Mark a test that needs Chromium, other programs, and what reads the QR codes."""
+    """Mark a test that needs Chromium, a reader of QR codes, and other programs."""
     full, needs = pytest.mark.full(reason), pytest.mark.needs("node", "zbarimg", CHROMIUM, *paths)
     return lambda test: pytest.mark.usefixtures("packages")(full(needs(test)))
 
 
 @pytest.mark.needs("node")
 @pytest.mark.usefixtures("node")
-def test_the_sdk_with_a_fake_socket_and_clock() -> None:
+def test_sdk_passes_its_unit_tests() -> None:
     files = sorted(str(path) for path in (HERE / "unit").glob("*.test.js"))
     assert files
     run("node", "--test", *files)
@@ -67,7 +67,7 @@ def test_the_sdk_with_a_fake_socket_and_clock() -> None:
 
 @pytest.mark.needs("node")
 @pytest.mark.usefixtures("node")
-def test_the_module_that_a_node_serves_exports_what_the_entry_exports(tmp_path: Path) -> None:
+def test_served_module_exports_the_same_names_as_the_entry(tmp_path: Path) -> None:
     entry = ROOT / "proxim" / "web" / "proxim.js"
     served = tmp_path / "served.mjs"
     served.write_bytes(join_modules(entry))
@@ -84,20 +84,20 @@ def test_the_module_that_a_node_serves_exports_what_the_entry_exports(tmp_path: 
 @pytest.mark.full("TypeScript")
 @pytest.mark.needs("node")
 @pytest.mark.usefixtures("packages")
-def test_the_sdk_is_typed_and_what_is_made_of_it_is_current() -> None:
+def test_sdk_is_typed_and_generated_files_are_current() -> None:
     run("node", str(ROOT / "docs" / "proxim_js.mjs"), "--check")
 
 
 @pytest.mark.full("TypeScript")
 @pytest.mark.needs("node")
 @pytest.mark.usefixtures("packages")
-def test_the_pages_are_typed() -> None:
+def test_pages_are_typed() -> None:
     run("node", "node_modules/typescript/bin/tsc", "-p", str(ROOT / "proxim" / "web"))
 
 
 @pytest.mark.needs("node", "npm")
 @pytest.mark.usefixtures("node")
-def test_the_package_for_npm_can_be_imported_by_its_name(tmp_path: Path) -> None:
+def test_npm_package_can_be_imported_by_its_name(tmp_path: Path) -> None:
     run("npm", "pack", "--silent", "--pack-destination", str(tmp_path), str(ROOT / "proxim/web"))
     (archive,) = tmp_path.glob("*.tgz")
     home = tmp_path / "node_modules" / "proxim"
@@ -115,10 +115,10 @@ def test_the_package_for_npm_can_be_imported_by_its_name(tmp_path: Path) -> None
 
 @needs_browser("Chromium")
 @pytest.mark.parametrize("path", IN_CHROMIUM, ids=lambda path: path.name.removesuffix(".test.js"))
-def test_the_pages_in_chromium(path: Path) -> None:
+def test_pages_in_chromium(path: Path) -> None:
     run("node", "--test", str(path))
 
 
 @needs_browser("Firefox", FIREFOX)
-def test_a_guest_page_in_firefox() -> None:
+def test_guest_page_in_firefox() -> None:
     run("node", "--test", str(IN_FIREFOX))

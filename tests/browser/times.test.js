@@ -1,4 +1,4 @@
-// Codes that lapse and questions that nobody answers, on a node with short times.
+// Codes that expire and prompts without an answer, on a node with short times.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { world } from "./lib/world.js";
 
 const here = world("--approval-timeout", "6", "--qr-ttl", "8");
 
-test("nobody answers: both sides are told, and what to do next", async () => {
+test("without an answer both sides learn that, and what to do next", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   const phone = await here.phone(await desk.link());
@@ -17,27 +17,27 @@ test("nobody answers: both sides are told, and what to do next", async () => {
   assert.equal(await desk.page.getByRole("dialog").count(), 0);
 });
 
-test("a code renews itself before it lapses, and the earlier one is void", async () => {
+test("a code is renewed before it expires, and the earlier one is invalid", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   const first = await desk.shows();
   await desk.page.waitForFunction((old) => document.querySelector("#link").value !== old, first);
-  assert.ok(!(await desk.page.getByText("This code has lapsed").isVisible()));
+  assert.ok(!(await desk.page.getByText("This code has expired").isVisible()));
   const late = await here.phone(first);
   await late.asks();
   await late.sees("This code is not valid");
   for (let waits = false; !waits; ) {
-    // While the phone loads its page the next one may have come.
+    // The code may be renewed while the phone loads its page.
     const phone = await here.phone(await desk.link());
     await phone.asks();
     waits = await Promise.race([
-      phone.sees("Waiting for a yes").then(() => true),
+      phone.sees("Waiting for approval").then(() => true),
       phone.sees("This code is not valid").then(() => false),
     ]);
   }
 });
 
-test("paused, a code lapses, and both sides say so; a new one is a press away", async () => {
+test("a paused code expires, both sides say so, and a new one is a click away", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
   await desk.press("Pause renewing");
@@ -46,7 +46,7 @@ test("paused, a code lapses, and both sides say so; a new one is a press away", 
   await desk.sees("Press “New code” for one that works.");
   const phone = await here.phone(link);
   await phone.asks();
-  await phone.sees("This code has lapsed");
+  await phone.sees("This code has expired");
   await phone.sees("Ask for a new code.");
   await desk.press("New code");
   await desk.page.locator(".code-face:not(.stale)").waitFor();

@@ -20,7 +20,7 @@ SDK = pages.join_modules(WEB / "proxim.js")
 
 
 async def fetch(house, path, **headers):
-    """The answer, and its body as it came."""
+    """Return the response, and its body unchanged."""
     stream = house.plug()
     fields = {"Host": "node"} | {name.replace("_", "-"): value for name, value in headers.items()}
     await stream.send_all(request("GET", path, headers=fields))
@@ -28,12 +28,12 @@ async def fetch(house, path, **headers):
     return parse(raw), raw.partition(b"\r\n\r\n")[2]
 
 
-def test_the_named_paths_are_there():
+def test_named_paths_are_served():
     assert {"/", "/join", "/proxim.js", "/web/style.css", "/web/host.js"} <= {*PATHS}
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_every_file_is_served_as_it_lies_there_with_its_headers(house, path):
+async def test_every_file_is_served_unchanged_with_its_headers(house, path):
     answer, body = await fetch(house, path)
     if path == "/proxim.js":
         assert body == SDK
@@ -63,12 +63,12 @@ async def test_every_file_is_served_as_it_lies_there_with_its_headers(house, pat
         ("/web/icon.svg", "image/svg+xml"),
     ],
 )
-async def test_a_file_says_what_it_is(house, path, kind):
+async def test_file_has_its_content_type(house, path, kind):
     assert (await fetch(house, path))[0].headers["content-type"] == kind
 
 
 @pytest.mark.parametrize("known", ["{tag}", 'W/{tag}, "other"', '"other", {tag}', "*"])
-async def test_who_has_a_file_already_is_told_so_and_no_more(house, known):
+async def test_known_version_gets_304_without_a_body(house, known):
     tag = (await fetch(house, "/"))[0].headers["etag"]
     answer, body = await fetch(house, "/", If_None_Match=known.format(tag=tag))
     assert (answer.status, body) == (304, b"")
@@ -76,12 +76,12 @@ async def test_who_has_a_file_already_is_told_so_and_no_more(house, known):
     assert "content-length" not in answer.headers
 
 
-async def test_who_has_another_version_gets_this_one(house):
+async def test_other_version_gets_the_file(house):
     assert (await fetch(house, "/", If_None_Match='"other"'))[0].status == 200
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br, GZIP;q=0.5", "deflate, gzip; q=1"])
-async def test_who_takes_gzip_gets_it(house, coding):
+async def test_file_is_compressed_if_the_client_accepts_gzip(house, coding):
     answer, body = await fetch(house, "/proxim.js", Accept_Encoding=coding)
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["vary"] == "accept-encoding"
@@ -92,7 +92,7 @@ async def test_who_takes_gzip_gets_it(house, coding):
 
 
 @pytest.mark.parametrize("coding", ["", "br", "gzip;q=0", "gzip; q=0.000", "xgzip"])
-async def test_who_does_not_gets_it_plain(house, coding):
+async def test_file_is_plain_if_the_client_does_not_accept_gzip(house, coding):
     answer, body = await fetch(house, "/proxim.js", Accept_Encoding=coding)
     assert "content-encoding" not in answer.headers
     assert body == SDK
@@ -115,11 +115,11 @@ async def test_who_does_not_gets_it_plain(house, coding):
         "/host.js",
     ],
 )
-async def test_nothing_else_is(house, path):
+async def test_other_paths_are_not_found(house, path):
     assert (await house.ask(get(path))).status == 404
 
 
-def test_modules_are_joined_into_one_with_the_imported_ones_first_and_each_once(tmp_path):
+def test_joined_module_has_imports_first_and_each_module_once(tmp_path):
     (tmp_path / "sdk").mkdir()
     modules = {
         "entry.js": '// Entry\nexport { b } from "./sdk/b.js";\nexport { A } from "./sdk/a.js";\n',
@@ -138,7 +138,7 @@ def test_modules_are_joined_into_one_with_the_imported_ones_first_and_each_once(
     )
 
 
-def test_the_sdk_is_served_as_one_module_without_imports():
+def test_sdk_is_served_as_one_module_without_imports():
     text = SDK.decode()
     assert not re.search(r"^import\b|^export .* from |\bimport\(", text, re.MULTILINE)
     names = re.findall(r"^(?:async )?(?:class|const|function|let) (\w+)", text, re.MULTILINE)
@@ -155,11 +155,11 @@ def _sdk_sources():
 
 
 @pytest.mark.parametrize("page", ["host.html", "join.html"])
-def test_the_pages_have_no_inline_script_or_style_and_nothing_from_elsewhere(page):
+def test_pages_have_no_inline_script_or_style_and_no_other_origin(page):
     text = (PAGES / page).read_text(encoding="utf-8")
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|https?://", text)
     for target in re.findall(r'(?:src|href)="([^"]+)"', text):
-        # Not from the root: a proxy may have the node under a path of its own.
+        # Not from the root: a proxy may serve the node under a path.
         assert not target.startswith("/")
         assert urljoin("/", target) in PATHS
 
@@ -173,20 +173,20 @@ def test_every_import_of_the_pages_is_served():
             assert urljoin("/web/", target) in PATHS, f"{path.name}: {target}"
 
 
-def test_text_reaches_the_pages_only_as_text():
+def test_pages_never_turn_text_into_markup():
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser"
     for path in WEB.rglob("*.js"):
         assert not re.search(ways, path.read_text(encoding="utf-8")), path.name
 
 
-def test_the_package_for_npm_has_the_version_that_the_changelog_is_at():
+def test_npm_package_has_the_version_of_the_changelog():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     newest = re.search(r"^## (\S+)", changelog, re.MULTILINE)[1]
     assert json.loads((WEB / "package.json").read_text(encoding="utf-8"))["version"] == newest
 
 
 @pytest.mark.full("building the wheel")
-def test_the_wheel_has_every_file(tmp_path):
+def test_wheel_has_every_file(tmp_path):
     build = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")

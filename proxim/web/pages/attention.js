@@ -1,4 +1,4 @@
-// So that a hidden tab is noticed: a sound, the title, and a notification where that is permitted.
+// Calls a person to a hidden tab: by a sound, the title, and a notification if those are permitted.
 
 import { byId } from "./dom.js";
 import { text } from "./text.js";
@@ -6,13 +6,13 @@ import { text } from "./text.js";
 /** @type {AudioContext | null} */
 let audio = null;
 
-/** A browser lets a page sound only after a person has touched it: call this on a press. */
+/** Allow sounds. Call this on a click: a browser allows a page no sound before. */
 export function allowSound() {
   audio ??= "AudioContext" in window ? new AudioContext() : null;
   audio?.resume();
 }
 
-/** Offer notifications, where a page may ask for them and nobody has answered yet. */
+/** Show the button for notifications, if the page may ask and the person has not decided yet. */
 export function offerNotifications() {
   const button = byId("notify");
   if (!("Notification" in window) || !window.isSecureContext) return;
@@ -24,7 +24,7 @@ export function offerNotifications() {
   });
 }
 
-/** Two notes, a fifth apart. */
+/** Play two notes, a fifth apart. */
 function chime() {
   if (!audio || audio.state !== "running") return;
   for (const [index, pitch] of [523.25, 783.99].entries()) {
@@ -39,7 +39,7 @@ function chime() {
   }
 }
 
-/** Ask for attention, until what is returned is called. @param {string} name Who asks. */
+/** Call for attention; the function returned stops it. @param {string} name The name of the guest. */
 export function callForAttention(name) {
   const title = document.title;
   document.title = text.promptTabTitle;
@@ -60,7 +60,7 @@ function notify(name) {
     note.onclick = () => window.focus();
     return note;
   } catch {
-    // Android's Chromium has notifications for service workers only.
+    // Chromium on Android allows notifications only to service workers.
     return null;
   }
 }

@@ -1,4 +1,4 @@
-// Chat over the session's own data channel: a message is a text, and nothing else.
+// The chat, over the session's own data channel. Each message of the channel is one text.
 
 import { el } from "./dom.js";
 import { Pace } from "./pace.js";
@@ -6,20 +6,20 @@ import { toast } from "./toast.js";
 import { text } from "./text.js";
 
 const MOST_SHOWN = 500;
-/** Letters of a line: what this page sends at most, and shows of what others send. */
+/** Characters of a text that this page sends, and shows, at most. */
 const LONGEST = 10_000;
-/** Milliseconds for which a browser may not notice that the other side has gone. */
+/** Milliseconds that a browser may take to notice that the other side is gone. */
 const UNNOTICED = 8_000;
-/** Messages of the other side at once, and a second: far more than people type. */
+/** Messages that the other side may send at once, and per second: far more than people type. */
 const BURST = 300;
 const RATE = 50;
 
-/** @param {() => void} flooded Told when more comes than can be shown. */
+/** @param {() => void} flooded Called when the other side sends too much. */
 export function chatPane(flooded) {
   /** @type {RTCDataChannel | null} */
   let channel = null;
   let sentAt = -Infinity;
-  /** Since when the other side is known to be gone. */
+  /** When this page noticed that the other side is gone. */
   let goneAt = Infinity;
   const pace = new Pace(BURST, RATE);
   let isFlooded = false;
@@ -29,7 +29,7 @@ export function chatPane(flooded) {
   const button = el("button", { type: "submit", text: text.send });
 
   let scrolls = 0;
-  // Once for all that comes between two frames: to know the height is to lay the page out anew.
+  // Once per frame, because reading the height makes the browser compute the layout.
   const scroll = () => {
     scrolls ||= requestAnimationFrame(() => {
       scrolls = 0;
@@ -54,7 +54,7 @@ export function chatPane(flooded) {
     try {
       channel.send(words);
     } catch {
-      // It stays in the field, to be sent again.
+      // The text stays in the field, so that the person can send it again.
       toast(text.notSent);
       return;
     }
@@ -63,24 +63,18 @@ export function chatPane(flooded) {
     input.value = "";
   };
   return {
-    element: el(
-      "section",
-      { class: "pane" },
-      el("h3", { text: text.chat }),
-      talk,
-      form,
-    ),
+    element: el("section", { class: "pane" }, el("h3", { text: text.chat }), talk, form),
     /** @param {boolean} on */
     enable(on) {
       goneAt = on ? Infinity : Math.min(goneAt, performance.now());
       button.disabled = !on || channel?.readyState !== "open";
     },
-    /** What was said can still be read, and nothing be added. */
+    /** Leave the messages to be read, and remove the form. */
     end() {
       form.hidden = true;
       hint.remove();
     },
-    /** The channel is gone, and with it what was still on its way: that is said. */
+    /** Say that messages sent just before the channel closed may be lost. */
     lose() {
       if (sentAt < Math.min(goneAt, performance.now()) - UNNOTICED) return;
       sentAt = -Infinity;
@@ -91,7 +85,7 @@ export function chatPane(flooded) {
     use(open) {
       channel = open;
       open.addEventListener("message", ({ data }) => {
-        // What is still under way then is not shown, however slowly it comes.
+        // After a flood the page shows no further message.
         isFlooded ||= !pace.takes();
         if (isFlooded) flooded();
         else if (typeof data === "string") add(data, false);

@@ -1,4 +1,4 @@
-// Choosing a session's type, before there is a code.
+// The form that chooses the type of a new session.
 
 import { el } from "./dom.js";
 import { text } from "./text.js";
@@ -7,8 +7,7 @@ import { toastProblem } from "./toast.js";
 /** @typedef {import("../proxim.js").SessionType} SessionType */
 
 /**
- * The form. `open` opens a session of what was chosen.
- * @param {(choice: { type: SessionType, ttl?: number }) => Promise<unknown>} open
+ * @param {(choice: { type: SessionType, ttl?: number }) => Promise<unknown>} open Opens a session.
  */
 export function chooser(open) {
   const amount = el("input", { type: "number", id: "amount", min: 1, max: 999, value: 1, required: true });

@@ -1,17 +1,17 @@
-// The code of a pending session: large, with a ring that counts down, renewed before it lapses.
+// The QR code of a pending session, with a ring that counts down. It is renewed before it expires.
 
-import { el, everyTick, ring, say, secondsTo } from "./dom.js";
+import { actionButton, el, everyTick, ring, say, secondsTo } from "./dom.js";
 import { duration, sign } from "./format.js";
 import { text } from "./text.js";
 import { toast, toastProblem } from "./toast.js";
 
 /** @typedef {import("../proxim.js").HostSession} HostSession */
 
-/** A code is renewed when this many seconds are left of it, or a fifth if that is less. */
+/** A code is renewed this many seconds before it expires, or at a fifth of its time if that is less. */
 const AHEAD = 15;
 
 /**
- * The panel for a session's code. `stop` when it is taken off the page.
+ * Return the panel of a session's code. Call `stop` when the panel leaves the page.
  * @param {HostSession} session
  */
 export function codePanel(session) {
@@ -30,15 +30,10 @@ export function codePanel(session) {
   const left = el("p", { role: "timer", class: "muted" });
   const hint = el("p", { class: "muted small" });
   const link = el("input", { id: "link", readonly: true, onfocus: () => link.select() });
-  const copy = el("button", { type: "button", class: "second", text: text.copy, onclick: copyLink });
-  const pause = el("button", { type: "button", class: "second", onclick: togglePause });
-  const renew = el("button", { type: "button", class: "second", text: text.renewNow, onclick: renewLink });
-  const cancel = el("button", {
-    type: "button",
-    class: "quiet bad",
-    text: text.cancelCode,
-    onclick: () => session.close().catch(toastProblem("host")),
-  });
+  const copy = actionButton(text.copy, copyLink, "second");
+  const pause = actionButton(text.pause, togglePause, "second");
+  const renew = actionButton(text.renewNow, renewLink, "second");
+  const cancel = actionButton(text.cancelCode, () => session.close().catch(toastProblem("host")), "quiet bad");
 
   async function copyLink() {
     link.select();
@@ -46,7 +41,7 @@ export function codePanel(session) {
       await navigator.clipboard.writeText(link.value);
       toast(text.copied);
     } catch {
-      // Plain http has no clipboard interface; the old command works there.
+      // A page of plain http has no `navigator.clipboard`, but the old command.
       toast(document.execCommand("copy") ? text.copied : text.copyByHand);
     }
   }
@@ -77,11 +72,11 @@ export function codePanel(session) {
 
   function tick() {
     const seconds = secondsTo(session.lapsesAt);
-    const lapsed = seconds <= 0;
+    const expired = seconds <= 0;
     countdown.show(seconds / whole);
-    face.classList.toggle("stale", lapsed);
-    say(left, lapsed ? text.lapsed : text.lapsesIn(duration(seconds)));
-    say(hint, paused ? (lapsed ? text.pausedAndLapsed : text.paused) : text.renewing);
+    face.classList.toggle("stale", expired);
+    say(left, expired ? text.lapsed : text.lapsesIn(duration(seconds)));
+    say(hint, paused ? (expired ? text.pausedAndLapsed : text.paused) : text.renewing);
     say(pause, paused ? text.goOn : text.pause);
     const due = seconds < Math.min(AHEAD, whole / 5);
     if (due && !paused && !session.prompt && !session.over && !document.hidden) renewLink();

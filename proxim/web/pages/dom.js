@@ -1,10 +1,10 @@
-// What the pages need to build themselves. Whatever comes from the wire goes in as text.
+// Elements and timers of the pages. Content from the wire becomes text, never markup.
 
 import { text } from "./text.js";
 
 /**
- * An element. `props` are attributes, but `text` is its text, `on…` listens, and true and false
- * set and leave out.
+ * Return a new element. `props` are its attributes, but `text` is its text, and `on…` is a listener. A
+ * boolean sets an attribute without a value, or leaves it out.
  * @param {string} tag @param {Record<string, any>} [props] @param {(Node | null)[]} children
  * @returns {any}
  */
@@ -15,7 +15,14 @@ export function el(tag, props = {}, ...children) {
   return element;
 }
 
-/** The same for SVG. @param {string} tag @param {Record<string, any>} props @param {Node[]} children */
+/**
+ * Return a button that calls `action`.
+ * @param {string} words @param {(event: Event) => unknown} action @param {string} [kind] Its class.
+ */
+export const actionButton = (words, action, kind) =>
+  el("button", { type: "button", class: kind, text: words, onclick: action });
+
+/** Return a new SVG element. @param {string} tag @param {Record<string, any>} props @param {Node[]} children */
 export function svg(tag, props, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   set(element, props);
@@ -36,7 +43,7 @@ function set(element, props) {
 /** @param {string} id @returns {any} */
 export const byId = (id) => document.getElementById(id);
 
-/** Fill the page's fixed words in. */
+/** Fill in the fixed texts of the page. */
 export function fillText() {
   for (const element of document.querySelectorAll("[data-text]")) {
     const words = /** @type {any} */ (text)[element.getAttribute("data-text") ?? ""];
@@ -45,7 +52,7 @@ export function fillText() {
   }
 }
 
-/** Change an element's text only where it differs, so that screen readers are left in peace. */
+/** Set an element's text if it differs: a screen reader may announce each change. */
 export function say(/** @type {any} */ element, /** @type {string} */ words) {
   if (element.textContent !== words) element.textContent = words;
 }
@@ -57,7 +64,7 @@ export function showReach(online) {
   reach.className = `pill ${online ? "on" : "off"}`;
 }
 
-/** A ring that runs empty. @param {string} name Its class. */
+/** Return a ring that shows how much time is left. @param {string} name Its class. */
 export function ring(name) {
   const arc = svg("circle", { cx: 50, cy: 50, r: 47, pathLength: 100, class: "arc" });
   const track = svg("circle", { cx: 50, cy: 50, r: 47, class: "track" });
@@ -68,19 +75,19 @@ export function ring(name) {
     show(part) {
       const whole = Math.max(0, Math.min(1, part)) * 100;
       arc.setAttribute("stroke-dasharray", `${whole} 100`);
-      // Its round ends would be seen where nothing is left.
+      // The round ends of an empty arc would still be visible.
       arc.setAttribute("visibility", whole > 0 ? "visible" : "hidden");
       element.classList.toggle("late", part < 0.25);
     },
   };
 }
 
-/** Call at once and four times a second. @param {() => void} action @returns {() => void} Stops it. */
+/** Call now and four times a second. @param {() => void} action @returns {() => void} Stops the calls. */
 export function everyTick(action) {
   const timer = setInterval(action, 250);
   action();
   return () => clearInterval(timer);
 }
 
-/** Milliseconds from now, in seconds. @param {number} moment */
+/** Return the seconds until a time of `Date.now()`. @param {number} moment */
 export const secondsTo = (moment) => (moment - Date.now()) / 1000;

@@ -1,6 +1,6 @@
-// Files of the workbench: dropped or chosen here, and what comes from the other side.
+// The files of a session: those that this side sends, and those that it receives.
 
-import { el } from "./dom.js";
+import { actionButton, el } from "./dom.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 import { Outgoing, receiveFile, refuse } from "./transfer.js";
@@ -9,16 +9,16 @@ import { transferRow } from "./transfer-row.js";
 /** @typedef {import("../proxim.js").Session} Session */
 /** @typedef {import("./transfer-row.js").Row} Row */
 
-/** Files that are sent at once; the others wait for their turn. */
+/** Files that are sent at the same time, at most; the others wait. */
 const MOST_OUTGOING = 8;
-/** Transfers that the other side may have running at once. */
+/** Files that the other side may send at the same time. */
 const MOST_INCOMING = 32;
-/** Files that wait to be saved: past that no more are taken in, since none may be lost. */
+/** Received files that may wait to be saved. Further files are refused, so that no file is lost. */
 const MOST_UNSAVED = 100;
-/** Rows of transfers that are over, and of which nothing is left to be saved. */
+/** Rows of finished transfers without an unsaved file, at most. */
 const MOST_OVER = 30;
 
-/** A file dropped beside the field would take the page's place, and end the session. */
+/** Refuse a file dropped beside the field: the browser would open it in place of the page. */
 function missed(/** @type {DragEvent} */ event) {
   const { dataTransfer, defaultPrevented } = event;
   if (defaultPrevented || !dataTransfer?.types.includes("Files")) return;
@@ -28,24 +28,24 @@ function missed(/** @type {DragEvent} */ event) {
 addEventListener("dragover", missed);
 addEventListener("drop", missed);
 
-/** A reload takes what is not saved, though the other side was told that it has arrived. */
+/** Ask before a reload, which loses files that the other side believes to have arrived. */
 function askToStay(/** @type {BeforeUnloadEvent} */ event) {
   event.preventDefault();
-  // As browsers before 2023 want to be told.
+  // For browsers before 2023.
   event.returnValue = true;
 }
 
 /**
  * @param {Session} session
- * @param {() => void} flooded Told when more comes than the page can take.
+ * @param {() => void} flooded Called when the other side sends too much.
  */
 export function filesPane(session, flooded) {
   const list = el("div", { class: "transfers" });
   const full = el("p", { class: "notice small", role: "status", hidden: true, text: text.inboxFull });
-  /** @type {Set<Row>} In the order in which they began. */
+  /** @type {Set<Row>} The oldest first. */
   const rows = new Set();
   let connected = false;
-  // One of its own for each pane: what is safe here may be in danger there.
+  // A listener of its own for each pane, since each pane adds and removes it.
   const stay = (/** @type {BeforeUnloadEvent} */ event) => askToStay(event);
 
   const field = dropField((files) => {
@@ -65,7 +65,7 @@ export function filesPane(session, flooded) {
   const unsaved = () => those((row) => row.isUnsaved).length;
   const incoming = () => those(({ transfer }) => transfer.isOpen && !transfer.outgoing).length;
 
-  /** Send what waits, as far as it is its turn; let go of rows that are of no more use. */
+  /** Start the files whose turn it is, and remove rows that are no longer needed. */
   const tend = () => {
     for (const row of those((each) => each.isGone)) drop(row);
     const over = those((row) => !row.transfer.isOpen && !row.isUnsaved);
@@ -78,7 +78,7 @@ export function filesPane(session, flooded) {
       if (transfer.state === "waiting") /** @type {Outgoing} */ (transfer).start(session.pc);
     }
   };
-  /** Ask a person who leaves the page, but only while that would lose something. */
+  /** Ask before the person leaves the page, but only while that would lose a file. */
   const guard = () => {
     const inDanger = unsaved() > 0 || those(({ transfer }) => transfer.isOpen).length > 0;
     if (inDanger) addEventListener("beforeunload", stay);
@@ -98,7 +98,7 @@ export function filesPane(session, flooded) {
     },
     /** @param {RTCDataChannel} channel */
     receive(channel) {
-      // Those that run may each become one that waits to be saved.
+      // Each running transfer may become a file that waits to be saved.
       const running = incoming();
       if (!session.pc || running >= MOST_INCOMING || running + unsaved() >= MOST_UNSAVED) refuse(channel);
       else add(receiveFile(channel, flooded));
@@ -107,12 +107,12 @@ export function filesPane(session, flooded) {
     get hasUnsaved() {
       return unsaved() > 0;
     },
-    /** Let go of all of it, saved or not. */
+    /** Remove all files, saved or not. */
     forget() {
       for (const row of [...rows]) drop(row);
       guard();
     },
-    /** What was received can still be saved, and nothing be sent. */
+    /** Leave the received files to be saved, and stop sending. */
     end() {
       field.hidden = true;
       for (const { transfer } of those((row) => row.transfer.state === "waiting")) transfer.note("interrupted");
@@ -120,10 +120,10 @@ export function filesPane(session, flooded) {
   };
 }
 
-/** Where files are dropped or chosen. @param {(files: File[]) => void} take */
+/** Return the field for dropping and choosing files. @param {(files: File[]) => void} take */
 function dropField(take) {
   const picker = el("input", { type: "file", multiple: true, class: "unseen", tabindex: -1, "aria-hidden": "true" });
-  const choose = el("button", { type: "button", class: "second", text: text.choose, onclick: () => picker.click() });
+  const choose = actionButton(text.choose, () => picker.click(), "second");
   const element = el("div", { class: "drop" }, el("span", { text: text.drop }), choose, picker);
   picker.addEventListener("change", () => {
     take([...picker.files]);

@@ -1,6 +1,6 @@
-// Numbers as people read them.
+// Numbers in the form that people read.
 
-/** Seconds as `0:39`, `12:05`, `3 h 20 min`, `2 d 4 h`. @param {number} seconds */
+/** Return seconds as `0:39`, `12:05`, `3 h 20 min`, `2 d 4 h`. @param {number} seconds */
 export function duration(seconds) {
   const whole = Math.max(0, Math.ceil(seconds));
   const minutes = Math.floor(whole / 60);
@@ -10,7 +10,7 @@ export function duration(seconds) {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** How long ago, roughly: `20 s`, `5 min`, `3 h`, `2 d`. @param {number} seconds */
+/** Return seconds rounded down: `20 s`, `5 min`, `3 h`, `2 d`. @param {number} seconds */
 export function roughly(seconds) {
   const steps = [
     [86_400, "d"],
@@ -23,7 +23,7 @@ export function roughly(seconds) {
   return `${Math.max(0, Math.floor(seconds))} s`;
 }
 
-/** Bytes as `512 B`, `3.4 MB`. @param {number} bytes */
+/** Return bytes as `512 B`, `3.4 MB`. @param {number} bytes */
 export function size(bytes) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let value = bytes;
@@ -36,8 +36,8 @@ export function size(bytes) {
 }
 
 /**
- * Four digits by which two people see that they speak of one session. They identify, they do not
- * protect: the token does.
+ * Return four digits by which two people recognize a session. They are not a secret: the token protects
+ * the session.
  * @param {string} sessionId
  */
 export function sign(sessionId) {

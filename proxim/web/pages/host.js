@@ -1,10 +1,10 @@
-// The host page: choose, show the code, be asked, and work with who was let in.
+// The host page: choose a type, show the code, decide on guests, and use the connection.
 
 import { Host } from "../proxim.js";
 import { allowSound, offerNotifications } from "./attention.js";
 import { chooser } from "./choose.js";
 import { codePanel } from "./code.js";
-import { byId, el, fillText, showReach } from "./dom.js";
+import { actionButton, byId, el, fillText, showReach } from "./dom.js";
 import { addRow, moveToEnded, noteEnded, startList } from "./list.js";
 import { codeOf, problem } from "./problem.js";
 import { ask } from "./prompt.js";
@@ -19,7 +19,7 @@ const ACCESS = "proxim.access";
 
 /** @type {Host} */
 let host;
-/** @type {{ session: HostSession, stop: () => void } | null} The code that is shown. */
+/** @type {{ session: HostSession, stop: () => void } | null} The code on the page. */
 let shown = null;
 /** @type {Map<string, { session: HostSession, show: () => void, retire: () => void }>} */
 const benches = new Map();
@@ -32,7 +32,8 @@ function start(accessToken) {
   leaveTrouble();
   byId("trouble").hidden = true;
   byId("stage").hidden = false;
-  host = new Host(new URL(".", location.href), { accessToken: accessToken ?? load("localStorage", ACCESS) ?? undefined });
+  const known = load("localStorage", ACCESS) ?? undefined;
+  host = new Host(new URL(".", location.href), { accessToken: accessToken ?? known });
   host.onsession = ({ session }) => welcome(session);
   host.onreachable = ({ online }) => {
     showReach(online);
@@ -43,14 +44,14 @@ function start(accessToken) {
   host.ready.then(tellMissed, () => {});
 }
 
-/** What ended while this page was away. */
+/** List the sessions that ended while this page was closed. */
 async function tellMissed() {
   for (const info of await host.list()) {
     if (info.reason) noteEnded(info.session_id, info.session_type, info.device_info?.name, info.reason);
   }
 }
 
-/** A session, opened now or found again. @param {HostSession} session */
+/** Show a session that was opened or restored. @param {HostSession} session */
 function welcome(session) {
   addRow(session, () => open(session));
   session.onprompt = ask;
@@ -77,7 +78,7 @@ function open(session) {
 function openBench(session) {
   const last = benches.get(session.id);
   if (last?.session === session) return last;
-  // The session was taken over elsewhere, and is taken back.
+  // Another page had taken over the session, and this page has taken it back.
   last?.retire();
   const bench = { session, ...workbench(session, "host") };
   benches.set(session.id, bench);
@@ -101,11 +102,11 @@ function showChooser() {
   shown?.stop();
   shown = null;
   setStage(text.newSession, text.tagline, form);
-  // What was focused is gone with the code.
+  // The focused element was part of the code.
   if (wasFocused) byId("new-title").focus({ preventScroll: true });
 }
 
-/** Whether the focus is there, or nowhere. @param {Element} element */
+/** Return whether the focus is in an element, or nowhere. @param {Element} element */
 const holdsFocus = (element) =>
   document.activeElement === document.body || element.contains(document.activeElement);
 
@@ -116,12 +117,12 @@ function setStage(title, tagline, body) {
   byId("stage-body").replaceChildren(body);
 }
 
-/** The host is done for. @param {import("../proxim.js").ProximError} error */
+/** Show why the host closed for good. @param {import("../proxim.js").ProximError} error */
 function showTrouble(error) {
   showReach(false);
   byId("reach").textContent = text.notReached;
   showChooser();
-  // Nothing can be opened before that is mended.
+  // No session can be opened until the host works again.
   byId("stage").hidden = true;
   const trouble = byId("trouble");
   trouble.hidden = false;
@@ -137,7 +138,7 @@ function showTrouble(error) {
     trouble.replaceChildren(...words, again.element);
   } else {
     const use = code === "replaced" ? text.useHere : text.tryAgain;
-    trouble.replaceChildren(...words, el("button", { type: "button", text: use, onclick: () => start() }));
+    trouble.replaceChildren(...words, actionButton(use, () => start()));
   }
 }
 

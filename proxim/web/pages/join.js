@@ -1,7 +1,7 @@
-// The guest page: says whom it is about to ask, asks when told to, and shows what came of it.
+// The guest page: names the host, asks when the person wants it to, and shows the result.
 
 import { Guest, deviceName, parseLink, remembered } from "../proxim.js";
-import { byId, el, everyTick, fillText, ring, say, secondsTo, showReach } from "./dom.js";
+import { actionButton, byId, el, everyTick, fillText, ring, say, secondsTo, showReach } from "./dom.js";
 import { duration, sign } from "./format.js";
 import { codeOf, problem, reasonWords } from "./problem.js";
 import { Retries } from "./retry.js";
@@ -14,7 +14,7 @@ const NAME = "proxim.name";
 const nodeUrl = new URL(".", location.href);
 const retries = new Retries();
 
-/** Stops what the last view has left running. */
+/** Stops the timers of the last view. */
 let leaveView = () => {};
 
 /** @param {(Node | null)[]} children */
@@ -25,7 +25,7 @@ function view(...children) {
   byId("stage").replaceChildren(...children.filter((child) => child !== null));
 }
 
-/** The link, out of the address bar at once; kept for a reload until it is used. */
+/** Move the link out of the address bar, and remember it for a reload until it is used. */
 function takeLink() {
   if (location.hash.length <= 1) return load("sessionStorage", ASKING);
   const link = location.href;
@@ -76,8 +76,8 @@ function rejoin(seat) {
 
 /**
  * Ask by a link, or take the seat again.
- * @param {Guest} guest @param {() => void} again What is done to try once more.
- * @param {string} [name] Who asks; nobody does who takes a seat again.
+ * @param {Guest} guest @param {() => void} again Tries again.
+ * @param {string} [name] The name of the guest that asks; none for a seat.
  */
 async function begin(guest, again, name) {
   guest.onpending = () => {
@@ -125,13 +125,13 @@ function showWaiting(guest, name) {
   });
 }
 
-/** Codes after which the same can be tried again, by a person. */
+/** Codes after which a person can try the same again. */
 const PASSING = ["host_offline", "rate_limited", "unavailable", "limit_reached", "connection_lost", "bad_message", "internal_error"];
 
 /**
- * How it ended, and what to do next.
+ * Show how the session ended, and what to do next.
  * @param {import("../proxim.js").ProximError} error @param {() => void} [again]
- * @param {boolean} [isSeat] A seat that is taken again: nobody is asked, so it may be tried unasked.
+ * @param {boolean} [isSeat] Whether a seat is taken again. That asks no person, so it is retried.
  */
 function showOver(error, again, isSeat = false) {
   byId("reach").textContent = "";
@@ -146,8 +146,7 @@ function showOver(error, again, isSeat = false) {
     view(heard, el("p", { text: next }), offer.element, seats());
     leaveView = offer.stop;
   } else {
-    const button = el("button", { type: "button", text: text.tryAgain, onclick: again });
-    view(heard, el("p", { text: next }), button, seats());
+    view(heard, el("p", { text: next }), actionButton(text.tryAgain, again), seats());
   }
   heard.focus();
 }
@@ -161,31 +160,21 @@ function wordsFor(error) {
   return { title: titles[reason] ?? text.overTitles.other, next: `${reasonWords(reason)} ${next}` };
 }
 
-/** The sessions that this browser can come back to. */
+/** Return the list of the sessions that this browser can come back to. */
 function seats() {
   const known = remembered(nodeUrl);
   if (known.length === 0) return null;
+  const rows = known.map((seat) => {
+    const name = el("strong", { text: text.seatOf(sign(seat.sessionId)) });
+    const button = actionButton(text.rejoin, () => rejoin(seat), "second");
+    return el("li", {}, el("div", { class: "row" }, name, button));
+  });
   return el(
     "div",
     { class: "stack" },
     el("h2", { text: text.rejoinTitle }),
     el("p", { class: "muted small", text: text.rejoinHint }),
-    el(
-      "ul",
-      { class: "list" },
-      ...known.map((seat) =>
-        el(
-          "li",
-          {},
-          el(
-            "div",
-            { class: "row" },
-            el("strong", { text: text.seatOf(sign(seat.sessionId)) }),
-            el("button", { type: "button", class: "second", text: text.rejoin, onclick: () => rejoin(seat) }),
-          ),
-        ),
-      ),
-    ),
+    el("ul", { class: "list" }, ...rows),
   );
 }
 
@@ -200,7 +189,7 @@ function start() {
     return;
   }
   const known = remembered(nodeUrl);
-  // The tab's own session, or the only one there is: nobody has to choose.
+  // If the seat is of this tab or the only one, the person need not choose.
   const seat = known.find((each) => each.thisTab) ?? (known.length === 1 ? known[0] : null);
   if (seat) rejoin(seat);
   else view(heading(text.nothingTitle), el("p", { text: text.nothing }), seats());

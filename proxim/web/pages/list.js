@@ -1,6 +1,6 @@
-// This desktop's sessions, live, and what ended and why.
+// The list of this host's sessions, and of those that ended.
 
-import { byId, el, everyTick, say, secondsTo } from "./dom.js";
+import { actionButton, byId, el, everyTick, say, secondsTo } from "./dom.js";
 import { duration, roughly, sign } from "./format.js";
 import { reasonWords } from "./problem.js";
 import { load, store } from "./storage.js";
@@ -11,7 +11,7 @@ import { text } from "./text.js";
 
 const KEPT = "proxim.ended";
 const MOST_KEPT = 20;
-/** The ids of those that a person has cleared away; the node tells of them until its next sweep. */
+/** Ids of ended sessions that the person cleared; the node still lists them until its next sweep. */
 const CLEARED = "proxim.cleared";
 const MOST_CLEARED = 200;
 
@@ -34,8 +34,8 @@ function loadList(kind, name) {
 }
 
 /**
- * Show a session until it ends. `open` shows its code, or its workbench.
- * @param {HostSession} session @param {() => void} open
+ * Add a session until it ends.
+ * @param {HostSession} session @param {() => void} open Shows its code or its workbench.
  */
 export function addRow(session, open) {
   const who = el("bdi");
@@ -44,13 +44,8 @@ export function addRow(session, open) {
   const left = el("span");
   const here = el("span", { class: "dot" });
   const there = el("span", { class: "dot" });
-  const show = el("button", { type: "button", class: "quiet", onclick: open });
-  const close = el("button", {
-    type: "button",
-    class: "quiet bad",
-    text: text.close,
-    onclick: () => session.close().catch(toastProblem("host")),
-  });
+  const show = actionButton(text.open, open, "quiet");
+  const close = actionButton(text.close, () => session.close().catch(toastProblem("host")), "quiet bad");
   const type = session.type ? text.types[session.type].name : "";
   const row = el(
     "li",
@@ -93,12 +88,12 @@ function dot(element, words, on) {
   say(element, words(on));
 }
 
-/** Take a session off the list that has ended. @param {HostSession} session */
+/** Move an ended session to the list of ended ones. @param {HostSession} session */
 export function moveToEnded(session) {
   rows.get(session.id)?.row.remove();
   rows.delete(session.id);
   const { over } = session;
-  // To have lost the node, or to have been replaced, is no end of the session.
+  // A session goes on if this page lost the node, or was replaced.
   if (over?.code === "session_ended") {
     noteEnded(session.id, String(session.type), session.deviceInfo?.name, String(over.reason));
   }
@@ -140,7 +135,7 @@ function showCounts() {
   byId("close-all").hidden = rows.size < 2;
 }
 
-/** Bring the list to life. */
+/** Start to update the list. */
 export function startList() {
   byId("close-all").addEventListener("click", () => {
     const closing = [...rows.values()].map(({ session }) => session.close());
@@ -151,7 +146,7 @@ export function startList() {
     store("localStorage", CLEARED, JSON.stringify(cleared));
     ended = [];
     showEnded();
-    // The button is gone.
+    // The button is hidden now.
     byId("list-title").focus();
   });
   showEnded();

@@ -1,18 +1,18 @@
-// How much the other side may say. It was let in, and yet must not be able to freeze this page.
+// A limit on the messages of the other side: even an approved guest must not freeze this page.
 
-/** A token bucket: so many at once, and then so many a second. */
+/** A token bucket: it allows some messages at once, and then a number per second. */
 export class Pace {
   #left;
   #at = performance.now();
 
-  /** @param {number} burst At once. @param {number} rate A second. */
+  /** @param {number} burst Messages at once. @param {number} rate Messages per second. */
   constructor(burst, rate) {
     this.burst = burst;
     this.rate = rate;
     this.#left = burst;
   }
 
-  /** Take one more. @returns {boolean} Whether that is within the pace. */
+  /** Count a message, and return whether it is within the limit. */
   takes() {
     const now = performance.now();
     this.#left = Math.min(this.burst, this.#left + ((now - this.#at) / 1000) * this.rate);

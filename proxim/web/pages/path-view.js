@@ -1,4 +1,4 @@
-// The way between the devices: direct or relayed, and the round-trip time of the last minute.
+// How the devices are connected: directly or by a relay, and the round-trip times of the last minute.
 
 import { el, say, svg } from "./dom.js";
 import { text } from "./text.js";
@@ -22,7 +22,7 @@ export function pathView(session) {
   const measure = async () => {
     if (document.hidden || session.over) return;
     const path = await session.path().catch(() => null);
-    // A browser may notice only seconds later that the other one has gone.
+    // A browser may notice seconds later that the other side is gone.
     const connected = session.peerOnline && session.pc?.connectionState === "connected";
     element.hidden = !path || !connected;
     if (!path || !connected) return;
@@ -33,7 +33,7 @@ export function pathView(session) {
     if (samples.length > SAMPLES) samples.shift();
     say(time, text.roundTrip(path.rtt));
     const most = Math.max(...samples, 1) * 1.3;
-    // The first samples have the chart to themselves, until there is a minute of them.
+    // Until there is a minute of samples, they fill the whole chart.
     const step = (SAMPLES - 1) / (Math.max(samples.length, FEWEST) - 1);
     const points = samples.map(
       (rtt, index) => `${(index * step).toFixed(2)},${(19 - (rtt / most) * 18).toFixed(2)}`,

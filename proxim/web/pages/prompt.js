@@ -1,4 +1,4 @@
-// The question: may this device in? One at a time; silence and every way out of it are a no.
+// The prompt for a guest. One prompt is open at a time; to close it without an answer declines.
 
 import { callForAttention } from "./attention.js";
 import { el, everyTick, ring, say, secondsTo } from "./dom.js";
@@ -12,29 +12,25 @@ import { toastProblem } from "./toast.js";
 const waiting = [];
 let isOpen = false;
 
-/** Ask the person, after those who are asked for already. @param {Prompt} prompt */
+/** Show a prompt, after the ones that wait already. @param {Prompt} prompt */
 export function ask(prompt) {
-  // A prompt that is sent again after a reconnect is about the same question.
+  // After a reconnect the node sends the same prompt again.
   if (waiting.some((each) => each.session === prompt.session)) return;
   waiting.push(prompt);
   next();
 }
 
 function next() {
-  if (isOpen || waiting.length === 0) return;
-  if (waiting[0].session.prompt === null) {
-    waiting.shift();
-    next();
-    return;
-  }
-  show(waiting[0]);
+  if (isOpen) return;
+  while (waiting[0]?.session.prompt === null) waiting.shift();
+  if (waiting.length > 0) show(waiting[0]);
 }
 
 /** @param {Prompt} prompt */
 function show(prompt) {
   isOpen = true;
   const { session } = prompt;
-  const calm = callForAttention(prompt.deviceInfo.name);
+  const stopCall = callForAttention(prompt.deviceInfo.name);
   const whole = Math.max(1, secondsTo(prompt.expiresAt));
   const countdown = ring("ring");
   const left = el("span");
@@ -78,7 +74,7 @@ function show(prompt) {
     waiting.shift();
     isOpen = false;
     stop();
-    calm();
+    stopCall();
     dialog.close();
     dialog.remove();
     next();

@@ -1,23 +1,23 @@
-// Tries again by itself where waiting may help, a few times; nobody has to wait for it.
+// Automatic retries, with a button for people who do not want to wait.
 
 import { el, everyTick, say } from "./dom.js";
 import { duration } from "./format.js";
 import { text } from "./text.js";
 
-/** Seconds before each try that is made without being asked for. */
+/** Seconds before each automatic retry. */
 const PAUSES = [3, 6, 12, 24, 48];
 
 export class Retries {
   #used = 0;
 
-  /** It worked: the next time it begins with the first pause again. */
+  /** Start with the first pause again, after a success. */
   reset() {
     this.#used = 0;
   }
 
   /**
-   * A button that tries again, and a line that says when that is done without it, as long as there
-   * are tries left. `stop` when it is taken off the page.
+   * Return a button that tries again, and the time until the next automatic retry, if any is left. Call
+   * `stop` when it leaves the page.
    * @param {() => void} action
    */
   offer(action) {

@@ -1,5 +1,5 @@
-// Every English word that the pages say, in one place. The one exception is the pages' <noscript>,
-// which no script can fill in; a test reads that there is no other.
+// All English texts of the pages. The only other text is in <noscript>, which no script can fill in; a
+// test checks that.
 
 export const text = {
   brand: "Proxim",
@@ -11,7 +11,7 @@ export const text = {
   // The host page
   hostTitle: "Proxim – connect a device",
   newSession: "Connect a device",
-  chooseType: "How long may it stay?",
+  chooseType: "How long should it stay connected?",
   types: {
     one_time: { name: "Once", summary: "Ends as soon as either side disconnects." },
     temporary: { name: "For a while", summary: "Ends by itself after the time you set." },
@@ -26,7 +26,7 @@ export const text = {
   sign: (/** @type {string} */ digits) => `Session ${digits}`,
   signHint: "The other device shows the same number before it asks.",
   qrAlt: "QR code with the link of this session",
-  linkLabel: "Or open this link there",
+  linkLabel: "Or open this link on the other device",
   copy: "Copy link",
   copied: "Copied",
   copyByHand: "Select and copy",
@@ -36,9 +36,9 @@ export const text = {
   renewing: "The code works once. It renews itself while this page is in view.",
   paused: "Renewing is paused. This code works once, until its time is up.",
   pausedAndLapsed: "Renewing is paused. Press “New code” for one that works.",
-  lapsed: "This code has lapsed",
+  lapsed: "This code has expired",
   cancelCode: "Cancel",
-  lapsesIn: (/** @type {string} */ time) => `Code lapses in ${time}`,
+  lapsesIn: (/** @type {string} */ time) => `Expires in ${time}`,
 
   promptTitle: "A device asks to connect",
   promptName: "It says it is",
@@ -93,7 +93,7 @@ export const text = {
   name: "Name of this device",
   ask: "Ask to connect",
   asking: "Asking…",
-  waitingTitle: "Waiting for a yes",
+  waitingTitle: "Waiting for approval",
   waiting: "The other side sees your request now.",
   waitingName: (/** @type {string} */ name) => `You asked as “${name}”.`,
   rejoinTitle: "Your sessions",
@@ -146,7 +146,7 @@ export const text = {
   saveOf: (/** @type {string} */ name) => `Save ${name}`,
   cancelOf: (/** @type {string} */ name) => `Cancel ${name}`,
   progressOf: (/** @type {string} */ name) => `Progress of ${name}`,
-  // What the browser knows, and no more: two addresses of their own may be in one network, or not.
+  // The browser does not know whether two addresses are in the same network.
   paths: { host: "Direct", prflx: "Direct", srflx: "Direct, by a public address", relay: "Relayed" },
   candidates: { host: "own address", prflx: "address found on the way", srflx: "public address", relay: "relay" },
   pathDetail: (/** @type {string} */ local, /** @type {string} */ remote, /** @type {string} */ protocol) =>
@@ -156,7 +156,7 @@ export const text = {
   leave: "End session",
   dismiss: "Dismiss",
 
-  // Why things end or fail, and what to do next
+  // Why sessions end, and what to do next
   reasons: {
     closed: "It was closed.",
     disconnected: "A side disconnected, and this was a one-time session.",
@@ -198,14 +198,14 @@ export const problems = {
   both: {
     not_registered: ["The node does not know this page yet", "Reload the page, and try again."],
     token_used: ["This code was used already", "A code works once. Ask for a new code."],
-    link_lapsed: ["This code has lapsed", "Codes live for a few minutes. Ask for a new code."],
+    link_lapsed: ["This code has expired", "Codes live for a few minutes. Ask for a new code."],
     not_approved: ["Nobody has said yes to this session", "Wait for the answer, or begin with a new code."],
     peer_offline: ["The other side is away", "Try again when it is back."],
     rate_limited: ["Too many tries", "Wait a moment, then try again."],
     unavailable: ["The node cannot do this at the moment", "Wait a moment, then try again."],
     internal_error: ["The node had a fault", "Try again. If it stays so, tell who runs the node."],
     unreachable: [
-      "The two devices do not reach each other",
+      "The devices can’t connect to each other",
       "Bring both into the same network, or have the node’s owner set up a relay; then try again.",
     ],
     webrtc_failed: [

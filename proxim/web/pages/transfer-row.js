@@ -1,29 +1,29 @@
-// A transfer as a person sees it: its name, how far it is, how it ended, and what can be done with it.
+// The row of a transfer: its name, its progress, its result and its buttons.
 
-import { el, everyTick, say } from "./dom.js";
+import { actionButton, el, everyTick, say } from "./dom.js";
 import { size } from "./format.js";
 import { text } from "./text.js";
 
 /** @typedef {import("./transfer.js").Transfer} Transfer */
 /** @typedef {ReturnType<typeof transferRow>} Row */
 
-/** @param {Transfer} transfer @param {() => void} changed It is over, or was saved or removed. */
+/** @param {Transfer} transfer @param {() => void} changed Called when it ends, is saved or is removed. */
 export function transferRow(transfer, changed) {
   const name = el("bdi");
   const state = el("span", { class: "state small muted" });
   const bar = el("progress", { max: 1, value: 0 });
-  const cancel = el("button", { type: "button", class: "quiet bad", text: text.cancel, onclick: () => transfer.cancel() });
+  const cancel = actionButton(text.cancel, () => transfer.cancel(), "quiet bad");
   const actions = el("div", { class: "transfer-actions" }, cancel);
   const element = el("div", { class: "transfer" }, el("div", { class: "row" }, el("strong", {}, name), actions), bar, state);
   let url = "";
   const row = {
     transfer,
     element,
-    /** Whether it has brought a file that is not saved yet. */
+    /** Whether it has received a file that is not saved yet. */
     isUnsaved: false,
     /** Whether a person has removed it. */
     isGone: false,
-    /** Take it off the page, and its file out of memory. */
+    /** Remove the row from the page, and its file from memory. */
     forget() {
       stop();
       element.remove();
@@ -44,21 +44,21 @@ export function transferRow(transfer, changed) {
     row.isUnsaved = true;
     const called = calledBy(transfer);
     const save = el("a", { class: "button", href: url, download: called, text: text.save, "aria-label": text.saveOf(called) });
-    const remove = el("button", { type: "button", class: "quiet", text: text.remove, "aria-label": text.removeOf(called) });
     save.addEventListener("click", () => {
       row.isUnsaved = false;
       changed();
     });
-    remove.addEventListener("click", () => {
+    const remove = actionButton(text.remove, () => {
       row.isGone = true;
       changed();
-    });
+    }, "quiet");
+    remove.setAttribute("aria-label", text.removeOf(called));
     actions.append(save, remove);
   };
   transfer.addEventListener("change", () => {
     if (transfer.isOpen) return;
     stop();
-    // Only how it ended is announced: the way there changes four times a second.
+    // A screen reader announces only the result: the progress changes four times a second.
     state.setAttribute("role", "status");
     update();
     bar.hidden = true;

@@ -6,31 +6,30 @@
 // closes without it was interrupted.
 
 const LABEL = "file";
-/** Bytes a message; every browser takes as much. */
+/** Bytes per message, which every browser accepts. */
 const CHUNK = 64 * 1024;
-/** Bytes that are read from a file at once. */
+/** Bytes to read from a file at once. */
 const READ = 1024 * 1024;
-/** Bytes that may wait in the channel, and under which more is put in. */
+/** Bytes that may wait in the channel, and below which sending goes on. */
 const HIGH = 8 * 1024 * 1024;
 const LOW = 2 * 1024 * 1024;
-/** Received bytes after which they are made one blob, which a browser may put on its disk. */
+/** Received bytes that are packed into a blob, which a browser may keep on disk. */
 const HEAP = 16 * 1024 * 1024;
 
-/** Messages that may come besides one for each so many bytes: smaller pieces are nobody's file. */
+/** Messages that a file may have beyond one per `LEAST_PIECE` bytes. More are a flood. */
 const FREE_PIECES = 64;
 const LEAST_PIECE = 1024;
 
-/** What nobody sees in a name, and what turns the rest of it around: exe.png may be a gnp.exe. */
+/** Invisible characters of a name, and those that reverse it: exe.png may be a gnp.exe. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 
 /**
- * Where a transfer stands. Who cancels is told apart: this side (`cancelled`) or the other
- * (`refused`).
+ * The state of a transfer. It is `cancelled` by this side, or `refused` by the other one.
  * @typedef {"waiting" | "running" | "confirming" | "done" | "cancelled" | "refused"
  *   | "interrupted"} State
  */
 
-/** A transfer as it goes; `blob` is there once a file is received. */
+/** A transfer in either direction; `blob` is the received file. */
 export class Transfer extends EventTarget {
   /** @type {State} */
   state = "running";
@@ -49,12 +48,12 @@ export class Transfer extends EventTarget {
     this.size = 0;
   }
 
-  /** Go over a channel, and end with it. @param {RTCDataChannel} channel */
+  /** Use a channel, and end with it. @param {RTCDataChannel} channel */
   use(channel) {
     this.channel = channel;
     this.startedAt = performance.now();
     channel.binaryType = "arraybuffer";
-    // Who cancels says so first; a page that is reloaded or closed does not.
+    // A side that cancels says so first; a reloaded or closed page cannot.
     channel.addEventListener("close", () => this.note("interrupted"));
   }
 
@@ -62,7 +61,7 @@ export class Transfer extends EventTarget {
     return ["waiting", "running", "confirming"].includes(this.state);
   }
 
-  /** Bytes a second so far. */
+  /** Bytes per second so far. */
   get speed() {
     return (this.done / Math.max(1, performance.now() - this.startedAt)) * 1000;
   }
@@ -80,20 +79,20 @@ export class Transfer extends EventTarget {
   }
 }
 
-/** Close a file's channel, and say that it was meant. @param {RTCDataChannel} channel */
+/** Cancel a file and close its channel. @param {RTCDataChannel} channel */
 export function refuse(channel) {
   try {
     channel.send(JSON.stringify({ cancelled: true }));
   } catch {
-    // It is closed already, or so full that the other side has to take it for interrupted.
+    // The channel is closed or full: the other side sees an interruption.
   }
   channel.close();
 }
 
-/** Whether a data channel that the other side has opened is for a file. @param {RTCDataChannel} channel */
+/** Return whether a data channel is for a file. @param {RTCDataChannel} channel */
 export const isTransfer = (channel) => channel.label === LABEL;
 
-/** A file that is to be sent. It waits until it is started. */
+/** A file to send. It waits for `start`. */
 export class Outgoing extends Transfer {
   /** @param {File} file */
   constructor(file) {
@@ -112,25 +111,25 @@ export class Outgoing extends Transfer {
     this.note("running");
     channel.bufferedAmountLowThreshold = LOW;
     channel.addEventListener("message", ({ data }) => {
-      const said = parse(data);
-      this.note(said?.ok === true ? "done" : "refused");
+      const message = parse(data);
+      this.note(message?.ok === true ? "done" : "refused");
       channel.close();
     });
     channel.addEventListener("open", () => {
-      pour(this, channel).catch(() => this.cancel());
+      sendFile(this, channel).catch(() => this.cancel());
     });
   }
 }
 
 /** @param {Outgoing} transfer @param {RTCDataChannel} channel */
-async function pour(transfer, channel) {
+async function sendFile(transfer, channel) {
   const { file } = transfer;
   channel.send(JSON.stringify({ name: file.name, size: file.size, type: file.type }));
   transfer.startedAt = performance.now();
   for (let at = 0; at < file.size; at += READ) {
     const piece = new Uint8Array(await file.slice(at, at + READ).arrayBuffer());
     for (let offset = 0; offset < piece.length; offset += CHUNK) {
-      if (channel.bufferedAmount > HIGH) await room(channel);
+      if (channel.bufferedAmount > HIGH) await waitForRoom(channel);
       if (!transfer.isOpen) return;
       const chunk = piece.subarray(offset, offset + CHUNK);
       channel.send(chunk);
@@ -142,8 +141,8 @@ async function pour(transfer, channel) {
   transfer.note("confirming");
 }
 
-/** Wait until the channel has room, or is closed. @param {RTCDataChannel} channel */
-function room(channel) {
+/** Wait until the channel has room or is closed. @param {RTCDataChannel} channel */
+function waitForRoom(channel) {
   return new Promise((resolve) => {
     channel.addEventListener("bufferedamountlow", resolve, { once: true });
     channel.addEventListener("close", resolve, { once: true });
@@ -153,7 +152,7 @@ function room(channel) {
 /**
  * Receive the file that the other side sends.
  * @param {RTCDataChannel} channel
- * @param {() => void} flooded Told when more comes than a file can need.
+ * @param {() => void} flooded Called when the other side sends more than a file can need.
  */
 export function receiveFile(channel, flooded) {
   const transfer = new Transfer(false);
@@ -166,7 +165,7 @@ export function receiveFile(channel, flooded) {
   let announced = false;
   let pieces = 0;
   let bytes = 0;
-  // A type of its own choosing could make a saved file a page of this origin.
+  // With a type of the sender's choice, a saved file could become a page of this origin.
   const type = "application/octet-stream";
 
   const pack = () => {
@@ -175,9 +174,9 @@ export function receiveFile(channel, flooded) {
     heaped = 0;
   };
   /** @param {ArrayBuffer} piece */
-  const take = (piece) => {
+  const addPiece = (piece) => {
     transfer.done += piece.byteLength;
-    // Nothing comes before the header, and no more than it announces.
+    // The header comes first, and announces the number of bytes.
     if (!announced || transfer.done > transfer.size) {
       transfer.cancel();
       return;
@@ -193,14 +192,14 @@ export function receiveFile(channel, flooded) {
     channel.send(JSON.stringify({ ok: true }));
     transfer.note("done");
   };
-  /** @param {any} said */
-  const hear = (said) => {
-    if (said?.cancelled === true) {
+  /** @param {any} message */
+  const receive = (message) => {
+    if (message?.cancelled === true) {
       transfer.note("refused");
-    } else if (!announced && isHeader(said)) {
+    } else if (!announced && isHeader(message)) {
       announced = true;
-      transfer.name = said.name.replace(UNSEEN, "").slice(0, 255);
-      transfer.size = said.size;
+      transfer.name = message.name.replace(UNSEEN, "").slice(0, 255);
+      transfer.size = message.size;
       transfer.startedAt = performance.now();
       if (transfer.size === 0) finish();
       else transfer.note();
@@ -211,18 +210,18 @@ export function receiveFile(channel, flooded) {
   channel.addEventListener("message", ({ data }) => {
     pieces += 1;
     bytes += data.byteLength ?? 0;
-    // What comes after the end counts, too.
+    // Messages after the end count, too.
     if (pieces > FREE_PIECES + bytes / LEAST_PIECE) flooded();
     else if (!transfer.isOpen) return;
-    else if (typeof data === "string") hear(parse(data));
-    else take(data);
+    else if (typeof data === "string") receive(parse(data));
+    else addPiece(data);
   });
   return transfer;
 }
 
-/** @param {any} said */
-const isHeader = (said) =>
-  typeof said?.name === "string" && Number.isSafeInteger(said.size) && said.size >= 0;
+/** @param {any} message */
+const isHeader = (message) =>
+  typeof message?.name === "string" && Number.isSafeInteger(message.size) && message.size >= 0;
 
 /** @param {unknown} data */
 function parse(data) {

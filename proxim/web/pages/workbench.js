@@ -1,7 +1,7 @@
-// What two connected devices can do with each other: talk, hand over files, see how they are linked.
+// The workbench of two connected devices: chat, files, and how they are connected.
 
 import { chatPane } from "./chat.js";
-import { byId, el, say } from "./dom.js";
+import { actionButton, byId, el, say } from "./dom.js";
 import { filesPane } from "./files.js";
 import { pathView } from "./path-view.js";
 import { problemText } from "./problem.js";
@@ -12,14 +12,13 @@ import { isTransfer } from "./transfer.js";
 /** @typedef {import("../proxim.js").Session} Session */
 
 /**
- * The workbench of an approved session, put on the page; it stays there after the end, so that what
- * was received can still be saved. It is made before the two are connected, so that it hears all
- * that the other side sends.
+ * Add the workbench of an approved session to the page. It is made before the devices are connected, so
+ * that it misses no message. It stays after the end, so that received files can be saved.
  * @param {Session} session @param {import("./problem.js").Role} role This side.
  */
 export function workbench(session, role) {
   let isFlooded = false;
-  /** The other side, though let in, must not be able to freeze this page. */
+  /** End the session: even an approved guest must not freeze this page. */
   const flooded = () => {
     if (isFlooded) return;
     isFlooded = true;
@@ -30,16 +29,12 @@ export function workbench(session, role) {
   const chat = chatPane(flooded);
   const files = filesPane(session, flooded);
   const words = el("p", { role: "status" });
-  const again = el("button", { type: "button", text: text.tryAgain, hidden: true, onclick: () => session.reconnect() });
+  const again = actionButton(text.tryAgain, () => session.reconnect());
   const notice = el("div", { class: "notice" }, words, again);
   const title = el("h2", { tabindex: -1, "aria-live": "polite" });
-  const leave = el("button", {
-    type: "button",
-    class: "second",
-    text: text.leave,
-    onclick: () => session.close().catch(toastProblem(role)),
-  });
-  const remove = el("button", { type: "button", class: "quiet", text: text.dismiss, hidden: true, onclick: () => dismiss() });
+  const leave = actionButton(text.leave, () => session.close().catch(toastProblem(role)), "second");
+  const remove = actionButton(text.dismiss, () => dismiss(), "quiet");
+  remove.hidden = true;
   const element = el(
     "section",
     { class: "card bench" },
@@ -51,7 +46,7 @@ export function workbench(session, role) {
   /** @type {RTCDataChannel | null} */
   let main = null;
   let tries = 0;
-  /** @type {unknown} Why it is tried no more, if so. */
+  /** @type {unknown} Why the SDK stopped trying to connect, if it did. */
   let stuck = null;
 
   const dismiss = () => {
@@ -61,12 +56,12 @@ export function workbench(session, role) {
   };
   const update = () => {
     const connected = !session.over && session.pc?.connectionState === "connected" && main?.readyState === "open";
-    // A guest's own name is what the session knows; the other side is the host then.
+    // On the guest's side the session has only the guest's own name.
     const name = role === "host" ? session.deviceInfo?.name : undefined;
     say(title, connected ? text.connectedTo(name ?? text.otherSide) : (name ?? text.theOtherSide));
     chat.enable(connected);
     files.enable(connected);
-    // How it ended is what the whole page of a guest speaks of.
+    // The guest page itself says how the session ended.
     notice.hidden = connected || (session.over !== null && role === "guest" && !isFlooded);
     again.hidden = !stuck || session.over !== null || !session.peerOnline;
     say(words, noticeWords());
@@ -79,30 +74,26 @@ export function workbench(session, role) {
     if (tries > 1) return text.linkingSlow;
     return wasConnected ? text.linkingAgain : text.linking;
   };
-  /** @param {Record<string, (event: any) => void>} hearers */
-  const listen = (hearers) => {
-    for (const [type, hear] of Object.entries(hearers)) {
+  /** @param {Record<string, (event: any) => void>} handlers */
+  const listen = (handlers) => {
+    for (const [type, handle] of Object.entries(handlers)) {
       session.addEventListener(type, (/** @type {Event} */ event) => {
-        hear(event);
+        handle(event);
         update();
       });
     }
   };
   listen({
-    presence() {},
-    rtcstate() {},
-    disconnected() {
-      chat.lose();
-    },
+    presence: () => {},
+    rtcstate: () => {},
+    disconnected: () => chat.lose(),
     rtc({ pc }) {
-      // It is to end, and not to begin anew.
+      // After a flood, no new connection may start.
       if (isFlooded) pc.close();
       tries += 1;
       stuck = null;
     },
-    unreachable({ error }) {
-      stuck = error;
-    },
+    unreachable: ({ error }) => (stuck = error),
     connected({ channel }) {
       wasConnected = true;
       tries = 0;
@@ -115,19 +106,16 @@ export function workbench(session, role) {
       chat.end();
       files.end();
     },
-    channel({ channel }) {
-      if (isTransfer(channel)) files.receive(channel);
-      else channel.close();
-    },
+    channel: ({ channel }) => (isTransfer(channel) ? files.receive(channel) : channel.close()),
   });
   update();
   byId("benches").prepend(element);
   return {
-    /** Take it off the page, but not what could only be saved here. */
+    /** Remove the workbench, unless it has an unsaved file. */
     retire() {
       if (!files.hasUnsaved) element.remove();
     },
-    /** Bring it into view. */
+    /** Scroll to the workbench. */
     show() {
       element.scrollIntoView({ block: "start" });
       title.focus({ preventScroll: true });

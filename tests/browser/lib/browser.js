@@ -1,4 +1,4 @@
-// Debian's Chromium, driven by Playwright, and the two pages as people use them.
+// Debian's Chromium, driven by Playwright.
 
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -15,10 +15,10 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  // Two pages of one machine cannot look each other's mDNS names up; and a process that waits for a
-  // page that may never come costs as much as one that has it.
+  // Two pages of one machine cannot resolve each other's mDNS names. A spare renderer costs as much as a
+  // used one.
   "--disable-features=WebRtcHideLocalIpsWithMdns,SpareRendererForSitePerProcess",
-  // A camera that shows a test picture, and is always allowed.
+  // A camera that shows a test picture, with permission.
   "--use-fake-device-for-media-stream",
   "--use-fake-ui-for-media-stream",
 ];

@@ -1,4 +1,4 @@
-// A wire between a browser and a node that can be cut: for networks that go away.
+// A TCP proxy between a browser and a node that can be cut, like a network that fails.
 
 import { connect, createServer } from "node:net";
 
@@ -28,7 +28,7 @@ export class Wire {
     far.pipe(near);
   }
 
-  /** Break what is connected, and let nothing new through. */
+  /** Close all connections, and refuse new ones. */
   cut() {
     this.#isCut = true;
     for (const pair of this.#pairs) for (const end of pair) end.destroy();

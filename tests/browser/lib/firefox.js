@@ -1,5 +1,4 @@
-// Firefox with one page, driven over Marionette, the protocol that it brings with it: JSON arrays
-// behind their length, over TCP.
+// Firefox with one page, driven over its own protocol Marionette: JSON arrays after their length, over TCP.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,12 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const PATIENCE = 60_000;
-/** How WebDriver names an element in JSON (W3C WebDriver, 12.1). */
+/** The key of an element in JSON (W3C WebDriver, 12.1). */
 const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
 const SETTINGS = {
-  // A port that is free, written into the profile's folder.
+  // Firefox takes a free port, and writes it to the profile's folder.
   "marionette.port": 0,
-  // Two browsers of one machine cannot look each other's mDNS names up.
+  // Two browsers of one machine cannot resolve each other's mDNS names.
   "media.peerconnection.ice.obfuscate_host_addresses": false,
   "browser.shell.checkDefaultBrowser": false,
   "ui.prefersReducedMotion": 1,
@@ -23,7 +22,7 @@ const SETTINGS = {
 
 const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
 
-/** What `look` finds, as soon as it finds something. */
+/** Return what `look` finds, as soon as it finds something. */
 async function eventually(what, look) {
   for (const end = Date.now() + PATIENCE; Date.now() < end; await pause(50)) {
     const found = await look();
@@ -71,7 +70,7 @@ export class Firefox {
     return (await this.#call("WebDriver:ExecuteScript", { script, args })).value;
   }
 
-  /** Wait until the words are there to be read. */
+  /** Wait until a text is visible. */
   sees(words) {
     return eventually(`“${words}”`, () => this.run("return document.body.innerText.includes(arguments[0])", words));
   }
@@ -81,7 +80,7 @@ export class Firefox {
     await this.#call("WebDriver:ElementClick", { id });
   }
 
-  /** Write into the field with that label. */
+  /** Fill in the field with a label. */
   async fill(label, words) {
     const id = await this.#find(`//input[@aria-label="${label}" or @id=//label[.="${label}"]/@for]`);
     await this.#call("WebDriver:ElementClear", { id });
@@ -114,7 +113,7 @@ export class Firefox {
   }
 
   #take(message) {
-    // The greeting is no array.
+    // The greeting is not an array.
     if (!Array.isArray(message)) return;
     const [, id, error, result] = message;
     const call = this.#calls.get(id);

@@ -15,7 +15,7 @@ export class ProximNode {
     return node.#run(options);
   }
 
-  /** The same, with a proxy before it, which is made first and whose address the links have. */
+  /** Start a node behind a proxy, with the proxy's URL in its links. */
   static async startBehind(makeProxy) {
     const node = new ProximNode();
     await node.#reserve();
@@ -24,7 +24,7 @@ export class ProximNode {
     return { node, proxy };
   }
 
-  /** Get a port that no other program gets, also while this node restarts. */
+  /** Reserve a port, also while this node restarts. */
   async #reserve() {
     this.reservation = spawn(PYTHON, ["-m", "tests.ports"], { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });
     this.port = Number(await firstLine(this.reservation));
@@ -51,7 +51,7 @@ export class ProximNode {
     await gone;
   }
 
-  /** A new one on the same port. */
+  /** Start a new node on the same port. */
   async restart(...options) {
     await this.#end();
     return this.#run(options);

@@ -1,4 +1,4 @@
-// A person at the desktop and a person with a phone, by what they see and press.
+// A person at the desktop and a person with a phone, who read texts and press buttons.
 
 import assert from "node:assert/strict";
 import { scan } from "./browser.js";
@@ -7,7 +7,7 @@ const PATIENCE = 60_000;
 
 const NAMES = { one_time: "Once", temporary: "For a while", persistent: "Until closed" };
 
-/** Fails the test if a page has thrown, or has broken its own content security policy. */
+/** Record errors of a page, and violations of its content security policy. */
 function watch(page, complaints) {
   page.setDefaultTimeout(PATIENCE);
   page.on("pageerror", (error) => complaints.push(String(error)));
@@ -24,7 +24,7 @@ class Person {
     watch(page, this.complaints);
   }
 
-  /** Wait until the words are there to be read. */
+  /** Wait until a text is visible. */
   async sees(words) {
     await this.page.getByText(words).first().waitFor();
   }
@@ -63,7 +63,7 @@ export class Desk extends Person {
     return desk;
   }
 
-  /** Choose a type and have the code shown; for temporary ones `seconds` is how long. */
+  /** Choose a type and show the code; `seconds` is the time of a temporary session. */
   async opens(type, seconds) {
     await this.page.getByText(NAMES[type], { exact: true }).first().click();
     if (seconds) {
@@ -78,10 +78,10 @@ export class Desk extends Person {
   }
 
   link() {
-    return this.page.getByLabel("Or open this link there").inputValue();
+    return this.page.getByLabel("Or open this link on the other device").inputValue();
   }
 
-  /** The link, as a camera reads it. */
+  /** Return the link that a camera reads. */
   async shows() {
     const image = this.page.locator(".code img");
     await image.scrollIntoViewIfNeeded();
@@ -113,6 +113,6 @@ export class Phone extends Person {
 
   async asksAndWaits(name) {
     await this.asks(name);
-    await this.sees("Waiting for a yes");
+    await this.sees("Waiting for approval");
   }
 }

@@ -1,5 +1,5 @@
-// A proxy that has the node under a path of its own, which it takes off: as nginx does whose
-// `location /there/` ends in `proxy_pass http://node/`.
+// A proxy that serves the node under a path and removes that path from requests, like nginx with
+// `proxy_pass http://node/` in `location /there/`.
 
 import { createServer, request } from "node:http";
 
@@ -16,7 +16,7 @@ export class Prefix {
     return proxy;
   }
 
-  /** The same request to the node, or nothing where it is not under the path. */
+  /** Return the same request to the node, or nothing if it is not under the path. */
   #onward({ url, method, headers }) {
     if (!url.startsWith(`${this.path}/`)) return null;
     const path = url.slice(this.path.length);

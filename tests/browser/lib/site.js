@@ -1,4 +1,4 @@
-// A site of one's own in front of a node: two empty pages, and everything else is the node's.
+// A site in front of a node: it serves two empty pages, and passes everything else to the node.
 
 import { createServer, request } from "node:http";
 import { connect } from "node:net";

@@ -1,4 +1,4 @@
-// A node and a browser for the tests of one file, and fresh people for each test.
+// A node and a browser for the tests of one file, and new people for each test.
 
 import { after, afterEach, before } from "node:test";
 import { launch } from "./browser.js";
@@ -23,7 +23,7 @@ export function world(...options) {
     for (const person of people) await person.hasNoComplaint();
   });
 
-  // A ring that moves with every frame takes more of a machine without a GPU than all the rest.
+  // Without a GPU, an animated ring takes more CPU time than everything else.
   here.context = async (more = {}) => {
     const context = await here.browser.newContext({ reducedMotion: "reduce", ...more });
     here.contexts.push(context);
@@ -41,7 +41,7 @@ export function world(...options) {
     here.people.push(phone);
     return phone;
   };
-  /** A desk and a phone that are connected. */
+  /** Return a desktop and a phone that are connected. */
   here.pair = async (type, seconds) => {
     const desk = await here.desk();
     await desk.opens(type, seconds);

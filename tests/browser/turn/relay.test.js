@@ -1,4 +1,4 @@
-// Peers that may use nothing but the relay; TURN_URL and TURN_SECRET say where it is.
+// Peers that may only use the relay at TURN_URL, with TURN_SECRET.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -12,7 +12,7 @@ const { TURN_URL, TURN_SECRET } = process.env;
 const SHORT = 4;
 const here = world("--turn", TURN_URL, "--turn-secret", TURN_SECRET, "--turn-ttl", String(SHORT));
 
-/** In a page: whatever connection is made may use the relay alone, and is kept in `pcs`. */
+/** In a page: restrict every connection to the relay, and list it in `pcs`. */
 function relayOnly() {
   const Real = globalThis.RTCPeerConnection;
   globalThis.pcs = [];
@@ -38,7 +38,7 @@ async function context() {
   return made;
 }
 
-test("two pages connect through the relay, and live on when their credentials have lapsed", async () => {
+test("two pages connect through the relay, and go on after their credentials expire", async () => {
   const desk = await here.desk(await context());
   await desk.opens("persistent");
   const phone = await here.phone(await desk.link(), await context());
@@ -50,7 +50,7 @@ test("two pages connect through the relay, and live on when their credentials ha
   assert.notEqual(names[0], names[1]);
 
   for (const [index, { page }] of [desk, phone].entries()) {
-    // coturn takes a name that has lapsed to the end of its second.
+    // coturn accepts an expired name until the end of its second.
     await page.waitForFunction(
       (first) => Date.now() / 1000 > Number.parseInt(first, 10) + 1.5 && turnName() !== first,
       names[index],
@@ -59,7 +59,7 @@ test("two pages connect through the relay, and live on when their credentials ha
   await phone.says("after the first credentials");
   await desk.sees("after the first credentials");
 
-  // New addresses at the relay are given for credentials that are good now.
+  // The relay allocates new addresses only for valid credentials.
   const before = await desk.page.evaluate(() => relayPort());
   await desk.page.evaluate(() => pcs.at(-1).restartIce());
   await desk.page.waitForFunction(async (port) => ![null, port].includes(await relayPort()), before);
@@ -68,7 +68,7 @@ test("two pages connect through the relay, and live on when their credentials ha
   for (const { page } of [desk, phone]) assert.equal(await page.evaluate(() => pcs.length), 1);
 });
 
-test("the guest in Python connects through the relay alone", async () => {
+test("the guest in Python connects through the relay", async () => {
   const desk = await here.desk(await context());
   await desk.opens("one_time");
   const example = fileURLToPath(new URL("../../../docs/examples/aiortc_guest.py", import.meta.url));

@@ -1,4 +1,4 @@
-// The table that puts proxim.js beside others counts the lines of the examples that it stands with.
+// The comparison in the documentation counts the lines of its own examples.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ const lines = (code) => code.split("\n").filter((line) => line && !line.startsWi
 const blocks = (language) =>
   [...PAGE.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms"))].map(([, code]) => lines(code));
 
-test("the lines of the comparison are those of the examples", () => {
+test("the comparison counts the lines of the examples", () => {
   const told = [...PAGE.matchAll(/^\| [^|]+ \| (\d+)[ ,:]/gm)].map(([, count]) => Number(count));
   const [host, guest] = blocks("js");
   assert.deepEqual(told, [host + guest, ...blocks("javascript")]);

@@ -1,4 +1,4 @@
-// What comes over a data channel before anybody listens is not lost.
+// Messages that arrive before the page listens are not lost.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -9,7 +9,7 @@ beforeEach(freshBrowser);
 
 const MEGA = 1024 * 1024;
 
-/** A guest whose channel is open, and nobody has looked at it. */
+/** Return a guest with an open channel that has no listener. */
 async function connected() {
   const phone = await guest();
   const channel = arrives("proxim");
@@ -24,7 +24,7 @@ function arrives(label) {
 }
 
 for (const how of ["onmessage", "addEventListener"]) {
-  test(`messages wait for ${how}, and come in order, before what comes later`, async () => {
+  test(`messages wait for ${how}, and are delivered in order`, async () => {
     const { channel } = await connected();
     const heard = [];
     const listen = ({ data }) => heard.push(data);
@@ -39,7 +39,7 @@ for (const how of ["onmessage", "addEventListener"]) {
   });
 }
 
-test("who listens for one message at a time gets each", async () => {
+test("a page that adds a listener for one message at a time gets each", async () => {
   const { channel } = await connected();
   for (const data of ["a", "b", "c"]) await channel.hears(data);
   const one = () => new Promise((resolve) => channel.addEventListener("message", resolve, { once: true }));
@@ -48,7 +48,7 @@ test("who listens for one message at a time gets each", async () => {
   assert.deepEqual(heard, ["a", "b", "c"]);
 });
 
-test("every listener hears what has waited, and a listener for something else releases nothing", async () => {
+test("every listener gets the waiting messages, and other events release nothing", async () => {
   const { channel } = await connected();
   await channel.hears("a");
   channel.addEventListener("close", () => {});
@@ -62,7 +62,7 @@ test("every listener hears what has waited, and a listener for something else re
   assert.deepEqual(Object.keys(channel).filter((name) => /message|Listener/.test(name)), []);
 });
 
-test("what waits is bounded, and what is dropped is told", async () => {
+test("the waiting messages are bounded, and a dropped one is an error event", async () => {
   const { phone, channel } = await connected();
   const errors = [];
   phone.onerror = ({ error }) => errors.push(error.code);
@@ -76,7 +76,7 @@ test("what waits is bounded, and what is dropped is told", async () => {
   assert.equal(heard.length, 35);
 });
 
-test("small messages are counted, too: nothing is free", async () => {
+test("empty messages count, too", async () => {
   const { channel } = await connected();
   for (let count = 0; count < 100_000; count += 1) {
     channel.dispatchEvent(new MessageEvent("message", { data: "" }));
@@ -87,7 +87,7 @@ test("small messages are counted, too: nothing is free", async () => {
   assert.ok(heard > 1_000 && heard < 100_000, `${heard}`);
 });
 
-test("other channels wait for who listens for them, with what came over them", async () => {
+test("other channels wait for a listener, with their messages", async () => {
   for (const how of ["onchannel", "addEventListener"]) {
     freshBrowser();
     const { phone } = await connected();
@@ -105,7 +105,7 @@ test("other channels wait for who listens for them, with what came over them", a
   }
 });
 
-test("a flood of channels to which nobody listens is turned away", async () => {
+test("at most 32 channels wait for a listener", async () => {
   const { phone } = await connected();
   const flood = Array.from({ length: 200 }, () => arrives("file"));
   assert.equal(flood.filter(({ readyState }) => readyState !== "closed").length, 32);

@@ -1,4 +1,4 @@
-// Whatever fails fails with the SDK's one error, whoever has thrown: the page, the browser or the node.
+// Every failure is a ProximError, whether the page, the browser or the node caused it.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -8,7 +8,7 @@ import { host } from "./pair.js";
 
 beforeEach(freshBrowser);
 
-/** A browser that lets this page connect to nobody, as one of https to a node of http. */
+/** Forbid connections, as a browser does from an https page to an http node. */
 function forbidSockets() {
   globalThis.WebSocket = class {
     constructor() {
@@ -23,12 +23,12 @@ const isForbidden = (error) => {
   return true;
 };
 
-test("a host at a node to which the browser lets nobody connect", () => {
+test("a host throws if the browser forbids the connection", () => {
   forbidSockets();
   assert.throws(() => new Host("http://node"), isForbidden);
 });
 
-test("a guest of such a node: it says so when it asks", async () => {
+test("a guest rejects when it asks if the browser forbids the connection", async () => {
   forbidSockets();
   const guest = new Guest(LINK);
   await assert.rejects(guest.ask(), isForbidden);
@@ -36,7 +36,7 @@ test("a guest of such a node: it says so when it asks", async () => {
   assert.throws(() => guest.send(1), { name: "ProximError" });
 });
 
-test("a node to which the browser lets nobody connect any more, later on", async () => {
+test("a session ends if the browser forbids the connection later", async () => {
   const session = await host();
   forbidSockets();
   await FakeSocket.last.breaks();
@@ -44,7 +44,7 @@ test("a node to which the browser lets nobody connect any more, later on", async
   assert.equal(session.over.code, "invalid_link");
 });
 
-test("what is no JSON is refused before it is sent", async () => {
+test("a value that is not JSON is refused before it is sent", async () => {
   const session = await host();
   const circle = {};
   circle.self = circle;
@@ -55,7 +55,7 @@ test("what is no JSON is refused before it is sent", async () => {
   assert.equal(FakeSocket.last.sent.length, count);
 });
 
-test("somebody who answers, and is no node", async () => {
+test("a server that is not a node is an error", async () => {
   const desk = new Host("http://node");
   FakeSocket.last.onmessage({ data: "hello" });
   await assert.rejects(desk.ready, { code: "connection_lost", message: "the server at http://node is not a Proxim node" });
@@ -63,7 +63,7 @@ test("somebody who answers, and is no node", async () => {
   assert.equal(FakeSocket.last.readyState, 3);
 });
 
-test("the session's id is in the error of a line that is over", async () => {
+test("the error of an ended session has its id", async () => {
   const session = await host();
   await FakeSocket.last.hears({ type: "session_ended", session_id: ID, status: "expired", reason: "closed" });
   assert.throws(() => session.reconnect(), { code: "session_ended", sessionId: ID });

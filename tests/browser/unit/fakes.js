@@ -1,4 +1,4 @@
-// A browser's socket, clock, storage and WebRTC, as far as proxim.js looks at them.
+// Fakes of the browser's interfaces that proxim.js uses: socket, clock, storage and WebRTC.
 
 import { mock } from "node:test";
 
@@ -27,20 +27,20 @@ export class FakeSocket {
     this.readyState = 3;
   }
 
-  /** The connection stands, and the node says welcome. */
+  /** Open the connection, and let the node send its welcome. */
   async opens(maxBytes = 64 * 1024) {
     this.readyState = 1;
     this.onopen();
     await this.hears({ type: "welcome", protocol: 1, max_message_bytes: maxBytes });
   }
 
-  /** The node says something. */
+  /** Receive a message of the node. */
   async hears(message) {
     this.onmessage?.({ data: JSON.stringify(message) });
     await settle();
   }
 
-  /** The node answers the last request of that type. */
+  /** Let the node reply to the last request of a type. */
   async answers(type, reply) {
     const request = this.sent.findLast((message) => message.type === type);
     if (!request) throw new Error(`no ${type} was sent`);
@@ -82,7 +82,7 @@ export class FakeChannel extends EventTarget {
     this.readyState = "open";
     this.dispatchEvent(new Event("open"));
   }
-  /** The other side has sent something. */
+  /** Receive a message of the other side. */
   async hears(data) {
     this.dispatchEvent(new MessageEvent("message", { data }));
     await settle();
@@ -170,24 +170,24 @@ export class FakePeerConnection {
   }
 }
 
-/** Let everything happen that waits for nothing but its turn. */
+/** Run all pending microtasks. */
 export async function settle() {
   for (let turn = 0; turn < 30; turn += 1) await Promise.resolve();
 }
 
-/** Let time pass. */
+/** Advance the clock. */
 export async function pass(milliseconds) {
   mock.timers.tick(milliseconds);
   await settle();
 }
 
-/** The network or the page has changed, as a browser tells it. */
+/** Dispatch an event of the window. */
 export async function happens(type) {
   globalThis.dispatchEvent(new Event(type));
   await settle();
 }
 
-/** Before each test: a browser that has just been started. */
+/** Set up a new browser before each test. */
 export function freshBrowser() {
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_700_000_000_000 });

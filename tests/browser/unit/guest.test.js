@@ -31,7 +31,7 @@ async function asked(options, more) {
   return guest;
 }
 
-test("links", () => {
+test("a link is parsed, and anything else is refused", () => {
   assert.deepEqual(parseLink(` ${LINK}\n`), { nodeUrl: "http://node", sessionId: ID, token: "t".repeat(43) });
   assert.equal(parseLink(LINK.replace("node", "node/sub")).nodeUrl, "http://node/sub");
   for (const wrong of ["", "http://node/join", "http://node/#a.b", LINK.replace("http", "ftp"), `${LINK}!`, LINK.slice(0, 40)]) {
@@ -39,14 +39,14 @@ test("links", () => {
   }
 });
 
-test("nothing goes to the node before it is asked", async () => {
+test("a guest sends nothing before it asks", async () => {
   const guest = new Guest(LINK, { name: "Phone" });
   await settle();
   assert.equal(FakeSocket.all.length, 0);
   assert.throws(() => guest.send(1), { code: "connection_lost" });
 });
 
-test("a handler that throws stops nothing: the page is told, and it goes on", async () => {
+test("an error of a handler is reported and stops nothing", async () => {
   const reported = [];
   globalThis.reportError = (error) => reported.push(error.message);
   const guest = new Guest(LINK);
@@ -64,7 +64,7 @@ test("a handler that throws stops nothing: the page is told, and it goes on", as
   assert.deepEqual(reported, ["pending", "approved"]);
 });
 
-test("asking, as whoever it says", async () => {
+test("a guest asks with the name and the id that it is given", async () => {
   const guest = await asked({ name: "Phone", deviceId: "d" });
   const { session_id, token, device_info } = FakeSocket.last.sent[0];
   assert.deepEqual([session_id, token, device_info], [ID, "t".repeat(43), { name: "Phone", id: "d" }]);
@@ -73,7 +73,7 @@ test("asking, as whoever it says", async () => {
   assert.equal(FakePeerConnection.all.length, 0);
 });
 
-test("a device has one id, and a name from its browser", async () => {
+test("a device keeps one id, and takes its name from the browser", async () => {
   await asked();
   const { device_info } = FakeSocket.last.sent[0];
   await asked();
@@ -82,7 +82,7 @@ test("a device has one id, and a name from its browser", async () => {
 });
 
 for (const code of ["unknown_session", "token_used", "link_lapsed", "host_offline"]) {
-  test(`${code} is said to who asks`, async () => {
+  test(`asking rejects with ${code}`, async () => {
     const guest = new Guest(LINK);
     const asking = guest.ask();
     await FakeSocket.last.opens();
@@ -93,7 +93,7 @@ for (const code of ["unknown_session", "token_used", "link_lapsed", "host_offlin
   });
 }
 
-test("a no, and an unanswered question", async () => {
+test("approved rejects when the host declines or does not answer", async () => {
   for (const [status, reason] of [["rejected", "rejected"], ["expired", "approval_timeout"]]) {
     const guest = await asked();
     await FakeSocket.last.hears({ ...approved, status, ice_servers: undefined });
@@ -104,7 +104,7 @@ test("a no, and an unanswered question", async () => {
   }
 });
 
-test("a yes: WebRTC begins with the servers that the node gave", async () => {
+test("after the approval WebRTC starts with the node's ICE servers", async () => {
   const guest = await asked();
   await FakeSocket.last.hears(approved);
   await guest.approved;
@@ -115,7 +115,7 @@ test("a yes: WebRTC begins with the servers that the node gave", async () => {
   assert.equal(await guest.connected, channel);
 });
 
-test("a loss: it resumes, with the proof that it was given", async () => {
+test("after a loss the guest resumes with its resume token", async () => {
   await asked();
   await FakeSocket.last.breaks();
   await pass(1_000);
@@ -124,7 +124,7 @@ test("a loss: it resumes, with the proof that it was given", async () => {
   assert.deepEqual([type, session_id, resume_token], ["resume", ID, "r"]);
 });
 
-test("a loss, and the node knows nothing any more", async () => {
+test("a session that the node no longer knows is lost", async () => {
   const guest = await asked();
   await FakeSocket.last.breaks();
   await pass(1_000);
@@ -135,7 +135,7 @@ test("a loss, and the node knows nothing any more", async () => {
   assert.equal(FakeSocket.all.length, 2);
 });
 
-test("where a seat is remembered depends on the session's type", async () => {
+test("the seat of a one-time session is remembered only in its tab", async () => {
   const kept = (kind) => Object.keys(JSON.parse(globalThis[kind].getItem("proxim.guest.http://node") ?? "{}"));
   await asked({}, { session_type: "one_time" });
   assert.deepEqual([kept("sessionStorage"), kept("localStorage")], [[ID], []]);
@@ -147,7 +147,7 @@ test("where a seat is remembered depends on the session's type", async () => {
   }
 });
 
-test("a remembered seat is taken again, by another page", async () => {
+test("another page can take a remembered seat again", async () => {
   await asked();
   const [seat] = remembered();
   assert.deepEqual([seat.sessionId, seat.thisTab], [ID, true]);
@@ -163,7 +163,7 @@ test("a remembered seat is taken again, by another page", async () => {
   assert.deepEqual(FakePeerConnection.last.configuration, { iceServers: ICE });
 });
 
-test("leaving keeps the seat", async () => {
+test("a guest that leaves keeps its seat", async () => {
   const guest = await asked();
   guest.leave();
   assert.equal(remembered().length, 1);
@@ -172,7 +172,7 @@ test("leaving keeps the seat", async () => {
   assert.equal(FakeSocket.all.length, 1);
 });
 
-test("join takes the link out of the address bar, and finds the seat of its tab after a reload", async () => {
+test("join removes the link from the address bar, and finds the tab's seat after a reload", async () => {
   const replaced = [];
   Object.defineProperty(globalThis, "history", {
     configurable: true,
@@ -198,7 +198,7 @@ test("join takes the link out of the address bar, and finds the seat of its tab 
 });
 
 for (const type of ["ask", "resume"]) {
-  test(`a session that has ended meanwhile says why: ${type}`, async () => {
+  test(`${type} rejects with the reason if the session has ended`, async () => {
     const seat = { nodeUrl: "http://node", sessionId: ID, resumeToken: "r", type: "persistent", since: 0 };
     const guest = new Guest(type === "ask" ? LINK : seat);
     const trying = guest[type]();

@@ -28,7 +28,7 @@ async function opened(host, more = {}) {
 
 const prompt = { type: "pair_prompt", session_id: ID, device_info: { name: "P", id: "1" }, expires_in: 40 };
 
-test("it registers at once, as somebody whom it remembers", async () => {
+test("a host registers at once, with the identity that it remembers", async () => {
   const host = await registered();
   const { url, protocols, sent } = FakeSocket.last;
   assert.equal(url, "ws://node/ws");
@@ -42,7 +42,7 @@ test("it registers at once, as somebody whom it remembers", async () => {
   assert.deepEqual([again.uuid, again.key], [sent[0].uuid, sent[0].key]);
 });
 
-test("storage that is forbidden breaks nothing", async () => {
+test("a host works without storage", async () => {
   for (const name of ["localStorage", "sessionStorage"]) {
     Object.defineProperty(globalThis, name, {
       configurable: true,
@@ -56,7 +56,7 @@ test("storage that is forbidden breaks nothing", async () => {
   assert.equal(host.sessions.size, 1);
 });
 
-test("a session has its link, its code and when they lapse", async () => {
+test("a new session has a link, a QR code and their expiry", async () => {
   const host = await registered();
   const opening = await opened(host);
   assert.ok(opening instanceof HostSession);
@@ -66,7 +66,7 @@ test("a session has its link, its code and when they lapse", async () => {
   assert.equal(host.sessions.get(ID), opening);
 });
 
-test("what is asked before the node is reached is asked then", async () => {
+test("a request waits until the host is registered", async () => {
   const host = new Host("http://node/");
   const opening = host.open();
   await FakeSocket.last.opens();
@@ -77,7 +77,7 @@ test("what is asked before the node is reached is asked then", async () => {
   await assert.rejects(opening, { code: "connection_lost" });
 });
 
-test("an error has the code of the wire and all that came with it", async () => {
+test("an error has the code and the fields of the wire", async () => {
   const host = await registered();
   const opening = host.open();
   await settle();
@@ -90,7 +90,7 @@ test("an error has the code of the wire and all that came with it", async () => 
   });
 });
 
-test("the countdown of a temporary session is right on a device whose clock is wrong", async () => {
+test("a temporary session's expiry is right even if the device's clock is wrong", async () => {
   const host = await registered();
   const opening = host.open({ type: "temporary", ttl: 60 });
   await settle();
@@ -107,7 +107,7 @@ test("the countdown of a temporary session is right on a device whose clock is w
   assert.equal((await opening).expiresAt, Date.now() + 60_000);
 });
 
-test("the question and the answers", async () => {
+test("a prompt is emitted and can be approved", async () => {
   const host = await registered();
   const mine = await opened(host);
   const asked = [];
@@ -126,7 +126,7 @@ test("the question and the answers", async () => {
   await assert.rejects(approving, { code: "already_decided" });
 });
 
-test("nothing of WebRTC before the yes", async () => {
+test("WebRTC does not start before the approval", async () => {
   const host = await registered();
   const mine = await opened(host);
   await FakeSocket.last.hears(prompt);
@@ -134,7 +134,7 @@ test("nothing of WebRTC before the yes", async () => {
   assert.ok(!FakeSocket.last.types().includes("signal"));
 });
 
-test("a loss: it comes back, takes its sessions again, and sends what has waited, in order", async () => {
+test("after a loss the host takes its sessions again and sends the waiting signals in order", async () => {
   const host = await registered();
   const mine = await opened(host, { status: "approved" });
   const reached = [];
@@ -153,7 +153,7 @@ test("a loss: it comes back, takes its sessions again, and sends what has waited
   assert.equal(host.sessions.get(ID), mine);
 });
 
-test("so many wait for the node and no more", async () => {
+test("at most 256 signals wait for the node", async () => {
   const host = await registered({ rtc: false });
   const mine = await opened(host, { status: "approved" });
   await FakeSocket.last.breaks();
@@ -161,7 +161,7 @@ test("so many wait for the node and no more", async () => {
   assert.throws(() => mine.send(256), { code: "limit_reached" });
 });
 
-test("what is too large for the node is refused at once", async () => {
+test("a signal that is too large for the node is refused at once", async () => {
   const host = new Host("http://node");
   await FakeSocket.last.opens(1000);
   await FakeSocket.last.answers("register", { type: "registered", uuid: "u", sessions: [] });
@@ -170,7 +170,7 @@ test("what is too large for the node is refused at once", async () => {
   assert.throws(() => mine.send("é".repeat(500)), { code: "bad_message" });
 });
 
-test("the pauses grow by half, are cut by chance, and begin anew after a success", async () => {
+test("the pauses grow by half, are shortened at random, and start again after a success", async () => {
   mock.method(Math, "random", () => 1);
   await registered();
   const pauses = [1_000, 1_500, 2_250];
@@ -194,7 +194,7 @@ test("the pauses grow by half, are cut by chance, and begin anew after a success
   mock.restoreAll();
 });
 
-test("a try that gets no answer in time is given up", async () => {
+test("an attempt to connect times out", async () => {
   await registered();
   await FakeSocket.last.breaks();
   await pass(1_000);
@@ -206,7 +206,7 @@ test("a try that gets no answer in time is given up", async () => {
 });
 
 for (const code of [4000, 1002, 1007, 1009]) {
-  test(`after ${code} it does not come back`, async () => {
+  test(`after close code ${code} the host does not reconnect`, async () => {
     const host = await registered();
     const mine = await opened(host);
     let failure;
@@ -221,7 +221,7 @@ for (const code of [4000, 1002, 1007, 1009]) {
   });
 }
 
-test("a node that cannot be reached at all is said at once", async () => {
+test("ready rejects at once if the first connection fails", async () => {
   const host = new Host("http://node");
   await FakeSocket.last.breaks();
   await assert.rejects(host.ready, { code: "connection_lost" });
@@ -229,7 +229,7 @@ test("a node that cannot be reached at all is said at once", async () => {
   assert.equal(FakeSocket.all.length, 1);
 });
 
-test("a node that wants another token says so", async () => {
+test("ready rejects if the access token is wrong", async () => {
   const host = new Host("http://node", { accessToken: "wrong" });
   await FakeSocket.last.opens();
   assert.equal(FakeSocket.last.sent[0].access_token, "wrong");
@@ -237,7 +237,7 @@ test("a node that wants another token says so", async () => {
   await assert.rejects(host.ready, { code: "access_denied" });
 });
 
-test("too many tries: it waits as long as the node says", async () => {
+test("after rate_limited the host waits as long as the node says", async () => {
   await registered();
   await FakeSocket.last.breaks();
   await pass(1_000);
@@ -251,7 +251,7 @@ test("too many tries: it waits as long as the node says", async () => {
   assert.equal(FakeSocket.all.length, count + 1);
 });
 
-test("a silent connection is asked for a sign of life, and given up without one", async () => {
+test("a silent connection is pinged, and closed without a pong", async () => {
   await registered();
   const socket = FakeSocket.last;
   await pass(25_000);
@@ -266,7 +266,7 @@ test("a silent connection is asked for a sign of life, and given up without one"
   assert.notEqual(FakeSocket.last, socket);
 });
 
-test("when the network is back, it does not wait for its turn", async () => {
+test("the host reconnects at once when the network is back", async () => {
   await registered();
   await FakeSocket.last.breaks();
   globalThis.dispatchEvent(new Event("online"));
@@ -274,7 +274,7 @@ test("when the network is back, it does not wait for its turn", async () => {
   await pass(60_000);
 });
 
-test("sessions that the node has forgotten are over, ended ones with their reason", async () => {
+test("sessions that the node no longer lists are lost, ended ones have their reason", async () => {
   const host = await registered();
   const lost = await opened(host);
   const other = await opened(host, { session_id: "o".repeat(22) });
@@ -289,7 +289,7 @@ test("sessions that the node has forgotten are over, ended ones with their reaso
   await assert.rejects(lost.connected, { code: "session_ended", reason: "lost" });
 });
 
-test("sessions of an earlier time are told, and those that ended are not among them", async () => {
+test("restored sessions are emitted, but not ended ones", async () => {
   const found = [];
   const host = new Host("http://node");
   host.onsession = (event) => found.push(event.session.id);
@@ -299,7 +299,7 @@ test("sessions of an earlier time are told, and those that ended are not among t
   assert.deepEqual(found, [ID]);
 });
 
-test("closing: the answer is the end, and closing twice is no error", async () => {
+test("close resolves with the end of the session, also the second time", async () => {
   const host = await registered();
   const mine = await opened(host);
   const closing = mine.close();
@@ -314,7 +314,7 @@ test("closing: the answer is the end, and closing twice is no error", async () =
   await again;
 });
 
-test("renewing, fresh ICE servers, the list", async () => {
+test("a host renews a link, refreshes ICE servers and lists its sessions", async () => {
   const host = await registered();
   const mine = await opened(host);
   let told = 0;
@@ -336,7 +336,7 @@ test("renewing, fresh ICE servers, the list", async () => {
   assert.equal((await listing).length, 1);
 });
 
-test("a token of one's own: only its hash is sent, and no code is drawn", async () => {
+test("with a token hash, only the hash is sent and no QR code is made", async () => {
   const host = await registered();
   host.open({ tokenHash: "h".repeat(43) }).catch(() => {});
   await settle();
@@ -344,13 +344,13 @@ test("a token of one's own: only its hash is sent, and no code is drawn", async 
   assert.deepEqual([token_hash, qr], ["h".repeat(43), undefined]);
 });
 
-test("an address that is none is refused", () => {
+test("an invalid node URL is refused", () => {
   for (const url of ["", "node", "ftp://node", "ws://node"]) {
     assert.throws(() => new Host(url), { code: "invalid_link" });
   }
 });
 
-test("what is asked while the node is away is asked when it is back", async () => {
+test("a request waits while the node is offline", async () => {
   const host = await registered();
   await FakeSocket.last.breaks();
   const opening = host.open();
@@ -361,7 +361,7 @@ test("what is asked while the node is away is asked when it is back", async () =
   assert.equal((await opening).id, ID);
 });
 
-test("a host for some sessions takes these again, and those that it opens", async () => {
+test("a host with seats takes only these and its new sessions again", async () => {
   const other = "o".repeat(22);
   const host = await registered({ seats: [other] });
   assert.deepEqual(FakeSocket.last.sent[0].seats, [other]);
@@ -372,7 +372,7 @@ test("a host for some sessions takes these again, and those that it opens", asyn
   assert.deepEqual(FakeSocket.last.sent[0].seats, [other, ID]);
 });
 
-test("a question that is decided is none any more, and after the end nothing is sent", async () => {
+test("a decided prompt is gone, and an ended session sends nothing", async () => {
   const host = await registered({ rtc: false });
   const mine = await opened(host);
   await FakeSocket.last.hears(prompt);
@@ -384,7 +384,7 @@ test("a question that is decided is none any more, and after the end nothing is 
   assert.throws(() => mine.send(1), { code: "session_ended", reason: "closed" });
 });
 
-test("what fits without its ref, but not with it, is refused", async () => {
+test("the size limit leaves room for a ref", async () => {
   const host = new Host("http://node", { rtc: false });
   await FakeSocket.last.opens(1000);
   await FakeSocket.last.answers("register", { type: "registered", uuid: "u", sessions: [] });
@@ -394,7 +394,7 @@ test("what fits without its ref, but not with it, is refused", async () => {
   assert.throws(() => mine.send("x".repeat(969 - frame)), { code: "bad_message" });
 });
 
-test("who was replaced is told so", async () => {
+test("a replaced host rejects with that reason", async () => {
   const host = await registered();
   await FakeSocket.last.breaks(4000);
   await assert.rejects(host.ready.then(() => host.open()), /took over/);

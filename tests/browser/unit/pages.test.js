@@ -1,4 +1,4 @@
-// The parts of the pages that need no page: transfers, numbers as people read them.
+// The modules of the pages that need no page: transfers, formats, the pace.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -7,7 +7,7 @@ import { duration, roughly, sign, size } from "../../../proxim/web/pages/format.
 import { Pace } from "../../../proxim/web/pages/pace.js";
 import { Outgoing, receiveFile } from "../../../proxim/web/pages/transfer.js";
 
-test("numbers for people", () => {
+test("numbers are formatted for people", () => {
   assert.deepEqual([0, 39.2, 725, 12_000, 187_200].map(duration), ["0:00", "0:40", "12:05", "3 h 20 min", "2 d 4 h"]);
   assert.deepEqual([3, 90, 4000, 200_000].map(roughly), ["3 s", "1 min", "1 h", "2 d"]);
   assert.deepEqual([0, 999, 1500, 52_428_800, 5e9].map(size), ["0 B", "999 B", "1.5 kB", "52.4 MB", "5.0 GB"]);
@@ -15,7 +15,7 @@ test("numbers for people", () => {
   assert.notEqual(sign("one session"), sign("another"));
 });
 
-/** Two ends of a data channel. */
+/** One end of a fake data channel. */
 class End extends EventTarget {
   label = "file";
   bufferedAmount = 0;
@@ -33,7 +33,7 @@ class End extends EventTarget {
       this.other.dispatchEvent(event);
     });
   }
-  /** What was sent before arrives before (RFC 8831, 6.7). */
+  /** Close after the messages that were sent before (RFC 8831, 6.7). */
   close() {
     queueMicrotask(() => {
       for (const end of [this, this.other]) {
@@ -61,7 +61,7 @@ const over = (transfer) =>
     transfer.addEventListener("change", () => transfer.isOpen || resolve(transfer.state));
   });
 
-test("a file arrives whole", async () => {
+test("a file arrives complete", async () => {
   const bytes = randomBytes(3_000_000);
   const { sent, received } = transferOf(bytes);
   assert.deepEqual(await Promise.all([over(sent), over(received)]), ["done", "done"]);
@@ -76,21 +76,21 @@ test("an empty file arrives", async () => {
   assert.equal(received.blob.size, 0);
 });
 
-test("more bytes than were announced are nobody's file", async () => {
+test("more bytes than announced cancel the transfer", async () => {
   const meddle = (data) => (typeof data === "string" ? data.replace('"size":1000', '"size":10') : data);
   const { received } = transferOf(randomBytes(1000), { meddle });
   assert.equal(await over(received), "cancelled");
 });
 
 for (const header of ["nonsense", "{}", '{"ok":true}', '{"name":"x","size":-1}', '{"name":1,"size":1}', "null"]) {
-  test(`a header that is none is refused: ${header}`, async () => {
+  test(`an invalid header cancels the transfer: ${header}`, async () => {
     const meddle = (data) => (typeof data === "string" ? header : data);
     const { received } = transferOf(randomBytes(10), { meddle });
     assert.equal(await over(received), "cancelled");
   });
 }
 
-test("a file's name shows as what it is: nothing turns it around, or hides in it", async () => {
+test("invisible and reversing characters are removed from a file's name", async () => {
   const header = JSON.stringify({ name: "a\u202egnp.\u200bexe\n\ud800", size: 10 });
   const meddle = (data) => (typeof data === "string" && data.includes("name") ? header : data);
   const { received } = transferOf(randomBytes(10), { meddle });
@@ -98,7 +98,7 @@ test("a file's name shows as what it is: nothing turns it around, or hides in it
   assert.equal(received.name, "agnp.exe");
 });
 
-test("a file is announced once", async () => {
+test("a second header cancels the transfer", async () => {
   const again = '{"name":"b.exe","size":1000}';
   const meddle = (data) => (typeof data === "string" ? data : again);
   const { received } = transferOf(randomBytes(1000), { meddle });
@@ -106,7 +106,7 @@ test("a file is announced once", async () => {
   assert.equal(received.name, "a.bin");
 });
 
-test("a channel that closes without a word is interrupted, on both sides: nobody has cancelled", async () => {
+test("a channel that closes without a cancellation is an interruption on both sides", async () => {
   const { sent, received, near } = transferOf(randomBytes(1000));
   const [here, there] = [over(sent), over(received)];
   near.close();
@@ -115,7 +115,7 @@ test("a channel that closes without a word is interrupted, on both sides: nobody
 });
 
 for (const canceller of ["sent", "received"]) {
-  test(`who cancels knows that it was this side, and the other is told: ${canceller}`, async () => {
+  test(`a cancellation is cancelled on its own side and refused on the other: ${canceller}`, async () => {
     const both = transferOf(randomBytes(1000));
     const other = canceller === "sent" ? both.received : both.sent;
     const [here, there] = [over(both[canceller]), over(other)];
@@ -124,7 +124,7 @@ for (const canceller of ["sent", "received"]) {
   });
 }
 
-test("a file in more pieces than its bytes can need is a flood, during it and after its end", async () => {
+test("too many small messages of a file are a flood, before and after its end", async () => {
   for (const [piece, first] of [[1, 64], [0, 64], [16_384, Infinity]]) {
     const far = new End();
     far.other = new End();
@@ -141,7 +141,7 @@ test("a file in more pieces than its bytes can need is a flood, during it and af
   }
 });
 
-test("the pace: so many at once, so many a second, and what was not used is not saved up", () => {
+test("the pace allows a burst and a rate, and unused messages do not add up", () => {
   let now = 0;
   mock.method(performance, "now", () => now);
   try {
@@ -161,7 +161,7 @@ test("the pace: so many at once, so many a second, and what was not used is not 
   }
 });
 
-test("a file that waits for its turn has no channel, and can be cancelled", async () => {
+test("a waiting file has no channel and can be cancelled", async () => {
   const waiting = new Outgoing(new File(["x"], "a.bin"));
   assert.deepEqual([waiting.state, waiting.isOpen, waiting.channel], ["waiting", true, null]);
   const how = over(waiting);

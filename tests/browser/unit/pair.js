@@ -1,4 +1,4 @@
-// A host and a guest of proxim.js that were approved, on fake sockets, and what their WebRTC signals say.
+// An approved host and guest on fake sockets, and their WebRTC signals.
 
 import { Guest, Host } from "../../../proxim/web/proxim.js";
 import { FakePeerConnection, FakeSocket, ICE, ID, LINK, session, settle } from "./fakes.js";
@@ -22,7 +22,7 @@ export async function guest(options) {
   return phone;
 }
 
-/** What was said by WebRTC on this side. */
+/** Return the WebRTC signals that this side has sent. */
 export const said = () => FakeSocket.last.sent.filter(({ type }) => type === "signal").map(({ data }) => data.rtc);
 export const hears = (rtc) => FakeSocket.last.hears({ type: "signal", session_id: ID, data: { rtc } });
 export const offer = { type: "offer", sdp: "o" };

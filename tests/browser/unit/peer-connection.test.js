@@ -1,4 +1,4 @@
-// WebRTC by the perfect-negotiation pattern, and what begins it anew.
+// WebRTC by the perfect-negotiation pattern, and when it starts again.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -8,7 +8,7 @@ import { answer, answersRefresh, approved, guest, hears, host, negotiates, offer
 
 beforeEach(freshBrowser);
 
-test("the host opens the channel and offers; the guest says that it is there, and answers", async () => {
+test("the host opens the channel and offers; the guest announces itself and answers", async () => {
   const desk = await host();
   await negotiates();
   const [{ from, to, description }] = said();
@@ -36,7 +36,7 @@ test("candidates trickle both ways", async () => {
   assert.deepEqual(said().at(-1).candidate, { candidate: "mine" });
 });
 
-test("when both offer at once the host ignores the other's, with its candidates, and the guest gives way", async () => {
+test("when both offer at once the host ignores the guest's offer, and the guest gives way", async () => {
   await host();
   await negotiates();
   await hears({ from: "g1", description: offer });
@@ -50,7 +50,7 @@ test("when both offer at once the host ignores the other's, with its candidates,
   assert.deepEqual(FakePeerConnection.last.did, ["local offer", "remote offer", "local answer"]);
 });
 
-test("when the other side has begun anew, so does this one", async () => {
+test("a side starts again when the other side has", async () => {
   const desk = await host();
   await negotiates();
   const { from } = said()[0];
@@ -71,7 +71,7 @@ test("when the other side has begun anew, so does this one", async () => {
   assert.equal(await desk.connected, FakePeerConnection.last.channels[0]);
 });
 
-test("who waits for the channel waits on when it is begun anew before it was open", async () => {
+test("connected stays pending when the connection starts again before the channel opens", async () => {
   const desk = await host();
   const { connected } = desk;
   let lost = 0;
@@ -83,7 +83,7 @@ test("who waits for the channel waits on when it is begun anew before it was ope
   assert.equal(lost, 0);
 });
 
-test("after the end the channel that was open is none to wait for", async () => {
+test("after the end of the session connected rejects", async () => {
   const desk = await host();
   FakePeerConnection.last.channels[0].opens();
   await desk.connected;
@@ -91,7 +91,7 @@ test("after the end the channel that was open is none to wait for", async () => 
   await assert.rejects(desk.connected, { code: "session_ended", reason: "closed" });
 });
 
-test("a second channel of the session's own name is not taken for the session's", async () => {
+test("a second channel named proxim is the page's", async () => {
   const desk = await host();
   const told = [];
   for (const type of ["connected", "channel", "disconnected"]) {
@@ -106,7 +106,7 @@ test("a second channel of the session's own name is not taken for the session's"
   assert.deepEqual(told, ["connected", "channel", "disconnected"]);
 });
 
-test("when the other side closes the channel alone, the host opens another: three times, then it says so", async () => {
+test("the host reopens a channel that was closed alone, three times", async () => {
   const desk = await host();
   const pc = FakePeerConnection.last;
   await pc.becomes("connected");
@@ -126,7 +126,7 @@ test("when the other side closes the channel alone, the host opens another: thre
   await assert.rejects(desk.connected, { code: "unreachable" });
 });
 
-test("no channel is opened anew where more has broken, or the other side is away, or by the guest", async () => {
+test("a channel is not reopened if more is broken, the other side is offline, or this is the guest", async () => {
   const breaks = {
     connection: (pc) => pc.becomes("disconnected"),
     transport: async (pc) => void (pc.sctp = { transport: { state: "closed" } }),
@@ -154,13 +154,13 @@ test("no channel is opened anew where more has broken, or the other side is away
   assert.equal(FakePeerConnection.last.channels.length, 0);
 });
 
-test("what was meant for a connection that is gone is dropped", async () => {
+test("a signal to an earlier connection is dropped", async () => {
   await guest();
   await hears({ from: "h1", to: "somebody else", description: offer });
   assert.deepEqual(FakePeerConnection.last.did, []);
 });
 
-test("what makes no sense is an error event, and the next signal is heard", async () => {
+test("an invalid signal is an error event, and the next one is handled", async () => {
   const phone = await guest();
   const errors = [];
   phone.onerror = ({ error }) => errors.push(`${error.name}, ${error.code}: ${error.message}`);
@@ -175,7 +175,7 @@ test("what makes no sense is an error event, and the next signal is heard", asyn
 });
 
 for (const [state, wait] of [["failed", 0], ["disconnected", 2_500]]) {
-  test(`${state}: ICE is restarted, with fresh servers`, async () => {
+  test(`ICE restarts with fresh servers after ${state}`, async () => {
     await host();
     await FakePeerConnection.last.becomes("connected");
     await FakePeerConnection.last.becomes(state);
@@ -186,7 +186,7 @@ for (const [state, wait] of [["failed", 0], ["disconnected", 2_500]]) {
   });
 }
 
-test("a connection that mends itself is left alone", async () => {
+test("a connection that recovers is left alone", async () => {
   await host();
   await FakePeerConnection.last.becomes("connected");
   await FakePeerConnection.last.becomes("disconnected");
@@ -197,7 +197,7 @@ test("a connection that mends itself is left alone", async () => {
   assert.equal(FakePeerConnection.all.length, 1);
 });
 
-test("with the other side away nothing is restarted; its return does it", async () => {
+test("while the other side is offline ICE does not restart; its return restarts it", async () => {
   await host();
   await FakePeerConnection.last.becomes("connected");
   await FakeSocket.last.hears({ type: "peer_offline", session_id: ID });
@@ -210,7 +210,7 @@ test("with the other side away nothing is restarted; its return does it", async 
   assert.equal(FakePeerConnection.last.did.at(-1), "restart");
 });
 
-test("after a reload the host has no ICE servers, and asks for some first", async () => {
+test("after a reload the host first asks for ICE servers", async () => {
   const desk = new Host("http://node");
   await FakeSocket.last.opens();
   const sessions = [session({ status: "approved", guest_online: true })];
@@ -221,7 +221,7 @@ test("after a reload the host has no ICE servers, and asks for some first", asyn
   assert.equal(desk.sessions.get(ID).pc, FakePeerConnection.last);
 });
 
-test("what is no WebRTC of this SDK is a signal for the page", async () => {
+test("a signal that is not the SDK's goes to the page", async () => {
   const desk = await host();
   const heard = [];
   desk.onsignal = ({ data }) => heard.push(data);
@@ -229,7 +229,7 @@ test("what is no WebRTC of this SDK is a signal for the page", async () => {
   assert.deepEqual(heard, [{ hello: 1 }]);
 });
 
-test("who brings a connection of their own gets every signal, and none is made", async () => {
+test("with rtc false the page gets every signal and no connection is made", async () => {
   for (const make of [host, guest]) {
     freshBrowser();
     const mine = await make({ rtc: false });
@@ -242,7 +242,7 @@ test("who brings a connection of their own gets every signal, and none is made",
   }
 });
 
-test("the end of the session is the end of the connection", async () => {
+test("the end of the session closes the connection", async () => {
   const desk = await host();
   const pc = FakePeerConnection.last;
   await FakeSocket.last.hears({ type: "session_ended", session_id: ID, status: "expired", reason: "expired" });
@@ -252,7 +252,7 @@ test("the end of the session is the end of the connection", async () => {
   assert.equal(FakePeerConnection.all.length, 1);
 });
 
-test("other channels are the page's", async () => {
+test("other channels go to the page", async () => {
   const desk = await host();
   const channels = [];
   desk.onchannel = ({ channel }) => channels.push(channel.label);
@@ -268,7 +268,7 @@ for (const [kinds, via] of [
   [["host", "prflx"], "prflx"],
   [["srflx", "relay"], "relay"],
 ]) {
-  test(`path: ${kinds} is ${via}`, async () => {
+  test(`the path of ${kinds} is ${via}`, async () => {
     const desk = await host();
     assert.equal(await desk.path().catch(() => null), null);
     const candidates = kinds.map((candidateType, index) => ({ id: `c${index}`, type: "x", candidateType, protocol: "udp" }));
@@ -285,7 +285,7 @@ for (const [kinds, via] of [
   });
 }
 
-/** A desktop and a phone; `cross` carries what each says to the other until both are silent, and tells how often. */
+/** Return a desktop and a phone; `cross` delivers their signals until both are silent, and returns the rounds. */
 async function bothSides() {
   const desk = await host();
   const deskSocket = FakeSocket.last;
@@ -319,7 +319,7 @@ async function bothSides() {
 
 const isNegotiated = ({ pc }) => pc.did.some((step) => step.startsWith("remote")) && pc.signalingState === "stable";
 
-test("when one side begins anew the other follows once, and both are at rest again", async () => {
+test("when one side starts again the other follows once", async () => {
   const { desk, phone, cross } = await bothSides();
   assert.ok((await cross()) < 10);
   assert.ok(isNegotiated(desk) && isNegotiated(phone));
@@ -330,7 +330,7 @@ test("when one side begins anew the other follows once, and both are at rest aga
   assert.ok(FakePeerConnection.all.length - before <= 3);
 });
 
-test("a side that names itself anew in each signal costs one connection, and the true one is found again", async () => {
+test("a side with a new id in each signal costs one connection, and the true one is found again", async () => {
   const { desk, phone, deskSocket, cross } = await bothSides();
   await cross();
   const before = FakePeerConnection.all.length;
@@ -361,7 +361,7 @@ async function hostFor(seconds, options) {
   return desk.sessions.get(ID);
 }
 
-test("ICE servers are renewed before they lapse; the connection gets them and goes on", async () => {
+test("ICE servers are refreshed before they expire, and the connection uses them", async () => {
   const desk = await hostFor(8);
   await FakePeerConnection.last.becomes("connected");
   desk.pc.configuration.iceTransportPolicy = "relay";
@@ -380,7 +380,7 @@ test("ICE servers are renewed before they lapse; the connection gets them and go
   assert.ok(!FakePeerConnection.last.did.includes("restart"));
 });
 
-test("ICE servers that end with the session are renewed once, not ever more often", async () => {
+test("ICE servers that expire with the session are refreshed once", async () => {
   await hostFor(8);
   await FakePeerConnection.last.becomes("connected");
   await pass(6_000);
@@ -389,7 +389,7 @@ test("ICE servers that end with the session are renewed once, not ever more ofte
   assert.equal(refreshes(), 1);
 });
 
-test("a whole second more is worth a renewal, whatever the answers were under way", async () => {
+test("a gain of a second is worth a refresh, despite the time of the reply", async () => {
   await hostFor(2);
   await FakePeerConnection.last.becomes("connected");
   await pass(1_500);
@@ -398,7 +398,7 @@ test("a whole second more is worth a renewal, whatever the answers were under wa
   assert.equal(refreshes(), 2);
 });
 
-test("a renewal that is refused is tried again, and none is asked for after the end", async () => {
+test("a refused refresh is retried, but not after the end of the session", async () => {
   const desk = await hostFor(8, { rtc: false });
   await pass(6_000);
   await FakeSocket.last.answers("refresh_ice", { type: "error", code: "rate_limited", message: "slowly" });

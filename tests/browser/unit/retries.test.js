@@ -1,4 +1,4 @@
-// A connection that does not come about: it is tried several times, and then left to a person.
+// Connections that fail: the SDK retries, and then leaves it to a person.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -7,7 +7,7 @@ import { answer, hears, host, negotiates } from "./pair.js";
 
 beforeEach(freshBrowser);
 
-test("a connection that does not come about is begun anew", async () => {
+test("a connection that times out is started again", async () => {
   await host();
   await negotiates();
   await pass(14_999);
@@ -21,18 +21,18 @@ test("a connection that does not come about is begun anew", async () => {
   assert.equal(FakePeerConnection.all.length, 3);
 });
 
-/** The host's tries, from the first to the last: each has half as much time again. */
-const TRIES = [15_000, 22_500, 33_750, 50_625, 75_938];
+/** The timeouts of the host's attempts. */
+const TIMEOUTS = [15_000, 22_500, 33_750, 50_625, 75_938];
 
-async function triesInVain() {
-  for (const time of TRIES) {
+async function attemptsFail() {
+  for (const time of TIMEOUTS) {
     await negotiates();
     await FakePeerConnection.last.becomes("failed");
     await passWithNode(time);
   }
 }
 
-/** Time in which the node is there. */
+/** Advance the clock, while the node stays online. */
 async function passWithNode(milliseconds) {
   for (let left = milliseconds; left > 0; left -= 20_000) {
     await FakeSocket.last.hears({ type: "pong" });
@@ -40,51 +40,51 @@ async function passWithNode(milliseconds) {
   }
 }
 
-test("it is tried five times, and then said that the two do not reach each other", async () => {
+test("after five attempts the session is unreachable", async () => {
   const desk = await host();
   const told = [];
   desk.onunreachable = ({ error }) => told.push(error.code);
   const { connected } = desk;
-  await triesInVain();
-  assert.equal(FakePeerConnection.all.length, TRIES.length);
+  await attemptsFail();
+  assert.equal(FakePeerConnection.all.length, TIMEOUTS.length);
   assert.ok(FakePeerConnection.last.did.includes("close"));
   await assert.rejects(connected, { name: "ProximError", code: "unreachable", sessionId: ID });
   assert.deepEqual(told, ["unreachable"]);
   assert.equal(desk.over, null);
   await passWithNode(1_000_000);
-  assert.equal(FakePeerConnection.all.length, TRIES.length);
+  assert.equal(FakePeerConnection.all.length, TIMEOUTS.length);
   assert.ok(!FakeSocket.last.types().includes("refresh_ice"), "a try that fails early is not mended without end");
 });
 
-test("after that a person may try once more, with as many tries as before", async () => {
+test("reconnect starts with all attempts again", async () => {
   const desk = await host();
-  await triesInVain();
+  await attemptsFail();
   await assert.rejects(desk.connected);
   desk.reconnect();
   await settle();
   const { connected } = desk;
   FakePeerConnection.last.channels[0].opens();
   assert.equal(await connected, FakePeerConnection.last.channels[0]);
-  await triesInVain();
-  assert.equal(FakePeerConnection.all.length, 2 * TRIES.length);
+  await attemptsFail();
+  assert.equal(FakePeerConnection.all.length, 2 * TIMEOUTS.length);
 });
 
-test("so does the other side's return, and its beginning anew", async () => {
+test("the other side's return or new start begins the attempts again", async () => {
   for (const sign of ["returns", "begins anew"]) {
     freshBrowser();
     const desk = await host();
-    await triesInVain();
+    await attemptsFail();
     if (sign === "begins anew") await hears({ from: "g7" });
     else {
       await FakeSocket.last.hears({ type: "peer_offline", session_id: ID });
       await FakeSocket.last.hears({ type: "peer_online", session_id: ID });
     }
-    assert.equal(FakePeerConnection.all.length, TRIES.length + 1, sign);
+    assert.equal(FakePeerConnection.all.length, TIMEOUTS.length + 1, sign);
     assert.ok(desk.pc);
   }
 });
 
-test("once it was connected the tries count from the first again", async () => {
+test("after a success the attempts count from the first again", async () => {
   const desk = await host();
   await pass(15_000);
   await pass(22_500);
@@ -92,12 +92,12 @@ test("once it was connected the tries count from the first again", async () => {
   await hears({ from: "g1", description: answer });
   await hears({ from: "g2" });
   assert.equal(FakePeerConnection.all.length, 4);
-  await triesInVain();
-  assert.equal(FakePeerConnection.all.length, 3 + TRIES.length);
+  await attemptsFail();
+  assert.equal(FakePeerConnection.all.length, 3 + TIMEOUTS.length);
   assert.equal(desk.pc, null);
 });
 
-test("a browser without WebRTC says so, by the SDK's own error", async () => {
+test("a browser without WebRTC rejects connected with webrtc_failed", async () => {
   const { RTCPeerConnection } = globalThis;
   globalThis.RTCPeerConnection = undefined;
   const desk = await host();

@@ -1,4 +1,4 @@
-// What the pages say: all of it in one place, with plain words for whatever can go wrong.
+// The texts of the pages: all in one module, with a text for every error.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -12,19 +12,19 @@ const read = (name) => readFileSync(new URL(name, PAGES), "utf8");
 const PROTOCOL = read("../../../docs/reference/protocol.md");
 const ROLES = ["host", "guest"];
 
-/** The codes in the protocol's own table. */
+/** Return the codes in the protocol's table. */
 function wireCodes() {
   const [, table] = /generated: errors -->(.*?)<!-- end/s.exec(PROTOCOL);
   return [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, code]) => code);
 }
 
-/** Those that the SDK adds, as its error class tells them. */
+/** Return the codes that the SDK adds, from the comment of its error class. */
 function sdkCodes() {
   const [, told] = /Every error of the SDK\.(.*?)\*\//s.exec(read("../sdk/errors.js"));
   return [...told.matchAll(/^ \* - `(\w+)`/gm)].map(([, code]) => code);
 }
 
-test("every code of the wire and of the SDK has words of its own, and what to do next", () => {
+test("every error code has a text of its own, and what to do next", () => {
   const codes = [...wireCodes(), ...sdkCodes()];
   assert.ok(wireCodes().length >= 14 && sdkCodes().length === 5, codes.join());
   for (const role of ROLES) {
@@ -37,13 +37,13 @@ test("every code of the wire and of the SDK has words of its own, and what to do
   }
 });
 
-test("what nobody has thought of has words, too, and not those of the machine", () => {
+test("an unknown error has the general text", () => {
   for (const error of [new TypeError("x is not a function"), { code: "constructor" }, null, undefined]) {
     assert.deepEqual(Object.values(problem("guest", error)), problems.both.other);
   }
 });
 
-test("to have been replaced, and to have to wait, are told as such", () => {
+test("a replaced page and a rate limit have their own texts", () => {
   const replaced = new ProximError("connection_lost", "", { closeCode: 4000 });
   assert.match(problem("host", replaced).title, /open somewhere else/);
   const slowly = new ProximError("rate_limited", "", { retryAfter: 90.5 });
@@ -51,18 +51,18 @@ test("to have been replaced, and to have to wait, are told as such", () => {
   assert.equal(problem("host", new ProximError("rate_limited", "", { retryAfter: 2.5 })).next, "Wait 3 s, then try again.");
 });
 
-test("a link that the node does not know may be one that was renewed: that is said, and what to scan", () => {
+test("an unknown session says why it may be unknown, and what to scan", () => {
   const { title, next } = problem("guest", new ProximError("unknown_session", ""));
   assert.match(title, /not valid any more/);
   for (const word of ["renewed", "ended", "incomplete", "the screen shows now"]) assert.ok(next.includes(word), word);
 });
 
-test("that nobody answered is said once", () => {
+test("the approval timeout is said once", () => {
   const words = `${text.overTitles.approval_timeout} ${text.reasons.approval_timeout} ${text.guestNext.approval_timeout}`;
   assert.equal(words.match(/nobody answered/gi).length, 1);
 });
 
-test("every reason for which a session ends has words, and what a guest can do", () => {
+test("every reason for an end has a text, and what a guest can do", () => {
   const [, cell] = /`reason`\? \| (.*?) \|/.exec(PROTOCOL);
   const reasons = [...cell.matchAll(/`(\w+)`/g)].map(([, reason]) => reason);
   assert.ok(reasons.length >= 8);
@@ -72,7 +72,7 @@ test("every reason for which a session ends has words, and what a guest can do",
   }
 });
 
-test("the pages' HTML has no words but its name and what needs JavaScript to be said", () => {
+test("the pages' HTML has no texts but the name and the noscript text", () => {
   for (const page of ["host.html", "join.html"]) {
     const words = read(page)
       .replace(/<!doctype.*?>/, "")
@@ -80,20 +80,20 @@ test("the pages' HTML has no words but its name and what needs JavaScript to be 
       .split("\n")
       .map((line) => line.trim())
       .filter(Boolean);
-    // No script can fill in what is shown where there are no scripts.
+    // No script can fill in <noscript>.
     const needed = "This page needs JavaScript: it speaks with the other device from your browser.";
     assert.deepEqual(words, ["Proxim", needed], page);
     assert.doesNotMatch(read(page), /(alt|title|placeholder|aria-label)="[^"]/);
   }
 });
 
-test("every place that is filled in has its words", () => {
+test("every data-text has its text", () => {
   for (const page of ["host.html", "join.html"]) {
     for (const [, name] of read(page).matchAll(/data-text="(\w+)"/g)) assert.equal(typeof text[name], "string", name);
   }
 });
 
-test("no module but text.js has words for people", () => {
+test("only text.js has texts for people", () => {
   const spoken = [
     /\b(text|alt|title|placeholder|"aria-label"|body): ["`]/,
     /\b(toast|say|heading)\((\w+, )?["`]/,
