@@ -171,8 +171,6 @@ class SocketConnection:
             await self._ended.wait()
 
     def _check_outbox(self, message: wire.NodeMessage) -> None:
-        if self.closed:
-            return
         if not isinstance(message, wire.Signal):
             self._outbox.count_message()
         if self._outbox.has_too_many_bytes():
@@ -180,6 +178,7 @@ class SocketConnection:
 
     def _close_slow_client(self) -> None:
         """Close a client that reads too slowly with 4001, so that it delays no other."""
-        self._router.stats.refusals["outbox_size"] += 1
-        self._outbox.drop_queued()
-        self.close(4001, "too slow: more waits here than may")
+        if not self.closed:
+            self._router.stats.refusals["outbox_size"] += 1
+            self._outbox.drop_queued()
+            self.close(4001, "too slow: too much is waiting to be sent")

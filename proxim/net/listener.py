@@ -259,7 +259,7 @@ class Listener:
     def _warn(self, error: OSError) -> None:
         if trio.current_time() - self._warned_at >= _WARNING_INTERVAL:
             self._warned_at = trio.current_time()
-            log.warning("cannot accept connections at the moment: %s", error.strerror)
+            log.warning("connections cannot be accepted at the moment: %s", error.strerror)
 
 
 class Place:

@@ -5,6 +5,7 @@ import trio
 import trio.testing
 
 from proxim.net.token_bucket import TokenBucket
+from proxim.protocol.messages import Pong
 from proxim.settings import Settings
 from tests.net.helpers import KEY, PING, TEXT, House, frame, open_session, request
 
@@ -211,6 +212,10 @@ async def test_too_many_queued_messages_are_closed_with_4001(nursery, autojump_c
     await trio.sleep(0.2)
     assert connection.closed
     assert connection._ws.closed.code == 4001
+    queued = connection._outbox.size
+    connection.tell(Pong())
+    await trio.sleep(0.2)
+    assert connection._outbox.size == queued, "the close frame is still there"
 
 
 # -- guesses ---------------------------------------------------------------------------------
