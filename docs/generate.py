@@ -175,13 +175,13 @@ def settings_table() -> str:
             else (f"`{str(default).lower() if isinstance(default, bool) else default}`")
         )
         unit = (
-            f" ({setting.about.metavar.lower()})"
-            if setting.about.metavar in ("SECONDS", "BYTES")
+            f" ({setting.help.metavar.lower()})"
+            if setting.help.metavar in ("SECONDS", "BYTES")
             else ""
         )
         rows.append(
             f"| `{setting.flag}` | `{setting.variable}` | `{setting.name}` | {shown} "
-            f"| {setting.about.meaning}{unit} |"
+            f"| {setting.help.text}{unit} |"
         )
     return "\n".join(rows)
 

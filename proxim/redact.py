@@ -6,11 +6,11 @@ from collections.abc import Collection
 
 import msgspec
 
-HIDDEN = "********"
+MASK = "********"
 """What is shown of a secret that is set."""
 
 
-def shown(text: object) -> str:
+def quote(text: object) -> str:
     """What an error repeats of what it turns away: before an @ there may be a password."""
     return repr(text) if "@" not in str(text) else "what was given, which has an @,"
 
@@ -18,7 +18,7 @@ def shown(text: object) -> str:
 def represent(struct: msgspec.Struct, secrets: Collection[str]) -> str:
     """What ``repr`` shows of a struct: what is not as by default, with the secrets masked."""
     shown = [
-        f"{field.name}={HIDDEN if field.name in secrets else repr(value)}"
+        f"{field.name}={MASK if field.name in secrets else repr(value)}"
         for field in msgspec.structs.fields(struct)
         if (value := getattr(struct, field.name)) != field.default
     ]

@@ -106,9 +106,7 @@ async def test_prompt_time_and_lateness_are_measured(autojump_clock, node, shown
     assert shown["expiry_lateness_seconds_sum"] == pytest.approx(0, abs=0.1)
 
 
-async def test_crashed_session_is_no_longer_counted(
-    autojump_clock, node, shown, monkeypatch
-):
+async def test_crashed_session_is_no_longer_counted(autojump_clock, node, shown, monkeypatch):
     meeting = await node.prompts()
     crash_at(monkeypatch, meeting.id)
     await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))

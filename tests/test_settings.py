@@ -183,9 +183,7 @@ def test_every_setting_can_be_given_in_every_way(write, name):
         ("log_level", "loud", "one of debug, "),
     ],
 )
-def test_invalid_value_is_reported_with_its_source_and_bounds(
-    write, name, value, right
-):
+def test_invalid_value_is_reported_with_its_source_and_bounds(write, name, value, right):
     config = write(f"{name} = {value!r}")
     for text, source in (
         (refusal({name: value}), "--" + name.replace("_", "-")),
@@ -196,12 +194,12 @@ def test_invalid_value_is_reported_with_its_source_and_bounds(
         assert right in text
 
 
-@pytest.mark.parametrize("setting", [each for each in SETTINGS if each.about.is_secret])
+@pytest.mark.parametrize("setting", [each for each in SETTINGS if each.help.is_secret])
 def test_error_does_not_repeat_a_secret(setting):
     assert "hush" not in refusal(environ={setting.variable: "hush" * 600})
 
 
-@pytest.mark.parametrize("setting", [each for each in SETTINGS if each.about.is_secret])
+@pytest.mark.parametrize("setting", [each for each in SETTINGS if each.help.is_secret])
 def test_repr_masks_secrets(setting):
     secret = "https://hush.example/" + "hush" * 9
     node = Settings(**{setting.name: secret, **TOGETHER.get(setting.name, {})})
@@ -475,8 +473,8 @@ def test_parts_have_the_given_values():
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_has_a_description(setting):
-    assert setting.about.group
-    assert setting.about.meaning.endswith(".")
+    assert setting.help.group
+    assert setting.help.text.endswith(".")
     assert setting.is_switch == (setting.default is False)
 
 
@@ -484,8 +482,8 @@ def test_schema_has_each_setting_with_description_and_bounds():
     properties = schema()["properties"]
     assert list(properties) == [setting.name for setting in SETTINGS]
     for setting in SETTINGS:
-        assert properties[setting.name]["description"] == setting.about.meaning
-        assert properties[setting.name].get("writeOnly", False) == setting.about.is_secret
+        assert properties[setting.name]["description"] == setting.help.text
+        assert properties[setting.name].get("writeOnly", False) == setting.help.is_secret
         assert "anyOf" not in properties[setting.name]
     assert properties["port"]["maximum"] == 65535
     assert properties["log_format"]["enum"] == ["json", "text"]

@@ -4,17 +4,17 @@
 ``fields.py``, and ``proxim serve --help`` is made from it.
 """
 
-from proxim.settings.about import About
 from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting
 from proxim.settings.checks import split_endpoint
 from proxim.settings.fields import Settings
+from proxim.settings.help import Help
 from proxim.settings.schema import schema
 from proxim.settings.sources import from_code, load, load_with_sources
 
 __all__ = [
     "DEFAULT_URL",
     "SETTINGS",
-    "About",
+    "Help",
     "Setting",
     "Settings",
     "from_code",

@@ -10,8 +10,8 @@ from typing import NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from proxim.settings.about import About
 from proxim.settings.fields import Settings
+from proxim.settings.help import Help
 
 
 class Setting(NamedTuple):
@@ -20,7 +20,7 @@ class Setting(NamedTuple):
     name: str
     kind: object
     default: object
-    about: About
+    help: Help
 
     @property
     def flag(self) -> str:
@@ -35,7 +35,7 @@ class Setting(NamedTuple):
     @property
     def is_switch(self) -> bool:
         """Whether its option takes no value."""
-        return self.about.metavar == ""
+        return self.help.metavar == ""
 
     @property
     def is_list(self) -> bool:
@@ -48,8 +48,8 @@ def _read_settings() -> Iterator[Setting]:
     hints = get_type_hints(Settings, include_extras=True)
     for field in defaults:
         kind = hints[field.name]
-        about = next(extra for extra in get_args(kind) if isinstance(extra, About))
-        yield Setting(field.name, kind, field.default, about)
+        (text,) = (extra for extra in get_args(kind) if isinstance(extra, Help))
+        yield Setting(field.name, kind, field.default, text)
 
 
 SETTINGS = tuple(_read_settings())

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import idna
 
 from proxim.protocol.errors import InvalidSetting
-from proxim.redact import shown
+from proxim.redact import quote
 
 MAX_LABEL = 58
 """Longest name that a node is announced by, in bytes."""
@@ -39,7 +39,7 @@ def check_host(name: str, host: str) -> None:
     """Raise ``InvalidSetting`` unless ``host``, the setting of that name, can be one."""
     if not is_host(host):
         raise InvalidSetting(
-            f"{name}: {shown(host)} is no address or name such as 127.0.0.1 or ::1"
+            f"{name}: {quote(host)} is no address or name such as 127.0.0.1 or ::1"
         )
 
 
@@ -61,7 +61,7 @@ def check_url(url: str) -> None:
     parts = http_parts(url)
     if parts is None or parts.query or parts.fragment:
         raise InvalidSetting(
-            f"public_url: {shown(url)} is no http or https address such as https://node.example"
+            f"public_url: {quote(url)} is no http or https address such as https://node.example"
         )
 
 
@@ -79,7 +79,7 @@ def split_endpoint(text: str) -> tuple[str, int]:
     except ValueError:
         pass
     raise InvalidSetting(
-        f"metrics_listen: {shown(text)} is no address with a port "
+        f"metrics_listen: {quote(text)} is no address with a port "
         "such as 127.0.0.1:9765 or [::1]:9765"
     )
 
@@ -93,7 +93,7 @@ def check_origin(origin: str) -> None:
             return
     except ValueError:
         pass
-    raise InvalidSetting(f"allow_origin: {shown(origin)} is no origin such as https://app.example")
+    raise InvalidSetting(f"allow_origin: {quote(origin)} is no origin such as https://app.example")
 
 
 def check_network(network: str) -> None:
@@ -102,7 +102,7 @@ def check_network(network: str) -> None:
         ipaddress.ip_network(network, strict=False)
     except ValueError:
         raise InvalidSetting(
-            f"trusted_proxy: {shown(network)} is no address or network such as 10.0.0.0/8"
+            f"trusted_proxy: {quote(network)} is no address or network such as 10.0.0.0/8"
         ) from None
 
 
@@ -121,7 +121,7 @@ def check_store(store: str | None, key: str | None) -> None:
         raise InvalidSetting("store and store_key go together: give both, or neither")
     if store is not None and not (_STORE.fullmatch(store) and unquote(store).isprintable()):
         raise InvalidSetting(
-            f"store: {shown(store)} is no address such as sqlite:///var/lib/proxim/sessions.db"
+            f"store: {quote(store)} is no address such as sqlite:///var/lib/proxim/sessions.db"
         )
     if key is not None and len(key) < SHORTEST_KEY:
         raise InvalidSetting(

@@ -18,14 +18,14 @@ def schema() -> dict[str, Any]:
     made = msgspec.json.schema(Settings)
     body = made["$defs"]["Settings"]
     for setting in SETTINGS:
-        about = body["properties"][setting.name]
-        about["description"] = setting.about.meaning
-        if setting.about.is_secret:
-            about["writeOnly"] = True
+        property_schema = body["properties"][setting.name]
+        property_schema["description"] = setting.help.text
+        if setting.help.is_secret:
+            property_schema["writeOnly"] = True
         # A file has no null: what is not given is left out.
-        if about.get("default", ...) is None:
-            del about["default"]
-            _without_null(about)
+        if property_schema.get("default", ...) is None:
+            del property_schema["default"]
+            _without_null(property_schema)
     return {
         "$schema": DIALECT,
         **body,
@@ -34,7 +34,7 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _without_null(about: dict[str, Any]) -> None:
+def _without_null(property_schema: dict[str, Any]) -> None:
     """Turn "this or null" into "this"."""
-    kinds = [each for each in about.pop("anyOf", []) if each != {"type": "null"}]
-    about.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
+    kinds = [each for each in property_schema.pop("anyOf", []) if each != {"type": "null"}]
+    property_schema.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})

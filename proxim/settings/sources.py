@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from proxim.protocol.errors import InvalidSetting
-from proxim.redact import shown
+from proxim.redact import quote
 from proxim.settings.catalog import SETTINGS, Setting
 from proxim.settings.fields import Settings
 from proxim.settings.toml import line_of, parse
@@ -132,7 +132,7 @@ def _plain(value: object) -> object:
 
 def _convert(value: object, setting: Setting, source: str, *, strict: bool) -> object:
     # An error may end up in a log.
-    given = "" if setting.about.is_secret else f", not {shown(value)}"
+    given = "" if setting.help.is_secret else f", not {quote(value)}"
     for text in value if isinstance(value, list | tuple) else (value,):
         # A line of a log or of a table ends with it; half a character cannot be written at all.
         if isinstance(text, str) and not text.isprintable():

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple, get_args, get_type_hints
 
 
-class About(NamedTuple):
+class Help(NamedTuple):
     """What a person should know of a setting.
 
     What ``is_secret`` is shown to nobody: not in an error, and not by ``proxim config show``.
     """
 
     group: str
-    meaning: str
+    text: str
     metavar: str
     is_secret: bool = False
     flag_value: str | None = None
@@ -25,5 +25,5 @@ def secrets_of(settings: type) -> frozenset[str]:
     return frozenset(
         name
         for name, kind in kinds
-        if any(isinstance(extra, About) and extra.is_secret for extra in get_args(kind))
+        if any(isinstance(extra, Help) and extra.is_secret for extra in get_args(kind))
     )
