@@ -1,4 +1,4 @@
-"""What is inside an exception group."""
+"""The exceptions inside an exception group."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions that are no groups, in order."""
+    """Yield the exceptions that are not groups, in order."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from leaves(inner)

@@ -293,7 +293,7 @@ def test_invalid_toml_is_reported_with_an_example(write):
 def test_table_in_a_file_is_refused(write):
     config = write("\n[limits]\nhead_size = 5")
     assert refusal(config=config) == (
-        f"{config}:2: limits: there is no such setting; settings stand in no table: "
+        f"{config}:2: limits: there is no such setting; settings are not in a table: "
         "leave out [limits]"
     )
 
@@ -306,7 +306,7 @@ def test_file_may_begin_with_a_byte_order_mark(write):
 @pytest.mark.parametrize("name", ["tls_key", "allow_host", "access_token"])
 def test_unprintable_value_is_refused_and_not_shown(name, text):
     told = refusal(environ={f"PROXIM_{name.upper()}": f"x,{text}"})
-    assert told.startswith(f"PROXIM_{name.upper()} must be made of characters that can be shown")
+    assert told.startswith(f"PROXIM_{name.upper()} must have only printable characters")
     assert told.isprintable()
 
 
@@ -399,7 +399,7 @@ TURN_URLS = "turn://a turn:a?transport=sctp turn:a? turn:a:x stun:a turn:[::1 tu
 )
 def test_invalid_ice_url_is_refused_with_an_example(name, url):
     text = refusal({name: (url,), "turn_secret": "s"})
-    assert text.startswith(f"{name}: {url!r} is no ")
+    assert text.startswith(f"{name}: {url!r} is not a ")
     assert f"{name}:host:3478" in text
 
 

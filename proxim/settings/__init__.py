@@ -1,7 +1,7 @@
-"""Every setting of a node, once: its name, meaning, unit, bounds and default.
+"""The settings of a node: names, types, bounds, defaults and help texts.
 
-``load`` reads the command line, the environment and the config file by what stands in
-``fields.py``, and ``proxim serve --help`` is made from it.
+``fields.py`` defines each setting once. ``load`` reads them from the command line, the environment
+and the config file; ``proxim serve --help`` and the reference are generated from them.
 """
 
 from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting

@@ -1,7 +1,4 @@
-"""All settings, as the command line, the config file and the documentation need them.
-
-Nothing is said here of any one of them: it is read from the fields of ``Settings``.
-"""
+"""The list of all settings, read from the fields of ``Settings``."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from proxim.settings.help import Help
 
 
 class Setting(NamedTuple):
-    """One setting, as the command line and the documentation need it."""
+    """One setting, for the command line, the config file and the documentation."""
 
     name: str
     kind: object
@@ -24,22 +21,22 @@ class Setting(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """Its option on the command line."""
+        """The option on the command line."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def variable(self) -> str:
-        """Its name in the environment."""
+        """The environment variable."""
         return "PROXIM_" + self.name.upper()
 
     @property
     def is_switch(self) -> bool:
-        """Whether its option takes no value."""
+        """Whether the option takes no value."""
         return self.help.metavar == ""
 
     @property
     def is_list(self) -> bool:
-        """Whether it can be given several times; in the environment, separated by commas."""
+        """Whether the option can be repeated; in the environment, commas separate values."""
         return get_origin(get_args(self.kind)[0]) is tuple
 
 

@@ -1,4 +1,4 @@
-"""The settings themselves. Each stands here once, and nowhere else."""
+"""The definition of every setting."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _Subset = TypeVar("_Subset", bound=Struct)
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a node is told. Raises ``InvalidSetting`` for what cannot go together."""
+    """The settings of a node. Raises ``InvalidSetting`` if some exclude each other."""
 
     host: Annotated[str, Help("Network", "Address to listen on.", "ADDRESS")] = DEFAULT_HOST
     port: Annotated[
         int,
         Meta(ge=0, le=65535),
-        Help("Network", "Port to listen on; 0 picks a free one.", "PORT"),
+        Help("Network", "Port to listen on; 0 means a free port.", "PORT"),
     ] = 8765
     lan: Annotated[
         bool, Help("Network", "Listen on all addresses, for devices in the same network.", "")
@@ -54,14 +54,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[str, Meta(min_length=1, max_length=MAX_LABEL)] | None,
         Help(
             "Network",
-            "Let `proxim nodes` find the node, by this name; needs proxim[lan].",
+            "Name under which `proxim nodes` finds the node; needs proxim[lan].",
             "NAME",
             flag_value="Proxim",
         ),
     ] = None
     public_url: Annotated[
         str | None,
-        Help("Network", "What links begin with, if not the address listened on.", "URL"),
+        Help("Network", "URL that links begin with, if not the address of the node.", "URL"),
     ] = None
     tls_cert: Annotated[
         str | None, Help("TLS", "Certificate chain, a PEM file; needs --tls-key.", "FILE")
@@ -72,26 +72,26 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     approval_timeout: Annotated[
         float,
         Meta(gt=0, le=3600),
-        Help("Sessions", "How long a person has to approve.", "SECONDS"),
+        Help("Sessions", "Time to approve a guest.", "SECONDS"),
     ] = 40.0
     qr_ttl: Annotated[
-        float, Meta(gt=0, le=YEAR), Help("Sessions", "How long a link can be used.", "SECONDS")
+        float, Meta(gt=0, le=YEAR), Help("Sessions", "Lifetime of a link.", "SECONDS")
     ] = 300.0
     one_time_grace: Annotated[
         float,
         Meta(ge=0, le=3600),
-        Help("Sessions", "How long a side of a one-time session may be away.", "SECONDS"),
+        Help("Sessions", "Time that a side of a one-time session may be offline.", "SECONDS"),
     ] = 0.0
     sweep_interval: Annotated[
         float,
         Meta(gt=0, le=3600),
-        Help("Sessions", "How often ended sessions are dropped from memory.", "SECONDS"),
+        Help("Sessions", "Time between removals of ended sessions from memory.", "SECONDS"),
     ] = 30.0
     store: Annotated[
         str | None,
         Help(
             "Sessions",
-            "File in which persistent sessions outlive the node, as sqlite:///PATH; "
+            "File that keeps persistent sessions across restarts, as sqlite:///PATH; "
             "without it nothing is written to disk.",
             "URL",
         ),
@@ -100,7 +100,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         str | None,
         Help(
             "Sessions",
-            "Text of 32 or more characters that seals the store; better set in the environment.",
+            "Key of 32 or more characters that encrypts the store; set it in the environment.",
             "KEY",
             is_secret=True,
         ),
@@ -109,7 +109,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[str, Meta(min_length=1, max_length=512)] | None,
         Help(
             "Access",
-            "Token that hosts must present to register; without it anybody may.",
+            "Token that hosts need to register; without it every host may.",
             "TOKEN",
             is_secret=True,
         ),
@@ -120,13 +120,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
     allow_host: Annotated[
         tuple[str, ...],
-        Help("Access", "A host name by which the node is called, besides that of its URL.", "NAME"),
+        Help("Access", "A host name of the node, besides that of its URL.", "NAME"),
     ] = ()
     trusted_proxy: Annotated[
         tuple[str, ...],
         Help(
             "Access",
-            "Address or network of a proxy whose Forwarded or X-Forwarded-For is believed.",
+            "Address or network of a proxy whose Forwarded or X-Forwarded-For is trusted.",
             "ADDRESS",
         ),
     ] = ()
@@ -141,126 +141,143 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         _Secret,
         Help(
             "ICE",
-            "Secret shared with the TURN servers, to make credentials that expire.",
+            "Secret shared with the TURN servers, for credentials that expire.",
             "SECRET",
             is_secret=True,
         ),
     ] = None
     turn_secret_file: Annotated[
-        str | None, Help("ICE", "A file that holds that secret, and nothing else.", "FILE")
+        str | None, Help("ICE", "A file that contains only that secret.", "FILE")
     ] = None
     turn_username: Annotated[
-        _Secret, Help("ICE", "User name at the TURN servers, the same for everybody.", "NAME")
+        _Secret, Help("ICE", "User name at the TURN servers, the same for all devices.", "NAME")
     ] = None
     turn_credential: Annotated[
-        _Secret, Help("ICE", "Password that goes with that name.", "PASSWORD", is_secret=True)
+        _Secret, Help("ICE", "Password of that user.", "PASSWORD", is_secret=True)
     ] = None
     turn_ttl: Annotated[
         _Seconds,
-        Help("ICE", "How long TURN credentials serve before they are renewed.", "SECONDS"),
+        Help("ICE", "Lifetime of TURN credentials.", "SECONDS"),
     ] = 3600.0
     ice_provider: Annotated[
         _Url,
         Help(
-            "ICE", "Where more ICE servers are asked for, by an HTTP POST.", "URL", is_secret=True
+            "ICE",
+            "URL of a provider of more ICE servers, asked by HTTP POST.",
+            "URL",
+            is_secret=True,
         ),
     ] = None
     ice_provider_token: Annotated[
         _Secret, Help("ICE", "Bearer token for that request.", "TOKEN", is_secret=True)
     ] = None
     ice_provider_timeout: Annotated[
-        _Seconds, Help("ICE", "Time that the provider has to answer.", "SECONDS")
+        _Seconds, Help("ICE", "Time limit for the answer of the provider.", "SECONDS")
     ] = 5.0
     ice_provider_cache: Annotated[
-        _Seconds, Help("ICE", "How long an answer of the provider is used.", "SECONDS")
+        _Seconds, Help("ICE", "Time for which an answer of the provider is used.", "SECONDS")
     ] = 600.0
-    head_size: Annotated[_Positive, Help("Limits", "Size of a request's head.", "BYTES")] = 16_384
-    head_fields: Annotated[_Positive, Help("Limits", "Fields of a request's head.", "COUNT")] = 100
-    head_time: Annotated[_Seconds, Help("Limits", "Time to send a request's head.", "SECONDS")] = (
-        5.0
+    head_size: Annotated[_Positive, Help("Limits", "Size of the head of a request.", "BYTES")] = (
+        16_384
     )
-    tls_time: Annotated[_Seconds, Help("Limits", "Time to do the TLS handshake.", "SECONDS")] = 5.0
+    head_fields: Annotated[_Positive, Help("Limits", "Header fields of a request.", "COUNT")] = 100
+    head_time: Annotated[
+        _Seconds, Help("Limits", "Time to send the head of a request.", "SECONDS")
+    ] = 5.0
+    tls_time: Annotated[_Seconds, Help("Limits", "Time for the TLS handshake.", "SECONDS")] = 5.0
     introduction_time: Annotated[
         _Seconds, Help("Limits", "Time to the first register, pair_request or resume.", "SECONDS")
     ] = 10.0
     message_size_unseated: Annotated[
-        _Positive, Help("Limits", "Size of a message before a seat is held.", "BYTES")
+        _Positive, Help("Limits", "Size of a message of a client without a seat.", "BYTES")
     ] = 8192
     message_size: Annotated[
-        _Positive, Help("Limits", "Size of a message once a seat is held.", "BYTES")
+        _Positive, Help("Limits", "Size of a message of a client with a seat.", "BYTES")
     ] = 65_536
     message_fragments: Annotated[_Positive, Help("Limits", "Fragments of a message.", "COUNT")] = 64
     message_time: Annotated[
-        _Seconds, Help("Limits", "Time to send the whole of a message, once begun.", "SECONDS")
+        _Seconds, Help("Limits", "Time from the first to the last byte of a message.", "SECONDS")
     ] = 10.0
     ping_interval: Annotated[
-        _Seconds, Help("Limits", "How often a connection is asked for a sign of life.", "SECONDS")
+        _Seconds, Help("Limits", "Time between pings of a connection.", "SECONDS")
     ] = 20.0
-    pong_time: Annotated[_Seconds, Help("Limits", "Time to give that sign.", "SECONDS")] = 20.0
+    pong_time: Annotated[_Seconds, Help("Limits", "Time to answer a ping.", "SECONDS")] = 20.0
     write_time: Annotated[
-        _Seconds, Help("Limits", "Time that one write to a peer may take.", "SECONDS")
+        _Seconds, Help("Limits", "Time for one write to a connection.", "SECONDS")
     ] = 10.0
     outbox_size: Annotated[
-        _Positive, Help("Limits", "What may wait for a connection that reads too slowly.", "BYTES")
+        _Positive,
+        Help("Limits", "Size of the outbox of a connection that reads too slowly.", "BYTES"),
     ] = 262_144
     outbox_messages: Annotated[
-        _Positive, Help("Limits", "How many messages other than signals may wait there.", "COUNT")
+        _Positive, Help("Limits", "Messages other than signals in that outbox.", "COUNT")
     ] = 64
     message_rate: Annotated[
-        _PerSecond, Help("Limits", "Messages of a connection per second; 0 is no limit.", "COUNT")
+        _PerSecond,
+        Help("Limits", "Messages of a connection per second; 0 means no limit.", "COUNT"),
     ] = 50.0
-    message_burst: Annotated[_Positive, Help("Limits", "Messages in a burst.", "COUNT")] = 200
+    message_burst: Annotated[
+        _Positive, Help("Limits", "Messages of a connection in a burst.", "COUNT")
+    ] = 200
     control_rate: Annotated[
         _PerSecond,
-        Help("Limits", "Pings and pongs of a connection per second; 0 is no limit.", "COUNT"),
+        Help("Limits", "Pings and pongs of a connection per second; 0 means no limit.", "COUNT"),
     ] = 5.0
     control_burst: Annotated[
-        _Positive, Help("Limits", "Pings and pongs that may come at once.", "COUNT")
+        _Positive, Help("Limits", "Pings and pongs of a connection in a burst.", "COUNT")
     ] = 20
     connections_per_address: Annotated[
-        _Count, Help("Limits", "Connections of an address; 0 is no limit.", "COUNT")
+        _Count, Help("Limits", "Connections from an address; 0 means no limit.", "COUNT")
     ] = 64
     max_connections: Annotated[
         _Count,
-        Help("Limits", "Connections in all; 0 is 80 % of the file descriptors there are.", "COUNT"),
+        Help("Limits", "Connections in total; 0 means 80 % of the file descriptors.", "COUNT"),
     ] = 0
     sessions_per_owner: Annotated[
-        _Count, Help("Limits", "Sessions of an owner; 0 is no limit.", "COUNT")
+        _Count, Help("Limits", "Sessions of an owner; 0 means no limit.", "COUNT")
     ] = 64
     sessions_per_address: Annotated[
-        _Count, Help("Limits", "Sessions opened from an address; 0 is no limit.", "COUNT")
+        _Count, Help("Limits", "Sessions opened from an address; 0 means no limit.", "COUNT")
     ] = 256
-    max_sessions: Annotated[_Count, Help("Limits", "Sessions in all; 0 is no limit.", "COUNT")] = (
-        100_000
-    )
+    max_sessions: Annotated[
+        _Count, Help("Limits", "Sessions in total; 0 means no limit.", "COUNT")
+    ] = 100_000
     prompts_per_host: Annotated[
         _Count,
-        Help("Limits", "Prompts that a host has before it at a time; 0 is no limit.", "COUNT"),
+        Help("Limits", "Open prompts of a host; 0 means no limit.", "COUNT"),
     ] = 3
     denials_per_address: Annotated[
         _Count,
-        Help("Limits", "Denials after which an address has to wait; 0 is no limit.", "COUNT"),
+        Help(
+            "Limits",
+            "Declined requests after which an address has to wait; 0 means no limit.",
+            "COUNT",
+        ),
     ] = 3
     guesses_per_address: Annotated[
         _Count,
         Help(
             "Limits",
-            "Wrong ids and tokens after which an address has to wait; 0 is no limit.",
+            "Wrong ids and tokens after which an address has to wait; 0 means no limit.",
             "COUNT",
         ),
     ] = 10
     guess_window: Annotated[
         Annotated[float, Meta(gt=0, le=YEAR)],
-        Help("Limits", "How long wrong ids, wrong tokens and denials are remembered.", "SECONDS"),
+        Help(
+            "Limits",
+            "Time for which wrong ids, wrong tokens and declined requests count.",
+            "SECONDS",
+        ),
     ] = 1800.0
     limit_loopback: Annotated[
-        bool, Help("Limits", "Let the limits by address hold for loopback, too.", "")
+        bool, Help("Limits", "Apply the limits per address to loopback, too.", "")
     ] = False
     metrics_listen: Annotated[
         str | None,
         Help(
             "Metrics",
-            "Serve /metrics there, and not on the main port, where only this machine may read it.",
+            "Serve /metrics there instead of the main port, where only this machine may read it.",
             "ADDRESS:PORT",
         ),
     ] = None
@@ -268,7 +285,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Help(
             "Metrics",
-            "Send OpenTelemetry traces to where OTEL_* variables say; needs proxim[otel].",
+            "Send OpenTelemetry traces to the endpoint in OTEL_* variables; needs proxim[otel].",
             "",
         ),
     ] = False
@@ -276,7 +293,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         _Url,
         Help(
             "Cluster",
-            "Redis through which this node shares its sessions with others.",
+            "Redis with which this node shares sessions with other nodes.",
             "URL",
             is_secret=True,
         ),
@@ -285,32 +302,36 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         _Secret,
         Help(
             "Cluster",
-            "Secret with which the nodes seal what they leave in Redis.",
+            "Key with which the nodes encrypt their data in Redis.",
             "SECRET",
             is_secret=True,
         ),
     ] = None
     cluster_ca: Annotated[
         str | None,
-        Help("Cluster", "Who vouches for a Redis with TLS, besides the system's: PEM.", "FILE"),
+        Help("Cluster", "CA certificate for a Redis with TLS, besides the system's: PEM.", "FILE"),
     ] = None
     cluster_lease: Annotated[
         float,
         Meta(ge=2, le=600),
-        Help("Cluster", "How long a node may be silent before others take over.", "SECONDS"),
+        Help("Cluster", "Time without a heartbeat after which other nodes take over.", "SECONDS"),
     ] = 10.0
     drain_seconds: Annotated[
         float,
         Meta(ge=0, le=3600),
-        Help("Cluster", "How long /healthz says 503 before a node that stops does so.", "SECONDS"),
+        Help(
+            "Cluster",
+            "Time that a stopping node answers /healthz with 503 before it closes.",
+            "SECONDS",
+        ),
     ] = 0.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Help("Logging", "How much is logged: debug, info, warning or error.", "LEVEL"),
+        Help("Logging", "Log level: debug, info, warning or error.", "LEVEL"),
     ] = "info"
     log_format: Annotated[
         Literal["text", "json"],
-        Help("Logging", "How it is logged: text, or json, an object per line.", "FORMAT"),
+        Help("Logging", "Log format: text, or json with an object per line.", "FORMAT"),
     ] = "text"
 
     def __post_init__(self) -> None:
@@ -318,7 +339,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             raise InvalidSetting("tls_cert and tls_key go together: give both, or neither")
         if self.store is not None and self.cluster is not None:
             raise InvalidSetting(
-                "store is for a node of its own, since a cluster remembers its sessions: "
+                "store is for a single node, since a cluster keeps its sessions in Redis: "
                 "give store or cluster, not both"
             )
         if self.lan and self.host != DEFAULT_HOST:
@@ -342,27 +363,27 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def terms(self) -> Terms:
-        """What of this concerns a session."""
+        """The settings of sessions."""
         return self._subset(Terms)
 
     @property
     def ice(self) -> IceOptions:
-        """What of this concerns ICE servers."""
+        """The settings of ICE servers."""
         return self._subset(IceOptions)
 
     @property
     def terrain(self) -> Terrain:
-        """What of this concerns the cluster."""
+        """The settings of the cluster."""
         return self._subset(Terrain)
 
     @property
     def quotas(self) -> Quotas:
-        """What of this concerns how many there may be of something."""
+        """The limits of the node as a whole."""
         return self._subset(Quotas)
 
     @property
     def limits(self) -> Limits:
-        """What of this concerns one connection."""
+        """The limits of one connection."""
         return self._subset(
             Limits,
             messages=Rate.of(self.message_rate, self.message_burst),
@@ -370,7 +391,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     def _subset(self, kind: type[_Subset], **more: object) -> _Subset:
-        """What of this has a field of the same name in ``kind``."""
+        """Return a ``kind`` with the settings that have the names of its fields."""
         names = set(kind.__struct_fields__) & set(self.__struct_fields__)
         return kind(**{name: getattr(self, name) for name in names}, **more)
 

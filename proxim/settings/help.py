@@ -1,4 +1,4 @@
-"""What is said of a setting, beside its type and its bounds."""
+"""The help of a setting."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import NamedTuple, get_args, get_type_hints
 
 
 class Help(NamedTuple):
-    """What a person should know of a setting.
+    """The help of a setting.
 
-    What ``is_secret`` is shown to nobody: not in an error, and not by ``proxim config show``.
+    The value of a secret is never shown: not in an error, and not by ``proxim config show``.
     """
 
     group: str
@@ -20,7 +20,7 @@ class Help(NamedTuple):
 
 
 def secrets_of(settings: type) -> frozenset[str]:
-    """The names of those fields of a class that are secret."""
+    """Return the names of the secret fields of a class."""
     kinds = get_type_hints(settings, include_extras=True).items()
     return frozenset(
         name

@@ -1,4 +1,4 @@
-"""The config file as a JSON Schema, from the one definition of the settings."""
+"""The JSON Schema of the config file, generated from the settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a config file; secrets are ``writeOnly``."""
+    """Return the JSON Schema (draft 2020-12) of a config file; secrets are ``writeOnly``."""
     made = msgspec.json.schema(Settings)
     body = made["$defs"]["Settings"]
     for setting in SETTINGS:
@@ -22,7 +22,7 @@ def schema() -> dict[str, Any]:
         property_schema["description"] = setting.help.text
         if setting.help.is_secret:
             property_schema["writeOnly"] = True
-        # A file has no null: what is not given is left out.
+        # TOML has no null: a file leaves out a setting that is not set.
         if property_schema.get("default", ...) is None:
             del property_schema["default"]
             _without_null(property_schema)
@@ -35,6 +35,6 @@ def schema() -> dict[str, Any]:
 
 
 def _without_null(property_schema: dict[str, Any]) -> None:
-    """Turn "this or null" into "this"."""
+    """Remove null from the types of a property."""
     kinds = [each for each in property_schema.pop("anyOf", []) if each != {"type": "null"}]
     property_schema.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
