@@ -122,32 +122,22 @@ def _family(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-class _Names:
-    """Collects the announced names."""
-
-    def __init__(self) -> None:
-        self.known: set[str] = set()
-
-    def add_service(self, zeroconf: Zeroconf, kind: str, name: str) -> None:
-        if len(self.known) < MAX_FOUND:
-            self.known.add(name)
-
-    def update_service(self, zeroconf: Zeroconf, kind: str, name: str) -> None:
-        """Do nothing: `_find` asks for the latest values."""
-
-    def remove_service(self, zeroconf: Zeroconf, kind: str, name: str) -> None:
-        self.known.discard(name)
-
-
 def _find(seconds: float) -> list[Neighbour]:
-    from zeroconf import InterfaceChoice, ServiceBrowser, Zeroconf
+    from zeroconf import InterfaceChoice, ServiceBrowser, ServiceStateChange, Zeroconf
 
-    names = _Names()
+    names: set[str] = set()
+
+    def on_change(name: str, state_change: ServiceStateChange, **_: object) -> None:
+        if state_change is ServiceStateChange.Removed:
+            names.discard(name)
+        elif len(names) < MAX_FOUND:
+            names.add(name)
+
     with Zeroconf(interfaces=InterfaceChoice.All) as zeroconf:
-        ServiceBrowser(zeroconf, SERVICE, names)  # type: ignore[arg-type]  # it has its methods
+        ServiceBrowser(zeroconf, SERVICE, handlers=[on_change])
         time.sleep(seconds)
         with ThreadPoolExecutor(MAX_FOUND) as pool:
-            found = list(pool.map(lambda name: _request(zeroconf, name), list(names.known)))
+            found = list(pool.map(lambda name: _request(zeroconf, name), list(names)))
     return [_neighbour(info) for info in found if info is not None]
 
 
