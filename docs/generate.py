@@ -174,11 +174,7 @@ def settings_table() -> str:
             if isinstance(default, float)
             else (f"`{str(default).lower() if isinstance(default, bool) else default}`")
         )
-        unit = (
-            f" ({setting.help.metavar.lower()})"
-            if setting.help.metavar in ("SECONDS", "BYTES")
-            else ""
-        )
+        unit = f" ({setting.metavar.lower()})" if setting.metavar in ("SECONDS", "BYTES") else ""
         rows.append(
             f"| `{setting.flag}` | `{setting.variable}` | `{setting.name}` | {shown} "
             f"| {setting.help.text}{unit} |"

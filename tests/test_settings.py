@@ -473,7 +473,7 @@ def test_parts_have_the_given_values():
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_has_a_description(setting):
-    assert setting.help.group
+    assert setting.group
     assert setting.help.text.endswith(".")
     assert setting.is_switch == (setting.default is False)
 

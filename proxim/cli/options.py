@@ -38,7 +38,7 @@ class Grouped(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each option under the heading of its setting's group."""
-        settings = {setting.name: setting.help.group for setting in SETTINGS}
+        settings = {setting.name: setting.group for setting in SETTINGS}
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -61,13 +61,13 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
     if setting.is_list:
         text += "  Can be repeated."
     if setting.help.flag_value is not None:
-        metavar = f"[{setting.help.metavar}]"
+        metavar = f"[{setting.metavar}]"
         optional: dict[str, Any] = {"is_flag": False, "flag_value": setting.help.flag_value}
         return click.option(setting.flag, setting.name, metavar=metavar, help=text, **optional)
     return click.option(
         setting.flag,
         setting.name,
-        metavar=setting.help.metavar,
+        metavar=setting.metavar,
         help=text,
         multiple=setting.is_list,
     )

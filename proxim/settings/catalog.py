@@ -7,17 +7,20 @@ from typing import NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from proxim.settings.fields import Settings
-from proxim.settings.help import Help
+from proxim.settings.fields import GROUPS, Settings
+from proxim.settings.help import Help, Metavar
 
 
 class Setting(NamedTuple):
     """One setting, for the command line, the config file and the documentation."""
 
     name: str
+    group: str
     kind: object
     default: object
     help: Help
+    metavar: str
+    """The value of its option in the help; empty for a switch."""
 
     @property
     def flag(self) -> str:
@@ -32,7 +35,7 @@ class Setting(NamedTuple):
     @property
     def is_switch(self) -> bool:
         """Whether the option takes no value."""
-        return self.help.metavar == ""
+        return self.metavar == ""
 
     @property
     def is_list(self) -> bool:
@@ -41,12 +44,15 @@ class Setting(NamedTuple):
 
 
 def _read_settings() -> Iterator[Setting]:
-    defaults = msgspec.structs.fields(Settings)
     hints = get_type_hints(Settings, include_extras=True)
-    for field in defaults:
+    group = ""
+    for field in msgspec.structs.fields(Settings):
+        group = GROUPS.get(field.name, group)
         kind = hints[field.name]
         (text,) = (extra for extra in get_args(kind) if isinstance(extra, Help))
-        yield Setting(field.name, kind, field.default, text)
+        metavars = [extra.name for extra in get_args(kind) if isinstance(extra, Metavar)]
+        metavar = metavars[0] if metavars else text.metavar
+        yield Setting(field.name, group, kind, field.default, text, metavar)
 
 
 SETTINGS = tuple(_read_settings())

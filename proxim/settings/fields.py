@@ -24,73 +24,72 @@ from proxim.settings.checks import (
     check_url,
     split_endpoint,
 )
-from proxim.settings.help import Help, secrets_of
+from proxim.settings.help import Help, Metavar, secrets_of
 
 YEAR = 365 * 86_400.0
 DEFAULT_HOST = "127.0.0.1"
 
-_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
-_Positive = Annotated[int, Meta(ge=1, le=1_000_000_000)]
-_PerSecond = Annotated[float, Meta(ge=0, le=1_000_000)]
-_Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+_COUNT, _BYTES, _SECONDS = Metavar("COUNT"), Metavar("BYTES"), Metavar("SECONDS")
+_Count = Annotated[int, Meta(ge=0, le=1_000_000_000), _COUNT]
+_Positive = Annotated[int, Meta(ge=1, le=1_000_000_000), _COUNT]
+_PerSecond = Annotated[float, Meta(ge=0, le=1_000_000), _COUNT]
+_Bytes = Annotated[int, Meta(ge=1, le=1_000_000_000), _BYTES]
+_Seconds = Annotated[float, Meta(gt=0, le=86_400), _SECONDS]
+_UpToAnHour = Annotated[float, Meta(gt=0, le=3600), _SECONDS]
+_ZeroToAnHour = Annotated[float, Meta(ge=0, le=3600), _SECONDS]
+_UpToAYear = Annotated[float, Meta(gt=0, le=YEAR), _SECONDS]
 _Secret = Annotated[str, Meta(min_length=1, max_length=512)] | None
-_Url = Annotated[str, Meta(min_length=1, max_length=2048)] | None
+_Url = Annotated[Annotated[str, Meta(min_length=1, max_length=2048)] | None, Metavar("URL")]
+_Urls = Annotated[tuple[str, ...], Metavar("URL")]
+_File = Annotated[str | None, Metavar("FILE")]
 _Subset = TypeVar("_Subset", bound=Struct)
+
+GROUPS = {
+    "host": "Network",
+    "tls_cert": "TLS",
+    "approval_timeout": "Sessions",
+    "access_token": "Access",
+    "stun": "ICE",
+    "head_size": "Limits",
+    "metrics_listen": "Metrics",
+    "cluster": "Cluster",
+    "log_level": "Logging",
+}
+"""The first setting of each group in the help."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The settings of a node. Raises ``InvalidSetting`` if some exclude each other."""
 
-    host: Annotated[str, Help("Network", "Address to listen on.", "ADDRESS")] = DEFAULT_HOST
+    host: Annotated[str, Help("Address to listen on.", "ADDRESS")] = DEFAULT_HOST
     port: Annotated[
-        int,
-        Meta(ge=0, le=65535),
-        Help("Network", "Port to listen on; 0 means a free port.", "PORT"),
+        int, Meta(ge=0, le=65535), Help("Port to listen on; 0 means a free port.", "PORT")
     ] = 8765
-    lan: Annotated[
-        bool, Help("Network", "Listen on all addresses, for devices in the same network.", "")
-    ] = False
+    lan: Annotated[bool, Help("Listen on all addresses, for devices in the same network.")] = False
     announce: Annotated[
         Annotated[str, Meta(min_length=1, max_length=MAX_LABEL)] | None,
         Help(
-            "Network",
             "Name under which `proxim nodes` finds the node; needs proxim[lan].",
             "NAME",
             flag_value="Proxim",
         ),
     ] = None
     public_url: Annotated[
-        str | None,
-        Help("Network", "URL that links begin with, if not the address of the node.", "URL"),
+        str | None, Help("URL that links begin with, if not the address of the node.", "URL")
     ] = None
-    tls_cert: Annotated[
-        str | None, Help("TLS", "Certificate chain, a PEM file; needs --tls-key.", "FILE")
-    ] = None
-    tls_key: Annotated[
-        str | None, Help("TLS", "Private key, a PEM file; needs --tls-cert.", "FILE")
-    ] = None
-    approval_timeout: Annotated[
-        float,
-        Meta(gt=0, le=3600),
-        Help("Sessions", "Time to approve a guest.", "SECONDS"),
-    ] = 40.0
-    qr_ttl: Annotated[
-        float, Meta(gt=0, le=YEAR), Help("Sessions", "Lifetime of a link.", "SECONDS")
-    ] = 300.0
+    tls_cert: Annotated[_File, Help("Certificate chain, a PEM file; needs --tls-key.")] = None
+    tls_key: Annotated[_File, Help("Private key, a PEM file; needs --tls-cert.")] = None
+    approval_timeout: Annotated[_UpToAnHour, Help("Time to approve a guest.")] = 40.0
+    qr_ttl: Annotated[_UpToAYear, Help("Lifetime of a link.")] = 300.0
     one_time_grace: Annotated[
-        float,
-        Meta(ge=0, le=3600),
-        Help("Sessions", "Time that a side of a one-time session may be offline.", "SECONDS"),
+        _ZeroToAnHour, Help("Time that a side of a one-time session may be offline.")
     ] = 0.0
     sweep_interval: Annotated[
-        float,
-        Meta(gt=0, le=3600),
-        Help("Sessions", "Time between removals of ended sessions from memory.", "SECONDS"),
+        _UpToAnHour, Help("Time between removals of ended sessions from memory.")
     ] = 30.0
     store: Annotated[
         str | None,
         Help(
-            "Sessions",
             "File that keeps persistent sessions across restarts, as sqlite:///PATH; "
             "without it nothing is written to disk.",
             "URL",
@@ -99,239 +98,152 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     store_key: Annotated[
         str | None,
         Help(
-            "Sessions",
             "Key of 32 or more characters that encrypts the store; set it in the environment.",
             "KEY",
             is_secret=True,
         ),
     ] = None
     access_token: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=512)] | None,
+        _Secret,
         Help(
-            "Access",
-            "Token that hosts need to register; without it every host may.",
-            "TOKEN",
-            is_secret=True,
+            "Token that hosts need to register; without it every host may.", "TOKEN", is_secret=True
         ),
     ] = None
     allow_origin: Annotated[
         tuple[str, ...],
-        Help("Access", "A web origin whose pages may connect, besides the node's own.", "ORIGIN"),
+        Help("A web origin whose pages may connect, besides the node's own.", "ORIGIN"),
     ] = ()
     allow_host: Annotated[
-        tuple[str, ...],
-        Help("Access", "A host name of the node, besides that of its URL.", "NAME"),
+        tuple[str, ...], Help("A host name of the node, besides that of its URL.", "NAME")
     ] = ()
     trusted_proxy: Annotated[
         tuple[str, ...],
         Help(
-            "Access",
             "Address or network of a proxy whose Forwarded or X-Forwarded-For is trusted.",
             "ADDRESS",
         ),
     ] = ()
-    stun: Annotated[
-        tuple[str, ...], Help("ICE", "A STUN server, such as stun:stun.example:3478.", "URL")
-    ] = ()
+    stun: Annotated[_Urls, Help("A STUN server, such as stun:stun.example:3478.")] = ()
     turn: Annotated[
-        tuple[str, ...],
-        Help("ICE", "A TURN server, such as turn:turn.example:3478; needs a secret.", "URL"),
+        _Urls, Help("A TURN server, such as turn:turn.example:3478; needs a secret.")
     ] = ()
     turn_secret: Annotated[
         _Secret,
         Help(
-            "ICE",
             "Secret shared with the TURN servers, for credentials that expire.",
             "SECRET",
             is_secret=True,
         ),
     ] = None
-    turn_secret_file: Annotated[
-        str | None, Help("ICE", "A file that contains only that secret.", "FILE")
-    ] = None
+    turn_secret_file: Annotated[_File, Help("A file that contains only that secret.")] = None
     turn_username: Annotated[
-        _Secret, Help("ICE", "User name at the TURN servers, the same for all devices.", "NAME")
+        _Secret, Help("User name at the TURN servers, the same for all devices.", "NAME")
     ] = None
     turn_credential: Annotated[
-        _Secret, Help("ICE", "Password of that user.", "PASSWORD", is_secret=True)
+        _Secret, Help("Password of that user.", "PASSWORD", is_secret=True)
     ] = None
-    turn_ttl: Annotated[
-        _Seconds,
-        Help("ICE", "Lifetime of TURN credentials.", "SECONDS"),
-    ] = 3600.0
+    turn_ttl: Annotated[_Seconds, Help("Lifetime of TURN credentials.")] = 3600.0
     ice_provider: Annotated[
-        _Url,
-        Help(
-            "ICE",
-            "URL of a provider of more ICE servers, asked by HTTP POST.",
-            "URL",
-            is_secret=True,
-        ),
+        _Url, Help("URL of a provider of more ICE servers, asked by HTTP POST.", is_secret=True)
     ] = None
     ice_provider_token: Annotated[
-        _Secret, Help("ICE", "Bearer token for that request.", "TOKEN", is_secret=True)
+        _Secret, Help("Bearer token for that request.", "TOKEN", is_secret=True)
     ] = None
     ice_provider_timeout: Annotated[
-        _Seconds, Help("ICE", "Time limit for the answer of the provider.", "SECONDS")
+        _Seconds, Help("Time limit for the answer of the provider.")
     ] = 5.0
     ice_provider_cache: Annotated[
-        _Seconds, Help("ICE", "Time for which an answer of the provider is used.", "SECONDS")
+        _Seconds, Help("Time for which an answer of the provider is used.")
     ] = 600.0
-    head_size: Annotated[_Positive, Help("Limits", "Size of the head of a request.", "BYTES")] = (
-        16_384
-    )
-    head_fields: Annotated[_Positive, Help("Limits", "Header fields of a request.", "COUNT")] = 100
-    head_time: Annotated[
-        _Seconds, Help("Limits", "Time to send the head of a request.", "SECONDS")
-    ] = 5.0
-    tls_time: Annotated[_Seconds, Help("Limits", "Time for the TLS handshake.", "SECONDS")] = 5.0
+    head_size: Annotated[_Bytes, Help("Size of the head of a request.")] = 16_384
+    head_fields: Annotated[_Positive, Help("Header fields of a request.")] = 100
+    head_time: Annotated[_Seconds, Help("Time to send the head of a request.")] = 5.0
+    tls_time: Annotated[_Seconds, Help("Time for the TLS handshake.")] = 5.0
     introduction_time: Annotated[
-        _Seconds, Help("Limits", "Time to the first register, pair_request or resume.", "SECONDS")
+        _Seconds, Help("Time to the first register, pair_request or resume.")
     ] = 10.0
     message_size_unseated: Annotated[
-        _Positive, Help("Limits", "Size of a message of a client without a seat.", "BYTES")
+        _Bytes, Help("Size of a message of a client without a seat.")
     ] = 8192
-    message_size: Annotated[
-        _Positive, Help("Limits", "Size of a message of a client with a seat.", "BYTES")
-    ] = 65_536
-    message_fragments: Annotated[_Positive, Help("Limits", "Fragments of a message.", "COUNT")] = 64
+    message_size: Annotated[_Bytes, Help("Size of a message of a client with a seat.")] = 65_536
+    message_fragments: Annotated[_Positive, Help("Fragments of a message.")] = 64
     message_time: Annotated[
-        _Seconds, Help("Limits", "Time from the first to the last byte of a message.", "SECONDS")
+        _Seconds, Help("Time from the first to the last byte of a message.")
     ] = 10.0
-    ping_interval: Annotated[
-        _Seconds, Help("Limits", "Time between pings of a connection.", "SECONDS")
-    ] = 20.0
-    pong_time: Annotated[_Seconds, Help("Limits", "Time to answer a ping.", "SECONDS")] = 20.0
-    write_time: Annotated[
-        _Seconds, Help("Limits", "Time for one write to a connection.", "SECONDS")
-    ] = 10.0
+    ping_interval: Annotated[_Seconds, Help("Time between pings of a connection.")] = 20.0
+    pong_time: Annotated[_Seconds, Help("Time to answer a ping.")] = 20.0
+    write_time: Annotated[_Seconds, Help("Time for one write to a connection.")] = 10.0
     outbox_size: Annotated[
-        _Positive,
-        Help("Limits", "Size of the outbox of a connection that reads too slowly.", "BYTES"),
+        _Bytes, Help("Size of the outbox of a connection that reads too slowly.")
     ] = 262_144
-    outbox_messages: Annotated[
-        _Positive, Help("Limits", "Messages other than signals in that outbox.", "COUNT")
-    ] = 64
+    outbox_messages: Annotated[_Positive, Help("Messages other than signals in that outbox.")] = 64
     message_rate: Annotated[
-        _PerSecond,
-        Help("Limits", "Messages of a connection per second; 0 means no limit.", "COUNT"),
+        _PerSecond, Help("Messages of a connection per second; 0 means no limit.")
     ] = 50.0
-    message_burst: Annotated[
-        _Positive, Help("Limits", "Messages of a connection in a burst.", "COUNT")
-    ] = 200
+    message_burst: Annotated[_Positive, Help("Messages of a connection in a burst.")] = 200
     control_rate: Annotated[
-        _PerSecond,
-        Help("Limits", "Pings and pongs of a connection per second; 0 means no limit.", "COUNT"),
+        _PerSecond, Help("Pings and pongs of a connection per second; 0 means no limit.")
     ] = 5.0
-    control_burst: Annotated[
-        _Positive, Help("Limits", "Pings and pongs of a connection in a burst.", "COUNT")
-    ] = 20
+    control_burst: Annotated[_Positive, Help("Pings and pongs of a connection in a burst.")] = 20
     connections_per_address: Annotated[
-        _Count, Help("Limits", "Connections from an address; 0 means no limit.", "COUNT")
+        _Count, Help("Connections from an address; 0 means no limit.")
     ] = 64
     max_connections: Annotated[
-        _Count,
-        Help("Limits", "Connections in total; 0 means 80 % of the file descriptors.", "COUNT"),
+        _Count, Help("Connections in total; 0 means 80 % of the file descriptors.")
     ] = 0
-    sessions_per_owner: Annotated[
-        _Count, Help("Limits", "Sessions of an owner; 0 means no limit.", "COUNT")
-    ] = 64
+    sessions_per_owner: Annotated[_Count, Help("Sessions of an owner; 0 means no limit.")] = 64
     sessions_per_address: Annotated[
-        _Count, Help("Limits", "Sessions opened from an address; 0 means no limit.", "COUNT")
+        _Count, Help("Sessions opened from an address; 0 means no limit.")
     ] = 256
-    max_sessions: Annotated[
-        _Count, Help("Limits", "Sessions in total; 0 means no limit.", "COUNT")
-    ] = 100_000
-    prompts_per_host: Annotated[
-        _Count,
-        Help("Limits", "Open prompts of a host; 0 means no limit.", "COUNT"),
-    ] = 3
+    max_sessions: Annotated[_Count, Help("Sessions in total; 0 means no limit.")] = 100_000
+    prompts_per_host: Annotated[_Count, Help("Open prompts of a host; 0 means no limit.")] = 3
     denials_per_address: Annotated[
-        _Count,
-        Help(
-            "Limits",
-            "Declined requests after which an address has to wait; 0 means no limit.",
-            "COUNT",
-        ),
+        _Count, Help("Declined requests after which an address has to wait; 0 means no limit.")
     ] = 3
     guesses_per_address: Annotated[
-        _Count,
-        Help(
-            "Limits",
-            "Wrong ids and tokens after which an address has to wait; 0 means no limit.",
-            "COUNT",
-        ),
+        _Count, Help("Wrong ids and tokens after which an address has to wait; 0 means no limit.")
     ] = 10
     guess_window: Annotated[
-        Annotated[float, Meta(gt=0, le=YEAR)],
-        Help(
-            "Limits",
-            "Time for which wrong ids, wrong tokens and declined requests count.",
-            "SECONDS",
-        ),
+        _UpToAYear, Help("Time for which wrong ids, wrong tokens and declined requests count.")
     ] = 1800.0
-    limit_loopback: Annotated[
-        bool, Help("Limits", "Apply the limits per address to loopback, too.", "")
-    ] = False
+    limit_loopback: Annotated[bool, Help("Apply the limits per address to loopback, too.")] = False
     metrics_listen: Annotated[
         str | None,
         Help(
-            "Metrics",
             "Serve /metrics there instead of the main port, where only this machine may read it.",
             "ADDRESS:PORT",
         ),
     ] = None
     traces: Annotated[
         bool,
-        Help(
-            "Metrics",
-            "Send OpenTelemetry traces to the endpoint in OTEL_* variables; needs proxim[otel].",
-            "",
-        ),
+        Help("Send OpenTelemetry traces to the endpoint in OTEL_* variables; needs proxim[otel]."),
     ] = False
     cluster: Annotated[
-        _Url,
-        Help(
-            "Cluster",
-            "Redis with which this node shares sessions with other nodes.",
-            "URL",
-            is_secret=True,
-        ),
+        _Url, Help("Redis with which this node shares sessions with other nodes.", is_secret=True)
     ] = None
     cluster_key: Annotated[
         _Secret,
-        Help(
-            "Cluster",
-            "Key with which the nodes encrypt their data in Redis.",
-            "SECRET",
-            is_secret=True,
-        ),
+        Help("Key with which the nodes encrypt their data in Redis.", "SECRET", is_secret=True),
     ] = None
     cluster_ca: Annotated[
-        str | None,
-        Help("Cluster", "CA certificate for a Redis with TLS, besides the system's: PEM.", "FILE"),
+        _File, Help("CA certificate for a Redis with TLS, besides the system's: PEM.")
     ] = None
     cluster_lease: Annotated[
         float,
         Meta(ge=2, le=600),
-        Help("Cluster", "Time without a heartbeat after which other nodes take over.", "SECONDS"),
+        _SECONDS,
+        Help("Time without a heartbeat after which other nodes take over."),
     ] = 10.0
     drain_seconds: Annotated[
-        float,
-        Meta(ge=0, le=3600),
-        Help(
-            "Cluster",
-            "Time that a stopping node answers /healthz with 503 before it closes.",
-            "SECONDS",
-        ),
+        _ZeroToAnHour, Help("Time that a stopping node answers /healthz with 503 before it closes.")
     ] = 0.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Help("Logging", "Log level: debug, info, warning or error.", "LEVEL"),
+        Help("Log level: debug, info, warning or error.", "LEVEL"),
     ] = "info"
     log_format: Annotated[
         Literal["text", "json"],
-        Help("Logging", "Log format: text, or json with an object per line.", "FORMAT"),
+        Help("Log format: text, or json with an object per line.", "FORMAT"),
     ] = "text"
 
     def __post_init__(self) -> None:

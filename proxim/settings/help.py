@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import NamedTuple, get_args, get_type_hints
 
 
+class Metavar(NamedTuple):
+    """What the help shows as the value of an option: a unit, or the kind of text."""
+
+    name: str
+
+
 class Help(NamedTuple):
-    """The help of a setting.
+    """The help of a setting; ``metavar`` is for a type that has no ``Metavar``.
 
     The value of a secret is never shown: not in an error, and not by ``proxim config show``.
     """
 
-    group: str
     text: str
-    metavar: str
+    metavar: str = ""
     is_secret: bool = False
     flag_value: str | None = None
     """The value of its option without a value."""
