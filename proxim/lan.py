@@ -54,16 +54,18 @@ def require_library() -> None:
 
 async def announce(name: str, address: str, port: int, version: str) -> None:
     """Announce a node until cancelled, then withdraw it. A failure is logged."""
-    announcement = _Announcement(name, address, port, version)
+    zeroconf: Zeroconf | None = None
     try:
-        await trio.to_thread.run_sync(announcement.register)
+        zeroconf = await trio.to_thread.run_sync(_register, name, address, port, version)
         await trio.sleep_forever()
     except Exception as error:
         # Of many types. Clients that have the URL do not need the announcement.
         log.warning("cannot announce the node in the network: %s", error)
     finally:
-        with trio.move_on_after(GOODBYE_TIME, shield=True):
-            await trio.to_thread.run_sync(announcement.withdraw, abandon_on_cancel=True)
+        if zeroconf is not None:
+            # Closing withdraws the announcement.
+            with trio.move_on_after(GOODBYE_TIME, shield=True):
+                await trio.to_thread.run_sync(zeroconf.close, abandon_on_cancel=True)
 
 
 async def find(seconds: float) -> list[Neighbour]:
@@ -76,46 +78,39 @@ async def find(seconds: float) -> list[Neighbour]:
     return sorted(found)
 
 
-class _Announcement:
-    def __init__(self, name: str, address: str, port: int, version: str) -> None:
-        self._name = name
-        self._address = address
-        self._port = port
-        self._version = version
-        self._zeroconf: Zeroconf | None = None
+def _register(name: str, address: str, port: int, version: str) -> Zeroconf:
+    """Register the node; if its name is in use, with a number added."""
+    from zeroconf import ServiceInfo, Zeroconf
 
-    def register(self) -> None:
-        """Register the node; if its name is in use, with a number added."""
-        from zeroconf import ServiceInfo, Zeroconf
-
-        # The library leaves a socket open if the address is not of this machine.
-        with socket.socket(_family(self._address), socket.SOCK_DGRAM) as probe:
-            probe.bind((self._address, 0))
-        self._zeroconf = Zeroconf(interfaces=[self._address])
+    # The library leaves a socket open if the address is not of this machine.
+    with socket.socket(_family(address), socket.SOCK_DGRAM) as probe:
+        probe.bind((address, 0))
+    zeroconf = Zeroconf(interfaces=[address])
+    try:
         info = ServiceInfo(
             SERVICE,
-            self._free_name(self._zeroconf),
-            port=self._port,
-            addresses=[ipaddress.ip_address(self._address).packed],
-            properties={"version": self._version},
+            _free_name(zeroconf, name),
+            port=port,
+            addresses=[ipaddress.ip_address(address).packed],
+            properties={"version": version},
             # A random host name, since the machine's may identify a person.
             server=f"proxim-{secrets.token_hex(4)}.local.",
         )
-        self._zeroconf.register_service(info, allow_name_change=True)
+        zeroconf.register_service(info, allow_name_change=True)
+    except BaseException:
+        zeroconf.close()
+        raise
+    return zeroconf
 
-    def _free_name(self, zeroconf: Zeroconf) -> str:
-        # The library's own probe misses a node that answered within the last second.
-        for count in range(1, MAX_FOUND):
-            label = self._name if count == 1 else f"{self._name} ({count})"
-            name = f"{label}.{SERVICE}"
-            if zeroconf.get_service_info(SERVICE, name, PROBE_TIME) is None:
-                return name
-        raise OSError(f"{MAX_FOUND} nodes have the name {self._name!r}")
 
-    def withdraw(self) -> None:
-        """Withdraw the announcement, which closing does."""
-        if self._zeroconf is not None:
-            self._zeroconf.close()
+def _free_name(zeroconf: Zeroconf, name: str) -> str:
+    # The library's own probe misses a node that answered within the last second.
+    for count in range(1, MAX_FOUND):
+        label = name if count == 1 else f"{name} ({count})"
+        full_name = f"{label}.{SERVICE}"
+        if zeroconf.get_service_info(SERVICE, full_name, PROBE_TIME) is None:
+            return full_name
+    raise OSError(f"{MAX_FOUND} nodes have the name {name!r}")
 
 
 def _family(address: str) -> socket.AddressFamily:
