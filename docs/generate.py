@@ -173,14 +173,10 @@ def settings_table() -> str:
             if isinstance(default, float)
             else (f"`{str(default).lower() if isinstance(default, bool) else default}`")
         )
-        unit = (
-            f" ({setting.about.metavar.lower()})"
-            if setting.about.metavar in ("SECONDS", "BYTES")
-            else ""
-        )
+        unit = f" ({setting.metavar.lower()})" if setting.metavar in ("SECONDS", "BYTES") else ""
         rows.append(
             f"| `{setting.flag}` | `{setting.variable}` | `{setting.name}` | {shown} "
-            f"| {setting.about.meaning}{unit} |"
+            f"| {setting.help.text}{unit} |"
         )
     return "\n".join(rows)
 

@@ -1,4 +1,4 @@
-"""Proxim brings two devices together for WebRTC, and only if a person says yes.
+"""Proxim connects two devices for WebRTC, after a person approved it.
 
 A node inside an application::
 
@@ -8,7 +8,7 @@ A node inside an application::
     async with proxim.Node(port=0) as node:                   # from a Trio program
         session = await node.open_session("one_time", decide=ask_the_person)
 
-Importing this costs nothing: what stands in ``__all__`` is imported when it is first used.
+Importing the package is fast: the names in ``__all__`` are imported on first use.
 """
 
 from importlib import import_module
@@ -56,7 +56,7 @@ __all__ = [
     "serve",
 ]
 
-_HOMES = {
+_MODULES = {
     "proxim.client": ("HostSession", "Prompt", "open_guest", "open_host"),
     "proxim.protocol.errors": (
         *("AlreadyDecided", "ConnectionLost", "InvalidSetting"),
@@ -67,17 +67,17 @@ _HOMES = {
     "proxim.settings": ("Settings",),
     "proxim.threads": ("ThreadNode", "ThreadPrompt", "ThreadSession", "run_in_thread"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for (PEP 562), once."""
+    """Import a name of ``__all__`` on first use (PEP 562)."""
     if name == "qr":
         return import_module("proxim.qr")
-    if name not in _HOME_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    thing = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return thing
+    value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:

@@ -31,7 +31,7 @@ async def running(
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions that are no groups, in order."""
+    """Yield the exceptions that are not groups, in order."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from leaves(inner)

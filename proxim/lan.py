@@ -1,7 +1,7 @@
-"""Nodes of the same network, by DNS-SD (RFC 6763) over multicast DNS (RFC 6762).
+"""Announce and find nodes in the local network: DNS-SD (RFC 6763) over mDNS (RFC 6762).
 
-What is announced is a name, an address, a port and a version, and nothing of people or sessions.
-It needs the extra ``proxim[lan]``; the library's own threads and event loop stay its own.
+An announcement has a name, an address, a port and a version, and nothing about people or
+sessions. It needs the extra ``proxim[lan]``, which runs its own threads and event loop.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ log = logging.getLogger(__name__)
 
 SERVICE = "_proxim._tcp.local."
 GOODBYE_TIME = 3.0
-"""Seconds in which a node that stops takes its announcement back."""
+"""Seconds for a stopping node to withdraw its announcement."""
 ANSWER_TIME = 1_000
-"""Milliseconds that a node which was found has to say where it is."""
+"""Milliseconds for a found node to send its address."""
 PROBE_TIME = 1_500
-"""Milliseconds that a node which has the wanted name already has to say so."""
+"""Milliseconds for another node with the same name to answer."""
 MAX_FOUND = 100
 
 
 class Neighbour(NamedTuple):
-    """A node that was found; all of it is what that node says of itself."""
+    """A node that was found, with the unverified values of its announcement."""
 
     name: str
     addresses: list[str]
@@ -53,21 +53,23 @@ def require_library() -> None:
 
 
 async def announce(name: str, address: str, port: int, version: str) -> None:
-    """Announce a node until cancelled, then take it back. Who cannot says so in the log."""
-    announcement = _Announcement(name, address, port, version)
+    """Announce a node until cancelled, then withdraw it. A failure is logged."""
+    zeroconf: Zeroconf | None = None
     try:
-        await trio.to_thread.run_sync(announcement.make)
+        zeroconf = await trio.to_thread.run_sync(_register, name, address, port, version)
         await trio.sleep_forever()
     except Exception as error:
-        # Of many kinds; and none is a reason not to serve who finds the node otherwise.
-        log.warning("the node cannot be announced in the network, and goes on: %s", error)
+        # Of many types. Clients that have the URL do not need the announcement.
+        log.warning("cannot announce the node in the network: %s", error)
     finally:
-        with trio.move_on_after(GOODBYE_TIME, shield=True):
-            await trio.to_thread.run_sync(announcement.take_back, abandon_on_cancel=True)
+        if zeroconf is not None:
+            # Closing withdraws the announcement.
+            with trio.move_on_after(GOODBYE_TIME, shield=True):
+                await trio.to_thread.run_sync(zeroconf.close, abandon_on_cancel=True)
 
 
 async def find(seconds: float) -> list[Neighbour]:
-    """The nodes that answer within some seconds, by name.
+    """Return the nodes that answer within some seconds, sorted by name.
 
     Raises ``InvalidSetting`` without the library, ``OSError`` without a network.
     """
@@ -76,88 +78,71 @@ async def find(seconds: float) -> list[Neighbour]:
     return sorted(found)
 
 
-class _Announcement:
-    def __init__(self, name: str, address: str, port: int, version: str) -> None:
-        self._name = name
-        self._address = address
-        self._port = port
-        self._version = version
-        self._zeroconf: Zeroconf | None = None
+def _register(name: str, address: str, port: int, version: str) -> Zeroconf:
+    """Register the node; if its name is in use, with a number added."""
+    from zeroconf import ServiceInfo, Zeroconf
 
-    def make(self) -> None:
-        """Register the node; another name is found where the wanted one is taken."""
-        from zeroconf import ServiceInfo, Zeroconf
-
-        # The library would leave a socket open when it finds out that this is none of ours.
-        with socket.socket(_family(self._address), socket.SOCK_DGRAM) as probe:
-            probe.bind((self._address, 0))
-        self._zeroconf = Zeroconf(interfaces=[self._address])
+    # The library leaves a socket open if the address is not of this machine.
+    with socket.socket(_family(address), socket.SOCK_DGRAM) as probe:
+        probe.bind((address, 0))
+    zeroconf = Zeroconf(interfaces=[address])
+    try:
         info = ServiceInfo(
             SERVICE,
-            self._free_name(self._zeroconf),
-            port=self._port,
-            addresses=[ipaddress.ip_address(self._address).packed],
-            properties={"version": self._version},
-            # A host name of its own, since the machine's is nobody's business.
+            _free_name(zeroconf, name),
+            port=port,
+            addresses=[ipaddress.ip_address(address).packed],
+            properties={"version": version},
+            # A random host name, since the machine's may identify a person.
             server=f"proxim-{secrets.token_hex(4)}.local.",
         )
-        self._zeroconf.register_service(info, allow_name_change=True)
+        zeroconf.register_service(info, allow_name_change=True)
+    except BaseException:
+        zeroconf.close()
+        raise
+    return zeroconf
 
-    def _free_name(self, zeroconf: Zeroconf) -> str:
-        # The library's own probe misses a node that has answered others within the last second.
-        for count in range(1, MAX_FOUND):
-            label = self._name if count == 1 else f"{self._name} ({count})"
-            name = f"{label}.{SERVICE}"
-            if zeroconf.get_service_info(SERVICE, name, PROBE_TIME) is None:
-                return name
-        raise OSError(f"{MAX_FOUND} nodes have the name {self._name!r}")
 
-    def take_back(self) -> None:
-        """Say good-bye, which closing does for all that is registered."""
-        if self._zeroconf is not None:
-            self._zeroconf.close()
+def _free_name(zeroconf: Zeroconf, name: str) -> str:
+    # The library's own probe misses a node that answered within the last second.
+    for count in range(1, MAX_FOUND):
+        label = name if count == 1 else f"{name} ({count})"
+        full_name = f"{label}.{SERVICE}"
+        if zeroconf.get_service_info(SERVICE, full_name, PROBE_TIME) is None:
+            return full_name
+    raise OSError(f"{MAX_FOUND} nodes have the name {name!r}")
 
 
 def _family(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-class _Names:
-    """Keeps what names are announced."""
-
-    def __init__(self) -> None:
-        self.known: set[str] = set()
-
-    def add_service(self, zeroconf: Zeroconf, kind: str, name: str) -> None:
-        if len(self.known) < MAX_FOUND:
-            self.known.add(name)
-
-    def update_service(self, zeroconf: Zeroconf, kind: str, name: str) -> None:
-        """What it says now is asked for at the end."""
-
-    def remove_service(self, zeroconf: Zeroconf, kind: str, name: str) -> None:
-        self.known.discard(name)
-
-
 def _find(seconds: float) -> list[Neighbour]:
-    from zeroconf import InterfaceChoice, ServiceBrowser, Zeroconf
+    from zeroconf import InterfaceChoice, ServiceBrowser, ServiceStateChange, Zeroconf
 
-    names = _Names()
+    names: set[str] = set()
+
+    def on_change(name: str, state_change: ServiceStateChange, **_: object) -> None:
+        if state_change is ServiceStateChange.Removed:
+            names.discard(name)
+        elif len(names) < MAX_FOUND:
+            names.add(name)
+
     with Zeroconf(interfaces=InterfaceChoice.All) as zeroconf:
-        ServiceBrowser(zeroconf, SERVICE, names)  # type: ignore[arg-type]  # it has its methods
+        ServiceBrowser(zeroconf, SERVICE, handlers=[on_change])
         time.sleep(seconds)
         with ThreadPoolExecutor(MAX_FOUND) as pool:
-            found = list(pool.map(lambda name: _ask(zeroconf, name), list(names.known)))
+            found = list(pool.map(lambda name: _request(zeroconf, name), list(names)))
     return [_neighbour(info) for info in found if info is not None]
 
 
-def _ask(zeroconf: Zeroconf, name: str) -> ServiceInfo | None:
+def _request(zeroconf: Zeroconf, name: str) -> ServiceInfo | None:
     from zeroconf import Error
 
     try:
         return zeroconf.get_service_info(SERVICE, name, ANSWER_TIME)
     except Error:
-        # Anybody can announce what is no name.
+        # Any device can announce an invalid name.
         return None
 
 

@@ -1,4 +1,4 @@
-"""How a struct that holds secrets is shown, since what is shown ends up in logs and tracebacks."""
+"""Hide secrets in the output of ``repr`` and in errors, which end up in logs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Collection
 
 import msgspec
 
-HIDDEN = "********"
-"""What is shown of a secret that is set."""
+MASK = "********"
+"""Replaces the value of a secret."""
 
 
-def shown(text: object) -> str:
-    """What an error repeats of what it turns away: before an @ there may be a password."""
-    return repr(text) if "@" not in str(text) else "what was given, which has an @,"
+def quote(text: object) -> str:
+    """Return ``repr(text)`` for an error; a text with an @ may be a URL with a password."""
+    return repr(text) if "@" not in str(text) else "the value (hidden, since it has an @)"
 
 
 def represent(struct: msgspec.Struct, secrets: Collection[str]) -> str:
-    """What ``repr`` shows of a struct: what is not as by default, with the secrets masked."""
-    shown = [
-        f"{field.name}={HIDDEN if field.name in secrets else repr(value)}"
+    """Return the ``repr`` of a struct: fields that differ from the default, secrets masked."""
+    fields = [
+        f"{field.name}={MASK if field.name in secrets else repr(value)}"
         for field in msgspec.structs.fields(struct)
         if (value := getattr(struct, field.name)) != field.default
     ]
-    return f"{type(struct).__name__}({', '.join(shown)})"
+    return f"{type(struct).__name__}({', '.join(fields)})"

@@ -1,7 +1,7 @@
-"""OpenTelemetry traces: a span for each session's life, and in it one for its prompt.
+"""OpenTelemetry traces: a span for each session, with a span for its prompt.
 
-They say what a session was and how it went, never whose it was. Where they go is for the
-application to say, or for `proxim serve`: this uses the tracer provider that there is.
+Spans have no identities. They go to the global tracer provider, which the application or
+`proxim serve` configures.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from proxim.session.state import State
 
 
 class Traces(Observer):
-    """The spans of one node's sessions; it watches over them as the supervisor tells."""
+    """Makes spans of one node's sessions; the supervisor calls it."""
 
     def __init__(self, provider: TracerProvider | None = None) -> None:
         self._tracer = trace.get_tracer("proxim", tracer_provider=provider)
-        self._lives: dict[str, Span] = {}
-        self._prompts: dict[str, Span] = {}
+        self._session_spans: dict[str, Span] = {}
+        self._prompt_spans: dict[str, Span] = {}
 
     def added(self, session: Session) -> None:
-        """A session is there: its span begins."""
-        self._lives[session.session_id] = self._tracer.start_span(
+        """Begin the span of a new session."""
+        self._session_spans[session.session_id] = self._tracer.start_span(
             "session", attributes={"proxim.session.type": session.session_type.value}
         )
 
     def transitioned(self, session: Session, before: Before) -> None:
-        """A session has gone over from one state to another."""
+        """Begin or end a span after a session changed its state."""
         if session.state is State.PROMPTED:
             self._begin_prompt(session)
         elif before.state is State.PROMPTED:
@@ -39,28 +39,28 @@ class Traces(Observer):
             self._end(session.session_id, session.reason)
 
     def removed(self, session: Session) -> None:
-        """A session is no longer there. One that has not ended by now has crashed."""
-        span = self._lives.get(session.session_id)
+        """End the span of a removed session; if it is still open, the session crashed."""
+        span = self._session_spans.get(session.session_id)
         if span is not None:
             span.set_status(Status(StatusCode.ERROR))
         self._end_prompt(session.session_id, "withdrawn")
         self._end(session.session_id, "internal_error")
 
     def _begin_prompt(self, session: Session) -> None:
-        life = self._lives.get(session.session_id)
-        if life is not None:
-            self._prompts[session.session_id] = self._tracer.start_span(
-                "prompt", context=trace.set_span_in_context(life)
+        parent = self._session_spans.get(session.session_id)
+        if parent is not None:
+            self._prompt_spans[session.session_id] = self._tracer.start_span(
+                "prompt", context=trace.set_span_in_context(parent)
             )
 
     def _end_prompt(self, session_id: str, outcome: str) -> None:
-        span = self._prompts.pop(session_id, None)
+        span = self._prompt_spans.pop(session_id, None)
         if span is not None:
             span.set_attribute("proxim.prompt.outcome", outcome)
             span.end()
 
     def _end(self, session_id: str, reason: str) -> None:
-        span = self._lives.pop(session_id, None)
+        span = self._session_spans.pop(session_id, None)
         if span is not None:
             span.set_attribute("proxim.session.reason", str(reason))
             span.end()

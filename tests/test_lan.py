@@ -143,7 +143,7 @@ async def test_failed_announcement_is_a_warning(nursery, caplog):
             await trio.sleep(0.01)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    assert "cannot be announced" in record.getMessage()
+    assert "cannot announce" in record.getMessage()
 
 
 async def test_missing_library_is_named(monkeypatch):

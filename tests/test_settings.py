@@ -194,12 +194,12 @@ def test_invalid_value_is_reported_with_its_source_and_bounds(write, name, value
         assert right in text
 
 
-@pytest.mark.parametrize("setting", [each for each in SETTINGS if each.about.is_secret])
+@pytest.mark.parametrize("setting", [each for each in SETTINGS if each.help.is_secret])
 def test_error_does_not_repeat_a_secret(setting):
     assert "hush" not in refusal(environ={setting.variable: "hush" * 600})
 
 
-@pytest.mark.parametrize("setting", [each for each in SETTINGS if each.about.is_secret])
+@pytest.mark.parametrize("setting", [each for each in SETTINGS if each.help.is_secret])
 def test_repr_masks_secrets(setting):
     secret = "https://hush.example/" + "hush" * 9
     node = Settings(**{setting.name: secret, **TOGETHER.get(setting.name, {})})
@@ -293,7 +293,7 @@ def test_invalid_toml_is_reported_with_an_example(write):
 def test_table_in_a_file_is_refused(write):
     config = write("\n[limits]\nhead_size = 5")
     assert refusal(config=config) == (
-        f"{config}:2: limits: there is no such setting; settings stand in no table: "
+        f"{config}:2: limits: there is no such setting; settings are not in a table: "
         "leave out [limits]"
     )
 
@@ -306,7 +306,7 @@ def test_file_may_begin_with_a_byte_order_mark(write):
 @pytest.mark.parametrize("name", ["tls_key", "allow_host", "access_token"])
 def test_unprintable_value_is_refused_and_not_shown(name, text):
     told = refusal(environ={f"PROXIM_{name.upper()}": f"x,{text}"})
-    assert told.startswith(f"PROXIM_{name.upper()} must be made of characters that can be shown")
+    assert told.startswith(f"PROXIM_{name.upper()} must have only printable characters")
     assert told.isprintable()
 
 
@@ -399,7 +399,7 @@ TURN_URLS = "turn://a turn:a?transport=sctp turn:a? turn:a:x stun:a turn:[::1 tu
 )
 def test_invalid_ice_url_is_refused_with_an_example(name, url):
     text = refusal({name: (url,), "turn_secret": "s"})
-    assert text.startswith(f"{name}: {url!r} is no ")
+    assert text.startswith(f"{name}: {url!r} is not a ")
     assert f"{name}:host:3478" in text
 
 
@@ -479,8 +479,8 @@ def test_parts_have_the_given_values():
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_has_a_description(setting):
-    assert setting.about.group
-    assert setting.about.meaning.endswith(".")
+    assert setting.group
+    assert setting.help.text.endswith(".")
     assert setting.is_switch == (setting.default is False)
 
 
@@ -488,8 +488,8 @@ def test_schema_has_each_setting_with_description_and_bounds():
     properties = schema()["properties"]
     assert list(properties) == [setting.name for setting in SETTINGS]
     for setting in SETTINGS:
-        assert properties[setting.name]["description"] == setting.about.meaning
-        assert properties[setting.name].get("writeOnly", False) == setting.about.is_secret
+        assert properties[setting.name]["description"] == setting.help.text
+        assert properties[setting.name].get("writeOnly", False) == setting.help.is_secret
         assert "anyOf" not in properties[setting.name]
     assert properties["port"]["maximum"] == 65535
     assert properties["log_format"]["enum"] == ["json", "text"]

@@ -84,8 +84,8 @@ async def test_spans_have_no_identity_and_are_not_kept(autojump_clock, node, spa
     told = "".join(span.to_json() for name in ("session", "prompt") for span in spans(name))
     for secret in (meeting.id, meeting.token, meeting.resume_token, KEY, DEVICE.name, DEVICE.id):
         assert secret not in told
-    assert not traces._lives
-    assert not traces._prompts
+    assert not traces._session_spans
+    assert not traces._prompt_spans
 
 
 def test_traces_are_off_by_default():

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from proxim.cli import options
 from proxim.protocol.errors import InvalidSetting
-from proxim.redact import HIDDEN
+from proxim.redact import MASK
 from proxim.settings import SETTINGS, Setting, load_with_sources, schema
 
 
@@ -54,7 +54,7 @@ def schema_command() -> None:
 
 
 def _masked(setting: Setting, value: object) -> object:
-    return HIDDEN if setting.about.is_secret and value not in (None, ()) else value
+    return MASK if setting.help.is_secret and value not in (None, ()) else value
 
 
 def _print_table(shown: list[tuple[Setting, object, str]]) -> None:

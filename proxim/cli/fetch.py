@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
-from proxim.redact import shown
+from proxim.redact import quote
 from proxim.settings.checks import http_parts
 
 TIMEOUT = 5.0
@@ -20,7 +20,7 @@ def metrics_url(node: str) -> str:
     parts = http_parts(node if "://" in node else f"http://{node}")
     if parts is None:
         raise InvalidSetting(
-            f"{shown(node)} is not the URL of a node such as http://127.0.0.1:8765"
+            f"{quote(node)} is not the URL of a node such as http://127.0.0.1:8765"
         )
     path = parts.path.rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path.removesuffix('/metrics')}/metrics"

@@ -38,7 +38,7 @@ class Grouped(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each option under the heading of its setting's group."""
-        settings = {setting.name: setting.about.group for setting in SETTINGS}
+        settings = {setting.name: setting.group for setting in SETTINGS}
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -54,21 +54,21 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
     default = setting.default
     shown = f"{default:g}" if isinstance(default, float) else str(default)
     has_no_default = default is None or setting.is_switch or setting.is_list
-    about = setting.about.meaning + ("" if has_no_default else f"  [default: {shown}]")
+    text = setting.help.text + ("" if has_no_default else f"  [default: {shown}]")
     if setting.is_switch:
         negation = setting.flag.replace("--", "--no-", 1)
-        return click.option(f"{setting.flag}/{negation}", setting.name, default=None, help=about)
+        return click.option(f"{setting.flag}/{negation}", setting.name, default=None, help=text)
     if setting.is_list:
-        about += "  Can be repeated."
-    if setting.about.flag_value is not None:
-        metavar = f"[{setting.about.metavar}]"
-        optional: dict[str, Any] = {"is_flag": False, "flag_value": setting.about.flag_value}
-        return click.option(setting.flag, setting.name, metavar=metavar, help=about, **optional)
+        text += "  Can be repeated."
+    if setting.help.flag_value is not None:
+        metavar = f"[{setting.metavar}]"
+        optional: dict[str, Any] = {"is_flag": False, "flag_value": setting.help.flag_value}
+        return click.option(setting.flag, setting.name, metavar=metavar, help=text, **optional)
     return click.option(
         setting.flag,
         setting.name,
-        metavar=setting.about.metavar,
-        help=about,
+        metavar=setting.metavar,
+        help=text,
         multiple=setting.is_list,
     )
 

@@ -13,7 +13,7 @@ from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_
 from proxim.exception_groups import leaves
 from proxim.protocol.errors import ConnectionLost
 from proxim.protocol.messages import SUBPROTOCOL
-from proxim.redact import shown
+from proxim.redact import quote
 
 CONNECT_TIME = 15.0
 """Seconds for a connection, and again for its WebSocket handshake."""
@@ -97,7 +97,7 @@ class Address:
 
     def _not_a_node(self) -> ConnectionLost:
         return ConnectionLost(
-            f"{shown(self._url)} is not the URL of a node, such as http://127.0.0.1:8765"
+            f"{quote(self._url)} is not the URL of a node, such as http://127.0.0.1:8765"
         )
 
 

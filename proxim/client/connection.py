@@ -7,15 +7,14 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from itertools import count
 from typing import TypeVar
 
 import trio
-from msgspec import UNSET, structs
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from proxim.client.address import Address
 from proxim.client.backoff import delays
+from proxim.client.calls import REF_BYTES, Calls
 from proxim.client.ice import IceRefresher
 from proxim.exception_groups import running
 from proxim.protocol import codec
@@ -25,10 +24,7 @@ from proxim.protocol.errors import (
     ConnectionLost,
     ProximError,
     RateLimited,
-    RequestError,
-    SessionOver,
     Unavailable,
-    request_error,
 )
 
 log = logging.getLogger(__name__)
@@ -37,23 +33,11 @@ CLOSE_TIME = 2.0
 MAX_QUEUED = 256
 """Signals that may wait while the node is unreachable; then ``send_signal`` blocks."""
 
-REF_BYTES = 32
-"""Maximum size of a request's ``ref``."""
-
 REPLACED = 4000
 _FINAL_CODES = {1002, 1007, 1009, REPLACED}
 """Close codes after which the client does not reconnect (protocol: Close codes)."""
 
 _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
-
-
-class _Call:
-    """A request that waits for its reply."""
-
-    def __init__(self) -> None:
-        self.done = trio.Event()
-        self.reply: wire.NodeMessage | None = None
-        self.error: ProximError | None = None
 
 
 class NodeConnection:
@@ -79,8 +63,7 @@ class NodeConnection:
         self._on_message = on_message
         self._on_failure = on_failure
         self._ws: WebSocketConnection | None = None
-        self._calls: dict[str, _Call] = {}
-        self._refs = count(1)
+        self._calls = Calls()
         self._queue: deque[wire.Signal] = deque()
         self._queue_changed = trio.Event()
         self._failure: ProximError | None = None
@@ -121,29 +104,15 @@ class NodeConnection:
 
         A new connection first carries a request with ``introduces``.
 
-        Raises the ``RequestError`` for the node's error code, ``SessionOver`` if the node answers
-        that the session has ended, and ``ConnectionLost`` if the connection breaks before the
-        reply.
+        Raises what ``Calls.call`` raises, and ``ConnectionLost`` if the connection breaks before
+        the reply.
         """
         if self._failure is not None:
             raise self._failure
         if self._ws is None or not (self._introduced or introduces):
             raise ConnectionLost("not connected to the node")
         self._check_size(request)
-        ref = str(next(self._refs))
-        waiting = self._calls[ref] = _Call()
-        try:
-            await self._send_in_turn(structs.replace(request, ref=ref))
-            await waiting.done.wait()
-        finally:
-            del self._calls[ref]
-        if waiting.error is not None:
-            raise waiting.error
-        if isinstance(waiting.reply, kind):
-            return waiting.reply
-        if isinstance(waiting.reply, wire.SessionEnded):
-            raise SessionOver(waiting.reply.status, waiting.reply.reason)
-        raise ConnectionLost(f"the node answered {type(waiting.reply).__name__} to a request")
+        return await self._calls.call(request, kind, self._send_in_turn)
 
     async def refresh_ice(self, session_id: str) -> wire.IceServers:
         """Request new ICE servers for a session. Raises what ``call`` raises."""
@@ -221,9 +190,7 @@ class NodeConnection:
             self._introduced = False
             self._set_online(False)
             self._notify_queue()
-            for call in self._calls.values():
-                call.error = call.error or ConnectionLost("the connection broke before the reply")
-                call.done.set()
+            self._calls.fail(ConnectionLost("the connection broke before the reply"))
             await trio.aclose_forcefully(stream)
 
     def _fail(self, error: ProximError) -> None:
@@ -255,15 +222,7 @@ class NodeConnection:
             # A request gets its ref after the size check.
             self._max_message_bytes = message.max_message_bytes - REF_BYTES
         self._on_message(message)
-        ref = message.ref
-        call = self._calls.get(ref) if isinstance(ref, str) else None
-        if call is None:
-            return
-        if isinstance(message, wire.Error):
-            call.error = wire_error(message)
-        else:
-            call.reply = message
-        call.done.set()
+        self._calls.settle(message)
 
     async def _write(self, ws: WebSocketConnection) -> None:
         while True:
@@ -305,16 +264,6 @@ class NodeConnection:
     def _notify_queue(self) -> None:
         self._queue_changed.set()
         self._queue_changed = trio.Event()
-
-
-def wire_error(message: wire.Error) -> RequestError:
-    """Return the exception for an ``error`` message."""
-    return request_error(
-        message.code,
-        message.message,
-        session_id=None if message.session_id is UNSET else message.session_id,
-        retry_after=None if message.retry_after is UNSET else message.retry_after,
-    )
 
 
 def _why_closed(code: int | None) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import msgspec
 import trio
 
-from proxim.client.connection import wire_error
+from proxim.client.calls import wire_error
 from proxim.client.ice import IceRefresher
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, ProximError, SessionOver

@@ -17,7 +17,7 @@ from msgspec import structs
 from proxim.actors.crash import log_crash
 from proxim.actors.router import Router, leave
 from proxim.actors.seat import Owner, Seat
-from proxim.client.connection import wire_error
+from proxim.client.calls import wire_error
 from proxim.client.host import HostSession
 from proxim.client.ice import IceRefresher
 from proxim.net.limits import Limits

@@ -1,4 +1,4 @@
-"""Where a node's ICE servers come from: STUN and TURN as configured, and from a provider."""
+"""The ICE servers of a node: configured STUN and TURN servers, and those of a provider."""
 
 from proxim.ice.options import IceOptions
 from proxim.ice.source import ConfiguredIce

@@ -1,4 +1,4 @@
-"""One HTTP POST, with bounds; it can be cancelled at any moment and leaves no thread behind."""
+"""An HTTP POST with a size limit, which Trio can cancel at any moment."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import h11
 import trio
 
 MAX_RESPONSE_BYTES = 64 * 1024
-"""Bytes that an answer may have."""
+"""Maximum size of a response."""
 
 _CHUNK = 16 * 1024
 
 
 class HttpError(Exception):
-    """There is no usable answer; the text says why, and tells nothing of what was sent."""
+    """There is no usable response. The text says why, and shows nothing of the request."""
 
 
 async def post_json(url: str, body: bytes, *, agent: str, token: str | None = None) -> bytes:
-    """POST a JSON text, and return the body of the answer.
+    """POST JSON, and return the body of the response.
 
-    A name and a password in the URL become Basic credentials, a ``token`` a Bearer one. There is
-    no time limit: that is for the caller. Redirections are not followed.
+    User and password in the URL are sent as Basic credentials, a ``token`` as Bearer. The caller
+    sets a timeout. Redirects are not followed.
 
     Raises ``HttpError``.
     """
@@ -41,10 +41,10 @@ async def post_json(url: str, body: bytes, *, agent: str, token: str | None = No
     except trio.BrokenResourceError as error:
         raise HttpError(f"the connection broke: {error.__cause__ or 'reset'}") from None
     except h11.LocalProtocolError:
-        # Its text would tell what was to be sent, the token too.
+        # Its text would show the request with its token.
         raise HttpError("its URL or token has characters that HTTP does not allow") from None
     except h11.ProtocolError as error:
-        raise HttpError(f"it does not speak HTTP: {error}") from None
+        raise HttpError(f"its response is not HTTP: {error}") from None
 
 
 async def _connect(parts: SplitResult) -> trio.abc.Stream:
@@ -81,19 +81,19 @@ def _headers(
 
 
 async def _exchange(stream: trio.abc.Stream, request: h11.Request, body: bytes) -> bytes:
-    talk = h11.Connection(h11.CLIENT)
+    connection = h11.Connection(h11.CLIENT)
     sent = [request, h11.Data(data=body), h11.EndOfMessage()]
-    await stream.send_all(b"".join(talk.send(each) or b"" for each in sent))
-    answer = bytearray()
+    await stream.send_all(b"".join(connection.send(each) or b"" for each in sent))
+    content = bytearray()
     while True:
-        match talk.next_event():
+        match connection.next_event():
             case h11.NEED_DATA:
-                talk.receive_data(bytes(await stream.receive_some(_CHUNK)))
+                connection.receive_data(bytes(await stream.receive_some(_CHUNK)))
             case h11.Response(status_code=status) if not 200 <= status < 300:
                 raise HttpError(f"it answers {status}")
             case h11.Data(data=data):
-                answer += data
-                if len(answer) > MAX_RESPONSE_BYTES:
-                    raise HttpError(f"its answer has more than {MAX_RESPONSE_BYTES} bytes")
+                content += data
+                if len(content) > MAX_RESPONSE_BYTES:
+                    raise HttpError(f"its response has more than {MAX_RESPONSE_BYTES} bytes")
             case h11.EndOfMessage():
-                return bytes(answer)
+                return bytes(content)

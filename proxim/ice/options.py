@@ -1,4 +1,4 @@
-"""What a node is told of ICE servers, and what of it can go together."""
+"""The settings of ICE servers, and their check."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from proxim.protocol.errors import InvalidSetting
 from proxim.redact import represent
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
-"""What a URL is made of (RFC 3986, 2), and a Bearer token, too."""
+"""The characters of a URL (RFC 3986, 2) and of a Bearer token."""
 
 
 class IceOptions(Struct, frozen=True):
-    """STUN and TURN servers, how to be let in there, and a provider of more. Times in seconds."""
+    """STUN and TURN servers, their credentials, and a provider of more. Times in seconds."""
 
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
@@ -35,23 +35,23 @@ class IceOptions(Struct, frozen=True):
         return represent(self, secret)
 
     def check(self) -> None:
-        """Raise ``InvalidSetting`` for what is no such URL, or cannot go together."""
+        """Raise ``InvalidSetting`` for invalid URLs and for settings that exclude each other."""
         for url in self.stun:
             check_stun(url)
         for url in self.turn:
             check_turn(url)
-        self._check_ways_in()
+        self._check_credentials()
         if self.ice_provider is not None:
             _check_provider(self.ice_provider)
             _check_token(self.ice_provider_token)
         elif self.ice_provider_token is not None:
-            raise InvalidSetting("ice_provider_token is for an ice_provider: give that, too")
+            raise InvalidSetting("ice_provider_token needs ice_provider: give both")
 
-    def _check_ways_in(self) -> None:
+    def _check_credentials(self) -> None:
         if (self.turn_username is None) != (self.turn_credential is None):
             raise InvalidSetting("turn_username and turn_credential go together: give both")
-        ways = [self.turn_secret, self.turn_secret_file, self.turn_username]
-        given = sum(way is not None for way in ways)
+        credentials = [self.turn_secret, self.turn_secret_file, self.turn_username]
+        given = sum(each is not None for each in credentials)
         if given > 1:
             raise InvalidSetting(
                 "turn_secret, turn_secret_file, and turn_username with turn_credential "
@@ -59,12 +59,11 @@ class IceOptions(Struct, frozen=True):
             )
         if self.turn and not given:
             raise InvalidSetting(
-                "turn: a TURN server lets nobody in without credentials: give turn_secret (the "
-                "server's own, for credentials that expire), turn_secret_file, or turn_username "
-                "and turn_credential"
+                "turn: a TURN server needs credentials: give turn_secret (the server's own, for "
+                "credentials that expire), turn_secret_file, or turn_username and turn_credential"
             )
         if given and not self.turn:
-            raise InvalidSetting("credentials for TURN are given, and no server: give turn, too")
+            raise InvalidSetting("TURN credentials are set without a TURN server: give turn, too")
 
 
 def _check_provider(url: str) -> None:
@@ -80,15 +79,15 @@ def _check_provider(url: str) -> None:
             return
     except ValueError:
         pass
-    # The URL is not told: it may hold a password.
+    # The error does not show the URL, which may have a password.
     raise InvalidSetting(
-        "ice_provider: this is no http or https address such as https://turn.example/credentials"
+        "ice_provider: this is not an http or https URL such as https://turn.example/credentials"
     )
 
 
 def _check_token(token: str | None) -> None:
     if token is not None and not _VISIBLE.fullmatch(token):
         raise InvalidSetting(
-            "ice_provider_token: this has a character that a token cannot have, such as a space "
-            "or the end of a line; only visible ASCII characters will do"
+            "ice_provider_token: this has a character that is not allowed in a token, such as a "
+            "space or a line end; use only visible ASCII characters"
         )

@@ -1,4 +1,4 @@
-"""A provider of ICE servers: asked by HTTP beforehand, so that no session ever waits for it."""
+"""A provider of ICE servers, asked by HTTP in advance, so that no session waits for it."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from proxim.version import __version__
 log = logging.getLogger(__name__)
 
 MAX_SERVERS = 32
-"""More are taken for a mistake: they would all be tried by a browser."""
+"""A response with more is refused: a browser would try them all."""
 
 MIN_PAUSE = 1.0
 FIRST_RETRY, MAX_RETRY = 2.0, 60.0
-"""Seconds after which a provider is asked again: at the earliest, and when it has failed."""
+"""Seconds between two requests: the minimum, and after failures."""
 
 
 class UnusableResponse(Exception):
-    """What a provider has answered cannot be used; the text says why."""
+    """The response of a provider cannot be used; the text says why."""
 
 
 class ProvidedServers(Struct, frozen=True):
-    """What a provider has given; ``ttl`` in seconds, None if it has not said."""
+    """The servers in a response; ``ttl`` in seconds, None if the response has none."""
 
     servers: list[IceServer]
     ttl: float | None
 
 
 class Provider:
-    """Asks a provider by and by, and keeps what it gives until that lapses.
+    """Asks a provider periodically, and keeps its servers until they expire.
 
-    All peers are given the same until the provider is asked again.
+    All peers get the same servers until the next request.
     """
 
     def __init__(self, options: IceOptions) -> None:
@@ -49,7 +49,7 @@ class Provider:
         self._token = options.ice_provider_token
         self._timeout = options.ice_provider_timeout
         self._cache = options.ice_provider_cache
-        # What is handed out last, just before it is renewed, is to serve as long as any other.
+        # Servers handed out just before the next request should last for the full TTL, too.
         self._wanted_ttl = options.turn_ttl + options.ice_provider_cache
         self._turn_ttl = options.turn_ttl
         self._servers: list[IceServer] = []
@@ -57,57 +57,53 @@ class Provider:
         self._failing = False
 
     def grant(self, lifetime: float) -> IceGrant:
-        """What was given last and has not lapsed, for at most ``lifetime`` seconds; maybe none."""
+        """Return the latest servers unless they expired, for at most ``lifetime`` seconds."""
         left = self._expires_at - trio.current_time()
         if not self._servers or left <= 0:
             return IceGrant([], lifetime)
         return IceGrant(list(self._servers), min(lifetime, left, self._turn_ttl))
 
     async def run(self) -> None:
-        """Ask again and again, until cancelled. A provider that fails is told of in the log."""
+        """Ask periodically until cancelled. A failure is logged once."""
         retry = FIRST_RETRY
         while True:
             try:
                 pause = await self._renew()
                 retry = FIRST_RETRY
             except (HttpError, UnusableResponse, trio.TooSlowError) as error:
-                self._note_failure(error)
+                self._log_failure(error)
                 pause, retry = retry, min(retry * 2, MAX_RETRY)
             await trio.sleep(pause)
 
     async def _renew(self) -> float:
-        """Ask once; for how many seconds what came can be kept."""
+        """Send a request, and return the seconds until the next one."""
         asked_at = trio.current_time()
         body = msgspec.json.encode({"ttl": int(self._wanted_ttl)})
         with trio.fail_after(self._timeout):
-            answer = await post_json(
+            response = await post_json(
                 self._url, body, agent=f"proxim/{__version__}", token=self._token
             )
-        given = parse_response(answer)
-        ttl = self._wanted_ttl if given.ttl is None else given.ttl
-        self._servers, self._expires_at = given.servers, asked_at + ttl
+        provided = parse_response(response)
+        ttl = self._wanted_ttl if provided.ttl is None else provided.ttl
+        self._servers, self._expires_at = provided.servers, asked_at + ttl
         if self._failing:
             log.info("the ICE provider %s answers again", self._host)
             self._failing = False
         return max(min(self._cache, ttl / 2), MIN_PAUSE)
 
-    def _note_failure(self, error: Exception) -> None:
-        # Once for each time that it is down, not for each try.
+    def _log_failure(self, error: Exception) -> None:
+        # Once per outage, not for each attempt.
         if not self._failing:
-            why = f"no answer in {self._timeout:g} s" if _is_slow(error) else str(error)
+            why = str(error) or f"no answer in {self._timeout:g} s"
             log.warning(
-                "the ICE provider %s gives nothing: %s; sessions go on without it", self._host, why
+                "the ICE provider %s failed: %s; sessions continue without it", self._host, why
             )
         self._failing = True
 
     @property
     def _host(self) -> str | None:
-        """All of its address that a log may tell: the rest can hold keys."""
+        """The host name; the rest of the URL may contain keys and is not logged."""
         return urlsplit(self._url).hostname
-
-
-def _is_slow(error: Exception) -> bool:
-    return isinstance(error, trio.TooSlowError)
 
 
 class _Server(Struct):
@@ -121,25 +117,26 @@ class _Response(Struct):
     ttl: float | None = None
 
 
-def parse_response(answer: bytes) -> ProvidedServers:
-    """The ICE servers of an answer: ``{"iceServers": …, "ttl"?: …}``; ``ice_servers`` will do.
+def parse_response(response: bytes) -> ProvidedServers:
+    """Return the ICE servers of a response ``{"iceServers": …, "ttl"?: …}``.
 
-    One server may stand there without a list around it. Raises ``UnusableResponse``.
+    Providers also use ``ice_servers``, and one server without a list. Raises ``UnusableResponse``.
     """
     try:
-        found = msgspec.json.decode(answer)
-        if isinstance(found, dict) and "iceServers" in found:
-            found["ice_servers"] = found.pop("iceServers")
-        # Not strict: some providers write their numbers as texts.
-        read = msgspec.convert(found, _Response, strict=False)
+        decoded = msgspec.json.decode(response)
+        if isinstance(decoded, dict) and "iceServers" in decoded:
+            decoded["ice_servers"] = decoded.pop("iceServers")
+        # Not strict: some providers write numbers as strings.
+        parsed = msgspec.convert(decoded, _Response, strict=False)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise UnusableResponse('it answers something else than {"iceServers": [...]}') from None
-    given = read.ice_servers if isinstance(read.ice_servers, list) else [read.ice_servers]
-    if not given or len(given) > MAX_SERVERS:
-        raise UnusableResponse(f"it gives {len(given)} servers, and 1 to {MAX_SERVERS} can be used")
-    if read.ttl is not None and not 0 < read.ttl < float("inf"):
-        raise UnusableResponse("its ttl is no number of seconds above 0")
-    return ProvidedServers([_checked(server) for server in given], read.ttl)
+        raise UnusableResponse('its response is not {"iceServers": [...]}') from None
+    found = parsed.ice_servers
+    servers = found if isinstance(found, list) else [found]
+    if not servers or len(servers) > MAX_SERVERS:
+        raise UnusableResponse(f"it lists {len(servers)} servers, not 1 to {MAX_SERVERS}")
+    if parsed.ttl is not None and not 0 < parsed.ttl < float("inf"):
+        raise UnusableResponse("its ttl is not a number of seconds above 0")
+    return ProvidedServers([_checked(server) for server in servers], parsed.ttl)
 
 
 def _checked(server: _Server) -> IceServer:

@@ -1,4 +1,4 @@
-"""The ICE servers that a node hands out: what is configured, and what a provider has given."""
+"""The ICE servers that a node hands out, configured and from a provider."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _USER_BYTES = 8
 
 
 class ConfiguredIce:
-    """A node's source of ICE servers. ``wall`` tells the time of day, in seconds since 1970.
+    """A node's source of ICE servers. ``wall`` is the wall clock, in seconds since 1970.
 
-    Raises ``InvalidSetting`` when the file with the secret cannot be read.
+    Raises ``InvalidSetting`` if the file with the secret cannot be read.
     """
 
     def __init__(self, options: IceOptions, wall: Callable[[], float] = time.time) -> None:
@@ -32,15 +32,15 @@ class ConfiguredIce:
         self._provider = None if options.ice_provider is None else Provider(options)
 
     async def run(self) -> None:
-        """Keep what the provider gives fresh, where there is one; else there is nothing to do."""
+        """Ask the provider periodically, if there is one."""
         if self._provider is not None:
             await self._provider.run()
 
     def grant(self, lifetime: float) -> IceGrant:
-        """ICE servers for one peer of a session that lives for at most ``lifetime`` seconds.
+        """Return the ICE servers for a peer of a session that ends within ``lifetime`` seconds.
 
-        TURN credentials that are made here are this peer's own. Never waits: of the provider it
-        takes what is there.
+        Each peer gets its own TURN credentials from the shared secret. This never waits for the
+        provider.
         """
         servers: list[IceServer] = []
         ttl = lifetime
@@ -58,17 +58,17 @@ class ConfiguredIce:
                 IceServer(list(options.turn), options.turn_username, options.turn_credential)
             )
         if self._provider is not None:
-            given = self._provider.grant(ttl)
-            servers += given.servers
-            ttl = given.ttl
+            provided = self._provider.grant(ttl)
+            servers += provided.servers
+            ttl = provided.ttl
         return IceGrant(servers, ttl)
 
 
 def turn_credentials(urls: tuple[str, ...], secret: str, expiry: int, user: str) -> IceServer:
-    """TURN credentials for ``user`` until ``expiry`` (seconds since 1970).
+    """Return TURN credentials for ``user`` until ``expiry`` (seconds since 1970).
 
-    By the convention of draft-uberti-behave-turn-rest-00, which TURN servers such as coturn share
-    a secret for: the username is ``<expiry>:<user>``, the password its HMAC-SHA1 in base64.
+    The format is that of draft-uberti-behave-turn-rest-00, which coturn and others implement: the
+    username is ``<expiry>:<user>``, the password its HMAC-SHA1 in base64.
     """
     username = f"{expiry}:{user}"
     password = hmac.digest(secret.encode(), username.encode(), hashlib.sha1)
@@ -82,7 +82,7 @@ def _read_secret(options: IceOptions) -> str | None:
     try:
         secret = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InvalidSetting(f"turn_secret_file: {path} cannot be read: {why}") from None
     if not secret:
         raise InvalidSetting(f"turn_secret_file: {path} is empty")

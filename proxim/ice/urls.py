@@ -6,7 +6,7 @@ import re
 from typing import Literal, NamedTuple
 
 from proxim.protocol.errors import InvalidSetting
-from proxim.redact import shown
+from proxim.redact import quote
 
 _URL = re.compile(
     r"(?P<scheme>stun|turn)(?P<secure>s?):"
@@ -49,11 +49,11 @@ def check_stun(url: str) -> None:
     """Raise ``InvalidSetting``, with an example, unless this is a STUN URL."""
     server = parse(url)
     if server is None or server.kind != "stun":
-        raise InvalidSetting(f"stun: {shown(url)} is not a STUN URL such as {STUN_EXAMPLE}")
+        raise InvalidSetting(f"stun: {quote(url)} is not a STUN URL such as {STUN_EXAMPLE}")
 
 
 def check_turn(url: str) -> None:
     """Raise ``InvalidSetting``, with an example, unless this is a TURN URL."""
     server = parse(url)
     if server is None or server.kind != "turn":
-        raise InvalidSetting(f"turn: {shown(url)} is not a TURN URL such as {TURN_EXAMPLE}")
+        raise InvalidSetting(f"turn: {quote(url)} is not a TURN URL such as {TURN_EXAMPLE}")

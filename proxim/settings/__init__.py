@@ -1,20 +1,20 @@
-"""Every setting of a node, once: its name, meaning, unit, bounds and default.
+"""The settings of a node: names, types, bounds, defaults and help texts.
 
-``load`` reads the command line, the environment and the config file by what stands in
-``fields.py``, and ``proxim serve --help`` is made from it.
+``fields.py`` defines each setting once. ``load`` reads them from the command line, the environment
+and the config file; ``proxim serve --help`` and the reference are generated from them.
 """
 
-from proxim.settings.about import About
 from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting
 from proxim.settings.checks import split_endpoint
 from proxim.settings.fields import Settings
+from proxim.settings.help import Help
 from proxim.settings.schema import schema
 from proxim.settings.sources import from_code, load, load_with_sources
 
 __all__ = [
     "DEFAULT_URL",
     "SETTINGS",
-    "About",
+    "Help",
     "Setting",
     "Settings",
     "from_code",

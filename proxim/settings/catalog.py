@@ -1,7 +1,4 @@
-"""All settings, as the command line, the config file and the documentation need them.
-
-Nothing is said here of any one of them: it is read from the fields of ``Settings``.
-"""
+"""The list of all settings, read from the fields of ``Settings``."""
 
 from __future__ import annotations
 
@@ -10,46 +7,52 @@ from typing import NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from proxim.settings.about import About
-from proxim.settings.fields import Settings
+from proxim.settings.fields import GROUPS, Settings
+from proxim.settings.help import Help, Metavar
 
 
 class Setting(NamedTuple):
-    """One setting, as the command line and the documentation need it."""
+    """One setting, for the command line, the config file and the documentation."""
 
     name: str
+    group: str
     kind: object
     default: object
-    about: About
+    help: Help
+    metavar: str
+    """The value of its option in the help; empty for a switch."""
 
     @property
     def flag(self) -> str:
-        """Its option on the command line."""
+        """The option on the command line."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def variable(self) -> str:
-        """Its name in the environment."""
+        """The environment variable."""
         return "PROXIM_" + self.name.upper()
 
     @property
     def is_switch(self) -> bool:
-        """Whether its option takes no value."""
-        return self.about.metavar == ""
+        """Whether the option takes no value."""
+        return self.metavar == ""
 
     @property
     def is_list(self) -> bool:
-        """Whether it can be given several times; in the environment, separated by commas."""
+        """Whether the option can be repeated; in the environment, commas separate values."""
         return get_origin(get_args(self.kind)[0]) is tuple
 
 
 def _read_settings() -> Iterator[Setting]:
-    defaults = msgspec.structs.fields(Settings)
     hints = get_type_hints(Settings, include_extras=True)
-    for field in defaults:
+    group = ""
+    for field in msgspec.structs.fields(Settings):
+        group = GROUPS.get(field.name, group)
         kind = hints[field.name]
-        about = next(extra for extra in get_args(kind) if isinstance(extra, About))
-        yield Setting(field.name, kind, field.default, about)
+        (text,) = (extra for extra in get_args(kind) if isinstance(extra, Help))
+        metavars = [extra.name for extra in get_args(kind) if isinstance(extra, Metavar)]
+        metavar = metavars[0] if metavars else text.metavar
+        yield Setting(field.name, group, kind, field.default, text, metavar)
 
 
 SETTINGS = tuple(_read_settings())

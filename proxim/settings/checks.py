@@ -1,4 +1,4 @@
-"""What a setting's text has to look like, where its type alone does not say so."""
+"""Checks of text settings that a type cannot express."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import idna
 
 from proxim.protocol.errors import InvalidSetting
-from proxim.redact import shown
+from proxim.redact import quote
 
 MAX_LABEL = 58
-"""Longest name that a node is announced by, in bytes."""
+"""Maximum length of the name of an announced node, in bytes."""
 
-SHORTEST_KEY = 32
-"""Characters that a key must have that is a text of the operator's."""
+MIN_KEY_LENGTH = 32
+"""Minimum number of characters of a key."""
 
 _STORE = re.compile(r"sqlite://(/[^?#]*[^?#/])")
 
 
 def is_host(host: str) -> bool:
-    """Whether this can be a name or an IP address; nobody is asked."""
+    """Return whether this can be a host name or an IP address, without a DNS query."""
     try:
         if ":" in host:
             ipaddress.IPv6Address(host)
         elif host.isascii():
-            # What has no form for the domain name system, resolving raises no OSError about.
+            # Resolving a name that IDNA cannot encode raises UnicodeError, not OSError.
             host.encode("idna")
         else:
             idna.encode(host, uts46=True)
@@ -36,24 +36,24 @@ def is_host(host: str) -> bool:
 
 
 def check_host(name: str, host: str) -> None:
-    """Raise ``InvalidSetting`` unless ``host``, the setting of that name, can be one."""
+    """Raise ``InvalidSetting`` unless ``host`` can be a host name or an IP address."""
     if not is_host(host):
         raise InvalidSetting(
-            f"{name}: {shown(host)} is no address or name such as 127.0.0.1 or ::1"
+            f"{name}: {quote(host)} is not an address or a host name such as 127.0.0.1 or ::1"
         )
 
 
 def http_parts(url: str) -> SplitResult | None:
-    """An http or https URL taken apart; None if it is not one.
+    """Return the parts of an http or https URL; None if it is not one.
 
-    One with a user is none: whoever it is shown to would be told the password.
+    A URL with a user is refused, since it would show the password.
     """
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and parts.port != 0 and "@" not in parts.netloc
+        is_valid = parts.scheme in ("http", "https") and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
         return None
-    return parts if fits and is_host(parts.hostname or "") else None
+    return parts if is_valid and is_host(parts.hostname or "") else None
 
 
 def check_url(url: str) -> None:
@@ -61,14 +61,14 @@ def check_url(url: str) -> None:
     parts = http_parts(url)
     if parts is None or parts.query or parts.fragment:
         raise InvalidSetting(
-            f"public_url: {shown(url)} is no http or https address such as https://node.example"
+            f"public_url: {quote(url)} is not an http or https URL such as https://node.example"
         )
 
 
 def split_endpoint(text: str) -> tuple[str, int]:
-    """Address and port of ``ADDRESS:PORT``; an IPv6 address stands in brackets.
+    """Return address and port of ``ADDRESS:PORT``; an IPv6 address has brackets.
 
-    Raises ``InvalidSetting`` for anything else. Port 0 is a free one.
+    Raises ``InvalidSetting`` for anything else. Port 0 means a free port.
     """
     try:
         parts = urlsplit(f"//{text}")
@@ -79,7 +79,7 @@ def split_endpoint(text: str) -> tuple[str, int]:
     except ValueError:
         pass
     raise InvalidSetting(
-        f"metrics_listen: {shown(text)} is no address with a port "
+        f"metrics_listen: {quote(text)} is not an address with a port "
         "such as 127.0.0.1:9765 or [::1]:9765"
     )
 
@@ -93,38 +93,40 @@ def check_origin(origin: str) -> None:
             return
     except ValueError:
         pass
-    raise InvalidSetting(f"allow_origin: {shown(origin)} is no origin such as https://app.example")
+    raise InvalidSetting(
+        f"allow_origin: {quote(origin)} is not an origin such as https://app.example"
+    )
 
 
 def check_network(network: str) -> None:
-    """Raise ``InvalidSetting`` unless this is an IP address or a network of them."""
+    """Raise ``InvalidSetting`` unless this is an IP address or a network."""
     try:
         ipaddress.ip_network(network, strict=False)
     except ValueError:
         raise InvalidSetting(
-            f"trusted_proxy: {shown(network)} is no address or network such as 10.0.0.0/8"
+            f"trusted_proxy: {quote(network)} is not an address or a network such as 10.0.0.0/8"
         ) from None
 
 
 def check_name(name: str) -> None:
-    """Raise ``InvalidSetting`` unless a node can be announced by this name."""
-    # A label of the domain name system has 63 bytes (RFC 6763, section 4.1.1); a number may follow.
+    """Raise ``InvalidSetting`` unless a node can be announced with this name."""
+    # A DNS label has at most 63 bytes (RFC 6763, section 4.1.1), and a number may be added.
     if len(name.encode()) > MAX_LABEL or not name.isprintable():
         raise InvalidSetting(
-            f"announce: {name!r} is no name of at most {MAX_LABEL} bytes that can be shown"
+            f"announce: {name!r} is not a printable name of at most {MAX_LABEL} bytes"
         )
 
 
 def check_store(store: str | None, key: str | None) -> None:
-    """Raise ``InvalidSetting`` unless there is neither, or an address and a key worth the name."""
+    """Raise ``InvalidSetting`` unless both are unset, or both are valid."""
     if (store is None) != (key is None):
         raise InvalidSetting("store and store_key go together: give both, or neither")
     if store is not None and not (_STORE.fullmatch(store) and unquote(store).isprintable()):
         raise InvalidSetting(
-            f"store: {shown(store)} is no address such as sqlite:///var/lib/proxim/sessions.db"
+            f"store: {quote(store)} is not a URL such as sqlite:///var/lib/proxim/sessions.db"
         )
-    if key is not None and len(key) < SHORTEST_KEY:
+    if key is not None and len(key) < MIN_KEY_LENGTH:
         raise InvalidSetting(
-            f"store_key must have at least {SHORTEST_KEY} characters, "
-            "as `openssl rand -base64 32` makes them"
+            f"store_key must have at least {MIN_KEY_LENGTH} characters, "
+            "for example the output of `openssl rand -base64 32`"
         )

@@ -1,4 +1,4 @@
-"""The settings themselves. Each stands here once, and nowhere else."""
+"""The definition of every setting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from proxim.net.token_bucket import TokenBucket
 from proxim.protocol.errors import InvalidSetting
 from proxim.redact import represent
 from proxim.session.events import Terms
-from proxim.settings.about import About, secrets_of
 from proxim.settings.checks import (
     MAX_LABEL,
     check_host,
@@ -26,298 +25,226 @@ from proxim.settings.checks import (
     check_url,
     split_endpoint,
 )
+from proxim.settings.help import Help, Metavar, secrets_of
 
 YEAR = 365 * 86_400.0
 DEFAULT_HOST = "127.0.0.1"
 
-_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
-_Some = Annotated[int, Meta(ge=1, le=1_000_000_000)]
-_PerSecond = Annotated[float, Meta(ge=0, le=1_000_000)]
-_Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+_COUNT, _BYTES, _SECONDS = Metavar("COUNT"), Metavar("BYTES"), Metavar("SECONDS")
+_Count = Annotated[int, Meta(ge=0, le=1_000_000_000), _COUNT]
+_Positive = Annotated[int, Meta(ge=1, le=1_000_000_000), _COUNT]
+_PerSecond = Annotated[float, Meta(ge=0, le=1_000_000), _COUNT]
+_Bytes = Annotated[int, Meta(ge=1, le=1_000_000_000), _BYTES]
+_Seconds = Annotated[float, Meta(gt=0, le=86_400), _SECONDS]
+_UpToAnHour = Annotated[float, Meta(gt=0, le=3600), _SECONDS]
+_ZeroToAnHour = Annotated[float, Meta(ge=0, le=3600), _SECONDS]
+_UpToAYear = Annotated[float, Meta(gt=0, le=YEAR), _SECONDS]
 _Secret = Annotated[str, Meta(min_length=1, max_length=512)] | None
-_Url = Annotated[str, Meta(min_length=1, max_length=2048)] | None
-_Part = TypeVar("_Part", bound=Struct)
+_Url = Annotated[Annotated[str, Meta(min_length=1, max_length=2048)] | None, Metavar("URL")]
+_Urls = Annotated[tuple[str, ...], Metavar("URL")]
+_File = Annotated[str | None, Metavar("FILE")]
+_Subset = TypeVar("_Subset", bound=Struct)
+
+GROUPS = {
+    "host": "Network",
+    "tls_cert": "TLS",
+    "approval_timeout": "Sessions",
+    "access_token": "Access",
+    "stun": "ICE",
+    "head_size": "Limits",
+    "metrics_listen": "Metrics",
+    "cluster": "Cluster",
+    "log_level": "Logging",
+}
+"""The first setting of each group in the help."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a node is told. Raises ``InvalidSetting`` for what cannot go together."""
+    """The settings of a node. Raises ``InvalidSetting`` if some exclude each other."""
 
-    host: Annotated[str, About("Network", "Address to listen on.", "ADDRESS")] = DEFAULT_HOST
+    host: Annotated[str, Help("Address to listen on.", "ADDRESS")] = DEFAULT_HOST
     port: Annotated[
-        int,
-        Meta(ge=0, le=65535),
-        About("Network", "Port to listen on; 0 picks a free one.", "PORT"),
+        int, Meta(ge=0, le=65535), Help("Port to listen on; 0 means a free port.", "PORT")
     ] = 8765
-    lan: Annotated[
-        bool, About("Network", "Listen on all addresses, for devices in the same network.", "")
-    ] = False
+    lan: Annotated[bool, Help("Listen on all addresses, for devices in the same network.")] = False
     announce: Annotated[
         Annotated[str, Meta(min_length=1, max_length=MAX_LABEL)] | None,
-        About(
-            "Network",
-            "Let `proxim nodes` find the node, by this name; needs proxim[lan].",
+        Help(
+            "Name under which `proxim nodes` finds the node; needs proxim[lan].",
             "NAME",
             flag_value="Proxim",
         ),
     ] = None
     public_url: Annotated[
-        str | None,
-        About("Network", "What links begin with, if not the address listened on.", "URL"),
+        str | None, Help("URL that links begin with, if not the address of the node.", "URL")
     ] = None
-    tls_cert: Annotated[
-        str | None, About("TLS", "Certificate chain, a PEM file; needs --tls-key.", "FILE")
-    ] = None
-    tls_key: Annotated[
-        str | None, About("TLS", "Private key, a PEM file; needs --tls-cert.", "FILE")
-    ] = None
-    approval_timeout: Annotated[
-        float,
-        Meta(gt=0, le=3600),
-        About("Sessions", "How long a person has to approve.", "SECONDS"),
-    ] = 40.0
-    qr_ttl: Annotated[
-        float, Meta(gt=0, le=YEAR), About("Sessions", "How long a link can be used.", "SECONDS")
-    ] = 300.0
+    tls_cert: Annotated[_File, Help("Certificate chain, a PEM file; needs --tls-key.")] = None
+    tls_key: Annotated[_File, Help("Private key, a PEM file; needs --tls-cert.")] = None
+    approval_timeout: Annotated[_UpToAnHour, Help("Time to approve a guest.")] = 40.0
+    qr_ttl: Annotated[_UpToAYear, Help("Lifetime of a link.")] = 300.0
     one_time_grace: Annotated[
-        float,
-        Meta(ge=0, le=3600),
-        About("Sessions", "How long a side of a one-time session may be away.", "SECONDS"),
+        _ZeroToAnHour, Help("Time that a side of a one-time session may be offline.")
     ] = 0.0
     sweep_interval: Annotated[
-        float,
-        Meta(gt=0, le=3600),
-        About("Sessions", "How often ended sessions are dropped from memory.", "SECONDS"),
+        _UpToAnHour, Help("Time between removals of ended sessions from memory.")
     ] = 30.0
     store: Annotated[
         str | None,
-        About(
-            "Sessions",
-            "File in which persistent sessions outlive the node, as sqlite:///PATH; "
+        Help(
+            "File that keeps persistent sessions across restarts, as sqlite:///PATH; "
             "without it nothing is written to disk.",
             "URL",
         ),
     ] = None
     store_key: Annotated[
         str | None,
-        About(
-            "Sessions",
-            "Text of 32 or more characters that seals the store; better set in the environment.",
+        Help(
+            "Key of 32 or more characters that encrypts the store; set it in the environment.",
             "KEY",
             is_secret=True,
         ),
     ] = None
     access_token: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=512)] | None,
-        About(
-            "Access",
-            "Token that hosts must present to register; without it anybody may.",
-            "TOKEN",
-            is_secret=True,
+        _Secret,
+        Help(
+            "Token that hosts need to register; without it every host may.", "TOKEN", is_secret=True
         ),
     ] = None
     allow_origin: Annotated[
         tuple[str, ...],
-        About("Access", "A web origin whose pages may connect, besides the node's own.", "ORIGIN"),
+        Help("A web origin whose pages may connect, besides the node's own.", "ORIGIN"),
     ] = ()
     allow_host: Annotated[
-        tuple[str, ...],
-        About(
-            "Access", "A host name by which the node is called, besides that of its URL.", "NAME"
-        ),
+        tuple[str, ...], Help("A host name of the node, besides that of its URL.", "NAME")
     ] = ()
     trusted_proxy: Annotated[
         tuple[str, ...],
-        About(
-            "Access",
-            "Address or network of a proxy whose Forwarded or X-Forwarded-For is believed.",
+        Help(
+            "Address or network of a proxy whose Forwarded or X-Forwarded-For is trusted.",
             "ADDRESS",
         ),
     ] = ()
-    stun: Annotated[
-        tuple[str, ...], About("ICE", "A STUN server, such as stun:stun.example:3478.", "URL")
-    ] = ()
+    stun: Annotated[_Urls, Help("A STUN server, such as stun:stun.example:3478.")] = ()
     turn: Annotated[
-        tuple[str, ...],
-        About("ICE", "A TURN server, such as turn:turn.example:3478; needs a secret.", "URL"),
+        _Urls, Help("A TURN server, such as turn:turn.example:3478; needs a secret.")
     ] = ()
     turn_secret: Annotated[
         _Secret,
-        About(
-            "ICE",
-            "Secret shared with the TURN servers, to make credentials that expire.",
+        Help(
+            "Secret shared with the TURN servers, for credentials that expire.",
             "SECRET",
             is_secret=True,
         ),
     ] = None
-    turn_secret_file: Annotated[
-        str | None, About("ICE", "A file that holds that secret, and nothing else.", "FILE")
-    ] = None
+    turn_secret_file: Annotated[_File, Help("A file that contains only that secret.")] = None
     turn_username: Annotated[
-        _Secret, About("ICE", "User name at the TURN servers, the same for everybody.", "NAME")
+        _Secret, Help("User name at the TURN servers, the same for all devices.", "NAME")
     ] = None
     turn_credential: Annotated[
-        _Secret, About("ICE", "Password that goes with that name.", "PASSWORD", is_secret=True)
+        _Secret, Help("Password of that user.", "PASSWORD", is_secret=True)
     ] = None
-    turn_ttl: Annotated[
-        _Seconds,
-        About("ICE", "How long TURN credentials serve before they are renewed.", "SECONDS"),
-    ] = 3600.0
+    turn_ttl: Annotated[_Seconds, Help("Lifetime of TURN credentials.")] = 3600.0
     ice_provider: Annotated[
-        _Url,
-        About(
-            "ICE", "Where more ICE servers are asked for, by an HTTP POST.", "URL", is_secret=True
-        ),
+        _Url, Help("URL of a provider of more ICE servers, asked by HTTP POST.", is_secret=True)
     ] = None
     ice_provider_token: Annotated[
-        _Secret, About("ICE", "Bearer token for that request.", "TOKEN", is_secret=True)
+        _Secret, Help("Bearer token for that request.", "TOKEN", is_secret=True)
     ] = None
     ice_provider_timeout: Annotated[
-        _Seconds, About("ICE", "Time that the provider has to answer.", "SECONDS")
+        _Seconds, Help("Time limit for the answer of the provider.")
     ] = 5.0
     ice_provider_cache: Annotated[
-        _Seconds, About("ICE", "How long an answer of the provider is used.", "SECONDS")
+        _Seconds, Help("Time for which an answer of the provider is used.")
     ] = 600.0
-    head_size: Annotated[_Some, About("Limits", "Size of a request's head.", "BYTES")] = 16_384
-    head_fields: Annotated[_Some, About("Limits", "Fields of a request's head.", "COUNT")] = 100
-    head_time: Annotated[_Seconds, About("Limits", "Time to send a request's head.", "SECONDS")] = (
-        5.0
-    )
-    tls_time: Annotated[_Seconds, About("Limits", "Time to do the TLS handshake.", "SECONDS")] = 5.0
+    head_size: Annotated[_Bytes, Help("Size of the head of a request.")] = 16_384
+    head_fields: Annotated[_Positive, Help("Header fields of a request.")] = 100
+    head_time: Annotated[_Seconds, Help("Time to send the head of a request.")] = 5.0
+    tls_time: Annotated[_Seconds, Help("Time for the TLS handshake.")] = 5.0
     introduction_time: Annotated[
-        _Seconds, About("Limits", "Time to the first register, pair_request or resume.", "SECONDS")
+        _Seconds, Help("Time to the first register, pair_request or resume.")
     ] = 10.0
     message_size_unseated: Annotated[
-        _Some, About("Limits", "Size of a message before a seat is held.", "BYTES")
+        _Bytes, Help("Size of a message of a client without a seat.")
     ] = 8192
-    message_size: Annotated[
-        _Some, About("Limits", "Size of a message once a seat is held.", "BYTES")
-    ] = 65_536
-    message_fragments: Annotated[_Some, About("Limits", "Fragments of a message.", "COUNT")] = 64
+    message_size: Annotated[_Bytes, Help("Size of a message of a client with a seat.")] = 65_536
+    message_fragments: Annotated[_Positive, Help("Fragments of a message.")] = 64
     message_time: Annotated[
-        _Seconds, About("Limits", "Time to send the whole of a message, once begun.", "SECONDS")
+        _Seconds, Help("Time from the first to the last byte of a message.")
     ] = 10.0
-    ping_interval: Annotated[
-        _Seconds, About("Limits", "How often a connection is asked for a sign of life.", "SECONDS")
-    ] = 20.0
-    pong_time: Annotated[_Seconds, About("Limits", "Time to give that sign.", "SECONDS")] = 20.0
-    write_time: Annotated[
-        _Seconds, About("Limits", "Time that one write to a peer may take.", "SECONDS")
-    ] = 10.0
+    ping_interval: Annotated[_Seconds, Help("Time between pings of a connection.")] = 20.0
+    pong_time: Annotated[_Seconds, Help("Time to answer a ping.")] = 20.0
+    write_time: Annotated[_Seconds, Help("Time for one write to a connection.")] = 10.0
     outbox_size: Annotated[
-        _Some, About("Limits", "What may wait for a connection that reads too slowly.", "BYTES")
+        _Bytes, Help("Size of the outbox of a connection that reads too slowly.")
     ] = 262_144
-    outbox_messages: Annotated[
-        _Some, About("Limits", "How many messages other than signals may wait there.", "COUNT")
-    ] = 64
+    outbox_messages: Annotated[_Positive, Help("Messages other than signals in that outbox.")] = 64
     message_rate: Annotated[
-        _PerSecond, About("Limits", "Messages of a connection per second; 0 is no limit.", "COUNT")
+        _PerSecond, Help("Messages of a connection per second; 0 means no limit.")
     ] = 50.0
-    message_burst: Annotated[_Some, About("Limits", "Messages that may come at once.", "COUNT")] = (
-        200
-    )
+    message_burst: Annotated[_Positive, Help("Messages of a connection in a burst.")] = 200
     control_rate: Annotated[
-        _PerSecond,
-        About("Limits", "Pings and pongs of a connection per second; 0 is no limit.", "COUNT"),
+        _PerSecond, Help("Pings and pongs of a connection per second; 0 means no limit.")
     ] = 5.0
-    control_burst: Annotated[
-        _Some, About("Limits", "Pings and pongs that may come at once.", "COUNT")
-    ] = 20
+    control_burst: Annotated[_Positive, Help("Pings and pongs of a connection in a burst.")] = 20
     connections_per_address: Annotated[
-        _Count, About("Limits", "Connections of an address; 0 is no limit.", "COUNT")
+        _Count, Help("Connections from an address; 0 means no limit.")
     ] = 64
     max_connections: Annotated[
-        _Count,
-        About(
-            "Limits", "Connections in all; 0 is 80 % of the file descriptors there are.", "COUNT"
-        ),
+        _Count, Help("Connections in total; 0 means 80 % of the file descriptors.")
     ] = 0
-    sessions_per_owner: Annotated[
-        _Count, About("Limits", "Sessions of an owner; 0 is no limit.", "COUNT")
-    ] = 64
+    sessions_per_owner: Annotated[_Count, Help("Sessions of an owner; 0 means no limit.")] = 64
     sessions_per_address: Annotated[
-        _Count, About("Limits", "Sessions opened from an address; 0 is no limit.", "COUNT")
+        _Count, Help("Sessions opened from an address; 0 means no limit.")
     ] = 256
-    max_sessions: Annotated[_Count, About("Limits", "Sessions in all; 0 is no limit.", "COUNT")] = (
-        100_000
-    )
-    prompts_per_host: Annotated[
-        _Count,
-        About("Limits", "Prompts that a host has before it at a time; 0 is no limit.", "COUNT"),
-    ] = 3
+    max_sessions: Annotated[_Count, Help("Sessions in total; 0 means no limit.")] = 100_000
+    prompts_per_host: Annotated[_Count, Help("Open prompts of a host; 0 means no limit.")] = 3
     denials_per_address: Annotated[
-        _Count,
-        About("Limits", "Denials after which an address has to wait; 0 is no limit.", "COUNT"),
+        _Count, Help("Declined requests after which an address has to wait; 0 means no limit.")
     ] = 3
     guesses_per_address: Annotated[
-        _Count,
-        About(
-            "Limits",
-            "Wrong ids and tokens after which an address has to wait; 0 is no limit.",
-            "COUNT",
-        ),
+        _Count, Help("Wrong ids and tokens after which an address has to wait; 0 means no limit.")
     ] = 10
     guess_window: Annotated[
-        Annotated[float, Meta(gt=0, le=YEAR)],
-        About("Limits", "How long wrong ids, wrong tokens and denials are remembered.", "SECONDS"),
+        _UpToAYear, Help("Time for which wrong ids, wrong tokens and declined requests count.")
     ] = 1800.0
-    limit_loopback: Annotated[
-        bool, About("Limits", "Let the limits by address hold for loopback, too.", "")
-    ] = False
+    limit_loopback: Annotated[bool, Help("Apply the limits per address to loopback, too.")] = False
     metrics_listen: Annotated[
         str | None,
-        About(
-            "Metrics",
-            "Serve /metrics there, and not on the main port, where only this machine may read it.",
+        Help(
+            "Serve /metrics there instead of the main port, where only this machine may read it.",
             "ADDRESS:PORT",
         ),
     ] = None
     traces: Annotated[
         bool,
-        About(
-            "Metrics",
-            "Send OpenTelemetry traces to where OTEL_* variables say; needs proxim[otel].",
-            "",
-        ),
+        Help("Send OpenTelemetry traces to the endpoint in OTEL_* variables; needs proxim[otel]."),
     ] = False
     cluster: Annotated[
-        _Url,
-        About(
-            "Cluster",
-            "Redis through which this node shares its sessions with others.",
-            "URL",
-            is_secret=True,
-        ),
+        _Url, Help("Redis with which this node shares sessions with other nodes.", is_secret=True)
     ] = None
     cluster_key: Annotated[
         _Secret,
-        About(
-            "Cluster",
-            "Secret with which the nodes seal what they leave in Redis.",
-            "SECRET",
-            is_secret=True,
-        ),
+        Help("Key with which the nodes encrypt their data in Redis.", "SECRET", is_secret=True),
     ] = None
     cluster_ca: Annotated[
-        str | None,
-        About("Cluster", "Who vouches for a Redis with TLS, besides the system's: PEM.", "FILE"),
+        _File, Help("CA certificate for a Redis with TLS, besides the system's: PEM.")
     ] = None
     cluster_lease: Annotated[
         float,
         Meta(ge=2, le=600),
-        About("Cluster", "How long a node may be silent before others take over.", "SECONDS"),
+        _SECONDS,
+        Help("Time without a heartbeat after which other nodes take over."),
     ] = 10.0
     drain_seconds: Annotated[
-        float,
-        Meta(ge=0, le=3600),
-        About("Cluster", "How long /healthz says 503 before a node that stops does so.", "SECONDS"),
+        _ZeroToAnHour, Help("Time that a stopping node answers /healthz with 503 before it closes.")
     ] = 0.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        About("Logging", "How much is logged: debug, info, warning or error.", "LEVEL"),
+        Help("Log level: debug, info, warning or error.", "LEVEL"),
     ] = "info"
     log_format: Annotated[
         Literal["text", "json"],
-        About("Logging", "How it is logged: text, or json, an object per line.", "FORMAT"),
+        Help("Log format: text, or json with an object per line.", "FORMAT"),
     ] = "text"
 
     def __post_init__(self) -> None:
@@ -325,7 +252,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             raise InvalidSetting("tls_cert and tls_key go together: give both, or neither")
         if self.store is not None and self.cluster is not None:
             raise InvalidSetting(
-                "store is for a node of its own, since a cluster remembers its sessions: "
+                "store is for a single node, since a cluster keeps its sessions in Redis: "
                 "give store or cluster, not both"
             )
         if self.lan and self.host != DEFAULT_HOST:
@@ -349,40 +276,40 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def terms(self) -> Terms:
-        """What of this concerns a session."""
-        return self._part(Terms)
+        """The settings of sessions."""
+        return self._subset(Terms)
 
     @property
     def ice(self) -> IceOptions:
-        """What of this concerns ICE servers."""
-        return self._part(IceOptions)
+        """The settings of ICE servers."""
+        return self._subset(IceOptions)
 
     @property
     def cluster_options(self) -> ClusterOptions:
-        """What of this concerns the cluster."""
-        return self._part(ClusterOptions)
+        """The settings of the cluster."""
+        return self._subset(ClusterOptions)
 
     @property
     def access_rules(self) -> Rules:
-        """The part that says which addresses, origins and hosts may connect."""
-        return self._part(Rules)
+        """The settings of addresses, origins and hosts that may connect."""
+        return self._subset(Rules)
 
     @property
     def quotas(self) -> Quotas:
-        """What of this concerns how many there may be of something."""
-        return self._part(Quotas)
+        """The limits of the node as a whole."""
+        return self._subset(Quotas)
 
     @property
     def limits(self) -> Limits:
-        """What of this concerns one connection."""
-        return self._part(
+        """The limits of one connection."""
+        return self._subset(
             Limits,
             messages=TokenBucket.of(self.message_rate, self.message_burst),
             controls=TokenBucket.of(self.control_rate, self.control_burst),
         )
 
-    def _part(self, kind: type[_Part], **more: object) -> _Part:
-        """What of this has a field of the same name in ``kind``."""
+    def _subset(self, kind: type[_Subset], **more: object) -> _Subset:
+        """Return a ``kind`` with the settings that have the names of its fields."""
         names = set(kind.__struct_fields__) & set(self.__struct_fields__)
         return kind(**{name: getattr(self, name) for name in names}, **more)
 

@@ -1,4 +1,4 @@
-"""The config file as a JSON Schema, from the one definition of the settings."""
+"""The JSON Schema of the config file, generated from the settings."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a config file; secrets are ``writeOnly``."""
+    """Return the JSON Schema (draft 2020-12) of a config file; secrets are ``writeOnly``."""
     made = msgspec.json.schema(Settings)
     body = made["$defs"]["Settings"]
     for setting in SETTINGS:
-        about = body["properties"][setting.name]
-        about["description"] = setting.about.meaning
-        if setting.about.is_secret:
-            about["writeOnly"] = True
-        # A file has no null: what is not given is left out.
-        if about.get("default", ...) is None:
-            del about["default"]
-            _without_null(about)
+        property_schema = body["properties"][setting.name]
+        property_schema["description"] = setting.help.text
+        if setting.help.is_secret:
+            property_schema["writeOnly"] = True
+        # TOML has no null: a file leaves out a setting that is not set.
+        if property_schema.get("default", ...) is None:
+            del property_schema["default"]
+            _without_null(property_schema)
     return {
         "$schema": DIALECT,
         **body,
@@ -34,7 +34,7 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _without_null(about: dict[str, Any]) -> None:
-    """Turn "this or null" into "this"."""
-    kinds = [each for each in about.pop("anyOf", []) if each != {"type": "null"}]
-    about.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
+def _without_null(property_schema: dict[str, Any]) -> None:
+    """Remove null from the types of a property."""
+    kinds = [each for each in property_schema.pop("anyOf", []) if each != {"type": "null"}]
+    property_schema.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})

@@ -1,4 +1,4 @@
-"""Where settings come from: the command line, the environment, a config file."""
+"""Read settings from the command line, the environment and a config file."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import NamedTuple
 import msgspec
 
 from proxim.protocol.errors import InvalidSetting
-from proxim.redact import shown
+from proxim.redact import quote
 from proxim.settings.catalog import SETTINGS, Setting
 from proxim.settings.fields import Settings
 from proxim.settings.toml import line_of, parse
 
 DEFAULT = "default"
-"""The source of what was given nowhere."""
+"""The source of a setting that is not set."""
 
 
 class Sourced(NamedTuple):
-    """Settings, and for each by name where it comes from: a flag, a variable, a file, default."""
+    """Settings, and the source of each by name: an option, a variable, a file, or ``DEFAULT``."""
 
     settings: Settings
     sources: Mapping[str, str]
@@ -30,11 +30,10 @@ class Sourced(NamedTuple):
 def load(
     flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None = None
 ) -> Settings:
-    """The settings by precedence: flag, environment, config file, default.
+    """Return the settings, by precedence: option, environment, config file, default.
 
-    ``flags`` holds what was given on the command line, by name; None or an empty tuple means not
-    given. Raises ``InvalidSetting`` with the source, the name and what would be right; of a file
-    it says the line, too.
+    ``flags`` has the options by name; None or an empty tuple means not set. Raises
+    ``InvalidSetting`` with the source, the name and the valid values; for a file, with the line.
     """
     return load_with_sources(flags, environ, config).settings
 
@@ -42,12 +41,12 @@ def load(
 def load_with_sources(
     flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None = None
 ) -> Sourced:
-    """As ``load``, with where each comes from."""
+    """Return the settings as ``load`` does, with the source of each."""
     file = None if config is None else _File(config)
     values: dict[str, object] = {}
     sources = dict.fromkeys((setting.name for setting in SETTINGS), DEFAULT)
     for setting in SETTINGS:
-        # What comes from a flag or the environment is text; TOML has types of its own.
+        # Options and variables are text; TOML has types.
         strict = False
         if flags.get(setting.name) not in (None, ()):
             value, source = flags[setting.name], setting.flag
@@ -56,16 +55,16 @@ def load_with_sources(
             value = _separate(given) if setting.is_list else given
             source = setting.variable
         elif file is not None and setting.name in file.values:
-            value, source, strict = file.values[setting.name], file.place(setting.name), True
+            value, source, strict = file.values[setting.name], file.source(setting.name), True
         else:
             continue
         values[setting.name] = _convert(value, setting, source, strict=strict)
         sources[setting.name] = source
-    return Sourced(_together(values, sources), sources)
+    return Sourced(_combine(values, sources), sources)
 
 
 class _File:
-    """A TOML file of settings. Raises ``InvalidSetting`` for what it should not be."""
+    """A TOML file of settings. Raises ``InvalidSetting`` if it is not valid."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -78,42 +77,42 @@ class _File:
         for name, value in self.values.items():
             if name not in known:
                 raise InvalidSetting(
-                    f"{self.place(name)}: there is no such setting; {_hint(name, value)}"
+                    f"{self.source(name)}: there is no such setting; {_hint(name, value)}"
                 )
 
-    def place(self, name: str) -> str:
-        """Where a key of this file stands: file, line and name."""
+    def source(self, name: str) -> str:
+        """Return file, line and name of a key in this file."""
         line = line_of(self.text, name)
         return f"{self.path}:{line}: {name}" if line else f"{self.path}: {name}"
 
 
 def _hint(name: str, value: object) -> str:
     if isinstance(value, dict):
-        return f"settings stand in no table: leave out [{name}]"
+        return f"settings are not in a table: leave out [{name}]"
     known = [setting.name for setting in SETTINGS]
     close = get_close_matches(name.replace("-", "_").lower(), known, n=1)
     return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
 
 
-def _together(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings:
-    """The settings of these values; an error about one of them says where it comes from."""
+def _combine(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings:
+    """Return the settings; an error names the sources of the conflicting values."""
     try:
         return Settings(**values)  # type: ignore[arg-type]  # each was converted to its field's type
     except InvalidSetting as error:
         named = [name for name in values if name in str(error).replace(":", " ").split()]
-        places = ", ".join(sources[name] for name in named)
-        raise InvalidSetting(f"{error} ({places})" if places else str(error)) from None
+        origins = ", ".join(sources[name] for name in named)
+        raise InvalidSetting(f"{error} ({origins})" if origins else str(error)) from None
 
 
 def from_code(settings: Settings | None, given: Mapping[str, object]) -> Settings:
-    """The settings of a program: as they are, or single ones by their names.
+    """Return validated settings of a program, given as ``Settings`` or as single settings.
 
-    Raises ``InvalidSetting`` with the name and what would be right; for both at once, too.
+    Raises ``InvalidSetting`` with the name and the valid values, or if both are given.
     """
     if settings is not None and given:
         raise InvalidSetting(f"give Settings or single settings, not both: {', '.join(given)}")
     if settings is not None:
-        # Their maker did not look at types and bounds.
+        # The constructor does not check types and bounds.
         given = {setting.name: getattr(settings, setting.name) for setting in SETTINGS}
     known = {setting.name: setting for setting in SETTINGS}
     for name in given.keys() - known.keys():
@@ -126,29 +125,29 @@ def from_code(settings: Settings | None, given: Mapping[str, object]) -> Setting
 
 
 def _plain(value: object) -> object:
-    """A path as text, which is what a setting holds."""
+    """Return a path as text; other values as they are."""
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _convert(value: object, setting: Setting, source: str, *, strict: bool) -> object:
-    # An error may end up in a log.
-    given = "" if setting.about.is_secret else f", not {shown(value)}"
+    # Errors may be logged.
+    given = "" if setting.help.is_secret else f", not {quote(value)}"
     for text in value if isinstance(value, list | tuple) else (value,):
-        # A line of a log or of a table ends with it; half a character cannot be written at all.
+        # A line end would break a log line; a lone surrogate cannot be encoded.
         if isinstance(text, str) and not text.isprintable():
-            raise InvalidSetting(f"{source} must be made of characters that can be shown{given}")
+            raise InvalidSetting(f"{source} must have only printable characters{given}")
     try:
         return msgspec.convert(value, type=setting.kind, strict=strict)
     except msgspec.ValidationError:
-        raise InvalidSetting(f"{source} must be {_wanted(setting.kind)}{given}") from None
+        raise InvalidSetting(f"{source} must be {_describe(setting.kind)}{given}") from None
 
 
 def _separate(text: str) -> list[str]:
     return [part for each in text.split(",") if (part := each.strip())]
 
 
-def _wanted(kind: object) -> str:
-    """What values a setting takes, in words."""
+def _describe(kind: object) -> str:
+    """Describe the valid values of a setting."""
     match msgspec.inspect.type_info(kind):
         case msgspec.inspect.BoolType():
             return "true or false"

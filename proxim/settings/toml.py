@@ -1,4 +1,4 @@
-"""A TOML file, and on which line something stands in it; the standard library hardly says so."""
+"""Parse TOML, and find the line of a key, which ``tomllib`` does not tell."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
 def parse(data: bytes, path: object) -> tuple[str, dict[str, object]]:
-    """The text of a file, and what stands in it.
+    """Return the text of a file, and its values.
 
-    Raises ``InvalidSetting`` with the file, the line and what would be right.
+    Raises ``InvalidSetting`` with the file, the line and a valid example.
     """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InvalidSetting(f"{path}:{line}: not UTF-8, as TOML has to be") from None
+        raise InvalidSetting(f"{path}:{line}: not UTF-8, which TOML requires") from None
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidSetting(f"{path}:{_what_is_wrong(text, str(error))}") from None
+        raise InvalidSetting(f"{path}:{_describe_error(text, str(error))}") from None
     except RecursionError:
         raise InvalidSetting(f"{path}: its lists or tables are nested too deeply") from None
 
 
-def _what_is_wrong(text: str, said: str) -> str:
+def _describe_error(text: str, said: str) -> str:
     lines = text.splitlines() or [""]
     at = _AT_LINE.search(said)
     number = int(at[1]) if at else len(lines)
     key = _KEY.match(lines[number - 1])
     if key and said.startswith("Cannot overwrite"):
-        return f"{number}: {_name(key)}: this is set twice; leave one of them"
+        return f"{number}: {_name(key)}: this is set twice; remove one of them"
     what = _AT_LINE.sub("", said)
     return f'{number}: not TOML: {what}; a setting looks like qr_ttl = 120 or host = "::1"'
 
@@ -47,9 +47,9 @@ def _name(key: re.Match[str]) -> str:
 
 
 def line_of(text: str, name: str) -> int | None:
-    """The number, from 1, of the line on which the top-level key ``name`` begins; None if none.
+    """Return the line number of the top-level key ``name``, from 1; None if there is none.
 
-    ``text`` has to be TOML. A line within a text or a list of several lines is no key's.
+    ``text`` has to be TOML. Lines inside a multi-line text or list are not keys.
     """
     lines = text.splitlines()
     for number, line in enumerate(lines, start=1):
@@ -60,7 +60,7 @@ def line_of(text: str, name: str) -> int | None:
 
 
 def _is_complete(lines: list[str]) -> bool:
-    """Whether nothing that begins on these lines goes on behind them."""
+    """Return whether no multi-line value continues after these lines."""
     try:
         tomllib.loads("\n".join(lines))
     except tomllib.TOMLDecodeError:

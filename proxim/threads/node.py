@@ -6,12 +6,12 @@ import atexit
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from types import TracebackType
+from functools import partial
 from typing import Literal
 
 import trio
 
-from proxim.client.host import HostSession, SessionKind
+from proxim.client.host import SessionKind
 from proxim.embed.decision import check
 from proxim.embed.events import EventReader, NodeEvent
 from proxim.embed.futures import Resolver
@@ -51,12 +51,7 @@ class ThreadNode:
     def __enter__(self) -> ThreadNode:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def stop(self) -> None:
@@ -74,11 +69,7 @@ class ThreadNode:
 
     def sessions(self) -> list[SessionInfo]:
         """Return all sessions of this node, oldest first; ended ones until the next sweep."""
-
-        async def sessions() -> list[SessionInfo]:
-            return self._node.sessions()
-
-        return self._portal.call(sessions)
+        return self._portal.call_sync(self._node.sessions)
 
     def events(self) -> ThreadEvents:
         """Return an iterator over future events, ``Paired`` and ``Ended``, until the node stops.
@@ -86,11 +77,7 @@ class ThreadNode:
         Each iterator gets all events. One that does not keep up gets ``Missed`` in place of those
         that it lost.
         """
-
-        async def read() -> EventReader:
-            return self._node.events()
-
-        return ThreadEvents(self._portal, self._portal.call(read))
+        return ThreadEvents(self._portal, self._portal.call_sync(self._node.events))
 
     def open_session(
         self,
@@ -118,16 +105,14 @@ class ThreadNode:
             if decide is None
             else DecideCaller(self._portal, decide, self._call_in, self._decide_lock)
         )
-
-        async def open_session() -> HostSession:
-            return await self._node.open_session(
-                session_type,
-                ttl=ttl,
-                token_hash=token_hash,
-                qr=qr,
-                decide=None if caller is None else caller.decide,
-            )
-
+        open_session = partial(
+            self._node.open_session,
+            session_type,
+            ttl=ttl,
+            token_hash=token_hash,
+            qr=qr,
+            decide=None if caller is None else caller.decide,
+        )
         return ThreadSession(self._portal, self._portal.call(open_session))
 
     def _cancel_start(self) -> None:

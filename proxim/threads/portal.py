@@ -54,6 +54,14 @@ class Portal:
             self.soon(scope.cancel)
             raise
 
+    def call_sync(self, function: Callable[[], T]) -> T:
+        """Call a plain function in the node's thread; return or raise what it does."""
+
+        async def work() -> T:
+            return function()
+
+        return self.call(work)
+
     def soon(self, function: Callable[[], object]) -> None:
         """Call a plain function soon in the node's thread, if the thread still runs."""
         with suppress(trio.RunFinishedError):

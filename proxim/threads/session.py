@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
 from proxim.client.host import HostSession, Prompt
@@ -117,19 +118,11 @@ class ThreadSession:
 
     def decide(self, *, approve: bool) -> wire.PairResult:
         """Answer the prompt. Raises ``AlreadyDecided`` if it is too late."""
-
-        async def decide() -> wire.PairResult:
-            return await self._session.decide(approve=approve)
-
-        return self._portal.call(decide)
+        return self._portal.call(partial(self._session.decide, approve=approve))
 
     def renew(self, *, token_hash: str | None = None, qr: Literal["svg"] | None = None) -> None:
         """Replace the link by a new one. Raises ``NotAllowed`` once a guest has asked to pair."""
-
-        async def renew() -> None:
-            await self._session.renew(token_hash=token_hash, qr=qr)
-
-        self._portal.call(renew)
+        self._portal.call(partial(self._session.renew, token_hash=token_hash, qr=qr))
 
     def send(self, data: object) -> None:
         """Send a JSON value to the guest, in order, once approved.

@@ -139,7 +139,7 @@ def test_help_lists_the_settings_by_group(run):
     out, _, code = run("serve", "--help")
     assert code == 0
     groups = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
-    in_order = dict.fromkeys(f"{setting.about.group}:" for setting in SETTINGS)
+    in_order = dict.fromkeys(f"{setting.group}:" for setting in SETTINGS)
     assert groups == [*in_order, "Other:"]
     sessions = out[out.index("Sessions:") : out.index("Access:")]
     assert "--approval-timeout SECONDS" in sessions

@@ -162,9 +162,9 @@ async def test_tls_certificate_is_verified(serve, tmp_path, monkeypatch):
         (http(b"", "500 Oops"), "it answers 500"),
         (http(b"", "302 Found"), "it answers 302"),
         (http(b"x" * (MAX_RESPONSE_BYTES + 1)), "more than 65536 bytes"),
-        (b"SSH-2.0-nothing\r\n\r\n", "does not speak HTTP"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "does not speak HTTP"),
-        (b"", "does not speak HTTP"),
+        (b"SSH-2.0-nothing\r\n\r\n", "is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "is not HTTP"),
+        (b"", "is not HTTP"),
     ],
 )
 async def test_unusable_response_is_an_error(serve, answer, why):
@@ -253,7 +253,7 @@ async def test_failing_provider_is_retried_and_logged_once(serve, nursery, caplo
     nursery.start_soon(provider.run)
     assert (await granted(provider)).servers == [GIVEN]
     assert [record.getMessage() for record in caplog.records] == [
-        "the ICE provider 127.0.0.1 gives nothing: it answers 503; sessions go on without it",
+        "the ICE provider 127.0.0.1 failed: it answers 503; sessions continue without it",
         "the ICE provider 127.0.0.1 answers again",
     ]
 
