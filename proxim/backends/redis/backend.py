@@ -27,7 +27,7 @@ from proxim.backends.redis.lease import Lease
 from proxim.backends.redis.registry import Finder
 from proxim.backends.redis.remote_connections import FarConnection, Guests, Relay
 from proxim.backends.redis.remote_sessions import unavailable
-from proxim.backends.redis.rpc import Ask, Counted, Held, Left, Parcel, Reset, Say, Standing
+from proxim.backends.redis.rpc import Ask, Counted, Left, Parcel, Reset, Say, Standing
 from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.backends.redis.shared_limits import Counts, Shared
 from proxim.backends.redis.write_queue import Ledger
@@ -289,8 +289,7 @@ class Member:
         return None if reachable else unavailable()
 
     def lines_changed(self, actor: Actor) -> None:
-        """As ``Tenure.lines_changed``."""
-        self.guests.lines_changed(actor)
+        """A signal goes by way of this node, so no other need know."""
 
     # -- as the keeper -----------------------------------------------------------------------
 
@@ -389,12 +388,11 @@ class Member:
 
     def _arrived(self, sender: str, parcel: Parcel) -> None:
         if isinstance(parcel, Reset):
-            self.edge.lost_mail(sender)
             self._part_from(sender)
             self.counts.meet(sender)
         elif isinstance(parcel, Counted | Standing):
             self.counts.arrived(sender, parcel, trio.current_time())
-        elif isinstance(parcel, Ask | Say | Left | Held):
+        elif isinstance(parcel, Ask | Say | Left):
             self.guests.arrived(sender, parcel)
         else:
             self.edge.arrived(sender, parcel)

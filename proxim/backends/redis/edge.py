@@ -2,7 +2,7 @@
 
 To the router such a session looks as if it were here: a ``FarSession`` takes letters as its actor
 would, and sends them to the node that has it. Where a connection has asked at one, a ``Place``
-keeps how the two stand: what has not been answered yet, the seat, and the line.
+keeps how the two stand: what has not been answered yet, and the seat.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from proxim.actors.seat import Connection, Letter
 from proxim.backends.redis import rpc
 from proxim.backends.redis.bus import Post
 from proxim.backends.redis.remote_sessions import FarSession, Place, unavailable
-from proxim.backends.redis.rpc import Cut, Go, Hold, Listen, Shut, Straight, Taken, Told
+from proxim.backends.redis.rpc import Shut, Taken, Told
 from proxim.protocol import codec
-from proxim.protocol import messages as wire
 
 
 class Reach(Protocol):
@@ -88,21 +87,10 @@ class Edge:
                 del self._sessions[place.number]
                 self._numbers.pop(place.connection, None)
 
-    def send_straight(self, node: str, parcel: Straight) -> None:
-        """Send a signal on a line, which may end at this very node."""
-        if node == self._post.node:
-            self.straight(parcel)
-        else:
-            self.check_room(node, parcel.session_id)
-            self._post.send(node, parcel)
-
     # -- what comes --------------------------------------------------------------------------
 
     def arrived(self, sender: str, parcel: rpc.Parcel) -> None:
         """Deal with a parcel that is meant for a connection of this node."""
-        if isinstance(parcel, Straight):
-            self.straight(parcel)
-            return
         if isinstance(parcel, Shut):
             self._shut(sender, parcel)
             return
@@ -117,14 +105,6 @@ class Edge:
                 give(message)
             case Taken():
                 place.taken(parcel)
-            case Listen():
-                place.listens = parcel.line
-            case Hold():
-                place.hold(parcel.line)
-            case Go():
-                place.go(parcel)
-            case Cut():
-                place.drop_line(parcel.line)
             case _:
                 pass
 
@@ -135,12 +115,6 @@ class Edge:
                 place.connection.close(parcel.code, parcel.reason)
                 break
 
-    def straight(self, parcel: Straight) -> None:
-        """A signal on a line; it counts only while the session's node says that it does."""
-        place = self._places.get((parcel.connection, parcel.session_id))
-        if place is not None and place.listens == parcel.line:
-            place.connection.tell(wire.Signal(session_id=parcel.session_id, data=parcel.data))
-
     # -- what may go wrong -------------------------------------------------------------------
 
     def overdue(self, now: float) -> None:
@@ -148,12 +122,6 @@ class Edge:
         for place in list(self._places.values()):
             if place.asks:
                 place.overdue(now)
-
-    def lost_mail(self, node: str) -> None:
-        """What was sent straight to that node may not have come: who sent it comes again."""
-        for place in list(self._places.values()):
-            if place.sends_to(node):
-                place.connection.close(1012, "signals were lost on their way; come again")
 
     def bury(self, node: str | None = None) -> None:
         """That node, or every other, lives no more: who has a seat there comes again."""

@@ -1,8 +1,7 @@
 """Other nodes' connections, at sessions of this one.
 
 To the actor such a connection looks as if it were here: a ``FarConnection`` is told messages as any
-other, and sends them to the node that has the client. When both sides of a session are elsewhere,
-their nodes are put in touch, so that signals need not come by here.
+other, and sends them to the node that has the client.
 """
 
 from __future__ import annotations
@@ -10,21 +9,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import trio
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-from proxim.actors.actor import Actor
 from proxim.actors.seat import Connection, Letter, Owner, Receipt, Seat
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import Post
 from proxim.backends.redis.remote_sessions import unavailable
 from proxim.backends.redis.rpc import (
     Ask,
-    Cut,
-    Go,
-    Held,
-    Hold,
     Left,
-    Listen,
     Parcel,
     Say,
     Shut,
@@ -36,7 +29,6 @@ from proxim.protocol import codec
 from proxim.protocol.errors import RequestError, UnknownSession
 from proxim.protocol.messages import NodeMessage, Resumed, Signal
 from proxim.session import events as ev
-from proxim.session.events import Role
 
 Relay = Callable[[Connection, Signal, float], None]
 """The router's way to hand on a signal."""
@@ -96,13 +88,6 @@ class FarConnection:
         )
 
 
-class _Lines(Struct):
-    """The two lines of a session whose sides are both elsewhere, by who speaks on them."""
-
-    numbers: dict[Role, int]
-    ends: dict[Role, FarConnection]
-
-
 class Guests:
     """All of them.
 
@@ -125,8 +110,6 @@ class Guests:
         self._spawn = spawn
         self._revive = revive
         self._connections: dict[tuple[str, int], FarConnection] = {}
-        self._lines: dict[str, _Lines] = {}
-        self._last_line = 0
 
     @property
     def nodes(self) -> set[str]:
@@ -142,8 +125,6 @@ class Guests:
                 self._say(sender, parcel)
             case Left():
                 self._left(sender, parcel)
-            case Held():
-                self._held(sender, parcel)
             case _:
                 pass
 
@@ -220,60 +201,6 @@ class Guests:
         except RequestError as error:
             error.session_id = parcel.session_id
             connection.tell(codec.error_message(error, parcel.ref))
-
-    def lines_changed(self, actor: Actor) -> None:
-        """Put the nodes of both sides in touch, or part them."""
-        session_id = actor.session.session_id
-        ends = {
-            role: seat.connection
-            for role, seat in actor.seats.items()
-            if seat.line is not None and isinstance(seat.connection, FarConnection)
-        }
-        before = self._lines.get(session_id)
-        if before is not None and before.ends == ends:
-            return
-        if before is not None:
-            del self._lines[session_id]
-            for role, end in before.ends.items():
-                number = before.numbers[role]
-                self._send(before.ends[role.peer], Listen, session_id, 0)
-                self._send(end, Cut, session_id, number)
-        if len(ends) == len(Role):
-            self._put_up(session_id, ends)
-
-    def _put_up(self, session_id: str, ends: dict[Role, FarConnection]) -> None:
-        lines = self._lines[session_id] = _Lines({}, ends)
-        for role, end in ends.items():
-            self._last_line += 1
-            lines.numbers[role] = self._last_line
-            self._send(ends[role.peer], Listen, session_id, self._last_line)
-            self._send(end, Hold, session_id, self._last_line)
-
-    def _held(self, sender: str, parcel: Held) -> None:
-        """What was said before has come, and has been handed on: the line may be used."""
-        lines = self._lines.get(parcel.session_id)
-        if lines is None:
-            return
-        for role, end in lines.ends.items():
-            is_it = (end.node, end.number) == (sender, parcel.connection)
-            if is_it and lines.numbers[role] == parcel.line:
-                peer = lines.ends[role.peer]
-                self._post.send(
-                    end.node,
-                    Go(
-                        session_id=parcel.session_id,
-                        connection=end.number,
-                        line=parcel.line,
-                        node=peer.node,
-                        to=peer.number,
-                    ),
-                )
-
-    def _send(
-        self, end: FarConnection, kind: type[Listen | Hold | Cut], session_id: str, line: int
-    ) -> None:
-        if not end.closed:
-            self._post.send(end.node, kind(session_id=session_id, connection=end.number, line=line))
 
     # -- what may go wrong -------------------------------------------------------------------
 

@@ -1,8 +1,7 @@
-"""A connection of this node's at a session of another's: what is asked, the seat, and the line."""
+"""A connection of this node's at a session of another's: what is asked, and the seat."""
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 import trio
@@ -10,13 +9,12 @@ from msgspec import Raw
 
 from proxim.actors.seat import Connection, Letter, Owner, Receipt, Seat
 from proxim.backends.redis import rpc
-from proxim.backends.redis.rpc import Go, Held, Straight, Taken
+from proxim.backends.redis.rpc import Taken
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import RateLimited, RequestError, Unavailable, request_error
 from proxim.session import events as ev
 from proxim.session.session import Session
-from proxim.session.state import Alarm
 
 ANSWER_TIME = 4.0
 """Seconds that another node has to answer a request."""
@@ -46,9 +44,6 @@ class Office(Protocol):
 
     def send(self, node: str, parcel: rpc.Parcel) -> None:
         """Send a parcel to that node."""
-
-    def send_straight(self, node: str, parcel: Straight) -> None:
-        """Send a signal on a line. Raises ``Unavailable``."""
 
     def tidy(self, place: Place) -> None:
         """Forget a place where nothing is left."""
@@ -98,11 +93,7 @@ class Place:
         self.number = number
         self.asks: dict[int, tuple[Letter, Receipt | None, float]] = {}
         self.seat: Seat | None = None
-        self.line = 0
-        self.listens = 0
         self._office = office
-        self._held: list[wire.Signal] | None = None
-        self._goes_to = ("", 0)
 
     @property
     def session_id(self) -> str:
@@ -115,8 +106,7 @@ class Place:
         """Send a request on. Raises ``Unavailable`` and ``RateLimited``."""
         if isinstance(letter.event, ev.Signalled):
             self._office.check_room(self.far.node, self.session_id)
-            signal = wire.Signal(session_id=self.session_id, data=letter.event.data, ref=letter.ref)
-            self._say(signal) if self._held is None else self._held.append(signal)
+            self._say(letter.event, letter.ref)
         else:
             self.ask(letter, None)
 
@@ -149,18 +139,12 @@ class Place:
 
     def leave(self, seat: Seat) -> None:
         """The connection has left its seat."""
-        self.cut()
         self.seat = None
         self._send_left()
         self._office.tidy(self)
 
     def cut(self) -> None:
-        """What is said from now on goes to the session's node; what was held back goes before."""
-        if self.seat is not None:
-            self.seat.line = None
-        held, self._held = self._held or [], None
-        for signal in held:
-            self._say(signal)
+        """There is no line here: all that is sent to the session's node comes in order."""
 
     # -- what the session's node says --------------------------------------------------------
 
@@ -193,38 +177,6 @@ class Place:
             del self.connection.seats[self.session_id]
         self.seat = None
 
-    def hold(self, line: int) -> None:
-        """A line is about to go up."""
-        if self.seat is not None:
-            self.seat.line = None
-        self.line = line
-        self._held = self._held or []
-        self._office.send(
-            self.far.node,
-            Held(session_id=self.session_id, connection=self.number, line=line),
-        )
-
-    def sends_to(self, node: str) -> bool:
-        """Whether signals go straight to that node."""
-        line = self.seat.line if self.seat is not None else None
-        return line is not None and self._goes_to[0] == node
-
-    def go(self, parcel: Go) -> None:
-        """The line is up."""
-        if parcel.line != self.line or self._held is None or self.seat is None:
-            return
-        self._goes_to = parcel.node, parcel.to
-        held, self._held = self._held, None
-        for signal in held:
-            self._straight(signal)
-        self.seat.line = self._straight
-        self.seat.line_until = self.far.session.alarms.get(Alarm.EXPIRY, math.inf)
-
-    def drop_line(self, line: int) -> None:
-        """The line is down."""
-        if line == self.line:
-            self.cut()
-
     def overdue(self, now: float) -> None:
         """Refuse what was not answered in time; who asked for a seat does not want it any more."""
         for number, (letter, receipt, until) in list(self.asks.items()):
@@ -253,24 +205,16 @@ class Place:
         left = rpc.Left(session_id=self.session_id, connection=self.number)
         self._office.send(self.far.node, left)
 
-    def _say(self, signal: wire.Signal) -> None:
+    def _say(self, event: ev.Signalled, ref: str | None) -> None:
         self._office.send(
             self.far.node,
             rpc.Say(
                 session_id=self.session_id,
                 connection=self.number,
-                data=_own(signal.data),
-                ref=signal.ref,
+                data=_own(event.data),
+                ref=ref,
             ),
         )
-
-    def _straight(self, message: wire.NodeMessage) -> None:
-        assert isinstance(message, wire.Signal)
-        node, to = self._goes_to
-        straight = Straight(
-            session_id=self.session_id, connection=to, line=self.line, data=_own(message.data)
-        )
-        self._office.send_straight(node, straight)
 
 
 def _error(refusal: wire.Error) -> RequestError:

@@ -41,7 +41,7 @@ class Ask(_Parcel, frozen=True):
 
 
 class Say(_Parcel, frozen=True):
-    """A signal from a seat, where there is no straight way."""
+    """A signal from a seat."""
 
     data: Raw
     ref: str | None = None
@@ -49,12 +49,6 @@ class Say(_Parcel, frozen=True):
 
 class Left(_Parcel, frozen=True):
     """The connection has left its seat."""
-
-
-class Held(_Parcel, frozen=True):
-    """What was said before ``line`` was offered has been sent; what comes now is held back."""
-
-    line: int
 
 
 # -- owner to edge ---------------------------------------------------------------------------
@@ -82,42 +76,6 @@ class Shut(_Parcel, frozen=True):
     reason: str
 
 
-class Listen(_Parcel, frozen=True):
-    """From now on accept signals on ``line``, and on no earlier one."""
-
-    line: int
-
-
-class Hold(_Parcel, frozen=True):
-    """A line is about to be put up: send what was said, and hold back what is said from now on."""
-
-    line: int
-
-
-class Go(_Parcel, frozen=True):
-    """The line is up: what is said goes to that connection at that node."""
-
-    line: int
-    node: str
-    to: int
-
-
-class Cut(_Parcel, frozen=True):
-    """The line is down: what is said goes to the owner again."""
-
-    line: int
-
-
-# -- edge to edge ----------------------------------------------------------------------------
-
-
-class Straight(_Parcel, frozen=True):
-    """A signal on a line."""
-
-    line: int
-    data: Raw
-
-
 # -- between nodes ---------------------------------------------------------------------------
 
 
@@ -143,8 +101,8 @@ class Standing(Struct, frozen=True, tag=True):
     anew: bool = False
 
 
-_ToOwner = Ask | Say | Left | Held
-_ToEdge = Taken | Told | Shut | Listen | Hold | Go | Cut | Straight
+_ToOwner = Ask | Say | Left
+_ToEdge = Taken | Told | Shut
 Parcel = _ToOwner | _ToEdge | Reset | Counted | Standing
 
 

@@ -152,15 +152,19 @@ async def test_two_sides_at_two_nodes(autojump_clock, members):
     assert meeting.guest.endings == [Reason.CLOSED]
 
 
-async def test_both_sides_elsewhere_speak_past_the_sessions_node(autojump_clock, members):
+async def test_signals_of_two_remote_sides_pass_through_the_sessions_node(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     meeting.host = members[2].connect()
     await meeting.host.registers()
     await trio.sleep(0.5)
-    members[0].hub.is_cut = True
     await talks(meeting)
+    members[0].hub.is_cut = True
+    await meeting.guest.signals(meeting.id, 4, 5, 6)
+    await trio.sleep(0.5)
+    assert meeting.host.numbers[-1] == 3
     members[0].hub.is_cut = False
     await trio.sleep(5)
+    assert meeting.host.numbers[-3:] == [4, 5, 6]
     await talks(meeting)
 
 
@@ -506,19 +510,18 @@ async def test_a_seat_that_was_left_elsewhere_is_taken_in_the_same_breath(autoju
     await talks(meeting)
 
 
-async def test_signals_that_were_lost_between_two_edges_send_who_spoke_away(
-    autojump_clock, members
-):
+async def test_a_signal_lost_on_its_way_to_a_remote_side_closes_that_side(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     meeting.host = members[2].connect()
     await meeting.host.registers()
     await trio.sleep(0.5)
     await talks(meeting)
-    members[1].member.post._sent[members[2].member.post.node] += 1
+    members[0].member.post._sent[members[2].member.post.node] += 1
     await meeting.guest.signals(meeting.id, 7)
     await trio.sleep(1)
     assert 7 not in meeting.host.numbers
-    assert meeting.guest.close_code == 1012
+    assert meeting.host.close_code == 1012
+    assert meeting.guest.heard(wire.PeerOffline)
 
 
 async def test_mail_that_comes_again_late_changes_nothing(autojump_clock, members):
