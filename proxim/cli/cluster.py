@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from proxim.backends.redis.coordinator import HubLost
+from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
 from proxim.cli.terminal import printable
@@ -60,7 +60,7 @@ def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_
         found = trio.run(_survey, flags, config)
     except InvalidSetting as error:
         raise click.UsageError(str(error)) from None
-    except HubLost as error:
+    except CoordinatorLost as error:
         click.echo(str(error), err=True)
         raise SystemExit(program.UNREACHABLE) from None
     if as_json:
@@ -78,10 +78,10 @@ async def _survey(flags: dict[str, object], config: Path | None) -> list[NodeSta
     place = parse_url(settings.cluster)
     found: list[NodeStatus] = []
     try:
-        async with connect(place, ca=settings.cluster_ca) as hub:
-            found = await survey(hub)
-    except* HubLost as errors:
-        lost = HubLost(f"{place.host}:{place.port}: {next(leaves(errors))}")
+        async with connect(place, ca=settings.cluster_ca) as coordinator:
+            found = await survey(coordinator)
+    except* CoordinatorLost as errors:
+        lost = CoordinatorLost(f"{place.host}:{place.port}: {next(leaves(errors))}")
     else:
         return found
     raise lost

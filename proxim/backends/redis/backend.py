@@ -1,7 +1,7 @@
 """The member: a node as a part of the cluster.
 
-It keeps the node's lease, has the hub know what the node's sessions are like, carries mail, and
-finds sessions that are elsewhere, or takes them over from a node that lives no more.
+It keeps the node's lease, saves the node's sessions in Redis, exchanges messages with other nodes,
+and finds sessions on other nodes, or takes them over from a node that died.
 """
 
 from __future__ import annotations
@@ -20,24 +20,37 @@ from proxim.actors.directory import Directory
 from proxim.actors.seat import Letter, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis import lines
-from proxim.backends.redis.bus import LostMail, Post
-from proxim.backends.redis.coordinator import KEEP_TIME, Beat, Hub, HubLost
-from proxim.backends.redis.edge import Edge
+from proxim.backends.redis.bus import MessageBus, MessagesLost
+from proxim.backends.redis.coordinator import (
+    RETENTION_TIME,
+    Coordinator,
+    CoordinatorLost,
+    HeartbeatReply,
+)
+from proxim.backends.redis.edge import RemoteSessions
 from proxim.backends.redis.lease import Lease
-from proxim.backends.redis.registry import Finder
-from proxim.backends.redis.remote_connections import FarConnection, Guests, Relay
+from proxim.backends.redis.registry import Registry
+from proxim.backends.redis.remote_connections import Relay, RemoteConnection, RemoteConnections
 from proxim.backends.redis.remote_sessions import unavailable
-from proxim.backends.redis.rpc import Ask, Counted, Left, Parcel, Reset, Say, Standing
+from proxim.backends.redis.rpc import (
+    Counted,
+    LeaveSeat,
+    Message,
+    Request,
+    Reset,
+    SendSignal,
+    Standing,
+)
 from proxim.backends.redis.seal import BrokenSeal, Seal
-from proxim.backends.redis.shared_limits import Counts, Shared
-from proxim.backends.redis.write_queue import Ledger
+from proxim.backends.redis.shared_limits import Shared, SharedLimits
+from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol.errors import InvalidSetting, RequestError, Unavailable
 from proxim.session import events as ev
 from proxim.session.events import Terms
 
 log = logging.getLogger(__name__)
 
-BEAT_TIME = 0.5
+HEARTBEAT_TIME = 0.5
 """Seconds between two signs of life."""
 
 MEET_TIME = 2.0
@@ -61,7 +74,7 @@ class Member:
 
     def __init__(
         self,
-        hub: Hub,
+        coordinator: Coordinator,
         supervisor: Supervisor,
         *,
         terms: Terms,
@@ -70,28 +83,30 @@ class Member:
         about: Callable[[], dict[str, object]],
     ) -> None:
         self.lease = Lease(lease)
-        self.ledger = Ledger(seal)
-        self.post = Post(seal, self._wake)
-        self.counts = Counts(self.post)
-        self.edge = Edge(self.post, self.lease)
-        self.guests = Guests(self.post, supervisor, self.ledger.epoch, self._spawn, self._revive)
+        self.write_queue = WriteQueue(seal)
+        self.bus = MessageBus(seal, self._wake)
+        self.limits = SharedLimits(self.bus)
+        self.remote_sessions = RemoteSessions(self.bus, self.lease)
+        self.remote_connections = RemoteConnections(
+            self.bus, supervisor, self.write_queue.epoch, self._spawn, self._revive
+        )
         self.name_of = seal.name_of
-        self._hub = hub
+        self._coordinator = coordinator
         self._supervisor = supervisor
         self._about = about
         self._joined = False
         self._lag = 0.0
-        self._in_touch = False
-        self._prolong_at = -math.inf
+        self._connected = False
+        self._extend_at = -math.inf
         self._work = trio.Event()
         self._flushing = trio.Lock()
-        self.finder = Finder(
-            hub,
+        self.registry = Registry(
+            coordinator,
             supervisor,
             terms,
-            post=self.post,
-            edge=self.edge,
-            ledger=self.ledger,
+            bus=self.bus,
+            remote_sessions=self.remote_sessions,
+            write_queue=self.write_queue,
             lease=self.lease,
         )
         self._nursery: trio.Nursery | None = None
@@ -101,12 +116,12 @@ class Member:
     @property
     def directory(self) -> Directory:
         """Where the cluster's sessions are."""
-        return self.finder
+        return self.registry
 
     @property
     def trouble(self) -> str:
         """As ``Membership.trouble``."""
-        return "" if self.lease.is_in_touch else "the cluster's Redis does not answer"
+        return "" if self.lease.is_connected else "the cluster's Redis does not answer"
 
     async def run(
         self,
@@ -120,19 +135,19 @@ class Member:
         ``relay`` is how the router hands on a signal; ``shared`` is what all count together.
         Raises ``InvalidSetting`` if it cannot.
         """
-        self.guests.relay = relay
-        self.counts.share(shared)
-        self.lease.pulse()
+        self.remote_connections.relay = relay
+        self.limits.share(shared)
+        self.lease.note_running()
         try:
-            await self._beat()
-        except HubLost as error:
+            await self._heartbeat()
+        except CoordinatorLost as error:
             raise InvalidSetting(f"cluster: {error}") from None
-        while not self.finder.is_settled:
-            await trio.sleep(BEAT_TIME)
-            await self._beat()
+        while not self.registry.is_settled:
+            await trio.sleep(HEARTBEAT_TIME)
+            await self._heartbeat()
         async with trio.open_nursery() as self._nursery:
             for task in (
-                self._beat_forever,
+                self._heartbeat_forever,
                 self._flush_forever,
                 self._fetch_forever,
                 self._watch,
@@ -145,19 +160,19 @@ class Member:
         """Send what is left, and live no more."""
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
-        self.counts.part()
+        self.limits.part()
         with trio.move_on_after(PART_TIME):
             try:
-                while self.ledger or self.post.pack():
+                while self.write_queue or self.bus.pack():
                     await self._flush()
-                await self._hub.leave(self.post.node)
-            except HubLost:
-                log.warning("the node left without a word: the hub does not answer")
+                await self._coordinator.leave(self.bus.node)
+            except CoordinatorLost:
+                log.warning("the node left without a word: the coordinator does not answer")
 
     async def _revive(self, session_id: str) -> None:
-        """The hub has it that a session is here: a claim of this node's that it gave up on."""
+        """Load a session of which Redis lists this node as owner: a claim that timed out here."""
         with suppress(RequestError):
-            await self.finder.find(session_id)
+            await self.registry.find(session_id)
 
     def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
         assert self._nursery is not None
@@ -168,76 +183,84 @@ class Member:
 
     # -- the lease ---------------------------------------------------------------------------
 
-    async def _beat_forever(self) -> None:
+    async def _heartbeat_forever(self) -> None:
         while True:
-            with suppress(HubLost):
-                await self._beat()
-            await trio.sleep(BEAT_TIME)
+            with suppress(CoordinatorLost):
+                await self._heartbeat()
+            await trio.sleep(HEARTBEAT_TIME)
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         asked_at = trio.current_time()
-        watched = sorted(self.edge.nodes | self.guests.nodes | self.counts.others)
-        node = self.post.node
-        beat = await self._hub.beat(node, self._introduction(), self.lease.seconds, watched)
+        watched = sorted(
+            self.remote_sessions.nodes | self.remote_connections.nodes | self.limits.others
+        )
+        node = self.bus.node
+        reply = await self._coordinator.heartbeat(
+            node, self._introduction(), self.lease.seconds, watched
+        )
         self.lease.answered()
         self._lag = trio.current_time() - asked_at
-        self.finder.hub_age = beat.age
-        forgot = beat.memory != self.finder.hub_memory
-        # Where the hub was frozen, an earlier beat may have come just before this one.
-        kept = beat.kept and self.lease.is_held
-        if node == self.post.node and self._joined and kept and not forgot:
+        self.registry.dataset_age = reply.age
+        forgot = reply.memory != self.registry.dataset
+        # Where the coordinator was frozen, an earlier heartbeat may have come just before this one.
+        kept = reply.kept and self.lease.is_held
+        if node == self.bus.node and self._joined and kept and not forgot:
             self.lease.renew(asked_at)
-            for gone in beat.gone:
-                self._bury(gone)
+            for gone in reply.gone:
+                self._node_died(gone)
         else:
-            await self._join(beat)
+            await self._join(reply)
 
     def _introduction(self) -> bytes:
-        own = {"lag": round(self._lag, 4), "waiting": len(self.ledger), "lease": self.lease.seconds}
+        own = {
+            "lag": round(self._lag, 4),
+            "waiting": len(self.write_queue),
+            "lease": self.lease.seconds,
+        }
         return msgspec.json.encode({**self._about(), **own})
 
-    async def _join(self, beat: Beat) -> None:
+    async def _join(self, reply: HeartbeatReply) -> None:
         """Begin, or begin anew after a break: others may have taken what they were asked for."""
-        former = self.post.node
+        former = self.bus.node
         async with self._flushing:
             if self._joined:
                 log.warning("the node was out of the cluster, and is back")
                 self._begin_anew()
             asked_at = trio.current_time()
-            node, about = self.post.node, self._introduction()
-            beat = await self._hub.beat(node, about, self.lease.seconds, ())
-            self.ledger.mark_all()
-            while saves := self.ledger.pack():
-                flushed = await self._hub.flush(self.post.node, saves, ())
+            node, about = self.bus.node, self._introduction()
+            reply = await self._coordinator.heartbeat(node, about, self.lease.seconds, ())
+            self.write_queue.mark_all()
+            while saves := self.write_queue.pack():
+                flushed = await self._coordinator.flush(self.bus.node, saves, ())
                 self._settle(flushed.lost)
-            self.finder.hub_memory, self.finder.hub_age = beat.memory, beat.age
+            self.registry.dataset, self.registry.dataset_age = reply.memory, reply.age
         self._joined = True
         self.lease.answered()
         self.lease.renew(asked_at)
         if former != node:
             # Not before: until it was saved anew, all that it had would have been free.
-            with suppress(HubLost):
-                await self._hub.leave(former)
+            with suppress(CoordinatorLost):
+                await self._coordinator.leave(former)
 
     def _begin_anew(self) -> None:
         self._joined = False
         self.lease.end()
-        self.edge.bury()
-        self.guests.bury()
-        self.counts.forget_all()
-        self.post.rename()
+        self.remote_sessions.drop_node()
+        self.remote_connections.drop_node()
+        self.limits.forget_all()
+        self.bus.rename()
 
     def _give_all_up(self) -> None:
         """The node was frozen: its sessions may be others' by now, and all goes on from there."""
         log.warning("the node was frozen for too long, and gives up its sessions")
-        self.lease.pulse()
+        self.lease.note_running()
         self._begin_anew()
         for actor in self._supervisor.actors():
             self._let_go(actor)
 
     def _let_go(self, actor: Actor) -> None:
         connections = [seat.connection for seat in actor.seats.values()]
-        self.ledger.lose(actor.session.session_id)
+        self.write_queue.drop(actor.session.session_id)
         self._supervisor.abandon(actor, Unavailable)
         for connection in connections:
             connection.close(1012, _ELSEWHERE)
@@ -245,21 +268,21 @@ class Member:
     async def _watch(self) -> None:
         """See that the node runs, that who waits is answered, and that lines stay up."""
         while True:
-            if self.lease.was_frozen:
+            if self.lease.was_suspended:
                 self._give_all_up()
-            self.lease.pulse()
-            self.edge.overdue(trio.current_time())
-            was_in_touch, self._in_touch = self._in_touch, self.lease.is_in_touch
-            if was_in_touch and not self._in_touch:
-                lines.cut_far(self._supervisor)
+            self.lease.note_running()
+            self.remote_sessions.overdue(trio.current_time())
+            was_connected, self._connected = self._connected, self.lease.is_connected
+            if was_connected and not self._connected:
+                lines.cut_remote(self._supervisor)
             if not self.lease.is_held:
                 # Nobody can have told anything for a lease: the node counts alone.
-                self.counts.forget_all()
-            if self.counts.has_changed:
+                self.limits.forget_all()
+            if self.limits.has_changed:
                 self._wake()
-            if trio.current_time() >= self._prolong_at:
-                self._prolong_at = trio.current_time() + self.lease.seconds / 4
-                await lines.prolong(self._supervisor, self.lease.awake_until)
+            if trio.current_time() >= self._extend_at:
+                self._extend_at = trio.current_time() + self.lease.seconds / 4
+                await lines.extend(self._supervisor, self.lease.running_until)
             await trio.sleep(PULSE_TIME)
 
     # -- as the tenure -----------------------------------------------------------------------
@@ -267,7 +290,7 @@ class Member:
     @property
     def lines_until(self) -> float:
         """As ``Tenure.lines_until``."""
-        return self.lease.awake_until
+        return self.lease.running_until
 
     def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
         """As ``Tenure.refusal``: while nobody can have taken the session, anything may be done.
@@ -275,15 +298,15 @@ class Member:
         Later, what happens by itself still does; what is asked for has to wait, and what is decided
         already when it could not be saved.
         """
-        if self.lease.was_frozen:
+        if self.lease.was_suspended:
             self._give_all_up()
             return unavailable()
         if letter.sender is None:
             return None
         if isinstance(letter.event, ev.Signalled):
-            reachable = self.lease.is_in_touch or not lines.has_far_side(actor)
+            reachable = self.lease.is_connected or not lines.has_remote_side(actor)
         elif isinstance(letter.event, _DECIDING):
-            reachable = self.lease.is_in_touch
+            reachable = self.lease.is_connected
         else:
             reachable = self.lease.is_held
         return None if reachable else unavailable()
@@ -295,24 +318,24 @@ class Member:
 
     def keep(self, actor: Actor) -> Receipt | None:
         """As ``Keeper.keep``."""
-        receipt = self.ledger.record(actor)
+        receipt = self.write_queue.record(actor)
         if receipt is None:
             return None
         self._wake()
-        if not self.lease.is_in_touch:
-            self.ledger.wait_no_more()
+        if not self.lease.is_connected:
+            self.write_queue.release_waiting()
         return receipt
 
     def forget(self, actor: Actor) -> None:
         """As ``Keeper.forget``."""
-        self.ledger.strike(actor.session.session_id)
+        self.write_queue.delete(actor.session.session_id)
         self._wake()
 
     def hand_over(self, actor: Actor) -> bool:
         """As ``Keeper.hand_over``: whoever is asked for the session next goes on with it."""
-        self.ledger.record(actor, handed=True)
+        self.write_queue.record(actor, handed=True)
         for seat in list(actor.seats.values()):
-            if isinstance(seat.connection, FarConnection):
+            if isinstance(seat.connection, RemoteConnection):
                 seat.connection.close(1012, _RESTARTING)
         self._wake()
         return True
@@ -323,97 +346,97 @@ class Member:
             self._work = trio.Event()
             try:
                 await self._flush()
-            except HubLost:
-                self.ledger.wait_no_more()
+            except CoordinatorLost:
+                self.write_queue.release_waiting()
                 await trio.sleep(_RETRY_TIME)
                 self._wake()
 
     async def _flush(self) -> None:
         async with self._flushing:
-            if self.lease.was_frozen:
+            if self.lease.was_suspended:
                 self._give_all_up()
-            if self.lease.is_in_touch:
-                self.counts.tell()
-            saves, sacks = self.ledger.pack(), self.post.pack()
-            if not (saves or sacks):
+            if self.lease.is_connected:
+                self.limits.tell()
+            saves, batches = self.write_queue.pack(), self.bus.pack()
+            if not (saves or batches):
                 return
-            flushed = await self._hub.flush(self.post.node, saves, sacks)
+            flushed = await self._coordinator.flush(self.bus.node, saves, batches)
             self.lease.answered()
             self._settle(flushed.lost)
-            self.post.is_sent()
-        if self.ledger:
+            self.bus.mark_sent()
+        if self.write_queue:
             self._wake()
         for gone in flushed.gone:
-            self._bury(gone)
+            self._node_died(gone)
 
     def _settle(self, lost: frozenset[str]) -> None:
         for session_id in lost:
             actor = self._supervisor.find(session_id)
             if actor is not None:
                 self._let_go(actor)
-            self.ledger.lose(session_id)
-        self.ledger.is_saved()
+            self.write_queue.drop(session_id)
+        self.write_queue.mark_saved()
 
     # -- mail --------------------------------------------------------------------------------
 
     async def _fetch_forever(self) -> None:
         while True:
-            node = self.post.node
+            node = self.bus.node
             try:
-                bodies = await self._hub.receive(node)
-            except HubLost:
+                bodies = await self._coordinator.receive(node)
+            except CoordinatorLost:
                 await trio.sleep(_RETRY_TIME)
                 continue
-            if node == self.post.node and not self.lease.was_frozen:
+            if node == self.bus.node and not self.lease.was_suspended:
                 for body in bodies:
                     self._open(body)
 
     def _open(self, body: bytes) -> None:
         try:
-            sender, content = self.post.open(body)
-        except LostMail as loss:
+            sender, content = self.bus.open(body)
+        except MessagesLost as loss:
             log.warning("mail from another node was lost; what went through it begins anew")
-            self.post.send(loss.sender, Reset())
-            self._part_from(loss.sender)
-            self.counts.meet(loss.sender)
+            self.bus.send(loss.sender, Reset())
+            self._reset_node(loss.sender)
+            self.limits.meet(loss.sender)
             return
         except (BrokenSeal, msgspec.DecodeError) as error:
             log.error("mail that cannot be read: %s", type(error).__name__)
             return
-        for parcel in content:
+        for message in content:
             try:
-                self._arrived(sender, parcel)
+                self._arrived(sender, message)
             except Exception as error:
-                log_crash(log, "a parcel could not be dealt with", error)
+                log_crash(log, "a message could not be dealt with", error)
 
-    def _arrived(self, sender: str, parcel: Parcel) -> None:
-        if isinstance(parcel, Reset):
-            self._part_from(sender)
-            self.counts.meet(sender)
-        elif isinstance(parcel, Counted | Standing):
-            self.counts.arrived(sender, parcel, trio.current_time())
-        elif isinstance(parcel, Ask | Say | Left):
-            self.guests.arrived(sender, parcel)
+    def _arrived(self, sender: str, message: Message) -> None:
+        if isinstance(message, Reset):
+            self._reset_node(sender)
+            self.limits.meet(sender)
+        elif isinstance(message, Counted | Standing):
+            self.limits.arrived(sender, message, trio.current_time())
+        elif isinstance(message, Request | SendSignal | LeaveSeat):
+            self.remote_connections.arrived(sender, message)
         else:
-            self.edge.arrived(sender, parcel)
+            self.remote_sessions.arrived(sender, message)
 
     async def _meet_forever(self) -> None:
-        """Know who else there is; and have the hub not forget what long stays as it is."""
-        touch_at = trio.current_time() + KEEP_TIME / 30
+        """Know who else there is; and have the coordinator not forget what long stays as it is."""
+        touch_at = trio.current_time() + RETENTION_TIME / 30
         while True:
             if trio.current_time() >= touch_at:
-                touch_at = trio.current_time() + KEEP_TIME / 30
-                self.ledger.mark_all()
+                touch_at = trio.current_time() + RETENTION_TIME / 30
+                self.write_queue.mark_all()
                 self._wake()
-            with suppress(HubLost):
-                self.counts.meet_all(set(await self._hub.members()) - {self.post.node})
+            with suppress(CoordinatorLost):
+                self.limits.meet_all(set(await self._coordinator.members()) - {self.bus.node})
             await trio.sleep(MEET_TIME)
 
-    def _bury(self, node: str) -> None:
-        self._part_from(node)
-        self.post.forget(node)
-        self.counts.forget(node)
+    def _node_died(self, node: str) -> None:
+        self._reset_node(node)
+        self.bus.forget(node)
+        self.limits.forget(node)
 
-    def _part_from(self, node: str) -> None:
-        self.edge.bury(node)
-        self.guests.bury(node)
+    def _reset_node(self, node: str) -> None:
+        self.remote_sessions.drop_node(node)
+        self.remote_connections.drop_node(node)

@@ -1,4 +1,4 @@
-"""The hub: what nodes have in common, and the only thing through which they speak.
+"""The coordinator: what nodes have in common, and the only thing through which they speak.
 
 It knows which node lives, which node a session is on and in which *epoch*, and what it was like;
 and it carries mail from node to node. The epoch is raised whenever a session changes hands, so that
@@ -11,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-KEEP_TIME = 30 * 86_400.0
+RETENTION_TIME = 30 * 86_400.0
 """Seconds for which a session is kept that no living node has touched."""
 
-TOMB_TIME = 86_400.0
+TOMBSTONE_TIME = 86_400.0
 """Seconds for which it is remembered that a session is gone, so that nobody brings it back."""
 
-MAIL_BOUND = 1024
+STREAM_BOUND = 1024
 """Sacks of mail that may wait for one node; the oldest are dropped, and it notices the gap."""
 
 
-class HubLost(Exception):
-    """The hub cannot be reached, or does not answer in time."""
+class CoordinatorLost(Exception):
+    """The coordinator cannot be reached, or does not answer in time."""
 
 
 class Save(NamedTuple):
@@ -39,7 +39,7 @@ class Save(NamedTuple):
     free: bool = False
 
 
-class Sack(NamedTuple):
+class EncodedBatch(NamedTuple):
     """Mail for one node."""
 
     node: str
@@ -56,25 +56,25 @@ class Claim(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """Where sessions are, as the hub knows it from the memory of that name."""
+    """Where sessions are, as the coordinator knows it from the memory of that name."""
 
     memory: str
     found: list[Claim]
 
 
 class Owned(NamedTuple):
-    """The ids of an owner's sessions, as the hub knows them from the memory of that name."""
+    """The ids of an owner's sessions, and the name of the data set that lists them."""
 
     memory: str
     session_ids: list[str]
 
 
-class Beat(NamedTuple):
+class HeartbeatReply(NamedTuple):
     """What a sign of life is answered with.
 
-    ``kept`` is whether the lease was still running. ``memory`` names what the hub remembers:
-    another name means that it has forgotten everything. ``age`` is how many seconds ago that
-    began, ``gone`` are those asked about who live no more.
+    ``kept`` is whether the lease was still running. ``memory`` names the data set: another name
+    means that everything was forgotten, ``age`` seconds ago. ``gone`` are the watched nodes that
+    have died.
     """
 
     kept: bool
@@ -83,17 +83,19 @@ class Beat(NamedTuple):
     gone: frozenset[str]
 
 
-class Flushed(NamedTuple):
+class FlushReply(NamedTuple):
     """What became of it: sessions that another node has, and nodes that live no more."""
 
     lost: frozenset[str]
     gone: frozenset[str]
 
 
-class Hub(Protocol):
-    """One node's way to the hub. All of this raises ``HubLost``."""
+class Coordinator(Protocol):
+    """One node's way to the coordinator. All of this raises ``CoordinatorLost``."""
 
-    async def beat(self, node: str, about: bytes, lease: float, watched: Sequence[str]) -> Beat:
+    async def heartbeat(
+        self, node: str, about: bytes, lease: float, watched: Sequence[str]
+    ) -> HeartbeatReply:
         """Say that a node lives for ``lease`` seconds more, and ask which others do not.
 
         What has been received before is let go of.
@@ -111,7 +113,9 @@ class Hub(Protocol):
         """The ids of an owner's sessions."""
         ...
 
-    async def flush(self, node: str, saves: Sequence[Save], sacks: Sequence[Sack]) -> Flushed:
+    async def flush(
+        self, node: str, saves: Sequence[Save], batches: Sequence[EncodedBatch]
+    ) -> FlushReply:
         """Save, then send, all at once and in this order.
 
         A save of an older epoch or revision changes nothing. To a node that lives no more nothing

@@ -115,17 +115,22 @@ async def join(
     except ImportError:
         raise InvalidSetting("cluster: needs more than is installed: proxim[cluster]") from None
     from proxim.backends.redis.backend import Member
-    from proxim.backends.redis.coordinator import HubLost
+    from proxim.backends.redis.coordinator import CoordinatorLost
     from proxim.backends.redis.seal import KeySeal, NoSeal
 
     seal = NoSeal() if terrain.cluster_key is None else KeySeal(terrain.cluster_key)
     place = parse_url(terrain.cluster)
     try:
-        async with connect(place, ca=terrain.cluster_ca) as hub:
+        async with connect(place, ca=terrain.cluster_ca) as coordinator:
             member = Member(
-                hub, supervisor, terms=terms, seal=seal, lease=terrain.cluster_lease, about=about
+                coordinator,
+                supervisor,
+                terms=terms,
+                seal=seal,
+                lease=terrain.cluster_lease,
+                about=about,
             )
             supervisor.keeper = supervisor.tenure = member
             yield member
-    except HubLost as error:
+    except CoordinatorLost as error:
         raise InvalidSetting(f"cluster: {place.host}:{place.port}: {error}") from None

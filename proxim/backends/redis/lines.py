@@ -6,28 +6,28 @@ import trio
 
 from proxim.actors.actor import Actor
 from proxim.actors.supervisor import Supervisor
-from proxim.backends.redis.remote_connections import FarConnection
+from proxim.backends.redis.remote_connections import RemoteConnection
 
-PROLONGED_AT_ONCE = 500
+EXTENDED_AT_ONCE = 500
 """Sessions after which the other tasks have their turn."""
 
 
-def has_far_side(actor: Actor) -> bool:
+def has_remote_side(actor: Actor) -> bool:
     """Whether one side of the session is at another node."""
-    return any(isinstance(seat.connection, FarConnection) for seat in actor.seats.values())
+    return any(isinstance(seat.connection, RemoteConnection) for seat in actor.seats.values())
 
 
-def cut_far(supervisor: Supervisor) -> None:
+def cut_remote(supervisor: Supervisor) -> None:
     """Have signals refused that would only pile up here."""
     for actor in supervisor.actors():
-        if has_far_side(actor):
+        if has_remote_side(actor):
             actor.cut()
 
 
-async def prolong(supervisor: Supervisor, until: float) -> None:
+async def extend(supervisor: Supervisor, until: float) -> None:
     """Let all lines serve until that moment, or their session's end (on Trio's clock)."""
     for count, actor in enumerate(supervisor.actors()):
         for seat in actor.seats.values():
             seat.line_until = min(actor.session.deadline, until)
-        if count % PROLONGED_AT_ONCE == 0:
+        if count % EXTENDED_AT_ONCE == 0:
             await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""A hub in this process' own memory, for several nodes in one program. It keeps Redis' rules."""
+"""A coordinator in memory, for several nodes in one program, by the same rules as Redis."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import trio
 from msgspec import Struct
 
 from proxim.backends.redis.coordinator import (
-    MAIL_BOUND,
-    Beat,
+    STREAM_BOUND,
     Claim,
     Claims,
-    Flushed,
+    EncodedBatch,
+    FlushReply,
+    HeartbeatReply,
     Owned,
-    Sack,
     Save,
 )
 
@@ -50,23 +50,25 @@ class Memory:
         return node in self.leases and trio.current_time() < self.leases[node][1]
 
 
-class LocalHub:
+class MemoryCoordinator:
     """A node's way to a ``Memory``."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    async def beat(self, node: str, about: bytes, lease: float, watched: Sequence[str]) -> Beat:
-        """As ``Hub.beat``."""
+    async def heartbeat(
+        self, node: str, about: bytes, lease: float, watched: Sequence[str]
+    ) -> HeartbeatReply:
+        """As ``Coordinator.heartbeat``."""
         await trio.lowlevel.checkpoint()
         memory, now = self._memory, trio.current_time()
         kept = memory.lives(node)
         memory.leases[node] = about, now + lease
         gone = frozenset(each for each in watched if not memory.lives(each))
-        return Beat(kept, memory.name, now - memory.born, gone)
+        return HeartbeatReply(kept, memory.name, now - memory.born, gone)
 
     async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
-        """As ``Hub.claim``."""
+        """As ``Coordinator.claim``."""
         await trio.lowlevel.checkpoint()
         found = [
             self._claim(node, session_id, entry)
@@ -81,7 +83,7 @@ class LocalHub:
         return Claim(session_id, entry.node, entry.epoch, entry.snapshot)
 
     async def owned_by(self, owner: str) -> Owned:
-        """As ``Hub.owned_by``."""
+        """As ``Coordinator.owned_by``."""
         await trio.lowlevel.checkpoint()
         session_ids = [
             session_id
@@ -90,13 +92,15 @@ class LocalHub:
         ]
         return Owned(self._memory.name, session_ids)
 
-    async def flush(self, node: str, saves: Sequence[Save], sacks: Sequence[Sack]) -> Flushed:
-        """As ``Hub.flush``."""
+    async def flush(
+        self, node: str, saves: Sequence[Save], batches: Sequence[EncodedBatch]
+    ) -> FlushReply:
+        """As ``Coordinator.flush``."""
         await trio.lowlevel.checkpoint()
         lost = frozenset(save.session_id for save in saves if not self._save(node, save))
-        sent = sacks if self._memory.lives(node) else ()
-        gone = frozenset(sack.node for sack in sent if not self._send(sack))
-        return Flushed(lost, gone)
+        sent = batches if self._memory.lives(node) else ()
+        gone = frozenset(batch.node for batch in sent if not self._send(batch))
+        return FlushReply(lost, gone)
 
     def _save(self, node: str, save: Save) -> bool:
         entry = self._memory.sessions.get(save.session_id)
@@ -111,19 +115,19 @@ class LocalHub:
             entry.revision, entry.snapshot = save.revision, save.snapshot
         return True
 
-    def _send(self, sack: Sack) -> bool:
+    def _send(self, batch: EncodedBatch) -> bool:
         memory = self._memory
-        if not memory.lives(sack.node):
+        if not memory.lives(batch.node):
             return False
-        mail = memory.mail.setdefault(sack.node, [])
-        mail.append(sack.body)
-        del mail[:-MAIL_BOUND]
+        mail = memory.mail.setdefault(batch.node, [])
+        mail.append(batch.body)
+        del mail[:-STREAM_BOUND]
         memory.arrived.set()
         memory.arrived = trio.Event()
         return True
 
     async def receive(self, node: str) -> list[bytes]:
-        """As ``Hub.receive``."""
+        """As ``Coordinator.receive``."""
         await trio.lowlevel.checkpoint()
         with trio.move_on_after(_PATIENCE):
             while not self._memory.mail.get(node):
@@ -131,13 +135,13 @@ class LocalHub:
         return self._memory.mail.pop(node, [])
 
     async def leave(self, node: str) -> None:
-        """As ``Hub.leave``."""
+        """As ``Coordinator.leave``."""
         await trio.lowlevel.checkpoint()
         self._memory.leases.pop(node, None)
         self._memory.mail.pop(node, None)
 
     async def members(self) -> dict[str, tuple[bytes, float]]:
-        """As ``Hub.members``."""
+        """As ``Coordinator.members``."""
         await trio.lowlevel.checkpoint()
         now = trio.current_time()
         return {

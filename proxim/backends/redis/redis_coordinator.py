@@ -1,6 +1,6 @@
-"""Redis (or Valkey) as the hub. Each command is one script, and has a time limit.
+"""Redis (or Valkey) as the coordinator. Each command is one script, and has a time limit.
 
-One connection is for commands, one for mail. Mail is asked for, a bounded number of sacks at a
+One connection is for commands, one for mail. Mail is asked for, a bounded number of batches at a
 time, so that nothing piles up in this process; and what was sent while a connection was broken is
 there when it is made again.
 """
@@ -22,22 +22,22 @@ from coredis.retry import NoRetryPolicy
 
 from proxim.backends.redis import scripts
 from proxim.backends.redis.coordinator import (
-    KEEP_TIME,
-    MAIL_BOUND,
-    TOMB_TIME,
-    Beat,
+    RETENTION_TIME,
+    STREAM_BOUND,
+    TOMBSTONE_TIME,
     Claim,
     Claims,
-    Flushed,
-    HubLost,
+    CoordinatorLost,
+    EncodedBatch,
+    FlushReply,
+    HeartbeatReply,
     Owned,
-    Sack,
     Save,
 )
 from proxim.backends.redis.url import Place, parse_url, trust
 from proxim.protocol.errors import InvalidSetting
 
-__all__ = ["RedisHub", "connect", "parse_url"]
+__all__ = ["RedisCoordinator", "connect", "parse_url"]
 
 log = logging.getLogger(__name__)
 # The library logs each connection that fails, with a traceback; what it says is raised as well.
@@ -50,28 +50,29 @@ PATIENCE = 2.0
 
 _POLL_TIME = 1.0
 _RETRY_TIME = 0.1
-_SACKS_AT_ONCE = 64
+_BATCHES_AT_ONCE = 64
 
 
 @asynccontextmanager
-async def connect(place: Place, *, ca: str | None = None) -> AsyncIterator[RedisHub]:
-    """A hub at that place. ``ca`` is a PEM file of those who vouch for it, besides the system's.
+async def connect(place: Place, *, ca: str | None = None) -> AsyncIterator[RedisCoordinator]:
+    """Connect to a Redis. ``ca`` is a PEM file with certificate authorities besides the system's.
 
-    Raises ``InvalidSetting`` when it is there but no good, ``HubLost`` when it is not there.
+    Raises ``InvalidSetting`` if this Redis cannot be used, ``CoordinatorLost`` if it cannot be
+    reached.
     """
     tls = trust(ca) if place.secure else None
     commands, mail = Wire(place, tls), Wire(place, tls)
-    refusal: HubLost | InvalidSetting | None = None
+    refusal: CoordinatorLost | InvalidSetting | None = None
     async with trio.open_nursery() as nursery:
         await nursery.start(commands.run)
         await nursery.start(mail.run)
-        hub = RedisHub(commands, mail)
+        coordinator = RedisCoordinator(commands, mail)
         try:
-            await hub.check()
-        except (HubLost, InvalidSetting) as error:
+            await coordinator.check()
+        except (CoordinatorLost, InvalidSetting) as error:
             refusal = error
         else:
-            yield hub
+            yield coordinator
         nursery.cancel_scope.cancel()
     # Not in there, where the nursery would wrap it.
     if refusal is not None:
@@ -109,7 +110,7 @@ class Wire:
     async def call(
         self, ask: Callable[[Redis[bytes]], Awaitable[_T]], patience: float = PATIENCE
     ) -> _T:
-        """What Redis answers. Raises ``HubLost`` when it does not within so many seconds."""
+        """Return what Redis answers. Raises ``CoordinatorLost`` if it does not in time."""
         client: Redis[bytes] | None = None
         try:
             with trio.fail_after(patience):
@@ -119,7 +120,7 @@ class Wire:
         except Exception as error:
             # Any: a client that is being replaced fails in ways of which the library does not tell.
             self._discard(client)
-            raise HubLost(f"Redis does not answer: {type(error).__name__}") from None
+            raise CoordinatorLost(f"Redis does not answer: {type(error).__name__}") from None
 
     def _discard(self, client: Redis[bytes] | None) -> None:
         if self._ready.is_set() and client is self._client:
@@ -127,7 +128,7 @@ class Wire:
             self._broken.set()
 
 
-class RedisHub:
+class RedisCoordinator:
     """A node's way to a Redis."""
 
     def __init__(self, commands: Wire, mail: Wire) -> None:
@@ -136,23 +137,25 @@ class RedisHub:
         self._read: dict[str, str] = {}
 
     async def check(self) -> None:
-        """Raise ``InvalidSetting`` if this Redis is no good, ``HubLost`` if it is not there."""
+        """Raise ``InvalidSetting`` if this Redis cannot be used, or ``CoordinatorLost``."""
         info = await self._commands.call(lambda client: client.info("cluster"))
         if int(str(info.get("cluster_enabled", 0))):
             raise InvalidSetting(
                 "cluster: this Redis is part of a Redis Cluster, which does not work"
             )
 
-    async def beat(self, node: str, about: bytes, lease: float, watched: Sequence[str]) -> Beat:
-        """As ``Hub.beat``."""
+    async def heartbeat(
+        self, node: str, about: bytes, lease: float, watched: Sequence[str]
+    ) -> HeartbeatReply:
+        """As ``Coordinator.heartbeat``."""
         read = self._read.get(node, "0")
         kept, memory, age, *gone = await self._run(
-            scripts.BEAT, node, about, _ms(lease), read, secrets.token_hex(8), *watched
+            scripts.HEARTBEAT, node, about, _ms(lease), read, secrets.token_hex(8), *watched
         )
-        return Beat(bool(kept), memory.decode(), age / 1000, frozenset(map(_text, gone)))
+        return HeartbeatReply(bool(kept), memory.decode(), age / 1000, frozenset(map(_text, gone)))
 
     async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
-        """As ``Hub.claim``."""
+        """As ``Coordinator.claim``."""
         memory, *answer = await self._run(scripts.CLAIM, node, *session_ids)
         found = [
             Claim(_text(session_id), _text(owner), int(epoch), snapshot)
@@ -161,28 +164,35 @@ class RedisHub:
         return Claims(_text(memory), found)
 
     async def owned_by(self, owner: str) -> Owned:
-        """As ``Hub.owned_by``."""
+        """As ``Coordinator.owned_by``."""
         memory, session_ids = await self._run(scripts.OWNED, owner)
         return Owned(_text(memory), sorted(map(_text, session_ids)))
 
-    async def flush(self, node: str, saves: Sequence[Save], sacks: Sequence[Sack]) -> Flushed:
-        """As ``Hub.flush``."""
-        arguments: list[str | bytes | int] = [node, _ms(KEEP_TIME), _ms(TOMB_TIME), MAIL_BOUND]
+    async def flush(
+        self, node: str, saves: Sequence[Save], batches: Sequence[EncodedBatch]
+    ) -> FlushReply:
+        """As ``Coordinator.flush``."""
+        arguments: list[str | bytes | int] = [
+            node,
+            _ms(RETENTION_TIME),
+            _ms(TOMBSTONE_TIME),
+            STREAM_BOUND,
+        ]
         arguments.append(len(saves))
         for save in saves:
             arguments += [save.session_id, save.owner, save.epoch, save.revision]
             arguments += [save.snapshot, int(save.free)]
-        for sack in sacks:
-            arguments += sack
+        for batch in batches:
+            arguments += batch
         lost, gone = await self._run(scripts.FLUSH, *arguments)
-        return Flushed(frozenset(map(_text, lost)), frozenset(map(_text, gone)))
+        return FlushReply(frozenset(map(_text, lost)), frozenset(map(_text, gone)))
 
     async def receive(self, node: str) -> list[bytes]:
-        """As ``Hub.receive``."""
+        """As ``Coordinator.receive``."""
         stream = f"{PREFIX}mail:{node}"
         answer = await self._mail.call(
             lambda client: client.xread(
-                {stream: self._read.get(node, "0")}, count=_SACKS_AT_ONCE, block=_ms(_POLL_TIME)
+                {stream: self._read.get(node, "0")}, count=_BATCHES_AT_ONCE, block=_ms(_POLL_TIME)
             ),
             PATIENCE + _POLL_TIME,
         )
@@ -192,11 +202,11 @@ class RedisHub:
         return [_bytes(entry.field_values[b"b"]) for entry in entries]
 
     async def leave(self, node: str) -> None:
-        """As ``Hub.leave``."""
+        """As ``Coordinator.leave``."""
         await self._run(scripts.LEAVE, node)
 
     async def members(self) -> dict[str, tuple[bytes, float]]:
-        """As ``Hub.members``."""
+        """As ``Coordinator.members``."""
         answer = await self._run(scripts.MEMBERS)
         return {_text(node): (about, left / 1000) for node, about, left in answer}
 

@@ -1,4 +1,4 @@
-"""The finder: where a session is, on whatever node; who is asked for one that is free takes it."""
+"""The registry: where each session is. A node that asks for a free session takes it over."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from proxim.actors.directory import Desk
 from proxim.actors.pseudonym import about
 from proxim.actors.seat import Owner
 from proxim.actors.supervisor import Supervisor
-from proxim.backends.redis.bus import Post
-from proxim.backends.redis.coordinator import Claim, Hub, HubLost
-from proxim.backends.redis.edge import Edge
+from proxim.backends.redis.bus import MessageBus
+from proxim.backends.redis.coordinator import Claim, Coordinator, CoordinatorLost
+from proxim.backends.redis.edge import RemoteSessions
 from proxim.backends.redis.lease import Lease
-from proxim.backends.redis.remote_sessions import FarSession, unavailable
+from proxim.backends.redis.remote_sessions import RemoteSession, unavailable
 from proxim.backends.redis.seal import BrokenSeal
-from proxim.backends.redis.write_queue import Ledger
+from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol.errors import LimitReached
 from proxim.session.events import Terms
 from proxim.session.snapshot import InvalidSnapshot, Snapshot
@@ -27,42 +27,42 @@ from proxim.session.snapshot import InvalidSnapshot, Snapshot
 log = logging.getLogger(__name__)
 
 SETTLE_TIME = 2.0
-"""Seconds in which nodes write back what a hub has forgotten; until then nothing is unknown."""
+"""Seconds for nodes to write back what Redis has forgotten; no session is unknown before."""
 
 
-class Finder:
+class Registry:
     """The directory of a cluster.
 
-    ``hub_memory`` is the name of what the hub remembers, and ``hub_age`` for how many seconds it
-    has done so, as this node last heard.
+    ``dataset`` names what Redis remembers, and ``dataset_age`` is its age in seconds, by the last
+    reply that this node had.
     """
 
     def __init__(
         self,
-        hub: Hub,
+        coordinator: Coordinator,
         supervisor: Supervisor,
         terms: Terms,
         *,
-        post: Post,
-        edge: Edge,
-        ledger: Ledger,
+        bus: MessageBus,
+        remote_sessions: RemoteSessions,
+        write_queue: WriteQueue,
         lease: Lease,
     ) -> None:
-        self.hub_memory = ""
-        self.hub_age = 0.0
-        self._hub = hub
+        self.dataset = ""
+        self.dataset_age = 0.0
+        self._coordinator = coordinator
         self._supervisor = supervisor
         self._terms = terms
-        self._post = post
-        self._edge = edge
-        self._ledger = ledger
+        self._bus = bus
+        self._remote_sessions = remote_sessions
+        self._write_queue = write_queue
         self._lease = lease
         self._finding: defaultdict[str, trio.Lock] = defaultdict(trio.Lock)
 
     @property
     def is_settled(self) -> bool:
-        """Whether what the hub does not know is nowhere."""
-        return self.hub_age >= SETTLE_TIME
+        """Whether what the coordinator does not know is nowhere."""
+        return self.dataset_age >= SETTLE_TIME
 
     async def find(self, session_id: str) -> Desk | None:
         """As ``Directory.find``."""
@@ -100,8 +100,8 @@ class Finder:
     async def _session_ids(self, owner: Owner) -> list[str]:
         self._check_reach()
         try:
-            memory, session_ids = await self._hub.owned_by(owner.name)
-        except HubLost:
+            memory, session_ids = await self._coordinator.owned_by(owner.name)
+        except CoordinatorLost:
             raise unavailable() from None
         self._check_memory(memory)
         return session_ids
@@ -126,40 +126,40 @@ class Finder:
 
     async def _claim(self, session_ids: list[str]) -> list[Desk]:
         self._check_reach()
-        node = self._post.node
+        node = self._bus.node
         try:
-            memory, claims = await self._hub.claim(node, session_ids)
-        except HubLost:
+            memory, claims = await self._coordinator.claim(node, session_ids)
+        except CoordinatorLost:
             raise unavailable() from None
         self._lease.answered()
         self._check_memory(memory)
-        if node != self._post.node:
+        if node != self._bus.node:
             raise unavailable()
         return [desk for claim in claims if (desk := self._desk(claim)) is not None]
 
     def _desk(self, claim: Claim) -> Desk | None:
         try:
-            kept = self._ledger.read(claim.session_id, claim.snapshot)
+            kept = self._write_queue.read(claim.session_id, claim.snapshot)
         except (BrokenSeal, InvalidSnapshot) as error:
             log.error("a session cannot be read: %s", error, extra=about(claim.session_id))
             return None
-        session = kept.restore(self._terms, skew=self._ledger.skew)
+        session = kept.restore(self._terms, skew=self._write_queue.skew)
         owner = Owner(kept.uuid, kept.key_hash)
-        if claim.node != self._post.node:
-            return FarSession(self._edge, claim.node, claim.epoch, session, owner)
+        if claim.node != self._bus.node:
+            return RemoteSession(self._remote_sessions, claim.node, claim.epoch, session, owner)
         return self._take_over(claim, kept, owner)
 
     def _take_over(self, claim: Claim, kept: Snapshot, owner: Owner) -> Actor:
-        self._ledger.adopt(kept, owner, claim.epoch)
-        session = kept.restore(self._terms, skew=self._ledger.skew)
+        self._write_queue.adopt(kept, owner, claim.epoch)
+        session = kept.restore(self._terms, skew=self._write_queue.skew)
         session.online = frozenset()
         return self._supervisor.bring_back(session, owner, handed=kept.handed)
 
     def _check_memory(self, memory: str) -> None:
         # It has forgotten everything since this node last heard from it.
-        if memory != self.hub_memory:
+        if memory != self.dataset:
             raise unavailable()
 
     def _check_reach(self) -> None:
-        if not self._lease.is_in_touch:
+        if not self._lease.is_connected:
             raise unavailable()

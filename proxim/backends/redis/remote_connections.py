@@ -1,7 +1,7 @@
 """Other nodes' connections, at sessions of this one.
 
-To the actor such a connection looks as if it were here: a ``FarConnection`` is told messages as any
-other, and sends them to the node that has the client.
+To the actor such a connection looks like any other: a ``RemoteConnection`` is told messages and
+sends them to the node that has the client.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from msgspec import Raw
 
 from proxim.actors.seat import Connection, Letter, Owner, Receipt, Seat
 from proxim.actors.supervisor import Supervisor
-from proxim.backends.redis.bus import Post
+from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.remote_sessions import unavailable
 from proxim.backends.redis.rpc import (
-    Ask,
-    Left,
-    Parcel,
-    Say,
-    Shut,
-    Taken,
-    Told,
-    unpack_event,
+    Answer,
+    CloseConnection,
+    Deliver,
+    LeaveSeat,
+    Message,
+    Request,
+    SendSignal,
+    decode_event,
 )
 from proxim.protocol import codec
 from proxim.protocol.errors import RequestError, UnknownSession
@@ -36,10 +36,10 @@ Relay = Callable[[Connection, Signal, float], None]
 Spawn = Callable[[Callable[[], Awaitable[None]]], None]
 
 
-class FarConnection:
+class RemoteConnection:
     """A connection of another node's."""
 
-    def __init__(self, post: Post, node: str, number: int) -> None:
+    def __init__(self, bus: MessageBus, node: str, number: int) -> None:
         self.node = node
         self.number = number
         self.seats: dict[str, Seat] = {}
@@ -47,7 +47,7 @@ class FarConnection:
         self.address: str | None = None
         self.closed = False
         self.asks = 0
-        self._post = post
+        self._bus = bus
 
     def tell(self, message: NodeMessage) -> None:
         """Send a message to the node that has the client."""
@@ -64,11 +64,11 @@ class FarConnection:
     def close(self, code: int, reason: str) -> None:
         """Have it closed by its node; its seats are left at once."""
         if not self.closed:
-            shut = Shut(session_id="", connection=self.number, code=code, reason=reason)
-            self._post.send(self.node, shut)
-            self.vanish()
+            shut = CloseConnection(session_id="", connection=self.number, code=code, reason=reason)
+            self._bus.send(self.node, shut)
+            self.drop()
 
-    def vanish(self) -> None:
+    def drop(self) -> None:
         """It is gone, and so is its node, perhaps."""
         self.closed = True
         for seat in list(self.seats.values()):
@@ -78,17 +78,17 @@ class FarConnection:
         if self.closed:
             return
         session_id = _session_of(message)
-        if isinstance(message, Signal) and self._post.is_full(self.node):
+        if isinstance(message, Signal) and self._bus.is_full(self.node):
             self.close(4001, "too slow: more waits here than may")
             return
         text = Raw(codec.encode(message))
-        self._post.send(
+        self._bus.send(
             self.node,
-            Told(session_id=session_id, connection=self.number, message=text, kept=kept),
+            Deliver(session_id=session_id, connection=self.number, message=text, kept=kept),
         )
 
 
-class Guests:
+class RemoteConnections:
     """All of them.
 
     ``epoch`` says in which epoch this node has a session, 0 if it has not; ``revive`` looks for one
@@ -97,118 +97,120 @@ class Guests:
 
     def __init__(
         self,
-        post: Post,
+        bus: MessageBus,
         supervisor: Supervisor,
         epoch: Callable[[str], int],
         spawn: Spawn,
         revive: Callable[[str], Awaitable[None]],
     ) -> None:
         self.relay: Relay
-        self._post = post
+        self._bus = bus
         self._supervisor = supervisor
         self._epoch = epoch
         self._spawn = spawn
         self._revive = revive
-        self._connections: dict[tuple[str, int], FarConnection] = {}
+        self._connections: dict[tuple[str, int], RemoteConnection] = {}
 
     @property
     def nodes(self) -> set[str]:
         """The nodes that have the connections."""
         return {node for node, _ in self._connections}
 
-    def arrived(self, sender: str, parcel: Parcel) -> None:
-        """Deal with a parcel that is meant for a session of this node."""
-        match parcel:
-            case Ask():
-                self._ask(sender, parcel)
-            case Say():
-                self._say(sender, parcel)
-            case Left():
-                self._left(sender, parcel)
+    def arrived(self, sender: str, message: Message) -> None:
+        """Deal with a message that is meant for a session of this node."""
+        match message:
+            case Request():
+                self._ask(sender, message)
+            case SendSignal():
+                self._say(sender, message)
+            case LeaveSeat():
+                self._left(sender, message)
             case _:
                 pass
 
     # -- requests ----------------------------------------------------------------------------
 
-    def _ask(self, sender: str, parcel: Ask) -> None:
-        actor = self._supervisor.find(parcel.session_id)
-        connection = self._connection(sender, parcel)
-        if actor is None or self._epoch(parcel.session_id) != parcel.epoch:
-            self._answer(connection, parcel, unavailable(parcel.session_id))
+    def _ask(self, sender: str, message: Request) -> None:
+        actor = self._supervisor.find(message.session_id)
+        connection = self._connection(sender, message)
+        if actor is None or self._epoch(message.session_id) != message.epoch:
+            self._answer(connection, message, unavailable(message.session_id))
             if actor is None:
-                self._spawn(lambda: self._revive(parcel.session_id))
+                self._spawn(lambda: self._revive(message.session_id))
             return
-        event = unpack_event(parcel.event, parcel.fields)
-        seat = connection.seats.get(parcel.session_id)
+        event = decode_event(message.event, message.fields)
+        seat = connection.seats.get(message.session_id)
         if _is_from_a_seat(event) and seat is None:
-            self._answer(connection, parcel, UnknownSession(session_id=parcel.session_id))
+            self._answer(connection, message, UnknownSession(session_id=message.session_id))
             return
         if isinstance(event, ev.CloseAsked):
             # A signal that is sent after this must not arrive before it.
             actor.cut()
         at = seat if _is_from_a_seat(event) else None
-        receipt = actor.ask(Letter(event, connection, parcel.ref, at))
+        receipt = actor.ask(Letter(event, connection, message.ref, at))
         connection.asks += 1
-        self._spawn(lambda: self._wait(connection, parcel, receipt))
+        self._spawn(lambda: self._wait(connection, message, receipt))
 
-    async def _wait(self, connection: FarConnection, parcel: Ask, receipt: Receipt) -> None:
+    async def _wait(self, connection: RemoteConnection, message: Request, receipt: Receipt) -> None:
         await receipt.wait()
         connection.asks -= 1
-        self._answer(connection, parcel, receipt.refusal)
+        self._answer(connection, message, receipt.refusal)
 
-    def _answer(self, connection: FarConnection, parcel: Ask, refusal: RequestError | None) -> None:
-        seat = connection.seats.get(parcel.session_id)
-        taken = Taken(
-            session_id=parcel.session_id,
-            connection=parcel.connection,
-            number=parcel.number,
+    def _answer(
+        self, connection: RemoteConnection, message: Request, refusal: RequestError | None
+    ) -> None:
+        seat = connection.seats.get(message.session_id)
+        taken = Answer(
+            session_id=message.session_id,
+            connection=message.connection,
+            number=message.number,
             role=None if seat is None or connection.closed else seat.role,
             refusal=None if refusal is None else codec.error_message(refusal),
         )
-        self._post.send(connection.node, taken)
+        self._bus.send(connection.node, taken)
         self._tidy(connection)
 
-    def _connection(self, sender: str, parcel: Ask) -> FarConnection:
-        connection = self._connections.get((sender, parcel.connection))
+    def _connection(self, sender: str, message: Request) -> RemoteConnection:
+        connection = self._connections.get((sender, message.connection))
         if connection is None:
-            connection = FarConnection(self._post, sender, parcel.connection)
-            self._connections[sender, parcel.connection] = connection
-        connection.owner, connection.address = parcel.owner, parcel.address
+            connection = RemoteConnection(self._bus, sender, message.connection)
+            self._connections[sender, message.connection] = connection
+        connection.owner, connection.address = message.owner, message.address
         return connection
 
-    def _tidy(self, connection: FarConnection) -> None:
+    def _tidy(self, connection: RemoteConnection) -> None:
         if connection.closed or not (connection.seats or connection.asks):
             self._connections.pop((connection.node, connection.number), None)
 
-    def _left(self, sender: str, parcel: Left) -> None:
-        connection = self._connections.get((sender, parcel.connection))
+    def _left(self, sender: str, message: LeaveSeat) -> None:
+        connection = self._connections.get((sender, message.connection))
         if connection is None:
             return
-        seat = connection.seats.pop(parcel.session_id, None)
+        seat = connection.seats.pop(message.session_id, None)
         if seat is not None:
             seat.actor.leave(seat)
         self._tidy(connection)
 
     # -- signals -----------------------------------------------------------------------------
 
-    def _say(self, sender: str, parcel: Say) -> None:
-        connection = self._connections.get((sender, parcel.connection))
+    def _say(self, sender: str, message: SendSignal) -> None:
+        connection = self._connections.get((sender, message.connection))
         if connection is None:
             return
-        signal = Signal(session_id=parcel.session_id, data=parcel.data, ref=parcel.ref)
+        signal = Signal(session_id=message.session_id, data=message.data, ref=message.ref)
         try:
             self.relay(connection, signal, trio.current_time())
         except RequestError as error:
-            error.session_id = parcel.session_id
-            connection.tell(codec.error_message(error, parcel.ref))
+            error.session_id = message.session_id
+            connection.tell(codec.error_message(error, message.ref))
 
     # -- what may go wrong -------------------------------------------------------------------
 
-    def bury(self, node: str | None = None) -> None:
+    def drop_node(self, node: str | None = None) -> None:
         """That node, or every other, lives no more, and neither do its connections."""
         for key, connection in list(self._connections.items()):
             if node in (None, connection.node):
-                connection.vanish()
+                connection.drop()
                 self._connections.pop(key, None)
 
 

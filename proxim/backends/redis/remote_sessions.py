@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from proxim.actors.seat import Connection, Letter, Owner, Receipt, Seat
 from proxim.backends.redis import rpc
-from proxim.backends.redis.rpc import Taken
+from proxim.backends.redis.rpc import Answer
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import RateLimited, RequestError, Unavailable, request_error
@@ -38,18 +38,18 @@ class Office(Protocol):
     def check_room(self, node: str, session_id: str) -> None:
         """Raise ``Unavailable`` when nothing more should be sent to that node now."""
 
-    def place(self, far: FarSession, letter: Letter) -> Place:
+    def place(self, far: RemoteSession, letter: Letter) -> RemoteSeat:
         """Where the sender of a letter stands at that session."""
         ...
 
-    def send(self, node: str, parcel: rpc.Parcel) -> None:
-        """Send a parcel to that node."""
+    def send(self, node: str, message: rpc.Message) -> None:
+        """Send a message to that node."""
 
-    def tidy(self, place: Place) -> None:
+    def tidy(self, place: RemoteSeat) -> None:
         """Forget a place where nothing is left."""
 
 
-class FarSession:
+class RemoteSession:
     """A session on another node, as it was when it was found."""
 
     def __init__(
@@ -76,17 +76,17 @@ class FarSession:
         self._office.place(self, letter).post(letter)
 
     def leave(self, seat: Seat) -> None:
-        """Nobody has a seat here; a ``Place`` is where they are taken."""
+        """Nobody has a seat here; a ``RemoteSeat`` is where they are taken."""
 
     def cut(self) -> None:
         """There is no line here."""
 
 
-class Place:
+class RemoteSeat:
     """One connection at one session on another node."""
 
     def __init__(
-        self, office: Office, far: FarSession, connection: Connection, number: int
+        self, office: Office, far: RemoteSession, connection: Connection, number: int
     ) -> None:
         self.far = far
         self.connection = connection
@@ -121,10 +121,10 @@ class Place:
             )
         number = self._office.next_number()
         self.asks[number] = letter, receipt, trio.current_time() + ANSWER_TIME
-        event, fields = rpc.pack_event(letter.event)
+        event, fields = rpc.encode_event(letter.event)
         self._office.send(
             self.far.node,
-            rpc.Ask(
+            rpc.Request(
                 session_id=self.session_id,
                 connection=self.number,
                 number=number,
@@ -148,13 +148,13 @@ class Place:
 
     # -- what the session's node says --------------------------------------------------------
 
-    def taken(self, parcel: Taken) -> None:
+    def taken(self, message: Answer) -> None:
         """A request was dealt with."""
-        if parcel.number not in self.asks:
+        if message.number not in self.asks:
             return
-        letter, receipt, _ = self.asks.pop(parcel.number)
-        self._sit(parcel)
-        refusal = None if parcel.refusal is None else _error(parcel.refusal)
+        letter, receipt, _ = self.asks.pop(message.number)
+        self._sit(message)
+        refusal = None if message.refusal is None else _error(message.refusal)
         if receipt is not None:
             receipt.refusal = refusal
             receipt.set()
@@ -162,14 +162,14 @@ class Place:
             self.connection.tell(codec.error_message(refusal, letter.ref))
         self._office.tidy(self)
 
-    def _sit(self, parcel: Taken) -> None:
-        if parcel.role is None:
+    def _sit(self, message: Answer) -> None:
+        if message.role is None:
             if self.seat is not None:
                 self._rise()
         elif self.connection.closed:
             self._send_left()
         elif self.seat is None:
-            self.seat = Seat(self, parcel.role, self.connection)
+            self.seat = Seat(self, message.role, self.connection)
             self.connection.seats[self.session_id] = self.seat
 
     def _rise(self) -> None:
@@ -202,13 +202,13 @@ class Place:
             receipt.set()
 
     def _send_left(self) -> None:
-        left = rpc.Left(session_id=self.session_id, connection=self.number)
+        left = rpc.LeaveSeat(session_id=self.session_id, connection=self.number)
         self._office.send(self.far.node, left)
 
     def _say(self, event: ev.Signalled, ref: str | None) -> None:
         self._office.send(
             self.far.node,
-            rpc.Say(
+            rpc.SendSignal(
                 session_id=self.session_id,
                 connection=self.number,
                 data=_own(event.data),
@@ -227,5 +227,5 @@ def _error(refusal: wire.Error) -> RequestError:
 
 
 def _own(data: Raw) -> Raw:
-    # A Raw is a view into the whole frame; what waits for the hub shall not keep that alive.
+    # A Raw is a view into the whole frame; what waits to be sent shall not keep that alive.
     return data.copy()

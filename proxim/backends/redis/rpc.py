@@ -1,4 +1,4 @@
-"""What nodes say to each other, and the sacks in which it travels.
+"""What nodes say to each other, and the batches in which it travels.
 
 A client is at one node, its session perhaps on another. *Edge* is the node that has the client's
 connection, *owner* the one that has the session. A connection is named by a number of its edge's.
@@ -16,7 +16,7 @@ from proxim.protocol.messages import Error
 from proxim.session.events import Event, Role
 
 
-class _Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+class _Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     session_id: str
     connection: int
 
@@ -24,8 +24,8 @@ class _Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
 # -- edge to owner ---------------------------------------------------------------------------
 
 
-class Ask(_Parcel, frozen=True):
-    """A client's request, as the event that it is. Answered with ``Taken``.
+class Request(_Message, frozen=True):
+    """A client's request, as the event that it is. Answered with ``Answer``.
 
     ``epoch`` is the one in which the session was found; ``address`` and ``owner`` are what the
     edge knows of the connection.
@@ -40,21 +40,21 @@ class Ask(_Parcel, frozen=True):
     owner: Owner | None = None
 
 
-class Say(_Parcel, frozen=True):
+class SendSignal(_Message, frozen=True):
     """A signal from a seat."""
 
     data: Raw
     ref: str | None = None
 
 
-class Left(_Parcel, frozen=True):
+class LeaveSeat(_Message, frozen=True):
     """The connection has left its seat."""
 
 
 # -- owner to edge ---------------------------------------------------------------------------
 
 
-class Taken(_Parcel, frozen=True):
+class Answer(_Message, frozen=True):
     """A request was dealt with. ``role`` is the seat that the connection has now, if any."""
 
     number: int
@@ -62,14 +62,14 @@ class Taken(_Parcel, frozen=True):
     refusal: Error | None = None
 
 
-class Told(_Parcel, frozen=True):
+class Deliver(_Message, frozen=True):
     """A message for the client. ``kept`` marks a signal that was kept for it while it was away."""
 
     message: Raw
     kept: bool = False
 
 
-class Shut(_Parcel, frozen=True):
+class CloseConnection(_Message, frozen=True):
     """Close the connection."""
 
     code: int
@@ -101,17 +101,17 @@ class Standing(Struct, frozen=True, tag=True):
     anew: bool = False
 
 
-_ToOwner = Ask | Say | Left
-_ToEdge = Taken | Told | Shut
-Parcel = _ToOwner | _ToEdge | Reset | Counted | Standing
+_ToOwner = Request | SendSignal | LeaveSeat
+_ToEdge = Answer | Deliver | CloseConnection
+Message = _ToOwner | _ToEdge | Reset | Counted | Standing
 
 
 class Batch(Struct, frozen=True):
-    """The parcels of one sack. ``number`` counts the sacks from that sender to that receiver."""
+    """Messages that travel together. ``number`` counts the batches from sender to receiver."""
 
     sender: str
     number: int
-    parcels: list[Parcel]
+    messages: list[Message]
 
 
 _encoder = msgspec.json.Encoder()
@@ -129,12 +129,12 @@ def decode(text: bytes) -> Batch:
     return _decoder.decode(text)
 
 
-def pack_event(event: Event) -> tuple[str, Raw]:
+def encode_event(event: Event) -> tuple[str, Raw]:
     """An event by its name, and its fields."""
     return type(event).__name__, Raw(_encoder.encode(event))
 
 
-def unpack_event(name: str, fields: Raw) -> Event:
+def decode_event(name: str, fields: Raw) -> Event:
     """The event again. Raises ``msgspec.DecodeError``, ``KeyError`` for what is no event."""
     event: Event = msgspec.json.decode(fields, type=_EVENTS[name])
     return event

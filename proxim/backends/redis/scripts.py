@@ -9,7 +9,7 @@ holding a lease holds nothing.
 
 from __future__ import annotations
 
-BEAT = """
+HEARTBEAT = """
 local prefix, node, about, lease, read, name = unpack(ARGV, 1, 6)
 local key, mail = prefix .. 'node:' .. node, prefix .. 'mail:' .. node
 local kept = redis.call('EXISTS', key)

@@ -1,6 +1,6 @@
-"""The seal on what leaves a node for the hub, if the operator gave a key.
+"""The seal on what leaves a node for the coordinator, if the operator gave a key.
 
-What is sealed is bound to what it is for: a snapshot to its session, a sack to its receiver.
+What is sealed is bound to what it is for: a snapshot to its session, a batch to its receiver.
 """
 
 from __future__ import annotations

@@ -15,27 +15,27 @@ from itertools import islice
 from typing import Protocol
 
 from proxim.actors.limits import Places, Tally
-from proxim.backends.redis.rpc import Counted, Parcel, Standing
+from proxim.backends.redis.rpc import Counted, Message, Standing
 
 TOLD_AT_ONCE = 1000
-"""How many are named in one parcel at most."""
+"""How many are named in one message at most."""
 
 Shared = Mapping[str, Tally | Places]
 """What is counted together, by the name under which the nodes speak of it."""
 
 
 class Mail(Protocol):
-    """What carries parcels to other nodes."""
+    """What carries messages to other nodes."""
 
-    def send(self, node: str, parcel: Parcel) -> None:
-        """Send a parcel, soon and in order."""
+    def send(self, node: str, message: Message) -> None:
+        """Send a message, soon and in order."""
 
     def is_full(self, node: str) -> bool:
         """Whether too much waits for a node."""
         ...
 
 
-class Counts:
+class SharedLimits:
     """One node's part in it. ``others`` are the nodes that it has met."""
 
     def __init__(self, mail: Mail) -> None:
@@ -109,7 +109,7 @@ class Counts:
             changed.clear()
 
     def _note_change(self, name: str, who: str) -> None:
-        # Told in batches: connections come and go faster than anybody has to know of it.
+        # Deliver in batches: connections come and go faster than anybody has to know of it.
         if self.others:
             self._changed.setdefault(name, set()).add(who)
 
@@ -120,22 +120,22 @@ class Counts:
 
     # -- what is heard -----------------------------------------------------------------------
 
-    def arrived(self, sender: str, parcel: Counted | Standing, now: float) -> None:
+    def arrived(self, sender: str, message: Counted | Standing, now: float) -> None:
         """Count what another node has told, at ``now`` on Trio's clock."""
         if sender not in self.others:
             # It has found this node before it was found.
             self.meet(sender)
-        if isinstance(parcel, Standing):
-            self._hear(sender, parcel)
-        elif parcel.tally in self._tallies:
-            self._tallies[parcel.tally].heard(parcel.who, now)
+        if isinstance(message, Standing):
+            self._hear(sender, message)
+        elif message.tally in self._tallies:
+            self._tallies[message.tally].heard(message.who, now)
 
-    def _hear(self, sender: str, parcel: Standing) -> None:
-        places = self._places.get(parcel.places)
+    def _hear(self, sender: str, message: Standing) -> None:
+        places = self._places.get(message.places)
         if places is None:
             return
-        heard = self._heard.setdefault((sender, parcel.places), {})
-        counts = dict.fromkeys(heard, 0) | parcel.counts if parcel.anew else parcel.counts
+        heard = self._heard.setdefault((sender, message.places), {})
+        counts = dict.fromkeys(heard, 0) | message.counts if message.anew else message.counts
         for who, count in counts.items():
             places.heard(who, count - heard.pop(who, 0))
             if count:
@@ -148,7 +148,7 @@ class Counts:
 
 
 def _parts(counts: Iterable[tuple[str, int]]) -> Iterator[dict[str, int]]:
-    """The counts in parcels' sizes, and one that is empty where there are none."""
+    """The counts in messages' sizes, and one that is empty where there are none."""
     rest = iter(counts)
     yield dict(islice(rest, TOLD_AT_ONCE))
     while part := dict(islice(rest, TOLD_AT_ONCE)):

@@ -7,7 +7,7 @@ from contextlib import suppress
 import msgspec
 from msgspec import Struct, structs
 
-from proxim.backends.redis.coordinator import Hub
+from proxim.backends.redis.coordinator import Coordinator
 
 
 class NodeStatus(Struct, frozen=True, kw_only=True):
@@ -15,8 +15,8 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
 
     ``url`` is what it is for clients, the same for all behind one load balancer; ``at`` is its
     machine and port. ``sessions`` are those that live. A ``draining`` node is about to stop.
-    ``lag`` is the time that the hub takes to answer it, ``waiting`` the number of sessions of which
-    the hub has yet to hear something. A node of another version may leave some of this out.
+    ``lag`` is the time that Redis takes to answer it, ``waiting`` the number of sessions not
+    saved yet. A node of another version may leave some of this out.
     """
 
     node: str = ""
@@ -32,9 +32,9 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     waiting: int = 0
 
 
-async def survey(hub: Hub) -> list[NodeStatus]:
-    """Every node that lives, by its address. Raises ``HubLost``."""
-    members = await hub.members()
+async def survey(coordinator: Coordinator) -> list[NodeStatus]:
+    """Every node that lives, by its address. Raises ``CoordinatorLost``."""
+    members = await coordinator.members()
     found = [_status(node, about, left) for node, (about, left) in members.items()]
     return sorted(found, key=lambda status: (status.url, status.at, status.node))
 

@@ -1,4 +1,4 @@
-"""The ledger: the sessions of a node, their epochs, and what the hub has yet to know of them."""
+"""The write queue: the sessions of a node, their epochs, and what is not in Redis yet."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class _Entry(Struct):
     snapshot: Snapshot | None = None
     free: bool = False
     known: bool = False
-    """Whether the hub knows of it at all."""
+    """Whether the coordinator knows of it at all."""
     safe: Snapshot | None = None
-    """What others would go by: how it stands as far as the hub knows."""
+    """What others would go by: how it stands as far as the coordinator knows."""
     gone: bool = False
     """Whether it is over for good."""
 
 
-class Ledger:
+class WriteQueue:
     """``skew`` is wall-clock time less Trio's, once for all: who sets the clock changes nothing."""
 
     def __init__(self, seal: Seal) -> None:
@@ -45,7 +45,7 @@ class Ledger:
         self._packed_as: dict[str, Snapshot | None] = {}
 
     def __len__(self) -> int:
-        """For how many sessions the hub has yet to know something."""
+        """For how many sessions the coordinator has yet to know something."""
         return len(self._dirty) + len(self._packed)
 
     def epoch(self, session_id: str) -> int:
@@ -55,7 +55,7 @@ class Ledger:
 
     def adopt(self, kept: Snapshot, owner: Owner, epoch: int) -> None:
         """The session is this node's from now on, as it was kept."""
-        self.lose(kept.session_id)
+        self.drop(kept.session_id)
         self._entries[kept.session_id] = _Entry(owner.name, epoch, known=True, safe=kept)
 
     def record(self, actor: Actor, *, handed: bool = False) -> Receipt | None:
@@ -74,14 +74,14 @@ class Ledger:
         entry.snapshot, entry.free = made, handed
         return self._mark(session_id, entry)
 
-    def strike(self, session_id: str) -> None:
+    def delete(self, session_id: str) -> None:
         """The session is gone for good."""
         entry = self._entries.get(session_id)
         if entry is not None:
             entry.gone = True
             self._mark(session_id, entry)
 
-    def lose(self, session_id: str) -> None:
+    def drop(self, session_id: str) -> None:
         """The session is another node's."""
         self._entries.pop(session_id, None)
         for receipts in (self._dirty.pop(session_id, ()), self._packed.pop(session_id, ())):
@@ -89,7 +89,7 @@ class Ledger:
                 receipt.set()
 
     def mark_all(self) -> None:
-        """The hub may know nothing any more."""
+        """The coordinator may know nothing any more."""
         for session_id, entry in self._entries.items():
             if entry.snapshot is not None:
                 self._mark(session_id, entry)
@@ -107,7 +107,7 @@ class Ledger:
         self._packed_as = {each: self._entries[each].snapshot for each in self._packed}
         return [self._save(session_id, self._entries[session_id]) for session_id in self._packed]
 
-    def is_saved(self) -> None:
+    def mark_saved(self) -> None:
         """It has been saved."""
         packed, self._packed = self._packed, {}
         for session_id, receipts in packed.items():
@@ -120,8 +120,8 @@ class Ledger:
             for receipt in receipts:
                 receipt.set()
 
-    def wait_no_more(self) -> None:
-        """The hub does not answer. Of what is new there is nothing; who waits for a change goes on.
+    def release_waiting(self) -> None:
+        """The coordinator does not answer. New sessions are given up; changes go on.
 
         Not so where others, who may take the session over, would tell of it otherwise: that nobody
         hears of before it is saved.
@@ -147,7 +147,7 @@ class Ledger:
         return Save(session_id, entry.owner, entry.epoch, entry.revision, sealed, entry.free)
 
     def read(self, session_id: str, sealed: bytes) -> Snapshot:
-        """What the hub knows of a session. Raises ``BrokenSeal`` and ``InvalidSnapshot``."""
+        """Decode a session's snapshot. Raises ``BrokenSeal`` and ``InvalidSnapshot``."""
         return snapshot.decode(self._seal.open(sealed, f"snapshot:{session_id}"))
 
 

@@ -1,4 +1,4 @@
-"""Members on a hub in memory, under a clock that the test moves."""
+"""Members on a coordinator in memory, under a clock that the test moves."""
 
 import pytest
 import trio
@@ -8,10 +8,10 @@ from proxim.actors.limits import Places
 from proxim.actors.router import Router
 from proxim.backends.redis import backend as member_module
 from proxim.backends.redis.backend import Member
-from proxim.backends.redis.coordinator import HubLost
-from proxim.backends.redis.memory_coordinator import LocalHub, Memory
+from proxim.backends.redis.coordinator import CoordinatorLost
+from proxim.backends.redis.memory_coordinator import Memory, MemoryCoordinator
 from proxim.backends.redis.registry import SETTLE_TIME
-from proxim.backends.redis.rpc import Left
+from proxim.backends.redis.rpc import LeaveSeat
 from proxim.backends.redis.seal import BrokenSeal, KeySeal, NoSeal
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
@@ -33,15 +33,15 @@ from tests.actors.helpers import (
 LEASE = 10.0
 
 
-class Cuttable(LocalHub):
-    """A hub that can be out of reach."""
+class Cuttable(MemoryCoordinator):
+    """A coordinator that can be out of reach."""
 
     def __init__(self, memory):
         super().__init__(memory)
         self.is_cut = False
 
     def __getattribute__(self, name):
-        if name in ("beat", "claim", "owned_by", "flush", "receive", "members", "leave"):
+        if name in ("heartbeat", "claim", "owned_by", "flush", "receive", "members", "leave"):
             return self._or_lost(super().__getattribute__(name))
         return super().__getattribute__(name)
 
@@ -49,7 +49,7 @@ class Cuttable(LocalHub):
         async def asked(*arguments):
             if self.is_cut:
                 await trio.sleep(2)
-                raise HubLost("cut")
+                raise CoordinatorLost("cut")
             return await ask(*arguments)
 
         return asked
@@ -60,9 +60,9 @@ class MemberNode(Node):
 
     def __init__(self, memory, **options):
         super().__init__(**options)
-        self.hub = Cuttable(memory)
+        self.coordinator = Cuttable(memory)
         self.member = Member(
-            self.hub,
+            self.coordinator,
             self.supervisor,
             terms=Terms(),
             seal=NoSeal(),
@@ -158,11 +158,11 @@ async def test_signals_of_two_remote_sides_pass_through_the_sessions_node(autoju
     await meeting.host.registers()
     await trio.sleep(0.5)
     await talks(meeting)
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await meeting.guest.signals(meeting.id, 4, 5, 6)
     await trio.sleep(0.5)
     assert meeting.host.numbers[-1] == 3
-    members[0].hub.is_cut = False
+    members[0].coordinator.is_cut = False
     await trio.sleep(5)
     assert meeting.host.numbers[-3:] == [4, 5, 6]
     await talks(meeting)
@@ -192,7 +192,7 @@ async def test_a_session_is_taken_over_when_its_node_is_gone(autojump_clock, mem
 async def test_what_needs_the_cluster_is_refused_while_it_is_out_of_reach(autojump_clock, members):
     local = await pairs(members[0], members[0])
     across = await pairs(members[0], members[1], key="x" * 43)
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await trio.sleep(4)
     await talks(local)
     began = trio.current_time()
@@ -205,7 +205,7 @@ async def test_what_needs_the_cluster_is_refused_while_it_is_out_of_reach(autoju
     await talks(local)
     refusal = await local.host.asks(wire.RefreshIce(session_id=local.id))
     assert refusal.code == "unavailable"
-    members[0].hub.is_cut = False
+    members[0].coordinator.is_cut = False
     await trio.sleep(3)
     assert (
         (await local.host.asks(wire.RefreshIce(session_id=local.id))).type == "ice_servers"
@@ -219,13 +219,13 @@ async def test_what_needs_the_cluster_is_refused_while_it_is_out_of_reach(autoju
 async def test_a_node_that_slept_gives_up_what_others_may_have(autojump_clock, members):
     meeting = await pairs(members[0], members[0])
     member = members[0].member
-    name = member.post.node
+    name = member.bus.node
     # As after SIGSTOP: the first thing that runs is whatever was next.
-    member.lease._awake_until = trio.current_time()
+    member.lease._running_until = trio.current_time()
     await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
     assert (meeting.host.close_code, meeting.guest.close_code) == (1012, 1012)
     assert members[0].supervisor.actors() == []
-    assert member.post.node != name
+    assert member.bus.node != name
     await trio.sleep(LEASE + 1)
     meeting.guest = members[1].connect()
     resumed = await meeting.guest.asks(meeting.resume())
@@ -234,7 +234,7 @@ async def test_a_node_that_slept_gives_up_what_others_may_have(autojump_clock, m
 
 async def test_mail_that_is_lost_parts_two_nodes_and_they_begin_anew(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
-    members[0].member.post._sent[members[1].member.post.node] += 1
+    members[0].member.bus._sent[members[1].member.bus.node] += 1
     await meeting.host.signals(meeting.id, 1)
     await trio.sleep(1)
     assert meeting.guest.close_code == 1012
@@ -247,12 +247,12 @@ async def test_mail_that_is_lost_parts_two_nodes_and_they_begin_anew(autojump_cl
 
 async def test_mail_that_comes_twice_is_taken_once(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
-    send = members[0].hub._send
+    send = members[0].coordinator._send
 
-    def twice(sack):
-        return send(sack) and send(sack)
+    def twice(batch):
+        return send(batch) and send(batch)
 
-    members[0].hub._send = twice
+    members[0].coordinator._send = twice
     await talks(meeting)
 
 
@@ -278,17 +278,17 @@ async def test_who_is_released_is_found_elsewhere(autojump_clock, members):
 
 def test_a_seal_opens_for_its_purpose_and_its_key_alone():
     seal, same, other = KeySeal("k" * 32), KeySeal("k" * 32), KeySeal("o" * 32)
-    sealed = seal.close(b"content", "sack:a")
+    sealed = seal.close(b"content", "batch:a")
     assert b"content" not in sealed
-    assert same.open(sealed, "sack:a") == b"content"
-    assert seal.close(b"content", "sack:a") != sealed
+    assert same.open(sealed, "batch:a") == b"content"
+    assert seal.close(b"content", "batch:a") != sealed
     altered = sealed[:-1] + bytes([sealed[-1] ^ 1])
     for opener, text, purpose in (
-        (other, sealed, "sack:a"),
-        (same, sealed, "sack:b"),
-        (same, altered, "sack:a"),
-        (same, b"", "sack:a"),
-        (same, sealed[:20], "sack:a"),
+        (other, sealed, "batch:a"),
+        (same, sealed, "batch:b"),
+        (same, altered, "batch:a"),
+        (same, b"", "batch:a"),
+        (same, sealed[:20], "batch:a"),
     ):
         with pytest.raises(BrokenSeal):
             opener.open(text, purpose)
@@ -308,13 +308,13 @@ def test_a_key_has_to_be_long_enough():
 
 
 async def test_what_stays_as_it_is_is_not_forgotten(autojump_clock, members, monkeypatch):
-    monkeypatch.setattr(member_module, "KEEP_TIME", 30 * 60.0)
+    monkeypatch.setattr(member_module, "RETENTION_TIME", 30 * 60.0)
     meeting = await pairs(members[0], members[1])
     members[0].member._nursery.start_soon(members[0].member._meet_forever)
-    entry = members[0].hub._memory.sessions[meeting.id]
+    entry = members[0].coordinator._memory.sessions[meeting.id]
     before = entry.revision
     await trio.sleep(61)
-    assert members[0].hub._memory.sessions[meeting.id].revision > before
+    assert members[0].coordinator._memory.sessions[meeting.id].revision > before
     await talks(meeting)
 
 
@@ -334,7 +334,7 @@ async def prompts(at, guest_at, kind=PERSISTENT):
 @pytest.mark.parametrize("approve", [True, False])
 async def test_a_decision_that_is_not_saved_is_told_to_nobody(autojump_clock, members, approve):
     meeting = await prompts(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=approve, ref="r"))
     await trio.sleep(5)
     refusal = meeting.host.heard(wire.Error)[0]
@@ -348,7 +348,7 @@ async def test_a_decision_that_is_not_saved_is_told_to_nobody(autojump_clock, me
     answer = await elsewhere.asks(meeting.resume())
     assert isinstance(answer, wire.SessionEnded)
     assert answer.reason is Reason.DISCONNECTED
-    members[0].hub.is_cut = False
+    members[0].coordinator.is_cut = False
     await trio.sleep(5)
     assert meeting.host.close_code == 1012
     assert not meeting.host.heard(wire.PairResult)
@@ -359,11 +359,11 @@ async def test_a_decision_that_is_not_saved_is_told_to_nobody(autojump_clock, me
 @pytest.mark.parametrize("approve", [True, False])
 async def test_a_decision_is_told_when_it_is_saved_at_last(autojump_clock, members, approve):
     meeting = await prompts(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=approve))
     await trio.sleep(4)
     assert meeting.host.heard(wire.Error)[0].code == "unavailable"
-    members[0].hub.is_cut = False
+    members[0].coordinator.is_cut = False
     await trio.sleep(3)
     status = "approved" if approve else "rejected"
     for side in (meeting.host, meeting.guest):
@@ -372,7 +372,7 @@ async def test_a_decision_is_told_when_it_is_saved_at_last(autojump_clock, membe
 
 async def test_an_end_that_is_not_saved_is_not_the_end(autojump_clock, members):
     meeting = await pairs(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await meeting.host.sends(meeting.close())
     await trio.sleep(LEASE + 4)
     assert meeting.host.endings == []
@@ -384,7 +384,7 @@ async def test_an_end_that_is_not_saved_is_not_the_end(autojump_clock, members):
 
 async def test_while_a_decision_waits_others_are_answered(autojump_clock, members):
     meeting = await prompts(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=True))
     await meeting.host.sends(wire.RefreshIce(session_id=meeting.id, ref="asked"))
     await trio.sleep(4)
@@ -394,11 +394,11 @@ async def test_while_a_decision_waits_others_are_answered(autojump_clock, member
 
 async def test_what_cannot_be_saved_now_is_not_decided(autojump_clock, members):
     meeting = await prompts(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await trio.sleep(4)
     await meeting.host.asks(wire.PairDecision(session_id=meeting.id, approve=True))
     assert meeting.host.told[-1].code == "unavailable"
-    members[0].hub.is_cut = False
+    members[0].coordinator.is_cut = False
     await trio.sleep(3)
     assert not meeting.host.heard(wire.PairResult)
     await meeting.host.asks(wire.PairDecision(session_id=meeting.id, approve=False))
@@ -408,7 +408,7 @@ async def test_what_cannot_be_saved_now_is_not_decided(autojump_clock, members):
 async def test_time_is_up_though_it_cannot_be_saved(autojump_clock, members):
     meeting = await prompts(members[0], members[0])
     asked_at = meeting.host.when(wire.PairPrompt)[0]
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await trio.sleep(45)
     for side in (meeting.host, meeting.guest):
         assert side.endings == [Reason.APPROVAL_TIMEOUT]
@@ -425,23 +425,23 @@ async def test_an_end_that_others_would_not_see_is_not_told_before_it_is_saved(
     first.life.cancel()
 
     # The second takes it over as it was handed on, and can save nothing more.
-    claim = second.hub.claim
+    claim = second.coordinator.claim
 
     async def claim_and_be_cut(*arguments):
         claimed = await claim(*arguments)
-        second.hub.is_cut = True
+        second.coordinator.is_cut = True
         return claimed
 
-    second.hub.claim = claim_and_be_cut
+    second.coordinator.claim = claim_and_be_cut
     host = second.connect()
     await host.registers()
-    del second.hub.claim
+    del second.coordinator.claim
     await trio.sleep(LEASE + RETURN_TIME + 1)
     assert host.endings == []
     # Nobody has heard of an end, so it is none; this node is the next to wait for both.
     guest = third.connect()
     assert (await guest.asks(meeting.resume())).session.status == "approved"
-    second.hub.is_cut = False
+    second.coordinator.is_cut = False
     await trio.sleep(5)
     assert host.endings == []
     assert host.close_code == 1012
@@ -451,7 +451,7 @@ async def test_who_stops_while_the_hub_is_away_ends_nothing_that_was_approved(
     autojump_clock, members
 ):
     meeting = await pairs(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await trio.sleep(4)
     await members[0].supervisor.drain()
     await members[0].member.part()
@@ -467,7 +467,7 @@ async def test_who_stops_while_the_hub_is_away_does_not_tell_an_end_that_others_
 ):
     meeting = Meeting(members[0], await members[0].host())
     await meeting.open(PERSISTENT, None)
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     began = trio.current_time()
     await members[0].supervisor.drain()
     assert trio.current_time() - began < KEPT_WITHIN + 1, "others want to part, too"
@@ -485,7 +485,7 @@ async def test_who_stops_while_the_hub_is_away_does_not_tell_an_end_that_others_
 
 async def test_a_decision_that_cannot_be_saved_holds_up_nobodys_good_bye(autojump_clock, members):
     meeting = await prompts(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=False))
     began = trio.current_time()
     await members[0].supervisor.drain()
@@ -499,10 +499,10 @@ async def test_a_decision_that_cannot_be_saved_holds_up_nobodys_good_bye(autojum
 async def test_a_seat_that_was_left_elsewhere_is_taken_in_the_same_breath(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     old, meeting.guest = meeting.guest, members[0].connect()
-    (far,) = members[0].member.guests._connections.values()
+    (far,) = members[0].member.remote_connections._connections.values()
     # What comes from elsewhere, and then from here, before the actor has its turn.
-    members[0].member.guests._left(
-        members[1].member.post.node, Left(session_id=meeting.id, connection=far.number)
+    members[0].member.remote_connections._left(
+        members[1].member.bus.node, LeaveSeat(session_id=meeting.id, connection=far.number)
     )
     await meeting.guest.asks(meeting.resume())
     assert old.closed is False
@@ -516,7 +516,7 @@ async def test_a_signal_lost_on_its_way_to_a_remote_side_closes_that_side(autoju
     await meeting.host.registers()
     await trio.sleep(0.5)
     await talks(meeting)
-    members[0].member.post._sent[members[2].member.post.node] += 1
+    members[0].member.bus._sent[members[2].member.bus.node] += 1
     await meeting.guest.signals(meeting.id, 7)
     await trio.sleep(1)
     assert 7 not in meeting.host.numbers
@@ -527,15 +527,17 @@ async def test_a_signal_lost_on_its_way_to_a_remote_side_closes_that_side(autoju
 async def test_mail_that_comes_again_late_changes_nothing(autojump_clock, members):
     sent = []
     for node in members:
-        node.hub._send = lambda sack, send=node.hub._send: sent.append(sack) or send(sack)
+        node.coordinator._send = lambda batch, send=node.coordinator._send: (
+            sent.append(batch) or send(batch)
+        )
     meeting = await pairs(members[0], members[1])
     await talks(meeting)
     await meeting.guest.asks(wire.CloseSession(session_id=meeting.id))
     await trio.sleep(1)
     told = [list(side.told) for side in (meeting.host, meeting.guest)]
     assert len(sent) > 5
-    for sack in [*sent, *reversed(sent)]:
-        assert LocalHub._send(members[0].hub, sack)
+    for batch in [*sent, *reversed(sent)]:
+        assert MemoryCoordinator._send(members[0].coordinator, batch)
     await trio.sleep(5)
     assert [list(side.told) for side in (meeting.host, meeting.guest)] == told
     assert not meeting.host.closed
@@ -561,7 +563,7 @@ async def test_a_hub_that_has_forgotten_everything_knows_it_again_in_seconds(
     here, across = [
         await pairs(members[0], members[at], key=key * 43) for at, key in enumerate("hx")
     ]
-    members[0].hub._memory.forget()
+    members[0].coordinator._memory.forget()
     began, answers = trio.current_time(), set()
     while trio.current_time() < began + 5:
         answer = await members[1].connect().asks(wire.Resume(session_id="none", resume_token="x"))

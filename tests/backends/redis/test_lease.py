@@ -6,11 +6,11 @@ from proxim.backends.redis.lease import Lease
 
 
 async def beats(lease, seconds):
-    """The hub grants it anew, and the node runs, for so long."""
+    """The coordinator grants it anew, and the node runs, for so long."""
     for _ in range(int(seconds * 4)):
         lease.renew(trio.current_time())
         lease.answered()
-        lease.pulse()
+        lease.note_running()
         await trio.sleep(0.25)
 
 
@@ -27,20 +27,20 @@ async def test_who_wakes_up_without_it_was_frozen(autojump_clock):
     await beats(lease, 3)
     # Others have it after ten seconds without a beat; however late the last pulse was.
     await trio.sleep(4)
-    assert not lease.was_frozen
-    lease.pulse()
+    assert not lease.was_suspended
+    lease.note_running()
     await trio.sleep(5)
     assert not lease.is_held
-    assert lease.was_frozen
+    assert lease.was_suspended
 
 
 async def test_who_runs_while_the_hub_is_away_was_not_frozen(autojump_clock):
     lease = Lease(10)
     await beats(lease, 3)
     for _ in range(200):
-        assert not lease.was_frozen
-        lease.pulse()
+        assert not lease.was_suspended
+        lease.note_running()
         await trio.sleep(0.25)
     assert not lease.is_held
     await trio.sleep(11)
-    assert lease.was_frozen
+    assert lease.was_suspended

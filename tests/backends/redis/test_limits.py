@@ -119,11 +119,11 @@ async def test_no_address_is_in_the_mail(brittle):
                 text += entry.field_values[b"b"]
         return text
 
-    async with redis_module.connect(place) as hub:
+    async with redis_module.connect(place) as coordinator:
         text = b""
         with trio.fail_after(PATIENCE):
             while not (b"Counted" in text and b'"connections"' in text):
-                text = await hub._commands.call(mail)
+                text = await coordinator._commands.call(mail)
     assert b"127.0.0.1" not in text
     cluster.thaw(1)
 

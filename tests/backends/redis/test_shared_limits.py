@@ -1,10 +1,10 @@
-"""Limits by owner and by address, at members on a hub in memory under a clock of the test's."""
+"""Limits by owner and by address, at nodes on a coordinator in memory, under a mock clock."""
 
 import pytest
 import trio
 
 from proxim.actors.limits import Quotas
-from proxim.backends.redis.backend import BEAT_TIME, MEET_TIME, PULSE_TIME
+from proxim.backends.redis.backend import HEARTBEAT_TIME, MEET_TIME, PULSE_TIME
 from proxim.backends.redis.memory_coordinator import Memory
 from proxim.protocol import messages as wire
 from tests.actors.helpers import KEY, PERSISTENT, Meeting
@@ -31,20 +31,20 @@ def join(nursery, autojump_clock):
 
 
 class Silent:
-    """A hub that nobody can leave."""
+    """A coordinator that nobody can leave."""
 
-    def __init__(self, hub):
-        self._hub = hub
+    def __init__(self, coordinator):
+        self._coordinator = coordinator
 
     def __getattr__(self, name):
-        return getattr(self._hub, name)
+        return getattr(self._coordinator, name)
 
     async def leave(self, node):
         await trio.lowlevel.checkpoint()
 
 
 def waits(node):
-    return sum(map(len, node.member.post._waiting.values()))
+    return sum(map(len, node.member.bus._waiting.values()))
 
 
 def full(nodes, address=HERE):
@@ -81,9 +81,9 @@ async def test_a_node_that_dies_has_nothing_after_its_lease(autojump_clock, join
         nodes[0].places.take(HERE)
     await trio.sleep(TOLD)
     nodes[0].life.cancel()
-    await trio.sleep(LEASE - BEAT_TIME - SOON)
+    await trio.sleep(LEASE - HEARTBEAT_TIME - SOON)
     assert full(nodes[1:]) == [True] * 2
-    await trio.sleep(2 * BEAT_TIME + SOON)
+    await trio.sleep(2 * HEARTBEAT_TIME + SOON)
     assert full(nodes[1:]) == [False] * 2
 
 
@@ -92,8 +92,8 @@ async def test_a_node_that_leaves_has_nothing_at_once(autojump_clock, join):
     for _ in range(3):
         nodes[0].places.take(HERE)
     await trio.sleep(TOLD)
-    # By its own word, not since the hub says that it lives no more.
-    nodes[0].member._hub = Silent(nodes[0].hub)
+    # By its own word, not since the coordinator says that it lives no more.
+    nodes[0].member._coordinator = Silent(nodes[0].coordinator)
     await nodes[0].member.part()
     await trio.sleep(SOON)
     assert full(nodes[1:]) == [False] * 2
@@ -106,9 +106,9 @@ async def test_what_was_lost_with_mail_is_told_anew(autojump_clock, join):
     await trio.sleep(TOLD)
     # What here tells next does not arrive.
     here.places.take(HERE)
-    here.member.counts.tell()
-    here.member.post.pack()
-    here.member.post.is_sent()
+    here.member.limits.tell()
+    here.member.bus.pack()
+    here.member.bus.mark_sent()
     await trio.sleep(TOLD)
     assert there.places.elsewhere(HERE) == 1
     here.places.take(THERE)
@@ -122,10 +122,10 @@ async def test_a_node_that_lost_its_lease_tells_all_under_its_new_name(autojump_
     for node in (here, there):
         node.places.take(HERE)
     await trio.sleep(TOLD)
-    name = here.member.post.node
-    del here.hub._memory.leases[name]
-    await trio.sleep(2 * BEAT_TIME + MEET_TIME)
-    assert here.member.post.node != name
+    name = here.member.bus.node
+    del here.coordinator._memory.leases[name]
+    await trio.sleep(2 * HEARTBEAT_TIME + MEET_TIME)
+    assert here.member.bus.node != name
     assert (here.places.elsewhere(HERE), there.places.elsewhere(HERE)) == (1, 1)
 
 
@@ -137,7 +137,7 @@ async def test_without_a_hub_a_node_counts_what_it_knew_for_a_lease_and_then_alo
         nodes[0].places.take(HERE)
     await trio.sleep(TOLD)
     for node in nodes:
-        node.hub.is_cut = True
+        node.coordinator.is_cut = True
     nodes[0].places.give_back(HERE)
     await trio.sleep(LEASE / 2)
     assert full(nodes) == [False, True]
@@ -145,27 +145,27 @@ async def test_without_a_hub_a_node_counts_what_it_knew_for_a_lease_and_then_alo
     assert full(nodes) == [False, False]
     nodes[1].places.take(HERE)
     for node in nodes:
-        node.hub.is_cut = False
+        node.coordinator.is_cut = False
     await trio.sleep(5)
     assert full(nodes) == [True, True]
 
 
 async def test_a_short_break_loses_no_change(autojump_clock, join):
     nodes = await join(2)
-    nodes[1].hub.is_cut = nodes[0].hub.is_cut = True
+    nodes[1].coordinator.is_cut = nodes[0].coordinator.is_cut = True
     for _ in range(3):
         nodes[0].places.take(HERE)
     await trio.sleep(4)
-    assert not nodes[0].member.lease.is_in_touch
+    assert not nodes[0].member.lease.is_connected
     assert nodes[0].member.lease.is_held
     waiting = waits(nodes[0])
     nodes[0].places.take(THERE)
     await trio.sleep(1)
     assert waits(nodes[0]) == waiting, "nothing piles up for who cannot be told"
-    nodes[1].hub.is_cut = nodes[0].hub.is_cut = False
+    nodes[1].coordinator.is_cut = nodes[0].coordinator.is_cut = False
     await trio.sleep(5)
     assert full(nodes) == [True, True]
-    assert nodes[0].member.post.node in nodes[1].member.counts.others, "it kept its name"
+    assert nodes[0].member.bus.node in nodes[1].member.limits.others, "it kept its name"
 
 
 async def test_a_hub_that_has_forgotten_everything_is_told_nothing_wrong(autojump_clock, join):
@@ -173,10 +173,10 @@ async def test_a_hub_that_has_forgotten_everything_is_told_nothing_wrong(autojum
     for node in nodes:
         node.places.take(HERE)
     await trio.sleep(TOLD)
-    nodes[0].hub._memory.forget()
+    nodes[0].coordinator._memory.forget()
     await trio.sleep(5)
     assert [node.places.elsewhere(HERE) for node in nodes] == [1, 1]
-    assert [len(node.member.counts.others) for node in nodes] == [1, 1]
+    assert [len(node.member.limits.others) for node in nodes] == [1, 1]
 
 
 async def test_a_node_that_slept_has_its_connections_and_hears_of_the_others(autojump_clock, join):
@@ -184,7 +184,7 @@ async def test_a_node_that_slept_has_its_connections_and_hears_of_the_others(aut
     for node in nodes:
         node.places.take(HERE)
     await trio.sleep(TOLD)
-    nodes[0].member.lease._awake_until = trio.current_time()
+    nodes[0].member.lease._running_until = trio.current_time()
     nodes[1].places.take(HERE)
     await trio.sleep(LEASE + MEET_TIME)
     assert [node.places.elsewhere(HERE) for node in nodes] == [2, 1]
@@ -226,7 +226,7 @@ async def test_a_session_is_counted_by_the_others_before_its_host_hears_of_it(au
 
     def tells(message):
         if isinstance(message, wire.SessionCreated):
-            seen.append(nodes[0].member.counts.has_changed)
+            seen.append(nodes[0].member.limits.has_changed)
         tell(message)
 
     host.tell = tells
@@ -292,7 +292,7 @@ async def test_prompts_of_a_node_that_dies_are_nobodys(autojump_clock, join):
     assert isinstance(await asks(here, nodes[0]), wire.PairPending)
     nodes[0].life.cancel()
     assert (await asks(there, nodes[1])).code == "rate_limited"
-    await trio.sleep(LEASE + BEAT_TIME)
+    await trio.sleep(LEASE + HEARTBEAT_TIME)
     assert isinstance(await asks(there, nodes[1]), wire.PairPending)
 
 

@@ -1,10 +1,10 @@
-"""What nodes tell each other of what they count, without a node or a hub."""
+"""What nodes tell each other of what they count, without a node or a coordinator."""
 
 import pytest
 
 from proxim.actors.limits import Places, Tally
 from proxim.backends.redis import shared_limits as counts_module
-from proxim.backends.redis.shared_limits import Counts
+from proxim.backends.redis.shared_limits import SharedLimits
 
 ADA, BOB = "ada", "bob"
 
@@ -24,9 +24,9 @@ class Net:
     def deliver(self):
         while self.waiting:
             waiting, self.waiting = self.waiting, []
-            for sender, receiver, parcel in waiting:
+            for sender, receiver, message in waiting:
                 if receiver in self.nodes:
-                    self.nodes[receiver].counts.arrived(sender, parcel, now=0.0)
+                    self.nodes[receiver].counts.arrived(sender, message, now=0.0)
 
     def tell(self):
         for node in self.nodes.values():
@@ -38,12 +38,12 @@ class NetNode:
     def __init__(self, net, name, most):
         self.net, self.name = net, name
         self.places, self.tally = Places(most), Tally(most, 60.0)
-        self.counts = Counts(self)
-        self.counts.share({"places": self.places, "tally": self.tally})
+        self.limits = SharedLimits(self)
+        self.limits.share({"places": self.places, "tally": self.tally})
 
-    def send(self, node, parcel):
+    def send(self, node, message):
         self.net.sent += 1
-        self.net.waiting.append((self.name, node, parcel))
+        self.net.waiting.append((self.name, node, message))
 
     def is_full(self, node):
         return node in self.net.full
@@ -174,8 +174,8 @@ def test_everything_goes_in_parts(monkeypatch):
     for number in range(5):
         net.nodes["a"].places.take(f"{number}")
     net.nodes["a"].counts.meet("b")
-    assert [len(parcel.counts) for _, _, parcel in net.waiting] == [2, 2, 1]
-    assert [parcel.anew for _, _, parcel in net.waiting] == [True, False, False]
+    assert [len(message.counts) for _, _, message in net.waiting] == [2, 2, 1]
+    assert [message.anew for _, _, message in net.waiting] == [True, False, False]
     net.deliver()
     assert all(net.nodes["b"].places.elsewhere(f"{number}") == 1 for number in range(5))
 

@@ -12,7 +12,7 @@ from termios import TIOCSWINSZ
 
 import pytest
 
-from proxim.backends.redis.memory_coordinator import LocalHub, Memory
+from proxim.backends.redis.memory_coordinator import Memory, MemoryCoordinator
 from proxim.backends.redis.status import survey
 from tests import fork_server
 from tests.backends.redis.nodes import LEASE, status, until
@@ -150,11 +150,13 @@ def test_nothing_is_cut_off_on_any_terminal(cluster, columns):
 
 
 async def test_what_a_node_says_that_cannot_be_read_is_not_shown(autojump_clock):
-    hub = LocalHub(Memory())
+    coordinator = MemoryCoordinator(Memory())
     for node, about in (("a", b"{}"), ("b", b"no JSON"), ("c", b'{"sessions": "many"}')):
-        await hub.beat(node, about, 10.0, ())
-    await hub.beat("d", b'{"url": "u", "sessions": 3, "more": 1, "lease": 10.0}', 8.0, ())
-    found = {each.node: each for each in await survey(hub)}
+        await coordinator.heartbeat(node, about, 10.0, ())
+    await coordinator.heartbeat(
+        "d", b'{"url": "u", "sessions": 3, "more": 1, "lease": 10.0}', 8.0, ()
+    )
+    found = {each.node: each for each in await survey(coordinator)}
     assert set(found) == set("abcd")
     assert (found["b"].sessions, found["b"].lease_left) == (0, 10.0)
     assert (found["d"].sessions, found["d"].silent) == (3, 2.0)
