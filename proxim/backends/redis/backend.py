@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
 import msgspec
@@ -27,11 +27,10 @@ from proxim.backends.redis.coordinator import (
     CoordinatorLost,
     HeartbeatReply,
 )
-from proxim.backends.redis.edge import RemoteSessions
 from proxim.backends.redis.lease import Lease
 from proxim.backends.redis.registry import Registry
 from proxim.backends.redis.remote_connections import Relay, RemoteConnection, RemoteConnections
-from proxim.backends.redis.remote_sessions import unavailable
+from proxim.backends.redis.remote_sessions import RemoteSessions, unavailable
 from proxim.backends.redis.rpc import (
     Counted,
     LeaveSeat,
@@ -87,9 +86,6 @@ class Member:
         self.bus = MessageBus(seal, self._wake)
         self.limits = SharedLimits(self.bus)
         self.remote_sessions = RemoteSessions(self.bus, self.lease)
-        self.remote_connections = RemoteConnections(
-            self.bus, supervisor, self.write_queue.epoch, self._spawn, self._revive
-        )
         self.name_of = seal.name_of
         self._coordinator = coordinator
         self._supervisor = supervisor
@@ -108,6 +104,9 @@ class Member:
             remote_sessions=self.remote_sessions,
             write_queue=self.write_queue,
             lease=self.lease,
+        )
+        self.remote_connections = RemoteConnections(
+            self.bus, supervisor, self.write_queue.epoch, self.registry.find
         )
         self._nursery: trio.Nursery | None = None
 
@@ -135,7 +134,6 @@ class Member:
         ``relay`` is how the router hands on a signal; ``shared`` is what all count together.
         Raises ``InvalidSetting`` if it cannot.
         """
-        self.remote_connections.relay = relay
         self.limits.share(shared)
         self.lease.note_running()
         try:
@@ -146,6 +144,7 @@ class Member:
             await trio.sleep(HEARTBEAT_TIME)
             await self._heartbeat()
         async with trio.open_nursery() as self._nursery:
+            await self._nursery.start(self.remote_connections.run, relay)
             for task in (
                 self._heartbeat_forever,
                 self._flush_forever,
@@ -168,15 +167,6 @@ class Member:
                 await self._coordinator.leave(self.bus.node)
             except CoordinatorLost:
                 log.warning("the node left without a word: the coordinator does not answer")
-
-    async def _revive(self, session_id: str) -> None:
-        """Load a session of which Redis lists this node as owner: a claim that timed out here."""
-        with suppress(RequestError):
-            await self.registry.find(session_id)
-
-    def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
-        assert self._nursery is not None
-        self._nursery.start_soon(work)
 
     def _wake(self) -> None:
         self._work.set()
@@ -271,7 +261,7 @@ class Member:
             if self.lease.was_suspended:
                 self._give_all_up()
             self.lease.note_running()
-            self.remote_sessions.overdue(trio.current_time())
+            self.remote_sessions.expire_requests(trio.current_time())
             was_connected, self._connected = self._connected, self.lease.is_connected
             if was_connected and not self._connected:
                 lines.cut_remote(self._supervisor)
@@ -416,9 +406,9 @@ class Member:
         elif isinstance(message, Counted | Standing):
             self.limits.arrived(sender, message, trio.current_time())
         elif isinstance(message, Request | SendSignal | LeaveSeat):
-            self.remote_connections.arrived(sender, message)
+            self.remote_connections.receive(sender, message)
         else:
-            self.remote_sessions.arrived(sender, message)
+            self.remote_sessions.receive(sender, message)
 
     async def _meet_forever(self) -> None:
         """Know who else there is; and have the coordinator not forget what long stays as it is."""

@@ -15,9 +15,8 @@ from proxim.actors.seat import Owner
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.coordinator import Claim, Coordinator, CoordinatorLost
-from proxim.backends.redis.edge import RemoteSessions
 from proxim.backends.redis.lease import Lease
-from proxim.backends.redis.remote_sessions import RemoteSession, unavailable
+from proxim.backends.redis.remote_sessions import RemoteSession, RemoteSessions, unavailable
 from proxim.backends.redis.seal import BrokenSeal
 from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol.errors import LimitReached

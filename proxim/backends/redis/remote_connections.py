@@ -1,12 +1,13 @@
-"""Other nodes' connections, at sessions of this one.
+"""Connections of other nodes, at sessions of this node.
 
-To the actor such a connection looks like any other: a ``RemoteConnection`` is told messages and
-sends them to the node that has the client.
+To an actor a ``RemoteConnection`` looks like any other connection: it is told messages, and sends
+them to the node that has the client.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import trio
 from msgspec import Raw
@@ -20,9 +21,9 @@ from proxim.backends.redis.rpc import (
     CloseConnection,
     Deliver,
     LeaveSeat,
-    Message,
     Request,
     SendSignal,
+    ToOwner,
     decode_event,
 )
 from proxim.protocol import codec
@@ -31,13 +32,14 @@ from proxim.protocol.messages import NodeMessage, Resumed, Signal
 from proxim.session import events as ev
 
 Relay = Callable[[Connection, Signal, float], None]
-"""The router's way to hand on a signal."""
+"""The router's ``relay``."""
 
-Spawn = Callable[[Callable[[], Awaitable[None]]], None]
+Find = Callable[[str], Awaitable[object]]
+"""The registry's ``find``."""
 
 
 class RemoteConnection:
-    """A connection of another node's."""
+    """A connection of another node."""
 
     def __init__(self, bus: MessageBus, node: str, number: int) -> None:
         self.node = node
@@ -46,143 +48,152 @@ class RemoteConnection:
         self.owner: Owner | None = None
         self.address: str | None = None
         self.closed = False
-        self.asks = 0
+        self.pending = 0
         self._bus = bus
 
     def tell(self, message: NodeMessage) -> None:
         """Send a message to the node that has the client."""
-        self._send(message, kept=False)
+        self._send(message, is_backlog=False)
 
     def give_back(self, message: NodeMessage) -> None:
-        """Send a signal that was kept."""
-        self._send(message, kept=True)
+        """Send a signal that was kept while the seat was empty."""
+        self._send(message, is_backlog=True)
 
     async def room(self) -> None:
-        """Its own node waits for room before it asks."""
+        """Do nothing: the client's node has waited for room before it sent the request."""
         await trio.lowlevel.checkpoint()
 
     def close(self, code: int, reason: str) -> None:
-        """Have it closed by its node; its seats are left at once."""
+        """Have the client's node close the connection; its seats are left at once."""
         if not self.closed:
-            shut = CloseConnection(session_id="", connection=self.number, code=code, reason=reason)
-            self._bus.send(self.node, shut)
+            message = CloseConnection(
+                session_id="", connection=self.number, code=code, reason=reason
+            )
+            self._bus.send(self.node, message)
             self.drop()
 
     def drop(self) -> None:
-        """It is gone, and so is its node, perhaps."""
+        """Leave all seats, since the connection is gone."""
         self.closed = True
         for seat in list(self.seats.values()):
             seat.actor.leave(seat)
 
-    def _send(self, message: NodeMessage, *, kept: bool) -> None:
+    def _send(self, message: NodeMessage, *, is_backlog: bool) -> None:
         if self.closed:
             return
-        session_id = _session_of(message)
         if isinstance(message, Signal) and self._bus.is_full(self.node):
             self.close(4001, "too slow: more waits here than may")
             return
-        text = Raw(codec.encode(message))
         self._bus.send(
             self.node,
-            Deliver(session_id=session_id, connection=self.number, message=text, kept=kept),
+            Deliver(
+                session_id=_session_id(message),
+                connection=self.number,
+                message=Raw(codec.encode(message)),
+                is_backlog=is_backlog,
+            ),
         )
 
 
 class RemoteConnections:
-    """All of them.
+    """All remote connections, by their node and number. They are served while ``run`` runs.
 
-    ``epoch`` says in which epoch this node has a session, 0 if it has not; ``revive`` looks for one
-    that others think is here.
+    ``epoch`` returns the epoch in which this node owns a session, or 0. ``find`` loads a session
+    that another node believes to be here.
     """
 
     def __init__(
-        self,
-        bus: MessageBus,
-        supervisor: Supervisor,
-        epoch: Callable[[str], int],
-        spawn: Spawn,
-        revive: Callable[[str], Awaitable[None]],
+        self, bus: MessageBus, supervisor: Supervisor, epoch: Callable[[str], int], find: Find
     ) -> None:
-        self.relay: Relay
         self._bus = bus
         self._supervisor = supervisor
         self._epoch = epoch
-        self._spawn = spawn
-        self._revive = revive
+        self._find = find
         self._connections: dict[tuple[str, int], RemoteConnection] = {}
+        self._relay: Relay
+        self._nursery: trio.Nursery
 
     @property
     def nodes(self) -> set[str]:
-        """The nodes that have the connections."""
+        """The nodes that have the clients."""
         return {node for node, _ in self._connections}
 
-    def arrived(self, sender: str, message: Message) -> None:
-        """Deal with a message that is meant for a session of this node."""
+    async def run(
+        self, relay: Relay, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Answer requests until cancelled."""
+        self._relay = relay
+        async with trio.open_nursery() as self._nursery:
+            task_status.started()
+            await trio.sleep_forever()
+
+    def receive(self, sender: str, message: ToOwner) -> None:
+        """Handle a message of a client's node to one of this node's sessions."""
         match message:
             case Request():
-                self._ask(sender, message)
+                self._request(sender, message)
             case SendSignal():
-                self._say(sender, message)
+                self._signal(sender, message)
             case LeaveSeat():
-                self._left(sender, message)
-            case _:
-                pass
+                self._leave(sender, message)
 
-    # -- requests ----------------------------------------------------------------------------
-
-    def _ask(self, sender: str, message: Request) -> None:
-        actor = self._supervisor.find(message.session_id)
-        connection = self._connection(sender, message)
-        if actor is None or self._epoch(message.session_id) != message.epoch:
-            self._answer(connection, message, unavailable(message.session_id))
+    def _request(self, sender: str, request: Request) -> None:
+        actor = self._supervisor.find(request.session_id)
+        connection = self._connection(sender, request)
+        if actor is None or self._epoch(request.session_id) != request.epoch:
+            self._answer(connection, request, unavailable(request.session_id))
             if actor is None:
-                self._spawn(lambda: self._revive(message.session_id))
+                # Redis lists this node as owner because of a claim that timed out here.
+                self._nursery.start_soon(self._load, request.session_id)
             return
-        event = decode_event(message.event, message.fields)
-        seat = connection.seats.get(message.session_id)
-        if _is_from_a_seat(event) and seat is None:
-            self._answer(connection, message, UnknownSession(session_id=message.session_id))
+        event = decode_event(request.event, request.fields)
+        seat = connection.seats.get(request.session_id) if _needs_seat(event) else None
+        if seat is None and _needs_seat(event):
+            self._answer(connection, request, UnknownSession(session_id=request.session_id))
             return
         if isinstance(event, ev.CloseAsked):
             # A signal that is sent after this must not arrive before it.
             actor.cut()
-        at = seat if _is_from_a_seat(event) else None
-        receipt = actor.ask(Letter(event, connection, message.ref, at))
-        connection.asks += 1
-        self._spawn(lambda: self._wait(connection, message, receipt))
+        receipt = actor.ask(Letter(event, connection, request.ref, seat))
+        connection.pending += 1
+        self._nursery.start_soon(self._wait, connection, request, receipt)
 
-    async def _wait(self, connection: RemoteConnection, message: Request, receipt: Receipt) -> None:
+    async def _load(self, session_id: str) -> None:
+        with suppress(RequestError):
+            await self._find(session_id)
+
+    async def _wait(self, connection: RemoteConnection, request: Request, receipt: Receipt) -> None:
         await receipt.wait()
-        connection.asks -= 1
-        self._answer(connection, message, receipt.refusal)
+        connection.pending -= 1
+        self._answer(connection, request, receipt.refusal)
 
     def _answer(
-        self, connection: RemoteConnection, message: Request, refusal: RequestError | None
+        self, connection: RemoteConnection, request: Request, refusal: RequestError | None
     ) -> None:
-        seat = connection.seats.get(message.session_id)
-        taken = Answer(
-            session_id=message.session_id,
-            connection=message.connection,
-            number=message.number,
+        seat = connection.seats.get(request.session_id)
+        answer = Answer(
+            session_id=request.session_id,
+            connection=request.connection,
+            number=request.number,
             role=None if seat is None or connection.closed else seat.role,
             refusal=None if refusal is None else codec.error_message(refusal),
         )
-        self._bus.send(connection.node, taken)
+        self._bus.send(connection.node, answer)
         self._tidy(connection)
 
-    def _connection(self, sender: str, message: Request) -> RemoteConnection:
-        connection = self._connections.get((sender, message.connection))
+    def _connection(self, sender: str, request: Request) -> RemoteConnection:
+        connection = self._connections.get((sender, request.connection))
         if connection is None:
-            connection = RemoteConnection(self._bus, sender, message.connection)
-            self._connections[sender, message.connection] = connection
-        connection.owner, connection.address = message.owner, message.address
+            connection = RemoteConnection(self._bus, sender, request.connection)
+            self._connections[sender, request.connection] = connection
+        connection.owner, connection.address = request.owner, request.address
         return connection
 
     def _tidy(self, connection: RemoteConnection) -> None:
-        if connection.closed or not (connection.seats or connection.asks):
+        if connection.closed or not (connection.seats or connection.pending):
             self._connections.pop((connection.node, connection.number), None)
 
-    def _left(self, sender: str, message: LeaveSeat) -> None:
+    def _leave(self, sender: str, message: LeaveSeat) -> None:
         connection = self._connections.get((sender, message.connection))
         if connection is None:
             return
@@ -191,38 +202,34 @@ class RemoteConnections:
             seat.actor.leave(seat)
         self._tidy(connection)
 
-    # -- signals -----------------------------------------------------------------------------
-
-    def _say(self, sender: str, message: SendSignal) -> None:
+    def _signal(self, sender: str, message: SendSignal) -> None:
         connection = self._connections.get((sender, message.connection))
         if connection is None:
             return
         signal = Signal(session_id=message.session_id, data=message.data, ref=message.ref)
         try:
-            self.relay(connection, signal, trio.current_time())
+            self._relay(connection, signal, trio.current_time())
         except RequestError as error:
             error.session_id = message.session_id
             connection.tell(codec.error_message(error, message.ref))
 
-    # -- what may go wrong -------------------------------------------------------------------
-
     def drop_node(self, node: str | None = None) -> None:
-        """That node, or every other, lives no more, and neither do its connections."""
+        """A node is gone, or every node, and its connections with it."""
         for key, connection in list(self._connections.items()):
             if node in (None, connection.node):
                 connection.drop()
                 self._connections.pop(key, None)
 
 
-def _session_of(message: NodeMessage) -> str:
-    """Which session a message is about; an actor tells of nothing else."""
+def _session_id(message: NodeMessage) -> str:
+    """Return which session a message is about; an actor sends no message about another."""
     if isinstance(message, Resumed):
         return message.session.session_id
     return str(getattr(message, "session_id", ""))
 
 
-def _is_from_a_seat(event: ev.Event) -> bool:
-    """Whether only who has a seat may say so; else it is about to take one, or is the owner."""
+def _needs_seat(event: ev.Event) -> bool:
+    """Return whether the event needs a seat; others ask for one, or come from the owner."""
     if isinstance(event, ev.CloseAsked):
         return event.sender is not None
     return not isinstance(event, ev.HostCame | ev.GuestAsked | ev.GuestCame)

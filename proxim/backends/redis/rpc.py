@@ -1,12 +1,12 @@
-"""What nodes say to each other, and the batches in which it travels.
+"""The RPC messages that nodes send to each other, and the batches in which they travel.
 
-A client is at one node, its session perhaps on another. *Edge* is the node that has the client's
-connection, *owner* the one that has the session. A connection is named by a number of its edge's.
+A client's connection is at one node, its session perhaps at another, the *owner*. Each message is
+about one connection at one session. The connection's node has numbered it.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from typing import Annotated, TypedDict, get_args
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -16,19 +16,26 @@ from proxim.protocol.messages import Error
 from proxim.session.events import Event, Role
 
 
+class Address(TypedDict):
+    """The fields that all messages have."""
+
+    session_id: str
+    connection: int
+
+
 class _Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     session_id: str
     connection: int
 
 
-# -- edge to owner ---------------------------------------------------------------------------
+# -- from the connection's node to the session's owner ---------------------------------------
 
 
 class Request(_Message, frozen=True):
-    """A client's request, as the event that it is. Answered with ``Answer``.
+    """A client's request, as the event that it is; an ``Answer`` with its number follows.
 
-    ``epoch`` is the one in which the session was found; ``address`` and ``owner`` are what the
-    edge knows of the connection.
+    ``epoch`` is the one in which the session was found. ``address`` and ``owner`` are what the
+    connection's node knows of the client.
     """
 
     number: int
@@ -51,11 +58,11 @@ class LeaveSeat(_Message, frozen=True):
     """The connection has left its seat."""
 
 
-# -- owner to edge ---------------------------------------------------------------------------
+# -- from the session's owner to the connection's node ---------------------------------------
 
 
 class Answer(_Message, frozen=True):
-    """A request was dealt with. ``role`` is the seat that the connection has now, if any."""
+    """The end of a request. ``role`` is the seat that the connection has now, if any."""
 
     number: int
     role: Role | None = None
@@ -63,10 +70,10 @@ class Answer(_Message, frozen=True):
 
 
 class Deliver(_Message, frozen=True):
-    """A message for the client. ``kept`` marks a signal that was kept for it while it was away."""
+    """A message for the client. ``is_backlog`` marks a signal kept while its seat was empty."""
 
     message: Raw
-    kept: bool = False
+    is_backlog: bool = False
 
 
 class CloseConnection(_Message, frozen=True):
@@ -80,7 +87,7 @@ class CloseConnection(_Message, frozen=True):
 
 
 class Reset(Struct, frozen=True, tag=True):
-    """Mail was lost between us: forget everything that we had with each other."""
+    """A batch between the two nodes was lost: both drop what they have with each other."""
 
 
 class Counted(Struct, frozen=True, tag=True):
@@ -101,9 +108,9 @@ class Standing(Struct, frozen=True, tag=True):
     anew: bool = False
 
 
-_ToOwner = Request | SendSignal | LeaveSeat
-_ToEdge = Answer | Deliver | CloseConnection
-Message = _ToOwner | _ToEdge | Reset | Counted | Standing
+ToOwner = Request | SendSignal | LeaveSeat
+ToConnection = Answer | Deliver | CloseConnection
+Message = ToOwner | ToConnection | Reset | Counted | Standing
 
 
 class Batch(Struct, frozen=True):
@@ -120,21 +127,21 @@ _EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Even
 
 
 def encode(batch: Batch) -> bytes:
-    """A batch as it travels. JSON, since that is what signals are, and they travel unread."""
+    """Encode a batch as JSON, since a signal is JSON and must not be parsed on its way."""
     return _encoder.encode(batch)
 
 
 def decode(text: bytes) -> Batch:
-    """The batch that a text is. Raises ``msgspec.DecodeError``."""
+    """Decode a batch. Raises ``msgspec.DecodeError``."""
     return _decoder.decode(text)
 
 
 def encode_event(event: Event) -> tuple[str, Raw]:
-    """An event by its name, and its fields."""
+    """Return an event's name, and its fields as JSON."""
     return type(event).__name__, Raw(_encoder.encode(event))
 
 
 def decode_event(name: str, fields: Raw) -> Event:
-    """The event again. Raises ``msgspec.DecodeError``, ``KeyError`` for what is no event."""
+    """Decode an event. Raises ``msgspec.DecodeError``, or ``KeyError`` for an unknown name."""
     event: Event = msgspec.json.decode(fields, type=_EVENTS[name])
     return event

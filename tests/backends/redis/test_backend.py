@@ -501,7 +501,7 @@ async def test_a_seat_that_was_left_elsewhere_is_taken_in_the_same_breath(autoju
     old, meeting.guest = meeting.guest, members[0].connect()
     (far,) = members[0].member.remote_connections._connections.values()
     # What comes from elsewhere, and then from here, before the actor has its turn.
-    members[0].member.remote_connections._left(
+    members[0].member.remote_connections._leave(
         members[1].member.bus.node, LeaveSeat(session_id=meeting.id, connection=far.number)
     )
     await meeting.guest.asks(meeting.resume())
