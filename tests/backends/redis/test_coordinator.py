@@ -18,7 +18,7 @@ REDIS = pytest.param("redis", marks=[pytest.mark.full("Redis"), pytest.mark.need
 
 
 @pytest.fixture(params=["local", REDIS])
-async def hub(request, monkeypatch):
+async def coordinator(request, monkeypatch):
     # For so long a receiver waits for mail when there is none.
     monkeypatch.setattr(local_module, "_PATIENCE", SOON)
     monkeypatch.setattr(redis_module, "_POLL_TIME", SOON)
