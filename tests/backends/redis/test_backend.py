@@ -9,7 +9,6 @@ from proxim.actors.router import Router
 from proxim.backends.redis import backend as member_module
 from proxim.backends.redis.backend import Member
 from proxim.backends.redis.coordinator import CoordinatorLost
-from proxim.backends.redis.memory_coordinator import Memory, MemoryCoordinator
 from proxim.backends.redis.registry import SETTLE_TIME
 from proxim.backends.redis.rpc import LeaveSeat
 from proxim.backends.redis.seal import BrokenSeal, KeySeal, NoSeal
@@ -29,6 +28,7 @@ from tests.actors.helpers import (
     Meeting,
     Node,
 )
+from tests.backends.redis.memory_coordinator import Memory, MemoryCoordinator
 
 LEASE = 10.0
 

@@ -3,11 +3,11 @@
 import pytest
 import trio
 
-from proxim.backends.redis import memory_coordinator as local_module
 from proxim.backends.redis import redis_coordinator as redis_module
 from proxim.backends.redis.coordinator import STREAM_BOUND, CoordinatorLost, EncodedBatch, Save
-from proxim.backends.redis.memory_coordinator import Memory, MemoryCoordinator
 from proxim.protocol.errors import InvalidSetting
+from tests.backends.redis import memory_coordinator as local_module
+from tests.backends.redis.memory_coordinator import Memory, MemoryCoordinator
 from tests.ports import reserved_port
 
 LEASE = 60.0

@@ -5,9 +5,9 @@ import trio
 
 from proxim.actors.limits import Quotas
 from proxim.backends.redis.backend import HEARTBEAT_TIME, MEET_TIME, PULSE_TIME
-from proxim.backends.redis.memory_coordinator import Memory
 from proxim.protocol import messages as wire
 from tests.actors.helpers import KEY, PERSISTENT, Meeting
+from tests.backends.redis.memory_coordinator import Memory
 from tests.backends.redis.test_backend import LEASE, MemberNode
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"

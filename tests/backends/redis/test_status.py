@@ -12,9 +12,9 @@ from termios import TIOCSWINSZ
 
 import pytest
 
-from proxim.backends.redis.memory_coordinator import Memory, MemoryCoordinator
 from proxim.backends.redis.status import survey
 from tests import fork_server
+from tests.backends.redis.memory_coordinator import Memory, MemoryCoordinator
 from tests.backends.redis.nodes import LEASE, status, until
 from tests.e2e.client import PATIENCE
 from tests.ports import reserved_port
