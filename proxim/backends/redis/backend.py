@@ -1,7 +1,7 @@
-"""The member: a node as a part of the cluster.
+"""The Redis backend: it composes what makes a node a member of a cluster.
 
-It keeps the node's lease, saves the node's sessions in Redis, exchanges messages with other nodes,
-and finds sessions on other nodes, or takes them over from a node that died.
+The heartbeat keeps the lease, the write queue what Redis does not have yet, the message bus what
+other nodes are to be sent, the registry finds sessions. Here stands what these do together.
 """
 
 from __future__ import annotations
@@ -19,27 +19,18 @@ from proxim.actors.crash import log_crash
 from proxim.actors.directory import Directory
 from proxim.actors.seat import Letter, Receipt
 from proxim.actors.supervisor import Supervisor
-from proxim.backends.redis import lines
+from proxim.backends.redis import lines, rpc
 from proxim.backends.redis.bus import MessageBus, MessagesLost
 from proxim.backends.redis.coordinator import (
     RETENTION_TIME,
     Coordinator,
     CoordinatorLost,
-    HeartbeatReply,
 )
+from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
 from proxim.backends.redis.registry import Registry
 from proxim.backends.redis.remote_connections import Relay, RemoteConnection, RemoteConnections
 from proxim.backends.redis.remote_sessions import RemoteSessions, unavailable
-from proxim.backends.redis.rpc import (
-    Counted,
-    LeaveSeat,
-    Message,
-    Request,
-    Reset,
-    SendSignal,
-    Standing,
-)
 from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.backends.redis.shared_limits import Shared, SharedLimits
 from proxim.backends.redis.write_queue import WriteQueue
@@ -49,16 +40,11 @@ from proxim.session.events import Terms
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_TIME = 0.5
-"""Seconds between two signs of life."""
+WATCH_TIME = 0.25
+"""Seconds between two looks at the lease, overdue requests and changed counts."""
 
-MEET_TIME = 2.0
-"""Seconds between two looks at who else there is."""
-
-PULSE_TIME = 0.25
-
-PART_TIME = 3.0
-"""Seconds in which a node that leaves hands over what it has."""
+LEAVE_TIME = 3.0
+"""Seconds for a node that leaves to hand its sessions over."""
 
 _DECIDING = (ev.GuestAsked, ev.HostDecided, ev.LinkRenewed, ev.CloseAsked)
 _RETRY_TIME = 0.2
@@ -67,7 +53,10 @@ _ELSEWHERE = "the session is on another node now; come again"
 
 
 class Member:
-    """``about`` says what the others may know of this node, in JSON."""
+    """A node as a member of a cluster.
+
+    ``about`` returns what other nodes and people may know of this node, as JSON types.
+    """
 
     farewell = 1012, _RESTARTING
 
@@ -81,45 +70,47 @@ class Member:
         lease: float,
         about: Callable[[], dict[str, object]],
     ) -> None:
+        self._coordinator = coordinator
+        self._supervisor = supervisor
+        self.name_of = seal.name_of
         self.lease = Lease(lease)
         self.write_queue = WriteQueue(seal)
         self.bus = MessageBus(seal, self._wake)
-        self.limits = SharedLimits(self.bus)
+        self.limits = SharedLimits(self._wake)
+        self.heartbeat = Heartbeat(
+            coordinator,
+            self.lease,
+            self.limits,
+            lambda: {**about(), "waiting": len(self.write_queue)},
+        )
         self.remote_sessions = RemoteSessions(self.bus, self.lease)
-        self.name_of = seal.name_of
-        self._coordinator = coordinator
-        self._supervisor = supervisor
-        self._about = about
-        self._joined = False
-        self._lag = 0.0
-        self._connected = False
-        self._extend_at = -math.inf
-        self._work = trio.Event()
-        self._flushing = trio.Lock()
         self.registry = Registry(
             coordinator,
             supervisor,
             terms,
             bus=self.bus,
+            heartbeat=self.heartbeat,
+            lease=self.lease,
             remote_sessions=self.remote_sessions,
             write_queue=self.write_queue,
-            lease=self.lease,
         )
         self.remote_connections = RemoteConnections(
             self.bus, supervisor, self.write_queue.epoch, self.registry.find
         )
-        self._nursery: trio.Nursery | None = None
+        self._work = trio.Event()
+        self._flushing = trio.Lock()
+        self._scope = trio.CancelScope()
 
-    # -- its life ----------------------------------------------------------------------------
+    # -- membership --------------------------------------------------------------------------
 
     @property
     def directory(self) -> Directory:
-        """Where the cluster's sessions are."""
+        """The registry of the cluster's sessions."""
         return self.registry
 
     @property
     def trouble(self) -> str:
-        """As ``Membership.trouble``."""
+        """Why the node is not ready to serve; empty if it is."""
         return "" if self.lease.is_connected else "the cluster's Redis does not answer"
 
     async def run(
@@ -129,126 +120,102 @@ class Member:
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Be a member until cancelled. Started once the cluster knows this node.
+        """Be a member until cancelled; started once the cluster knows this node.
 
-        ``relay`` is how the router hands on a signal; ``shared`` is what all count together.
-        Raises ``InvalidSetting`` if it cannot.
+        ``relay`` is the router's. The limits in ``shared`` are counted by all nodes together.
+        Raises ``InvalidSetting`` if the node cannot join.
         """
         self.limits.share(shared)
         self.lease.note_running()
         try:
-            await self._heartbeat()
+            await self._send_heartbeat()
         except CoordinatorLost as error:
             raise InvalidSetting(f"cluster: {error}") from None
-        while not self.registry.is_settled:
-            await trio.sleep(HEARTBEAT_TIME)
-            await self._heartbeat()
-        async with trio.open_nursery() as self._nursery:
-            await self._nursery.start(self.remote_connections.run, relay)
-            for task in (
-                self._heartbeat_forever,
-                self._flush_forever,
-                self._fetch_forever,
-                self._watch,
-                self._meet_forever,
-            ):
-                self._nursery.start_soon(task)
-            task_status.started()
+        while not self.heartbeat.is_settled:
+            await self.heartbeat.wait()
+            await self._send_heartbeat()
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.remote_connections.run, relay)
+                for task in (
+                    self._heartbeat_forever,
+                    self._flush_forever,
+                    self._receive_forever,
+                    self._watch,
+                    self._save_all_again_forever,
+                ):
+                    nursery.start_soon(task)
+                task_status.started()
 
     async def part(self) -> None:
-        """Send what is left, and live no more."""
-        if self._nursery is not None:
-            self._nursery.cancel_scope.cancel()
-        self.limits.part()
-        with trio.move_on_after(PART_TIME):
+        """Leave the cluster, once all sessions are saved and all messages sent."""
+        self._scope.cancel()
+        with trio.move_on_after(LEAVE_TIME):
             try:
                 while self.write_queue or self.bus.pack():
                     await self._flush()
                 await self._coordinator.leave(self.bus.node)
             except CoordinatorLost:
-                log.warning("the node left without a word: the coordinator does not answer")
-
-    def _wake(self) -> None:
-        self._work.set()
+                log.warning("Redis does not answer; the lease of this node has to run out")
 
     # -- the lease ---------------------------------------------------------------------------
 
     async def _heartbeat_forever(self) -> None:
         while True:
             with suppress(CoordinatorLost):
-                await self._heartbeat()
-            await trio.sleep(HEARTBEAT_TIME)
+                await self._send_heartbeat()
+            await self.heartbeat.wait()
 
-    async def _heartbeat(self) -> None:
-        asked_at = trio.current_time()
-        watched = sorted(
-            self.remote_sessions.nodes | self.remote_connections.nodes | self.limits.others
-        )
+    async def _send_heartbeat(self) -> None:
         node = self.bus.node
-        reply = await self._coordinator.heartbeat(
-            node, self._introduction(), self.lease.seconds, watched
-        )
-        self.lease.answered()
-        self._lag = trio.current_time() - asked_at
-        self.registry.dataset_age = reply.age
-        forgot = reply.memory != self.registry.dataset
-        # Where the coordinator was frozen, an earlier heartbeat may have come just before this one.
-        kept = reply.kept and self.lease.is_held
-        if node == self.bus.node and self._joined and kept and not forgot:
-            self.lease.renew(asked_at)
-            for gone in reply.gone:
-                self._node_died(gone)
-        else:
-            await self._join(reply)
+        lease_held = await self.heartbeat.send(node)
+        if not lease_held or node != self.bus.node:
+            await self._join()
+            return
+        self.heartbeat.renew()
+        known = self.remote_sessions.nodes | self.remote_connections.nodes
+        for each in known - self.heartbeat.living:
+            self._node_died(each)
 
-    def _introduction(self) -> bytes:
-        own = {
-            "lag": round(self._lag, 4),
-            "waiting": len(self.write_queue),
-            "lease": self.lease.seconds,
-        }
-        return msgspec.json.encode({**self._about(), **own})
-
-    async def _join(self, reply: HeartbeatReply) -> None:
-        """Begin, or begin anew after a break: others may have taken what they were asked for."""
+    async def _join(self) -> None:
+        """Begin, or begin again after a break: other nodes may have taken sessions over."""
         former = self.bus.node
         async with self._flushing:
-            if self._joined:
+            if self.heartbeat.dataset:
                 log.warning("the node was out of the cluster, and is back")
-                self._begin_anew()
-            asked_at = trio.current_time()
-            node, about = self.bus.node, self._introduction()
-            reply = await self._coordinator.heartbeat(node, about, self.lease.seconds, ())
+                self._begin_again()
+            node = self.bus.node
+            await self.heartbeat.send(node)
             self.write_queue.mark_all()
             while saves := self.write_queue.pack():
-                flushed = await self._coordinator.flush(self.bus.node, saves, ())
-                self._settle(flushed.lost)
-            self.registry.dataset, self.registry.dataset_age = reply.memory, reply.age
-        self._joined = True
-        self.lease.answered()
-        self.lease.renew(asked_at)
+                reply = await self._coordinator.flush(node, saves, ())
+                self._settle(reply.lost)
+            if node != self.bus.node:
+                return  # The process was suspended meanwhile; the next heartbeat joins again.
+            self.heartbeat.renew()
+            self.limits.count_all()
+        self._wake()
         if former != node:
-            # Not before: until it was saved anew, all that it had would have been free.
+            # Only now: until all is saved under the new node id, other nodes could claim it.
             with suppress(CoordinatorLost):
                 await self._coordinator.leave(former)
 
-    def _begin_anew(self) -> None:
-        self._joined = False
-        self.lease.end()
+    def _begin_again(self) -> None:
+        self.heartbeat.end()
         self.remote_sessions.drop_node()
         self.remote_connections.drop_node()
-        self.limits.forget_all()
+        self.limits.forget()
         self.bus.rename()
 
-    def _give_all_up(self) -> None:
-        """The node was frozen: its sessions may be others' by now, and all goes on from there."""
+    def _give_up_all(self) -> None:
+        """The process was suspended for so long that other nodes may own its sessions."""
         log.warning("the node was frozen for too long, and gives up its sessions")
         self.lease.note_running()
-        self._begin_anew()
+        self._begin_again()
         for actor in self._supervisor.actors():
-            self._let_go(actor)
+            self._give_up(actor)
 
-    def _let_go(self, actor: Actor) -> None:
+    def _give_up(self, actor: Actor) -> None:
         connections = [seat.connection for seat in actor.seats.values()]
         self.write_queue.drop(actor.session.session_id)
         self._supervisor.abandon(actor, Unavailable)
@@ -256,58 +223,58 @@ class Member:
             connection.close(1012, _ELSEWHERE)
 
     async def _watch(self) -> None:
-        """See that the node runs, that who waits is answered, and that lines stay up."""
+        """Note that the process runs, refuse overdue requests, extend lines, flush counts."""
+        was_connected, extend_at = False, -math.inf
         while True:
             if self.lease.was_suspended:
-                self._give_all_up()
+                self._give_up_all()
             self.lease.note_running()
             self.remote_sessions.expire_requests(trio.current_time())
-            was_connected, self._connected = self._connected, self.lease.is_connected
-            if was_connected and not self._connected:
+            if was_connected and not self.lease.is_connected:
                 lines.cut_remote(self._supervisor)
+            was_connected = self.lease.is_connected
             if not self.lease.is_held:
-                # Nobody can have told anything for a lease: the node counts alone.
-                self.limits.forget_all()
+                self.limits.forget()
             if self.limits.has_changed:
                 self._wake()
-            if trio.current_time() >= self._extend_at:
-                self._extend_at = trio.current_time() + self.lease.seconds / 4
+            if trio.current_time() >= extend_at:
+                extend_at = trio.current_time() + self.lease.seconds / 4
                 await lines.extend(self._supervisor, self.lease.running_until)
-            await trio.sleep(PULSE_TIME)
+            await trio.sleep(WATCH_TIME)
 
     # -- as the tenure -----------------------------------------------------------------------
 
     @property
     def lines_until(self) -> float:
-        """As ``Tenure.lines_until``."""
+        """Until when a line serves before the actor is asked again (on Trio's clock)."""
         return self.lease.running_until
 
     def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
-        """As ``Tenure.refusal``: while nobody can have taken the session, anything may be done.
+        """Return why the node may not act on a letter now; None if it may.
 
-        Later, what happens by itself still does; what is asked for has to wait, and what is decided
-        already when it could not be saved.
+        Timeouts and disconnects always proceed. Requests need the lease, and decisions a Redis that
+        answers, since they are saved before anybody is told.
         """
         if self.lease.was_suspended:
-            self._give_all_up()
+            self._give_up_all()
             return unavailable()
         if letter.sender is None:
             return None
         if isinstance(letter.event, ev.Signalled):
-            reachable = self.lease.is_connected or not lines.has_remote_side(actor)
+            may_act = self.lease.is_connected or not lines.has_remote_side(actor)
         elif isinstance(letter.event, _DECIDING):
-            reachable = self.lease.is_connected
+            may_act = self.lease.is_connected
         else:
-            reachable = self.lease.is_held
-        return None if reachable else unavailable()
+            may_act = self.lease.is_held
+        return None if may_act else unavailable()
 
     def lines_changed(self, actor: Actor) -> None:
-        """A signal goes by way of this node, so no other need know."""
+        """Do nothing: other nodes need not know of lines."""
 
     # -- as the keeper -----------------------------------------------------------------------
 
     def keep(self, actor: Actor) -> Receipt | None:
-        """As ``Keeper.keep``."""
+        """Save a session. The receipt is set once it is saved; None if nothing has changed."""
         receipt = self.write_queue.record(actor)
         if receipt is None:
             return None
@@ -317,18 +284,23 @@ class Member:
         return receipt
 
     def forget(self, actor: Actor) -> None:
-        """As ``Keeper.forget``."""
+        """Delete a session."""
         self.write_queue.delete(actor.session.session_id)
         self._wake()
 
     def hand_over(self, actor: Actor) -> bool:
-        """As ``Keeper.hand_over``: whoever is asked for the session next goes on with it."""
+        """Set a session free: the first node that is asked for it takes it over."""
         self.write_queue.record(actor, handed=True)
         for seat in list(actor.seats.values()):
             if isinstance(seat.connection, RemoteConnection):
                 seat.connection.close(1012, _RESTARTING)
         self._wake()
         return True
+
+    # -- what goes to Redis ------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        self._work.set()
 
     async def _flush_forever(self) -> None:
         while True:
@@ -344,32 +316,40 @@ class Member:
     async def _flush(self) -> None:
         async with self._flushing:
             if self.lease.was_suspended:
-                self._give_all_up()
-            if self.lease.is_connected:
-                self.limits.tell()
+                self._give_up_all()
             saves, batches = self.write_queue.pack(), self.bus.pack()
-            if not (saves or batches):
+            counts = self.limits.pack() if self.lease.is_connected else None
+            if not (saves or batches or counts):
                 return
-            flushed = await self._coordinator.flush(self.bus.node, saves, batches)
+            reply = await self._coordinator.flush(self.bus.node, saves, batches, counts)
             self.lease.answered()
-            self._settle(flushed.lost)
+            self._settle(reply.lost)
             self.bus.mark_sent()
+            if counts is not None:
+                self.limits.mark_sent()
         if self.write_queue:
             self._wake()
-        for gone in flushed.gone:
-            self._node_died(gone)
+        for node in reply.dead:
+            self._node_died(node)
 
     def _settle(self, lost: frozenset[str]) -> None:
         for session_id in lost:
             actor = self._supervisor.find(session_id)
             if actor is not None:
-                self._let_go(actor)
+                self._give_up(actor)
             self.write_queue.drop(session_id)
         self.write_queue.mark_saved()
 
-    # -- mail --------------------------------------------------------------------------------
+    async def _save_all_again_forever(self) -> None:
+        """Save all sessions often enough that Redis does not delete one that never changes."""
+        while True:
+            await trio.sleep(RETENTION_TIME / 30)
+            self.write_queue.mark_all()
+            self._wake()
 
-    async def _fetch_forever(self) -> None:
+    # -- what comes from other nodes ---------------------------------------------------------
+
+    async def _receive_forever(self) -> None:
         while True:
             node = self.bus.node
             try:
@@ -379,53 +359,36 @@ class Member:
                 continue
             if node == self.bus.node and not self.lease.was_suspended:
                 for body in bodies:
-                    self._open(body)
+                    self._receive(body) if body else self.heartbeat.request()
 
-    def _open(self, body: bytes) -> None:
+    def _receive(self, body: bytes) -> None:
         try:
-            sender, content = self.bus.open(body)
+            sender, messages = self.bus.open(body)
         except MessagesLost as loss:
-            log.warning("mail from another node was lost; what went through it begins anew")
-            self.bus.send(loss.sender, Reset())
+            log.warning("a batch of another node was lost; its connections have to come again")
+            self.bus.send(loss.sender, rpc.Reset())
             self._reset_node(loss.sender)
-            self.limits.meet(loss.sender)
             return
         except (BrokenSeal, msgspec.DecodeError) as error:
-            log.error("mail that cannot be read: %s", type(error).__name__)
+            log.error("a batch of another node cannot be read: %s", type(error).__name__)
             return
-        for message in content:
+        for message in messages:
             try:
-                self._arrived(sender, message)
+                self._handle(sender, message)
             except Exception as error:
-                log_crash(log, "a message could not be dealt with", error)
+                log_crash(log, "a message of another node could not be handled", error)
 
-    def _arrived(self, sender: str, message: Message) -> None:
-        if isinstance(message, Reset):
+    def _handle(self, sender: str, message: rpc.Message) -> None:
+        if isinstance(message, rpc.Reset):
             self._reset_node(sender)
-            self.limits.meet(sender)
-        elif isinstance(message, Counted | Standing):
-            self.limits.arrived(sender, message, trio.current_time())
-        elif isinstance(message, Request | SendSignal | LeaveSeat):
+        elif isinstance(message, rpc.ToOwner):
             self.remote_connections.receive(sender, message)
         else:
             self.remote_sessions.receive(sender, message)
 
-    async def _meet_forever(self) -> None:
-        """Know who else there is; and have the coordinator not forget what long stays as it is."""
-        touch_at = trio.current_time() + RETENTION_TIME / 30
-        while True:
-            if trio.current_time() >= touch_at:
-                touch_at = trio.current_time() + RETENTION_TIME / 30
-                self.write_queue.mark_all()
-                self._wake()
-            with suppress(CoordinatorLost):
-                self.limits.meet_all(set(await self._coordinator.members()) - {self.bus.node})
-            await trio.sleep(MEET_TIME)
-
     def _node_died(self, node: str) -> None:
         self._reset_node(node)
         self.bus.forget(node)
-        self.limits.forget(node)
 
     def _reset_node(self, node: str) -> None:
         self.remote_sessions.drop_node(node)

@@ -1,9 +1,10 @@
-"""The coordinator: what nodes have in common, and the only thing through which they speak.
+"""The coordinator: what the nodes of a cluster share, and the only way between them.
 
-It knows which node lives, which node a session is on and in which *epoch*, and what it was like;
-and it carries mail from node to node. The epoch is raised whenever a session changes hands, so that
-what an earlier owner still does is told apart from what the present one does, and refused.
-``redis.py`` and ``local.py`` are the kinds of it; the same tests run against both.
+It knows which nodes live, which node owns each session in which *epoch*, and the session's
+snapshot. It carries batches from node to node, and counts what all nodes limit together. The epoch
+is raised whenever a session changes hands, so that writes of an earlier owner are refused.
+
+``redis_coordinator.py`` is the one in use. The tests have another, in memory.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 RETENTION_TIME = 30 * 86_400.0
-"""Seconds for which a session is kept that no living node has touched."""
+"""Seconds for which a session is kept that no living node has saved again."""
 
 TOMBSTONE_TIME = 86_400.0
-"""Seconds for which it is remembered that a session is gone, so that nobody brings it back."""
+"""Seconds for which a deleted session's epoch is kept, so that no node saves it again."""
 
 STREAM_BOUND = 1024
-"""Sacks of mail that may wait for one node; the oldest are dropped, and it notices the gap."""
+"""Batches that may wait for one node; older ones are dropped, and the node notices the gap."""
+
+REFUSED_BOUND = 1000
+"""Keys of one limit that nodes refuse because of each other's counts."""
 
 
 class CoordinatorLost(Exception):
@@ -26,9 +30,9 @@ class CoordinatorLost(Exception):
 
 
 class Save(NamedTuple):
-    """A session's new state. ``revision`` grows with each in an epoch.
+    """A session's new state. ``revision`` grows with each save in an epoch.
 
-    An empty ``snapshot`` says that it is gone for good; ``free`` that anybody may have it.
+    An empty ``snapshot`` deletes the session. If ``free``, any node may take it over.
     """
 
     session_id: str
@@ -40,14 +44,52 @@ class Save(NamedTuple):
 
 
 class EncodedBatch(NamedTuple):
-    """Mail for one node."""
+    """Messages for one node."""
 
     node: str
     body: bytes
 
 
+class Limit(NamedTuple):
+    """How many one key may have at all nodes together.
+
+    With a ``window`` (in seconds) events are counted, which expire after it. Otherwise each node
+    sets how many it holds, until it sets another number or dies.
+    """
+
+    name: str
+    most: int
+    window: float = 0.0
+
+
+class Count(NamedTuple):
+    """``number`` more events, or how many the node holds now."""
+
+    limit: Limit
+    key: str
+    number: int
+
+
+class Counts(NamedTuple):
+    """Counts of one node. Each has a larger ``number``, so that none is applied twice."""
+
+    number: int
+    counts: Sequence[Count]
+
+
+class Refused(NamedTuple):
+    """A key that has reached a limit.
+
+    ``value`` is how many other nodes hold; for events, in how many seconds the key may go on.
+    """
+
+    limit: str
+    key: str
+    value: float
+
+
 class Claim(NamedTuple):
-    """Where a session is, after it was asked for: on the node that asked, if it was free."""
+    """Where a session is, after a node has asked for it: at that node, if it was free."""
 
     session_id: str
     node: str
@@ -56,81 +98,85 @@ class Claim(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """Where sessions are, as the coordinator knows it from the memory of that name."""
+    """Claims, and the name of the data set that has the sessions."""
 
-    memory: str
+    dataset: str
     found: list[Claim]
 
 
 class Owned(NamedTuple):
     """The ids of an owner's sessions, and the name of the data set that lists them."""
 
-    memory: str
+    dataset: str
     session_ids: list[str]
 
 
 class HeartbeatReply(NamedTuple):
-    """What a sign of life is answered with.
+    """What a node learns from a heartbeat.
 
-    ``kept`` is whether the lease was still running. ``memory`` names the data set: another name
-    means that everything was forgotten, ``age`` seconds ago. ``gone`` are the watched nodes that
-    have died.
+    ``lease_held`` is whether the lease was still running. ``dataset`` names the data set: another
+    name means that everything was forgotten, ``age`` seconds ago.
     """
 
-    kept: bool
-    memory: str
+    lease_held: bool
+    dataset: str
     age: float
-    gone: frozenset[str]
+    living: frozenset[str]
+    refused: list[Refused]
 
 
 class FlushReply(NamedTuple):
-    """What became of it: sessions that another node has, and nodes that live no more."""
+    """Sessions that another node owns, and receivers that have died."""
 
     lost: frozenset[str]
-    gone: frozenset[str]
+    dead: frozenset[str]
 
 
 class Coordinator(Protocol):
-    """One node's way to the coordinator. All of this raises ``CoordinatorLost``."""
+    """One node's way to the coordinator. Each method raises ``CoordinatorLost``."""
 
     async def heartbeat(
-        self, node: str, about: bytes, lease: float, watched: Sequence[str]
+        self, node: str, about: bytes, lease: float, limits: Sequence[Limit]
     ) -> HeartbeatReply:
-        """Say that a node lives for ``lease`` seconds more, and ask which others do not.
-
-        What has been received before is let go of.
-        """
+        """Renew a node's lease for ``lease`` seconds. Batches received before are deleted."""
         ...
 
     async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
-        """Take those that are free, in a new epoch. Those of which nothing is known are left out.
+        """Take over the sessions that are free, in a new epoch; unknown ones are left out.
 
-        Free is what was set free, and what is on a node that lives no more.
+        A session is free if its owner has set it free, or has died.
         """
         ...
 
     async def owned_by(self, owner: str) -> Owned:
-        """The ids of an owner's sessions."""
+        """Return the ids of an owner's sessions."""
         ...
 
     async def flush(
-        self, node: str, saves: Sequence[Save], batches: Sequence[EncodedBatch]
+        self,
+        node: str,
+        saves: Sequence[Save],
+        batches: Sequence[EncodedBatch],
+        counts: Counts | None = None,
     ) -> FlushReply:
-        """Save, then send, all at once and in this order.
+        """Save, count and send, all at once.
 
-        A save of an older epoch or revision changes nothing. To a node that lives no more nothing
-        is sent, and from one neither. When this raises, it may have happened.
+        A save of an older epoch or revision changes nothing. To a dead node nothing is sent, and
+        from a dead node nothing is sent or counted. When this raises, it may have happened.
         """
         ...
 
     async def receive(self, node: str) -> list[bytes]:
-        """The mail for a node, in order; waits for some, at most about a second."""
+        """Return the batches for a node, in order; wait for some, at most about a second.
+
+        An empty batch asks for a heartbeat: a key has reached a limit, or a node has left.
+        """
         ...
 
     async def leave(self, node: str) -> None:
-        """The node lives no more."""
+        """End a node's lease, and delete what it has counted."""
         ...
 
     async def members(self) -> dict[str, tuple[bytes, float]]:
-        """Who lives: what each says about itself, and for how many seconds more its lease runs."""
+        """Return what each living node says about itself, and the seconds left of its lease."""
         ...

@@ -22,16 +22,16 @@ from coredis.retry import NoRetryPolicy
 
 from proxim.backends.redis import scripts
 from proxim.backends.redis.coordinator import (
-    RETENTION_TIME,
-    STREAM_BOUND,
-    TOMBSTONE_TIME,
     Claim,
     Claims,
     CoordinatorLost,
+    Counts,
     EncodedBatch,
     FlushReply,
     HeartbeatReply,
+    Limit,
     Owned,
+    Refused,
     Save,
 )
 from proxim.backends.redis.url import Place, parse_url, trust
@@ -61,12 +61,12 @@ async def connect(place: Place, *, ca: str | None = None) -> AsyncIterator[Redis
     reached.
     """
     tls = trust(ca) if place.secure else None
-    commands, mail = Wire(place, tls), Wire(place, tls)
+    commands, batches = Wire(place, tls), Wire(place, tls)
     refusal: CoordinatorLost | InvalidSetting | None = None
     async with trio.open_nursery() as nursery:
         await nursery.start(commands.run)
-        await nursery.start(mail.run)
-        coordinator = RedisCoordinator(commands, mail)
+        await nursery.start(batches.run)
+        coordinator = RedisCoordinator(commands, batches)
         try:
             await coordinator.check()
         except (CoordinatorLost, InvalidSetting) as error:
@@ -131,9 +131,9 @@ class Wire:
 class RedisCoordinator:
     """A node's way to a Redis."""
 
-    def __init__(self, commands: Wire, mail: Wire) -> None:
+    def __init__(self, commands: Wire, batches: Wire) -> None:
         self._commands = commands
-        self._mail = mail
+        self._batches = batches
         self._read: dict[str, str] = {}
 
     async def check(self) -> None:
@@ -145,52 +145,64 @@ class RedisCoordinator:
             )
 
     async def heartbeat(
-        self, node: str, about: bytes, lease: float, watched: Sequence[str]
+        self, node: str, about: bytes, lease: float, limits: Sequence[Limit]
     ) -> HeartbeatReply:
-        """As ``Coordinator.heartbeat``."""
-        read = self._read.get(node, "0")
-        kept, memory, age, *gone = await self._run(
-            scripts.HEARTBEAT, node, about, _ms(lease), read, secrets.token_hex(8), *watched
+        """Run the script ``HEARTBEAT``."""
+        arguments: list[str | bytes | int] = [node, about, _ms(lease), self._read.get(node, "0")]
+        arguments.append(secrets.token_hex(8))
+        for limit in limits:
+            arguments += [limit.name, limit.most, _ms(limit.window)]
+        held, dataset, age, living, refused = await self._run(scripts.HEARTBEAT, *arguments)
+        windows = {limit.name: limit.window for limit in limits}
+        return HeartbeatReply(
+            bool(held),
+            _text(dataset),
+            age / 1000,
+            frozenset(map(_text, living)),
+            [
+                Refused(_text(name), _text(key), value / 1000 if windows[_text(name)] else value)
+                for name, key, value in refused
+            ],
         )
-        return HeartbeatReply(bool(kept), memory.decode(), age / 1000, frozenset(map(_text, gone)))
 
     async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
-        """As ``Coordinator.claim``."""
-        memory, *answer = await self._run(scripts.CLAIM, node, *session_ids)
+        """Run the script ``CLAIM``."""
+        dataset, *answer = await self._run(scripts.CLAIM, node, *session_ids)
         found = [
             Claim(_text(session_id), _text(owner), int(epoch), snapshot)
             for session_id, owner, epoch, snapshot in answer
         ]
-        return Claims(_text(memory), found)
+        return Claims(_text(dataset), found)
 
     async def owned_by(self, owner: str) -> Owned:
-        """As ``Coordinator.owned_by``."""
-        memory, session_ids = await self._run(scripts.OWNED, owner)
-        return Owned(_text(memory), sorted(map(_text, session_ids)))
+        """Run the script ``OWNED``."""
+        dataset, session_ids = await self._run(scripts.OWNED, owner)
+        return Owned(_text(dataset), sorted(map(_text, session_ids)))
 
     async def flush(
-        self, node: str, saves: Sequence[Save], batches: Sequence[EncodedBatch]
+        self,
+        node: str,
+        saves: Sequence[Save],
+        batches: Sequence[EncodedBatch],
+        counts: Counts | None = None,
     ) -> FlushReply:
-        """As ``Coordinator.flush``."""
-        arguments: list[str | bytes | int] = [
-            node,
-            _ms(RETENTION_TIME),
-            _ms(TOMBSTONE_TIME),
-            STREAM_BOUND,
-        ]
-        arguments.append(len(saves))
+        """Run the script ``FLUSH``."""
+        number, changes = counts or (0, ())
+        arguments: list[str | bytes | int] = [node, len(saves), len(changes), number]
         for save in saves:
             arguments += [save.session_id, save.owner, save.epoch, save.revision]
             arguments += [save.snapshot, int(save.free)]
+        for limit, key, count in changes:
+            arguments += [limit.name, key, count, limit.most, _ms(limit.window)]
         for batch in batches:
             arguments += batch
-        lost, gone = await self._run(scripts.FLUSH, *arguments)
-        return FlushReply(frozenset(map(_text, lost)), frozenset(map(_text, gone)))
+        lost, dead = await self._run(scripts.FLUSH, *arguments)
+        return FlushReply(frozenset(map(_text, lost)), frozenset(map(_text, dead)))
 
     async def receive(self, node: str) -> list[bytes]:
-        """As ``Coordinator.receive``."""
-        stream = f"{PREFIX}mail:{node}"
-        answer = await self._mail.call(
+        """Read the node's stream."""
+        stream = f"{PREFIX}batches:{node}"
+        answer = await self._batches.call(
             lambda client: client.xread(
                 {stream: self._read.get(node, "0")}, count=_BATCHES_AT_ONCE, block=_ms(_POLL_TIME)
             ),
@@ -202,11 +214,11 @@ class RedisCoordinator:
         return [_bytes(entry.field_values[b"b"]) for entry in entries]
 
     async def leave(self, node: str) -> None:
-        """As ``Coordinator.leave``."""
+        """Run the script ``LEAVE``."""
         await self._run(scripts.LEAVE, node)
 
     async def members(self) -> dict[str, tuple[bytes, float]]:
-        """As ``Coordinator.members``."""
+        """Run the script ``MEMBERS``."""
         answer = await self._run(scripts.MEMBERS)
         return {_text(node): (about, left / 1000) for node, about, left in answer}
 

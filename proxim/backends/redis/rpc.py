@@ -6,10 +6,10 @@ about one connection at one session. The connection's node has numbered it.
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict, get_args
+from typing import TypedDict, get_args
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from proxim.actors.seat import Owner
 from proxim.protocol.messages import Error
@@ -90,27 +90,9 @@ class Reset(Struct, frozen=True, tag=True):
     """A batch between the two nodes was lost: both drop what they have with each other."""
 
 
-class Counted(Struct, frozen=True, tag=True):
-    """Something was counted of somebody's, in the tally of that name."""
-
-    tally: str
-    who: str
-
-
-class Standing(Struct, frozen=True, tag=True):
-    """How many the sender has given to each, of the places of that name.
-
-    ``anew`` says that there are none but these; otherwise whoever is not named has what it had.
-    """
-
-    places: str
-    counts: dict[str, Annotated[int, Meta(ge=0)]]
-    anew: bool = False
-
-
 ToOwner = Request | SendSignal | LeaveSeat
 ToConnection = Answer | Deliver | CloseConnection
-Message = ToOwner | ToConnection | Reset | Counted | Standing
+Message = ToOwner | ToConnection | Reset
 
 
 class Batch(Struct, frozen=True):

@@ -1,74 +1,93 @@
-"""A coordinator in memory, for several nodes in one program, by the same rules as Redis."""
-
-from __future__ import annotations
+"""A coordinator in memory, for several nodes in one test, by the same rules as Redis."""
 
 import secrets
-from collections.abc import Sequence
+from collections import defaultdict
+from types import SimpleNamespace
 
 import trio
-from msgspec import Struct
 
+from proxim.backends.redis import coordinator as rules
 from proxim.backends.redis.coordinator import (
     STREAM_BOUND,
     Claim,
     Claims,
-    EncodedBatch,
     FlushReply,
     HeartbeatReply,
     Owned,
-    Save,
+    Refused,
 )
 
-_PATIENCE = 1.0
-
-
-class _Entry(Struct):
-    node: str
-    owner: str
-    epoch: int
-    revision: int
-    snapshot: bytes
+POLL_TIME = 1.0
 
 
 class Memory:
-    """What all nodes of the program have in common."""
+    """What all nodes of the test share."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.forget()
 
-    def forget(self) -> None:
-        """Start anew, as Redis does without persistence."""
+    def forget(self):
+        """Start empty, as Redis does without persistence."""
         self.name = secrets.token_hex(8)
         self.born = trio.current_time()
-        self.leases: dict[str, tuple[bytes, float]] = {}
-        self.sessions: dict[str, _Entry] = {}
-        self.mail: dict[str, list[bytes]] = {}
+        self.leases = {}
+        self.sessions = {}
+        self.batches = {}
+        self.counts = defaultdict(dict)
+        self.numbers = {}
+        self.times = defaultdict(list)
+        self.refused = defaultdict(set)
         self.arrived = trio.Event()
 
-    def lives(self, node: str) -> bool:
-        """Whether the node's lease runs."""
+    def lives(self, node):
         return node in self.leases and trio.current_time() < self.leases[node][1]
+
+    @property
+    def living(self):
+        return [node for node in self.leases if self.lives(node)]
+
+    def refusal(self, limit, key):
+        """What ``refusal`` in the scripts returns, in seconds."""
+        if limit.window:
+            times = self.times[limit.name, key]
+            if len(times) < limit.most:
+                return 0
+            return max(0.0, times[0] + limit.window - trio.current_time())
+        held = sum(self.counts[node].get((limit.name, key), 0) for node in self.living)
+        return held if held >= limit.most else 0
+
+    def send(self, node, body):
+        batches = self.batches.setdefault(node, [])
+        batches.append(body)
+        del batches[:-STREAM_BOUND]
+        self.arrived.set()
+        self.arrived = trio.Event()
 
 
 class MemoryCoordinator:
     """A node's way to a ``Memory``."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory):
         self._memory = memory
 
-    async def heartbeat(
-        self, node: str, about: bytes, lease: float, watched: Sequence[str]
-    ) -> HeartbeatReply:
-        """As ``Coordinator.heartbeat``."""
+    async def heartbeat(self, node, about, lease, limits):
         await trio.lowlevel.checkpoint()
         memory, now = self._memory, trio.current_time()
-        kept = memory.lives(node)
+        held = memory.lives(node)
         memory.leases[node] = about, now + lease
-        gone = frozenset(each for each in watched if not memory.lives(each))
-        return HeartbeatReply(kept, memory.name, now - memory.born, gone)
+        refused = []
+        for limit in limits:
+            for key in list(memory.refused[limit.name]):
+                if not (value := memory.refusal(limit, key)):
+                    memory.refused[limit.name].remove(key)
+                    continue
+                own = 0 if limit.window else memory.counts[node].get((limit.name, key), 0)
+                refused.append(Refused(limit.name, key, value - own))
+        return HeartbeatReply(
+            held, memory.name, now - memory.born, frozenset(memory.living), refused
+        )
 
-    async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
-        """As ``Coordinator.claim``."""
+    async def claim(self, node, session_ids):
         await trio.lowlevel.checkpoint()
         found = [
             self._claim(node, session_id, entry)
@@ -77,13 +96,12 @@ class MemoryCoordinator:
         ]
         return Claims(self._memory.name, found)
 
-    def _claim(self, node: str, session_id: str, entry: _Entry) -> Claim:
+    def _claim(self, node, session_id, entry):
         if entry.node == node or not self._memory.lives(entry.node):
             entry.node, entry.epoch, entry.revision = node, entry.epoch + 1, 0
         return Claim(session_id, entry.node, entry.epoch, entry.snapshot)
 
-    async def owned_by(self, owner: str) -> Owned:
-        """As ``Coordinator.owned_by``."""
+    async def owned_by(self, owner):
         await trio.lowlevel.checkpoint()
         session_ids = [
             session_id
@@ -92,21 +110,22 @@ class MemoryCoordinator:
         ]
         return Owned(self._memory.name, session_ids)
 
-    async def flush(
-        self, node: str, saves: Sequence[Save], batches: Sequence[EncodedBatch]
-    ) -> FlushReply:
-        """As ``Coordinator.flush``."""
+    async def flush(self, node, saves, batches, counts=None):
         await trio.lowlevel.checkpoint()
         lost = frozenset(save.session_id for save in saves if not self._save(node, save))
-        sent = batches if self._memory.lives(node) else ()
-        gone = frozenset(batch.node for batch in sent if not self._send(batch))
-        return FlushReply(lost, gone)
+        if not self._memory.lives(node):
+            return FlushReply(lost, frozenset())
+        if counts is not None and counts.number > self._memory.numbers.get(node, 0):
+            self._memory.numbers[node] = counts.number
+            if sum(self._count(node, *each) for each in counts.counts):
+                self._ask_for_heartbeats()
+        return FlushReply(lost, frozenset(each.node for each in batches if not self._send(each)))
 
-    def _save(self, node: str, save: Save) -> bool:
+    def _save(self, node, save):
         entry = self._memory.sessions.get(save.session_id)
         if entry is None or entry.epoch < save.epoch:
-            entry = self._memory.sessions[save.session_id] = _Entry(
-                "", save.owner, save.epoch, 0, b""
+            entry = self._memory.sessions[save.session_id] = SimpleNamespace(
+                node="", owner=save.owner, epoch=save.epoch, revision=0, snapshot=b""
             )
         elif entry.epoch > save.epoch:
             return False
@@ -115,37 +134,47 @@ class MemoryCoordinator:
             entry.revision, entry.snapshot = save.revision, save.snapshot
         return True
 
-    def _send(self, batch: EncodedBatch) -> bool:
+    def _count(self, node, limit, key, number):
+        """Whether the key is refused from now on, or no more."""
         memory = self._memory
-        if not memory.lives(batch.node):
-            return False
-        mail = memory.mail.setdefault(batch.node, [])
-        mail.append(batch.body)
-        del mail[:-STREAM_BOUND]
-        memory.arrived.set()
-        memory.arrived = trio.Event()
-        return True
+        if limit.window:
+            times = memory.times[limit.name, key]
+            times.extend([trio.current_time()] * min(number, limit.most))
+            del times[: -limit.most]
+        else:
+            memory.counts[node][limit.name, key] = number
+        refused, before = memory.refused[limit.name], len(memory.refused[limit.name])
+        if not memory.refusal(limit, key):
+            refused.discard(key)
+        elif before < rules.REFUSED_BOUND:
+            refused.add(key)
+        return len(refused) != before
 
-    async def receive(self, node: str) -> list[bytes]:
-        """As ``Coordinator.receive``."""
+    def _ask_for_heartbeats(self):
+        for node in self._memory.living:
+            self._memory.send(node, b"")
+
+    def _send(self, batch):
+        if self._memory.lives(batch.node):
+            self._memory.send(batch.node, batch.body)
+            return True
+        return False
+
+    async def receive(self, node):
         await trio.lowlevel.checkpoint()
-        with trio.move_on_after(_PATIENCE):
-            while not self._memory.mail.get(node):
+        with trio.move_on_after(POLL_TIME):
+            while not self._memory.batches.get(node):
                 await self._memory.arrived.wait()
-        return self._memory.mail.pop(node, [])
+        return self._memory.batches.pop(node, [])
 
-    async def leave(self, node: str) -> None:
-        """As ``Coordinator.leave``."""
+    async def leave(self, node):
         await trio.lowlevel.checkpoint()
-        self._memory.leases.pop(node, None)
-        self._memory.mail.pop(node, None)
+        for each in (self._memory.leases, self._memory.batches, self._memory.counts):
+            each.pop(node, None)
+        self._ask_for_heartbeats()
 
-    async def members(self) -> dict[str, tuple[bytes, float]]:
-        """As ``Coordinator.members``."""
+    async def members(self):
         await trio.lowlevel.checkpoint()
         now = trio.current_time()
-        return {
-            node: (about, until - now)
-            for node, (about, until) in self._memory.leases.items()
-            if self._memory.lives(node)
-        }
+        leases = self._memory.leases
+        return {node: (leases[node][0], leases[node][1] - now) for node in self._memory.living}

@@ -55,7 +55,7 @@ class RedisServer:
         How long it waits otherwise is shown where Redis restarts, and by ``test_member``.
         """
         born = int((time.time() - 60) * 1000)
-        self.ask("SET", "proxim:born", f"{born}-aged", database=database)
+        self.ask("SET", "proxim:dataset", f"{born}-aged", database=database)
 
     def freeze(self):
         self.process.send_signal(signal.SIGSTOP)

@@ -9,7 +9,7 @@ from proxim.actors.router import Router
 from proxim.backends.redis import backend as member_module
 from proxim.backends.redis.backend import Member
 from proxim.backends.redis.coordinator import CoordinatorLost
-from proxim.backends.redis.registry import SETTLE_TIME
+from proxim.backends.redis.heartbeat import SETTLE_TIME
 from proxim.backends.redis.rpc import LeaveSeat
 from proxim.backends.redis.seal import BrokenSeal, KeySeal, NoSeal
 from proxim.protocol import codec
@@ -307,10 +307,10 @@ def test_a_key_has_to_be_long_enough():
         KeySeal("short")
 
 
-async def test_what_stays_as_it_is_is_not_forgotten(autojump_clock, members, monkeypatch):
+async def test_what_stays_as_it_is_is_not_forgotten(autojump_clock, members, monkeypatch, nursery):
     monkeypatch.setattr(member_module, "RETENTION_TIME", 30 * 60.0)
     meeting = await pairs(members[0], members[1])
-    members[0].member._nursery.start_soon(members[0].member._meet_forever)
+    nursery.start_soon(members[0].member._save_all_again_forever)
     entry = members[0].coordinator._memory.sessions[meeting.id]
     before = entry.revision
     await trio.sleep(61)

@@ -4,9 +4,18 @@ import pytest
 import trio
 
 from proxim.backends.redis import redis_coordinator as redis_module
-from proxim.backends.redis.coordinator import STREAM_BOUND, CoordinatorLost, EncodedBatch, Save
+from proxim.backends.redis.coordinator import (
+    REFUSED_BOUND,
+    STREAM_BOUND,
+    CoordinatorLost,
+    Count,
+    Counts,
+    EncodedBatch,
+    Limit,
+    Save,
+)
 from proxim.protocol.errors import InvalidSetting
-from tests.backends.redis import memory_coordinator as local_module
+from tests.backends.redis import memory_coordinator as memory_module
 from tests.backends.redis.memory_coordinator import Memory, MemoryCoordinator
 from tests.ports import reserved_port
 
@@ -17,12 +26,12 @@ SOON = 0.3
 REDIS = pytest.param("redis", marks=[pytest.mark.full("Redis"), pytest.mark.needs("redis-server")])
 
 
-@pytest.fixture(params=["local", REDIS])
+@pytest.fixture(params=["memory", REDIS])
 async def coordinator(request, monkeypatch):
     # For so long a receiver waits for mail when there is none.
-    monkeypatch.setattr(local_module, "_PATIENCE", SOON)
+    monkeypatch.setattr(memory_module, "POLL_TIME", SOON)
     monkeypatch.setattr(redis_module, "_POLL_TIME", SOON)
-    if request.param == "local":
+    if request.param == "memory":
         yield MemoryCoordinator(Memory())
         return
     server = request.getfixturevalue("shared_redis")
@@ -47,8 +56,8 @@ async def claim(coordinator, node, session_id="s"):
 @pytest.mark.real_time
 async def test_a_lease_runs_and_runs_out(coordinator):
     first, second = await lives(coordinator, "a", "a")
-    assert (first.kept, second.kept) == (False, True)
-    assert first.memory == second.memory
+    assert (first.lease_held, second.lease_held) == (False, True)
+    assert first.dataset == second.dataset
     assert 0 <= first.age < 60
     await lives(coordinator, "b")
     assert set(await coordinator.members()) == {"a", "b"}
@@ -57,7 +66,7 @@ async def test_a_lease_runs_and_runs_out(coordinator):
     assert 0 < left <= LEASE
     await lives(coordinator, "b", lease=SOON)
     await trio.sleep(2 * SOON)
-    assert (await coordinator.heartbeat("a", b"", LEASE, ["a", "b", "c"])).gone == {"b", "c"}
+    assert (await coordinator.heartbeat("a", b"", LEASE, ())).living == {"a"}
     assert set(await coordinator.members()) == {"a"}
 
 
@@ -182,8 +191,8 @@ async def test_nobody_keeps_mail_for_the_dead(coordinator):
     flushed = await coordinator.flush(
         "a", [save()], [EncodedBatch("b", b"2"), EncodedBatch("a", b"3")]
     )
-    assert flushed.gone == {"b"}
-    assert await coordinator.receive("a") == [b"3"]
+    assert flushed.dead == {"b"}
+    assert await coordinator.receive("a") == [b"", b"3"]
     await lives(coordinator, "b")
     assert await coordinator.receive("b") == []
 
@@ -193,7 +202,7 @@ async def test_who_lives_no_more_sends_nothing(coordinator):
     await lives(coordinator, "b")
     await lives(coordinator, "a", lease=SOON)
     await trio.sleep(2 * SOON)
-    assert (await coordinator.flush("a", [], [EncodedBatch("b", b"late")])).gone == frozenset()
+    assert (await coordinator.flush("a", [], [EncodedBatch("b", b"late")])).dead == frozenset()
     await lives(coordinator, "a")
     await coordinator.flush("a", [], [EncodedBatch("b", b"again")])
     assert await coordinator.receive("b") == [b"again"]
@@ -226,6 +235,127 @@ async def test_mail_that_nobody_fetches_is_bounded(coordinator):
     assert got[-1] == str(3 * STREAM_BOUND - 1).encode()
 
 
+# -- limits ----------------------------------------------------------------------------------
+
+HELD, EVENTS = Limit("held", 3), Limit("events", 3, 600.0)
+
+
+class CountingNode:
+    """A node that counts what it holds, and events."""
+
+    def __init__(self, coordinator, name):
+        self.coordinator = coordinator
+        self.name = name
+        self.number = 0
+
+    async def counts(self, limit, key, held, **more):
+        self.number += 1
+        counts = Counts(self.number, [Count(limit, key, held)])
+        await self.coordinator.flush(self.name, [], [], counts._replace(**more))
+
+    async def refused(self, limit=HELD, lease=LEASE):
+        reply = await self.coordinator.heartbeat(self.name, b"", lease, [limit])
+        return {refused.key: refused.value for refused in reply.refused}
+
+
+@pytest.fixture
+async def counting(coordinator):
+    nodes = [CountingNode(coordinator, name) for name in "abc"]
+    await lives(coordinator, *"abc")
+    return nodes
+
+
+async def test_a_key_is_refused_by_what_all_nodes_hold(counting):
+    a, b, c = counting
+    await a.counts(HELD, "x", 1)
+    await b.counts(HELD, "x", 1)
+    assert [await node.refused() for node in counting] == [{}] * 3
+    await c.counts(HELD, "x", 2)
+    assert [await node.refused() for node in counting] == [{"x": 3}, {"x": 3}, {"x": 2}]
+    await c.counts(HELD, "x", 0)
+    assert [await node.refused() for node in counting] == [{}] * 3
+
+
+async def test_nodes_are_woken_when_a_key_reaches_a_limit_or_no_longer_does(counting):
+    a, b, _ = counting
+    await a.counts(HELD, "x", 2)
+    assert await b.coordinator.receive("b") == []
+    await a.counts(HELD, "x", 3)
+    assert await b.coordinator.receive("b") == [b""]
+    await b.refused()
+    await a.counts(HELD, "x", 4)
+    assert await b.coordinator.receive("b") == []
+    await a.counts(HELD, "x", 2)
+    assert await b.coordinator.receive("b") == [b""]
+
+
+@pytest.mark.real_time
+async def test_what_a_node_held_is_forgotten_with_its_lease(counting):
+    a, b, c = counting
+    await a.counts(HELD, "x", 3)
+    assert await a.refused(lease=SOON) == {"x": 0}
+    assert await b.refused() == {"x": 3}
+    await trio.sleep(2 * SOON)
+    assert await b.refused() == {}
+    await lives(a.coordinator, "a")
+    await a.counts(HELD, "x", 3)
+    assert await c.refused() == {"x": 3}
+    await a.coordinator.leave("a")
+    assert await c.refused() == {}
+
+
+async def test_events_are_counted_from_all_nodes_until_their_window_is_over(counting):
+    a, b, c = counting
+    await a.counts(EVENTS, "x", 1)
+    await b.counts(EVENTS, "x", 1)
+    assert await c.refused(EVENTS) == {}
+    await a.counts(EVENTS, "x", 1)
+    (left,) = (await c.refused(EVENTS)).values()
+    assert 590 < left <= 600
+    await a.coordinator.leave("a")
+    assert set(await c.refused(EVENTS)) == {"x"}, "an event outlives its node"
+
+
+@pytest.mark.real_time
+async def test_events_expire_one_by_one(counting):
+    a, b, _ = counting
+    short = EVENTS._replace(window=2 * SOON)
+    await a.counts(short, "x", 2)
+    await trio.sleep(SOON)
+    await a.counts(short, "x", 1)
+    assert set(await b.refused(short)) == {"x"}
+    await trio.sleep(1.5 * SOON)
+    assert await b.refused(short) == {}
+    await a.counts(short, "x", 2)
+    assert set(await b.refused(short)) == {"x"}
+
+
+async def test_counts_that_are_flushed_again_change_nothing(counting):
+    a, b, _ = counting
+    for _ in range(3):
+        await a.counts(EVENTS, "x", 1, number=1)
+    assert await b.refused(EVENTS) == {}
+    await a.counts(HELD, "x", 3)
+    await a.counts(HELD, "x", 0, number=2)
+    assert await b.refused() == {"x": 3}, "a late flush of an earlier number"
+
+
+async def test_a_dead_node_counts_nothing(counting):
+    a, b, _ = counting
+    await a.coordinator.leave("a")
+    await a.counts(HELD, "x", 3)
+    await a.counts(EVENTS, "x", 3)
+    assert await b.refused() == await b.refused(EVENTS) == {}
+
+
+async def test_the_keys_that_are_refused_are_bounded(counting):
+    a, b, _ = counting
+    for start in range(0, REFUSED_BOUND + 500, 500):
+        counts = [Count(HELD, f"{number}", 3) for number in range(start, start + 500)]
+        await a.coordinator.flush("a", [], [], Counts(start + 1, counts))
+    assert len(await b.refused()) == REFUSED_BOUND
+
+
 # -- Redis alone -----------------------------------------------------------------------------
 
 
@@ -239,8 +369,8 @@ async def test_a_redis_that_was_restarted_says_that_it_has_forgotten(redis):
                 break
             except CoordinatorLost:
                 await trio.sleep(0.1)
-        assert not after.kept
-        assert after.memory != before.memory
+        assert not after.lease_held
+        assert after.dataset != before.dataset
         assert after.age < 60
 
 

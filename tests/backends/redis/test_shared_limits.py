@@ -4,7 +4,8 @@ import pytest
 import trio
 
 from proxim.actors.limits import Quotas
-from proxim.backends.redis.backend import HEARTBEAT_TIME, MEET_TIME, PULSE_TIME
+from proxim.backends.redis.backend import WATCH_TIME
+from proxim.backends.redis.heartbeat import HEARTBEAT_TIME
 from proxim.protocol import messages as wire
 from tests.actors.helpers import KEY, PERSISTENT, Meeting
 from tests.backends.redis.memory_coordinator import Memory
@@ -12,7 +13,7 @@ from tests.backends.redis.test_backend import LEASE, MemberNode
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 SOON = 0.1
-TOLD = PULSE_TIME + SOON
+TOLD = WATCH_TIME + SOON
 """By when the others have heard of a connection."""
 
 
@@ -28,23 +29,6 @@ def join(nursery, autojump_clock):
         return nodes
 
     return start
-
-
-class Silent:
-    """A coordinator that nobody can leave."""
-
-    def __init__(self, coordinator):
-        self._coordinator = coordinator
-
-    def __getattr__(self, name):
-        return getattr(self._coordinator, name)
-
-    async def leave(self, node):
-        await trio.lowlevel.checkpoint()
-
-
-def waits(node):
-    return sum(map(len, node.member.bus._waiting.values()))
 
 
 def full(nodes, address=HERE):
@@ -71,6 +55,7 @@ async def test_a_node_that_joins_hears_at_once_what_there_is(autojump_clock, joi
     nodes = await join(2)
     for _ in range(3):
         nodes[0].places.take(HERE)
+    await trio.sleep(TOLD)
     nodes += await join(1)
     assert full(nodes) == [True] * 3
 
@@ -92,41 +77,22 @@ async def test_a_node_that_leaves_has_nothing_at_once(autojump_clock, join):
     for _ in range(3):
         nodes[0].places.take(HERE)
     await trio.sleep(TOLD)
-    # By its own word, not since the coordinator says that it lives no more.
-    nodes[0].member._coordinator = Silent(nodes[0].coordinator)
     await nodes[0].member.part()
     await trio.sleep(SOON)
     assert full(nodes[1:]) == [False] * 2
 
 
-async def test_what_was_lost_with_mail_is_told_anew(autojump_clock, join):
+async def test_a_node_that_lost_its_lease_counts_all_under_its_new_id(autojump_clock, join):
     here, there = await join(2)
-    for node in (here, there):
+    for node in (here, here, there):
         node.places.take(HERE)
     await trio.sleep(TOLD)
-    # What here tells next does not arrive.
-    here.places.take(HERE)
-    here.member.limits.tell()
-    here.member.bus.pack()
-    here.member.bus.mark_sent()
-    await trio.sleep(TOLD)
-    assert there.places.elsewhere(HERE) == 1
-    here.places.take(THERE)
-    await trio.sleep(TOLD)
+    node_id = here.member.bus.node
+    del here.coordinator._memory.leases[node_id]
+    await trio.sleep(3 * HEARTBEAT_TIME)
+    assert here.member.bus.node != node_id
     assert (here.places.elsewhere(HERE), there.places.elsewhere(HERE)) == (1, 2)
-    assert there.places.elsewhere(THERE) == 1
-
-
-async def test_a_node_that_lost_its_lease_tells_all_under_its_new_name(autojump_clock, join):
-    here, there = await join(2)
-    for node in (here, there):
-        node.places.take(HERE)
-    await trio.sleep(TOLD)
-    name = here.member.bus.node
-    del here.coordinator._memory.leases[name]
-    await trio.sleep(2 * HEARTBEAT_TIME + MEET_TIME)
-    assert here.member.bus.node != name
-    assert (here.places.elsewhere(HERE), there.places.elsewhere(HERE)) == (1, 1)
+    assert full([here, there]) == [True, True]
 
 
 async def test_without_a_hub_a_node_counts_what_it_knew_for_a_lease_and_then_alone(
@@ -152,42 +118,59 @@ async def test_without_a_hub_a_node_counts_what_it_knew_for_a_lease_and_then_alo
 
 async def test_a_short_break_loses_no_change(autojump_clock, join):
     nodes = await join(2)
+    node_id = nodes[0].member.bus.node
     nodes[1].coordinator.is_cut = nodes[0].coordinator.is_cut = True
     for _ in range(3):
         nodes[0].places.take(HERE)
     await trio.sleep(4)
     assert not nodes[0].member.lease.is_connected
     assert nodes[0].member.lease.is_held
-    waiting = waits(nodes[0])
-    nodes[0].places.take(THERE)
+    for _ in range(5):
+        nodes[0].places.take(THERE)
+        nodes[0].places.give_back(THERE)
+    assert len(nodes[0].member.limits._changed) == 1, "one entry a key waits to be counted"
     await trio.sleep(1)
-    assert waits(nodes[0]) == waiting, "nothing piles up for who cannot be told"
     nodes[1].coordinator.is_cut = nodes[0].coordinator.is_cut = False
     await trio.sleep(5)
     assert full(nodes) == [True, True]
-    assert nodes[0].member.bus.node in nodes[1].member.limits.others, "it kept its name"
+    assert nodes[0].member.bus.node == node_id, "it kept its lease"
 
 
-async def test_a_hub_that_has_forgotten_everything_is_told_nothing_wrong(autojump_clock, join):
+async def test_a_redis_that_has_forgotten_everything_counts_as_before(autojump_clock, join):
     nodes = await join(2)
-    for node in nodes:
+    for node in (nodes[0], nodes[0], nodes[1]):
         node.places.take(HERE)
     await trio.sleep(TOLD)
     nodes[0].coordinator._memory.forget()
     await trio.sleep(5)
-    assert [node.places.elsewhere(HERE) for node in nodes] == [1, 1]
-    assert [len(node.member.limits.others) for node in nodes] == [1, 1]
+    assert [node.places.elsewhere(HERE) for node in nodes] == [1, 2]
 
 
-async def test_a_node_that_slept_has_its_connections_and_hears_of_the_others(autojump_clock, join):
+async def test_a_node_that_was_suspended_counts_its_connections_and_hears_of_others(
+    autojump_clock, join
+):
     nodes = await join(2)
     for node in nodes:
         node.places.take(HERE)
     await trio.sleep(TOLD)
     nodes[0].member.lease._running_until = trio.current_time()
     nodes[1].places.take(HERE)
-    await trio.sleep(LEASE + MEET_TIME)
+    await trio.sleep(LEASE + HEARTBEAT_TIME)
     assert [node.places.elsewhere(HERE) for node in nodes] == [2, 1]
+
+
+async def test_guesses_count_wherever_they_are_and_expire_after_the_window(autojump_clock, join):
+    nodes = await join(guesses_per_address=3, guess_window=100.0)
+    for node in nodes:
+        node.router.guesses.add(HERE, trio.current_time())
+    await trio.sleep(SOON)
+    now = trio.current_time()
+    assert [node.router.guesses.wait(HERE, now) > 99 for node in nodes] == [True] * 3
+    (newcomer,) = await join(1, guesses_per_address=3, guess_window=100.0)
+    assert newcomer.router.guesses.wait(HERE, now) > 90
+    assert newcomer.router.guesses.wait(THERE, now) == 0
+    await trio.sleep(100)
+    assert newcomer.router.guesses.wait(HERE, trio.current_time()) == 0
 
 
 # -- sessions ----------------------------------------------------------------------------------
