@@ -25,6 +25,7 @@ from proxim.backends.redis.coordinator import (
     RETENTION_TIME,
     Coordinator,
     CoordinatorLost,
+    OtherLayout,
 )
 from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
@@ -161,9 +162,17 @@ class Member:
     # -- the lease ---------------------------------------------------------------------------
 
     async def _heartbeat_forever(self) -> None:
+        was_refused = False
         while True:
-            with suppress(CoordinatorLost):
+            try:
                 await self._send_heartbeat()
+                was_refused = False
+            except OtherLayout as error:
+                if not was_refused:
+                    log.error("the node is out of the cluster: %s", error)
+                was_refused = True
+            except CoordinatorLost:
+                pass
             await self.heartbeat.wait()
 
     async def _send_heartbeat(self) -> None:

@@ -12,6 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+LAYOUT = 2
+"""The version of what nodes write to Redis and send to each other; all nodes have the same."""
+
 RETENTION_TIME = 30 * 86_400.0
 """Seconds for which a session is kept that no living node has saved again."""
 
@@ -27,6 +30,17 @@ REFUSED_BOUND = 1000
 
 class CoordinatorLost(Exception):
     """The coordinator cannot be reached, or does not answer in time."""
+
+
+class OtherLayout(CoordinatorLost):
+    """Nodes live that use another version of the layout."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(
+            f"the nodes of this cluster use version {found} of its layout in Redis, and this node "
+            f"version {LAYOUT}: install the same proxim everywhere, or stop all nodes before you "
+            "start this one (`proxim cluster status` lists the nodes)"
+        )
 
 
 class Save(NamedTuple):
@@ -138,7 +152,10 @@ class Coordinator(Protocol):
     async def heartbeat(
         self, node: str, about: bytes, lease: float, limits: Sequence[Limit]
     ) -> HeartbeatReply:
-        """Renew a node's lease for ``lease`` seconds. Batches received before are deleted."""
+        """Renew a node's lease for ``lease`` seconds. Batches received before are deleted.
+
+        Raises ``OtherLayout`` if nodes live that use another layout.
+        """
         ...
 
     async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:

@@ -50,7 +50,7 @@ class Heartbeat:
     async def send(self, node: str) -> bool:
         """Send a heartbeat, and return whether the node's lease has held since the last one.
 
-        Raises ``CoordinatorLost``.
+        Raises ``CoordinatorLost``, and ``OtherLayout`` if nodes of another version live.
         """
         asked_at = trio.current_time()
         reply = await self._coordinator.heartbeat(

@@ -30,6 +30,7 @@ from proxim.backends.redis.coordinator import (
     FlushReply,
     HeartbeatReply,
     Limit,
+    OtherLayout,
     Owned,
     Refused,
     Save,
@@ -152,7 +153,10 @@ class RedisCoordinator:
         arguments.append(secrets.token_hex(8))
         for limit in limits:
             arguments += [limit.name, limit.most, _ms(limit.window)]
-        held, dataset, age, living, refused = await self._run(scripts.HEARTBEAT, *arguments)
+        held, *answer = await self._run(scripts.HEARTBEAT, *arguments)
+        if held == b"layout":
+            raise OtherLayout(int(answer[0]))
+        dataset, age, living, refused = answer
         windows = {limit.name: limit.window for limit in limits}
         return HeartbeatReply(
             bool(held),

@@ -2,6 +2,7 @@
 
 The first argument is the prefix of all keys:
 
+- ``layout``: the version of this layout, that all living nodes use.
 - ``dataset``: the birth and name of this data set; if it is missing, so is everything else.
 - ``nodes``: a set of node ids, dead ones removed late.
 - ``node:<id>``: what the node says about itself, expires with its lease.
@@ -17,6 +18,7 @@ The first argument is the prefix of all keys:
 from __future__ import annotations
 
 from proxim.backends.redis.coordinator import (
+    LAYOUT,
     REFUSED_BOUND,
     RETENTION_TIME,
     STREAM_BOUND,
@@ -74,7 +76,13 @@ def _ms(seconds: float) -> int:
 
 HEARTBEAT = f"""{_COMMON}
 local about, lease, read, name = unpack(ARGV, 3, 6)
-local nodes = living()
+local nodes, found = living(), redis.call('GET', prefix .. 'layout')
+if found ~= '{LAYOUT}' then
+  for _, each in ipairs(nodes) do
+    if each ~= node then return {{'layout', found or '1'}} end
+  end
+  redis.call('SET', prefix .. 'layout', {LAYOUT})
+end
 local key, batches = prefix .. 'node:' .. node, prefix .. 'batches:' .. node
 local held = redis.call('EXISTS', key)
 redis.call('SET', key, about, 'PX', lease)

@@ -13,6 +13,7 @@ from proxim.backends.redis.coordinator import (
     Claims,
     FlushReply,
     HeartbeatReply,
+    OtherLayout,
     Owned,
     Refused,
 )
@@ -30,6 +31,7 @@ class Memory:
         """Start empty, as Redis does without persistence."""
         self.name = secrets.token_hex(8)
         self.born = trio.current_time()
+        self.layout = rules.LAYOUT
         self.leases = {}
         self.sessions = {}
         self.batches = {}
@@ -65,14 +67,19 @@ class Memory:
 
 
 class MemoryCoordinator:
-    """A node's way to a ``Memory``."""
+    """A node's way to a ``Memory``. ``layout`` is the version that the node uses."""
 
-    def __init__(self, memory):
+    def __init__(self, memory, layout=rules.LAYOUT):
         self._memory = memory
+        self._layout = layout
 
     async def heartbeat(self, node, about, lease, limits):
         await trio.lowlevel.checkpoint()
         memory, now = self._memory, trio.current_time()
+        if memory.layout != self._layout:
+            if set(memory.living) - {node}:
+                raise OtherLayout(memory.layout)
+            memory.layout = self._layout
         held = memory.lives(node)
         memory.leases[node] = about, now + lease
         refused = []

@@ -3,7 +3,9 @@
 import pytest
 import trio
 
+from proxim.backends.redis import coordinator as coordinator_module
 from proxim.backends.redis import redis_coordinator as redis_module
+from proxim.backends.redis import scripts
 from proxim.backends.redis.coordinator import (
     REFUSED_BOUND,
     STREAM_BOUND,
@@ -12,6 +14,7 @@ from proxim.backends.redis.coordinator import (
     Counts,
     EncodedBatch,
     Limit,
+    OtherLayout,
     Save,
 )
 from proxim.protocol.errors import InvalidSetting
@@ -354,6 +357,44 @@ async def test_the_keys_that_are_refused_are_bounded(counting):
         counts = [Count(HELD, f"{number}", 3) for number in range(start, start + 500)]
         await a.coordinator.flush("a", [], [], Counts(start + 1, counts))
     assert len(await b.refused()) == REFUSED_BOUND
+
+
+# -- versions --------------------------------------------------------------------------------
+
+
+async def test_a_node_of_another_version_is_refused_while_others_live(coordinator, monkeypatch):
+    await lives(coordinator, "a")
+    other = await as_version(coordinator, 3, monkeypatch)
+    with pytest.raises(OtherLayout, match=r"use version 2 .* this node version 3"):
+        await lives(other, "b")
+    assert set(await coordinator.members()) == {"a"}, "a refused node leaves no trace"
+    await coordinator.leave("a")
+    await lives(other, "b")
+    with pytest.raises(OtherLayout):
+        await lives(await as_version(coordinator, 2, monkeypatch), "a")
+
+
+async def as_version(coordinator, layout, monkeypatch):
+    """The same coordinator, for a node of that version."""
+    monkeypatch.setattr(coordinator_module, "LAYOUT", layout)
+    if isinstance(coordinator, MemoryCoordinator):
+        return MemoryCoordinator(coordinator._memory, layout)
+    former = f"'{5 - layout}'"
+    text = scripts.HEARTBEAT.replace(former, f"'{layout}'")
+    text = text.replace(f"'layout', {5 - layout})", f"'layout', {layout})")
+    monkeypatch.setattr(scripts, "HEARTBEAT", text)
+    return coordinator
+
+
+async def test_nodes_from_before_there_were_versions_are_version_one(redis):
+    """They had the same names for nodes, and no version."""
+    async with redis_module.connect(redis_module.parse_url(redis.url)) as coordinator:
+        redis.ask("SADD", "proxim:nodes", "old")
+        redis.ask("SET", "proxim:node:old", '{"version": "0.1"}')
+        with pytest.raises(OtherLayout, match="use version 1 "):
+            await lives(coordinator, "new")
+        redis.ask("DEL", "proxim:node:old")
+        await lives(coordinator, "new")
 
 
 # -- Redis alone -----------------------------------------------------------------------------
