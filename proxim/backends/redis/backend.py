@@ -177,12 +177,13 @@ class Member:
 
     async def _send_heartbeat(self) -> None:
         node = self.bus.node
+        # Before Redis is asked: a node that joins meanwhile may be missing from the reply.
+        known = self.remote_sessions.nodes | self.remote_connections.nodes | self.bus.nodes
         lease_held = await self.heartbeat.send(node)
         if not lease_held or node != self.bus.node:
             await self._join()
             return
         self.heartbeat.renew()
-        known = self.remote_sessions.nodes | self.remote_connections.nodes
         for each in known - self.heartbeat.living:
             self._node_died(each)
 
@@ -197,8 +198,7 @@ class Member:
             await self.heartbeat.send(node)
             self.write_queue.mark_all()
             while saves := self.write_queue.pack():
-                reply = await self._coordinator.flush(node, saves, ())
-                self._settle(reply.lost)
+                self._settle(await self._coordinator.flush(node, saves, ()))
             if node != self.bus.node:
                 return  # The process was suspended meanwhile; the next heartbeat joins again.
             self.heartbeat.renew()
@@ -330,16 +330,14 @@ class Member:
             counts = self.limits.pack() if self.lease.is_connected else None
             if not (saves or batches or counts):
                 return
-            reply = await self._coordinator.flush(self.bus.node, saves, batches, counts)
+            lost = await self._coordinator.flush(self.bus.node, saves, batches, counts)
             self.lease.answered()
-            self._settle(reply.lost)
+            self._settle(lost)
             self.bus.mark_sent()
             if counts is not None:
                 self.limits.mark_sent()
         if self.write_queue:
             self._wake()
-        for node in reply.dead:
-            self._node_died(node)
 
     def _settle(self, lost: frozenset[str]) -> None:
         for session_id in lost:

@@ -45,6 +45,11 @@ class MessageBus:
         self._sent: dict[str, int] = {}
         self._received: dict[str, int] = {}
 
+    @property
+    def nodes(self) -> set[str]:
+        """The nodes that this node has exchanged messages with."""
+        return self._sent.keys() | self._received.keys() | self._waiting.keys()
+
     def send(self, node: str, message: Message) -> None:
         """Send a message, soon and in order."""
         self._waiting.setdefault(node, []).append(message)

@@ -139,13 +139,6 @@ class HeartbeatReply(NamedTuple):
     refused: list[Refused]
 
 
-class FlushReply(NamedTuple):
-    """Sessions that another node owns, and receivers that have died."""
-
-    lost: frozenset[str]
-    dead: frozenset[str]
-
-
 class Coordinator(Protocol):
     """One node's way to the coordinator. Each method raises ``CoordinatorLost``."""
 
@@ -175,8 +168,8 @@ class Coordinator(Protocol):
         saves: Sequence[Save],
         batches: Sequence[EncodedBatch],
         counts: Counts | None = None,
-    ) -> FlushReply:
-        """Save, count and send, all at once.
+    ) -> frozenset[str]:
+        """Save, count and send, all at once; return the sessions that another node owns.
 
         A save of an older epoch or revision changes nothing. To a dead node nothing is sent, and
         from a dead node nothing is sent or counted. When this raises, it may have happened.

@@ -27,7 +27,6 @@ from proxim.backends.redis.coordinator import (
     CoordinatorLost,
     Counts,
     EncodedBatch,
-    FlushReply,
     HeartbeatReply,
     Limit,
     OtherLayout,
@@ -189,7 +188,7 @@ class RedisCoordinator:
         saves: Sequence[Save],
         batches: Sequence[EncodedBatch],
         counts: Counts | None = None,
-    ) -> FlushReply:
+    ) -> frozenset[str]:
         """Run the script ``FLUSH``."""
         number, changes = counts or (0, ())
         arguments: list[str | bytes | int] = [node, len(saves), len(changes), number]
@@ -200,8 +199,7 @@ class RedisCoordinator:
             arguments += [limit.name, key, count, limit.most, _ms(limit.window)]
         for batch in batches:
             arguments += batch
-        lost, dead = await self._run(scripts.FLUSH, *arguments)
-        return FlushReply(frozenset(map(_text, lost)), frozenset(map(_text, dead)))
+        return frozenset(map(_text, await self._run(scripts.FLUSH, *arguments)))
 
     async def receive(self, node: str) -> list[bytes]:
         """Read the node's stream."""

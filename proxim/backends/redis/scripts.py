@@ -140,7 +140,7 @@ return {dataset, redis.call('SMEMBERS', prefix .. 'owner:' .. owner)}
 
 FLUSH = f"""{_COMMON}
 local saves, counts, number = unpack(ARGV, 3, 5)
-local at, lost, dead = 6, {{}}, {{}}
+local at, lost = 6, {{}}
 for _ = 1, tonumber(saves) do
   local id, owner, epoch, revision, snapshot, free = unpack(ARGV, at, at + 5)
   at = at + 6
@@ -166,7 +166,7 @@ for _ = 1, tonumber(saves) do
   end
 end
 local lease = redis.call('PTTL', prefix .. 'node:' .. node)
-if lease <= 0 then return {{lost, dead}} end
+if lease <= 0 then return lost end
 local own, changes = prefix .. 'counts:' .. node, 0
 local nodes = tonumber(counts) > 0 and living() or {{}}
 local is_new = tonumber(redis.call('HGET', own, '#') or 0) < tonumber(number)
@@ -203,11 +203,9 @@ while at < #ARGV do
   at = at + 2
   if redis.call('EXISTS', prefix .. 'node:' .. to) == 1 then
     send(to, body)
-  else
-    dead[#dead + 1] = to
   end
 end
-return {{lost, dead}}
+return lost
 """
 
 LEAVE = f"""{_COMMON}

@@ -11,7 +11,6 @@ from proxim.backends.redis.coordinator import (
     STREAM_BOUND,
     Claim,
     Claims,
-    FlushReply,
     HeartbeatReply,
     OtherLayout,
     Owned,
@@ -121,12 +120,14 @@ class MemoryCoordinator:
         await trio.lowlevel.checkpoint()
         lost = frozenset(save.session_id for save in saves if not self._save(node, save))
         if not self._memory.lives(node):
-            return FlushReply(lost, frozenset())
+            return lost
         if counts is not None and counts.number > self._memory.numbers.get(node, 0):
             self._memory.numbers[node] = counts.number
             if sum(self._count(node, *each) for each in counts.counts):
                 self._ask_for_heartbeats()
-        return FlushReply(lost, frozenset(each.node for each in batches if not self._send(each)))
+        for each in batches:
+            self._send(each)
+        return lost
 
     def _save(self, node, save):
         entry = self._memory.sessions.get(save.session_id)
@@ -164,8 +165,6 @@ class MemoryCoordinator:
     def _send(self, batch):
         if self._memory.lives(batch.node):
             self._memory.send(batch.node, batch.body)
-            return True
-        return False
 
     async def receive(self, node):
         await trio.lowlevel.checkpoint()
