@@ -7,36 +7,28 @@ other nodes are to be sent, the registry finds sessions. Here stands what these 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from contextlib import suppress
 
-import msgspec
 import trio
 
 from proxim.actors.actor import Actor
-from proxim.actors.crash import log_crash
 from proxim.actors.directory import Directory
 from proxim.actors.seat import Letter, Receipt
 from proxim.actors.supervisor import Supervisor
-from proxim.backends.redis import lines, rpc
-from proxim.backends.redis.bus import MessageBus, MessagesLost
-from proxim.backends.redis.coordinator import (
-    RETENTION_TIME,
-    Coordinator,
-    CoordinatorLost,
-    OtherLayout,
-)
+from proxim.backends.redis import fencing, rpc
+from proxim.backends.redis.bus import MessageBus
+from proxim.backends.redis.coordinator import CoordinatorLost, OtherLayout
 from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
+from proxim.backends.redis.redis_coordinator import Coordinator
 from proxim.backends.redis.registry import Registry
 from proxim.backends.redis.remote_connections import Relay, RemoteConnection, RemoteConnections
 from proxim.backends.redis.remote_sessions import RemoteSessions, unavailable
-from proxim.backends.redis.seal import BrokenSeal, Seal
+from proxim.backends.redis.seal import Seal
 from proxim.backends.redis.shared_limits import Shared, SharedLimits
 from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol.errors import InvalidSetting, RequestError, Unavailable
-from proxim.session import events as ev
 from proxim.session.events import Terms
 
 log = logging.getLogger(__name__)
@@ -47,7 +39,6 @@ WATCH_TIME = 0.25
 LEAVE_TIME = 3.0
 """Seconds for a node that leaves to hand its sessions over."""
 
-_DECIDING = (ev.GuestAsked, ev.HostDecided, ev.LinkRenewed, ev.CloseAsked)
 _RETRY_TIME = 0.2
 _RESTARTING = "the node is restarting; come again"
 _ELSEWHERE = "the session is on another node now; come again"
@@ -74,9 +65,12 @@ class Member:
         self._coordinator = coordinator
         self._supervisor = supervisor
         self.name_of = seal.name_of
+        self._work = trio.Event()
+        self._flushing = trio.Lock()
+        self._scope = trio.CancelScope()
         self.lease = Lease(lease)
-        self.write_queue = WriteQueue(seal)
-        self.bus = MessageBus(seal, self._wake)
+        self.write_queue = WriteQueue(seal, self._wake)
+        self.bus = MessageBus(seal, self._wake, self._handle)
         self.limits = SharedLimits(self._wake)
         self.heartbeat = Heartbeat(
             coordinator,
@@ -98,9 +92,6 @@ class Member:
         self.remote_connections = RemoteConnections(
             self.bus, supervisor, self.write_queue.epoch, self.registry.find
         )
-        self._work = trio.Event()
-        self._flushing = trio.Lock()
-        self._scope = trio.CancelScope()
 
     # -- membership --------------------------------------------------------------------------
 
@@ -138,12 +129,13 @@ class Member:
         with self._scope:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.remote_connections.run, relay)
+                nursery.start_soon(fencing.extend_lines_forever, self._supervisor, self.lease)
                 for task in (
                     self._heartbeat_forever,
                     self._flush_forever,
                     self._receive_forever,
                     self._watch,
-                    self._save_all_again_forever,
+                    self.write_queue.mark_all_forever,
                 ):
                     nursery.start_soon(task)
                 task_status.started()
@@ -162,15 +154,12 @@ class Member:
     # -- the lease ---------------------------------------------------------------------------
 
     async def _heartbeat_forever(self) -> None:
-        was_refused = False
         while True:
             try:
                 await self._send_heartbeat()
-                was_refused = False
             except OtherLayout as error:
-                if not was_refused:
-                    log.error("the node is out of the cluster: %s", error)
-                was_refused = True
+                log.error("the node is out of the cluster: %s", error)
+                await trio.sleep(self.lease.seconds)
             except CoordinatorLost:
                 pass
             await self.heartbeat.wait()
@@ -184,8 +173,9 @@ class Member:
             await self._join()
             return
         self.heartbeat.renew()
-        for each in known - self.heartbeat.living:
-            self._node_died(each)
+        for dead in known - self.heartbeat.living:
+            self._reset_node(dead)
+            self.bus.forget(dead)
 
     async def _join(self) -> None:
         """Begin, or begin again after a break: other nodes may have taken sessions over."""
@@ -232,23 +222,20 @@ class Member:
             connection.close(1012, _ELSEWHERE)
 
     async def _watch(self) -> None:
-        """Note that the process runs, refuse overdue requests, extend lines, flush counts."""
-        was_connected, extend_at = False, -math.inf
+        """Note that the process runs, refuse overdue requests, flush changed counts."""
+        was_connected = False
         while True:
             if self.lease.was_suspended:
                 self._give_up_all()
             self.lease.note_running()
             self.remote_sessions.expire_requests(trio.current_time())
             if was_connected and not self.lease.is_connected:
-                lines.cut_remote(self._supervisor)
+                fencing.cut_remote_lines(self._supervisor)
             was_connected = self.lease.is_connected
             if not self.lease.is_held:
                 self.limits.forget()
             if self.limits.has_changed:
                 self._wake()
-            if trio.current_time() >= extend_at:
-                extend_at = trio.current_time() + self.lease.seconds / 4
-                await lines.extend(self._supervisor, self.lease.running_until)
             await trio.sleep(WATCH_TIME)
 
     # -- as the tenure -----------------------------------------------------------------------
@@ -259,23 +246,11 @@ class Member:
         return self.lease.running_until
 
     def refusal(self, actor: Actor, letter: Letter) -> RequestError | None:
-        """Return why the node may not act on a letter now; None if it may.
-
-        Timeouts and disconnects always proceed. Requests need the lease, and decisions a Redis that
-        answers, since they are saved before anybody is told.
-        """
+        """Return why the node may not act on a letter now; None if it may."""
         if self.lease.was_suspended:
             self._give_up_all()
             return unavailable()
-        if letter.sender is None:
-            return None
-        if isinstance(letter.event, ev.Signalled):
-            may_act = self.lease.is_connected or not lines.has_remote_side(actor)
-        elif isinstance(letter.event, _DECIDING):
-            may_act = self.lease.is_connected
-        else:
-            may_act = self.lease.is_held
-        return None if may_act else unavailable()
+        return None if fencing.may_act(self.lease, actor, letter) else unavailable()
 
     def lines_changed(self, actor: Actor) -> None:
         """Do nothing: other nodes need not know of lines."""
@@ -285,17 +260,13 @@ class Member:
     def keep(self, actor: Actor) -> Receipt | None:
         """Save a session. The receipt is set once it is saved; None if nothing has changed."""
         receipt = self.write_queue.record(actor)
-        if receipt is None:
-            return None
-        self._wake()
-        if not self.lease.is_connected:
+        if receipt is not None and not self.lease.is_connected:
             self.write_queue.release_waiting()
         return receipt
 
     def forget(self, actor: Actor) -> None:
         """Delete a session."""
         self.write_queue.delete(actor.session.session_id)
-        self._wake()
 
     def hand_over(self, actor: Actor) -> bool:
         """Set a session free: the first node that is asked for it takes it over."""
@@ -303,7 +274,6 @@ class Member:
         for seat in list(actor.seats.values()):
             if isinstance(seat.connection, RemoteConnection):
                 seat.connection.close(1012, _RESTARTING)
-        self._wake()
         return True
 
     # -- what goes to Redis ------------------------------------------------------------------
@@ -336,8 +306,6 @@ class Member:
             self.bus.mark_sent()
             if counts is not None:
                 self.limits.mark_sent()
-        if self.write_queue:
-            self._wake()
 
     def _settle(self, lost: frozenset[str]) -> None:
         for session_id in lost:
@@ -346,13 +314,6 @@ class Member:
                 self._give_up(actor)
             self.write_queue.drop(session_id)
         self.write_queue.mark_saved()
-
-    async def _save_all_again_forever(self) -> None:
-        """Save all sessions often enough that Redis does not delete one that never changes."""
-        while True:
-            await trio.sleep(RETENTION_TIME / 30)
-            self.write_queue.mark_all()
-            self._wake()
 
     # -- what comes from other nodes ---------------------------------------------------------
 
@@ -366,24 +327,7 @@ class Member:
                 continue
             if node == self.bus.node and not self.lease.was_suspended:
                 for body in bodies:
-                    self._receive(body) if body else self.heartbeat.request()
-
-    def _receive(self, body: bytes) -> None:
-        try:
-            sender, messages = self.bus.open(body)
-        except MessagesLost as loss:
-            log.warning("a batch of another node was lost; its connections have to come again")
-            self.bus.send(loss.sender, rpc.Reset())
-            self._reset_node(loss.sender)
-            return
-        except (BrokenSeal, msgspec.DecodeError) as error:
-            log.error("a batch of another node cannot be read: %s", type(error).__name__)
-            return
-        for message in messages:
-            try:
-                self._handle(sender, message)
-            except Exception as error:
-                log_crash(log, "a message of another node could not be handled", error)
+                    self.bus.receive(body) if body else self.heartbeat.request()
 
     def _handle(self, sender: str, message: rpc.Message) -> None:
         if isinstance(message, rpc.Reset):
@@ -392,10 +336,6 @@ class Member:
             self.remote_connections.receive(sender, message)
         else:
             self.remote_sessions.receive(sender, message)
-
-    def _node_died(self, node: str) -> None:
-        self._reset_node(node)
-        self.bus.forget(node)
 
     def _reset_node(self, node: str) -> None:
         self.remote_sessions.drop_node(node)

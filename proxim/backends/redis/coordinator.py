@@ -1,16 +1,14 @@
-"""The coordinator: what the nodes of a cluster share, and the only way between them.
+"""What nodes and their coordinator, Redis, tell each other.
 
-It knows which nodes live, which node owns each session in which *epoch*, and the session's
-snapshot. It carries batches from node to node, and counts what all nodes limit together. The epoch
-is raised whenever a session changes hands, so that writes of an earlier owner are refused.
-
-``redis_coordinator.py`` is the one in use. The tests have another, in memory.
+The coordinator knows which nodes live, which node owns each session in which *epoch*, and the
+session's snapshot. It carries batches from node to node, and counts what all nodes limit together.
+The epoch is raised whenever a session changes hands, so that an earlier owner writes nothing more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 LAYOUT = 2
 """The version of what nodes write to Redis and send to each other; all nodes have the same."""
@@ -137,56 +135,3 @@ class HeartbeatReply(NamedTuple):
     age: float
     living: frozenset[str]
     refused: list[Refused]
-
-
-class Coordinator(Protocol):
-    """One node's way to the coordinator. Each method raises ``CoordinatorLost``."""
-
-    async def heartbeat(
-        self, node: str, about: bytes, lease: float, limits: Sequence[Limit]
-    ) -> HeartbeatReply:
-        """Renew a node's lease for ``lease`` seconds. Batches received before are deleted.
-
-        Raises ``OtherLayout`` if nodes live that use another layout.
-        """
-        ...
-
-    async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
-        """Take over the sessions that are free, in a new epoch; unknown ones are left out.
-
-        A session is free if its owner has set it free, or has died.
-        """
-        ...
-
-    async def owned_by(self, owner: str) -> Owned:
-        """Return the ids of an owner's sessions."""
-        ...
-
-    async def flush(
-        self,
-        node: str,
-        saves: Sequence[Save],
-        batches: Sequence[EncodedBatch],
-        counts: Counts | None = None,
-    ) -> frozenset[str]:
-        """Save, count and send, all at once; return the sessions that another node owns.
-
-        A save of an older epoch or revision changes nothing. To a dead node nothing is sent, and
-        from a dead node nothing is sent or counted. When this raises, it may have happened.
-        """
-        ...
-
-    async def receive(self, node: str) -> list[bytes]:
-        """Return the batches for a node, in order; wait for some, at most about a second.
-
-        An empty batch asks for a heartbeat: a key has reached a limit, or a node has left.
-        """
-        ...
-
-    async def leave(self, node: str) -> None:
-        """End a node's lease, and delete what it has counted."""
-        ...
-
-    async def members(self) -> dict[str, tuple[bytes, float]]:
-        """Return what each living node says about itself, and the seconds left of its lease."""
-        ...

@@ -116,9 +116,9 @@ async def join(
         raise InvalidSetting("cluster: needs more than is installed: proxim[cluster]") from None
     from proxim.backends.redis.backend import Member
     from proxim.backends.redis.coordinator import CoordinatorLost
-    from proxim.backends.redis.seal import KeySeal, NoSeal
+    from proxim.backends.redis.seal import Seal
 
-    seal = NoSeal() if terrain.cluster_key is None else KeySeal(terrain.cluster_key)
+    seal = Seal(terrain.cluster_key)
     place = parse_url(terrain.cluster)
     try:
         async with connect(place, ca=terrain.cluster_ca) as coordinator:

@@ -37,7 +37,7 @@ from proxim.backends.redis.coordinator import (
 from proxim.backends.redis.url import Place, parse_url, trust
 from proxim.protocol.errors import InvalidSetting
 
-__all__ = ["RedisCoordinator", "connect", "parse_url"]
+__all__ = ["Coordinator", "connect", "parse_url"]
 
 log = logging.getLogger(__name__)
 # The library logs each connection that fails, with a traceback; what it says is raised as well.
@@ -54,7 +54,7 @@ _BATCHES_AT_ONCE = 64
 
 
 @asynccontextmanager
-async def connect(place: Place, *, ca: str | None = None) -> AsyncIterator[RedisCoordinator]:
+async def connect(place: Place, *, ca: str | None = None) -> AsyncIterator[Coordinator]:
     """Connect to a Redis. ``ca`` is a PEM file with certificate authorities besides the system's.
 
     Raises ``InvalidSetting`` if this Redis cannot be used, ``CoordinatorLost`` if it cannot be
@@ -66,7 +66,7 @@ async def connect(place: Place, *, ca: str | None = None) -> AsyncIterator[Redis
     async with trio.open_nursery() as nursery:
         await nursery.start(commands.run)
         await nursery.start(batches.run)
-        coordinator = RedisCoordinator(commands, batches)
+        coordinator = Coordinator(commands, batches)
         try:
             await coordinator.check()
         except (CoordinatorLost, InvalidSetting) as error:
@@ -128,8 +128,8 @@ class Wire:
             self._broken.set()
 
 
-class RedisCoordinator:
-    """A node's way to a Redis."""
+class Coordinator:
+    """One node's way to Redis. Each method raises ``CoordinatorLost``; the tests have another."""
 
     def __init__(self, commands: Wire, batches: Wire) -> None:
         self._commands = commands
@@ -147,7 +147,10 @@ class RedisCoordinator:
     async def heartbeat(
         self, node: str, about: bytes, lease: float, limits: Sequence[Limit]
     ) -> HeartbeatReply:
-        """Run the script ``HEARTBEAT``."""
+        """Renew a node's lease for ``lease`` seconds. Batches received before are deleted.
+
+        Raises ``OtherLayout`` if nodes live that use another layout.
+        """
         arguments: list[str | bytes | int] = [node, about, _ms(lease), self._read.get(node, "0")]
         arguments.append(secrets.token_hex(8))
         for limit in limits:
@@ -169,7 +172,10 @@ class RedisCoordinator:
         )
 
     async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
-        """Run the script ``CLAIM``."""
+        """Take over the sessions that are free, in a new epoch; unknown ones are left out.
+
+        A session is free if its owner has set it free, or has died.
+        """
         dataset, *answer = await self._run(scripts.CLAIM, node, *session_ids)
         found = [
             Claim(_text(session_id), _text(owner), int(epoch), snapshot)
@@ -178,7 +184,7 @@ class RedisCoordinator:
         return Claims(_text(dataset), found)
 
     async def owned_by(self, owner: str) -> Owned:
-        """Run the script ``OWNED``."""
+        """Return the ids of an owner's sessions."""
         dataset, session_ids = await self._run(scripts.OWNED, owner)
         return Owned(_text(dataset), sorted(map(_text, session_ids)))
 
@@ -189,7 +195,11 @@ class RedisCoordinator:
         batches: Sequence[EncodedBatch],
         counts: Counts | None = None,
     ) -> frozenset[str]:
-        """Run the script ``FLUSH``."""
+        """Save, count and send, all at once; return the sessions that another node owns.
+
+        A save of an older epoch or revision changes nothing. To a dead node nothing is sent, and
+        from a dead node nothing is sent or counted. When this raises, it may have happened.
+        """
         number, changes = counts or (0, ())
         arguments: list[str | bytes | int] = [node, len(saves), len(changes), number]
         for save in saves:
@@ -202,7 +212,10 @@ class RedisCoordinator:
         return frozenset(map(_text, await self._run(scripts.FLUSH, *arguments)))
 
     async def receive(self, node: str) -> list[bytes]:
-        """Read the node's stream."""
+        """Return the batches for a node, in order; wait for some, at most about a second.
+
+        An empty batch asks for a heartbeat: a key has reached a limit, or a node has left.
+        """
         stream = f"{PREFIX}batches:{node}"
         answer = await self._batches.call(
             lambda client: client.xread(
@@ -216,11 +229,11 @@ class RedisCoordinator:
         return [_bytes(entry.field_values[b"b"]) for entry in entries]
 
     async def leave(self, node: str) -> None:
-        """Run the script ``LEAVE``."""
+        """End a node's lease, and delete what it has counted."""
         await self._run(scripts.LEAVE, node)
 
     async def members(self) -> dict[str, tuple[bytes, float]]:
-        """Run the script ``MEMBERS``."""
+        """Return what each living node says about itself, and the seconds left of its lease."""
         answer = await self._run(scripts.MEMBERS)
         return {_text(node): (about, left / 1000) for node, about, left in answer}
 

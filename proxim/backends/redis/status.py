@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct, structs
 
-from proxim.backends.redis.coordinator import Coordinator
+if TYPE_CHECKING:
+    from proxim.backends.redis.redis_coordinator import Coordinator
 
 
 class NodeStatus(Struct, frozen=True, kw_only=True):

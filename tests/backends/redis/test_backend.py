@@ -6,12 +6,12 @@ import trio
 from proxim.actors.actor import KEPT_WITHIN
 from proxim.actors.limits import Places
 from proxim.actors.router import Router
-from proxim.backends.redis import backend as member_module
+from proxim.backends.redis import write_queue
 from proxim.backends.redis.backend import Member
 from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.heartbeat import SETTLE_TIME
 from proxim.backends.redis.rpc import LeaveSeat
-from proxim.backends.redis.seal import BrokenSeal, KeySeal, NoSeal
+from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import InvalidSetting, RequestError
@@ -65,7 +65,7 @@ class MemberNode(Node):
             self.coordinator,
             self.supervisor,
             terms=Terms(),
-            seal=NoSeal(),
+            seal=Seal(None),
             lease=LEASE,
             about=lambda: {"url": "here", "version": "1", "sessions": 0, "draining": False},
         )
@@ -278,7 +278,7 @@ async def test_who_is_released_is_found_elsewhere(autojump_clock, members):
 
 
 def test_a_seal_opens_for_its_purpose_and_its_key_alone():
-    seal, same, other = KeySeal("k" * 32), KeySeal("k" * 32), KeySeal("o" * 32)
+    seal, same, other = Seal("k" * 32), Seal("k" * 32), Seal("o" * 32)
     sealed = seal.close(b"content", "batch:a")
     assert b"content" not in sealed
     assert same.open(sealed, "batch:a") == b"content"
@@ -296,7 +296,7 @@ def test_a_seal_opens_for_its_purpose_and_its_key_alone():
 
 
 def test_an_address_has_one_name_for_all_with_the_same_key_and_another_with_another():
-    seals = [KeySeal("k" * 32), KeySeal("k" * 32), KeySeal("o" * 32), NoSeal(), NoSeal()]
+    seals = [Seal("k" * 32), Seal("k" * 32), Seal("o" * 32), Seal(None), Seal(None)]
     one, same, other, bare, as_bare = [seal.name_of("192.0.2.1") for seal in seals]
     assert one == same
     assert bare == as_bare
@@ -305,13 +305,13 @@ def test_an_address_has_one_name_for_all_with_the_same_key_and_another_with_anot
 
 def test_a_key_has_to_be_long_enough():
     with pytest.raises(InvalidSetting, match="at least 32"):
-        KeySeal("short")
+        Seal("short")
 
 
 async def test_what_stays_as_it_is_is_not_forgotten(autojump_clock, members, monkeypatch, nursery):
-    monkeypatch.setattr(member_module, "RETENTION_TIME", 30 * 60.0)
+    monkeypatch.setattr(write_queue, "RETENTION_TIME", 30 * 60.0)
     meeting = await pairs(members[0], members[1])
-    nursery.start_soon(members[0].member._save_all_again_forever)
+    nursery.start_soon(members[0].member.write_queue.mark_all_forever)
     entry = members[0].coordinator._memory.sessions[meeting.id]
     before = entry.revision
     await trio.sleep(61)
