@@ -1,4 +1,4 @@
-"""``proxim cluster``: how the nodes stand that share their sessions."""
+"""``proxim cluster``: the status of nodes that share their sessions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from proxim.protocol.errors import InvalidSetting
 from proxim.settings import load
 
 WIDE = 200
-"""Columns of the table where it is not a terminal that shows it."""
+"""Columns of the table if the output is not a terminal."""
 
 MEASURED = 10_000
-"""Columns of a terminal on which every table finds room."""
+"""Columns in which every table fits."""
 
 SILENT = 2.0
-"""Seconds without a sign of life, of which there are two a second, that a person should know of."""
+"""Seconds without a heartbeat after which the status says so; there are two a second."""
 
 
 @click.group("cluster")
@@ -37,7 +37,7 @@ def command() -> None:
 
 @command.command("status")
 @click.option("--cluster", metavar="URL", help="The Redis that the nodes share.")
-@click.option("--cluster-ca", metavar="FILE", help="Who vouches for it, if it has TLS: PEM.")
+@click.option("--cluster-ca", metavar="FILE", help="Certificate authorities for its TLS: PEM.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -49,11 +49,11 @@ def command() -> None:
     "--json", "as_json", is_flag=True, help="Print a JSON array, with an object for each node."
 )
 def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_json: bool) -> None:
-    """Show the nodes that live: their sessions, their leases, and how far they lag.
+    """Show the status of the cluster: each node's sessions, its lease, and its lag.
 
-    A node that is silent, frozen perhaps, is shown until its lease has run out.
+    A node that hangs is shown as silent until its lease has expired.
 
-    Exit codes: 0 seen, 2 usage, 3 Redis does not answer.
+    Exit codes: 0 shown, 2 usage, 3 Redis does not answer.
     """
     try:
         flags: dict[str, object] = {"cluster": cluster, "cluster_ca": cluster_ca}
@@ -74,7 +74,7 @@ async def _survey(flags: dict[str, object], config: Path | None) -> list[NodeSta
 
     settings = load({name: value for name, value in flags.items() if value}, os.environ, config)
     if settings.cluster is None:
-        raise InvalidSetting("cluster: which one? Give --cluster, or PROXIM_CLUSTER")
+        raise InvalidSetting("cluster: not set; use --cluster or PROXIM_CLUSTER")
     place = parse_url(settings.cluster)
     found: list[NodeStatus] = []
     try:
@@ -93,7 +93,7 @@ def _show(found: list[NodeStatus]) -> None:
         return
     console = Console(highlight=False)
     if not console.is_terminal:
-        # Whatever reads this wants whole addresses, not eighty columns.
+        # A program that reads this needs whole addresses, not eighty columns.
         console.width = WIDE
     table = _table(found)
     whole = console.measure(table, options=console.options.update_width(MEASURED)).maximum
@@ -113,7 +113,7 @@ def _table(found: list[NodeStatus]) -> Table:
 
 
 def _print_lines(console: Console, each: NodeStatus) -> None:
-    """The same for a terminal that is too narrow for a table."""
+    """Print a node on two lines, for a terminal that is too narrow for the table."""
     for text in (f"{each.at or each.node}: {_state(each)}", f"  {each.url}  {each.version}"):
         console.print(escape(printable(text)), overflow="fold")
     told = zip(_FIGURES, _figures(each), strict=True)

@@ -1,8 +1,7 @@
-"""Redis (or Valkey) as the coordinator. Each command is one script, and has a time limit.
+"""The coordinator on Redis (or Valkey). Each command is one script, and has a time limit.
 
-One connection is for commands, one for mail. Mail is asked for, a bounded number of batches at a
-time, so that nothing piles up in this process; and what was sent while a connection was broken is
-there when it is made again.
+One connection is for commands, one for batches. Batches are read so many at a time, so that none
+pile up in this process. What was sent while a connection was broken is read after a reconnect.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ from proxim.protocol.errors import InvalidSetting
 __all__ = ["Coordinator", "connect", "parse_url"]
 
 log = logging.getLogger(__name__)
-# The library logs each connection that fails, with a traceback; what it says is raised as well.
+# The library logs each failed connection with a traceback, and raises the error as well.
 logging.getLogger("coredis").setLevel(logging.CRITICAL)
 _T = TypeVar("_T")
 
 PREFIX = "proxim:"
-PATIENCE = 2.0
+COMMAND_TIME = 2.0
 """Seconds that a command may take."""
 
 _POLL_TIME = 1.0
@@ -61,7 +60,7 @@ async def connect(place: Place, *, ca: str | None = None) -> AsyncIterator[Coord
     reached.
     """
     tls = trust(ca) if place.secure else None
-    commands, batches = Wire(place, tls), Wire(place, tls)
+    commands, batches = RedisConnection(place, tls), RedisConnection(place, tls)
     refusal: CoordinatorLost | InvalidSetting | None = None
     async with trio.open_nursery() as nursery:
         await nursery.start(commands.run)
@@ -74,16 +73,16 @@ async def connect(place: Place, *, ca: str | None = None) -> AsyncIterator[Coord
         else:
             yield coordinator
         nursery.cancel_scope.cancel()
-    # Not in there, where the nursery would wrap it.
+    # Outside the nursery, which would wrap it in a group.
     if refusal is not None:
         raise refusal
 
 
-class Wire:
-    """A client with one connection, replaced by another as soon as anything is wrong with it.
+class RedisConnection:
+    """A client with one connection, replaced by a new client after any failure.
 
-    The library's pool loses a connection's place when a command is given up while it is being
-    made, or when it breaks in use; with one place, nothing would ever get through again.
+    The library's pool never frees the slot of a connection that breaks in use, or whose command is
+    cancelled while it connects. With one slot no further command would get through.
     """
 
     def __init__(self, place: Place, tls: ssl.SSLContext | None) -> None:
@@ -94,7 +93,7 @@ class Wire:
         self._broken = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Have a client, until cancelled."""
+        """Keep a client connected until cancelled."""
         task_status.started()
         while True:
             try:
@@ -108,17 +107,17 @@ class Wire:
             self._broken = trio.Event()
 
     async def call(
-        self, ask: Callable[[Redis[bytes]], Awaitable[_T]], patience: float = PATIENCE
+        self, ask: Callable[[Redis[bytes]], Awaitable[_T]], seconds: float = COMMAND_TIME
     ) -> _T:
         """Return what Redis answers. Raises ``CoordinatorLost`` if it does not in time."""
         client: Redis[bytes] | None = None
         try:
-            with trio.fail_after(patience):
+            with trio.fail_after(seconds):
                 await self._ready.wait()
                 client = self._client
                 return await ask(client)
         except Exception as error:
-            # Any: a client that is being replaced fails in ways of which the library does not tell.
+            # Any error: a client that is being replaced fails in undocumented ways.
             self._discard(client)
             raise CoordinatorLost(f"Redis does not answer: {type(error).__name__}") from None
 
@@ -131,7 +130,7 @@ class Wire:
 class Coordinator:
     """One node's way to Redis. Each method raises ``CoordinatorLost``; the tests have another."""
 
-    def __init__(self, commands: Wire, batches: Wire) -> None:
+    def __init__(self, commands: RedisConnection, batches: RedisConnection) -> None:
         self._commands = commands
         self._batches = batches
         self._read: dict[str, str] = {}
@@ -221,7 +220,7 @@ class Coordinator:
             lambda client: client.xread(
                 {stream: self._read.get(node, "0")}, count=_BATCHES_AT_ONCE, block=_ms(_POLL_TIME)
             ),
-            PATIENCE + _POLL_TIME,
+            COMMAND_TIME + _POLL_TIME,
         )
         entries = answer[stream.encode()] if answer else ()
         if entries:
@@ -238,7 +237,7 @@ class Coordinator:
         return {_text(node): (about, left / 1000) for node, about, left in answer}
 
     async def _run(self, script: str, *arguments: str | bytes | int) -> Any:
-        """Run a script in time; Redis keeps it for the next time, unless it was restarted."""
+        """Run a script by its hash; a Redis that was restarted has to be sent its text."""
 
         async def ask(client: Redis[bytes]) -> Any:
             try:
@@ -250,7 +249,7 @@ class Coordinator:
 
 
 def _client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
-    # Who tries again, and when, is decided by who asks: a command may have been carried out.
+    # No retries: the command may have been carried out, so the caller decides.
     return Redis(
         place.host,
         place.port,
@@ -259,7 +258,7 @@ def _client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
         password=place.password,
         ssl_context=tls,
         max_connections=1,
-        connect_timeout=PATIENCE,
+        connect_timeout=COMMAND_TIME,
         retry_policy=NoRetryPolicy(),
     )
 
@@ -269,7 +268,7 @@ _SHAS: dict[str, str] = {}
 
 def _sha(script: str) -> str:
     if script not in _SHAS:
-        # Not for secrecy: it is the name that Redis gives a script.
+        # Not for security: Redis names a script by it.
         _SHAS[script] = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
     return _SHAS[script]
 

@@ -1,4 +1,4 @@
-"""How a cluster stands, for a person who asks."""
+"""The status of a cluster, for ``proxim cluster status``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class NodeStatus(Struct, frozen=True, kw_only=True):
-    """One node, by what it said last, ``silent`` seconds ago. All times in seconds.
+    """One node, as it described itself ``silent`` seconds ago. All times are in seconds.
 
-    ``url`` is what it is for clients, the same for all behind one load balancer; ``at`` is its
-    machine and port. ``sessions`` are those that live. A ``draining`` node is about to stop.
-    ``lag`` is the time that Redis takes to answer it, ``waiting`` the number of sessions not
-    saved yet. A node of another version may leave some of this out.
+    ``url`` is the node's public URL, the same for all nodes behind one load balancer; ``at`` is its
+    machine and port. ``sessions`` counts those that have not ended. A ``draining`` node is about to
+    stop. ``lag`` is the time that Redis takes to answer it, ``waiting`` how many sessions are not
+    saved yet. A node of another version may leave some fields out.
     """
 
     node: str = ""
@@ -35,7 +35,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
 
 
 async def survey(coordinator: Coordinator) -> list[NodeStatus]:
-    """Every node that lives, by its address. Raises ``CoordinatorLost``."""
+    """Return all living nodes, sorted by address. Raises ``CoordinatorLost``."""
     members = await coordinator.members()
     found = [_status(node, about, left) for node, (about, left) in members.items()]
     return sorted(found, key=lambda status: (status.url, status.at, status.node))
