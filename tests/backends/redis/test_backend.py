@@ -1,4 +1,4 @@
-"""Members on a coordinator in memory, under a clock that the test moves."""
+"""Nodes on a coordinator in memory, under a mock clock."""
 
 import pytest
 import trio
@@ -34,7 +34,7 @@ LEASE = 10.0
 
 
 class Cuttable(MemoryCoordinator):
-    """A coordinator that can be out of reach."""
+    """A coordinator that can be unreachable."""
 
     def __init__(self, memory):
         super().__init__(memory)
@@ -56,7 +56,7 @@ class Cuttable(MemoryCoordinator):
 
 
 class MemberNode(Node):
-    """A node without sockets that is a member."""
+    """A cluster node without sockets."""
 
     def __init__(self, memory, **options):
         super().__init__(**options)
@@ -100,7 +100,7 @@ class MemberNode(Node):
 
 
 class Patient(Client):
-    """A client that waits for what takes another node."""
+    """A client that waits for the answers of other nodes."""
 
     async def sends(self, message):
         try:
@@ -144,7 +144,7 @@ async def talks(meeting):
         assert receiver.numbers[before:] == [1, 2, 3]
 
 
-async def test_two_sides_at_two_nodes(autojump_clock, members):
+async def test_signals_and_a_close_cross_two_nodes(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     await talks(meeting)
     await meeting.host.asks(meeting.close())
@@ -168,7 +168,7 @@ async def test_signals_of_two_remote_sides_pass_through_the_sessions_node(autoju
     await talks(meeting)
 
 
-async def test_a_session_is_taken_over_when_its_node_is_gone(autojump_clock, members):
+async def test_session_of_a_dead_node_is_taken_over(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     members[0].life.cancel()
     await trio.sleep(1)
@@ -176,7 +176,7 @@ async def test_a_session_is_taken_over_when_its_node_is_gone(autojump_clock, mem
     await host.registers()
     await trio.sleep(5)
     assert host.heard(wire.Error)[0].code == "unavailable"
-    assert host.close_code == 1012, "a host that has not what it was told it has comes again"
+    assert host.close_code == 1012, "a host without a seat that it was promised has to come again"
     await trio.sleep(LEASE + 1)
     assert meeting.guest.close_code == 1012
     meeting.node, meeting.guest, meeting.host = (
@@ -189,7 +189,9 @@ async def test_a_session_is_taken_over_when_its_node_is_gone(autojump_clock, mem
     await talks(meeting)
 
 
-async def test_what_needs_the_cluster_is_refused_while_it_is_out_of_reach(autojump_clock, members):
+async def test_requests_to_other_nodes_are_refused_while_redis_is_unreachable(
+    autojump_clock, members
+):
     local = await pairs(members[0], members[0])
     across = await pairs(members[0], members[1], key="x" * 43)
     members[0].coordinator.is_cut = True
@@ -216,11 +218,11 @@ async def test_what_needs_the_cluster_is_refused_while_it_is_out_of_reach(autoju
     assert across.guest.close_code == 1012
 
 
-async def test_a_node_that_slept_gives_up_what_others_may_have(autojump_clock, members):
+async def test_suspended_node_gives_up_its_sessions(autojump_clock, members):
     meeting = await pairs(members[0], members[0])
     member = members[0].member
     name = member.bus.node
-    # As after SIGSTOP: the first thing that runs is whatever was next.
+    # As after SIGSTOP: whatever was next runs first.
     member.lease._running_until = trio.current_time()
     await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
     assert (meeting.host.close_code, meeting.guest.close_code) == (1012, 1012)
@@ -232,7 +234,7 @@ async def test_a_node_that_slept_gives_up_what_others_may_have(autojump_clock, m
     assert isinstance(resumed, wire.Resumed)
 
 
-async def test_mail_that_is_lost_parts_two_nodes_and_they_begin_anew(autojump_clock, members):
+async def test_lost_batch_closes_what_two_nodes_have_with_each_other(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     members[0].member.bus._sent[members[1].member.bus.node] += 1
     await meeting.host.signals(meeting.id, 1)
@@ -245,7 +247,7 @@ async def test_mail_that_is_lost_parts_two_nodes_and_they_begin_anew(autojump_cl
     await talks(meeting)
 
 
-async def test_mail_that_comes_twice_is_taken_once(autojump_clock, members):
+async def test_batch_that_arrives_twice_is_handled_once(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     send = members[0].coordinator._send
 
@@ -257,7 +259,7 @@ async def test_mail_that_comes_twice_is_taken_once(autojump_clock, members):
     await talks(meeting)
 
 
-async def test_who_is_released_is_found_elsewhere(autojump_clock, members):
+async def test_session_of_a_node_that_leaves_goes_on_at_another(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     await members[0].supervisor.drain()
     await members[0].member.part()
@@ -277,7 +279,7 @@ async def test_who_is_released_is_found_elsewhere(autojump_clock, members):
 # -- the seal --------------------------------------------------------------------------------
 
 
-def test_a_seal_opens_for_its_purpose_and_its_key_alone():
+def test_sealed_content_opens_only_with_its_key_and_purpose():
     seal, same, other = Seal("k" * 32), Seal("k" * 32), Seal("o" * 32)
     sealed = seal.close(b"content", "batch:a")
     assert b"content" not in sealed
@@ -295,7 +297,7 @@ def test_a_seal_opens_for_its_purpose_and_its_key_alone():
             opener.open(text, purpose)
 
 
-def test_an_address_has_one_name_for_all_with_the_same_key_and_another_with_another():
+def test_nodes_with_the_same_key_hash_an_address_alike():
     seals = [Seal("k" * 32), Seal("k" * 32), Seal("o" * 32), Seal(None), Seal(None)]
     one, same, other, bare, as_bare = [seal.name_of("192.0.2.1") for seal in seals]
     assert one == same
@@ -303,12 +305,14 @@ def test_an_address_has_one_name_for_all_with_the_same_key_and_another_with_anot
     assert len({one, other, bare, seals[0].name_of("192.0.2.2")}) == 4
 
 
-def test_a_key_has_to_be_long_enough():
+def test_short_key_is_refused():
     with pytest.raises(InvalidSetting, match="at least 32"):
         Seal("short")
 
 
-async def test_what_stays_as_it_is_is_not_forgotten(autojump_clock, members, monkeypatch, nursery):
+async def test_session_that_never_changes_is_saved_again(
+    autojump_clock, members, monkeypatch, nursery
+):
     monkeypatch.setattr(write_queue, "RETENTION_TIME", 30 * 60.0)
     meeting = await pairs(members[0], members[1])
     nursery.start_soon(members[0].member.write_queue.mark_all_forever)
@@ -319,7 +323,7 @@ async def test_what_stays_as_it_is_is_not_forgotten(autojump_clock, members, mon
     await talks(meeting)
 
 
-# -- what is told is what others would go by -------------------------------------------------
+# -- saved before told ------------------------------------------------------------------------
 
 
 async def prompts(at, guest_at, kind=PERSISTENT):
@@ -333,7 +337,7 @@ async def prompts(at, guest_at, kind=PERSISTENT):
 
 
 @pytest.mark.parametrize("approve", [True, False])
-async def test_a_decision_that_is_not_saved_is_told_to_nobody(autojump_clock, members, approve):
+async def test_unsaved_decision_is_not_told(autojump_clock, members, approve):
     meeting = await prompts(members[0], members[0])
     members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=approve, ref="r"))
@@ -344,7 +348,7 @@ async def test_a_decision_that_is_not_saved_is_told_to_nobody(autojump_clock, me
     await trio.sleep(LEASE + 1)
     assert not meeting.host.heard(wire.PairResult)
     assert not meeting.guest.heard(wire.PairResult)
-    # Meanwhile another node, which has never heard of it, may say how the prompt ended.
+    # Meanwhile another node, which does not know of the decision, may end the prompt.
     elsewhere = members[1].connect()
     answer = await elsewhere.asks(meeting.resume())
     assert isinstance(answer, wire.SessionEnded)
@@ -358,7 +362,7 @@ async def test_a_decision_that_is_not_saved_is_told_to_nobody(autojump_clock, me
 
 
 @pytest.mark.parametrize("approve", [True, False])
-async def test_a_decision_is_told_when_it_is_saved_at_last(autojump_clock, members, approve):
+async def test_decision_is_told_once_it_is_saved(autojump_clock, members, approve):
     meeting = await prompts(members[0], members[0])
     members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=approve))
@@ -371,7 +375,7 @@ async def test_a_decision_is_told_when_it_is_saved_at_last(autojump_clock, membe
         assert [each.status for each in side.heard(wire.PairResult)] == [status]
 
 
-async def test_an_end_that_is_not_saved_is_not_the_end(autojump_clock, members):
+async def test_unsaved_close_does_not_end_the_session(autojump_clock, members):
     meeting = await pairs(members[0], members[0])
     members[0].coordinator.is_cut = True
     await meeting.host.sends(meeting.close())
@@ -383,7 +387,9 @@ async def test_an_end_that_is_not_saved_is_not_the_end(autojump_clock, members):
     assert resumed.session.status == "approved"
 
 
-async def test_while_a_decision_waits_others_are_answered(autojump_clock, members):
+async def test_other_requests_are_answered_while_a_decision_waits_to_be_saved(
+    autojump_clock, members
+):
     meeting = await prompts(members[0], members[0])
     members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=True))
@@ -393,7 +399,7 @@ async def test_while_a_decision_waits_others_are_answered(autojump_clock, member
     assert codes["asked"] == "unavailable"
 
 
-async def test_what_cannot_be_saved_now_is_not_decided(autojump_clock, members):
+async def test_decision_is_refused_while_redis_is_unreachable(autojump_clock, members):
     meeting = await prompts(members[0], members[0])
     members[0].coordinator.is_cut = True
     await trio.sleep(4)
@@ -406,7 +412,7 @@ async def test_what_cannot_be_saved_now_is_not_decided(autojump_clock, members):
     assert meeting.guest.endings == [Reason.REJECTED]
 
 
-async def test_time_is_up_though_it_cannot_be_saved(autojump_clock, members):
+async def test_timeout_is_told_even_if_it_cannot_be_saved(autojump_clock, members):
     meeting = await prompts(members[0], members[0])
     asked_at = meeting.host.when(wire.PairPrompt)[0]
     members[0].coordinator.is_cut = True
@@ -416,7 +422,7 @@ async def test_time_is_up_though_it_cannot_be_saved(autojump_clock, members):
         assert side.when(wire.SessionEnded)[0] - asked_at < 44
 
 
-async def test_an_end_that_others_would_not_see_is_not_told_before_it_is_saved(
+async def test_end_that_another_node_would_not_see_is_not_told_before_it_is_saved(
     autojump_clock, members
 ):
     first, second, third = members
@@ -425,7 +431,7 @@ async def test_an_end_that_others_would_not_see_is_not_told_before_it_is_saved(
     await first.member.part()
     first.life.cancel()
 
-    # The second takes it over as it was handed on, and can save nothing more.
+    # The second node takes the session over, and then can save nothing more.
     claim = second.coordinator.claim
 
     async def claim_and_be_cut(*arguments):
@@ -439,7 +445,7 @@ async def test_an_end_that_others_would_not_see_is_not_told_before_it_is_saved(
     del second.coordinator.claim
     await trio.sleep(LEASE + RETURN_TIME + 1)
     assert host.endings == []
-    # Nobody has heard of an end, so it is none; this node is the next to wait for both.
+    # No client was told an end, so there is none; this node waits for both sides again.
     guest = third.connect()
     assert (await guest.asks(meeting.resume())).session.status == "approved"
     second.coordinator.is_cut = False
@@ -448,7 +454,7 @@ async def test_an_end_that_others_would_not_see_is_not_told_before_it_is_saved(
     assert host.close_code == 1012
 
 
-async def test_who_stops_while_the_hub_is_away_ends_nothing_that_was_approved(
+async def test_node_that_stops_without_redis_does_not_end_approved_sessions(
     autojump_clock, members
 ):
     meeting = await pairs(members[0], members[0])
@@ -463,15 +469,15 @@ async def test_who_stops_while_the_hub_is_away_ends_nothing_that_was_approved(
     assert (await guest.asks(meeting.resume())).session.status == "approved"
 
 
-async def test_who_stops_while_the_hub_is_away_does_not_tell_an_end_that_others_would_not_see(
-    autojump_clock, members
-):
+async def test_node_that_stops_without_redis_does_not_tell_an_unsaved_end(autojump_clock, members):
     meeting = Meeting(members[0], await members[0].host())
     await meeting.open(PERSISTENT, None)
     members[0].coordinator.is_cut = True
     began = trio.current_time()
     await members[0].supervisor.drain()
-    assert trio.current_time() - began < KEPT_WITHIN + 1, "others want to part, too"
+    assert trio.current_time() - began < KEPT_WITHIN + 1, (
+        "the drain of other sessions must not wait longer"
+    )
     await members[0].member.part()
     members[0].life.cancel()
     assert meeting.host.endings == []
@@ -484,7 +490,7 @@ async def test_who_stops_while_the_hub_is_away_does_not_tell_an_end_that_others_
     assert host.endings == []
 
 
-async def test_a_decision_that_cannot_be_saved_holds_up_nobodys_good_bye(autojump_clock, members):
+async def test_unsaved_decision_does_not_delay_the_drain(autojump_clock, members):
     meeting = await prompts(members[0], members[0])
     members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=False))
@@ -497,11 +503,11 @@ async def test_a_decision_that_cannot_be_saved_holds_up_nobodys_good_bye(autojum
 # -- a seat that changes hands ---------------------------------------------------------------
 
 
-async def test_a_seat_that_was_left_elsewhere_is_taken_in_the_same_breath(autojump_clock, members):
+async def test_seat_left_at_another_node_can_be_taken_at_once(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     old, meeting.guest = meeting.guest, members[0].connect()
     (far,) = members[0].member.remote_connections._connections.values()
-    # What comes from elsewhere, and then from here, before the actor has its turn.
+    # The remote side leaves, and a local one comes, before the actor has its turn.
     members[0].member.remote_connections._leave(
         members[1].member.bus.node, LeaveSeat(session_id=meeting.id, connection=far.number)
     )
@@ -511,7 +517,7 @@ async def test_a_seat_that_was_left_elsewhere_is_taken_in_the_same_breath(autoju
     await talks(meeting)
 
 
-async def test_a_signal_lost_on_its_way_to_a_remote_side_closes_that_side(autojump_clock, members):
+async def test_signal_lost_on_its_way_to_a_remote_side_closes_that_side(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     meeting.host = members[2].connect()
     await meeting.host.registers()
@@ -525,7 +531,7 @@ async def test_a_signal_lost_on_its_way_to_a_remote_side_closes_that_side(autoju
     assert meeting.guest.heard(wire.PeerOffline)
 
 
-async def test_mail_that_comes_again_late_changes_nothing(autojump_clock, members):
+async def test_old_batches_that_arrive_again_change_nothing(autojump_clock, members):
     sent = []
     for node in members:
         node.coordinator._send = lambda batch, send=node.coordinator._send: (
@@ -545,7 +551,7 @@ async def test_mail_that_comes_again_late_changes_nothing(autojump_clock, member
     assert not meeting.guest.closed
 
 
-async def test_a_deadline_is_kept_by_who_takes_over(autojump_clock, members):
+async def test_deadline_holds_after_a_takeover(autojump_clock, members):
     began = trio.current_time()
     meeting = await pairs(members[0], members[1], TEMPORARY, ttl=60.0)
     members[0].life.cancel()
@@ -558,9 +564,7 @@ async def test_a_deadline_is_kept_by_who_takes_over(autojump_clock, members):
     assert meeting.guest.when(wire.SessionEnded)[0] - began == pytest.approx(60, abs=5)
 
 
-async def test_a_hub_that_has_forgotten_everything_knows_it_again_in_seconds(
-    autojump_clock, members
-):
+async def test_sessions_are_written_back_to_an_emptied_redis(autojump_clock, members):
     here, across = [
         await pairs(members[0], members[at], key=key * 43) for at, key in enumerate("hx")
     ]
@@ -570,7 +574,9 @@ async def test_a_hub_that_has_forgotten_everything_knows_it_again_in_seconds(
         answer = await members[1].connect().asks(wire.Resume(session_id="none", resume_token="x"))
         answers.add(answer.code if trio.current_time() < began + SETTLE_TIME else "")
         await trio.sleep(0.1)
-    assert answers == {"unavailable", ""}, "nothing is unknown before all can have told of it"
+    assert answers == {"unavailable", ""}, (
+        "no session is unknown before all nodes can have written theirs back"
+    )
     assert across.guest.close_code == 1012
     across.guest, here.guest = members[2].connect(), members[2].connect()
     for meeting in (across, here):

@@ -1,4 +1,4 @@
-"""What a coordinator promises; the same of both kinds."""
+"""What a coordinator guarantees, on Redis and in memory."""
 
 import pytest
 import trio
@@ -57,7 +57,7 @@ async def claim(coordinator, node, session_id="s"):
 
 
 @pytest.mark.real_time
-async def test_a_lease_runs_and_runs_out(coordinator):
+async def test_lease_expires(coordinator):
     first, second = await lives(coordinator, "a", "a")
     assert (first.lease_held, second.lease_held) == (False, True)
     assert first.dataset == second.dataset
@@ -73,7 +73,7 @@ async def test_a_lease_runs_and_runs_out(coordinator):
     assert set(await coordinator.members()) == {"a"}
 
 
-async def test_a_session_is_where_it_was_saved(coordinator):
+async def test_session_is_at_the_node_that_saved_it(coordinator):
     await lives(coordinator, "a", "b")
     assert await claim(coordinator, "b") is None
     assert await coordinator.flush("a", [save()], []) == frozenset()
@@ -83,7 +83,7 @@ async def test_a_session_is_where_it_was_saved(coordinator):
 
 
 @pytest.mark.real_time
-async def test_a_session_of_a_dead_node_is_taken_over_once(coordinator):
+async def test_session_of_a_dead_node_is_claimed_once(coordinator):
     await lives(coordinator, "a", "b", "c")
     await coordinator.flush("a", [save()], [])
     assert (await claim(coordinator, "b"))[0] == "a"
@@ -94,7 +94,7 @@ async def test_a_session_of_a_dead_node_is_taken_over_once(coordinator):
 
 
 @pytest.mark.real_time
-async def test_who_lost_a_session_changes_nothing_more(coordinator):
+async def test_former_owner_cannot_change_a_session(coordinator):
     await lives(coordinator, "a", lease=SOON)
     await coordinator.flush("a", [save()], [])
     await trio.sleep(2 * SOON)
@@ -107,7 +107,7 @@ async def test_who_lost_a_session_changes_nothing_more(coordinator):
     assert await claim(coordinator, "c") == ("b", 2, b"state")
 
 
-async def test_an_older_revision_changes_nothing(coordinator):
+async def test_older_revision_changes_nothing(coordinator):
     await lives(coordinator, "a")
     await coordinator.flush("a", [save(2, snapshot=b"new")], [])
     assert (await coordinator.flush("a", [save(1, snapshot=b"old")], [])) == frozenset()
@@ -118,7 +118,7 @@ async def test_an_older_revision_changes_nothing(coordinator):
     assert await claim(coordinator, "b") == ("b", 3, b"newer")
 
 
-async def test_what_was_set_free_is_anybodys(coordinator):
+async def test_free_session_can_be_claimed(coordinator):
     await lives(coordinator, "a", "b")
     await coordinator.flush("a", [save()], [])
     await coordinator.flush("a", [save(2, free=True)], [])
@@ -127,7 +127,7 @@ async def test_what_was_set_free_is_anybodys(coordinator):
 
 
 @pytest.mark.real_time
-async def test_what_is_gone_does_not_come_back(coordinator):
+async def test_deleted_session_does_not_come_back(coordinator):
     await lives(coordinator, "a", lease=SOON)
     await coordinator.flush("a", [save()], [])
     await trio.sleep(2 * SOON)
@@ -140,7 +140,7 @@ async def test_what_is_gone_does_not_come_back(coordinator):
     assert await claim(coordinator, "a") is None
 
 
-async def test_who_has_the_later_epoch_wins_when_all_was_forgotten(coordinator):
+async def test_later_epoch_wins_in_an_emptied_redis(coordinator):
     await lives(coordinator, "a", "b")
     await coordinator.flush("a", [save(5, epoch=3)], [])
     await coordinator.flush("b", [save(1, epoch=4, snapshot=b"later")], [])
@@ -148,7 +148,7 @@ async def test_who_has_the_later_epoch_wins_when_all_was_forgotten(coordinator):
     assert (await coordinator.flush("a", [save(6, epoch=3)], [])) == {"s"}
 
 
-async def test_who_comes_back_under_another_name_keeps_what_nobody_took(coordinator):
+async def test_node_with_a_new_id_keeps_sessions_that_were_not_claimed(coordinator):
     await lives(coordinator, "a", "a2")
     await coordinator.flush("a", [save()], [])
     await coordinator.leave("a")
@@ -156,7 +156,7 @@ async def test_who_comes_back_under_another_name_keeps_what_nobody_took(coordina
     assert await claim(coordinator, "b") == ("a2", 1, b"state")
 
 
-async def test_mail_comes_once_and_in_order(coordinator):
+async def test_batches_arrive_once_and_in_order(coordinator):
     await lives(coordinator, "a", "b")
     sent = [bytes([number]) for number in range(100)]
     for body in sent[:50]:
@@ -172,7 +172,7 @@ async def test_mail_comes_once_and_in_order(coordinator):
     assert await coordinator.receive("b") == []
 
 
-async def test_a_receiver_is_woken(coordinator, nursery):
+async def test_receiver_is_woken(coordinator, nursery):
     await lives(coordinator, "a", "b")
     got = []
 
@@ -187,7 +187,7 @@ async def test_a_receiver_is_woken(coordinator, nursery):
     assert got == [b"\x00\xff"]
 
 
-async def test_nobody_keeps_mail_for_the_dead(coordinator):
+async def test_no_batch_is_kept_for_a_dead_node(coordinator):
     await lives(coordinator, "a", "b")
     await coordinator.flush("a", [], [EncodedBatch("b", b"1")])
     await coordinator.leave("b")
@@ -199,7 +199,7 @@ async def test_nobody_keeps_mail_for_the_dead(coordinator):
 
 
 @pytest.mark.real_time
-async def test_who_lives_no_more_sends_nothing(coordinator):
+async def test_dead_node_sends_nothing(coordinator):
     await lives(coordinator, "b")
     await lives(coordinator, "a", lease=SOON)
     await trio.sleep(2 * SOON)
@@ -209,7 +209,7 @@ async def test_who_lives_no_more_sends_nothing(coordinator):
     assert await coordinator.receive("b") == [b"again"]
 
 
-async def test_a_flush_that_is_made_again_changes_nothing(coordinator):
+async def test_repeated_flush_changes_nothing(coordinator):
     await lives(coordinator, "a", "b")
     for _ in range(3):
         assert await coordinator.flush("a", [save(2, snapshot=b"new")], []) == frozenset()
@@ -221,7 +221,7 @@ async def test_a_flush_that_is_made_again_changes_nothing(coordinator):
     assert await claim(coordinator, "c") == ("b", 2, b"new")
 
 
-async def test_mail_that_nobody_fetches_is_bounded(coordinator):
+async def test_unread_batches_are_bounded(coordinator):
     await lives(coordinator, "a", "b")
     for start in range(0, 3 * STREAM_BOUND, 256):
         batches = [EncodedBatch("b", str(number).encode()) for number in range(start, start + 256)]
@@ -263,7 +263,7 @@ async def counting(coordinator):
     return nodes
 
 
-async def test_a_key_is_refused_by_what_all_nodes_hold(counting):
+async def test_key_is_refused_by_what_all_nodes_hold(counting):
     a, b, c = counting
     await a.counts(HELD, "x", 1)
     await b.counts(HELD, "x", 1)
@@ -288,7 +288,7 @@ async def test_nodes_are_woken_when_a_key_reaches_a_limit_or_no_longer_does(coun
 
 
 @pytest.mark.real_time
-async def test_what_a_node_held_is_forgotten_with_its_lease(counting):
+async def test_held_counts_end_with_the_lease(counting):
     a, b, c = counting
     await a.counts(HELD, "x", 3)
     assert await a.refused(lease=SOON) == {"x": 0}
@@ -302,7 +302,7 @@ async def test_what_a_node_held_is_forgotten_with_its_lease(counting):
     assert await c.refused() == {}
 
 
-async def test_events_are_counted_from_all_nodes_until_their_window_is_over(counting):
+async def test_events_of_all_nodes_count_until_their_window_is_over(counting):
     a, b, c = counting
     await a.counts(EVENTS, "x", 1)
     await b.counts(EVENTS, "x", 1)
@@ -328,7 +328,7 @@ async def test_events_expire_one_by_one(counting):
     assert set(await b.refused(short)) == {"x"}
 
 
-async def test_counts_that_are_flushed_again_change_nothing(counting):
+async def test_repeated_counts_change_nothing(counting):
     a, b, _ = counting
     for _ in range(3):
         await a.counts(EVENTS, "x", 1, number=1)
@@ -338,7 +338,7 @@ async def test_counts_that_are_flushed_again_change_nothing(counting):
     assert await b.refused() == {"x": 3}, "a late flush of an earlier number"
 
 
-async def test_a_dead_node_counts_nothing(counting):
+async def test_dead_node_counts_nothing(counting):
     a, b, _ = counting
     await a.coordinator.leave("a")
     await a.counts(HELD, "x", 3)
@@ -346,7 +346,7 @@ async def test_a_dead_node_counts_nothing(counting):
     assert await b.refused() == await b.refused(EVENTS) == {}
 
 
-async def test_the_keys_that_are_refused_are_bounded(counting):
+async def test_refused_keys_are_bounded(counting):
     a, b, _ = counting
     for start in range(0, REFUSED_BOUND + 500, 500):
         counts = [Count(HELD, f"{number}", 3) for number in range(start, start + 500)]
@@ -357,7 +357,7 @@ async def test_the_keys_that_are_refused_are_bounded(counting):
 # -- versions --------------------------------------------------------------------------------
 
 
-async def test_a_node_of_another_version_is_refused_while_others_live(coordinator, monkeypatch):
+async def test_node_of_another_version_is_refused_while_others_live(coordinator, monkeypatch):
     await lives(coordinator, "a")
     other = await as_version(coordinator, 3, monkeypatch)
     with pytest.raises(OtherLayout, match=r"use version 2 .* this node version 3"):
@@ -370,7 +370,7 @@ async def test_a_node_of_another_version_is_refused_while_others_live(coordinato
 
 
 async def as_version(coordinator, layout, monkeypatch):
-    """The same coordinator, for a node of that version."""
+    """Return the same coordinator as a node of that version uses it."""
     monkeypatch.setattr(coordinator_module, "LAYOUT", layout)
     if isinstance(coordinator, MemoryCoordinator):
         return MemoryCoordinator(coordinator._memory, layout)
@@ -381,8 +381,8 @@ async def as_version(coordinator, layout, monkeypatch):
     return coordinator
 
 
-async def test_nodes_from_before_there_were_versions_are_version_one(redis):
-    """They had the same names for nodes, and no version."""
+async def test_living_nodes_without_a_version_have_version_one(redis):
+    """Version 1 used the same keys for nodes."""
     async with redis_module.connect(redis_module.parse_url(redis.url)) as coordinator:
         redis.ask("SADD", "proxim:nodes", "old")
         redis.ask("SET", "proxim:node:old", '{"version": "0.1"}')
@@ -395,7 +395,7 @@ async def test_nodes_from_before_there_were_versions_are_version_one(redis):
 # -- Redis alone -----------------------------------------------------------------------------
 
 
-async def test_a_redis_that_was_restarted_says_that_it_has_forgotten(redis):
+async def test_restarted_redis_has_another_dataset(redis):
     async with redis_module.connect(redis_module.parse_url(redis.url)) as coordinator:
         (before,) = await lives(coordinator, "a")
         redis.restart()
@@ -411,7 +411,7 @@ async def test_a_redis_that_was_restarted_says_that_it_has_forgotten(redis):
 
 
 @pytest.mark.real_time
-async def test_a_frozen_redis_is_not_waited_for(redis):
+async def test_commands_to_a_frozen_redis_time_out(redis):
     async with redis_module.connect(redis_module.parse_url(redis.url)) as coordinator:
         redis.freeze()
 
@@ -428,7 +428,7 @@ async def test_a_frozen_redis_is_not_waited_for(redis):
         assert (await coordinator.claim("a", ["s"])).found == []
 
 
-async def test_a_redis_that_is_not_there(redis):
+async def test_connecting_to_a_stopped_redis_fails(redis):
     redis.kill()
     with pytest.raises(CoordinatorLost):
         async with redis_module.connect(redis_module.parse_url(redis.url)):
@@ -440,24 +440,24 @@ async def test_a_redis_that_is_not_there(redis):
     ["redis-sentinel://h:26379/mymaster", "redis+cluster://h", "redis://a:1,b:2", "http://h",
      "redis://", "redis://h/x", "redis://h:port", "redis://h?db=1", "127.0.0.1:6379"],
 )  # fmt: skip
-def test_what_is_no_single_redis_is_refused(url):
+def test_url_of_anything_but_one_redis_is_refused(url):
     with pytest.raises(InvalidSetting, match="the URL of one Redis"):
         redis_module.parse_url(url)
 
 
-def test_a_refusal_keeps_the_password_to_itself():
+def test_refusal_does_not_contain_the_password():
     with pytest.raises(InvalidSetting) as refusal:
         redis_module.parse_url("redis+sentinel://user:hunter2@h")
     assert "hunter2" not in str(refusal.value)
 
 
-def test_a_url_says_where_and_as_whom():
+def test_url_is_parsed():
     place = redis_module.parse_url("rediss://us%40er:p%2Fw@[::1]:7000/3")
     assert place == ("::1", 7000, 3, "us@er", "p/w", True)
     assert redis_module.parse_url("redis://h") == ("h", 6379, 0, None, None, False)
 
 
-async def test_a_member_of_a_redis_cluster_is_refused(start_redis):
+async def test_redis_cluster_is_refused(start_redis):
     with reserved_port() as bus:
         server = start_redis("--cluster-enabled", "yes", "--cluster-port", str(bus))
         with pytest.raises(InvalidSetting, match="Redis Cluster"):

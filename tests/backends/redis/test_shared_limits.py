@@ -14,7 +14,7 @@ from tests.backends.redis.test_backend import LEASE, MemberNode
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 SOON = 0.1
 TOLD = WATCH_TIME + SOON
-"""By when the others have heard of a connection."""
+"""Seconds until the other nodes know of a connection."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def full(nodes, address=HERE):
 # -- connections -------------------------------------------------------------------------------
 
 
-async def test_connections_of_an_address_count_wherever_they_are(autojump_clock, join):
+async def test_connections_of_an_address_count_at_all_nodes(autojump_clock, join):
     nodes = await join()
     for node in nodes:
         node.places.take(HERE)
@@ -51,7 +51,7 @@ async def test_connections_of_an_address_count_wherever_they_are(autojump_clock,
     assert full(nodes) == [False] * 3
 
 
-async def test_a_node_that_joins_hears_at_once_what_there_is(autojump_clock, join):
+async def test_node_that_joins_knows_the_counts_at_once(autojump_clock, join):
     nodes = await join(2)
     for _ in range(3):
         nodes[0].places.take(HERE)
@@ -60,7 +60,7 @@ async def test_a_node_that_joins_hears_at_once_what_there_is(autojump_clock, joi
     assert full(nodes) == [True] * 3
 
 
-async def test_a_node_that_dies_has_nothing_after_its_lease(autojump_clock, join):
+async def test_counts_of_a_dead_node_end_with_its_lease(autojump_clock, join):
     nodes = await join()
     for _ in range(3):
         nodes[0].places.take(HERE)
@@ -72,7 +72,7 @@ async def test_a_node_that_dies_has_nothing_after_its_lease(autojump_clock, join
     assert full(nodes[1:]) == [False] * 2
 
 
-async def test_a_node_that_leaves_has_nothing_at_once(autojump_clock, join):
+async def test_counts_of_a_node_that_leaves_end_at_once(autojump_clock, join):
     nodes = await join()
     for _ in range(3):
         nodes[0].places.take(HERE)
@@ -82,7 +82,7 @@ async def test_a_node_that_leaves_has_nothing_at_once(autojump_clock, join):
     assert full(nodes[1:]) == [False] * 2
 
 
-async def test_a_node_that_lost_its_lease_counts_all_under_its_new_id(autojump_clock, join):
+async def test_node_that_lost_its_lease_counts_all_under_its_new_id(autojump_clock, join):
     here, there = await join(2)
     for node in (here, here, there):
         node.places.take(HERE)
@@ -95,9 +95,7 @@ async def test_a_node_that_lost_its_lease_counts_all_under_its_new_id(autojump_c
     assert full([here, there]) == [True, True]
 
 
-async def test_without_a_hub_a_node_counts_what_it_knew_for_a_lease_and_then_alone(
-    autojump_clock, join
-):
+async def test_node_without_redis_counts_alone_once_its_lease_has_expired(autojump_clock, join):
     nodes = await join(2)
     for _ in range(3):
         nodes[0].places.take(HERE)
@@ -116,7 +114,7 @@ async def test_without_a_hub_a_node_counts_what_it_knew_for_a_lease_and_then_alo
     assert full(nodes) == [True, True]
 
 
-async def test_a_short_break_loses_no_change(autojump_clock, join):
+async def test_short_outage_of_redis_loses_no_count(autojump_clock, join):
     nodes = await join(2)
     node_id = nodes[0].member.bus.node
     nodes[1].coordinator.is_cut = nodes[0].coordinator.is_cut = True
@@ -136,7 +134,7 @@ async def test_a_short_break_loses_no_change(autojump_clock, join):
     assert nodes[0].member.bus.node == node_id, "it kept its lease"
 
 
-async def test_a_redis_that_has_forgotten_everything_counts_as_before(autojump_clock, join):
+async def test_redis_that_was_emptied_counts_as_before(autojump_clock, join):
     nodes = await join(2)
     for node in (nodes[0], nodes[0], nodes[1]):
         node.places.take(HERE)
@@ -146,7 +144,7 @@ async def test_a_redis_that_has_forgotten_everything_counts_as_before(autojump_c
     assert [node.places.elsewhere(HERE) for node in nodes] == [1, 2]
 
 
-async def test_a_node_that_was_suspended_counts_its_connections_and_hears_of_others(
+async def test_suspended_node_counts_its_connections_again_and_those_of_others(
     autojump_clock, join
 ):
     nodes = await join(2)
@@ -159,7 +157,7 @@ async def test_a_node_that_was_suspended_counts_its_connections_and_hears_of_oth
     assert [node.places.elsewhere(HERE) for node in nodes] == [2, 1]
 
 
-async def test_guesses_count_wherever_they_are_and_expire_after_the_window(autojump_clock, join):
+async def test_guesses_count_at_all_nodes_until_their_window_is_over(autojump_clock, join):
     nodes = await join(guesses_per_address=3, guess_window=100.0)
     for node in nodes:
         node.router.guesses.add(HERE, trio.current_time())
@@ -187,7 +185,7 @@ async def answer_to_create(host):
     return getattr(answer, "code", "created"), getattr(answer, "message", "")
 
 
-async def test_sessions_of_an_address_count_wherever_they_were_opened(autojump_clock, join):
+async def test_sessions_of_an_address_count_at_all_nodes(autojump_clock, join):
     nodes = await join(sessions_per_address=2)
     for number, node in enumerate(nodes[:2]):
         host = await registered(node, f"desk-{number}", HERE)
@@ -201,7 +199,7 @@ async def test_sessions_of_an_address_count_wherever_they_were_opened(autojump_c
         assert (await answer_to_create(host))[0] == ("limit_reached" if number == 2 else "created")
 
 
-async def test_a_session_is_counted_by_the_others_before_its_host_hears_of_it(autojump_clock, join):
+async def test_session_is_counted_at_all_nodes_before_its_host_is_told(autojump_clock, join):
     nodes = await join(2, sessions_per_address=1)
     host, other = [await registered(node, "desk", HERE) for node in nodes]
     seen = []
@@ -218,9 +216,7 @@ async def test_a_session_is_counted_by_the_others_before_its_host_hears_of_it(au
     assert (await answer_to_create(other))[0] == "limit_reached"
 
 
-async def test_an_owners_sessions_count_wherever_they_are_and_a_refusal_is_counted(
-    autojump_clock, join
-):
+async def test_sessions_of_an_owner_count_at_all_nodes(autojump_clock, join):
     nodes = await join(2, sessions_per_owner=1)
     hosts = [await registered(node, "desk") for node in nodes]
     assert (await answer_to_create(hosts[0]))[0] == "created"
@@ -239,13 +235,13 @@ async def asks(meeting, at):
 
 
 async def meets(node, count):
-    """Sessions of one host, which has a connection at each node."""
+    """Return sessions of one host, which has a connection at each node."""
     host = node.connect()
     await host.asks(wire.Register(uuid="desk", key=KEY, seats=[]))
     return [await Meeting(node, host).open(PERSISTENT, None) for _ in range(count)]
 
 
-async def test_a_host_is_asked_by_so_many_at_all_nodes(autojump_clock, join):
+async def test_prompts_of_a_host_count_at_all_nodes(autojump_clock, join):
     nodes = await join(prompts_per_host=2)
     here, there = await meets(nodes[0], 2), await meets(nodes[1], 2)
     for meeting in (here[0], there[0]):
@@ -258,9 +254,7 @@ async def test_a_host_is_asked_by_so_many_at_all_nodes(autojump_clock, join):
     assert isinstance(await asks(there[1], nodes[0]), wire.PairPending)
 
 
-async def test_a_host_that_is_asked_elsewhere_alone_is_asked_again_in_a_second(
-    autojump_clock, join
-):
+async def test_guest_waits_a_second_if_all_prompts_are_at_other_nodes(autojump_clock, join):
     nodes = await join(2, prompts_per_host=1)
     (here,), (there,) = await meets(nodes[0], 1), await meets(nodes[1], 1)
     assert isinstance(await asks(here, nodes[0]), wire.PairPending)
@@ -269,7 +263,7 @@ async def test_a_host_that_is_asked_elsewhere_alone_is_asked_again_in_a_second(
     assert isinstance(await asks(there, nodes[1]), wire.PairPending)
 
 
-async def test_prompts_of_a_node_that_dies_are_nobodys(autojump_clock, join):
+async def test_prompts_of_a_dead_node_end_with_its_lease(autojump_clock, join):
     nodes = await join(2, prompts_per_host=1)
     (here,), (there,) = await meets(nodes[0], 1), await meets(nodes[1], 1)
     assert isinstance(await asks(here, nodes[0]), wire.PairPending)
@@ -279,7 +273,7 @@ async def test_prompts_of_a_node_that_dies_are_nobodys(autojump_clock, join):
     assert isinstance(await asks(there, nodes[1]), wire.PairPending)
 
 
-async def test_a_node_that_gives_up_a_prompt_has_it_no_more(autojump_clock, join):
+async def test_prompt_of_an_abandoned_session_is_not_counted(autojump_clock, join):
     nodes = await join(2, prompts_per_host=1)
     (here,) = await meets(nodes[0], 1)
     assert isinstance(await asks(here, nodes[0]), wire.PairPending)
