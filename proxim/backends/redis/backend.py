@@ -118,14 +118,14 @@ class Member:
         Raises ``InvalidSetting`` if the node cannot join.
         """
         self.limits.share(shared)
-        self.lease.note_running()
         try:
             await self._send_heartbeat()
+            while not self.heartbeat.is_settled:
+                await self.heartbeat.wait()
+                await self._send_heartbeat()
         except CoordinatorLost as error:
             raise InvalidSetting(f"cluster: {error}") from None
-        while not self.heartbeat.is_settled:
-            await self.heartbeat.wait()
-            await self._send_heartbeat()
+        self.lease.note_running()
         with self._scope:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.remote_connections.run, relay)
@@ -181,9 +181,13 @@ class Member:
         """Begin, or begin again after a break: other nodes may have taken sessions over."""
         former = self.bus.node
         async with self._flushing:
-            if self.heartbeat.dataset:
+            if self.heartbeat.dataset and self.lease.was_suspended:
+                self._give_up_all()
+            elif self.heartbeat.dataset:
                 log.warning("the node was out of the cluster, and is back")
                 self._begin_again()
+            # The process runs, and knows it, though it holds no lease.
+            self.lease.note_running()
             node = self.bus.node
             await self.heartbeat.send(node)
             self.write_queue.mark_all()
