@@ -6,7 +6,7 @@ import trio
 from proxim.actors.actor import KEPT_WITHIN
 from proxim.actors.limits import Places
 from proxim.actors.router import Router
-from proxim.backends.redis import write_queue
+from proxim.backends.redis import coordinator, write_queue
 from proxim.backends.redis.backend import Member
 from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.heartbeat import SETTLE_TIME
@@ -274,6 +274,24 @@ async def test_session_of_a_node_that_leaves_goes_on_at_another(autojump_clock, 
     await meeting.host.registers()
     await talks(meeting)
     assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
+
+
+async def test_node_of_another_version_does_not_start_and_one_that_runs_keeps_out(
+    autojump_clock, members, monkeypatch, caplog
+):
+    memory = members[0].coordinator._memory
+    monkeypatch.setattr(coordinator, "LAYOUT", 3)
+    newcomer = MemberNode(memory)
+    newcomer.coordinator._layout = 3
+    with pytest.raises(InvalidSetting, match=r"cluster: .* version 2 .* this node version 3"):
+        await newcomer.member.run(newcomer.router.relay, {})
+    # The others have left, and nodes of that version have taken over an empty Redis.
+    memory.forget()
+    memory.layout = 3
+    memory.leases["new"] = b"{}", trio.current_time() + 100
+    await trio.sleep(LEASE)
+    assert "the node is out of the cluster: the nodes of this cluster use version 3" in caplog.text
+    assert {node.member.trouble for node in members} == {"the cluster's Redis does not answer"}
 
 
 # -- the seal --------------------------------------------------------------------------------

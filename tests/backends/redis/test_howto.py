@@ -17,7 +17,7 @@ from tests.ports import reserved_port
 
 pytestmark = [pytest.mark.full("Redis"), pytest.mark.needs("redis-server", "haproxy")]
 
-PAGE = Path(__file__).parent.parent.parent / "docs/howto/cluster.md"
+PAGE = Path(__file__).parents[3] / "docs/howto/cluster.md"
 PORTS = ("6399", "8800", "8801", "8802", "8803")
 
 

@@ -54,6 +54,25 @@ def test_unsupported_redis_and_short_key_are_refused(shared_redis):
     assert "at least 32 characters" in said
 
 
+def test_node_of_another_version_than_the_cluster_is_refused(redis):
+    redis.ask("SET", "proxim:layout", "1")
+    redis.ask("SADD", "proxim:nodes", "old")
+    redis.ask("SET", "proxim:node:old", "{}")
+    code, said = refused("--cluster", redis.url)
+    assert code == 2
+    assert "cluster: the nodes of this cluster use version 1" in said
+    assert "this node version 2: install the same proxim everywhere, or stop all nodes" in said
+    assert "Traceback" not in said
+    assert b"node:old" in redis.ask("KEYS", "proxim:node:*")
+    redis.ask("DEL", "proxim:node:old")
+    cluster = Cluster(redis, 2)
+    try:
+        Couple(cluster[0], cluster[1]).approve().talk(1)
+    finally:
+        cluster.stop()
+    assert redis.ask("GET", "proxim:layout").strip() == b"2"
+
+
 @pytest.fixture
 def guarded(tmp_path, start_redis):
     """A Redis with TLS and one user, who has the rights that the how-to names."""
@@ -62,7 +81,7 @@ def guarded(tmp_path, start_redis):
     ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
     certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
-    page = Path(__file__).parent.parent.parent / "docs/howto/cluster.md"
+    page = Path(__file__).parents[3] / "docs/howto/cluster.md"
     (line,) = [each for each in page.read_text().splitlines() if each.startswith("user nodes ")]
     acl = tmp_path / "users.acl"
     acl.write_text(f"user default off\n{line.replace('>password', '>pass/word')}\n")
