@@ -37,19 +37,19 @@ class Quotas(Struct, frozen=True):
 class Places:
     """How many of something each has at the moment, at most ``most``; 0 is no bound.
 
-    ``tell`` is called with everybody whose number here has changed; what somebody else says that
-    it has given away is ``heard``, and counts as if it were given here.
+    ``tell`` is called with each key whose number here has changed. Numbers at other nodes are
+    ``heard``, and count as if they were given here.
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._taken: Counter[str] = Counter()
-        self._elsewhere: Counter[str] = Counter()
+        self._elsewhere: Mapping[str, int] = {}
         self.tell: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         """How many have any, here or elsewhere."""
-        return len(self._taken.keys() | self._elsewhere.keys())
+        return len(self._taken.keys() | self._elsewhere)
 
     @property
     def taken(self) -> Mapping[str, int]:
@@ -57,12 +57,12 @@ class Places:
         return self._taken
 
     def elsewhere(self, who: str) -> int:
-        """How many ``who`` has, of which somebody else has told."""
-        return self._elsewhere[who]
+        """Return how many ``who`` has at other nodes, as last heard."""
+        return self._elsewhere.get(who, 0)
 
     def is_full(self, who: str | None) -> bool:
         """Whether there is none left for ``who``; None is nobody, whom nothing is counted of."""
-        return who is not None and 0 < self._most <= self._taken[who] + self._elsewhere[who]
+        return who is not None and 0 < self.most <= self._taken[who] + self.elsewhere(who)
 
     def take(self, who: str | None) -> None:
         """Count one more."""
@@ -72,13 +72,15 @@ class Places:
         """Count one less."""
         self._change(who, -1)
 
-    def heard(self, who: str, more: int) -> None:
-        """Count so many more that are elsewhere; fewer, where it is negative."""
-        _add(self._elsewhere, who, more)
+    def heard(self, elsewhere: Mapping[str, int]) -> None:
+        """Replace the numbers at other nodes."""
+        self._elsewhere = elsewhere
 
     def _change(self, who: str | None, more: int) -> None:
         if who is not None:
-            _add(self._taken, who, more)
+            self._taken[who] += more
+            if not self._taken[who]:
+                del self._taken[who]
             if self.tell is not None:
                 self.tell(who)
 
@@ -87,13 +89,15 @@ class Tally:
     """How often each has done something of late: up to ``most`` times in ``window`` seconds.
 
     With ``most`` 0 nothing is counted. Moments are monotonic seconds, never less than before.
-    ``tell`` is called with everybody whom something is counted of; what others tell is ``heard``.
+    ``tell`` is called with each key of which something is counted. Keys that the counts of other
+    nodes refuse are ``heard``.
     """
 
     def __init__(self, most: int, window: float) -> None:
-        self._most = most
-        self._window = window
+        self.most = most
+        self.window = window
         self._moments: dict[str, list[float]] = {}
+        self._refused_until: Mapping[str, float] = {}
         self.tell: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
@@ -102,37 +106,36 @@ class Tally:
 
     def add(self, who: str | None, now: float) -> int:
         """Count one more. How many there were before, within the window."""
-        if who is None or not self._most:
+        if who is None or not self.most:
             return 0
         if self.tell is not None:
             self.tell(who)
-        return self.heard(who, now)
-
-    def heard(self, who: str, now: float) -> int:
-        """Count one more of which somebody else has told. How many there were before."""
-        if not self._most:
-            return 0
         before = self._recent(who, now)
         # Put at the end: the order is that of the last moments, so what is past is in front.
         self._moments.pop(who, None)
-        self._moments[who] = [*before[-self._most + 1 :], now] if self._most > 1 else [now]
+        self._moments[who] = [*before[-self.most + 1 :], now] if self.most > 1 else [now]
         self._forget(now)
         return len(before)
 
+    def heard(self, refused_until: Mapping[str, float]) -> None:
+        """Replace the keys that the counts of all nodes together refuse, and until when."""
+        self._refused_until = refused_until
+
     def wait(self, who: str | None, now: float) -> float:
         """For how many seconds ``who`` may do it no more; 0 when it may."""
-        if who is None or not self._most:
+        if who is None or not self.most:
             return 0.0
         recent = self._recent(who, now)
-        return recent[0] + self._window - now if len(recent) >= self._most else 0.0
+        until = recent[0] + self.window if len(recent) >= self.most else 0.0
+        return max(0.0, until - now, self._refused_until.get(who, 0.0) - now)
 
     def _recent(self, who: str, now: float) -> list[float]:
-        return [at for at in self._moments.get(who, ()) if at + self._window > now]
+        return [at for at in self._moments.get(who, ()) if at + self.window > now]
 
     def _forget(self, now: float) -> None:
         while True:
             oldest = next(iter(self._moments))
-            is_past = self._moments[oldest][-1] + self._window <= now
+            is_past = self._moments[oldest][-1] + self.window <= now
             if not is_past and len(self._moments) <= REMEMBERED:
                 break
             del self._moments[oldest]
@@ -160,10 +163,3 @@ class NodeLimits:
 def delay(before: int) -> float:
     """How late the answer to a wrong guess is, in seconds, after so many ``before``."""
     return min(FIRST_DELAY * 2.0 ** min(before, 16), LONGEST_DELAY)
-
-
-def _add(counts: Counter[str], who: str, more: int) -> None:
-    """Add, and forget who has none."""
-    counts[who] += more
-    if not counts[who]:
-        del counts[who]

@@ -1,7 +1,7 @@
-"""The seal on what leaves the process, for a disk or for other nodes; without the key it is noise.
+"""Authenticated encryption of what leaves the process, for a disk or for other nodes.
 
-ChaCha20-Poly1305 (RFC 8439) under a key that is derived for each process (HKDF, RFC 5869), so that
-a counter is enough for a nonce. What is sealed is bound to what it is for, and to nothing else.
+ChaCha20-Poly1305 (RFC 8439) with a key that is derived for each process (HKDF, RFC 5869), so that
+a counter is enough for a nonce. Sealed content is bound to its purpose (associated data).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _NONCE_BYTES = 12
 
 
 class BrokenSeal(Exception):
-    """It was sealed with another key, or for something else, or altered."""
+    """The content was sealed with another key or for another purpose, or was altered."""
 
 
 class Sealer:
-    """Seals for ``purpose`` with a ``secret`` of the operator's, a text that nobody can guess."""
+    """Seals with a key that is derived from a ``secret`` for a ``purpose``."""
 
     def __init__(self, secret: str, purpose: bytes) -> None:
         self._ciphers = lru_cache(64)(
@@ -33,13 +33,13 @@ class Sealer:
         self._count = 0
 
     def close(self, content: bytes, bound_to: bytes) -> bytes:
-        """Seal ``content``, so that it opens only as what it is bound to. Not for two threads."""
+        """Seal ``content``; it opens only with the same ``bound_to``. Not for several threads."""
         self._count += 1
         nonce = self._count.to_bytes(_NONCE_BYTES, "big")
         return self._salt + nonce + self._ciphers(self._salt).encrypt(nonce, content, bound_to)
 
     def open(self, sealed: bytes, bound_to: bytes) -> bytes:
-        """What was sealed so. Raises ``BrokenSeal``."""
+        """Return the sealed content. Raises ``BrokenSeal``."""
         salt, rest = sealed[:_SALT_BYTES], sealed[_SALT_BYTES:]
         nonce, rest = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
         try:
@@ -49,5 +49,5 @@ class Sealer:
 
 
 def derive(secret: str, purpose: bytes, salt: bytes = b"") -> bytes:
-    """A key of 32 bytes for one purpose, which tells nothing of the secret or of other keys."""
+    """Derive a 32-byte key for one purpose, which reveals neither the secret nor other keys."""
     return HKDF(SHA256(), 32, salt, purpose).derive(secret.encode())

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from proxim.backends.redis.coordinator import HubLost
+from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
 from proxim.cli.terminal import printable
@@ -60,7 +60,7 @@ def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_
         found = trio.run(_status, flags, config)
     except InvalidSetting as error:
         raise click.UsageError(str(error)) from None
-    except HubLost as error:
+    except CoordinatorLost as error:
         click.echo(str(error), err=True)
         raise SystemExit(program.UNREACHABLE) from None
     if as_json:
@@ -70,7 +70,7 @@ def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_
 
 
 async def _status(flags: dict[str, object], config: Path | None) -> list[NodeStatus]:
-    from proxim.backends.redis.redis_coordinator import RedisHub, parse_url
+    from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
 
     settings = load({name: value for name, value in flags.items() if value}, os.environ, config)
     if settings.cluster is None:
@@ -78,9 +78,9 @@ async def _status(flags: dict[str, object], config: Path | None) -> list[NodeSta
     place = parse_url(settings.cluster)
     found: list[NodeStatus] = []
     try:
-        async with RedisHub(place, ca=settings.cluster_ca).opened() as hub:
-            found = await survey(hub)
-    except* HubLost as errors:
+        async with Coordinator(place, ca=settings.cluster_ca).opened() as coordinator:
+            found = await survey(coordinator)
+    except* CoordinatorLost as errors:
         lost = next(leaves(errors))
     else:
         return found

@@ -31,14 +31,14 @@ def test_places_are_taken_and_given_back():
 def test_what_others_have_given_counts_as_if_it_were_given_here():
     places = Places(3)
     places.take(HERE)
-    places.heard(HERE, 2)
+    places.heard({HERE: 2})
     assert places.is_full(HERE)
     assert (places.taken, places.elsewhere(HERE)) == ({HERE: 1}, 2)
-    places.heard(HERE, -1)
+    places.heard({HERE: 1})
     assert not places.is_full(HERE)
     places.give_back(HERE)
     assert len(places) == 1
-    places.heard(HERE, -1)
+    places.heard({})
     assert len(places) == 0
 
 
@@ -48,7 +48,7 @@ def test_of_places_each_change_here_is_told_and_none_elsewhere():
     for who in (HERE, None):
         places.take(who)
         places.give_back(who)
-    places.heard(THERE, 1)
+    places.heard({THERE: 1})
     assert told == [HERE, HERE]
 
 
@@ -274,11 +274,13 @@ async def test_a_wrong_access_token_is_a_guess_and_none_is_not(autojump_clock, n
     assert await refused(client, node, register("right")) == ("rate_limited", 0.0)
 
 
-def test_what_is_counted_is_told_and_what_others_tell_is_counted():
+def test_an_event_is_told_and_a_key_that_all_nodes_refuse_has_to_wait():
     tally, told = Tally(2, 60.0), []
     tally.tell = told.append
     assert tally.add("a", 0.0) == 0
-    assert tally.heard("a", 1.0) == 1
     assert told == ["a"]
-    assert tally.wait("a", 2.0) == 58.0
-    assert Tally(0, 60.0).heard("a", 0.0) == 0
+    assert tally.wait("a", 2.0) == 0.0
+    tally.heard({"a": 50.0, "b": 40.0})
+    assert (tally.wait("a", 2.0), tally.wait("b", 2.0), tally.wait("b", 41.0)) == (48.0, 38.0, 0.0)
+    assert tally.add("a", 2.0) == 1
+    assert tally.wait("a", 3.0) == 57.0

@@ -45,16 +45,16 @@ def make_backend(
     """
     assert options.cluster is not None
     try:
-        from proxim.backends.redis.redis_coordinator import RedisHub, parse_url
+        from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
     except ImportError:
         raise InvalidSetting("cluster: needs more than is installed: proxim[cluster]") from None
-    from proxim.backends.redis.backend import Member
-    from proxim.backends.redis.seal import KeySeal, NoSeal
+    from proxim.backends.redis.backend import RedisBackend
+    from proxim.backends.redis.seal import Seal
 
-    return Member(
+    return RedisBackend(
         supervisor,
-        RedisHub(parse_url(options.cluster), ca=options.cluster_ca),
-        seal=NoSeal() if options.cluster_key is None else KeySeal(options.cluster_key),
+        Coordinator(parse_url(options.cluster), ca=options.cluster_ca),
+        seal=Seal(options.cluster_key),
         lease=options.cluster_lease,
         describe_node=describe_node,
     )

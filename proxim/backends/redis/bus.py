@@ -1,98 +1,118 @@
-"""The post office of a node: what it has to send, and that what comes is whole.
+"""The message bus: it carries RPC messages to other nodes, in order, and notices lost ones.
 
-Sacks from one node to another are numbered. A sack that comes twice is thrown away; when one is
-missing, what the two nodes had with each other is no longer known, and they begin anew.
+Batches from one node to another are numbered. A batch that arrives twice is ignored. When one is
+missing, the two nodes drop what they have with each other, and their clients come again.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 
+import msgspec
+
+from proxim.actors.crash import log_crash
 from proxim.backends.redis import rpc
-from proxim.backends.redis.coordinator import Sack
-from proxim.backends.redis.rpc import Batch, Parcel
-from proxim.backends.redis.seal import Seal
+from proxim.backends.redis.coordinator import EncodedBatch
+from proxim.backends.redis.rpc import Batch, Message
+from proxim.backends.redis.seal import BrokenSeal, Seal
 
-SACK_PARCELS = 512
-"""Parcels in a sack at most."""
+log = logging.getLogger(__name__)
 
-WAITING_PARCELS = 20_000
-"""Parcels that may wait for one node; past that signals for it are refused."""
+BATCH_MESSAGES = 512
+"""Messages in a batch at most."""
 
-
-class LostMail(Exception):
-    """A sack of that sender's is missing."""
-
-    def __init__(self, sender: str) -> None:
-        super().__init__("mail was lost")
-        self.sender = sender
+WAITING_BOUND = 20_000
+"""Messages that may wait for one node; beyond it signals are refused."""
 
 
-class Post:
-    """``node`` is this node's name, which it has for as long as it lives without a break."""
+class MessageBus:
+    """One node's end of the bus. ``node`` is the node's id, until it loses its lease.
 
-    def __init__(self, seal: Seal, wake: Callable[[], None]) -> None:
+    ``wake`` asks for a flush. ``handle`` takes a sender and a message.
+    """
+
+    def __init__(
+        self, seal: Seal, wake: Callable[[], None], handle: Callable[[str, Message], None]
+    ) -> None:
         self._seal = seal
         self._wake = wake
+        self._handle = handle
         self.rename()
 
     def rename(self) -> None:
-        """Begin a new life, under a new name; nothing of the old one is sent or taken any more."""
+        """Take a new node id; what waits under the old one is neither sent nor received."""
         self.node = secrets.token_urlsafe(9)
-        self._waiting: dict[str, list[Parcel]] = {}
-        self._packed: list[Sack] = []
+        self._waiting: dict[str, list[Message]] = {}
+        self._packed: list[EncodedBatch] = []
         self._sent: dict[str, int] = {}
         self._received: dict[str, int] = {}
 
-    def send(self, node: str, parcel: Parcel) -> None:
-        """Send a parcel, soon and in order."""
-        self._waiting.setdefault(node, []).append(parcel)
+    @property
+    def nodes(self) -> set[str]:
+        """The nodes with which this node has exchanged messages."""
+        return self._sent.keys() | self._received.keys() | self._waiting.keys()
+
+    def forget(self, node: str) -> None:
+        """Forget a node that has died."""
+        self._waiting.pop(node, None)
+        self._packed = [batch for batch in self._packed if batch.node != node]
+        self._sent.pop(node, None)
+        self._received.pop(node, None)
+
+    # -- what is sent ------------------------------------------------------------------------
+
+    def send(self, node: str, message: Message) -> None:
+        """Send a message with the next flush, in order."""
+        self._waiting.setdefault(node, []).append(message)
         self._wake()
 
     def is_full(self, node: str) -> bool:
-        """Whether so much waits for a node that signals should not be added."""
-        return len(self._waiting.get(node, ())) >= WAITING_PARCELS
+        """Return whether so much waits for a node that no signal should be added."""
+        return len(self._waiting.get(node, ())) >= WAITING_BOUND
 
-    def pack(self) -> list[Sack]:
-        """The sacks that are to go now. The same again, and none more, until ``is_sent``."""
+    def pack(self) -> list[EncodedBatch]:
+        """Return the batches to flush, the same again until ``mark_sent``."""
         if not self._packed:
             for node, waiting in list(self._waiting.items()):
-                self._packed.append(self._fill(node, waiting[:SACK_PARCELS]))
-                del waiting[:SACK_PARCELS]
+                self._packed.append(self._encode(node, waiting[:BATCH_MESSAGES]))
+                del waiting[:BATCH_MESSAGES]
                 if not waiting:
                     del self._waiting[node]
         return self._packed
 
-    def is_sent(self) -> None:
-        """They have gone."""
+    def mark_sent(self) -> None:
+        """Forget the batches that were packed."""
         self._packed = []
         if self._waiting:
             self._wake()
 
-    def open(self, body: bytes) -> tuple[str, list[Parcel]]:
-        """Who sent a sack, and what is in it: nothing when it came before.
-
-        Raises ``LostMail`` when one before it did not come, ``BrokenSeal`` and
-        ``msgspec.DecodeError`` when it cannot be read.
-        """
-        batch = rpc.decode(self._seal.open(body, f"sack:{self.node}"))
-        last = self._received.get(batch.sender, 0)
-        if batch.number <= last:
-            return batch.sender, []
-        self._received[batch.sender] = batch.number
-        if batch.number > last + 1:
-            raise LostMail(batch.sender)
-        return batch.sender, batch.parcels
-
-    def forget(self, node: str) -> None:
-        """That node lives no more."""
-        self._waiting.pop(node, None)
-        self._packed = [sack for sack in self._packed if sack.node != node]
-        self._sent.pop(node, None)
-        self._received.pop(node, None)
-
-    def _fill(self, node: str, content: list[Parcel]) -> Sack:
+    def _encode(self, node: str, messages: list[Message]) -> EncodedBatch:
         number = self._sent[node] = self._sent.get(node, 0) + 1
-        text = rpc.encode(Batch(self.node, number, content))
-        return Sack(node, self._seal.close(text, f"sack:{node}"))
+        text = rpc.encode(Batch(self.node, number, messages))
+        return EncodedBatch(node, self._seal.close(text, f"batch:{node}"))
+
+    # -- what is received --------------------------------------------------------------------
+
+    def receive(self, body: bytes) -> None:
+        """Handle each message of a batch."""
+        try:
+            batch = rpc.decode(self._seal.open(body, f"batch:{self.node}"))
+        except (BrokenSeal, msgspec.DecodeError) as error:
+            log.error("a batch of another node cannot be read: %s", type(error).__name__)
+            return
+        expected = self._received.get(batch.sender, 0) + 1
+        if batch.number < expected:
+            return
+        self._received[batch.sender] = batch.number
+        messages = batch.messages
+        if batch.number > expected:
+            log.warning("a batch of another node was lost; clients have to come again")
+            self.send(batch.sender, rpc.Reset())
+            messages = [rpc.Reset()]
+        for message in messages:
+            try:
+                self._handle(batch.sender, message)
+            except Exception as error:
+                log_crash(log, "a message of another node could not be handled", error)

@@ -1,35 +1,50 @@
-"""The hub: what nodes have in common, and the only thing through which they speak.
+"""What nodes and their coordinator, Redis, tell each other.
 
-It knows which node lives, which node a session is on and in which *epoch*, and what it was like;
-and it carries mail from node to node. The epoch is raised whenever a session changes hands, so that
-what an earlier owner still does is told apart from what the present one does, and refused.
-``redis.py`` and ``local.py`` are the kinds of it; the same tests run against both.
+The coordinator knows which nodes live, which node owns each session in which *epoch*, and the
+session's snapshot. It carries batches from node to node, and counts what all nodes limit together.
+The epoch is raised whenever a session changes hands, so that an earlier owner writes nothing more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-KEEP_TIME = 30 * 86_400.0
-"""Seconds for which a session is kept that no living node has touched."""
+LAYOUT = 2
+"""The version of what nodes write to Redis and send to each other; all nodes have the same."""
 
-TOMB_TIME = 86_400.0
-"""Seconds for which it is remembered that a session is gone, so that nobody brings it back."""
+RETENTION_TIME = 30 * 86_400.0
+"""Seconds for which a session is kept that no living node has saved again."""
 
-MAIL_BOUND = 1024
-"""Sacks of mail that may wait for one node; the oldest are dropped, and it notices the gap."""
+TOMBSTONE_TIME = 86_400.0
+"""Seconds for which a deleted session's epoch is kept, so that no node saves it again."""
+
+STREAM_BOUND = 1024
+"""Batches that may wait for one node; older ones are dropped, and the node notices the gap."""
+
+REFUSED_BOUND = 1000
+"""Keys of one limit that nodes refuse because of each other's counts."""
 
 
-class HubLost(Exception):
-    """The hub cannot be reached, or does not answer in time."""
+class CoordinatorLost(Exception):
+    """The coordinator cannot be reached, or does not answer in time."""
+
+
+class OtherLayout(CoordinatorLost):
+    """Nodes live that use another version of the layout."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(
+            f"the nodes of this cluster use version {found} of its layout in Redis, and this node "
+            f"version {LAYOUT}: install the same proxim everywhere, or stop all nodes before you "
+            "start this one (`proxim cluster status` lists the nodes)"
+        )
 
 
 class Save(NamedTuple):
-    """A session's new state. ``revision`` grows with each in an epoch.
+    """A session's new state. ``revision`` grows with each save in an epoch.
 
-    An empty ``snapshot`` says that it is gone for good; ``free`` that anybody may have it.
+    An empty ``snapshot`` deletes the session. If ``free``, any node may take it over.
     """
 
     session_id: str
@@ -40,15 +55,53 @@ class Save(NamedTuple):
     free: bool = False
 
 
-class Sack(NamedTuple):
-    """Mail for one node."""
+class EncodedBatch(NamedTuple):
+    """Messages for one node."""
 
     node: str
     body: bytes
 
 
+class Limit(NamedTuple):
+    """How many one key may have at all nodes together.
+
+    With a ``window`` (in seconds) events are counted, which expire after it. Otherwise each node
+    sets how many it holds, until it sets another number or dies.
+    """
+
+    name: str
+    most: int
+    window: float = 0.0
+
+
+class Count(NamedTuple):
+    """``number`` more events, or how many the node holds now."""
+
+    limit: Limit
+    key: str
+    number: int
+
+
+class Counts(NamedTuple):
+    """Counts of one node. Each has a larger ``number``, so that none is applied twice."""
+
+    number: int
+    counts: Sequence[Count]
+
+
+class Refused(NamedTuple):
+    """A key that has reached a limit.
+
+    ``value`` is how many other nodes hold; for events, in how many seconds the key may go on.
+    """
+
+    limit: str
+    key: str
+    value: float
+
+
 class Claim(NamedTuple):
-    """Where a session is, after it was asked for: on the node that asked, if it was free."""
+    """Where a session is, after a node has asked for it: at that node, if it was free."""
 
     session_id: str
     node: str
@@ -57,81 +110,28 @@ class Claim(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """Where sessions are, as the hub knows it from the memory of that name."""
+    """Claims, and the name of the data set that has the sessions."""
 
-    memory: str
+    dataset: str
     found: list[Claim]
 
 
 class Owned(NamedTuple):
-    """The ids of an owner's sessions, as the hub knows them from the memory of that name."""
+    """The ids of an owner's sessions, and the name of the data set that lists them."""
 
-    memory: str
+    dataset: str
     session_ids: list[str]
 
 
-class Beat(NamedTuple):
-    """What a sign of life is answered with.
+class HeartbeatReply(NamedTuple):
+    """What a node learns from a heartbeat.
 
-    ``kept`` is whether the lease was still running. ``memory`` names what the hub remembers:
-    another name means that it has forgotten everything. ``age`` is how many seconds ago that
-    began, ``gone`` are those asked about who live no more.
+    ``lease_held`` is whether the lease was still running. ``dataset`` names the data set: another
+    name means that everything was forgotten, ``age`` seconds ago.
     """
 
-    kept: bool
-    memory: str
+    lease_held: bool
+    dataset: str
     age: float
-    gone: frozenset[str]
-
-
-class Flushed(NamedTuple):
-    """What became of it: sessions that another node has, and nodes that live no more."""
-
-    lost: frozenset[str]
-    gone: frozenset[str]
-
-
-class Hub(Protocol):
-    """One node's way to the hub. Its coroutines raise ``HubLost``."""
-
-    def opened(self) -> AbstractAsyncContextManager[object]:
-        """Stay connected. Raises ``InvalidSetting`` if the hub is unsuitable."""
-        ...
-
-    async def beat(self, node: str, about: bytes, lease: float, watched: Sequence[str]) -> Beat:
-        """Say that a node lives for ``lease`` seconds more, and ask which others do not.
-
-        What has been received before is let go of.
-        """
-        ...
-
-    async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
-        """Take those that are free, in a new epoch. Those of which nothing is known are left out.
-
-        Free is what was set free, and what is on a node that lives no more.
-        """
-        ...
-
-    async def owned_by(self, owner: str) -> Owned:
-        """The ids of an owner's sessions."""
-        ...
-
-    async def flush(self, node: str, saves: Sequence[Save], sacks: Sequence[Sack]) -> Flushed:
-        """Save, then send, all at once and in this order.
-
-        A save of an older epoch or revision changes nothing. To a node that lives no more nothing
-        is sent, and from one neither. When this raises, it may have happened.
-        """
-        ...
-
-    async def receive(self, node: str) -> list[bytes]:
-        """The mail for a node, in order; waits for some, at most about a second."""
-        ...
-
-    async def leave(self, node: str) -> None:
-        """The node lives no more."""
-        ...
-
-    async def members(self) -> dict[str, tuple[bytes, float]]:
-        """Who lives: what each says about itself, and for how many seconds more its lease runs."""
-        ...
+    living: frozenset[str]
+    refused: list[Refused]

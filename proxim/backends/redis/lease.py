@@ -1,9 +1,9 @@
 """The lease: for how long a node may act for its sessions, by its own clock.
 
-Two things are watched. The hub's answers: each renews the lease from the moment at which it was
-asked for, so that here it ends before it does there. And the node's own pulse: a node that was
-frozen must not go on as if nothing had been, while one that merely cannot reach the hub keeps
-relaying what needs nobody else.
+A reply to a heartbeat renews the lease from the moment at which the heartbeat was sent. So the
+lease ends here before it ends in Redis. The process also notes that it runs: a process that was
+suspended must not go on as if nothing had happened. A process that cannot reach Redis may go on
+relaying between two connections of its own.
 """
 
 from __future__ import annotations
@@ -12,70 +12,64 @@ import math
 
 import trio
 
-IN_TOUCH_TIME = 3.0
-"""Seconds without an answer after which the hub counts as out of reach."""
+SILENCE_TIME = 3.0
+"""Seconds without a reply after which Redis counts as unreachable."""
 
 MARGIN = 0.1
-"""Part of the lease that is given away, for clocks that run at different rates."""
-
+"""Part of the lease that is not used, since clocks run at different rates."""
 
 _NAP = 0.25
-"""Part of the lease for which a node may not run, when the hub was away before."""
+"""Part of the lease for which a process may be suspended though its lease is about to end."""
 
 
 class Lease:
-    """``seconds`` is its length. Nothing is held before the first renewal."""
+    """A lease of so many ``seconds``. It is not held before the first renewal."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._until = self._awake_until = self._answered_at = -math.inf
+        self._until = self._running_until = self._answered_at = -math.inf
 
     @property
     def is_held(self) -> bool:
-        """Whether nobody else can have taken anything."""
+        """Whether no other node can have taken a session over."""
         return trio.current_time() < self._until
 
     @property
-    def was_frozen(self) -> bool:
-        """Whether the node has not run for so long that others may have taken everything."""
-        return trio.current_time() >= self._awake_until
-
-    @property
-    def awake_until(self) -> float:
-        """Until when the node may take it that it was not frozen."""
-        return self._awake_until
-
-    @property
-    def is_in_touch(self) -> bool:
-        """Whether the lease is held and the hub has answered of late."""
+    def is_connected(self) -> bool:
+        """Whether the lease is held and Redis has answered lately."""
         now = trio.current_time()
-        return now < self._until and now < self._answered_at + IN_TOUCH_TIME
+        return now < self._until and now < self._answered_at + SILENCE_TIME
 
     @property
-    def left(self) -> float:
-        """For how many seconds more it is held."""
-        return self._until - trio.current_time()
+    def was_suspended(self) -> bool:
+        """Whether the process was suspended for so long that other nodes may own its sessions."""
+        return trio.current_time() >= self._running_until
 
-    def pulse(self) -> None:
-        """The node runs.
+    @property
+    def running_until(self) -> float:
+        """Until when ``was_suspended`` is False without another ``note_running``."""
+        return self._running_until
 
-        One that held its lease and wakes up without it may have slept while others took what it
-        had. One that runs, and sees its lease end since the hub is away, knows that by itself.
+    def note_running(self) -> None:
+        """Note that the process runs.
+
+        If the lease expired while this process was suspended, another node may own its sessions. A
+        process that saw its lease expire, since Redis is unreachable, knows that by itself.
         """
         now = trio.current_time()
         if self.is_held:
-            self._awake_until = max(self._until, now + self.seconds * _NAP)
+            self._running_until = max(self._until, now + self.seconds * _NAP)
         else:
-            self._awake_until = now + self.seconds
+            self._running_until = now + self.seconds
 
     def answered(self) -> None:
-        """The hub has answered."""
+        """Note that Redis has answered."""
         self._answered_at = trio.current_time()
 
     def renew(self, asked_at: float) -> None:
-        """The hub has granted it anew, when asked at that moment."""
+        """Renew the lease, as of the moment at which Redis was asked for it."""
         self._until = asked_at + self.seconds * (1 - MARGIN)
 
     def end(self) -> None:
-        """It is over, at once."""
+        """End the lease at once."""
         self._until = -math.inf

@@ -1,8 +1,7 @@
-"""Redis (or Valkey) as the hub. Each command is one script, and has a time limit.
+"""The coordinator on Redis (or Valkey). Each command is one script, and has a time limit.
 
-One connection is for commands, one for mail. Mail is asked for, a bounded number of sacks at a
-time, so that nothing piles up in this process; and what was sent while a connection was broken is
-there when it is made again.
+One connection is for commands, one for batches. Batches are read so many at a time, so that none
+pile up in this process. What was sent while a connection was broken is read after a reconnect.
 """
 
 from __future__ import annotations
@@ -22,42 +21,42 @@ from coredis.retry import NoRetryPolicy
 
 from proxim.backends.redis import scripts
 from proxim.backends.redis.coordinator import (
-    KEEP_TIME,
-    MAIL_BOUND,
-    TOMB_TIME,
-    Beat,
     Claim,
     Claims,
-    Flushed,
-    HubLost,
+    CoordinatorLost,
+    Counts,
+    EncodedBatch,
+    HeartbeatReply,
+    Limit,
+    OtherLayout,
     Owned,
-    Sack,
+    Refused,
     Save,
 )
 from proxim.backends.redis.url import Place, parse_url, trust
 from proxim.protocol.errors import InvalidSetting
 
-__all__ = ["RedisHub", "parse_url"]
+__all__ = ["Coordinator", "parse_url"]
 
 log = logging.getLogger(__name__)
-# The library logs each connection that fails, with a traceback; what it says is raised as well.
+# The library logs each failed connection with a traceback, and raises the error as well.
 logging.getLogger("coredis").setLevel(logging.CRITICAL)
 _T = TypeVar("_T")
 
 PREFIX = "proxim:"
-PATIENCE = 2.0
+COMMAND_TIME = 2.0
 """Seconds that a command may take."""
 
 _POLL_TIME = 1.0
 _RETRY_TIME = 0.1
-_SACKS_AT_ONCE = 64
+_BATCHES_AT_ONCE = 64
 
 
-class Wire:
-    """A client with one connection, replaced by another as soon as anything is wrong with it.
+class RedisConnection:
+    """A client with one connection, replaced by a new client after any failure.
 
-    The library's pool loses a connection's place when a command is given up while it is being
-    made, or when it breaks in use; with one place, nothing would ever get through again.
+    The library's pool never frees the slot of a connection that breaks in use, or whose command is
+    cancelled while it connects. With one slot no further command would get through.
     """
 
     def __init__(self, place: Place, tls: ssl.SSLContext | None) -> None:
@@ -68,7 +67,7 @@ class Wire:
         self._broken = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Have a client, until cancelled."""
+        """Keep a client connected until cancelled."""
         task_status.started()
         while True:
             try:
@@ -82,19 +81,19 @@ class Wire:
             self._broken = trio.Event()
 
     async def call(
-        self, ask: Callable[[Redis[bytes]], Awaitable[_T]], patience: float = PATIENCE
+        self, ask: Callable[[Redis[bytes]], Awaitable[_T]], seconds: float = COMMAND_TIME
     ) -> _T:
-        """What Redis answers. Raises ``HubLost`` when it does not within so many seconds."""
+        """Return what Redis answers. Raises ``CoordinatorLost`` if it does not in time."""
         client: Redis[bytes] | None = None
         try:
-            with trio.fail_after(patience):
+            with trio.fail_after(seconds):
                 await self._ready.wait()
                 client = self._client
                 return await ask(client)
         except Exception as error:
-            # Any: a client that is being replaced fails in ways of which the library does not tell.
+            # Any error: a client that is being replaced fails in undocumented ways.
             self._discard(client)
-            raise HubLost(f"Redis does not answer: {type(error).__name__}") from None
+            raise CoordinatorLost(f"Redis does not answer: {type(error).__name__}") from None
 
     def _discard(self, client: Redis[bytes] | None) -> None:
         if self._ready.is_set() and client is self._client:
@@ -102,91 +101,128 @@ class Wire:
             self._broken.set()
 
 
-class RedisHub:
-    """A node's way to a Redis. ``ca`` is a PEM file of authorities besides the system's.
+class Coordinator:
+    """One node's way to Redis. Each coroutine raises ``CoordinatorLost``; the tests have another.
 
-    Raises ``InvalidSetting`` when that cannot be used.
+    ``ca`` is a PEM file with certificate authorities besides the system's. Raises
+    ``InvalidSetting`` if it cannot be used.
     """
 
     def __init__(self, place: Place, *, ca: str | None = None) -> None:
         tls = trust(ca) if place.secure else None
         self._place = place
-        self._commands, self._mail = Wire(place, tls), Wire(place, tls)
+        self._commands, self._batches = RedisConnection(place, tls), RedisConnection(place, tls)
         self._read: dict[str, str] = {}
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[RedisHub]:
-        """Stay connected. Raises ``HubLost`` if Redis does not answer.
+    async def opened(self) -> AsyncIterator[Coordinator]:
+        """Stay connected to Redis.
 
-        Raises ``InvalidSetting`` if it is unsuitable.
+        Raises ``InvalidSetting`` if this Redis cannot be used, ``CoordinatorLost`` if it cannot be
+        reached.
         """
-        refusal: HubLost | InvalidSetting | None = None
+        refusal: CoordinatorLost | InvalidSetting | None = None
         async with trio.open_nursery() as nursery:
             await nursery.start(self._commands.run)
-            await nursery.start(self._mail.run)
+            await nursery.start(self._batches.run)
             try:
                 await self._check()
-            except HubLost as lost:
-                refusal = HubLost(f"{self._place.host}:{self._place.port}: {lost}")
+            except CoordinatorLost as lost:
+                refusal = CoordinatorLost(f"{self._place.host}:{self._place.port}: {lost}")
             except InvalidSetting as unsuitable:
                 refusal = unsuitable
             else:
                 yield self
             nursery.cancel_scope.cancel()
-        # Not in there, where the nursery would wrap it.
+        # Outside the nursery, which would wrap it in a group.
         if refusal is not None:
             raise refusal
 
     async def _check(self) -> None:
-        """Raise ``InvalidSetting`` if this Redis is no good, ``HubLost`` if it is not there."""
         info = await self._commands.call(lambda client: client.info("cluster"))
         if int(str(info.get("cluster_enabled", 0))):
             raise InvalidSetting(
                 "cluster: this Redis is part of a Redis Cluster, which does not work"
             )
 
-    async def beat(self, node: str, about: bytes, lease: float, watched: Sequence[str]) -> Beat:
-        """As ``Hub.beat``."""
-        read = self._read.get(node, "0")
-        kept, memory, age, *gone = await self._run(
-            scripts.BEAT, node, about, _ms(lease), read, secrets.token_hex(8), *watched
+    async def heartbeat(
+        self, node: str, about: bytes, lease: float, limits: Sequence[Limit]
+    ) -> HeartbeatReply:
+        """Renew a node's lease for ``lease`` seconds. Batches received before are deleted.
+
+        Raises ``OtherLayout`` if nodes live that use another layout.
+        """
+        arguments: list[str | bytes | int] = [node, about, _ms(lease), self._read.get(node, "0")]
+        arguments.append(secrets.token_hex(8))
+        for limit in limits:
+            arguments += [limit.name, limit.most, _ms(limit.window)]
+        held, *answer = await self._run(scripts.HEARTBEAT, *arguments)
+        if held == b"layout":
+            raise OtherLayout(int(answer[0]))
+        dataset, age, living, refused = answer
+        windows = {limit.name: limit.window for limit in limits}
+        return HeartbeatReply(
+            bool(held),
+            _text(dataset),
+            age / 1000,
+            frozenset(map(_text, living)),
+            [
+                Refused(_text(name), _text(key), value / 1000 if windows[_text(name)] else value)
+                for name, key, value in refused
+            ],
         )
-        return Beat(bool(kept), memory.decode(), age / 1000, frozenset(map(_text, gone)))
 
     async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
-        """As ``Hub.claim``."""
-        memory, *answer = await self._run(scripts.CLAIM, node, *session_ids)
+        """Take over the sessions that are free, in a new epoch; unknown ones are left out.
+
+        A session is free if its owner has set it free, or has died.
+        """
+        dataset, *answer = await self._run(scripts.CLAIM, node, *session_ids)
         found = [
             Claim(_text(session_id), _text(owner), int(epoch), snapshot)
             for session_id, owner, epoch, snapshot in answer
         ]
-        return Claims(_text(memory), found)
+        return Claims(_text(dataset), found)
 
     async def owned_by(self, owner: str) -> Owned:
-        """As ``Hub.owned_by``."""
-        memory, session_ids = await self._run(scripts.OWNED, owner)
-        return Owned(_text(memory), sorted(map(_text, session_ids)))
+        """Return the ids of an owner's sessions."""
+        dataset, session_ids = await self._run(scripts.OWNED, owner)
+        return Owned(_text(dataset), sorted(map(_text, session_ids)))
 
-    async def flush(self, node: str, saves: Sequence[Save], sacks: Sequence[Sack]) -> Flushed:
-        """As ``Hub.flush``."""
-        arguments: list[str | bytes | int] = [node, _ms(KEEP_TIME), _ms(TOMB_TIME), MAIL_BOUND]
-        arguments.append(len(saves))
+    async def flush(
+        self,
+        node: str,
+        saves: Sequence[Save],
+        batches: Sequence[EncodedBatch],
+        counts: Counts | None = None,
+    ) -> frozenset[str]:
+        """Save, count and send, all at once; return the sessions that another node owns.
+
+        A save of an older epoch or revision changes nothing. To a dead node nothing is sent, and
+        from a dead node nothing is sent or counted. When this raises, it may have happened.
+        """
+        number, changes = counts or (0, ())
+        arguments: list[str | bytes | int] = [node, len(saves), len(changes), number]
         for save in saves:
             arguments += [save.session_id, save.owner, save.epoch, save.revision]
             arguments += [save.snapshot, int(save.free)]
-        for sack in sacks:
-            arguments += sack
-        lost, gone = await self._run(scripts.FLUSH, *arguments)
-        return Flushed(frozenset(map(_text, lost)), frozenset(map(_text, gone)))
+        for limit, key, count in changes:
+            arguments += [limit.name, key, count, limit.most, _ms(limit.window)]
+        for batch in batches:
+            arguments += batch
+        return frozenset(map(_text, await self._run(scripts.FLUSH, *arguments)))
 
     async def receive(self, node: str) -> list[bytes]:
-        """As ``Hub.receive``."""
-        stream = f"{PREFIX}mail:{node}"
-        answer = await self._mail.call(
+        """Return the batches for a node, in order; wait for some, at most about a second.
+
+        An empty batch asks for a heartbeat: a key has reached a limit, or a node has left.
+        """
+        stream = f"{PREFIX}batches:{node}"
+        answer = await self._batches.call(
             lambda client: client.xread(
-                {stream: self._read.get(node, "0")}, count=_SACKS_AT_ONCE, block=_ms(_POLL_TIME)
+                {stream: self._read.get(node, "0")}, count=_BATCHES_AT_ONCE, block=_ms(_POLL_TIME)
             ),
-            PATIENCE + _POLL_TIME,
+            COMMAND_TIME + _POLL_TIME,
         )
         entries = answer[stream.encode()] if answer else ()
         if entries:
@@ -194,16 +230,16 @@ class RedisHub:
         return [_bytes(entry.field_values[b"b"]) for entry in entries]
 
     async def leave(self, node: str) -> None:
-        """As ``Hub.leave``."""
+        """End a node's lease, and delete what it has counted."""
         await self._run(scripts.LEAVE, node)
 
     async def members(self) -> dict[str, tuple[bytes, float]]:
-        """As ``Hub.members``."""
+        """Return what each living node says about itself, and the seconds left of its lease."""
         answer = await self._run(scripts.MEMBERS)
         return {_text(node): (about, left / 1000) for node, about, left in answer}
 
     async def _run(self, script: str, *arguments: str | bytes | int) -> Any:
-        """Run a script in time; Redis keeps it for the next time, unless it was restarted."""
+        """Run a script by its hash; a Redis that was restarted has to be sent its text."""
 
         async def ask(client: Redis[bytes]) -> Any:
             try:
@@ -215,7 +251,7 @@ class RedisHub:
 
 
 def _client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
-    # Who tries again, and when, is decided by who asks: a command may have been carried out.
+    # No retries: the command may have been carried out, so the caller decides.
     return Redis(
         place.host,
         place.port,
@@ -224,7 +260,7 @@ def _client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
         password=place.password,
         ssl_context=tls,
         max_connections=1,
-        connect_timeout=PATIENCE,
+        connect_timeout=COMMAND_TIME,
         retry_policy=NoRetryPolicy(),
     )
 
@@ -234,7 +270,7 @@ _SHAS: dict[str, str] = {}
 
 def _sha(script: str) -> str:
     if script not in _SHAS:
-        # Not for secrecy: it is the name that Redis gives a script.
+        # Not for security: Redis names a script by it.
         _SHAS[script] = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
     return _SHAS[script]
 

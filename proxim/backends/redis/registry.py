@@ -1,4 +1,4 @@
-"""The finder: where a session is, on whatever node; who is asked for one that is free takes it."""
+"""The registry: it finds sessions at all nodes, and takes over those that are free."""
 
 from __future__ import annotations
 
@@ -13,71 +13,65 @@ from proxim.actors.backend import SessionHandle
 from proxim.actors.pseudonym import about
 from proxim.actors.seat import Owner
 from proxim.actors.supervisor import Supervisor
-from proxim.backends.redis.bus import Post
-from proxim.backends.redis.coordinator import Claim, Hub, HubLost
-from proxim.backends.redis.edge import Edge
+from proxim.backends.redis.bus import MessageBus
+from proxim.backends.redis.coordinator import Claim, CoordinatorLost
+from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
-from proxim.backends.redis.remote_sessions import FarSession, unavailable
+from proxim.backends.redis.redis_coordinator import Coordinator
+from proxim.backends.redis.remote_sessions import RemoteSession, RemoteSessions, unavailable
 from proxim.backends.redis.seal import BrokenSeal
-from proxim.backends.redis.write_queue import Ledger
+from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol.errors import LimitReached
 from proxim.session.snapshot import InvalidSnapshot, Snapshot
 
 log = logging.getLogger(__name__)
 
-SETTLE_TIME = 2.0
-"""Seconds in which nodes write back what a hub has forgotten; until then nothing is unknown."""
 
-
-class Finder:
-    """The directory of a cluster.
-
-    ``hub_memory`` is the name of what the hub remembers, and ``hub_age`` for how many seconds it
-    has done so, as this node last heard.
-    """
+class Registry:
+    """Finds a cluster's sessions, and takes over those that are free."""
 
     def __init__(
         self,
-        hub: Hub,
+        coordinator: Coordinator,
         supervisor: Supervisor,
         *,
-        post: Post,
-        edge: Edge,
-        ledger: Ledger,
+        bus: MessageBus,
+        heartbeat: Heartbeat,
         lease: Lease,
+        remote_sessions: RemoteSessions,
+        write_queue: WriteQueue,
     ) -> None:
-        self.hub_memory = ""
-        self.hub_age = 0.0
-        self._hub = hub
+        self._coordinator = coordinator
         self._supervisor = supervisor
-        self._post = post
-        self._edge = edge
-        self._ledger = ledger
+        self._bus = bus
+        self._heartbeat = heartbeat
         self._lease = lease
+        self._remote_sessions = remote_sessions
+        self._write_queue = write_queue
         self._finding: defaultdict[str, trio.Lock] = defaultdict(trio.Lock)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether what the hub does not know is nowhere."""
-        return self.hub_age >= SETTLE_TIME
-
     async def find(self, session_id: str) -> SessionHandle | None:
-        """As ``Backend.find``."""
+        """Return a session, here or at another node. Raises ``Unavailable``."""
         found = await self._find([session_id])
-        if not found and not self.is_settled:
-            raise unavailable(session_id)
+        if not found:
+            self._check_settled(session_id)
         return found[0] if found else None
 
     async def owned_elsewhere(self, owner: Owner) -> Sequence[SessionHandle]:
-        """As ``Backend.owned_elsewhere``; those that were free are on this node afterwards."""
+        """Return an owner's sessions at other nodes; take over those that are free.
+
+        Raises ``Unavailable``.
+        """
         session_ids = await self._session_ids(owner)
         found = await self._find([each for each in session_ids if not self._supervisor.find(each)])
-        if not self.is_settled:
-            raise unavailable()
+        self._check_settled()
         return [handle for handle in found if not isinstance(handle, Actor)]
 
     async def check_limits(self, owner: Owner) -> None:
-        """As ``Backend.check_limits``: ended ones on other nodes count until their sweep."""
+        """Raise ``LimitReached`` if the owner may not open another session.
+
+        A session that has ended at another node counts until it is swept there.
+        """
         most = self._supervisor.limits.quotas.sessions_per_owner
         if most <= 0:
             return
@@ -93,26 +87,26 @@ class Finder:
             )
 
     async def _session_ids(self, owner: Owner) -> list[str]:
-        self._check_reach()
+        self._check_connected()
         try:
-            memory, session_ids = await self._hub.owned_by(owner.name)
-        except HubLost:
+            owned = await self._coordinator.owned_by(owner.name)
+        except CoordinatorLost:
             raise unavailable() from None
-        self._check_memory(memory)
-        return session_ids
+        self._check_dataset(owned.dataset)
+        return owned.session_ids
 
     async def _find(self, session_ids: list[str]) -> list[SessionHandle]:
-        """Where they are reached. One at a time looks for a session, and may take it over."""
+        """Return the sessions that exist. A lock has each looked for once at a time."""
         locks = [self._finding[session_id] for session_id in sorted(session_ids)]
         for lock in locks:
             await lock.acquire()
         try:
-            desks: list[SessionHandle] = []
+            handles: list[SessionHandle] = []
             missing = []
             for session_id in session_ids:
                 actor = self._supervisor.find(session_id)
-                desks.append(actor) if actor is not None else missing.append(session_id)
-            return [*desks, *(await self._claim(missing) if missing else ())]
+                handles.append(actor) if actor is not None else missing.append(session_id)
+            return [*handles, *(await self._claim(missing) if missing else ())]
         finally:
             for session_id, lock in zip(sorted(session_ids), locks, strict=True):
                 lock.release()
@@ -120,41 +114,45 @@ class Finder:
                     self._finding.pop(session_id, None)
 
     async def _claim(self, session_ids: list[str]) -> list[SessionHandle]:
-        self._check_reach()
-        node = self._post.node
+        self._check_connected()
+        node = self._bus.node
         try:
-            memory, claims = await self._hub.claim(node, session_ids)
-        except HubLost:
+            claims = await self._coordinator.claim(node, session_ids)
+        except CoordinatorLost:
             raise unavailable() from None
         self._lease.answered()
-        self._check_memory(memory)
-        if node != self._post.node:
+        self._check_dataset(claims.dataset)
+        if node != self._bus.node:
             raise unavailable()
-        return [desk for claim in claims if (desk := self._desk(claim)) is not None]
+        return [handle for claim in claims.found if (handle := self._handle_of(claim)) is not None]
 
-    def _desk(self, claim: Claim) -> SessionHandle | None:
+    def _handle_of(self, claim: Claim) -> SessionHandle | None:
         try:
-            kept = self._ledger.read(claim.session_id, claim.snapshot)
+            snapshot = self._write_queue.read(claim.session_id, claim.snapshot)
         except (BrokenSeal, InvalidSnapshot) as error:
             log.error("a session cannot be read: %s", error, extra=about(claim.session_id))
             return None
-        session = kept.restore(self._supervisor.terms, skew=self._ledger.skew)
-        owner = Owner(kept.uuid, kept.key_hash)
-        if claim.node != self._post.node:
-            return FarSession(self._edge, claim.node, claim.epoch, session, owner)
-        return self._take_over(claim, kept, owner)
+        owner = Owner(snapshot.uuid, snapshot.key_hash)
+        if claim.node == self._bus.node:
+            return self._take_over(claim, snapshot, owner)
+        session = snapshot.restore(self._supervisor.terms, skew=self._write_queue.skew)
+        return RemoteSession(self._remote_sessions, claim.node, claim.epoch, session, owner)
 
-    def _take_over(self, claim: Claim, kept: Snapshot, owner: Owner) -> Actor:
-        self._ledger.adopt(kept, owner, claim.epoch)
-        session = kept.restore(self._supervisor.terms, skew=self._ledger.skew)
+    def _take_over(self, claim: Claim, snapshot: Snapshot, owner: Owner) -> Actor:
+        self._write_queue.adopt(snapshot, owner, claim.epoch)
+        session = snapshot.restore(self._supervisor.terms, skew=self._write_queue.skew)
         session.online = frozenset()
-        return self._supervisor.restore(session, owner, handed=kept.handed)
+        return self._supervisor.restore(session, owner, handed=snapshot.handed)
 
-    def _check_memory(self, memory: str) -> None:
-        # It has forgotten everything since this node last heard from it.
-        if memory != self.hub_memory:
+    def _check_connected(self) -> None:
+        if not self._lease.is_connected:
             raise unavailable()
 
-    def _check_reach(self) -> None:
-        if not self._lease.is_in_touch:
+    def _check_dataset(self, dataset: str) -> None:
+        # Redis has forgotten everything since the last heartbeat: a session may only seem unknown.
+        if dataset != self._heartbeat.dataset:
             raise unavailable()
+
+    def _check_settled(self, session_id: str | None = None) -> None:
+        if not self._heartbeat.is_settled:
+            raise unavailable(session_id)

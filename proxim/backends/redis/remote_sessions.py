@@ -1,289 +1,307 @@
-"""A connection of this node's at a session of another's: what is asked, the seat, and the line."""
+"""Sessions on other nodes, for the connections of this node.
+
+To the router a ``RemoteSession`` looks like an actor: it takes letters and sends them to the node
+that owns the session. A ``RemoteSeat`` holds what one connection has there: its seat, and the
+requests that are not answered yet.
+"""
 
 from __future__ import annotations
 
-import math
-from typing import Protocol
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import trio
-from msgspec import Raw
 
 from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
 from proxim.backends.redis import rpc
-from proxim.backends.redis.rpc import Go, Held, Straight, Taken
+from proxim.backends.redis.bus import MessageBus
+from proxim.backends.redis.lease import Lease
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import RateLimited, RequestError, Unavailable, request_error
 from proxim.session import events as ev
 from proxim.session.session import Session
-from proxim.session.state import Alarm
 
 ANSWER_TIME = 4.0
 """Seconds that another node has to answer a request."""
 
-ASKS_BOUND = 64
-"""Requests of one connection at one session that may be unanswered; more are refused."""
+PENDING_BOUND = 64
+"""Unanswered requests of one connection at one session; more are refused."""
 
 
 def unavailable(session_id: str | None = None) -> Unavailable:
-    """The refusal of what takes another node, when none can be reached."""
+    """Return the refusal of a request that needs another node, which cannot be reached."""
     return Unavailable(session_id=session_id)
 
 
-class Office(Protocol):
-    """What keeps all places, and sends for them."""
-
-    def next_number(self) -> int:
-        """A number that was not given before."""
-        ...
-
-    def check_room(self, node: str, session_id: str) -> None:
-        """Raise ``Unavailable`` when nothing more should be sent to that node now."""
-
-    def place(self, far: FarSession, envelope: Envelope) -> Place:
-        """Where the sender of an envelope stands at that session."""
-        ...
-
-    def send(self, node: str, parcel: rpc.Parcel) -> None:
-        """Send a parcel to that node."""
-
-    def send_straight(self, node: str, parcel: Straight) -> None:
-        """Send a signal on a line. Raises ``Unavailable``."""
-
-    def tidy(self, place: Place) -> None:
-        """Forget a place where nothing is left."""
-
-
-class FarSession:
-    """A session on another node, as it was when it was found."""
+class RemoteSession:
+    """A session on another node, as it was when the registry found it."""
 
     def __init__(
-        self, office: Office, node: str, epoch: int, session: Session, owner: Owner
+        self, sessions: RemoteSessions, node: str, epoch: int, session: Session, owner: Owner
     ) -> None:
         self.node = node
         self.epoch = epoch
         self.session = session
         self.owner = owner
-        self._office = office
+        self._sessions = sessions
 
     def ask(self, envelope: Envelope) -> Receipt:
-        """As ``Actor.ask``; the refusal may be ``Unavailable``."""
+        """Send a request to the owner; the receipt is set once the answer is here."""
         receipt = Receipt()
         try:
-            self._office.place(self, envelope).ask(envelope, receipt)
+            self._sessions.seat(self, envelope.sender).ask(envelope, receipt)
         except RequestError as refusal:
             receipt.refusal = refusal
             receipt.set()
         return receipt
 
     def post(self, envelope: Envelope) -> None:
-        """As ``Actor.post``."""
-        self._office.place(self, envelope).post(envelope)
+        """Send a request to the owner. Raises ``Unavailable`` and ``RateLimited``."""
+        self._sessions.seat(self, envelope.sender).post(envelope)
 
     def leave(self, seat: Seat) -> None:
-        """Nobody has a seat here; a ``Place`` is where they are taken."""
+        """Do nothing: a connection takes its seat at a ``RemoteSeat``."""
 
     def cut(self) -> None:
-        """There is no line here."""
+        """Do nothing: a remote session has no line here."""
 
 
-class Place:
+class _Pending(NamedTuple):
+    envelope: Envelope
+    receipt: Receipt | None
+    until: float
+
+
+class RemoteSeat:
     """One connection at one session on another node."""
 
     def __init__(
-        self, office: Office, far: FarSession, connection: Connection, number: int
+        self, sessions: RemoteSessions, remote: RemoteSession, connection: Connection, number: int
     ) -> None:
-        self.far = far
+        self.remote = remote
         self.connection = connection
         self.number = number
-        self.asks: dict[int, tuple[Envelope, Receipt | None, float]] = {}
-        self.seat: Seat | None = None
-        self.line = 0
-        self.listens = 0
-        self._office = office
-        self._held: list[wire.Signal] | None = None
-        self._goes_to = ("", 0)
+        self.session_id = remote.session.session_id
+        self._sessions = sessions
+        self._seat: Seat | None = None
+        self._pending: dict[int, _Pending] = {}
 
     @property
-    def session_id(self) -> str:
-        """Which session."""
-        return self.far.session.session_id
+    def is_idle(self) -> bool:
+        """Whether there is neither a seat nor an unanswered request."""
+        return self._seat is None and not self._pending
 
     # -- what the router calls ---------------------------------------------------------------
 
     def post(self, envelope: Envelope) -> None:
-        """Send a request on. Raises ``Unavailable`` and ``RateLimited``."""
-        if isinstance(envelope.event, ev.Signalled):
-            self._office.check_room(self.far.node, self.session_id)
-            signal = wire.Signal(
-                session_id=self.session_id, data=envelope.event.data, ref=envelope.ref
-            )
-            self._say(signal) if self._held is None else self._held.append(signal)
-        else:
+        """Send a request to the owner. Raises ``Unavailable`` and ``RateLimited``."""
+        if not isinstance(envelope.event, ev.Signalled):
             self.ask(envelope, None)
+            return
+        self._sessions.check_reachable(self)
+        # The data is a view into the whole frame, which must not stay in memory as long.
+        data = envelope.event.data.copy()
+        self._send(rpc.SendSignal(**self._address, data=data, ref=envelope.ref))
 
     def ask(self, envelope: Envelope, receipt: Receipt | None) -> None:
-        """Send a request on; the receipt is set when it was dealt with there."""
-        self._office.check_room(self.far.node, self.session_id)
-        if len(self.asks) >= ASKS_BOUND:
+        """Send a request to the owner; ``receipt`` is set once the answer is here."""
+        self._sessions.check_reachable(self)
+        if len(self._pending) >= PENDING_BOUND:
             raise RateLimited(
                 "too many requests wait for this session",
                 session_id=self.session_id,
                 retry_after=1.0,
             )
-        number = self._office.next_number()
-        self.asks[number] = envelope, receipt, trio.current_time() + ANSWER_TIME
-        event, fields = rpc.pack_event(envelope.event)
-        self._office.send(
-            self.far.node,
-            rpc.Ask(
-                session_id=self.session_id,
-                connection=self.number,
+        number = self._sessions.next_number()
+        self._pending[number] = _Pending(envelope, receipt, trio.current_time() + ANSWER_TIME)
+        event, fields = rpc.encode_event(envelope.event)
+        self._send(
+            rpc.Request(
+                **self._address,
                 number=number,
-                epoch=self.far.epoch,
+                epoch=self.remote.epoch,
                 event=event,
                 fields=fields,
                 ref=envelope.ref,
                 address=self.connection.address,
                 owner=self.connection.owner,
-            ),
+            )
         )
 
     def leave(self, seat: Seat) -> None:
-        """The connection has left its seat."""
-        self.cut()
-        self.seat = None
-        self._send_left()
-        self._office.tidy(self)
+        """Tell the owner that the connection has left its seat."""
+        self._seat = None
+        self._send(rpc.LeaveSeat(**self._address))
+        self._sessions.tidy(self)
 
     def cut(self) -> None:
-        """What is said from now on goes to the session's node; what was held back goes before."""
-        if self.seat is not None:
-            self.seat.line = None
-        held, self._held = self._held or [], None
-        for signal in held:
-            self._say(signal)
+        """Do nothing: whatever is sent to the owner arrives in order."""
 
-    # -- what the session's node says --------------------------------------------------------
+    # -- what the owner sends ----------------------------------------------------------------
 
-    def taken(self, parcel: Taken) -> None:
-        """A request was dealt with."""
-        if parcel.number not in self.asks:
+    def answered(self, answer: rpc.Answer) -> None:
+        """Take the seat, or lose it, and pass the refusal on to the client."""
+        pending = self._pending.pop(answer.number, None)
+        if pending is None:
             return
-        envelope, receipt, _ = self.asks.pop(parcel.number)
-        self._sit(parcel)
-        refusal = None if parcel.refusal is None else _error(parcel.refusal)
-        if receipt is not None:
-            receipt.refusal = refusal
-            receipt.set()
+        self._take_seat(answer)
+        refusal = None if answer.refusal is None else _refusal(answer.refusal)
+        if pending.receipt is not None:
+            pending.receipt.refusal = refusal
+            pending.receipt.set()
         elif refusal is not None:
-            self.connection.tell(codec.error_message(refusal, envelope.ref))
-        self._office.tidy(self)
+            self.connection.tell(codec.error_message(refusal, pending.envelope.ref))
+        self._sessions.tidy(self)
 
-    def _sit(self, parcel: Taken) -> None:
-        if parcel.role is None:
-            if self.seat is not None:
-                self._rise()
+    def _take_seat(self, answer: rpc.Answer) -> None:
+        seats = self.connection.seats
+        if answer.role is None:
+            if self._seat is not None and seats.get(self.session_id) is self._seat:
+                del seats[self.session_id]
+            self._seat = None
         elif self.connection.closed:
-            self._send_left()
-        elif self.seat is None:
-            self.seat = Seat(self, parcel.role, self.connection)
-            self.connection.seats[self.session_id] = self.seat
+            self._send(rpc.LeaveSeat(**self._address))
+        elif self._seat is None:
+            self._seat = seats[self.session_id] = Seat(self, answer.role, self.connection)
 
-    def _rise(self) -> None:
-        if self.connection.seats.get(self.session_id) is self.seat:
-            del self.connection.seats[self.session_id]
-        self.seat = None
+    # -- failures ----------------------------------------------------------------------------
 
-    def hold(self, line: int) -> None:
-        """A line is about to go up."""
-        if self.seat is not None:
-            self.seat.line = None
-        self.line = line
-        self._held = self._held or []
-        self._office.send(
-            self.far.node,
-            Held(session_id=self.session_id, connection=self.number, line=line),
-        )
+    def expire_requests(self, now: float) -> None:
+        """Refuse the requests that were not answered in time."""
+        for number, pending in list(self._pending.items()):
+            if now >= pending.until:
+                del self._pending[number]
+                self._refuse(pending)
 
-    def sends_to(self, node: str) -> bool:
-        """Whether signals go straight to that node."""
-        line = self.seat.line if self.seat is not None else None
-        return line is not None and self._goes_to[0] == node
+    def refuse_all(self) -> None:
+        """Refuse all requests that are not answered yet."""
+        pending, self._pending = self._pending, {}
+        for each in pending.values():
+            self._refuse(each)
 
-    def go(self, parcel: Go) -> None:
-        """The line is up."""
-        if parcel.line != self.line or self._held is None or self.seat is None:
+    def close(self) -> None:
+        """The owner is gone: refuse all requests; a connection with a seat has to come again."""
+        self.refuse_all()
+        if self._seat is not None:
+            self.connection.close(1012, "the session's node is gone; come again")
+
+    def _refuse(self, pending: _Pending) -> None:
+        refusal = unavailable(self.session_id)
+        if pending.receipt is None:
+            self.connection.tell(codec.error_message(refusal, pending.envelope.ref))
             return
-        self._goes_to = parcel.node, parcel.to
-        held, self._held = self._held, None
-        for signal in held:
-            self._straight(signal)
-        self.seat.line = self._straight
-        self.seat.line_until = self.far.session.alarms.get(Alarm.EXPIRY, math.inf)
+        if self._seat is None:
+            # The seat may be granted late, and nobody would sit there.
+            self._send(rpc.LeaveSeat(**self._address))
+        pending.receipt.refusal = refusal
+        pending.receipt.set()
 
-    def drop_line(self, line: int) -> None:
-        """The line is down."""
-        if line == self.line:
-            self.cut()
+    @property
+    def _address(self) -> rpc.Address:
+        return {"session_id": self.session_id, "connection": self.number}
 
-    def overdue(self, now: float) -> None:
-        """Refuse what was not answered in time; who asked for a seat does not want it any more."""
-        for number, (envelope, receipt, until) in list(self.asks.items()):
-            if now >= until:
-                del self.asks[number]
-                self._give_up(envelope, receipt)
-        self._office.tidy(self)
+    def _send(self, message: rpc.Message) -> None:
+        self._sessions.send(self.remote.node, message)
 
-    def give_up(self) -> None:
-        """The session's node lives no more, or has lost the thread."""
-        for envelope, receipt, _ in self.asks.values():
-            self._give_up(envelope, receipt)
-        self.asks.clear()
 
-    def _give_up(self, envelope: Envelope, receipt: Receipt | None) -> None:
-        if receipt is None:
-            refusal = unavailable(self.session_id)
-            self.connection.tell(codec.error_message(refusal, envelope.ref))
+class RemoteSessions:
+    """All remote seats of this node's connections. Other nodes know a connection by its number."""
+
+    def __init__(self, bus: MessageBus, lease: Lease) -> None:
+        self._bus = bus
+        self._lease = lease
+        self._numbers: dict[Connection, int] = {}
+        self._seats: dict[int, dict[str, RemoteSeat]] = {}
+        self._last = 0
+
+    @property
+    def nodes(self) -> set[str]:
+        """The nodes that own the sessions."""
+        return {seat.remote.node for seat in self._all()}
+
+    def send(self, node: str, message: rpc.Message) -> None:
+        """Send a message to a node."""
+        self._bus.send(node, message)
+
+    def next_number(self) -> int:
+        """Return a number that was not used before."""
+        self._last += 1
+        return self._last
+
+    def check_reachable(self, seat: RemoteSeat) -> None:
+        """Raise ``Unavailable`` if the owner cannot be reached, or too much waits for it."""
+        if not self._lease.is_connected or self._bus.is_full(seat.remote.node):
+            raise unavailable(seat.session_id)
+
+    def seat(self, remote: RemoteSession, connection: Connection | None) -> RemoteSeat:
+        """Return the connection's remote seat at a session, made if there is none."""
+        assert connection is not None
+        number = self._numbers.get(connection) or self.next_number()
+        seats = self._seats.setdefault(number, {})
+        seat = seats.get(remote.session.session_id)
+        if seat is None or (seat.remote.node, seat.remote.epoch) != (remote.node, remote.epoch):
+            if seat is not None:
+                # Its owner has lost the session to another node, or to a later epoch.
+                seat.refuse_all()
+            seat = RemoteSeat(self, remote, connection, number)
+            self._numbers[connection] = number
+            seats[seat.session_id] = seat
+        return seat
+
+    def tidy(self, seat: RemoteSeat) -> None:
+        """Forget a remote seat that is idle."""
+        if seat.is_idle:
+            self._forget(seat)
+
+    def _forget(self, seat: RemoteSeat) -> None:
+        seats = self._seats.get(seat.number, {})
+        if seats.get(seat.session_id) is seat:
+            del seats[seat.session_id]
+            if not seats:
+                del self._seats[seat.number]
+                del self._numbers[seat.connection]
+
+    def receive(self, sender: str, message: rpc.ToConnection) -> None:
+        """Handle a message of a session's owner to one of this node's connections."""
+        seats = self._seats.get(message.connection, {})
+        if isinstance(message, rpc.CloseConnection):
+            for seat in seats.values():
+                if seat.remote.node == sender:
+                    seat.connection.close(message.code, message.reason)
+                    break
+            return
+        found = seats.get(message.session_id)
+        if found is None or found.remote.node != sender:
+            return
+        if isinstance(message, rpc.Answer):
+            found.answered(message)
         else:
-            if self.seat is None:
-                self._send_left()
-            receipt.refusal = unavailable(self.session_id)
-            receipt.set()
+            connection = found.connection
+            give = connection.tell_backlog if message.is_backlog else connection.tell
+            give(codec.decode_node(bytes(message.message)))
 
-    def _send_left(self) -> None:
-        left = rpc.Left(session_id=self.session_id, connection=self.number)
-        self._office.send(self.far.node, left)
+    def expire_requests(self, now: float) -> None:
+        """Refuse all requests that were not answered in time."""
+        for seat in list(self._all()):
+            seat.expire_requests(now)
+            self.tidy(seat)
 
-    def _say(self, signal: wire.Signal) -> None:
-        self._office.send(
-            self.far.node,
-            rpc.Say(
-                session_id=self.session_id,
-                connection=self.number,
-                data=_own(signal.data),
-                ref=signal.ref,
-            ),
-        )
+    def drop_node(self, node: str | None = None) -> None:
+        """A node is gone, or every node: close the connections that have a seat there."""
+        for seat in list(self._all()):
+            if node in (None, seat.remote.node):
+                seat.close()
+                self._forget(seat)
 
-    def _straight(self, message: wire.NodeMessage) -> None:
-        assert isinstance(message, wire.Signal)
-        node, to = self._goes_to
-        straight = Straight(
-            session_id=self.session_id, connection=to, line=self.line, data=_own(message.data)
-        )
-        self._office.send_straight(node, straight)
+    def _all(self) -> Iterator[RemoteSeat]:
+        return (seat for seats in self._seats.values() for seat in seats.values())
 
 
-def _error(refusal: wire.Error) -> RequestError:
+def _refusal(error: wire.Error) -> RequestError:
     return request_error(
-        refusal.code,
-        refusal.message,
-        session_id=refusal.session_id or None,
-        retry_after=refusal.retry_after or None,
+        error.code,
+        error.message,
+        session_id=error.session_id or None,
+        retry_after=error.retry_after or None,
     )
-
-
-def _own(data: Raw) -> Raw:
-    # A Raw is a view into the whole frame; what waits for the hub shall not keep that alive.
-    return data.copy()

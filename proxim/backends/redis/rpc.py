@@ -1,34 +1,41 @@
-"""What nodes say to each other, and the sacks in which it travels.
+"""The RPC messages that nodes send to each other, and the batches in which they travel.
 
-A client is at one node, its session perhaps on another. *Edge* is the node that has the client's
-connection, *owner* the one that has the session. A connection is named by a number of its edge's.
+A client's connection is at one node, its session perhaps at another, the *owner*. Each message is
+about one connection at one session. The connection's node has numbered it.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from typing import TypedDict, get_args
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from proxim.actors.seat import Owner
 from proxim.protocol.messages import Error
 from proxim.session.events import Event, Role
 
 
-class _Parcel(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+class Address(TypedDict):
+    """The fields that all messages have."""
+
     session_id: str
     connection: int
 
 
-# -- edge to owner ---------------------------------------------------------------------------
+class _Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    session_id: str
+    connection: int
 
 
-class Ask(_Parcel, frozen=True):
-    """A client's request, as the event that it is. Answered with ``Taken``.
+# -- from the connection's node to the session's owner ---------------------------------------
 
-    ``epoch`` is the one in which the session was found; ``address`` and ``owner`` are what the
-    edge knows of the connection.
+
+class Request(_Message, frozen=True):
+    """A client's request, as the event that it is; an ``Answer`` with its number follows.
+
+    ``epoch`` is the one in which the session was found. ``address`` and ``owner`` are what the
+    connection's node knows of the client.
     """
 
     number: int
@@ -40,120 +47,60 @@ class Ask(_Parcel, frozen=True):
     owner: Owner | None = None
 
 
-class Say(_Parcel, frozen=True):
-    """A signal from a seat, where there is no straight way."""
+class SendSignal(_Message, frozen=True):
+    """A signal from a seat."""
 
     data: Raw
     ref: str | None = None
 
 
-class Left(_Parcel, frozen=True):
+class LeaveSeat(_Message, frozen=True):
     """The connection has left its seat."""
 
 
-class Held(_Parcel, frozen=True):
-    """What was said before ``line`` was offered has been sent; what comes now is held back."""
-
-    line: int
+# -- from the session's owner to the connection's node ---------------------------------------
 
 
-# -- owner to edge ---------------------------------------------------------------------------
-
-
-class Taken(_Parcel, frozen=True):
-    """A request was dealt with. ``role`` is the seat that the connection has now, if any."""
+class Answer(_Message, frozen=True):
+    """The end of a request. ``role`` is the seat that the connection has now, if any."""
 
     number: int
     role: Role | None = None
     refusal: Error | None = None
 
 
-class Told(_Parcel, frozen=True):
-    """A message for the client. ``kept`` marks a signal that was kept for it while it was away."""
+class Deliver(_Message, frozen=True):
+    """A message for the client. ``is_backlog`` marks a signal kept while its seat was empty."""
 
     message: Raw
-    kept: bool = False
+    is_backlog: bool = False
 
 
-class Shut(_Parcel, frozen=True):
+class CloseConnection(_Message, frozen=True):
     """Close the connection."""
 
     code: int
     reason: str
 
 
-class Listen(_Parcel, frozen=True):
-    """From now on accept signals on ``line``, and on no earlier one."""
-
-    line: int
-
-
-class Hold(_Parcel, frozen=True):
-    """A line is about to be put up: send what was said, and hold back what is said from now on."""
-
-    line: int
-
-
-class Go(_Parcel, frozen=True):
-    """The line is up: what is said goes to that connection at that node."""
-
-    line: int
-    node: str
-    to: int
-
-
-class Cut(_Parcel, frozen=True):
-    """The line is down: what is said goes to the owner again."""
-
-    line: int
-
-
-# -- edge to edge ----------------------------------------------------------------------------
-
-
-class Straight(_Parcel, frozen=True):
-    """A signal on a line."""
-
-    line: int
-    data: Raw
-
-
 # -- between nodes ---------------------------------------------------------------------------
 
 
 class Reset(Struct, frozen=True, tag=True):
-    """Mail was lost between us: forget everything that we had with each other."""
+    """A batch between the two nodes was lost: both drop what they have with each other."""
 
 
-class Counted(Struct, frozen=True, tag=True):
-    """Something was counted of somebody's, in the tally of that name."""
-
-    tally: str
-    who: str
-
-
-class Standing(Struct, frozen=True, tag=True):
-    """How many the sender has given to each, of the places of that name.
-
-    ``anew`` says that there are none but these; otherwise whoever is not named has what it had.
-    """
-
-    places: str
-    counts: dict[str, Annotated[int, Meta(ge=0)]]
-    anew: bool = False
-
-
-_ToOwner = Ask | Say | Left | Held
-_ToEdge = Taken | Told | Shut | Listen | Hold | Go | Cut | Straight
-Parcel = _ToOwner | _ToEdge | Reset | Counted | Standing
+ToOwner = Request | SendSignal | LeaveSeat
+ToConnection = Answer | Deliver | CloseConnection
+Message = ToOwner | ToConnection | Reset
 
 
 class Batch(Struct, frozen=True):
-    """The parcels of one sack. ``number`` counts the sacks from that sender to that receiver."""
+    """Messages that travel together. ``number`` counts the batches from sender to receiver."""
 
     sender: str
     number: int
-    parcels: list[Parcel]
+    messages: list[Message]
 
 
 _encoder = msgspec.json.Encoder()
@@ -162,21 +109,21 @@ _EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Even
 
 
 def encode(batch: Batch) -> bytes:
-    """A batch as it travels. JSON, since that is what signals are, and they travel unread."""
+    """Encode a batch as JSON, since a signal is JSON and must not be parsed on its way."""
     return _encoder.encode(batch)
 
 
 def decode(text: bytes) -> Batch:
-    """The batch that a text is. Raises ``msgspec.DecodeError``."""
+    """Decode a batch. Raises ``msgspec.DecodeError``."""
     return _decoder.decode(text)
 
 
-def pack_event(event: Event) -> tuple[str, Raw]:
-    """An event by its name, and its fields."""
+def encode_event(event: Event) -> tuple[str, Raw]:
+    """Return an event's name, and its fields as JSON."""
     return type(event).__name__, Raw(_encoder.encode(event))
 
 
-def unpack_event(name: str, fields: Raw) -> Event:
-    """The event again. Raises ``msgspec.DecodeError``, ``KeyError`` for what is no event."""
+def decode_event(name: str, fields: Raw) -> Event:
+    """Decode an event. Raises ``msgspec.DecodeError``, or ``KeyError`` for an unknown name."""
     event: Event = msgspec.json.decode(fields, type=_EVENTS[name])
     return event

@@ -1,42 +1,122 @@
-"""What Redis does in one go, in its own language: no other command comes between two of a script.
+"""The Lua scripts that Redis runs, each as one step: no other command comes in between.
 
-Keys, below a prefix: ``node:<id>`` lives as long as the node's lease and says what the node says
-about itself; ``session:<id>`` is a hash of node, owner, epoch, revision and snapshot;
-``owner:<hash>`` a set of session ids; ``mail:<node>`` a stream; ``nodes`` a set; ``born`` the name
-of Redis' memory: where it is missing, everything is. The node that is named in a session without
-holding a lease holds nothing.
+The first argument is the prefix of all keys:
+
+- ``layout``: the version of this layout, that all living nodes use.
+- ``dataset``: the birth and name of this data set; if it is missing, so is everything else.
+- ``nodes``: a set of node ids, dead ones removed late.
+- ``node:<id>``: what the node says about itself, expires with its lease.
+- ``counts:<id>``: a hash of what the node holds, by limit and key, expires after its lease.
+- ``batches:<id>``: a stream of what other nodes have sent.
+- ``session:<id>``: a hash of node, owner, epoch, revision and snapshot. A node without a lease
+  owns nothing.
+- ``owner:<hash>``: a set of session ids.
+- ``times:<limit>:<key>``: a list of the moments of the last events, expires with their window.
+- ``refused:<limit>``: a set of keys that have reached the limit.
 """
 
 from __future__ import annotations
 
-BEAT = """
-local prefix, node, about, lease, read, name = unpack(ARGV, 1, 6)
-local key, mail = prefix .. 'node:' .. node, prefix .. 'mail:' .. node
-local kept = redis.call('EXISTS', key)
-redis.call('SET', key, about, 'PX', lease)
-redis.call('SADD', prefix .. 'nodes', node)
-redis.call('XTRIM', mail, 'MINID', read)
-redis.call('PEXPIRE', mail, 4 * lease)
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local born = redis.call('GET', prefix .. 'born')
-if not born then
-  born = string.format('%.0f', now) .. '-' .. name
-  redis.call('SET', prefix .. 'born', born)
+from proxim.backends.redis.coordinator import (
+    LAYOUT,
+    REFUSED_BOUND,
+    RETENTION_TIME,
+    STREAM_BOUND,
+    TOMBSTONE_TIME,
+)
+
+_COMMON = f"""
+local prefix, node = ARGV[1], ARGV[2]
+
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local age = now - tonumber(string.match(born, '^%d+'))
-local answer = {kept, born, age}
-for i = 7, #ARGV do
-  if redis.call('EXISTS', prefix .. 'node:' .. ARGV[i]) == 0 then
-    answer[#answer + 1] = ARGV[i]
+
+local function living()
+  local found = {{}}
+  for _, each in ipairs(redis.call('SMEMBERS', prefix .. 'nodes')) do
+    if redis.call('EXISTS', prefix .. 'node:' .. each) == 1 then
+      found[#found + 1] = each
+    else
+      redis.call('SREM', prefix .. 'nodes', each)
+    end
+  end
+  return found
+end
+
+local function send(to, body)
+  redis.call('XADD', prefix .. 'batches:' .. to, 'MAXLEN', '~', {STREAM_BOUND}, '*', 'b', body)
+end
+
+local function ask_for_heartbeats(nodes)
+  for _, each in ipairs(nodes) do send(each, '') end
+end
+
+-- How many all nodes hold, or the milliseconds until the key may go on; 0 below the limit.
+local function refusal(nodes, limit, key, most, window)
+  local field = limit .. ':' .. key
+  if window > 0 then
+    local times = prefix .. 'times:' .. field
+    if redis.call('LLEN', times) < most then return 0 end
+    return math.max(0, tonumber(redis.call('LINDEX', times, 0)) + window - now())
+  end
+  local sum = 0
+  for _, each in ipairs(nodes) do
+    sum = sum + tonumber(redis.call('HGET', prefix .. 'counts:' .. each, field) or 0)
+  end
+  return sum >= most and sum or 0
+end
+"""
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)
+
+
+HEARTBEAT = f"""{_COMMON}
+local about, lease, read, name = unpack(ARGV, 3, 6)
+local nodes, found = living(), redis.call('GET', prefix .. 'layout')
+if found ~= '{LAYOUT}' then
+  for _, each in ipairs(nodes) do
+    if each ~= node then return {{'layout', found or '1'}} end
+  end
+  redis.call('SET', prefix .. 'layout', {LAYOUT})
+end
+local key, batches = prefix .. 'node:' .. node, prefix .. 'batches:' .. node
+local held = redis.call('EXISTS', key)
+redis.call('SET', key, about, 'PX', lease)
+redis.call('PEXPIRE', prefix .. 'counts:' .. node, lease + 1000)
+redis.call('XTRIM', batches, 'MINID', read)
+redis.call('PEXPIRE', batches, 4 * lease)
+if redis.call('SADD', prefix .. 'nodes', node) == 1 then nodes[#nodes + 1] = node end
+local dataset = redis.call('GET', prefix .. 'dataset')
+if not dataset then
+  dataset = string.format('%.0f', now()) .. '-' .. name
+  redis.call('SET', prefix .. 'dataset', dataset)
+end
+local refused = {{}}
+for i = 7, #ARGV, 3 do
+  local limit, most, window = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  for _, who in ipairs(redis.call('SMEMBERS', prefix .. 'refused:' .. limit)) do
+    local value = refusal(nodes, limit, who, most, window)
+    if value == 0 then
+      redis.call('SREM', prefix .. 'refused:' .. limit, who)
+    else
+      if window == 0 then
+        local own = redis.call('HGET', prefix .. 'counts:' .. node, limit .. ':' .. who)
+        value = value - tonumber(own or 0)
+      end
+      refused[#refused + 1] = {{limit, who, value}}
+    end
   end
 end
-return answer
+return {{held, dataset, now() - tonumber(string.match(dataset, '^%d+')), nodes, refused}}
 """
 
 CLAIM = """
 local prefix, node = ARGV[1], ARGV[2]
-local answer = {redis.call('GET', prefix .. 'born') or ''}
+local answer = {redis.call('GET', prefix .. 'dataset') or ''}
 for i = 3, #ARGV do
   local key = prefix .. 'session:' .. ARGV[i]
   local owner, epoch, snapshot = unpack(redis.call('HMGET', key, 'node', 'epoch', 'snapshot'))
@@ -54,13 +134,13 @@ return answer
 
 OWNED = """
 local prefix, owner = ARGV[1], ARGV[2]
-local memory = redis.call('GET', prefix .. 'born') or ''
-return {memory, redis.call('SMEMBERS', prefix .. 'owner:' .. owner)}
+local dataset = redis.call('GET', prefix .. 'dataset') or ''
+return {dataset, redis.call('SMEMBERS', prefix .. 'owner:' .. owner)}
 """
 
-FLUSH = """
-local prefix, node, keep, tomb, bound, saves = unpack(ARGV, 1, 6)
-local at, lost, gone = 7, {}, {}
+FLUSH = f"""{_COMMON}
+local saves, counts, number = unpack(ARGV, 3, 5)
+local at, lost = 6, {{}}
 for _ = 1, tonumber(saves) do
   local id, owner, epoch, revision, snapshot, free = unpack(ARGV, at, at + 5)
   at = at + 6
@@ -76,32 +156,63 @@ for _ = 1, tonumber(saves) do
     redis.call('HSET', key, 'node', holder, 'owner', owner, 'epoch', epoch,
       'revision', revision, 'snapshot', snapshot)
     if snapshot == '' then
-      redis.call('PEXPIRE', key, tomb)
+      redis.call('PEXPIRE', key, {_ms(TOMBSTONE_TIME)})
       redis.call('SREM', all, id)
     else
-      redis.call('PEXPIRE', key, keep)
+      redis.call('PEXPIRE', key, {_ms(RETENTION_TIME)})
       redis.call('SADD', all, id)
-      redis.call('PEXPIRE', all, keep)
+      redis.call('PEXPIRE', all, {_ms(RETENTION_TIME)})
     end
   end
 end
-local lives = redis.call('EXISTS', prefix .. 'node:' .. node) == 1
-while lives and at < #ARGV do
+local lease = redis.call('PTTL', prefix .. 'node:' .. node)
+if lease <= 0 then return lost end
+local own, changes = prefix .. 'counts:' .. node, 0
+local nodes = tonumber(counts) > 0 and living() or {{}}
+local is_new = tonumber(redis.call('HGET', own, '#') or 0) < tonumber(number)
+for _ = 1, tonumber(counts) do
+  local limit, key, count, most, window = unpack(ARGV, at, at + 4)
+  at = at + 5
+  count, most, window = tonumber(count), tonumber(most), tonumber(window)
+  local field, refused = limit .. ':' .. key, prefix .. 'refused:' .. limit
+  if is_new then
+    if window > 0 then
+      local times = prefix .. 'times:' .. field
+      for _ = 1, math.min(count, most) do redis.call('RPUSH', times, now()) end
+      redis.call('LTRIM', times, -most, -1)
+      redis.call('PEXPIRE', times, window)
+    elseif count > 0 then
+      redis.call('HSET', own, field, count)
+    else
+      redis.call('HDEL', own, field)
+    end
+    if refusal(nodes, limit, key, most, window) == 0 then
+      changes = changes + redis.call('SREM', refused, key)
+    elseif redis.call('SCARD', refused) < {REFUSED_BOUND} then
+      changes = changes + redis.call('SADD', refused, key)
+    end
+  end
+end
+if is_new and #nodes > 0 then
+  redis.call('HSET', own, '#', number)
+  redis.call('PEXPIRE', own, lease + 1000)
+  if changes > 0 then ask_for_heartbeats(nodes) end
+end
+while at < #ARGV do
   local to, body = ARGV[at], ARGV[at + 1]
   at = at + 2
   if redis.call('EXISTS', prefix .. 'node:' .. to) == 1 then
-    redis.call('XADD', prefix .. 'mail:' .. to, 'MAXLEN', '~', bound, '*', 'b', body)
-  else
-    gone[#gone + 1] = to
+    send(to, body)
   end
 end
-return {lost, gone}
+return lost
 """
 
-LEAVE = """
-local prefix, node = ARGV[1], ARGV[2]
-redis.call('DEL', prefix .. 'node:' .. node, prefix .. 'mail:' .. node)
-redis.call('SREM', prefix .. 'nodes', node)
+LEAVE = f"""{_COMMON}
+for _, kind in ipairs({{'node:', 'batches:', 'counts:'}}) do
+  redis.call('DEL', prefix .. kind .. node)
+end
+ask_for_heartbeats(living())
 return 1
 """
 
@@ -111,8 +222,6 @@ for _, node in ipairs(redis.call('SMEMBERS', prefix .. 'nodes')) do
   local about = redis.call('GET', prefix .. 'node:' .. node)
   if about then
     answer[#answer + 1] = {node, about, redis.call('PTTL', prefix .. 'node:' .. node)}
-  else
-    redis.call('SREM', prefix .. 'nodes', node)
   end
 end
 return answer

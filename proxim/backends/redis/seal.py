@@ -1,78 +1,46 @@
-"""The seal on what leaves a node for the hub, if the operator gave a key.
+"""The seal on what a node writes to Redis for itself and other nodes.
 
-What is sealed is bound to what it is for: a snapshot to its session, a sack to its receiver.
+Sealed content opens only for its purpose: a snapshot for its session, a batch for its receiver.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
 
 from proxim.backends.crypto import BrokenSeal, Sealer, derive
 from proxim.protocol.errors import InvalidSetting
 
-__all__ = ["BrokenSeal", "KeySeal", "NoSeal", "Seal"]
+__all__ = ["BrokenSeal", "Seal"]
 
 SHORTEST_KEY = 32
 """Characters that a key must have."""
 
 
-class Seal(Protocol):
-    """Closes and opens."""
+class Seal:
+    """Seals with a key, if there is one. Raises ``InvalidSetting`` if it is too short."""
+
+    def __init__(self, key: str | None) -> None:
+        if key is not None and len(key) < SHORTEST_KEY:
+            raise InvalidSetting(f"cluster_key: needs at least {SHORTEST_KEY} characters")
+        self._sealer = None if key is None else Sealer(key, b"proxim cluster")
+        self._naming_key = b"" if key is None else derive(key, b"proxim addresses")
 
     def close(self, content: bytes, purpose: str) -> bytes:
         """Seal ``content`` for a purpose."""
-        ...
+        return content if self._sealer is None else self._sealer.close(content, purpose.encode())
 
     def open(self, sealed: bytes, purpose: str) -> bytes:
-        """What was sealed for that purpose. Raises ``BrokenSeal``."""
-        ...
-
-    def name_of(self, address: str) -> str:
-        """A hash by which all nodes with this seal know an address."""
-        ...
-
-
-class NoSeal:
-    """Leaves everything open."""
-
-    def close(self, content: bytes, purpose: str) -> bytes:
-        """The content as it is."""
-        return content
-
-    def open(self, sealed: bytes, purpose: str) -> bytes:
-        """The content as it is."""
-        return sealed
-
-    def name_of(self, address: str) -> str:
-        """As ``Seal.name_of``; who tries all addresses finds which one it is."""
-        return _name(address)
-
-
-class KeySeal:
-    """Seals with ``key``. Raises ``InvalidSetting`` when it is too short to be one."""
-
-    def __init__(self, key: str) -> None:
-        if len(key) < SHORTEST_KEY:
-            raise InvalidSetting(f"cluster_key: needs at least {SHORTEST_KEY} characters")
-        self._sealer = Sealer(key, b"proxim cluster")
-        self._naming_key = derive(key, b"proxim addresses")
-
-    def close(self, content: bytes, purpose: str) -> bytes:
-        """As ``Seal.close``."""
-        return self._sealer.close(content, purpose.encode())
-
-    def open(self, sealed: bytes, purpose: str) -> bytes:
-        """As ``Seal.open``."""
+        """Return the content sealed for a purpose. Raises ``BrokenSeal``."""
+        if self._sealer is None:
+            return sealed
         try:
             return self._sealer.open(sealed, purpose.encode())
         except BrokenSeal:
             raise BrokenSeal(f"a {purpose.partition(':')[0]} has another seal") from None
 
     def name_of(self, address: str) -> str:
-        """As ``Seal.name_of``; without the key nobody can tell which one it is."""
-        return _name(address, self._naming_key)
+        """Return the hash by which all nodes with this key know an address.
 
-
-def _name(address: str, key: bytes = b"") -> str:
-    return hashlib.blake2b(address.encode(), key=key, digest_size=12).hexdigest()
+        Without a key, whoever tries all addresses finds which one it is.
+        """
+        return hashlib.blake2b(address.encode(), key=self._naming_key, digest_size=12).hexdigest()

@@ -1,155 +1,115 @@
-"""The counts: what nodes count together, so that limits by owner and by address hold for all.
+"""Limits that all nodes of a cluster count together, by owner and by address.
 
-Of a tally each count is told to the other nodes as it happens. Of places each node tells how many
-it has given to whom: everything to a node that it meets, and then what has changed. What a node
-has told is forgotten with it. Nobody is called by an address or a uuid here, only by its hash.
-
-Nothing waits in here: it is all a matter of what is put into the mail, and what is found there.
+What this node counts goes to Redis with the next flush. Which keys have reached a limit comes back
+with each heartbeat. So no request waits for Redis to be counted. A key is a hash.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import islice
-from typing import Protocol
+
+import trio
 
 from proxim.actors.limits import Places, Tally
-from proxim.backends.redis.rpc import Counted, Parcel, Standing
+from proxim.backends.redis.coordinator import Count, Counts, Limit, Refused
 
-TOLD_AT_ONCE = 1000
-"""How many are named in one parcel at most."""
+COUNTS_AT_ONCE = 1000
+"""Counts in one flush at most."""
+
+EVENTS_BOUND = 10_000
+"""Keys whose events may wait to be counted; events of further keys count at this node alone."""
 
 Shared = Mapping[str, Tally | Places]
-"""What is counted together, by the name under which the nodes speak of it."""
+"""The limits by the names that all nodes use for them."""
 
 
-class Mail(Protocol):
-    """What carries parcels to other nodes."""
+class SharedLimits:
+    """The shared limits as this node counts and knows them. ``wake`` asks for a flush."""
 
-    def send(self, node: str, parcel: Parcel) -> None:
-        """Send a parcel, soon and in order."""
-
-    def is_full(self, node: str) -> bool:
-        """Whether too much waits for a node."""
-        ...
-
-
-class Counts:
-    """One node's part in it. ``others`` are the nodes that it has met."""
-
-    def __init__(self, mail: Mail) -> None:
-        self.others: set[str] = set()
-        self._mail = mail
-        self._tallies: dict[str, Tally] = {}
-        self._places: dict[str, Places] = {}
-        self._changed: dict[str, set[str]] = {}
-        self._heard: dict[tuple[str, str], dict[str, int]] = {}
-
-    def share(self, shared: Shared) -> None:
-        """Count this together with the others from now on."""
-        for name, each in shared.items():
+    def __init__(self, shared: Shared, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._limits: dict[str, Limit] = {}
+        self._changed: dict[tuple[str, str], int] = {}
+        self._packed: Counts | None = None
+        self._number = 0
+        self._shared = {name: each for name, each in shared.items() if each.most > 0}
+        for name, each in self._shared.items():
             if isinstance(each, Tally):
-                self._tallies[name] = each
-                each.tell = partial(self._tell_count, name)
+                self._limits[name] = Limit(name, each.most, each.window)
+                each.tell = partial(self._note_event, name)
             else:
-                self._places[name] = each
+                self._limits[name] = Limit(name, each.most)
                 each.tell = partial(self._note_change, name)
+        self.count_all()
 
-    # -- who there is ------------------------------------------------------------------------
+    @property
+    def limits(self) -> Sequence[Limit]:
+        """The limits, for the heartbeat."""
+        return list(self._limits.values())
 
-    def meet(self, node: str) -> None:
-        """Begin with a node, or begin anew: it is told everything, and tells everything."""
-        self._forget(node)
-        self.others.add(node)
-        for name, places in self._places.items():
-            for number, counts in enumerate(_parts(places.taken.items())):
-                self._mail.send(node, Standing(name, counts, anew=number == 0))
-
-    def meet_all(self, living: set[str]) -> None:
-        """Meet those who live and were not met before."""
-        for node in living - self.others:
-            self.meet(node)
-
-    def forget(self, node: str) -> None:
-        """That node lives no more, and has nothing of what it has told of."""
-        self.others.discard(node)
-        self._forget(node)
-
-    def forget_all(self) -> None:
-        """Count alone, until somebody is met."""
-        for node in {node for node, _ in self._heard} | self.others:
-            self.forget(node)
-        for changed in self._changed.values():
-            changed.clear()
-
-    def part(self) -> None:
-        """Tell the others that this node has nothing any more, and tell them nothing else."""
-        for node in self.others:
-            for name in self._places:
-                self._mail.send(node, Standing(name, {}, anew=True))
-        self.others.clear()
-
-    # -- what is told ------------------------------------------------------------------------
+    # -- what this node counts ---------------------------------------------------------------
 
     @property
     def has_changed(self) -> bool:
-        """Whether the others have yet to be told something."""
-        return any(self._changed.values())
+        """Whether there are counts that Redis does not have yet."""
+        return bool(self._changed or self._packed)
 
-    def tell(self) -> None:
-        """Put into the mail what has changed since the last time."""
-        for name, changed in self._changed.items():
-            if not changed:
-                continue
-            taken = self._places[name].taken
-            for counts in _parts((who, taken.get(who, 0)) for who in changed):
-                for node in self.others:
-                    self._mail.send(node, Standing(name, counts))
-            changed.clear()
+    def count_all(self) -> None:
+        """Count all again that this node holds: Redis knows nothing of it under this node id."""
+        self._packed = None
+        for name, each in self._shared.items():
+            if isinstance(each, Places):
+                self._changed |= {(name, key): 0 for key in each.taken}
 
-    def _note_change(self, name: str, who: str) -> None:
-        # Told in batches: connections come and go faster than anybody has to know of it.
-        if self.others:
-            self._changed.setdefault(name, set()).add(who)
+    def pack(self) -> Counts | None:
+        """Return the counts to flush, the same again until ``mark_sent``.
 
-    def _tell_count(self, name: str, who: str) -> None:
-        for node in self.others:
-            if not self._mail.is_full(node):
-                self._mail.send(node, Counted(name, who))
+        A flush may be tried twice; Redis applies each number once.
+        """
+        if self._packed is None and self._changed:
+            self._number += 1
+            keys = list(self._changed)[:COUNTS_AT_ONCE]
+            self._packed = Counts(self._number, [self._count(*each) for each in keys])
+        return self._packed
 
-    # -- what is heard -----------------------------------------------------------------------
+    def mark_sent(self) -> None:
+        """Forget the counts that were packed: Redis has them."""
+        self._packed = None
 
-    def arrived(self, sender: str, parcel: Counted | Standing, now: float) -> None:
-        """Count what another node has told, at ``now`` on Trio's clock."""
-        if sender not in self.others:
-            # It has found this node before it was found.
-            self.meet(sender)
-        if isinstance(parcel, Standing):
-            self._hear(sender, parcel)
-        elif parcel.tally in self._tallies:
-            self._tallies[parcel.tally].heard(parcel.who, now)
+    def _count(self, name: str, key: str) -> Count:
+        events, each = self._changed.pop((name, key)), self._shared[name]
+        number = each.taken.get(key, 0) if isinstance(each, Places) else events
+        return Count(self._limits[name], key, number)
 
-    def _hear(self, sender: str, parcel: Standing) -> None:
-        places = self._places.get(parcel.places)
-        if places is None:
-            return
-        heard = self._heard.setdefault((sender, parcel.places), {})
-        counts = dict.fromkeys(heard, 0) | parcel.counts if parcel.anew else parcel.counts
-        for who, count in counts.items():
-            places.heard(who, count - heard.pop(who, 0))
-            if count:
-                heard[who] = count
+    def _note_change(self, name: str, key: str) -> None:
+        # No wake: connections come and go faster than Redis has to know of it.
+        self._changed[name, key] = 0
 
-    def _forget(self, node: str) -> None:
-        for name in self._places:
-            self._hear(node, Standing(name, {}, anew=True))
-            del self._heard[node, name]
+    def _note_event(self, name: str, key: str) -> None:
+        if (name, key) in self._changed or len(self._changed) < EVENTS_BOUND:
+            self._changed[name, key] = self._changed.get((name, key), 0) + 1
+            self._wake()
 
+    # -- what all nodes have counted ---------------------------------------------------------
 
-def _parts(counts: Iterable[tuple[str, int]]) -> Iterator[dict[str, int]]:
-    """The counts in parcels' sizes, and one that is empty where there are none."""
-    rest = iter(counts)
-    yield dict(islice(rest, TOLD_AT_ONCE))
-    while part := dict(islice(rest, TOLD_AT_ONCE)):
-        yield part
+    def heard(self, refused: Sequence[Refused]) -> None:
+        """Refuse the keys that have reached a limit, and no others."""
+        now = trio.current_time()
+        elsewhere: dict[str, dict[str, int]] = defaultdict(dict)
+        until: dict[str, dict[str, float]] = defaultdict(dict)
+        for name, key, value in refused:
+            if value > 0:
+                elsewhere[name][key] = int(value)
+                until[name][key] = now + value
+        for name, each in self._shared.items():
+            if isinstance(each, Places):
+                each.heard(elsewhere[name])
+            else:
+                each.heard(until[name])
+
+    def forget(self) -> None:
+        """Count alone, since the lease is lost. ``count_all`` follows when there is another."""
+        self.heard(())
+        self._changed = {each: events for each, events in self._changed.items() if events}

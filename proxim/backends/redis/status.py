@@ -1,22 +1,24 @@
-"""How a cluster stands, for a person who asks."""
+"""The status of a cluster, for ``proxim cluster status``."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct, structs
 
-from proxim.backends.redis.coordinator import Hub
+if TYPE_CHECKING:
+    from proxim.backends.redis.redis_coordinator import Coordinator
 
 
 class NodeStatus(Struct, frozen=True, kw_only=True):
-    """One node, by what it said last, ``silent`` seconds ago. All times in seconds.
+    """One node, as it described itself ``silent`` seconds ago. All times are in seconds.
 
-    ``url`` is what it is for clients, the same for all behind one load balancer; ``at`` is its
-    machine and port. ``sessions`` are those that live. A ``draining`` node is about to stop.
-    ``lag`` is the time that the hub takes to answer it, ``waiting`` the number of sessions of which
-    the hub has yet to hear something. A node of another version may leave some of this out.
+    ``url`` is the node's public URL, the same for all nodes behind one load balancer; ``at`` is its
+    machine and port. ``sessions`` counts those that have not ended. A ``draining`` node is about to
+    stop. ``lag`` is the time that Redis takes to answer it, ``waiting`` how many sessions are not
+    saved yet. A node of another version may leave some fields out.
     """
 
     node: str = ""
@@ -32,9 +34,9 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     waiting: int = 0
 
 
-async def survey(hub: Hub) -> list[NodeStatus]:
-    """Every node that lives, by its address. Raises ``HubLost``."""
-    members = await hub.members()
+async def survey(coordinator: Coordinator) -> list[NodeStatus]:
+    """Return all living nodes, sorted by address. Raises ``CoordinatorLost``."""
+    members = await coordinator.members()
     found = [_status(node, about, left) for node, (about, left) in members.items()]
     return sorted(found, key=lambda status: (status.url, status.at, status.node))
 

@@ -1,4 +1,4 @@
-"""Where the Redis of a cluster is, and who vouches for it."""
+"""The URL of a cluster's Redis, and the certificate authorities that it is checked against."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from proxim.protocol.errors import InvalidSetting
 
 
 class Place(NamedTuple):
-    """Where a Redis is."""
+    """The address of a Redis, and how to log in."""
 
     host: str
     port: int
@@ -24,15 +24,15 @@ class Place(NamedTuple):
 
 
 def parse_url(url: str) -> Place:
-    """Read ``redis://[user:password@]host[:port][/db]``, or ``rediss://`` for TLS.
+    """Parse ``redis://[user:password@]host[:port][/db]``, or ``rediss://`` for TLS.
 
-    Raises ``InvalidSetting``; the text has no password in it.
+    Raises ``InvalidSetting``, whose text does not contain the password.
     """
     wanted = "the URL of one Redis looks like redis://127.0.0.1:6379/0, or rediss:// for TLS"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-        # What cannot be looked up raises here what nobody who connects expects.
+        # A host that is no domain name would raise a `UnicodeError` when it is connected to.
         (host or "").encode("idna")
     except ValueError:
         raise InvalidSetting(f"cluster: {wanted}") from None
@@ -49,11 +49,11 @@ def parse_url(url: str) -> Place:
 
 
 def trust(ca: str | None) -> ssl.SSLContext:
-    """By what a Redis with TLS is judged: by the system's authorities, and those in ``ca`` (PEM).
+    """Return a TLS context with the system's certificate authorities, and those in ``ca`` (PEM).
 
-    Raises ``InvalidSetting`` when that file cannot be used.
+    Raises ``InvalidSetting`` if the file cannot be used.
     """
-    # The library's own default neither demands a certificate nor looks at the name in it.
+    # The library's default checks neither the certificate nor the name in it.
     context = ssl.create_default_context()
     if ca is not None:
         try:

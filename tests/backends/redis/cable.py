@@ -1,4 +1,4 @@
-"""A cable between a node and its Redis: a proxy on loopback that can stall, and break halfway."""
+"""A proxy on loopback between a node and its Redis, which can stall and break like a cable."""
 
 import struct
 from socket import SO_LINGER, SOL_SOCKET
@@ -9,7 +9,7 @@ TO_REDIS, FROM_REDIS = "to redis", "from redis"
 
 
 class Cable:
-    """Carries everything, until it is told otherwise. It goes on as before once it is mended."""
+    """Carries all traffic until it is stalled or broken, and again once it is mended."""
 
     def __init__(self, redis_port):
         self.redis_port = redis_port
@@ -29,30 +29,30 @@ class Cable:
         self.port = listener.socket.getsockname()[1]
         await trio.serve_listeners(self._carry, [listener], task_status=task_status)
 
-    # -- what may happen to it ---------------------------------------------------------------
+    # -- faults ---------------------------------------------------------------------------------
 
     def stall(self):
-        """Nothing gets through any more, and nobody is told."""
+        """Hold up all traffic; connections stay open."""
         if self._flows.is_set():
             self._flows = trio.Event()
 
     def break_off(self):
-        """Both ends of every connection are reset, and so is who connects anew."""
+        """Reset both ends of every connection, and of every new one."""
         self._is_broken = True
         self._flows.set()
         for end in list(self._ends):
             _reset(end)
 
     def halve(self, direction):
-        """The next message in that direction comes through by half; then it breaks."""
+        """Let half of the next message in that direction through, then break."""
         self._halved = direction
 
     def mend(self):
-        """What was held up comes late; who was reset may connect again."""
+        """Let through what was held up, and accept connections again."""
         self._is_broken, self._halved = False, None
         self._flows.set()
 
-    # -- what it carries ---------------------------------------------------------------------
+    # -- traffic ----------------------------------------------------------------------------
 
     async def _carry(self, node):
         try:
@@ -84,7 +84,7 @@ class Cable:
 
 
 def _reset(stream):
-    # With no time to linger a close is a reset, as when a cable breaks under traffic.
+    # A close without lingering sends a reset, as when a cable breaks under traffic.
     if stream.socket.fileno() >= 0:
         stream.socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
         stream.socket.close()

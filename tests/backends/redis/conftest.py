@@ -8,7 +8,7 @@ REAL_REDIS = {"start_redis", "shared_redis"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """A test with a real Redis, by whatever fixture, is for ``make test-all``."""
+    """Mark tests with a real Redis for ``make test-all``."""
     for item in items:
         if REAL_REDIS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.full("Redis"))
@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def shared_redis(tmp_path_factory):
-    """Nobody breaks it, and others have left things in it."""
+    """A Redis that no test breaks; earlier tests have left keys in it."""
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     server.age()
     yield server
@@ -26,7 +26,7 @@ def shared_redis(tmp_path_factory):
 
 @pytest.fixture
 def start_redis(tmp_path):
-    """Starts one for this test."""
+    """Return a function that starts a Redis for this test."""
     started = []
 
     def start(*options, **more):
@@ -41,13 +41,13 @@ def start_redis(tmp_path):
 
 @pytest.fixture
 def redis(start_redis):
-    """One of its own, for tests that break it."""
+    """A Redis for tests that break it."""
     return start_redis()
 
 
 @pytest.fixture(scope="module")
 def cluster(shared_redis):
-    """Three nodes that nobody breaks."""
+    """Three nodes that no test breaks."""
     cluster = Cluster(shared_redis, 3, "--cluster-key", KEY)
     yield cluster
     cluster.stop()
@@ -62,7 +62,7 @@ def _leave(request):
 
 @pytest.fixture
 def brittle(redis):
-    """Starts a cluster on a Redis of its own."""
+    """Return a function that starts a cluster on a Redis of its own."""
     started = []
 
     def start(count=2, *options, **more):

@@ -1,4 +1,4 @@
-"""The judge: knows nothing but what the clients have said and heard, and finds what may not be.
+"""The judge: it finds broken promises in a log of what clients have sent and received.
 
 What it demands is what the protocol and ``docs/explanation/cluster.md`` promise, whatever happens
 to the nodes and their Redis.
@@ -23,12 +23,12 @@ AFTER_THE_END = {
 }
 BY_ITSELF = {"disconnected", "approval_timeout", "expired"}
 PUT_RIGHT = 5.0
-"""Seconds for which somebody may believe what a list wrongly shows."""
+"""Seconds for which a client may believe an outdated list."""
 OF_AN_APPROVED = {"signal", "peer_online", "peer_offline", "ice_servers"}
 
 
 class Sight(NamedTuple):
-    """A session as one side was shown it, when it had asked at ``asked_at``."""
+    """A session's status as one side was told it, for a request at ``asked_at``."""
 
     entry: object
     asked_at: float
@@ -36,7 +36,7 @@ class Sight(NamedTuple):
 
 
 class Case:
-    """One session, as its two sides tell of it."""
+    """One session, as its two sides saw it."""
 
     def __init__(self, session_id, created, asked, entries):
         self.id = session_id
@@ -79,7 +79,7 @@ class Case:
 
 
 def judge(log, *, approval=4.0, patience=12.0):
-    """Everything in a log that may not be, in words; ``patience`` is how late an answer may be."""
+    """Return all broken promises in a log; ``patience`` is how late an answer may be."""
     found = [f"no answer: {show(entry)}" for entry in log if entry.kind == SILENCE]
     found += _late(log, patience)
     for case in _cases(log):
@@ -133,7 +133,7 @@ def _late(log, patience):
 
 
 def _one_outcome(case):
-    """Both sides see the same, whatever it is, and each is told once for each click."""
+    """Both sides see the same outcome, and each is told it once."""
     outcomes = {e.what["status"] for e in case.of(GOT, "pair_result")}
     outcomes |= {"approved" for _ in case.signs_of_approval[:1]}
     outcomes |= {s.status for s in case.sights if s.status == "rejected"}
@@ -151,7 +151,7 @@ def _one_outcome(case):
 
 
 def _clicked(case):
-    """Nothing is approved, or rejected, that nobody has."""
+    """No session is approved or rejected without a decision of the host."""
     signs = case.signs_of_approval
     if signs and not case.clicks(approve=True, before=signs[0].at):
         yield f"approved without a click: {show(signs[0])}"
@@ -165,7 +165,7 @@ def _clicked(case):
 
 
 def _ours(case):
-    """A signal is from the other side of the same session, and was sent."""
+    """Each signal was sent by the other side of the same session."""
     sent = {tuple(e.what["data"]): e.at for e in case.of(SENT, "signal")}
     for entry in case.entries:
         if (entry.kind, entry.type) != (GOT, "signal"):
@@ -179,7 +179,7 @@ def _ours(case):
 
 
 def _in_order(case):
-    """In each direction in the order in which they were sent, and none twice."""
+    """Signals arrive in order, and none twice."""
     for role in (HOST, GUEST):
         for before, after in pairwise(case.of(GOT, "signal", role=role)):
             if after.what["data"][2] <= before.what["data"][2]:
@@ -187,7 +187,7 @@ def _in_order(case):
 
 
 def _whole(case):
-    """While neither connection broke, none is lost without a word."""
+    """While neither connection breaks, no signal is lost without an error."""
     for role in (HOST, GUEST):
         got = {e.what["data"][2]: e for e in case.of(GOT, "signal", role=role)}
         refused = {e.what.get("ref") for e in case.of(GOT, "error", role=PEER[role])}
@@ -213,7 +213,7 @@ def _whole(case):
 
 
 def _over(case):
-    """After the end there is nothing more, for who was told, nor is the session there again."""
+    """After the end a client receives nothing more, and the session does not come back."""
     for end in case.ends:
         for entry in case.of(GOT, *AFTER_THE_END, role=case.roles[end.who]):
             if entry.who == end.who and entry.line >= end.line and entry.at > end.at:
@@ -225,7 +225,7 @@ def _over(case):
 
 
 def _is_put_right(case, end, shown):
-    """Whether a list was behind the times, and whoever got it was told so, or sent away.
+    """Return whether a list was outdated, and its client was then told the end, or closed.
 
     What a node on its own could not save yet, others do not know. So it may be with what ends by
     itself, and only in a list: who takes a seat is told by the session's own node.
@@ -244,12 +244,12 @@ def _is_put_right(case, end, shown):
 
 
 def _in_time(case, approval):
-    """Each end has its reason, and none comes early."""
+    """Each end has a valid reason, and none comes early."""
     approved = case.signs_of_approval
     for end in case.ends:
         reason = end.what["reason"]
         since = end.at - case.asked.at + TICK
-        # Of whoever asked, also if the answer was lost.
+        # All requests count, also if the answer was lost.
         prompts = [e for e in case.entries if (e.kind, e.type) == (SENT, "pair_request")]
         if reason == "expired" and since < case.asked.what["ttl"]:
             yield f"expired after {since:.2f} s: {show(end)}"
@@ -268,7 +268,7 @@ def _in_time(case, approval):
 
 
 def _not_lost(case):
-    """What both have agreed on, and nobody has ended, is still there when all is over."""
+    """An approved session that was not closed exists until the end of the test."""
     for entry in case.of(GOT, "error"):
         request = case.requests.get((entry.who, entry.what.get("ref")))
         if (

@@ -1,4 +1,4 @@
-"""What clients have said and heard, in the order in which it happened."""
+"""A log of what clients have sent and received, in order."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Real nodes in a real cluster, and a host and a guest at any two of them."""
+"""Real nodes in a cluster, and hosts and guests at any two of them."""
 
 import os
 import secrets
@@ -11,10 +11,10 @@ from tests.e2e import client
 from tests.e2e.client import PATIENCE, unlink
 
 LEASE = 60
-"""Seconds. No node that is merely slow loses it; of one that is dead, the test ends it."""
+"""Seconds. A slow node does not lose it; a test ends the lease of a dead node itself."""
 
 SHORT_LEASE = 3
-"""Seconds; of a node that a test sees lose it by the clock of Redis, or by its own."""
+"""Seconds, for a node whose lease is to expire during a test."""
 
 KEY = "a key for tests, of forty characters...."
 
@@ -66,14 +66,14 @@ class Couple:
 
 
 class Node(client.Node):
-    """A node that starts at once."""
+    """A node that is forked, and so starts at once."""
 
     def _start(self, arguments, log):
         return fork_server.start(*arguments, stderr=log)
 
 
 class Cluster:
-    """Some nodes, by number."""
+    """Nodes of one cluster, by number."""
 
     def __init__(self, redis, count=2, *options, database=0, lease=LEASE, url=None, **timing):
         self.redis = redis
@@ -101,7 +101,7 @@ class Cluster:
         node.process.wait()
 
     def expire(self, number):
-        """End the lease of a node that is killed or frozen, and so cannot renew it."""
+        """End the lease of a node that is killed or frozen."""
         found = self.redis.ask("EVAL", EXPIRE, "0", str(self[number].port), database=self.database)
         assert int(found) == 1
 
@@ -116,7 +116,7 @@ class Cluster:
             node.close_peers()
 
     def stop(self):
-        """With a good-bye to those who go on."""
+        """Stop all nodes gracefully."""
         self.close_peers()
         for node in self.nodes:
             node.terminate()
@@ -124,7 +124,7 @@ class Cluster:
             node.stop()
 
     def end(self):
-        """Without one, which takes its time where Redis or a node is frozen."""
+        """Kill all nodes, since a graceful stop takes long if Redis or a node is frozen."""
         for number in range(len(self.nodes)):
             self.kill(number)
         self.stop()
@@ -142,7 +142,7 @@ return ended
 
 
 def until(condition, seconds=PATIENCE, pause=0.05):
-    """Wait for what comes in its own time."""
+    """Wait until a condition holds, and return its value."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, "not in time"
@@ -151,7 +151,7 @@ def until(condition, seconds=PATIENCE, pause=0.05):
 
 
 def status(*options, **environment):
-    """``proxim cluster status``, done."""
+    """Run ``proxim cluster status``."""
     return fork_server.run("cluster", "status", *options, env={**os.environ, **environment})
 
 

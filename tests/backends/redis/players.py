@@ -1,4 +1,4 @@
-"""Hosts and guests that do whatever a client may, at whatever node, and log what they see.
+"""Hosts and guests that do at random what clients may do, at any node, and log what they see.
 
 What each does is decided by dice of its own, so that a seed gives the same intentions again; when
 they happen depends on the machine.

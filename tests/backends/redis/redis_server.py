@@ -1,4 +1,4 @@
-"""A real Redis, with persistence off. It can be frozen, killed, started again."""
+"""A Redis server without persistence, which can be frozen, killed and restarted."""
 
 import signal
 import socket
@@ -11,7 +11,7 @@ from tests.ports import reserved_port
 
 
 class RedisServer:
-    """``port_option`` says what is served at ``port``, which stays its own until it is stopped."""
+    """The port, given by ``port_option``, stays reserved until the server is stopped."""
 
     def __init__(self, folder, *options, port_option="--port"):
         self.folder = folder
@@ -45,17 +45,17 @@ class RedisServer:
         raise AssertionError("no redis-server in time")
 
     def ask(self, *words, database=0):
-        """What Redis answers to a command, by a client that is not ours."""
+        """Return what Redis answers to a command of ``redis-cli``."""
         command = ["redis-cli", "-u", self.url_of(database), "--raw", *words]
         return subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE).stdout
 
     def age(self, database=0):
-        """Have it remember for a minute, so that a node that joins waits for nobody else's memory.
+        """Make the data set a minute old, so that a node that joins does not wait for others.
 
-        How long it waits otherwise is shown where Redis restarts, and by ``test_member``.
+        How long it waits otherwise is shown where Redis restarts, and in ``test_backend.py``.
         """
         born = int((time.time() - 60) * 1000)
-        self.ask("SET", "proxim:born", f"{born}-aged", database=database)
+        self.ask("SET", "proxim:dataset", f"{born}-aged", database=database)
 
     def freeze(self):
         self.process.send_signal(signal.SIGSTOP)
@@ -72,6 +72,6 @@ class RedisServer:
         self.start()
 
     def stop(self):
-        """For good: its port is anybody's."""
+        """Kill the server, and release its port."""
         self.kill()
         self._reservation.close()

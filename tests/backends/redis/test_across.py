@@ -1,4 +1,4 @@
-"""Host and guest at different nodes: all is as if they were at one."""
+"""A host and a guest at different nodes see what they would see at one node."""
 
 import itertools
 import secrets
@@ -17,27 +17,27 @@ def couple(cluster, request):
     return Couple(cluster[at], cluster[guest_at])
 
 
-def test_they_pair_and_talk_and_part(couple):
+def test_pairing_signals_and_close_cross_nodes(couple):
     couple.approve().talk(*range(30))
     couple.host.ask("session_ended", "close_session", session_id=couple.id)
     couple.guest.expect("session_ended", session_id=couple.id, reason="closed")
     couple.quiet()
 
 
-def test_a_host_says_no(couple):
+def test_rejection_crosses_nodes(couple):
     couple.host.decide(couple.id, approve=False)
     couple.guest.expect("pair_result", session_id=couple.id, status="rejected")
     couple.guest.expect("session_ended", session_id=couple.id, reason="rejected")
 
 
-def test_a_guest_closes(couple):
+def test_guest_can_close_across_nodes(couple):
     couple.approve()
     couple.guest.ask("session_ended", "close_session", session_id=couple.id)
     couple.host.expect("session_ended", session_id=couple.id, reason="closed")
     couple.quiet()
 
 
-def test_a_link_works_once(cluster, couple):
+def test_link_works_once_at_all_nodes(cluster, couple):
     for node in cluster.nodes:
         session_id, token = couple.created["link"].partition("/join#")[2].split(".")
         device = {"name": "Another", "id": "x"}
@@ -46,13 +46,13 @@ def test_a_link_works_once(cluster, couple):
         node.peer().refused("unknown_session", "pair_request", token="wrong", **fields)
 
 
-def test_what_no_node_knows_is_unknown(cluster):
+def test_session_that_no_node_has_is_unknown(cluster):
     for node in cluster.nodes:
         node.peer().refused("unknown_session", "resume", session_id="none", resume_token="x")
 
 
 @pytest.mark.parametrize(("made_at", "host_at", "guest_at"), WAYS)
-def test_signals_keep_their_order_however_the_sides_move(cluster, made_at, host_at, guest_at):
+def test_signals_keep_their_order_wherever_the_sides_are(cluster, made_at, host_at, guest_at):
     couple = Couple(cluster[made_at], cluster[guest_at]).approve()
     couple.talk(*range(20))
     if host_at != made_at:
@@ -65,7 +65,7 @@ def test_signals_keep_their_order_however_the_sides_move(cluster, made_at, host_
 
 
 @pytest.mark.parametrize(("made_at", "host_at", "guest_at"), WAYS)
-def test_order_holds_while_lines_go_up_and_down(cluster, made_at, host_at, guest_at):
+def test_signals_keep_their_order_while_sides_come_and_go(cluster, made_at, host_at, guest_at):
     couple = Couple(cluster[made_at], cluster[guest_at]).approve()
     numbers = itertools.count()
     sent = []
@@ -93,7 +93,7 @@ def test_order_holds_while_lines_go_up_and_down(cluster, made_at, host_at, guest
     couple.quiet()
 
 
-def test_a_side_that_leaves_is_missed_and_what_is_said_is_kept(cluster):
+def test_signals_to_an_offline_side_are_kept_and_bounded(cluster):
     couple = Couple(cluster[0], cluster[1]).approve()
     couple.guest.leave()
     couple.host.expect("peer_offline", session_id=couple.id)
@@ -108,7 +108,7 @@ def test_a_side_that_leaves_is_missed_and_what_is_said_is_kept(cluster):
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
-def test_a_newer_connection_takes_the_seat_wherever_it_is(cluster, at):
+def test_newer_connection_replaces_the_older_at_any_node(cluster, at):
     couple = Couple(cluster[0], cluster[1]).approve()
     host, guest = couple.host, couple.guest
     couple.resume(cluster[at], host_online=True)
@@ -120,7 +120,7 @@ def test_a_newer_connection_takes_the_seat_wherever_it_is(cluster, at):
     couple.quiet()
 
 
-def test_a_one_time_session_ends_with_either_side(cluster):
+def test_one_time_session_ends_when_either_side_leaves(cluster):
     for side in ("host", "guest"):
         couple = Couple(cluster[0], cluster[1], "one_time").approve()
         other = couple.guest if side == "host" else couple.host
@@ -128,7 +128,7 @@ def test_a_one_time_session_ends_with_either_side(cluster):
         other.expect("session_ended", session_id=couple.id, reason="disconnected")
 
 
-def test_an_owner_sees_and_closes_its_sessions_from_any_node(cluster):
+def test_owner_lists_and_closes_its_sessions_at_any_node(cluster):
     key = secrets.token_urlsafe(32)
     host = cluster[0].host(key=key)
     ids = [host.create("persistent")["session"]["session_id"] for _ in range(3)]
@@ -144,7 +144,7 @@ def test_an_owner_sees_and_closes_its_sessions_from_any_node(cluster):
         looking.ask("session_ended", "close_session", session_id=session_id)
 
 
-def test_a_link_is_renewed_from_another_node(cluster):
+def test_link_is_renewed_at_another_node(cluster):
     key = secrets.token_urlsafe(32)
     first = cluster[0].host(key=key)
     session_id = first.create("persistent")["session"]["session_id"]
@@ -161,7 +161,7 @@ def test_a_link_is_renewed_from_another_node(cluster):
     host.ask("session_ended", "close_session", session_id=session_id)
 
 
-def test_nobody_is_both_sides(cluster):
+def test_connection_cannot_be_both_sides(cluster):
     couple = Couple(cluster[0], cluster[1]).approve()
     couple.guest.ask("registered", "register", uuid="desk-1", key=couple.key)
     couple.talk(1)

@@ -1,16 +1,15 @@
-"""Members on a hub in memory, under a clock that the test moves."""
+"""Nodes on a coordinator in memory, under a mock clock."""
 
 import pytest
 import trio
 
 from proxim.actors.actor import SAVE_TIMEOUT
-from proxim.backends.redis import backend as member_module
-from proxim.backends.redis.backend import Member
-from proxim.backends.redis.coordinator import HubLost
-from proxim.backends.redis.memory_coordinator import LocalHub, Memory
-from proxim.backends.redis.registry import SETTLE_TIME
-from proxim.backends.redis.rpc import Left
-from proxim.backends.redis.seal import BrokenSeal, KeySeal, NoSeal
+from proxim.backends.redis import coordinator, write_queue
+from proxim.backends.redis.backend import RedisBackend
+from proxim.backends.redis.coordinator import CoordinatorLost
+from proxim.backends.redis.heartbeat import SETTLE_TIME
+from proxim.backends.redis.rpc import LeaveSeat
+from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import InvalidSetting, RequestError
@@ -27,19 +26,20 @@ from tests.actors.helpers import (
     Meeting,
     Node,
 )
+from tests.backends.redis.memory_coordinator import Memory, MemoryCoordinator
 
 LEASE = 10.0
 
 
-class Cuttable(LocalHub):
-    """A hub that can be out of reach."""
+class Cuttable(MemoryCoordinator):
+    """A coordinator that can be unreachable."""
 
     def __init__(self, memory):
         super().__init__(memory)
         self.is_cut = False
 
     def __getattribute__(self, name):
-        if name in ("beat", "claim", "owned_by", "flush", "receive", "members", "leave"):
+        if name in ("heartbeat", "claim", "owned_by", "flush", "receive", "members", "leave"):
             return self._or_lost(super().__getattribute__(name))
         return super().__getattribute__(name)
 
@@ -47,17 +47,17 @@ class Cuttable(LocalHub):
         async def asked(*arguments):
             if self.is_cut:
                 await trio.sleep(2)
-                raise HubLost("cut")
+                raise CoordinatorLost("cut")
             return await ask(*arguments)
 
         return asked
 
 
 class MemberNode(Node):
-    """A node without sockets that is a member."""
+    """A cluster node without sockets."""
 
     def __init__(self, memory, **options):
-        self.hub = Cuttable(memory)
+        self.coordinator = Cuttable(memory)
         super().__init__(make_backend=self._make_backend, connections_per_address=3, **options)
         self.member = self.supervisor.backend
         self.places = self.supervisor.limits.connections
@@ -65,7 +65,13 @@ class MemberNode(Node):
 
     def _make_backend(self, supervisor):
         about = {"url": "here", "version": "1", "sessions": 0, "draining": False}
-        return Member(supervisor, self.hub, seal=NoSeal(), lease=LEASE, describe_node=lambda: about)
+        return RedisBackend(
+            supervisor,
+            self.coordinator,
+            seal=Seal(None),
+            lease=LEASE,
+            describe_node=lambda: about,
+        )
 
     async def live(self, *, task_status):
         with self.life:
@@ -80,7 +86,7 @@ class MemberNode(Node):
 
 
 class Patient(Client):
-    """A client that waits for what takes another node."""
+    """A client that waits for the answers of other nodes."""
 
     async def sends(self, message):
         try:
@@ -124,7 +130,7 @@ async def talks(meeting):
         assert receiver.numbers[before:] == [1, 2, 3]
 
 
-async def test_two_sides_at_two_nodes(autojump_clock, members):
+async def test_signals_and_a_close_cross_two_nodes(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     await talks(meeting)
     await meeting.host.asks(meeting.close())
@@ -132,19 +138,23 @@ async def test_two_sides_at_two_nodes(autojump_clock, members):
     assert meeting.guest.endings == [Reason.CLOSED]
 
 
-async def test_both_sides_elsewhere_speak_past_the_sessions_node(autojump_clock, members):
+async def test_signals_of_two_remote_sides_pass_through_the_sessions_node(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     meeting.host = members[2].connect()
     await meeting.host.registers()
     await trio.sleep(0.5)
-    members[0].hub.is_cut = True
     await talks(meeting)
-    members[0].hub.is_cut = False
+    members[0].coordinator.is_cut = True
+    await meeting.guest.signals(meeting.id, 4, 5, 6)
+    await trio.sleep(0.5)
+    assert meeting.host.numbers[-1] == 3
+    members[0].coordinator.is_cut = False
     await trio.sleep(5)
+    assert meeting.host.numbers[-3:] == [4, 5, 6]
     await talks(meeting)
 
 
-async def test_a_session_is_taken_over_when_its_node_is_gone(autojump_clock, members):
+async def test_session_of_a_dead_node_is_taken_over(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     members[0].life.cancel()
     await trio.sleep(1)
@@ -152,7 +162,7 @@ async def test_a_session_is_taken_over_when_its_node_is_gone(autojump_clock, mem
     await host.registers()
     await trio.sleep(5)
     assert host.heard(wire.Error)[0].code == "unavailable"
-    assert host.close_code == 1012, "a host that has not what it was told it has comes again"
+    assert host.close_code == 1012, "a host without a seat that it was promised has to come again"
     await trio.sleep(LEASE + 1)
     assert meeting.guest.close_code == 1012
     meeting.node, meeting.guest, meeting.host = (
@@ -165,10 +175,12 @@ async def test_a_session_is_taken_over_when_its_node_is_gone(autojump_clock, mem
     await talks(meeting)
 
 
-async def test_what_needs_the_cluster_is_refused_while_it_is_out_of_reach(autojump_clock, members):
+async def test_requests_to_other_nodes_are_refused_while_redis_is_unreachable(
+    autojump_clock, members
+):
     local = await pairs(members[0], members[0])
     across = await pairs(members[0], members[1], key="x" * 43)
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await trio.sleep(4)
     await talks(local)
     began = trio.current_time()
@@ -181,7 +193,7 @@ async def test_what_needs_the_cluster_is_refused_while_it_is_out_of_reach(autoju
     await talks(local)
     refusal = await local.host.asks(wire.RefreshIce(session_id=local.id))
     assert refusal.code == "unavailable"
-    members[0].hub.is_cut = False
+    members[0].coordinator.is_cut = False
     await trio.sleep(3)
     assert (
         (await local.host.asks(wire.RefreshIce(session_id=local.id))).type == "ice_servers"
@@ -192,25 +204,25 @@ async def test_what_needs_the_cluster_is_refused_while_it_is_out_of_reach(autoju
     assert across.guest.close_code == 1012
 
 
-async def test_a_node_that_slept_gives_up_what_others_may_have(autojump_clock, members):
+async def test_suspended_node_gives_up_its_sessions(autojump_clock, members):
     meeting = await pairs(members[0], members[0])
     member = members[0].member
-    name = member.post.node
-    # As after SIGSTOP: the first thing that runs is whatever was next.
-    member.lease._awake_until = trio.current_time()
+    name = member.bus.node
+    # As after SIGSTOP: whatever was next runs first.
+    member.lease._running_until = trio.current_time()
     await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
     assert (meeting.host.close_code, meeting.guest.close_code) == (1012, 1012)
     assert members[0].supervisor.actors() == []
-    assert member.post.node != name
+    assert member.bus.node != name
     await trio.sleep(LEASE + 1)
     meeting.guest = members[1].connect()
     resumed = await meeting.guest.asks(meeting.resume())
     assert isinstance(resumed, wire.Resumed)
 
 
-async def test_mail_that_is_lost_parts_two_nodes_and_they_begin_anew(autojump_clock, members):
+async def test_lost_batch_closes_what_two_nodes_have_with_each_other(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
-    members[0].member.post._sent[members[1].member.post.node] += 1
+    members[0].member.bus._sent[members[1].member.bus.node] += 1
     await meeting.host.signals(meeting.id, 1)
     await trio.sleep(1)
     assert meeting.guest.close_code == 1012
@@ -221,18 +233,19 @@ async def test_mail_that_is_lost_parts_two_nodes_and_they_begin_anew(autojump_cl
     await talks(meeting)
 
 
-async def test_mail_that_comes_twice_is_taken_once(autojump_clock, members):
+async def test_batch_that_arrives_twice_is_handled_once(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
-    send = members[0].hub._send
+    send = members[0].coordinator._send
 
-    def twice(sack):
-        return send(sack) and send(sack)
+    def twice(batch):
+        send(batch)
+        send(batch)
 
-    members[0].hub._send = twice
+    members[0].coordinator._send = twice
     await talks(meeting)
 
 
-async def test_who_is_released_is_found_elsewhere(autojump_clock, members):
+async def test_session_of_a_node_that_leaves_goes_on_at_another(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     await members[0].supervisor.drain()
     await members[0].member.leave()
@@ -249,52 +262,72 @@ async def test_who_is_released_is_found_elsewhere(autojump_clock, members):
     assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
 
 
+async def test_node_of_another_version_does_not_start_and_one_that_runs_keeps_out(
+    autojump_clock, members, monkeypatch, caplog
+):
+    memory = members[0].coordinator._memory
+    monkeypatch.setattr(coordinator, "LAYOUT", 3)
+    newcomer = MemberNode(memory)
+    newcomer.coordinator._layout = 3
+    with pytest.raises(InvalidSetting, match=r"cluster: .* version 2 .* this node version 3"):
+        await newcomer.member.run()
+    # The others have left, and nodes of that version have taken over an empty Redis.
+    memory.forget()
+    memory.layout = 3
+    memory.leases["new"] = b"{}", trio.current_time() + 100
+    await trio.sleep(LEASE)
+    assert "the node is out of the cluster: the nodes of this cluster use version 3" in caplog.text
+    assert {node.member.trouble for node in members} == {"the cluster's Redis does not answer"}
+
+
 # -- the seal --------------------------------------------------------------------------------
 
 
-def test_a_seal_opens_for_its_purpose_and_its_key_alone():
-    seal, same, other = KeySeal("k" * 32), KeySeal("k" * 32), KeySeal("o" * 32)
-    sealed = seal.close(b"content", "sack:a")
+def test_sealed_content_opens_only_with_its_key_and_purpose():
+    seal, same, other = Seal("k" * 32), Seal("k" * 32), Seal("o" * 32)
+    sealed = seal.close(b"content", "batch:a")
     assert b"content" not in sealed
-    assert same.open(sealed, "sack:a") == b"content"
-    assert seal.close(b"content", "sack:a") != sealed
+    assert same.open(sealed, "batch:a") == b"content"
+    assert seal.close(b"content", "batch:a") != sealed
     altered = sealed[:-1] + bytes([sealed[-1] ^ 1])
     for opener, text, purpose in (
-        (other, sealed, "sack:a"),
-        (same, sealed, "sack:b"),
-        (same, altered, "sack:a"),
-        (same, b"", "sack:a"),
-        (same, sealed[:20], "sack:a"),
+        (other, sealed, "batch:a"),
+        (same, sealed, "batch:b"),
+        (same, altered, "batch:a"),
+        (same, b"", "batch:a"),
+        (same, sealed[:20], "batch:a"),
     ):
         with pytest.raises(BrokenSeal):
             opener.open(text, purpose)
 
 
-def test_an_address_has_one_name_for_all_with_the_same_key_and_another_with_another():
-    seals = [KeySeal("k" * 32), KeySeal("k" * 32), KeySeal("o" * 32), NoSeal(), NoSeal()]
+def test_nodes_with_the_same_key_hash_an_address_alike():
+    seals = [Seal("k" * 32), Seal("k" * 32), Seal("o" * 32), Seal(None), Seal(None)]
     one, same, other, bare, as_bare = [seal.name_of("192.0.2.1") for seal in seals]
     assert one == same
     assert bare == as_bare
     assert len({one, other, bare, seals[0].name_of("192.0.2.2")}) == 4
 
 
-def test_a_key_has_to_be_long_enough():
+def test_short_key_is_refused():
     with pytest.raises(InvalidSetting, match="at least 32"):
-        KeySeal("short")
+        Seal("short")
 
 
-async def test_what_stays_as_it_is_is_not_forgotten(autojump_clock, members, monkeypatch):
-    monkeypatch.setattr(member_module, "KEEP_TIME", 30 * 60.0)
+async def test_session_that_never_changes_is_saved_again(
+    autojump_clock, members, monkeypatch, nursery
+):
+    monkeypatch.setattr(write_queue, "RETENTION_TIME", 30 * 60.0)
     meeting = await pairs(members[0], members[1])
-    members[0].member._nursery.start_soon(members[0].member._meet_forever)
-    entry = members[0].hub._memory.sessions[meeting.id]
+    nursery.start_soon(members[0].member.write_queue.mark_all_forever)
+    entry = members[0].coordinator._memory.sessions[meeting.id]
     before = entry.revision
     await trio.sleep(61)
-    assert members[0].hub._memory.sessions[meeting.id].revision > before
+    assert members[0].coordinator._memory.sessions[meeting.id].revision > before
     await talks(meeting)
 
 
-# -- what is told is what others would go by -------------------------------------------------
+# -- saved before told ------------------------------------------------------------------------
 
 
 async def prompts(at, guest_at, kind=PERSISTENT):
@@ -308,9 +341,9 @@ async def prompts(at, guest_at, kind=PERSISTENT):
 
 
 @pytest.mark.parametrize("approve", [True, False])
-async def test_a_decision_that_is_not_saved_is_told_to_nobody(autojump_clock, members, approve):
+async def test_unsaved_decision_is_not_told(autojump_clock, members, approve):
     meeting = await prompts(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=approve, ref="r"))
     await trio.sleep(5)
     refusal = meeting.host.heard(wire.Error)[0]
@@ -319,12 +352,12 @@ async def test_a_decision_that_is_not_saved_is_told_to_nobody(autojump_clock, me
     await trio.sleep(LEASE + 1)
     assert not meeting.host.heard(wire.PairResult)
     assert not meeting.guest.heard(wire.PairResult)
-    # Meanwhile another node, which has never heard of it, may say how the prompt ended.
+    # Meanwhile another node, which does not know of the decision, may end the prompt.
     elsewhere = members[1].connect()
     answer = await elsewhere.asks(meeting.resume())
     assert isinstance(answer, wire.SessionEnded)
     assert answer.reason is Reason.DISCONNECTED
-    members[0].hub.is_cut = False
+    members[0].coordinator.is_cut = False
     await trio.sleep(5)
     assert meeting.host.close_code == 1012
     assert not meeting.host.heard(wire.PairResult)
@@ -333,22 +366,22 @@ async def test_a_decision_that_is_not_saved_is_told_to_nobody(autojump_clock, me
 
 
 @pytest.mark.parametrize("approve", [True, False])
-async def test_a_decision_is_told_when_it_is_saved_at_last(autojump_clock, members, approve):
+async def test_decision_is_told_once_it_is_saved(autojump_clock, members, approve):
     meeting = await prompts(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=approve))
     await trio.sleep(4)
     assert meeting.host.heard(wire.Error)[0].code == "unavailable"
-    members[0].hub.is_cut = False
+    members[0].coordinator.is_cut = False
     await trio.sleep(3)
     status = "approved" if approve else "rejected"
     for side in (meeting.host, meeting.guest):
         assert [each.status for each in side.heard(wire.PairResult)] == [status]
 
 
-async def test_an_end_that_is_not_saved_is_not_the_end(autojump_clock, members):
+async def test_unsaved_close_does_not_end_the_session(autojump_clock, members):
     meeting = await pairs(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await meeting.host.sends(meeting.close())
     await trio.sleep(LEASE + 4)
     assert meeting.host.endings == []
@@ -358,9 +391,11 @@ async def test_an_end_that_is_not_saved_is_not_the_end(autojump_clock, members):
     assert resumed.session.status == "approved"
 
 
-async def test_while_a_decision_waits_others_are_answered(autojump_clock, members):
+async def test_other_requests_are_answered_while_a_decision_waits_to_be_saved(
+    autojump_clock, members
+):
     meeting = await prompts(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=True))
     await meeting.host.sends(wire.RefreshIce(session_id=meeting.id, ref="asked"))
     await trio.sleep(4)
@@ -368,30 +403,30 @@ async def test_while_a_decision_waits_others_are_answered(autojump_clock, member
     assert codes["asked"] == "unavailable"
 
 
-async def test_what_cannot_be_saved_now_is_not_decided(autojump_clock, members):
+async def test_decision_is_refused_while_redis_is_unreachable(autojump_clock, members):
     meeting = await prompts(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await trio.sleep(4)
     await meeting.host.asks(wire.PairDecision(session_id=meeting.id, approve=True))
     assert meeting.host.told[-1].code == "unavailable"
-    members[0].hub.is_cut = False
+    members[0].coordinator.is_cut = False
     await trio.sleep(3)
     assert not meeting.host.heard(wire.PairResult)
     await meeting.host.asks(wire.PairDecision(session_id=meeting.id, approve=False))
     assert meeting.guest.endings == [Reason.REJECTED]
 
 
-async def test_time_is_up_though_it_cannot_be_saved(autojump_clock, members):
+async def test_timeout_is_told_even_if_it_cannot_be_saved(autojump_clock, members):
     meeting = await prompts(members[0], members[0])
     asked_at = meeting.host.when(wire.PairPrompt)[0]
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await trio.sleep(45)
     for side in (meeting.host, meeting.guest):
         assert side.endings == [Reason.APPROVAL_TIMEOUT]
         assert side.when(wire.SessionEnded)[0] - asked_at < 44
 
 
-async def test_an_end_that_others_would_not_see_is_not_told_before_it_is_saved(
+async def test_end_that_another_node_would_not_see_is_not_told_before_it_is_saved(
     autojump_clock, members
 ):
     first, second, third = members
@@ -400,34 +435,34 @@ async def test_an_end_that_others_would_not_see_is_not_told_before_it_is_saved(
     await first.member.leave()
     first.life.cancel()
 
-    # The second takes it over as it was handed on, and can save nothing more.
-    claim = second.hub.claim
+    # The second node takes the session over, and then can save nothing more.
+    claim = second.coordinator.claim
 
     async def claim_and_be_cut(*arguments):
         claimed = await claim(*arguments)
-        second.hub.is_cut = True
+        second.coordinator.is_cut = True
         return claimed
 
-    second.hub.claim = claim_and_be_cut
+    second.coordinator.claim = claim_and_be_cut
     host = second.connect()
     await host.registers()
-    del second.hub.claim
+    del second.coordinator.claim
     await trio.sleep(LEASE + RETURN_TIME + 1)
     assert host.endings == []
-    # Nobody has heard of an end, so it is none; this node is the next to wait for both.
+    # No client was told an end, so there is none; this node waits for both sides again.
     guest = third.connect()
     assert (await guest.asks(meeting.resume())).session.status == "approved"
-    second.hub.is_cut = False
+    second.coordinator.is_cut = False
     await trio.sleep(5)
     assert host.endings == []
     assert host.close_code == 1012
 
 
-async def test_who_stops_while_the_hub_is_away_ends_nothing_that_was_approved(
+async def test_node_that_stops_without_redis_does_not_end_approved_sessions(
     autojump_clock, members
 ):
     meeting = await pairs(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await trio.sleep(4)
     await members[0].supervisor.drain()
     await members[0].member.leave()
@@ -438,15 +473,15 @@ async def test_who_stops_while_the_hub_is_away_ends_nothing_that_was_approved(
     assert (await guest.asks(meeting.resume())).session.status == "approved"
 
 
-async def test_who_stops_while_the_hub_is_away_does_not_tell_an_end_that_others_would_not_see(
-    autojump_clock, members
-):
+async def test_node_that_stops_without_redis_does_not_tell_an_unsaved_end(autojump_clock, members):
     meeting = Meeting(members[0], await members[0].host())
     await meeting.open(PERSISTENT, None)
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     began = trio.current_time()
     await members[0].supervisor.drain()
-    assert trio.current_time() - began < SAVE_TIMEOUT + 1, "others want to part, too"
+    assert trio.current_time() - began < SAVE_TIMEOUT + 1, (
+        "the drain of other sessions must not wait longer"
+    )
     await members[0].member.leave()
     members[0].life.cancel()
     assert meeting.host.endings == []
@@ -459,9 +494,9 @@ async def test_who_stops_while_the_hub_is_away_does_not_tell_an_end_that_others_
     assert host.endings == []
 
 
-async def test_a_decision_that_cannot_be_saved_holds_up_nobodys_good_bye(autojump_clock, members):
+async def test_unsaved_decision_does_not_delay_the_drain(autojump_clock, members):
     meeting = await prompts(members[0], members[0])
-    members[0].hub.is_cut = True
+    members[0].coordinator.is_cut = True
     await meeting.host.sends(wire.PairDecision(session_id=meeting.id, approve=False))
     began = trio.current_time()
     await members[0].supervisor.drain()
@@ -472,13 +507,13 @@ async def test_a_decision_that_cannot_be_saved_holds_up_nobodys_good_bye(autojum
 # -- a seat that changes hands ---------------------------------------------------------------
 
 
-async def test_a_seat_that_was_left_elsewhere_is_taken_in_the_same_breath(autojump_clock, members):
+async def test_seat_left_at_another_node_can_be_taken_at_once(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     old, meeting.guest = meeting.guest, members[0].connect()
-    (far,) = members[0].member.guests._connections.values()
-    # What comes from elsewhere, and then from here, before the actor has its turn.
-    members[0].member.guests._left(
-        members[1].member.post.node, Left(session_id=meeting.id, connection=far.number)
+    (far,) = members[0].member.remote_connections._connections.values()
+    # The remote side leaves, and a local one comes, before the actor has its turn.
+    members[0].member.remote_connections._leave(
+        members[1].member.bus.node, LeaveSeat(session_id=meeting.id, connection=far.number)
     )
     await meeting.guest.asks(meeting.resume())
     assert old.closed is False
@@ -486,40 +521,41 @@ async def test_a_seat_that_was_left_elsewhere_is_taken_in_the_same_breath(autoju
     await talks(meeting)
 
 
-async def test_signals_that_were_lost_between_two_edges_send_who_spoke_away(
-    autojump_clock, members
-):
+async def test_signal_lost_on_its_way_to_a_remote_side_closes_that_side(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     meeting.host = members[2].connect()
     await meeting.host.registers()
     await trio.sleep(0.5)
     await talks(meeting)
-    members[1].member.post._sent[members[2].member.post.node] += 1
+    members[0].member.bus._sent[members[2].member.bus.node] += 1
     await meeting.guest.signals(meeting.id, 7)
     await trio.sleep(1)
     assert 7 not in meeting.host.numbers
-    assert meeting.guest.close_code == 1012
+    assert meeting.host.close_code == 1012
+    assert meeting.guest.heard(wire.PeerOffline)
 
 
-async def test_mail_that_comes_again_late_changes_nothing(autojump_clock, members):
+async def test_old_batches_that_arrive_again_change_nothing(autojump_clock, members):
     sent = []
     for node in members:
-        node.hub._send = lambda sack, send=node.hub._send: sent.append(sack) or send(sack)
+        node.coordinator._send = lambda batch, send=node.coordinator._send: (
+            sent.append(batch) or send(batch)
+        )
     meeting = await pairs(members[0], members[1])
     await talks(meeting)
     await meeting.guest.asks(wire.CloseSession(session_id=meeting.id))
     await trio.sleep(1)
     told = [list(side.told) for side in (meeting.host, meeting.guest)]
     assert len(sent) > 5
-    for sack in [*sent, *reversed(sent)]:
-        assert LocalHub._send(members[0].hub, sack)
+    for batch in [*sent, *reversed(sent)]:
+        MemoryCoordinator._send(members[0].coordinator, batch)
     await trio.sleep(5)
     assert [list(side.told) for side in (meeting.host, meeting.guest)] == told
     assert not meeting.host.closed
     assert not meeting.guest.closed
 
 
-async def test_a_deadline_is_kept_by_who_takes_over(autojump_clock, members):
+async def test_deadline_holds_after_a_takeover(autojump_clock, members):
     began = trio.current_time()
     meeting = await pairs(members[0], members[1], TEMPORARY, ttl=60.0)
     members[0].life.cancel()
@@ -532,19 +568,19 @@ async def test_a_deadline_is_kept_by_who_takes_over(autojump_clock, members):
     assert meeting.guest.when(wire.SessionEnded)[0] - began == pytest.approx(60, abs=5)
 
 
-async def test_a_hub_that_has_forgotten_everything_knows_it_again_in_seconds(
-    autojump_clock, members
-):
+async def test_sessions_are_written_back_to_an_emptied_redis(autojump_clock, members):
     here, across = [
         await pairs(members[0], members[at], key=key * 43) for at, key in enumerate("hx")
     ]
-    members[0].hub._memory.forget()
+    members[0].coordinator._memory.forget()
     began, answers = trio.current_time(), set()
     while trio.current_time() < began + 5:
         answer = await members[1].connect().asks(wire.Resume(session_id="none", resume_token="x"))
         answers.add(answer.code if trio.current_time() < began + SETTLE_TIME else "")
         await trio.sleep(0.1)
-    assert answers == {"unavailable", ""}, "nothing is unknown before all can have told of it"
+    assert answers == {"unavailable", ""}, (
+        "no session is unknown before all nodes can have written theirs back"
+    )
     assert across.guest.close_code == 1012
     across.guest, here.guest = members[2].connect(), members[2].connect()
     for meeting in (across, here):

@@ -1,4 +1,4 @@
-"""Nodes that die or freeze, and a Redis that does."""
+"""Nodes and a Redis that die or freeze."""
 
 import time
 import urllib.error
@@ -13,7 +13,7 @@ from tests.e2e.client import PATIENCE
 
 
 def comes(action):
-    """Do something again and again until the cluster can."""
+    """Repeat an action until it is no longer refused as unavailable."""
 
     def attempt():
         try:
@@ -27,7 +27,7 @@ def comes(action):
 
 
 def readiness(node):
-    """What a node answers to who asks whether to send people to it."""
+    """Return what a node answers at ``/readyz``."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{node.port}/readyz", timeout=60) as answer:
             return answer.status, answer.read().decode()
@@ -40,7 +40,7 @@ def readiness(node):
 
 
 @pytest.mark.real_time
-def test_an_approved_session_outlives_its_node(brittle):
+def test_approved_session_outlives_its_node(brittle):
     cluster = brittle(1, lease=SHORT_LEASE)
     cluster.add(lease=LEASE)
     cluster.add(lease=LEASE)
@@ -59,7 +59,7 @@ def test_an_approved_session_outlives_its_node(brittle):
 
 
 @pytest.mark.real_time
-def test_a_deadline_is_kept_by_who_takes_over(brittle):
+def test_deadline_holds_after_a_takeover(brittle):
     cluster = brittle(2)
     couple = Couple(cluster[0], cluster[1], "temporary", ttl=8).approve()
     cluster.kill(0)
@@ -69,11 +69,11 @@ def test_a_deadline_is_kept_by_who_takes_over(brittle):
     assert resumed["session"]["expires_at"] == couple.created["session"]["expires_at"]
     couple.guest.expect("session_ended", reason="expired")
     late = datetime.now(UTC) - datetime.fromisoformat(resumed["session"]["expires_at"])
-    # By how little it may be late at the most shows `test_member`, on a clock of the test's.
+    # How late it may be at most is shown in `test_backend.py`, under a mock clock.
     assert timedelta(0) <= late < timedelta(seconds=10)
 
 
-def test_what_was_not_approved_or_is_one_time_ends_as_disconnected(brittle):
+def test_prompted_and_one_time_sessions_end_with_their_node(brittle):
     cluster = brittle(2)
     prompted = Couple(cluster[0], cluster[1])
     one_time = Couple(cluster[0], cluster[1], "one_time").approve()
@@ -89,7 +89,7 @@ def test_what_was_not_approved_or_is_one_time_ends_as_disconnected(brittle):
         assert (ended["status"], ended["reason"]) == ("expired", "disconnected")
 
 
-def test_a_guests_node_dies(brittle):
+def test_guest_comes_back_after_its_node_died(brittle):
     cluster = brittle(2)
     couple = Couple(cluster[0], cluster[1]).approve()
     cluster.kill(1)
@@ -108,14 +108,14 @@ def test_a_guests_node_dies(brittle):
 
 @pytest.mark.real_time
 @pytest.mark.parametrize("longer", [0, pytest.param(30, marks=pytest.mark.slow("a long freeze"))])
-def test_a_node_that_was_frozen_does_nothing_more_to_a_session_it_lost(brittle, longer):
+def test_frozen_node_changes_nothing_in_a_session_it_lost(brittle, longer):
     cluster = brittle(1, lease=SHORT_LEASE)
     cluster.add(lease=LEASE)
     couple = Couple(cluster[0], cluster[1]).approve()
     local = Couple(cluster[0], cluster[0]).approve()
     old_host = couple.host
     cluster.freeze(0)
-    # What the frozen node will find when it wakes up.
+    # What the frozen node finds when it wakes up.
     old_host.send("signal", session_id=couple.id, data="from the past")
     old_host.send("close_session", session_id=couple.id)
     local.host.send("signal", session_id=local.id, data="from the past")
@@ -154,7 +154,7 @@ def _ended(peer, seen):
 
 
 @pytest.mark.real_time
-def test_redis_freezes_and_local_pairs_go_on(brittle):
+def test_local_pairs_go_on_while_redis_is_frozen(brittle):
     cluster = brittle(2, lease=2 * SHORT_LEASE)
     node = cluster[0]
     assert readiness(node) == (200, "ready\n")
@@ -185,7 +185,7 @@ def test_redis_freezes_and_local_pairs_go_on(brittle):
     comes(lambda: across.resume(cluster[1]))
 
 
-def test_redis_freezes_for_a_moment_and_nobody_notices(brittle):
+def test_short_freeze_of_redis_is_not_noticed(brittle):
     cluster = brittle(2)
     couple = Couple(cluster[0], cluster[1]).approve()
     for _ in range(3):
@@ -201,14 +201,14 @@ def test_redis_freezes_for_a_moment_and_nobody_notices(brittle):
     couple.quiet()
 
 
-def test_redis_restarts_with_nothing_in_it(brittle):
+def test_sessions_survive_a_restart_of_redis(brittle):
     cluster = brittle(3)
     local = Couple(cluster[0], cluster[0]).approve()
     across = Couple(cluster[0], cluster[1]).approve()
     cluster.redis.restart()
     local.talk(*range(50))
     assert across.guest.closed() == 1012
-    # A node that takes longer than it is waited for may find that all is unknown by then.
+    # A node that takes longer to write back would find its sessions unknown.
     until(lambda: len(cluster.redis.ask("KEYS", "proxim:session:*").split()) == 2)
     comes(lambda: across.resume(cluster[2], host_online=True))
     across.host.expect("peer_offline")
@@ -224,7 +224,7 @@ def test_redis_restarts_with_nothing_in_it(brittle):
 
 
 @pytest.mark.real_time
-def test_a_node_that_is_restarted_hands_its_sessions_over(brittle):
+def test_restarted_node_hands_its_sessions_over(brittle):
     cluster = brittle(2, "--drain-seconds", "3")
     couples, pending = [], []
     for kind in ("persistent", "one_time"):

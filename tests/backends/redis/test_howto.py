@@ -1,4 +1,4 @@
-"""The how-to page, done as it says."""
+"""The commands of the how-to page for clusters work."""
 
 import os
 import re
@@ -38,12 +38,12 @@ def is_up(port):
 
 @pytest.fixture
 def page(tmp_path):
-    """All commands of the page in one shell, in a process group of its own."""
+    """Run all commands of the page in one shell, in a process group of its own."""
     reservation = ExitStack()
     ports = {port: reservation.enter_context(reserved_port()) for port in PORTS}
     (tmp_path / "haproxy.cfg").write_text(blocks("haproxy", ports)[0])
     commands = "".join(blocks("sh", ports))
-    # The page has one start after the other, as a person would.
+    # A person would start one after the other.
     ready = f"until redis-cli -p {ports['6399']} ping; do sleep 0.1; done"
     commands = commands.replace("export PROXIM_CLUSTER=", f"{ready}\nexport PROXIM_CLUSTER=")
     script = f"{commands}wait\n"
@@ -59,10 +59,10 @@ def page(tmp_path):
     reservation.close()
 
 
-def test_the_page_builds_a_cluster_behind_a_balancer(page):
+def test_howto_builds_a_cluster_behind_a_load_balancer(page):
     balancer = page["8800"]
     until(lambda: all(is_up(page[port]) for port in ("8801", "8802", "8803")))
-    # Whichever it chooses.
+    # Whichever node the balancer chooses.
     until(lambda: all(is_up(balancer) for _ in range(12)))
     peers = []
 

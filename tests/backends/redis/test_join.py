@@ -1,4 +1,4 @@
-"""How a node comes into a cluster, or says why not."""
+"""How a node joins a cluster, or is refused."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def refused(*options):
     return done.returncode, done.stderr
 
 
-def test_a_node_on_its_own_imports_nothing_of_a_clusters():
+def test_node_without_a_cluster_imports_no_redis_client():
     code = (
         "import sys, trio, proxim.node as n\n"
         "async def main():\n"
@@ -34,7 +34,7 @@ def test_a_node_on_its_own_imports_nothing_of_a_clusters():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)
 
 
-def test_a_redis_that_is_not_there_is_named():
+def test_unreachable_redis_is_named_without_its_password():
     with reserved_port() as port:
         code, said = refused("--cluster", f"redis://user:hunter2@127.0.0.1:{port}/0")
     assert code == 2
@@ -44,7 +44,7 @@ def test_a_redis_that_is_not_there_is_named():
     assert "Traceback" not in said
 
 
-def test_what_does_not_work_is_refused_in_words(shared_redis):
+def test_unsupported_redis_and_short_key_are_refused(shared_redis):
     for url in ("redis+sentinel://127.0.0.1/main", "redis-cluster://127.0.0.1"):
         code, said = refused("--cluster", url)
         assert code == 2
@@ -54,9 +54,28 @@ def test_what_does_not_work_is_refused_in_words(shared_redis):
     assert "at least 32 characters" in said
 
 
+def test_node_of_another_version_than_the_cluster_is_refused(redis):
+    redis.ask("SET", "proxim:layout", "1")
+    redis.ask("SADD", "proxim:nodes", "old")
+    redis.ask("SET", "proxim:node:old", "{}")
+    code, said = refused("--cluster", redis.url)
+    assert code == 2
+    assert "cluster: the nodes of this cluster use version 1" in said
+    assert "this node version 2: install the same proxim everywhere, or stop all nodes" in said
+    assert "Traceback" not in said
+    assert b"node:old" in redis.ask("KEYS", "proxim:node:*")
+    redis.ask("DEL", "proxim:node:old")
+    cluster = Cluster(redis, 2)
+    try:
+        Couple(cluster[0], cluster[1]).approve().talk(1)
+    finally:
+        cluster.stop()
+    assert redis.ask("GET", "proxim:layout").strip() == b"2"
+
+
 @pytest.fixture
 def guarded(tmp_path, start_redis):
-    """A Redis with TLS, which lets one user in, who may do what the how-to says."""
+    """A Redis with TLS and one user, who has the rights that the how-to names."""
     ca = trustme.CA()
     certificate = ca.issue_cert("127.0.0.1", "localhost")
     ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -76,11 +95,11 @@ def guarded(tmp_path, start_redis):
     return server, str(tmp_path / "ca.pem")
 
 
-def test_a_redis_behind_tls_and_a_password(guarded):
+def test_redis_with_tls_and_a_password_works(guarded):
     server, ca = guarded
     url = f"rediss://nodes:pass%2Fword@127.0.0.1:{server.port}/0"
     code, said = refused("--cluster", url)
-    assert code == 2, "nobody vouches for it"
+    assert code == 2, "its certificate authority is unknown"
     assert "Redis does not answer" in said
     assert refused("--cluster", url.replace("word", "wort"), "--cluster-ca", ca)[0] == 2
     cluster = Cluster(server, 2, "--cluster-ca", ca, url=url)

@@ -77,7 +77,7 @@ def finds(forger, words):
     assert any(words in each for each in found), found
 
 
-def test_where_all_is_well_nothing_is_found(approved):
+def test_judge_finds_no_fault_in_a_correct_log(approved):
     for number in range(1, 5):
         approved.signal(number)
         approved.signal(number, sender="guest")

@@ -1,4 +1,4 @@
-"""Three nodes, whatever clients may do, and whatever may happen to the nodes and to Redis.
+"""Three nodes, random clients, and random faults of the nodes and of Redis.
 
 Judged by what the clients have seen alone. What happens is decided by a seed, which a failure
 names: ``FAULTS_SEED=7`` takes that one, ``FAULTS_SECONDS=120`` longer, `make faults` many.
@@ -24,14 +24,14 @@ COUPLES = 4
 GIVEN = os.environ.get("FAULTS_SEED")
 SECONDS = float(os.environ.get("FAULTS_SECONDS", "30"))
 QUICK = 3124, 15.0
-"""A seed by which everything but a restart of Redis happens soon, and for how many seconds."""
+"""A seed with which all faults but a restart of Redis happen early, and its seconds."""
 
 _SLOW = pytest.mark.slow("seeds of the property test")
 RUNS = [(int(GIVEN), SECONDS)] if GIVEN else [
     QUICK, *(pytest.param(seed, SECONDS, marks=_SLOW) for seed in range(1, 12)),
 ]  # fmt: skip
 
-# No sweep: who comes back after one is told that there is no such session, however it ended.
+# No sweep: a client that comes back after it would find any ended session unknown.
 OPTIONS = (
     *("--cluster-lease", str(LEASE), "--cluster-key", KEY, "--drain-seconds", "0.3"),
     *("--sweep-interval", "3600", "--sessions-per-owner", "0"),
@@ -41,11 +41,11 @@ SHORT, LONG = (0.2, 1.5), (LEASE + 1.0, LEASE + 3.0)
 DEADLY = {"kill", "roll"}
 LOSES_MEMORY = {"restart"}
 RECOVERY = 2 * LEASE + 4.0
-"""Seconds in which a second misfortune may cost a session: the page on clusters says which two."""
+"""Seconds in which a second fault may lose a session, as the page on clusters says."""
 
 
 def plan(seed, seconds):
-    """What happens when: pauses and faults, with for how long and to whom."""
+    """Return the faults, with their node, duration and the pause before each."""
     dice = random.Random(seed)
     at, ailing, steps = 1.5, {"deadly": 0.0, "memory": 0.0}, []
     while at < seconds:
@@ -57,7 +57,7 @@ def plan(seed, seconds):
         node = dice.randrange(3)
         detail = dice.choice([TO_REDIS, FROM_REDIS])
         pause = dice.uniform(0.3, 2.5)
-        # What neither a node nor Redis remembers is gone, and nobody can promise otherwise.
+        # A session that neither a node nor Redis remembers is lost, as the page says.
         if fault in LOSES_MEMORY and at < ailing["deadly"]:
             continue
         if fault in DEADLY and at < ailing["memory"]:
@@ -72,7 +72,7 @@ def plan(seed, seconds):
 
 
 class Town:
-    """Three nodes, each with a cable to Redis, and those who play there."""
+    """Three nodes, each with a cable to Redis, and their clients."""
 
     def __init__(self, seed, seconds, redis, folder):
         self.seed = seed
@@ -87,15 +87,15 @@ class Town:
         self.nursery = None
 
     def port(self, dice):
-        """Some node's. One that is down is what a balancer does not choose."""
+        """Return the port of a random node that is up."""
         return dice.choice([node for node in self.nodes if node is not None]).port
 
     def start(self, number):
-        """In another thread: it takes its time."""
+        """Start a node; called in a thread, since it takes a while."""
         log = (self.folder / f"node-{number}.log").open("a")
         options = (*OPTIONS, "--cluster", self.cables[number].url)
         for _ in range(20):
-            # Where the cable is broken, or Redis away, it says so and ends.
+            # While the cable is broken, or Redis down, the node says so and ends.
             with suppress(AssertionError):
                 node = Node(*options, log=log, approval=APPROVAL)
                 break
@@ -175,7 +175,7 @@ class Town:
             self.nursery.cancel_scope.cancel()
 
     async def make_peace(self, players):
-        """In peace again all is found, and everything that is said arrives."""
+        """Once the faults are over, find all sessions and have all signals arrive."""
         with trio.fail_after(PATIENCE):
             for _ in range(2):
                 async with trio.open_nursery() as settling:
@@ -201,7 +201,7 @@ class Town:
 
 @pytest.mark.real_time
 @pytest.mark.parametrize(("seed", "seconds"), RUNS)
-def test_whatever_happens_the_clients_see_nothing_that_may_not_be(redis, tmp_path, seed, seconds):
+def test_clients_see_no_broken_promise_whatever_fails(redis, tmp_path, seed, seconds):
     print(f"FAULTS_SEED={seed} FAULTS_SECONDS={seconds}")
     redis.age()
     town = Town(seed, seconds, redis, tmp_path)

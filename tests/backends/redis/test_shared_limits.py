@@ -1,19 +1,20 @@
-"""Limits by owner and by address, at members on a hub in memory under a clock of the test's."""
+"""Limits by owner and by address, at nodes on a coordinator in memory, under a mock clock."""
 
 import pytest
 import trio
 
 from proxim.actors.limits import Quotas
-from proxim.backends.redis.backend import BEAT_TIME, MEET_TIME, PULSE_TIME
-from proxim.backends.redis.memory_coordinator import Memory
+from proxim.backends.redis.backend import WATCH_TIME
+from proxim.backends.redis.heartbeat import HEARTBEAT_TIME
 from proxim.protocol import messages as wire
 from tests.actors.helpers import KEY, PERSISTENT, Meeting
+from tests.backends.redis.memory_coordinator import Memory
 from tests.backends.redis.test_backend import LEASE, MemberNode
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 SOON = 0.1
-TOLD = PULSE_TIME + SOON
-"""By when the others have heard of a connection."""
+TOLD = WATCH_TIME + SOON
+"""Seconds until the other nodes know of a connection."""
 
 
 @pytest.fixture
@@ -30,23 +31,6 @@ def join(nursery, autojump_clock):
     return start
 
 
-class Silent:
-    """A hub that nobody can leave."""
-
-    def __init__(self, hub):
-        self._hub = hub
-
-    def __getattr__(self, name):
-        return getattr(self._hub, name)
-
-    async def leave(self, node):
-        await trio.lowlevel.checkpoint()
-
-
-def waits(node):
-    return sum(map(len, node.member.post._waiting.values()))
-
-
 def full(nodes, address=HERE):
     return [node.places.is_full(address) for node in nodes]
 
@@ -54,7 +38,7 @@ def full(nodes, address=HERE):
 # -- connections -------------------------------------------------------------------------------
 
 
-async def test_connections_of_an_address_count_wherever_they_are(autojump_clock, join):
+async def test_connections_of_an_address_count_at_all_nodes(autojump_clock, join):
     nodes = await join()
     for node in nodes:
         node.places.take(HERE)
@@ -67,77 +51,57 @@ async def test_connections_of_an_address_count_wherever_they_are(autojump_clock,
     assert full(nodes) == [False] * 3
 
 
-async def test_a_node_that_joins_hears_at_once_what_there_is(autojump_clock, join):
+async def test_node_that_joins_knows_the_counts_at_once(autojump_clock, join):
     nodes = await join(2)
     for _ in range(3):
         nodes[0].places.take(HERE)
+    await trio.sleep(TOLD)
     nodes += await join(1)
     assert full(nodes) == [True] * 3
 
 
-async def test_a_node_that_dies_has_nothing_after_its_lease(autojump_clock, join):
+async def test_counts_of_a_dead_node_end_with_its_lease(autojump_clock, join):
     nodes = await join()
     for _ in range(3):
         nodes[0].places.take(HERE)
     await trio.sleep(TOLD)
     nodes[0].life.cancel()
-    await trio.sleep(LEASE - BEAT_TIME - SOON)
+    await trio.sleep(LEASE - HEARTBEAT_TIME - SOON)
     assert full(nodes[1:]) == [True] * 2
-    await trio.sleep(2 * BEAT_TIME + SOON)
+    await trio.sleep(2 * HEARTBEAT_TIME + SOON)
     assert full(nodes[1:]) == [False] * 2
 
 
-async def test_a_node_that_leaves_has_nothing_at_once(autojump_clock, join):
+async def test_counts_of_a_node_that_leaves_end_at_once(autojump_clock, join):
     nodes = await join()
     for _ in range(3):
         nodes[0].places.take(HERE)
     await trio.sleep(TOLD)
-    # By its own word, not since the hub says that it lives no more.
-    nodes[0].member._hub = Silent(nodes[0].hub)
     await nodes[0].member.leave()
     await trio.sleep(SOON)
     assert full(nodes[1:]) == [False] * 2
 
 
-async def test_what_was_lost_with_mail_is_told_anew(autojump_clock, join):
+async def test_node_that_lost_its_lease_counts_all_under_its_new_id(autojump_clock, join):
     here, there = await join(2)
-    for node in (here, there):
+    for node in (here, here, there):
         node.places.take(HERE)
     await trio.sleep(TOLD)
-    # What here tells next does not arrive.
-    here.places.take(HERE)
-    here.member.counts.tell()
-    here.member.post.pack()
-    here.member.post.is_sent()
-    await trio.sleep(TOLD)
-    assert there.places.elsewhere(HERE) == 1
-    here.places.take(THERE)
-    await trio.sleep(TOLD)
+    node_id = here.member.bus.node
+    del here.coordinator._memory.leases[node_id]
+    await trio.sleep(3 * HEARTBEAT_TIME)
+    assert here.member.bus.node != node_id
     assert (here.places.elsewhere(HERE), there.places.elsewhere(HERE)) == (1, 2)
-    assert there.places.elsewhere(THERE) == 1
+    assert full([here, there]) == [True, True]
 
 
-async def test_a_node_that_lost_its_lease_tells_all_under_its_new_name(autojump_clock, join):
-    here, there = await join(2)
-    for node in (here, there):
-        node.places.take(HERE)
-    await trio.sleep(TOLD)
-    name = here.member.post.node
-    del here.hub._memory.leases[name]
-    await trio.sleep(2 * BEAT_TIME + MEET_TIME)
-    assert here.member.post.node != name
-    assert (here.places.elsewhere(HERE), there.places.elsewhere(HERE)) == (1, 1)
-
-
-async def test_without_a_hub_a_node_counts_what_it_knew_for_a_lease_and_then_alone(
-    autojump_clock, join
-):
+async def test_node_without_redis_counts_alone_once_its_lease_has_expired(autojump_clock, join):
     nodes = await join(2)
     for _ in range(3):
         nodes[0].places.take(HERE)
     await trio.sleep(TOLD)
     for node in nodes:
-        node.hub.is_cut = True
+        node.coordinator.is_cut = True
     nodes[0].places.give_back(HERE)
     await trio.sleep(LEASE / 2)
     assert full(nodes) == [False, True]
@@ -145,49 +109,66 @@ async def test_without_a_hub_a_node_counts_what_it_knew_for_a_lease_and_then_alo
     assert full(nodes) == [False, False]
     nodes[1].places.take(HERE)
     for node in nodes:
-        node.hub.is_cut = False
+        node.coordinator.is_cut = False
     await trio.sleep(5)
     assert full(nodes) == [True, True]
 
 
-async def test_a_short_break_loses_no_change(autojump_clock, join):
+async def test_short_outage_of_redis_loses_no_count(autojump_clock, join):
     nodes = await join(2)
-    nodes[1].hub.is_cut = nodes[0].hub.is_cut = True
+    node_id = nodes[0].member.bus.node
+    nodes[1].coordinator.is_cut = nodes[0].coordinator.is_cut = True
     for _ in range(3):
         nodes[0].places.take(HERE)
     await trio.sleep(4)
-    assert not nodes[0].member.lease.is_in_touch
+    assert not nodes[0].member.lease.is_connected
     assert nodes[0].member.lease.is_held
-    waiting = waits(nodes[0])
-    nodes[0].places.take(THERE)
+    for _ in range(5):
+        nodes[0].places.take(THERE)
+        nodes[0].places.give_back(THERE)
+    assert len(nodes[0].member.limits._changed) == 1, "one entry a key waits to be counted"
     await trio.sleep(1)
-    assert waits(nodes[0]) == waiting, "nothing piles up for who cannot be told"
-    nodes[1].hub.is_cut = nodes[0].hub.is_cut = False
+    nodes[1].coordinator.is_cut = nodes[0].coordinator.is_cut = False
     await trio.sleep(5)
     assert full(nodes) == [True, True]
-    assert nodes[0].member.post.node in nodes[1].member.counts.others, "it kept its name"
+    assert nodes[0].member.bus.node == node_id, "it kept its lease"
 
 
-async def test_a_hub_that_has_forgotten_everything_is_told_nothing_wrong(autojump_clock, join):
+async def test_redis_that_was_emptied_counts_as_before(autojump_clock, join):
     nodes = await join(2)
-    for node in nodes:
+    for node in (nodes[0], nodes[0], nodes[1]):
         node.places.take(HERE)
     await trio.sleep(TOLD)
-    nodes[0].hub._memory.forget()
+    nodes[0].coordinator._memory.forget()
     await trio.sleep(5)
-    assert [node.places.elsewhere(HERE) for node in nodes] == [1, 1]
-    assert [len(node.member.counts.others) for node in nodes] == [1, 1]
+    assert [node.places.elsewhere(HERE) for node in nodes] == [1, 2]
 
 
-async def test_a_node_that_slept_has_its_connections_and_hears_of_the_others(autojump_clock, join):
+async def test_suspended_node_counts_its_connections_again_and_those_of_others(
+    autojump_clock, join
+):
     nodes = await join(2)
     for node in nodes:
         node.places.take(HERE)
     await trio.sleep(TOLD)
-    nodes[0].member.lease._awake_until = trio.current_time()
+    nodes[0].member.lease._running_until = trio.current_time()
     nodes[1].places.take(HERE)
-    await trio.sleep(LEASE + MEET_TIME)
+    await trio.sleep(LEASE + HEARTBEAT_TIME)
     assert [node.places.elsewhere(HERE) for node in nodes] == [2, 1]
+
+
+async def test_guesses_count_at_all_nodes_until_their_window_is_over(autojump_clock, join):
+    nodes = await join(guesses_per_address=3, guess_window=100.0)
+    for node in nodes:
+        node.supervisor.limits.guesses.add(HERE, trio.current_time())
+    await trio.sleep(SOON)
+    now = trio.current_time()
+    assert [node.supervisor.limits.guesses.wait(HERE, now) > 99 for node in nodes] == [True] * 3
+    (newcomer,) = await join(1, guesses_per_address=3, guess_window=100.0)
+    assert newcomer.supervisor.limits.guesses.wait(HERE, now) > 90
+    assert newcomer.supervisor.limits.guesses.wait(THERE, now) == 0
+    await trio.sleep(100)
+    assert newcomer.supervisor.limits.guesses.wait(HERE, trio.current_time()) == 0
 
 
 # -- sessions ----------------------------------------------------------------------------------
@@ -204,7 +185,7 @@ async def answer_to_create(host):
     return getattr(answer, "code", "created"), getattr(answer, "message", "")
 
 
-async def test_sessions_of_an_address_count_wherever_they_were_opened(autojump_clock, join):
+async def test_sessions_of_an_address_count_at_all_nodes(autojump_clock, join):
     nodes = await join(sessions_per_address=2)
     for number, node in enumerate(nodes[:2]):
         host = await registered(node, f"desk-{number}", HERE)
@@ -218,7 +199,7 @@ async def test_sessions_of_an_address_count_wherever_they_were_opened(autojump_c
         assert (await answer_to_create(host))[0] == ("limit_reached" if number == 2 else "created")
 
 
-async def test_a_session_is_counted_by_the_others_before_its_host_hears_of_it(autojump_clock, join):
+async def test_session_is_counted_at_all_nodes_before_its_host_is_told(autojump_clock, join):
     nodes = await join(2, sessions_per_address=1)
     host, other = [await registered(node, "desk", HERE) for node in nodes]
     seen = []
@@ -226,7 +207,7 @@ async def test_a_session_is_counted_by_the_others_before_its_host_hears_of_it(au
 
     def tells(message):
         if isinstance(message, wire.SessionCreated):
-            seen.append(nodes[0].member.counts.has_changed)
+            seen.append(nodes[0].member.limits.has_changed)
         tell(message)
 
     host.tell = tells
@@ -235,9 +216,7 @@ async def test_a_session_is_counted_by_the_others_before_its_host_hears_of_it(au
     assert (await answer_to_create(other))[0] == "limit_reached"
 
 
-async def test_an_owners_sessions_count_wherever_they_are_and_a_refusal_is_counted(
-    autojump_clock, join
-):
+async def test_sessions_of_an_owner_count_at_all_nodes(autojump_clock, join):
     nodes = await join(2, sessions_per_owner=1)
     hosts = [await registered(node, "desk") for node in nodes]
     assert (await answer_to_create(hosts[0]))[0] == "created"
@@ -256,13 +235,13 @@ async def asks(meeting, at):
 
 
 async def meets(node, count):
-    """Sessions of one host, which has a connection at each node."""
+    """Return sessions of one host, which has a connection at each node."""
     host = node.connect()
     await host.asks(wire.Register(uuid="desk", key=KEY, seats=[]))
     return [await Meeting(node, host).open(PERSISTENT, None) for _ in range(count)]
 
 
-async def test_a_host_is_asked_by_so_many_at_all_nodes(autojump_clock, join):
+async def test_prompts_of_a_host_count_at_all_nodes(autojump_clock, join):
     nodes = await join(prompts_per_host=2)
     here, there = await meets(nodes[0], 2), await meets(nodes[1], 2)
     for meeting in (here[0], there[0]):
@@ -275,9 +254,7 @@ async def test_a_host_is_asked_by_so_many_at_all_nodes(autojump_clock, join):
     assert isinstance(await asks(there[1], nodes[0]), wire.PairPending)
 
 
-async def test_a_host_that_is_asked_elsewhere_alone_is_asked_again_in_a_second(
-    autojump_clock, join
-):
+async def test_guest_waits_a_second_if_all_prompts_are_at_other_nodes(autojump_clock, join):
     nodes = await join(2, prompts_per_host=1)
     (here,), (there,) = await meets(nodes[0], 1), await meets(nodes[1], 1)
     assert isinstance(await asks(here, nodes[0]), wire.PairPending)
@@ -286,17 +263,17 @@ async def test_a_host_that_is_asked_elsewhere_alone_is_asked_again_in_a_second(
     assert isinstance(await asks(there, nodes[1]), wire.PairPending)
 
 
-async def test_prompts_of_a_node_that_dies_are_nobodys(autojump_clock, join):
+async def test_prompts_of_a_dead_node_end_with_its_lease(autojump_clock, join):
     nodes = await join(2, prompts_per_host=1)
     (here,), (there,) = await meets(nodes[0], 1), await meets(nodes[1], 1)
     assert isinstance(await asks(here, nodes[0]), wire.PairPending)
     nodes[0].life.cancel()
     assert (await asks(there, nodes[1])).code == "rate_limited"
-    await trio.sleep(LEASE + BEAT_TIME)
+    await trio.sleep(LEASE + HEARTBEAT_TIME)
     assert isinstance(await asks(there, nodes[1]), wire.PairPending)
 
 
-async def test_a_node_that_gives_up_a_prompt_has_it_no_more(autojump_clock, join):
+async def test_prompt_of_an_abandoned_session_is_not_counted(autojump_clock, join):
     nodes = await join(2, prompts_per_host=1)
     (here,) = await meets(nodes[0], 1)
     assert isinstance(await asks(here, nodes[0]), wire.PairPending)

@@ -1,195 +1,114 @@
-"""What nodes tell each other of what they count, without a node or a hub."""
+"""What one node counts for all, and what it hears of all, without a node or a coordinator."""
 
 import pytest
 
 from proxim.actors.limits import Places, Tally
-from proxim.backends.redis import shared_limits as counts_module
-from proxim.backends.redis.shared_limits import Counts
+from proxim.backends.redis import shared_limits
+from proxim.backends.redis.coordinator import Limit, Refused
+from proxim.backends.redis.shared_limits import SharedLimits
 
 ADA, BOB = "ada", "bob"
 
 
-class Net:
-    """Nodes by name, and the mail between them."""
-
-    def __init__(self, *names, most=3):
-        self.waiting = []
-        self.sent = 0
-        self.full = set()
-        self.nodes = {name: NetNode(self, name, most) for name in names}
-        for name, node in self.nodes.items():
-            node.counts.meet_all(set(names) - {name})
-        self.deliver()
-
-    def deliver(self):
-        while self.waiting:
-            waiting, self.waiting = self.waiting, []
-            for sender, receiver, parcel in waiting:
-                if receiver in self.nodes:
-                    self.nodes[receiver].counts.arrived(sender, parcel, now=0.0)
-
-    def tell(self):
-        for node in self.nodes.values():
-            node.counts.tell()
-        self.deliver()
-
-
-class NetNode:
-    def __init__(self, net, name, most):
-        self.net, self.name = net, name
+class Counting:
+    def __init__(self, most=3):
+        self.woken = 0
         self.places, self.tally = Places(most), Tally(most, 60.0)
-        self.counts = Counts(self)
-        self.counts.share({"places": self.places, "tally": self.tally})
+        shared = {"places": self.places, "tally": self.tally}
+        self.limits = SharedLimits(shared, self._wake)
 
-    def send(self, node, parcel):
-        self.net.sent += 1
-        self.net.waiting.append((self.name, node, parcel))
+    def _wake(self):
+        self.woken += 1
 
-    def is_full(self, node):
-        return node in self.net.full
+    def packed(self):
+        counts = self.limits.pack()
+        return counts and [(each.limit.name, each.key, each.number) for each in counts.counts]
+
+    def flush(self):
+        packed = self.packed()
+        self.limits.mark_sent()
+        return packed
 
 
 @pytest.fixture
-def net():
-    return Net("a", "b", "c")
+def node():
+    return Counting()
 
 
-def full(net, who=ADA):
-    return [node.places.is_full(who) for node in net.nodes.values()]
-
-
-def test_places_given_anywhere_are_given_everywhere_once_it_is_told(net):
-    net.nodes["a"].places.take(ADA)
-    net.nodes["b"].places.take(ADA)
-    net.nodes["c"].places.take(ADA)
-    assert full(net) == [False] * 3
-    net.tell()
-    assert full(net) == [True] * 3
-    assert full(net, BOB) == [False] * 3
-    net.nodes["b"].places.give_back(ADA)
-    net.tell()
-    assert full(net) == [False] * 3
-
-
-def test_what_comes_and_goes_between_two_tellings_is_one_line(net):
-    before = net.sent
+def test_many_changes_between_two_flushes_are_one_count(node):
     for _ in range(100):
-        net.nodes["a"].places.take(ADA)
-        net.nodes["a"].places.give_back(ADA)
-    assert net.nodes["a"].counts.has_changed
-    net.tell()
-    assert net.sent == before + 2, "one to each of the others"
-    assert not net.nodes["a"].counts.has_changed
-    net.tell()
-    assert net.sent == before + 2
+        node.places.take(ADA)
+        node.places.give_back(ADA)
+    node.places.take(ADA)
+    assert node.limits.has_changed
+    assert node.flush() == [("places", ADA, 1)]
+    assert not node.limits.has_changed
+    assert node.flush() is None
+    assert node.woken == 0, "connections wait for the next flush"
 
 
-def test_what_is_told_twice_counts_once(net):
-    net.nodes["a"].places.take(ADA)
-    net.nodes["a"].counts.tell()
-    net.waiting *= 2
-    net.deliver()
-    assert net.nodes["b"].places.elsewhere(ADA) == 1
+def test_an_event_asks_for_a_flush(node):
+    node.tally.add(ADA, 0.0)
+    node.tally.add(ADA, 0.0)
+    assert node.woken == 2
+    assert node.flush() == [("tally", ADA, 2)]
 
 
-def test_a_tally_is_told_as_it_counts(net):
-    for name in ("a", "b", "c"):
-        net.nodes[name].tally.add(ADA, 0.0)
-    net.deliver()
-    assert [node.tally.wait(ADA, 1.0) for node in net.nodes.values()] == [59.0] * 3
+def test_a_flush_that_failed_is_packed_again_as_it_was(node):
+    node.tally.add(ADA, 0.0)
+    first = node.limits.pack()
+    node.tally.add(ADA, 0.0)
+    node.places.take(BOB)
+    assert node.limits.pack() == first
+    node.limits.mark_sent()
+    again = node.limits.pack()
+    assert again.number > first.number
+    assert node.packed() == [("tally", ADA, 1), ("places", BOB, 1)]
 
 
-def test_who_is_gone_has_nothing_any_more(net):
-    for _ in range(3):
-        net.nodes["a"].places.take(ADA)
-    net.tell()
-    net.nodes["b"].counts.forget("a")
-    assert full(net) == [True, False, True]
-    assert net.nodes["b"].counts.others == {"c"}
+async def test_keys_that_reached_a_limit_are_refused_until_another_reply(node, autojump_clock):
+    node.limits.heard([Refused("places", ADA, 3), Refused("tally", BOB, 9.0)])
+    assert node.places.is_full(ADA)
+    assert not node.places.is_full(BOB)
+    assert (node.tally.wait(ADA, 0.0), node.tally.wait(BOB, 0.0)) == (0.0, 9.0)
+    assert node.tally.wait(BOB, 10.0) == 0.0
+    node.limits.heard([])
+    assert not node.places.is_full(ADA)
+    assert node.tally.wait(BOB, 0.0) == 0.0
 
 
-def test_who_leaves_says_that_it_has_nothing(net):
-    for _ in range(3):
-        net.nodes["a"].places.take(ADA)
-    net.tell()
-    net.nodes["a"].counts.part()
-    net.deliver()
-    assert full(net) == [True, False, False]
-    net.nodes["a"].places.take(BOB)
-    net.nodes["a"].tally.add(BOB, 0.0)
-    before = net.sent
-    net.tell()
-    assert net.sent == before
+async def test_a_node_without_a_lease_counts_alone_and_keeps_its_own(node, autojump_clock):
+    node.places.take(ADA)
+    node.tally.add(ADA, 0.0)
+    node.limits.heard([Refused("places", BOB, 3)])
+    node.limits.forget()
+    assert not node.places.is_full(BOB)
+    assert node.places.taken == {ADA: 1}
+    assert node.flush() == [("tally", ADA, 1)], "held places are all counted again later"
+    node.limits.count_all()
+    assert node.flush() == [("places", ADA, 1)]
 
 
-def test_a_newcomer_is_told_everything_by_all_whom_it_greets():
-    net = Net("a", "b")
-    net.nodes["a"].places.take(ADA)
-    net.nodes["b"].places.take(ADA)
-    net.tell()
-    newcomer = net.nodes["c"] = NetNode(net, "c", 3)
-    newcomer.places.take(ADA)
-    newcomer.counts.meet_all({"a", "b"})
-    net.deliver()
-    assert full(net) == [True] * 3
-    assert net.nodes["a"].counts.others == {"b", "c"}
-
-
-def test_who_is_met_anew_replaces_what_it_told_before(net):
-    node = net.nodes["a"].places
-    node.take(ADA)
-    net.tell()
-    # What it tells next is lost on the way.
-    node.give_back(ADA)
-    node.take(BOB)
-    net.nodes["a"].counts.tell()
-    net.waiting.clear()
-    net.nodes["a"].counts.meet("b")
-    net.deliver()
-    assert net.nodes["b"].places.elsewhere(ADA) == 0
-    assert net.nodes["b"].places.elsewhere(BOB) == 1
-
-
-def test_who_counts_alone_forgets_the_others_and_keeps_its_own(net):
-    for name in ("a", "b", "c"):
-        net.nodes[name].places.take(ADA)
-    net.tell()
-    alone = net.nodes["a"]
-    alone.counts.forget_all()
-    assert full(net) == [False, True, True]
-    assert alone.places.taken == {ADA: 1}
-    alone.places.take(BOB)
-    assert not alone.counts.has_changed, "what nobody is to hear is not kept"
-    alone.counts.meet_all({"b", "c"})
-    net.nodes["b"].counts.meet("a")
-    net.nodes["c"].counts.meet("a")
-    net.deliver()
-    assert full(net) == [True] * 3
-    assert net.nodes["b"].places.elsewhere(BOB) == 1
-
-
-def test_everything_goes_in_parts(monkeypatch):
-    monkeypatch.setattr(counts_module, "TOLD_AT_ONCE", 2)
-    net = Net("a", "b")
+def test_all_counts_again_go_in_several_flushes(monkeypatch, node):
+    monkeypatch.setattr(shared_limits, "COUNTS_AT_ONCE", 2)
     for number in range(5):
-        net.nodes["a"].places.take(f"{number}")
-    net.nodes["a"].counts.meet("b")
-    assert [len(parcel.counts) for _, _, parcel in net.waiting] == [2, 2, 1]
-    assert [parcel.anew for _, _, parcel in net.waiting] == [True, False, False]
-    net.deliver()
-    assert all(net.nodes["b"].places.elsewhere(f"{number}") == 1 for number in range(5))
+        node.places.take(f"{number}")
+    node.limits.count_all()
+    assert [len(node.flush()) for _ in range(3)] == [2, 2, 1]
+    assert not node.limits.has_changed
 
 
-def test_a_tally_is_not_told_where_too_much_waits(net):
-    net.full = {"b"}
-    net.nodes["a"].tally.add(ADA, 0.0)
-    assert [receiver for _, receiver, _ in net.waiting] == ["c"]
+def test_events_that_wait_for_redis_are_bounded(monkeypatch, node):
+    monkeypatch.setattr(shared_limits, "EVENTS_BOUND", 2)
+    for who in (ADA, BOB, "eve", ADA):
+        node.tally.add(who, 0.0)
+    assert node.flush() == [("tally", ADA, 2), ("tally", BOB, 1)]
 
 
-def test_what_a_node_does_not_count_is_let_pass(net):
-    other = net.nodes["a"]
-    other.counts.share({"more places": Places(1), "more tallies": Tally(1, 1.0)})
-    other.counts.meet("b")
-    other.counts._tallies["more tallies"].add(ADA, 0.0)
-    net.deliver()
-    assert len(net.nodes["b"].places) == len(net.nodes["b"].tally) == 0
+def test_a_limit_that_is_off_is_not_counted():
+    node = Counting(most=0)
+    node.places.take(ADA)
+    node.tally.add(ADA, 0.0)
+    assert not node.limits.has_changed
+    assert node.limits.limits == []
+    assert Counting(most=3).limits.limits == [Limit("places", 3), Limit("tally", 3, 60.0)]

@@ -1,4 +1,4 @@
-"""What a person sees of a cluster: ``proxim cluster status``."""
+"""The output of ``proxim cluster status``."""
 
 import json
 import os
@@ -12,15 +12,15 @@ from termios import TIOCSWINSZ
 
 import pytest
 
-from proxim.backends.redis.memory_coordinator import LocalHub, Memory
 from proxim.backends.redis.status import survey
 from tests import fork_server
+from tests.backends.redis.memory_coordinator import Memory, MemoryCoordinator
 from tests.backends.redis.nodes import LEASE, status, until
 from tests.e2e.client import PATIENCE
 from tests.ports import reserved_port
 
 
-def test_the_status_names_every_node_and_what_it_has(cluster):
+def test_status_names_every_node_and_its_sessions(cluster):
     host = cluster[1].host(key=secrets.token_urlsafe(32))
     session_id = host.create()["session"]["session_id"]
 
@@ -40,7 +40,7 @@ def test_the_status_names_every_node_and_what_it_has(cluster):
     host.ask("session_ended", "close_session", session_id=session_id)
 
 
-def test_the_status_says_when_there_is_none():
+def test_status_without_a_cluster_or_redis_says_so():
     done = status()
     assert done.returncode == 2
     assert "--cluster" in done.stderr
@@ -52,13 +52,13 @@ def test_the_status_says_when_there_is_none():
 
 
 def told(cluster):
-    """What the status says of each node, by its port."""
+    """Return the status of each node, by its port."""
     done = status("--json", "--cluster", cluster.url)
     assert done.returncode == 0
     return {int(each["at"].rpartition(":")[2]): each for each in json.loads(done.stdout)}
 
 
-def test_each_node_has_the_sessions_that_live_there_and_is_gone_when_it_stops(brittle):
+def test_status_counts_living_sessions_and_omits_stopped_nodes(brittle):
     cluster = brittle(2)
     key = secrets.token_urlsafe(32)
     host = cluster[0].host(key=key)
@@ -68,14 +68,14 @@ def test_each_node_has_the_sessions_that_live_there_and_is_gone_when_it_stops(br
     def sessions():
         return [told(cluster)[node.port]["sessions"] for node in cluster.nodes]
 
-    # Not the one that has ended, though it is in memory until the sweep.
+    # The ended session does not count, though it is in memory until the sweep.
     until(lambda: sessions() == [2, 0])
     cluster[1].terminate()
     until(lambda: set(told(cluster)) == {cluster[0].port})
 
 
 @pytest.mark.real_time
-def test_a_node_that_is_frozen_is_silent_and_then_gone_and_one_that_stops_is_leaving(brittle):
+def test_status_shows_silent_and_leaving_nodes(brittle):
     cluster = brittle(3, "--drain-seconds", "600")
     frozen, leaving, other = (node.port for node in cluster.nodes)
     cluster.freeze(0)
@@ -96,7 +96,7 @@ def test_a_node_that_is_frozen_is_silent_and_then_gone_and_one_that_stops_is_lea
     assert set(told(cluster)) == {leaving, other}
 
 
-def test_nodes_behind_one_address_are_told_apart(brittle):
+def test_status_tells_nodes_behind_one_address_apart(brittle):
     cluster = brittle(0, "--public-url", "https://pair.example")
     with reserved_port() as one, reserved_port() as other:
         for port in (one, other):
@@ -106,7 +106,7 @@ def test_nodes_behind_one_address_are_told_apart(brittle):
         assert {each["url"] for each in found.values()} == {"https://pair.example"}
 
 
-def test_a_redis_that_does_not_answer_is_named(brittle):
+def test_status_names_a_redis_that_does_not_answer(brittle):
     cluster = brittle(1)
     cluster.redis.freeze()
     url = cluster.url.replace("//", "//user:hunter2@")
@@ -119,7 +119,7 @@ def test_a_redis_that_does_not_answer_is_named(brittle):
 
 
 def on_a_terminal(columns, *options):
-    """What the status prints there."""
+    """Return what the status prints on a terminal."""
     ours, theirs = pty.openpty()
     ioctl(theirs, TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     sized = {"TERM": "xterm", "COLUMNS": str(columns), "NO_COLOR": "1"}
@@ -132,14 +132,14 @@ def on_a_terminal(columns, *options):
         while part := os.read(ours, 65536):
             shown += part
     except OSError:
-        pass  # So ends a terminal that nobody writes to any more.
+        pass  # The terminal has no writer any more.
     os.close(ours)
     assert process.wait(PATIENCE) == 0
     return re.sub(r"\x1b\[[\d;]*m", "", shown.decode())
 
 
 @pytest.mark.parametrize("columns", [40, 80, 250])
-def test_nothing_is_cut_off_on_any_terminal(cluster, columns):
+def test_status_is_not_cut_off_on_any_terminal(cluster, columns):
     found = told(cluster)
     shown = on_a_terminal(columns, "--cluster", cluster.url)
     assert max(map(len, shown.splitlines())) <= columns
@@ -149,12 +149,14 @@ def test_nothing_is_cut_off_on_any_terminal(cluster, columns):
             assert text in shown
 
 
-async def test_what_a_node_says_that_cannot_be_read_is_not_shown(autojump_clock):
-    hub = LocalHub(Memory())
+async def test_status_omits_unreadable_descriptions(autojump_clock):
+    coordinator = MemoryCoordinator(Memory())
     for node, about in (("a", b"{}"), ("b", b"no JSON"), ("c", b'{"sessions": "many"}')):
-        await hub.beat(node, about, 10.0, ())
-    await hub.beat("d", b'{"url": "u", "sessions": 3, "more": 1, "lease": 10.0}', 8.0, ())
-    found = {each.node: each for each in await survey(hub)}
+        await coordinator.heartbeat(node, about, 10.0, ())
+    await coordinator.heartbeat(
+        "d", b'{"url": "u", "sessions": 3, "more": 1, "lease": 10.0}', 8.0, ()
+    )
+    found = {each.node: each for each in await survey(coordinator)}
     assert set(found) == set("abcd")
     assert (found["b"].sessions, found["b"].lease_left) == (0, 10.0)
     assert (found["d"].sessions, found["d"].silent) == (3, 2.0)

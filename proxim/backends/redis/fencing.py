@@ -1,0 +1,54 @@
+"""Fencing: what a node may do with its sessions, by the state of its lease."""
+
+from __future__ import annotations
+
+import trio
+
+from proxim.actors.actor import Actor
+from proxim.actors.seat import Envelope
+from proxim.actors.supervisor import Supervisor
+from proxim.backends.redis.lease import Lease
+from proxim.backends.redis.remote_connections import RemoteConnection
+from proxim.session import events as ev
+
+EXTENDED_AT_ONCE = 500
+"""Sessions after which the other tasks have their turn."""
+
+_DECIDING = (ev.GuestAsked, ev.HostDecided, ev.LinkRenewed, ev.CloseAsked)
+
+
+def may_act(lease: Lease, actor: Actor, envelope: Envelope) -> bool:
+    """Return whether the node may act on an envelope now.
+
+    Timeouts and disconnects always proceed. Requests need the lease. Decisions need a Redis that
+    answers, since they are saved before anybody is told; so do signals to another node.
+    """
+    if envelope.sender is None:
+        return True
+    if isinstance(envelope.event, ev.Signalled):
+        return lease.is_connected or not _has_remote_side(actor)
+    if isinstance(envelope.event, _DECIDING):
+        return lease.is_connected
+    return lease.is_held
+
+
+def cut_remote_lines(supervisor: Supervisor) -> None:
+    """Cut the lines to other nodes, so that signals are refused instead of piling up here."""
+    for actor in supervisor.actors():
+        if _has_remote_side(actor):
+            actor.cut()
+
+
+async def extend_lines_forever(supervisor: Supervisor, lease: Lease) -> None:
+    """Extend all lines again and again, for as long as the process is known not to be suspended."""
+    while True:
+        for count, actor in enumerate(supervisor.actors()):
+            for seat in actor.seats.values():
+                seat.line_until = min(actor.session.deadline, lease.running_until)
+            if count % EXTENDED_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
+        await trio.sleep(lease.seconds / 4)
+
+
+def _has_remote_side(actor: Actor) -> bool:
+    return any(isinstance(seat.connection, RemoteConnection) for seat in actor.seats.values())

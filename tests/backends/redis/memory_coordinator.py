@@ -1,0 +1,186 @@
+"""A coordinator in memory, for several nodes in one test, by the same rules as Redis."""
+
+import secrets
+from collections import defaultdict
+from types import SimpleNamespace
+
+import trio
+
+from proxim.backends.redis import coordinator as rules
+from proxim.backends.redis.coordinator import (
+    STREAM_BOUND,
+    Claim,
+    Claims,
+    HeartbeatReply,
+    OtherLayout,
+    Owned,
+    Refused,
+)
+
+POLL_TIME = 1.0
+
+
+class Memory:
+    """What all nodes of the test share."""
+
+    def __init__(self):
+        self.forget()
+
+    def forget(self):
+        """Start empty, as Redis does without persistence."""
+        self.name = secrets.token_hex(8)
+        self.born = trio.current_time()
+        self.layout = rules.LAYOUT
+        self.leases = {}
+        self.sessions = {}
+        self.batches = {}
+        self.counts = defaultdict(dict)
+        self.numbers = {}
+        self.times = defaultdict(list)
+        self.refused = defaultdict(set)
+        self.arrived = trio.Event()
+
+    def lives(self, node):
+        return node in self.leases and trio.current_time() < self.leases[node][1]
+
+    @property
+    def living(self):
+        return [node for node in self.leases if self.lives(node)]
+
+    def refusal(self, limit, key):
+        """What ``refusal`` in the scripts returns, in seconds."""
+        if limit.window:
+            times = self.times[limit.name, key]
+            if len(times) < limit.most:
+                return 0
+            return max(0.0, times[0] + limit.window - trio.current_time())
+        held = sum(self.counts[node].get((limit.name, key), 0) for node in self.living)
+        return held if held >= limit.most else 0
+
+    def send(self, node, body):
+        batches = self.batches.setdefault(node, [])
+        batches.append(body)
+        del batches[:-STREAM_BOUND]
+        self.arrived.set()
+        self.arrived = trio.Event()
+
+
+class MemoryCoordinator:
+    """A node's way to a ``Memory``. ``layout`` is the version that the node uses."""
+
+    def __init__(self, memory, layout=rules.LAYOUT):
+        self._memory = memory
+        self._layout = layout
+
+    async def heartbeat(self, node, about, lease, limits):
+        await trio.lowlevel.checkpoint()
+        memory, now = self._memory, trio.current_time()
+        if memory.layout != self._layout:
+            if set(memory.living) - {node}:
+                raise OtherLayout(memory.layout)
+            memory.layout = self._layout
+        held = memory.lives(node)
+        memory.leases[node] = about, now + lease
+        refused = []
+        for limit in limits:
+            for key in list(memory.refused[limit.name]):
+                if not (value := memory.refusal(limit, key)):
+                    memory.refused[limit.name].remove(key)
+                    continue
+                own = 0 if limit.window else memory.counts[node].get((limit.name, key), 0)
+                refused.append(Refused(limit.name, key, value - own))
+        return HeartbeatReply(
+            held, memory.name, now - memory.born, frozenset(memory.living), refused
+        )
+
+    async def claim(self, node, session_ids):
+        await trio.lowlevel.checkpoint()
+        found = [
+            self._claim(node, session_id, entry)
+            for session_id in session_ids
+            if (entry := self._memory.sessions.get(session_id)) and entry.snapshot
+        ]
+        return Claims(self._memory.name, found)
+
+    def _claim(self, node, session_id, entry):
+        if entry.node == node or not self._memory.lives(entry.node):
+            entry.node, entry.epoch, entry.revision = node, entry.epoch + 1, 0
+        return Claim(session_id, entry.node, entry.epoch, entry.snapshot)
+
+    async def owned_by(self, owner):
+        await trio.lowlevel.checkpoint()
+        session_ids = [
+            session_id
+            for session_id, entry in self._memory.sessions.items()
+            if entry.owner == owner and entry.snapshot
+        ]
+        return Owned(self._memory.name, session_ids)
+
+    async def flush(self, node, saves, batches, counts=None):
+        await trio.lowlevel.checkpoint()
+        lost = frozenset(save.session_id for save in saves if not self._save(node, save))
+        if not self._memory.lives(node):
+            return lost
+        if counts is not None and counts.number > self._memory.numbers.get(node, 0):
+            self._memory.numbers[node] = counts.number
+            if sum(self._count(node, *each) for each in counts.counts):
+                self._ask_for_heartbeats()
+        for each in batches:
+            self._send(each)
+        return lost
+
+    def _save(self, node, save):
+        entry = self._memory.sessions.get(save.session_id)
+        if entry is None or entry.epoch < save.epoch:
+            entry = self._memory.sessions[save.session_id] = SimpleNamespace(
+                node="", owner=save.owner, epoch=save.epoch, revision=0, snapshot=b""
+            )
+        elif entry.epoch > save.epoch:
+            return False
+        if save.revision > entry.revision:
+            entry.node = "" if save.free or not save.snapshot else node
+            entry.revision, entry.snapshot = save.revision, save.snapshot
+        return True
+
+    def _count(self, node, limit, key, number):
+        """Whether the key is refused from now on, or no more."""
+        memory = self._memory
+        if limit.window:
+            times = memory.times[limit.name, key]
+            times.extend([trio.current_time()] * min(number, limit.most))
+            del times[: -limit.most]
+        else:
+            memory.counts[node][limit.name, key] = number
+        refused, before = memory.refused[limit.name], len(memory.refused[limit.name])
+        if not memory.refusal(limit, key):
+            refused.discard(key)
+        elif before < rules.REFUSED_BOUND:
+            refused.add(key)
+        return len(refused) != before
+
+    def _ask_for_heartbeats(self):
+        for node in self._memory.living:
+            self._memory.send(node, b"")
+
+    def _send(self, batch):
+        if self._memory.lives(batch.node):
+            self._memory.send(batch.node, batch.body)
+
+    async def receive(self, node):
+        await trio.lowlevel.checkpoint()
+        with trio.move_on_after(POLL_TIME):
+            while not self._memory.batches.get(node):
+                await self._memory.arrived.wait()
+        return self._memory.batches.pop(node, [])
+
+    async def leave(self, node):
+        await trio.lowlevel.checkpoint()
+        for each in (self._memory.leases, self._memory.batches, self._memory.counts):
+            each.pop(node, None)
+        self._ask_for_heartbeats()
+
+    async def members(self):
+        await trio.lowlevel.checkpoint()
+        now = trio.current_time()
+        leases = self._memory.leases
+        return {node: (leases[node][0], leases[node][1] - now) for node in self._memory.living}
