@@ -193,8 +193,8 @@ test("a prompt in a hidden tab changes its title, sounds, and notifies if permit
   await desk.sees("A device asks to connect");
   assert.equal(await desk.page.title(), "● A device asks – Proxim");
   const noticed = () => desk.page.evaluate(() => globalThis.noticed.toSorted());
-  const told = "A device asks to connect: It says it is “My phone”.";
-  assert.deepEqual(await noticed(), [told, "sound", "sound"]);
+  const notice = "A device asks to connect: It says it is “My phone”.";
+  assert.deepEqual(await noticed(), [notice, "sound", "sound"]);
   await desk.press("Decline");
-  assert.deepEqual(await noticed(), [told, "sound", "sound", "taken away"]);
+  assert.deepEqual(await noticed(), [notice, "sound", "sound", "taken away"]);
 });

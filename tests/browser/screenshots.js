@@ -69,6 +69,8 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await phone.sees("The session has ended");
   await shoot(desk, "host-5-ended");
   await shoot(phone, "guest-6-ended");
+  // Another page takes over only a host that has a session, and the node sweeps ended ones.
+  await desk.opens("one_time");
   const other = await Desk.at(node, deskContext);
   await desk.sees("This page is open somewhere else");
   await desk.page.evaluate(() => scrollTo(0, 0));
@@ -77,18 +79,18 @@ async function walk(node, browser, look, hostShape, guestShape) {
 }
 
 /** Take the pictures of an expired code, on both sides. */
-async function lapse(node, browser, look, hostShape, guestShape) {
+async function expire(node, browser, look, hostShape, guestShape) {
   const desk = await Desk.at(node, await browser.newContext({ ...hostShape, ...look }));
   await desk.opens("one_time");
   await desk.press("Pause renewing");
   const link = await desk.link();
   await desk.page.locator(".code-face.stale").waitFor();
   await desk.page.evaluate(() => scrollTo(0, 0));
-  await desk.page.screenshot({ path: `${FOLDER}/${look.name}-host-7-lapsed.png` });
+  await desk.page.screenshot({ path: `${FOLDER}/${look.name}-host-7-expired.png` });
   const phone = await Phone.opens(link, await browser.newContext({ ...guestShape, ...look }));
   await phone.asks();
   await phone.sees("This code has expired");
-  await phone.page.screenshot({ path: `${FOLDER}/${look.name}-guest-7-lapsed.png` });
+  await phone.page.screenshot({ path: `${FOLDER}/${look.name}-guest-7-expired.png` });
 }
 
 await mkdir(FOLDER, { recursive: true });
@@ -105,7 +107,7 @@ try {
     const quick = await ProximNode.start("--qr-ttl", "2");
     try {
       await walk(node, browser, ...look);
-      await lapse(quick, browser, ...look);
+      await expire(quick, browser, ...look);
     } finally {
       await Promise.all([node.stop(), quick.stop()]);
     }

@@ -20,13 +20,8 @@ export function codePanel(session) {
   let renewing = false;
   const countdown = ring("ring");
   const image = el("img", { alt: text.qrAlt, width: 300, height: 300 });
-  const face = el(
-    "div",
-    { class: "code-face" },
-    countdown.element,
-    image,
-    el("span", { class: "stale-words", text: text.lapsed }),
-  );
+  const stale = el("span", { class: "stale-words", text: text.expired });
+  const face = el("div", { class: "code-face" }, countdown.element, image, stale);
   const left = el("p", { role: "timer", class: "muted" });
   const hint = el("p", { class: "muted small" });
   const link = el("input", { id: "link", readonly: true, onfocus: () => link.select() });
@@ -75,8 +70,8 @@ export function codePanel(session) {
     const expired = seconds <= 0;
     countdown.show(seconds / whole);
     face.classList.toggle("stale", expired);
-    say(left, expired ? text.lapsed : text.lapsesIn(duration(seconds)));
-    say(hint, paused ? (expired ? text.pausedAndLapsed : text.paused) : text.renewing);
+    say(left, expired ? text.expired : text.expiresIn(duration(seconds)));
+    say(hint, paused ? (expired ? text.pausedAndExpired : text.paused) : text.renewing);
     say(pause, paused ? text.goOn : text.pause);
     const due = seconds < Math.min(AHEAD, whole / 5);
     if (due && !paused && !session.prompt && !session.over && !document.hidden) renewLink();

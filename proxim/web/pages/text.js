@@ -35,10 +35,10 @@ export const text = {
   renewNow: "New code",
   renewing: "The code works once. It renews itself while this page is in view.",
   paused: "Renewing is paused. This code works once, until its time is up.",
-  pausedAndLapsed: "Renewing is paused. Press “New code” for one that works.",
-  lapsed: "This code has expired",
+  pausedAndExpired: "Renewing is paused. Press “New code” for one that works.",
+  expired: "This code has expired",
   cancelCode: "Cancel",
-  lapsesIn: (/** @type {string} */ time) => `Expires in ${time}`,
+  expiresIn: (/** @type {string} */ time) => `Expires in ${time}`,
 
   promptTitle: "A device asks to connect",
   promptName: "It says it is",

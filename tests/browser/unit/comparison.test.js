@@ -11,7 +11,7 @@ const blocks = (language) =>
   [...PAGE.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms"))].map(([, code]) => lines(code));
 
 test("the comparison counts the lines of the examples", () => {
-  const told = [...PAGE.matchAll(/^\| [^|]+ \| (\d+)[ ,:]/gm)].map(([, count]) => Number(count));
+  const counted = [...PAGE.matchAll(/^\| [^|]+ \| (\d+)[ ,:]/gm)].map(([, count]) => Number(count));
   const [host, guest] = blocks("js");
-  assert.deepEqual(told, [host + guest, ...blocks("javascript")]);
+  assert.deepEqual(counted, [host + guest, ...blocks("javascript")]);
 });

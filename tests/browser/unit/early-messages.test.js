@@ -109,8 +109,8 @@ test("at most 32 channels wait for a listener", async () => {
   const { phone } = await connected();
   const flood = Array.from({ length: 200 }, () => arrives("file"));
   assert.equal(flood.filter(({ readyState }) => readyState !== "closed").length, 32);
-  let told = 0;
-  phone.onchannel = () => (told += 1);
+  let emitted = 0;
+  phone.onchannel = () => (emitted += 1);
   await settle();
-  assert.equal(told, 32);
+  assert.equal(emitted, 32);
 });

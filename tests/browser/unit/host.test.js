@@ -317,15 +317,15 @@ test("close resolves with the end of the session, also the second time", async (
 test("a host renews a link, refreshes ICE servers and lists its sessions", async () => {
   const host = await registered();
   const mine = await opened(host);
-  let told = 0;
-  mine.onlink = () => (told += 1);
+  let emitted = 0;
+  mine.onlink = () => (emitted += 1);
   const renewing = mine.renew();
   await settle();
   assert.equal(FakeSocket.last.sent.at(-1).qr, "svg");
   const renewed = { type: "link_renewed", session_id: ID, pair_within: 10, link: "new", qr_svg: "<svg/>" };
   await FakeSocket.last.answers("renew_link", renewed);
   await renewing;
-  assert.deepEqual([mine.link, told], ["new", 1]);
+  assert.deepEqual([mine.link, emitted], ["new", 1]);
   const fresh = mine.refreshIce();
   await settle();
   await FakeSocket.last.answers("refresh_ice", { type: "ice_servers", session_id: ID, ice_servers: ICE, ttl: 60 });

@@ -93,17 +93,17 @@ test("after the end of the session connected rejects", async () => {
 
 test("a second channel named proxim is the page's", async () => {
   const desk = await host();
-  const told = [];
+  const emitted = [];
   for (const type of ["connected", "channel", "disconnected"]) {
-    desk.addEventListener(type, () => told.push(type));
+    desk.addEventListener(type, () => emitted.push(type));
   }
   FakePeerConnection.last.channels[0].opens();
   const other = new FakeChannel("proxim");
   FakePeerConnection.last.ondatachannel({ channel: other });
   other.opens();
-  assert.deepEqual(told, ["connected", "channel"]);
+  assert.deepEqual(emitted, ["connected", "channel"]);
   FakePeerConnection.last.channels[0].close();
-  assert.deepEqual(told, ["connected", "channel", "disconnected"]);
+  assert.deepEqual(emitted, ["connected", "channel", "disconnected"]);
 });
 
 test("the host reopens a channel that was closed alone, three times", async () => {
@@ -325,7 +325,7 @@ test("when one side starts again the other follows once", async () => {
   assert.ok(isNegotiated(desk) && isNegotiated(phone));
   const before = FakePeerConnection.all.length;
   await pass(15_000); // neither has connected, and the host loses patience
-  assert.ok((await cross()) < 10, "they begin anew without end");
+  assert.ok((await cross()) < 10, "they start again without end");
   assert.ok(isNegotiated(desk) && isNegotiated(phone));
   assert.ok(FakePeerConnection.all.length - before <= 3);
 });

@@ -42,14 +42,14 @@ async function passWithNode(milliseconds) {
 
 test("after five attempts the session is unreachable", async () => {
   const desk = await host();
-  const told = [];
-  desk.onunreachable = ({ error }) => told.push(error.code);
+  const emitted = [];
+  desk.onunreachable = ({ error }) => emitted.push(error.code);
   const { connected } = desk;
   await attemptsFail();
   assert.equal(FakePeerConnection.all.length, TIMEOUTS.length);
   assert.ok(FakePeerConnection.last.did.includes("close"));
   await assert.rejects(connected, { name: "ProximError", code: "unreachable", sessionId: ID });
-  assert.deepEqual(told, ["unreachable"]);
+  assert.deepEqual(emitted, ["unreachable"]);
   assert.equal(desk.over, null);
   await passWithNode(1_000_000);
   assert.equal(FakePeerConnection.all.length, TIMEOUTS.length);
@@ -70,11 +70,11 @@ test("reconnect starts with all attempts again", async () => {
 });
 
 test("the other side's return or new start begins the attempts again", async () => {
-  for (const sign of ["returns", "begins anew"]) {
+  for (const sign of ["returns", "starts again"]) {
     freshBrowser();
     const desk = await host();
     await attemptsFail();
-    if (sign === "begins anew") await hears({ from: "g7" });
+    if (sign === "starts again") await hears({ from: "g7" });
     else {
       await FakeSocket.last.hears({ type: "peer_offline", session_id: ID });
       await FakeSocket.last.hears({ type: "peer_online", session_id: ID });

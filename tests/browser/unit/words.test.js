@@ -20,8 +20,8 @@ function wireCodes() {
 
 /** Return the codes that the SDK adds, from the comment of its error class. */
 function sdkCodes() {
-  const [, told] = /Every error of the SDK\.(.*?)\*\//s.exec(read("../sdk/errors.js"));
-  return [...told.matchAll(/^ \* - `(\w+)`/gm)].map(([, code]) => code);
+  const [, comment] = /Every error of the SDK\.(.*?)\*\//s.exec(read("../sdk/errors.js"));
+  return [...comment.matchAll(/^ \* - `(\w+)`/gm)].map(([, code]) => code);
 }
 
 test("every error code has a text of its own, and what to do next", () => {
