@@ -1,4 +1,4 @@
-"""Spans by the real SDK, kept in memory."""
+"""Spans made with the real SDK, exported to memory."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ async def node(nursery):
 
 @pytest.fixture
 def spans(node):
-    """What has been exported so far, by name."""
+    """Return the exported spans by name."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     node.supervisor.watcher = Traces(provider)
@@ -98,7 +98,7 @@ def test_missing_trace_libraries_are_named():
 
 
 class Collector(BaseHTTPRequestHandler):
-    """Takes what is exported, as an OpenTelemetry collector does."""
+    """Receives exported spans like an OpenTelemetry collector."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))

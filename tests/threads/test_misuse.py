@@ -1,4 +1,4 @@
-"""What a program does wrong is told where it does it."""
+"""Errors of a program are raised where it makes them."""
 
 import math
 
