@@ -63,8 +63,8 @@ class Calls:
         """Wake the request that ``message`` replies to, if any."""
         ref = message.ref
         if isinstance(ref, str) and ref in self._waiting:
-            is_error = isinstance(message, wire.Error)
-            _put(self._waiting[ref], wire_error(message) if is_error else message)
+            outcome = wire_error(message) if isinstance(message, wire.Error) else message
+            _put(self._waiting[ref], outcome)
 
     def fail(self, error: ProximError) -> None:
         """Wake all waiting requests with an error."""
