@@ -13,13 +13,13 @@ from proxim.cli import main
 _ENVIRONMENT = r"""
 Every option of \fBproxim serve\fR can be given in the environment, as PROXIM_ and its name in
 capitals: \fB\-\-qr\-ttl\fR as PROXIM_QR_TTL.
-PROXIM_CONFIG names a config file, PROXIM_NODE the node that the other commands use,
-PROXIM_IDENTITY where this computer's identity is kept.
+PROXIM_CONFIG is the path of a config file, PROXIM_NODE the URL of the node for the other commands,
+PROXIM_IDENTITY the path of this computer's identity file.
 """.strip()
 
 _EXIT = """
-0 when all went as asked, 1 when a pairing was rejected or expired or something is wrong,
-2 for wrong usage, 3 when the node cannot be reached.
+0 for success, 1 if a pairing was rejected or expired or a check failed, 2 for wrong usage, 3 if the
+node cannot be reached.
 """.strip()
 
 

@@ -11,6 +11,7 @@ import logging
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -117,10 +118,9 @@ def _family(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def _find(seconds: float) -> list[Neighbour]:
-    from zeroconf import InterfaceChoice, ServiceBrowser, ServiceStateChange, Zeroconf
-
-    names: set[str] = set()
+def _collect_in(names: set[str]) -> Callable[..., None]:
+    """Return a handler that keeps the announced names in ``names``."""
+    from zeroconf import ServiceStateChange
 
     def on_change(name: str, state_change: ServiceStateChange, **_: object) -> None:
         if state_change is ServiceStateChange.Removed:
@@ -128,8 +128,15 @@ def _find(seconds: float) -> list[Neighbour]:
         elif len(names) < MAX_FOUND:
             names.add(name)
 
+    return on_change
+
+
+def _find(seconds: float) -> list[Neighbour]:
+    from zeroconf import InterfaceChoice, ServiceBrowser, Zeroconf
+
+    names: set[str] = set()
     with Zeroconf(interfaces=InterfaceChoice.All) as zeroconf:
-        ServiceBrowser(zeroconf, SERVICE, handlers=[on_change])
+        ServiceBrowser(zeroconf, SERVICE, handlers=[_collect_in(names)])
         time.sleep(seconds)
         with ThreadPoolExecutor(MAX_FOUND) as pool:
             found = list(pool.map(lambda name: _request(zeroconf, name), list(names)))

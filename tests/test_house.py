@@ -1,4 +1,4 @@
-"""The imports of the package, held against the table of rooms in the architecture page."""
+"""The imports of the package, checked against the table of rooms in the architecture page."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What an import of the package brings with it, seen in a fresh interpreter."""
+"""The modules that an import of the package loads, in a new interpreter."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ _NOT_FOR_AN_APPLICATION = {
 
 
 def modules_after(program):
-    """The modules that are there when a program has run, but for those that always are."""
+    """Return the modules that a program loads."""
     script = f"import json, sys; before = set(sys.modules)\n{program}\n"
     script += "print(json.dumps(sorted(set(sys.modules) - before)))"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Nodes that announce themselves, by real multicast on loopback."""
+"""Announced nodes, with real multicast on loopback."""
 
 import socket
 import sys
@@ -16,7 +16,7 @@ PATIENCE = 60
 
 
 def missing():
-    """Why multicast does not work on loopback here, or nothing."""
+    """Return why multicast does not work on loopback here; None if it does."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.settimeout(1)
         receiver.bind(("", 0))
@@ -39,7 +39,7 @@ def multicast():
 
 
 async def seen(wanted):
-    """Look until what is found is as wanted; what was found."""
+    """Search until the result is as wanted, and return it."""
     with trio.fail_after(PATIENCE):
         while not wanted(found := await lan.find(0.5)):
             pass
@@ -47,7 +47,7 @@ async def seen(wanted):
 
 
 async def announce_nonsense(*names):
-    """Announce, until cancelled, services that nobody has, and that say nothing when asked."""
+    """Announce services that do not exist and do not answer, until cancelled."""
     zeroconf = pytest.importorskip("zeroconf")
     from zeroconf.const import _CLASS_IN, _FLAGS_AA, _FLAGS_QR_RESPONSE, _TYPE_PTR
 
@@ -105,14 +105,14 @@ async def test_stopping_node_withdraws_its_announcement(multicast, nursery):
 
     node = Node(Settings(port=0, announce="Brief"))
     await nursery.start(node.run)
-    names = lan._Names()
-    # Who listens would believe for an hour that it is there, if it did not take that back.
+    names = set()
+    # Without a withdrawal, the announcement would be cached for an hour.
     with Zeroconf(interfaces=["127.0.0.1"]) as zeroconf, trio.fail_after(PATIENCE):
-        ServiceBrowser(zeroconf, lan.SERVICE, names)
-        while f"Brief.{lan.SERVICE}" not in names.known:  # noqa: ASYNC110 - nothing tells
+        ServiceBrowser(zeroconf, lan.SERVICE, handlers=[lan._collect_in(names)])
+        while f"Brief.{lan.SERVICE}" not in names:  # noqa: ASYNC110 - there is no event for it
             await trio.sleep(0.05)
         node.stop()
-        while f"Brief.{lan.SERVICE}" in names.known:  # noqa: ASYNC110 - nothing tells
+        while f"Brief.{lan.SERVICE}" in names:  # noqa: ASYNC110 - there is no event for it
             await trio.sleep(0.05)
 
 
@@ -136,10 +136,10 @@ async def test_announcement_has_only_name_address_port_and_version(multicast, nu
 
 
 async def test_failed_announcement_is_a_warning(nursery, caplog):
-    # An address of the documentation (RFC 5737), which no machine has.
+    # An address for documentation (RFC 5737), which no machine has.
     nursery.start_soon(lan.announce, "Desk", "192.0.2.1", 1, "0")
     with trio.fail_after(PATIENCE):
-        while not caplog.records:  # noqa: ASYNC110 - nothing tells
+        while not caplog.records:  # noqa: ASYNC110 - there is no event for it
             await trio.sleep(0.01)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
@@ -168,6 +168,6 @@ async def test_invalid_and_stale_names_do_not_delay_others(multicast, nursery):
     await seen(lambda found: named(found, "sound"))
     start = trio.current_time()
     await lan.find(0.5)
-    # One after the other they would take a second each.
+    # In sequence, each would take a second.
     assert trio.current_time() - start < 10
     nursery.cancel_scope.cancel()

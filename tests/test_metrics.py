@@ -1,4 +1,4 @@
-"""What is counted, and that to tell it costs the same however many sessions there are."""
+"""The metrics, and that a scrape does not depend on the number of sessions."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.net.helpers import House, approve, get, open_session
 
 
 class Shown:
-    """The figures of a node whose sessions are real and whose sockets are not."""
+    """The metrics of a node with real sessions and without sockets."""
 
     def __init__(self, supervisor, net_stats):
         self._from = supervisor, net_stats
@@ -136,9 +136,9 @@ async def test_signals_and_connections_are_counted(autojump_clock, nursery):
         await guest.hear("signal")
     await guest.say("signal", session_id="none", data=1)
     await guest.hear("error")
-    # What is refused at once does not count.
+    # A request that is refused at once does not count.
     assert shown["signals_total"] == 5
-    # A hundred envelopes in quotes.
+    # A string of a hundred letters, with its quotes.
     assert shown["signal_bytes_total"] == 5 * 102
     assert 500 < shown["received_bytes_total"] < 5000
     assert shown["connections"] == shown["connections_opened_total"] == 2

@@ -18,7 +18,7 @@ scanner = pytest.mark.needs("zbarimg")
 
 
 def scan(image, path):
-    """What a scanner reads from an image."""
+    """Return what a scanner reads from an image."""
     image.save(path)
     command = ["zbarimg", "--quiet", "--raw", "--nodbus", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -26,7 +26,7 @@ def scan(image, path):
 
 
 def photograph(text, surroundings):
-    """A terminal that shows the text, in an image."""
+    """Return an image of a terminal with the text."""
     lines = text.split("\n")
     screen = pyte.Screen(200, len(lines) + 4)
     pyte.Stream(screen).feed("\r\n" + "\r\n".join(lines))
@@ -76,7 +76,7 @@ def test_terminal_code_sets_and_resets_colours():
 
 
 def paint(document, backdrop):
-    """An SVG of rectangles, in an image."""
+    """Return an image of an SVG that consists of rectangles."""
     root = ElementTree.fromstring(document)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     side = int(root.get("viewBox").split()[2])

@@ -1,4 +1,4 @@
-"""A node as systemd runs it: sockets that are passed, and what is told to the service manager."""
+"""A node under systemd: passed sockets and notifications."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ PATIENCE = 60
 
 
 class Manager:
-    """The socket on which a service manager hears of its service."""
+    """The notification socket of a service manager."""
 
     def __init__(self, address):
         self.address = address
@@ -38,11 +38,11 @@ class Manager:
         self._socket.close()
 
     def hear(self):
-        """The next notice, as a dict."""
+        """Return the next notification as a dict."""
         return dict(line.split("=", 1) for line in self._socket.recv(4096).decode().splitlines())
 
     def hear_nothing(self, seconds):
-        """Wait until there was no notice for so long; those that come after that are heard."""
+        """Wait until no notification has come for this time."""
         deadline = time.monotonic() + PATIENCE
         self._socket.settimeout(seconds)
         with contextlib.suppress(TimeoutError):
@@ -51,7 +51,7 @@ class Manager:
         self._socket.settimeout(PATIENCE)
 
     def hear_of(self, name):
-        """The next notice of this name; others are passed over."""
+        """Return the next notification of this name; skip others."""
         while name not in (notice := self.hear()):
             pass
         return notice
@@ -72,10 +72,10 @@ def port():
 
 @contextmanager
 def service(*arguments, sockets=(), log=subprocess.DEVNULL, **environ):
-    """A real node, started as systemd starts one: with ``sockets`` from descriptor 3 on."""
+    """A real node, started like systemd does, with ``sockets`` from descriptor 3 on."""
     passed = {}
     if sockets:
-        # Only the process itself knows its number, and the shell becomes it.
+        # Only the process knows its pid: the shell executes it in its place.
         passed = {"LISTEN_FDS": str(len(sockets))}
     takes = " ".join(f"{3 + n}<&{each.fileno()}" for n, each in enumerate(sockets))
     script = f'export LISTEN_PID=$$; exec {takes}; exec "$@"'
@@ -101,7 +101,7 @@ def url_of(process):
 
 
 def greets(address):
-    """What a node says of itself to who connects there."""
+    """Return the welcome message of the node at this address."""
     with connect(f"ws://{address[0]}:{address[1]}/ws", open_timeout=PATIENCE) as ws:
         return json.loads(ws.recv(PATIENCE))["type"]
 
@@ -141,7 +141,7 @@ async def test_stuck_loop_sends_no_keep_alive(tmp_path, nursery):
         nursery.start_soon(Notifier(watched).run_watchdog)
         await trio.to_thread.run_sync(manager.hear_of, "WATCHDOG")
         await trio.testing.wait_all_tasks_blocked()
-        manager.hear_nothing(0.5)  # in this very loop, which waits meanwhile
+        manager.hear_nothing(0.5)  # in the event loop of the node, which blocks
         await trio.to_thread.run_sync(manager.hear_of, "WATCHDOG")
         nursery.cancel_scope.cancel()
 

@@ -1,4 +1,4 @@
-"""Spans by the real SDK, kept in memory."""
+"""Spans made with the real SDK, exported to memory."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ async def node(nursery, traces):
 
 @pytest.fixture
 def spans(exporter):
-    """What has been exported so far, by name."""
+    """Return the exported spans by name."""
     return lambda name: [span for span in exporter.get_finished_spans() if span.name == name]
 
 
@@ -107,7 +107,7 @@ def test_missing_trace_libraries_are_named():
 
 
 class Collector(BaseHTTPRequestHandler):
-    """Takes what is exported, as an OpenTelemetry collector does."""
+    """Receives exported spans like an OpenTelemetry collector."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))

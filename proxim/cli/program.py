@@ -78,18 +78,10 @@ def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False)
 
 def check_text(option: str, text: str, longest: int) -> None:
     """Raise a usage error unless ``text`` is printable and at most ``longest`` characters."""
-    if not 1 <= len(text) <= longest or not _is_unicode(text):
+    if not 1 <= len(text) <= longest:
         raise click.UsageError(f"{option} must be a text of 1 to {longest} characters")
     if fault := device_names.fault(text):
         raise click.UsageError(f"{option} has {fault}, which is not allowed there")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False  # The argument was not UTF-8.
-    return True
 
 
 async def _interruptible(action: Callable[[Reporter], Awaitable[None]], reporter: Reporter) -> None:

@@ -20,6 +20,10 @@ MIN_KEY_LENGTH = 32
 _STORE = re.compile(r"sqlite://(/[^?#]*[^?#/])")
 
 
+def _invalid(name: str, value: str, wanted: str) -> InvalidSetting:
+    return InvalidSetting(f"{name}: {quote(value)} is not {wanted}")
+
+
 def is_host(host: str) -> bool:
     """Return whether this can be a host name or an IP address, without a DNS query."""
     try:
@@ -38,9 +42,7 @@ def is_host(host: str) -> bool:
 def check_host(name: str, host: str) -> None:
     """Raise ``InvalidSetting`` unless ``host`` can be a host name or an IP address."""
     if not is_host(host):
-        raise InvalidSetting(
-            f"{name}: {quote(host)} is not an address or a host name such as 127.0.0.1 or ::1"
-        )
+        raise _invalid(name, host, "an address or a host name such as 127.0.0.1 or ::1")
 
 
 def http_parts(url: str) -> SplitResult | None:
@@ -60,9 +62,7 @@ def check_url(url: str) -> None:
     """Raise ``InvalidSetting`` unless this is an http or https URL without query or fragment."""
     parts = http_parts(url)
     if parts is None or parts.query or parts.fragment:
-        raise InvalidSetting(
-            f"public_url: {quote(url)} is not an http or https URL such as https://node.example"
-        )
+        raise _invalid("public_url", url, "an http or https URL such as https://node.example")
 
 
 def split_endpoint(text: str) -> tuple[str, int]:
@@ -78,10 +78,8 @@ def split_endpoint(text: str) -> tuple[str, int]:
             return parts.hostname, parts.port
     except ValueError:
         pass
-    raise InvalidSetting(
-        f"metrics_listen: {quote(text)} is not an address with a port "
-        "such as 127.0.0.1:9765 or [::1]:9765"
-    )
+    wanted = "an address with a port such as 127.0.0.1:9765 or [::1]:9765"
+    raise _invalid("metrics_listen", text, wanted)
 
 
 def check_origin(origin: str) -> None:
@@ -93,9 +91,7 @@ def check_origin(origin: str) -> None:
             return
     except ValueError:
         pass
-    raise InvalidSetting(
-        f"allow_origin: {quote(origin)} is not an origin such as https://app.example"
-    )
+    raise _invalid("allow_origin", origin, "an origin such as https://app.example")
 
 
 def check_network(network: str) -> None:
@@ -103,9 +99,8 @@ def check_network(network: str) -> None:
     try:
         ipaddress.ip_network(network, strict=False)
     except ValueError:
-        raise InvalidSetting(
-            f"trusted_proxy: {quote(network)} is not an address or a network such as 10.0.0.0/8"
-        ) from None
+        wanted = "an address or a network such as 10.0.0.0/8"
+        raise _invalid("trusted_proxy", network, wanted) from None
 
 
 def check_name(name: str) -> None:
@@ -122,9 +117,7 @@ def check_store(store: str | None, key: str | None) -> None:
     if (store is None) != (key is None):
         raise InvalidSetting("store and store_key go together: give both, or neither")
     if store is not None and not (_STORE.fullmatch(store) and unquote(store).isprintable()):
-        raise InvalidSetting(
-            f"store: {quote(store)} is not a URL such as sqlite:///var/lib/proxim/sessions.db"
-        )
+        raise _invalid("store", store, "a URL such as sqlite:///var/lib/proxim/sessions.db")
     if key is not None and len(key) < MIN_KEY_LENGTH:
         raise InvalidSetting(
             f"store_key must have at least {MIN_KEY_LENGTH} characters, "

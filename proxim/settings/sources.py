@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -20,13 +19,6 @@ DEFAULT = "default"
 """The source of a setting that is not set."""
 
 
-class Sourced(NamedTuple):
-    """Settings, and the source of each by name: an option, a variable, a file, or ``DEFAULT``."""
-
-    settings: Settings
-    sources: Mapping[str, str]
-
-
 def load(
     flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None = None
 ) -> Settings:
@@ -35,13 +27,13 @@ def load(
     ``flags`` has the options by name; None or an empty tuple means not set. Raises
     ``InvalidSetting`` with the source, the name and the valid values; for a file, with the line.
     """
-    return load_with_sources(flags, environ, config).settings
+    return load_with_sources(flags, environ, config)[0]
 
 
 def load_with_sources(
     flags: Mapping[str, object], environ: Mapping[str, str], config: Path | None = None
-) -> Sourced:
-    """Return the settings as ``load`` does, with the source of each."""
+) -> tuple[Settings, Mapping[str, str]]:
+    """Return what ``load`` does, and each setting's option, variable, file line or ``DEFAULT``."""
     file = None if config is None else _File(config)
     values: dict[str, object] = {}
     sources = dict.fromkeys((setting.name for setting in SETTINGS), DEFAULT)
@@ -60,7 +52,7 @@ def load_with_sources(
             continue
         values[setting.name] = _convert(value, setting, source, strict=strict)
         sources[setting.name] = source
-    return Sourced(_combine(values, sources), sources)
+    return _combine(values, sources), sources
 
 
 class _File:

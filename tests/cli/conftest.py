@@ -9,7 +9,7 @@ from tests.cli.helpers import PROXIM, Program, Terminal
 
 
 def _environ(home):
-    """An environment in which nothing of the real home is found."""
+    """Return an environment without the files of the real home."""
     environ = {name: value for name, value in os.environ.items() if "PROXIM" not in name}
     identity = home / "proxim" / "identity.json"
     path = f"{PROXIM.parent}:{environ['PATH']}"
@@ -18,7 +18,7 @@ def _environ(home):
 
 @pytest.fixture
 def identity(tmp_path):
-    """Where a program of this test keeps its identity."""
+    """The identity file of this test's programs."""
     return tmp_path / "proxim" / "identity.json"
 
 
@@ -30,7 +30,7 @@ def environ(tmp_path):
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts ``proxim`` with pipes, or at a ``terminal``; every one is ended at the end."""
+    """Starts ``proxim`` with pipes, or at a ``terminal``, and ends each after the test."""
     with ExitStack() as programs:
 
         def start(*arguments, terminal=False, **environ):
@@ -42,10 +42,10 @@ def start(tmp_path):
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs a ``proxim`` in this process to its end: what it prints, its errors, its exit code.
+    """Runs ``proxim`` in this process, and returns its output, its errors and its exit code.
 
-    For a command of which neither its signals, nor its input, nor its terminal is the point: to
-    start a process takes a hundred times as long.
+    For tests that need neither signals, nor input, nor a terminal: starting a process takes a
+    hundred times as long.
     """
     cleared = dict.fromkeys(name for name in os.environ if "PROXIM" in name)
 
@@ -61,20 +61,20 @@ def run(tmp_path):
 
 @pytest.fixture
 def serve(start):
-    """Starts a node with settings of its own, and says where it is."""
+    """Starts a node with these settings, and returns its URL."""
     return lambda *settings: start("serve", "--port", "0", *settings).url()
 
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory):
-    """Where the node is that all share; each test is another owner to it."""
+    """The URL of a node that all tests share; each test is another owner."""
     environ = _environ(tmp_path_factory.mktemp("node"))
-    # A sweep between two commands would drop the ended session that the second asks for.
+    # A sweep between two commands would remove the ended session that the second needs.
     with Program(["serve", "--port", "0", "--sweep-interval", "3600"], environ) as node:
         yield node.url()
 
 
 @pytest.fixture
 def host(start, node):
-    """A script's host, that approves whoever asks first."""
+    """A host in a script that approves the first guest."""
     return start("host", "--yes", "--json", "--node", node)

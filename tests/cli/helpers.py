@@ -1,4 +1,4 @@
-"""Programs as a script starts them, with pipes, and as a person does, at a terminal."""
+"""Programs with pipes, as in a script, and at a terminal."""
 
 import fcntl
 import json
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 PROXIM = Path(sys.executable).with_name("proxim")
 PATIENCE = 60
-"""Seconds after which something that was to come does not come any more."""
+"""Timeout in seconds."""
 
 
 class Program:
@@ -50,11 +50,11 @@ class Program:
         return line.decode()
 
     def url(self):
-        """Where a node says that it is."""
+        """Return the URL that a node prints."""
         return re.search(r"https?://\S+", self.line())[0]
 
     def event(self, name):
-        """The next event of this name; others are passed over, but none may tell of an error."""
+        """Return the next event of this name; skip others, but fail on an error."""
         while True:
             event = json.loads(self.line())
             if event["event"] == name:
@@ -69,7 +69,7 @@ class Program:
         self.process.stdin = None
 
     def finish(self):
-        """What stands in the rest of its output and its errors, and its exit code."""
+        """Return the rest of its output, its errors, and its exit code."""
         out, err = self.process.communicate(timeout=PATIENCE)
         return (self._unread + out).decode(), err.decode(), self.process.returncode
 
@@ -78,7 +78,7 @@ class Program:
 
 
 class Terminal:
-    """A ``proxim`` in a terminal, and a person before it."""
+    """A ``proxim`` in a terminal, with a person."""
 
     COLUMNS, LINES = 140, 60
 
@@ -94,7 +94,7 @@ class Terminal:
             stderr=theirs,
             env={**environ, "TERM": "xterm-256color"},
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C is a signal
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # for the signal of Ctrl-C
         )
         os.close(theirs)
 
@@ -117,7 +117,7 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display)
 
     def see(self, pattern):
-        """Wait until a pattern stands on the screen; its match."""
+        """Wait until a pattern is on the screen, and return its match."""
         deadline = time.monotonic() + PATIENCE
         while not (found := re.search(pattern, self.text)):
             chunk = _read(self._fd, deadline)
@@ -129,14 +129,14 @@ class Terminal:
         os.write(self._fd, text.encode())
 
     def exit(self):
-        """Its exit code, once all that it says is on the screen."""
+        """Return its exit code, once its output is on the screen."""
         deadline = time.monotonic() + PATIENCE
         while chunk := _read(self._fd, deadline):
             self._stream.feed(chunk)
         return self.process.wait(PATIENCE)
 
     def picture(self):
-        """The screen as an image, in the colours of a dark terminal."""
+        """Return the screen as an image, in the colours of a dark terminal."""
         wide, high = 6, 12
         image = Image.new("RGB", (self.COLUMNS * wide, self.LINES * high), "black")
         draw = ImageDraw.Draw(image)
@@ -159,7 +159,7 @@ def _colour(name, default):
 
 
 def _read(fd, deadline):
-    """What can be read by then; nothing at the end of it."""
+    """Return what can be read before the deadline; empty at the end."""
     ready, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
     assert ready, "nothing came in time"
     try:
@@ -169,7 +169,7 @@ def _read(fd, deadline):
 
 
 def scan(image, path):
-    """What a scanner reads in an image."""
+    """Return what a scanner reads in an image."""
     image.save(path)
     command = ["zbarimg", "--quiet", "--raw", path]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -20,7 +20,7 @@ def certificate(tmp_path):
 
 @pytest.fixture
 def port(start):
-    """Starts a node, and says its port."""
+    """Starts a node, and returns its port."""
     return lambda *options, **environ: (
         start("serve", "--port", "0", *options, **environ).url().rpartition(":")[2]
     )

@@ -13,14 +13,14 @@ from tests.cli.helpers import PATIENCE
 
 
 class Errors:
-    """What a program writes to its standard error, line by line."""
+    """The standard error of a program, line by line."""
 
     def __init__(self, program):
         self._fd = program.process.stderr
         self._unread = b""
 
     def line(self, pattern):
-        """The next line that has this in it."""
+        """Return the next line that contains this."""
         deadline = time.monotonic() + PATIENCE
         while True:
             while b"\n" not in self._unread:
@@ -34,7 +34,7 @@ class Errors:
 
 @pytest.fixture
 def talk(start):
-    """A node, a host that has opened a session on it, and the node's log."""
+    """A node, a host with an open session, and the node's log."""
 
     with ExitStack() as open_ones:
 

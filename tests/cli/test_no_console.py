@@ -1,4 +1,4 @@
-"""Programs without a console: standard streams that are closed, which Python has None for."""
+"""Programs without a console, whose standard streams are closed or None."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 def begin(command, closed, environ):
-    """Start a program whose standard streams of these numbers are closed."""
+    """Start a program with these standard streams closed."""
     streams = {0: "<&-", 1: ">&-", 2: "2>&-"}
     shell = f'exec "$@" {" ".join(streams[each] for each in closed)}'
     return subprocess.Popen(
@@ -58,7 +58,7 @@ def test_command_works_without_a_console(closed, environ, command, code):
 
 
 def test_node_serves_and_stops_without_a_console(closed, environ):
-    # With its output closed a node cannot say on which port it is.
+    # With its output closed, a node cannot print its port.
     with reserved_port() as port:
         serves_and_stops_cleanly(port, closed, environ)
 
@@ -70,7 +70,7 @@ def serves_and_stops_cleanly(port, closed, environ):
         assert node.poll() is None, node.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    # What was closed leads nowhere, and no socket has its number.
+    # The closed descriptors are the null device, and not a socket.
     for each in closed:
         assert not os.readlink(f"/proc/{node.pid}/fd/{each}").startswith("socket:")
     node.send_signal(signal.SIGTERM)

@@ -11,7 +11,7 @@ from tests.test_lan import missing
 def announced(start):
     if why := missing():
         pytest.skip(why)
-    # Without a name, and with an option right behind it.
+    # Without a name, and followed by another option.
     return start("serve", "--announce", "--port", "0").url()
 
 

@@ -1,4 +1,4 @@
-"""The way of a person at a terminal."""
+"""Host and guest at a terminal."""
 
 import json
 import re
@@ -21,7 +21,7 @@ def desk(start, node):
 
 @pytest.fixture
 def asked(start, desk):
-    """The host with the question up, and the guest at a terminal of its own."""
+    """A host at its prompt, and the guest at another terminal."""
     guest = start("join", desk.see(LINK)[1], "--name", "Phone", terminal=True)
     desk.see("A device asks to pair. It says it is “Phone”")
     desk.see(ASKED)
@@ -89,7 +89,7 @@ def test_input_before_the_question_is_not_an_answer(start, desk):
     desk.see("expires in")
     desk.type("y\ny\ny")
     if systems.current() != "win32":
-        # A console of Windows echoes what is read, and not what is typed.
+        # A Windows console echoes only input that the program reads.
         desk.see("y\ny")
     guest = start("join", desk.see(LINK)[1], terminal=True)
     desk.see(ASKED)
@@ -138,7 +138,7 @@ def test_ctrl_c_before_approval_exits_1(asked):
 def test_hostile_device_name_is_escaped(desk, node):
     link = desk.see(LINK)[1]
     session_id, token = link.partition("#")[2].split(".")
-    # The node refuses what is worse; of what it lets pass this can't be printed as it is.
+    # The node refuses worse names. This one passes, and cannot be printed unescaped.
     name = "Phone\u3000\ufdd0\u00a0Approved."
     with connect(node.replace("http", "ws", 1) + "/ws") as ws:
         device = {"name": name, "id": "\u2003"}

@@ -1,4 +1,4 @@
-"""Whatever is given, a command says what is wrong with it, and never shows its own insides."""
+"""For any input, a command reports what is wrong, and never a traceback."""
 
 import pytest
 
@@ -37,7 +37,7 @@ COMMANDS = [
 
 @pytest.fixture
 def fails(run):
-    """Runs a command that cannot succeed: what it says, and its exit code."""
+    """Run a command that cannot succeed; return its output and its exit code."""
 
     def fails(*arguments):
         out, err, code = run(*arguments)
@@ -48,7 +48,7 @@ def fails(run):
     return fails
 
 
-# Nothing is asked of anybody: what could be looked up is turned away before, or fails at once.
+# No DNS query is sent: host names are refused before, or fail at once.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: " ".join(each[:2]))
 @pytest.mark.parametrize("address", ADDRESSES, ids=lambda each: ascii(each[:20]))
@@ -92,6 +92,6 @@ def test_no_option_value_crashes_serve(fails, option):
         "\udcff",
         "a\0b",
     ):
-        # The port is what stops it where the value is good.
+        # If the value is valid, the port stops it.
         said, code = fails("serve", f"{option}={value}", "--port", "99999")
         assert (code, "Error" in said) == (2, True), (value, said)

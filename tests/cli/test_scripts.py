@@ -19,7 +19,7 @@ def _events(out):
 
 
 def _close(run, node):
-    """End all sessions from elsewhere."""
+    """Close all sessions from another program."""
     out, err, code = run("sessions", "close", "--all", "--json", "--node", node)
     assert (err, code) == ("", 0)
     return _events(out)
@@ -178,7 +178,7 @@ def test_sessions_are_closed_by_id(start, run, node):
     hosts = [start("host", *options), start("host", *options)]
     first, second = (host.event("session")["session_id"] for host in hosts)
     assert run("sessions", "close", first, *options)[2] == 0
-    # The one hears it as from anybody, the other nothing: no program takes another's seats.
+    # Only the host of that session is notified: no program takes another's seats.
     assert hosts[0].event("ended")["reason"] == "closed"
     assert hosts[1].process.poll() is None
     out, _, _ = run("sessions", "list", *options)
@@ -193,7 +193,7 @@ def test_sessions_are_closed_by_id(start, run, node):
     ("arguments", "says"),
     [
         (["join", LINK, "--name", ""], "--name must be"),
-        (["join", LINK, "--name", "\udcff"], "--name must be"),
+        (["join", LINK, "--name", "\udcff"], "--name has half a surrogate pair"),
         (["join", LINK, "--device-id", "i" * 129], "--device-id must be"),
         (["join", LINK.replace("/join", "/a b/join")], "characters that no link has"),
     ],

@@ -1,4 +1,4 @@
-"""The command line as it is on Windows and macOS, with what they lack hidden from it."""
+"""The command line on emulated Windows and macOS, without the modules that they lack."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ def system(request):
 
 
 def run(system, program, **environ):
-    """What a program prints as if it were a module of `proxim` on that system."""
+    """Run a program as a module of `proxim` on that system, and return its output."""
     script = f"import proxim; __package__ = 'proxim'\n{program}"
     return subprocess.run(
         [sys.executable, "-c", script],

@@ -8,7 +8,7 @@ from tests.client.helpers import Wire
 
 @pytest.fixture
 async def serve(monkeypatch):
-    """Starts nodes; those who lose one come back quickly."""
+    """Starts nodes; clients reconnect quickly."""
     monkeypatch.setattr("proxim.client.backoff.FIRST", 0.01)
     nodes = []
     async with trio.open_nursery() as nursery:

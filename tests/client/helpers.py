@@ -1,4 +1,4 @@
-"""A wire that can be cut, a node that says what it is told to, and the ways into a session."""
+"""A proxy that can be cut, a scripted node, and helpers to open sessions."""
 
 import contextlib
 import json
@@ -12,11 +12,11 @@ from proxim.client import open_guest, open_host
 from proxim.protocol.errors import ConnectionLost, RequestError
 
 PATIENCE = 60
-"""Seconds after which something that was to come does not come any more."""
+"""Timeout in seconds."""
 
 
 class Wire:
-    """A TCP proxy between an SDK and a node. ``connections`` counts what it let through."""
+    """A TCP proxy between an SDK and a node. ``connections`` counts accepted connections."""
 
     def __init__(self, node, nursery):
         self.node = node
@@ -32,7 +32,7 @@ class Wire:
         await self._nursery.start(self._run)
 
     async def cut(self, *peers):
-        """Cut all connections and let no more through; return once the peers have noticed."""
+        """Cut all connections and refuse new ones; return once the peers have noticed."""
         self._scope.cancel()
         with trio.fail_after(PATIENCE):
             for peer in peers:
@@ -74,7 +74,7 @@ async def _pump(source, sink, scope):
 
 
 async def scripted(nursery, answer):
-    """The URL of a node of our own: ``answer`` says what it sends for a request, in one piece.
+    """Return the URL of a scripted node: ``answer`` returns the messages for a request.
 
     An int is a close code.
     """
@@ -121,7 +121,7 @@ def info(**fields):
 
 @asynccontextmanager
 async def asked(host_url, kind="persistent", *, guest_url=None, **options):
-    """A host's session with a prompt up, and the guest that waits for the answer."""
+    """A host's session with an open prompt, and the waiting guest."""
     async with open_host(host_url, uuid="desk") as host:
         session = await host.create(kind, **options)
         link = session.link
@@ -142,14 +142,14 @@ async def paired(host_url, kind="persistent", *, guest_url=None, **options):
 
 
 async def until(condition):
-    """Wait until something is so that nobody tells of."""
+    """Wait until a condition is true that has no event."""
     with trio.fail_after(PATIENCE):
         while not condition():  # noqa: ASYNC110 - there is no event for it
             await trio.sleep(0.01)
 
 
 async def listed(host):
-    """What the host has, as soon as it is connected."""
+    """Return the host's session once the host is connected."""
     with trio.fail_after(PATIENCE):
         while True:
             try:
@@ -159,13 +159,13 @@ async def listed(host):
 
 
 async def hear(peer, count):
-    """The next ``count`` values from the other side."""
+    """Return the next ``count`` values from the other side."""
     with trio.fail_after(PATIENCE):
         return [await peer.receive() for _ in range(count)]
 
 
 async def presence(peer, online):
-    """Wait until the other side is there, or away."""
+    """Wait until the other side is online, or offline."""
     with trio.fail_after(PATIENCE):
         async with aclosing(peer.presence()) as changes:
             while peer.peer_online is not online:
@@ -173,7 +173,7 @@ async def presence(peer, online):
 
 
 async def end(peer):
-    """Status and reason of the end."""
+    """Return status and reason of the end."""
     with trio.fail_after(PATIENCE):
         over = await peer.ended()
     return over.status, over.reason

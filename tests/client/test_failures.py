@@ -1,4 +1,4 @@
-"""What comes out of the SDK when something goes wrong, and that it comes out bare."""
+"""The exceptions of the SDK, which are raised without a group."""
 
 import msgspec
 import pytest

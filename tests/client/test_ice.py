@@ -6,7 +6,7 @@ from proxim.protocol.errors import ConnectionLost, NotApproved, RateLimited
 
 
 class Node:
-    """Answers requests for fresh ICE servers, and keeps the moments at which it was asked."""
+    """Answers requests for new ICE servers, and records their times."""
 
     def __init__(self, refresher, *answers):
         self.refresher = refresher
@@ -24,7 +24,7 @@ class Node:
 
 @pytest.fixture
 def run(nursery):
-    """Starts the refresher of one session with ``ttl``, and lets some seconds pass."""
+    """Runs the refresher for one session with ``ttl`` for some seconds."""
 
     async def run(ttl, *answers, seconds=1000):
         refresher = IceRefresher()
@@ -49,7 +49,7 @@ async def test_ice_servers_that_end_with_the_session_are_refreshed_once(run, aut
 
 
 async def test_extension_by_a_second_counts_whatever_the_latency(run, autojump_clock):
-    # At 1.5 s they had half a second left; now it is a second more, less 10 ms on the way.
+    # At 1.5 s half a second was left; now a second more, less 10 ms of latency.
     _, _, asked = await run(2, 1.49, 1000, seconds=10)
     assert len(asked) == 2
 

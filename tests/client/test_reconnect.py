@@ -1,4 +1,4 @@
-"""A connection that is lost, and what is found when it is back."""
+"""Lost connections, and what continues after the reconnect."""
 
 import pytest
 import trio
@@ -205,7 +205,7 @@ async def test_requests_wait_for_the_registration(nursery):
         asked_for.append(asked["type"])
         if len(asked_for) == 1:
             return [registered(asked), 1012]
-        return []  # The second time the node is slow to register.
+        return []  # The node does not answer the second registration.
 
     async with open_host(await scripted(nursery, answer), uuid="desk") as host:
         await until(lambda: len(asked_for) == 2)

@@ -1,4 +1,4 @@
-"""What a host and a guest do while all goes well."""
+"""Sessions of a host and a guest without failures."""
 
 import time
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A real TURN server on loopback, with the configuration that docs/howto/turn.md tells."""
+"""A real TURN server on loopback, with the configuration in docs/howto/turn.md."""
 
 import os
 import re
@@ -12,7 +12,7 @@ PATIENCE = 60
 
 
 class Coturn:
-    """On this ``port``. ``url`` is where it is, ``secret`` what it shares with a node."""
+    """A server on ``port`` at ``url``; it shares ``secret`` with a node."""
 
     def __init__(self, folder, port):
         page = (ROOT / "docs/howto/turn.md").read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ class Coturn:
         return self._log.read_text(errors="replace")
 
     def _answers(self):
-        """Whether it answers a STUN binding request (RFC 8489, section 5)."""
+        """Return whether it answers a STUN binding request (RFC 8489, section 5)."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.settimeout(0.5)
             try:

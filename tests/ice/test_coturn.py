@@ -1,4 +1,4 @@
-"""A real TURN server and credentials of a node: who is let in, and two peers that meet there."""
+"""A real TURN server: credentials of a node, and two peers that connect through it."""
 
 import asyncio
 import os
@@ -28,14 +28,14 @@ def coturn(tmp_path_factory):
 
 
 def credentials(coturn, *, secret=None, ago=0.0, ttl=60.0):
-    """What a node with that secret gave some seconds ago."""
+    """The credentials that a node with that secret made some seconds ago."""
     options = IceOptions(turn=(coturn.url,), turn_secret=secret or coturn.secret, turn_ttl=ttl)
     (server,) = ConfiguredIce(options, lambda: time.time() - ago).grant(86_400.0).servers
     return server
 
 
 def allocate(coturn, username, password):
-    """Ask for a relayed address; its port."""
+    """Request a relayed address; return its port."""
 
     async def ask():
         address = ("127.0.0.1", int(coturn.url.split(":")[2].partition("?")[0]))

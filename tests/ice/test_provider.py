@@ -1,4 +1,4 @@
-"""A provider of ICE servers: a real HTTP server, and what is done with what it answers."""
+"""A provider of ICE servers: requests to a real HTTP server, and its responses."""
 
 import json
 import logging
@@ -32,7 +32,7 @@ def http(body, status="200 OK"):
 
 
 class Service:
-    """Answers each connection as it is told; ``asked`` is what it has read."""
+    """Sends prepared answers; ``asked`` has the requests."""
 
     def __init__(self, nursery, *answers, tls=None):
         self.answers = list(answers)
@@ -69,7 +69,7 @@ class Service:
 
 @pytest.fixture
 async def serve(nursery):
-    """Starts a service with its answers; it and where it is."""
+    """Starts a service with these answers; returns it and its URL."""
 
     async def serve(*answers, login="", tls=None):
         service = Service(nursery, *answers, tls=tls)
@@ -86,7 +86,7 @@ async def post(url, token=None):
 
 async def granted(source):
     with trio.fail_after(PATIENCE):
-        while not (grant := source.grant(86_400.0)).servers:  # noqa: ASYNC110 - nothing tells
+        while not (grant := source.grant(86_400.0)).servers:  # noqa: ASYNC110 - there is no event for it
             await trio.sleep(0.01)
     return grant
 
@@ -181,7 +181,7 @@ async def test_unreachable_provider_is_an_error(serve):
         await post(f"http://127.0.0.1:{port}")
 
 
-# -- the answer ----------------------------------------------------------------------------------
+# -- the response --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_malformed_response_is_not_used(answer):
         parse_response(answer)
 
 
-# -- what is handed out --------------------------------------------------------------------------
+# -- the servers handed out-----------------------------------------------------------------------
 
 
 def options(url, **more):
@@ -262,7 +262,7 @@ async def test_silent_provider_times_out(serve, nursery, caplog):
     _, url = await serve(None)
     nursery.start_soon(Provider(options(url, ice_provider_timeout=0.1)).run)
     with trio.fail_after(PATIENCE):
-        while not caplog.records:  # noqa: ASYNC110 - nothing tells
+        while not caplog.records:  # noqa: ASYNC110 - there is no event for it
             await trio.sleep(0.01)
     assert "no answer in 0.1 s" in caplog.text
 
@@ -289,7 +289,7 @@ async def test_sessions_get_configured_servers_while_the_provider_is_down(serve,
 
 
 class Clockwork:
-    """A provider without a socket, for what depends on time: answers, and when it was asked."""
+    """A provider without a socket, for tests of time: prepared answers, times of requests."""
 
     def __init__(self, monkeypatch, *answers):
         self.answers = list(answers)
@@ -314,7 +314,7 @@ async def test_provider_is_asked_at_the_cache_time_and_used_until_expiry(
     nursery.start_soon(provider.run)
     await trio.sleep(230)
     asked = [at - start for at in work.asked]
-    # Twice by the cache time, then down: after 2, 4, 8 seconds and so on.
+    # Twice at the cache time; then it is down, and retries follow after 2, 4, 8 seconds.
     assert asked == pytest.approx([0, 100, 200, 202, 206, 214])
     assert provider.grant(5000.0).ttl == pytest.approx(1000 - 130)
     await trio.sleep(1000 - 130)

@@ -1,4 +1,4 @@
-"""Guests for programs that do not run Trio, and what a process has in use."""
+"""Guests for programs without Trio, and a check for leaked threads and descriptors."""
 
 import os
 import threading
@@ -10,11 +10,11 @@ import trio
 from proxim.client import open_guest
 
 PATIENCE = 60
-"""Seconds after which something that was to come does not come any more."""
+"""Timeout in seconds."""
 
 
 class Guest(threading.Thread):
-    """A device that asks to pair, in a thread of its own, says what it is told to, and listens."""
+    """A guest in its own thread: requests pairing, sends values, and receives."""
 
     def __init__(self, link, *says, name="Phone"):
         super().__init__()
@@ -37,18 +37,18 @@ class Guest(threading.Thread):
                 self.over = await guest.ended()
 
     def reason(self):
-        """Why the session ended, as the guest was told."""
+        """Return the reason of the end that the guest got."""
         self.join(PATIENCE)
         return self.over.reason
 
 
 LEAVING = 8
-"""Seconds that what was stopped has to be gone; the threads of a pool would stay for longer."""
+"""Seconds for threads to end; the threads of a pool would stay longer."""
 
 
 @contextmanager
 def nothing_left():
-    """Whatever is started inside is gone in the end; what was there before may go meanwhile."""
+    """Assert that no thread or descriptor of the block is left."""
     threads, descriptors = set(threading.enumerate()), open_descriptors()
 
     def is_left():
@@ -62,5 +62,5 @@ def nothing_left():
 
 
 def open_descriptors():
-    """How many descriptors this process has."""
+    """Return the number of descriptors of this process."""
     return len(os.listdir("/proc/self/fd"))

@@ -1,4 +1,4 @@
-"""What an application may do when it is asked, and what it cannot do to the node."""
+"""What `decide` may do, and that it cannot end the node."""
 
 import asyncio
 import queue

@@ -1,8 +1,9 @@
-"""What a program does wrong is told where it does it."""
+"""Errors of a program are raised where it makes them."""
 
 import math
 
 import pytest
+import trio
 
 import proxim
 from proxim.protocol.errors import BadMessage, LimitReached
@@ -51,3 +52,11 @@ def test_session_limit_error_names_the_setting():
         node.open_session()
         with pytest.raises(LimitReached, match="sessions_per_owner"):
             node.open_session()
+
+
+def test_call_in_a_trio_thread_is_refused(node):
+    async def call():
+        node.sessions()
+
+    with pytest.raises(RuntimeError, match="call it from a thread"):
+        trio.run(call)

@@ -1,4 +1,4 @@
-"""A node in a thread: it starts, is asked from other threads, and leaves nothing behind."""
+"""A node in a thread: start, calls from other threads, and a clean stop."""
 
 import asyncio
 import queue
@@ -137,7 +137,7 @@ def test_node_in_trio_leaves_no_thread_or_descriptor():
     trio.run(main)
 
 
-# -- the start and the end -------------------------------------------------------------------
+# -- start and stop ---------------------------------------------------------------------------
 
 
 def test_port_in_use_is_raised_in_the_caller():
@@ -233,7 +233,7 @@ session = node.open_session()
     assert done.stdout == "the session has ended: shutdown\n"
 
 
-# -- being asked -----------------------------------------------------------------------------
+# -- `decide` --------------------------------------------------------------------------------
 
 
 def test_plain_decide_may_wait_for_a_person():
@@ -247,7 +247,7 @@ def test_plain_decide_may_wait_for_a_person():
         session = node.open_session(decide=decide)
         guest = Guest(session.link, "in")
         session.prompt(timeout=PATIENCE)
-        # The node serves others meanwhile.
+        # The node serves other clients at the same time.
         assert healthy(node)
         may_answer.set()
         assert session.receive(timeout=PATIENCE) == "in"

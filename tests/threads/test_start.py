@@ -1,4 +1,4 @@
-"""A start that is given up, by a cancellation or Ctrl-C, leaves nothing that runs."""
+"""A cancelled or interrupted start leaves no thread or descriptor."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ if not sys.platform.startswith("linux"):
 
 @pytest.fixture(autouse=True)
 def tidy():
-    # A shell that starts tests in the background has them ignore Ctrl-C.
+    # Tests started in the background of a shell ignore Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with nothing_left():
         yield
@@ -39,7 +39,7 @@ async def start_and_cancel(steps):
 
 @pytest.mark.parametrize("steps", range(20))
 def test_start_can_be_cancelled_at_any_step(steps):
-    # Not in the test's own Trio, which could not end what is shielded.
+    # Not in the test's own Trio, which could not end a shielded task.
     program = threading.Thread(target=trio.run, args=[start_and_cancel, steps], daemon=True)
     program.start()
     program.join(PATIENCE)
