@@ -76,7 +76,9 @@ class RedisConnection:
                     await self._broken.wait()
             except Exception as error:
                 log.debug("a connection to Redis broke: %s", type(error).__name__)
-                self._ready = trio.Event()
+                if self._ready.is_set():
+                    # Otherwise commands wait for this very event.
+                    self._ready = trio.Event()
                 await trio.sleep(_RETRY_TIME)
             self._broken = trio.Event()
 
