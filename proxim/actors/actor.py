@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 _FAILED = "the node failed at this session"
 _TIME_PASSED = Envelope(ev.TimePassed())
-_CHANGING_NOTHING = (ev.Signalled, ev.IceAsked)
+_CHANGING_NOTHING = (ev.SignalSent, ev.IceRequested)
 """Events after which a session is as it was, or would keep no signal anywhere but here."""
 
 SAVE_TIMEOUT = 3.0
@@ -301,7 +301,7 @@ class Actor:
         if isinstance(event, ev.ShutDown) and self._services.hand_over(self):
             return  # It was approved while this waited in the inbox.
         if (
-            isinstance(event, ev.GuestAsked)
+            isinstance(event, ev.PairRequested)
             and self.session.would_prompt(event, trio.current_time())
             and (refusal := self._services.prompt_refusal(self, envelope.sender)) is not None
         ):
@@ -358,7 +358,7 @@ class Actor:
                 self._refuse(envelope, error)
             case Admit(role):
                 if envelope.sender is not None:
-                    if isinstance(envelope.event, ev.GuestAsked):
+                    if isinstance(envelope.event, ev.PairRequested):
                         self.asked_from = envelope.sender.address
                     self.admit(role, envelope.sender)
             case Patch():

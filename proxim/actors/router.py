@@ -50,7 +50,7 @@ def relay(connection: Connection, message: wire.Signal, now: float) -> None:
     if seat is None:
         raise UnknownSession(session_id=message.session_id)
     if seat.line is None or now >= seat.line_until:
-        _post(seat, ev.Signalled(seat.role, message.data), message)
+        _post(seat, ev.SignalSent(seat.role, message.data), message)
     else:
         # The peer gets what was sent, less the sender's own mark on it.
         seat.line(message if message.ref is None else structs.replace(message, ref=None))
@@ -99,7 +99,7 @@ class Router:
             case wire.PairRequest():
                 await self._pair(connection, message)
             case wire.Resume():
-                await self._ask_in(connection, message, ev.GuestCame(message.resume_token))
+                await self._ask_in(connection, message, ev.ResumeRequested(message.resume_token))
             case wire.Register():
                 await self._register(connection, message)
             case wire.CreateSession():
@@ -107,13 +107,13 @@ class Router:
             case wire.RenewLink():
                 seat = _host_seat(connection, message)
                 invitation = await self._invite(message.session_id, message)
-                _post(seat, ev.LinkRenewed(invitation), message)
+                _post(seat, ev.RenewalRequested(invitation), message)
             case wire.ListSessions():
                 await self._list(connection, message)
             case wire.CloseSession():
                 await self._close(connection, message)
             case wire.RefreshIce():
-                _post(_seat(connection, message.session_id), ev.IceAsked(), message)
+                _post(_seat(connection, message.session_id), ev.IceRequested(), message)
             case _:  # Ping
                 connection.tell(wire.Pong(ref=_ref(message)))
 
@@ -122,12 +122,12 @@ class Router:
             actor = await self._find(message.session_id)
             if actor is not None and connection.owner == actor.owner:
                 # Who has proved to own a session may end it, also while another program serves it.
-                actor.post(Envelope(ev.CloseAsked(None), connection, message.ref))
+                actor.post(Envelope(ev.CloseRequested(None), connection, message.ref))
                 return
         seat = _seat(connection, message.session_id)
         # A signal that is sent after this must not arrive before it.
         seat.actor.cut()
-        _post(seat, ev.CloseAsked(seat.role), message)
+        _post(seat, ev.CloseRequested(seat.role), message)
 
     async def _find(self, session_id: str) -> SessionHandle | None:
         return self._supervisor.find(session_id) or await self._backend.find(session_id)
@@ -143,7 +143,7 @@ class Router:
 
     async def _pair(self, connection: Connection, message: wire.PairRequest) -> None:
         resume_token = _fresh(tokens.TOKEN_BYTES)
-        asked = ev.GuestAsked(message.token, message.device_info, resume_token)
+        asked = ev.PairRequested(message.token, message.device_info, resume_token)
         try:
             await self._ask_in(connection, message, asked)
         except LinkLapsed:
@@ -209,7 +209,7 @@ class Router:
         # other, since what was kept for each comes with it.
         for actor in taken:
             await connection.wait_for_room()
-            came = ev.HostCame(seen[actor.session.session_id])
+            came = ev.HostJoined(seen[actor.session.session_id])
             receipt = actor.ask(Envelope(came, connection))
             await receipt.wait()
             # One that is unknown now was over, and has been swept.

@@ -123,7 +123,7 @@ class Supervisor:
         Limits do not apply: the session was within them once. ``handed`` as in ``Snapshot``.
         """
         actor = Actor(session, owner, self._timers, self)
-        actor.notify(ev.BroughtBack(handed))
+        actor.notify(ev.Restored(handed))
         self._spawn(actor)
         return actor
 

@@ -52,7 +52,7 @@ class Terms(Struct, frozen=True):
 # -- events ----------------------------------------------------------------------------------
 
 
-class HostCame(Struct, frozen=True):
+class HostJoined(Struct, frozen=True):
     """The owner registered and takes the host seat (again).
 
     ``seen`` is the status that it was just told, if any; what has changed since, it has missed.
@@ -65,7 +65,7 @@ class HostLeft(Struct, frozen=True):
     """The host's connection is gone."""
 
 
-class GuestAsked(Struct, frozen=True):
+class PairRequested(Struct, frozen=True):
     """A guest asked to pair. ``resume_token`` is fresh, and the guest's if a prompt goes up."""
 
     token: str
@@ -73,7 +73,7 @@ class GuestAsked(Struct, frozen=True):
     resume_token: str
 
 
-class GuestCame(Struct, frozen=True):
+class ResumeRequested(Struct, frozen=True):
     """Somebody says that the guest seat is theirs."""
 
     resume_token: str
@@ -89,24 +89,24 @@ class HostDecided(Struct, frozen=True):
     approve: bool
 
 
-class LinkRenewed(Struct, frozen=True):
+class RenewalRequested(Struct, frozen=True):
     """The host wants another link."""
 
     invitation: Invitation
 
 
-class Signalled(Struct, frozen=True):
+class SignalSent(Struct, frozen=True):
     """One side has something for the other."""
 
     sender: Role
     data: Raw
 
 
-class IceAsked(Struct, frozen=True):
+class IceRequested(Struct, frozen=True):
     """One side wants fresh ICE servers."""
 
 
-class CloseAsked(Struct, frozen=True):
+class CloseRequested(Struct, frozen=True):
     """One side wants the session ended; None is the owner, speaking from another connection."""
 
     sender: Role | None
@@ -124,7 +124,7 @@ class ShutDown(Struct, frozen=True):
     """The node is going away."""
 
 
-class BroughtBack(Struct, frozen=True):
+class Restored(Struct, frozen=True):
     """The session was brought back from a snapshot: nobody is there, and no signal was kept.
 
     ``handed`` says that its last node gave it up on purpose; otherwise it died.
@@ -134,20 +134,20 @@ class BroughtBack(Struct, frozen=True):
 
 
 Event = (
-    HostCame
+    HostJoined
     | HostLeft
-    | GuestAsked
-    | GuestCame
+    | PairRequested
+    | ResumeRequested
     | GuestLeft
     | HostDecided
-    | LinkRenewed
-    | Signalled
-    | IceAsked
-    | CloseAsked
+    | RenewalRequested
+    | SignalSent
+    | IceRequested
+    | CloseRequested
     | TimePassed
     | Swept
     | ShutDown
-    | BroughtBack
+    | Restored
 )
 
 

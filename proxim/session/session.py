@@ -91,10 +91,10 @@ class Session(Record):
 
     # -- the host's side ---------------------------------------------------------------------
 
-    def _host_came(self, event: ev.HostCame, now: float) -> list[Effect]:
+    def _host_came(self, event: ev.HostJoined, now: float) -> list[Effect]:
         return [Admit(Role.HOST), *self._came(Role.HOST)]
 
-    def _host_came_to_approved(self, event: ev.HostCame, now: float) -> list[Effect]:
+    def _host_came_to_approved(self, event: ev.HostJoined, now: float) -> list[Effect]:
         missed: list[Effect] = []
         if event.seen is Status.PENDING:
             missed.append(Tell(Role.HOST, self.pair_result(), self.ice_lifetime(now)))
@@ -102,22 +102,22 @@ class Session(Record):
                 missed.append(self._guest_is_away())
         return [Admit(Role.HOST), *missed, *self._came(Role.HOST)]
 
-    def _host_came_to_prompt(self, event: ev.HostCame, now: float) -> list[Effect]:
+    def _host_came_to_prompt(self, event: ev.HostJoined, now: float) -> list[Effect]:
         return [*self._host_came(event, now), Tell(Role.HOST, self.prompt(now))]
 
-    def _host_came_too_late(self, event: ev.HostCame, now: float) -> list[Effect]:
+    def _host_came_too_late(self, event: ev.HostJoined, now: float) -> list[Effect]:
         missed = event.seen in (Status.PENDING, Status.APPROVED)
         return [Admit(Role.HOST), *([Tell(Role.HOST, self.last_word())] if missed else [])]
 
     def _host_left(self, event: ev.HostLeft, now: float) -> list[Effect]:
         return self._left(Role.HOST, now)
 
-    def _link_renewed(self, event: ev.LinkRenewed, now: float) -> list[Effect]:
+    def _link_renewed(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
         self.token_hash = event.invitation.token_hash
         self.lapses_at = now + self.terms.qr_ttl
         return [Reply(self.link_renewed(event.invitation, now))]
 
-    def _renewal_refused(self, event: ev.LinkRenewed, now: float) -> list[Effect]:
+    def _renewal_refused(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
         raise NotAllowed("the link was used; only a pending session's link can be renewed")
 
     def _host_decided(self, event: ev.HostDecided, now: float) -> list[Effect]:
@@ -136,7 +136,7 @@ class Session(Record):
 
     # -- the guest's side --------------------------------------------------------------------
 
-    def would_prompt(self, event: ev.GuestAsked, now: float) -> bool:
+    def would_prompt(self, event: ev.PairRequested, now: float) -> bool:
         """Return whether ``handle`` would put up a prompt; only then do limits on prompts apply."""
         try:
             self._check_ask(event, now)
@@ -144,14 +144,14 @@ class Session(Record):
             return False
         return self.state is State.PENDING and now < self.deadline
 
-    def _check_ask(self, event: ev.GuestAsked, now: float) -> None:
+    def _check_ask(self, event: ev.PairRequested, now: float) -> None:
         self.check_token(event.token)
         if now >= self.lapses_at:
             raise LinkLapsed("this link has lapsed; ask the host for a new one")
         if Role.HOST not in self.online:
             raise HostOffline("the host is not connected; the link stays good, try again")
 
-    def _guest_asked(self, event: ev.GuestAsked, now: float) -> list[Effect]:
+    def _guest_asked(self, event: ev.PairRequested, now: float) -> list[Effect]:
         self._check_ask(event, now)
         self.state = State.PROMPTED
         self.device = event.device_info
@@ -161,23 +161,23 @@ class Session(Record):
         pending = self.pair_pending(event.resume_token, now)
         return [Admit(Role.GUEST), Reply(pending), Tell(Role.HOST, self.prompt(now))]
 
-    def _guest_asked_again(self, event: ev.GuestAsked, now: float) -> list[Effect]:
+    def _guest_asked_again(self, event: ev.PairRequested, now: float) -> list[Effect]:
         self.check_token(event.token)
         raise TokenUsed("this link has been used; ask the host for a new session")
 
-    def _guest_asked_too_late(self, event: ev.GuestAsked, now: float) -> list[Effect]:
+    def _guest_asked_too_late(self, event: ev.PairRequested, now: float) -> list[Effect]:
         if self.resume_hash is not None:
             return self._guest_asked_again(event, now)
         self.check_token(event.token)
         return self._say_how_it_ended()
 
-    def _guest_came(self, event: ev.GuestCame, now: float) -> list[Effect]:
+    def _guest_came(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
         heard = self._came(Role.GUEST)
         lifetime = self.ice_lifetime(now) if self.state is State.APPROVED else None
         return [Admit(Role.GUEST), Reply(self.resumed(now), lifetime), *heard]
 
-    def _guest_came_too_late(self, event: ev.GuestCame, now: float) -> list[Effect]:
+    def _guest_came_too_late(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
         return self._say_how_it_ended()
 
@@ -186,7 +186,7 @@ class Session(Record):
 
     # -- both sides --------------------------------------------------------------------------
 
-    def _signalled(self, event: ev.Signalled, now: float) -> list[Effect]:
+    def _signalled(self, event: ev.SignalSent, now: float) -> list[Effect]:
         receiver = event.sender.peer
         if receiver in self.online:
             return [Tell(receiver, wire.Signal(session_id=self.session_id, data=event.data))]
@@ -194,18 +194,18 @@ class Session(Record):
             raise PeerOffline("the peer is away and no more is kept for it; this was dropped")
         return []
 
-    def _signal_refused(self, event: ev.Signalled, now: float) -> list[Effect]:
+    def _signal_refused(self, event: ev.SignalSent, now: float) -> list[Effect]:
         raise NotApproved(f"nothing is relayed: the session is {self._how_it_stands()}")
 
-    def _ice_asked(self, event: ev.IceAsked, now: float) -> list[Effect]:
+    def _ice_asked(self, event: ev.IceRequested, now: float) -> list[Effect]:
         lifetime = self.ice_lifetime(now)
         message = wire.IceServers(session_id=self.session_id, ice_servers=[], ttl=lifetime)
         return [Reply(message, lifetime)]
 
-    def _ice_refused(self, event: ev.IceAsked, now: float) -> list[Effect]:
+    def _ice_refused(self, event: ev.IceRequested, now: float) -> list[Effect]:
         raise NotApproved(f"no ICE servers: the session is {self._how_it_stands()}")
 
-    def _close_asked(self, event: ev.CloseAsked, now: float) -> list[Effect]:
+    def _close_asked(self, event: ev.CloseRequested, now: float) -> list[Effect]:
         if event.sender is Role.GUEST and self.state is not State.APPROVED:
             raise NotAllowed("a guest may close a session once it is approved; disconnect instead")
         effects = self._end(Reason.CLOSED, answers=event.sender)
@@ -228,17 +228,17 @@ class Session(Record):
     def _shut_down(self, event: ev.ShutDown, now: float) -> list[Effect]:
         return self._end(Reason.SHUTDOWN)
 
-    def _brought_back(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+    def _brought_back(self, event: ev.Restored, now: float) -> list[Effect]:
         self.online = frozenset()
         if self.session_type is SessionType.ONE_TIME or self.state is State.PROMPTED:
             return self._end(Reason.DISCONNECTED)
         return []
 
-    def _brought_back_after_the_end(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+    def _brought_back_after_the_end(self, event: ev.Restored, now: float) -> list[Effect]:
         self.online = frozenset()
         return []
 
-    def _approved_brought_back(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+    def _approved_brought_back(self, event: ev.Restored, now: float) -> list[Effect]:
         if self.session_type is SessionType.ONE_TIME and event.handed:
             # Neither side has left it: they were sent away, and are on their way back.
             back_by = now + max(self.terms.one_time_grace, RETURN_TIME)
@@ -355,68 +355,68 @@ def _table(*rules: Rule) -> dict[type[Event], Rule]:
 
 RULES: dict[State, dict[type[Event], Rule]] = {
     State.PENDING: _table(
-        _on(ev.HostCame, Session._host_came),
+        _on(ev.HostJoined, Session._host_came),
         _on(ev.HostLeft, Session._host_left, State.ENDED),
-        _on(ev.GuestAsked, Session._guest_asked, State.PROMPTED),
-        _on(ev.GuestCame, Session._guest_came),
+        _on(ev.PairRequested, Session._guest_asked, State.PROMPTED),
+        _on(ev.ResumeRequested, Session._guest_came),
         _on(ev.GuestLeft, Session._nothing),
         _on(ev.HostDecided, Session._nothing_to_decide),
-        _on(ev.LinkRenewed, Session._link_renewed),
-        _on(ev.Signalled, Session._signal_refused),
-        _on(ev.IceAsked, Session._ice_refused),
-        _on(ev.CloseAsked, Session._close_asked, State.ENDED),
+        _on(ev.RenewalRequested, Session._link_renewed),
+        _on(ev.SignalSent, Session._signal_refused),
+        _on(ev.IceRequested, Session._ice_refused),
+        _on(ev.CloseRequested, Session._close_asked, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
         _on(ev.Swept, Session._swept, State.ENDED),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
-        _on(ev.BroughtBack, Session._brought_back, State.ENDED),
+        _on(ev.Restored, Session._brought_back, State.ENDED),
     ),
     State.PROMPTED: _table(
-        _on(ev.HostCame, Session._host_came_to_prompt),
+        _on(ev.HostJoined, Session._host_came_to_prompt),
         _on(ev.HostLeft, Session._host_left, State.ENDED),
-        _on(ev.GuestAsked, Session._guest_asked_again),
-        _on(ev.GuestCame, Session._guest_came),
+        _on(ev.PairRequested, Session._guest_asked_again),
+        _on(ev.ResumeRequested, Session._guest_came),
         _on(ev.GuestLeft, Session._guest_left, State.ENDED),
         _on(ev.HostDecided, Session._host_decided, State.APPROVED, State.ENDED),
-        _on(ev.LinkRenewed, Session._renewal_refused),
-        _on(ev.Signalled, Session._signal_refused),
-        _on(ev.IceAsked, Session._ice_refused),
-        _on(ev.CloseAsked, Session._close_asked, State.ENDED),
+        _on(ev.RenewalRequested, Session._renewal_refused),
+        _on(ev.SignalSent, Session._signal_refused),
+        _on(ev.IceRequested, Session._ice_refused),
+        _on(ev.CloseRequested, Session._close_asked, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
         _on(ev.Swept, Session._nothing),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
-        _on(ev.BroughtBack, Session._brought_back, State.ENDED),
+        _on(ev.Restored, Session._brought_back, State.ENDED),
     ),
     State.APPROVED: _table(
-        _on(ev.HostCame, Session._host_came_to_approved),
+        _on(ev.HostJoined, Session._host_came_to_approved),
         _on(ev.HostLeft, Session._host_left, State.ENDED),
-        _on(ev.GuestAsked, Session._guest_asked_again),
-        _on(ev.GuestCame, Session._guest_came),
+        _on(ev.PairRequested, Session._guest_asked_again),
+        _on(ev.ResumeRequested, Session._guest_came),
         _on(ev.GuestLeft, Session._guest_left, State.ENDED),
         _on(ev.HostDecided, Session._decided_already),
-        _on(ev.LinkRenewed, Session._renewal_refused),
-        _on(ev.Signalled, Session._signalled),
-        _on(ev.IceAsked, Session._ice_asked),
-        _on(ev.CloseAsked, Session._close_asked, State.ENDED),
+        _on(ev.RenewalRequested, Session._renewal_refused),
+        _on(ev.SignalSent, Session._signalled),
+        _on(ev.IceRequested, Session._ice_asked),
+        _on(ev.CloseRequested, Session._close_asked, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
         _on(ev.Swept, Session._nothing),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
-        _on(ev.BroughtBack, Session._approved_brought_back, State.ENDED),
+        _on(ev.Restored, Session._approved_brought_back, State.ENDED),
     ),
     State.ENDED: _table(
-        _on(ev.HostCame, Session._host_came_too_late),
+        _on(ev.HostJoined, Session._host_came_too_late),
         _on(ev.HostLeft, Session._left_after_the_end),
-        _on(ev.GuestAsked, Session._guest_asked_too_late),
-        _on(ev.GuestCame, Session._guest_came_too_late),
+        _on(ev.PairRequested, Session._guest_asked_too_late),
+        _on(ev.ResumeRequested, Session._guest_came_too_late),
         _on(ev.GuestLeft, Session._left_after_the_end),
         _on(ev.HostDecided, Session._decided_already),
-        _on(ev.LinkRenewed, Session._ended_before),
-        _on(ev.Signalled, Session._signal_refused),
-        _on(ev.IceAsked, Session._ice_refused),
-        _on(ev.CloseAsked, Session._ended_before),
+        _on(ev.RenewalRequested, Session._ended_before),
+        _on(ev.SignalSent, Session._signal_refused),
+        _on(ev.IceRequested, Session._ice_refused),
+        _on(ev.CloseRequested, Session._ended_before),
         _on(ev.TimePassed, Session._nothing),
         _on(ev.Swept, Session._nothing),
         _on(ev.ShutDown, Session._nothing),
-        _on(ev.BroughtBack, Session._brought_back_after_the_end),
+        _on(ev.Restored, Session._brought_back_after_the_end),
     ),
 }
 """Every pair of state and event, decided. Where no state is named, the session stays as it is."""

@@ -75,7 +75,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def restore(self, terms: Terms, *, skew: float) -> Session:
         """The session as it was, under the terms of the node that goes on with it.
 
-        ``skew`` is that node's. Its actor is to hand it ``BroughtBack`` before anything else.
+        ``skew`` is that node's. Its actor is to hand it ``Restored`` before anything else.
         """
         return Session(
             session_id=self.session_id,

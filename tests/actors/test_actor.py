@@ -77,7 +77,7 @@ async def test_an_actor_sleeps_until_something_happens(autojump_clock, node, mon
     assert handled == []
     await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
     await trio.sleep(500)
-    assert handled == [(ev.IceAsked, 999), (ev.TimePassed, 1000)]
+    assert handled == [(ev.IceRequested, 999), (ev.TimePassed, 1000)]
 
 
 @pytest.mark.parametrize("woken", [True, False])
@@ -190,7 +190,7 @@ async def test_what_a_replaced_connection_said_too_late_is_dropped(autojump_cloc
     meeting = await node.pairs()
     old, told = meeting[role], len(meeting[role.peer].told)
     new = node.connect()
-    came = ev.HostCame() if role is HOST else ev.GuestCame(meeting.resume_token)
+    came = ev.HostJoined() if role is HOST else ev.ResumeRequested(meeting.resume_token)
     taken = meeting.actor.ask(Envelope(came, new))
     old.seats[meeting.id].line = None
     await old.sends(meeting.close())
@@ -229,8 +229,8 @@ async def test_a_full_inbox_refuses_requests_but_not_departures(autojump_clock, 
 async def test_who_asks_in_nobodys_name_gets_no_answer_and_no_seat(autojump_clock, node):
     meeting = await node.pairs()
     seats, told = dict(meeting.actor.seats), meeting.host.told + meeting.guest.told
-    meeting.actor.notify(ev.IceAsked())
-    meeting.actor.notify(ev.HostCame())
+    meeting.actor.notify(ev.IceRequested())
+    meeting.actor.notify(ev.HostJoined())
     await wait_all_tasks_blocked()
     assert meeting.actor.seats == seats
     assert meeting.host.told + meeting.guest.told == told

@@ -113,7 +113,7 @@ async def test_nothing_overtakes_what_was_kept_for_an_absent_side(autojump_clock
     await meeting.leaves(GUEST)
     await meeting.host.signals(meeting.id, 0, 1, 2)
     guest = meeting.guest = node.connect()
-    meeting.actor.ask(Envelope(ev.GuestCame(meeting.resume_token), guest))
+    meeting.actor.ask(Envelope(ev.ResumeRequested(meeting.resume_token), guest))
     await meeting.host.signals(meeting.id, 3, 4)
     for number in range(5, 20):
         await trio.lowlevel.checkpoint()

@@ -230,7 +230,7 @@ async def test_who_comes_in_the_moment_of_the_sweep_gets_no_seat(autojump_clock,
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
     host, actor = node.connect(), meeting.actor
-    taken = actor.ask(Envelope(ev.HostCame(), host))
+    taken = actor.ask(Envelope(ev.HostJoined(), host))
     await node.supervisor.sweep()
     await taken.wait()
     assert host.seats == actor.seats == {}

@@ -27,11 +27,11 @@ from tests.session.helpers import (
 )
 
 AT_ONCE = {
-    Reason.CLOSED: lambda event: isinstance(event, ev.CloseAsked),
+    Reason.CLOSED: lambda event: isinstance(event, ev.CloseRequested),
     Reason.REJECTED: lambda event: event == ev.HostDecided(False),
     Reason.SHUTDOWN: lambda event: isinstance(event, ev.ShutDown),
     Reason.INACTIVE: lambda event: isinstance(event, ev.Swept),
-    Reason.DISCONNECTED: lambda event: isinstance(event, ev.BroughtBack),
+    Reason.DISCONNECTED: lambda event: isinstance(event, ev.Restored),
 }
 
 

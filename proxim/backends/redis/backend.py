@@ -48,7 +48,7 @@ PULSE_TIME = 0.25
 PART_TIME = 3.0
 """Seconds in which a node that leaves hands over what it has."""
 
-_DECIDING = (ev.GuestAsked, ev.HostDecided, ev.LinkRenewed, ev.CloseAsked)
+_DECIDING = (ev.PairRequested, ev.HostDecided, ev.RenewalRequested, ev.CloseRequested)
 _RETRY_TIME = 0.2
 _RESTARTING = "the node is restarting; come again"
 _ELSEWHERE = "the session is on another node now; come again"
@@ -276,7 +276,7 @@ class Member(Backend):
             return unavailable()
         if envelope.sender is None:
             return None
-        if isinstance(envelope.event, ev.Signalled):
+        if isinstance(envelope.event, ev.SignalSent):
             reachable = self.lease.is_in_touch or not lines.has_far_side(actor)
         elif isinstance(envelope.event, _DECIDING):
             reachable = self.lease.is_in_touch

@@ -159,7 +159,7 @@ class Guests:
         if _is_from_a_seat(event) and seat is None:
             self._answer(connection, parcel, UnknownSession(session_id=parcel.session_id))
             return
-        if isinstance(event, ev.CloseAsked):
+        if isinstance(event, ev.CloseRequested):
             # A signal that is sent after this must not arrive before it.
             actor.cut()
         at = seat if _is_from_a_seat(event) else None
@@ -291,6 +291,6 @@ def _session_of(message: NodeMessage) -> str:
 
 def _is_from_a_seat(event: ev.Event) -> bool:
     """Whether only who has a seat may say so; else it is about to take one, or is the owner."""
-    if isinstance(event, ev.CloseAsked):
+    if isinstance(event, ev.CloseRequested):
         return event.sender is not None
-    return not isinstance(event, ev.HostCame | ev.GuestAsked | ev.GuestCame)
+    return not isinstance(event, ev.HostJoined | ev.PairRequested | ev.ResumeRequested)

@@ -113,7 +113,7 @@ class Place:
 
     def post(self, envelope: Envelope) -> None:
         """Send a request on. Raises ``Unavailable`` and ``RateLimited``."""
-        if isinstance(envelope.event, ev.Signalled):
+        if isinstance(envelope.event, ev.SignalSent):
             self._office.check_room(self.far.node, self.session_id)
             signal = wire.Signal(
                 session_id=self.session_id, data=envelope.event.data, ref=envelope.ref
