@@ -91,33 +91,33 @@ class Session(Record):
 
     # -- the host's side ---------------------------------------------------------------------
 
-    def _host_came(self, event: ev.HostJoined, now: float) -> list[Effect]:
-        return [Admit(Role.HOST), *self._came(Role.HOST)]
+    def _host_joined(self, event: ev.HostJoined, now: float) -> list[Effect]:
+        return [Admit(Role.HOST), *self._take_seat(Role.HOST)]
 
-    def _host_came_to_approved(self, event: ev.HostJoined, now: float) -> list[Effect]:
+    def _host_joined_when_approved(self, event: ev.HostJoined, now: float) -> list[Effect]:
         missed: list[Effect] = []
         if event.seen is Status.PENDING:
             missed.append(Tell(Role.HOST, self.pair_result(), self.ice_lifetime(now)))
             if Role.GUEST not in self.online:
-                missed.append(self._guest_is_away())
-        return [Admit(Role.HOST), *missed, *self._came(Role.HOST)]
+                missed.append(self._guest_offline())
+        return [Admit(Role.HOST), *missed, *self._take_seat(Role.HOST)]
 
-    def _host_came_to_prompt(self, event: ev.HostJoined, now: float) -> list[Effect]:
-        return [*self._host_came(event, now), Tell(Role.HOST, self.prompt(now))]
+    def _host_joined_when_prompted(self, event: ev.HostJoined, now: float) -> list[Effect]:
+        return [*self._host_joined(event, now), Tell(Role.HOST, self.prompt(now))]
 
-    def _host_came_too_late(self, event: ev.HostJoined, now: float) -> list[Effect]:
+    def _host_joined_when_ended(self, event: ev.HostJoined, now: float) -> list[Effect]:
         missed = event.seen in (Status.PENDING, Status.APPROVED)
-        return [Admit(Role.HOST), *([Tell(Role.HOST, self.last_word())] if missed else [])]
+        return [Admit(Role.HOST), *([Tell(Role.HOST, self.session_ended())] if missed else [])]
 
     def _host_left(self, event: ev.HostLeft, now: float) -> list[Effect]:
-        return self._left(Role.HOST, now)
+        return self._leave_seat(Role.HOST, now)
 
-    def _link_renewed(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
+    def _renewal_requested(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
         self.token_hash = event.invitation.token_hash
         self.lapses_at = now + self.terms.qr_ttl
         return [Reply(self.link_renewed(event.invitation, now))]
 
-    def _renewal_refused(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
+    def _refuse_renewal(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
         raise NotAllowed("the link was used; only a pending session's link can be renewed")
 
     def _host_decided(self, event: ev.HostDecided, now: float) -> list[Effect]:
@@ -126,13 +126,13 @@ class Session(Record):
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
         told = _to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
-        return [*told, ev.Patch()] if Role.GUEST in self.online else [*told, self._guest_is_away()]
+        return [*told, ev.Patch()] if Role.GUEST in self.online else [*told, self._guest_offline()]
 
-    def _nothing_to_decide(self, event: ev.HostDecided, now: float) -> list[Effect]:
+    def _refuse_early_decision(self, event: ev.HostDecided, now: float) -> list[Effect]:
         raise NotAllowed("nobody has asked to pair")
 
-    def _decided_already(self, event: ev.HostDecided, now: float) -> list[Effect]:
-        raise AlreadyDecided(f"too late: the session is {self._how_it_stands()}")
+    def _refuse_second_decision(self, event: ev.HostDecided, now: float) -> list[Effect]:
+        raise AlreadyDecided(f"too late: the session is {self._status_text()}")
 
     # -- the guest's side --------------------------------------------------------------------
 
@@ -151,42 +151,42 @@ class Session(Record):
         if Role.HOST not in self.online:
             raise HostOffline("the host is not connected; the link stays good, try again")
 
-    def _guest_asked(self, event: ev.PairRequested, now: float) -> list[Effect]:
+    def _pair_requested(self, event: ev.PairRequested, now: float) -> list[Effect]:
         self._check_ask(event, now)
         self.state = State.PROMPTED
         self.device = event.device_info
         self.resume_hash = tokens.digest(event.resume_token)
         self.alarms[Alarm.PROMPT] = now + self.terms.approval_timeout
-        self._came(Role.GUEST)
+        self._take_seat(Role.GUEST)
         pending = self.pair_pending(event.resume_token, now)
         return [Admit(Role.GUEST), Reply(pending), Tell(Role.HOST, self.prompt(now))]
 
-    def _guest_asked_again(self, event: ev.PairRequested, now: float) -> list[Effect]:
+    def _refuse_used_link(self, event: ev.PairRequested, now: float) -> list[Effect]:
         self.check_token(event.token)
         raise TokenUsed("this link has been used; ask the host for a new session")
 
-    def _guest_asked_too_late(self, event: ev.PairRequested, now: float) -> list[Effect]:
+    def _pair_requested_when_ended(self, event: ev.PairRequested, now: float) -> list[Effect]:
         if self.resume_hash is not None:
-            return self._guest_asked_again(event, now)
+            return self._refuse_used_link(event, now)
         self.check_token(event.token)
-        return self._say_how_it_ended()
+        return self._reply_session_ended(event, now)
 
-    def _guest_came(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
+    def _resume_requested(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
-        heard = self._came(Role.GUEST)
+        heard = self._take_seat(Role.GUEST)
         lifetime = self.ice_lifetime(now) if self.state is State.APPROVED else None
         return [Admit(Role.GUEST), Reply(self.resumed(now), lifetime), *heard]
 
-    def _guest_came_too_late(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
+    def _resume_requested_when_ended(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
-        return self._say_how_it_ended()
+        return self._reply_session_ended(event, now)
 
     def _guest_left(self, event: ev.GuestLeft, now: float) -> list[Effect]:
-        return self._left(Role.GUEST, now)
+        return self._leave_seat(Role.GUEST, now)
 
     # -- both sides --------------------------------------------------------------------------
 
-    def _signalled(self, event: ev.SignalSent, now: float) -> list[Effect]:
+    def _signal_sent(self, event: ev.SignalSent, now: float) -> list[Effect]:
         receiver = event.sender.peer
         if receiver in self.online:
             return [Tell(receiver, wire.Signal(session_id=self.session_id, data=event.data))]
@@ -194,25 +194,25 @@ class Session(Record):
             raise PeerOffline("the peer is away and no more is kept for it; this was dropped")
         return []
 
-    def _signal_refused(self, event: ev.SignalSent, now: float) -> list[Effect]:
-        raise NotApproved(f"nothing is relayed: the session is {self._how_it_stands()}")
+    def _refuse_signal(self, event: ev.SignalSent, now: float) -> list[Effect]:
+        raise NotApproved(f"nothing is relayed: the session is {self._status_text()}")
 
-    def _ice_asked(self, event: ev.IceRequested, now: float) -> list[Effect]:
+    def _ice_requested(self, event: ev.IceRequested, now: float) -> list[Effect]:
         lifetime = self.ice_lifetime(now)
         message = wire.IceServers(session_id=self.session_id, ice_servers=[], ttl=lifetime)
         return [Reply(message, lifetime)]
 
-    def _ice_refused(self, event: ev.IceRequested, now: float) -> list[Effect]:
-        raise NotApproved(f"no ICE servers: the session is {self._how_it_stands()}")
+    def _refuse_ice(self, event: ev.IceRequested, now: float) -> list[Effect]:
+        raise NotApproved(f"no ICE servers: the session is {self._status_text()}")
 
-    def _close_asked(self, event: ev.CloseRequested, now: float) -> list[Effect]:
+    def _close_requested(self, event: ev.CloseRequested, now: float) -> list[Effect]:
         if event.sender is Role.GUEST and self.state is not State.APPROVED:
             raise NotAllowed("a guest may close a session once it is approved; disconnect instead")
         effects = self._end(Reason.CLOSED, answers=event.sender)
-        return effects if event.sender else [*effects, *self._say_how_it_ended()]
+        return effects if event.sender else [*effects, *self._reply_session_ended(event, now)]
 
-    def _ended_before(self, event: Event, now: float) -> list[Effect]:
-        return self._say_how_it_ended()
+    def _reply_session_ended(self, event: Event, now: float) -> list[Effect]:
+        return [Reply(self.session_ended())]
 
     # -- time and the node -------------------------------------------------------------------
 
@@ -228,31 +228,31 @@ class Session(Record):
     def _shut_down(self, event: ev.ShutDown, now: float) -> list[Effect]:
         return self._end(Reason.SHUTDOWN)
 
-    def _brought_back(self, event: ev.Restored, now: float) -> list[Effect]:
+    def _restored(self, event: ev.Restored, now: float) -> list[Effect]:
         self.online = frozenset()
         if self.session_type is SessionType.ONE_TIME or self.state is State.PROMPTED:
             return self._end(Reason.DISCONNECTED)
         return []
 
-    def _brought_back_after_the_end(self, event: ev.Restored, now: float) -> list[Effect]:
+    def _restored_when_ended(self, event: ev.Restored, now: float) -> list[Effect]:
         self.online = frozenset()
         return []
 
-    def _approved_brought_back(self, event: ev.Restored, now: float) -> list[Effect]:
+    def _restored_when_approved(self, event: ev.Restored, now: float) -> list[Effect]:
         if self.session_type is SessionType.ONE_TIME and event.handed:
             # Neither side has left it: they were sent away, and are on their way back.
             back_by = now + max(self.terms.one_time_grace, RETURN_TIME)
             self.alarms = dict.fromkeys(_GRACE_OF.values(), back_by)
             self.online = frozenset()
             return []
-        return self._brought_back(event, now)
+        return self._restored(event, now)
 
-    def _nothing(self, event: Event, now: float) -> list[Effect]:
+    def _ignore(self, event: Event, now: float) -> list[Effect]:
         return []
 
     # -- seats -------------------------------------------------------------------------------
 
-    def _came(self, role: Role) -> list[Effect]:
+    def _take_seat(self, role: Role) -> list[Effect]:
         """A seat is taken: what it and its peer hear of it, once approved."""
         was_away = role not in self.online
         self.online |= {role}
@@ -268,7 +268,7 @@ class Session(Record):
         ]
         return [*effects, ev.Patch()] if role.peer in self.online else effects
 
-    def _left(self, role: Role, now: float) -> list[Effect]:
+    def _leave_seat(self, role: Role, now: float) -> list[Effect]:
         """A seat is left: the end of a one-time session, an absence in the others."""
         self.online -= {role}
         if self.session_type is SessionType.ONE_TIME:
@@ -279,10 +279,10 @@ class Session(Record):
             return []
         return [ev.Unpatch(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
 
-    def _guest_is_away(self) -> Effect:
+    def _guest_offline(self) -> Effect:
         return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
 
-    def _left_after_the_end(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
+    def _left_when_ended(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
         self.online -= {Role.HOST if isinstance(event, ev.HostLeft) else Role.GUEST}
         return []
 
@@ -309,12 +309,9 @@ class Session(Record):
         effects: list[Effect] = [ev.Unpatch()]
         if prompt_was_up:
             effects += _to_both(self.pair_result(), Role.HOST if decided else None)
-        return [*effects, *_to_both(self.last_word(), answers), ev.Finish(reason)]
+        return [*effects, *_to_both(self.session_ended(), answers), ev.Finish(reason)]
 
-    def _say_how_it_ended(self) -> list[Effect]:
-        return [Reply(self.last_word())]
-
-    def _how_it_stands(self) -> str:
+    def _status_text(self) -> str:
         return self.status if self.reason is None else f"over ({self.reason})"
 
 
@@ -355,68 +352,68 @@ def _table(*rules: Rule) -> dict[type[Event], Rule]:
 
 RULES: dict[State, dict[type[Event], Rule]] = {
     State.PENDING: _table(
-        _on(ev.HostJoined, Session._host_came),
+        _on(ev.HostJoined, Session._host_joined),
         _on(ev.HostLeft, Session._host_left, State.ENDED),
-        _on(ev.PairRequested, Session._guest_asked, State.PROMPTED),
-        _on(ev.ResumeRequested, Session._guest_came),
-        _on(ev.GuestLeft, Session._nothing),
-        _on(ev.HostDecided, Session._nothing_to_decide),
-        _on(ev.RenewalRequested, Session._link_renewed),
-        _on(ev.SignalSent, Session._signal_refused),
-        _on(ev.IceRequested, Session._ice_refused),
-        _on(ev.CloseRequested, Session._close_asked, State.ENDED),
+        _on(ev.PairRequested, Session._pair_requested, State.PROMPTED),
+        _on(ev.ResumeRequested, Session._resume_requested),
+        _on(ev.GuestLeft, Session._ignore),
+        _on(ev.HostDecided, Session._refuse_early_decision),
+        _on(ev.RenewalRequested, Session._renewal_requested),
+        _on(ev.SignalSent, Session._refuse_signal),
+        _on(ev.IceRequested, Session._refuse_ice),
+        _on(ev.CloseRequested, Session._close_requested, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
         _on(ev.Swept, Session._swept, State.ENDED),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
-        _on(ev.Restored, Session._brought_back, State.ENDED),
+        _on(ev.Restored, Session._restored, State.ENDED),
     ),
     State.PROMPTED: _table(
-        _on(ev.HostJoined, Session._host_came_to_prompt),
+        _on(ev.HostJoined, Session._host_joined_when_prompted),
         _on(ev.HostLeft, Session._host_left, State.ENDED),
-        _on(ev.PairRequested, Session._guest_asked_again),
-        _on(ev.ResumeRequested, Session._guest_came),
+        _on(ev.PairRequested, Session._refuse_used_link),
+        _on(ev.ResumeRequested, Session._resume_requested),
         _on(ev.GuestLeft, Session._guest_left, State.ENDED),
         _on(ev.HostDecided, Session._host_decided, State.APPROVED, State.ENDED),
-        _on(ev.RenewalRequested, Session._renewal_refused),
-        _on(ev.SignalSent, Session._signal_refused),
-        _on(ev.IceRequested, Session._ice_refused),
-        _on(ev.CloseRequested, Session._close_asked, State.ENDED),
+        _on(ev.RenewalRequested, Session._refuse_renewal),
+        _on(ev.SignalSent, Session._refuse_signal),
+        _on(ev.IceRequested, Session._refuse_ice),
+        _on(ev.CloseRequested, Session._close_requested, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
-        _on(ev.Swept, Session._nothing),
+        _on(ev.Swept, Session._ignore),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
-        _on(ev.Restored, Session._brought_back, State.ENDED),
+        _on(ev.Restored, Session._restored, State.ENDED),
     ),
     State.APPROVED: _table(
-        _on(ev.HostJoined, Session._host_came_to_approved),
+        _on(ev.HostJoined, Session._host_joined_when_approved),
         _on(ev.HostLeft, Session._host_left, State.ENDED),
-        _on(ev.PairRequested, Session._guest_asked_again),
-        _on(ev.ResumeRequested, Session._guest_came),
+        _on(ev.PairRequested, Session._refuse_used_link),
+        _on(ev.ResumeRequested, Session._resume_requested),
         _on(ev.GuestLeft, Session._guest_left, State.ENDED),
-        _on(ev.HostDecided, Session._decided_already),
-        _on(ev.RenewalRequested, Session._renewal_refused),
-        _on(ev.SignalSent, Session._signalled),
-        _on(ev.IceRequested, Session._ice_asked),
-        _on(ev.CloseRequested, Session._close_asked, State.ENDED),
+        _on(ev.HostDecided, Session._refuse_second_decision),
+        _on(ev.RenewalRequested, Session._refuse_renewal),
+        _on(ev.SignalSent, Session._signal_sent),
+        _on(ev.IceRequested, Session._ice_requested),
+        _on(ev.CloseRequested, Session._close_requested, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
-        _on(ev.Swept, Session._nothing),
+        _on(ev.Swept, Session._ignore),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
-        _on(ev.Restored, Session._approved_brought_back, State.ENDED),
+        _on(ev.Restored, Session._restored_when_approved, State.ENDED),
     ),
     State.ENDED: _table(
-        _on(ev.HostJoined, Session._host_came_too_late),
-        _on(ev.HostLeft, Session._left_after_the_end),
-        _on(ev.PairRequested, Session._guest_asked_too_late),
-        _on(ev.ResumeRequested, Session._guest_came_too_late),
-        _on(ev.GuestLeft, Session._left_after_the_end),
-        _on(ev.HostDecided, Session._decided_already),
-        _on(ev.RenewalRequested, Session._ended_before),
-        _on(ev.SignalSent, Session._signal_refused),
-        _on(ev.IceRequested, Session._ice_refused),
-        _on(ev.CloseRequested, Session._ended_before),
-        _on(ev.TimePassed, Session._nothing),
-        _on(ev.Swept, Session._nothing),
-        _on(ev.ShutDown, Session._nothing),
-        _on(ev.Restored, Session._brought_back_after_the_end),
+        _on(ev.HostJoined, Session._host_joined_when_ended),
+        _on(ev.HostLeft, Session._left_when_ended),
+        _on(ev.PairRequested, Session._pair_requested_when_ended),
+        _on(ev.ResumeRequested, Session._resume_requested_when_ended),
+        _on(ev.GuestLeft, Session._left_when_ended),
+        _on(ev.HostDecided, Session._refuse_second_decision),
+        _on(ev.RenewalRequested, Session._reply_session_ended),
+        _on(ev.SignalSent, Session._refuse_signal),
+        _on(ev.IceRequested, Session._refuse_ice),
+        _on(ev.CloseRequested, Session._reply_session_ended),
+        _on(ev.TimePassed, Session._ignore),
+        _on(ev.Swept, Session._ignore),
+        _on(ev.ShutDown, Session._ignore),
+        _on(ev.Restored, Session._restored_when_ended),
     ),
 }
 """Every pair of state and event, decided. Where no state is named, the session stays as it is."""

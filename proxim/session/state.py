@@ -188,7 +188,7 @@ class Record(Struct, kw_only=True, eq=False):
         """For how many seconds ICE servers may serve: as long as the session, at most a day."""
         return min(self.alarms.get(Alarm.EXPIRY, math.inf) - now, DAY)
 
-    def last_word(self) -> wire.SessionEnded:
+    def session_ended(self) -> wire.SessionEnded:
         """That it is over, and why."""
         assert self.reason is not None
         return wire.SessionEnded(session_id=self.session_id, status=self.status, reason=self.reason)
