@@ -5,7 +5,7 @@ session, and performs the effects. A timer puts ``TimePassed`` into the inbox at
 deadline. It waits for no socket and no other actor. At most it waits for the backend to save a
 change, before it tells any client of the change.
 
-Signals need not pass through here. Once the session says ``Patch``, each seat gets a *line*, a
+Signals need not pass through here. Once the session says ``OpenLine``, each seat gets a *line*, a
 direct way to the other side's connection, and the router uses that. The actor takes the line down
 whenever a seat changes hands or the session ends. So that no signal overtakes an earlier one, the
 line goes up only when the inbox is empty: what was sent before has then gone before.
@@ -34,14 +34,14 @@ from proxim.protocol.messages import NodeMessage, Reason, SessionEnded, Signal, 
 from proxim.session import events as ev
 from proxim.session.events import (
     Admit,
+    CloseLine,
     Effect,
     Event,
-    Patch,
+    OpenLine,
     Refuse,
     Reply,
     Role,
     Tell,
-    Unpatch,
 )
 from proxim.session.ice import IceGrant, with_ice_servers
 from proxim.session.session import Session
@@ -102,10 +102,10 @@ class Actor:
         "_closed_with",
         "_inbox",
         "_into_inbox",
-        "_patched",
         "_services",
         "_timer",
         "_timers",
+        "_wants_line",
         "asked_from",
         "opened_from",
         "owner",
@@ -127,7 +127,7 @@ class Actor:
         self.opened_from = opened_from
         self.asked_from: str | None = None
         self._services = services
-        self._patched = False
+        self._wants_line = False
         self._closed_with: Refusal | None = None
         self._timers = timers
         self._timer = timers.reset(None, session.deadline, self)
@@ -197,7 +197,7 @@ class Actor:
         old = self.seats.get(role)
         if self._closed_with or (old is not None and old.connection is connection):
             return
-        self.cut()
+        self.close_line()
         self.seats[role] = connection.seats[self.session.session_id] = Seat(self, role, connection)
         if old is not None:
             self._vacate(old)
@@ -208,10 +208,10 @@ class Actor:
 
     def leave(self, seat: Seat) -> None:
         """A seat's connection is gone: no line leads there from now on."""
-        self.cut()
+        self.close_line()
         self.notify(ev.HostLeft() if seat.role is Role.HOST else ev.GuestLeft(), seat)
 
-    def cut(self) -> None:
+    def close_line(self) -> None:
         """Take the line down: from here on signals come through the inbox."""
         for seat in self.seats.values():
             seat.line = None
@@ -223,7 +223,7 @@ class Actor:
         Requests that arrive after this are refused with ``refuse_with``.
         """
         self._closed_with = refuse_with
-        self.cut()
+        self.close_line()
         for seat in self.seats.values():
             self._vacate(seat)
         self.seats.clear()
@@ -308,8 +308,8 @@ class Actor:
             self._refuse(envelope, refusal)
             return
         await self._step(event, envelope)
-        if self._patched and not self._waiting and self._closed_with is None:
-            self._connect()
+        if self._wants_line and not self._waiting and self._closed_with is None:
+            self._open_line()
 
     async def _step(self, event: Event, envelope: Envelope) -> None:
         session, now = self.session, trio.current_time()
@@ -361,11 +361,11 @@ class Actor:
                     if isinstance(envelope.event, ev.PairRequested):
                         self.asked_from = envelope.sender.address
                     self.admit(role, envelope.sender)
-            case Patch():
-                self._patched = True
-            case Unpatch():
-                self._patched = False
-                self.cut()
+            case OpenLine():
+                self._wants_line = True
+            case CloseLine():
+                self._wants_line = False
+                self.close_line()
             case _:  # Finish
                 self._services.note_end(self, effect.reason)
 
@@ -384,7 +384,7 @@ class Actor:
         else:
             connection.tell(message)
 
-    def _connect(self) -> None:
+    def _open_line(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]
         host.line, guest.line = guest.connection.tell, host.connection.tell
         # Nothing crosses after the end, even if the alarm that says so rings late.

@@ -126,7 +126,7 @@ class Router:
                 return
         seat = _seat(connection, message.session_id)
         # A signal that is sent after this must not arrive before it.
-        seat.actor.cut()
+        seat.actor.close_line()
         _post(seat, ev.CloseRequested(seat.role), message)
 
     async def _find(self, session_id: str) -> SessionHandle | None:

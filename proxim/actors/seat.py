@@ -109,7 +109,7 @@ class Inbox(Protocol):
     def leave(self, seat: Seat) -> None:
         """A seat's connection is gone."""
 
-    def cut(self) -> None:
+    def close_line(self) -> None:
         """Take the line down: from here on signals come through the inbox."""
 
 

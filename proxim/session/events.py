@@ -187,11 +187,11 @@ class Admit(Struct, frozen=True):
     role: Role
 
 
-class Patch(Struct, frozen=True):
+class OpenLine(Struct, frozen=True):
     """Connect the two seats: signals cross without the actor from here on."""
 
 
-class Unpatch(Struct, frozen=True):
+class CloseLine(Struct, frozen=True):
     """Disconnect the two seats: signals come to the actor again."""
 
 
@@ -201,4 +201,4 @@ class Finish(Struct, frozen=True):
     reason: Reason
 
 
-Effect = Tell | Reply | Refuse | Admit | Patch | Unpatch | Finish
+Effect = Tell | Reply | Refuse | Admit | OpenLine | CloseLine | Finish

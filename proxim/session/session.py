@@ -126,7 +126,9 @@ class Session(Record):
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
         told = _to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
-        return [*told, ev.Patch()] if Role.GUEST in self.online else [*told, self._guest_offline()]
+        return (
+            [*told, ev.OpenLine()] if Role.GUEST in self.online else [*told, self._guest_offline()]
+        )
 
     def _refuse_early_decision(self, event: ev.HostDecided, now: float) -> list[Effect]:
         raise NotAllowed("nobody has asked to pair")
@@ -266,7 +268,7 @@ class Session(Record):
             Tell(role, wire.Signal(session_id=self.session_id, data=data))
             for data in self._backlog_for(role).drain()
         ]
-        return [*effects, ev.Patch()] if role.peer in self.online else effects
+        return [*effects, ev.OpenLine()] if role.peer in self.online else effects
 
     def _leave_seat(self, role: Role, now: float) -> list[Effect]:
         """A seat is left: the end of a one-time session, an absence in the others."""
@@ -277,7 +279,7 @@ class Session(Record):
             self.alarms[_GRACE_OF[role]] = now + self.terms.one_time_grace
         if self.state is not State.APPROVED:
             return []
-        return [ev.Unpatch(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
+        return [ev.CloseLine(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
 
     def _guest_offline(self) -> Effect:
         return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
@@ -306,7 +308,7 @@ class Session(Record):
         self.reason = reason
         self.alarms.clear()
         self.backlogs.clear()
-        effects: list[Effect] = [ev.Unpatch()]
+        effects: list[Effect] = [ev.CloseLine()]
         if prompt_was_up:
             effects += _to_both(self.pair_result(), Role.HOST if decided else None)
         return [*effects, *_to_both(self.session_ended(), answers), ev.Finish(reason)]

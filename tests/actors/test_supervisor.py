@@ -83,7 +83,7 @@ async def test_nobody_waits_for_a_crashed_session(autojump_clock, node, monkeypa
     crash_at(monkeypatch, meeting.id)
     taken = [meeting.actor.ask(Envelope(ev.ShutDown())) for _ in range(3)]
     await meeting.host.sends(wire.RefreshIce(session_id=meeting.id))
-    meeting.actor.cut()
+    meeting.actor.close_line()
     await meeting.host.signals(meeting.id, 1)
     with trio.fail_after(1):
         await node.supervisor.drain()

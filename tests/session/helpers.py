@@ -10,7 +10,7 @@ from proxim.protocol import tokens
 from proxim.protocol.codec import error_message
 from proxim.protocol.messages import DeviceInfo, SessionType
 from proxim.session import events as ev
-from proxim.session.events import Admit, Patch, Refuse, Reply, Role, Tell, Terms, Unpatch
+from proxim.session.events import Admit, CloseLine, OpenLine, Refuse, Reply, Role, Tell, Terms
 from proxim.session.ice import no_ice_servers, with_ice_servers
 from proxim.session.session import Session
 
@@ -72,8 +72,8 @@ class Meeting:
                         self.heard[sender].append(reply)
                 case Tell(role, message, lifetime) if role in self.seats:
                     self.heard[role].append(_with_ice(message, lifetime))
-                case Patch() | Unpatch():
-                    self.line = isinstance(effect, Patch)
+                case OpenLine() | CloseLine():
+                    self.line = isinstance(effect, OpenLine)
         return reply
 
     def asks(self, token=TOKEN):

@@ -159,7 +159,7 @@ def test_a_newer_connection_takes_a_seat_over_without_the_peer_noticing(role):
     heard = list(meeting.heard[role.peer])
     meeting.comes(role)
     assert meeting.effects[0] == ev.Admit(role)
-    assert meeting.effects[-1] == ev.Patch()
+    assert meeting.effects[-1] == ev.OpenLine()
     assert meeting.heard[role.peer] == heard
 
 

@@ -21,7 +21,7 @@ def cut_far(supervisor: Supervisor) -> None:
     """Have signals refused that would only pile up here."""
     for actor in supervisor.actors():
         if has_far_side(actor):
-            actor.cut()
+            actor.close_line()
 
 
 async def prolong(supervisor: Supervisor, until: float) -> None:

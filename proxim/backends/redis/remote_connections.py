@@ -161,7 +161,7 @@ class Guests:
             return
         if isinstance(event, ev.CloseRequested):
             # A signal that is sent after this must not arrive before it.
-            actor.cut()
+            actor.close_line()
         at = seat if _is_from_a_seat(event) else None
         receipt = actor.ask(Envelope(event, connection, parcel.ref, at))
         connection.asks += 1

@@ -83,7 +83,7 @@ class FarSession:
     def leave(self, seat: Seat) -> None:
         """Nobody has a seat here; a ``Place`` is where they are taken."""
 
-    def cut(self) -> None:
+    def close_line(self) -> None:
         """There is no line here."""
 
 
@@ -151,12 +151,12 @@ class Place:
 
     def leave(self, seat: Seat) -> None:
         """The connection has left its seat."""
-        self.cut()
+        self.close_line()
         self.seat = None
         self._send_left()
         self._office.tidy(self)
 
-    def cut(self) -> None:
+    def close_line(self) -> None:
         """What is said from now on goes to the session's node; what was held back goes before."""
         if self.seat is not None:
             self.seat.line = None
@@ -225,7 +225,7 @@ class Place:
     def drop_line(self, line: int) -> None:
         """The line is down."""
         if line == self.line:
-            self.cut()
+            self.close_line()
 
     def overdue(self, now: float) -> None:
         """Refuse what was not answered in time; who asked for a seat does not want it any more."""
