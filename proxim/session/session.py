@@ -67,7 +67,7 @@ class Session(Record):
             created_at=created_at,
             expires_at=None if ttl is None else created_at + timedelta(seconds=ttl),
             token_hash=token_hash,
-            lapses_at=now + terms.qr_ttl,
+            link_expires_at=now + terms.qr_ttl,
             alarms={} if ttl is None else {Alarm.EXPIRY: now + ttl},
             terms=terms,
         )
@@ -114,7 +114,7 @@ class Session(Record):
 
     def _renewal_requested(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
         self.token_hash = event.invitation.token_hash
-        self.lapses_at = now + self.terms.qr_ttl
+        self.link_expires_at = now + self.terms.qr_ttl
         return [Reply(self.link_renewed(event.invitation, now))]
 
     def _refuse_renewal(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
@@ -148,7 +148,7 @@ class Session(Record):
 
     def _check_ask(self, event: ev.PairRequested, now: float) -> None:
         self.check_token(event.token)
-        if now >= self.lapses_at:
+        if now >= self.link_expires_at:
             raise LinkLapsed("this link has lapsed; ask the host for a new one")
         if Role.HOST not in self.online:
             raise HostOffline("the host is not connected; the link stays good, try again")

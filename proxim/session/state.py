@@ -66,7 +66,7 @@ class Record(Struct, kw_only=True, eq=False):
     created_at: datetime
     expires_at: datetime | None
     token_hash: bytes
-    lapses_at: float
+    link_expires_at: float
     alarms: dict[Alarm, float]
     terms: Terms
     state: State = State.PENDING
@@ -97,7 +97,7 @@ class Record(Struct, kw_only=True, eq=False):
 
     def pair_within(self, now: float) -> float:
         """For how many seconds more the link works."""
-        return max(0.0, min(self.lapses_at, self.deadline) - now)
+        return max(0.0, min(self.link_expires_at, self.deadline) - now)
 
     def prompt_left(self, now: float) -> float:
         """For how many seconds more the open prompt can be answered."""
@@ -109,10 +109,9 @@ class Record(Struct, kw_only=True, eq=False):
         return self.alarms.get(Alarm.PROMPT, math.nan) - self.terms.approval_timeout
 
     def is_inactive(self, now: float) -> bool:
-        """Pending, the link lapsed, the host away: nobody can do anything with it any more."""
-        return (
-            self.state is State.PENDING and now >= self.lapses_at and Role.HOST not in self.online
-        )
+        """Return whether the session can only be removed: no host, and no link that works."""
+        is_expired = self.state is State.PENDING and now >= self.link_expires_at
+        return is_expired and Role.HOST not in self.online
 
     def check_token(self, token: str) -> None:
         """Raise ``UnknownSession`` unless this is what the link says."""

@@ -54,10 +54,10 @@ def test_a_session_is_the_same_after_it_was_written_and_read(stage, kind):
     before = stage(kind).session
     text = snapshot.encode(Snapshot.of(before, KEY_HASH, skew=SKEW))
     after = snapshot.decode(text).restore(before.terms, skew=SKEW)
-    for name in set(Record.__struct_fields__) - NEVER_STORED - {"alarms", "lapses_at"}:
+    for name in set(Record.__struct_fields__) - NEVER_STORED - {"alarms", "link_expires_at"}:
         assert getattr(after, name) == getattr(before, name), name
     assert after.describe() == before.describe()
-    assert after.lapses_at == pytest.approx(before.lapses_at)
+    assert after.link_expires_at == pytest.approx(before.link_expires_at)
     assert after.alarms == pytest.approx(before.alarms)
 
 

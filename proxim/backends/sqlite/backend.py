@@ -279,7 +279,8 @@ class SqliteBackend(Backend):
 def _facts(session: Session) -> _Facts:
     """What of a session is worth a write: what it still knows when it is back."""
     device_id = None if session.device is None else session.device.id
-    return (session.state, session.token_hash, session.lapses_at, session.resume_hash, device_id)
+    link = session.token_hash, session.link_expires_at
+    return (session.state, *link, session.resume_hash, device_id)
 
 
 def _without_names(session: Session, owner: Owner) -> Snapshot:
