@@ -90,7 +90,9 @@ class _Moment(Collector):
             len(net.backlogged),
         )
         yield GaugeMetricFamily(
-            "proxim_inbox_letters", "Requests that wait for a session.", self._stats.envelopes
+            "proxim_inbox_letters",
+            "Requests that wait for a session.",
+            self._stats.queued,
         )
 
     def _troubles(self) -> Iterator[Metric]:

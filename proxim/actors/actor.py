@@ -49,9 +49,9 @@ from proxim.session.session import Session
 if TYPE_CHECKING:
     from proxim.actors.backend import Backend
 
-_FAILED = "the node failed at this session"
+_CRASHED = "the node failed at this session"
 _TIME_PASSED = Envelope(ev.TimePassed())
-_CHANGING_NOTHING = (ev.SignalSent, ev.IceRequested)
+_UNSAVED_EVENTS = (ev.SignalSent, ev.IceRequested)
 """Events after which a session is as it was, or would keep no signal anywhere but here."""
 
 SAVE_TIMEOUT = 3.0
@@ -101,7 +101,7 @@ class Actor:
     __slots__ = (
         "_closed_with",
         "_inbox",
-        "_into_inbox",
+        "_send_channel",
         "_services",
         "_timer",
         "_timers",
@@ -132,19 +132,19 @@ class Actor:
         self._timers = timers
         self._timer = timers.reset(None, session.deadline, self)
         # Unbounded, since no departure may be lost; ``post`` bounds the requests.
-        self._into_inbox, self._inbox = trio.open_memory_channel[Envelope](math.inf)
+        self._send_channel, self._inbox = trio.open_memory_channel[Envelope](math.inf)
 
     async def run(self) -> None:
         """Take one envelope after the other until ``close``."""
         async for envelope in self._inbox:
-            await self._take(envelope)
+            await self._handle_envelope(envelope)
             del envelope  # It would stay in memory while the actor sleeps.
             self._timer = self._timers.reset(self._timer, self.session.deadline, self)
 
     def wake(self) -> None:
         """Have the session look at its deadline, which has come."""
         if self._closed_with is None:
-            self._into_inbox.send_nowait(_TIME_PASSED)
+            self._send_channel.send_nowait(_TIME_PASSED)
 
     @property
     def _waiting(self) -> int:
@@ -159,7 +159,7 @@ class Actor:
         Raises ``RateLimited`` when too many wait there, and after ``close`` what that says.
         """
         if self._closed_with is not None:
-            raise self._gone()
+            raise self._closed_error()
         if self._waiting >= INBOX_BOUND:
             self._services.stats.refusals["inbox"] += 1
             raise RateLimited(
@@ -180,17 +180,17 @@ class Actor:
         Who waits sends nothing more meanwhile, so this needs no bound. The receipt is set once the
         envelope has been dealt with, and after ``close`` at once, with what that says.
         """
-        taken = Receipt()
+        receipt = Receipt()
         if self._closed_with is not None:
-            taken.refusal = self._gone()
-            taken.set()
+            receipt.refusal = self._closed_error()
+            receipt.set()
         else:
-            self._put(envelope._replace(taken=taken))
-        return taken
+            self._put(envelope._replace(receipt=receipt))
+        return receipt
 
     def _put(self, envelope: Envelope) -> None:
-        self._into_inbox.send_nowait(envelope)
-        self._services.stats.envelopes += 1
+        self._send_channel.send_nowait(envelope)
+        self._services.stats.queued += 1
 
     def admit(self, role: Role, connection: Connection) -> None:
         """Give a seat to a connection; one that held it before is replaced (close 4000)."""
@@ -227,7 +227,7 @@ class Actor:
         for seat in self.seats.values():
             self._vacate(seat)
         self.seats.clear()
-        self._into_inbox.close()
+        self._send_channel.close()
         if self._timer is not None:
             self._timers.stop(self._timer)
 
@@ -236,7 +236,7 @@ class Actor:
         if seat.connection.seats.get(self.session.session_id) is seat:
             del seat.connection.seats[self.session.session_id]
 
-    def _gone(self) -> RequestError:
+    def _closed_error(self) -> RequestError:
         assert self._closed_with is not None
         error = self._closed_with()
         error.session_id = self.session.session_id
@@ -247,50 +247,50 @@ class Actor:
 
         Whoever still waits for an answer gets ``internal_error``.
         """
-        last_word = SessionEnded(
+        ended = SessionEnded(
             session_id=self.session.session_id,
             status=Status.EXPIRED,
             reason=Reason.INTERNAL_ERROR,
         )
         if not self.session.ended:
             for seat in list(self.seats.values()):
-                seat.connection.tell(last_word)
+                seat.connection.tell(ended)
         self.close()
-        for envelope in self._take_all():
-            self._refuse(envelope, InternalError(_FAILED))
+        for envelope in self._drain_inbox():
+            self._refuse(envelope, InternalError(_CRASHED))
 
-    def _take_all(self) -> list[Envelope]:
+    def _drain_inbox(self) -> list[Envelope]:
         """Empty the inbox; return what waited there, without ``TimePassed``."""
         envelopes = [self._inbox.receive_nowait() for _ in range(self._waiting)]
         envelopes = [each for each in envelopes if each is not _TIME_PASSED]
-        self._services.stats.envelopes -= len(envelopes)
+        self._services.stats.queued -= len(envelopes)
         return envelopes
 
     # -- one envelope ------------------------------------------------------------------------
 
-    async def _take(self, envelope: Envelope) -> None:
+    async def _handle_envelope(self, envelope: Envelope) -> None:
         if envelope is not _TIME_PASSED:
-            self._services.stats.envelopes -= 1
-        if envelope.taken is not None and envelope.sender is not None and envelope.sender.closed:
+            self._services.stats.queued -= 1
+        if envelope.receipt is not None and envelope.sender is not None and envelope.sender.closed:
             pass  # It asked for a seat and is gone; nothing may be spent on it.
         elif self._closed_with is not None:
-            self._refuse(envelope, self._gone())
+            self._refuse(envelope, self._closed_error())
         elif refusal := self._services.backend.refusal(self, envelope):
             self._refuse(envelope, refusal)
         elif envelope.seat is None or self.seats.get(envelope.seat.role) is envelope.seat:
             try:
                 await self._handle(envelope)
             except Exception:
-                self._refuse(envelope, InternalError(_FAILED))
+                self._refuse(envelope, InternalError(_CRASHED))
                 raise
-        if envelope.taken is not None:
-            envelope.taken.set()
+        if envelope.receipt is not None:
+            envelope.receipt.set()
 
     def _refuse(self, envelope: Envelope, error: RequestError) -> None:
         error.session_id = self.session.session_id
-        if envelope.taken is not None:
-            envelope.taken.refusal = error
-            envelope.taken.set()
+        if envelope.receipt is not None:
+            envelope.receipt.refusal = error
+            envelope.receipt.set()
         elif envelope.sender is not None:
             envelope.sender.tell(error_message(error, envelope.ref))
 
@@ -319,11 +319,11 @@ class Actor:
         finally:
             if session.state is not before.state:
                 self._services.note_transition(self, before, now)
-        saved = None if isinstance(event, _CHANGING_NOTHING) else self._services.backend.save(self)
+        saved = None if isinstance(event, _UNSAVED_EVENTS) else self._services.backend.save(self)
         if saved is not None:
             await self._wait_for_save(saved, envelope)
         if self._closed_with is not None:
-            self._refuse(envelope, self._gone())
+            self._refuse(envelope, self._closed_error())
             return
         for effect in effects:
             self._perform(effect, envelope)
@@ -338,8 +338,8 @@ class Actor:
                 await saved.wait()
                 return
             self._refuse(envelope, Unavailable())
-            for each in self._take_all():
-                if each.sender is None and each.taken is None and self._closed_with is None:
+            for each in self._drain_inbox():
+                if each.sender is None and each.receipt is None and self._closed_with is None:
                     self._put(each)
                 else:
                     self._refuse(each, Unavailable())
@@ -379,7 +379,7 @@ class Actor:
         if ice_lifetime is not None:
             message = with_ice_servers(message, self._services.grant_ice(ice_lifetime))
         # Signals delivered on joining are backlog; they bypass the outbox limit.
-        if isinstance(message, Signal) and envelope.taken is not None:
+        if isinstance(message, Signal) and envelope.receipt is not None:
             connection.tell_backlog(message)
         else:
             connection.tell(message)

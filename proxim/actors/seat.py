@@ -28,8 +28,8 @@ class Owner(Struct, frozen=True):
     key_hash: bytes
 
     @property
-    def name(self) -> str:
-        """The owner by a hash, which tells nobody who it is."""
+    def hash(self) -> str:
+        """A hash that names the owner without revealing the uuid."""
         return hashlib.sha256(self.uuid.encode() + b"\0" + self.key_hash).hexdigest()
 
 
@@ -71,33 +71,33 @@ class Receipt:
     ``refusal`` is why not, then: it is left to the sender to be told.
     """
 
-    __slots__ = ("_taken", "refusal")
+    __slots__ = ("_done", "refusal")
 
     def __init__(self) -> None:
         self.refusal: RequestError | None = None
-        self._taken = trio.Event()
+        self._done = trio.Event()
 
     def set(self) -> None:
         """The envelope has been dealt with."""
-        self._taken.set()
+        self._done.set()
 
     async def wait(self) -> None:
         """Wait until it has."""
-        await self._taken.wait()
+        await self._done.wait()
 
 
 class Envelope(NamedTuple):
     """An event on its way to an actor.
 
     ``sender`` gets the answer, with ``ref``; ``seat`` is where it spoke from, if it had one;
-    ``taken`` is set when the envelope has been dealt with.
+    ``receipt`` is set when the envelope has been dealt with.
     """
 
     event: Event
     sender: Connection | None = None
     ref: str | None = None
     seat: Seat | None = None
-    taken: Receipt | None = None
+    receipt: Receipt | None = None
 
 
 class Inbox(Protocol):

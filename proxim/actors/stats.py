@@ -53,7 +53,7 @@ class Histogram:
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
-    def note(self, value: float) -> None:
+    def observe(self, value: float) -> None:
         """Count one value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
@@ -62,8 +62,7 @@ class Histogram:
 class Stats:
     """The figures of one node's sessions.
 
-    ``envelopes`` are those that wait in inboxes; ``refusals`` counts by the one of ``LIMITS`` that
-    was reached.
+    ``queued`` counts the envelopes in all inboxes, ``refusals`` what each of ``LIMITS`` refused.
     """
 
     def __init__(self) -> None:
@@ -72,7 +71,7 @@ class Stats:
         self.opened: Counter[SessionType] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
-        self.envelopes = 0
+        self.queued = 0
         self.prompt_seconds = Histogram(PROMPT_BOUNDS)
         self.lateness = Histogram(LATENESS_BOUNDS)
 
@@ -82,18 +81,18 @@ class Stats:
         living = (Status.PENDING, Status.APPROVED)
         return sum(self.sessions[kind, status] for kind in SessionType for status in living)
 
-    def came(self, session: Session) -> None:
+    def added(self, session: Session) -> None:
         """A session is in memory from here on."""
         self.opened[session.session_type] += 1
         self.sessions[session.session_type, session.status] += 1
         self.prompts += session.state is State.PROMPTED
 
-    def went(self, session: Session) -> None:
+    def removed(self, session: Session) -> None:
         """A session is no longer in memory."""
         self.sessions[session.session_type, session.status] -= 1
         self.prompts -= session.state is State.PROMPTED
 
-    def stepped(self, session: Session, before: Before, now: float) -> None:
+    def transitioned(self, session: Session, before: Before, now: float) -> None:
         """A session has gone over from one state to another, at ``now``."""
         status = Status.APPROVED if before.state is State.APPROVED else Status.PENDING
         self.sessions[session.session_type, status] -= 1
@@ -103,9 +102,9 @@ class Stats:
         elif before.state is State.PROMPTED:
             self.prompts -= 1
             self.outcomes[outcome_of(session)] += 1
-            self.prompt_seconds.note(now - before.prompted_at)
+            self.prompt_seconds.observe(now - before.prompted_at)
         if now >= before.deadline:
-            self.lateness.note(now - before.deadline)
+            self.lateness.observe(now - before.deadline)
 
 
 def outcome_of(session: Session) -> str:

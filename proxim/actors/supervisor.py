@@ -163,7 +163,7 @@ class Supervisor:
         ]
         denied = self.limits.denials.wait(guest.address if guest is not None else None, now)
         wait = denied
-        before = len(prompts) + self.limits.prompts.elsewhere(actor.owner.name)
+        before = len(prompts) + self.limits.prompts.elsewhere(actor.owner.hash)
         if 0 < self.limits.quotas.prompts_per_host <= before:
             wait = max(wait, min(prompts, default=0.0), SHORTEST_WAIT)
         if wait <= 0:
@@ -173,11 +173,11 @@ class Supervisor:
 
     def note_transition(self, actor: Actor, before: Before, now: float) -> None:
         """An actor's session has gone over from one state to another."""
-        self.stats.stepped(actor.session, before, now)
+        self.stats.transitioned(actor.session, before, now)
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.take(actor.owner.name)
+            self.limits.prompts.take(actor.owner.hash)
         elif before.state is State.PROMPTED:
-            self.limits.prompts.give_back(actor.owner.name)
+            self.limits.prompts.give_back(actor.owner.hash)
         self.observer.transitioned(actor.session, before)
         if not actor.session.ended:
             self._log(actor.session, "a session is %s", actor.session.state.name.lower())
@@ -226,9 +226,9 @@ class Supervisor:
         while alive := [actor for actor in self.actors() if not actor.session.ended]:
             to_end = [actor for actor in alive if not self.hand_over(actor)]
             told = {actor: actor.ask(Envelope(ev.ShutDown())) for actor in to_end}
-            for actor, taken in told.items():
-                await taken.wait()
-                if taken.refusal is not None and self.find(actor.session.session_id) is actor:
+            for actor, receipt in told.items():
+                await receipt.wait()
+                if receipt.refusal is not None and self.find(actor.session.session_id) is actor:
                     self.release(actor, Unavailable)
 
     def hand_over(self, actor: Actor) -> bool:
@@ -256,9 +256,9 @@ class Supervisor:
         assert self._nursery is not None, "run() comes first"
         self._actors[actor.session.session_id] = actor
         self._owned.setdefault(actor.owner, {})[actor.session.session_id] = actor
-        self.stats.came(actor.session)
+        self.stats.added(actor.session)
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.take(actor.owner.name)
+            self.limits.prompts.take(actor.owner.hash)
         self.observer.added(actor.session)
         # One name for all: trio would make each its own.
         self._nursery.start_soon(self._guard, actor, name="actor")
@@ -276,9 +276,9 @@ class Supervisor:
         session_id = actor.session.session_id
         if self._actors.pop(session_id, None) is None:
             return
-        self.stats.went(actor.session)
+        self.stats.removed(actor.session)
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.give_back(actor.owner.name)
+            self.limits.prompts.give_back(actor.owner.hash)
         self.observer.removed(actor.session)
         self.limits.sessions.give_back(actor.opened_from)
         owned = self._owned[actor.owner]

@@ -191,12 +191,12 @@ async def test_what_a_replaced_connection_said_too_late_is_dropped(autojump_cloc
     old, told = meeting[role], len(meeting[role.peer].told)
     new = node.connect()
     came = ev.HostJoined() if role is HOST else ev.ResumeRequested(meeting.resume_token)
-    taken = meeting.actor.ask(Envelope(came, new))
+    receipt = meeting.actor.ask(Envelope(came, new))
     old.seats[meeting.id].line = None
     await old.sends(meeting.close())
     await old.signals(meeting.id, 1)
     old.close()
-    await taken.wait()
+    await receipt.wait()
     await wait_all_tasks_blocked()
     assert meeting[role.peer].told[told:] == []
     assert meeting.actor.seats[role].connection is new

@@ -104,9 +104,9 @@ async def test_who_leaves_while_asking_for_a_seat_holds_none(autojump_clock, nod
             ev.HostJoined: ev.HostJoined,
         }[kind](),
     )
-    taken = meeting.actor.ask(Envelope(event, client))
+    receipt = meeting.actor.ask(Envelope(event, client))
     client.close()
-    await taken.wait()
+    await receipt.wait()
     await wait_all_tasks_blocked()
     assert (role in meeting.actor.session.online) is (role in meeting.actor.seats) is False
 

@@ -95,7 +95,7 @@ class Finder:
     async def _session_ids(self, owner: Owner) -> list[str]:
         self._check_reach()
         try:
-            memory, session_ids = await self._hub.owned_by(owner.name)
+            memory, session_ids = await self._hub.owned_by(owner.hash)
         except HubLost:
             raise unavailable() from None
         self._check_memory(memory)

@@ -60,14 +60,14 @@ class Ledger:
     def adopt(self, kept: Snapshot, owner: Owner, epoch: int) -> None:
         """The session is this node's from now on, as it was kept."""
         self.lose(kept.session_id)
-        self._entries[kept.session_id] = _Entry(owner.name, epoch, known=True, safe=kept)
+        self._entries[kept.session_id] = _Entry(owner.hash, epoch, known=True, safe=kept)
 
     def record(self, actor: Actor, *, handed: bool = False) -> Receipt | None:
         """Note how a session stands. None when that was noted before and is known."""
         session_id, key_hash = actor.session.session_id, actor.owner.key_hash
         entry = self._entries.get(session_id)
         if entry is None:
-            entry = self._entries[session_id] = _Entry(actor.owner.name)
+            entry = self._entries[session_id] = _Entry(actor.owner.hash)
         made = Snapshot.of(actor.session, key_hash, skew=self.skew, handed=handed)
         if made == entry.snapshot and session_id not in self._dirty:
             waiting = self._packed.get(session_id)

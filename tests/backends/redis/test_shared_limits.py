@@ -304,4 +304,4 @@ async def test_a_node_that_gives_up_a_prompt_has_it_no_more(autojump_clock, join
     nodes[0].supervisor.release(actor)
     assert len(nodes[0].supervisor.limits.prompts) == 0
     await trio.sleep(TOLD)
-    assert nodes[1].supervisor.limits.prompts.elsewhere(actor.owner.name) == 0
+    assert nodes[1].supervisor.limits.prompts.elsewhere(actor.owner.hash) == 0
