@@ -174,7 +174,7 @@ class Router:
     # -- who guesses -------------------------------------------------------------------------
 
     def _check_guesses(self, connection: Connection) -> None:
-        wait = self.limits.guesses.wait(connection.address, trio.current_time())
+        wait = self.limits.guesses.retry_after(connection.address, trio.current_time())
         if wait > 0:
             self.stats.refusals["guesses_per_address"] += 1
             raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)

@@ -104,7 +104,7 @@ class Supervisor:
         backend refuses the session with; it does not exist then.
         """
         self.check_limits(owner, host.address)
-        self.limits.sessions.take(host.address)
+        self.limits.sessions.acquire(host.address)
         actor = Actor(session, owner, self._timers, self, host.address)
         actor.admit(ev.Role.HOST, host)
         self._spawn(actor)
@@ -137,10 +137,10 @@ class Supervisor:
 
     def check_limits(self, owner: Owner, address: str | None) -> None:
         """Raise ``LimitReached`` unless that owner, at that address, may open another session."""
-        quotas, owned = self.limits.quotas, self._owned.get(owner, {})
-        if 0 < quotas.sessions_per_owner <= len(owned):
+        limits, owned = self.limits.settings, self._owned.get(owner, {})
+        if 0 < limits.sessions_per_owner <= len(owned):
             alive = sum(not actor.session.ended for actor in owned.values())
-            if alive >= quotas.sessions_per_owner:
+            if alive >= limits.sessions_per_owner:
                 self.stats.refusals["sessions_per_owner"] += 1
                 raise LimitReached(
                     f"{alive} sessions are open for this uuid and key: close one "
@@ -149,7 +149,7 @@ class Supervisor:
         if self.limits.sessions.is_full(address):
             self.stats.refusals["sessions_per_address"] += 1
             raise LimitReached("too many sessions were opened from this address")
-        if 0 < quotas.max_sessions <= len(self._actors):
+        if 0 < limits.max_sessions <= len(self._actors):
             self.stats.refusals["max_sessions"] += 1
             raise LimitReached("the node has as many sessions as it may have")
 
@@ -161,10 +161,10 @@ class Supervisor:
             for each in self._owned[actor.owner].values()
             if each.session.state is State.PROMPTED and (left := each.session.prompt_left(now)) > 0
         ]
-        denied = self.limits.denials.wait(guest.address if guest is not None else None, now)
+        denied = self.limits.denials.retry_after(guest.address if guest is not None else None, now)
         wait = denied
         before = len(prompts) + self.limits.prompts.elsewhere(actor.owner.hash)
-        if 0 < self.limits.quotas.prompts_per_host <= before:
+        if 0 < self.limits.settings.prompts_per_host <= before:
             wait = max(wait, min(prompts, default=0.0), SHORTEST_WAIT)
         if wait <= 0:
             return None
@@ -175,9 +175,9 @@ class Supervisor:
         """An actor's session has gone over from one state to another."""
         self.stats.transitioned(actor.session, before, now)
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.take(actor.owner.hash)
+            self.limits.prompts.acquire(actor.owner.hash)
         elif before.state is State.PROMPTED:
-            self.limits.prompts.give_back(actor.owner.hash)
+            self.limits.prompts.release(actor.owner.hash)
         self.observer.transitioned(actor.session, before)
         if not actor.session.ended:
             self._log(actor.session, "a session is %s", actor.session.state.name.lower())
@@ -258,7 +258,7 @@ class Supervisor:
         self._owned.setdefault(actor.owner, {})[actor.session.session_id] = actor
         self.stats.added(actor.session)
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.take(actor.owner.hash)
+            self.limits.prompts.acquire(actor.owner.hash)
         self.observer.added(actor.session)
         # One name for all: trio would make each its own.
         self._nursery.start_soon(self._guard, actor, name="actor")
@@ -278,9 +278,9 @@ class Supervisor:
             return
         self.stats.removed(actor.session)
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.give_back(actor.owner.hash)
+            self.limits.prompts.release(actor.owner.hash)
         self.observer.removed(actor.session)
-        self.limits.sessions.give_back(actor.opened_from)
+        self.limits.sessions.release(actor.opened_from)
         owned = self._owned[actor.owner]
         del owned[session_id]
         if not owned:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
-from proxim.actors.limits import Quotas
+from proxim.actors.limits import LimitSettings
 from proxim.backends.redis import ClusterOptions
 from proxim.ice import IceOptions
 from proxim.net.limits import Limits
@@ -362,9 +362,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         return self._part(ClusterOptions)
 
     @property
-    def quotas(self) -> Quotas:
-        """What of this concerns how many there may be of something."""
-        return self._part(Quotas)
+    def limit_settings(self) -> LimitSettings:
+        """The settings of the limits by number."""
+        return self._part(LimitSettings)
 
     @property
     def limits(self) -> Limits:

@@ -78,7 +78,7 @@ class Finder:
 
     async def check_limits(self, owner: Owner) -> None:
         """As ``Backend.check_limits``: ended ones on other nodes count until their sweep."""
-        most = self._supervisor.limits.quotas.sessions_per_owner
+        most = self._supervisor.limits.settings.sessions_per_owner
         if most <= 0:
             return
         ended = {

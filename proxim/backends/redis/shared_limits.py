@@ -14,13 +14,13 @@ from functools import partial
 from itertools import islice
 from typing import Protocol
 
-from proxim.actors.limits import Places, Tally
+from proxim.actors.limits import ConcurrencyLimit, SlidingWindow
 from proxim.backends.redis.rpc import Counted, Parcel, Standing
 
 TOLD_AT_ONCE = 1000
 """How many are named in one parcel at most."""
 
-Shared = Mapping[str, Tally | Places]
+Shared = Mapping[str, SlidingWindow | ConcurrencyLimit]
 """What is counted together, by the name under which the nodes speak of it."""
 
 
@@ -41,15 +41,15 @@ class Counts:
     def __init__(self, mail: Mail) -> None:
         self.others: set[str] = set()
         self._mail = mail
-        self._tallies: dict[str, Tally] = {}
-        self._places: dict[str, Places] = {}
+        self._tallies: dict[str, SlidingWindow] = {}
+        self._places: dict[str, ConcurrencyLimit] = {}
         self._changed: dict[str, set[str]] = {}
         self._heard: dict[tuple[str, str], dict[str, int]] = {}
 
     def share(self, shared: Shared) -> None:
         """Count this together with the others from now on."""
         for name, each in shared.items():
-            if isinstance(each, Tally):
+            if isinstance(each, SlidingWindow):
                 self._tallies[name] = each
                 each.tell = partial(self._tell_count, name)
             else:
@@ -63,7 +63,7 @@ class Counts:
         self._forget(node)
         self.others.add(node)
         for name, places in self._places.items():
-            for number, counts in enumerate(_parts(places.taken.items())):
+            for number, counts in enumerate(_parts(places.held.items())):
                 self._mail.send(node, Standing(name, counts, anew=number == 0))
 
     def meet_all(self, living: set[str]) -> None:
@@ -102,7 +102,7 @@ class Counts:
         for name, changed in self._changed.items():
             if not changed:
                 continue
-            taken = self._places[name].taken
+            taken = self._places[name].held
             for counts in _parts((who, taken.get(who, 0)) for who in changed):
                 for node in self.others:
                     self._mail.send(node, Standing(name, counts))

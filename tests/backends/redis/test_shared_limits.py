@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from proxim.actors.limits import Quotas
+from proxim.actors.limits import LimitSettings
 from proxim.backends.redis.backend import BEAT_TIME, MEET_TIME, PULSE_TIME
 from proxim.backends.redis.memory_coordinator import Memory
 from proxim.protocol import messages as wire
@@ -20,8 +20,8 @@ TOLD = PULSE_TIME + SOON
 def join(nursery, autojump_clock):
     memory = Memory()
 
-    async def start(count=3, **quotas):
-        nodes = [MemberNode(memory, quotas=Quotas(**quotas)) for _ in range(count)]
+    async def start(count=3, **settings):
+        nodes = [MemberNode(memory, limit_settings=LimitSettings(**settings)) for _ in range(count)]
         for node in nodes:
             await nursery.start(node.live)
         await trio.sleep(SOON)
@@ -57,12 +57,12 @@ def full(nodes, address=HERE):
 async def test_connections_of_an_address_count_wherever_they_are(autojump_clock, join):
     nodes = await join()
     for node in nodes:
-        node.places.take(HERE)
+        node.places.acquire(HERE)
     assert full(nodes) == [False] * 3
     await trio.sleep(TOLD)
     assert full(nodes) == [True] * 3
     assert full(nodes, THERE) == [False] * 3
-    nodes[0].places.give_back(HERE)
+    nodes[0].places.release(HERE)
     await trio.sleep(TOLD)
     assert full(nodes) == [False] * 3
 
@@ -70,7 +70,7 @@ async def test_connections_of_an_address_count_wherever_they_are(autojump_clock,
 async def test_a_node_that_joins_hears_at_once_what_there_is(autojump_clock, join):
     nodes = await join(2)
     for _ in range(3):
-        nodes[0].places.take(HERE)
+        nodes[0].places.acquire(HERE)
     nodes += await join(1)
     assert full(nodes) == [True] * 3
 
@@ -78,7 +78,7 @@ async def test_a_node_that_joins_hears_at_once_what_there_is(autojump_clock, joi
 async def test_a_node_that_dies_has_nothing_after_its_lease(autojump_clock, join):
     nodes = await join()
     for _ in range(3):
-        nodes[0].places.take(HERE)
+        nodes[0].places.acquire(HERE)
     await trio.sleep(TOLD)
     nodes[0].life.cancel()
     await trio.sleep(LEASE - BEAT_TIME - SOON)
@@ -90,7 +90,7 @@ async def test_a_node_that_dies_has_nothing_after_its_lease(autojump_clock, join
 async def test_a_node_that_leaves_has_nothing_at_once(autojump_clock, join):
     nodes = await join()
     for _ in range(3):
-        nodes[0].places.take(HERE)
+        nodes[0].places.acquire(HERE)
     await trio.sleep(TOLD)
     # By its own word, not since the hub says that it lives no more.
     nodes[0].member._hub = Silent(nodes[0].hub)
@@ -102,16 +102,16 @@ async def test_a_node_that_leaves_has_nothing_at_once(autojump_clock, join):
 async def test_what_was_lost_with_mail_is_told_anew(autojump_clock, join):
     here, there = await join(2)
     for node in (here, there):
-        node.places.take(HERE)
+        node.places.acquire(HERE)
     await trio.sleep(TOLD)
     # What here tells next does not arrive.
-    here.places.take(HERE)
+    here.places.acquire(HERE)
     here.member.counts.tell()
     here.member.post.pack()
     here.member.post.is_sent()
     await trio.sleep(TOLD)
     assert there.places.elsewhere(HERE) == 1
-    here.places.take(THERE)
+    here.places.acquire(THERE)
     await trio.sleep(TOLD)
     assert (here.places.elsewhere(HERE), there.places.elsewhere(HERE)) == (1, 2)
     assert there.places.elsewhere(THERE) == 1
@@ -120,7 +120,7 @@ async def test_what_was_lost_with_mail_is_told_anew(autojump_clock, join):
 async def test_a_node_that_lost_its_lease_tells_all_under_its_new_name(autojump_clock, join):
     here, there = await join(2)
     for node in (here, there):
-        node.places.take(HERE)
+        node.places.acquire(HERE)
     await trio.sleep(TOLD)
     name = here.member.post.node
     del here.hub._memory.leases[name]
@@ -134,16 +134,16 @@ async def test_without_a_hub_a_node_counts_what_it_knew_for_a_lease_and_then_alo
 ):
     nodes = await join(2)
     for _ in range(3):
-        nodes[0].places.take(HERE)
+        nodes[0].places.acquire(HERE)
     await trio.sleep(TOLD)
     for node in nodes:
         node.hub.is_cut = True
-    nodes[0].places.give_back(HERE)
+    nodes[0].places.release(HERE)
     await trio.sleep(LEASE / 2)
     assert full(nodes) == [False, True]
     await trio.sleep(LEASE)
     assert full(nodes) == [False, False]
-    nodes[1].places.take(HERE)
+    nodes[1].places.acquire(HERE)
     for node in nodes:
         node.hub.is_cut = False
     await trio.sleep(5)
@@ -154,12 +154,12 @@ async def test_a_short_break_loses_no_change(autojump_clock, join):
     nodes = await join(2)
     nodes[1].hub.is_cut = nodes[0].hub.is_cut = True
     for _ in range(3):
-        nodes[0].places.take(HERE)
+        nodes[0].places.acquire(HERE)
     await trio.sleep(4)
     assert not nodes[0].member.lease.is_in_touch
     assert nodes[0].member.lease.is_held
     waiting = waits(nodes[0])
-    nodes[0].places.take(THERE)
+    nodes[0].places.acquire(THERE)
     await trio.sleep(1)
     assert waits(nodes[0]) == waiting, "nothing piles up for who cannot be told"
     nodes[1].hub.is_cut = nodes[0].hub.is_cut = False
@@ -171,7 +171,7 @@ async def test_a_short_break_loses_no_change(autojump_clock, join):
 async def test_a_hub_that_has_forgotten_everything_is_told_nothing_wrong(autojump_clock, join):
     nodes = await join(2)
     for node in nodes:
-        node.places.take(HERE)
+        node.places.acquire(HERE)
     await trio.sleep(TOLD)
     nodes[0].hub._memory.forget()
     await trio.sleep(5)
@@ -182,10 +182,10 @@ async def test_a_hub_that_has_forgotten_everything_is_told_nothing_wrong(autojum
 async def test_a_node_that_slept_has_its_connections_and_hears_of_the_others(autojump_clock, join):
     nodes = await join(2)
     for node in nodes:
-        node.places.take(HERE)
+        node.places.acquire(HERE)
     await trio.sleep(TOLD)
     nodes[0].member.lease._awake_until = trio.current_time()
-    nodes[1].places.take(HERE)
+    nodes[1].places.acquire(HERE)
     await trio.sleep(LEASE + MEET_TIME)
     assert [node.places.elsewhere(HERE) for node in nodes] == [2, 1]
 

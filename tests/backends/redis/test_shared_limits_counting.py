@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxim.actors.limits import Places, Tally
+from proxim.actors.limits import ConcurrencyLimit, SlidingWindow
 from proxim.backends.redis import shared_limits as counts_module
 from proxim.backends.redis.shared_limits import Counts
 
@@ -37,7 +37,7 @@ class Net:
 class NetNode:
     def __init__(self, net, name, most):
         self.net, self.name = net, name
-        self.places, self.tally = Places(most), Tally(most, 60.0)
+        self.places, self.tally = ConcurrencyLimit(most), SlidingWindow(most, 60.0)
         self.counts = Counts(self)
         self.counts.share({"places": self.places, "tally": self.tally})
 
@@ -59,14 +59,14 @@ def full(net, who=ADA):
 
 
 def test_places_given_anywhere_are_given_everywhere_once_it_is_told(net):
-    net.nodes["a"].places.take(ADA)
-    net.nodes["b"].places.take(ADA)
-    net.nodes["c"].places.take(ADA)
+    net.nodes["a"].places.acquire(ADA)
+    net.nodes["b"].places.acquire(ADA)
+    net.nodes["c"].places.acquire(ADA)
     assert full(net) == [False] * 3
     net.tell()
     assert full(net) == [True] * 3
     assert full(net, BOB) == [False] * 3
-    net.nodes["b"].places.give_back(ADA)
+    net.nodes["b"].places.release(ADA)
     net.tell()
     assert full(net) == [False] * 3
 
@@ -74,8 +74,8 @@ def test_places_given_anywhere_are_given_everywhere_once_it_is_told(net):
 def test_what_comes_and_goes_between_two_tellings_is_one_line(net):
     before = net.sent
     for _ in range(100):
-        net.nodes["a"].places.take(ADA)
-        net.nodes["a"].places.give_back(ADA)
+        net.nodes["a"].places.acquire(ADA)
+        net.nodes["a"].places.release(ADA)
     assert net.nodes["a"].counts.has_changed
     net.tell()
     assert net.sent == before + 2, "one to each of the others"
@@ -85,7 +85,7 @@ def test_what_comes_and_goes_between_two_tellings_is_one_line(net):
 
 
 def test_what_is_told_twice_counts_once(net):
-    net.nodes["a"].places.take(ADA)
+    net.nodes["a"].places.acquire(ADA)
     net.nodes["a"].counts.tell()
     net.waiting *= 2
     net.deliver()
@@ -96,12 +96,12 @@ def test_a_tally_is_told_as_it_counts(net):
     for name in ("a", "b", "c"):
         net.nodes[name].tally.add(ADA, 0.0)
     net.deliver()
-    assert [node.tally.wait(ADA, 1.0) for node in net.nodes.values()] == [59.0] * 3
+    assert [node.tally.retry_after(ADA, 1.0) for node in net.nodes.values()] == [59.0] * 3
 
 
 def test_who_is_gone_has_nothing_any_more(net):
     for _ in range(3):
-        net.nodes["a"].places.take(ADA)
+        net.nodes["a"].places.acquire(ADA)
     net.tell()
     net.nodes["b"].counts.forget("a")
     assert full(net) == [True, False, True]
@@ -110,12 +110,12 @@ def test_who_is_gone_has_nothing_any_more(net):
 
 def test_who_leaves_says_that_it_has_nothing(net):
     for _ in range(3):
-        net.nodes["a"].places.take(ADA)
+        net.nodes["a"].places.acquire(ADA)
     net.tell()
     net.nodes["a"].counts.part()
     net.deliver()
     assert full(net) == [True, False, False]
-    net.nodes["a"].places.take(BOB)
+    net.nodes["a"].places.acquire(BOB)
     net.nodes["a"].tally.add(BOB, 0.0)
     before = net.sent
     net.tell()
@@ -124,11 +124,11 @@ def test_who_leaves_says_that_it_has_nothing(net):
 
 def test_a_newcomer_is_told_everything_by_all_whom_it_greets():
     net = Net("a", "b")
-    net.nodes["a"].places.take(ADA)
-    net.nodes["b"].places.take(ADA)
+    net.nodes["a"].places.acquire(ADA)
+    net.nodes["b"].places.acquire(ADA)
     net.tell()
     newcomer = net.nodes["c"] = NetNode(net, "c", 3)
-    newcomer.places.take(ADA)
+    newcomer.places.acquire(ADA)
     newcomer.counts.meet_all({"a", "b"})
     net.deliver()
     assert full(net) == [True] * 3
@@ -137,11 +137,11 @@ def test_a_newcomer_is_told_everything_by_all_whom_it_greets():
 
 def test_who_is_met_anew_replaces_what_it_told_before(net):
     node = net.nodes["a"].places
-    node.take(ADA)
+    node.acquire(ADA)
     net.tell()
     # What it tells next is lost on the way.
-    node.give_back(ADA)
-    node.take(BOB)
+    node.release(ADA)
+    node.acquire(BOB)
     net.nodes["a"].counts.tell()
     net.waiting.clear()
     net.nodes["a"].counts.meet("b")
@@ -152,13 +152,13 @@ def test_who_is_met_anew_replaces_what_it_told_before(net):
 
 def test_who_counts_alone_forgets_the_others_and_keeps_its_own(net):
     for name in ("a", "b", "c"):
-        net.nodes[name].places.take(ADA)
+        net.nodes[name].places.acquire(ADA)
     net.tell()
     alone = net.nodes["a"]
     alone.counts.forget_all()
     assert full(net) == [False, True, True]
-    assert alone.places.taken == {ADA: 1}
-    alone.places.take(BOB)
+    assert alone.places.held == {ADA: 1}
+    alone.places.acquire(BOB)
     assert not alone.counts.has_changed, "what nobody is to hear is not kept"
     alone.counts.meet_all({"b", "c"})
     net.nodes["b"].counts.meet("a")
@@ -172,7 +172,7 @@ def test_everything_goes_in_parts(monkeypatch):
     monkeypatch.setattr(counts_module, "TOLD_AT_ONCE", 2)
     net = Net("a", "b")
     for number in range(5):
-        net.nodes["a"].places.take(f"{number}")
+        net.nodes["a"].places.acquire(f"{number}")
     net.nodes["a"].counts.meet("b")
     assert [len(parcel.counts) for _, _, parcel in net.waiting] == [2, 2, 1]
     assert [parcel.anew for _, _, parcel in net.waiting] == [True, False, False]
@@ -188,8 +188,8 @@ def test_a_tally_is_not_told_where_too_much_waits(net):
 
 def test_what_a_node_does_not_count_is_let_pass(net):
     other = net.nodes["a"]
-    other.counts.share({"more places": Places(1), "more tallies": Tally(1, 1.0)})
+    other.counts.share({"more places": ConcurrencyLimit(1), "more windows": SlidingWindow(1, 1.0)})
     other.counts.meet("b")
-    other.counts._tallies["more tallies"].add(ADA, 0.0)
+    other.counts._tallies["more windows"].add(ADA, 0.0)
     net.deliver()
     assert len(net.nodes["b"].places) == len(net.nodes["b"].tally) == 0
