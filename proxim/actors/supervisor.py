@@ -11,9 +11,8 @@ from msgspec import structs
 
 from proxim.actors.actor import Actor, Refusal
 from proxim.actors.backend import Backend
-from proxim.actors.crash import log_crash
 from proxim.actors.limits import NodeLimits
-from proxim.actors.pseudonym import about
+from proxim.actors.log import log_crash, session_extra
 from proxim.actors.seat import Connection, Envelope, Owner
 from proxim.actors.stats import Before, Stats
 from proxim.actors.timers import Timers
@@ -270,7 +269,7 @@ class Supervisor:
 
     def _log(self, session: Session, text: str, *words: object) -> None:
         if log.isEnabledFor(logging.DEBUG):
-            log.debug(text, *words, extra=about(session.session_id))
+            log.debug(text, *words, extra=session_extra(session.session_id))
 
     def _drop(self, actor: Actor) -> None:
         session_id = actor.session.session_id

@@ -14,7 +14,7 @@ from typing import TypeVar
 import trio
 from msgspec import structs
 
-from proxim.actors.crash import log_crash
+from proxim.actors.log import log_crash
 from proxim.actors.router import Router, leave
 from proxim.actors.seat import Owner, Seat
 from proxim.client.connection import wire_error

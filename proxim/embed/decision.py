@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from proxim.actors.crash import log_crash
-from proxim.actors.pseudonym import about
+from proxim.actors.log import log_crash, session_extra
 from proxim.client.host import HostSession, Prompt
 from proxim.embed.futures import in_own_thread
 from proxim.protocol.errors import ProximError
@@ -42,7 +41,7 @@ async def answer(session: HostSession, decide: Decide) -> None:
             await session.decide(approve=approve)
     except ProximError:
         # It ended meanwhile, or was decided elsewhere; who waits for the session has been told.
-        log.debug("the answer came too late", extra=about(session.session_id))
+        log.debug("the answer came too late", extra=session_extra(session.session_id))
 
 
 async def _ask_until_the_end(prompt: Prompt, decide: Decide) -> bool:

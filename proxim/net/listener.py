@@ -15,8 +15,8 @@ from http import HTTPStatus
 
 import trio
 
-from proxim.actors.crash import log_crash
 from proxim.actors.limits import ConcurrencyLimit
+from proxim.actors.log import log_crash
 from proxim.actors.router import Router
 from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller

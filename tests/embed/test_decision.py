@@ -5,7 +5,7 @@ import threading
 import pytest
 import trio
 
-from proxim.actors.pseudonym import pseudonym
+from proxim.actors.log import pseudonym
 from tests.embed.helpers import over
 
 

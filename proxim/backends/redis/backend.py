@@ -16,7 +16,7 @@ import trio
 
 from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend, SessionHandle
-from proxim.actors.crash import log_crash
+from proxim.actors.log import log_crash
 from proxim.actors.seat import Envelope, Owner, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis import lines

@@ -10,7 +10,7 @@ import trio
 
 from proxim.actors.actor import Actor
 from proxim.actors.backend import SessionHandle
-from proxim.actors.pseudonym import about
+from proxim.actors.log import session_extra
 from proxim.actors.seat import Owner
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import Post
@@ -136,7 +136,7 @@ class Finder:
         try:
             kept = self._ledger.read(claim.session_id, claim.snapshot)
         except (BrokenSeal, InvalidSnapshot) as error:
-            log.error("a session cannot be read: %s", error, extra=about(claim.session_id))
+            log.error("a session cannot be read: %s", error, extra=session_extra(claim.session_id))
             return None
         session = kept.restore(self._supervisor.terms, skew=self._ledger.skew)
         owner = Owner(kept.uuid, kept.key_hash)
