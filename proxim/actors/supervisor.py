@@ -9,11 +9,12 @@ from collections.abc import Callable
 import trio
 from msgspec import structs
 
-from proxim.actors.actor import Actor, Refusal
+from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend
 from proxim.actors.limits import NodeLimits
 from proxim.actors.log import log_crash, session_extra
 from proxim.actors.seat import Connection, Envelope, Owner
+from proxim.actors.services import Refusal
 from proxim.actors.stats import Before, Stats
 from proxim.actors.timers import Timers
 from proxim.protocol.errors import (
