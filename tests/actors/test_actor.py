@@ -98,7 +98,7 @@ async def test_a_decision_at_the_deadline_is_too_late(autojump_clock, node, woke
 async def test_none_of_many_that_end_at_once_takes_what_comes_too_late(
     autojump_clock, node, monkeypatch
 ):
-    monkeypatch.setattr(timers, "AT_ONCE", 1)
+    monkeypatch.setattr(timers, "BATCH", 1)
     host = await node.host()
     asked = [await node.prompts(host=host) for _ in range(10)]
     unasked = [await node.invites(TEMPORARY, host=host, ttl=40) for _ in range(10)]
