@@ -1,11 +1,12 @@
-"""What a session is. Everything that decides about one lives here.
+"""The session: the state machine that decides everything about the pairing of two devices.
 
-A session is opened by a host, asked for by one guest, and approved by a person within the
-approval window, or it ends. Only while it is approved do signals cross. It is a plain state
-machine: ``handle(event, now)`` answers with a list of effects, never waits, and reads no clock.
-``RULES``, at the foot of the file, decides every pair of state and event.
+A host opens a session, and shows its link as a QR code. One guest asks to pair with the token of
+the link. A person at the host approves or rejects the guest within ``approval_timeout``, or the
+session ends. While it is approved, each side may send signals to the other.
 
-This carries out "The session object" and "Lifecycle" of docs/reference/protocol.md.
+``handle(event, now)`` returns a list of effects; it never waits, and reads no clock. ``RULES``, at
+the end of this file, has one decision for every pair of state and event. This implements "The
+session object" and "Lifecycle" of docs/reference/protocol.md.
 """
 
 from __future__ import annotations
@@ -32,18 +33,19 @@ from proxim.session.backlog import Backlog
 from proxim.session.events import Admit, Effect, Event, Reply, Role, Tell
 from proxim.session.state import Alarm, Record, State
 
+_LEAVER = {ev.HostLeft: Role.HOST, ev.GuestLeft: Role.GUEST}
 _GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
 
 RETURN_TIME = 30.0
-"""Seconds in which both sides of a one-time session have to follow it to another node."""
+"""Seconds for both sides of a one-time session to reconnect after it was handed over."""
 
 
 class Session(Record):
-    """One session. ``now`` is monotonic time in seconds, always from the same clock.
+    """Decides, for one session, what each event changes and which effects it has.
 
-    The creator holds the host seat from the start. ``deadline`` is when the session next wants a
-    ``TimePassed``; should another event come first, it still finds the deadline kept, so that
-    nobody's lateness changes an outcome.
+    ``now`` is in seconds of one monotonic clock. The host that opens a session holds its seat from
+    the start. At ``deadline`` the session needs a ``TimePassed``. An event that is handled after
+    the deadline finds the session ended, so that a late timer changes no outcome.
     """
 
     @classmethod
@@ -59,7 +61,7 @@ class Session(Record):
         now: float,
         terms: ev.Terms,
     ) -> Session:
-        """A new session, pending, its host present. ``ttl`` (seconds) is for temporary ones."""
+        """Return a new session, pending, with its host online; ``ttl`` if it is temporary."""
         return cls(
             session_id=session_id,
             uuid=uuid,
@@ -72,12 +74,12 @@ class Session(Record):
             terms=terms,
         )
 
-    # -- the machine -------------------------------------------------------------------------
+    # -- the state machine -------------------------------------------------------------------
 
     def handle(self, event: Event, now: float) -> list[Effect]:
-        """Take one event and say what is to be done about it. A refusal is an effect, too.
+        """Handle an event, and return its effects. A refusal is an effect, too.
 
-        ``now`` is in monotonic seconds and never less than before (protocol: Lifecycle).
+        ``now`` is never less than in an earlier call (protocol: Lifecycle).
         """
         overdue = self._apply(ev.TimePassed(), now) if now >= self.deadline else []
         return overdue + self._apply(event, now)
@@ -89,14 +91,14 @@ class Session(Record):
             refusal.session_id = self.session_id
             return [ev.Refuse(refusal)]
 
-    # -- the host's side ---------------------------------------------------------------------
+    # -- the host ----------------------------------------------------------------------------
 
     def _host_joined(self, event: ev.HostJoined, now: float) -> list[Effect]:
         return [Admit(Role.HOST), *self._take_seat(Role.HOST)]
 
     def _host_joined_when_approved(self, event: ev.HostJoined, now: float) -> list[Effect]:
         missed: list[Effect] = []
-        if event.seen is Status.PENDING:
+        if event.seen is Status.PENDING:  # Approved after the reply to the registration.
             missed.append(Tell(Role.HOST, self.pair_result(), self.ice_lifetime(now)))
             if Role.GUEST not in self.online:
                 missed.append(self._guest_offline())
@@ -108,9 +110,6 @@ class Session(Record):
     def _host_joined_when_ended(self, event: ev.HostJoined, now: float) -> list[Effect]:
         missed = event.seen in (Status.PENDING, Status.APPROVED)
         return [Admit(Role.HOST), *([Tell(Role.HOST, self.session_ended())] if missed else [])]
-
-    def _host_left(self, event: ev.HostLeft, now: float) -> list[Effect]:
-        return self._leave_seat(Role.HOST, now)
 
     def _renewal_requested(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
         self.token_hash = event.invitation.token_hash
@@ -126,35 +125,33 @@ class Session(Record):
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
         told = _to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
-        return (
-            [*told, ev.OpenLine()] if Role.GUEST in self.online else [*told, self._guest_offline()]
-        )
+        return [*told, ev.OpenLine() if Role.GUEST in self.online else self._guest_offline()]
 
     def _refuse_early_decision(self, event: ev.HostDecided, now: float) -> list[Effect]:
-        raise NotAllowed("nobody has asked to pair")
+        raise NotAllowed("no guest has asked to pair")
 
     def _refuse_second_decision(self, event: ev.HostDecided, now: float) -> list[Effect]:
         raise AlreadyDecided(f"too late: the session is {self._status_text()}")
 
-    # -- the guest's side --------------------------------------------------------------------
+    # -- the guest ---------------------------------------------------------------------------
 
     def would_prompt(self, event: ev.PairRequested, now: float) -> bool:
-        """Return whether ``handle`` would put up a prompt; only then do limits on prompts apply."""
+        """Return whether ``handle`` would prompt the host; limits on prompts apply only then."""
         try:
-            self._check_ask(event, now)
+            self._check_pair_request(event, now)
         except RequestError:
             return False
         return self.state is State.PENDING and now < self.deadline
 
-    def _check_ask(self, event: ev.PairRequested, now: float) -> None:
+    def _check_pair_request(self, event: ev.PairRequested, now: float) -> None:
         self.check_token(event.token)
         if now >= self.link_expires_at:
-            raise LinkLapsed("this link has lapsed; ask the host for a new one")
+            raise LinkLapsed("this link has expired; ask the host for a new one")
         if Role.HOST not in self.online:
-            raise HostOffline("the host is not connected; the link stays good, try again")
+            raise HostOffline("the host is offline; the link stays valid, try again")
 
     def _pair_requested(self, event: ev.PairRequested, now: float) -> list[Effect]:
-        self._check_ask(event, now)
+        self._check_pair_request(event, now)
         self.state = State.PROMPTED
         self.device = event.device_info
         self.resume_hash = tokens.digest(event.resume_token)
@@ -175,16 +172,13 @@ class Session(Record):
 
     def _resume_requested(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
-        heard = self._take_seat(Role.GUEST)
+        told = self._take_seat(Role.GUEST)
         lifetime = self.ice_lifetime(now) if self.state is State.APPROVED else None
-        return [Admit(Role.GUEST), Reply(self.resumed(now), lifetime), *heard]
+        return [Admit(Role.GUEST), Reply(self.resumed(now), lifetime), *told]
 
     def _resume_requested_when_ended(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
         return self._reply_session_ended(event, now)
-
-    def _guest_left(self, event: ev.GuestLeft, now: float) -> list[Effect]:
-        return self._leave_seat(Role.GUEST, now)
 
     # -- both sides --------------------------------------------------------------------------
 
@@ -193,11 +187,11 @@ class Session(Record):
         if receiver in self.online:
             return [Tell(receiver, wire.Signal(session_id=self.session_id, data=event.data))]
         if not self._backlog_for(receiver).keep(event.data):
-            raise PeerOffline("the peer is away and no more is kept for it; this was dropped")
+            raise PeerOffline("the peer is offline, and its backlog is full; this was dropped")
         return []
 
     def _refuse_signal(self, event: ev.SignalSent, now: float) -> list[Effect]:
-        raise NotApproved(f"nothing is relayed: the session is {self._status_text()}")
+        raise NotApproved(f"no signals are relayed: the session is {self._status_text()}")
 
     def _ice_requested(self, event: ev.IceRequested, now: float) -> list[Effect]:
         lifetime = self.ice_lifetime(now)
@@ -209,7 +203,7 @@ class Session(Record):
 
     def _close_requested(self, event: ev.CloseRequested, now: float) -> list[Effect]:
         if event.sender is Role.GUEST and self.state is not State.APPROVED:
-            raise NotAllowed("a guest may close a session once it is approved; disconnect instead")
+            raise NotAllowed("a guest may close only an approved session; disconnect instead")
         effects = self._end(Reason.CLOSED, answers=event.sender)
         return effects if event.sender else [*effects, *self._reply_session_ended(event, now)]
 
@@ -242,7 +236,7 @@ class Session(Record):
 
     def _restored_when_approved(self, event: ev.Restored, now: float) -> list[Effect]:
         if self.session_type is SessionType.ONE_TIME and event.handed:
-            # Neither side has left it: they were sent away, and are on their way back.
+            # Neither side has left: the node closed their connections, and both reconnect.
             back_by = now + max(self.terms.one_time_grace, RETURN_TIME)
             self.alarms = dict.fromkeys(_GRACE_OF.values(), back_by)
             self.online = frozenset()
@@ -255,14 +249,14 @@ class Session(Record):
     # -- seats -------------------------------------------------------------------------------
 
     def _take_seat(self, role: Role) -> list[Effect]:
-        """A seat is taken: what it and its peer hear of it, once approved."""
-        was_away = role not in self.online
+        """Note that a seat is taken; return what both sides are told, if approved."""
+        was_offline = role not in self.online
         self.online |= {role}
         self.alarms.pop(_GRACE_OF[role], None)
         if self.state is not State.APPROVED:
             return []
         effects: list[Effect] = []
-        if was_away:
+        if was_offline:
             effects.append(Tell(role.peer, wire.PeerOnline(session_id=self.session_id)))
         effects += [
             Tell(role, wire.Signal(session_id=self.session_id, data=data))
@@ -270,8 +264,9 @@ class Session(Record):
         ]
         return [*effects, ev.OpenLine()] if role.peer in self.online else effects
 
-    def _leave_seat(self, role: Role, now: float) -> list[Effect]:
-        """A seat is left: the end of a one-time session, an absence in the others."""
+    def _left(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
+        """Note that a seat is empty; end a one-time session, at once or after its grace."""
+        role = _LEAVER[type(event)]
         self.online -= {role}
         if self.session_type is SessionType.ONE_TIME:
             if self.terms.one_time_grace <= 0:
@@ -285,7 +280,7 @@ class Session(Record):
         return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
 
     def _left_when_ended(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
-        self.online -= {Role.HOST if isinstance(event, ev.HostLeft) else Role.GUEST}
+        self.online -= {_LEAVER[type(event)]}
         return []
 
     def _backlog_for(self, role: Role) -> Backlog:
@@ -298,18 +293,18 @@ class Session(Record):
     def _end(
         self, reason: Reason, *, answers: Role | None = None, decided: bool = False
     ) -> list[Effect]:
-        """The only way in which a session ends; both sides hear the same.
+        """End the session, and tell both sides; a session ends in no other way.
 
-        ``answers`` names the role whose request to close this carries out; ``decided`` says that
-        it carries out the host's decision.
+        ``answers`` is the role whose ``close_session`` this answers; ``decided`` says that this
+        answers the host's ``pair_decision``.
         """
-        prompt_was_up = self.state is State.PROMPTED
+        was_prompted = self.state is State.PROMPTED
         self.state = State.ENDED
         self.reason = reason
         self.alarms.clear()
         self.backlogs.clear()
         effects: list[Effect] = [ev.CloseLine()]
-        if prompt_was_up:
+        if was_prompted:
             effects += _to_both(self.pair_result(), Role.HOST if decided else None)
         return [*effects, *_to_both(self.session_ended(), answers), ev.Finish(reason)]
 
@@ -327,7 +322,7 @@ def _to_both(
 
 
 class Rule(NamedTuple):
-    """What a session does about one event in one state, and where that may lead it."""
+    """The decision on one event in one state, and the states that it may lead to."""
 
     event: type[Event]
     decide: Callable[[Session, Event, float], list[Effect]]
@@ -340,7 +335,7 @@ _E = TypeVar("_E", bound=Event)
 def _on(
     event: type[_E], decide: Callable[[Session, _E, float], list[Effect]], *leads_to: State
 ) -> Rule:
-    # Each decider takes its own event; the table is what makes sure that it gets no other.
+    # Each method takes its own kind of event; the table guarantees that it gets no other.
     return Rule(
         cast(type[Event], event),
         cast(Callable[[Session, Event, float], list[Effect]], decide),
@@ -355,7 +350,7 @@ def _table(*rules: Rule) -> dict[type[Event], Rule]:
 RULES: dict[State, dict[type[Event], Rule]] = {
     State.PENDING: _table(
         _on(ev.HostJoined, Session._host_joined),
-        _on(ev.HostLeft, Session._host_left, State.ENDED),
+        _on(ev.HostLeft, Session._left, State.ENDED),
         _on(ev.PairRequested, Session._pair_requested, State.PROMPTED),
         _on(ev.ResumeRequested, Session._resume_requested),
         _on(ev.GuestLeft, Session._ignore),
@@ -371,10 +366,10 @@ RULES: dict[State, dict[type[Event], Rule]] = {
     ),
     State.PROMPTED: _table(
         _on(ev.HostJoined, Session._host_joined_when_prompted),
-        _on(ev.HostLeft, Session._host_left, State.ENDED),
+        _on(ev.HostLeft, Session._left, State.ENDED),
         _on(ev.PairRequested, Session._refuse_used_link),
         _on(ev.ResumeRequested, Session._resume_requested),
-        _on(ev.GuestLeft, Session._guest_left, State.ENDED),
+        _on(ev.GuestLeft, Session._left, State.ENDED),
         _on(ev.HostDecided, Session._host_decided, State.APPROVED, State.ENDED),
         _on(ev.RenewalRequested, Session._refuse_renewal),
         _on(ev.SignalSent, Session._refuse_signal),
@@ -387,10 +382,10 @@ RULES: dict[State, dict[type[Event], Rule]] = {
     ),
     State.APPROVED: _table(
         _on(ev.HostJoined, Session._host_joined_when_approved),
-        _on(ev.HostLeft, Session._host_left, State.ENDED),
+        _on(ev.HostLeft, Session._left, State.ENDED),
         _on(ev.PairRequested, Session._refuse_used_link),
         _on(ev.ResumeRequested, Session._resume_requested),
-        _on(ev.GuestLeft, Session._guest_left, State.ENDED),
+        _on(ev.GuestLeft, Session._left, State.ENDED),
         _on(ev.HostDecided, Session._refuse_second_decision),
         _on(ev.RenewalRequested, Session._refuse_renewal),
         _on(ev.SignalSent, Session._signal_sent),
@@ -418,4 +413,4 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.Restored, Session._restored_when_ended),
     ),
 }
-"""Every pair of state and event, decided. Where no state is named, the session stays as it is."""
+"""The decision on every event in every state. Without a state the session keeps its own."""
