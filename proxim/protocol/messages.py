@@ -127,8 +127,8 @@ class CreateSession(_Request, frozen=True):
     """Open a session and take its host seat.
 
     ``ttl`` (seconds) is required for ``temporary``, and refused for other types. ``token_hash`` is
-    the base64url SHA-256 of a pairing token's text, if the host made the token itself. Without it
-    the node makes the token and the link, and with ``qr`` draws the link. Reply: ``session_created``.
+    the base64url SHA-256 of a pairing token's text, if the host made the token. Without it the
+    node makes the token and the link, and with ``qr`` draws the link. Reply: ``session_created``.
     """
 
     session_type: SessionType
