@@ -100,7 +100,7 @@ async def test_many_at_one_moment_ring_in_order_with_looks_at_the_sockets_betwee
 async def test_timers_that_were_stopped_take_no_room_for_long(
     autojump_clock, timers, log, monkeypatch
 ):
-    monkeypatch.setattr(timers_module, "_SPENT_KEPT", 10)
+    monkeypatch.setattr(timers_module, "_MAX_STOPPED", 10)
     kept = [timers.reset(None, 50 + number, Sleeper(log, number)) for number in range(5)]
     for _ in range(1000):
         timers.stop(timers.reset(None, 1e9, Sleeper(log, "spent")))

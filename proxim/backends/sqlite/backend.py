@@ -20,7 +20,7 @@ from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend
 from proxim.actors.seat import Owner, Receipt
 from proxim.actors.supervisor import Supervisor
-from proxim.backends.sqlite.file import DiskTrouble, StoreFile
+from proxim.backends.sqlite.file import DiskError, StoreFile
 from proxim.backends.sqlite.seal import BrokenSeal, Seal
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import DeviceInfo, SessionType
@@ -31,24 +31,24 @@ from proxim.session.state import State
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 2.0
+WRITE_TIMEOUT = 2.0
 """Seconds for which an actor waits for the disk at most."""
-RETRY_TIME = 5.0
+RETRY_DELAY = 5.0
 """Seconds after which a disk that has failed is tried again."""
-_LAST_WRITE = 3.0
+_LAST_WRITE_TIMEOUT = 3.0
 
 _NAME_LENGTH = 64
 _CHECK = b"check"
 """The name of a row that tells whether the key is the one with which the file was sealed."""
 
-_Facts = tuple[object, ...]
+_Fields = tuple[object, ...]
 
 
 class SqliteBackend(Backend):
     """Keeps persistent sessions in a file. ``failures`` counts writes that the disk refused.
 
     While ``is_failing`` the node goes on in memory, and ``owed`` changes wait to be written.
-    ``patience`` and ``retry_time`` are seconds.
+    ``write_timeout`` and ``retry_delay`` are seconds.
     """
 
     def __init__(
@@ -57,33 +57,33 @@ class SqliteBackend(Backend):
         file: StoreFile,
         seal: Seal,
         *,
-        patience: float = PATIENCE,
-        retry_time: float = RETRY_TIME,
+        write_timeout: float = WRITE_TIMEOUT,
+        retry_delay: float = RETRY_DELAY,
     ) -> None:
         super().__init__(supervisor)
         self.failures = 0
         self.is_failing = False
-        self._patience = patience
-        self._retry_time = retry_time
+        self._write_timeout = write_timeout
+        self._retry_delay = retry_delay
         self._file = file
         self._seal = seal
-        self._facts: dict[str, _Facts] = {}
+        self._stored: dict[str, _Fields] = {}
         self._changes: dict[str, bytes | None] = {}
         self._writing: dict[str, bytes | None] = {}
         self._written, self._next_written = Receipt(), Receipt()
         self._wake = trio.Event()
         self._found: list[Snapshot] = []
-        self._knows_key = False
+        self._key_checked = False
 
     @property
-    def owed(self) -> int:
+    def unsaved(self) -> int:
         """How many sessions have changed since they were written."""
         return len(self._writing.keys() | self._changes.keys())
 
     @property
-    def kept(self) -> int:
+    def saved(self) -> int:
         """How many sessions are in the file, or owed to it."""
-        return len(self._facts)
+        return len(self._stored)
 
     # -- what the supervisor calls -----------------------------------------------------------
 
@@ -92,9 +92,9 @@ class SqliteBackend(Backend):
         session = actor.session
         if session.session_type is not SessionType.PERSISTENT:
             return None
-        facts = None if session.ended else _facts(session)
-        if facts != self._facts.get(session.session_id):
-            self._note(session, actor.owner, facts)
+        fields = None if session.ended else _stored_fields(session)
+        if fields != self._stored.get(session.session_id):
+            self._set_change(session, actor.owner, fields)
         if self.is_failing:
             return None
         if session.session_id in self._changes:
@@ -103,8 +103,8 @@ class SqliteBackend(Backend):
 
     def delete(self, actor: Actor) -> None:
         """The session is gone for good."""
-        if actor.session.session_id in self._facts:
-            self._note(actor.session, actor.owner, None)
+        if actor.session.session_id in self._stored:
+            self._set_change(actor.session, actor.owner, None)
 
     def hand_over(self, actor: Actor) -> bool:
         """Return whether the session comes back when the node does.
@@ -112,17 +112,17 @@ class SqliteBackend(Backend):
         A prompt that is up does not, since no person can answer it meanwhile.
         """
         session = actor.session
-        is_saved = session.session_id in self._facts and not self.is_failing
+        is_saved = session.session_id in self._stored and not self.is_failing
         return is_saved and session.state is not State.PROMPTED
 
-    def _note(self, session: Session, owner: Owner, facts: _Facts | None) -> None:
+    def _set_change(self, session: Session, owner: Owner, fields: _Fields | None) -> None:
         session_id = session.session_id
-        if facts is None:
-            self._facts.pop(session_id, None)
+        if fields is None:
+            self._stored.pop(session_id, None)
             self._changes[session_id] = None
         else:
-            self._facts[session_id] = facts
-            self._changes[session_id] = snapshot.encode(_without_names(session, owner))
+            self._stored[session_id] = fields
+            self._changes[session_id] = snapshot.encode(_snapshot_to_store(session, owner))
         self._wake.set()
 
     # -- what the node calls -----------------------------------------------------------------
@@ -136,8 +136,8 @@ class SqliteBackend(Backend):
         """
         try:
             self._found = await trio.to_thread.run_sync(self._read_all)
-        except DiskTrouble as trouble:
-            self._note_failure(trouble)
+        except DiskError as trouble:
+            self._fail(trouble)
         except InvalidSetting:
             self._file.close()
             raise
@@ -156,19 +156,19 @@ class SqliteBackend(Backend):
         while True:
             await self._wake.wait()
             if self.is_failing:
-                await trio.sleep(self._retry_time)
+                await trio.sleep(self._retry_delay)
             self._wake = trio.Event()
             self._writing, self._changes = self._changes, {}
             self._written, self._next_written = self._next_written, Receipt()
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._lose_patience)
+                nursery.start_soon(self._time_out_write)
                 await self._write()
                 nursery.cancel_scope.cancel()
 
     def _restore(self) -> None:
         for each in self._found:
             session = each.restore(self._supervisor.terms, skew=_skew())
-            self._facts[session.session_id] = _facts(session)
+            self._stored[session.session_id] = _stored_fields(session)
             self._supervisor.restore(session, Owner(each.uuid, each.key_hash))
         if self._found:
             log.info("%d persistent sessions are back", len(self._found))
@@ -177,7 +177,7 @@ class SqliteBackend(Backend):
     async def _close(self) -> None:
         self._writing = {**self._writing, **self._changes}
         self._changes = {}
-        with trio.move_on_after(_LAST_WRITE, shield=True):
+        with trio.move_on_after(_LAST_WRITE_TIMEOUT, shield=True):
             if self._writing:
                 await self._write()
             await trio.to_thread.run_sync(self._file.close, abandon_on_cancel=True)
@@ -194,8 +194,8 @@ class SqliteBackend(Backend):
                 "1 while the disk fails and sessions live in memory only.",
                 self.is_failing,
             ),
-            ("sessions", "Sessions that come back after a restart.", self.kept),
-            ("owed", "Sessions that have changed since they were written.", self.owed),
+            ("sessions", "Sessions that come back after a restart.", self.saved),
+            ("owed", "Sessions that have changed since they were written.", self.unsaved),
         ):
             Gauge(f"proxim_store_{name}", meaning, registry=registry).set(value)
         failures = Counter(
@@ -209,10 +209,10 @@ class SqliteBackend(Backend):
     async def _write(self) -> None:
         try:
             await trio.to_thread.run_sync(self._put, self._writing, abandon_on_cancel=True)
-        except (DiskTrouble, InvalidSetting) as trouble:
+        except (DiskError, InvalidSetting) as trouble:
             self._changes = {**self._writing, **self._changes}
             self._writing = {}
-            self._note_failure(trouble)
+            self._fail(trouble)
         else:
             self._writing = {}
             if self.is_failing:
@@ -221,7 +221,7 @@ class SqliteBackend(Backend):
         self._written.set()
 
     def _put(self, changes: dict[str, bytes | None]) -> None:
-        if not self._knows_key:
+        if not self._key_checked:
             self._check_key(self._file.rows())
         sealed = {}
         for session_id, content in changes.items():
@@ -229,12 +229,12 @@ class SqliteBackend(Backend):
             sealed[name] = None if content is None else self._seal.close(content, name)
         self._file.write(sealed)
 
-    async def _lose_patience(self) -> None:
-        await trio.sleep(self._patience)
-        self._note_failure(f"no answer within {self._patience:g} seconds")
+    async def _time_out_write(self) -> None:
+        await trio.sleep(self._write_timeout)
+        self._fail(f"no answer within {self._write_timeout:g} seconds")
         self._written.set()
 
-    def _note_failure(self, trouble: object) -> None:
+    def _fail(self, trouble: object) -> None:
         self.failures += 1
         if not self.is_failing:
             log.error("the store fails, and sessions live in memory only for now: %s", trouble)
@@ -252,16 +252,16 @@ class SqliteBackend(Backend):
 
     def _check_key(self, rows: Mapping[bytes, bytes]) -> None:
         known = {_CHECK: rows[_CHECK]} if _CHECK in rows else rows
-        if known and not any(self._fits(name, sealed) for name, sealed in known.items()):
+        if known and not any(self._can_open(name, sealed) for name, sealed in known.items()):
             raise InvalidSetting(
                 f"store_key: {self._file.path} was sealed with another key; give that one, or move "
                 "the file away to begin with an empty one"
             )
         if _CHECK not in rows:
             self._file.write({_CHECK: self._seal.close(_CHECK, _CHECK)})
-        self._knows_key = True
+        self._key_checked = True
 
-    def _fits(self, name: bytes, sealed: bytes) -> bool:
+    def _can_open(self, name: bytes, sealed: bytes) -> bool:
         try:
             self._seal.open(sealed, name)
         except BrokenSeal:
@@ -276,14 +276,14 @@ class SqliteBackend(Backend):
             return None
 
 
-def _facts(session: Session) -> _Facts:
+def _stored_fields(session: Session) -> _Fields:
     """What of a session is worth a write: what it still knows when it is back."""
     device_id = None if session.device is None else session.device.id
     link = session.token_hash, session.link_expires_at
     return (session.state, *link, session.resume_hash, device_id)
 
 
-def _without_names(session: Session, owner: Owner) -> Snapshot:
+def _snapshot_to_store(session: Session, owner: Owner) -> Snapshot:
     """The snapshot to be written: without who is there, and without the device's name.
 
     The one is of no use later, the other nobody's business on a disk: it comes back under its id.

@@ -18,15 +18,15 @@ from urllib.parse import unquote, urlsplit
 
 from proxim.protocol.errors import InvalidSetting
 
-_OURS = 0x5072_6F78
+_APPLICATION_ID = 0x5072_6F78
 """The application id in the head of the file, by which it is known as a store."""
 _VERSION = 1
 
-_TROUBLES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
+_DISK_ERRORS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
 """What a disk does, as opposed to a setting that is wrong (https://www.sqlite.org/rescode.html)."""
 
-_ERRORS_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
-_NO_STORE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+_NOT_A_STORE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 _PRAGMAS = """
 PRAGMA locking_mode = EXCLUSIVE;
@@ -37,7 +37,7 @@ PRAGMA secure_delete = ON;
 _TABLE = "CREATE TABLE IF NOT EXISTS sessions (name BLOB PRIMARY KEY, sealed BLOB) WITHOUT ROWID"
 
 
-class DiskTrouble(Exception):
+class DiskError(Exception):
     """The disk is full, or read-only, or broken: nothing is wrong with what was asked."""
 
 
@@ -52,14 +52,14 @@ class StoreFile:
     def rows(self) -> dict[bytes, bytes]:
         """All that is in it, by name; the file is made if there is none.
 
-        Raises ``DiskTrouble``, and ``InvalidSetting`` where the file cannot be a store.
+        Raises ``DiskError``, and ``InvalidSetting`` where the file cannot be a store.
         """
         with self._lock:
             try:
                 found = self._opened().execute("SELECT name, sealed FROM sessions").fetchall()
             except sqlite3.Error as error:
                 self._close()
-                raise _judged(error, self.path) from None
+                raise _error_for(error, self.path) from None
             if not all(isinstance(value, bytes) for row in found for value in row):
                 # A file that is open cannot be moved away on Windows.
                 self._close()
@@ -83,7 +83,7 @@ class StoreFile:
             except sqlite3.Error as error:
                 # What is open after a failure is of no use; the next to come opens it anew.
                 self._close()
-                raise _judged(error, self.path) from None
+                raise _error_for(error, self.path) from None
 
     def close(self) -> None:
         """Let another process have it."""
@@ -95,10 +95,10 @@ class StoreFile:
             try:
                 self._connection = _open(self.path)
             except sqlite3.Error as error:
-                raise _judged(error, self.path) from None
+                raise _error_for(error, self.path) from None
             except OSError as error:
-                if error.errno in _ERRORS_OF_DISKS:
-                    raise DiskTrouble(error.strerror) from None
+                if error.errno in _DISK_ERRNOS:
+                    raise DiskError(error.strerror) from None
                 raise InvalidSetting(
                     f"store: {self.path}: {error.strerror}; it needs a file, which is made if "
                     "there is none, in a folder where this user may write"
@@ -152,7 +152,7 @@ def _is_new(connection: sqlite3.Connection, path: str) -> bool:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
         return True
-    if application != _OURS:
+    if application != _APPLICATION_ID:
         raise InvalidSetting(
             f"store: {path} is the database of another program; it needs a file of its own"
         )
@@ -170,18 +170,18 @@ def _claim(connection: sqlite3.Connection, path: str) -> None:
     """Make the table in a new file; know an old one."""
     if _is_new(connection, path):
         connection.execute(_TABLE)
-        connection.execute(f"PRAGMA application_id = {_OURS}")
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {_VERSION}")
 
 
-def _judged(error: sqlite3.Error, path: str) -> Exception:
+def _error_for(error: sqlite3.Error, path: str) -> Exception:
     # The lowest byte is the kind of error; what stands above it says more of it.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _TROUBLES:
-        return DiskTrouble(str(error))
+    if code in _DISK_ERRORS:
+        return DiskError(str(error))
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return InvalidSetting(f"store: another process has {path} open")
-    if code in _NO_STORE:
+    if code in _NOT_A_STORE:
         return _damaged(path, str(error))
     return InvalidSetting(f"store: {path}: {error}")
 
