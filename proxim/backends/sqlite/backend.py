@@ -1,9 +1,8 @@
-"""The backend of persistent sessions: a change is on the disk before any client hears of it.
+"""The backend of persistent sessions: a change is on the disk before any client is told of it.
 
-An actor waits for that, and no other does. What many of them have changed meanwhile is written at
-once, so that the disk is waited for as often as it can be asked, however many sessions there are.
-When it fails – full, read-only, broken, or just very slow – nobody waits: the node goes on in
-memory, says so, and writes what it owes as soon as it can.
+Only the actor of the session waits for the disk. Changes of other sessions that arrive during a
+write are written together by the next one. When the disk fails (full, read-only, broken or very
+slow), no actor waits: the node continues in memory, logs that, and writes the changes later.
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ from proxim.session.state import State
 log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT = 2.0
-"""Seconds for which an actor waits for the disk at most."""
+"""Seconds that an actor waits for the disk, at most."""
 RETRY_DELAY = 5.0
-"""Seconds after which a disk that has failed is tried again."""
+"""Seconds before a write is tried again after a failure."""
 _LAST_WRITE_TIMEOUT = 3.0
 
 _NAME_LENGTH = 64
 _CHECK = b"check"
-"""The name of a row that tells whether the key is the one with which the file was sealed."""
+"""The name of a row that only the right key can open."""
 
 _Fields = tuple[object, ...]
 
 
 class SqliteBackend(Backend):
-    """Keeps persistent sessions in a file. ``failures`` counts writes that the disk refused.
+    """Saves persistent sessions in a file. ``failures`` counts the writes that failed.
 
-    While ``is_failing`` the node goes on in memory, and ``owed`` changes wait to be written.
-    ``write_timeout`` and ``retry_delay`` are seconds.
+    While ``is_failing`` the node continues in memory. ``write_timeout`` and ``retry_delay`` are in
+    seconds.
     """
 
     def __init__(
@@ -77,18 +76,18 @@ class SqliteBackend(Backend):
 
     @property
     def unsaved(self) -> int:
-        """How many sessions have changed since they were written."""
+        """The number of sessions that have changed since they were written."""
         return len(self._writing.keys() | self._changes.keys())
 
     @property
     def saved(self) -> int:
-        """How many sessions are in the file, or owed to it."""
+        """The number of sessions that are in the file, or will be after the next write."""
         return len(self._stored)
 
     # -- what the supervisor calls -----------------------------------------------------------
 
     def save(self, actor: Actor) -> Receipt | None:
-        """The session may have changed: what to wait for, if it is to be written."""
+        """Note a change of a session; return a receipt if it has to be written first."""
         session = actor.session
         if session.session_type is not SessionType.PERSISTENT:
             return None
@@ -102,14 +101,14 @@ class SqliteBackend(Backend):
         return self._written if session.session_id in self._writing else None
 
     def delete(self, actor: Actor) -> None:
-        """The session is gone for good."""
+        """Remove a session from the file."""
         if actor.session.session_id in self._stored:
             self._set_change(actor.session, actor.owner, None)
 
     def hand_over(self, actor: Actor) -> bool:
-        """Return whether the session comes back when the node does.
+        """Return whether the session is restored when the node starts again.
 
-        A prompt that is up does not, since no person can answer it meanwhile.
+        A prompted session is not, since no person can answer the prompt in the meantime.
         """
         session = actor.session
         is_saved = session.session_id in self._stored and not self.is_failing
@@ -129,15 +128,15 @@ class SqliteBackend(Backend):
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Have the file, and read what is in it. In the end what is owed is written, if it can be.
+        """Open the file and read it. At the end write all changes, if possible, and close it.
 
-        Raises ``InvalidSetting`` where the file is no store, is another process's, or has another
-        key. A disk that fails is logged, and then nothing comes back for now.
+        Raises ``InvalidSetting`` if the file is not a store, is open in another process, or has
+        another key. If the disk fails, that is logged, and no session is restored.
         """
         try:
             self._found = await trio.to_thread.run_sync(self._read_all)
-        except DiskError as trouble:
-            self._fail(trouble)
+        except DiskError as error:
+            self._fail(error)
         except InvalidSetting:
             self._file.close()
             raise
@@ -147,7 +146,7 @@ class SqliteBackend(Backend):
             await self._close()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Bring back what was found, then write what changes, until cancelled.
+        """Restore the sessions of the file, then write changes until cancelled.
 
         The supervisor's ``run`` comes first.
         """
@@ -171,7 +170,7 @@ class SqliteBackend(Backend):
             self._stored[session.session_id] = _stored_fields(session)
             self._supervisor.restore(session, Owner(each.uuid, each.key_hash))
         if self._found:
-            log.info("%d persistent sessions are back", len(self._found))
+            log.info("%d persistent sessions were restored", len(self._found))
         self._found = []
 
     async def _close(self) -> None:
@@ -183,8 +182,8 @@ class SqliteBackend(Backend):
             await trio.to_thread.run_sync(self._file.close, abandon_on_cancel=True)
 
     def exposition(self) -> str:
-        """Return what ``GET /metrics`` says of the store."""
-        # Slow to import, and wanted only by those who scrape.
+        """Return the metrics of the store in Prometheus text format."""
+        # Imported here, since it is slow to import and only scraping needs it.
         from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
         registry = CollectorRegistry()
@@ -209,15 +208,15 @@ class SqliteBackend(Backend):
     async def _write(self) -> None:
         try:
             await trio.to_thread.run_sync(self._put, self._writing, abandon_on_cancel=True)
-        except (DiskError, InvalidSetting) as trouble:
+        except (DiskError, InvalidSetting) as error:
             self._changes = {**self._writing, **self._changes}
             self._writing = {}
-            self._fail(trouble)
+            self._fail(error)
         else:
             self._writing = {}
             if self.is_failing:
                 self.is_failing = False
-                log.warning("the store works again; what was owed is written")
+                log.warning("the store works again; all changes are written")
         self._written.set()
 
     def _put(self, changes: dict[str, bytes | None]) -> None:
@@ -234,12 +233,12 @@ class SqliteBackend(Backend):
         self._fail(f"no answer within {self._write_timeout:g} seconds")
         self._written.set()
 
-    def _fail(self, trouble: object) -> None:
+    def _fail(self, error: object) -> None:
         self.failures += 1
         if not self.is_failing:
-            log.error("the store fails, and sessions live in memory only for now: %s", trouble)
+            log.error("the store fails, and sessions live in memory only for now: %s", error)
         self.is_failing = True
-        # Who has changed something since this write began shall not wait for the next.
+        # Actors whose change came during this write must not wait for the next one.
         self._next_written.set()
         self._next_written = Receipt()
         self._wake.set()
@@ -277,16 +276,16 @@ class SqliteBackend(Backend):
 
 
 def _stored_fields(session: Session) -> _Fields:
-    """What of a session is worth a write: what it still knows when it is back."""
+    """Return the fields of a session whose change is worth a write."""
     device_id = None if session.device is None else session.device.id
     link = session.token_hash, session.link_expires_at
     return (session.state, *link, session.resume_hash, device_id)
 
 
 def _snapshot_to_store(session: Session, owner: Owner) -> Snapshot:
-    """The snapshot to be written: without who is there, and without the device's name.
+    """Return the snapshot to store, without seats, and with the device's id as its name.
 
-    The one is of no use later, the other nobody's business on a disk: it comes back under its id.
+    A restored session has empty seats, and the name of a device is private.
     """
     known = Snapshot.of(session, owner.key_hash, skew=_skew())
     device = known.device and DeviceInfo(name=known.device.id[:_NAME_LENGTH], id=known.device.id)
@@ -294,5 +293,5 @@ def _snapshot_to_store(session: Session, owner: Owner) -> Snapshot:
 
 
 def _skew() -> float:
-    """Wall-clock time less Trio's."""
+    """Return wall-clock time minus Trio's time."""
     return time.time() - trio.current_time()
