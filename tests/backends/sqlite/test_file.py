@@ -105,7 +105,7 @@ def test_a_damaged_store_is_named_and_left_alone(file, path):
 
 def test_a_path_below_a_file_is_a_wrong_setting_and_no_trouble_of_the_disk(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidSetting, match="Not a directory; it needs a file"):
+    with pytest.raises(InvalidSetting, match="Not a directory; it needs the path of a file"):
         StoreFile(str(tmp_path / "file" / "sessions.db")).rows()
 
 
