@@ -86,7 +86,7 @@ class _NodeCollector(Collector):
         yield GaugeMetricFamily(
             "proxim_inbox_letters",
             "Requests that wait for a session.",
-            self._stats.envelopes,
+            self._stats.queued,
         )
 
     def _failures(self) -> Iterator[Metric]:

@@ -85,7 +85,7 @@ class Node:
         self._events = Events()
         self.supervisor = Supervisor(
             terms=self.settings.terms,
-            limits=NodeLimits(self.settings.quotas, self.limits.connections_per_address),
+            limits=NodeLimits(self.settings.limit_settings, self.limits.connections_per_address),
             sweep_interval=self.settings.sweep_interval,
             ice=self.ice.grant,
             notify=self._events.notify,

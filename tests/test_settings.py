@@ -3,7 +3,7 @@ import tomllib
 import jsonschema
 import pytest
 
-from proxim.actors.limits import Quotas
+from proxim.actors.limits import LimitSettings
 from proxim.backends.redis import ClusterOptions
 from proxim.ice import IceOptions
 from proxim.net.limits import Limits
@@ -439,7 +439,7 @@ def test_empty_list_option_falls_back_to_the_next_source():
     assert settings.allow_host == ("a.example",)
 
 
-PARTS = [Limits, Quotas, Terms, IceOptions, ClusterOptions]
+PARTS = [Limits, LimitSettings, Terms, IceOptions, ClusterOptions]
 NO_SETTING = {
     *("messages", "controls", "close_time", "linger_time", "overrate_time"),
     *("backlog_signals", "backlog_bytes"),
@@ -450,7 +450,7 @@ def test_parts_have_the_defaults_of_their_structs():
     settings = Settings()
     parts = [
         settings.limits,
-        settings.quotas,
+        settings.limit_settings,
         settings.terms,
         settings.ice,
         settings.cluster_options,
@@ -469,7 +469,7 @@ def test_parts_have_the_given_values():
         head_size=1, max_sessions=2, qr_ttl=3.0, stun=("stun:a",), cluster="redis://a"
     )
     assert settings.limits == Limits(head_size=1)
-    assert settings.quotas == Quotas(max_sessions=2)
+    assert settings.limit_settings == LimitSettings(max_sessions=2)
     assert settings.terms == Terms(qr_ttl=3.0)
     assert settings.ice == IceOptions(stun=("stun:a",))
     assert settings.cluster_options == ClusterOptions(cluster="redis://a")

@@ -1,1 +1,1 @@
-"""The living part: a task per session, who watches over them, and who finds the right one."""
+"""A task for each session (actor), the supervisor of all of them, and the router to them."""

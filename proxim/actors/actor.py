@@ -1,26 +1,26 @@
 """The actor: the task that owns one session.
 
-It takes one envelope after the other from its inbox, a memory channel, hands the event to the
-session, and performs the effects. A timer puts ``TimePassed`` into the inbox at the session's
-deadline. It waits for no socket and no other actor. At most it waits for the backend to save a
-change, before it tells any client of the change.
+The actor takes one envelope after the other from its inbox, a memory channel. It hands the event
+to the session, and performs the effects that the session returns. A timer puts ``TimePassed`` into
+the inbox at the session's deadline. The actor waits for no socket and for no other actor. It waits
+only for the backend to save a change, before it tells any client of the change.
 
-Signals need not pass through here. Once the session says ``Patch``, each seat gets a *line*, a
-direct way to the other side's connection, and the router uses that. The actor takes the line down
-whenever a seat changes hands or the session ends. So that no signal overtakes an earlier one, the
-line goes up only when the inbox is empty: what was sent before has then gone before.
+Signals need not pass through the inbox. After the effect ``OpenLine`` each seat has a *line*, the
+``tell`` of the other side's connection, and the router calls that. The actor closes the line when a
+seat changes hands or the session ends. It opens the line only when the inbox is empty, so that no
+signal overtakes an earlier one.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
 
 import trio
 from msgspec import structs
 
 from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
-from proxim.actors.stats import Before, Stats
+from proxim.actors.services import Refusal, Services
+from proxim.actors.stats import Before
 from proxim.actors.timers import Timers
 from proxim.protocol.codec import error_message
 from proxim.protocol.errors import (
@@ -32,80 +32,37 @@ from proxim.protocol.errors import (
 )
 from proxim.protocol.messages import NodeMessage, Reason, SessionEnded, Signal, Status
 from proxim.session import events as ev
-from proxim.session.events import (
-    Admit,
-    Effect,
-    Event,
-    Patch,
-    Refuse,
-    Reply,
-    Role,
-    Tell,
-    Unpatch,
-)
-from proxim.session.ice import IceGrant, with_ice_servers
+from proxim.session.events import Effect, Event, Role
+from proxim.session.ice import with_ice_servers
 from proxim.session.session import Session
 
-if TYPE_CHECKING:
-    from proxim.actors.backend import Backend
-
-_FAILED = "the node failed at this session"
+_CRASHED = "the node failed at this session"
 _TIME_PASSED = Envelope(ev.TimePassed())
-_CHANGING_NOTHING = (ev.Signalled, ev.IceAsked)
-"""Events after which a session is as it was, or would keep no signal anywhere but here."""
+_UNSAVED_EVENTS = (ev.SignalSent, ev.IceRequested)
+"""Events that change nothing which a snapshot holds."""
 
 SAVE_TIMEOUT = 3.0
 """Seconds to wait for a save before the requester gets ``unavailable``."""
 
 INBOX_BOUND = 256
-"""Requests that may wait for one actor; more are refused with ``rate_limited``."""
-
-
-Refusal = type[UnknownSession] | type[Unavailable]
-"""The kind of error with which a closed actor refuses requests."""
-
-
-class Services(Protocol):
-    """What an actor needs of its supervisor."""
-
-    stats: Stats
-    backend: Backend
-
-    def prompt_refusal(self, actor: Actor, guest: Connection | None) -> RequestError | None:
-        """Return why the guest may not ask the host of that session now, or None if it may."""
-        ...
-
-    def note_transition(self, actor: Actor, before: Before, now: float) -> None:
-        """Count that the actor's session went from one state to another."""
-
-    def note_end(self, actor: Actor, reason: Reason) -> None:
-        """Count that the actor's session has ended; called once."""
-
-    def hand_over(self, actor: Actor) -> bool:
-        """Release the actor if its session continues after this node stops; return whether."""
-        ...
-
-    def grant_ice(self, lifetime: float) -> IceGrant:
-        """Return ICE servers for one peer of a session that lives at most ``lifetime`` seconds."""
-        ...
+"""Requests that may wait in one inbox; more are refused with ``rate_limited``."""
 
 
 class Actor:
-    """One session's task, its inbox and its seats.
+    """Runs one session: takes events from the inbox, and performs the session's effects.
 
-    The task lives on until ``close``, so that an ended session still answers. ``opened_from`` is
-    the address of the host that opened the session, ``asked_from`` that of the guest that asked to
-    pair.
+    The task runs until ``close``, so that an ended session still answers. ``opened_from`` is the
+    address of the host that opened the session, ``asked_from`` that of the guest that asked.
     """
 
     __slots__ = (
         "_closed_with",
         "_inbox",
-        "_into_inbox",
-        "_patched",
+        "_send_channel",
         "_services",
         "_timer",
         "_timers",
+        "_wants_line",
         "asked_from",
         "opened_from",
         "owner",
@@ -127,28 +84,28 @@ class Actor:
         self.opened_from = opened_from
         self.asked_from: str | None = None
         self._services = services
-        self._patched = False
+        self._wants_line = False
         self._closed_with: Refusal | None = None
         self._timers = timers
         self._timer = timers.reset(None, session.deadline, self)
-        # Unbounded, since no departure may be lost; ``post`` bounds the requests.
-        self._into_inbox, self._inbox = trio.open_memory_channel[Envelope](math.inf)
+        # Unbounded, since ``HostLeft`` and ``GuestLeft`` must always fit; ``post`` bounds requests.
+        self._send_channel, self._inbox = trio.open_memory_channel[Envelope](math.inf)
 
     async def run(self) -> None:
-        """Take one envelope after the other until ``close``."""
+        """Handle one envelope after the other until ``close``."""
         async for envelope in self._inbox:
-            await self._take(envelope)
-            del envelope  # It would stay in memory while the actor sleeps.
+            await self._handle_envelope(envelope)
+            del envelope  # Otherwise it stays in memory while the actor waits.
             self._timer = self._timers.reset(self._timer, self.session.deadline, self)
 
     def wake(self) -> None:
-        """Have the session look at its deadline, which has come."""
+        """Put ``TimePassed`` into the inbox: the session's deadline has come."""
         if self._closed_with is None:
-            self._into_inbox.send_nowait(_TIME_PASSED)
+            self._send_channel.send_nowait(_TIME_PASSED)
 
     @property
     def _waiting(self) -> int:
-        """How many envelopes wait in the inbox."""
+        """The number of envelopes in the inbox."""
         return self._inbox.statistics().current_buffer_used
 
     # -- what the router and the supervisor call ---------------------------------------------
@@ -156,10 +113,10 @@ class Actor:
     def post(self, envelope: Envelope) -> None:
         """Put a request into the inbox.
 
-        Raises ``RateLimited`` when too many wait there, and after ``close`` what that says.
+        Raises ``RateLimited`` if too many wait there, or after ``close`` its ``refuse_with``.
         """
         if self._closed_with is not None:
-            raise self._gone()
+            raise self._closed_error()
         if self._waiting >= INBOX_BOUND:
             self._services.stats.refusals["inbox"] += 1
             raise RateLimited(
@@ -170,127 +127,125 @@ class Actor:
         self._put(envelope)
 
     def notify(self, event: Event, seat: Seat | None = None) -> None:
-        """Put something into the inbox that has happened and cannot be refused."""
+        """Put an event into the inbox that cannot be refused."""
         if self._closed_with is None:
             self._put(Envelope(event, seat=seat))
 
     def ask(self, envelope: Envelope) -> Receipt:
-        """Put something into the inbox whose sender waits for the receipt that this returns.
+        """Put a request into the inbox whose sender waits for the returned receipt.
 
-        Who waits sends nothing more meanwhile, so this needs no bound. The receipt is set once the
-        envelope has been dealt with, and after ``close`` at once, with what that says.
+        A waiting sender sends nothing else, so this needs no bound. The receipt is set when the
+        envelope has been handled; after ``close`` at once, with ``refuse_with`` as the refusal.
         """
-        taken = Receipt()
+        receipt = Receipt()
         if self._closed_with is not None:
-            taken.refusal = self._gone()
-            taken.set()
+            receipt.refusal = self._closed_error()
+            receipt.set()
         else:
-            self._put(envelope._replace(taken=taken))
-        return taken
+            self._put(envelope._replace(receipt=receipt))
+        return receipt
 
     def _put(self, envelope: Envelope) -> None:
-        self._into_inbox.send_nowait(envelope)
-        self._services.stats.envelopes += 1
+        self._send_channel.send_nowait(envelope)
+        self._services.stats.queued += 1
 
     def admit(self, role: Role, connection: Connection) -> None:
-        """Give a seat to a connection; one that held it before is replaced (close 4000)."""
+        """Give a seat to a connection, and close the one that held it before with 4000."""
         old = self.seats.get(role)
         if self._closed_with or (old is not None and old.connection is connection):
             return
-        self.cut()
+        self.close_line()
         self.seats[role] = connection.seats[self.session.session_id] = Seat(self, role, connection)
         if old is not None:
             self._vacate(old)
             old.connection.close(4000, "replaced by a newer connection")
         if connection.closed:
-            # It closed while its request was waiting, when it had no seat to leave.
+            # It closed while its request waited in the inbox, when it held no seat to leave.
             self.leave(connection.seats[self.session.session_id])
 
     def leave(self, seat: Seat) -> None:
-        """A seat's connection is gone: no line leads there from now on."""
-        self.cut()
+        """Close the line, and have the session told that a seat's connection is gone."""
+        self.close_line()
         self.notify(ev.HostLeft() if seat.role is Role.HOST else ev.GuestLeft(), seat)
 
-    def cut(self) -> None:
-        """Take the line down: from here on signals come through the inbox."""
+    def close_line(self) -> None:
+        """Close the line: from now on signals go through the inbox."""
         for seat in self.seats.values():
             seat.line = None
         self._services.backend.lines_changed(self)
 
     def close(self, refuse_with: Refusal = UnknownSession) -> None:
-        """Let every seat go and the task end; nothing is told to anybody.
+        """Free the seats and let the task end, without a message to any client.
 
-        Requests that arrive after this are refused with ``refuse_with``.
+        Requests that arrive later are refused with ``refuse_with``.
         """
         self._closed_with = refuse_with
-        self.cut()
+        self.close_line()
         for seat in self.seats.values():
             self._vacate(seat)
         self.seats.clear()
-        self._into_inbox.close()
+        self._send_channel.close()
         if self._timer is not None:
             self._timers.stop(self._timer)
 
     def _vacate(self, seat: Seat) -> None:
-        # Who has left it, which the inbox may have yet to tell, may have no more of it.
+        # The connection may hold a newer seat of this session by now.
         if seat.connection.seats.get(self.session.session_id) is seat:
             del seat.connection.seats[self.session.session_id]
 
-    def _gone(self) -> RequestError:
+    def _closed_error(self) -> RequestError:
         assert self._closed_with is not None
-        error = self._closed_with()
-        error.session_id = self.session.session_id
-        return error
+        return self._closed_with(session_id=self.session.session_id)
 
     def crash(self) -> None:
-        """The task has failed: tell both sides, in words that need no working session.
+        """Tell both sides that the session ended, without using the session, and close.
 
-        Whoever still waits for an answer gets ``internal_error``.
+        Requests that still wait are refused with ``internal_error``.
         """
-        last_word = SessionEnded(
+        ended = SessionEnded(
             session_id=self.session.session_id,
             status=Status.EXPIRED,
             reason=Reason.INTERNAL_ERROR,
         )
         if not self.session.ended:
             for seat in list(self.seats.values()):
-                seat.connection.tell(last_word)
+                seat.connection.tell(ended)
         self.close()
-        for envelope in self._take_all():
-            self._refuse(envelope, InternalError(_FAILED))
+        for envelope in self._drain_inbox():
+            self._refuse(envelope, InternalError(_CRASHED))
 
-    def _take_all(self) -> list[Envelope]:
-        """Empty the inbox; return what waited there, without ``TimePassed``."""
+    def _drain_inbox(self) -> list[Envelope]:
+        """Empty the inbox; return its envelopes, without ``TimePassed``."""
         envelopes = [self._inbox.receive_nowait() for _ in range(self._waiting)]
         envelopes = [each for each in envelopes if each is not _TIME_PASSED]
-        self._services.stats.envelopes -= len(envelopes)
+        self._services.stats.queued -= len(envelopes)
         return envelopes
 
     # -- one envelope ------------------------------------------------------------------------
 
-    async def _take(self, envelope: Envelope) -> None:
+    async def _handle_envelope(self, envelope: Envelope) -> None:
         if envelope is not _TIME_PASSED:
-            self._services.stats.envelopes -= 1
-        if envelope.taken is not None and envelope.sender is not None and envelope.sender.closed:
-            pass  # It asked for a seat and is gone; nothing may be spent on it.
+            self._services.stats.queued -= 1
+        if envelope.receipt is not None and envelope.sender is not None and envelope.sender.closed:
+            pass  # The sender asked for a seat and is gone: its token must not be used up.
         elif self._closed_with is not None:
-            self._refuse(envelope, self._gone())
+            self._refuse(envelope, self._closed_error())
         elif refusal := self._services.backend.refusal(self, envelope):
             self._refuse(envelope, refusal)
         elif envelope.seat is None or self.seats.get(envelope.seat.role) is envelope.seat:
             try:
                 await self._handle(envelope)
             except Exception:
-                self._refuse(envelope, InternalError(_FAILED))
+                self._refuse(envelope, InternalError(_CRASHED))
                 raise
-        if envelope.taken is not None:
-            envelope.taken.set()
+        if envelope.receipt is not None:
+            envelope.receipt.set()
 
     def _refuse(self, envelope: Envelope, error: RequestError) -> None:
         error.session_id = self.session.session_id
-        if envelope.taken is not None:
-            envelope.taken.refusal = error
-            envelope.taken.set()
+        if envelope.receipt is not None:
+            envelope.receipt.refusal = error
+            envelope.receipt.set()
         elif envelope.sender is not None:
             envelope.sender.tell(error_message(error, envelope.ref))
 
@@ -299,17 +254,17 @@ class Actor:
             del self.seats[envelope.seat.role]
         event = envelope.event
         if isinstance(event, ev.ShutDown) and self._services.hand_over(self):
-            return  # It was approved while this waited in the inbox.
+            return  # The session was approved while this event waited in the inbox.
         if (
-            isinstance(event, ev.GuestAsked)
+            isinstance(event, ev.PairRequested)
             and self.session.would_prompt(event, trio.current_time())
             and (refusal := self._services.prompt_refusal(self, envelope.sender)) is not None
         ):
             self._refuse(envelope, refusal)
             return
         await self._step(event, envelope)
-        if self._patched and not self._waiting and self._closed_with is None:
-            self._connect()
+        if self._wants_line and not self._waiting and self._closed_with is None:
+            self._open_line()
 
     async def _step(self, event: Event, envelope: Envelope) -> None:
         session, now = self.session, trio.current_time()
@@ -319,11 +274,11 @@ class Actor:
         finally:
             if session.state is not before.state:
                 self._services.note_transition(self, before, now)
-        saved = None if isinstance(event, _CHANGING_NOTHING) else self._services.backend.save(self)
+        saved = None if isinstance(event, _UNSAVED_EVENTS) else self._services.backend.save(self)
         if saved is not None:
             await self._wait_for_save(saved, envelope)
         if self._closed_with is not None:
-            self._refuse(envelope, self._gone())
+            self._refuse(envelope, self._closed_error())
             return
         for effect in effects:
             self._perform(effect, envelope)
@@ -331,41 +286,41 @@ class Actor:
     async def _wait_for_save(self, saved: Receipt, envelope: Envelope) -> None:
         """Wait for a save; after ``SAVE_TIMEOUT`` refuse the request that caused it.
 
-        Requests that arrive meanwhile are refused, too; other events stay in the inbox.
+        Requests that wait in the inbox are refused then, too; other events stay there.
         """
         while True:
             with trio.move_on_after(SAVE_TIMEOUT):
                 await saved.wait()
                 return
             self._refuse(envelope, Unavailable())
-            for each in self._take_all():
-                if each.sender is None and each.taken is None and self._closed_with is None:
+            for each in self._drain_inbox():
+                if each.sender is None and each.receipt is None and self._closed_with is None:
                     self._put(each)
                 else:
                     self._refuse(each, Unavailable())
 
     def _perform(self, effect: Effect, envelope: Envelope) -> None:
         match effect:
-            case Tell(role, message, ice_lifetime):
+            case ev.Tell(role, message, ice_lifetime):
                 if role in self.seats:
                     self._tell(self.seats[role].connection, message, ice_lifetime, envelope)
-            case Reply(message, ice_lifetime):
+            case ev.Reply(message, ice_lifetime):
                 if envelope.sender is not None:
                     if envelope.ref is not None:
                         message = structs.replace(message, ref=envelope.ref)
                     self._tell(envelope.sender, message, ice_lifetime, envelope)
-            case Refuse(error):
+            case ev.Refuse(error):
                 self._refuse(envelope, error)
-            case Admit(role):
+            case ev.Admit(role):
                 if envelope.sender is not None:
-                    if isinstance(envelope.event, ev.GuestAsked):
+                    if isinstance(envelope.event, ev.PairRequested):
                         self.asked_from = envelope.sender.address
                     self.admit(role, envelope.sender)
-            case Patch():
-                self._patched = True
-            case Unpatch():
-                self._patched = False
-                self.cut()
+            case ev.OpenLine():
+                self._wants_line = True
+            case ev.CloseLine():
+                self._wants_line = False
+                self.close_line()
             case _:  # Finish
                 self._services.note_end(self, effect.reason)
 
@@ -379,15 +334,15 @@ class Actor:
         if ice_lifetime is not None:
             message = with_ice_servers(message, self._services.grant_ice(ice_lifetime))
         # Signals delivered on joining are backlog; they bypass the outbox limit.
-        if isinstance(message, Signal) and envelope.taken is not None:
+        if isinstance(message, Signal) and envelope.receipt is not None:
             connection.tell_backlog(message)
         else:
             connection.tell(message)
 
-    def _connect(self) -> None:
+    def _open_line(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]
         host.line, guest.line = guest.connection.tell, host.connection.tell
-        # Nothing crosses after the end, even if the alarm that says so rings late.
+        # No signal crosses after the session's deadline, even if the timer fires late.
         host.line_until = guest.line_until = min(
             self.session.deadline, self._services.backend.lines_until
         )

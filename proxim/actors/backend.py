@@ -1,4 +1,4 @@
-"""The seam behind the actors: where session state is kept, and by what right this node acts on it.
+"""Where session state is kept, and by what right this node acts on a session.
 
 ``Backend`` itself keeps sessions in memory only, on this node alone. ``backends/sqlite`` and
 ``backends/redis`` override what they need.
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class SessionHandle(Inbox, Protocol):
-    """A handle on a session: its actor, or what stands for a session on another node."""
+    """A handle on a session: its actor, or a remote session that stands for one."""
 
     @property
     def session(self) -> Session:
-        """The session; for one on another node, as it was when it was found."""
+        """The session; of a session on another node, a copy made when it was found."""
         ...
 
     @property
@@ -36,12 +36,12 @@ class SessionHandle(Inbox, Protocol):
         ...
 
     def ask(self, envelope: Envelope) -> Receipt:
-        """Put in an envelope whose sender waits for the returned receipt."""
+        """Put a request into the inbox whose sender waits for the returned receipt."""
         ...
 
 
 class Backend:
-    """Keeps the state of a node's sessions; this one does so in memory.
+    """Keeps the state of a node's sessions; this base class keeps it in memory.
 
     Only coroutines wait. ``find``, ``owned_elsewhere`` and ``check_limits`` raise ``Unavailable``
     while the answer cannot be known; the other methods raise nothing unless they say so.
@@ -71,7 +71,7 @@ class Backend:
 
     @property
     def lines_until(self) -> float:
-        """The moment up to which lines may be used without asking the actor (Trio's clock)."""
+        """The moment (on Trio's clock) from which signals go through the actor again."""
         return math.inf
 
     def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
@@ -79,7 +79,7 @@ class Backend:
         return None
 
     def lines_changed(self, actor: Actor) -> None:
-        """Note that an actor has put its lines up, or taken them down."""
+        """Note that an actor has opened or closed its line."""
 
     # -- sessions of other nodes -------------------------------------------------------------
 
@@ -88,35 +88,35 @@ class Backend:
         return None
 
     async def owned_elsewhere(self, owner: Owner) -> Sequence[SessionHandle]:
-        """Return handles on an owner's sessions that the supervisor does not have."""
+        """Return handles on those sessions of an owner that the supervisor does not have."""
         return ()
 
     async def check_limits(self, owner: Owner) -> None:
         """Raise ``LimitReached`` if the owner may open no further session on any node."""
 
     def hash_address(self, address: str) -> str:
-        """Return the name under which limits count an address."""
+        """Return the key under which limits count an address."""
         return address
 
     # -- lifetime ----------------------------------------------------------------------------
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Hold the file or the connection that the backend needs.
+        """Open the file or the connection that the backend needs, and close it at the end.
 
         Raises ``InvalidSetting`` if it cannot be used.
         """
         yield
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Work until cancelled; started once the node may serve clients. ``opened`` comes first.
+        """Work until cancelled; within ``opened``. It has started once the node may serve clients.
 
-        Raises ``InvalidSetting`` if that cannot be.
+        Raises ``InvalidSetting`` if the node may not.
         """
         task_status.started()
 
     async def leave(self) -> None:
-        """Pass on what is still to be saved or sent, and act no more."""
+        """Save and send what is pending, and give up the right to act."""
 
     @property
     def close_reason(self) -> tuple[int, str]:

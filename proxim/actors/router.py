@@ -1,7 +1,7 @@
-"""The router: from a message to the inbox of the session that it is about.
+"""The router: it turns a client's message into an event in the inbox of the right session.
 
-What a connection may say follows from the seat that it holds, never from what a message claims:
-no seat, no say. The one exception is the owner, who may close a session without taking its seat.
+What a connection may do follows from the seat that it holds, never from what a message claims.
+There is one exception: the owner may close a session without taking its seat.
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ from proxim.session.session import Session
 
 
 def relay(connection: Connection, message: wire.Signal, now: float) -> None:
-    """Hand a signal to the peer: on the line where there is one, else by way of the actor.
+    """Send a signal to the peer, over the line if it is open, else through the inbox.
 
-    ``now`` is the moment on Trio's clock: one is enough for all that was read at once.
-    Raises the ``RequestError`` that says why not.
+    ``now`` is a moment on Trio's clock, the same for all signals of one read. Raises a
+    ``RequestError`` if the signal is refused.
     """
     seat = connection.seats.get(message.session_id)
     if seat is None:
         raise UnknownSession(session_id=message.session_id)
     if seat.line is None or now >= seat.line_until:
-        _post(seat, ev.Signalled(seat.role, message.data), message)
+        _post_from(seat, ev.SignalSent(seat.role, message.data), message)
     else:
-        # The peer gets what was sent, less the sender's own mark on it.
+        # ``ref`` belongs to the sender; the peer gets the rest unchanged.
         seat.line(message if message.ref is None else structs.replace(message, ref=None))
 
 
 def leave(connection: Connection) -> None:
-    """Have a connection that is gone leave every seat that it holds."""
+    """Free every seat of a connection that is gone."""
     for seat in list(connection.seats.values()):
         seat.actor.leave(seat)
 
 
 class Router:
-    """Routes the messages of all connections of a node.
+    """Routes the messages of all connections of a node to the right actors.
 
-    ``draw_qr`` turns a link into an SVG, and may take its time. With an ``access_token`` only who
-    knows it may register. ``stats`` and ``limits`` are the supervisor's.
+    ``draw_qr`` turns a link into an SVG, and may take a while. If there is an ``access_token``,
+    only a client that sends it may register. ``stats`` and ``limits`` are the supervisor's.
     """
 
     def __init__(
@@ -86,34 +86,35 @@ class Router:
         self._access_hash = None if access_token is None else tokens.digest(access_token)
 
     async def route(self, connection: Connection, message: ClientMessage) -> None:
-        """Do what a message asks for; the answer is told to the connection.
+        """Handle a message; the reply is sent to the connection.
 
-        Raises the ``RequestError`` that says why not (protocol: Errors), to be told as well.
+        Raises a ``RequestError`` if the message is refused (protocol: Errors).
         """
         match message:
             case wire.Signal():
                 relay(connection, message, trio.current_time())
             case wire.PairDecision():
                 decided = ev.HostDecided(message.approve)
-                _post(_host_seat(connection, message), decided, message)
+                _post_from(_host_seat_of(connection, message), decided, message)
             case wire.PairRequest():
                 await self._pair(connection, message)
             case wire.Resume():
-                await self._ask_in(connection, message, ev.GuestCame(message.resume_token))
+                event = ev.ResumeRequested(message.resume_token)
+                await self._request_seat(connection, message, event)
             case wire.Register():
                 await self._register(connection, message)
             case wire.CreateSession():
-                await self._create(connection, message)
+                await self._create_session(connection, message)
             case wire.RenewLink():
-                seat = _host_seat(connection, message)
-                invitation = await self._invite(message.session_id, message)
-                _post(seat, ev.LinkRenewed(invitation), message)
+                seat = _host_seat_of(connection, message)
+                invitation = await self._make_invitation(message.session_id, message)
+                _post_from(seat, ev.RenewalRequested(invitation), message)
             case wire.ListSessions():
-                await self._list(connection, message)
+                await self._list_sessions(connection, message)
             case wire.CloseSession():
                 await self._close(connection, message)
             case wire.RefreshIce():
-                _post(_seat(connection, message.session_id), ev.IceAsked(), message)
+                _post_from(_seat_of(connection, message.session_id), ev.IceRequested(), message)
             case _:  # Ping
                 connection.tell(wire.Pong(ref=_ref(message)))
 
@@ -121,66 +122,66 @@ class Router:
         if message.session_id not in connection.seats and connection.owner is not None:
             actor = await self._find(message.session_id)
             if actor is not None and connection.owner == actor.owner:
-                # Who has proved to own a session may end it, also while another program serves it.
-                actor.post(Envelope(ev.CloseAsked(None), connection, message.ref))
+                # The owner may end a session even while another program holds its host seat.
+                actor.post(Envelope(ev.CloseRequested(None), connection, message.ref))
                 return
-        seat = _seat(connection, message.session_id)
-        # A signal that is sent after this must not arrive before it.
-        seat.actor.cut()
-        _post(seat, ev.CloseAsked(seat.role), message)
+        seat = _seat_of(connection, message.session_id)
+        # A later signal must not overtake this request on the line.
+        seat.actor.close_line()
+        _post_from(seat, ev.CloseRequested(seat.role), message)
 
     async def _find(self, session_id: str) -> SessionHandle | None:
         return self._supervisor.find(session_id) or await self._backend.find(session_id)
 
     async def _owned_by(self, owner: Owner) -> Sequence[SessionHandle]:
         """Return handles on all of an owner's sessions, oldest first."""
-        # First, since the backend may restore some of them on this node.
+        # First, since the backend may restore some of them on this node meanwhile.
         elsewhere = await self._backend.owned_elsewhere(owner)
         handles = [*self._supervisor.owned_by(owner), *elsewhere]
         return sorted(handles, key=lambda handle: handle.session.created_at)
 
-    # -- the guest's way in ------------------------------------------------------------------
+    # -- the guest's requests ----------------------------------------------------------------
 
     async def _pair(self, connection: Connection, message: wire.PairRequest) -> None:
-        resume_token = _fresh(tokens.TOKEN_BYTES)
-        asked = ev.GuestAsked(message.token, message.device_info, resume_token)
+        resume_token = _new_token(tokens.TOKEN_BYTES)
+        event = ev.PairRequested(message.token, message.device_info, resume_token)
         try:
-            await self._ask_in(connection, message, asked)
-        except LinkLapsed:
-            self.stats.outcomes[LAPSED] += 1
-            raise
-        except TokenUsed:
-            self.stats.outcomes[CONTESTED] += 1
+            await self._request_seat(connection, message, event)
+        except (LinkLapsed, TokenUsed) as refusal:
+            self.stats.outcomes[LAPSED if isinstance(refusal, LinkLapsed) else CONTESTED] += 1
             raise
 
-    async def _ask_in(
+    async def _request_seat(
         self, connection: Connection, message: wire.PairRequest | wire.Resume, event: Event
     ) -> None:
-        """Ask for the guest seat. The next message is read when this one has its answer."""
+        """Ask the session for the guest seat, and wait for its answer.
+
+        Until then no further message of this connection is read.
+        """
         seat = connection.seats.get(message.session_id)
         if seat is not None and seat.role is Role.HOST:
             raise NotAllowed("this connection is the session's host", session_id=message.session_id)
         self._check_guesses(connection)
         actor = await self._find(message.session_id)
         if actor is None:
-            raise self._noted(UnknownSession(session_id=message.session_id), connection)
-        # What was kept for the seat comes with it, and needs room.
+            raise self._count_guess(UnknownSession(session_id=message.session_id), connection)
+        # The backlog of the seat is sent along, and needs room in the outbox.
         await connection.wait_for_room()
         receipt = actor.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
-            raise self._noted(receipt.refusal, connection)
+            raise self._count_guess(receipt.refusal, connection)
 
-    # -- who guesses -------------------------------------------------------------------------
+    # -- wrong guesses -----------------------------------------------------------------------
 
     def _check_guesses(self, connection: Connection) -> None:
-        wait = self.limits.guesses.wait(connection.address, trio.current_time())
+        wait = self.limits.guesses.retry_after(connection.address, trio.current_time())
         if wait > 0:
             self.stats.refusals["guesses_per_address"] += 1
             raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
 
-    def _noted(self, refusal: RequestError, connection: Connection) -> RequestError:
-        """The refusal, which is told late when it answers a wrong guess."""
+    def _count_guess(self, refusal: RequestError, connection: Connection) -> RequestError:
+        """Return the refusal, with a delay if it answers a wrong guess, which is counted."""
         if isinstance(refusal, UnknownSession | AccessDenied) and connection.address is not None:
             refusal.delay = delay(self.limits.guesses.add(connection.address, trio.current_time()))
         return refusal
@@ -189,44 +190,43 @@ class Router:
 
     async def _register(self, connection: Connection, message: wire.Register) -> None:
         self._check_access(connection, message.access_token)
-        key = message.key or _fresh(tokens.TOKEN_BYTES)
+        key = message.key or _new_token(tokens.TOKEN_BYTES)
         owner = connection.owner = Owner(message.uuid, tokens.digest(key))
         actors = await self._owned_by(owner)
-        taken = _without_guest(connection, actors)
+        joined = _without_guest(connection, actors)
         if message.seats is not None:
             wanted = set(message.seats)
-            taken = [actor for actor in taken if actor.session.session_id in wanted]
-        seen = {actor.session.session_id: actor.session.status for actor in taken}
+            joined = [actor for actor in joined if actor.session.session_id in wanted]
+        seen = {actor.session.session_id: actor.session.status for actor in joined}
         connection.tell(
             wire.Registered(
                 uuid=message.uuid,
-                sessions=_as_they_will_be(actors, taken),
+                sessions=_infos_once_seated(actors, joined),
                 key=UNSET if message.key else key,
                 ref=_ref(message),
             )
         )
-        # Only now are the seats taken, so that no prompt comes before the reply; and one after the
-        # other, since what was kept for each comes with it.
-        for actor in taken:
+        # After the reply, so that no prompt comes before it; one by one, since each has a backlog.
+        for actor in joined:
             await connection.wait_for_room()
-            came = ev.HostCame(seen[actor.session.session_id])
-            receipt = actor.ask(Envelope(came, connection))
+            event = ev.HostJoined(seen=seen[actor.session.session_id])
+            receipt = actor.ask(Envelope(event, connection))
             await receipt.wait()
-            # One that is unknown now was over, and has been swept.
+            # If the session is unknown now, it ended and was swept: there is nothing to report.
             if receipt.refusal is not None and not isinstance(receipt.refusal, UnknownSession):
                 connection.tell(error_message(receipt.refusal))
             if isinstance(receipt.refusal, Unavailable):
-                # Who was told that it has the session, and has not, is to come again.
-                connection.close(1012, "a session cannot be reached; come again")
+                # The reply said that the host is online in this session: it has to reconnect.
+                connection.close(1012, "a session cannot be reached; connect again")
 
-    async def _create(self, connection: Connection, message: wire.CreateSession) -> None:
-        owner = _owner(connection)
+    async def _create_session(self, connection: Connection, message: wire.CreateSession) -> None:
+        owner = _owner_of(connection)
         _check_ttl(message)
-        # Before a link is drawn; and again when it is, since others may have come meanwhile.
+        # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
         self._supervisor.check_limits(owner, connection.address)
         await self._backend.check_limits(owner)
-        session_id = _fresh_id()
-        invitation = await self._invite(session_id, message)
+        session_id = _new_session_id()
+        invitation = await self._make_invitation(session_id, message)
         now = trio.current_time()
         session = Session.open(
             session_id=session_id,
@@ -250,7 +250,7 @@ class Router:
             )
         )
 
-    async def _invite(
+    async def _make_invitation(
         self, session_id: str, message: wire.CreateSession | wire.RenewLink
     ) -> Invitation:
         if message.token_hash is not None:
@@ -259,13 +259,13 @@ class Router:
                     "`qr` needs a link, and with `token_hash` only the host can know it"
                 )
             return Invitation(tokens.decode_hash(message.token_hash))
-        token = _fresh(tokens.TOKEN_BYTES)
+        token = _new_token(tokens.TOKEN_BYTES)
         link = str(Link(self._public_url, session_id, token))
         qr_svg = await self._draw_qr(link) if message.qr else UNSET
         return Invitation(tokens.digest(token), link, token, qr_svg)
 
-    async def _list(self, connection: Connection, message: wire.ListSessions) -> None:
-        actors = await self._owned_by(_owner(connection))
+    async def _list_sessions(self, connection: Connection, message: wire.ListSessions) -> None:
+        actors = await self._owned_by(_owner_of(connection))
         sessions = [actor.session.describe() for actor in actors]
         connection.tell(wire.Sessions(sessions=sessions, ref=_ref(message)))
 
@@ -277,11 +277,11 @@ class Router:
             raise denied
         self._check_guesses(connection)
         if not tokens.matches(access_token, self._access_hash):
-            raise self._noted(denied, connection)
+            raise self._count_guess(denied, connection)
 
 
 def _without_guest(connection: Connection, actors: Sequence[SessionHandle]) -> list[SessionHandle]:
-    """Those whose guest the connection is not: nobody is both sides of a session."""
+    """Return the sessions of which the connection is not the guest: nobody is both sides."""
     return [
         actor
         for actor in actors
@@ -290,50 +290,49 @@ def _without_guest(connection: Connection, actors: Sequence[SessionHandle]) -> l
     ]
 
 
-def _as_they_will_be(
-    actors: Sequence[SessionHandle], taken: Sequence[SessionHandle]
+def _infos_once_seated(
+    actors: Sequence[SessionHandle], joined: Sequence[SessionHandle]
 ) -> list[wire.SessionInfo]:
-    """The session objects as they are once the host, who is just registering, has its seats."""
-    online = {actor.session.session_id for actor in taken if not actor.session.ended}
-    infos = [actor.session.describe() for actor in actors]
+    """Return the session objects as they are once the registering host has its seats."""
+    online = {actor.session.session_id for actor in joined if not actor.session.ended}
     return [
         structs.replace(info, host_online=True) if info.session_id in online else info
-        for info in infos
+        for info in (actor.session.describe() for actor in actors)
     ]
 
 
-def _owner(connection: Connection) -> Owner:
+def _owner_of(connection: Connection) -> Owner:
     if connection.owner is None:
         raise NotRegistered("`register` comes first")
     return connection.owner
 
 
-def _fresh(size: int) -> str:
+def _new_token(size: int) -> str:
     return tokens.encode(secrets.token_bytes(size))
 
 
-def _fresh_id() -> str:
-    """A session id; none begins with a dash, which a command line takes for an option."""
-    while (session_id := _fresh(tokens.SESSION_ID_BYTES)).startswith("-"):
+def _new_session_id() -> str:
+    """Return a new session id, without a leading dash, which looks like an option."""
+    while (session_id := _new_token(tokens.SESSION_ID_BYTES)).startswith("-"):
         pass
     return session_id
 
 
-def _post(seat: Seat, event: Event, message: ClientMessage) -> None:
+def _post_from(seat: Seat, event: Event, message: ClientMessage) -> None:
     seat.actor.post(Envelope(event, seat.connection, message.ref, seat))
 
 
-def _seat(connection: Connection, session_id: str) -> Seat:
+def _seat_of(connection: Connection, session_id: str) -> Seat:
     seat = connection.seats.get(session_id)
     if seat is None:
         raise UnknownSession(session_id=session_id)
     return seat
 
 
-def _host_seat(connection: Connection, message: wire.PairDecision | wire.RenewLink) -> Seat:
+def _host_seat_of(connection: Connection, message: wire.PairDecision | wire.RenewLink) -> Seat:
     if message.session_id not in connection.seats:
-        _owner(connection)
-    seat = _seat(connection, message.session_id)
+        _owner_of(connection)
+    seat = _seat_of(connection, message.session_id)
     if seat.role is not Role.HOST:
         raise NotAllowed("only the host may do this", session_id=message.session_id)
     return seat

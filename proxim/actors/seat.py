@@ -1,6 +1,6 @@
-"""A seat: a connection's place in a session, and by it the right to speak there.
+"""A seat: a connection's role in a session, and the right to send messages there.
 
-What is said from it goes as an envelope into the session's inbox.
+A message from a seat goes to the session's inbox in an envelope.
 """
 
 from __future__ import annotations
@@ -19,105 +19,105 @@ from proxim.session.events import Event, Role
 
 
 class Owner(Struct, frozen=True):
-    """Whose a session is: the same uuid with another key is another owner.
+    """The owner of sessions: a uuid and a key. The same uuid with another key is another owner.
 
-    The key is kept as its SHA-256; who looks an owner up compares no secret with another.
+    The key is kept as its SHA-256, so that looking up an owner compares no secrets.
     """
 
     uuid: str
     key_hash: bytes
 
     @property
-    def name(self) -> str:
-        """The owner by a hash, which tells nobody who it is."""
+    def hash(self) -> str:
+        """A hash that names the owner without revealing the uuid."""
         return hashlib.sha256(self.uuid.encode() + b"\0" + self.key_hash).hexdigest()
 
 
 class Connection(Protocol):
-    """What a session's side needs of a connection; sockets are one kind of it."""
+    """A client's connection as the actors see it, over a socket or within the process."""
 
     seats: dict[str, Seat]
     """The seats that the connection holds, by session id."""
 
     owner: Owner | None
-    """Who the connection has registered as."""
+    """The owner that the connection has registered as."""
 
     @property
     def address(self) -> str | None:
-        """The name of where it comes from, for the limits by address; None where none counts it."""
+        """The address under which limits count the connection, or None if they do not."""
         ...
 
     @property
     def closed(self) -> bool:
-        """Whether it is closed or about to be; its seats are left then."""
+        """Whether the connection is closed or about to be; it then holds no seat."""
         ...
 
     def tell(self, message: NodeMessage) -> None:
-        """Send a message. Never waits, never raises; what can't be sent closes the connection."""
+        """Send or queue a message; close if too much is queued. Never waits, never raises."""
 
     def tell_backlog(self, message: NodeMessage) -> None:
-        """Send a signal of the seat's backlog; the bound on what is told does not count it."""
+        """Send a signal of the seat's backlog, which the outbox limit does not count."""
 
     async def wait_for_room(self) -> None:
-        """Wait until a whole backlog can be told without passing the connection's bound."""
+        """Wait until the outbox has room for a whole backlog."""
 
     def close(self, code: int, reason: str) -> None:
-        """Close, once what was told before is written. Never waits, never raises."""
+        """Close once the outbox is written. Never waits, never raises."""
 
 
 class Receipt:
-    """What the sender of an envelope waits for: that it has been dealt with.
+    """Lets the sender of an envelope wait until it has been handled.
 
-    ``refusal`` is why not, then: it is left to the sender to be told.
+    ``refusal`` says why it was refused, if it was; the waiting sender tells the client.
     """
 
-    __slots__ = ("_taken", "refusal")
+    __slots__ = ("_done", "refusal")
 
     def __init__(self) -> None:
         self.refusal: RequestError | None = None
-        self._taken = trio.Event()
+        self._done = trio.Event()
 
     def set(self) -> None:
-        """The envelope has been dealt with."""
-        self._taken.set()
+        """Note that the envelope has been handled, and wake the sender."""
+        self._done.set()
 
     async def wait(self) -> None:
-        """Wait until it has."""
-        await self._taken.wait()
+        """Wait until the envelope has been handled."""
+        await self._done.wait()
 
 
 class Envelope(NamedTuple):
     """An event on its way to an actor.
 
-    ``sender`` gets the answer, with ``ref``; ``seat`` is where it spoke from, if it had one;
-    ``taken`` is set when the envelope has been dealt with.
+    ``sender`` gets the reply, with ``ref``. ``seat`` is the sender's seat, if it holds one.
+    ``receipt`` is set when the envelope has been handled.
     """
 
     event: Event
     sender: Connection | None = None
     ref: str | None = None
     seat: Seat | None = None
-    taken: Receipt | None = None
+    receipt: Receipt | None = None
 
 
 class Inbox(Protocol):
-    """Where a session is reached: what its seats and the router need of its actor."""
+    """The actor of a session as its seats and the router see it."""
 
     def post(self, envelope: Envelope) -> None:
-        """Put a request in. Raises ``RateLimited`` or ``UnknownSession``."""
+        """Put a request into the inbox. Raises ``RateLimited`` or ``UnknownSession``."""
 
     def leave(self, seat: Seat) -> None:
-        """A seat's connection is gone."""
+        """Note that a seat's connection is gone."""
 
-    def cut(self) -> None:
-        """Take the line down: from here on signals come through the inbox."""
+    def close_line(self) -> None:
+        """Close the line: from now on signals go through the inbox."""
 
 
 class Seat:
-    """One side of one session, while a connection holds it.
+    """One side of one session, held by one connection.
 
-    ``line`` leads straight to the peer while the two are patched together, until ``line_until``
-    (on Trio's clock); otherwise it is None and signals go by way of the actor.
+    ``line`` is the ``tell`` of the peer's connection while the line is open, and valid until
+    ``line_until`` (on Trio's clock). Otherwise it is None, and signals go through the inbox.
     """
 
     __slots__ = ("actor", "connection", "line", "line_until", "role")

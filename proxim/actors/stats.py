@@ -1,6 +1,6 @@
-"""What is counted of sessions, kept up to date, so that to tell it nobody walks through them all.
+"""Counters and histograms of sessions, updated as things happen, so that reading them is cheap.
 
-No figure has anything to do with who somebody is: types, states, outcomes and limits alone.
+They tell types, states, outcomes and limits, and nothing about a person or a device.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ LATENESS_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 APPROVED, REJECTED, TIMED_OUT = "approved", "rejected", "timed_out"
 WITHDRAWN, LAPSED, CONTESTED = "withdrawn", "lapsed", "contested"
 OUTCOMES = (APPROVED, REJECTED, TIMED_OUT, WITHDRAWN, LAPSED, CONTESTED)
-"""What becomes of a request to pair that shows the right token: a person said yes, or no, or
-nothing in time; a side left or the session ended meanwhile; the link was too old; the link had
+"""Outcomes of a ``pair_request`` with the right token: the host approved, rejected or did not
+answer in time; a side left or the session ended meanwhile; the link had expired; the link had
 been used before."""
 
 LIMITS = (
@@ -31,14 +31,14 @@ LIMITS = (
     *("message_rate", "message_time", "not_http", "outbox_size", "prompts_per_host"),
     *("sessions_per_address", "sessions_per_owner", "tls_time"),
 )
-"""What can be reached, named as its setting is; ``inbox`` is the bound of a session's requests,
-and ``not_http`` no limit but a head that cannot be read."""
+"""Limits that can be reached, named as their settings. ``inbox`` is the bound of requests to one
+session; ``not_http`` is not a limit, but a request head that cannot be read."""
 
 _OUTCOME_OF = {Reason.REJECTED: REJECTED, Reason.APPROVAL_TIMEOUT: TIMED_OUT}
 
 
 class Before(NamedTuple):
-    """How a session stood before a step. Moments as in ``Record``."""
+    """A session's state before an event. Moments as in ``Record``."""
 
     state: State
     deadline: float
@@ -46,24 +46,23 @@ class Before(NamedTuple):
 
 
 class Histogram:
-    """How often a value was at most so much. ``counts`` has one more entry than ``bounds``."""
+    """Counts values by upper bounds. ``counts`` has one more entry than ``bounds``."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
-    def note(self, value: float) -> None:
+    def observe(self, value: float) -> None:
         """Count one value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
 
 class Stats:
-    """The figures of one node's sessions.
+    """Counts the sessions of one node by type, state and outcome.
 
-    ``envelopes`` are those that wait in inboxes; ``refusals`` counts by the one of ``LIMITS`` that
-    was reached.
+    ``queued`` counts the envelopes in all inboxes, ``refusals`` what each of ``LIMITS`` refused.
     """
 
     def __init__(self) -> None:
@@ -72,7 +71,7 @@ class Stats:
         self.opened: Counter[SessionType] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
-        self.envelopes = 0
+        self.queued = 0
         self.prompt_seconds = Histogram(PROMPT_BOUNDS)
         self.lateness = Histogram(LATENESS_BOUNDS)
 
@@ -82,19 +81,19 @@ class Stats:
         living = (Status.PENDING, Status.APPROVED)
         return sum(self.sessions[kind, status] for kind in SessionType for status in living)
 
-    def came(self, session: Session) -> None:
-        """A session is in memory from here on."""
+    def added(self, session: Session) -> None:
+        """Count a session that is in memory from now on."""
         self.opened[session.session_type] += 1
         self.sessions[session.session_type, session.status] += 1
         self.prompts += session.state is State.PROMPTED
 
-    def went(self, session: Session) -> None:
-        """A session is no longer in memory."""
+    def removed(self, session: Session) -> None:
+        """Count that a session left memory."""
         self.sessions[session.session_type, session.status] -= 1
         self.prompts -= session.state is State.PROMPTED
 
-    def stepped(self, session: Session, before: Before, now: float) -> None:
-        """A session has gone over from one state to another, at ``now``."""
+    def transitioned(self, session: Session, before: Before, now: float) -> None:
+        """Count that a session went from one state to another at ``now``."""
         status = Status.APPROVED if before.state is State.APPROVED else Status.PENDING
         self.sessions[session.session_type, status] -= 1
         self.sessions[session.session_type, session.status] += 1
@@ -103,13 +102,13 @@ class Stats:
         elif before.state is State.PROMPTED:
             self.prompts -= 1
             self.outcomes[outcome_of(session)] += 1
-            self.prompt_seconds.note(now - before.prompted_at)
+            self.prompt_seconds.observe(now - before.prompted_at)
         if now >= before.deadline:
-            self.lateness.note(now - before.deadline)
+            self.lateness.observe(now - before.deadline)
 
 
 def outcome_of(session: Session) -> str:
-    """What became of the prompt of a session, now that it is over."""
+    """Return the outcome of a session's prompt."""
     if session.reason is None:
         return APPROVED
     return _OUTCOME_OF.get(session.reason, WITHDRAWN)

@@ -1,4 +1,4 @@
-"""The supervisor: a nursery that spawns actors, guards them, reaps them and lets them go."""
+"""The supervisor: it starts actors in a nursery, handles their crashes, sweeps and drains them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable
 import trio
 from msgspec import structs
 
-from proxim.actors.actor import Actor, Refusal
+from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend
-from proxim.actors.crash import log_crash
 from proxim.actors.limits import NodeLimits
-from proxim.actors.pseudonym import about
+from proxim.actors.log import log_crash, session_extra
 from proxim.actors.seat import Connection, Envelope, Owner
+from proxim.actors.services import Refusal
 from proxim.actors.stats import Before, Stats
 from proxim.actors.timers import Timers
 from proxim.protocol.errors import (
@@ -34,14 +34,14 @@ from proxim.session.state import State
 log = logging.getLogger(__name__)
 
 SHORTEST_WAIT = 1.0
-"""Seconds after which a guest may ask a host again at the earliest, where others are before it."""
+"""Seconds that a guest waits at least before it asks again, while a host has too many prompts."""
 
 SWEEP_BATCH = 500
-"""Actors looked at in one go; the sweep then lets the others have their turn."""
+"""Actors that the sweep looks at before it lets other tasks run."""
 
 
 class Observer:
-    """Follows the life of each session; this one ignores it. Its methods neither wait nor raise."""
+    """Follows the life of sessions; this base class ignores it. No method waits or raises."""
 
     def added(self, session: Session) -> None:
         """Note that a session is in memory from here on."""
@@ -54,12 +54,12 @@ class Observer:
 
 
 class Supervisor:
-    """All actors of this node, by session id and by owner.
+    """Starts, finds and ends all actors of this node.
 
-    ``endings`` counts how sessions ended, ``crashes`` the actors that failed, ``stats`` the rest.
-    ``limits`` holds the counters behind the node's limits, ``terms`` what holds for each session.
-    ``ice`` grants the ICE servers of approved sessions. ``notify`` is called with each session that
-    was approved or has ended; it neither waits nor raises.
+    ``endings`` counts how sessions ended, ``crashes`` the actors that failed. ``limits`` holds the
+    counters behind the node's limits, ``terms`` the settings of each session. ``ice`` grants ICE
+    servers to approved sessions. ``notify`` is called with each session that was approved or has
+    ended; it neither waits nor raises.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Supervisor:
         self.backend = make_backend(self)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep the actors, and sweep every ``sweep_interval`` seconds, until cancelled."""
+        """Run the actors and the timers, and sweep every ``sweep_interval``, until cancelled."""
         async with trio.open_nursery() as self._nursery:
             self._nursery.start_soon(self._timers.run)
             task_status.started()
@@ -98,13 +98,13 @@ class Supervisor:
                 await self.sweep()
 
     async def open(self, session: Session, owner: Owner, host: Connection) -> Actor:
-        """Spawn the actor of a new session, with ``host`` in its seat; return once it is saved.
+        """Start the actor of a new session, with ``host`` in its seat; return once it is saved.
 
-        ``run`` comes first. Raises ``LimitReached`` if there are too many sessions, or what the
-        backend refuses the session with; it does not exist then.
+        Raises ``LimitReached`` if there are too many sessions, or the refusal of the backend; then
+        the session does not exist. ``run`` comes first.
         """
         self.check_limits(owner, host.address)
-        self.limits.sessions.take(host.address)
+        self.limits.sessions.acquire(host.address)
         actor = Actor(session, owner, self._timers, self, host.address)
         actor.admit(ev.Role.HOST, host)
         self._spawn(actor)
@@ -118,29 +118,29 @@ class Supervisor:
         return actor
 
     def restore(self, session: Session, owner: Owner, *, handed: bool = False) -> Actor:
-        """Spawn the actor of a session that was restored from a snapshot. ``run`` comes first.
+        """Start the actor of a session that was restored from a snapshot. ``run`` comes first.
 
-        Limits do not apply: the session was within them once. ``handed`` as in ``Snapshot``.
+        No limit applies, since the session was within them. ``handed`` is that of the snapshot.
         """
         actor = Actor(session, owner, self._timers, self)
-        actor.notify(ev.BroughtBack(handed))
+        actor.notify(ev.Restored(handed))
         self._spawn(actor)
         return actor
 
     def release(self, actor: Actor, refuse_with: Refusal = UnknownSession) -> None:
-        """Stop the actor of a session that continues elsewhere, or was never opened.
+        """Remove the actor of a session without a message to its clients.
 
-        No client is told, and the backend keeps what it has. ``refuse_with`` as in ``Actor.close``.
+        The backend keeps the session's state. Requests that arrive later get ``refuse_with``.
         """
         self._drop(actor)
         actor.close(refuse_with)
 
     def check_limits(self, owner: Owner, address: str | None) -> None:
-        """Raise ``LimitReached`` unless that owner, at that address, may open another session."""
-        quotas, owned = self.limits.quotas, self._owned.get(owner, {})
-        if 0 < quotas.sessions_per_owner <= len(owned):
+        """Raise ``LimitReached`` unless the owner, at that address, may open another session."""
+        limits, owned = self.limits.settings, self._owned.get(owner, {})
+        if 0 < limits.sessions_per_owner <= len(owned):
             alive = sum(not actor.session.ended for actor in owned.values())
-            if alive >= quotas.sessions_per_owner:
+            if alive >= limits.sessions_per_owner:
                 self.stats.refusals["sessions_per_owner"] += 1
                 raise LimitReached(
                     f"{alive} sessions are open for this uuid and key: close one "
@@ -149,35 +149,35 @@ class Supervisor:
         if self.limits.sessions.is_full(address):
             self.stats.refusals["sessions_per_address"] += 1
             raise LimitReached("too many sessions were opened from this address")
-        if 0 < quotas.max_sessions <= len(self._actors):
+        if 0 < limits.max_sessions <= len(self._actors):
             self.stats.refusals["max_sessions"] += 1
-            raise LimitReached("the node has as many sessions as it may have")
+            raise LimitReached("the node has too many sessions")
 
     def prompt_refusal(self, actor: Actor, guest: Connection | None) -> RequestError | None:
-        """Return why the guest may not ask the host of that session now, or None if it may."""
+        """Return why the guest may not prompt the host of that session now, or None if it may."""
         now = trio.current_time()
         prompts = [
             left
             for each in self._owned[actor.owner].values()
             if each.session.state is State.PROMPTED and (left := each.session.prompt_left(now)) > 0
         ]
-        denied = self.limits.denials.wait(guest.address if guest is not None else None, now)
+        denied = self.limits.denials.retry_after(guest.address if guest is not None else None, now)
         wait = denied
-        before = len(prompts) + self.limits.prompts.elsewhere(actor.owner.name)
-        if 0 < self.limits.quotas.prompts_per_host <= before:
+        before = len(prompts) + self.limits.prompts.elsewhere(actor.owner.hash)
+        if 0 < self.limits.settings.prompts_per_host <= before:
             wait = max(wait, min(prompts, default=0.0), SHORTEST_WAIT)
         if wait <= 0:
             return None
         self.stats.refusals["denials_per_address" if denied > 0 else "prompts_per_host"] += 1
-        return RateLimited("not now; the link stays good, try again", retry_after=wait)
+        return RateLimited("too many prompts; the link stays valid, try again", retry_after=wait)
 
     def note_transition(self, actor: Actor, before: Before, now: float) -> None:
-        """An actor's session has gone over from one state to another."""
-        self.stats.stepped(actor.session, before, now)
+        """Count and log that an actor's session went from one state to another."""
+        self.stats.transitioned(actor.session, before, now)
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.take(actor.owner.name)
+            self.limits.prompts.acquire(actor.owner.hash)
         elif before.state is State.PROMPTED:
-            self.limits.prompts.give_back(actor.owner.name)
+            self.limits.prompts.release(actor.owner.hash)
         self.observer.transitioned(actor.session, before)
         if not actor.session.ended:
             self._log(actor.session, "a session is %s", actor.session.state.name.lower())
@@ -185,7 +185,7 @@ class Supervisor:
             self._notify(actor.session.describe())
 
     def note_end(self, actor: Actor, reason: Reason) -> None:
-        """An actor's session has ended; a guest who was denied is remembered by its address."""
+        """Count and log the end of a session; a denial counts for the guest's address."""
         self.endings[reason] += 1
         if reason is Reason.REJECTED:
             self.limits.denials.add(actor.asked_from, trio.current_time())
@@ -193,19 +193,19 @@ class Supervisor:
         self._notify(actor.session.describe())
 
     def find(self, session_id: str) -> Actor | None:
-        """The actor of a session, ended or not, as long as it is in memory."""
+        """Return the actor of a session, ended or not, or None if it is not in memory."""
         return self._actors.get(session_id)
 
     def owned_by(self, owner: Owner) -> list[Actor]:
-        """The actors of all of an owner's sessions, oldest first."""
+        """Return the actors of an owner's sessions, oldest first."""
         return list(self._owned.get(owner, {}).values())
 
     def actors(self) -> list[Actor]:
-        """All actors, oldest first."""
+        """Return all actors, oldest first."""
         return list(self._actors.values())
 
     async def sweep(self) -> None:
-        """Drop ended sessions from memory, and end those that nobody can use any more."""
+        """Remove ended sessions from memory, and end those that cannot be used any more."""
         for count, actor in enumerate(self.actors(), start=1):
             if actor.session.ended:
                 self.release(actor)
@@ -216,19 +216,19 @@ class Supervisor:
                 await trio.lowlevel.checkpoint()
 
     async def drain(self) -> None:
-        """End every session with ``shutdown``; each seat has been told when this returns.
+        """End every session with ``shutdown``, and return once each seat has been told.
 
-        Sessions that the backend hands over are only released, since they continue elsewhere; so
-        are those whose end is not saved in time.
+        Sessions that the backend hands over are only released, since they continue elsewhere. So
+        are sessions whose end is not saved in time.
         """
-        # Repeated, since a client may open a session, or come back to one that was handed over,
-        # while the others are told.
+        # Repeated, since a client may open a session, or resume one that was handed over, while
+        # other sessions end.
         while alive := [actor for actor in self.actors() if not actor.session.ended]:
             to_end = [actor for actor in alive if not self.hand_over(actor)]
             told = {actor: actor.ask(Envelope(ev.ShutDown())) for actor in to_end}
-            for actor, taken in told.items():
-                await taken.wait()
-                if taken.refusal is not None and self.find(actor.session.session_id) is actor:
+            for actor, receipt in told.items():
+                await receipt.wait()
+                if receipt.refusal is not None and self.find(actor.session.session_id) is actor:
                     self.release(actor, Unavailable)
 
     def hand_over(self, actor: Actor) -> bool:
@@ -239,11 +239,11 @@ class Supervisor:
         return True
 
     async def _guard(self, actor: Actor) -> None:
-        """Let an actor live; should it crash, its session ends and nothing else does."""
+        """Run an actor; if it crashes, end its session alone."""
         try:
             await actor.run()
         except Exception as error:
-            what = "an actor crashed; its session ends, the others go on"
+            what = "an actor crashed; its session ends, the others continue"
             log_crash(log, what, error, actor.session.session_id)
             self.crashes += 1
             if not actor.session.ended:
@@ -256,11 +256,11 @@ class Supervisor:
         assert self._nursery is not None, "run() comes first"
         self._actors[actor.session.session_id] = actor
         self._owned.setdefault(actor.owner, {})[actor.session.session_id] = actor
-        self.stats.came(actor.session)
+        self.stats.added(actor.session)
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.take(actor.owner.name)
+            self.limits.prompts.acquire(actor.owner.hash)
         self.observer.added(actor.session)
-        # One name for all: trio would make each its own.
+        # One name for all, since Trio would build a string for each.
         self._nursery.start_soon(self._guard, actor, name="actor")
 
     def _note_crash_of(self, session: Session) -> None:
@@ -270,17 +270,17 @@ class Supervisor:
 
     def _log(self, session: Session, text: str, *words: object) -> None:
         if log.isEnabledFor(logging.DEBUG):
-            log.debug(text, *words, extra=about(session.session_id))
+            log.debug(text, *words, extra=session_extra(session.session_id))
 
     def _drop(self, actor: Actor) -> None:
         session_id = actor.session.session_id
         if self._actors.pop(session_id, None) is None:
             return
-        self.stats.went(actor.session)
+        self.stats.removed(actor.session)
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.give_back(actor.owner.name)
+            self.limits.prompts.release(actor.owner.hash)
         self.observer.removed(actor.session)
-        self.limits.sessions.give_back(actor.opened_from)
+        self.limits.sessions.release(actor.opened_from)
         owned = self._owned[actor.owner]
         del owned[session_id]
         if not owned:

@@ -1,8 +1,8 @@
-"""Timers: each sleeper is woken at its own moment, and never so many at once that the rest waits.
+"""Timers: a heap of moments at which actors are woken, a bounded number at once.
 
-Trio wakes all whose deadline has come before it looks at a socket again: ten thousand of them at
-one moment hold everybody else up for a tenth of a second, before the first has done anything.
-Here they are woken in order, ``AT_ONCE`` per turn of the loop, and sockets have theirs in between.
+Trio wakes every task whose deadline has passed before it looks at a socket again. Ten thousand at
+one moment would delay all sockets for a tenth of a second. Here at most ``BATCH`` timers fire in
+one turn of the event loop, in order, and sockets are served in between.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import Protocol
 import trio
 from msgspec import Struct
 
-AT_ONCE = 100
-"""How many are woken in one turn of the loop."""
+BATCH = 100
+"""Timers that fire in one turn of the event loop, at most."""
 
-_SPENT_KEPT = 1000
-"""So many timers that were stopped may stand about, and as many more as there are live ones."""
+_MAX_STOPPED = 1000
+"""Stopped timers in the heap, beyond the number of live ones, before they are removed."""
 
 
 class Sleeper(Protocol):
-    """Who can be woken."""
+    """An object that a timer wakes."""
 
     def wake(self) -> None:
-        """It is time. Never waits, never raises."""
+        """Handle the moment. Never waits, never raises."""
 
 
 class Timer(Struct, order=True):
-    """One moment (on Trio's clock), and who is to be woken then: None once it rang or stopped.
+    """A moment on Trio's clock, and the sleeper; None once the timer has fired or was stopped.
 
-    ``number`` makes those of one moment ring in the order in which they were set.
+    ``number`` makes timers of the same moment fire in the order in which they were set.
     """
 
     moment: float
@@ -41,22 +41,22 @@ class Timer(Struct, order=True):
 
 
 class Timers:
-    """All timers of one event loop. They ring while ``run`` runs."""
+    """Fires all timers of one event loop, while ``run`` runs."""
 
     def __init__(self) -> None:
         self._heap: list[Timer] = []
         self._live = 0
         self._numbers = count()
-        self._nap = trio.CancelScope()
+        self._sleep = trio.CancelScope()
 
     def __len__(self) -> int:
-        """How many are still to ring."""
+        """Return how many timers have yet to fire."""
         return self._live
 
     def reset(self, timer: Timer | None, moment: float, sleeper: Sleeper) -> Timer | None:
-        """Have ``sleeper`` woken at ``moment``, and no longer when its ``timer`` says.
+        """Return a timer that wakes ``sleeper`` at ``moment``, in place of its earlier ``timer``.
 
-        None when the moment is infinite. A moment that has passed rings soon.
+        Return None if the moment is infinite. A timer whose moment has passed fires soon.
         """
         if timer is not None:
             if timer.moment == moment and timer.sleeper is sleeper:
@@ -67,35 +67,35 @@ class Timers:
         timer = Timer(moment, next(self._numbers), sleeper)
         heappush(self._heap, timer)
         self._live += 1
-        if moment < self._nap.deadline:
-            self._nap.deadline = moment
+        if moment < self._sleep.deadline:
+            self._sleep.deadline = moment
         return timer
 
     def stop(self, timer: Timer) -> None:
-        """Let a timer not ring; it may have done so already."""
+        """Stop a timer; it may have fired already."""
         if timer.sleeper is None:
             return
         timer.sleeper = None
         self._live -= 1
-        if len(self._heap) > 2 * self._live + _SPENT_KEPT:
+        if len(self._heap) > 2 * self._live + _MAX_STOPPED:
             self._heap = [each for each in self._heap if each.sleeper is not None]
             heapify(self._heap)
 
     async def run(self) -> None:
-        """Ring every timer when it is due, until cancelled."""
+        """Fire every timer when it is due, until cancelled."""
         while True:
-            # When more is due than may ring at once this sleeps for one turn of the loop.
-            with trio.CancelScope(deadline=self._next_moment()) as self._nap:
+            # While timers are still due, this sleeps for one turn of the event loop.
+            with trio.CancelScope(deadline=self._next_moment()) as self._sleep:
                 await trio.sleep_forever()
-            self._ring(trio.current_time())
+            self._fire(trio.current_time())
 
     def _next_moment(self) -> float:
         while self._heap and self._heap[0].sleeper is None:
             heappop(self._heap)
         return self._heap[0].moment if self._heap else math.inf
 
-    def _ring(self, now: float) -> None:
-        for _ in range(AT_ONCE):
+    def _fire(self, now: float) -> None:
+        for _ in range(BATCH):
             if self._next_moment() > now:
                 break
             timer = heappop(self._heap)

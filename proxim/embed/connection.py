@@ -1,7 +1,7 @@
-"""A host in the node's own process: to the actors a connection as any other, but without a socket.
+"""The connection of a host in the node's own process: like any other, but without a socket.
 
-What it says passes the same gate as a frame does – it is encoded, measured, decoded and routed, and
-no more often than a socket's peer may – and what it does not read is bounded as an outbox is.
+The host's messages are encoded, measured, decoded, paced and routed like frames of a socket.
+Messages that the application does not read are bounded like an outbox.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeVar
 import trio
 from msgspec import structs
 
-from proxim.actors.crash import log_crash
+from proxim.actors.log import log_crash
 from proxim.actors.router import Router, leave
 from proxim.actors.seat import Owner, Seat
 from proxim.client.calls import wire_error
@@ -40,7 +40,7 @@ _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
 
 class _Call:
-    """A request that waits for its reply."""
+    """Waits for the reply to one request."""
 
     def __init__(self) -> None:
         self.done = trio.Event()
@@ -52,13 +52,14 @@ class _Call:
 
 
 class LocalConnection:
-    """The connection of one session's host. ``session`` is there once it was created.
+    """Connects one ``HostSession`` of the SDK to the node in its process.
 
-    Both a ``Connection`` of the actors and the ``Channel`` by which the session reaches its node.
+    It is the ``Connection`` of the actors and the ``Channel`` of the session at once. ``session``
+    is set once the session was created.
     """
 
     address = None
-    """It comes from no address, and no limit by address counts it."""
+    """There is no address, and no limit by address applies."""
 
     def __init__(self, router: Router, limits: Limits, ice: IceRefresher) -> None:
         self.ice = ice
@@ -77,11 +78,11 @@ class LocalConnection:
 
     @property
     def closed(self) -> bool:
-        """Whether it is closed; its seat is left then."""
+        """Whether the connection is closed; it then holds no seat."""
         return self._failure is not None
 
     def tell(self, message: wire.NodeMessage) -> None:
-        """Hand a message to the session, and to the call that waits for it."""
+        """Give a message to the session, and to the request that waits for it."""
         if self.closed:
             return
         if isinstance(message, wire.SessionCreated):
@@ -90,7 +91,7 @@ class LocalConnection:
         elif self.session is not None:
             self.session.handle(message)
             if self.session.unread_bytes > self._limits.outbox_size:
-                self.close(TOO_SLOW, "too slow: more waits here than may")
+                self.close(TOO_SLOW, "too slow: too many messages wait to be read")
         ref = message.ref
         if isinstance(ref, str) and ref in self._calls:
             self._calls[ref].settle(
@@ -106,7 +107,7 @@ class LocalConnection:
         await trio.lowlevel.checkpoint()
 
     def close(self, code: int, reason: str) -> None:
-        """Leave the seat; the session is over for the application, with ``ConnectionLost``."""
+        """Free the seat, and end the session for the application with ``ConnectionLost``."""
         if self.closed:
             return
         self._failure = ConnectionLost(reason, close_code=code)
@@ -119,15 +120,15 @@ class LocalConnection:
     # -- what the session calls --------------------------------------------------------------
 
     async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
-        """Send a request and wait for its reply, which is of ``kind``.
+        """Send a request, and return its reply, which is of ``kind``.
 
-        Raises the ``RequestError`` that the node refuses with, ``SessionOver`` when it answers that
-        the session has ended, ``ConnectionLost`` when it lets go of the session first.
+        Raises a ``RequestError`` if the node refuses it, ``SessionOver`` if the session has ended,
+        and ``ConnectionLost`` if the connection closes before the reply.
         """
         ref = str(next(self._refs))
         waiting = self._calls[ref] = _Call()
         try:
-            await self._say(structs.replace(request, ref=ref))
+            await self._send(structs.replace(request, ref=ref))
             await waiting.done.wait()
         finally:
             del self._calls[ref]
@@ -139,16 +140,16 @@ class LocalConnection:
         return waiting.outcome
 
     async def send_signal(self, signal: wire.Signal) -> None:
-        """Send a signal, as soon as one more may be sent."""
-        await self._say(signal)
+        """Send a signal as soon as the rate limit permits it."""
+        await self._send(signal)
 
-    async def _say(self, request: wire.ClientMessage) -> None:
-        """Have the node take a message, one after the other, as if it had come in a frame."""
+    async def _send(self, request: wire.ClientMessage) -> None:
+        """Route a message as if it had come in a frame, one after the other."""
         frame = codec.encode(request)
         self._check_size(frame)
         message = codec.decode_client(frame)
         async with self._turn:
-            await self._keep_pace()
+            await self._wait_for_rate_limit()
             if self._failure is not None:
                 raise self._failure
             try:
@@ -163,9 +164,9 @@ class LocalConnection:
         limits = self._limits
         most = limits.message_size if self.seats else limits.message_size_unseated
         if len(frame) > most:
-            raise BadMessage(f"a message may have {most} bytes, and this has {len(frame)}")
+            raise BadMessage(f"the message has {len(frame)} bytes; at most {most} are allowed")
 
-    async def _keep_pace(self) -> None:
+    async def _wait_for_rate_limit(self) -> None:
         rate, now = self._limits.messages, trio.current_time()
         if self._full_at >= now + rate.window:
             await trio.sleep_until(rate.next_at(self._full_at))

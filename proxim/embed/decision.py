@@ -1,4 +1,4 @@
-"""Asking the application whether a guest may come in."""
+"""Asks the application whether to approve a guest."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from proxim.actors.crash import log_crash
-from proxim.actors.pseudonym import about
+from proxim.actors.log import log_crash, session_extra
 from proxim.client.host import HostSession, Prompt
 from proxim.embed.futures import in_own_thread
 from proxim.protocol.errors import ProximError
@@ -19,41 +18,42 @@ log = logging.getLogger(__name__)
 Decide = Callable[[Prompt], bool | Awaitable[bool]]
 """The application's answer to a prompt, as a coroutine function or a plain one.
 
-A plain one is called in a thread of its own and may wait for a person. Only ``True`` is a yes.
+A plain function is called in a thread of its own, and may wait for a person. Only ``True``
+approves the guest.
 """
 
 
 def check(decide: object) -> None:
-    """Raise ``TypeError`` for what cannot be called."""
+    """Raise ``TypeError`` if ``decide`` cannot be called."""
     if decide is not None and not callable(decide):
-        raise TypeError(f"decide is a function that is asked, not {decide!r}")
+        raise TypeError(f"decide must be a function, not {decide!r}")
 
 
 async def answer(session: HostSession, decide: Decide) -> None:
-    """Wait until somebody asks, and answer as ``decide`` says; at its exception with no.
+    """Wait for a prompt, and answer it as ``decide`` says; reject the guest if that raises.
 
-    Who takes longer than the prompt lasts is not waited for: a coroutine is cancelled, and what a
-    plain function returns then counts for nothing.
+    When the prompt ends first, a coroutine is cancelled, and the result of a plain function is
+    ignored.
     """
     try:
         prompt = await session.prompt()
-        approve = await _ask_until_the_end(prompt, decide)
+        approve = await _ask_until_over(prompt, decide)
         if session.over is None:
             await session.decide(approve=approve)
     except ProximError:
-        # It ended meanwhile, or was decided elsewhere; who waits for the session has been told.
-        log.debug("the answer came too late", extra=about(session.session_id))
+        # The session ended or was decided in the meantime, and the application is told of that.
+        log.debug("the decision came too late", extra=session_extra(session.session_id))
 
 
-async def _ask_until_the_end(prompt: Prompt, decide: Decide) -> bool:
+async def _ask_until_over(prompt: Prompt, decide: Decide) -> bool:
     approve = False
     async with trio.open_nursery() as nursery:
 
-        async def give_up_at_the_end() -> None:
+        async def cancel_when_over() -> None:
             await prompt.session.wait_over()
             nursery.cancel_scope.cancel()
 
-        nursery.start_soon(give_up_at_the_end)
+        nursery.start_soon(cancel_when_over)
         approve = await _ask(prompt, decide)
         nursery.cancel_scope.cancel()
     return approve
@@ -67,5 +67,5 @@ async def _ask(prompt: Prompt, decide: Decide) -> bool:
         return (await answer if inspect.isawaitable(answer) else answer) is True
     except Exception as error:
         session_id = prompt.session.session_id
-        log_crash(log, "`decide` failed, which counts as no", error, session_id)
+        log_crash(log, "`decide` failed; the guest is rejected", error, session_id)
         return False

@@ -1,4 +1,4 @@
-"""What happens to the sessions of a node, for an application to follow."""
+"""Events of a node's sessions, for the application that embeds it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from msgspec import Struct
 from proxim.protocol.messages import SessionInfo, Status
 
 BOUND = 256
-"""Events that wait for one reader; what comes past that it misses."""
+"""Events that wait for one reader; the reader misses further ones."""
 
 
 class Paired(Struct, frozen=True):
-    """A session was approved: its two sides may talk."""
+    """A session was approved."""
 
     session: SessionInfo
 
@@ -27,7 +27,7 @@ class Ended(Struct, frozen=True):
 
 
 class Missed(Struct, frozen=True):
-    """The reader was too slow for ``count`` events, which stood here. ``Node.sessions`` has all."""
+    """The reader was too slow, and missed ``count`` events. ``Node.sessions`` has the state."""
 
     count: int
 
@@ -36,10 +36,10 @@ NodeEvent = Paired | Ended | Missed
 
 
 class EventReader:
-    """One reader's events, from when it was made until the node has stopped.
+    """Iterates over the events from its creation until the node has stopped.
 
-    An async iterator. Nobody waits for a reader: what it does not fetch in time it misses, and
-    is told so by a ``Missed`` in the place of what is missing.
+    The node does not wait for a reader. A reader that is too slow gets a ``Missed`` in the place of
+    the events that it missed.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class EventReader:
         return event
 
     async def next(self) -> NodeEvent | None:
-        """The next event, or None once the node has stopped and all has been read."""
+        """Return the next event, or None once the node has stopped and all events were read."""
         await trio.lowlevel.checkpoint()
         while not self._waiting:
             if self._is_over:
@@ -67,16 +67,16 @@ class EventReader:
         return self.take()
 
     def take(self) -> NodeEvent | None:
-        """The next event, or None where none waits."""
+        """Return the next event, or None if there is none now."""
         event = self._waiting.popleft() if self._waiting else None
         if self._missed:
-            # There is room again, and they were the last that came.
+            # There is room again, and the missed events were the last ones.
             self._waiting.append(Missed(self._missed))
             self._missed = 0
         return event
 
     def put(self, event: NodeEvent) -> None:
-        """Hand an event over, or count it as missed."""
+        """Queue an event, or count it as missed."""
         if len(self._waiting) < BOUND:
             self._waiting.append(event)
         else:
@@ -84,7 +84,7 @@ class EventReader:
         self._wake()
 
     def finish(self) -> None:
-        """There will be no more."""
+        """End the iteration after the events that wait."""
         self._is_over = True
         self._wake()
 
@@ -94,14 +94,14 @@ class EventReader:
 
 
 class Events:
-    """All readers of a node's events. Who drops its reader is no reader any more."""
+    """Passes the events of a node to its readers, as long as they are referenced."""
 
     def __init__(self) -> None:
         self._readers: WeakSet[EventReader] = WeakSet()
         self._is_over = False
 
     def read(self) -> EventReader:
-        """A new reader, of what happens from now on."""
+        """Return a reader of the events from now on."""
         reader = EventReader()
         if self._is_over:
             reader.finish()
@@ -109,13 +109,13 @@ class Events:
         return reader
 
     def notify(self, session: SessionInfo) -> None:
-        """A session was approved, or has ended."""
+        """Pass on that a session was approved, or has ended."""
         event = Paired(session) if session.status is Status.APPROVED else Ended(session)
         for reader in self._readers:
             reader.put(event)
 
     def finish(self) -> None:
-        """The node has stopped."""
+        """End all readers, since the node has stopped."""
         self._is_over = True
         for reader in self._readers:
             reader.finish()

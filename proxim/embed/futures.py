@@ -1,4 +1,4 @@
-"""Waiting, in Trio, for what is done elsewhere: in a thread, or in the application's own loop."""
+"""Waits in Trio for results from other threads or from the application's event loop."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ T = TypeVar("T")
 
 
 async def result_of(future: Future[T]) -> T:
-    """What a future comes to. If this is cancelled the future is, too, where that can be."""
+    """Return the result of a future. If this is cancelled, cancel the future if possible."""
     done = trio.Event()
     token = trio.lowlevel.current_trio_token()
 
     def wake(_: Future[T]) -> None:
-        # Nobody waits any more where Trio has ended meanwhile.
+        # Trio may have ended in the meantime.
         with suppress(trio.RunFinishedError):
             token.run_sync_soon(done.set)
 
@@ -33,10 +33,10 @@ async def result_of(future: Future[T]) -> T:
 
 
 async def in_own_thread(function: Callable[..., T], *args: object) -> T:
-    """What a function returns, called in a thread that ends with it.
+    """Call a function in a thread of its own, and return its result.
 
-    Trio's own worker threads stay for a while, and who embeds a node shall find none when it has
-    stopped. If this is cancelled the thread goes on until the function returns.
+    Trio's worker threads stay for a while, but after a node has stopped its process should have no
+    thread of it. If this is cancelled, the thread continues until the function returns.
     """
     future: Future[T] = Future()
     Thread(target=settle, args=(future, function, *args), name="proxim-worker", daemon=True).start()
@@ -44,7 +44,7 @@ async def in_own_thread(function: Callable[..., T], *args: object) -> T:
 
 
 class Resolver(trio.abc.HostnameResolver):
-    """Looks host names up in threads that end with the answer, as ``in_own_thread`` does."""
+    """Resolves host names in threads that end with the answer."""
 
     async def getaddrinfo(
         self,
@@ -55,25 +55,25 @@ class Resolver(trio.abc.HostnameResolver):
         proto: int = 0,
         flags: int = 0,
     ) -> Any:
-        """What ``socket.getaddrinfo`` returns."""
+        """Return the result of ``socket.getaddrinfo``."""
         return await in_own_thread(socket.getaddrinfo, host, port, family, type, proto, flags)
 
     async def getnameinfo(
         self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
     ) -> tuple[str, str]:
-        """What ``socket.getnameinfo`` returns."""
+        """Return the result of ``socket.getnameinfo``."""
         return await in_own_thread(socket.getnameinfo, sockaddr, flags)
 
 
 def settle(future: Future[Any], function: Callable[..., object], *args: object) -> None:
-    """Call the function, unless nobody waits any more, and have the future tell what came of it."""
+    """Call a function and put its result into the future, unless that was cancelled."""
     if future.set_running_or_notify_cancel():
         try:
             future.set_result(function(*args))
         except Exception as error:
             future.set_exception(error)
         except BaseException as error:
-            # An exit or a Ctrl-C is about that thread or loop, and must not end the node.
+            # SystemExit or KeyboardInterrupt of that thread or loop must not end the node.
             failure = RuntimeError(f"{type(error).__name__} was raised")
             failure.__cause__ = error
             future.set_exception(failure)

@@ -1,4 +1,4 @@
-"""The application as the host: sessions of its own node, and its answer to who asks."""
+"""The application as the host of sessions on its own node."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from proxim.protocol.errors import BadMessage, UnknownSession
 from proxim.protocol.messages import SessionType
 
 UUID = "in-process"
-"""Under which the sessions of the application are registered, with a key that nobody else has."""
+"""The uuid of the application's sessions. Their key is random, and known to the node alone."""
 
 
 class LocalHost:
-    """Opens the application's sessions. All are of one owner, so its limits hold for all."""
+    """Opens the application's sessions. They have one owner, so that its limits apply to all."""
 
     def __init__(self, router: Router, limits: Limits, access_token: str | None) -> None:
         self._router = router
@@ -43,10 +43,12 @@ class LocalHost:
         qr: Literal["svg"] | None,
         decide: Decide | None = None,
     ) -> HostSession:
-        """A new session on a connection of its own, so that none can hold up another."""
+        """Return a new session on a connection of its own, so that none can delay another."""
         kinds = [kind.value for kind in SessionType]
         if session_type not in kinds:
-            raise BadMessage(f"session_type is one of {', '.join(kinds)}, not {session_type!r}")
+            raise BadMessage(
+                f"session_type must be one of {', '.join(kinds)}, not {session_type!r}"
+            )
         request = wire.CreateSession(
             session_type=SessionType(session_type), ttl=ttl, token_hash=token_hash, qr=qr
         )
@@ -55,7 +57,7 @@ class LocalHost:
             await connection.call(self._register, wire.Registered)
             await connection.call(request, wire.SessionCreated)
         except BaseException:
-            connection.close(1000, "it was not opened")
+            connection.close(1000, "the session was not opened")
             raise
         assert connection.session is not None
         self._connections[connection.session.session_id] = connection

@@ -15,8 +15,8 @@ from http import HTTPStatus
 
 import trio
 
-from proxim.actors.crash import log_crash
-from proxim.actors.limits import Places
+from proxim.actors.limits import ConcurrencyLimit
+from proxim.actors.log import log_crash
 from proxim.actors.router import Router
 from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller
@@ -267,7 +267,7 @@ class Place:
 
     __slots__ = ("_places", "is_refused", "owner")
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: ConcurrencyLimit) -> None:
         self._places = places
         self.owner: str | None = None
         self.is_refused = False
@@ -276,12 +276,12 @@ class Place:
         """Take the place once the address is known, unless the address has too many."""
         self.is_refused = self._places.is_full(address)
         if not self.is_refused:
-            self._places.take(address)
+            self._places.acquire(address)
             self.owner = address
 
     def release(self) -> None:
         """Free the place; the connection has ended."""
-        self._places.give_back(self.owner)
+        self._places.release(self.owner)
 
 
 def _too_many(where: str) -> Response:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import trio
 
-from proxim.actors.crash import log_crash
+from proxim.actors.log import log_crash
 from proxim.net.closing import lingering_close
 from proxim.net.http import BadRequest, Request, Response, read_request
 from proxim.net.limits import Limits

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import trio
 
-from proxim.actors.crash import log_crash
+from proxim.actors.log import log_crash
 from proxim.actors.router import Router, relay
 from proxim.actors.seat import Connection
 from proxim.net.keepalive import Keepalive

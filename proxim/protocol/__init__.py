@@ -1,1 +1,1 @@
-"""What clients and the node say to each other. Pure: no task, clock, randomness, socket or log."""
+"""The messages between clients and the node. Pure: no task, clock, randomness, socket or log."""

@@ -1,7 +1,7 @@
-"""From frames to messages and back (protocol: Transport).
+"""Encodes and decodes messages (protocol: Transport).
 
-What a client sends wrongly becomes a ``BadMessage`` whose text names the field by its path and
-says what would be right.
+An invalid message is a ``BadMessage``. Its text names the field by its path, and says what is
+expected.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CLIENT_TYPES = tuple(str(struct.__struct_config__.tag) for struct in get_args(Cl
 """The ``type`` of every message that a client may send."""
 
 _REFUSALS = (msgspec.DecodeError, UnicodeError, RecursionError)
-"""What msgspec raises at bad input; the latter two are no ``DecodeError``."""
+"""What msgspec raises for bad input; the last two are not a ``DecodeError``."""
 
 _FINDING = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[\w.\[\]]*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
@@ -42,7 +42,7 @@ _ALLOWED = {
     "qr": '"svg"',
 }
 _LONGEST_FIELD = 64
-"""A sender's own field name is given back up to this many characters."""
+"""The longest unknown field name that an error text repeats, in characters."""
 _PATTERNS = {
     "uuid": "1 to 64 characters of A-Z a-z 0-9 . _ : -",
     "key": "22 to 128 base64url characters",
@@ -51,12 +51,12 @@ _PATTERNS = {
 
 
 def encode(message: ClientMessage | NodeMessage) -> bytes:
-    """A message as the JSON text of one frame, in UTF-8."""
+    """Return a message as the JSON text of one frame, in UTF-8."""
     return _encoder.encode(message)
 
 
 def decode_client(frame: str | bytes) -> ClientMessage:
-    """What a client said. Raises ``BadMessage`` (protocol: Errors)."""
+    """Return a client's message. Raises ``BadMessage`` (protocol: Errors)."""
     text = frame if isinstance(frame, str) else _utf8(frame)
     try:
         message = _client_decoder.decode(text)
@@ -72,7 +72,7 @@ def decode_client(frame: str | bytes) -> ClientMessage:
 
 
 def decode_node(frame: str | bytes) -> NodeMessage:
-    """What the node said. Raises ``BadMessage`` when this version has no word for it."""
+    """Return a node's message. Raises ``BadMessage`` if this version does not know it."""
     try:
         return _node_decoder.decode(frame)
     except _REFUSALS as error:
@@ -80,16 +80,16 @@ def decode_node(frame: str | bytes) -> NodeMessage:
 
 
 class Address(NamedTuple):
-    """What of a frame says where an answer belongs."""
+    """The fields of a frame that say to which request and session an answer belongs."""
 
     ref: str | None
     session_id: str | None
 
 
 def address_of(frame: str | bytes) -> Address:
-    """``ref`` and ``session_id`` of a frame that is otherwise wrong, so that its error finds home.
+    """Return ``ref`` and ``session_id`` of an invalid frame, so that its error can carry them.
 
-    Neither is given back where it is itself not what it should be.
+    Each is None if it is itself invalid.
     """
     try:
         fields = msgspec.json.decode(frame, type=dict[str, msgspec.Raw])
@@ -101,7 +101,7 @@ def address_of(frame: str | bytes) -> Address:
 
 
 def error_message(error: RequestError, ref: str | None = None) -> Error:
-    """A refusal as the ``error`` message that tells it."""
+    """Return the ``error`` message for a refusal."""
     unset = msgspec.UNSET
     return Error(
         code=error.code,
@@ -123,7 +123,7 @@ def _text(raw: msgspec.Raw | None, kind: object) -> str | None:
 
 
 def _utf8(frame: bytes) -> str:
-    """The whole frame as text; msgspec does not look at what is relayed unread."""
+    """Return the frame as text; msgspec does not check the text of ``Raw`` fields."""
     try:
         return frame.decode()
     except UnicodeDecodeError:
@@ -131,11 +131,11 @@ def _utf8(frame: bytes) -> str:
 
 
 def _checked(device: DeviceInfo) -> DeviceInfo:
-    """The device with its name normalised. Raises ``BadMessage`` for what nobody may be shown."""
+    """Return the device with its name normalised. Raises ``BadMessage`` if it is not allowed."""
     name = device_names.normalised(device.name)
     if len(name) > messages.MAX_NAME:
         raise BadMessage(f"`device_info.name`: expected `str` of length <= {messages.MAX_NAME}")
-    # As sent, and normalised: either may be what somebody else gets to see.
+    # Both the sent and the normalised name are checked, since either may be displayed.
     for field, text in (("name", device.name), ("name", name), ("id", device.id)):
         if fault := device_names.fault(text):
             raise BadMessage(f"`device_info.{field}` has {fault}")
@@ -145,17 +145,17 @@ def _checked(device: DeviceInfo) -> DeviceInfo:
 def _too_deep(text: str) -> BadMessage:
     field = depth.too_deep_field(text)
     what = f"`{field}`" if field.isidentifier() and len(field) <= _LONGEST_FIELD else "the JSON"
-    return BadMessage(f"{what} is nested too deeply: {depth.MAX_DEPTH} levels are the most")
+    return BadMessage(f"{what} is nested too deeply: at most {depth.MAX_DEPTH} levels")
 
 
 def _explain(error: Exception, allowed: Mapping[str, str]) -> str:
-    """What msgspec found, with the field by its whole path and with what would be right."""
+    """Return the error of msgspec in plain words, with the path of the field."""
     if isinstance(error, RecursionError):
         return "the JSON is nested too deeply"
     if isinstance(error, UnicodeError):
         return "not UTF-8"
     if not isinstance(error, msgspec.ValidationError):
-        # Half a surrogate pair is what msgspec calls truncated, too; it is no text (RFC 7493, 2.1).
+        # msgspec also calls half a surrogate pair truncated; it is not text (RFC 7493, 2.1).
         cut = str(error) == "Input data was truncated"
         return (
             "not JSON: it ends too early, or half a surrogate pair" if cut else f"not JSON: {error}"

@@ -1,7 +1,7 @@
-"""How deeply a message is nested (protocol: Transport).
+"""Checks how deeply a message is nested (protocol: Transport).
 
-Nearly every message has so few brackets that counting them says all. Only where there are more, or
-lists, are they matched, in time that grows with the length of the text alone.
+Nearly every message has so few brackets that counting them is enough. Only if there are more, or
+lists, are the brackets matched, in time proportional to the length of the text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from array import array
 from itertools import accumulate
 
 MAX_DEPTH = 32
-"""Objects and arrays within one another, the message itself included."""
+"""Levels of objects and arrays, the message itself included."""
 
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _KEY_OR_BRACKET = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[\[\]{}]')
@@ -22,8 +22,8 @@ _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 
 
 def is_too_deep(text: str) -> bool:
-    """Whether JSON, known to be well formed, is nested more than ``MAX_DEPTH`` deep."""
-    # Lists are rare in what is said here, and objects begin early: no search reads much.
+    """Return whether valid JSON is nested more than ``MAX_DEPTH`` deep."""
+    # Messages rarely have lists, and their objects begin early: neither search reads far.
     if "[" not in text and text.count("{", 0, text.rfind("{")) < MAX_DEPTH:
         return False
     brackets = _STRING.sub("", text).encode().translate(_STEPS, _NO_BRACKETS)
@@ -31,7 +31,7 @@ def is_too_deep(text: str) -> bool:
 
 
 def too_deep_field(text: str) -> str:
-    """The field of the message in which it first is too deep; empty if that is no field's doing."""
+    """Return the field of the message that is nested too deeply, or an empty string."""
     depth, field = 0, ""
     for found in _KEY_OR_BRACKET.finditer(text):
         if found[0] in ("[", "{"):

@@ -1,7 +1,7 @@
-"""What a device may call itself (protocol: Guest → node).
+"""Checks the names of devices (protocol: Guest → node).
 
-A person decides by what is shown, so that a name must not act on a screen, hide a part of itself,
-change the order in which it is read, or cover what stands beside it.
+A person approves a device by its displayed name. So a name must not control the screen, hide a part
+of itself, change the reading order, or cover the text beside it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 
 MAX_MARKS = 2
-"""Combining marks in a row; more of them pile up over the lines around."""
+"""Combining marks in a row; more of them cover the lines above and below."""
 
 _UNWANTED = {
     "Cc": "a control character",
@@ -19,19 +19,19 @@ _UNWANTED = {
     "Zl": "a line separator",
     "Zp": "a paragraph separator",
 }
-"""Categories of Unicode that no name may have; all bidirectional controls are of ``Cf``."""
+"""Unicode categories that a name may not contain; bidirectional controls are in ``Cf``."""
 
 _MARKS = {"Mn", "Me"}
-"""Marks that are written over what stands before them. Others (``Mc``) have room of their own."""
+"""Marks drawn over the preceding character. Spacing marks (``Mc``) have a width of their own."""
 
 
 def normalised(name: str) -> str:
-    """The name in NFC (Unicode Standard Annex 15): one way to write what looks the same."""
+    """Return the name in NFC (Unicode Standard Annex 15), so that equal names are equal text."""
     return unicodedata.normalize("NFC", name)
 
 
 def fault(text: str) -> str | None:
-    """What a name or an id has that it may not have, in words; None if it may be shown."""
+    """Return what is not allowed in a name or an id, in words; None if it may be displayed."""
     marks = 0
     for char in text:
         category = unicodedata.category(char)

@@ -1,9 +1,9 @@
-"""Everything that can go wrong, as one tree.
+"""The exceptions of Proxim, as one tree.
 
 ::
 
     ProximError
-    ├── RequestError            a request could not be done; has a code on the wire
+    ├── RequestError            the node refused a request; has a code on the wire
     │   ├── BadMessage          bad_message
     │   ├── NotRegistered       not_registered
     │   ├── AccessDenied        access_denied
@@ -19,13 +19,13 @@
     │   ├── RateLimited         rate_limited
     │   ├── Unavailable         unavailable
     │   └── InternalError       internal_error
-    ├── SessionOver             the session a caller waits on has ended
-    ├── ConnectionLost          the node closed the connection, or it cannot be reached
-    ├── InvalidLink             what was given as a link is none
-    └── InvalidSetting          a setting's value is unusable
+    ├── SessionOver             the session has ended
+    ├── ConnectionLost          the node closed the connection, or cannot be reached
+    ├── InvalidLink             the text is not a link
+    └── InvalidSetting          the value of a setting cannot be used
 
-The node raises a ``RequestError`` to refuse a request and sends it as ``error``; the Python SDK
-raises the class of the same code where the request was made.
+The node raises a ``RequestError`` to refuse a request, and sends it as ``error``. The Python SDK
+raises the class of the same code from the call that made the request.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from typing import ClassVar
 
 
 class ProximError(Exception):
-    """The root of the tree."""
+    """The base class of all exceptions of Proxim."""
 
 
 class RequestError(ProximError):
-    """A request could not be done (protocol: Errors).
+    """The node refused a request (protocol: Errors).
 
-    ``session_id`` names the session it was about, ``retry_after`` is in seconds. ``delay`` is by
-    how many seconds a node tells it late, to slow down who guesses.
+    ``session_id`` is the session of the request, ``retry_after`` is in seconds. ``delay`` is the
+    number of seconds by which a node delays the error, to slow down guessing.
     """
 
     code: ClassVar[str] = "internal_error"
@@ -61,7 +61,7 @@ class RequestError(ProximError):
 
 
 class BadMessage(RequestError):
-    """Not JSON, no such type, or a field that is missing or of the wrong type."""
+    """Not JSON, an unknown type, or a field that is missing or invalid."""
 
     code = "bad_message"
 
@@ -73,19 +73,19 @@ class NotRegistered(RequestError):
 
 
 class AccessDenied(RequestError):
-    """The node asks for an access token, and this was not it."""
+    """The node requires an access token, and this one is missing or wrong."""
 
     code = "access_denied"
 
 
 class UnknownSession(RequestError):
-    """No such session, or no proof of having a part in it: a stranger cannot tell which."""
+    """There is no such session, or the proof of access is wrong: both look the same."""
 
     code = "unknown_session"
 
     def __init__(
         self,
-        message: str = "there is no such session, or you have no part in it",
+        message: str = "session not found, or you do not have access to it",
         *,
         session_id: str | None = None,
         retry_after: float | None = None,
@@ -94,25 +94,25 @@ class UnknownSession(RequestError):
 
 
 class TokenUsed(RequestError):
-    """The link is right, but somebody has asked with it before."""
+    """The token is right, but the link was used before."""
 
     code = "token_used"
 
 
 class LinkLapsed(RequestError):
-    """The link is right, but older than ``qr_ttl``."""
+    """The token is right, but the link has expired: it is older than ``qr_ttl``."""
 
     code = "link_lapsed"
 
 
 class HostOffline(RequestError):
-    """Nobody is there who could approve; the link is not consumed."""
+    """The host is offline, so that nobody can approve; the link stays valid."""
 
     code = "host_offline"
 
 
 class NotAllowed(RequestError):
-    """The seat that the connection holds may not do this, or not now."""
+    """The connection's seat does not permit this request, or not in this state."""
 
     code = "not_allowed"
 
@@ -124,37 +124,37 @@ class NotApproved(RequestError):
 
 
 class AlreadyDecided(RequestError):
-    """The prompt has its outcome, and it does not change."""
+    """The prompt was decided before, and the decision is final."""
 
     code = "already_decided"
 
 
 class PeerOffline(RequestError):
-    """The peer is away and no more is kept for it: this signal was dropped."""
+    """The peer is offline and its backlog is full: this signal was dropped."""
 
     code = "peer_offline"
 
 
 class LimitReached(RequestError):
-    """More of something than the node allows."""
+    """A limit of the node on the number of something is reached."""
 
     code = "limit_reached"
 
 
 class RateLimited(RequestError):
-    """Too much in too short a time; ``retry_after`` says when to try again."""
+    """Too many requests in too short a time; ``retry_after`` says when to try again."""
 
     code = "rate_limited"
 
 
 class Unavailable(RequestError):
-    """What this takes cannot be reached for now; ``retry_after`` says when to try again."""
+    """The node cannot save or reach the session now; ``retry_after`` says when to try again."""
 
     code = "unavailable"
 
     def __init__(
         self,
-        message: str = "what this takes cannot be reached now; it may yet have been done",
+        message: str = "the node cannot complete this request now; it may have been done",
         *,
         session_id: str | None = None,
         retry_after: float | None = 2.0,
@@ -163,7 +163,7 @@ class Unavailable(RequestError):
 
 
 class InternalError(RequestError):
-    """The node failed; nothing that the client did wrong."""
+    """The node failed; the request may have been correct."""
 
     code = "internal_error"
 
@@ -186,7 +186,7 @@ class ConnectionLost(ProximError):
 
 
 class InvalidLink(ProximError):
-    """What was given as a link is none; the text says what a link looks like."""
+    """The text is not a link; the message says what a link looks like."""
 
 
 class InvalidSetting(ProximError):

@@ -1,4 +1,4 @@
-"""The link: what a QR code says (protocol: Links and QR codes)."""
+"""The link that a QR code shows (protocol: Links and QR codes)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _FRAGMENT = re.compile(r"([A-Za-z0-9_-]{16,128})\.([A-Za-z0-9_-]{16,128})")
 
 
 class Link(NamedTuple):
-    """``<public url>/join#<session_id>.<token>``: where the node is, which session, and the secret.
+    """``<public url>/join#<session_id>.<token>``: the URL of the node, the session and its token.
 
-    Id and token stand in the fragment, which a browser never sends.
+    Session id and token are in the fragment, which a browser never sends to a server.
     """
 
     node_url: str
@@ -26,7 +26,7 @@ class Link(NamedTuple):
 
 
 def parse_link(text: str) -> Link:
-    """Read a link. Raises ``InvalidLink`` with what is wrong and what a link looks like."""
+    """Return the parts of a link. Raises ``InvalidLink``, which says what is wrong."""
     wanted = "a link looks like https://node.example/join#<session id>.<token>"
     text = text.strip()
     try:
@@ -35,9 +35,9 @@ def parse_link(text: str) -> Link:
     except ValueError as error:
         raise InvalidLink(f"{error}; {wanted}") from None
     if not (text.isascii() and text.isprintable()) or " " in text:
-        raise InvalidLink(f"it holds characters that no link has; {wanted}")
+        raise InvalidLink(f"it has characters that are not allowed in a link; {wanted}")
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise InvalidLink(f"this is not an http or https address; {wanted}")
+        raise InvalidLink(f"this is not an http or https URL; {wanted}")
     base, found, rest = parts.path.rpartition("/join")
     if not found or rest.strip("/"):
         raise InvalidLink(f"the path does not end in /join; {wanted}")

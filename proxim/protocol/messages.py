@@ -1,8 +1,8 @@
-"""Every message on the wire, as it is written in the protocol (docs/reference/protocol.md).
+"""Every message of the protocol (docs/reference/protocol.md).
 
-Two tagged unions: ``ClientMessage`` is what a host or a guest may send, ``NodeMessage`` what the
-node answers. A message's ``type`` is its class name in snake case. Unknown fields are ignored;
-new fields always get a default.
+There are two tagged unions: a client sends a ``ClientMessage``, the node a ``NodeMessage``. The
+``type`` of a message is its class name in snake case. Unknown fields are ignored; new fields always
+get a default.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 PROTOCOL_VERSION = 1
 SUBPROTOCOL = "proxim.v1"
 MAX_TTL = 10 * 365 * 86_400.0
-"""Longest lifetime of a temporary session, in seconds; keeps ``expires_at`` a date."""
+"""Longest lifetime of a temporary session, in seconds; ``expires_at`` has to be a valid date."""
 MAX_NAME = 64
 """Longest name of a device, in characters."""
 
 
 class SessionType(StrEnum):
-    """When a session ends by itself (protocol: Lifecycle)."""
+    """The type of a session, which says when it ends by itself (protocol: Lifecycle)."""
 
     ONE_TIME = "one_time"
     PERSISTENT = "persistent"
@@ -31,7 +31,7 @@ class SessionType(StrEnum):
 
 
 class Status(StrEnum):
-    """A session's state as the wire shows it."""
+    """The state of a session as clients see it."""
 
     PENDING = "pending"
     APPROVED = "approved"
@@ -40,7 +40,7 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a session ended."""
+    """The reason for which a session ended."""
 
     CLOSED = "closed"
     DISCONNECTED = "disconnected"
@@ -66,7 +66,7 @@ def _type_of(class_name: str) -> str:
 
 
 class DeviceInfo(Struct, frozen=True):
-    """Who a guest says that it is. A claim, not a fact."""
+    """The name and id that a guest claims to have. Nothing proves them."""
 
     name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
     id: Annotated[str, Meta(min_length=1, max_length=128)]
@@ -81,7 +81,7 @@ class IceServer(Struct, frozen=True, omit_defaults=True):
 
 
 class SessionInfo(Struct, frozen=True, kw_only=True):
-    """The session object. ``reason`` is there once the session has ended."""
+    """The session object. ``reason`` is set once the session has ended."""
 
     session_id: str
     uuid: str
@@ -96,13 +96,13 @@ class SessionInfo(Struct, frozen=True, kw_only=True):
 
 
 class _Request(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=_type_of):
-    """What a client sends; the reply or the error carries the same ``ref``."""
+    """A client's message; the reply or the error carries the same ``ref``."""
 
     ref: Ref | None = None
 
 
 class _Reply(Struct, frozen=True, kw_only=True, tag=_type_of):
-    """What the node sends; with ``ref`` where it answers a request that had one."""
+    """A node's message, with the ``ref`` of the request that it answers."""
 
     ref: str | UnsetType = UNSET
 
@@ -113,8 +113,8 @@ class _Reply(Struct, frozen=True, kw_only=True, tag=_type_of):
 class Register(_Request, frozen=True):
     """Take the host seat of all live sessions of (uuid, key); without a key the node makes one.
 
-    With ``seats``, session ids, only of these: an empty list is for who only wants to look.
-    ``access_token`` is needed only where the node asks for one. Reply: ``registered``.
+    With ``seats``, a list of session ids, take only the seats of these; an empty list takes none.
+    ``access_token`` is needed if the node requires one. Reply: ``registered``.
     """
 
     uuid: Uuid
@@ -126,9 +126,9 @@ class Register(_Request, frozen=True):
 class CreateSession(_Request, frozen=True):
     """Open a session and take its host seat.
 
-    ``ttl`` (seconds) is required for ``temporary``, refused for the others. ``token_hash`` is the
-    base64url SHA-256 of the text of a pairing token that the host made itself; without it the node
-    makes the token and the link, and with ``qr`` draws the link. Reply: ``session_created``.
+    ``ttl`` (seconds) is required for ``temporary``, and refused for other types. ``token_hash`` is
+    the base64url SHA-256 of a pairing token's text, if the host made the token. Without it the
+    node makes the token and the link, and with ``qr`` draws the link. Reply: ``session_created``.
     """
 
     session_type: SessionType
@@ -138,7 +138,7 @@ class CreateSession(_Request, frozen=True):
 
 
 class RenewLink(_Request, frozen=True):
-    """A new link for a pending session with no prompt up; the earlier one is void at once.
+    """Get a new link for a pending session without an open prompt; the old one becomes invalid.
 
     Reply: ``link_renewed``.
     """
@@ -149,14 +149,14 @@ class RenewLink(_Request, frozen=True):
 
 
 class PairDecision(_Request, frozen=True):
-    """A person's yes or no to the prompt. Reply: ``pair_result``."""
+    """Approve or reject the guest of the prompt. Reply: ``pair_result``."""
 
     session_id: SessionId
     approve: bool
 
 
 class ListSessions(_Request, frozen=True):
-    """The sessions of this uuid and key, ended ones until the sweep. Reply: ``sessions``."""
+    """List the sessions of this uuid and key, ended ones until the sweep. Reply: ``sessions``."""
 
 
 class CloseSession(_Request, frozen=True):
@@ -169,7 +169,7 @@ class CloseSession(_Request, frozen=True):
 
 
 class PairRequest(_Request, frozen=True):
-    """Ask to pair. The right token is consumed by this, whatever comes of it.
+    """Ask to pair. This uses up the token of the link, whatever the outcome.
 
     Reply: ``pair_pending``, later ``pair_result``.
     """
@@ -190,7 +190,7 @@ class Resume(_Request, frozen=True):
 
 
 class Signal(_Request, frozen=True):
-    """Anything for the peer, relayed unchanged and in order; only while approved.
+    """Send any JSON value to the peer, unchanged and in order, while the session is approved.
 
     The peer receives the same message without ``ref``. No reply.
     """
@@ -200,13 +200,13 @@ class Signal(_Request, frozen=True):
 
 
 class RefreshIce(_Request, frozen=True):
-    """Ask for fresh ICE servers of an approved session. Reply: ``ice_servers``."""
+    """Get new ICE servers for an approved session. Reply: ``ice_servers``."""
 
     session_id: SessionId
 
 
 class Ping(_Request, frozen=True):
-    """For clients that cannot send WebSocket pings. Reply: ``pong``."""
+    """Ping the node, for clients that cannot send WebSocket pings. Reply: ``pong``."""
 
 
 ClientMessage = (
@@ -228,7 +228,7 @@ ClientMessage = (
 
 
 class Welcome(_Reply, frozen=True):
-    """The first frame on every connection. ``approval_timeout`` is in seconds."""
+    """The first message on every connection. ``approval_timeout`` is in seconds."""
 
     protocol: int
     server: str
@@ -237,7 +237,7 @@ class Welcome(_Reply, frozen=True):
 
 
 class Registered(_Reply, frozen=True):
-    """``key`` only when the node made one because none was given."""
+    """The reply to ``register``; with ``key`` if the node made it."""
 
     uuid: str
     sessions: list[SessionInfo]
@@ -245,7 +245,7 @@ class Registered(_Reply, frozen=True):
 
 
 class SessionCreated(_Reply, frozen=True):
-    """``pair_within`` is in seconds; no link and token when the host made the token itself."""
+    """The new session. ``pair_within`` is in seconds; no link if the host made the token."""
 
     session: SessionInfo
     pair_within: float
@@ -255,7 +255,7 @@ class SessionCreated(_Reply, frozen=True):
 
 
 class LinkRenewed(_Reply, frozen=True):
-    """As ``session_created``, for the new link."""
+    """The new link, with the fields of ``session_created``."""
 
     session_id: str
     pair_within: float
@@ -265,15 +265,15 @@ class LinkRenewed(_Reply, frozen=True):
 
 
 class Sessions(_Reply, frozen=True):
-    """The answer to ``list_sessions``."""
+    """The reply to ``list_sessions``."""
 
     sessions: list[SessionInfo]
 
 
 class PairPending(_Reply, frozen=True):
-    """The host is being asked; ``expires_in`` is the time left, in seconds.
+    """The host was prompted; ``expires_in`` is the time left, in seconds.
 
-    ``session_type`` says for how long the resume token is worth keeping.
+    ``session_type`` says for how long the resume token is useful.
     """
 
     session_id: str
@@ -291,9 +291,9 @@ class PairPrompt(_Reply, frozen=True):
 
 
 class PairResult(_Reply, frozen=True):
-    """To both: the prompt has its outcome. ``ice_servers`` only when approved.
+    """To both sides: the outcome of the prompt. ``ice_servers`` only if approved.
 
-    ``ice_ttl`` is how long they serve, in seconds.
+    ``ice_ttl`` is how long they are valid, in seconds.
     """
 
     session_id: str
@@ -304,9 +304,9 @@ class PairResult(_Reply, frozen=True):
 
 
 class Resumed(_Reply, frozen=True):
-    """The guest has its seat again; ``expires_in`` (seconds) while the prompt is still up.
+    """The guest has its seat again; ``expires_in`` (seconds) while the prompt is open.
 
-    ``ice_servers`` only when approved; ``ice_ttl`` is how long they serve, in seconds.
+    ``ice_servers`` only if approved; ``ice_ttl`` is how long they are valid, in seconds.
     """
 
     session: SessionInfo
@@ -317,19 +317,19 @@ class Resumed(_Reply, frozen=True):
 
 
 class PeerOnline(_Reply, frozen=True):
-    """The other seat of an approved session was taken."""
+    """The peer in an approved session is connected again."""
 
     session_id: str
 
 
 class PeerOffline(_Reply, frozen=True):
-    """The other seat of an approved session was left."""
+    """The peer in an approved session has disconnected."""
 
     session_id: str
 
 
 class IceServers(_Reply, frozen=True):
-    """Fresh ICE servers; ``ttl`` is how long they serve, in seconds."""
+    """New ICE servers; ``ttl`` is how long they are valid, in seconds."""
 
     session_id: str
     ice_servers: list[IceServer]
@@ -337,7 +337,7 @@ class IceServers(_Reply, frozen=True):
 
 
 class SessionEnded(_Reply, frozen=True):
-    """The last word on a session, to every seat still held."""
+    """The session has ended; the last message about it, to both sides."""
 
     session_id: str
     status: Status
@@ -345,11 +345,11 @@ class SessionEnded(_Reply, frozen=True):
 
 
 class Pong(_Reply, frozen=True):
-    """The answer to ``ping``."""
+    """The reply to ``ping``."""
 
 
 class Error(_Reply, frozen=True):
-    """A request could not be done; ``retry_after`` is in seconds."""
+    """The node refused a request; ``retry_after`` is in seconds."""
 
     code: str
     message: str

@@ -1,4 +1,4 @@
-"""Secrets: how they are written, hashed and compared (protocol: Links and QR codes).
+"""Encodes, hashes and compares secrets (protocol: Links and QR codes).
 
 The node keeps SHA-256 hashes of tokens and keys, never the values.
 """
@@ -17,20 +17,20 @@ TOKEN_BYTES = 32
 
 
 def encode(raw: bytes) -> str:
-    """``raw`` as base64url without padding."""
+    """Return ``raw`` as base64url without padding."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
 def decode_hash(text: str) -> bytes:
-    """The 32 bytes of a ``token_hash`` from the wire (base64url, 43 characters)."""
+    """Return the 32 bytes of a ``token_hash`` from the wire (base64url, 43 characters)."""
     return urlsafe_b64decode(text.rstrip("=") + "=")
 
 
 def digest(secret: str) -> bytes:
-    """SHA-256 of the secret's text as it stands in the link."""
+    """Return the SHA-256 of a secret, as the text that the link has."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def matches(secret: str, expected: bytes) -> bool:
-    """Whether ``secret`` hashes to ``expected``, in a time that tells nothing about either."""
+    """Return whether ``secret`` hashes to ``expected``, in a time that reveals neither."""
     return hmac.compare_digest(digest(secret), expected)

@@ -1,4 +1,4 @@
-"""Signals that wait for an absent peer (protocol: Lifecycle)."""
+"""Signals that wait for a peer that is offline (protocol: Lifecycle)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec import Raw
 
 
 class Backlog:
-    """A bounded queue of signals in one direction."""
+    """Queues the signals for one seat while it is empty, within bounds."""
 
     __slots__ = ("_max_bytes", "_max_signals", "_signals", "_size")
 
@@ -20,16 +20,16 @@ class Backlog:
         return len(self._signals)
 
     def keep(self, data: Raw) -> bool:
-        """Keep one signal; False, and nothing kept, when it would pass a bound."""
+        """Keep a signal, and return True; return False if a bound would be exceeded."""
         size = len(memoryview(data))
         if len(self._signals) >= self._max_signals or self._size + size > self._max_bytes:
             return False
-        # A Raw is a view into the whole frame; a copy lets the frame go.
+        # A Raw is a view into the whole frame; the copy allows the frame to be freed.
         self._signals.append(data.copy())
         self._size += size
         return True
 
     def drain(self) -> list[Raw]:
-        """All that was kept, in order; the backlog is empty afterwards."""
+        """Return all signals in order, and empty the backlog."""
         signals, self._signals, self._size = self._signals, [], 0
         return signals

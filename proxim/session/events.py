@@ -1,8 +1,7 @@
-"""What goes into a session and what comes out of it.
+"""The events that a session handles, and the effects that it returns.
 
-Events are in the past tense: they tell what has happened. Effects are imperative: they say what
-is to be done about it. Both are plain values; the session reads the one and returns the other,
-and its actor performs them.
+An event says what has happened, or what a client has asked for. An effect says what is to be done
+about it. Both are plain values: the session decides, and its actor performs the effects.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ class Role(StrEnum):
 
 
 class Invitation(Struct, frozen=True):
-    """A link as its maker hands it over: the session keeps nothing of it but the hash.
+    """A new link. The session keeps only the hash of its token.
 
-    ``link``, ``token`` and ``qr_svg`` are there when the node made the token.
+    ``link``, ``token`` and ``qr_svg`` are set if the node made the token.
     """
 
     token_hash: bytes
@@ -40,7 +39,7 @@ class Invitation(Struct, frozen=True):
 
 
 class Terms(Struct, frozen=True):
-    """What a node promises about its sessions. Times in seconds."""
+    """The settings of a node that hold for each session. Times in seconds."""
 
     approval_timeout: float = 40.0
     qr_ttl: float = 300.0
@@ -52,102 +51,103 @@ class Terms(Struct, frozen=True):
 # -- events ----------------------------------------------------------------------------------
 
 
-class HostCame(Struct, frozen=True):
-    """The owner registered and takes the host seat (again).
+class HostJoined(Struct, frozen=True):
+    """The owner has registered, and takes the host seat.
 
-    ``seen`` is the status that it was just told, if any; what has changed since, it has missed.
+    ``seen`` is the status in the reply to the registration. The host has to be told what changed
+    after that.
     """
 
     seen: Status | None = None
 
 
 class HostLeft(Struct, frozen=True):
-    """The host's connection is gone."""
+    """The host's connection has closed."""
 
 
-class GuestAsked(Struct, frozen=True):
-    """A guest asked to pair. ``resume_token`` is fresh, and the guest's if a prompt goes up."""
+class PairRequested(Struct, frozen=True):
+    """A guest asks to pair. ``resume_token`` is new, and the guest's once the host is prompted."""
 
     token: str
     device_info: DeviceInfo
     resume_token: str
 
 
-class GuestCame(Struct, frozen=True):
-    """Somebody says that the guest seat is theirs."""
+class ResumeRequested(Struct, frozen=True):
+    """A client asks for the guest seat with a resume token."""
 
     resume_token: str
 
 
 class GuestLeft(Struct, frozen=True):
-    """The guest's connection is gone."""
+    """The guest's connection has closed."""
 
 
 class HostDecided(Struct, frozen=True):
-    """A person has answered the prompt."""
+    """The host has answered the prompt."""
 
     approve: bool
 
 
-class LinkRenewed(Struct, frozen=True):
-    """The host wants another link."""
+class RenewalRequested(Struct, frozen=True):
+    """The host asks for a new link, which ``invitation`` is."""
 
     invitation: Invitation
 
 
-class Signalled(Struct, frozen=True):
-    """One side has something for the other."""
+class SignalSent(Struct, frozen=True):
+    """One side has sent a signal for the other."""
 
     sender: Role
     data: Raw
 
 
-class IceAsked(Struct, frozen=True):
-    """One side wants fresh ICE servers."""
+class IceRequested(Struct, frozen=True):
+    """One side asks for new ICE servers."""
 
 
-class CloseAsked(Struct, frozen=True):
-    """One side wants the session ended; None is the owner, speaking from another connection."""
+class CloseRequested(Struct, frozen=True):
+    """One side asks to end the session; ``sender`` is None for an owner without the host seat."""
 
     sender: Role | None
 
 
 class TimePassed(Struct, frozen=True):
-    """The session's own deadline may have come."""
+    """The session's deadline has come, or its timer has fired early."""
 
 
 class Swept(Struct, frozen=True):
-    """The sweep came by."""
+    """The sweep has found the session inactive."""
 
 
 class ShutDown(Struct, frozen=True):
-    """The node is going away."""
+    """The node is stopping."""
 
 
-class BroughtBack(Struct, frozen=True):
-    """The session was brought back from a snapshot: nobody is there, and no signal was kept.
+class Restored(Struct, frozen=True):
+    """The session was restored from a snapshot: both seats are empty, and so are the backlogs.
 
-    ``handed`` says that its last node gave it up on purpose; otherwise it died.
+    ``handed`` says that its last node handed it over; otherwise that node died.
     """
 
     handed: bool = False
 
 
 Event = (
-    HostCame
+    HostJoined
     | HostLeft
-    | GuestAsked
-    | GuestCame
+    | PairRequested
+    | ResumeRequested
     | GuestLeft
     | HostDecided
-    | LinkRenewed
-    | Signalled
-    | IceAsked
-    | CloseAsked
+    | RenewalRequested
+    | SignalSent
+    | IceRequested
+    | CloseRequested
     | TimePassed
     | Swept
     | ShutDown
-    | BroughtBack
+    | Restored
 )
 
 
@@ -155,9 +155,9 @@ Event = (
 
 
 class Tell(Struct, frozen=True):
-    """Send a message to the seat of ``role``, if it is taken.
+    """Send a message to the client in the seat of ``role``, if there is one.
 
-    With ``ice_lifetime``, ICE servers that serve for so many seconds go along.
+    With ``ice_lifetime`` the message also gets ICE servers that are valid for so many seconds.
     """
 
     role: Role
@@ -166,9 +166,9 @@ class Tell(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """Send a message to the sender of the event, seated or not, with its ``ref``.
+    """Send a message to the sender of the event, with or without a seat, and with its ``ref``.
 
-    ``ice_lifetime`` as in ``Tell``.
+    With ``ice_lifetime`` the message also gets ICE servers that are valid for so many seconds.
     """
 
     message: NodeMessage
@@ -176,29 +176,29 @@ class Reply(Struct, frozen=True):
 
 
 class Refuse(Struct, frozen=True):
-    """Refuse what the sender of the event asked for."""
+    """Refuse what the sender of the event has asked for."""
 
     error: RequestError
 
 
 class Admit(Struct, frozen=True):
-    """Whoever sent the event takes the seat of ``role``; an older connection there is replaced."""
+    """Give the seat of ``role`` to the sender of the event, in place of an older connection."""
 
     role: Role
 
 
-class Patch(Struct, frozen=True):
-    """Connect the two seats: signals cross without the actor from here on."""
+class OpenLine(Struct, frozen=True):
+    """Open the line between the seats: from now on signals do not go through the inbox."""
 
 
-class Unpatch(Struct, frozen=True):
-    """Disconnect the two seats: signals come to the actor again."""
+class CloseLine(Struct, frozen=True):
+    """Close the line: from now on signals go through the inbox."""
 
 
 class Finish(Struct, frozen=True):
-    """The session is over."""
+    """Count and announce that the session has ended."""
 
     reason: Reason
 
 
-Effect = Tell | Reply | Refuse | Admit | Patch | Unpatch | Finish
+Effect = Tell | Reply | Refuse | Admit | OpenLine | CloseLine | Finish

@@ -1,7 +1,7 @@
-"""ICE servers on their way to a peer.
+"""ICE servers for the peers of a session.
 
-A session says in its effects that ICE servers go along, and for how long they may serve. Its actor
-asks for them, since credentials are made of the time of day and of chance.
+A session says in its effects that a message gets ICE servers, and for how long. Its actor adds
+them, since credentials need the time of day and randomness, and a session is pure.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from proxim.protocol.messages import IceServer, NodeMessage
 
 
 class IceGrant(NamedTuple):
-    """ICE servers for one peer, and for how many seconds they serve."""
+    """ICE servers for one peer, and the seconds for which they are valid."""
 
     servers: list[IceServer]
     ttl: float
 
 
 IceSource = Callable[[float], IceGrant]
-"""Makes a grant for a session that lives at most so many seconds. Never waits."""
+"""Returns ICE servers for a session that lives at most so many seconds. Never waits."""
 
 
 def no_ice_servers(lifetime: float) -> IceGrant:
-    """Grant nothing: the source of a node that has no ICE servers."""
+    """Return an empty grant: the source of a node without ICE servers."""
     return IceGrant([], lifetime)
 
 

@@ -1,11 +1,12 @@
-"""What a session is. Everything that decides about one lives here.
+"""The session: the state machine that decides everything about the pairing of two devices.
 
-A session is opened by a host, asked for by one guest, and approved by a person within the
-approval window, or it ends. Only while it is approved do signals cross. It is a plain state
-machine: ``handle(event, now)`` answers with a list of effects, never waits, and reads no clock.
-``RULES``, at the foot of the file, decides every pair of state and event.
+A host opens a session, and shows its link as a QR code. One guest asks to pair with the token of
+the link. A person at the host approves or rejects the guest within ``approval_timeout``, or the
+session ends. While it is approved, each side may send signals to the other.
 
-This carries out "The session object" and "Lifecycle" of docs/reference/protocol.md.
+``handle(event, now)`` returns a list of effects; it never waits, and reads no clock. ``RULES``, at
+the end of this file, has one decision for every pair of state and event. This implements "The
+session object" and "Lifecycle" of docs/reference/protocol.md.
 """
 
 from __future__ import annotations
@@ -32,18 +33,19 @@ from proxim.session.backlog import Backlog
 from proxim.session.events import Admit, Effect, Event, Reply, Role, Tell
 from proxim.session.state import Alarm, Record, State
 
+_LEAVER = {ev.HostLeft: Role.HOST, ev.GuestLeft: Role.GUEST}
 _GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
 
 RETURN_TIME = 30.0
-"""Seconds in which both sides of a one-time session have to follow it to another node."""
+"""Seconds for both sides of a one-time session to reconnect after it was handed over."""
 
 
 class Session(Record):
-    """One session. ``now`` is monotonic time in seconds, always from the same clock.
+    """Decides, for one session, what each event changes and which effects it has.
 
-    The creator holds the host seat from the start. ``deadline`` is when the session next wants a
-    ``TimePassed``; should another event come first, it still finds the deadline kept, so that
-    nobody's lateness changes an outcome.
+    ``now`` is in seconds of one monotonic clock. The host that opens a session holds its seat from
+    the start. At ``deadline`` the session needs a ``TimePassed``. An event that is handled after
+    the deadline finds the session ended, so that a late timer changes no outcome.
     """
 
     @classmethod
@@ -59,7 +61,7 @@ class Session(Record):
         now: float,
         terms: ev.Terms,
     ) -> Session:
-        """A new session, pending, its host present. ``ttl`` (seconds) is for temporary ones."""
+        """Return a new session, pending, with its host online; ``ttl`` if it is temporary."""
         return cls(
             session_id=session_id,
             uuid=uuid,
@@ -67,17 +69,17 @@ class Session(Record):
             created_at=created_at,
             expires_at=None if ttl is None else created_at + timedelta(seconds=ttl),
             token_hash=token_hash,
-            lapses_at=now + terms.qr_ttl,
+            link_expires_at=now + terms.qr_ttl,
             alarms={} if ttl is None else {Alarm.EXPIRY: now + ttl},
             terms=terms,
         )
 
-    # -- the machine -------------------------------------------------------------------------
+    # -- the state machine -------------------------------------------------------------------
 
     def handle(self, event: Event, now: float) -> list[Effect]:
-        """Take one event and say what is to be done about it. A refusal is an effect, too.
+        """Handle an event, and return its effects. A refusal is an effect, too.
 
-        ``now`` is in monotonic seconds and never less than before (protocol: Lifecycle).
+        ``now`` is never less than in an earlier call (protocol: Lifecycle).
         """
         overdue = self._apply(ev.TimePassed(), now) if now >= self.deadline else []
         return overdue + self._apply(event, now)
@@ -89,35 +91,32 @@ class Session(Record):
             refusal.session_id = self.session_id
             return [ev.Refuse(refusal)]
 
-    # -- the host's side ---------------------------------------------------------------------
+    # -- the host ----------------------------------------------------------------------------
 
-    def _host_came(self, event: ev.HostCame, now: float) -> list[Effect]:
-        return [Admit(Role.HOST), *self._came(Role.HOST)]
+    def _host_joined(self, event: ev.HostJoined, now: float) -> list[Effect]:
+        return [Admit(Role.HOST), *self._take_seat(Role.HOST)]
 
-    def _host_came_to_approved(self, event: ev.HostCame, now: float) -> list[Effect]:
+    def _host_joined_when_approved(self, event: ev.HostJoined, now: float) -> list[Effect]:
         missed: list[Effect] = []
-        if event.seen is Status.PENDING:
+        if event.seen is Status.PENDING:  # Approved after the reply to the registration.
             missed.append(Tell(Role.HOST, self.pair_result(), self.ice_lifetime(now)))
             if Role.GUEST not in self.online:
-                missed.append(self._guest_is_away())
-        return [Admit(Role.HOST), *missed, *self._came(Role.HOST)]
+                missed.append(self._guest_offline())
+        return [Admit(Role.HOST), *missed, *self._take_seat(Role.HOST)]
 
-    def _host_came_to_prompt(self, event: ev.HostCame, now: float) -> list[Effect]:
-        return [*self._host_came(event, now), Tell(Role.HOST, self.prompt(now))]
+    def _host_joined_when_prompted(self, event: ev.HostJoined, now: float) -> list[Effect]:
+        return [*self._host_joined(event, now), Tell(Role.HOST, self.prompt(now))]
 
-    def _host_came_too_late(self, event: ev.HostCame, now: float) -> list[Effect]:
+    def _host_joined_when_ended(self, event: ev.HostJoined, now: float) -> list[Effect]:
         missed = event.seen in (Status.PENDING, Status.APPROVED)
-        return [Admit(Role.HOST), *([Tell(Role.HOST, self.last_word())] if missed else [])]
+        return [Admit(Role.HOST), *([Tell(Role.HOST, self.session_ended())] if missed else [])]
 
-    def _host_left(self, event: ev.HostLeft, now: float) -> list[Effect]:
-        return self._left(Role.HOST, now)
-
-    def _link_renewed(self, event: ev.LinkRenewed, now: float) -> list[Effect]:
+    def _renewal_requested(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
         self.token_hash = event.invitation.token_hash
-        self.lapses_at = now + self.terms.qr_ttl
+        self.link_expires_at = now + self.terms.qr_ttl
         return [Reply(self.link_renewed(event.invitation, now))]
 
-    def _renewal_refused(self, event: ev.LinkRenewed, now: float) -> list[Effect]:
+    def _refuse_renewal(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
         raise NotAllowed("the link was used; only a pending session's link can be renewed")
 
     def _host_decided(self, event: ev.HostDecided, now: float) -> list[Effect]:
@@ -126,93 +125,90 @@ class Session(Record):
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
         told = _to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
-        return [*told, ev.Patch()] if Role.GUEST in self.online else [*told, self._guest_is_away()]
+        return [*told, ev.OpenLine() if Role.GUEST in self.online else self._guest_offline()]
 
-    def _nothing_to_decide(self, event: ev.HostDecided, now: float) -> list[Effect]:
-        raise NotAllowed("nobody has asked to pair")
+    def _refuse_early_decision(self, event: ev.HostDecided, now: float) -> list[Effect]:
+        raise NotAllowed("no guest has asked to pair")
 
-    def _decided_already(self, event: ev.HostDecided, now: float) -> list[Effect]:
-        raise AlreadyDecided(f"too late: the session is {self._how_it_stands()}")
+    def _refuse_second_decision(self, event: ev.HostDecided, now: float) -> list[Effect]:
+        raise AlreadyDecided(f"too late: the session is {self._status_text()}")
 
-    # -- the guest's side --------------------------------------------------------------------
+    # -- the guest ---------------------------------------------------------------------------
 
-    def would_prompt(self, event: ev.GuestAsked, now: float) -> bool:
-        """Return whether ``handle`` would put up a prompt; only then do limits on prompts apply."""
+    def would_prompt(self, event: ev.PairRequested, now: float) -> bool:
+        """Return whether ``handle`` would prompt the host; limits on prompts apply only then."""
         try:
-            self._check_ask(event, now)
+            self._check_pair_request(event, now)
         except RequestError:
             return False
         return self.state is State.PENDING and now < self.deadline
 
-    def _check_ask(self, event: ev.GuestAsked, now: float) -> None:
+    def _check_pair_request(self, event: ev.PairRequested, now: float) -> None:
         self.check_token(event.token)
-        if now >= self.lapses_at:
-            raise LinkLapsed("this link has lapsed; ask the host for a new one")
+        if now >= self.link_expires_at:
+            raise LinkLapsed("this link has expired; ask the host for a new one")
         if Role.HOST not in self.online:
-            raise HostOffline("the host is not connected; the link stays good, try again")
+            raise HostOffline("the host is offline; the link stays valid, try again")
 
-    def _guest_asked(self, event: ev.GuestAsked, now: float) -> list[Effect]:
-        self._check_ask(event, now)
+    def _pair_requested(self, event: ev.PairRequested, now: float) -> list[Effect]:
+        self._check_pair_request(event, now)
         self.state = State.PROMPTED
         self.device = event.device_info
         self.resume_hash = tokens.digest(event.resume_token)
         self.alarms[Alarm.PROMPT] = now + self.terms.approval_timeout
-        self._came(Role.GUEST)
+        self._take_seat(Role.GUEST)
         pending = self.pair_pending(event.resume_token, now)
         return [Admit(Role.GUEST), Reply(pending), Tell(Role.HOST, self.prompt(now))]
 
-    def _guest_asked_again(self, event: ev.GuestAsked, now: float) -> list[Effect]:
+    def _refuse_used_link(self, event: ev.PairRequested, now: float) -> list[Effect]:
         self.check_token(event.token)
         raise TokenUsed("this link has been used; ask the host for a new session")
 
-    def _guest_asked_too_late(self, event: ev.GuestAsked, now: float) -> list[Effect]:
+    def _pair_requested_when_ended(self, event: ev.PairRequested, now: float) -> list[Effect]:
         if self.resume_hash is not None:
-            return self._guest_asked_again(event, now)
+            return self._refuse_used_link(event, now)
         self.check_token(event.token)
-        return self._say_how_it_ended()
+        return self._reply_session_ended(event, now)
 
-    def _guest_came(self, event: ev.GuestCame, now: float) -> list[Effect]:
+    def _resume_requested(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
-        heard = self._came(Role.GUEST)
+        told = self._take_seat(Role.GUEST)
         lifetime = self.ice_lifetime(now) if self.state is State.APPROVED else None
-        return [Admit(Role.GUEST), Reply(self.resumed(now), lifetime), *heard]
+        return [Admit(Role.GUEST), Reply(self.resumed(now), lifetime), *told]
 
-    def _guest_came_too_late(self, event: ev.GuestCame, now: float) -> list[Effect]:
+    def _resume_requested_when_ended(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         self.check_resume_token(event.resume_token)
-        return self._say_how_it_ended()
-
-    def _guest_left(self, event: ev.GuestLeft, now: float) -> list[Effect]:
-        return self._left(Role.GUEST, now)
+        return self._reply_session_ended(event, now)
 
     # -- both sides --------------------------------------------------------------------------
 
-    def _signalled(self, event: ev.Signalled, now: float) -> list[Effect]:
+    def _signal_sent(self, event: ev.SignalSent, now: float) -> list[Effect]:
         receiver = event.sender.peer
         if receiver in self.online:
             return [Tell(receiver, wire.Signal(session_id=self.session_id, data=event.data))]
         if not self._backlog_for(receiver).keep(event.data):
-            raise PeerOffline("the peer is away and no more is kept for it; this was dropped")
+            raise PeerOffline("the peer is offline, and its backlog is full; this was dropped")
         return []
 
-    def _signal_refused(self, event: ev.Signalled, now: float) -> list[Effect]:
-        raise NotApproved(f"nothing is relayed: the session is {self._how_it_stands()}")
+    def _refuse_signal(self, event: ev.SignalSent, now: float) -> list[Effect]:
+        raise NotApproved(f"no signals are relayed: the session is {self._status_text()}")
 
-    def _ice_asked(self, event: ev.IceAsked, now: float) -> list[Effect]:
+    def _ice_requested(self, event: ev.IceRequested, now: float) -> list[Effect]:
         lifetime = self.ice_lifetime(now)
         message = wire.IceServers(session_id=self.session_id, ice_servers=[], ttl=lifetime)
         return [Reply(message, lifetime)]
 
-    def _ice_refused(self, event: ev.IceAsked, now: float) -> list[Effect]:
-        raise NotApproved(f"no ICE servers: the session is {self._how_it_stands()}")
+    def _refuse_ice(self, event: ev.IceRequested, now: float) -> list[Effect]:
+        raise NotApproved(f"no ICE servers: the session is {self._status_text()}")
 
-    def _close_asked(self, event: ev.CloseAsked, now: float) -> list[Effect]:
+    def _close_requested(self, event: ev.CloseRequested, now: float) -> list[Effect]:
         if event.sender is Role.GUEST and self.state is not State.APPROVED:
-            raise NotAllowed("a guest may close a session once it is approved; disconnect instead")
+            raise NotAllowed("a guest may close only an approved session; disconnect instead")
         effects = self._end(Reason.CLOSED, answers=event.sender)
-        return effects if event.sender else [*effects, *self._say_how_it_ended()]
+        return effects if event.sender else [*effects, *self._reply_session_ended(event, now)]
 
-    def _ended_before(self, event: Event, now: float) -> list[Effect]:
-        return self._say_how_it_ended()
+    def _reply_session_ended(self, event: Event, now: float) -> list[Effect]:
+        return [Reply(self.session_ended())]
 
     # -- time and the node -------------------------------------------------------------------
 
@@ -228,48 +224,49 @@ class Session(Record):
     def _shut_down(self, event: ev.ShutDown, now: float) -> list[Effect]:
         return self._end(Reason.SHUTDOWN)
 
-    def _brought_back(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+    def _restored(self, event: ev.Restored, now: float) -> list[Effect]:
         self.online = frozenset()
         if self.session_type is SessionType.ONE_TIME or self.state is State.PROMPTED:
             return self._end(Reason.DISCONNECTED)
         return []
 
-    def _brought_back_after_the_end(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+    def _restored_when_ended(self, event: ev.Restored, now: float) -> list[Effect]:
         self.online = frozenset()
         return []
 
-    def _approved_brought_back(self, event: ev.BroughtBack, now: float) -> list[Effect]:
+    def _restored_when_approved(self, event: ev.Restored, now: float) -> list[Effect]:
         if self.session_type is SessionType.ONE_TIME and event.handed:
-            # Neither side has left it: they were sent away, and are on their way back.
+            # Neither side has left: the node closed their connections, and both reconnect.
             back_by = now + max(self.terms.one_time_grace, RETURN_TIME)
             self.alarms = dict.fromkeys(_GRACE_OF.values(), back_by)
             self.online = frozenset()
             return []
-        return self._brought_back(event, now)
+        return self._restored(event, now)
 
-    def _nothing(self, event: Event, now: float) -> list[Effect]:
+    def _ignore(self, event: Event, now: float) -> list[Effect]:
         return []
 
     # -- seats -------------------------------------------------------------------------------
 
-    def _came(self, role: Role) -> list[Effect]:
-        """A seat is taken: what it and its peer hear of it, once approved."""
-        was_away = role not in self.online
+    def _take_seat(self, role: Role) -> list[Effect]:
+        """Note that a seat is taken; return what both sides are told, if approved."""
+        was_offline = role not in self.online
         self.online |= {role}
         self.alarms.pop(_GRACE_OF[role], None)
         if self.state is not State.APPROVED:
             return []
         effects: list[Effect] = []
-        if was_away:
+        if was_offline:
             effects.append(Tell(role.peer, wire.PeerOnline(session_id=self.session_id)))
         effects += [
             Tell(role, wire.Signal(session_id=self.session_id, data=data))
             for data in self._backlog_for(role).drain()
         ]
-        return [*effects, ev.Patch()] if role.peer in self.online else effects
+        return [*effects, ev.OpenLine()] if role.peer in self.online else effects
 
-    def _left(self, role: Role, now: float) -> list[Effect]:
-        """A seat is left: the end of a one-time session, an absence in the others."""
+    def _left(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
+        """Note that a seat is empty; end a one-time session, at once or after its grace."""
+        role = _LEAVER[type(event)]
         self.online -= {role}
         if self.session_type is SessionType.ONE_TIME:
             if self.terms.one_time_grace <= 0:
@@ -277,13 +274,13 @@ class Session(Record):
             self.alarms[_GRACE_OF[role]] = now + self.terms.one_time_grace
         if self.state is not State.APPROVED:
             return []
-        return [ev.Unpatch(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
+        return [ev.CloseLine(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
 
-    def _guest_is_away(self) -> Effect:
+    def _guest_offline(self) -> Effect:
         return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
 
-    def _left_after_the_end(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
-        self.online -= {Role.HOST if isinstance(event, ev.HostLeft) else Role.GUEST}
+    def _left_when_ended(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
+        self.online -= {_LEAVER[type(event)]}
         return []
 
     def _backlog_for(self, role: Role) -> Backlog:
@@ -296,25 +293,22 @@ class Session(Record):
     def _end(
         self, reason: Reason, *, answers: Role | None = None, decided: bool = False
     ) -> list[Effect]:
-        """The only way in which a session ends; both sides hear the same.
+        """End the session, and tell both sides; a session ends in no other way.
 
-        ``answers`` names the role whose request to close this carries out; ``decided`` says that
-        it carries out the host's decision.
+        ``answers`` is the role whose ``close_session`` this answers; ``decided`` says that this
+        answers the host's ``pair_decision``.
         """
-        prompt_was_up = self.state is State.PROMPTED
+        was_prompted = self.state is State.PROMPTED
         self.state = State.ENDED
         self.reason = reason
         self.alarms.clear()
         self.backlogs.clear()
-        effects: list[Effect] = [ev.Unpatch()]
-        if prompt_was_up:
+        effects: list[Effect] = [ev.CloseLine()]
+        if was_prompted:
             effects += _to_both(self.pair_result(), Role.HOST if decided else None)
-        return [*effects, *_to_both(self.last_word(), answers), ev.Finish(reason)]
+        return [*effects, *_to_both(self.session_ended(), answers), ev.Finish(reason)]
 
-    def _say_how_it_ended(self) -> list[Effect]:
-        return [Reply(self.last_word())]
-
-    def _how_it_stands(self) -> str:
+    def _status_text(self) -> str:
         return self.status if self.reason is None else f"over ({self.reason})"
 
 
@@ -328,7 +322,7 @@ def _to_both(
 
 
 class Rule(NamedTuple):
-    """What a session does about one event in one state, and where that may lead it."""
+    """The decision on one event in one state, and the states that it may lead to."""
 
     event: type[Event]
     decide: Callable[[Session, Event, float], list[Effect]]
@@ -341,7 +335,7 @@ _E = TypeVar("_E", bound=Event)
 def _on(
     event: type[_E], decide: Callable[[Session, _E, float], list[Effect]], *leads_to: State
 ) -> Rule:
-    # Each decider takes its own event; the table is what makes sure that it gets no other.
+    # Each method takes its own kind of event; the table guarantees that it gets no other.
     return Rule(
         cast(type[Event], event),
         cast(Callable[[Session, Event, float], list[Effect]], decide),
@@ -355,68 +349,68 @@ def _table(*rules: Rule) -> dict[type[Event], Rule]:
 
 RULES: dict[State, dict[type[Event], Rule]] = {
     State.PENDING: _table(
-        _on(ev.HostCame, Session._host_came),
-        _on(ev.HostLeft, Session._host_left, State.ENDED),
-        _on(ev.GuestAsked, Session._guest_asked, State.PROMPTED),
-        _on(ev.GuestCame, Session._guest_came),
-        _on(ev.GuestLeft, Session._nothing),
-        _on(ev.HostDecided, Session._nothing_to_decide),
-        _on(ev.LinkRenewed, Session._link_renewed),
-        _on(ev.Signalled, Session._signal_refused),
-        _on(ev.IceAsked, Session._ice_refused),
-        _on(ev.CloseAsked, Session._close_asked, State.ENDED),
+        _on(ev.HostJoined, Session._host_joined),
+        _on(ev.HostLeft, Session._left, State.ENDED),
+        _on(ev.PairRequested, Session._pair_requested, State.PROMPTED),
+        _on(ev.ResumeRequested, Session._resume_requested),
+        _on(ev.GuestLeft, Session._ignore),
+        _on(ev.HostDecided, Session._refuse_early_decision),
+        _on(ev.RenewalRequested, Session._renewal_requested),
+        _on(ev.SignalSent, Session._refuse_signal),
+        _on(ev.IceRequested, Session._refuse_ice),
+        _on(ev.CloseRequested, Session._close_requested, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
         _on(ev.Swept, Session._swept, State.ENDED),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
-        _on(ev.BroughtBack, Session._brought_back, State.ENDED),
+        _on(ev.Restored, Session._restored, State.ENDED),
     ),
     State.PROMPTED: _table(
-        _on(ev.HostCame, Session._host_came_to_prompt),
-        _on(ev.HostLeft, Session._host_left, State.ENDED),
-        _on(ev.GuestAsked, Session._guest_asked_again),
-        _on(ev.GuestCame, Session._guest_came),
-        _on(ev.GuestLeft, Session._guest_left, State.ENDED),
+        _on(ev.HostJoined, Session._host_joined_when_prompted),
+        _on(ev.HostLeft, Session._left, State.ENDED),
+        _on(ev.PairRequested, Session._refuse_used_link),
+        _on(ev.ResumeRequested, Session._resume_requested),
+        _on(ev.GuestLeft, Session._left, State.ENDED),
         _on(ev.HostDecided, Session._host_decided, State.APPROVED, State.ENDED),
-        _on(ev.LinkRenewed, Session._renewal_refused),
-        _on(ev.Signalled, Session._signal_refused),
-        _on(ev.IceAsked, Session._ice_refused),
-        _on(ev.CloseAsked, Session._close_asked, State.ENDED),
+        _on(ev.RenewalRequested, Session._refuse_renewal),
+        _on(ev.SignalSent, Session._refuse_signal),
+        _on(ev.IceRequested, Session._refuse_ice),
+        _on(ev.CloseRequested, Session._close_requested, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
-        _on(ev.Swept, Session._nothing),
+        _on(ev.Swept, Session._ignore),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
-        _on(ev.BroughtBack, Session._brought_back, State.ENDED),
+        _on(ev.Restored, Session._restored, State.ENDED),
     ),
     State.APPROVED: _table(
-        _on(ev.HostCame, Session._host_came_to_approved),
-        _on(ev.HostLeft, Session._host_left, State.ENDED),
-        _on(ev.GuestAsked, Session._guest_asked_again),
-        _on(ev.GuestCame, Session._guest_came),
-        _on(ev.GuestLeft, Session._guest_left, State.ENDED),
-        _on(ev.HostDecided, Session._decided_already),
-        _on(ev.LinkRenewed, Session._renewal_refused),
-        _on(ev.Signalled, Session._signalled),
-        _on(ev.IceAsked, Session._ice_asked),
-        _on(ev.CloseAsked, Session._close_asked, State.ENDED),
+        _on(ev.HostJoined, Session._host_joined_when_approved),
+        _on(ev.HostLeft, Session._left, State.ENDED),
+        _on(ev.PairRequested, Session._refuse_used_link),
+        _on(ev.ResumeRequested, Session._resume_requested),
+        _on(ev.GuestLeft, Session._left, State.ENDED),
+        _on(ev.HostDecided, Session._refuse_second_decision),
+        _on(ev.RenewalRequested, Session._refuse_renewal),
+        _on(ev.SignalSent, Session._signal_sent),
+        _on(ev.IceRequested, Session._ice_requested),
+        _on(ev.CloseRequested, Session._close_requested, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
-        _on(ev.Swept, Session._nothing),
+        _on(ev.Swept, Session._ignore),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
-        _on(ev.BroughtBack, Session._approved_brought_back, State.ENDED),
+        _on(ev.Restored, Session._restored_when_approved, State.ENDED),
     ),
     State.ENDED: _table(
-        _on(ev.HostCame, Session._host_came_too_late),
-        _on(ev.HostLeft, Session._left_after_the_end),
-        _on(ev.GuestAsked, Session._guest_asked_too_late),
-        _on(ev.GuestCame, Session._guest_came_too_late),
-        _on(ev.GuestLeft, Session._left_after_the_end),
-        _on(ev.HostDecided, Session._decided_already),
-        _on(ev.LinkRenewed, Session._ended_before),
-        _on(ev.Signalled, Session._signal_refused),
-        _on(ev.IceAsked, Session._ice_refused),
-        _on(ev.CloseAsked, Session._ended_before),
-        _on(ev.TimePassed, Session._nothing),
-        _on(ev.Swept, Session._nothing),
-        _on(ev.ShutDown, Session._nothing),
-        _on(ev.BroughtBack, Session._brought_back_after_the_end),
+        _on(ev.HostJoined, Session._host_joined_when_ended),
+        _on(ev.HostLeft, Session._left_when_ended),
+        _on(ev.PairRequested, Session._pair_requested_when_ended),
+        _on(ev.ResumeRequested, Session._resume_requested_when_ended),
+        _on(ev.GuestLeft, Session._left_when_ended),
+        _on(ev.HostDecided, Session._refuse_second_decision),
+        _on(ev.RenewalRequested, Session._reply_session_ended),
+        _on(ev.SignalSent, Session._refuse_signal),
+        _on(ev.IceRequested, Session._refuse_ice),
+        _on(ev.CloseRequested, Session._reply_session_ended),
+        _on(ev.TimePassed, Session._ignore),
+        _on(ev.Swept, Session._ignore),
+        _on(ev.ShutDown, Session._ignore),
+        _on(ev.Restored, Session._restored_when_ended),
     ),
 }
-"""Every pair of state and event, decided. Where no state is named, the session stays as it is."""
+"""The decision on every event in every state. Without a state the session keeps its own."""

@@ -1,7 +1,7 @@
-"""A session's state as a snapshot: what another process needs in order to go on with it.
+"""Snapshots: a session's state in a form with which another process can continue the session.
 
-Deadlines stand in it as wall-clock time, since a monotonic clock means nothing elsewhere. Of
-secrets it holds hashes only; signals that wait for an absent peer are not in it.
+Deadlines are in wall-clock time, since a monotonic clock has no meaning in another process. Of
+secrets a snapshot holds hashes only. It holds no signals.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from proxim.session.session import Session
 from proxim.session.state import Alarm, State
 
 VERSION = 1
-"""Raised when a snapshot means something that an older version would misunderstand."""
+"""The format; increased when an older program would misunderstand a snapshot."""
 
 
 class InvalidSnapshot(Exception):
-    """What was given as a snapshot is none, or one of a newer version."""
+    """The text is not a snapshot, or one of another version."""
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A session at rest. Moments are seconds since 1970; ``key_hash`` is the owner's.
+    """The stored state of a session. Moments are seconds since 1970.
 
-    ``online`` are the roles whose seats were taken when it was made. ``handed`` says that a node
-    gave the session up so that another goes on with it, and did not merely vanish.
+    ``key_hash`` is the owner's. ``online`` are the roles whose seats were taken. ``handed`` says
+    that the node handed the session over when it stopped.
     """
 
     version: int
@@ -52,7 +52,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def of(
         cls, session: Session, key_hash: bytes, *, skew: float, handed: bool = False
     ) -> Snapshot:
-        """The snapshot of a session; ``skew`` is wall-clock time less monotonic time."""
+        """Return the snapshot of a session; ``skew`` is wall-clock time minus monotonic time."""
         return cls(
             version=VERSION,
             session_id=session.session_id,
@@ -62,7 +62,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             created_at=session.created_at,
             expires_at=session.expires_at,
             token_hash=session.token_hash,
-            lapses_at=session.lapses_at + skew,
+            lapses_at=session.link_expires_at + skew,
             state=session.state.name,
             alarms={alarm.name: at + skew for alarm, at in session.alarms.items()},
             reason=session.reason,
@@ -73,9 +73,9 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
     def restore(self, terms: Terms, *, skew: float) -> Session:
-        """The session as it was, under the terms of the node that goes on with it.
+        """Return the session, with the terms and the ``skew`` of the node that continues it.
 
-        ``skew`` is that node's. Its actor is to hand it ``BroughtBack`` before anything else.
+        The session has to handle ``Restored`` before any other event.
         """
         return Session(
             session_id=self.session_id,
@@ -84,7 +84,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             created_at=self.created_at,
             expires_at=self.expires_at,
             token_hash=self.token_hash,
-            lapses_at=self.lapses_at - skew,
+            link_expires_at=self.lapses_at - skew,
             alarms={Alarm[name]: at - skew for name, at in self.alarms.items()},
             terms=terms,
             state=State[self.state],
@@ -100,12 +100,12 @@ _decoder = msgspec.json.Decoder(Snapshot)
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    """A snapshot as JSON text, in UTF-8."""
+    """Return a snapshot as JSON text in UTF-8."""
     return _encoder.encode(snapshot)
 
 
 def decode(text: bytes) -> Snapshot:
-    """The snapshot that a text is. Raises ``InvalidSnapshot``."""
+    """Return the snapshot that a JSON text holds. Raises ``InvalidSnapshot``."""
     try:
         snapshot = _decoder.decode(text)
     except msgspec.DecodeError as error:
@@ -115,5 +115,5 @@ def decode(text: bytes) -> Snapshot:
     if snapshot.state not in State.__members__ or not snapshot.alarms.keys() <= set(
         Alarm.__members__
     ):
-        raise InvalidSnapshot("a state or an alarm of which this program does not know")
+        raise InvalidSnapshot("it has a state or an alarm that this program does not know")
     return snapshot

@@ -1,6 +1,6 @@
-"""What a session knows, and how it says so: its state as plain data, and messages made of it.
+"""The state of a session as plain data, and the messages that are made of it.
 
-What it does stands in ``session.py``.
+``session.py`` decides how the state changes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DAY = 86_400.0
 
 
 class State(Enum):
-    """Where a session stands. On the wire a prompted session is still ``pending``."""
+    """The state of a session. On the wire a prompted session is still ``pending``."""
 
     PENDING = auto()
     PROMPTED = auto()
@@ -31,7 +31,7 @@ class State(Enum):
 
 
 class Alarm(Enum):
-    """What ends a session by the mere passing of time."""
+    """A reason for which time alone ends a session."""
 
     PROMPT = auto()
     EXPIRY = auto()
@@ -40,7 +40,7 @@ class Alarm(Enum):
 
     @property
     def reason(self) -> Reason:
-        """Why a session ends when this alarm is the first to ring."""
+        """The reason with which a session ends when this alarm is the first to come."""
         return _REASONS[self]
 
 
@@ -53,11 +53,11 @@ _REASONS = {
 
 
 class Record(Struct, kw_only=True, eq=False):
-    """A session's state. Moments are monotonic seconds, all from one clock.
+    """Holds a session's state. Moments are seconds of one monotonic clock.
 
-    ``alarms`` are the moments at which time alone ends the session. ``resume_hash`` is the
-    guest's proof, and there from the moment that the link was used. ``online`` are the roles whose
-    seats are taken.
+    ``alarms`` are the moments at which time alone ends the session. ``resume_hash`` is the hash of
+    the guest's resume token, set once the link was used. ``online`` are the roles whose seats are
+    taken.
     """
 
     session_id: str
@@ -66,7 +66,7 @@ class Record(Struct, kw_only=True, eq=False):
     created_at: datetime
     expires_at: datetime | None
     token_hash: bytes
-    lapses_at: float
+    link_expires_at: float
     alarms: dict[Alarm, float]
     terms: Terms
     state: State = State.PENDING
@@ -78,12 +78,12 @@ class Record(Struct, kw_only=True, eq=False):
 
     @property
     def deadline(self) -> float:
-        """When time alone ends this session; infinite if never."""
+        """The moment at which time alone ends the session; infinite if there is none."""
         return min(self.alarms.values(), default=math.inf)
 
     @property
     def ended(self) -> bool:
-        """Whether the session is over. It never comes back."""
+        """Whether the session has ended, which is final."""
         return self.state is State.ENDED
 
     @property
@@ -96,38 +96,37 @@ class Record(Struct, kw_only=True, eq=False):
     # -- questions -------------------------------------------------------------------------------
 
     def pair_within(self, now: float) -> float:
-        """For how many seconds more the link works."""
-        return max(0.0, min(self.lapses_at, self.deadline) - now)
+        """Return the seconds for which the link still works."""
+        return max(0.0, min(self.link_expires_at, self.deadline) - now)
 
     def prompt_left(self, now: float) -> float:
-        """For how many seconds more the open prompt can be answered."""
+        """Return the seconds in which the open prompt can still be answered."""
         return min(self.alarms[Alarm.PROMPT], self.alarms.get(Alarm.EXPIRY, math.inf)) - now
 
     @property
     def prompted_at(self) -> float:
-        """When the open prompt was put to the host; not a number when there is none."""
+        """The moment at which the host was prompted; NaN if there is no open prompt."""
         return self.alarms.get(Alarm.PROMPT, math.nan) - self.terms.approval_timeout
 
     def is_inactive(self, now: float) -> bool:
-        """Pending, the link lapsed, the host away: nobody can do anything with it any more."""
-        return (
-            self.state is State.PENDING and now >= self.lapses_at and Role.HOST not in self.online
-        )
+        """Return whether the session can only be removed: no host, and no link that works."""
+        is_expired = self.state is State.PENDING and now >= self.link_expires_at
+        return is_expired and Role.HOST not in self.online
 
     def check_token(self, token: str) -> None:
-        """Raise ``UnknownSession`` unless this is what the link says."""
+        """Raise ``UnknownSession`` unless this is the token of the link."""
         if not tokens.matches(token, self.token_hash):
             raise UnknownSession
 
     def check_resume_token(self, resume_token: str) -> None:
-        """Raise ``UnknownSession`` unless this is the guest's proof."""
+        """Raise ``UnknownSession`` unless this is the guest's resume token."""
         if self.resume_hash is None or not tokens.matches(resume_token, self.resume_hash):
             raise UnknownSession
 
     # -- messages --------------------------------------------------------------------------------
 
     def describe(self) -> SessionInfo:
-        """The session object (protocol: The session object)."""
+        """Return the session object (protocol: The session object)."""
         return SessionInfo(
             session_id=self.session_id,
             uuid=self.uuid,
@@ -142,7 +141,7 @@ class Record(Struct, kw_only=True, eq=False):
         )
 
     def link_renewed(self, invitation: Invitation, now: float) -> wire.LinkRenewed:
-        """The new link, as its maker handed it over."""
+        """Return the reply with a new link."""
         return wire.LinkRenewed(
             session_id=self.session_id,
             pair_within=self.pair_within(now),
@@ -152,7 +151,7 @@ class Record(Struct, kw_only=True, eq=False):
         )
 
     def pair_pending(self, resume_token: str, now: float) -> wire.PairPending:
-        """To the guest: the host is being asked."""
+        """Return the reply to the guest: the host is prompted."""
         return wire.PairPending(
             session_id=self.session_id,
             resume_token=resume_token,
@@ -161,7 +160,7 @@ class Record(Struct, kw_only=True, eq=False):
         )
 
     def prompt(self, now: float) -> wire.PairPrompt:
-        """To the host: who asks, and how long there is to answer."""
+        """Return the prompt for the host."""
         assert self.device is not None
         return wire.PairPrompt(
             session_id=self.session_id,
@@ -170,14 +169,14 @@ class Record(Struct, kw_only=True, eq=False):
         )
 
     def pair_result(self) -> wire.PairResult:
-        """The prompt's outcome."""
+        """Return the outcome of the prompt, for both sides."""
         assert self.device is not None
         return wire.PairResult(
             session_id=self.session_id, status=self.status, device_info=self.device
         )
 
     def resumed(self, now: float) -> wire.Resumed:
-        """To a guest that is back: the state of the session."""
+        """Return the reply to a guest that has its seat again."""
         return wire.Resumed(
             session=self.describe(),
             host_online=Role.HOST in self.online,
@@ -185,10 +184,10 @@ class Record(Struct, kw_only=True, eq=False):
         )
 
     def ice_lifetime(self, now: float) -> float:
-        """For how many seconds ICE servers may serve: as long as the session, at most a day."""
+        """Return the seconds for which ICE servers are valid: the session's life, at most a day."""
         return min(self.alarms.get(Alarm.EXPIRY, math.inf) - now, DAY)
 
-    def last_word(self) -> wire.SessionEnded:
-        """That it is over, and why."""
+    def session_ended(self) -> wire.SessionEnded:
+        """Return the message that the session has ended, with the reason."""
         assert self.reason is not None
         return wire.SessionEnded(session_id=self.session_id, status=self.status, reason=self.reason)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
-from proxim.actors.limits import Quotas
+from proxim.actors.limits import LimitSettings
 from proxim.backends.redis import ClusterOptions
 from proxim.ice import IceOptions
 from proxim.net.access import Rules
@@ -295,9 +295,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         return self._subset(Rules)
 
     @property
-    def quotas(self) -> Quotas:
-        """The limits of the node as a whole."""
-        return self._subset(Quotas)
+    def limit_settings(self) -> LimitSettings:
+        """The settings of the limits by number."""
+        return self._subset(LimitSettings)
 
     @property
     def limits(self) -> Limits:

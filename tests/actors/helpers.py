@@ -5,7 +5,7 @@ from msgspec import Raw
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.backend import Backend
-from proxim.actors.limits import NodeLimits, Quotas
+from proxim.actors.limits import LimitSettings, NodeLimits
 from proxim.actors.router import Router, leave
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import codec
@@ -25,7 +25,7 @@ DEVICE = DeviceInfo(name="Phone", id="phone-1")
 ICE = IceServer(urls="turn:relay.example", username="u", credential="c")
 
 
-NO_QUOTAS = Quotas(sessions_per_owner=0, max_sessions=0, prompts_per_host=0)
+NO_LIMITS = LimitSettings(sessions_per_owner=0, max_sessions=0, prompts_per_host=0)
 
 
 class Client:
@@ -125,7 +125,7 @@ class Node:
         *,
         access_token=None,
         sweep_interval=30.0,
-        quotas=NO_QUOTAS,
+        limit_settings=NO_LIMITS,
         connections_per_address=0,
         make_backend=Backend,
         observer=None,
@@ -133,7 +133,7 @@ class Node:
     ):
         self.supervisor = Supervisor(
             terms=Terms(**terms),
-            limits=NodeLimits(quotas, connections_per_address),
+            limits=NodeLimits(limit_settings, connections_per_address),
             sweep_interval=sweep_interval,
             ice=lambda ttl: IceGrant([ICE], ttl / 2),
             observer=observer,

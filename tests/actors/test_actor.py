@@ -77,7 +77,7 @@ async def test_an_actor_sleeps_until_something_happens(autojump_clock, node, mon
     assert handled == []
     await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
     await trio.sleep(500)
-    assert handled == [(ev.IceAsked, 999), (ev.TimePassed, 1000)]
+    assert handled == [(ev.IceRequested, 999), (ev.TimePassed, 1000)]
 
 
 @pytest.mark.parametrize("woken", [True, False])
@@ -98,7 +98,7 @@ async def test_a_decision_at_the_deadline_is_too_late(autojump_clock, node, woke
 async def test_none_of_many_that_end_at_once_takes_what_comes_too_late(
     autojump_clock, node, monkeypatch
 ):
-    monkeypatch.setattr(timers, "AT_ONCE", 1)
+    monkeypatch.setattr(timers, "BATCH", 1)
     host = await node.host()
     asked = [await node.prompts(host=host) for _ in range(10)]
     unasked = [await node.invites(TEMPORARY, host=host, ttl=40) for _ in range(10)]
@@ -190,13 +190,13 @@ async def test_what_a_replaced_connection_said_too_late_is_dropped(autojump_cloc
     meeting = await node.pairs()
     old, told = meeting[role], len(meeting[role.peer].told)
     new = node.connect()
-    came = ev.HostCame() if role is HOST else ev.GuestCame(meeting.resume_token)
-    taken = meeting.actor.ask(Envelope(came, new))
+    came = ev.HostJoined() if role is HOST else ev.ResumeRequested(meeting.resume_token)
+    receipt = meeting.actor.ask(Envelope(came, new))
     old.seats[meeting.id].line = None
     await old.sends(meeting.close())
     await old.signals(meeting.id, 1)
     old.close()
-    await taken.wait()
+    await receipt.wait()
     await wait_all_tasks_blocked()
     assert meeting[role.peer].told[told:] == []
     assert meeting.actor.seats[role].connection is new
@@ -229,8 +229,8 @@ async def test_a_full_inbox_refuses_requests_but_not_departures(autojump_clock, 
 async def test_who_asks_in_nobodys_name_gets_no_answer_and_no_seat(autojump_clock, node):
     meeting = await node.pairs()
     seats, told = dict(meeting.actor.seats), meeting.host.told + meeting.guest.told
-    meeting.actor.notify(ev.IceAsked())
-    meeting.actor.notify(ev.HostCame())
+    meeting.actor.notify(ev.IceRequested())
+    meeting.actor.notify(ev.HostJoined())
     await wait_all_tasks_blocked()
     assert meeting.actor.seats == seats
     assert meeting.host.told + meeting.guest.told == told

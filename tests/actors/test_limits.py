@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from proxim.actors import limits
-from proxim.actors.limits import Places, Quotas, Tally, delay
+from proxim.actors.limits import ConcurrencyLimit, LimitSettings, SlidingWindow, delay
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import RequestError
 from tests.actors.helpers import DEVICE, KEY, PERSISTENT, WRONG, Node
@@ -16,81 +16,81 @@ HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
 def test_places_are_taken_and_given_back():
-    places = Places(2)
+    places = ConcurrencyLimit(2)
     for _ in range(2):
         assert not places.is_full(HERE)
-        places.take(HERE)
+        places.acquire(HERE)
     assert places.is_full(HERE)
     assert not places.is_full(THERE)
-    places.give_back(HERE)
+    places.release(HERE)
     assert not places.is_full(HERE)
-    places.give_back(HERE)
+    places.release(HERE)
     assert len(places) == 0
 
 
 def test_what_others_have_given_counts_as_if_it_were_given_here():
-    places = Places(3)
-    places.take(HERE)
+    places = ConcurrencyLimit(3)
+    places.acquire(HERE)
     places.heard({HERE: 2})
     assert places.is_full(HERE)
-    assert (places.taken, places.elsewhere(HERE)) == ({HERE: 1}, 2)
+    assert (places.held, places.elsewhere(HERE)) == ({HERE: 1}, 2)
     places.heard({HERE: 1})
     assert not places.is_full(HERE)
-    places.give_back(HERE)
+    places.release(HERE)
     assert len(places) == 1
     places.heard({})
     assert len(places) == 0
 
 
 def test_of_places_each_change_here_is_told_and_none_elsewhere():
-    places, told = Places(1), []
+    places, told = ConcurrencyLimit(1), []
     places.tell = told.append
     for who in (HERE, None):
-        places.take(who)
-        places.give_back(who)
+        places.acquire(who)
+        places.release(who)
     places.heard({THERE: 1})
     assert told == [HERE, HERE]
 
 
 @pytest.mark.parametrize(("most", "who"), [(0, HERE), (1, None)])
 def test_places_without_a_bound_or_for_nobody_are_never_full(most, who):
-    places = Places(most)
+    places = ConcurrencyLimit(most)
     for _ in range(5):
-        places.take(who)
+        places.acquire(who)
         assert not places.is_full(who)
     for _ in range(5):
-        places.give_back(who)
+        places.release(who)
     assert len(places) == 0
 
 
 def test_a_tally_slides():
-    tally = Tally(3, 10.0)
+    tally = SlidingWindow(3, 10.0)
     assert [tally.add(HERE, now) for now in (0, 4, 8)] == [0, 1, 2]
-    assert tally.wait(HERE, 9) == 1
-    assert tally.wait(THERE, 9) == 0
-    assert tally.wait(HERE, 10) == 0
+    assert tally.retry_after(HERE, 9) == 1
+    assert tally.retry_after(THERE, 9) == 0
+    assert tally.retry_after(HERE, 10) == 0
     assert tally.add(HERE, 10) == 2
-    assert tally.wait(HERE, 11) == 3
+    assert tally.retry_after(HERE, 11) == 3
 
 
 @pytest.mark.parametrize("most", [1, 3])
 def test_who_is_refused_and_goes_on_waits_from_the_last_times(most):
-    tally = Tally(most, 10.0)
+    tally = SlidingWindow(most, 10.0)
     for now in range(8):
         tally.add(HERE, now)
-    assert tally.wait(HERE, 8) == 10 - most
+    assert tally.retry_after(HERE, 8) == 10 - most
 
 
 @pytest.mark.parametrize(("most", "who"), [(0, HERE), (1, None)])
 def test_what_is_not_counted_is_never_waited_for(most, who):
-    tally = Tally(most, 10.0)
+    tally = SlidingWindow(most, 10.0)
     assert [tally.add(who, now) for now in range(5)] == [0] * 5
-    assert tally.wait(who, 5) == 0
+    assert tally.retry_after(who, 5) == 0
     assert len(tally) == 0
 
 
 def test_what_is_past_is_forgotten():
-    tally = Tally(3, 10.0)
+    tally = SlidingWindow(3, 10.0)
     for number in range(100):
         tally.add(f"{number}", number)
     assert len(tally) == 10
@@ -99,12 +99,12 @@ def test_what_is_past_is_forgotten():
 
 
 def test_a_tally_remembers_so_many_and_forgets_the_quietest(monkeypatch):
-    monkeypatch.setattr(limits, "REMEMBERED", 3)
-    tally = Tally(1, math.inf)
+    monkeypatch.setattr(limits, "MAX_KEYS", 3)
+    tally = SlidingWindow(1, math.inf)
     for who in "abcad":
         tally.add(who, 0)
     assert len(tally) == 3
-    assert [bool(tally.wait(who, 0)) for who in "abcd"] == [True, False, True, True]
+    assert [bool(tally.retry_after(who, 0)) for who in "abcd"] == [True, False, True, True]
 
 
 def test_the_delay_doubles_up_to_a_bound():
@@ -130,8 +130,8 @@ async def has_limit(host):
 
 @pytest.fixture
 async def counted(nursery):
-    async def start(**quotas):
-        node = Node(quotas=Quotas(**quotas))
+    async def start(**settings):
+        node = Node(limit_settings=LimitSettings(**settings))
         await nursery.start(node.supervisor.run)
         return node
 
@@ -260,7 +260,7 @@ async def test_what_is_right_is_no_guess(autojump_clock, counted):
 
 
 async def test_a_wrong_access_token_is_a_guess_and_none_is_not(autojump_clock, nursery):
-    node = Node(quotas=Quotas(guesses_per_address=1), access_token="right")
+    node = Node(limit_settings=LimitSettings(guesses_per_address=1), access_token="right")
     await nursery.start(node.supervisor.run)
 
     def register(token):
@@ -275,12 +275,16 @@ async def test_a_wrong_access_token_is_a_guess_and_none_is_not(autojump_clock, n
 
 
 def test_an_event_is_told_and_a_key_that_all_nodes_refuse_has_to_wait():
-    tally, told = Tally(2, 60.0), []
+    tally, told = SlidingWindow(2, 60.0), []
     tally.tell = told.append
     assert tally.add("a", 0.0) == 0
     assert told == ["a"]
-    assert tally.wait("a", 2.0) == 0.0
+    assert tally.retry_after("a", 2.0) == 0.0
     tally.heard({"a": 50.0, "b": 40.0})
-    assert (tally.wait("a", 2.0), tally.wait("b", 2.0), tally.wait("b", 41.0)) == (48.0, 38.0, 0.0)
+    assert (
+        tally.retry_after("a", 2.0),
+        tally.retry_after("b", 2.0),
+        tally.retry_after("b", 41.0),
+    ) == (48.0, 38.0, 0.0)
     assert tally.add("a", 2.0) == 1
-    assert tally.wait("a", 3.0) == 57.0
+    assert tally.retry_after("a", 3.0) == 57.0

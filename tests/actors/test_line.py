@@ -30,7 +30,7 @@ async def test_a_signal_comes_without_the_senders_ref_on_the_line_or_off_it(auto
     signal = wire.Signal(session_id=meeting.id, data=Raw(DATA), ref="mine")
     with assert_no_checkpoints():
         await meeting.host.sends(signal)
-        meeting.actor.cut()
+        meeting.actor.close_line()
         await meeting.host.sends(signal)
         assert len(meeting.guest.heard(wire.Signal)) == 1
     await wait_all_tasks_blocked()
@@ -113,7 +113,7 @@ async def test_nothing_overtakes_what_was_kept_for_an_absent_side(autojump_clock
     await meeting.leaves(GUEST)
     await meeting.host.signals(meeting.id, 0, 1, 2)
     guest = meeting.guest = node.connect()
-    meeting.actor.ask(Envelope(ev.GuestCame(meeting.resume_token), guest))
+    meeting.actor.ask(Envelope(ev.ResumeRequested(meeting.resume_token), guest))
     await meeting.host.signals(meeting.id, 3, 4)
     for number in range(5, 20):
         await trio.lowlevel.checkpoint()
@@ -224,12 +224,12 @@ def test_each_direction_keeps_its_order_and_loses_nothing_whatever_happens(with_
 
     with pytest.MonkeyPatch.context() as patch:
         if not with_line:
-            patch.setattr(Actor, "_connect", lambda actor: None)
+            patch.setattr(Actor, "_open_line", lambda actor: None)
         holds()
 
 
 async def test_a_conversation_uses_the_line_when_there_is_one(autojump_clock, monkeypatch):
     steps = [("waits for silence", HOST, 1), ("sends", HOST, 2), ("sends", GUEST, 2)]
     assert (await converse(steps)).by_line == 4
-    monkeypatch.setattr(Actor, "_connect", lambda actor: None)
+    monkeypatch.setattr(Actor, "_open_line", lambda actor: None)
     assert (await converse(steps)).by_line == 0

@@ -91,22 +91,22 @@ async def test_what_follows_a_new_session_at_once_has_its_seat(autojump_clock, n
 # -- those who leave while they are being served ---------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [ev.GuestAsked, ev.GuestCame, ev.HostCame])
+@pytest.mark.parametrize("kind", [ev.PairRequested, ev.ResumeRequested, ev.HostJoined])
 async def test_who_leaves_while_asking_for_a_seat_holds_none(autojump_clock, node, kind):
-    meeting = await (node.invites() if kind is ev.GuestAsked else node.prompts())
-    role = HOST if kind is ev.HostCame else GUEST
+    meeting = await (node.invites() if kind is ev.PairRequested else node.prompts())
+    role = HOST if kind is ev.HostJoined else GUEST
     await meeting.leaves(role)
     client, event = (
         node.connect(),
         {
-            ev.GuestAsked: lambda: ev.GuestAsked(meeting.token, DEVICE, "resume-token"),
-            ev.GuestCame: lambda: ev.GuestCame(meeting.resume_token),
-            ev.HostCame: ev.HostCame,
+            ev.PairRequested: lambda: ev.PairRequested(meeting.token, DEVICE, "resume-token"),
+            ev.ResumeRequested: lambda: ev.ResumeRequested(meeting.resume_token),
+            ev.HostJoined: ev.HostJoined,
         }[kind](),
     )
-    taken = meeting.actor.ask(Envelope(event, client))
+    receipt = meeting.actor.ask(Envelope(event, client))
     client.close()
-    await taken.wait()
+    await receipt.wait()
     await wait_all_tasks_blocked()
     assert (role in meeting.actor.session.online) is (role in meeting.actor.seats) is False
 

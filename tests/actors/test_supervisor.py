@@ -7,7 +7,7 @@ from trio.testing import assert_checkpoints, assert_no_checkpoints, wait_all_tas
 
 from proxim.actors import supervisor as supervisor_module
 from proxim.actors.actor import Actor
-from proxim.actors.pseudonym import pseudonym
+from proxim.actors.log import pseudonym
 from proxim.actors.seat import Envelope
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason, Status
@@ -81,13 +81,13 @@ async def test_a_thousand_sessions_outlive_a_crash(autojump_clock, node, monkeyp
 async def test_nobody_waits_for_a_crashed_session(autojump_clock, node, monkeypatch):
     meeting = await node.pairs()
     crash_at(monkeypatch, meeting.id)
-    taken = [meeting.actor.ask(Envelope(ev.ShutDown())) for _ in range(3)]
+    receipts = [meeting.actor.ask(Envelope(ev.ShutDown())) for _ in range(3)]
     await meeting.host.sends(wire.RefreshIce(session_id=meeting.id))
-    meeting.actor.cut()
+    meeting.actor.close_line()
     await meeting.host.signals(meeting.id, 1)
     with trio.fail_after(1):
         await node.supervisor.drain()
-        for each in taken:
+        for each in receipts:
             await each.wait()
     assert meeting.actor is None
 
@@ -230,9 +230,9 @@ async def test_who_comes_in_the_moment_of_the_sweep_gets_no_seat(autojump_clock,
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
     host, actor = node.connect(), meeting.actor
-    taken = actor.ask(Envelope(ev.HostCame(), host))
+    receipt = actor.ask(Envelope(ev.HostJoined(), host))
     await node.supervisor.sweep()
-    await taken.wait()
+    await receipt.wait()
     assert host.seats == actor.seats == {}
     assert not meeting.host.closed
 

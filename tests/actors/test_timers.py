@@ -6,7 +6,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors import timers as timers_module
-from proxim.actors.timers import AT_ONCE, Timers
+from proxim.actors.timers import BATCH, Timers
 
 
 class Sleeper:
@@ -88,19 +88,19 @@ class Looks(trio.abc.Instrument):
 async def test_many_at_one_moment_ring_in_order_with_looks_at_the_sockets_between(
     autojump_clock, timers, log
 ):
-    total, looks = 5 * AT_ONCE, Looks(log)
+    total, looks = 5 * BATCH, Looks(log)
     for number in range(total):
         timers.reset(None, 10, Sleeper(log, number))
     trio.lowlevel.add_instrument(looks)
     await trio.sleep(11)
     assert log == [(10, number) for number in range(total)]
-    assert sorted(set(looks.rung)) == list(range(0, total + 1, AT_ONCE))
+    assert sorted(set(looks.rung)) == list(range(0, total + 1, BATCH))
 
 
 async def test_timers_that_were_stopped_take_no_room_for_long(
     autojump_clock, timers, log, monkeypatch
 ):
-    monkeypatch.setattr(timers_module, "_SPENT_KEPT", 10)
+    monkeypatch.setattr(timers_module, "_MAX_STOPPED", 10)
     kept = [timers.reset(None, 50 + number, Sleeper(log, number)) for number in range(5)]
     for _ in range(1000):
         timers.stop(timers.reset(None, 1e9, Sleeper(log, "spent")))

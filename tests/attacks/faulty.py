@@ -4,7 +4,7 @@ Only here, and put on from outside: the node itself has no such hook.
 """
 
 from proxim.cli import main
-from proxim.session.events import IceAsked
+from proxim.session.events import IceRequested
 from proxim.session.session import Session
 
 handle = Session.handle
@@ -12,7 +12,7 @@ WORDS = "canary-of-the-crash"
 
 
 def fail(session, event, now):
-    if session.uuid == "crash" and isinstance(event, IceAsked):
+    if session.uuid == "crash" and isinstance(event, IceRequested):
         # A traceback quotes this line; what it says must not be told.
         raise ZeroDivisionError(WORDS, session.session_id)
     return handle(session, event, now)

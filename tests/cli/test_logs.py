@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from websockets.sync.client import connect
 
-from proxim.actors.pseudonym import pseudonym
+from proxim.actors.log import pseudonym
 from tests.cli.helpers import PATIENCE
 
 

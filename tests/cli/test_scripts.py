@@ -195,7 +195,7 @@ def test_sessions_are_closed_by_id(start, run, node):
         (["join", LINK, "--name", ""], "--name must be"),
         (["join", LINK, "--name", "\udcff"], "--name has half a surrogate pair"),
         (["join", LINK, "--device-id", "i" * 129], "--device-id must be"),
-        (["join", LINK.replace("/join", "/a b/join")], "characters that no link has"),
+        (["join", LINK.replace("/join", "/a b/join")], "characters that are not allowed"),
     ],
 )
 def test_unprintable_device_name_is_wrong_usage(run, arguments, says):

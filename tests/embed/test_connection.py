@@ -135,7 +135,7 @@ async def test_what_is_too_deep_or_too_large_is_refused(autojump_clock, parlour)
     session, guest = await parlour.pair_up()
     with pytest.raises(BadMessage, match="deep"):
         await session.send(nested(40))
-    with pytest.raises(BadMessage, match="65536 bytes"):
+    with pytest.raises(BadMessage, match="at most 65536"):
         await session.send("x" * 65536)
     await session.send("x" * 65000)
     assert len((await guest.hear("signal"))["data"]) == 65000
@@ -214,7 +214,7 @@ async def test_who_gives_up_opening_leaves_no_session(autojump_clock, parlour, m
     async def never(*_):
         await trio.sleep_forever()
 
-    monkeypatch.setattr("proxim.actors.router.Router._invite", never)
+    monkeypatch.setattr("proxim.actors.router.Router._make_invitation", never)
     with trio.move_on_after(1):
         await parlour.open_session(qr="svg")
     assert parlour.node.sessions() == []
@@ -226,7 +226,7 @@ async def test_a_crash_of_the_node_is_told_to_the_caller(
     async def crash(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("proxim.actors.router.Router._create", crash)
+    monkeypatch.setattr("proxim.actors.router.Router._create_session", crash)
     with pytest.raises(InternalError):
         await parlour.open_session()
     assert "ZeroDivisionError" in caplog.text

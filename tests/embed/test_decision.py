@@ -5,7 +5,7 @@ import threading
 import pytest
 import trio
 
-from proxim.actors.pseudonym import pseudonym
+from proxim.actors.log import pseudonym
 from tests.embed.helpers import over
 
 
@@ -44,7 +44,7 @@ async def test_a_failure_is_no_and_is_logged(autojump_clock, parlour, caplog):
     session = await parlour.open_session(decide=decide)
     assert await result(await parlour.guest(session)) == "rejected"
     (record,) = caplog.records
-    assert "counts as no" in record.message
+    assert "the guest is rejected" in record.message
     assert "in decide" in record.message
     assert record.message.endswith("ValueError"), "its text names the device"
     assert record.session == pseudonym(session.session_id)

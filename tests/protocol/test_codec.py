@@ -45,7 +45,7 @@ def test_bytes_that_are_not_utf8_are_refused():
 @pytest.mark.parametrize("field", ["data", "unknown"])
 def test_json_that_is_nested_too_deeply_is_refused(field):
     frame = f'{{"type":"signal","session_id":"s","{field}":{DEEP}}}'
-    assert refusal(frame) == f"`{field}` is nested too deeply: 32 levels are the most"
+    assert refusal(frame) == f"`{field}` is nested too deeply: at most 32 levels"
     assert refusal(frame.encode()) == refusal(frame)
 
 
@@ -63,7 +63,7 @@ def test_what_the_node_says_may_not_nest_without_end_either():
 @pytest.mark.parametrize("field", ["f" * 65, "\u202e", "a b"])
 def test_a_field_that_nobody_would_want_to_read_is_not_given_back(field):
     frame = json.dumps({"type": "ping", field: 0})[:-2] + "[" * 40 + "]" * 40 + "}"
-    assert refusal(frame) == "the JSON is nested too deeply: 32 levels are the most"
+    assert refusal(frame) == "the JSON is nested too deeply: at most 32 levels"
 
 
 def test_a_name_is_normalised_and_an_id_is_not():

@@ -53,7 +53,7 @@ def test_a_code_from_a_newer_node_becomes_a_plain_request_error():
 
 
 def test_a_stranger_cannot_tell_a_wrong_token_from_a_missing_session():
-    assert str(UnknownSession()) == "there is no such session, or you have no part in it"
+    assert str(UnknownSession()) == "session not found, or you do not have access to it"
 
 
 def test_the_other_errors_say_what_they_know():

@@ -10,7 +10,7 @@ from proxim.protocol import tokens
 from proxim.protocol.codec import error_message
 from proxim.protocol.messages import DeviceInfo, SessionType
 from proxim.session import events as ev
-from proxim.session.events import Admit, Patch, Refuse, Reply, Role, Tell, Terms, Unpatch
+from proxim.session.events import Admit, CloseLine, OpenLine, Refuse, Reply, Role, Tell, Terms
 from proxim.session.ice import no_ice_servers, with_ice_servers
 from proxim.session.session import Session
 
@@ -23,7 +23,7 @@ WINDOW, QR_TTL, TTL = 40.0, 300.0, 600.0
 TOKEN, RESUME, ID = "right-token", "right-resume-token", "session-id"
 DEVICE = DeviceInfo(name="Phone", id="phone-1")
 
-_SENT_BY = {ev.HostCame: HOST, ev.HostDecided: HOST, ev.LinkRenewed: HOST}
+_SENT_BY = {ev.HostJoined: HOST, ev.HostDecided: HOST, ev.RenewalRequested: HOST}
 _LEAVING = {ev.HostLeft: HOST, ev.GuestLeft: GUEST}
 
 
@@ -72,15 +72,15 @@ class Meeting:
                         self.heard[sender].append(reply)
                 case Tell(role, message, lifetime) if role in self.seats:
                     self.heard[role].append(_with_ice(message, lifetime))
-                case Patch() | Unpatch():
-                    self.line = isinstance(effect, Patch)
+                case OpenLine() | CloseLine():
+                    self.line = isinstance(effect, OpenLine)
         return reply
 
     def asks(self, token=TOKEN):
-        return self.hand(ev.GuestAsked(token, DEVICE, RESUME))
+        return self.hand(ev.PairRequested(token, DEVICE, RESUME))
 
     def comes(self, role, resume_token=RESUME):
-        return self.hand(ev.HostCame() if role is HOST else ev.GuestCame(resume_token))
+        return self.hand(ev.HostJoined() if role is HOST else ev.ResumeRequested(resume_token))
 
     def leaves(self, role):
         return self.hand(ev.HostLeft() if role is HOST else ev.GuestLeft())
@@ -89,16 +89,16 @@ class Meeting:
         return self.hand(ev.HostDecided(approve))
 
     def renews(self, token):
-        return self.hand(ev.LinkRenewed(ev.Invitation(tokens.digest(token), token=token)))
+        return self.hand(ev.RenewalRequested(ev.Invitation(tokens.digest(token), token=token)))
 
     def signals(self, sender, *numbers):
-        return [self.hand(ev.Signalled(sender, Raw(b"%d" % number))) for number in numbers]
+        return [self.hand(ev.SignalSent(sender, Raw(b"%d" % number))) for number in numbers]
 
     def asks_ice(self, sender):
-        return self.hand(ev.IceAsked(), sender)
+        return self.hand(ev.IceRequested(), sender)
 
     def closes(self, sender):
-        return self.hand(ev.CloseAsked(sender))
+        return self.hand(ev.CloseRequested(sender))
 
     def waits(self, seconds):
         """The clock moves on, and a timer rings."""

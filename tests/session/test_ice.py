@@ -36,7 +36,7 @@ def test_ice_servers_go_along_with_approval_resuming_and_refresh():
     meeting = asked()
     meeting.decides()
     assert len(lifetimes(meeting)) == 2
-    meeting.hand(ev.GuestCame(RESUME))
+    meeting.hand(ev.ResumeRequested(RESUME))
     assert len(lifetimes(meeting)) == 1
     for side in (HOST, GUEST):
         meeting.asks_ice(side)
@@ -47,7 +47,7 @@ def test_before_approval_no_ice_servers_go_along():
     meeting = Meeting()
     meeting.asks()
     assert lifetimes(meeting) == []
-    meeting.hand(ev.GuestCame(RESUME))
+    meeting.hand(ev.ResumeRequested(RESUME))
     assert lifetimes(meeting) == []
     meeting.asks_ice(GUEST)
     assert lifetimes(meeting) == []

@@ -50,12 +50,12 @@ def test_every_pair_of_state_and_event_is_decided():
 
 def test_every_rule_leads_where_it_says_and_nowhere_else():
     events = [event() for event in get_args(Event) if not event.__struct_fields__]
-    events += [ev.GuestAsked(token, DEVICE, RESUME) for token in (TOKEN, "wrong")]
-    events += [ev.GuestCame(token) for token in (RESUME, "wrong")]
+    events += [ev.PairRequested(token, DEVICE, RESUME) for token in (TOKEN, "wrong")]
+    events += [ev.ResumeRequested(token) for token in (RESUME, "wrong")]
     events += [ev.HostDecided(approve) for approve in (True, False)]
-    events += [ev.CloseAsked(role) for role in Role]
-    events += [ev.BroughtBack(handed) for handed in (True, False)]
-    events += [ev.Signalled(HOST, Raw(b"1")), ev.LinkRenewed(ev.Invitation(b""))]
+    events += [ev.CloseRequested(role) for role in Role]
+    events += [ev.Restored(handed) for handed in (True, False)]
+    events += [ev.SignalSent(HOST, Raw(b"1")), ev.RenewalRequested(ev.Invitation(b""))]
     absences = [(), (HOST,), (GUEST,), (HOST, GUEST)]
     reached = defaultdict(set)
     for stage, kind, grace, absent, later, event in product(
@@ -260,7 +260,7 @@ def test_signals_cross_in_order_and_unchanged(role):
     meeting = approved()
     data = [Raw(b'{"sdp" : "v=0"}'), Raw(b"null"), Raw(b"[1, 2]")]
     for each in data:
-        assert meeting.hand(ev.Signalled(role, each)) is None
+        assert meeting.hand(ev.SignalSent(role, each)) is None
     assert meeting.told(role.peer, wire.Signal) == [
         wire.Signal(session_id=ID, data=each) for each in data
     ]

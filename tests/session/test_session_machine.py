@@ -27,11 +27,11 @@ from tests.session.helpers import (
 )
 
 AT_ONCE = {
-    Reason.CLOSED: lambda event: isinstance(event, ev.CloseAsked),
+    Reason.CLOSED: lambda event: isinstance(event, ev.CloseRequested),
     Reason.REJECTED: lambda event: event == ev.HostDecided(False),
     Reason.SHUTDOWN: lambda event: isinstance(event, ev.ShutDown),
     Reason.INACTIVE: lambda event: isinstance(event, ev.Swept),
-    Reason.DISCONNECTED: lambda event: isinstance(event, ev.BroughtBack),
+    Reason.DISCONNECTED: lambda event: isinstance(event, ev.Restored),
 }
 
 
@@ -41,7 +41,7 @@ class Watched(Meeting):
     def __init__(self, kind, ttl, grace):
         self.one_time, self.grace = kind is ONE_TIME, grace
         self.expires_at = START + ttl if kind is TEMPORARY else math.inf
-        self.token, self.lapses_at = TOKEN, START + QR_TTL
+        self.token, self.link_expires_at = TOKEN, START + QR_TTL
         self.asked_at = None
         self.approved = False
         self.left_at = {}
@@ -63,7 +63,7 @@ class Watched(Meeting):
         if leaver and self.one_time and not over:
             self.left_at[leaver] = self.now
         first_due = min(self.dues)[0]
-        idle = self.asked_at is None and self.now >= self.lapses_at and HOST not in self.seats
+        idle = self.asked_at is None and self.now >= self.link_expires_at and HOST not in self.seats
         due = {reason for at, reason in self.dues if at == first_due <= self.now}
         reply = super().hand(event, sender)
         said = [effect.message for effect in self.effects if isinstance(effect, (Tell, Reply))]
@@ -71,7 +71,7 @@ class Watched(Meeting):
         if isinstance(reply, wire.PairPending):
             assert self.asked_at is None, "the token worked twice"
             assert not due
-            assert self.now < self.lapses_at
+            assert self.now < self.link_expires_at
             self.asked_at = self.now
         results = [message for message in said if isinstance(message, wire.PairResult)]
         assert all(result == results[0] for result in results)
@@ -148,7 +148,7 @@ class Lifecycle(RuleBasedStateMachine):
             assert code(reply) == "token_used"
         elif self.session.ended:
             assert reply.reason is self.session.reason
-        elif meeting.now >= meeting.lapses_at:
+        elif meeting.now >= meeting.link_expires_at:
             assert code(reply) == "link_lapsed"
         else:
             assert code(reply) == (None if there else "host_offline")
@@ -190,7 +190,7 @@ class Lifecycle(RuleBasedStateMachine):
         token = f"token-{self.number}"
         if isinstance(self.meeting.renews(token), wire.LinkRenewed):
             assert self.meeting.asked_at is None
-            self.meeting.token, self.meeting.lapses_at = token, self.meeting.now + QR_TTL
+            self.meeting.token, self.meeting.link_expires_at = token, self.meeting.now + QR_TTL
 
     @rule(role=seats, burst=st.sampled_from([1, 3, 40]))
     def one_signals(self, role, burst):
@@ -235,7 +235,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(lapse=st.booleans(), early=st.booleans(), rings=st.booleans())
     def the_deadline_comes(self, lapse, early, rings):
-        moment = self.meeting.lapses_at if lapse else self.session.deadline
+        moment = self.meeting.link_expires_at if lapse else self.session.deadline
         if moment < math.inf:
             self.meeting.now = max(self.meeting.now, just_before(moment) if early else moment)
         if rings:

@@ -159,7 +159,7 @@ def test_a_newer_connection_takes_a_seat_over_without_the_peer_noticing(role):
     heard = list(meeting.heard[role.peer])
     meeting.comes(role)
     assert meeting.effects[0] == ev.Admit(role)
-    assert meeting.effects[-1] == ev.Patch()
+    assert meeting.effects[-1] == ev.OpenLine()
     assert meeting.heard[role.peer] == heard
 
 
@@ -193,7 +193,7 @@ def test_256_kib_are_kept_for_an_absent_peer(role):
     meeting = approved(PERSISTENT)
     meeting.leaves(role.peer)
     replies = [
-        meeting.hand(ev.Signalled(role, Raw(b"1" * size)))
+        meeting.hand(ev.SignalSent(role, Raw(b"1" * size)))
         for size in (200 * KIB, 56 * KIB + 1, 56 * KIB, 1)
     ]
     assert [code(reply) for reply in replies] == [None, "peer_offline", None, "peer_offline"]
@@ -218,7 +218,7 @@ def test_what_was_kept_dies_with_the_session(role):
 
 def comes_having_seen(meeting, status):
     before = len(meeting.heard[HOST])
-    meeting.hand(ev.HostCame(status))
+    meeting.hand(ev.HostJoined(status))
     return meeting.heard[HOST][before:]
 
 
@@ -258,6 +258,6 @@ def test_who_leaves_after_the_end_is_seen_to_have_left(role):
 
 def test_the_owner_may_close_from_another_connection_and_all_three_hear_it():
     meeting = approved(PERSISTENT)
-    reply = meeting.hand(ev.CloseAsked(None))
+    reply = meeting.hand(ev.CloseRequested(None))
     assert reply == meeting.told(HOST, wire.SessionEnded)[0]
     assert meeting.ending(HOST) is meeting.ending(GUEST) is Reason.CLOSED

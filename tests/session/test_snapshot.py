@@ -44,7 +44,7 @@ def brought_back(meeting, *, later=0.0, handed=False, **terms):
     moved.session = kept.restore(Terms(**terms), skew=ELSEWHERE)
     moved.seats = set()
     moved.now = meeting.now + later + SKEW - ELSEWHERE
-    moved.hand(ev.BroughtBack(kept.handed))
+    moved.hand(ev.Restored(kept.handed))
     return moved
 
 
@@ -54,17 +54,17 @@ def test_a_session_is_the_same_after_it_was_written_and_read(stage, kind):
     before = stage(kind).session
     text = snapshot.encode(Snapshot.of(before, KEY_HASH, skew=SKEW))
     after = snapshot.decode(text).restore(before.terms, skew=SKEW)
-    for name in set(Record.__struct_fields__) - NEVER_STORED - {"alarms", "lapses_at"}:
+    for name in set(Record.__struct_fields__) - NEVER_STORED - {"alarms", "link_expires_at"}:
         assert getattr(after, name) == getattr(before, name), name
     assert after.describe() == before.describe()
-    assert after.lapses_at == pytest.approx(before.lapses_at)
+    assert after.link_expires_at == pytest.approx(before.link_expires_at)
     assert after.alarms == pytest.approx(before.alarms)
 
 
 def test_no_secret_and_no_signal_is_in_it():
     meeting = approved(PERSISTENT)
     meeting.leaves(GUEST)
-    meeting.hand(ev.Signalled(HOST, Raw(b'"in flight"')))
+    meeting.hand(ev.SignalSent(HOST, Raw(b'"in flight"')))
     text = snapshot.encode(Snapshot.of(meeting.session, KEY_HASH, skew=SKEW)).decode()
     for secret in (TOKEN, RESUME, "in flight"):
         assert secret not in text

@@ -22,7 +22,7 @@ def test_unknown_session_type_is_refused_with_the_known_ones(node):
 
 
 def test_decide_must_be_callable(node):
-    with pytest.raises(TypeError, match="decide is a function"):
+    with pytest.raises(TypeError, match="decide must be a function"):
         node.open_session(decide=True)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from proxim.actors.crash import log_crash
+from proxim.actors.log import log_crash
 from proxim.backends.redis import rpc
 from proxim.backends.redis.coordinator import EncodedBatch
 from proxim.backends.redis.rpc import Batch, Message

@@ -14,7 +14,7 @@ from proxim.session import events as ev
 EXTENDED_AT_ONCE = 500
 """Sessions after which the other tasks have their turn."""
 
-_DECIDING = (ev.GuestAsked, ev.HostDecided, ev.LinkRenewed, ev.CloseAsked)
+_DECIDING = (ev.PairRequested, ev.HostDecided, ev.RenewalRequested, ev.CloseRequested)
 
 
 def may_act(lease: Lease, actor: Actor, envelope: Envelope) -> bool:
@@ -25,7 +25,7 @@ def may_act(lease: Lease, actor: Actor, envelope: Envelope) -> bool:
     """
     if envelope.sender is None:
         return True
-    if isinstance(envelope.event, ev.Signalled):
+    if isinstance(envelope.event, ev.SignalSent):
         return lease.is_connected or not _has_remote_side(actor)
     if isinstance(envelope.event, _DECIDING):
         return lease.is_connected
@@ -36,7 +36,7 @@ def cut_remote_lines(supervisor: Supervisor) -> None:
     """Cut the lines to other nodes, so that signals are refused instead of piling up here."""
     for actor in supervisor.actors():
         if _has_remote_side(actor):
-            actor.cut()
+            actor.close_line()
 
 
 async def extend_lines_forever(supervisor: Supervisor, lease: Lease) -> None:

@@ -10,7 +10,7 @@ import trio
 
 from proxim.actors.actor import Actor
 from proxim.actors.backend import SessionHandle
-from proxim.actors.pseudonym import about
+from proxim.actors.log import session_extra
 from proxim.actors.seat import Owner
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
@@ -72,7 +72,7 @@ class Registry:
 
         A session that has ended at another node counts until it is swept there.
         """
-        most = self._supervisor.limits.quotas.sessions_per_owner
+        most = self._supervisor.limits.settings.sessions_per_owner
         if most <= 0:
             return
         ended = {
@@ -89,7 +89,7 @@ class Registry:
     async def _session_ids(self, owner: Owner) -> list[str]:
         self._check_connected()
         try:
-            owned = await self._coordinator.owned_by(owner.name)
+            owned = await self._coordinator.owned_by(owner.hash)
         except CoordinatorLost:
             raise unavailable() from None
         self._check_dataset(owned.dataset)
@@ -130,7 +130,7 @@ class Registry:
         try:
             snapshot = self._write_queue.read(claim.session_id, claim.snapshot)
         except (BrokenSeal, InvalidSnapshot) as error:
-            log.error("a session cannot be read: %s", error, extra=about(claim.session_id))
+            log.error("a session cannot be read: %s", error, extra=session_extra(claim.session_id))
             return None
         owner = Owner(snapshot.uuid, snapshot.key_hash)
         if claim.node == self._bus.node:

@@ -145,9 +145,9 @@ class RemoteConnections:
         if seat is None and _needs_seat(event):
             self._answer(connection, request, UnknownSession(session_id=request.session_id))
             return
-        if isinstance(event, ev.CloseAsked):
+        if isinstance(event, ev.CloseRequested):
             # A signal that is sent after this must not arrive before it.
-            actor.cut()
+            actor.close_line()
         receipt = actor.ask(Envelope(event, connection, request.ref, seat))
         connection.pending += 1
         self._nursery.start_soon(self._wait, connection, request, receipt)
@@ -224,6 +224,6 @@ def _session_id(message: NodeMessage) -> str:
 
 def _needs_seat(event: ev.Event) -> bool:
     """Return whether the event needs a seat; others ask for one, or come from the owner."""
-    if isinstance(event, ev.CloseAsked):
+    if isinstance(event, ev.CloseRequested):
         return event.sender is not None
-    return not isinstance(event, ev.HostCame | ev.GuestAsked | ev.GuestCame)
+    return not isinstance(event, ev.HostJoined | ev.PairRequested | ev.ResumeRequested)

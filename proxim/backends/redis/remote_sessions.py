@@ -63,7 +63,7 @@ class RemoteSession:
     def leave(self, seat: Seat) -> None:
         """Do nothing: a connection takes its seat at a ``RemoteSeat``."""
 
-    def cut(self) -> None:
+    def close_line(self) -> None:
         """Do nothing: a remote session has no line here."""
 
 
@@ -96,7 +96,7 @@ class RemoteSeat:
 
     def post(self, envelope: Envelope) -> None:
         """Send a request to the owner. Raises ``Unavailable`` and ``RateLimited``."""
-        if not isinstance(envelope.event, ev.Signalled):
+        if not isinstance(envelope.event, ev.SignalSent):
             self.ask(envelope, None)
             return
         self._sessions.check_reachable(self)
@@ -135,7 +135,7 @@ class RemoteSeat:
         self._send(rpc.LeaveSeat(**self._address))
         self._sessions.tidy(self)
 
-    def cut(self) -> None:
+    def close_line(self) -> None:
         """Do nothing: whatever is sent to the owner arrives in order."""
 
     # -- what the owner sends ----------------------------------------------------------------

@@ -12,7 +12,7 @@ from functools import partial
 
 import trio
 
-from proxim.actors.limits import Places, Tally
+from proxim.actors.limits import ConcurrencyLimit, SlidingWindow
 from proxim.backends.redis.coordinator import Count, Counts, Limit, Refused
 
 COUNTS_AT_ONCE = 1000
@@ -21,7 +21,7 @@ COUNTS_AT_ONCE = 1000
 EVENTS_BOUND = 10_000
 """Keys whose events may wait to be counted; events of further keys count at this node alone."""
 
-Shared = Mapping[str, Tally | Places]
+Shared = Mapping[str, SlidingWindow | ConcurrencyLimit]
 """The limits by the names that all nodes use for them."""
 
 
@@ -36,7 +36,7 @@ class SharedLimits:
         self._number = 0
         self._shared = {name: each for name, each in shared.items() if each.most > 0}
         for name, each in self._shared.items():
-            if isinstance(each, Tally):
+            if isinstance(each, SlidingWindow):
                 self._limits[name] = Limit(name, each.most, each.window)
                 each.tell = partial(self._note_event, name)
             else:
@@ -60,8 +60,8 @@ class SharedLimits:
         """Count all again that this node holds: Redis knows nothing of it under this node id."""
         self._packed = None
         for name, each in self._shared.items():
-            if isinstance(each, Places):
-                self._changed |= {(name, key): 0 for key in each.taken}
+            if isinstance(each, ConcurrencyLimit):
+                self._changed |= {(name, key): 0 for key in each.held}
 
     def pack(self) -> Counts | None:
         """Return the counts to flush, the same again until ``mark_sent``.
@@ -80,7 +80,7 @@ class SharedLimits:
 
     def _count(self, name: str, key: str) -> Count:
         events, each = self._changed.pop((name, key)), self._shared[name]
-        number = each.taken.get(key, 0) if isinstance(each, Places) else events
+        number = each.held.get(key, 0) if isinstance(each, ConcurrencyLimit) else events
         return Count(self._limits[name], key, number)
 
     def _note_change(self, name: str, key: str) -> None:
@@ -104,7 +104,7 @@ class SharedLimits:
                 elsewhere[name][key] = int(value)
                 until[name][key] = now + value
         for name, each in self._shared.items():
-            if isinstance(each, Places):
+            if isinstance(each, ConcurrencyLimit):
                 each.heard(elsewhere[name])
             else:
                 each.heard(until[name])

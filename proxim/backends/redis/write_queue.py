@@ -71,7 +71,7 @@ class WriteQueue:
     def adopt(self, saved: Snapshot, owner: Owner, epoch: int) -> None:
         """Own a session from now on that this node has claimed."""
         self.drop(saved.session_id)
-        self._entries[saved.session_id] = _Entry(owner.name, epoch, saved=saved, is_known=True)
+        self._entries[saved.session_id] = _Entry(owner.hash, epoch, saved=saved, is_known=True)
 
     def drop(self, session_id: str) -> None:
         """Own a session no longer: another node does."""
@@ -85,7 +85,7 @@ class WriteQueue:
         session_id, key_hash = actor.session.session_id, actor.owner.key_hash
         entry = self._entries.get(session_id)
         if entry is None:
-            entry = self._entries[session_id] = _Entry(actor.owner.name)
+            entry = self._entries[session_id] = _Entry(actor.owner.hash)
         taken = Snapshot.of(actor.session, key_hash, skew=self.skew, handed=handed)
         if taken == entry.snapshot and session_id not in self._dirty:
             waiting = self._packed.get(session_id)

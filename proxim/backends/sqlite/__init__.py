@@ -1,6 +1,6 @@
-"""Persistent sessions in a file, so that they come back after a restart of the node.
+"""Keeps persistent sessions in a file, so that they are restored after a restart of the node.
 
-Its libraries are imported only where a store is configured.
+The libraries that this needs are imported only if a store is configured.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def make_backend(supervisor: Supervisor, url: str, key: str) -> Backend:
-    """Make the backend of a node with a store at ``sqlite:///path``, sealed with ``key``.
+    """Return the backend of a node with a store at ``sqlite:///path``, encrypted with ``key``.
 
-    Raises ``InvalidSetting`` if what it needs is not installed.
+    Raises ``InvalidSetting`` if a library that it needs is not installed.
     """
     try:
         from proxim.backends.sqlite.backend import SqliteBackend

@@ -1,9 +1,8 @@
-"""The backend of persistent sessions: a change is on the disk before any client hears of it.
+"""The backend of persistent sessions: a change is on the disk before any client is told of it.
 
-An actor waits for that, and no other does. What many of them have changed meanwhile is written at
-once, so that the disk is waited for as often as it can be asked, however many sessions there are.
-When it fails – full, read-only, broken, or just very slow – nobody waits: the node goes on in
-memory, says so, and writes what it owes as soon as it can.
+Only the actor of the session waits for the disk. Changes of other sessions that arrive during a
+write are written together by the next one. When the disk fails (full, read-only, broken or very
+slow), no actor waits: the node continues in memory, logs that, and writes the changes later.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend
 from proxim.actors.seat import Owner, Receipt
 from proxim.actors.supervisor import Supervisor
-from proxim.backends.sqlite.file import DiskTrouble, StoreFile
+from proxim.backends.sqlite.file import DiskError, StoreFile
 from proxim.backends.sqlite.seal import BrokenSeal, Seal
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import DeviceInfo, SessionType
@@ -31,24 +30,24 @@ from proxim.session.state import State
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 2.0
-"""Seconds for which an actor waits for the disk at most."""
-RETRY_TIME = 5.0
-"""Seconds after which a disk that has failed is tried again."""
-_LAST_WRITE = 3.0
+WRITE_TIMEOUT = 2.0
+"""Seconds that an actor waits for the disk, at most."""
+RETRY_DELAY = 5.0
+"""Seconds before a write is tried again after a failure."""
+_LAST_WRITE_TIMEOUT = 3.0
 
 _NAME_LENGTH = 64
 _CHECK = b"check"
-"""The name of a row that tells whether the key is the one with which the file was sealed."""
+"""The name of a row that only the right key can open."""
 
-_Facts = tuple[object, ...]
+_Fields = tuple[object, ...]
 
 
 class SqliteBackend(Backend):
-    """Keeps persistent sessions in a file. ``failures`` counts writes that the disk refused.
+    """Saves persistent sessions in a file. ``failures`` counts the writes that failed.
 
-    While ``is_failing`` the node goes on in memory, and ``owed`` changes wait to be written.
-    ``patience`` and ``retry_time`` are seconds.
+    While ``is_failing`` the node continues in memory. ``write_timeout`` and ``retry_delay`` are in
+    seconds.
     """
 
     def __init__(
@@ -57,44 +56,44 @@ class SqliteBackend(Backend):
         file: StoreFile,
         seal: Seal,
         *,
-        patience: float = PATIENCE,
-        retry_time: float = RETRY_TIME,
+        write_timeout: float = WRITE_TIMEOUT,
+        retry_delay: float = RETRY_DELAY,
     ) -> None:
         super().__init__(supervisor)
         self.failures = 0
         self.is_failing = False
-        self._patience = patience
-        self._retry_time = retry_time
+        self._write_timeout = write_timeout
+        self._retry_delay = retry_delay
         self._file = file
         self._seal = seal
-        self._facts: dict[str, _Facts] = {}
+        self._stored: dict[str, _Fields] = {}
         self._changes: dict[str, bytes | None] = {}
         self._writing: dict[str, bytes | None] = {}
         self._written, self._next_written = Receipt(), Receipt()
         self._wake = trio.Event()
         self._found: list[Snapshot] = []
-        self._knows_key = False
+        self._key_checked = False
 
     @property
-    def owed(self) -> int:
-        """How many sessions have changed since they were written."""
+    def unsaved(self) -> int:
+        """The number of sessions that have changed since they were written."""
         return len(self._writing.keys() | self._changes.keys())
 
     @property
-    def kept(self) -> int:
-        """How many sessions are in the file, or owed to it."""
-        return len(self._facts)
+    def saved(self) -> int:
+        """The number of sessions that are in the file, or will be after the next write."""
+        return len(self._stored)
 
     # -- what the supervisor calls -----------------------------------------------------------
 
     def save(self, actor: Actor) -> Receipt | None:
-        """The session may have changed: what to wait for, if it is to be written."""
+        """Note a change of a session; return a receipt if it has to be written first."""
         session = actor.session
         if session.session_type is not SessionType.PERSISTENT:
             return None
-        facts = None if session.ended else _facts(session)
-        if facts != self._facts.get(session.session_id):
-            self._note(session, actor.owner, facts)
+        fields = None if session.ended else _stored_fields(session)
+        if fields != self._stored.get(session.session_id):
+            self._set_change(session, actor.owner, fields)
         if self.is_failing:
             return None
         if session.session_id in self._changes:
@@ -102,42 +101,42 @@ class SqliteBackend(Backend):
         return self._written if session.session_id in self._writing else None
 
     def delete(self, actor: Actor) -> None:
-        """The session is gone for good."""
-        if actor.session.session_id in self._facts:
-            self._note(actor.session, actor.owner, None)
+        """Remove a session from the file."""
+        if actor.session.session_id in self._stored:
+            self._set_change(actor.session, actor.owner, None)
 
     def hand_over(self, actor: Actor) -> bool:
-        """Return whether the session comes back when the node does.
+        """Return whether the session is restored when the node starts again.
 
-        A prompt that is up does not, since no person can answer it meanwhile.
+        A prompted session is not, since no person can answer the prompt in the meantime.
         """
         session = actor.session
-        is_saved = session.session_id in self._facts and not self.is_failing
+        is_saved = session.session_id in self._stored and not self.is_failing
         return is_saved and session.state is not State.PROMPTED
 
-    def _note(self, session: Session, owner: Owner, facts: _Facts | None) -> None:
+    def _set_change(self, session: Session, owner: Owner, fields: _Fields | None) -> None:
         session_id = session.session_id
-        if facts is None:
-            self._facts.pop(session_id, None)
+        if fields is None:
+            self._stored.pop(session_id, None)
             self._changes[session_id] = None
         else:
-            self._facts[session_id] = facts
-            self._changes[session_id] = snapshot.encode(_without_names(session, owner))
+            self._stored[session_id] = fields
+            self._changes[session_id] = snapshot.encode(_snapshot_to_store(session, owner))
         self._wake.set()
 
     # -- what the node calls -----------------------------------------------------------------
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Have the file, and read what is in it. In the end what is owed is written, if it can be.
+        """Open the file and read it. At the end write all changes, if possible, and close it.
 
-        Raises ``InvalidSetting`` where the file is no store, is another process's, or has another
-        key. A disk that fails is logged, and then nothing comes back for now.
+        Raises ``InvalidSetting`` if the file is not a store, is open in another process, or has
+        another key. If the disk fails, that is logged, and no session is restored.
         """
         try:
             self._found = await trio.to_thread.run_sync(self._read_all)
-        except DiskTrouble as trouble:
-            self._note_failure(trouble)
+        except DiskError as error:
+            self._fail(error)
         except InvalidSetting:
             self._file.close()
             raise
@@ -147,7 +146,7 @@ class SqliteBackend(Backend):
             await self._close()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Bring back what was found, then write what changes, until cancelled.
+        """Restore the sessions of the file, then write changes until cancelled.
 
         The supervisor's ``run`` comes first.
         """
@@ -156,35 +155,35 @@ class SqliteBackend(Backend):
         while True:
             await self._wake.wait()
             if self.is_failing:
-                await trio.sleep(self._retry_time)
+                await trio.sleep(self._retry_delay)
             self._wake = trio.Event()
             self._writing, self._changes = self._changes, {}
             self._written, self._next_written = self._next_written, Receipt()
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._lose_patience)
+                nursery.start_soon(self._time_out_write)
                 await self._write()
                 nursery.cancel_scope.cancel()
 
     def _restore(self) -> None:
         for each in self._found:
             session = each.restore(self._supervisor.terms, skew=_skew())
-            self._facts[session.session_id] = _facts(session)
+            self._stored[session.session_id] = _stored_fields(session)
             self._supervisor.restore(session, Owner(each.uuid, each.key_hash))
         if self._found:
-            log.info("%d persistent sessions are back", len(self._found))
+            log.info("%d persistent sessions were restored", len(self._found))
         self._found = []
 
     async def _close(self) -> None:
         self._writing = {**self._writing, **self._changes}
         self._changes = {}
-        with trio.move_on_after(_LAST_WRITE, shield=True):
+        with trio.move_on_after(_LAST_WRITE_TIMEOUT, shield=True):
             if self._writing:
                 await self._write()
             await trio.to_thread.run_sync(self._file.close, abandon_on_cancel=True)
 
     def exposition(self) -> str:
-        """Return what ``GET /metrics`` says of the store."""
-        # Slow to import, and wanted only by those who scrape.
+        """Return the metrics of the store in Prometheus text format."""
+        # Imported here, since it is slow to import and only scraping needs it.
         from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
         registry = CollectorRegistry()
@@ -194,8 +193,8 @@ class SqliteBackend(Backend):
                 "1 while the disk fails and sessions live in memory only.",
                 self.is_failing,
             ),
-            ("sessions", "Sessions that come back after a restart.", self.kept),
-            ("owed", "Sessions that have changed since they were written.", self.owed),
+            ("sessions", "Sessions that come back after a restart.", self.saved),
+            ("owed", "Sessions that have changed since they were written.", self.unsaved),
         ):
             Gauge(f"proxim_store_{name}", meaning, registry=registry).set(value)
         failures = Counter(
@@ -209,19 +208,19 @@ class SqliteBackend(Backend):
     async def _write(self) -> None:
         try:
             await trio.to_thread.run_sync(self._put, self._writing, abandon_on_cancel=True)
-        except (DiskTrouble, InvalidSetting) as trouble:
+        except (DiskError, InvalidSetting) as error:
             self._changes = {**self._writing, **self._changes}
             self._writing = {}
-            self._note_failure(trouble)
+            self._fail(error)
         else:
             self._writing = {}
             if self.is_failing:
                 self.is_failing = False
-                log.warning("the store works again; what was owed is written")
+                log.warning("the store works again; all changes are written")
         self._written.set()
 
     def _put(self, changes: dict[str, bytes | None]) -> None:
-        if not self._knows_key:
+        if not self._key_checked:
             self._check_key(self._file.rows())
         sealed = {}
         for session_id, content in changes.items():
@@ -229,17 +228,17 @@ class SqliteBackend(Backend):
             sealed[name] = None if content is None else self._seal.close(content, name)
         self._file.write(sealed)
 
-    async def _lose_patience(self) -> None:
-        await trio.sleep(self._patience)
-        self._note_failure(f"no answer within {self._patience:g} seconds")
+    async def _time_out_write(self) -> None:
+        await trio.sleep(self._write_timeout)
+        self._fail(f"no answer within {self._write_timeout:g} seconds")
         self._written.set()
 
-    def _note_failure(self, trouble: object) -> None:
+    def _fail(self, error: object) -> None:
         self.failures += 1
         if not self.is_failing:
-            log.error("the store fails, and sessions live in memory only for now: %s", trouble)
+            log.error("the store fails, and sessions live in memory only for now: %s", error)
         self.is_failing = True
-        # Who has changed something since this write began shall not wait for the next.
+        # Actors whose change came during this write must not wait for the next one.
         self._next_written.set()
         self._next_written = Receipt()
         self._wake.set()
@@ -252,16 +251,16 @@ class SqliteBackend(Backend):
 
     def _check_key(self, rows: Mapping[bytes, bytes]) -> None:
         known = {_CHECK: rows[_CHECK]} if _CHECK in rows else rows
-        if known and not any(self._fits(name, sealed) for name, sealed in known.items()):
+        if known and not any(self._can_open(name, sealed) for name, sealed in known.items()):
             raise InvalidSetting(
                 f"store_key: {self._file.path} was sealed with another key; give that one, or move "
                 "the file away to begin with an empty one"
             )
         if _CHECK not in rows:
             self._file.write({_CHECK: self._seal.close(_CHECK, _CHECK)})
-        self._knows_key = True
+        self._key_checked = True
 
-    def _fits(self, name: bytes, sealed: bytes) -> bool:
+    def _can_open(self, name: bytes, sealed: bytes) -> bool:
         try:
             self._seal.open(sealed, name)
         except BrokenSeal:
@@ -276,16 +275,17 @@ class SqliteBackend(Backend):
             return None
 
 
-def _facts(session: Session) -> _Facts:
-    """What of a session is worth a write: what it still knows when it is back."""
+def _stored_fields(session: Session) -> _Fields:
+    """Return the fields of a session whose change is worth a write."""
     device_id = None if session.device is None else session.device.id
-    return (session.state, session.token_hash, session.lapses_at, session.resume_hash, device_id)
+    link = session.token_hash, session.link_expires_at
+    return (session.state, *link, session.resume_hash, device_id)
 
 
-def _without_names(session: Session, owner: Owner) -> Snapshot:
-    """The snapshot to be written: without who is there, and without the device's name.
+def _snapshot_to_store(session: Session, owner: Owner) -> Snapshot:
+    """Return the snapshot to store, without seats, and with the device's id as its name.
 
-    The one is of no use later, the other nobody's business on a disk: it comes back under its id.
+    A restored session has empty seats, and the name of a device is private.
     """
     known = Snapshot.of(session, owner.key_hash, skew=_skew())
     device = known.device and DeviceInfo(name=known.device.id[:_NAME_LENGTH], id=known.device.id)
@@ -293,5 +293,5 @@ def _without_names(session: Session, owner: Owner) -> Snapshot:
 
 
 def _skew() -> float:
-    """Wall-clock time less Trio's."""
+    """Return wall-clock time minus Trio's time."""
     return time.time() - trio.current_time()

@@ -1,7 +1,7 @@
-"""The file: one table of names and sealed rows, in SQLite.
+"""The file of a store: a SQLite table of names and encrypted rows.
 
-What ``write`` has returned from is on the disk, also after ``kill -9`` and loss of power: the
-write-ahead log is synchronised at each commit (https://www.sqlite.org/pragma.html#pragma_synchronous).
+When ``write`` returns, the rows survive ``kill -9`` and loss of power: the write-ahead log is
+synchronised at each commit (https://www.sqlite.org/pragma.html#pragma_synchronous).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from urllib.parse import unquote, urlsplit
 
 from proxim.protocol.errors import InvalidSetting
 
-_OURS = 0x5072_6F78
-"""The application id in the head of the file, by which it is known as a store."""
+_APPLICATION_ID = 0x5072_6F78
+"""The application id in the header of the file, which marks it as a store."""
 _VERSION = 1
 
-_TROUBLES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
-"""What a disk does, as opposed to a setting that is wrong (https://www.sqlite.org/rescode.html)."""
+_DISK_ERRORS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
+"""Errors of the disk, not of the settings (https://www.sqlite.org/rescode.html)."""
 
-_ERRORS_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
-_NO_STORE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+_NOT_A_STORE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 _PRAGMAS = """
 PRAGMA locking_mode = EXCLUSIVE;
@@ -37,12 +37,15 @@ PRAGMA secure_delete = ON;
 _TABLE = "CREATE TABLE IF NOT EXISTS sessions (name BLOB PRIMARY KEY, sealed BLOB) WITHOUT ROWID"
 
 
-class DiskTrouble(Exception):
-    """The disk is full, or read-only, or broken: nothing is wrong with what was asked."""
+class DiskError(Exception):
+    """The disk is full, read-only or broken."""
 
 
 class StoreFile:
-    """The file at ``path``. One process at a time has it; its calls may come from any thread."""
+    """Reads and writes the file at ``path``, which one process at a time may open.
+
+    Its methods may be called from any thread.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -50,24 +53,24 @@ class StoreFile:
         self._connection: sqlite3.Connection | None = None
 
     def rows(self) -> dict[bytes, bytes]:
-        """All that is in it, by name; the file is made if there is none.
+        """Return all rows by name; create the file if it does not exist.
 
-        Raises ``DiskTrouble``, and ``InvalidSetting`` where the file cannot be a store.
+        Raises ``DiskError``, or ``InvalidSetting`` if the file cannot be a store.
         """
         with self._lock:
             try:
                 found = self._opened().execute("SELECT name, sealed FROM sessions").fetchall()
             except sqlite3.Error as error:
                 self._close()
-                raise _judged(error, self.path) from None
+                raise _error_for(error, self.path) from None
             if not all(isinstance(value, bytes) for row in found for value in row):
-                # A file that is open cannot be moved away on Windows.
+                # On Windows an open file cannot be moved away.
                 self._close()
-                raise _damaged(self.path, "a row is no bytes")
+                raise _damaged(self.path, "a row is not bytes")
         return dict(found)
 
     def write(self, changes: Mapping[bytes, bytes | None]) -> None:
-        """Put in what is given, take out what is None: all, or nothing. Raises as ``rows``."""
+        """Write rows, and delete those that are None, in one transaction. Raises like ``rows``."""
         with self._lock:
             try:
                 connection = self._opened()
@@ -81,12 +84,12 @@ class StoreFile:
                         )
                 connection.execute("COMMIT")
             except sqlite3.Error as error:
-                # What is open after a failure is of no use; the next to come opens it anew.
+                # After an error the connection is of no use; the next call opens a new one.
                 self._close()
-                raise _judged(error, self.path) from None
+                raise _error_for(error, self.path) from None
 
     def close(self) -> None:
-        """Let another process have it."""
+        """Close the file, so that another process can open it."""
         with self._lock:
             self._close()
 
@@ -95,13 +98,13 @@ class StoreFile:
             try:
                 self._connection = _open(self.path)
             except sqlite3.Error as error:
-                raise _judged(error, self.path) from None
+                raise _error_for(error, self.path) from None
             except OSError as error:
-                if error.errno in _ERRORS_OF_DISKS:
-                    raise DiskTrouble(error.strerror) from None
+                if error.errno in _DISK_ERRNOS:
+                    raise DiskError(error.strerror) from None
                 raise InvalidSetting(
-                    f"store: {self.path}: {error.strerror}; it needs a file, which is made if "
-                    "there is none, in a folder where this user may write"
+                    f"store: {self.path}: {error.strerror}; it needs the path of a file, which "
+                    "may not exist yet, in a folder where this user may write"
                 ) from None
         return self._connection
 
@@ -113,7 +116,7 @@ class StoreFile:
 
 
 def path_of(url: str) -> str:
-    """The path that ``sqlite:///path`` says; it is absolute, as in any URL.
+    """Return the path of ``sqlite:///path``, which is absolute, as in any URL.
 
     On Windows it begins with a drive, as in ``sqlite:///C:/Users/me/sessions.db``.
     """
@@ -123,8 +126,8 @@ def path_of(url: str) -> str:
 
 
 def _open(path: str) -> sqlite3.Connection:
-    # Nobody else may read it; what SQLite puts beside it has the rights of this file. On Windows
-    # the mode says nothing: the access list of the folder says who may read what is in it.
+    # Only this user may read the file, and SQLite's other files get its mode. On Windows the mode
+    # has no effect: the access list of the folder decides.
     made = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         is_file = stat.S_ISREG(os.fstat(made).st_mode)
@@ -134,7 +137,7 @@ def _open(path: str) -> sqlite3.Connection:
         raise InvalidSetting(f"store: {path} is a device or a pipe; it needs a file")
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
-        # Before anything is set: that would write into a file that is not ours.
+        # Checked before the pragmas, which would write into the file of another program.
         _is_new(connection, path)
         connection.executescript(_PRAGMAS)
         connection.execute("BEGIN EXCLUSIVE")
@@ -147,19 +150,19 @@ def _open(path: str) -> sqlite3.Connection:
 
 
 def _is_new(connection: sqlite3.Connection, path: str) -> bool:
-    """Whether nothing is in the file yet. Raises ``InvalidSetting`` if what is, is not ours."""
+    """Return whether the file is empty. Raises ``InvalidSetting`` if it is not a store."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
         return True
-    if application != _OURS:
+    if application != _APPLICATION_ID:
         raise InvalidSetting(
             f"store: {path} is the database of another program; it needs a file of its own"
         )
     if version > _VERSION:
         raise InvalidSetting(
-            f"store: {path} was written by a newer version of Proxim; go on with that, or move the "
-            "file away to begin with an empty one"
+            f"store: {path} was written by a newer version of Proxim; use that version, or move "
+            "the file away to begin with an empty one"
         )
     if version < _VERSION:
         raise _damaged(path, "its version is missing")
@@ -167,27 +170,27 @@ def _is_new(connection: sqlite3.Connection, path: str) -> bool:
 
 
 def _claim(connection: sqlite3.Connection, path: str) -> None:
-    """Make the table in a new file; know an old one."""
+    """Create the table if the file is empty; check the file otherwise."""
     if _is_new(connection, path):
         connection.execute(_TABLE)
-        connection.execute(f"PRAGMA application_id = {_OURS}")
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {_VERSION}")
 
 
-def _judged(error: sqlite3.Error, path: str) -> Exception:
-    # The lowest byte is the kind of error; what stands above it says more of it.
+def _error_for(error: sqlite3.Error, path: str) -> Exception:
+    # The lowest byte is the kind of error; the others are its details.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _TROUBLES:
-        return DiskTrouble(str(error))
+    if code in _DISK_ERRORS:
+        return DiskError(str(error))
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return InvalidSetting(f"store: another process has {path} open")
-    if code in _NO_STORE:
+    if code in _NOT_A_STORE:
         return _damaged(path, str(error))
     return InvalidSetting(f"store: {path}: {error}")
 
 
 def _damaged(path: str, why: str) -> InvalidSetting:
     return InvalidSetting(
-        f"store: {path} is damaged, or no store at all ({why}); put back a copy, or move it away "
+        f"store: {path} is damaged, or not a store ({why}); restore a copy, or move it away "
         "to begin with an empty one"
     )

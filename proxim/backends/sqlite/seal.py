@@ -1,4 +1,4 @@
-"""The seal on the rows of a store. Each is bound to its name, and cannot stand for another."""
+"""Encrypts the rows of a store. Each row is bound to its name, and cannot replace another."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["BrokenSeal", "Seal"]
 
 
 class Seal(Sealer):
-    """Seals rows with a key that is derived from ``secret``, and names them."""
+    """Encrypts rows with a key derived from ``secret``, and gives them names."""
 
     def __init__(self, secret: str) -> None:
         super().__init__(secret, b"proxim store rows")
         self._names = derive(secret, b"proxim store names")
 
     def name(self, session_id: str) -> bytes:
-        """What a session is called in the file: always the same, and telling nothing of it."""
+        """Return the name of a session's row, which is always the same and reveals nothing."""
         return hmac.digest(self._names, session_id.encode(), sha256)[:16]

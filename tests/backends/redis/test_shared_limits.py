@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from proxim.actors.limits import Quotas
+from proxim.actors.limits import LimitSettings
 from proxim.backends.redis.backend import WATCH_TIME
 from proxim.backends.redis.heartbeat import HEARTBEAT_TIME
 from proxim.protocol import messages as wire
@@ -21,8 +21,8 @@ TOLD = WATCH_TIME + SOON
 def join(nursery, autojump_clock):
     memory = Memory()
 
-    async def start(count=3, **quotas):
-        nodes = [MemberNode(memory, quotas=Quotas(**quotas)) for _ in range(count)]
+    async def start(count=3, **limits):
+        nodes = [MemberNode(memory, limit_settings=LimitSettings(**limits)) for _ in range(count)]
         for node in nodes:
             await nursery.start(node.live)
         await trio.sleep(SOON)
@@ -41,12 +41,12 @@ def full(nodes, address=HERE):
 async def test_connections_of_an_address_count_at_all_nodes(autojump_clock, join):
     nodes = await join()
     for node in nodes:
-        node.places.take(HERE)
+        node.places.acquire(HERE)
     assert full(nodes) == [False] * 3
     await trio.sleep(TOLD)
     assert full(nodes) == [True] * 3
     assert full(nodes, THERE) == [False] * 3
-    nodes[0].places.give_back(HERE)
+    nodes[0].places.release(HERE)
     await trio.sleep(TOLD)
     assert full(nodes) == [False] * 3
 
@@ -54,7 +54,7 @@ async def test_connections_of_an_address_count_at_all_nodes(autojump_clock, join
 async def test_node_that_joins_knows_the_counts_at_once(autojump_clock, join):
     nodes = await join(2)
     for _ in range(3):
-        nodes[0].places.take(HERE)
+        nodes[0].places.acquire(HERE)
     await trio.sleep(TOLD)
     nodes += await join(1)
     assert full(nodes) == [True] * 3
@@ -63,7 +63,7 @@ async def test_node_that_joins_knows_the_counts_at_once(autojump_clock, join):
 async def test_counts_of_a_dead_node_end_with_its_lease(autojump_clock, join):
     nodes = await join()
     for _ in range(3):
-        nodes[0].places.take(HERE)
+        nodes[0].places.acquire(HERE)
     await trio.sleep(TOLD)
     nodes[0].life.cancel()
     await trio.sleep(LEASE - HEARTBEAT_TIME - SOON)
@@ -75,7 +75,7 @@ async def test_counts_of_a_dead_node_end_with_its_lease(autojump_clock, join):
 async def test_counts_of_a_node_that_leaves_end_at_once(autojump_clock, join):
     nodes = await join()
     for _ in range(3):
-        nodes[0].places.take(HERE)
+        nodes[0].places.acquire(HERE)
     await trio.sleep(TOLD)
     await nodes[0].member.leave()
     await trio.sleep(SOON)
@@ -85,7 +85,7 @@ async def test_counts_of_a_node_that_leaves_end_at_once(autojump_clock, join):
 async def test_node_that_lost_its_lease_counts_all_under_its_new_id(autojump_clock, join):
     here, there = await join(2)
     for node in (here, here, there):
-        node.places.take(HERE)
+        node.places.acquire(HERE)
     await trio.sleep(TOLD)
     node_id = here.member.bus.node
     del here.coordinator._memory.leases[node_id]
@@ -98,16 +98,16 @@ async def test_node_that_lost_its_lease_counts_all_under_its_new_id(autojump_clo
 async def test_node_without_redis_counts_alone_once_its_lease_has_expired(autojump_clock, join):
     nodes = await join(2)
     for _ in range(3):
-        nodes[0].places.take(HERE)
+        nodes[0].places.acquire(HERE)
     await trio.sleep(TOLD)
     for node in nodes:
         node.coordinator.is_cut = True
-    nodes[0].places.give_back(HERE)
+    nodes[0].places.release(HERE)
     await trio.sleep(LEASE / 2)
     assert full(nodes) == [False, True]
     await trio.sleep(LEASE)
     assert full(nodes) == [False, False]
-    nodes[1].places.take(HERE)
+    nodes[1].places.acquire(HERE)
     for node in nodes:
         node.coordinator.is_cut = False
     await trio.sleep(5)
@@ -119,13 +119,13 @@ async def test_short_outage_of_redis_loses_no_count(autojump_clock, join):
     node_id = nodes[0].member.bus.node
     nodes[1].coordinator.is_cut = nodes[0].coordinator.is_cut = True
     for _ in range(3):
-        nodes[0].places.take(HERE)
+        nodes[0].places.acquire(HERE)
     await trio.sleep(4)
     assert not nodes[0].member.lease.is_connected
     assert nodes[0].member.lease.is_held
     for _ in range(5):
-        nodes[0].places.take(THERE)
-        nodes[0].places.give_back(THERE)
+        nodes[0].places.acquire(THERE)
+        nodes[0].places.release(THERE)
     assert len(nodes[0].member.limits._changed) == 1, "one entry a key waits to be counted"
     await trio.sleep(1)
     nodes[1].coordinator.is_cut = nodes[0].coordinator.is_cut = False
@@ -137,7 +137,7 @@ async def test_short_outage_of_redis_loses_no_count(autojump_clock, join):
 async def test_redis_that_was_emptied_counts_as_before(autojump_clock, join):
     nodes = await join(2)
     for node in (nodes[0], nodes[0], nodes[1]):
-        node.places.take(HERE)
+        node.places.acquire(HERE)
     await trio.sleep(TOLD)
     nodes[0].coordinator._memory.forget()
     await trio.sleep(5)
@@ -149,10 +149,10 @@ async def test_suspended_node_counts_its_connections_again_and_those_of_others(
 ):
     nodes = await join(2)
     for node in nodes:
-        node.places.take(HERE)
+        node.places.acquire(HERE)
     await trio.sleep(TOLD)
     nodes[0].member.lease._running_until = trio.current_time()
-    nodes[1].places.take(HERE)
+    nodes[1].places.acquire(HERE)
     await trio.sleep(LEASE + HEARTBEAT_TIME)
     assert [node.places.elsewhere(HERE) for node in nodes] == [2, 1]
 
@@ -163,12 +163,14 @@ async def test_guesses_count_at_all_nodes_until_their_window_is_over(autojump_cl
         node.supervisor.limits.guesses.add(HERE, trio.current_time())
     await trio.sleep(SOON)
     now = trio.current_time()
-    assert [node.supervisor.limits.guesses.wait(HERE, now) > 99 for node in nodes] == [True] * 3
+    assert [node.supervisor.limits.guesses.retry_after(HERE, now) > 99 for node in nodes] == [
+        True
+    ] * 3
     (newcomer,) = await join(1, guesses_per_address=3, guess_window=100.0)
-    assert newcomer.supervisor.limits.guesses.wait(HERE, now) > 90
-    assert newcomer.supervisor.limits.guesses.wait(THERE, now) == 0
+    assert newcomer.supervisor.limits.guesses.retry_after(HERE, now) > 90
+    assert newcomer.supervisor.limits.guesses.retry_after(THERE, now) == 0
     await trio.sleep(100)
-    assert newcomer.supervisor.limits.guesses.wait(HERE, trio.current_time()) == 0
+    assert newcomer.supervisor.limits.guesses.retry_after(HERE, trio.current_time()) == 0
 
 
 # -- sessions ----------------------------------------------------------------------------------
@@ -281,4 +283,4 @@ async def test_prompt_of_an_abandoned_session_is_not_counted(autojump_clock, joi
     nodes[0].supervisor.release(actor)
     assert len(nodes[0].supervisor.limits.prompts) == 0
     await trio.sleep(TOLD)
-    assert nodes[1].supervisor.limits.prompts.elsewhere(actor.owner.name) == 0
+    assert nodes[1].supervisor.limits.prompts.elsewhere(actor.owner.hash) == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxim.actors.limits import Places, Tally
+from proxim.actors.limits import ConcurrencyLimit, SlidingWindow
 from proxim.backends.redis import shared_limits
 from proxim.backends.redis.coordinator import Limit, Refused
 from proxim.backends.redis.shared_limits import SharedLimits
@@ -13,7 +13,7 @@ ADA, BOB = "ada", "bob"
 class Counting:
     def __init__(self, most=3):
         self.woken = 0
-        self.places, self.tally = Places(most), Tally(most, 60.0)
+        self.places, self.tally = ConcurrencyLimit(most), SlidingWindow(most, 60.0)
         shared = {"places": self.places, "tally": self.tally}
         self.limits = SharedLimits(shared, self._wake)
 
@@ -37,9 +37,9 @@ def node():
 
 def test_many_changes_between_two_flushes_are_one_count(node):
     for _ in range(100):
-        node.places.take(ADA)
-        node.places.give_back(ADA)
-    node.places.take(ADA)
+        node.places.acquire(ADA)
+        node.places.release(ADA)
+    node.places.acquire(ADA)
     assert node.limits.has_changed
     assert node.flush() == [("places", ADA, 1)]
     assert not node.limits.has_changed
@@ -58,7 +58,7 @@ def test_a_flush_that_failed_is_packed_again_as_it_was(node):
     node.tally.add(ADA, 0.0)
     first = node.limits.pack()
     node.tally.add(ADA, 0.0)
-    node.places.take(BOB)
+    node.places.acquire(BOB)
     assert node.limits.pack() == first
     node.limits.mark_sent()
     again = node.limits.pack()
@@ -70,20 +70,20 @@ async def test_keys_that_reached_a_limit_are_refused_until_another_reply(node, a
     node.limits.heard([Refused("places", ADA, 3), Refused("tally", BOB, 9.0)])
     assert node.places.is_full(ADA)
     assert not node.places.is_full(BOB)
-    assert (node.tally.wait(ADA, 0.0), node.tally.wait(BOB, 0.0)) == (0.0, 9.0)
-    assert node.tally.wait(BOB, 10.0) == 0.0
+    assert (node.tally.retry_after(ADA, 0.0), node.tally.retry_after(BOB, 0.0)) == (0.0, 9.0)
+    assert node.tally.retry_after(BOB, 10.0) == 0.0
     node.limits.heard([])
     assert not node.places.is_full(ADA)
-    assert node.tally.wait(BOB, 0.0) == 0.0
+    assert node.tally.retry_after(BOB, 0.0) == 0.0
 
 
 async def test_a_node_without_a_lease_counts_alone_and_keeps_its_own(node, autojump_clock):
-    node.places.take(ADA)
+    node.places.acquire(ADA)
     node.tally.add(ADA, 0.0)
     node.limits.heard([Refused("places", BOB, 3)])
     node.limits.forget()
     assert not node.places.is_full(BOB)
-    assert node.places.taken == {ADA: 1}
+    assert node.places.held == {ADA: 1}
     assert node.flush() == [("tally", ADA, 1)], "held places are all counted again later"
     node.limits.count_all()
     assert node.flush() == [("places", ADA, 1)]
@@ -92,7 +92,7 @@ async def test_a_node_without_a_lease_counts_alone_and_keeps_its_own(node, autoj
 def test_all_counts_again_go_in_several_flushes(monkeypatch, node):
     monkeypatch.setattr(shared_limits, "COUNTS_AT_ONCE", 2)
     for number in range(5):
-        node.places.take(f"{number}")
+        node.places.acquire(f"{number}")
     node.limits.count_all()
     assert [len(node.flush()) for _ in range(3)] == [2, 2, 1]
     assert not node.limits.has_changed
@@ -107,7 +107,7 @@ def test_events_that_wait_for_redis_are_bounded(monkeypatch, node):
 
 def test_a_limit_that_is_off_is_not_counted():
     node = Counting(most=0)
-    node.places.take(ADA)
+    node.places.acquire(ADA)
     node.tally.add(ADA, 0.0)
     assert not node.limits.has_changed
     assert node.limits.limits == []

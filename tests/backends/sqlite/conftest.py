@@ -56,11 +56,11 @@ class StoringNode(Node):
 class Life:
     """One life of a node with a store: from its start until it is stopped, or killed."""
 
-    def __init__(self, path, key=KEY, patience=PATIENCE):
+    def __init__(self, path, key=KEY, write_timeout=PATIENCE):
         self.disk = Disk(path)
         self.node = StoringNode(
             make_backend=lambda supervisor: SqliteBackend(
-                supervisor, self.disk, Seal(key), patience=patience, retry_time=0.1
+                supervisor, self.disk, Seal(key), write_timeout=write_timeout, retry_delay=0.1
             )
         )
         self.backend = self.node.supervisor.backend

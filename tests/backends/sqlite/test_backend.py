@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from proxim.backends.sqlite.file import DiskTrouble
+from proxim.backends.sqlite.file import DiskError
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import Reason, Status
@@ -159,7 +159,7 @@ async def test_what_comes_and_goes_costs_no_write(live):
 
 async def test_a_disk_that_fails_is_told_once_and_made_good_later(live, caplog):
     life = await live()
-    life.disk.trouble = DiskTrouble("database or disk is full")
+    life.disk.trouble = DiskError("database or disk is full")
     meeting = await life.node.pairs()
     assert life.backend.is_failing
     assert "proxim_store_failing 1.0" in life.backend.exposition()
@@ -180,20 +180,20 @@ async def test_a_disk_that_fails_is_told_once_and_made_good_later(live, caplog):
 
 @pytest.mark.real_time
 async def test_a_disk_that_does_not_answer_holds_nobody_up_for_long(live, caplog):
-    life = await live(patience=0.3)
+    life = await live(write_timeout=0.3)
     life.disk.gate = threading.Event()
     meeting = await life.node.pairs()
     assert life.backend.is_failing
     assert "no answer within 0.3 seconds" in caplog.text
     life.disk.gate.set()
-    await until(lambda: not life.backend.owed and not life.backend.is_failing)
+    await until(lambda: not life.backend.unsaved and not life.backend.is_failing)
     await life.die()
     assert (await back(await live(), meeting))[1].status is Status.APPROVED
 
 
 async def test_what_is_owed_is_written_when_the_node_stops(live):
     life = await live()
-    life.disk.trouble = DiskTrouble("disk I/O error")
+    life.disk.trouble = DiskError("disk I/O error")
     meeting = await life.node.invites()
     life.disk.trouble = None
     life._nursery.cancel_scope.cancel()
@@ -203,7 +203,7 @@ async def test_what_is_owed_is_written_when_the_node_stops(live):
 
 async def test_a_session_that_the_disk_did_not_take_ends_with_the_node(live):
     life = await live()
-    life.disk.trouble = DiskTrouble("disk I/O error")
+    life.disk.trouble = DiskError("disk I/O error")
     meeting = await life.node.pairs()
     await life.node.supervisor.drain()
     assert meeting.host.endings == [Reason.SHUTDOWN]

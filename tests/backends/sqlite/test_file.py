@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proxim.backends.sqlite.file import DiskTrouble, StoreFile, path_of
+from proxim.backends.sqlite.file import DiskError, StoreFile, path_of
 from proxim.protocol.errors import InvalidSetting
 
 
@@ -105,7 +105,7 @@ def test_a_damaged_store_is_named_and_left_alone(file, path):
 
 def test_a_path_below_a_file_is_a_wrong_setting_and_no_trouble_of_the_disk(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidSetting, match="Not a directory; it needs a file"):
+    with pytest.raises(InvalidSetting, match="Not a directory; it needs the path of a file"):
         StoreFile(str(tmp_path / "file" / "sessions.db")).rows()
 
 
@@ -152,7 +152,7 @@ def no_room():
 
 def test_a_disk_without_room_is_trouble_and_writes_nothing_or_all(file, path, no_room):
     file.write({b"a": b"1"})
-    with no_room(os.path.getsize(f"{path}-wal")), pytest.raises(DiskTrouble):
+    with no_room(os.path.getsize(f"{path}-wal")), pytest.raises(DiskError):
         file.write({b"a": b"2", b"b": b"3"})
     assert file.rows() == {b"a": b"1"}
     file.write({b"b": b"3"})
@@ -160,7 +160,7 @@ def test_a_disk_without_room_is_trouble_and_writes_nothing_or_all(file, path, no
 
 
 def test_a_disk_without_room_at_first_is_trouble_and_no_wrong_setting(file, no_room):
-    with no_room(), pytest.raises(DiskTrouble):
+    with no_room(), pytest.raises(DiskError):
         file.rows()
 
 

@@ -1,0 +1,43 @@
+"""What an actor needs of its surroundings, so that it can be read and tested without them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from proxim.actors.seat import Connection
+from proxim.actors.stats import Before, Stats
+from proxim.protocol.errors import RequestError, Unavailable, UnknownSession
+from proxim.protocol.messages import Reason
+from proxim.session.ice import IceGrant
+
+if TYPE_CHECKING:
+    from proxim.actors.actor import Actor
+    from proxim.actors.backend import Backend
+
+Refusal = type[UnknownSession] | type[Unavailable]
+"""The class of the error with which a closed actor refuses requests."""
+
+
+class Services(Protocol):
+    """What an actor needs of the supervisor."""
+
+    stats: Stats
+    backend: Backend
+
+    def prompt_refusal(self, actor: Actor, guest: Connection | None) -> RequestError | None:
+        """Return why the guest may not prompt the host of that session now, or None."""
+        ...
+
+    def note_transition(self, actor: Actor, before: Before, now: float) -> None:
+        """Count that the actor's session went from one state to another."""
+
+    def note_end(self, actor: Actor, reason: Reason) -> None:
+        """Count that the actor's session has ended; called once."""
+
+    def hand_over(self, actor: Actor) -> bool:
+        """Release the actor if its session continues after this node stops; return whether."""
+        ...
+
+    def grant_ice(self, lifetime: float) -> IceGrant:
+        """Return ICE servers for one peer of a session that lives at most ``lifetime`` seconds."""
+        ...
