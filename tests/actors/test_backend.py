@@ -54,7 +54,7 @@ def shelf(node):
     return node.supervisor.backend
 
 
-async def test_each_change_is_kept(autojump_clock, node, shelf):
+async def test_each_change_is_saved(autojump_clock, node, shelf):
     meeting = await node.invites()
     assert shelf.kept[meeting.id].state == "PENDING"
     await meeting.ask()
@@ -68,7 +68,7 @@ async def test_each_change_is_kept(autojump_clock, node, shelf):
     assert shelf.kept[meeting.id].reason is Reason.CLOSED
 
 
-async def test_signals_are_no_change(autojump_clock, node, shelf):
+async def test_signals_are_not_saved(autojump_clock, node, shelf):
     meeting = await node.pairs()
     await meeting.leaves(GUEST)
     shelf.kept.clear()
@@ -77,7 +77,7 @@ async def test_signals_are_no_change(autojump_clock, node, shelf):
     assert shelf.kept == {}
 
 
-async def test_nobody_hears_of_a_change_before_it_is_kept(autojump_clock, node, shelf):
+async def test_no_client_is_told_of_a_change_before_it_is_saved(autojump_clock, node, shelf):
     meeting = await node.prompts()
     before = list(meeting.host.told), list(meeting.guest.told)
     kept = shelf.slow()
@@ -92,7 +92,7 @@ async def test_nobody_hears_of_a_change_before_it_is_kept(autojump_clock, node, 
     assert meeting.guest.numbers == [1]
 
 
-async def test_a_session_is_not_created_before_it_is_kept(autojump_clock, node, shelf, nursery):
+async def test_session_is_not_created_before_it_is_saved(autojump_clock, node, shelf, nursery):
     host = await node.host()
     kept = shelf.slow()
     nursery.start_soon(host.asks, wire.CreateSession(session_type=PERSISTENT))
@@ -103,7 +103,7 @@ async def test_a_session_is_not_created_before_it_is_kept(autojump_clock, node, 
     assert len(host.heard(wire.SessionCreated)) == 1
 
 
-async def test_a_session_that_cannot_be_kept_is_none(autojump_clock, node, shelf):
+async def test_session_that_cannot_be_saved_is_not_created(autojump_clock, node, shelf):
     host = await node.host()
     kept = shelf.slow()
     kept.refusal = LimitReached("no room")
@@ -115,7 +115,7 @@ async def test_a_session_that_cannot_be_kept_is_none(autojump_clock, node, shelf
     assert shelf.forgotten == []
 
 
-async def test_a_session_that_is_let_go_while_it_is_kept_tells_nothing(autojump_clock, node, shelf):
+async def test_session_released_during_a_save_tells_nothing(autojump_clock, node, shelf):
     meeting = await node.prompts()
     kept = shelf.slow()
     await meeting.host.sends(meeting.decision(ref="yes"))
@@ -127,7 +127,7 @@ async def test_a_session_that_is_let_go_while_it_is_kept_tells_nothing(autojump_
     assert not meeting.guest.heard(wire.PairResult)
 
 
-async def test_what_is_swept_or_crashed_is_forgotten(autojump_clock, node, shelf, monkeypatch):
+async def test_swept_or_crashed_session_is_deleted(autojump_clock, node, shelf, monkeypatch):
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
     assert shelf.forgotten == []
@@ -140,7 +140,7 @@ async def test_what_is_swept_or_crashed_is_forgotten(autojump_clock, node, shelf
 
 
 @pytest.mark.parametrize("hands_over", [True, False])
-async def test_approved_sessions_are_handed_over_or_ended(autojump_clock, node, shelf, hands_over):
+async def test_approved_session_is_handed_over_or_ended(autojump_clock, node, shelf, hands_over):
     shelf.hands_over = hands_over
     pending, approved = (
         await node.invites(),
@@ -153,7 +153,7 @@ async def test_approved_sessions_are_handed_over_or_ended(autojump_clock, node, 
     assert (approved.actor is None) is hands_over
 
 
-async def test_what_comes_back_while_others_are_told_is_handed_over_again(
+async def test_session_restored_during_the_drain_is_handed_over_again(
     autojump_clock, node, shelf, nursery
 ):
     shelf.hands_over = True
@@ -177,7 +177,7 @@ async def test_what_comes_back_while_others_are_told_is_handed_over_again(
     assert back.endings == []
 
 
-async def test_who_is_approved_as_the_node_goes_is_handed_over(autojump_clock, node, shelf):
+async def test_session_approved_during_the_drain_is_handed_over(autojump_clock, node, shelf):
     shelf.hands_over = True
     meeting = await node.invites()
     await meeting.ask()
@@ -188,7 +188,7 @@ async def test_who_is_approved_as_the_node_goes_is_handed_over(autojump_clock, n
     assert meeting.actor is None
 
 
-async def test_a_session_is_brought_back(autojump_clock, node, start, shelf):
+async def test_session_is_restored(autojump_clock, node, start, shelf):
     meeting = await node.pairs()
     other = await start()
     assert other.supervisor.backend.hand_over(meeting.actor) is False
@@ -217,7 +217,7 @@ async def test_memory_backend_has_nothing_to_wait_for(autojump_clock, start):
     assert node.supervisor.backend.save(meeting.actor) is None
 
 
-async def test_who_left_while_a_change_is_not_kept_has_left_when_it_is(autojump_clock, node, shelf):
+async def test_client_that_leaves_during_a_save_has_left_after_it(autojump_clock, node, shelf):
     meeting = await node.prompts()
     kept = shelf.slow()
     await node.router.route(meeting.host, meeting.decision(approve=True))
@@ -232,7 +232,7 @@ async def test_who_left_while_a_change_is_not_kept_has_left_when_it_is(autojump_
     assert meeting.actor.session.online == {HOST}
 
 
-async def test_who_has_left_a_seat_and_taken_another_keeps_that_one(autojump_clock, node):
+async def test_close_ignores_a_seat_that_was_freed(autojump_clock, node):
     meeting = await node.pairs()
     seat = meeting.guest.seats.pop(meeting.id)
     meeting.actor.close()
@@ -240,7 +240,7 @@ async def test_who_has_left_a_seat_and_taken_another_keeps_that_one(autojump_clo
     assert seat.actor is meeting.actor
 
 
-async def test_the_living_are_counted_without_the_ended(autojump_clock, node):
+async def test_ended_sessions_do_not_count_as_alive(autojump_clock, node):
     meeting = await node.pairs()
     await node.invites()
     assert node.supervisor.stats.alive == 2

@@ -15,7 +15,7 @@ HERE, THERE = "192.0.2.1", "192.0.2.2"
 # -- counting --------------------------------------------------------------------------------
 
 
-def test_places_are_taken_and_given_back():
+def test_concurrency_limit_counts_acquire_and_release():
     places = ConcurrencyLimit(2)
     for _ in range(2):
         assert not places.is_full(HERE)
@@ -28,7 +28,7 @@ def test_places_are_taken_and_given_back():
     assert len(places) == 0
 
 
-def test_what_others_have_given_counts_as_if_it_were_given_here():
+def test_numbers_of_other_nodes_count_like_those_here():
     places = ConcurrencyLimit(3)
     places.acquire(HERE)
     places.heard(HERE, 2)
@@ -42,7 +42,7 @@ def test_what_others_have_given_counts_as_if_it_were_given_here():
     assert len(places) == 0
 
 
-def test_of_places_each_change_here_is_told_and_none_elsewhere():
+def test_only_changes_here_are_told():
     places, told = ConcurrencyLimit(1), []
     places.tell = told.append
     for who in (HERE, None):
@@ -53,7 +53,7 @@ def test_of_places_each_change_here_is_told_and_none_elsewhere():
 
 
 @pytest.mark.parametrize(("most", "who"), [(0, HERE), (1, None)])
-def test_places_without_a_bound_or_for_nobody_are_never_full(most, who):
+def test_limit_of_zero_or_key_none_is_never_full(most, who):
     places = ConcurrencyLimit(most)
     for _ in range(5):
         places.acquire(who)
@@ -63,7 +63,7 @@ def test_places_without_a_bound_or_for_nobody_are_never_full(most, who):
     assert len(places) == 0
 
 
-def test_a_tally_slides():
+def test_sliding_window_slides():
     tally = SlidingWindow(3, 10.0)
     assert [tally.add(HERE, now) for now in (0, 4, 8)] == [0, 1, 2]
     assert tally.retry_after(HERE, 9) == 1
@@ -74,7 +74,7 @@ def test_a_tally_slides():
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_who_is_refused_and_goes_on_waits_from_the_last_times(most):
+def test_further_attempts_prolong_the_wait(most):
     tally = SlidingWindow(most, 10.0)
     for now in range(8):
         tally.add(HERE, now)
@@ -82,14 +82,14 @@ def test_who_is_refused_and_goes_on_waits_from_the_last_times(most):
 
 
 @pytest.mark.parametrize(("most", "who"), [(0, HERE), (1, None)])
-def test_what_is_not_counted_is_never_waited_for(most, who):
+def test_uncounted_key_never_waits(most, who):
     tally = SlidingWindow(most, 10.0)
     assert [tally.add(who, now) for now in range(5)] == [0] * 5
     assert tally.retry_after(who, 5) == 0
     assert len(tally) == 0
 
 
-def test_what_is_past_is_forgotten():
+def test_past_moments_are_forgotten():
     tally = SlidingWindow(3, 10.0)
     for number in range(100):
         tally.add(f"{number}", number)
@@ -98,7 +98,7 @@ def test_what_is_past_is_forgotten():
     assert len(tally) == 1
 
 
-def test_a_tally_remembers_so_many_and_forgets_the_quietest(monkeypatch):
+def test_window_forgets_the_key_idle_for_longest(monkeypatch):
     monkeypatch.setattr(limits, "MAX_KEYS", 3)
     tally = SlidingWindow(1, math.inf)
     for who in "abcad":
@@ -107,7 +107,7 @@ def test_a_tally_remembers_so_many_and_forgets_the_quietest(monkeypatch):
     assert [bool(tally.retry_after(who, 0)) for who in "abcd"] == [True, False, True, True]
 
 
-def test_the_delay_doubles_up_to_a_bound():
+def test_delay_doubles_up_to_its_bound():
     assert [delay(before) for before in (0, 1, 2)] == [0.1, 0.2, 0.4]
     assert delay(8) == limits.LONGEST_DELAY
     assert delay(100_000) == limits.LONGEST_DELAY
@@ -138,7 +138,7 @@ async def counted(nursery):
     return start
 
 
-async def test_an_owner_has_so_many_that_live(autojump_clock, counted):
+async def test_sessions_per_owner_counts_live_sessions(autojump_clock, counted):
     node = await counted(sessions_per_owner=2)
     host, other = await node.host(), await node.host(uuid="other")
     first = (await create(host)).session.session_id
@@ -150,7 +150,7 @@ async def test_an_owner_has_so_many_that_live(autojump_clock, counted):
     assert await has_limit(host)
 
 
-async def test_an_address_has_so_many_until_the_sweep(autojump_clock, counted):
+async def test_sessions_per_address_counts_until_the_sweep(autojump_clock, counted):
     node = await counted(sessions_per_address=1)
     hosts = [node.connect(address) for address in (HERE, HERE, THERE, None)]
     for number, host in enumerate(hosts):
@@ -163,7 +163,7 @@ async def test_an_address_has_so_many_until_the_sweep(autojump_clock, counted):
     assert not await has_limit(hosts[1])
 
 
-async def test_a_node_has_so_many_in_all(autojump_clock, counted):
+async def test_max_sessions_counts_all_sessions(autojump_clock, counted):
     node = await counted(max_sessions=2)
     for number in range(3):
         assert await has_limit(await node.host(uuid=f"desk-{number}")) is (number == 2)
@@ -172,7 +172,7 @@ async def test_a_node_has_so_many_in_all(autojump_clock, counted):
 # -- prompts and denials -----------------------------------------------------------------------
 
 
-async def test_a_host_is_asked_by_so_many_at_a_time(autojump_clock, counted):
+async def test_prompts_per_host_limits_open_prompts(autojump_clock, counted):
     node = await counted(prompts_per_host=2)
     host = await node.host()
     meetings = [await node.invites(host=host) for _ in range(3)]
@@ -187,7 +187,7 @@ async def test_a_host_is_asked_by_so_many_at_a_time(autojump_clock, counted):
     assert isinstance(await last.guest.asks(last.pair_request()), wire.PairPending)
 
 
-async def test_a_stranger_does_not_learn_of_prompts(autojump_clock, counted):
+async def test_wrong_token_is_not_told_about_prompts(autojump_clock, counted):
     node = await counted(prompts_per_host=1)
     host = await node.host()
     await node.prompts(host=host)
@@ -196,7 +196,7 @@ async def test_a_stranger_does_not_learn_of_prompts(autojump_clock, counted):
     assert (await node.connect().asks(guess)).code == "unknown_session"
 
 
-async def test_who_was_denied_too_often_has_to_wait(autojump_clock, counted):
+async def test_guest_denied_too_often_has_to_wait(autojump_clock, counted):
     node = await counted(denials_per_address=2, guess_window=100.0)
     host = await node.host()
 
@@ -225,9 +225,7 @@ async def refused(client, node, message):
     return caught.value.code, caught.value.delay
 
 
-async def test_wrong_ids_and_tokens_are_answered_ever_later_and_then_not_at_all(
-    autojump_clock, counted
-):
+async def test_wrong_guesses_are_delayed_and_then_refused(autojump_clock, counted):
     node = await counted(guesses_per_address=3)
     meeting = await node.prompts()
     guesses = [
@@ -243,14 +241,14 @@ async def test_wrong_ids_and_tokens_are_answered_ever_later_and_then_not_at_all(
     assert isinstance(await node.connect(THERE).asks(meeting.resume()), wire.Resumed)
 
 
-async def test_guesses_of_nobody_are_not_counted(autojump_clock, counted):
+async def test_guesses_without_an_address_are_not_counted(autojump_clock, counted):
     node = await counted(guesses_per_address=1)
     guess = wire.Resume(session_id="no-such-session", resume_token=WRONG)
     for _ in range(3):
         assert await refused(node.connect(), node, guess) == ("unknown_session", 0.0)
 
 
-async def test_what_is_right_is_no_guess(autojump_clock, counted):
+async def test_right_token_is_not_a_guess(autojump_clock, counted):
     node = await counted(guesses_per_address=1)
     meeting = await node.prompts()
     for _ in range(3):
@@ -259,7 +257,7 @@ async def test_what_is_right_is_no_guess(autojump_clock, counted):
         assert await refused(again, node, meeting.pair_request()) == ("token_used", 0.0)
 
 
-async def test_a_wrong_access_token_is_a_guess_and_none_is_not(autojump_clock, nursery):
+async def test_wrong_access_token_is_a_guess_and_a_missing_one_is_not(autojump_clock, nursery):
     node = Node(limit_settings=LimitSettings(guesses_per_address=1), access_token="right")
     await nursery.start(node.supervisor.run)
 
@@ -274,7 +272,7 @@ async def test_a_wrong_access_token_is_a_guess_and_none_is_not(autojump_clock, n
     assert await refused(client, node, register("right")) == ("rate_limited", 0.0)
 
 
-def test_what_is_counted_is_told_and_what_others_tell_is_counted():
+def test_counts_are_told_and_those_of_other_nodes_count():
     tally, told = SlidingWindow(2, 60.0), []
     tally.tell = told.append
     assert tally.add("a", 0.0) == 0

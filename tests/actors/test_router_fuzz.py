@@ -203,7 +203,7 @@ async def say(node, client, frame):
 
 @settings(deadline=None, max_examples=150)
 @given(scripts(), st.integers(0, 2))
-def test_no_sequence_of_messages_breaks_what_holds_for_all(script, head_start):
+def test_no_sequence_of_messages_breaks_an_invariant(script, head_start):
     async def play():
         async with trio.open_nursery() as nursery:
             node = Node()

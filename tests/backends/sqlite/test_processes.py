@@ -142,7 +142,7 @@ class Busy(threading.Thread):
             self.told[session_id] = "closed"
 
 
-def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path):
+def test_acknowledged_changes_survive_a_kill(tmp_path):
     chance = random.Random(7)
     for life in range(4):
         with Running(tmp_path) as node:
@@ -168,7 +168,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path):
                         assert found[session_id] == status
 
 
-def test_both_sides_go_on_after_a_restart(tmp_path):
+def test_both_sides_continue_after_a_restart(tmp_path):
     with Running(tmp_path) as node, node.peer() as host, node.peer() as guest:
         ask(host, "register", uuid="desk", key=KEY)
         hear(host, "registered")
@@ -195,7 +195,7 @@ def limit_files(process, size):
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, hard))
 
 
-def test_a_full_disk_is_told_of_and_the_node_goes_on_in_memory(tmp_path):
+def test_node_continues_in_memory_with_a_full_disk(tmp_path):
     with Running(tmp_path) as node:
         with node.peer() as host, node.peer() as guest:
             ask(host, "register", uuid="desk", key=KEY)
@@ -219,7 +219,7 @@ def test_a_full_disk_is_told_of_and_the_node_goes_on_in_memory(tmp_path):
             assert statuses(after, "desk") == {kept: "approved", session_id: "approved"}
 
 
-def test_a_disk_that_is_read_only_is_told_of_and_the_node_starts_in_memory(tmp_path):
+def test_node_starts_in_memory_with_a_read_only_disk(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root may mount a folder read-only")
     folder = tmp_path / "disk"
@@ -247,13 +247,13 @@ def test_a_disk_that_is_read_only_is_told_of_and_the_node_starts_in_memory(tmp_p
         assert statuses(node, "desk") == {kept: "pending"}
 
 
-def test_two_nodes_cannot_have_one_store(tmp_path):
+def test_two_nodes_cannot_share_a_store(tmp_path):
     with Running(tmp_path), Running(tmp_path) as second:
         assert second.process.wait(PATIENCE) == 2
         assert "another process has" in second.kill()
 
 
-def test_another_key_is_refused_at_the_start(tmp_path):
+def test_wrong_key_is_refused_at_the_start(tmp_path):
     with Running(tmp_path):
         pass
     with Running(tmp_path, key="o" * 43) as second:
