@@ -210,7 +210,7 @@ async def test_full_inbox_refuses_requests_but_not_departures(autojump_clock, no
     asker = meeting[role.peer]
     refresh = wire.RefreshIce(session_id=meeting.id, ref="r")
     with assert_no_checkpoints():
-        # The first is handed to the actor, which sleeps, and so does not wait in the inbox.
+        # The first one is handed to the waiting actor, and does not count as in the inbox.
         for _ in range(1 + INBOX_BOUND):
             await asker.sends(refresh)
         assert not asker.heard(wire.Error)

@@ -1,4 +1,4 @@
-"""Rules that hold where several connections meet in the same moment."""
+"""Rules for events of several connections at the same moment."""
 
 import secrets
 
@@ -19,7 +19,7 @@ GUEST = Role.GUEST
 async def test_no_signal_crosses_after_the_deadline_with_a_late_timer(autojump_clock, node):
     meeting = await node.pairs(SessionType.TEMPORARY, ttl=10.0)
     assert meeting.lines == [True, True]
-    # The clock jumps over the deadline, and this task speaks before the actor has woken.
+    # The clock jumps over the deadline, and this task runs before the actor does.
     autojump_clock.autojump_threshold = float("inf")
     autojump_clock.jump(10)
     await meeting.host.signals(meeting.id, 1)
@@ -117,7 +117,7 @@ async def test_seats_are_taken_one_by_one_as_the_outbox_has_room(autojump_clock,
 async def test_requests_waiting_during_the_sweep_are_answered(autojump_clock, node):
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
-    # The request is in the inbox, and the sweep comes before the actor looks there.
+    # The request is in the inbox, and the sweep comes before the actor handles it.
     await meeting.guest.sends(wire.RefreshIce(session_id=meeting.id, ref="r"))
     await node.supervisor.sweep()
     await wait_all_tasks_blocked()

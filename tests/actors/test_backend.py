@@ -1,4 +1,4 @@
-"""What the backend saves, and that no client hears of a change before it is saved."""
+"""What the backend saves, and that no client is told of a change before it is saved."""
 
 import pytest
 import trio
@@ -20,7 +20,7 @@ from tests.actors.helpers import GUEST, HOST, ONE_TIME, PERSISTENT, crash_at
 
 
 class Shelf(Backend):
-    """Keeps snapshots. Slow as long as ``receipt`` is given."""
+    """Saves snapshots in memory, slowly while ``receipt`` is set."""
 
     def __init__(self, supervisor):
         super().__init__(supervisor)
@@ -164,7 +164,7 @@ async def test_session_restored_during_the_drain_is_handed_over_again(
     nursery.start_soon(node.supervisor.drain)
     await trio.sleep(1)
     assert approved.actor is None
-    # Somebody asks this node for it, which has not yet gone.
+    # A client asks this node for the session while the node is draining.
     session = shelf.kept[approved.id].restore(terms, skew=0.0)
     node.supervisor.restore(session, owner)
     back = node.connect()
@@ -223,7 +223,7 @@ async def test_client_that_leaves_during_a_save_has_left_after_it(autojump_clock
     await node.router.route(meeting.host, meeting.decision(approve=True))
     await wait_all_tasks_blocked()
     leave(meeting.guest)
-    # Longer than anybody is left without an answer.
+    # Longer than any request waits for its answer.
     await trio.sleep(SAVE_TIMEOUT + 1)
     assert meeting.actor.session.online == frozenset(Role)
     shelf.receipt = None

@@ -169,7 +169,7 @@ async def test_max_sessions_counts_all_sessions(autojump_clock, counted):
         assert await has_limit(await node.host(uuid=f"desk-{number}")) is (number == 2)
 
 
-# -- prompts and denials -----------------------------------------------------------------------
+# -- prompts and denials ---------------------------------------------------------------------
 
 
 async def test_prompts_per_host_limits_open_prompts(autojump_clock, counted):
@@ -182,7 +182,7 @@ async def test_prompts_per_host_limits_open_prompts(autojump_clock, counted):
     last, heard = meetings[2], len(host.told)
     refused = await last.guest.asks(last.pair_request())
     assert (refused.code, refused.retry_after) == ("rate_limited", pytest.approx(20))
-    assert len(host.told) == heard, "the host is not disturbed"
+    assert len(host.told) == heard, "the host is not prompted"
     await trio.sleep(refused.retry_after)
     assert isinstance(await last.guest.asks(last.pair_request()), wire.PairPending)
 
@@ -219,7 +219,7 @@ async def test_guest_denied_too_often_has_to_wait(autojump_clock, counted):
 
 
 async def refused(client, node, message):
-    """The error, and by how much it is to be told late."""
+    """Return the error and its delay."""
     with pytest.raises(RequestError) as caught:
         await node.router.route(client, message)
     return caught.value.code, caught.value.delay
@@ -235,7 +235,7 @@ async def test_wrong_guesses_are_delayed_and_then_refused(autojump_clock, counte
     ]
     answers = [await refused(node.connect(HERE), node, guess) for guess in guesses]
     assert answers == [("unknown_session", 0.1), ("unknown_session", 0.2), ("unknown_session", 0.4)]
-    # Now it does not matter what is right: nothing is looked at.
+    # From now on even the right token is refused.
     for message in (guesses[0], meeting.resume()):
         assert await refused(node.connect(HERE), node, message) == ("rate_limited", 0.0)
     assert isinstance(await node.connect(THERE).asks(meeting.resume()), wire.Resumed)

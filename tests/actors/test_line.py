@@ -1,4 +1,4 @@
-"""The line between two seats, and that nothing on it overtakes anything."""
+"""The line between two seats, and that no signal overtakes another."""
 
 import pytest
 import trio
@@ -37,7 +37,7 @@ async def test_signal_is_relayed_without_ref(autojump_clock, node):
     for received in meeting.guest.heard(wire.Signal):
         assert (received.ref, bytes(received.data)) == (None, DATA)
     assert len(meeting.guest.heard(wire.Signal)) == 2
-    assert meeting.lines == [True, True], "up again, as the inbox is empty"
+    assert meeting.lines == [True, True], "open again, as the inbox is empty"
 
 
 async def test_line_needs_approval_and_both_sides_online(autojump_clock, node):
@@ -137,10 +137,10 @@ STEPS = st.lists(
 
 
 class Conversation:
-    """Two sides, just being approved, that talk, come and go; and the account of what was sent.
+    """Two sides of a new session that send signals, leave and return, with a record of the signals.
 
-    ``sent`` is numbered by sender. ``forgivable`` was said by a connection when a successor was
-    at its door already: should that one be let in first, it is dropped.
+    ``sent`` has the numbers by sender. ``forgivable`` are those that a connection sent after its
+    successor had asked for the seat: they are dropped if the successor got it first.
     """
 
     def __init__(self, meeting, nursery):
@@ -184,7 +184,7 @@ class Conversation:
                 return
 
     def check(self, role):
-        """What the role's peer has got of what the role has sent."""
+        """Return the signals of a role that its peer has received."""
         received = [number for client in self.clients[role.peer] for number in client.numbers]
         assert received == sorted(set(received)), "out of order, or twice"
         told_too_late = [message for peer in self.clients[role.peer] for message in peer.missed]

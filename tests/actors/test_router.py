@@ -25,7 +25,7 @@ OWN_TOKEN = "token-of-the-hosts-own-making"
 OWN_HASH = urlsafe_b64encode(hashlib.sha256(OWN_TOKEN.encode()).digest()).decode().rstrip("=")
 
 
-# -- who may say what ------------------------------------------------------------------------
+# -- seats and requests ----------------------------------------------------------------------
 
 WHO = ("stranger", "other owner", "asking guest", "guest", "lone host", "asked host", "host")
 STAGES = ("prompts", "prompts", "prompts", "pairs", "invites", "prompts", "pairs")
@@ -53,7 +53,7 @@ ANSWERS = {  # The reply, where it is "+", "." for none, or else the error; in t
 
 
 def request(kind, meeting):
-    """A message of that kind which is right in all but, perhaps, its sender."""
+    """Return a valid message of a kind, which its sender may not be allowed to send."""
     fields = {
         wire.Register: {"uuid": "elsewhere", "key": KEY},
         wire.CreateSession: {"session_type": PERSISTENT},

@@ -1,4 +1,4 @@
-"""What a connection holds: several seats at once, and each as long as it is there."""
+"""The seats of a connection: several at once, each until the connection closes."""
 
 import pytest
 import trio
@@ -88,7 +88,7 @@ async def test_message_right_after_create_session_has_its_seat(autojump_clock, n
     assert [type(message) for message in host.told[-2:]] == [wire.LinkRenewed, wire.SessionEnded]
 
 
-# -- those who leave while they are being served ---------------------------------------------
+# -- clients that leave during a request -----------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [ev.PairRequested, ev.ResumeRequested, ev.HostJoined])

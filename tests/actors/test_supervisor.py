@@ -39,9 +39,9 @@ async def test_crash_ends_its_session_alone(autojump_clock, node, monkeypatch, c
     sound = await node.pairs(host=host)
     broken = await node.pairs(host=host)
     crash_at(monkeypatch, broken.id)
-    last_word = await host.asks(wire.RefreshIce(session_id=broken.id))
-    assert (last_word.status, last_word.reason) == (Status.EXPIRED, Reason.INTERNAL_ERROR)
-    assert broken.guest.told[-1] == last_word
+    ending = await host.asks(wire.RefreshIce(session_id=broken.id))
+    assert (ending.status, ending.reason) == (Status.EXPIRED, Reason.INTERNAL_ERROR)
+    assert broken.guest.told[-1] == ending
     assert broken.actor is None
     assert [info.session_id for info in await host.lists()] == [sound.id]
     for side in (host, broken.guest):
@@ -239,7 +239,7 @@ async def test_client_that_joins_during_the_sweep_gets_no_seat(autojump_clock, n
     assert not meeting.host.closed
 
 
-# -- the way out -----------------------------------------------------------------------------
+# -- the drain -------------------------------------------------------------------------------
 
 
 async def test_drain_tells_every_seat_of_the_shutdown(autojump_clock, node):

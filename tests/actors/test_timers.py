@@ -75,7 +75,7 @@ async def test_stopped_timer_does_not_fire(autojump_clock, timers, log):
 
 
 class Looks(trio.abc.Instrument):
-    """How many had rung each time that Trio looked at the sockets."""
+    """Return how many timers had fired each time that Trio looked at the sockets."""
 
     def __init__(self, log):
         self._log = log

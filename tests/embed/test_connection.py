@@ -1,4 +1,4 @@
-"""The application as the host: what it may do, and that it may do no more than a socket's peer."""
+"""The application as the host: it may do as much as a client on a socket, and no more."""
 
 import pytest
 import trio
@@ -106,7 +106,7 @@ async def test_closing_twice_or_after_the_sweep_is_not_an_error(autojump_clock, 
     assert parlour.node.sessions() == []
 
 
-# -- the gate --------------------------------------------------------------------------------
+# -- limits of the connection ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ async def test_application_that_sends_too_fast_waits(autojump_clock, nursery):
     began = trio.current_time()
     for number in range(60):
         await session.send(number)
-    # Twenty at once, less the three that opened it, and ten a second.
+    # Twenty at once, minus the three that opened it, and ten a second.
     assert trio.current_time() - began == pytest.approx(4.3, abs=0.2)
     assert [(await guest.hear("signal"))["data"] for _ in range(60)] == list(range(60))
 

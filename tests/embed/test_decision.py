@@ -1,4 +1,4 @@
-"""The application is asked: what counts as yes, and what becomes of who takes too long."""
+"""The application decides: what counts as approval, and what happens if it takes too long."""
 
 import threading
 
@@ -92,7 +92,7 @@ async def test_application_can_decide_by_itself(autojump_clock, parlour):
     assert session.over is None
 
 
-# With threads, and so with real time.
+# With threads, and so in real time.
 
 
 @pytest.mark.parametrize("answer", [True, False])
@@ -108,7 +108,7 @@ async def test_plain_function_runs_in_its_own_thread(parlour, answer):
 
     session = await parlour.node.open_session(decide=decide)
     guest = await parlour.guest(session)
-    # The node goes on meanwhile.
+    # The node continues in the meantime.
     assert await guest.pings()
     may_answer.set()
     assert await result(guest) == ("approved" if answer else "rejected")

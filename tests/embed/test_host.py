@@ -1,4 +1,4 @@
-"""What the application's host does by itself."""
+"""What the host in the process does by itself."""
 
 import trio
 

@@ -82,7 +82,7 @@ def test_unprintable_device_field_is_refused_by_name(field):
 
 
 def test_normalised_name_must_stay_within_its_bound():
-    # One of the few that NFC takes apart, into two.
+    # One of the few characters that NFC splits into two.
     device = {"name": "\u0958" * 64, "id": "i"}
     asked = {"type": "pair_request", "session_id": "s", "token": "t", "device_info": device}
     assert refusal(asked) == "`device_info.name`: expected `str` of length <= 64"

@@ -8,7 +8,7 @@ from proxim.protocol.depth import MAX_DEPTH, is_too_deep, too_deep_field
 
 
 def depth_of(value):
-    """The same by walking what the JSON says."""
+    """Return the same by walking the parsed JSON."""
     if isinstance(value, dict | list):
         inner = value.values() if isinstance(value, dict) else value
         return 1 + max(map(depth_of, inner), default=0)

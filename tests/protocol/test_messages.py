@@ -11,7 +11,7 @@ from proxim.protocol import messages as wire
 from proxim.protocol.codec import decode_client, decode_node, encode
 from proxim.protocol.messages import ClientMessage, NodeMessage, Reason, SessionType, Status
 
-# Every message as the protocol page lists it; a field with "?" may be left out.
+# Every message as the protocol page lists it; a field with "?" is optional.
 FROM_CLIENTS = """
 register: uuid key? access_token? seats?
 create_session: session_type ttl? token_hash? qr?

@@ -12,7 +12,7 @@ TURN = IceServer("turn:a", "u", "c")
 
 
 def lifetimes(meeting):
-    """The lifetimes of the ICE servers that went along with what was told last."""
+    """Return the lifetimes of the ICE servers of the last messages."""
     sent = [each for each in meeting.effects if isinstance(each, Reply | Tell)]
     return [each.ice_lifetime for each in sent if each.ice_lifetime is not None]
 

@@ -142,7 +142,7 @@ def test_link_stays_valid_while_the_host_is_offline():
     assert code(meeting.asks()) is None
 
 
-# -- the window ------------------------------------------------------------------------------
+# -- the approval timeout --------------------------------------------------------------------
 
 
 @EVERY_KIND
@@ -230,8 +230,8 @@ def test_rejection_tells_both_sides_and_ends_the_session():
     meeting = asked()
     meeting.decides(approve=False)
     result = wire.PairResult(session_id=ID, status=Status.REJECTED, device_info=DEVICE)
-    last_word = wire.SessionEnded(session_id=ID, status=Status.REJECTED, reason=Reason.REJECTED)
-    assert meeting.heard[HOST][-2:] == meeting.heard[GUEST][-2:] == [result, last_word]
+    ending = wire.SessionEnded(session_id=ID, status=Status.REJECTED, reason=Reason.REJECTED)
+    assert meeting.heard[HOST][-2:] == meeting.heard[GUEST][-2:] == [result, ending]
 
 
 # -- ICE servers and signals -----------------------------------------------------------------

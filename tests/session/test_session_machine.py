@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order and at whatever time, the Lifecycle section holds."""
+"""The section Lifecycle of the protocol holds for any events in any order and at any time."""
 
 import math
 
@@ -36,7 +36,7 @@ AT_ONCE = {
 
 
 class Watched(Meeting):
-    """A meeting that keeps its own account of the session and compares."""
+    """A meeting with a model of the session, with which it compares."""
 
     def __init__(self, kind, ttl, grace):
         self.one_time, self.grace = kind is ONE_TIME, grace
@@ -49,7 +49,7 @@ class Watched(Meeting):
 
     @property
     def dues(self):
-        """Every moment at which time alone should end the session, with the reason."""
+        """Every moment at which time alone ends the session, with the reason."""
         dues = {(self.expires_at, Reason.EXPIRED)}
         dues |= {(at + self.grace, Reason.DISCONNECTED) for at in self.left_at.values()}
         if self.asked_at is not None and not self.approved:
@@ -99,9 +99,9 @@ class Watched(Meeting):
             (reason,) = finishes
             assert reason in due if due else AT_ONCE[reason](event)
             assert idle or reason is not Reason.INACTIVE
-            last_words = [message for message in said if isinstance(message, wire.SessionEnded)]
-            assert [word.reason for word in last_words[:2]] == [reason] * 2
-            assert {word.status for word in last_words + results} == {self.session.status}
+            endings = [message for message in said if isinstance(message, wire.SessionEnded)]
+            assert [word.reason for word in endings[:2]] == [reason] * 2
+            assert {word.status for word in endings + results} == {self.session.status}
             assert len(results) == (2 if prompted else 0)
         else:
             assert not due

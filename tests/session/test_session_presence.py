@@ -1,4 +1,4 @@
-"""Who is there and who is not: disconnects, grace, returns, and what is kept meanwhile."""
+"""Clients that disconnect and return: grace, backlogs, and what each is told."""
 
 import pytest
 from msgspec import Raw
@@ -170,7 +170,7 @@ def test_host_that_missed_the_end_gets_its_seat():
     assert meeting.closes(HOST).reason is Reason.CLOSED
 
 
-# -- what is kept for an absent peer ---------------------------------------------------------
+# -- the backlog -----------------------------------------------------------------------------
 
 
 @EITHER_SIDE
@@ -213,7 +213,7 @@ def test_backlog_ends_with_the_session(role):
     assert not meeting.session.backlogs
 
 
-# -- what a returning host missed ------------------------------------------------------------
+# -- what a returning host is told -----------------------------------------------------------
 
 
 def comes_having_seen(meeting, status):
@@ -224,8 +224,8 @@ def comes_having_seen(meeting, status):
 
 @pytest.mark.parametrize("seen", [Status.PENDING, Status.APPROVED])
 def test_host_that_saw_the_session_alive_is_told_of_its_end(seen):
-    (last_word,) = comes_having_seen(ended(), seen)
-    assert (last_word.status, last_word.reason) == (Status.EXPIRED, Reason.CLOSED)
+    (ending,) = comes_having_seen(ended(), seen)
+    assert (ending.status, ending.reason) == (Status.EXPIRED, Reason.CLOSED)
 
 
 @pytest.mark.parametrize("seen", [Status.EXPIRED, Status.REJECTED, None])

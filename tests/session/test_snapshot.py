@@ -37,7 +37,7 @@ NEVER_STORED = {"backlogs", "terms", "online"}
 
 
 def brought_back(meeting, *, later=0.0, handed=False, **terms):
-    """The same people on another node, whose monotonic clock stands elsewhere."""
+    """Return the same meeting on another node, whose monotonic clock differs."""
     text = snapshot.encode(Snapshot.of(meeting.session, KEY_HASH, skew=SKEW, handed=handed))
     moved = Meeting(meeting.session.session_type)
     kept = snapshot.decode(text)

@@ -1,4 +1,4 @@
-"""What comes back after a restart, and that the node goes on whatever the disk does."""
+"""Sessions are restored after a restart, and a failing disk does not stop the node."""
 
 import threading
 from hashlib import sha256
@@ -17,7 +17,7 @@ from tests.backends.sqlite.conftest import Life, until
 
 
 async def back(life, meeting):
-    """The host of a session that was brought back, and what it is told of it."""
+    """Return the host of a restored session, and the session object that it gets."""
     host = await life.node.host()
     (registered,) = host.heard(wire.Registered)
     infos = {info.session_id: info for info in registered.sessions}
@@ -82,7 +82,7 @@ async def test_rejected_session_is_not_restored(live):
 
 async def test_stopped_node_ends_only_sessions_that_are_not_restored(live):
     life = await live()
-    # Each has an owner, and so a host, of its own.
+    # Each has its own owner, and so its own host.
     pending, prompted, brief = [await life.node.host(letter * 22) for letter in "abc"]
     approved, pending = await life.node.pairs(), await life.node.invites(host=pending)
     prompted = await life.node.prompts(host=prompted)
@@ -105,7 +105,7 @@ async def test_file_reveals_nothing_about_a_session(live, tmp_path):
     await life.die()
     written = b"".join(each.read_bytes() for each in tmp_path.iterdir())
     public = (meeting.id, DEVICE.name, DEVICE.id, "desk", "persistent", "APPROVED")
-    # The owner's key and the store's are both made of one letter.
+    # The owner's key and the store's key are the same letter, repeated.
     secrets = (meeting.token, meeting.resume_token, min(KEY, STORE_KEY))
     for telling in (*public, *secrets):
         assert telling.encode() not in written

@@ -133,7 +133,7 @@ def test_missing_table_is_not_a_disk_error(file, path):
 
 @pytest.fixture
 def no_room():
-    """Makes this process unable to let any file grow, as on a disk that is full."""
+    """Forbid this process to enlarge any file, as on a full disk."""
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
@@ -143,7 +143,7 @@ def no_room():
         try:
             yield
         finally:
-            # Within the test: its own outcome may be written to a file, too.
+            # Within the test, since its outcome may be written to a file, too.
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     yield full
