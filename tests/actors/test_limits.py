@@ -16,95 +16,95 @@ HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
 def test_concurrency_limit_counts_acquire_and_release():
-    places = ConcurrencyLimit(2)
+    limit = ConcurrencyLimit(2)
     for _ in range(2):
-        assert not places.is_full(HERE)
-        places.acquire(HERE)
-    assert places.is_full(HERE)
-    assert not places.is_full(THERE)
-    places.release(HERE)
-    assert not places.is_full(HERE)
-    places.release(HERE)
-    assert len(places) == 0
+        assert not limit.is_full(HERE)
+        limit.acquire(HERE)
+    assert limit.is_full(HERE)
+    assert not limit.is_full(THERE)
+    limit.release(HERE)
+    assert not limit.is_full(HERE)
+    limit.release(HERE)
+    assert len(limit) == 0
 
 
 def test_numbers_of_other_nodes_count_like_those_here():
-    places = ConcurrencyLimit(3)
-    places.acquire(HERE)
-    places.heard(HERE, 2)
-    assert places.is_full(HERE)
-    assert (places.held, places.elsewhere(HERE)) == ({HERE: 1}, 2)
-    places.heard(HERE, -1)
-    assert not places.is_full(HERE)
-    places.release(HERE)
-    assert len(places) == 1
-    places.heard(HERE, -1)
-    assert len(places) == 0
+    limit = ConcurrencyLimit(3)
+    limit.acquire(HERE)
+    limit.heard(HERE, 2)
+    assert limit.is_full(HERE)
+    assert (limit.held, limit.elsewhere(HERE)) == ({HERE: 1}, 2)
+    limit.heard(HERE, -1)
+    assert not limit.is_full(HERE)
+    limit.release(HERE)
+    assert len(limit) == 1
+    limit.heard(HERE, -1)
+    assert len(limit) == 0
 
 
 def test_only_changes_here_are_told():
-    places, told = ConcurrencyLimit(1), []
-    places.tell = told.append
+    limit, told = ConcurrencyLimit(1), []
+    limit.tell = told.append
     for who in (HERE, None):
-        places.acquire(who)
-        places.release(who)
-    places.heard(THERE, 1)
+        limit.acquire(who)
+        limit.release(who)
+    limit.heard(THERE, 1)
     assert told == [HERE, HERE]
 
 
 @pytest.mark.parametrize(("most", "who"), [(0, HERE), (1, None)])
 def test_limit_of_zero_or_key_none_is_never_full(most, who):
-    places = ConcurrencyLimit(most)
+    limit = ConcurrencyLimit(most)
     for _ in range(5):
-        places.acquire(who)
-        assert not places.is_full(who)
+        limit.acquire(who)
+        assert not limit.is_full(who)
     for _ in range(5):
-        places.release(who)
-    assert len(places) == 0
+        limit.release(who)
+    assert len(limit) == 0
 
 
 def test_sliding_window_slides():
-    tally = SlidingWindow(3, 10.0)
-    assert [tally.add(HERE, now) for now in (0, 4, 8)] == [0, 1, 2]
-    assert tally.retry_after(HERE, 9) == 1
-    assert tally.retry_after(THERE, 9) == 0
-    assert tally.retry_after(HERE, 10) == 0
-    assert tally.add(HERE, 10) == 2
-    assert tally.retry_after(HERE, 11) == 3
+    window = SlidingWindow(3, 10.0)
+    assert [window.add(HERE, now) for now in (0, 4, 8)] == [0, 1, 2]
+    assert window.retry_after(HERE, 9) == 1
+    assert window.retry_after(THERE, 9) == 0
+    assert window.retry_after(HERE, 10) == 0
+    assert window.add(HERE, 10) == 2
+    assert window.retry_after(HERE, 11) == 3
 
 
 @pytest.mark.parametrize("most", [1, 3])
 def test_further_attempts_prolong_the_wait(most):
-    tally = SlidingWindow(most, 10.0)
+    window = SlidingWindow(most, 10.0)
     for now in range(8):
-        tally.add(HERE, now)
-    assert tally.retry_after(HERE, 8) == 10 - most
+        window.add(HERE, now)
+    assert window.retry_after(HERE, 8) == 10 - most
 
 
 @pytest.mark.parametrize(("most", "who"), [(0, HERE), (1, None)])
 def test_uncounted_key_never_waits(most, who):
-    tally = SlidingWindow(most, 10.0)
-    assert [tally.add(who, now) for now in range(5)] == [0] * 5
-    assert tally.retry_after(who, 5) == 0
-    assert len(tally) == 0
+    window = SlidingWindow(most, 10.0)
+    assert [window.add(who, now) for now in range(5)] == [0] * 5
+    assert window.retry_after(who, 5) == 0
+    assert len(window) == 0
 
 
 def test_past_moments_are_forgotten():
-    tally = SlidingWindow(3, 10.0)
+    window = SlidingWindow(3, 10.0)
     for number in range(100):
-        tally.add(f"{number}", number)
-    assert len(tally) == 10
-    tally.add(HERE, 1000)
-    assert len(tally) == 1
+        window.add(f"{number}", number)
+    assert len(window) == 10
+    window.add(HERE, 1000)
+    assert len(window) == 1
 
 
 def test_window_forgets_the_key_idle_for_longest(monkeypatch):
     monkeypatch.setattr(limits, "MAX_KEYS", 3)
-    tally = SlidingWindow(1, math.inf)
+    window = SlidingWindow(1, math.inf)
     for who in "abcad":
-        tally.add(who, 0)
-    assert len(tally) == 3
-    assert [bool(tally.retry_after(who, 0)) for who in "abcd"] == [True, False, True, True]
+        window.add(who, 0)
+    assert len(window) == 3
+    assert [bool(window.retry_after(who, 0)) for who in "abcd"] == [True, False, True, True]
 
 
 def test_delay_doubles_up_to_its_bound():
@@ -273,10 +273,10 @@ async def test_wrong_access_token_is_a_guess_and_a_missing_one_is_not(autojump_c
 
 
 def test_counts_are_told_and_those_of_other_nodes_count():
-    tally, told = SlidingWindow(2, 60.0), []
-    tally.tell = told.append
-    assert tally.add("a", 0.0) == 0
-    assert tally.heard("a", 1.0) == 1
+    window, told = SlidingWindow(2, 60.0), []
+    window.tell = told.append
+    assert window.add("a", 0.0) == 0
+    assert window.heard("a", 1.0) == 1
     assert told == ["a"]
-    assert tally.retry_after("a", 2.0) == 58.0
+    assert window.retry_after("a", 2.0) == 58.0
     assert SlidingWindow(0, 60.0).heard("a", 0.0) == 0

@@ -224,21 +224,21 @@ class Lifecycle(RuleBasedStateMachine):
         self.meeting.hand(ev.ShutDown())
 
     @rule()
-    def the_sweep_comes_by(self):
+    def sweep_runs(self):
         self.meeting.hand(ev.Swept())
 
-    @rule(seconds=st.sampled_from([0.5, 7.0, 14.5, 39.0, 301.0]), rings=st.booleans())
-    def time_passes(self, seconds, rings):
+    @rule(seconds=st.sampled_from([0.5, 7.0, 14.5, 39.0, 301.0]), fires=st.booleans())
+    def time_passes(self, seconds, fires):
         self.meeting.now += seconds
-        if rings:
+        if fires:
             self.meeting.hand(ev.TimePassed())
 
-    @rule(lapse=st.booleans(), early=st.booleans(), rings=st.booleans())
-    def the_deadline_comes(self, lapse, early, rings):
-        moment = self.meeting.link_expires_at if lapse else self.session.deadline
+    @rule(expires=st.booleans(), early=st.booleans(), fires=st.booleans())
+    def the_deadline_comes(self, expires, early, fires):
+        moment = self.meeting.link_expires_at if expires else self.session.deadline
         if moment < math.inf:
             self.meeting.now = max(self.meeting.now, just_before(moment) if early else moment)
-        if rings:
+        if fires:
             self.meeting.hand(ev.TimePassed())
 
     @invariant()

@@ -31,19 +31,19 @@ from tests.session.helpers import (
 
 STAGES = [Meeting, asked, approved, ended]
 KEY_HASH = b"h" * 32
-SKEW, ELSEWHERE = 1.7e9, 1.7e9 + 12_345.0
+SKEW, OTHER_SKEW = 1.7e9, 1.7e9 + 12_345.0
 EVERY_KIND = pytest.mark.parametrize("kind", SessionType)
 NEVER_STORED = {"backlogs", "terms", "online"}
 
 
-def brought_back(meeting, *, later=0.0, handed=False, **terms):
+def restored(meeting, *, later=0.0, handed=False, **terms):
     """Return the same meeting on another node, whose monotonic clock differs."""
     text = snapshot.encode(Snapshot.of(meeting.session, KEY_HASH, skew=SKEW, handed=handed))
     moved = Meeting(meeting.session.session_type)
     kept = snapshot.decode(text)
-    moved.session = kept.restore(Terms(**terms), skew=ELSEWHERE)
+    moved.session = kept.restore(Terms(**terms), skew=OTHER_SKEW)
     moved.seats = set()
-    moved.now = meeting.now + later + SKEW - ELSEWHERE
+    moved.now = meeting.now + later + SKEW - OTHER_SKEW
     moved.hand(ev.Restored(kept.handed))
     return moved
 
@@ -86,7 +86,7 @@ def test_snapshot_has_no_secret_and_no_signal():
     ],
 )
 def test_sessions_of_a_dead_node_continue_or_end_by_type(stage, kind, reason):
-    info = brought_back(stage(kind)).session.describe()
+    info = restored(stage(kind)).session.describe()
     assert info.reason == reason
     assert not info.host_online
     assert not info.guest_online
@@ -94,7 +94,7 @@ def test_sessions_of_a_dead_node_continue_or_end_by_type(stage, kind, reason):
 
 @pytest.mark.parametrize("kind", [PERSISTENT, TEMPORARY])
 def test_restored_session_relays_once_both_are_back(kind):
-    meeting = brought_back(approved(kind))
+    meeting = restored(approved(kind))
     assert meeting.comes(GUEST).session.session_id == meeting.session.session_id
     meeting.comes(HOST)
     assert meeting.line
@@ -102,30 +102,30 @@ def test_restored_session_relays_once_both_are_back(kind):
 
 
 def test_restored_link_expires_at_its_moment():
-    assert brought_back(Meeting(PERSISTENT), later=QR_TTL - 1).session.pair_within(
-        meeting_now := brought_back(Meeting(PERSISTENT), later=QR_TTL - 1).now
+    assert restored(Meeting(PERSISTENT), later=QR_TTL - 1).session.pair_within(
+        meeting_now := restored(Meeting(PERSISTENT), later=QR_TTL - 1).now
     ) == pytest.approx(1.0)
-    late = brought_back(Meeting(PERSISTENT), later=QR_TTL + 1)
+    late = restored(Meeting(PERSISTENT), later=QR_TTL + 1)
     late.comes(HOST)
     assert code(late.asks()) == "link_lapsed"
     assert meeting_now < late.now
 
 
 def test_deadline_is_kept_across_nodes():
-    meeting = brought_back(approved(TEMPORARY), later=100.0)
+    meeting = restored(approved(TEMPORARY), later=100.0)
     assert meeting.session.deadline - meeting.now == pytest.approx(TTL - 100.0)
     meeting.waits(TTL - 99.0)
     assert meeting.session.reason is Reason.EXPIRED
 
 
 def test_deadline_that_passed_while_stored_ends_the_session():
-    assert brought_back(approved(TEMPORARY), later=TTL).session.reason is Reason.EXPIRED
-    assert brought_back(asked(), later=WINDOW).session.reason is Reason.APPROVAL_TIMEOUT
+    assert restored(approved(TEMPORARY), later=TTL).session.reason is Reason.EXPIRED
+    assert restored(asked(), later=WINDOW).session.reason is Reason.APPROVAL_TIMEOUT
 
 
 @pytest.mark.parametrize("grace", [0.0, 300.0])
 def test_both_sides_of_a_handed_over_one_time_session_can_return(grace):
-    meeting = brought_back(approved(ONE_TIME), handed=True, one_time_grace=grace)
+    meeting = restored(approved(ONE_TIME), handed=True, one_time_grace=grace)
     time = max(grace, RETURN_TIME)
     assert meeting.session.deadline == pytest.approx(meeting.now + time)
     meeting.comes(GUEST)
@@ -135,7 +135,7 @@ def test_both_sides_of_a_handed_over_one_time_session_can_return(grace):
 
 
 def test_handed_over_one_time_session_ends_without_its_sides():
-    meeting = brought_back(approved(ONE_TIME), handed=True)
+    meeting = restored(approved(ONE_TIME), handed=True)
     meeting.comes(GUEST)
     meeting.waits(RETURN_TIME + 1)
     assert meeting.ending(GUEST) is Reason.DISCONNECTED
