@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import logging
 import math
-from itertools import count
 from typing import TypeVar
 
 import trio
-from msgspec import structs
 
 from proxim.actors.log import log_crash
 from proxim.actors.router import Router, leave
 from proxim.actors.seat import Owner, Seat
-from proxim.client.calls import wire_error
+from proxim.client.calls import Calls
 from proxim.client.host import HostSession
 from proxim.client.ice import IceRefresher
 from proxim.net.limits import Limits
@@ -27,9 +25,7 @@ from proxim.protocol.errors import (
     BadMessage,
     ConnectionLost,
     InternalError,
-    ProximError,
     RequestError,
-    SessionOver,
 )
 
 log = logging.getLogger(__name__)
@@ -37,18 +33,6 @@ log = logging.getLogger(__name__)
 TOO_SLOW = 4001
 
 _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
-
-
-class _Call:
-    """Waits for the reply to one request."""
-
-    def __init__(self) -> None:
-        self.done = trio.Event()
-        self.outcome: wire.NodeMessage | ProximError | None = None
-
-    def settle(self, outcome: wire.NodeMessage | ProximError) -> None:
-        self.outcome = outcome
-        self.done.set()
 
 
 class LocalConnection:
@@ -68,8 +52,7 @@ class LocalConnection:
         self.session: HostSession | None = None
         self._router = router
         self._limits = limits
-        self._calls: dict[str, _Call] = {}
-        self._refs = count(1)
+        self._calls = Calls()
         self._turn = trio.Lock()
         self._full_at = -math.inf
         self._failure: ConnectionLost | None = None
@@ -92,11 +75,7 @@ class LocalConnection:
             self.session.handle(message)
             if self.session.unread_bytes > self._limits.outbox_size:
                 self.close(TOO_SLOW, "too slow: too many messages wait to be read")
-        ref = message.ref
-        if isinstance(ref, str) and ref in self._calls:
-            self._calls[ref].settle(
-                wire_error(message) if isinstance(message, wire.Error) else message
-            )
+        self._calls.settle(message)
 
     def tell_backlog(self, message: wire.NodeMessage) -> None:
         """Send a signal of the seat's backlog. An embedded host never resumes, so it has none."""
@@ -114,8 +93,7 @@ class LocalConnection:
         leave(self)
         if self.session is not None:
             self.session.finish(self._failure)
-        for call in self._calls.values():
-            call.settle(self._failure)
+        self._calls.fail(self._failure)
 
     # -- what the session calls --------------------------------------------------------------
 
@@ -125,19 +103,7 @@ class LocalConnection:
         Raises a ``RequestError`` if the node refuses it, ``SessionOver`` if the session has ended,
         and ``ConnectionLost`` if the connection closes before the reply.
         """
-        ref = str(next(self._refs))
-        waiting = self._calls[ref] = _Call()
-        try:
-            await self._send(structs.replace(request, ref=ref))
-            await waiting.done.wait()
-        finally:
-            del self._calls[ref]
-        if isinstance(waiting.outcome, ProximError):
-            raise waiting.outcome
-        if isinstance(waiting.outcome, wire.SessionEnded) and kind is not wire.SessionEnded:
-            raise SessionOver(waiting.outcome.status, waiting.outcome.reason)
-        assert isinstance(waiting.outcome, kind)
-        return waiting.outcome
+        return await self._calls.call(request, kind, self._send)
 
     async def send_signal(self, signal: wire.Signal) -> None:
         """Send a signal as soon as the rate limit permits it."""

@@ -7,7 +7,7 @@ from tests.actors.helpers import Node
 
 @pytest.fixture
 async def start(nursery):
-    """Starts a node. The test has to name ``autojump_clock``, so that it never really sleeps."""
+    """Start a node. The test has to name ``autojump_clock``, so that no wait is real."""
     assert isinstance(trio.lowlevel.current_clock(), MockClock)
 
     async def start_node(**options):

@@ -1,4 +1,4 @@
-"""A node without sockets, the clients at it, and two of them at one session."""
+"""A node without sockets, its clients, and the host and guest of one session."""
 
 import trio
 from msgspec import Raw
@@ -29,10 +29,10 @@ NO_LIMITS = LimitSettings(sessions_per_owner=0, max_sessions=0, prompts_per_host
 
 
 class Client:
-    """A connection without a socket: it keeps what it is told, as the other end would read it.
+    """A connection without a socket, which records what its client would read.
 
-    What comes after its close, and so reaches nobody, is in ``missed``. ``patience`` is the time
-    in seconds for which it tries to say something.
+    Messages after the close are in ``missed``. ``patience`` is the time limit in seconds for
+    sending a message.
     """
 
     patience = 1.0
@@ -66,7 +66,7 @@ class Client:
             leave(self)
 
     async def sends(self, message):
-        """Say something and go on as soon as the next thing could be said."""
+        """Send a message; return as soon as the next one could be sent."""
         frame = codec.encode(message)
         try:
             with trio.fail_after(self.patience):
@@ -77,7 +77,7 @@ class Client:
             self.tell(codec.error_message(error, address.ref))
 
     async def asks(self, message):
-        """Say something, wait until all has come to rest, and return the last that was told."""
+        """Send a message, wait until all tasks wait, and return the last message received."""
         before = len(self.told)
         await self.sends(message)
         await wait_all_tasks_blocked()
@@ -95,11 +95,11 @@ class Client:
             await self.sends(wire.Signal(session_id=session_id, data=data, ref=str(number)))
 
     def heard(self, kind):
-        """All messages of a kind that were told."""
+        """Return all messages of a kind."""
         return [message for message in self.told if isinstance(message, kind)]
 
     def when(self, kind):
-        """The moments at which messages of a kind were told."""
+        """Return the moments at which messages of a kind arrived."""
         return [at for at, it in zip(self.times, self.told, strict=True) if isinstance(it, kind)]
 
     @property
@@ -108,17 +108,17 @@ class Client:
 
     @property
     def numbers(self):
-        """The signals that came, in order."""
+        """The numbers of the signals, in order."""
         return [int(bytes(signal.data)) for signal in self.heard(wire.Signal)]
 
     @property
     def endings(self):
-        """Why sessions ended, as it was told."""
-        return [last_word.reason for last_word in self.heard(wire.SessionEnded)]
+        """The reasons of the ``session_ended`` messages."""
+        return [ending.reason for ending in self.heard(wire.SessionEnded)]
 
 
 class Node:
-    """What routes and supervises. ``drawing`` may be replaced by an event that holds up the QR."""
+    """A router and a supervisor. Replace ``drawing`` by an event to delay the QR code."""
 
     def __init__(
         self,
@@ -161,24 +161,24 @@ class Node:
         return host
 
     async def invites(self, kind=PERSISTENT, host=None, ttl=None):
-        """A host that has a link to show."""
+        """Return a pending session with its host."""
         return await Meeting(self, host or await self.host()).open(kind, ttl)
 
     async def prompts(self, kind=PERSISTENT, **options):
-        """A guest has asked, the host has yet to answer."""
+        """Return a session whose host is prompted."""
         meeting = await self.invites(kind, **options)
         await meeting.ask()
         return meeting
 
     async def pairs(self, kind=PERSISTENT, **options):
-        """Host and guest, approved."""
+        """Return an approved session."""
         meeting = await self.prompts(kind, **options)
         await meeting.decide()
         return meeting
 
 
 class Meeting:
-    """One session, with its host and its guest of the moment."""
+    """One session, with its present host and guest."""
 
     def __init__(self, node, host):
         self.node = node
@@ -219,7 +219,7 @@ class Meeting:
         await self.host.asks(self.decision())
 
     def newcomer(self, role):
-        """A new connection in the place of the one of that role, and how it asks for the seat."""
+        """Return a new connection for a role, and the message with which it asks for the seat."""
         client = self.node.connect()
         if role is HOST:
             self.host, message = client, wire.Register(uuid="desk", key=KEY)
@@ -228,7 +228,7 @@ class Meeting:
         return client, message
 
     async def returns(self, role):
-        """The role comes on a new connection; one that still is there is replaced."""
+        """Take the seat of a role with a new connection."""
         client, message = self.newcomer(role)
         await client.asks(message)
         return client
@@ -242,7 +242,7 @@ class Meeting:
 
 
 def crash_at(monkeypatch, session_id, error=ZeroDivisionError):
-    """From now on a session fails at whatever it should handle."""
+    """Let a session fail at every event from now on."""
     handle = Session.handle
 
     def fail(session, event, now):

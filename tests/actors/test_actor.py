@@ -20,7 +20,7 @@ EITHER_SIDE = pytest.mark.parametrize("role", [HOST, GUEST])
 # -- time ------------------------------------------------------------------------------------
 
 
-async def test_an_unanswered_prompt_ends_exactly_when_its_window_closes(autojump_clock, node):
+async def test_unanswered_prompt_ends_exactly_at_the_timeout(autojump_clock, node):
     await trio.sleep(7)
     meeting = await node.prompts()
     await trio.sleep(100)
@@ -30,7 +30,7 @@ async def test_an_unanswered_prompt_ends_exactly_when_its_window_closes(autojump
 
 
 @pytest.mark.parametrize("stage", ["invites", "prompts", "pairs"])
-async def test_a_temporary_session_ends_exactly_at_its_time(autojump_clock, node, stage):
+async def test_temporary_session_ends_exactly_when_it_expires(autojump_clock, node, stage):
     meeting = await getattr(node, stage)(TEMPORARY, ttl=33.25)
     await trio.sleep(100)
     assert meeting.host.when(wire.SessionEnded) == [33.25]
@@ -39,7 +39,7 @@ async def test_a_temporary_session_ends_exactly_at_its_time(autojump_clock, node
 
 @EITHER_SIDE
 @pytest.mark.parametrize("away", [math.nextafter(10, 0), 11])
-async def test_grace_lasts_exactly_as_long_as_it_should(autojump_clock, start, role, away):
+async def test_grace_lasts_exactly_its_time(autojump_clock, start, role, away):
     node = await start(one_time_grace=10)
     meeting = await node.pairs(ONE_TIME)
     await meeting.leaves(role)
@@ -51,7 +51,7 @@ async def test_grace_lasts_exactly_as_long_as_it_should(autojump_clock, start, r
     assert peer.endings == ([] if away < 10 else [Reason.DISCONNECTED])
 
 
-async def test_every_envelope_rearms_the_deadline_be_it_nearer_or_farther(autojump_clock, node):
+async def test_every_envelope_resets_the_timer(autojump_clock, node):
     meeting = await node.invites(TEMPORARY, ttl=100)
     assert meeting.actor.session.deadline == 100
     await trio.sleep(10)
@@ -64,7 +64,7 @@ async def test_every_envelope_rearms_the_deadline_be_it_nearer_or_farther(autoju
     assert meeting.guest.when(wire.SessionEnded) == [100]
 
 
-async def test_an_actor_sleeps_until_something_happens(autojump_clock, node, monkeypatch):
+async def test_actor_runs_only_for_envelopes(autojump_clock, node, monkeypatch):
     meeting = await node.pairs(TEMPORARY, ttl=1000)
     handled, handle = [], Session.handle
 
@@ -81,7 +81,7 @@ async def test_an_actor_sleeps_until_something_happens(autojump_clock, node, mon
 
 
 @pytest.mark.parametrize("woken", [True, False])
-async def test_a_decision_at_the_deadline_is_too_late(autojump_clock, node, woken):
+async def test_decision_at_the_deadline_is_too_late(autojump_clock, node, woken):
     meeting = await node.prompts()
     if woken:
         await trio.sleep(40)
@@ -95,9 +95,7 @@ async def test_a_decision_at_the_deadline_is_too_late(autojump_clock, node, woke
         assert side.endings == [Reason.APPROVAL_TIMEOUT]
 
 
-async def test_none_of_many_that_end_at_once_takes_what_comes_too_late(
-    autojump_clock, node, monkeypatch
-):
+async def test_late_decision_is_refused_while_many_sessions_end(autojump_clock, node, monkeypatch):
     monkeypatch.setattr(timers, "BATCH", 1)
     host = await node.host()
     asked = [await node.prompts(host=host) for _ in range(10)]
@@ -123,7 +121,7 @@ async def test_none_of_many_that_end_at_once_takes_what_comes_too_late(
 # -- the end ---------------------------------------------------------------------------------
 
 
-async def test_an_ended_session_still_answers_until_it_is_swept(autojump_clock, node):
+async def test_ended_session_answers_until_the_sweep(autojump_clock, node):
     meeting = await node.pairs()
     assert (await meeting.host.asks(meeting.close())).reason is Reason.CLOSED
     for _ in range(2):
@@ -138,7 +136,7 @@ async def test_an_ended_session_still_answers_until_it_is_swept(autojump_clock, 
     assert meeting.host.endings == [Reason.CLOSED]
 
 
-async def test_a_host_that_missed_the_end_may_ask_why_until_the_sweep(autojump_clock, node):
+async def test_host_that_missed_the_end_can_ask_until_the_sweep(autojump_clock, node):
     meeting = await node.pairs(TEMPORARY, ttl=10)
     await meeting.leaves(HOST)
     await trio.sleep(11)
@@ -151,7 +149,7 @@ async def test_a_host_that_missed_the_end_may_ask_why_until_the_sweep(autojump_c
 
 
 @EITHER_SIDE
-async def test_a_newer_connection_replaces_the_older_with_a_4000(autojump_clock, node, role):
+async def test_newer_connection_closes_the_older_one_with_4000(autojump_clock, node, role):
     meeting = await node.pairs()
     old, peer = meeting[role], meeting[role.peer]
     new = await meeting.returns(role)
@@ -164,7 +162,7 @@ async def test_a_newer_connection_replaces_the_older_with_a_4000(autojump_clock,
     assert not peer.heard(wire.PeerOnline)
 
 
-async def test_a_replaced_connection_leaves_its_other_seats_too(autojump_clock, node):
+async def test_replaced_connection_frees_its_other_seats(autojump_clock, node):
     host = await node.host()
     first, second = await node.pairs(host=host), await node.prompts(host=host)
     second.guest.close()
@@ -175,7 +173,7 @@ async def test_a_replaced_connection_leaves_its_other_seats_too(autojump_clock, 
     assert first.actor.session.describe().guest_online
 
 
-async def test_who_asks_for_the_seat_it_holds_keeps_it(autojump_clock, node):
+async def test_connection_keeps_a_seat_that_it_asks_for_again(autojump_clock, node):
     meeting = await node.pairs()
     assert isinstance(await meeting.guest.asks(meeting.resume()), wire.Resumed)
     await meeting.host.registers()
@@ -186,7 +184,7 @@ async def test_who_asks_for_the_seat_it_holds_keeps_it(autojump_clock, node):
 
 
 @EITHER_SIDE
-async def test_what_a_replaced_connection_said_too_late_is_dropped(autojump_clock, node, role):
+async def test_late_message_of_a_replaced_connection_is_dropped(autojump_clock, node, role):
     meeting = await node.pairs()
     old, told = meeting[role], len(meeting[role.peer].told)
     new = node.connect()
@@ -207,12 +205,12 @@ async def test_what_a_replaced_connection_said_too_late_is_dropped(autojump_cloc
 
 
 @EITHER_SIDE
-async def test_a_full_inbox_refuses_requests_but_not_departures(autojump_clock, node, role):
+async def test_full_inbox_refuses_requests_but_not_departures(autojump_clock, node, role):
     meeting = await node.pairs()
     asker = meeting[role.peer]
     refresh = wire.RefreshIce(session_id=meeting.id, ref="r")
     with assert_no_checkpoints():
-        # The first is handed to the actor, which sleeps, and so does not wait in the inbox.
+        # The first one is handed to the waiting actor, and does not count as in the inbox.
         for _ in range(1 + INBOX_BOUND):
             await asker.sends(refresh)
         assert not asker.heard(wire.Error)
@@ -226,7 +224,7 @@ async def test_a_full_inbox_refuses_requests_but_not_departures(autojump_clock, 
     assert isinstance(asker.told[-1], wire.PeerOffline)
 
 
-async def test_who_asks_in_nobodys_name_gets_no_answer_and_no_seat(autojump_clock, node):
+async def test_request_without_sender_gets_no_answer_and_no_seat(autojump_clock, node):
     meeting = await node.pairs()
     seats, told = dict(meeting.actor.seats), meeting.host.told + meeting.guest.told
     meeting.actor.notify(ev.IceRequested())
@@ -236,7 +234,7 @@ async def test_who_asks_in_nobodys_name_gets_no_answer_and_no_seat(autojump_cloc
     assert meeting.host.told + meeting.guest.told == told
 
 
-async def test_a_reply_goes_to_who_asked_and_bears_its_ref(autojump_clock, node):
+async def test_reply_goes_to_the_requester_with_its_ref(autojump_clock, node):
     meeting = await node.prompts()
     result = await meeting.host.asks(meeting.decision(ref="mine"))
     assert (result.status, result.ref) == (Status.APPROVED, "mine")
@@ -245,7 +243,7 @@ async def test_a_reply_goes_to_who_asked_and_bears_its_ref(autojump_clock, node)
     assert (ended.ref, meeting.host.told[-1].ref) == ("yours", UNSET)
 
 
-async def test_each_side_is_given_ice_servers_and_told_how_long_they_serve(autojump_clock, node):
+async def test_each_side_gets_ice_servers_and_their_ttl(autojump_clock, node):
     meeting = await node.pairs(TEMPORARY, ttl=100.0)
     for side in (meeting.host, meeting.guest):
         (result,) = side.heard(wire.PairResult)

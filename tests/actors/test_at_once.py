@@ -1,4 +1,4 @@
-"""Rules that hold where several connections meet in the same moment."""
+"""Rules for events of several connections at the same moment."""
 
 import secrets
 
@@ -16,12 +16,10 @@ from tests.actors.helpers import KEY
 GUEST = Role.GUEST
 
 
-async def test_nothing_crosses_the_line_after_the_deadline_though_the_alarm_is_late(
-    autojump_clock, node
-):
+async def test_no_signal_crosses_after_the_deadline_with_a_late_timer(autojump_clock, node):
     meeting = await node.pairs(SessionType.TEMPORARY, ttl=10.0)
     assert meeting.lines == [True, True]
-    # The clock jumps over the deadline, and this task speaks before the actor has woken.
+    # The clock jumps over the deadline, and this task runs before the actor does.
     autojump_clock.autojump_threshold = float("inf")
     autojump_clock.jump(10)
     await meeting.host.signals(meeting.id, 1)
@@ -30,7 +28,7 @@ async def test_nothing_crosses_the_line_after_the_deadline_though_the_alarm_is_l
     assert meeting.guest.endings == [Reason.EXPIRED]
 
 
-async def test_a_signal_sent_after_a_close_does_not_arrive_before_it(autojump_clock, node):
+async def test_signal_sent_after_a_close_does_not_overtake_it(autojump_clock, node):
     meeting = await node.pairs()
     await meeting.host.sends(meeting.close())
     await meeting.host.signals(meeting.id, 1)
@@ -39,7 +37,7 @@ async def test_a_signal_sent_after_a_close_does_not_arrive_before_it(autojump_cl
     assert [error.code for error in meeting.host.heard(wire.Error)] == ["not_approved"]
 
 
-async def test_the_owner_closes_without_taking_the_seat(autojump_clock, node):
+async def test_owner_closes_without_taking_the_seat(autojump_clock, node):
     meeting = await node.pairs()
     other = node.connect()
     await other.sends(wire.Register(uuid="desk", key=KEY, seats=[]))
@@ -49,7 +47,7 @@ async def test_the_owner_closes_without_taking_the_seat(autojump_clock, node):
     assert not meeting.host.closed
 
 
-async def test_another_owner_closes_nothing(autojump_clock, node):
+async def test_another_owner_cannot_close(autojump_clock, node):
     meeting = await node.pairs()
     other = node.connect()
     await other.registers("another-key-of-the-same-uuid")
@@ -57,7 +55,7 @@ async def test_another_owner_closes_nothing(autojump_clock, node):
     assert meeting.guest.endings == []
 
 
-async def test_a_host_that_registers_behind_a_close_hears_of_the_end(autojump_clock, node):
+async def test_host_that_registers_during_a_close_is_told_of_the_end(autojump_clock, node):
     meeting = await node.pairs()
     await meeting.guest.sends(meeting.close())
     later = node.connect()
@@ -68,7 +66,7 @@ async def test_a_host_that_registers_behind_a_close_hears_of_the_end(autojump_cl
     assert later.endings == [Reason.CLOSED]
 
 
-async def test_a_host_that_registers_behind_a_decision_hears_the_result(autojump_clock, node):
+async def test_host_that_registers_during_a_decision_is_told_the_result(autojump_clock, node):
     meeting = await node.prompts()
     await meeting.host.sends(meeting.decision())
     later = node.connect()
@@ -77,7 +75,7 @@ async def test_a_host_that_registers_behind_a_decision_hears_the_result(autojump
     assert [result.status for result in later.heard(wire.PairResult)] == [Status.APPROVED]
 
 
-async def test_nothing_kept_is_spent_on_a_connection_that_is_gone(autojump_clock, node):
+async def test_backlog_is_not_sent_to_a_closed_connection(autojump_clock, node):
     meeting = await node.pairs()
     meeting.guest.close()
     await wait_all_tasks_blocked()
@@ -90,7 +88,7 @@ async def test_nothing_kept_is_spent_on_a_connection_that_is_gone(autojump_clock
     assert meeting.guest.numbers == [1, 2]
 
 
-async def test_seats_are_taken_one_by_one_as_there_is_room(autojump_clock, node):
+async def test_seats_are_taken_one_by_one_as_the_outbox_has_room(autojump_clock, node):
     first = await node.pairs()
     meetings = [first, await node.pairs(host=first.host)]
     for meeting in meetings:
@@ -116,10 +114,10 @@ async def test_seats_are_taken_one_by_one_as_there_is_room(autojump_clock, node)
     assert len(later.heard(wire.Signal)) == 2
 
 
-async def test_what_waits_when_a_session_is_swept_is_answered(autojump_clock, node):
+async def test_requests_waiting_during_the_sweep_are_answered(autojump_clock, node):
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
-    # The request is in the inbox, and the sweep comes before the actor looks there.
+    # The request is in the inbox, and the sweep comes before the actor handles it.
     await meeting.guest.sends(wire.RefreshIce(session_id=meeting.id, ref="r"))
     await node.supervisor.sweep()
     await wait_all_tasks_blocked()
@@ -127,7 +125,7 @@ async def test_what_waits_when_a_session_is_swept_is_answered(autojump_clock, no
     assert (error.ref, error.code, error.session_id) == ("r", "unknown_session", meeting.id)
 
 
-async def test_a_session_opened_during_the_drain_ends_too(autojump_clock, node):
+async def test_session_opened_during_the_drain_ends_too(autojump_clock, node):
     meeting = await node.pairs()
     late = await node.host(uuid="late")
     async with trio.open_nursery() as nursery:
@@ -136,7 +134,7 @@ async def test_a_session_opened_during_the_drain_ends_too(autojump_clock, node):
     assert late.endings == meeting.host.endings == [Reason.SHUTDOWN]
 
 
-async def test_no_session_id_looks_like_an_option(autojump_clock, node, monkeypatch):
+async def test_session_id_has_no_leading_dash(autojump_clock, node, monkeypatch):
     drawn = iter([b"\xfb" * 16, b"\xf8" * 16, b"\x00" * 16])
     fresh = secrets.token_bytes
     host = await node.host()
@@ -149,14 +147,14 @@ async def test_no_session_id_looks_like_an_option(autojump_clock, node, monkeypa
 
 
 @pytest.mark.parametrize("data", [b"1e999", b"[[[[1]]]]", b'"\\u0000"'])
-async def test_what_is_relayed_is_what_was_sent_to_the_byte(autojump_clock, node, data):
+async def test_signal_is_relayed_byte_for_byte(autojump_clock, node, data):
     meeting = await node.pairs()
     await meeting.host.sends(wire.Signal(session_id=meeting.id, data=Raw(data)))
     (signal,) = meeting.guest.heard(wire.Signal)
     assert bytes(signal.data) == data
 
 
-async def test_a_session_swept_while_its_host_registers_takes_no_seat(autojump_clock, node):
+async def test_session_swept_while_its_host_registers_takes_no_seat(autojump_clock, node):
     first = await node.pairs()
     second = await node.pairs(host=first.host)
     await first.host.asks(second.close())

@@ -1,4 +1,4 @@
-"""What the backend saves, and that no client hears of a change before it is saved."""
+"""What the backend saves, and that no client is told of a change before it is saved."""
 
 import pytest
 import trio
@@ -19,22 +19,22 @@ from proxim.session.state import State
 from tests.actors.helpers import GUEST, HOST, ONE_TIME, PERSISTENT, crash_at
 
 
-class Shelf(Backend):
-    """Keeps snapshots. Slow as long as ``receipt`` is given."""
+class SlowBackend(Backend):
+    """Saves snapshots in memory, slowly while ``receipt`` is set."""
 
     def __init__(self, supervisor):
         super().__init__(supervisor)
-        self.kept, self.forgotten = {}, []
+        self.saved, self.deleted = {}, []
         self.receipt = None
         self.hands_over = False
 
     def save(self, actor):
         made = Snapshot.of(actor.session, actor.owner.key_hash, skew=0.0)
-        self.kept[actor.session.session_id] = made
+        self.saved[actor.session.session_id] = made
         return self.receipt
 
     def delete(self, actor):
-        self.forgotten.append(actor.session.session_id)
+        self.deleted.append(actor.session.session_id)
 
     def hand_over(self, actor):
         return self.hands_over and actor.session.state is State.APPROVED
@@ -46,55 +46,55 @@ class Shelf(Backend):
 
 @pytest.fixture
 async def node(start):
-    return await start(make_backend=Shelf)
+    return await start(make_backend=SlowBackend)
 
 
 @pytest.fixture
-def shelf(node):
+def backend(node):
     return node.supervisor.backend
 
 
-async def test_each_change_is_kept(autojump_clock, node, shelf):
+async def test_each_change_is_saved(autojump_clock, node, backend):
     meeting = await node.invites()
-    assert shelf.kept[meeting.id].state == "PENDING"
+    assert backend.saved[meeting.id].state == "PENDING"
     await meeting.ask()
-    assert shelf.kept[meeting.id].state == "PROMPTED"
+    assert backend.saved[meeting.id].state == "PROMPTED"
     await meeting.decide()
-    assert shelf.kept[meeting.id].state == "APPROVED"
-    assert shelf.kept[meeting.id].online == tuple(Role)
+    assert backend.saved[meeting.id].state == "APPROVED"
+    assert backend.saved[meeting.id].online == tuple(Role)
     await meeting.leaves(GUEST)
-    assert shelf.kept[meeting.id].online == (HOST,)
+    assert backend.saved[meeting.id].online == (HOST,)
     await meeting.host.asks(meeting.close())
-    assert shelf.kept[meeting.id].reason is Reason.CLOSED
+    assert backend.saved[meeting.id].reason is Reason.CLOSED
 
 
-async def test_signals_are_no_change(autojump_clock, node, shelf):
+async def test_signals_are_not_saved(autojump_clock, node, backend):
     meeting = await node.pairs()
     await meeting.leaves(GUEST)
-    shelf.kept.clear()
+    backend.saved.clear()
     await meeting.host.signals(meeting.id, 1, 2)
     await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
-    assert shelf.kept == {}
+    assert backend.saved == {}
 
 
-async def test_nobody_hears_of_a_change_before_it_is_kept(autojump_clock, node, shelf):
+async def test_no_client_is_told_of_a_change_before_it_is_saved(autojump_clock, node, backend):
     meeting = await node.prompts()
     before = list(meeting.host.told), list(meeting.guest.told)
-    kept = shelf.slow()
+    kept = backend.slow()
     await meeting.host.sends(meeting.decision())
     await meeting.host.sends(wire.Signal(session_id=meeting.id, data=Raw(b"1")))
     await trio.sleep(1)
     assert (meeting.host.told, meeting.guest.told) == before
-    shelf.receipt = None
+    backend.receipt = None
     kept.set()
     await wait_all_tasks_blocked()
     assert meeting.guest.told[-2].status == "approved"
     assert meeting.guest.numbers == [1]
 
 
-async def test_a_session_is_not_created_before_it_is_kept(autojump_clock, node, shelf, nursery):
+async def test_session_is_not_created_before_it_is_saved(autojump_clock, node, backend, nursery):
     host = await node.host()
-    kept = shelf.slow()
+    kept = backend.slow()
     nursery.start_soon(host.asks, wire.CreateSession(session_type=PERSISTENT))
     await trio.sleep(0.5)
     assert not host.heard(wire.SessionCreated)
@@ -103,21 +103,21 @@ async def test_a_session_is_not_created_before_it_is_kept(autojump_clock, node, 
     assert len(host.heard(wire.SessionCreated)) == 1
 
 
-async def test_a_session_that_cannot_be_kept_is_none(autojump_clock, node, shelf):
+async def test_session_that_cannot_be_saved_is_not_created(autojump_clock, node, backend):
     host = await node.host()
-    kept = shelf.slow()
+    kept = backend.slow()
     kept.refusal = LimitReached("no room")
     kept.set()
     refusal = await host.asks(wire.CreateSession(session_type=PERSISTENT))
     assert refusal.code == "limit_reached"
     assert node.supervisor.actors() == []
     assert host.seats == {}
-    assert shelf.forgotten == []
+    assert backend.deleted == []
 
 
-async def test_a_session_that_is_let_go_while_it_is_kept_tells_nothing(autojump_clock, node, shelf):
+async def test_session_released_during_a_save_tells_nothing(autojump_clock, node, backend):
     meeting = await node.prompts()
-    kept = shelf.slow()
+    kept = backend.slow()
     await meeting.host.sends(meeting.decision(ref="yes"))
     await wait_all_tasks_blocked()
     node.supervisor.release(meeting.actor)
@@ -127,21 +127,21 @@ async def test_a_session_that_is_let_go_while_it_is_kept_tells_nothing(autojump_
     assert not meeting.guest.heard(wire.PairResult)
 
 
-async def test_what_is_swept_or_crashed_is_forgotten(autojump_clock, node, shelf, monkeypatch):
+async def test_swept_or_crashed_session_is_deleted(autojump_clock, node, backend, monkeypatch):
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
-    assert shelf.forgotten == []
+    assert backend.deleted == []
     await trio.sleep(31)
-    assert shelf.forgotten == [meeting.id]
+    assert backend.deleted == [meeting.id]
     broken = await node.pairs()
     crash_at(monkeypatch, broken.id)
     await broken.host.asks(wire.RefreshIce(session_id=broken.id))
-    assert shelf.forgotten == [meeting.id, broken.id]
+    assert backend.deleted == [meeting.id, broken.id]
 
 
 @pytest.mark.parametrize("hands_over", [True, False])
-async def test_approved_sessions_are_handed_over_or_ended(autojump_clock, node, shelf, hands_over):
-    shelf.hands_over = hands_over
+async def test_approved_session_is_handed_over_or_ended(autojump_clock, node, backend, hands_over):
+    backend.hands_over = hands_over
     pending, approved = (
         await node.invites(),
         await node.pairs(ONE_TIME, host=await node.host("x" * 22)),
@@ -153,22 +153,22 @@ async def test_approved_sessions_are_handed_over_or_ended(autojump_clock, node, 
     assert (approved.actor is None) is hands_over
 
 
-async def test_what_comes_back_while_others_are_told_is_handed_over_again(
-    autojump_clock, node, shelf, nursery
+async def test_session_restored_during_the_drain_is_handed_over_again(
+    autojump_clock, node, backend, nursery
 ):
-    shelf.hands_over = True
+    backend.hands_over = True
     pending = await node.invites()
     approved = await node.pairs(host=await node.host("x" * 22))
     owner, terms = approved.actor.owner, approved.actor.session.terms
-    told = shelf.slow()
+    told = backend.slow()
     nursery.start_soon(node.supervisor.drain)
     await trio.sleep(1)
     assert approved.actor is None
-    # Somebody asks this node for it, which has not yet gone.
-    session = shelf.kept[approved.id].restore(terms, skew=0.0)
+    # A client asks this node for the session while the node is draining.
+    session = backend.saved[approved.id].restore(terms, skew=0.0)
     node.supervisor.restore(session, owner)
     back = node.connect()
-    shelf.receipt = None
+    backend.receipt = None
     await back.asks(approved.resume())
     told.set()
     await trio.sleep(1)
@@ -177,8 +177,8 @@ async def test_what_comes_back_while_others_are_told_is_handed_over_again(
     assert back.endings == []
 
 
-async def test_who_is_approved_as_the_node_goes_is_handed_over(autojump_clock, node, shelf):
-    shelf.hands_over = True
+async def test_session_approved_during_the_drain_is_handed_over(autojump_clock, node, backend):
+    backend.hands_over = True
     meeting = await node.invites()
     await meeting.ask()
     meeting.actor.post(Envelope(ev.HostDecided(approve=True), meeting.host))
@@ -188,11 +188,11 @@ async def test_who_is_approved_as_the_node_goes_is_handed_over(autojump_clock, n
     assert meeting.actor is None
 
 
-async def test_a_session_is_brought_back(autojump_clock, node, start, shelf):
+async def test_session_is_restored(autojump_clock, node, start, backend):
     meeting = await node.pairs()
     other = await start()
     assert other.supervisor.backend.hand_over(meeting.actor) is False
-    kept = shelf.kept[meeting.id]
+    kept = backend.saved[meeting.id]
     session = kept.restore(meeting.actor.session.terms, skew=0.0)
     actor = other.supervisor.restore(session, meeting.actor.owner)
     meeting.node, meeting.host, meeting.guest = other, other.connect(), other.connect()
@@ -217,22 +217,22 @@ async def test_memory_backend_has_nothing_to_wait_for(autojump_clock, start):
     assert node.supervisor.backend.save(meeting.actor) is None
 
 
-async def test_who_left_while_a_change_is_not_kept_has_left_when_it_is(autojump_clock, node, shelf):
+async def test_client_that_leaves_during_a_save_has_left_after_it(autojump_clock, node, backend):
     meeting = await node.prompts()
-    kept = shelf.slow()
+    kept = backend.slow()
     await node.router.route(meeting.host, meeting.decision(approve=True))
     await wait_all_tasks_blocked()
     leave(meeting.guest)
-    # Longer than anybody is left without an answer.
+    # Longer than any request waits for its answer.
     await trio.sleep(SAVE_TIMEOUT + 1)
     assert meeting.actor.session.online == frozenset(Role)
-    shelf.receipt = None
+    backend.receipt = None
     kept.set()
     await wait_all_tasks_blocked()
     assert meeting.actor.session.online == {HOST}
 
 
-async def test_who_has_left_a_seat_and_taken_another_keeps_that_one(autojump_clock, node):
+async def test_close_ignores_a_seat_that_was_freed(autojump_clock, node):
     meeting = await node.pairs()
     seat = meeting.guest.seats.pop(meeting.id)
     meeting.actor.close()
@@ -240,7 +240,7 @@ async def test_who_has_left_a_seat_and_taken_another_keeps_that_one(autojump_clo
     assert seat.actor is meeting.actor
 
 
-async def test_the_living_are_counted_without_the_ended(autojump_clock, node):
+async def test_ended_sessions_do_not_count_as_alive(autojump_clock, node):
     meeting = await node.pairs()
     await node.invites()
     assert node.supervisor.stats.alive == 2

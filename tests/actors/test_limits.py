@@ -15,99 +15,99 @@ HERE, THERE = "192.0.2.1", "192.0.2.2"
 # -- counting --------------------------------------------------------------------------------
 
 
-def test_places_are_taken_and_given_back():
-    places = ConcurrencyLimit(2)
+def test_concurrency_limit_counts_acquire_and_release():
+    limit = ConcurrencyLimit(2)
     for _ in range(2):
-        assert not places.is_full(HERE)
-        places.acquire(HERE)
-    assert places.is_full(HERE)
-    assert not places.is_full(THERE)
-    places.release(HERE)
-    assert not places.is_full(HERE)
-    places.release(HERE)
-    assert len(places) == 0
+        assert not limit.is_full(HERE)
+        limit.acquire(HERE)
+    assert limit.is_full(HERE)
+    assert not limit.is_full(THERE)
+    limit.release(HERE)
+    assert not limit.is_full(HERE)
+    limit.release(HERE)
+    assert len(limit) == 0
 
 
-def test_what_others_have_given_counts_as_if_it_were_given_here():
-    places = ConcurrencyLimit(3)
-    places.acquire(HERE)
-    places.heard({HERE: 2})
-    assert places.is_full(HERE)
-    assert (places.held, places.elsewhere(HERE)) == ({HERE: 1}, 2)
-    places.heard({HERE: 1})
-    assert not places.is_full(HERE)
-    places.release(HERE)
-    assert len(places) == 1
-    places.heard({})
-    assert len(places) == 0
+def test_numbers_of_other_nodes_count_like_those_here():
+    limit = ConcurrencyLimit(3)
+    limit.acquire(HERE)
+    limit.heard({HERE: 2})
+    assert limit.is_full(HERE)
+    assert (limit.held, limit.elsewhere(HERE)) == ({HERE: 1}, 2)
+    limit.heard({HERE: 1})
+    assert not limit.is_full(HERE)
+    limit.release(HERE)
+    assert len(limit) == 1
+    limit.heard({})
+    assert len(limit) == 0
 
 
-def test_of_places_each_change_here_is_told_and_none_elsewhere():
-    places, told = ConcurrencyLimit(1), []
-    places.tell = told.append
+def test_only_changes_here_are_told():
+    limit, told = ConcurrencyLimit(1), []
+    limit.tell = told.append
     for who in (HERE, None):
-        places.acquire(who)
-        places.release(who)
-    places.heard({THERE: 1})
+        limit.acquire(who)
+        limit.release(who)
+    limit.heard({THERE: 1})
     assert told == [HERE, HERE]
 
 
 @pytest.mark.parametrize(("most", "who"), [(0, HERE), (1, None)])
-def test_places_without_a_bound_or_for_nobody_are_never_full(most, who):
-    places = ConcurrencyLimit(most)
+def test_limit_of_zero_or_key_none_is_never_full(most, who):
+    limit = ConcurrencyLimit(most)
     for _ in range(5):
-        places.acquire(who)
-        assert not places.is_full(who)
+        limit.acquire(who)
+        assert not limit.is_full(who)
     for _ in range(5):
-        places.release(who)
-    assert len(places) == 0
+        limit.release(who)
+    assert len(limit) == 0
 
 
-def test_a_tally_slides():
-    tally = SlidingWindow(3, 10.0)
-    assert [tally.add(HERE, now) for now in (0, 4, 8)] == [0, 1, 2]
-    assert tally.retry_after(HERE, 9) == 1
-    assert tally.retry_after(THERE, 9) == 0
-    assert tally.retry_after(HERE, 10) == 0
-    assert tally.add(HERE, 10) == 2
-    assert tally.retry_after(HERE, 11) == 3
+def test_sliding_window_slides():
+    window = SlidingWindow(3, 10.0)
+    assert [window.add(HERE, now) for now in (0, 4, 8)] == [0, 1, 2]
+    assert window.retry_after(HERE, 9) == 1
+    assert window.retry_after(THERE, 9) == 0
+    assert window.retry_after(HERE, 10) == 0
+    assert window.add(HERE, 10) == 2
+    assert window.retry_after(HERE, 11) == 3
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_who_is_refused_and_goes_on_waits_from_the_last_times(most):
-    tally = SlidingWindow(most, 10.0)
+def test_further_attempts_prolong_the_wait(most):
+    window = SlidingWindow(most, 10.0)
     for now in range(8):
-        tally.add(HERE, now)
-    assert tally.retry_after(HERE, 8) == 10 - most
+        window.add(HERE, now)
+    assert window.retry_after(HERE, 8) == 10 - most
 
 
 @pytest.mark.parametrize(("most", "who"), [(0, HERE), (1, None)])
-def test_what_is_not_counted_is_never_waited_for(most, who):
-    tally = SlidingWindow(most, 10.0)
-    assert [tally.add(who, now) for now in range(5)] == [0] * 5
-    assert tally.retry_after(who, 5) == 0
-    assert len(tally) == 0
+def test_uncounted_key_never_waits(most, who):
+    window = SlidingWindow(most, 10.0)
+    assert [window.add(who, now) for now in range(5)] == [0] * 5
+    assert window.retry_after(who, 5) == 0
+    assert len(window) == 0
 
 
-def test_what_is_past_is_forgotten():
-    tally = SlidingWindow(3, 10.0)
+def test_past_moments_are_forgotten():
+    window = SlidingWindow(3, 10.0)
     for number in range(100):
-        tally.add(f"{number}", number)
-    assert len(tally) == 10
-    tally.add(HERE, 1000)
-    assert len(tally) == 1
+        window.add(f"{number}", number)
+    assert len(window) == 10
+    window.add(HERE, 1000)
+    assert len(window) == 1
 
 
-def test_a_tally_remembers_so_many_and_forgets_the_quietest(monkeypatch):
+def test_window_forgets_the_key_idle_for_longest(monkeypatch):
     monkeypatch.setattr(limits, "MAX_KEYS", 3)
-    tally = SlidingWindow(1, math.inf)
+    window = SlidingWindow(1, math.inf)
     for who in "abcad":
-        tally.add(who, 0)
-    assert len(tally) == 3
-    assert [bool(tally.retry_after(who, 0)) for who in "abcd"] == [True, False, True, True]
+        window.add(who, 0)
+    assert len(window) == 3
+    assert [bool(window.retry_after(who, 0)) for who in "abcd"] == [True, False, True, True]
 
 
-def test_the_delay_doubles_up_to_a_bound():
+def test_delay_doubles_up_to_its_bound():
     assert [delay(before) for before in (0, 1, 2)] == [0.1, 0.2, 0.4]
     assert delay(8) == limits.LONGEST_DELAY
     assert delay(100_000) == limits.LONGEST_DELAY
@@ -138,7 +138,7 @@ async def counted(nursery):
     return start
 
 
-async def test_an_owner_has_so_many_that_live(autojump_clock, counted):
+async def test_sessions_per_owner_counts_live_sessions(autojump_clock, counted):
     node = await counted(sessions_per_owner=2)
     host, other = await node.host(), await node.host(uuid="other")
     first = (await create(host)).session.session_id
@@ -150,7 +150,7 @@ async def test_an_owner_has_so_many_that_live(autojump_clock, counted):
     assert await has_limit(host)
 
 
-async def test_an_address_has_so_many_until_the_sweep(autojump_clock, counted):
+async def test_sessions_per_address_counts_until_the_sweep(autojump_clock, counted):
     node = await counted(sessions_per_address=1)
     hosts = [node.connect(address) for address in (HERE, HERE, THERE, None)]
     for number, host in enumerate(hosts):
@@ -163,16 +163,16 @@ async def test_an_address_has_so_many_until_the_sweep(autojump_clock, counted):
     assert not await has_limit(hosts[1])
 
 
-async def test_a_node_has_so_many_in_all(autojump_clock, counted):
+async def test_max_sessions_counts_all_sessions(autojump_clock, counted):
     node = await counted(max_sessions=2)
     for number in range(3):
         assert await has_limit(await node.host(uuid=f"desk-{number}")) is (number == 2)
 
 
-# -- prompts and denials -----------------------------------------------------------------------
+# -- prompts and denials ---------------------------------------------------------------------
 
 
-async def test_a_host_is_asked_by_so_many_at_a_time(autojump_clock, counted):
+async def test_prompts_per_host_limits_open_prompts(autojump_clock, counted):
     node = await counted(prompts_per_host=2)
     host = await node.host()
     meetings = [await node.invites(host=host) for _ in range(3)]
@@ -182,12 +182,12 @@ async def test_a_host_is_asked_by_so_many_at_a_time(autojump_clock, counted):
     last, heard = meetings[2], len(host.told)
     refused = await last.guest.asks(last.pair_request())
     assert (refused.code, refused.retry_after) == ("rate_limited", pytest.approx(20))
-    assert len(host.told) == heard, "the host is not disturbed"
+    assert len(host.told) == heard, "the host is not prompted"
     await trio.sleep(refused.retry_after)
     assert isinstance(await last.guest.asks(last.pair_request()), wire.PairPending)
 
 
-async def test_a_stranger_does_not_learn_of_prompts(autojump_clock, counted):
+async def test_wrong_token_is_not_told_about_prompts(autojump_clock, counted):
     node = await counted(prompts_per_host=1)
     host = await node.host()
     await node.prompts(host=host)
@@ -196,7 +196,7 @@ async def test_a_stranger_does_not_learn_of_prompts(autojump_clock, counted):
     assert (await node.connect().asks(guess)).code == "unknown_session"
 
 
-async def test_who_was_denied_too_often_has_to_wait(autojump_clock, counted):
+async def test_guest_denied_too_often_has_to_wait(autojump_clock, counted):
     node = await counted(denials_per_address=2, guess_window=100.0)
     host = await node.host()
 
@@ -219,15 +219,13 @@ async def test_who_was_denied_too_often_has_to_wait(autojump_clock, counted):
 
 
 async def refused(client, node, message):
-    """The error, and by how much it is to be told late."""
+    """Return the error and its delay."""
     with pytest.raises(RequestError) as caught:
         await node.router.route(client, message)
     return caught.value.code, caught.value.delay
 
 
-async def test_wrong_ids_and_tokens_are_answered_ever_later_and_then_not_at_all(
-    autojump_clock, counted
-):
+async def test_wrong_guesses_are_delayed_and_then_refused(autojump_clock, counted):
     node = await counted(guesses_per_address=3)
     meeting = await node.prompts()
     guesses = [
@@ -237,20 +235,20 @@ async def test_wrong_ids_and_tokens_are_answered_ever_later_and_then_not_at_all(
     ]
     answers = [await refused(node.connect(HERE), node, guess) for guess in guesses]
     assert answers == [("unknown_session", 0.1), ("unknown_session", 0.2), ("unknown_session", 0.4)]
-    # Now it does not matter what is right: nothing is looked at.
+    # From now on even the right token is refused.
     for message in (guesses[0], meeting.resume()):
         assert await refused(node.connect(HERE), node, message) == ("rate_limited", 0.0)
     assert isinstance(await node.connect(THERE).asks(meeting.resume()), wire.Resumed)
 
 
-async def test_guesses_of_nobody_are_not_counted(autojump_clock, counted):
+async def test_guesses_without_an_address_are_not_counted(autojump_clock, counted):
     node = await counted(guesses_per_address=1)
     guess = wire.Resume(session_id="no-such-session", resume_token=WRONG)
     for _ in range(3):
         assert await refused(node.connect(), node, guess) == ("unknown_session", 0.0)
 
 
-async def test_what_is_right_is_no_guess(autojump_clock, counted):
+async def test_right_token_is_not_a_guess(autojump_clock, counted):
     node = await counted(guesses_per_address=1)
     meeting = await node.prompts()
     for _ in range(3):
@@ -259,7 +257,7 @@ async def test_what_is_right_is_no_guess(autojump_clock, counted):
         assert await refused(again, node, meeting.pair_request()) == ("token_used", 0.0)
 
 
-async def test_a_wrong_access_token_is_a_guess_and_none_is_not(autojump_clock, nursery):
+async def test_wrong_access_token_is_a_guess_and_a_missing_one_is_not(autojump_clock, nursery):
     node = Node(limit_settings=LimitSettings(guesses_per_address=1), access_token="right")
     await nursery.start(node.supervisor.run)
 
@@ -274,17 +272,14 @@ async def test_a_wrong_access_token_is_a_guess_and_none_is_not(autojump_clock, n
     assert await refused(client, node, register("right")) == ("rate_limited", 0.0)
 
 
-def test_an_event_is_told_and_a_key_that_all_nodes_refuse_has_to_wait():
-    tally, told = SlidingWindow(2, 60.0), []
-    tally.tell = told.append
-    assert tally.add("a", 0.0) == 0
+def test_event_is_told_and_a_key_that_all_nodes_refuse_has_to_wait():
+    window, told = SlidingWindow(2, 60.0), []
+    window.tell = told.append
+    assert window.add("a", 0.0) == 0
     assert told == ["a"]
-    assert tally.retry_after("a", 2.0) == 0.0
-    tally.heard({"a": 50.0, "b": 40.0})
-    assert (
-        tally.retry_after("a", 2.0),
-        tally.retry_after("b", 2.0),
-        tally.retry_after("b", 41.0),
-    ) == (48.0, 38.0, 0.0)
-    assert tally.add("a", 2.0) == 1
-    assert tally.retry_after("a", 3.0) == 57.0
+    assert window.retry_after("a", 2.0) == 0.0
+    window.heard({"a": 50.0, "b": 40.0})
+    assert [window.retry_after(key, 2.0) for key in "ab"] == [48.0, 38.0]
+    assert window.retry_after("b", 41.0) == 0.0
+    assert window.add("a", 2.0) == 1
+    assert window.retry_after("a", 3.0) == 57.0

@@ -1,4 +1,4 @@
-"""The line between two seats, and that nothing on it overtakes anything."""
+"""The line between two seats, and that no signal overtakes another."""
 
 import pytest
 import trio
@@ -18,14 +18,14 @@ EITHER_SIDE = pytest.mark.parametrize("role", [HOST, GUEST])
 
 
 @EITHER_SIDE
-async def test_signals_cross_without_the_actors_task(autojump_clock, node, role):
+async def test_signals_on_the_line_do_not_wake_the_actor(autojump_clock, node, role):
     meeting = await node.pairs()
     with assert_no_checkpoints():
         await meeting[role].signals(meeting.id, 1, 2)
         assert meeting[role.peer].numbers == [1, 2]
 
 
-async def test_a_signal_comes_without_the_senders_ref_on_the_line_or_off_it(autojump_clock, node):
+async def test_signal_is_relayed_without_ref(autojump_clock, node):
     meeting = await node.pairs()
     signal = wire.Signal(session_id=meeting.id, data=Raw(DATA), ref="mine")
     with assert_no_checkpoints():
@@ -37,10 +37,10 @@ async def test_a_signal_comes_without_the_senders_ref_on_the_line_or_off_it(auto
     for received in meeting.guest.heard(wire.Signal):
         assert (received.ref, bytes(received.data)) == (None, DATA)
     assert len(meeting.guest.heard(wire.Signal)) == 2
-    assert meeting.lines == [True, True], "up again, as the inbox is empty"
+    assert meeting.lines == [True, True], "open again, as the inbox is empty"
 
 
-async def test_there_is_no_line_before_the_approval_nor_with_one_side_away(autojump_clock, node):
+async def test_line_needs_approval_and_both_sides_online(autojump_clock, node):
     meeting = await node.prompts()
     assert meeting.lines == [False, False]
     await meeting.guest.signals(meeting.id, 1)
@@ -52,7 +52,7 @@ async def test_there_is_no_line_before_the_approval_nor_with_one_side_away(autoj
 
 
 @EITHER_SIDE
-async def test_the_line_is_cut_in_the_moment_in_which_a_side_leaves(autojump_clock, node, role):
+async def test_line_closes_when_a_side_leaves(autojump_clock, node, role):
     meeting = await node.pairs()
     gone, peer = meeting[role], meeting[role.peer]
     with assert_no_checkpoints():
@@ -64,7 +64,7 @@ async def test_the_line_is_cut_in_the_moment_in_which_a_side_leaves(autojump_clo
     assert (await meeting.returns(role)).numbers == [1, 2]
 
 
-async def test_the_line_is_cut_when_a_side_is_replaced(autojump_clock, node):
+async def test_line_closes_when_a_side_is_replaced(autojump_clock, node):
     meeting = await node.pairs()
     old, new = meeting.guest, node.connect()
     with assert_no_checkpoints():
@@ -76,7 +76,7 @@ async def test_the_line_is_cut_when_a_side_is_replaced(autojump_clock, node):
 
 
 @pytest.mark.parametrize("end", ["close", "expiry", "departure"])
-async def test_the_line_is_cut_with_the_end_of_the_session(autojump_clock, node, end):
+async def test_line_closes_with_the_session(autojump_clock, node, end):
     kind, ttl = (ONE_TIME, None) if end == "departure" else (TEMPORARY, 100)
     meeting = await node.pairs(kind, ttl=ttl)
     if end == "close":
@@ -96,7 +96,7 @@ async def test_the_line_is_cut_with_the_end_of_the_session(autojump_clock, node,
 # -- order -----------------------------------------------------------------------------------
 
 
-async def test_nothing_overtakes_what_was_sent_right_after_the_approval(autojump_clock, node):
+async def test_no_signal_overtakes_one_sent_right_after_the_approval(autojump_clock, node):
     meeting = await node.prompts()
     await meeting.host.sends(meeting.decision())
     await meeting.host.signals(meeting.id, 0, 1, 2)
@@ -108,7 +108,7 @@ async def test_nothing_overtakes_what_was_sent_right_after_the_approval(autojump
     assert meeting.lines == [True, True]
 
 
-async def test_nothing_overtakes_what_was_kept_for_an_absent_side(autojump_clock, node):
+async def test_no_signal_overtakes_the_backlog(autojump_clock, node):
     meeting = await node.pairs()
     await meeting.leaves(GUEST)
     await meeting.host.signals(meeting.id, 0, 1, 2)
@@ -137,10 +137,10 @@ STEPS = st.lists(
 
 
 class Conversation:
-    """Two sides, just being approved, that talk, come and go; and the account of what was sent.
+    """Two sides of a new session that send signals, leave and return, with a record of the signals.
 
-    ``sent`` is numbered by sender. ``forgivable`` was said by a connection when a successor was
-    at its door already: should that one be let in first, it is dropped.
+    ``sent`` has the numbers by sender. ``forgivable`` are those that a connection sent after its
+    successor had asked for the seat: they are dropped if the successor got it first.
     """
 
     def __init__(self, meeting, nursery):
@@ -184,7 +184,7 @@ class Conversation:
                 return
 
     def check(self, role):
-        """What the role's peer has got of what the role has sent."""
+        """Return the signals of a role that its peer has received."""
         received = [number for client in self.clients[role.peer] for number in client.numbers]
         assert received == sorted(set(received)), "out of order, or twice"
         told_too_late = [message for peer in self.clients[role.peer] for message in peer.missed]
@@ -216,7 +216,7 @@ async def converse(steps):
 
 
 @pytest.mark.parametrize("with_line", [True, False])
-def test_each_direction_keeps_its_order_and_loses_nothing_whatever_happens(with_line):
+def test_each_direction_keeps_its_order_and_loses_nothing(with_line):
     @settings(deadline=None, max_examples=150)
     @given(STEPS)
     def holds(steps):
@@ -228,7 +228,7 @@ def test_each_direction_keeps_its_order_and_loses_nothing_whatever_happens(with_
         holds()
 
 
-async def test_a_conversation_uses_the_line_when_there_is_one(autojump_clock, monkeypatch):
+async def test_conversation_uses_an_open_line(autojump_clock, monkeypatch):
     steps = [("waits for silence", HOST, 1), ("sends", HOST, 2), ("sends", GUEST, 2)]
     assert (await converse(steps)).by_line == 4
     monkeypatch.setattr(Actor, "_open_line", lambda actor: None)

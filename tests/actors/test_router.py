@@ -25,7 +25,7 @@ OWN_TOKEN = "token-of-the-hosts-own-making"
 OWN_HASH = urlsafe_b64encode(hashlib.sha256(OWN_TOKEN.encode()).digest()).decode().rstrip("=")
 
 
-# -- who may say what ------------------------------------------------------------------------
+# -- seats and requests ----------------------------------------------------------------------
 
 WHO = ("stranger", "other owner", "asking guest", "guest", "lone host", "asked host", "host")
 STAGES = ("prompts", "prompts", "prompts", "pairs", "invites", "prompts", "pairs")
@@ -53,7 +53,7 @@ ANSWERS = {  # The reply, where it is "+", "." for none, or else the error; in t
 
 
 def request(kind, meeting):
-    """A message of that kind which is right in all but, perhaps, its sender."""
+    """Return a valid message of a kind, which its sender may not be allowed to send."""
     fields = {
         wire.Register: {"uuid": "elsewhere", "key": KEY},
         wire.CreateSession: {"session_type": PERSISTENT},
@@ -69,7 +69,7 @@ def request(kind, meeting):
 
 @pytest.mark.parametrize("kind", get_args(ClientMessage), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("who", WHO)
-async def test_every_request_is_answered_by_the_seat_of_who_asks(autojump_clock, node, who, kind):
+async def test_requests_are_answered_by_the_seat_of_the_sender(autojump_clock, node, who, kind):
     reply, answers = ANSWERS[kind]
     answer = answers[WHO.index(who)]
     meeting = await getattr(node, STAGES[WHO.index(who)])()
@@ -90,7 +90,7 @@ async def test_every_request_is_answered_by_the_seat_of_who_asks(autojump_clock,
         assert client.heard(wire.Error) == []
 
 
-async def test_a_stranger_cannot_tell_a_session_from_none(autojump_clock, node):
+async def test_stranger_cannot_tell_whether_a_session_exists(autojump_clock, node):
     meeting = await node.prompts()
     refusals = set()
     for session_id in (meeting.id, "no-such-session"):
@@ -108,7 +108,7 @@ async def test_a_stranger_cannot_tell_a_session_from_none(autojump_clock, node):
 # -- registering -----------------------------------------------------------------------------
 
 
-async def test_registering_gives_all_seats_back_prompts_after_the_reply(autojump_clock, node):
+async def test_register_takes_all_seats_and_prompts_after_the_reply(autojump_clock, node):
     first = await node.host()
     meeting, other = await node.prompts(host=first), await node.invites(host=first)
     await trio.sleep(15)
@@ -124,7 +124,7 @@ async def test_registering_gives_all_seats_back_prompts_after_the_reply(autojump
     assert set(host.seats) == {meeting.id, other.id}
 
 
-async def test_only_the_seats_that_are_named_are_taken(autojump_clock, node):
+async def test_register_takes_only_the_named_seats(autojump_clock, node):
     first = await node.host()
     shown, kept = await node.prompts(host=first), await node.prompts(host=first)
     looker, taker = node.connect(), node.connect()
@@ -138,7 +138,7 @@ async def test_only_the_seats_that_are_named_are_taken(autojump_clock, node):
     assert set(taker.seats) == {shown.id}
 
 
-async def test_a_key_that_the_node_made_serves_as_one_that_the_host_brought(autojump_clock, node):
+async def test_key_made_by_the_node_works_like_any_other(autojump_clock, node):
     host = node.connect()
     await host.registers(key=None)
     (registered,) = host.told
@@ -148,7 +148,7 @@ async def test_a_key_that_the_node_made_serves_as_one_that_the_host_brought(auto
     assert (await node.connect().registers(key=None)).key != registered.key
 
 
-async def test_the_same_uuid_with_another_key_sees_nothing(autojump_clock, node):
+async def test_same_uuid_with_another_key_sees_no_session(autojump_clock, node):
     meeting = await node.invites()
     for key, uuid in ((OTHER_KEY, "desk"), (KEY, "other"), (None, "desk")):
         other = await node.host(key, uuid)
@@ -157,7 +157,7 @@ async def test_the_same_uuid_with_another_key_sees_nothing(autojump_clock, node)
     assert not meeting.host.closed
 
 
-async def test_only_who_knows_the_access_token_may_register(autojump_clock, start):
+async def test_register_needs_the_access_token(autojump_clock, start):
     node = await start(access_token="let me in")
     for wrong in (None, "", "let me"):
         client = node.connect()
@@ -170,7 +170,7 @@ async def test_only_who_knows_the_access_token_may_register(autojump_clock, star
 # -- sessions and links ----------------------------------------------------------------------
 
 
-async def test_a_new_session_is_described_with_the_link_that_leads_to_it(autojump_clock, node):
+async def test_new_session_comes_with_its_link(autojump_clock, node):
     host = await node.host()
     created = await host.asks(wire.CreateSession(session_type=ONE_TIME))
     info, link = created.session, parse_link(created.link)
@@ -182,7 +182,7 @@ async def test_a_new_session_is_described_with_the_link_that_leads_to_it(autojum
 
 
 @pytest.mark.parametrize("kind", [ONE_TIME, PERSISTENT, TEMPORARY])
-async def test_only_a_temporary_session_has_a_ttl_and_needs_it(autojump_clock, node, kind):
+async def test_ttl_is_for_temporary_sessions_and_required_there(autojump_clock, node, kind):
     host = await node.host()
     wrong, right = (None, 90.0) if kind is TEMPORARY else (90.0, None)
     refusal = await host.asks(wire.CreateSession(session_type=kind, ttl=wrong))
@@ -194,7 +194,7 @@ async def test_only_a_temporary_session_has_a_ttl_and_needs_it(autojump_clock, n
     assert await host.lists() == [info]
 
 
-async def test_a_token_of_the_hosts_own_making_is_never_the_nodes_to_tell(autojump_clock, node):
+async def test_token_made_by_the_host_is_unknown_to_the_node(autojump_clock, node):
     host = await node.host()
     meeting = await node.invites(host=host)
     create = wire.CreateSession(session_type=PERSISTENT, token_hash=OWN_HASH)
@@ -207,7 +207,7 @@ async def test_a_token_of_the_hosts_own_making_is_never_the_nodes_to_tell(autoju
         assert isinstance(await node.connect().asks(ask), wire.PairPending)
 
 
-async def test_a_qr_code_shows_the_link_and_needs_one(autojump_clock, node):
+async def test_qr_code_shows_the_link_and_needs_one(autojump_clock, node):
     host = await node.host()
     created = await host.asks(wire.CreateSession(session_type=PERSISTENT, qr="svg"))
     renewed = await host.asks(wire.RenewLink(session_id=created.session.session_id, qr="svg"))
@@ -218,7 +218,7 @@ async def test_a_qr_code_shows_the_link_and_needs_one(autojump_clock, node):
     assert len(await host.lists()) == 1
 
 
-async def test_a_renewed_link_voids_the_earlier_one_at_once(autojump_clock, node):
+async def test_renewed_link_invalidates_the_earlier_one_at_once(autojump_clock, node):
     meeting = await node.invites()
     await trio.sleep(301)
     assert (await meeting.guest.asks(meeting.pair_request())).code == "link_lapsed"
@@ -233,7 +233,7 @@ async def test_a_renewed_link_voids_the_earlier_one_at_once(autojump_clock, node
 
 
 @pytest.mark.parametrize("answer", [True, False])
-async def test_the_answer_counts_as_it_was_given(autojump_clock, node, answer):
+async def test_decision_of_the_host_is_the_outcome(autojump_clock, node, answer):
     meeting = await node.prompts()
     await meeting.host.asks(meeting.decision(approve=answer))
     for side in (meeting.host, meeting.guest):
@@ -242,7 +242,7 @@ async def test_the_answer_counts_as_it_was_given(autojump_clock, node, answer):
         assert side.endings == ([] if answer else [Reason.REJECTED])
 
 
-async def test_a_link_that_could_not_reach_the_host_stays_good(autojump_clock, node):
+async def test_link_stays_valid_while_the_host_is_offline(autojump_clock, node):
     meeting = await node.invites()
     await meeting.leaves(HOST)
     assert (await meeting.guest.asks(meeting.pair_request())).code == "host_offline"

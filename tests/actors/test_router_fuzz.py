@@ -1,7 +1,7 @@
 """Sequences of good and bad messages of several connections, against the real router.
 
-Whatever the order: nobody hears what is not theirs, no signal crosses before a person has said
-yes, no actor crashes, and every request that wants an answer has exactly one.
+In any order, no client gets the messages of another, no signal is relayed before the approval, no
+actor crashes, and every request that has an answer gets exactly one.
 """
 
 import json
@@ -22,12 +22,12 @@ from tests.actors.helpers import Node
 CLIENTS, OWNERS = 4, 2
 HELPED = {"pair_decision": (Role.HOST, Role.HOST), "signal": tuple(Role)}
 SILENT = {"signal"}
-"""Requests that have no answer when all is well."""
+"""Requests that get no answer if they succeed."""
 
 
 @st.composite
 def scripts(draw):
-    """Steps: who speaks, what kind of thing, and which of the known sessions and tokens."""
+    """Steps: the client, the kind of message, and which known session and token it names."""
     kinds = st.sampled_from([
         "register", "create_session", "create_session", "pair_request", "pair_request", "resume",
         "pair_decision", "pair_decision", "signal", "signal", "signal", "refresh_ice",
@@ -52,12 +52,12 @@ GARBAGE = [
 
 
 class World:
-    """The node, its clients, and what each may rightly know."""
+    """The node, its clients, and what each of them is allowed to know."""
 
     def __init__(self, node):
         self.node = node
         self.clients = [node.connect() for _ in range(CLIENTS)]
-        # The first of each is nobody's.
+        # The first of each is unknown to the node.
         self.sessions = ["no-such-session"]
         self.tokens = ["no-such-token"]
         self.resume_tokens = ["no-such-token"]
@@ -65,7 +65,7 @@ class World:
         self.sent = {}
 
     def message(self, kind, a, b, flag):
-        """What a client says, of what anybody may have come to know."""
+        """Return a message of a client, made of what any client may know."""
         at = a % len(self.sessions)
         session = self.sessions[at]
         device = {"name": f"device {b}", "id": str(b)}
@@ -89,7 +89,7 @@ class World:
 
     async def step(self, who, kind, a, b, flag):
         if self.clients[who].closed:
-            # Replaced by somebody: of it nothing is read any more.
+            # Replaced: nothing more is read from it.
             self.clients[who] = self.node.connect()
         client = self.clients[who]
         if kind == "wait":
@@ -107,7 +107,7 @@ class World:
         await wait_all_tasks_blocked()
 
     def holder(self, session_id, role, otherwise):
-        """Who holds a seat, so that chance need not find the one among many."""
+        """Return a client that holds a seat, which chance would rarely find."""
         actor = self.node.supervisor.find(session_id)
         seat = actor and actor.seats.get(role)
         return seat.connection if seat else otherwise
@@ -140,7 +140,7 @@ class World:
             self.learn(each)
 
     def entitled(self, client, session_id):
-        """Whether a signal of this client may cross at this moment."""
+        """Return whether a signal of this client may be relayed now."""
         actor = self.node.supervisor.find(session_id)
         seat = client.seats.get(session_id)
         return bool(actor and seat and actor.session.state is State.APPROVED)
@@ -169,15 +169,15 @@ class World:
             taken = held(client)
             for message in client.told:
                 if isinstance(message, wire.Signal):
-                    assert message.session_id in taken, "a signal of somebody else's session"
+                    assert message.session_id in taken, "a signal of another session"
                     origin = msgspec.json.decode(message.data)["from"]
-                    assert self.sent[origin], "a signal crossed that had no right to"
+                    assert self.sent[origin], "a signal was relayed that was not allowed"
                 elif isinstance(message, wire.PairPrompt):
-                    assert message.session_id in taken, "the prompt of somebody else"
+                    assert message.session_id in taken, "the prompt of another host"
 
 
 def held(client):
-    """The sessions in which a client was told that it has a part, ended or not."""
+    """Return the sessions of which a client was told that it is a member, ended or not."""
     sessions = set()
     for message in client.told:
         match message:
@@ -191,7 +191,7 @@ def held(client):
 
 
 async def say(node, client, frame):
-    """As a connection does it, the decoder included."""
+    """Route a message as a connection does, with the decoder."""
     try:
         with trio.fail_after(1):
             await node.router.route(client, codec.decode_client(frame))
@@ -203,7 +203,7 @@ async def say(node, client, frame):
 
 @settings(deadline=None, max_examples=150)
 @given(scripts(), st.integers(0, 2))
-def test_no_sequence_of_messages_breaks_what_holds_for_all(script, head_start):
+def test_no_sequence_of_messages_breaks_an_invariant(script, head_start):
     async def play():
         async with trio.open_nursery() as nursery:
             node = Node()
@@ -213,7 +213,7 @@ def test_no_sequence_of_messages_breaks_what_holds_for_all(script, head_start):
             for who in range(OWNERS):
                 await world.step(who, "register", who, 0, False)
                 await world.step(who, "create_session", who, 0, True)
-            # Chance alone would seldom come so far: a prompt, and somebody approved.
+            # Chance alone would rarely lead to a prompt and an approval.
             for kind, who in (("pair_request", 2), ("pair_decision", 0))[:head_start]:
                 await world.step(who, kind, 1, 0, True)
             for who, *step in script:

@@ -1,4 +1,4 @@
-"""What a connection holds: several seats at once, and each as long as it is there."""
+"""The seats of a connection: several at once, each until the connection closes."""
 
 import pytest
 import trio
@@ -10,7 +10,7 @@ from proxim.session import events as ev
 from tests.actors.helpers import DEVICE, GUEST, HOST, ICE, PERSISTENT
 
 
-async def test_one_connection_is_host_here_and_guest_there(autojump_clock, node):
+async def test_connection_can_be_host_and_guest_of_two_sessions(autojump_clock, node):
     client, other = await node.host(uuid="both"), await node.host(uuid="other")
     hosted = [await node.pairs(host=client) for _ in range(2)]
     joined = []
@@ -32,14 +32,14 @@ async def test_one_connection_is_host_here_and_guest_there(autojump_clock, node)
     assert len(other.heard(wire.PeerOffline)) == 2
 
 
-async def test_a_host_is_not_its_own_guest_and_trying_does_not_use_the_link(autojump_clock, node):
+async def test_host_cannot_be_its_own_guest_nor_use_up_the_link(autojump_clock, node):
     meeting = await node.invites()
     refusal = await meeting.host.asks(meeting.pair_request())
     assert (refusal.code, refusal.session_id) == ("not_allowed", meeting.id)
     assert isinstance(await meeting.guest.asks(meeting.pair_request()), wire.PairPending)
 
 
-async def test_a_guest_that_registers_as_the_owner_does_not_break_the_node(autojump_clock, node):
+async def test_guest_that_registers_as_the_owner_does_no_harm(autojump_clock, node):
     meeting = await node.pairs()
     await meeting.guest.registers()
     await meeting.guest.asks(meeting.close())
@@ -48,14 +48,14 @@ async def test_a_guest_that_registers_as_the_owner_does_not_break_the_node(autoj
     assert isinstance(await node.connect().asks(wire.Ping()), wire.Pong)
 
 
-async def test_a_guest_that_registered_as_the_owner_leaves_no_seat_behind(autojump_clock, node):
+async def test_guest_that_registered_as_the_owner_leaves_no_seat_behind(autojump_clock, node):
     meeting = await node.pairs()
     await meeting.guest.registers()
     await meeting.leaves(GUEST)
     assert (GUEST in meeting.actor.session.online) is (GUEST in meeting.actor.seats) is False
 
 
-async def test_what_follows_a_resume_at_once_has_its_seat(autojump_clock, node):
+async def test_message_right_after_resume_has_its_seat(autojump_clock, node):
     meeting = await node.pairs()
     guest, resume = meeting.newcomer(GUEST)
     await guest.sends(resume)
@@ -66,7 +66,7 @@ async def test_what_follows_a_resume_at_once_has_its_seat(autojump_clock, node):
     assert guest.told[0].ice_servers == [ICE]
 
 
-async def test_what_follows_a_register_at_once_has_its_seat(autojump_clock, node):
+async def test_message_right_after_register_has_its_seat(autojump_clock, node):
     meetings = [await node.prompts()]
     meetings.append(await node.prompts(host=meetings[0].host))
     host, register = meetings[0].newcomer(HOST)
@@ -78,7 +78,7 @@ async def test_what_follows_a_register_at_once_has_its_seat(autojump_clock, node
     assert host.heard(wire.Error) == []
 
 
-async def test_what_follows_a_new_session_at_once_has_its_seat(autojump_clock, node):
+async def test_message_right_after_create_session_has_its_seat(autojump_clock, node):
     host = await node.host()
     await host.sends(wire.CreateSession(session_type=PERSISTENT))
     session_id = host.told[-1].session.session_id
@@ -88,11 +88,11 @@ async def test_what_follows_a_new_session_at_once_has_its_seat(autojump_clock, n
     assert [type(message) for message in host.told[-2:]] == [wire.LinkRenewed, wire.SessionEnded]
 
 
-# -- those who leave while they are being served ---------------------------------------------
+# -- clients that leave during a request -----------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [ev.PairRequested, ev.ResumeRequested, ev.HostJoined])
-async def test_who_leaves_while_asking_for_a_seat_holds_none(autojump_clock, node, kind):
+async def test_client_that_leaves_while_asking_for_a_seat_gets_none(autojump_clock, node, kind):
     meeting = await (node.invites() if kind is ev.PairRequested else node.prompts())
     role = HOST if kind is ev.HostJoined else GUEST
     await meeting.leaves(role)
@@ -111,7 +111,7 @@ async def test_who_leaves_while_asking_for_a_seat_holds_none(autojump_clock, nod
     assert (role in meeting.actor.session.online) is (role in meeting.actor.seats) is False
 
 
-async def test_a_host_that_leaves_before_its_session_is_open_holds_no_seat(autojump_clock, node):
+async def test_host_that_leaves_before_its_session_opens_holds_no_seat(autojump_clock, node):
     host = await node.host()
     async with trio.open_nursery() as nursery:
         node.drawing = trio.Event()
@@ -123,7 +123,7 @@ async def test_a_host_that_leaves_before_its_session_is_open_holds_no_seat(autoj
     assert not any(HOST in actor.session.online for actor in node.supervisor.actors())
 
 
-async def test_a_link_renewed_when_the_session_is_gone_is_one_to_no_session(autojump_clock, node):
+async def test_renewal_for_a_removed_session_is_refused(autojump_clock, node):
     meeting = await node.invites()
     async with trio.open_nursery() as nursery:
         node.drawing = trio.Event()

@@ -34,14 +34,14 @@ def in_memory(session_id):
 # -- crashes ---------------------------------------------------------------------------------
 
 
-async def test_a_crash_ends_its_session_alone(autojump_clock, node, monkeypatch, caplog):
+async def test_crash_ends_its_session_alone(autojump_clock, node, monkeypatch, caplog):
     host = await node.host()
     sound = await node.pairs(host=host)
     broken = await node.pairs(host=host)
     crash_at(monkeypatch, broken.id)
-    last_word = await host.asks(wire.RefreshIce(session_id=broken.id))
-    assert (last_word.status, last_word.reason) == (Status.EXPIRED, Reason.INTERNAL_ERROR)
-    assert broken.guest.told[-1] == last_word
+    ending = await host.asks(wire.RefreshIce(session_id=broken.id))
+    assert (ending.status, ending.reason) == (Status.EXPIRED, Reason.INTERNAL_ERROR)
+    assert broken.guest.told[-1] == ending
     assert broken.actor is None
     assert [info.session_id for info in await host.lists()] == [sound.id]
     for side in (host, broken.guest):
@@ -57,7 +57,7 @@ async def test_a_crash_ends_its_session_alone(autojump_clock, node, monkeypatch,
     assert host.numbers == [1]
 
 
-async def test_a_thousand_sessions_outlive_a_crash(autojump_clock, node, monkeypatch):
+async def test_thousand_sessions_survive_a_crash(autojump_clock, node, monkeypatch):
     host = await node.host()
     tasks = trio.lowlevel.current_statistics().tasks_living
     meetings = [await node.invites(host=host) for _ in range(1001)]
@@ -78,7 +78,9 @@ async def test_a_thousand_sessions_outlive_a_crash(autojump_clock, node, monkeyp
     assert len(resume_tokens) == 1000, "each guest has its own"
 
 
-async def test_nobody_waits_for_a_crashed_session(autojump_clock, node, monkeypatch):
+async def test_requests_to_a_crashed_session_are_answered_at_once(
+    autojump_clock, node, monkeypatch
+):
     meeting = await node.pairs()
     crash_at(monkeypatch, meeting.id)
     receipts = [meeting.actor.ask(Envelope(ev.ShutDown())) for _ in range(3)]
@@ -92,7 +94,7 @@ async def test_nobody_waits_for_a_crashed_session(autojump_clock, node, monkeypa
     assert meeting.actor is None
 
 
-async def test_who_asked_a_session_that_crashed_gets_an_answer(autojump_clock, node, monkeypatch):
+async def test_request_that_crashed_a_session_gets_an_answer(autojump_clock, node, monkeypatch):
     meeting, askers = await node.invites(), [node.connect(), node.connect()]
     crash_at(monkeypatch, meeting.id)
     async with trio.open_nursery() as nursery:
@@ -101,7 +103,7 @@ async def test_who_asked_a_session_that_crashed_gets_an_answer(autojump_clock, n
     assert [len(asker.told) for asker in askers] == [1, 1]
 
 
-async def test_who_registers_hears_which_session_failed_at_that(autojump_clock, node, monkeypatch):
+async def test_register_reports_the_session_that_failed(autojump_clock, node, monkeypatch):
     meeting = await node.invites()
     crash_at(monkeypatch, meeting.id)
     newcomer = node.connect()
@@ -110,7 +112,7 @@ async def test_who_registers_hears_which_session_failed_at_that(autojump_clock, 
     assert (error.code, error.session_id) == ("internal_error", meeting.id)
 
 
-async def test_news_for_a_session_that_crashed_is_dropped(autojump_clock, node, monkeypatch):
+async def test_events_for_a_crashed_session_are_dropped(autojump_clock, node, monkeypatch):
     meeting = await node.invites()
     crash_at(monkeypatch, meeting.id)
     for _ in range(3):
@@ -120,7 +122,7 @@ async def test_news_for_a_session_that_crashed_is_dropped(autojump_clock, node, 
     assert meeting.host.endings == [Reason.INTERNAL_ERROR]
 
 
-async def test_a_crash_after_the_end_is_no_second_ending(autojump_clock, node, monkeypatch):
+async def test_crash_after_the_end_is_not_a_second_end(autojump_clock, node, monkeypatch):
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
     crash_at(monkeypatch, meeting.id)
@@ -129,7 +131,7 @@ async def test_a_crash_after_the_end_is_no_second_ending(autojump_clock, node, m
     assert node.supervisor.endings.total() == node.supervisor.endings[Reason.CLOSED] == 1
 
 
-async def test_only_an_exception_is_a_crash_and_no_interrupt(autojump_clock, monkeypatch):
+async def test_keyboard_interrupt_is_not_a_crash(autojump_clock, monkeypatch):
     node = Node()
 
     async def interrupt():
@@ -149,7 +151,7 @@ async def test_only_an_exception_is_a_crash_and_no_interrupt(autojump_clock, mon
 # -- the sweep -------------------------------------------------------------------------------
 
 
-async def test_the_sweep_forgets_what_has_ended_and_keeps_nothing_of_it(autojump_clock, node):
+async def test_sweep_frees_the_memory_of_ended_sessions(autojump_clock, node):
     host = await node.host()
     await trio.sleep(1)
     kept, meeting = await node.pairs(host=host), await node.pairs(host=host)
@@ -169,7 +171,7 @@ async def test_the_sweep_forgets_what_has_ended_and_keeps_nothing_of_it(autojump
 
 
 @pytest.mark.parametrize("kind", [PERSISTENT, TEMPORARY])
-async def test_the_sweep_ends_what_nobody_can_use_any_more(autojump_clock, node, kind):
+async def test_sweep_ends_inactive_sessions(autojump_clock, node, kind):
     meeting = await node.invites(kind, ttl=10_000 if kind is TEMPORARY else None)
     await meeting.leaves(HOST)
     await trio.sleep(299)
@@ -183,7 +185,7 @@ async def test_the_sweep_ends_what_nobody_can_use_any_more(autojump_clock, node,
     assert node.supervisor.endings == {Reason.INACTIVE: 1}
 
 
-async def test_a_sweep_comes_every_sweep_interval(autojump_clock, start, monkeypatch):
+async def test_sweep_runs_every_sweep_interval(autojump_clock, start, monkeypatch):
     node = await start(sweep_interval=12.5)
     swept, sweep = [], node.supervisor.sweep
 
@@ -196,7 +198,7 @@ async def test_a_sweep_comes_every_sweep_interval(autojump_clock, start, monkeyp
     assert swept == [12.5, 25, 37.5, 50]
 
 
-async def test_a_long_sweep_lets_the_others_have_their_turn(autojump_clock, node, monkeypatch):
+async def test_long_sweep_lets_other_tasks_run(autojump_clock, node, monkeypatch):
     monkeypatch.setattr(supervisor_module, "SWEEP_BATCH", 3)
     host = await node.host()
     for _ in range(2):
@@ -209,7 +211,7 @@ async def test_a_long_sweep_lets_the_others_have_their_turn(autojump_clock, node
 
 
 @pytest.mark.parametrize("stage", ["ended", "inactive"])
-async def test_a_session_may_crash_during_the_sweep(autojump_clock, start, monkeypatch, stage):
+async def test_session_can_crash_during_the_sweep(autojump_clock, start, monkeypatch, stage):
     monkeypatch.setattr(supervisor_module, "SWEEP_BATCH", 1)
     node = await start(sweep_interval=10_000, qr_ttl=1)
     others = [await node.invites(host=await node.host(uuid="others")) for _ in range(2)]
@@ -226,7 +228,7 @@ async def test_a_session_may_crash_during_the_sweep(autojump_clock, start, monke
     assert actor not in node.supervisor.actors()
 
 
-async def test_who_comes_in_the_moment_of_the_sweep_gets_no_seat(autojump_clock, node):
+async def test_client_that_joins_during_the_sweep_gets_no_seat(autojump_clock, node):
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
     host, actor = node.connect(), meeting.actor
@@ -237,10 +239,10 @@ async def test_who_comes_in_the_moment_of_the_sweep_gets_no_seat(autojump_clock,
     assert not meeting.host.closed
 
 
-# -- the way out -----------------------------------------------------------------------------
+# -- the drain -------------------------------------------------------------------------------
 
 
-async def test_the_drain_has_told_every_seat_of_the_shutdown(autojump_clock, node):
+async def test_drain_tells_every_seat_of_the_shutdown(autojump_clock, node):
     meetings = [
         await prepare(kind, host=await node.host(uuid=f"desk-{kind}-{number}"))
         for number, prepare in enumerate((node.invites, node.prompts, node.pairs))
@@ -256,7 +258,7 @@ async def test_the_drain_has_told_every_seat_of_the_shutdown(autojump_clock, nod
     assert node.supervisor.endings == {Reason.SHUTDOWN: 9, Reason.CLOSED: 1}
 
 
-async def test_what_is_logged_of_a_session_bears_its_pseudonym(autojump_clock, node, caplog):
+async def test_log_names_a_session_by_its_pseudonym(autojump_clock, node, caplog):
     caplog.set_level(logging.DEBUG, "proxim.actors")
     meeting = await node.invites()
     assert {record.session for record in caplog.records} == {pseudonym(meeting.id)}

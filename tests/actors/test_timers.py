@@ -31,7 +31,7 @@ def log():
     return []
 
 
-async def test_each_rings_at_its_own_moment(autojump_clock, timers, log):
+async def test_each_timer_fires_at_its_moment(autojump_clock, timers, log):
     for moment in (30, 10.5, 20):
         timers.reset(None, moment, Sleeper(log, moment))
     assert len(timers) == 3
@@ -43,7 +43,7 @@ async def test_each_rings_at_its_own_moment(autojump_clock, timers, log):
     assert len(timers) == 0
 
 
-async def test_what_was_set_before_they_run_rings_too(autojump_clock, nursery, log):
+async def test_timer_set_before_run_fires_too(autojump_clock, nursery, log):
     timers = Timers()
     timers.reset(None, 5, Sleeper(log, "early"))
     nursery.start_soon(timers.run)
@@ -51,7 +51,7 @@ async def test_what_was_set_before_they_run_rings_too(autojump_clock, nursery, l
     assert log == [(5, "early")]
 
 
-async def test_a_timer_that_is_set_anew_rings_once(autojump_clock, timers, log):
+async def test_timer_that_is_reset_fires_once(autojump_clock, timers, log):
     sleeper = Sleeper(log, "it")
     timer = timers.reset(None, 10, sleeper)
     assert timers.reset(timer, 10, sleeper) is timer
@@ -65,7 +65,7 @@ async def test_a_timer_that_is_set_anew_rings_once(autojump_clock, timers, log):
     assert len(timers) == 0
 
 
-async def test_a_timer_that_was_stopped_stays_silent(autojump_clock, timers, log):
+async def test_stopped_timer_does_not_fire(autojump_clock, timers, log):
     timer = timers.reset(None, 10, Sleeper(log, "stopped"))
     timers.stop(timer)
     timers.stop(timer)
@@ -75,7 +75,7 @@ async def test_a_timer_that_was_stopped_stays_silent(autojump_clock, timers, log
 
 
 class Looks(trio.abc.Instrument):
-    """How many had rung each time that Trio looked at the sockets."""
+    """Return how many timers had fired each time that Trio looked at the sockets."""
 
     def __init__(self, log):
         self._log = log
@@ -85,9 +85,7 @@ class Looks(trio.abc.Instrument):
         self.rung.append(len(self._log))
 
 
-async def test_many_at_one_moment_ring_in_order_with_looks_at_the_sockets_between(
-    autojump_clock, timers, log
-):
+async def test_many_timers_fire_in_order_with_sockets_served_between(autojump_clock, timers, log):
     total, looks = 5 * BATCH, Looks(log)
     for number in range(total):
         timers.reset(None, 10, Sleeper(log, number))
@@ -97,9 +95,7 @@ async def test_many_at_one_moment_ring_in_order_with_looks_at_the_sockets_betwee
     assert sorted(set(looks.rung)) == list(range(0, total + 1, BATCH))
 
 
-async def test_timers_that_were_stopped_take_no_room_for_long(
-    autojump_clock, timers, log, monkeypatch
-):
+async def test_stopped_timers_are_removed_from_the_heap(autojump_clock, timers, log, monkeypatch):
     monkeypatch.setattr(timers_module, "_MAX_STOPPED", 10)
     kept = [timers.reset(None, 50 + number, Sleeper(log, number)) for number in range(5)]
     for _ in range(1000):

@@ -5,5 +5,5 @@ from tests.embed.helpers import Parlour
 
 @pytest.fixture
 def parlour(nursery):
-    """A node without sockets whose application is the host."""
+    """Return a node without sockets whose application is the host."""
     return Parlour(nursery)

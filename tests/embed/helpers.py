@@ -1,4 +1,4 @@
-"""A node whose application is the host, and guests that come over a wire."""
+"""A node whose application is the host, with guests on memory streams."""
 
 import trio
 
@@ -12,7 +12,7 @@ NO_RATE = TokenBucket.of(0, 1)
 
 
 class Parlour(House):
-    """A node without sockets that an application can ask for sessions."""
+    """A node without sockets, on which an application opens sessions."""
 
     def __init__(self, nursery, *, settings=None, **limits):
         super().__init__(nursery, settings=Settings(**(settings or {})), **limits)
@@ -24,7 +24,7 @@ class Parlour(House):
         return await self.host.open(session_type, **options)
 
     async def guest(self, session, device=DEVICE):
-        """A client that has asked to pair."""
+        """Return a client that has asked to pair."""
         _, session_id, token = parse_link(session.link)
         guest = await self.client()
         await guest.say("pair_request", session_id=session_id, token=token, device_info=device)
@@ -32,7 +32,7 @@ class Parlour(House):
         return guest
 
     async def pair_up(self, kind="one_time", **options):
-        """An approved session of the application, and its guest."""
+        """Return an approved session of the application, and its guest."""
         session = await self.open_session(kind, **options)
         guest = await self.guest(session)
         await (await session.prompt()).approve()
@@ -41,7 +41,7 @@ class Parlour(House):
 
 
 async def over(session):
-    """Status and reason of the end."""
+    """Return the status and the reason of the end."""
     with trio.fail_after(100):
         end = await session.ended()
     return end.status, end.reason

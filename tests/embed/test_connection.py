@@ -1,4 +1,4 @@
-"""The application as the host: what it may do, and that it may do no more than a socket's peer."""
+"""The application as the host: it may do as much as a client on a socket, and no more."""
 
 import pytest
 import trio
@@ -19,7 +19,7 @@ from proxim.session.session import Session
 from tests.embed.helpers import NO_RATE, Parlour, over
 
 
-async def test_both_sides_talk_in_order(autojump_clock, parlour):
+async def test_both_sides_exchange_signals_in_order(autojump_clock, parlour):
     session, guest = await parlour.pair_up()
     assert (session.status, session.peer_online) == (Status.APPROVED, True)
     assert session.device_info.name == "Phone"
@@ -33,7 +33,7 @@ async def test_both_sides_talk_in_order(autojump_clock, parlour):
     assert session.unread_bytes == 0
 
 
-async def test_signals_of_both_go_on_the_line(autojump_clock, parlour):
+async def test_signals_of_both_sides_use_the_line(autojump_clock, parlour):
     session, guest = await parlour.pair_up()
     await session.send(1)
     await guest.hear("signal")
@@ -41,7 +41,7 @@ async def test_signals_of_both_go_on_the_line(autojump_clock, parlour):
     assert [seat.line is not None for seat in seats] == [True, True]
 
 
-async def test_the_session_has_a_link_and_a_code(parlour):
+async def test_session_has_a_link_and_a_qr_code(parlour):
     session = await parlour.open_session(qr="svg")
     assert session.link.startswith("http://node/join#")
     assert "<svg" in session.qr_svg
@@ -59,7 +59,7 @@ async def test_guest_learns_that_it_was_declined(autojump_clock, parlour):
     assert await over(session) == ("rejected", "rejected")
 
 
-async def test_a_decision_after_the_window_is_too_late(autojump_clock, parlour):
+async def test_decision_after_the_timeout_is_too_late(autojump_clock, parlour):
     session = await parlour.open_session()
     await parlour.guest(session)
     prompt = await session.prompt()
@@ -70,7 +70,7 @@ async def test_a_decision_after_the_window_is_too_late(autojump_clock, parlour):
     assert await over(session) == ("expired", "approval_timeout")
 
 
-async def test_a_temporary_session_ends_on_time(autojump_clock, parlour):
+async def test_temporary_session_ends_on_time(autojump_clock, parlour):
     session, guest = await parlour.pair_up("temporary", ttl=60)
     began = trio.current_time()
     assert await over(session) == ("expired", "expired")
@@ -80,7 +80,7 @@ async def test_a_temporary_session_ends_on_time(autojump_clock, parlour):
         await session.send(1)
 
 
-async def test_nothing_is_relayed_before_a_yes(autojump_clock, parlour):
+async def test_no_signal_is_relayed_before_approval(autojump_clock, parlour):
     session = await parlour.open_session()
     await session.send("too early")
     await trio.testing.wait_all_tasks_blocked()
@@ -88,7 +88,7 @@ async def test_nothing_is_relayed_before_a_yes(autojump_clock, parlour):
         await session.send("too early")
 
 
-async def test_the_application_sees_its_guest_come_and_go(autojump_clock, parlour):
+async def test_application_sees_its_guest_join_and_leave(autojump_clock, parlour):
     session, guest = await parlour.pair_up("persistent")
     await guest.ws.aclose()
     assert await session.presence_after(True) is False
@@ -97,7 +97,7 @@ async def test_the_application_sees_its_guest_come_and_go(autojump_clock, parlou
     assert await over(session) == ("expired", "closed")
 
 
-async def test_closing_twice_and_after_the_sweep_is_no_error(autojump_clock, parlour):
+async def test_closing_twice_or_after_the_sweep_is_not_an_error(autojump_clock, parlour):
     session, _ = await parlour.pair_up()
     await session.close()
     await session.close()
@@ -106,7 +106,7 @@ async def test_closing_twice_and_after_the_sweep_is_no_error(autojump_clock, par
     assert parlour.node.sessions() == []
 
 
-# -- the gate --------------------------------------------------------------------------------
+# -- limits of the connection ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ async def test_closing_twice_and_after_the_sweep_is_no_error(autojump_clock, par
     ],
     ids=str,
 )
-async def test_what_a_frame_may_not_say_is_refused(autojump_clock, parlour, wrong):
+async def test_invalid_message_is_refused_like_a_frame(autojump_clock, parlour, wrong):
     with pytest.raises(BadMessage):
         await parlour.open_session(**wrong)
     assert parlour.node.sessions() == []
@@ -131,7 +131,7 @@ def nested(levels):
     return [] if levels == 1 else [nested(levels - 1)]
 
 
-async def test_what_is_too_deep_or_too_large_is_refused(autojump_clock, parlour):
+async def test_too_deep_or_too_large_message_is_refused(autojump_clock, parlour):
     session, guest = await parlour.pair_up()
     with pytest.raises(BadMessage, match="deep"):
         await session.send(nested(40))
@@ -141,13 +141,13 @@ async def test_what_is_too_deep_or_too_large_is_refused(autojump_clock, parlour)
     assert len((await guest.hear("signal"))["data"]) == 65000
 
 
-async def test_the_access_token_is_known_to_the_application(autojump_clock, nursery):
+async def test_application_needs_no_access_token(autojump_clock, nursery):
     parlour = Parlour(nursery, settings={"access_token": "secret"})
     session, _ = await parlour.pair_up()
     assert session.status is Status.APPROVED
 
 
-async def test_the_limits_of_an_owner_hold(autojump_clock, nursery):
+async def test_limits_per_owner_apply(autojump_clock, nursery):
     parlour = Parlour(nursery, settings={"sessions_per_owner": 2, "prompts_per_host": 1})
     first, second = [await parlour.open_session() for _ in range(2)]
     with pytest.raises(LimitReached):
@@ -164,7 +164,7 @@ async def test_the_limits_of_an_owner_hold(autojump_clock, nursery):
     assert (await guest.hear("error"))["code"] == RateLimited.code
 
 
-async def test_nobody_else_owns_the_sessions(autojump_clock, parlour):
+async def test_no_client_can_become_the_owner(autojump_clock, parlour):
     session = await parlour.open_session("persistent")
     stranger = await parlour.client()
     await stranger.say("register", uuid=session.info.uuid, key="k" * 22)
@@ -173,18 +173,18 @@ async def test_nobody_else_owns_the_sessions(autojump_clock, parlour):
     assert answer["code"] == "unknown_session"
 
 
-async def test_who_sends_more_than_it_may_waits(autojump_clock, nursery):
+async def test_application_that_sends_too_fast_waits(autojump_clock, nursery):
     parlour = Parlour(nursery, messages=TokenBucket.of(10, 20))
     session, guest = await parlour.pair_up()
     began = trio.current_time()
     for number in range(60):
         await session.send(number)
-    # Twenty at once, less the three that opened it, and ten a second.
+    # Twenty at once, minus the three that opened it, and ten a second.
     assert trio.current_time() - began == pytest.approx(4.3, abs=0.2)
     assert [(await guest.hear("signal"))["data"] for _ in range(60)] == list(range(60))
 
 
-async def test_who_does_not_read_loses_the_seat_and_holds_up_nobody(autojump_clock, nursery):
+async def test_application_that_does_not_read_loses_only_its_session(autojump_clock, nursery):
     parlour = Parlour(nursery, outbox_size=10_000, messages=NO_RATE)
     session, guest = await parlour.pair_up("persistent")
     other, other_guest = await parlour.pair_up()
@@ -202,7 +202,7 @@ async def test_who_does_not_read_loses_the_seat_and_holds_up_nobody(autojump_clo
     assert await other.receive() == 1
 
 
-async def test_what_is_read_in_time_may_be_any_amount(autojump_clock, nursery):
+async def test_application_that_reads_in_time_has_no_bound(autojump_clock, nursery):
     parlour = Parlour(nursery, outbox_size=10_000, messages=NO_RATE)
     session, guest = await parlour.pair_up()
     for _ in range(50):
@@ -210,7 +210,7 @@ async def test_what_is_read_in_time_may_be_any_amount(autojump_clock, nursery):
         assert len(await session.receive()) == 1000
 
 
-async def test_who_gives_up_opening_leaves_no_session(autojump_clock, parlour, monkeypatch):
+async def test_cancelled_open_leaves_no_session(autojump_clock, parlour, monkeypatch):
     async def never(*_):
         await trio.sleep_forever()
 
@@ -220,9 +220,7 @@ async def test_who_gives_up_opening_leaves_no_session(autojump_clock, parlour, m
     assert parlour.node.sessions() == []
 
 
-async def test_a_crash_of_the_node_is_told_to_the_caller(
-    autojump_clock, parlour, monkeypatch, caplog
-):
+async def test_crash_of_the_node_reaches_the_caller(autojump_clock, parlour, monkeypatch, caplog):
     async def crash(*_):
         raise ZeroDivisionError
 
@@ -232,9 +230,7 @@ async def test_a_crash_of_the_node_is_told_to_the_caller(
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_a_session_that_crashed_ends_for_the_application(
-    autojump_clock, parlour, monkeypatch
-):
+async def test_crashed_session_ends_for_the_application(autojump_clock, parlour, monkeypatch):
     session, _ = await parlour.pair_up()
     monkeypatch.setattr(Session, "handle", lambda *_: 1 / 0)
     with pytest.raises(InternalError):
@@ -242,7 +238,7 @@ async def test_a_session_that_crashed_ends_for_the_application(
     assert await over(session) == ("expired", "internal_error")
 
 
-async def test_ice_servers_are_renewed_before_they_lapse(autojump_clock, nursery):
+async def test_ice_servers_are_refreshed_before_they_expire(autojump_clock, nursery):
     settings = {"turn": ("turn:turn.example",), "turn_secret": "secret", "turn_ttl": 100}
     parlour = Parlour(nursery, settings=settings)
     session, _ = await parlour.pair_up("persistent")

@@ -1,4 +1,4 @@
-"""The application is asked: what counts as yes, and what becomes of who takes too long."""
+"""The application decides: what counts as approval, and what happens if it takes too long."""
 
 import threading
 
@@ -13,7 +13,7 @@ async def result(guest):
     return (await guest.hear("pair_result"))["status"]
 
 
-async def test_yes_lets_the_guest_in_and_the_device_is_named(autojump_clock, parlour):
+async def test_true_approves_the_guest(autojump_clock, parlour):
     asked = []
 
     async def decide(prompt):
@@ -28,7 +28,7 @@ async def test_yes_lets_the_guest_in_and_the_device_is_named(autojump_clock, par
 
 
 @pytest.mark.parametrize("answer", [False, None, 1, "no"])
-async def test_anything_but_true_is_no(autojump_clock, parlour, answer):
+async def test_anything_but_true_rejects_the_guest(autojump_clock, parlour, answer):
     async def decide(prompt):
         return answer
 
@@ -37,7 +37,7 @@ async def test_anything_but_true_is_no(autojump_clock, parlour, answer):
     assert await over(session) == ("rejected", "rejected")
 
 
-async def test_a_failure_is_no_and_is_logged(autojump_clock, parlour, caplog):
+async def test_failing_decide_rejects_the_guest_and_is_logged(autojump_clock, parlour, caplog):
     async def decide(prompt):
         raise ValueError(f"no row for {prompt.device_info.name}")
 
@@ -53,7 +53,7 @@ async def test_a_failure_is_no_and_is_logged(autojump_clock, parlour, caplog):
 
 
 @pytest.mark.parametrize("how", ["time", "guest", "host"])
-async def test_who_takes_too_long_is_cancelled(autojump_clock, parlour, how):
+async def test_slow_decide_is_cancelled(autojump_clock, parlour, how):
     cancelled = trio.Event()
 
     async def decide(prompt):
@@ -74,14 +74,14 @@ async def test_who_takes_too_long_is_cancelled(autojump_clock, parlour, how):
         await cancelled.wait()
 
 
-async def test_the_session_may_end_before_anybody_asks(autojump_clock, parlour):
+async def test_session_can_end_before_a_guest_asks(autojump_clock, parlour):
     session = await parlour.open_session(decide=lambda _: 1 / 0)
     await session.close()
     await trio.testing.wait_all_tasks_blocked()
     assert await over(session) == ("expired", "closed")
 
 
-async def test_the_application_may_have_decided_by_itself(autojump_clock, parlour):
+async def test_application_can_decide_by_itself(autojump_clock, parlour):
     async def decide(prompt):
         await prompt.approve()
         return False
@@ -92,11 +92,11 @@ async def test_the_application_may_have_decided_by_itself(autojump_clock, parlou
     assert session.over is None
 
 
-# With threads, and so with real time.
+# With threads, and so in real time.
 
 
 @pytest.mark.parametrize("answer", [True, False])
-async def test_a_plain_function_has_a_thread_of_its_own(parlour, answer):
+async def test_plain_function_runs_in_its_own_thread(parlour, answer):
     before = threading.active_count()
     may_answer = threading.Event()
     asked_in = []
@@ -108,7 +108,7 @@ async def test_a_plain_function_has_a_thread_of_its_own(parlour, answer):
 
     session = await parlour.open_session(decide=decide)
     guest = await parlour.guest(session)
-    # The node goes on meanwhile.
+    # The node continues in the meantime.
     assert await guest.pings()
     may_answer.set()
     assert await result(guest) == ("approved" if answer else "rejected")
@@ -118,7 +118,7 @@ async def test_a_plain_function_has_a_thread_of_its_own(parlour, answer):
             await trio.sleep(0.01)
 
 
-async def test_a_plain_function_may_return_a_coroutine(parlour):
+async def test_plain_function_can_return_a_coroutine(parlour):
     async def later():
         await trio.lowlevel.checkpoint()
         return True
@@ -127,7 +127,7 @@ async def test_a_plain_function_may_return_a_coroutine(parlour):
     assert await result(await parlour.guest(session)) == "approved"
 
 
-async def test_a_plain_function_that_exits_ends_nothing_but_its_thread(parlour, caplog):
+async def test_plain_function_that_exits_ends_only_its_thread(parlour, caplog):
     def decide(prompt):
         raise SystemExit
 
@@ -136,7 +136,7 @@ async def test_a_plain_function_that_exits_ends_nothing_but_its_thread(parlour, 
     assert "SystemExit" in caplog.text
 
 
-async def test_the_answer_of_a_thread_after_the_end_counts_for_nothing(parlour):
+async def test_result_of_a_thread_after_the_end_is_ignored(parlour):
     may_answer, answered = threading.Event(), threading.Event()
 
     def decide(prompt):

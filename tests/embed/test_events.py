@@ -22,7 +22,7 @@ def told(number, status=Status.EXPIRED):
     )
 
 
-async def test_every_reader_hears_of_every_session(autojump_clock, parlour):
+async def test_every_reader_gets_every_event(autojump_clock, parlour):
     readers = [parlour.node.events() for _ in range(2)]
     session, _ = await parlour.pair_up("persistent")
     declined = await parlour.open_session(decide=lambda _: False)
@@ -40,7 +40,7 @@ async def test_every_reader_hears_of_every_session(autojump_clock, parlour):
         assert other.session.session_id == declined.session_id
 
 
-async def test_the_sessions_of_others_are_told_of_too(autojump_clock, parlour):
+async def test_events_include_sessions_of_other_hosts(autojump_clock, parlour):
     events = parlour.node.events()
     _, _, session_id = await parlour.pair()
     event = await anext(events)
@@ -48,7 +48,7 @@ async def test_the_sessions_of_others_are_told_of_too(autojump_clock, parlour):
     assert [info.session_id for info in parlour.node.sessions()] == [session_id]
 
 
-async def test_a_crash_is_an_end(autojump_clock, parlour, monkeypatch):
+async def test_crash_is_an_ended_event(autojump_clock, parlour, monkeypatch):
     session, _ = await parlour.pair_up()
     events = parlour.node.events()
     monkeypatch.setattr(Session, "handle", lambda *_: 1 / 0)
@@ -59,7 +59,7 @@ async def test_a_crash_is_an_end(autojump_clock, parlour, monkeypatch):
     assert event.session.status is Status.EXPIRED
 
 
-async def test_a_slow_reader_is_told_what_it_missed_where_it_missed_it(autojump_clock):
+async def test_slow_reader_gets_missed_in_place_of_lost_events(autojump_clock):
     events = Events()
     slow, quick = events.read(), events.read()
     for number in range(BOUND + 7):
@@ -84,7 +84,7 @@ async def test_events_end_with_the_node_once_all_are_read(autojump_clock):
     assert [event async for event in events.read()] == []
 
 
-async def test_who_drops_its_reader_costs_nothing_more():
+async def test_dropped_reader_is_freed():
     events = Events()
     reader = events.read()
     assert len(events._readers) == 1

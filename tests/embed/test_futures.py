@@ -7,20 +7,20 @@ import trio
 from proxim.embed.futures import in_own_thread, result_of, settle
 
 
-async def test_a_thread_gives_back_what_it_returns_or_raises():
+async def test_thread_returns_its_result_or_raises():
     assert await in_own_thread(divmod, 7, 2) == (3, 1)
     with pytest.raises(ZeroDivisionError):
         await in_own_thread(divmod, 7, 0)
 
 
-async def test_a_future_that_is_done_is_not_waited_for():
+async def test_done_future_returns_at_once():
     future = Future()
     future.set_result(1)
     with trio.fail_after(1):
         assert await result_of(future) == 1
 
 
-async def test_who_gives_up_cancels_the_future():
+async def test_cancelled_wait_cancels_the_future():
     future = Future()
     with trio.move_on_after(0.01):
         await result_of(future)
@@ -28,7 +28,7 @@ async def test_who_gives_up_cancels_the_future():
     settle(future, lambda: 1 / 0)
 
 
-def test_a_thread_may_come_to_its_end_after_trio():
+def test_thread_can_end_after_trio():
     may_end = threading.Event()
 
     async def main():

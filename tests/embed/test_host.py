@@ -1,4 +1,4 @@
-"""What the application's host does by itself."""
+"""What the host in the process does by itself."""
 
 import trio
 
@@ -7,7 +7,7 @@ from tests.embed.helpers import Parlour
 TURN = {"turn": ("turn:turn.example:3478",), "turn_secret": "s" * 32, "turn_ttl": 600}
 
 
-async def test_ice_servers_are_renewed_before_they_lapse(autojump_clock, nursery):
+async def test_ice_servers_are_refreshed_before_they_expire(autojump_clock, nursery):
     parlour = Parlour(nursery, settings=TURN)
     session, _ = await parlour.pair_up("persistent")
     (first,) = session.ice_servers
@@ -20,7 +20,7 @@ async def test_ice_servers_are_renewed_before_they_lapse(autojump_clock, nursery
     nursery.cancel_scope.cancel()
 
 
-async def test_a_session_that_is_over_is_not_renewed_and_no_other_suffers(autojump_clock, nursery):
+async def test_ended_session_does_not_stop_the_refresh_of_others(autojump_clock, nursery):
     parlour = Parlour(nursery, settings=TURN)
     over, _ = await parlour.pair_up("persistent")
     goes_on, _ = await parlour.pair_up("persistent")

@@ -29,44 +29,44 @@ def refusal(frame, decode=decode_client):
 
 
 @pytest.mark.parametrize("frame", ["", "{", "ping", '{"type": "ping"} x', '{"type":NaN}'])
-def test_what_is_not_json_is_said_to_be_not_json(frame):
+def test_invalid_json_is_refused(frame):
     assert refusal(frame).startswith("not JSON: ")
 
 
 @pytest.mark.parametrize("frame", [[], [{}], "1", "null", '"ping"', "[" * 100_000])
-def test_only_an_object_is_a_message(frame):
+def test_message_must_be_an_object(frame):
     assert refusal(frame) == "a message is one JSON object with a `type`"
 
 
-def test_bytes_that_are_not_utf8_are_refused():
+def test_invalid_utf8_is_refused():
     assert refusal(b'{"type":"ping","ref":"\xff"}') == "not UTF-8"
 
 
 @pytest.mark.parametrize("field", ["data", "unknown"])
-def test_json_that_is_nested_too_deeply_is_refused(field):
+def test_too_deep_json_is_refused(field):
     frame = f'{{"type":"signal","session_id":"s","{field}":{DEEP}}}'
     assert refusal(frame) == f"`{field}` is nested too deeply: at most 32 levels"
     assert refusal(frame.encode()) == refusal(frame)
 
 
-def test_the_messages_own_object_is_the_first_of_32_levels():
+def test_message_itself_is_the_first_of_32_levels():
     frame = '{{"type":"signal","session_id":"s","data":{}{}}}'
     assert decode_client(frame.format("[" * 31, "]" * 31))
     assert refusal(frame.format("[" * 32, "]" * 32)).startswith("`data` is nested too deeply")
 
 
-def test_what_the_node_says_may_not_nest_without_end_either():
+def test_too_deep_node_message_is_refused():
     frame = f'{{"type":"signal","session_id":"s","data":{DEEP}}}'
     assert refusal(frame, decode_node) == "the JSON is nested too deeply"
 
 
 @pytest.mark.parametrize("field", ["f" * 65, "\u202e", "a b"])
-def test_a_field_that_nobody_would_want_to_read_is_not_given_back(field):
+def test_long_unknown_field_is_not_repeated(field):
     frame = json.dumps({"type": "ping", field: 0})[:-2] + "[" * 40 + "]" * 40 + "}"
     assert refusal(frame) == "the JSON is nested too deeply: at most 32 levels"
 
 
-def test_a_name_is_normalised_and_an_id_is_not():
+def test_device_name_is_normalised_but_not_its_id():
     device = {"name": "Zoe\u0308", "id": "e\u0308"}
     asked = {"type": "pair_request", "session_id": "s", "token": "t", "device_info": device}
     heard = decode_client(json.dumps(asked)).device_info
@@ -74,15 +74,15 @@ def test_a_name_is_normalised_and_an_id_is_not():
 
 
 @pytest.mark.parametrize("field", ["name", "id"])
-def test_what_nobody_may_be_shown_is_refused_by_the_name_of_its_field(field):
+def test_unprintable_device_field_is_refused_by_name(field):
     device = {"name": "n", "id": "i", field: "gpj.\u202eexe"}
     asked = {"type": "pair_request", "session_id": "s", "token": "t", "device_info": device}
     wanted = f"`device_info.{field}` has an invisible or bidirectional character (U+202E)"
     assert refusal(asked) == wanted
 
 
-def test_a_name_may_not_outgrow_its_bound_by_being_normalised():
-    # One of the few that NFC takes apart, into two.
+def test_normalised_name_must_stay_within_its_bound():
+    # One of the few characters that NFC splits into two.
     device = {"name": "\u0958" * 64, "id": "i"}
     asked = {"type": "pair_request", "session_id": "s", "token": "t", "device_info": device}
     assert refusal(asked) == "`device_info.name`: expected `str` of length <= 64"
@@ -113,38 +113,38 @@ CREATE = '{"type":"create_session","session_type":"temporary"'
 
 
 @pytest.mark.parametrize("line", WRONG.strip().splitlines())
-def test_a_wrong_field_is_named_by_its_path_with_what_would_be_right(line):
+def test_invalid_field_is_named_with_what_is_expected(line):
     frame, text = line.replace("ASK", ASK).replace("CREATE", CREATE).split(" -> ")
     assert refusal(frame) == text
 
 
-def test_an_unknown_type_is_answered_with_the_types_there_are():
+def test_unknown_type_is_refused_with_the_known_types():
     assert refusal({"type": "pong"}) == f"`type` must be one of: {', '.join(CLIENT_TYPES)}"
 
 
-def test_a_text_that_is_too_long_is_told_how_long_it_may_be():
+def test_too_long_text_is_refused_with_its_bound():
     assert refusal({"type": "ping", "ref": "r" * 65}) == "`ref`: expected `str` of length <= 64"
     assert decode_client(json.dumps({"type": "ping", "ref": "r" * 64}))
 
 
-def test_what_the_node_says_wrongly_is_named_by_its_path_too():
+def test_invalid_node_message_is_named_by_its_path():
     registered = {"type": "registered", "uuid": "desk", "sessions": [{"session_id": 1}]}
     assert refusal(registered, decode_node) == "`sessions[0].session_id`: expected `str`, got `int`"
 
 
-def test_a_wrong_value_cannot_pretend_to_be_a_path():
+def test_invalid_value_cannot_look_like_a_path():
     assert refusal({"type": "x - at `$.uuid`"}).startswith("`type` must be one of: ")
 
 
-def test_a_node_message_of_unknown_type_is_not_explained_with_what_clients_may_send():
+def test_unknown_node_message_does_not_list_client_types():
     assert "register, create_session" not in refusal({"type": "news"}, decode_node)
 
 
-def test_bytes_that_are_not_utf8_are_refused_inside_relayed_data_too():
+def test_invalid_utf8_in_relayed_data_is_refused():
     assert refusal(b'{"type":"signal","session_id":"s","data":"\xff"}') == "not UTF-8"
 
 
-def test_text_that_cannot_be_utf8_is_a_bad_message_and_no_other_error():
+def test_unencodable_text_is_a_bad_message():
     assert refusal('{"type":"ping","ref":"\ud800"}')
 
 
@@ -152,7 +152,7 @@ def test_unknown_fields_are_ignored():
     assert decode_client('{"new":{"type":"x"},"type":"ping","session_id":1}') == wire.Ping()
 
 
-def test_of_a_field_given_twice_the_last_counts():
+def test_last_of_two_equal_fields_counts():
     assert decode_client('{"type":"ping","ref":"a","ref":"b"}') == wire.Ping(ref="b")
 
 
@@ -174,7 +174,7 @@ def test_data_is_relayed_byte_for_byte(data):
 
 @settings(deadline=None)
 @given(st.text() | st.binary() | JSON.map(json.dumps))
-def test_no_frame_brings_any_error_but_bad_message(frame):
+def test_every_invalid_frame_is_a_bad_message(frame):
     for decode in (decode_client, decode_node):
         with suppress(BadMessage):
             decode(frame)
@@ -194,11 +194,11 @@ def test_no_frame_brings_any_error_but_bad_message(frame):
         ("{", (None, None)),
     ],
 )
-def test_the_error_to_a_wrong_frame_finds_home_as_far_as_the_frame_tells(frame, address):
+def test_error_for_an_invalid_frame_carries_its_valid_address(frame, address):
     assert address_of(frame) == address
 
 
-def test_a_refusal_is_told_with_what_it_knows():
+def test_error_message_has_the_fields_of_the_refusal():
     bare = json.loads(encode(error_message(PeerOffline("away"))))
     assert bare == {"type": "error", "code": "peer_offline", "message": "away"}
     full = error_message(RateLimited("slow down", session_id="s", retry_after=2.5), "r")

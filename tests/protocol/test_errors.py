@@ -19,7 +19,7 @@ unavailable
 """
 
 
-def test_the_tree_in_the_docstring_is_the_tree_of_the_classes():
+def test_docstring_has_the_tree_of_the_classes():
     drawn, path = {}, []
     for indent, name, code in re.findall(
         r"^    ([│├└─ ]*)([A-Z]\w+)(?: +([a-z_]+)$)?", errors.__doc__, re.MULTILINE
@@ -36,27 +36,27 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes():
     }
 
 
-def test_the_codes_are_those_of_the_protocol():
+def test_codes_are_those_of_the_protocol():
     assert set(errors.REQUEST_ERRORS) == set(CODES.split())
 
 
 @pytest.mark.parametrize("code", CODES.split())
-def test_a_code_from_the_wire_becomes_its_class(code):
+def test_wire_code_becomes_its_class(code):
     error = request_error(code, "text", session_id="s", retry_after=1.5)
     assert type(error) is errors.REQUEST_ERRORS[code]
     assert (error.code, str(error), error.message) == (code, "text", "text")
     assert (error.session_id, error.retry_after) == ("s", 1.5)
 
 
-def test_a_code_from_a_newer_node_becomes_a_plain_request_error():
+def test_unknown_wire_code_becomes_a_request_error():
     assert type(request_error("out_of_tea", "text")) is RequestError
 
 
-def test_a_stranger_cannot_tell_a_wrong_token_from_a_missing_session():
+def test_wrong_token_and_missing_session_read_alike():
     assert str(UnknownSession()) == "session not found, or you do not have access to it"
 
 
-def test_the_other_errors_say_what_they_know():
+def test_other_errors_keep_their_fields():
     over = SessionOver("expired", "closed")
     assert (over.status, over.reason) == ("expired", "closed")
     assert str(over) == "the session has ended: closed"

@@ -10,19 +10,19 @@ SECRET = st.from_regex(r"[A-Za-z0-9_-]{16,128}", fullmatch=True)
 NODE = st.sampled_from(["http://localhost:8443", "https://[::1]:1", "https://a.example/sub/join"])
 
 
-def test_id_and_token_stand_in_the_fragment():
+def test_id_and_token_are_in_the_fragment():
     assert str(Link("https://node.example", ID, TOKEN)) == f"https://node.example/join#{ID}.{TOKEN}"
     assert str(Link("https://node.example/", ID, TOKEN)).count("//") == 1
 
 
 @given(NODE, SECRET, SECRET)
-def test_a_link_that_was_written_is_read_back(node_url, session_id, token):
+def test_written_link_is_read_back(node_url, session_id, token):
     link = Link(node_url, session_id, token)
     assert parse_link(str(link)) == link
 
 
 @pytest.mark.parametrize("text", [" {} \n", "{}"])
-def test_a_link_may_be_pasted_with_space_around(text):
+def test_spaces_around_a_link_are_ignored(text):
     link = Link("https://node.example", ID, TOKEN)
     assert parse_link(text.format(link)) == link
     assert parse_link(f"HTTPS://node.example/join/#{ID}.{TOKEN}") == link
@@ -46,7 +46,7 @@ def test_a_link_may_be_pasted_with_space_around(text):
         (f"https://node.example/join#{ID}.{TOKEN}.x", "missing or cut short"),
     ],
 )
-def test_what_is_no_link_is_told_what_is_wrong_and_what_a_link_looks_like(text, wrong):
+def test_invalid_link_is_refused_with_the_reason_and_an_example(text, wrong):
     with pytest.raises(InvalidLink, match=wrong) as caught:
         parse_link(text)
     assert str(caught.value).endswith("/join#<session id>.<token>")
@@ -54,6 +54,6 @@ def test_what_is_no_link_is_told_what_is_wrong_and_what_a_link_looks_like(text, 
 
 
 @pytest.mark.parametrize("path", ["a b", "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "a\x1b"])
-def test_a_link_holds_nothing_that_no_address_has(path):
+def test_link_with_characters_outside_a_url_is_refused(path):
     with pytest.raises(InvalidLink, match="characters that are not allowed"):
         parse_link(f"http://node.example/{path}/join#{'i' * 22}.{'t' * 43}")

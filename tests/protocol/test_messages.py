@@ -11,7 +11,7 @@ from proxim.protocol import messages as wire
 from proxim.protocol.codec import decode_client, decode_node, encode
 from proxim.protocol.messages import ClientMessage, NodeMessage, Reason, SessionType, Status
 
-# Every message as the protocol page lists it; a field with "?" may be left out.
+# Every message as the protocol page lists it; a field with "?" is optional.
 FROM_CLIENTS = """
 register: uuid key? access_token? seats?
 create_session: session_type ttl? token_hash? qr?
@@ -84,7 +84,7 @@ def example(kind, *, full):
 @pytest.mark.parametrize(
     ("union", "page"), [(ClientMessage, FROM_CLIENTS), (NodeMessage, FROM_THE_NODE)]
 )
-def test_the_messages_are_those_of_the_protocol(union, page):
+def test_messages_are_those_of_the_protocol(union, page):
     documented = {}
     for line in page.split("\n")[1:-1]:
         kind, _, names = line.partition(":")
@@ -99,26 +99,26 @@ def test_the_messages_are_those_of_the_protocol(union, page):
 
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize(("decode", "kind"), KINDS)
-def test_every_message_comes_back_as_it_was_sent(decode, kind, full):
+def test_every_message_decodes_to_itself(decode, kind, full):
     message = example(kind, full=full)
     assert decode(encode(message)) == message
     assert decode(encode(message).decode()) == message
 
 
 @pytest.mark.parametrize(("decode", "kind"), KINDS)
-def test_what_is_not_there_is_not_written(decode, kind):
+def test_unset_fields_are_not_written(decode, kind):
     written = json.loads(encode(example(kind, full=False)))
     assert written.keys() == {"type", *(field.name for field in fields(kind) if field.required)}
 
 
-def test_the_session_object_is_written_as_documented():
+def test_session_object_is_written_as_documented():
     assert SESSION.created_at == datetime(2026, 11, 22, 8, tzinfo=UTC)
     assert encode(wire.Sessions(sessions=[SESSION])).decode() == (
         f'{{"type":"sessions","sessions":[{SESSION_OBJECT}]}}'
     )
 
 
-def test_the_values_on_the_wire_are_those_of_the_protocol():
+def test_wire_values_are_those_of_the_protocol():
     assert [*SessionType] == ["one_time", "persistent", "temporary"]
     assert [*Status] == ["pending", "approved", "rejected", "expired"]
     reasons = "closed disconnected expired rejected approval_timeout inactive shutdown"

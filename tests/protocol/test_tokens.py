@@ -15,17 +15,17 @@ def test_secrets_are_written_as_base64url_without_padding():
 
 
 @given(st.binary(min_size=32, max_size=32))
-def test_a_hash_from_the_wire_is_read_with_and_without_padding(raw):
+def test_wire_hash_is_read_with_and_without_padding(raw):
     text = tokens.encode(raw)
     assert len(text) == 43
     assert tokens.decode_hash(text) == tokens.decode_hash(text + "=") == raw
 
 
-def test_what_is_kept_of_a_secret_is_the_sha256_of_its_text():
+def test_digest_is_the_sha256_of_the_text():
     assert tokens.digest("secret") == hashlib.sha256(b"secret").digest()
 
 
 @given(st.text(), st.text())
-def test_a_secret_matches_its_own_hash_and_no_other(secret, other):
+def test_secret_matches_only_its_own_hash(secret, other):
     assert tokens.matches(secret, tokens.digest(secret))
     assert tokens.matches(secret, tokens.digest(other)) is (secret == other)

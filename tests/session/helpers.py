@@ -1,4 +1,4 @@
-"""Two people at one session: a clock to move, and what each of them has been told."""
+"""A session with its host and guest, a clock to move, and the messages to each of them."""
 
 import math
 from datetime import UTC, datetime
@@ -28,9 +28,9 @@ _LEAVING = {ev.HostLeft: HOST, ev.GuestLeft: GUEST}
 
 
 class Meeting:
-    """A session, and the seats of its host and its guest.
+    """A session, with the seats of its host and its guest.
 
-    Whatever happens returns the reply to whoever caused it, or None.
+    Each method hands an event to the session, and returns the reply to its sender, or None.
     """
 
     def __init__(self, kind=ONE_TIME, *, ttl=TTL, **terms):
@@ -101,22 +101,22 @@ class Meeting:
         return self.hand(ev.CloseRequested(sender))
 
     def waits(self, seconds):
-        """The clock moves on, and a timer rings."""
+        """Move the clock, and fire the timer."""
         self.now += seconds
         return self.hand(ev.TimePassed())
 
     def told(self, role, kind):
-        """All messages of a kind that the role has got."""
+        """Return all messages of a kind to a role."""
         return [message for message in self.heard[role] if isinstance(message, kind)]
 
     def signals_to(self, role):
         return [int(bytes(signal.data)) for signal in self.told(role, wire.Signal)]
 
     def ending(self, role):
-        """Why the session ended, as the role was told; None if it was not."""
-        last_words = self.told(role, wire.SessionEnded)
-        assert len(last_words) <= 1, "told twice"
-        return last_words[0].reason if last_words else None
+        """Return the reason of the end that a role was told, or None."""
+        endings = self.told(role, wire.SessionEnded)
+        assert len(endings) <= 1, "told twice"
+        return endings[0].reason if endings else None
 
 
 def _with_ice(message, lifetime):
@@ -142,7 +142,7 @@ def ended(kind=ONE_TIME, **terms):
 
 
 def code(reply):
-    """The wire code of a refusal; None for any other reply."""
+    """Return the wire code of a refusal; None for any other reply."""
     return reply.code if isinstance(reply, wire.Error) else None
 
 

@@ -3,7 +3,7 @@ from msgspec import Raw
 from proxim.session.backlog import Backlog
 
 
-def test_signals_come_out_in_order_and_once():
+def test_signals_are_drained_once_and_in_order():
     backlog = Backlog(3, 100)
     assert [backlog.keep(Raw(b"%d" % number)) for number in (1, 2, 3)] == [True] * 3
     assert len(backlog) == 3
@@ -11,7 +11,7 @@ def test_signals_come_out_in_order_and_once():
     assert (len(backlog), backlog.drain()) == (0, [])
 
 
-def test_neither_bound_is_passed_and_a_refused_signal_takes_no_room():
+def test_refused_signal_takes_no_room_in_the_backlog():
     backlog = Backlog(2, 10)
     assert backlog.keep(Raw(b"1" * 6))
     assert not backlog.keep(Raw(b"1" * 5))
@@ -28,7 +28,7 @@ def test_draining_frees_the_room():
         backlog.drain()
 
 
-def test_a_kept_signal_lets_its_frame_go():
+def test_kept_signal_frees_its_frame():
     frame = bytearray(b"[1]")
     backlog = Backlog(1, 4)
     backlog.keep(Raw(memoryview(frame)))

@@ -12,13 +12,13 @@ TURN = IceServer("turn:a", "u", "c")
 
 
 def lifetimes(meeting):
-    """The lifetimes of the ICE servers that went along with what was told last."""
+    """Return the lifetimes of the ICE servers of the last messages."""
     sent = [each for each in meeting.effects if isinstance(each, Reply | Tell)]
     return [each.ice_lifetime for each in sent if each.ice_lifetime is not None]
 
 
 @pytest.mark.parametrize("kind", [wire.PairResult, wire.Resumed])
-def test_approved_peer_is_told_the_servers_and_how_long_they_serve(kind):
+def test_approved_peer_gets_ice_servers_and_their_ttl(kind):
     session = approved().session
     message = session.pair_result() if kind is wire.PairResult else session.resumed(1000.0)
     told = with_ice_servers(message, IceGrant([TURN], 5.0))
@@ -26,13 +26,13 @@ def test_approved_peer_is_told_the_servers_and_how_long_they_serve(kind):
     assert (told.ice_servers, told.ice_ttl) == ([TURN], 5.0)
 
 
-def test_fresh_servers_come_with_their_ttl():
+def test_refreshed_servers_come_with_their_ttl():
     message = wire.IceServers(session_id=ID, ice_servers=[], ttl=8.0)
     told = with_ice_servers(message, IceGrant([TURN], 4.0))
     assert (told.ice_servers, told.ttl) == ([TURN], 4.0)
 
 
-def test_ice_servers_go_along_with_approval_resuming_and_refresh():
+def test_approval_resume_and_refresh_bring_ice_servers():
     meeting = asked()
     meeting.decides()
     assert len(lifetimes(meeting)) == 2
@@ -43,7 +43,7 @@ def test_ice_servers_go_along_with_approval_resuming_and_refresh():
         assert len(lifetimes(meeting)) == 1
 
 
-def test_before_approval_no_ice_servers_go_along():
+def test_no_ice_servers_before_approval():
     meeting = Meeting()
     meeting.asks()
     assert lifetimes(meeting) == []
@@ -55,5 +55,5 @@ def test_before_approval_no_ice_servers_go_along():
     assert lifetimes(meeting) == []
 
 
-def test_without_servers_there_are_none_for_as_long_as_the_session_lives():
+def test_empty_grant_lasts_as_long_as_the_session():
     assert no_ice_servers(9.0) == IceGrant([], 9.0)

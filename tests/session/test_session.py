@@ -48,7 +48,7 @@ def test_every_pair_of_state_and_event_is_decided():
         assert set(rules) == set(get_args(Event))
 
 
-def test_every_rule_leads_where_it_says_and_nowhere_else():
+def test_every_rule_leads_only_to_its_states():
     events = [event() for event in get_args(Event) if not event.__struct_fields__]
     events += [ev.PairRequested(token, DEVICE, RESUME) for token in (TOKEN, "wrong")]
     events += [ev.ResumeRequested(token) for token in (RESUME, "wrong")]
@@ -79,7 +79,7 @@ def test_every_rule_leads_where_it_says_and_nowhere_else():
 
 
 @EVERY_KIND
-def test_the_right_token_gives_the_guest_its_seat_and_the_host_the_prompt(kind):
+def test_right_token_seats_the_guest_and_prompts_the_host(kind):
     meeting = Meeting(kind, ttl=WINDOW + TTL)
     reply = meeting.asks()
     assert reply == wire.PairPending(
@@ -95,7 +95,7 @@ def test_the_right_token_gives_the_guest_its_seat_and_the_host_the_prompt(kind):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_wrong_token_learns_nothing_and_changes_nothing(stage):
+def test_wrong_token_reveals_and_changes_nothing(stage):
     meeting = stage()
     state, seats = meeting.session.state, set(meeting.seats)
     assert code(meeting.asks("wrong")) == "unknown_session"
@@ -103,11 +103,11 @@ def test_a_wrong_token_learns_nothing_and_changes_nothing(stage):
 
 
 @pytest.mark.parametrize("stage", [asked, approved, ended])
-def test_a_token_works_once(stage):
+def test_token_works_once(stage):
     assert code(stage().asks()) == "token_used"
 
 
-def test_a_link_works_until_it_lapses_and_not_at_that_moment():
+def test_expired_link_is_refused():
     in_time, late = Meeting(), Meeting()
     in_time.now, late.now = just_before(START + QR_TTL), START + QR_TTL
     assert code(in_time.asks()) is None
@@ -117,7 +117,7 @@ def test_a_link_works_until_it_lapses_and_not_at_that_moment():
 
 
 @pytest.mark.parametrize("age", [0, QR_TTL])
-def test_a_renewed_link_works_anew_and_voids_the_earlier_one(age):
+def test_renewed_link_replaces_the_earlier_one(age):
     meeting = Meeting(PERSISTENT)
     meeting.waits(age)
     reply = meeting.renews("new-token")
@@ -128,11 +128,11 @@ def test_a_renewed_link_works_anew_and_voids_the_earlier_one(age):
 
 
 @pytest.mark.parametrize("stage", [asked, approved])
-def test_a_link_that_was_used_cannot_be_renewed(stage):
+def test_used_link_cannot_be_renewed(stage):
     assert code(stage().renews("new-token")) == "not_allowed"
 
 
-def test_an_ask_that_cannot_reach_the_host_leaves_the_link_good():
+def test_link_stays_valid_while_the_host_is_offline():
     meeting = Meeting(PERSISTENT)
     meeting.leaves(HOST)
     assert code(meeting.asks()) == "host_offline"
@@ -142,12 +142,12 @@ def test_an_ask_that_cannot_reach_the_host_leaves_the_link_good():
     assert code(meeting.asks()) is None
 
 
-# -- the window ------------------------------------------------------------------------------
+# -- the approval timeout --------------------------------------------------------------------
 
 
 @EVERY_KIND
 @EITHER_ANSWER
-def test_a_decision_just_before_the_window_closes_counts(kind, approve):
+def test_decision_just_before_the_timeout_counts(kind, approve):
     meeting = asked(kind)
     meeting.now = just_before(START + WINDOW)
     status = Status.APPROVED if approve else Status.REJECTED
@@ -158,7 +158,7 @@ def test_a_decision_just_before_the_window_closes_counts(kind, approve):
 @EVERY_KIND
 @EITHER_ANSWER
 @pytest.mark.parametrize("late_by", [0, 1e-9, 1e6])
-def test_a_decision_after_the_window_changes_nothing(kind, approve, late_by):
+def test_decision_after_the_timeout_changes_nothing(kind, approve, late_by):
     meeting = asked(kind, ttl=1e9)
     meeting.now += WINDOW + late_by
     assert code(meeting.decides(approve)) == "already_decided"
@@ -168,7 +168,7 @@ def test_a_decision_after_the_window_changes_nothing(kind, approve, late_by):
 
 
 @EVERY_KIND
-def test_time_alone_closes_the_window_exactly_at_its_end(kind):
+def test_unanswered_prompt_ends_exactly_at_the_timeout(kind):
     meeting = asked(kind)
     meeting.now = just_before(meeting.session.deadline)
     meeting.hand(ev.TimePassed())
@@ -178,7 +178,7 @@ def test_time_alone_closes_the_window_exactly_at_its_end(kind):
     assert meeting.ending(HOST) is meeting.ending(GUEST) is Reason.APPROVAL_TIMEOUT
 
 
-def test_a_session_shorter_than_the_window_ends_the_prompt_at_its_own_end():
+def test_prompt_ends_with_a_session_that_expires_first():
     meeting = asked(TEMPORARY, ttl=10)
     assert meeting.told(HOST, wire.PairPrompt)[0].expires_in == 10
     assert meeting.told(GUEST, wire.PairPending)[0].expires_in == 10
@@ -189,7 +189,7 @@ def test_a_session_shorter_than_the_window_ends_the_prompt_at_its_own_end():
         assert meeting.ending(role) is Reason.EXPIRED
 
 
-def test_a_decision_that_races_the_deadline_has_one_outcome_for_both():
+def test_decision_at_the_deadline_has_one_outcome_for_both():
     rng = random.Random(40)
     seen = set()
     for _ in range(10_000):
@@ -217,7 +217,7 @@ def test_only_an_open_prompt_can_be_decided():
     assert code(ended().decides()) == "already_decided"
 
 
-def test_an_approval_tells_both_and_connects_them():
+def test_approval_tells_both_sides_and_opens_the_line():
     meeting = approved()
     result = wire.PairResult(
         session_id=ID, status=Status.APPROVED, device_info=DEVICE, ice_servers=[], ice_ttl=DAY
@@ -226,19 +226,19 @@ def test_an_approval_tells_both_and_connects_them():
     assert meeting.line
 
 
-def test_a_rejection_tells_both_and_ends_the_session():
+def test_rejection_tells_both_sides_and_ends_the_session():
     meeting = asked()
     meeting.decides(approve=False)
     result = wire.PairResult(session_id=ID, status=Status.REJECTED, device_info=DEVICE)
-    last_word = wire.SessionEnded(session_id=ID, status=Status.REJECTED, reason=Reason.REJECTED)
-    assert meeting.heard[HOST][-2:] == meeting.heard[GUEST][-2:] == [result, last_word]
+    ending = wire.SessionEnded(session_id=ID, status=Status.REJECTED, reason=Reason.REJECTED)
+    assert meeting.heard[HOST][-2:] == meeting.heard[GUEST][-2:] == [result, ending]
 
 
 # -- ICE servers and signals -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stage", [Meeting, asked, ended])
-def test_only_an_approved_session_has_ice_servers_and_relays(stage):
+def test_only_an_approved_session_relays_and_gives_ice_servers(stage):
     meeting = stage()
     assert code(meeting.asks_ice(HOST)) == "not_approved"
     assert [code(reply) for reply in meeting.signals(HOST, 1)] == ["not_approved"]
@@ -249,14 +249,14 @@ def test_only_an_approved_session_has_ice_servers_and_relays(stage):
     ("kind", "ttl", "serves"),
     [(TEMPORARY, 600, 500), (TEMPORARY, 2 * DAY, DAY), (PERSISTENT, 0, DAY)],
 )
-def test_ice_servers_never_outlive_the_session_nor_a_day(kind, ttl, serves):
+def test_ice_servers_outlive_neither_the_session_nor_a_day(kind, ttl, serves):
     meeting = approved(kind, ttl=ttl)
     meeting.waits(100)
     assert meeting.asks_ice(GUEST) == wire.IceServers(session_id=ID, ice_servers=[], ttl=serves)
 
 
 @EITHER_SIDE
-def test_signals_cross_in_order_and_unchanged(role):
+def test_signals_are_relayed_unchanged_and_in_order(role):
     meeting = approved()
     data = [Raw(b'{"sdp" : "v=0"}'), Raw(b"null"), Raw(b"[1, 2]")]
     for each in data:
@@ -271,7 +271,7 @@ def test_signals_cross_in_order_and_unchanged(role):
 
 @EVERY_KIND
 @pytest.mark.parametrize("stage", [Meeting, asked, approved])
-def test_the_host_may_close_at_any_time(kind, stage):
+def test_host_can_close_at_any_time(kind, stage):
     meeting = stage(kind)
     assert meeting.closes(HOST).reason is Reason.CLOSED
     assert [meeting.ending(role) for role in meeting.seats] == [Reason.CLOSED] * len(meeting.seats)
@@ -279,7 +279,7 @@ def test_the_host_may_close_at_any_time(kind, stage):
     assert not meeting.line
 
 
-def test_the_guest_may_close_once_approved():
+def test_guest_can_close_only_once_approved():
     meeting = asked()
     assert code(meeting.closes(GUEST)) == "not_allowed"
     meeting.decides()
@@ -287,7 +287,7 @@ def test_the_guest_may_close_once_approved():
 
 
 @pytest.mark.parametrize("stage", [Meeting, asked, approved])
-def test_an_open_prompt_gets_its_result_from_any_end_and_nothing_else_does(stage):
+def test_every_end_of_an_open_prompt_sends_its_result(stage):
     meeting = stage()
     meeting.heard = {HOST: [], GUEST: []}
     meeting.hand(ev.ShutDown())
@@ -298,7 +298,7 @@ def test_an_open_prompt_gets_its_result_from_any_end_and_nothing_else_does(stage
 
 
 @pytest.mark.parametrize("absent", [(), (HOST,), (GUEST,), (HOST, GUEST)])
-def test_a_temporary_session_ends_exactly_when_it_expires_connected_or_not(absent):
+def test_temporary_session_ends_exactly_when_it_expires(absent):
     meeting = approved(TEMPORARY)
     for role in absent:
         meeting.leaves(role)
@@ -311,7 +311,7 @@ def test_a_temporary_session_ends_exactly_when_it_expires_connected_or_not(absen
     assert [meeting.ending(role) for role in meeting.seats] == ["expired"] * (2 - len(absent))
 
 
-def test_a_deadline_is_kept_by_whatever_comes_first():
+def test_any_event_after_the_deadline_finds_the_session_ended():
     meeting = approved(TEMPORARY)
     meeting.now += TTL
     assert [code(reply) for reply in meeting.signals(HOST, 1)] == ["not_approved"]
@@ -329,7 +329,7 @@ def test_a_deadline_is_kept_by_whatever_comes_first():
         (approved, True, QR_TTL, False),
     ],
 )
-def test_the_sweep_ends_what_is_pending_lapsed_and_without_its_host(stage, host_away, age, ends):
+def test_sweep_ends_a_pending_session_without_host_and_link(stage, host_away, age, ends):
     meeting = stage(PERSISTENT)
     if host_away:
         meeting.leaves(HOST)
@@ -338,7 +338,7 @@ def test_the_sweep_ends_what_is_pending_lapsed_and_without_its_host(stage, host_
     assert meeting.effects[-1:] == ([Finish(Reason.INACTIVE)] if ends else [])
 
 
-def test_an_ended_session_answers_with_why_to_those_who_prove_their_part():
+def test_ended_session_tells_its_reason_only_to_its_members():
     used, unused = ended(), Meeting()
     unused.closes(HOST)
     for meeting in (used, unused):

@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order and at whatever time, the Lifecycle section holds."""
+"""The section Lifecycle of the protocol holds for any events in any order and at any time."""
 
 import math
 
@@ -36,7 +36,7 @@ AT_ONCE = {
 
 
 class Watched(Meeting):
-    """A meeting that keeps its own account of the session and compares."""
+    """A meeting with a model of the session, with which it compares."""
 
     def __init__(self, kind, ttl, grace):
         self.one_time, self.grace = kind is ONE_TIME, grace
@@ -49,7 +49,7 @@ class Watched(Meeting):
 
     @property
     def dues(self):
-        """Every moment at which time alone should end the session, with the reason."""
+        """Every moment at which time alone ends the session, with the reason."""
         dues = {(self.expires_at, Reason.EXPIRED)}
         dues |= {(at + self.grace, Reason.DISCONNECTED) for at in self.left_at.values()}
         if self.asked_at is not None and not self.approved:
@@ -99,9 +99,9 @@ class Watched(Meeting):
             (reason,) = finishes
             assert reason in due if due else AT_ONCE[reason](event)
             assert idle or reason is not Reason.INACTIVE
-            last_words = [message for message in said if isinstance(message, wire.SessionEnded)]
-            assert [word.reason for word in last_words[:2]] == [reason] * 2
-            assert {word.status for word in last_words + results} == {self.session.status}
+            endings = [message for message in said if isinstance(message, wire.SessionEnded)]
+            assert [word.reason for word in endings[:2]] == [reason] * 2
+            assert {word.status for word in endings + results} == {self.session.status}
             assert len(results) == (2 if prompted else 0)
         else:
             assert not due
@@ -224,21 +224,21 @@ class Lifecycle(RuleBasedStateMachine):
         self.meeting.hand(ev.ShutDown())
 
     @rule()
-    def the_sweep_comes_by(self):
+    def sweep_runs(self):
         self.meeting.hand(ev.Swept())
 
-    @rule(seconds=st.sampled_from([0.5, 7.0, 14.5, 39.0, 301.0]), rings=st.booleans())
-    def time_passes(self, seconds, rings):
+    @rule(seconds=st.sampled_from([0.5, 7.0, 14.5, 39.0, 301.0]), fires=st.booleans())
+    def time_passes(self, seconds, fires):
         self.meeting.now += seconds
-        if rings:
+        if fires:
             self.meeting.hand(ev.TimePassed())
 
-    @rule(lapse=st.booleans(), early=st.booleans(), rings=st.booleans())
-    def the_deadline_comes(self, lapse, early, rings):
-        moment = self.meeting.link_expires_at if lapse else self.session.deadline
+    @rule(expires=st.booleans(), early=st.booleans(), fires=st.booleans())
+    def the_deadline_comes(self, expires, early, fires):
+        moment = self.meeting.link_expires_at if expires else self.session.deadline
         if moment < math.inf:
             self.meeting.now = max(self.meeting.now, just_before(moment) if early else moment)
-        if rings:
+        if fires:
             self.meeting.hand(ev.TimePassed())
 
     @invariant()

@@ -1,4 +1,4 @@
-"""Who is there and who is not: disconnects, grace, returns, and what is kept meanwhile."""
+"""Clients that disconnect and return: grace, backlogs, and what each is told."""
 
 import pytest
 from msgspec import Raw
@@ -39,7 +39,7 @@ KIB = 1024
 
 
 @ANY_PRESENCE
-def test_the_first_disconnect_ends_a_one_time_session(stage, role):
+def test_first_disconnect_ends_a_one_time_session(stage, role):
     meeting = stage(ONE_TIME)
     meeting.leaves(role)
     assert meeting.session.reason is Reason.DISCONNECTED
@@ -49,7 +49,7 @@ def test_the_first_disconnect_ends_a_one_time_session(stage, role):
 
 @ANY_PRESENCE
 @pytest.mark.parametrize("kind", [PERSISTENT, TEMPORARY])
-def test_the_other_sessions_survive_a_disconnect(kind, stage, role):
+def test_other_sessions_survive_a_disconnect(kind, stage, role):
     meeting = stage(kind)
     state, deadline = meeting.session.state, meeting.session.deadline
     meeting.leaves(role)
@@ -58,7 +58,7 @@ def test_the_other_sessions_survive_a_disconnect(kind, stage, role):
 
 
 @ANY_PRESENCE
-def test_with_grace_a_one_time_session_waits_for_a_return_and_no_longer(stage, role):
+def test_grace_lets_a_one_time_session_wait_for_a_return(stage, role):
     in_time, late = (stage(ONE_TIME, one_time_grace=GRACE) for _ in range(2))
     state, deadline = in_time.session.state, in_time.session.deadline
     for meeting, moment in [(in_time, just_before(START + GRACE)), (late, START + GRACE)]:
@@ -70,7 +70,7 @@ def test_with_grace_a_one_time_session_waits_for_a_return_and_no_longer(stage, r
 
 
 @EITHER_SIDE
-def test_of_two_who_left_the_grace_of_each_counts_by_itself(role):
+def test_each_side_has_its_own_grace(role):
     meeting = approved(ONE_TIME, one_time_grace=GRACE)
     meeting.leaves(role)
     meeting.waits(4)
@@ -83,7 +83,7 @@ def test_of_two_who_left_the_grace_of_each_counts_by_itself(role):
     assert meeting.ending(role) is Reason.DISCONNECTED
 
 
-def test_a_window_shorter_than_the_grace_ends_first():
+def test_prompt_can_time_out_before_the_grace():
     meeting = asked(ONE_TIME, one_time_grace=WINDOW + 1)
     meeting.leaves(GUEST)
     meeting.waits(WINDOW)
@@ -93,7 +93,7 @@ def test_a_window_shorter_than_the_grace_ends_first():
 # -- returning -------------------------------------------------------------------------------
 
 
-def test_a_host_that_returns_gets_the_prompt_again_with_the_time_left():
+def test_returning_host_gets_the_prompt_with_the_time_left():
     meeting = asked(PERSISTENT)
     meeting.leaves(HOST)
     meeting.waits(15)
@@ -103,7 +103,7 @@ def test_a_host_that_returns_gets_the_prompt_again_with_the_time_left():
     assert meeting.decides().status is Status.APPROVED
 
 
-def test_a_guest_that_returns_to_the_prompt_hears_the_time_left():
+def test_returning_guest_gets_the_time_left():
     meeting = asked(PERSISTENT)
     meeting.leaves(GUEST)
     meeting.waits(15)
@@ -114,7 +114,7 @@ def test_a_guest_that_returns_to_the_prompt_hears_the_time_left():
     assert reply.session.guest_online
 
 
-def test_a_guest_approved_in_its_absence_hears_so_when_it_returns():
+def test_guest_approved_while_offline_is_told_on_return():
     meeting = asked(PERSISTENT)
     meeting.leaves(GUEST)
     meeting.decides()
@@ -128,7 +128,7 @@ def test_a_guest_approved_in_its_absence_hears_so_when_it_returns():
     assert reply.session.status is Status.APPROVED
 
 
-def test_the_guest_seat_is_for_the_holder_of_the_resume_token():
+def test_guest_seat_needs_the_resume_token():
     for stage in (asked, approved):
         meeting = stage(PERSISTENT)
         meeting.leaves(GUEST)
@@ -138,7 +138,7 @@ def test_the_guest_seat_is_for_the_holder_of_the_resume_token():
 
 
 @EITHER_SIDE
-def test_a_peer_hears_of_leaving_and_returning_only_once_approved(role):
+def test_presence_is_told_only_once_approved(role):
     meeting = asked(PERSISTENT)
     heard = list(meeting.heard[role.peer])
     meeting.leaves(role)
@@ -154,7 +154,7 @@ def test_a_peer_hears_of_leaving_and_returning_only_once_approved(role):
 
 
 @EITHER_SIDE
-def test_a_newer_connection_takes_a_seat_over_without_the_peer_noticing(role):
+def test_replaced_connection_is_not_told_to_the_peer(role):
     meeting = approved(PERSISTENT)
     heard = list(meeting.heard[role.peer])
     meeting.comes(role)
@@ -163,18 +163,18 @@ def test_a_newer_connection_takes_a_seat_over_without_the_peer_noticing(role):
     assert meeting.heard[role.peer] == heard
 
 
-def test_a_host_that_missed_the_end_gets_its_seat_to_ask_why():
+def test_host_that_missed_the_end_gets_its_seat():
     meeting = ended()
     meeting.comes(HOST)
     assert meeting.effects == [ev.Admit(HOST)]
     assert meeting.closes(HOST).reason is Reason.CLOSED
 
 
-# -- what is kept for an absent peer ---------------------------------------------------------
+# -- the backlog -----------------------------------------------------------------------------
 
 
 @EITHER_SIDE
-def test_64_signals_are_kept_for_an_absent_peer_and_come_in_order(role):
+def test_64_signals_wait_for_an_offline_peer_in_order(role):
     meeting = approved(PERSISTENT)
     meeting.leaves(role.peer)
     assert meeting.signals(role, *range(64)) == [None] * 64
@@ -189,7 +189,7 @@ def test_64_signals_are_kept_for_an_absent_peer_and_come_in_order(role):
 
 
 @EITHER_SIDE
-def test_256_kib_are_kept_for_an_absent_peer(role):
+def test_256_kib_wait_for_an_offline_peer(role):
     meeting = approved(PERSISTENT)
     meeting.leaves(role.peer)
     replies = [
@@ -203,7 +203,7 @@ def test_256_kib_are_kept_for_an_absent_peer(role):
 
 
 @EITHER_SIDE
-def test_what_was_kept_dies_with_the_session(role):
+def test_backlog_ends_with_the_session(role):
     meeting = approved(PERSISTENT)
     meeting.leaves(role.peer)
     meeting.signals(role, 1)
@@ -213,7 +213,7 @@ def test_what_was_kept_dies_with_the_session(role):
     assert not meeting.session.backlogs
 
 
-# -- what a returning host missed ------------------------------------------------------------
+# -- what a returning host is told -----------------------------------------------------------
 
 
 def comes_having_seen(meeting, status):
@@ -223,18 +223,18 @@ def comes_having_seen(meeting, status):
 
 
 @pytest.mark.parametrize("seen", [Status.PENDING, Status.APPROVED])
-def test_a_host_that_last_saw_the_session_alive_is_told_of_its_end(seen):
-    (last_word,) = comes_having_seen(ended(), seen)
-    assert (last_word.status, last_word.reason) == (Status.EXPIRED, Reason.CLOSED)
+def test_host_that_saw_the_session_alive_is_told_of_its_end(seen):
+    (ending,) = comes_having_seen(ended(), seen)
+    assert (ending.status, ending.reason) == (Status.EXPIRED, Reason.CLOSED)
 
 
 @pytest.mark.parametrize("seen", [Status.EXPIRED, Status.REJECTED, None])
-def test_a_host_that_knows_of_the_end_is_not_told_again(seen):
+def test_host_that_knows_of_the_end_is_not_told_again(seen):
     assert comes_having_seen(ended(), seen) == []
 
 
 @pytest.mark.parametrize("guest_is_there", [True, False])
-def test_a_host_that_last_saw_a_prompt_is_told_of_the_approval(guest_is_there):
+def test_host_that_saw_the_prompt_is_told_of_the_approval(guest_is_there):
     meeting = approved(PERSISTENT)
     if not guest_is_there:
         meeting.leaves(GUEST)
@@ -244,19 +244,19 @@ def test_a_host_that_last_saw_a_prompt_is_told_of_the_approval(guest_is_there):
     assert meeting.line is guest_is_there
 
 
-def test_a_host_that_knows_of_the_approval_is_not_told_again():
+def test_host_that_knows_of_the_approval_is_not_told_again():
     assert comes_having_seen(approved(PERSISTENT), Status.APPROVED) == []
 
 
 @EITHER_SIDE
-def test_who_leaves_after_the_end_is_seen_to_have_left(role):
+def test_client_that_leaves_after_the_end_is_offline(role):
     meeting = ended(PERSISTENT)
     meeting.leaves(role)
     info = meeting.session.describe()
     assert (info.host_online, info.guest_online) == (role is not HOST, role is not GUEST)
 
 
-def test_the_owner_may_close_from_another_connection_and_all_three_hear_it():
+def test_owner_can_close_from_another_connection():
     meeting = approved(PERSISTENT)
     reply = meeting.hand(ev.CloseRequested(None))
     assert reply == meeting.told(HOST, wire.SessionEnded)[0]

@@ -31,26 +31,26 @@ from tests.session.helpers import (
 
 STAGES = [Meeting, asked, approved, ended]
 KEY_HASH = b"h" * 32
-SKEW, ELSEWHERE = 1.7e9, 1.7e9 + 12_345.0
+SKEW, OTHER_SKEW = 1.7e9, 1.7e9 + 12_345.0
 EVERY_KIND = pytest.mark.parametrize("kind", SessionType)
 NEVER_STORED = {"backlogs", "terms", "online"}
 
 
-def brought_back(meeting, *, later=0.0, handed=False, **terms):
-    """The same people on another node, whose monotonic clock stands elsewhere."""
+def restored(meeting, *, later=0.0, handed=False, **terms):
+    """Return the same meeting on another node, whose monotonic clock differs."""
     text = snapshot.encode(Snapshot.of(meeting.session, KEY_HASH, skew=SKEW, handed=handed))
     moved = Meeting(meeting.session.session_type)
     kept = snapshot.decode(text)
-    moved.session = kept.restore(Terms(**terms), skew=ELSEWHERE)
+    moved.session = kept.restore(Terms(**terms), skew=OTHER_SKEW)
     moved.seats = set()
-    moved.now = meeting.now + later + SKEW - ELSEWHERE
+    moved.now = meeting.now + later + SKEW - OTHER_SKEW
     moved.hand(ev.Restored(kept.handed))
     return moved
 
 
 @EVERY_KIND
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_session_is_the_same_after_it_was_written_and_read(stage, kind):
+def test_snapshot_restores_the_same_session(stage, kind):
     before = stage(kind).session
     text = snapshot.encode(Snapshot.of(before, KEY_HASH, skew=SKEW))
     after = snapshot.decode(text).restore(before.terms, skew=SKEW)
@@ -61,7 +61,7 @@ def test_a_session_is_the_same_after_it_was_written_and_read(stage, kind):
     assert after.alarms == pytest.approx(before.alarms)
 
 
-def test_no_secret_and_no_signal_is_in_it():
+def test_snapshot_has_no_secret_and_no_signal():
     meeting = approved(PERSISTENT)
     meeting.leaves(GUEST)
     meeting.hand(ev.SignalSent(HOST, Raw(b'"in flight"')))
@@ -85,47 +85,47 @@ def test_no_secret_and_no_signal_is_in_it():
         (ended, PERSISTENT, Reason.CLOSED),
     ],
 )
-def test_what_a_node_that_died_leaves_goes_on_or_is_over(stage, kind, reason):
-    info = brought_back(stage(kind)).session.describe()
+def test_sessions_of_a_dead_node_continue_or_end_by_type(stage, kind, reason):
+    info = restored(stage(kind)).session.describe()
     assert info.reason == reason
     assert not info.host_online
     assert not info.guest_online
 
 
 @pytest.mark.parametrize("kind", [PERSISTENT, TEMPORARY])
-def test_an_approved_session_goes_on_when_both_are_back(kind):
-    meeting = brought_back(approved(kind))
+def test_restored_session_relays_once_both_are_back(kind):
+    meeting = restored(approved(kind))
     assert meeting.comes(GUEST).session.session_id == meeting.session.session_id
     meeting.comes(HOST)
     assert meeting.line
     assert code(meeting.asks()) == "token_used"
 
 
-def test_a_link_still_works_and_lapses_when_it_would_have():
-    assert brought_back(Meeting(PERSISTENT), later=QR_TTL - 1).session.pair_within(
-        meeting_now := brought_back(Meeting(PERSISTENT), later=QR_TTL - 1).now
+def test_restored_link_expires_at_its_moment():
+    assert restored(Meeting(PERSISTENT), later=QR_TTL - 1).session.pair_within(
+        meeting_now := restored(Meeting(PERSISTENT), later=QR_TTL - 1).now
     ) == pytest.approx(1.0)
-    late = brought_back(Meeting(PERSISTENT), later=QR_TTL + 1)
+    late = restored(Meeting(PERSISTENT), later=QR_TTL + 1)
     late.comes(HOST)
     assert code(late.asks()) == "link_lapsed"
     assert meeting_now < late.now
 
 
-def test_a_deadline_is_kept_across_nodes():
-    meeting = brought_back(approved(TEMPORARY), later=100.0)
+def test_deadline_is_kept_across_nodes():
+    meeting = restored(approved(TEMPORARY), later=100.0)
     assert meeting.session.deadline - meeting.now == pytest.approx(TTL - 100.0)
     meeting.waits(TTL - 99.0)
     assert meeting.session.reason is Reason.EXPIRED
 
 
-def test_a_deadline_that_passed_meanwhile_ends_it_for_its_own_reason():
-    assert brought_back(approved(TEMPORARY), later=TTL).session.reason is Reason.EXPIRED
-    assert brought_back(asked(), later=WINDOW).session.reason is Reason.APPROVAL_TIMEOUT
+def test_deadline_that_passed_while_stored_ends_the_session():
+    assert restored(approved(TEMPORARY), later=TTL).session.reason is Reason.EXPIRED
+    assert restored(asked(), later=WINDOW).session.reason is Reason.APPROVAL_TIMEOUT
 
 
 @pytest.mark.parametrize("grace", [0.0, 300.0])
-def test_both_sides_of_a_one_time_session_may_follow_it(grace):
-    meeting = brought_back(approved(ONE_TIME), handed=True, one_time_grace=grace)
+def test_both_sides_of_a_handed_over_one_time_session_can_return(grace):
+    meeting = restored(approved(ONE_TIME), handed=True, one_time_grace=grace)
     time = max(grace, RETURN_TIME)
     assert meeting.session.deadline == pytest.approx(meeting.now + time)
     meeting.comes(GUEST)
@@ -134,8 +134,8 @@ def test_both_sides_of_a_one_time_session_may_follow_it(grace):
     assert meeting.session.deadline == math.inf
 
 
-def test_a_one_time_session_that_nobody_follows_ends():
-    meeting = brought_back(approved(ONE_TIME), handed=True)
+def test_handed_over_one_time_session_ends_without_its_sides():
+    meeting = restored(approved(ONE_TIME), handed=True)
     meeting.comes(GUEST)
     meeting.waits(RETURN_TIME + 1)
     assert meeting.ending(GUEST) is Reason.DISCONNECTED
@@ -145,19 +145,19 @@ def test_a_one_time_session_that_nobody_follows_ends():
     "change",
     [{"version": 2}, {"state": "DREAMING"}, {"alarms": {"SNOOZE": 1.0}}, {"session_id": None}],
 )
-def test_what_this_version_does_not_understand_is_no_snapshot(change):
+def test_snapshot_with_unknown_content_is_refused(change):
     whole = json.loads(snapshot.encode(Snapshot.of(approved().session, KEY_HASH, skew=SKEW)))
     with pytest.raises(InvalidSnapshot):
         snapshot.decode(json.dumps(whole | change).encode())
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"\xff", b'{"version": 1}'])
-def test_what_is_no_snapshot_is_refused(text):
+def test_invalid_snapshot_is_refused(text):
     with pytest.raises(InvalidSnapshot):
         snapshot.decode(text)
 
 
-def test_a_snapshot_says_whether_it_was_handed_over():
+def test_snapshot_says_whether_it_was_handed_over():
     given = Snapshot.of(approved().session, KEY_HASH, skew=SKEW, handed=True)
     assert snapshot.decode(snapshot.encode(given)) == given
     assert structs.replace(given, handed=False) == Snapshot.of(

@@ -12,14 +12,14 @@ PATIENCE = 60.0
 
 
 async def until(condition):
-    """Wait for what a thread brings about."""
+    """Wait until a thread makes the condition true."""
     with trio.fail_after(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - nobody says when
+        while not condition():  # noqa: ASYNC110 - there is no event
             await trio.sleep(0.002)
 
 
 class Disk(StoreFile):
-    """A store's file on a disk that can fail, by ``trouble``, or be slow, until ``gate`` opens."""
+    """The file of a store, on a disk that fails with ``trouble``, or waits for ``gate``."""
 
     def __init__(self, path):
         super().__init__(path)
@@ -36,7 +36,7 @@ class Disk(StoreFile):
 
 
 class Patient(Client):
-    """A client that waits for answers, since the disk is asked in a thread."""
+    """A client that waits for each reply, since a thread writes to the disk."""
 
     patience = PATIENCE
 
@@ -54,7 +54,7 @@ class StoringNode(Node):
 
 
 class Life:
-    """One life of a node with a store: from its start until it is stopped, or killed."""
+    """One run of a node with a store, from its start until it is stopped or killed."""
 
     def __init__(self, path, key=KEY, write_timeout=PATIENCE):
         self.disk = Disk(path)
@@ -79,7 +79,7 @@ class Life:
         await self._ended.wait()
 
     async def die(self):
-        """End as by ``kill -9``: what is not on the disk by now is lost."""
+        """End as by ``kill -9``: unwritten changes are lost."""
         self.disk.close()
         self.disk.write = lambda changes: None
         self._nursery.cancel_scope.cancel()
@@ -88,7 +88,7 @@ class Life:
 
 @pytest.fixture
 def live(tmp_path, nursery):
-    """Starts a node on the store of this test."""
+    """Start a node on the store of this test."""
 
     async def live(**options):
         return await nursery.start(Life(str(tmp_path / "sessions.db"), **options).run)

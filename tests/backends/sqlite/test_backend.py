@@ -1,4 +1,4 @@
-"""What comes back after a restart, and that the node goes on whatever the disk does."""
+"""Sessions are restored after a restart, and a failing disk does not stop the node."""
 
 import threading
 from hashlib import sha256
@@ -17,14 +17,14 @@ from tests.backends.sqlite.conftest import Life, until
 
 
 async def back(life, meeting):
-    """The host of a session that was brought back, and what it is told of it."""
+    """Return the host of a restored session, and the session object that it gets."""
     host = await life.node.host()
     (registered,) = host.heard(wire.Registered)
     infos = {info.session_id: info for info in registered.sessions}
     return host, infos.get(meeting.id)
 
 
-async def test_an_approved_session_comes_back_and_the_guest_gets_its_seat(live):
+async def test_restored_approved_session_lets_the_guest_resume(live):
     first = await live()
     meeting = await first.node.pairs()
     await first.die()
@@ -37,7 +37,7 @@ async def test_an_approved_session_comes_back_and_the_guest_gets_its_seat(live):
     assert resumed.host_online
 
 
-async def test_a_pending_session_comes_back_and_its_link_works_once(live):
+async def test_restored_pending_session_has_a_link_that_works_once(live):
     first = await live()
     meeting = await first.node.invites()
     await first.die()
@@ -62,7 +62,7 @@ async def test_only_persistent_sessions_are_written(live, kind):
     assert (await back(await live(), meeting))[1] is None
 
 
-async def test_what_was_closed_does_not_come_back(live):
+async def test_closed_session_is_not_restored(live):
     life = await live()
     meeting = await life.node.pairs()
     await meeting.host.asks(meeting.close())
@@ -72,7 +72,7 @@ async def test_what_was_closed_does_not_come_back(live):
     assert len(second.disk.rows()) == 1
 
 
-async def test_what_was_denied_does_not_come_back(live):
+async def test_rejected_session_is_not_restored(live):
     life = await live()
     meeting = await life.node.prompts()
     await meeting.host.asks(meeting.decision(approve=False))
@@ -80,9 +80,9 @@ async def test_what_was_denied_does_not_come_back(live):
     assert (await back(await live(), meeting))[1] is None
 
 
-async def test_a_node_that_is_stopped_ends_only_what_does_not_come_back(live):
+async def test_stopped_node_ends_only_sessions_that_are_not_restored(live):
     life = await live()
-    # Each has an owner, and so a host, of its own.
+    # Each has its own owner, and so its own host.
     pending, prompted, brief = [await life.node.host(letter * 22) for letter in "abc"]
     approved, pending = await life.node.pairs(), await life.node.invites(host=pending)
     prompted = await life.node.prompts(host=prompted)
@@ -99,20 +99,20 @@ async def test_a_node_that_is_stopped_ends_only_what_does_not_come_back(live):
     assert isinstance(await guest.asks(pending.pair_request()), wire.PairPending)
 
 
-async def test_nothing_of_a_session_shows_in_the_file(live, tmp_path):
+async def test_file_reveals_nothing_about_a_session(live, tmp_path):
     life = await live()
     meeting = await life.node.pairs()
     await life.die()
     written = b"".join(each.read_bytes() for each in tmp_path.iterdir())
     public = (meeting.id, DEVICE.name, DEVICE.id, "desk", "persistent", "APPROVED")
-    # The owner's key and the store's are both made of one letter.
+    # The owner's key and the store's key are the same letter, repeated.
     secrets = (meeting.token, meeting.resume_token, min(KEY, STORE_KEY))
     for telling in (*public, *secrets):
         assert telling.encode() not in written
         assert sha256(telling.encode()).digest() not in written
 
 
-async def test_a_device_comes_back_under_its_id_since_its_name_is_not_written(live):
+async def test_restored_device_is_named_by_its_id(live):
     life = await live()
     meeting = await life.node.pairs()
     await life.die()
@@ -120,7 +120,7 @@ async def test_a_device_comes_back_under_its_id_since_its_name_is_not_written(li
     assert (info.device_info.name, info.device_info.id) == (DEVICE.id, DEVICE.id)
 
 
-async def test_nobody_hears_of_a_change_before_it_is_written(live):
+async def test_no_client_is_told_of_a_change_before_it_is_written(live):
     life = await live()
     meeting = await life.node.prompts()
     life.disk.gate = threading.Event()
@@ -133,7 +133,7 @@ async def test_nobody_hears_of_a_change_before_it_is_written(live):
     )
 
 
-async def test_what_changes_while_the_disk_writes_is_written_at_once(live):
+async def test_changes_during_a_write_are_written_together(live):
     life = await live()
     hosts = [await life.node.host(key=f"{n:022}") for n in range(20)]
     life.disk.gate = threading.Event()
@@ -147,7 +147,7 @@ async def test_what_changes_while_the_disk_writes_is_written_at_once(live):
     assert len(life.disk.writes) <= 4
 
 
-async def test_what_comes_and_goes_costs_no_write(live):
+async def test_presence_is_not_written(live):
     life = await live()
     meeting = await life.node.pairs()
     written = list(life.disk.writes)
@@ -157,7 +157,7 @@ async def test_what_comes_and_goes_costs_no_write(live):
     assert life.disk.writes == written
 
 
-async def test_a_disk_that_fails_is_told_once_and_made_good_later(live, caplog):
+async def test_failing_disk_is_logged_once_and_written_later(live, caplog):
     life = await live()
     life.disk.trouble = DiskError("database or disk is full")
     meeting = await life.node.pairs()
@@ -179,7 +179,7 @@ async def test_a_disk_that_fails_is_told_once_and_made_good_later(live, caplog):
 
 
 @pytest.mark.real_time
-async def test_a_disk_that_does_not_answer_holds_nobody_up_for_long(live, caplog):
+async def test_slow_disk_delays_no_client_for_long(live, caplog):
     life = await live(write_timeout=0.3)
     life.disk.gate = threading.Event()
     meeting = await life.node.pairs()
@@ -191,7 +191,7 @@ async def test_a_disk_that_does_not_answer_holds_nobody_up_for_long(live, caplog
     assert (await back(await live(), meeting))[1].status is Status.APPROVED
 
 
-async def test_what_is_owed_is_written_when_the_node_stops(live):
+async def test_unsaved_changes_are_written_when_the_node_stops(live):
     life = await live()
     life.disk.trouble = DiskError("disk I/O error")
     meeting = await life.node.invites()
@@ -201,7 +201,7 @@ async def test_what_is_owed_is_written_when_the_node_stops(live):
     assert (await back(await live(), meeting))[1].status is Status.PENDING
 
 
-async def test_a_session_that_the_disk_did_not_take_ends_with_the_node(live):
+async def test_unsaved_session_ends_with_the_node(live):
     life = await live()
     life.disk.trouble = DiskError("disk I/O error")
     meeting = await life.node.pairs()
@@ -209,7 +209,7 @@ async def test_a_session_that_the_disk_did_not_take_ends_with_the_node(live):
     assert meeting.host.endings == [Reason.SHUTDOWN]
 
 
-async def test_another_key_is_refused_and_spoils_nothing(live):
+async def test_wrong_key_is_refused_and_changes_nothing(live):
     life = await live()
     meeting = await life.node.pairs()
     await life.die()
@@ -224,7 +224,7 @@ async def refused(path):
             raise AssertionError("it was let in")
 
 
-async def test_another_key_is_refused_though_the_row_that_tells_it_is_gone(live):
+async def test_wrong_key_is_refused_without_the_check_row(live):
     life = await live()
     meeting = await life.node.pairs()
     life.disk.write({b"check": None})
@@ -233,7 +233,7 @@ async def test_another_key_is_refused_though_the_row_that_tells_it_is_gone(live)
     assert (await back(await live(), meeting))[1].status is Status.APPROVED
 
 
-async def test_a_row_that_is_damaged_is_told_of_and_left(live, caplog):
+async def test_damaged_row_is_logged_and_kept(live, caplog):
     life = await live()
     meeting = await life.node.pairs()
     other = await life.node.pairs()

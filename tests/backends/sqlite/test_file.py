@@ -24,7 +24,7 @@ def file(path):
     file.close()
 
 
-def test_what_is_written_is_there_when_it_is_opened_again(file, path):
+def test_written_rows_are_read_after_reopening(file, path):
     assert file.rows() == {}
     file.write({b"a": b"1", b"b": b"2"})
     file.write({b"a": None, b"b": b"3", b"c": b"4"})
@@ -32,12 +32,12 @@ def test_what_is_written_is_there_when_it_is_opened_again(file, path):
     assert file.rows() == {b"b": b"3", b"c": b"4"}
 
 
-def test_nobody_else_may_read_it_nor_what_lies_beside_it(file, path, tmp_path):
+def test_only_this_user_may_read_the_files(file, path, tmp_path):
     file.write({b"a": b"1"})
     assert [stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()] == [0o600] * 2
 
 
-def test_one_process_at_a_time_has_it(file, path):
+def test_one_process_at_a_time_may_open_the_file(file, path):
     file.write({b"a": b"1"})
     with pytest.raises(InvalidSetting, match=r"another process has .* open"):
         StoreFile(path).rows()
@@ -50,14 +50,14 @@ def test_each_commit_is_synchronised(file):
     assert pragma("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_what_is_no_store_is_left_alone(path):
+def test_file_that_is_not_a_store_is_not_changed(path):
     Path(path).write_bytes(b"junk" * 1000)
     with pytest.raises(InvalidSetting, match="not a database"):
         StoreFile(path).rows()
     assert Path(path).read_bytes() == b"junk" * 1000
 
 
-def test_another_programs_database_is_left_alone(path):
+def test_database_of_another_program_is_not_changed(path):
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE mine (x)")
     connection.close()
@@ -75,7 +75,7 @@ def test_another_programs_database_is_left_alone(path):
         "PRAGMA user_version = 0",
     ],
 )
-def test_a_store_that_somebody_has_changed_is_refused_in_words(file, path, damage):
+def test_changed_store_is_refused_with_an_explanation(file, path, damage):
     file.rows()
     file._connection.execute(damage)
     file.close()
@@ -83,7 +83,7 @@ def test_a_store_that_somebody_has_changed_is_refused_in_words(file, path, damag
         StoreFile(path).rows()
 
 
-def test_a_store_of_a_later_version_is_left_alone(file, path):
+def test_store_of_a_later_version_is_not_changed(file, path):
     file.rows()
     file._connection.execute("PRAGMA user_version = 2")
     file.close()
@@ -91,7 +91,7 @@ def test_a_store_of_a_later_version_is_left_alone(file, path):
         StoreFile(path).rows()
 
 
-def test_a_damaged_store_is_named_and_left_alone(file, path):
+def test_damaged_store_is_refused_and_not_changed(file, path):
     file.write({bytes([number]): b"x" * 4000 for number in range(100)})
     file.close()
     whole = Path(path).read_bytes()
@@ -103,7 +103,7 @@ def test_a_damaged_store_is_named_and_left_alone(file, path):
         assert Path(path).read_bytes() == wrong
 
 
-def test_a_path_below_a_file_is_a_wrong_setting_and_no_trouble_of_the_disk(tmp_path):
+def test_path_below_a_file_is_an_invalid_setting(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidSetting, match="Not a directory; it needs the path of a file"):
         StoreFile(str(tmp_path / "file" / "sessions.db")).rows()
@@ -112,19 +112,19 @@ def test_a_path_below_a_file_is_a_wrong_setting_and_no_trouble_of_the_disk(tmp_p
 @pytest.mark.parametrize(
     ("wrong", "why"), [("nowhere/sessions.db", "No such file"), ("", "Is a directory")]
 )
-def test_a_path_that_cannot_be_is_named(tmp_path, wrong, why):
+def test_impossible_path_is_refused_by_name(tmp_path, wrong, why):
     with pytest.raises(InvalidSetting, match=f"store: {tmp_path}.*: {why}"):
         StoreFile(str(tmp_path / wrong)).rows()
 
 
-def test_what_is_no_file_is_a_wrong_setting_and_no_trouble_of_the_disk(tmp_path):
+def test_device_or_pipe_is_an_invalid_setting(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in ("/dev/null", str(tmp_path / "pipe")):
         with pytest.raises(InvalidSetting, match=f"store: {path} is a device or a pipe"):
             StoreFile(path).rows()
 
 
-def test_a_table_that_is_gone_meanwhile_is_no_trouble_of_the_disk(file, path):
+def test_missing_table_is_not_a_disk_error(file, path):
     file.rows()
     file._connection.execute("DROP TABLE sessions")
     with pytest.raises(InvalidSetting, match=f"store: {path}: no such table"):
@@ -133,7 +133,7 @@ def test_a_table_that_is_gone_meanwhile_is_no_trouble_of_the_disk(file, path):
 
 @pytest.fixture
 def no_room():
-    """Makes this process unable to let any file grow, as on a disk that is full."""
+    """Forbid this process to enlarge any file, as on a full disk."""
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
@@ -143,14 +143,14 @@ def no_room():
         try:
             yield
         finally:
-            # Within the test: its own outcome may be written to a file, too.
+            # Within the test, since its outcome may be written to a file, too.
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     yield full
     signal.signal(signal.SIGXFSZ, ignored)
 
 
-def test_a_disk_without_room_is_trouble_and_writes_nothing_or_all(file, path, no_room):
+def test_full_disk_writes_all_or_nothing(file, path, no_room):
     file.write({b"a": b"1"})
     with no_room(os.path.getsize(f"{path}-wal")), pytest.raises(DiskError):
         file.write({b"a": b"2", b"b": b"3"})
@@ -159,10 +159,10 @@ def test_a_disk_without_room_is_trouble_and_writes_nothing_or_all(file, path, no
     assert file.rows() == {b"a": b"1", b"b": b"3"}
 
 
-def test_a_disk_without_room_at_first_is_trouble_and_no_wrong_setting(file, no_room):
+def test_full_disk_at_the_start_is_a_disk_error(file, no_room):
     with no_room(), pytest.raises(DiskError):
         file.rows()
 
 
-def test_a_url_says_an_absolute_path():
+def test_url_has_an_absolute_path():
     assert path_of("sqlite:///var/lib/a%20b.db") == "/var/lib/a b.db"

@@ -1,4 +1,4 @@
-"""A real node with a store: killed while it works, out of room, and beside another."""
+"""A real node with a store: killed, with a full disk, and next to another node."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ PHONE = {"name": "Phone", "id": "phone-1"}
 
 
 class Running:
-    """A node on the store of a folder."""
+    """A node whose store is in a folder."""
 
     def __init__(self, folder, key=KEY, before=()):
         known = {name: value for name, value in os.environ.items() if "PROXIM" not in name}
@@ -55,7 +55,7 @@ class Running:
         self.kill()
 
     def kill(self):
-        """End it, if it has not ended; what it has said on the way."""
+        """End the node, unless it has ended, and return its output."""
         self.process.kill()
         self.process.wait()
         if self._said is None:
@@ -90,7 +90,7 @@ def create(host):
 
 
 def pair(host, guest):
-    """An approved session, and what the guest needs to come back."""
+    """Return an approved session, and what the guest needs to resume it."""
     session_id, token = create(host)
     ask(guest, "pair_request", session_id=session_id, token=token, device_info=PHONE)
     resume_token = hear(guest, "pair_pending")["resume_token"]
@@ -102,7 +102,7 @@ def pair(host, guest):
 
 
 def statuses(node, uuid):
-    """The sessions of an owner, by what it is told when it registers."""
+    """Return the sessions of an owner, as the reply to its registration lists them."""
     with node.peer() as host:
         ask(host, "register", uuid=uuid, key=KEY)
         registered = hear(host, "registered")
@@ -110,7 +110,7 @@ def statuses(node, uuid):
 
 
 class Busy(threading.Thread):
-    """An owner that opens, approves and closes sessions, and remembers what it was told."""
+    """An owner that opens, approves and closes sessions, and records the replies."""
 
     def __init__(self, node, uuid):
         super().__init__()
@@ -119,7 +119,7 @@ class Busy(threading.Thread):
         self._node = node
 
     def run(self):
-        # It goes on until the node is gone.
+        # Until the node is killed.
         with (
             contextlib.suppress(ConnectionClosed, ConnectionError, InvalidMessage),
             self._node.peer() as host,
@@ -142,7 +142,7 @@ class Busy(threading.Thread):
             self.told[session_id] = "closed"
 
 
-def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path):
+def test_acknowledged_changes_survive_a_kill(tmp_path):
     chance = random.Random(7)
     for life in range(4):
         with Running(tmp_path) as node:
@@ -168,7 +168,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path):
                         assert found[session_id] == status
 
 
-def test_both_sides_go_on_after_a_restart(tmp_path):
+def test_both_sides_continue_after_a_restart(tmp_path):
     with Running(tmp_path) as node, node.peer() as host, node.peer() as guest:
         ask(host, "register", uuid="desk", key=KEY)
         hear(host, "registered")
@@ -190,12 +190,12 @@ def test_both_sides_go_on_after_a_restart(tmp_path):
 
 
 def limit_files(process, size):
-    """Let no file of a process grow beyond a size, as on a disk that is full."""
+    """Limit the size of a process's files, as on a full disk."""
     _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, hard))
 
 
-def test_a_full_disk_is_told_of_and_the_node_goes_on_in_memory(tmp_path):
+def test_node_continues_in_memory_with_a_full_disk(tmp_path):
     with Running(tmp_path) as node:
         with node.peer() as host, node.peer() as guest:
             ask(host, "register", uuid="desk", key=KEY)
@@ -219,7 +219,7 @@ def test_a_full_disk_is_told_of_and_the_node_goes_on_in_memory(tmp_path):
             assert statuses(after, "desk") == {kept: "approved", session_id: "approved"}
 
 
-def test_a_disk_that_is_read_only_is_told_of_and_the_node_starts_in_memory(tmp_path):
+def test_node_starts_in_memory_with_a_read_only_disk(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root may mount a folder read-only")
     folder = tmp_path / "disk"
@@ -247,13 +247,13 @@ def test_a_disk_that_is_read_only_is_told_of_and_the_node_starts_in_memory(tmp_p
         assert statuses(node, "desk") == {kept: "pending"}
 
 
-def test_two_nodes_cannot_have_one_store(tmp_path):
+def test_two_nodes_cannot_share_a_store(tmp_path):
     with Running(tmp_path), Running(tmp_path) as second:
         assert second.process.wait(PATIENCE) == 2
         assert "another process has" in second.kill()
 
 
-def test_another_key_is_refused_at_the_start(tmp_path):
+def test_wrong_key_is_refused_at_the_start(tmp_path):
     with Running(tmp_path):
         pass
     with Running(tmp_path, key="o" * 43) as second:

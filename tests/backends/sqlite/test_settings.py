@@ -9,7 +9,7 @@ main()
 """
 
 
-def test_what_a_store_needs_and_is_not_installed_is_named(tmp_path):
+def test_missing_library_of_the_store_is_named(tmp_path):
     store = ("--store", f"sqlite://{tmp_path}/a.db", "--store-key", "k" * 32)
     command = [sys.executable, "-c", WITHOUT, "serve", "--port", "0", *store]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -18,7 +18,7 @@ def test_what_a_store_needs_and_is_not_installed_is_named(tmp_path):
     assert "store: cryptography.exceptions is missing: pip install proxim[store]" in told
 
 
-def test_without_a_store_nothing_of_it_is_imported():
+def test_libraries_are_not_imported_without_a_store():
     look = (
         "import sys, proxim.node, proxim.settings; proxim.node.Node(); "
         "ours = ('proxim.backends.sqlite.', 'sqlite3'); "
