@@ -9,7 +9,9 @@ COVERING := $(addprefix tests/,protocol session actors backends/redis/test_backe
 RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 STAMP := $(VENV)/.synced
-PYTEST := $(BIN)/pytest -n auto --dist loadfile -q
+# In the order of the folders: by itself the plug-in starts the files with the fewest tests last,
+# and those of the browsers, which take longest, are among them.
+PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -q
 # The tests of `make check`: those of what decides and what is said, which start no process.
 QUICK := $(addprefix tests/,protocol session actors net embed client test_house.py test_metrics.py test_settings.py)
 # The tests of what people start and of what programs import.
