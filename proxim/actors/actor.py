@@ -224,6 +224,7 @@ class Actor:
     # -- one envelope ------------------------------------------------------------------------
 
     async def _handle_envelope(self, envelope: Envelope) -> None:
+        """Handle or refuse an envelope; drop it if its seat has a newer connection."""
         if envelope is not _TIME_PASSED:
             self._services.stats.queued -= 1
         if envelope.receipt is not None and envelope.sender is not None and envelope.sender.closed:

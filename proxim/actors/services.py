@@ -38,6 +38,6 @@ class Services(Protocol):
         """Release the actor if its session continues after this node stops; return whether."""
         ...
 
-    def grant_ice(self, lifetime: float) -> IceGrant:
+    def grant_ice(self, lifetime: float, /) -> IceGrant:
         """Return ICE servers for one peer of a session that lives at most ``lifetime`` seconds."""
         ...
