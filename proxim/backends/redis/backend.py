@@ -137,7 +137,6 @@ class RedisBackend(Backend):
                 task_status.started()
 
     async def leave(self) -> None:
-        """Leave the cluster, once all sessions are saved and all messages sent."""
         self._scope.cancel()
         with trio.move_on_after(LEAVE_TIME):
             try:
