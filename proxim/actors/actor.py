@@ -30,11 +30,12 @@ from proxim.protocol.errors import (
     Unavailable,
     UnknownSession,
 )
-from proxim.protocol.messages import NodeMessage, Reason, SessionEnded, Signal, Status
+from proxim.protocol.messages import Reason, SessionEnded, Signal, Status
 from proxim.session import events as ev
 from proxim.session.events import Effect, Event, Role
 from proxim.session.ice import with_ice_servers
 from proxim.session.session import Session
+from proxim.session.state import State
 
 _CRASHED = "the node failed at this session"
 _TIME_PASSED = Envelope(ev.TimePassed())
@@ -100,8 +101,7 @@ class Actor:
 
     def wake(self) -> None:
         """Put ``TimePassed`` into the inbox: the session's deadline has come."""
-        if self._closed_with is None:
-            self._send_channel.send_nowait(_TIME_PASSED)
+        self._send_channel.send_nowait(_TIME_PASSED)
 
     @property
     def _waiting(self) -> int:
@@ -281,6 +281,8 @@ class Actor:
         if self._closed_with is not None:
             self._refuse(envelope, self._closed_error())
             return
+        if before.state is not session.state is State.APPROVED:
+            self._services.note_approval(self)
         for effect in effects:
             self._perform(effect, envelope)
 
@@ -289,11 +291,14 @@ class Actor:
 
         Requests that wait in the inbox are refused then, too; other events stay there.
         """
+        late = [envelope]
         while True:
             with trio.move_on_after(SAVE_TIMEOUT):
                 await saved.wait()
                 return
-            self._refuse(envelope, Unavailable())
+            for each in late:
+                self._refuse(each, Unavailable())
+            late.clear()
             for each in self._drain_inbox():
                 if each.sender is None and each.receipt is None and self._closed_with is None:
                     self._put(each)
@@ -302,14 +307,12 @@ class Actor:
 
     def _perform(self, effect: Effect, envelope: Envelope) -> None:
         match effect:
-            case ev.Tell(role, message, ice_lifetime):
+            case ev.Tell(role):
                 if role in self.seats:
-                    self._tell(self.seats[role].connection, message, ice_lifetime, envelope)
-            case ev.Reply(message, ice_lifetime):
+                    self._tell(self.seats[role].connection, effect, envelope)
+            case ev.Reply():
                 if envelope.sender is not None:
-                    if envelope.ref is not None:
-                        message = structs.replace(message, ref=envelope.ref)
-                    self._tell(envelope.sender, message, ice_lifetime, envelope)
+                    self._tell(envelope.sender, effect, envelope)
             case ev.Refuse(error):
                 self._refuse(envelope, error)
             case ev.Admit(role):
@@ -325,20 +328,17 @@ class Actor:
             case _:  # Finish
                 self._services.note_end(self, effect.reason)
 
-    def _tell(
-        self,
-        connection: Connection,
-        message: NodeMessage,
-        ice_lifetime: float | None,
-        envelope: Envelope,
-    ) -> None:
-        if ice_lifetime is not None:
-            message = with_ice_servers(message, self._services.grant_ice(ice_lifetime))
+    def _tell(self, to: Connection, effect: ev.Tell | ev.Reply, envelope: Envelope) -> None:
+        message = effect.message
+        if effect.ice_lifetime is not None:
+            message = with_ice_servers(message, self._services.grant_ice(effect.ice_lifetime))
+        if isinstance(effect, ev.Reply) and envelope.ref is not None:
+            message = structs.replace(message, ref=envelope.ref)
         # Signals delivered on joining are backlog; they bypass the outbox limit.
         if isinstance(message, Signal) and envelope.receipt is not None:
-            connection.tell_backlog(message)
+            to.tell_backlog(message)
         else:
-            connection.tell(message)
+            to.tell(message)
 
     def _open_line(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]

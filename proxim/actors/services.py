@@ -31,6 +31,9 @@ class Services(Protocol):
     def note_transition(self, actor: Actor, before: Before, now: float) -> None:
         """Count that the actor's session went from one state to another."""
 
+    def note_approval(self, actor: Actor) -> None:
+        """Announce that the actor's session is approved, and saved."""
+
     def note_end(self, actor: Actor, reason: Reason) -> None:
         """Count that the actor's session has ended; called once."""
 

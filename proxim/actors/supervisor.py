@@ -181,8 +181,10 @@ class Supervisor:
         self.observer.transitioned(actor.session, before)
         if not actor.session.ended:
             self._log(actor.session, "a session is %s", actor.session.state.name.lower())
-        if actor.session.state is State.APPROVED:
-            self._notify(actor.session.describe())
+
+    def note_approval(self, actor: Actor) -> None:
+        """Announce that an actor's session is approved, and saved."""
+        self._notify(actor.session.describe())
 
     def note_end(self, actor: Actor, reason: Reason) -> None:
         """Count and log the end of a session; a denial counts for the guest's address."""

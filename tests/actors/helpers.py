@@ -129,6 +129,7 @@ class Node:
         connections_per_address=0,
         make_backend=Backend,
         observer=None,
+        notify=lambda _: None,
         **terms,
     ):
         self.supervisor = Supervisor(
@@ -137,6 +138,7 @@ class Node:
             sweep_interval=sweep_interval,
             ice=lambda ttl: IceGrant([ICE], ttl / 2),
             observer=observer,
+            notify=notify,
             make_backend=make_backend,
         )
         self.drawing = trio.Event()

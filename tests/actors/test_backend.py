@@ -210,11 +210,44 @@ async def test_session_is_restored(autojump_clock, node, start, backend):
     assert meeting.host.numbers == [7]
 
 
-async def test_memory_backend_has_nothing_to_wait_for(autojump_clock, start):
+async def test_memory_backend_waits_for_nothing_and_shares_nothing(autojump_clock, start):
     node = await start()
     meeting = await node.invites()
-    assert type(node.supervisor.backend) is Backend
-    assert node.supervisor.backend.save(meeting.actor) is None
+    backend = node.supervisor.backend
+    assert type(backend) is Backend
+    assert backend.save(meeting.actor) is None
+    assert backend.hash_address("192.0.2.1") == "192.0.2.1"
+    assert (backend.trouble, backend.exposition()) == ("", "")
+    assert backend.close_reason[0] == 1001
+    async with backend.opened(), trio.open_nursery() as nursery:
+        await nursery.start(backend.run)
+        await backend.leave()
+    assert meeting.actor in node.supervisor.actors()
+
+
+async def test_approval_is_announced_once_it_is_saved(autojump_clock, start):
+    announced = []
+    node = await start(make_backend=SlowBackend, notify=announced.append)
+    meeting = await node.prompts()
+    kept = node.supervisor.backend.slow()
+    await meeting.host.sends(meeting.decision())
+    await trio.sleep(1)
+    assert announced == []
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert [(each.session_id, each.status) for each in announced] == [(meeting.id, "approved")]
+
+
+async def test_request_whose_save_takes_long_is_refused_once(autojump_clock, start):
+    node = await start(make_backend=SlowBackend)
+    meeting = await node.prompts()
+    kept = node.supervisor.backend.slow()
+    await meeting.host.sends(meeting.decision(ref="yes"))
+    await trio.sleep(3 * SAVE_TIMEOUT + 1)
+    assert [error.code for error in meeting.host.heard(wire.Error)] == ["unavailable"]
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert meeting.host.heard(wire.PairResult)[0].status == "approved"
 
 
 async def test_client_that_leaves_during_a_save_has_left_after_it(autojump_clock, node, backend):
