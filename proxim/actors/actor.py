@@ -19,7 +19,7 @@ import trio
 from msgspec import structs
 
 from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
-from proxim.actors.services import Refusal, Services
+from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
 from proxim.actors.timers import Timers
 from proxim.protocol.codec import error_message
@@ -85,7 +85,7 @@ class Actor:
         self.asked_from: str | None = None
         self._services = services
         self._wants_line = False
-        self._closed_with: Refusal | None = None
+        self._closed_with: ClosedError | None = None
         self._timers = timers
         self._timer = timers.reset(None, session.deadline, self)
         # Unbounded, since ``HostLeft`` and ``GuestLeft`` must always fit; ``post`` bounds requests.
@@ -174,7 +174,7 @@ class Actor:
             seat.line = None
         self._services.backend.lines_changed(self)
 
-    def close(self, refuse_with: Refusal = UnknownSession) -> None:
+    def close(self, refuse_with: ClosedError = UnknownSession) -> None:
         """Free the seats and let the task end, without a message to any client.
 
         Requests that arrive later are refused with ``refuse_with``.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from proxim.actors.actor import Actor
     from proxim.actors.backend import Backend
 
-Refusal = type[UnknownSession] | type[Unavailable]
+ClosedError = type[UnknownSession] | type[Unavailable]
 """The class of the error with which a closed actor refuses requests."""
 
 

@@ -14,7 +14,7 @@ from proxim.actors.backend import Backend
 from proxim.actors.limits import NodeLimits
 from proxim.actors.log import log_crash, session_extra
 from proxim.actors.seat import Connection, Envelope, Owner
-from proxim.actors.services import Refusal
+from proxim.actors.services import ClosedError
 from proxim.actors.stats import Before, Stats
 from proxim.actors.timers import Timers
 from proxim.protocol.errors import (
@@ -127,7 +127,7 @@ class Supervisor:
         self._spawn(actor)
         return actor
 
-    def release(self, actor: Actor, refuse_with: Refusal = UnknownSession) -> None:
+    def release(self, actor: Actor, refuse_with: ClosedError = UnknownSession) -> None:
         """Remove the actor of a session without a message to its clients.
 
         The backend keeps the session's state. Requests that arrive later get ``refuse_with``.

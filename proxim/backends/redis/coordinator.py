@@ -89,7 +89,7 @@ class Counts(NamedTuple):
     counts: Sequence[Count]
 
 
-class Refused(NamedTuple):
+class LimitedKey(NamedTuple):
     """A key that has reached a limit.
 
     ``value`` is how many other nodes hold; for events, in how many seconds the key may go on.
@@ -134,4 +134,4 @@ class HeartbeatReply(NamedTuple):
     dataset: str
     age: float
     living: frozenset[str]
-    refused: list[Refused]
+    refused: list[LimitedKey]

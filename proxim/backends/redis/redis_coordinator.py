@@ -28,9 +28,9 @@ from proxim.backends.redis.coordinator import (
     EncodedBatch,
     HeartbeatReply,
     Limit,
+    LimitedKey,
     OtherLayout,
     Owned,
-    Refused,
     Save,
 )
 from proxim.backends.redis.url import Place, parse_url, trust
@@ -169,7 +169,7 @@ class Coordinator:
             age / 1000,
             frozenset(map(_text, living)),
             [
-                Refused(_text(name), _text(key), value / 1000 if windows[_text(name)] else value)
+                LimitedKey(_text(name), _text(key), value / 1000 if windows[_text(name)] else value)
                 for name, key, value in refused
             ],
         )
