@@ -260,7 +260,7 @@ class Session(Record):
             effects.append(Tell(role.peer, wire.PeerOnline(session_id=self.session_id)))
         effects += [
             Tell(role, wire.Signal(session_id=self.session_id, data=data))
-            for data in self._backlog_for(role).drain()
+            for data in self._backlog_for(role).take_all()
         ]
         return [*effects, ev.OpenLine()] if role.peer in self.online else effects
 
