@@ -84,7 +84,7 @@ class SocketConnection:
                 elif not self._meet_deadlines():
                     break
             leave(self)
-            if self._ws.has_ended:
+            if self._ws.peer_has_ended:
                 await self._ws.finish()
         finally:
             self._ws.stop_sending()

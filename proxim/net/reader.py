@@ -105,14 +105,14 @@ class Reader:
             self._result = Read.MORE
             try:
                 # Not in a coroutine of its own, which every idle connection would keep.
-                if isinstance(ws.stream, TcpStream) and not ws.has_ended:
+                if isinstance(ws.stream, TcpStream) and not ws.peer_has_ended:
                     await ws.stream.read_while(self._feed)
-                while not ws.has_ended and self._result is Read.MORE:
+                while not ws.peer_has_ended and self._result is Read.MORE:
                     self._feed(bytes(await ws.stream.receive_some(RECEIVE_BYTES)))
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 ws.connection_lost()
-            is_over = ws.has_ended and not self._frames and not isinstance(self._result, Request)
-            return Read.CLOSED if is_over else self._result
+            has_more = self._frames or isinstance(self._result, Request)
+            return Read.CLOSED if ws.peer_has_ended and not has_more else self._result
         return Read.MORE
 
     def refuse_later(self, request: Request, error: RequestError) -> None:
@@ -125,7 +125,7 @@ class Reader:
         self._cork.stats.bytes_read += len(data)
         self._frames = self._ws.feed(data)
         self._result = self._relay()
-        return self._result is Read.MORE and not self._ws.has_ended
+        return self._result is Read.MORE and not self._ws.peer_has_ended
 
     def _relay(self) -> Request | Read:
         """Relay the signals at the head of what was read, up to the first other message."""
