@@ -158,7 +158,7 @@ class Outbox:
         return sent
 
     async def _write_queue(self) -> None:
-        self._cork.stats.backlogged.add(self)
+        self._cork.stats.queueing.add(self)
         try:
             while self._queue:
                 with trio.move_on_after(self._limits.write_time) as timeout:
@@ -177,7 +177,7 @@ class Outbox:
                 # Part of a frame may have been sent: nothing can follow it.
                 self.close()
             self._queue, self.size = None, 0
-            self._cork.stats.backlogged.discard(self)
+            self._cork.stats.queueing.discard(self)
             self._notify_shrunk()
 
     def _notify_shrunk(self) -> None:
