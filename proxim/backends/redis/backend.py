@@ -187,7 +187,7 @@ class RedisBackend(Backend):
             await self.heartbeat.send(node)
             self.write_queue.mark_all()
             while saves := self.write_queue.pack():
-                self._settle(await self._coordinator.flush(node, saves, ()))
+                self._finish_flush(await self._coordinator.flush(node, saves, ()))
             if node != self.bus.node:
                 return  # The process was suspended meanwhile; the next heartbeat joins again.
             self.heartbeat.renew()
@@ -310,12 +310,12 @@ class RedisBackend(Backend):
                 return
             lost = await self._coordinator.flush(self.bus.node, saves, batches, counts)
             self.lease.answered()
-            self._settle(lost)
+            self._finish_flush(lost)
             self.bus.mark_sent()
             if counts is not None:
                 self.limits.mark_sent()
 
-    def _settle(self, lost: frozenset[str]) -> None:
+    def _finish_flush(self, lost: frozenset[str]) -> None:
         for session_id in lost:
             actor = self._supervisor.find(session_id)
             if actor is not None:
