@@ -58,11 +58,11 @@ class Actor:
     __slots__ = (
         "_closed_with",
         "_inbox",
+        "_line_allowed",
         "_send_channel",
         "_services",
         "_timer",
         "_timers",
-        "_wants_line",
         "asked_from",
         "opened_from",
         "owner",
@@ -84,7 +84,7 @@ class Actor:
         self.opened_from = opened_from
         self.asked_from: str | None = None
         self._services = services
-        self._wants_line = False
+        self._line_allowed = False
         self._closed_with: ClosedError | None = None
         self._timers = timers
         self._timer = timers.reset(None, session.deadline, self)
@@ -264,7 +264,7 @@ class Actor:
             self._refuse(envelope, refusal)
             return
         await self._step(event, envelope)
-        if self._wants_line and not self._waiting and self._closed_with is None:
+        if self._line_allowed and not self._waiting and self._closed_with is None:
             self._open_line()
 
     async def _step(self, event: Event, envelope: Envelope) -> None:
@@ -318,9 +318,9 @@ class Actor:
                         self.asked_from = envelope.sender.address
                     self.admit(role, envelope.sender)
             case ev.OpenLine():
-                self._wants_line = True
+                self._line_allowed = True
             case ev.CloseLine():
-                self._wants_line = False
+                self._line_allowed = False
                 self.close_line()
             case _:  # Finish
                 self._services.note_end(self, effect.reason)
