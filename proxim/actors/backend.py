@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from proxim.actors.seat import Envelope, Inbox, Owner, Receipt
+from proxim.actors.seat import Envelope, Owner, Receipt, SeatActor
 from proxim.protocol.errors import RequestError
 from proxim.session.session import Session
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from proxim.actors.supervisor import Supervisor
 
 
-class SessionHandle(Inbox, Protocol):
+class SessionHandle(SeatActor, Protocol):
     """A handle on a session: its actor, or a remote session that stands for one."""
 
     @property

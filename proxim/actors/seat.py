@@ -100,7 +100,7 @@ class Envelope(NamedTuple):
     receipt: Receipt | None = None
 
 
-class Inbox(Protocol):
+class SeatActor(Protocol):
     """The actor of a session as its seats and the router see it."""
 
     def post(self, envelope: Envelope) -> None:
@@ -122,7 +122,7 @@ class Seat:
 
     __slots__ = ("actor", "connection", "line", "line_until", "role")
 
-    def __init__(self, actor: Inbox, role: Role, connection: Connection) -> None:
+    def __init__(self, actor: SeatActor, role: Role, connection: Connection) -> None:
         self.actor = actor
         self.role = role
         self.connection = connection
