@@ -340,7 +340,7 @@ class RedisBackend(Backend):
     def _handle(self, sender: str, message: rpc.Message) -> None:
         if isinstance(message, rpc.Reset):
             self._reset_node(sender)
-        elif isinstance(message, rpc.ToOwner):
+        elif isinstance(message, rpc.ToSession):
             self.remote_connections.receive(sender, message)
         else:
             self.remote_sessions.receive(sender, message)

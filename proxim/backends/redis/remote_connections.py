@@ -24,7 +24,7 @@ from proxim.backends.redis.rpc import (
     LeaveSeat,
     Request,
     SendSignal,
-    ToOwner,
+    ToSession,
     decode_event,
 )
 from proxim.protocol import codec
@@ -121,7 +121,7 @@ class RemoteConnections:
             task_status.started()
             await trio.sleep_forever()
 
-    def receive(self, sender: str, message: ToOwner) -> None:
+    def receive(self, sender: str, message: ToSession) -> None:
         """Handle a message of a client's node to one of this node's sessions."""
         match message:
             case Request():

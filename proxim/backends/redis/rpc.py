@@ -90,9 +90,9 @@ class Reset(Struct, frozen=True, tag=True):
     """A batch between the two nodes was lost: both drop what they have with each other."""
 
 
-ToOwner = Request | SendSignal | LeaveSeat
+ToSession = Request | SendSignal | LeaveSeat
 ToConnection = Answer | Deliver | CloseConnection
-Message = ToOwner | ToConnection | Reset
+Message = ToSession | ToConnection | Reset
 
 
 class Batch(Struct, frozen=True):
