@@ -177,12 +177,12 @@ class Coordinator:
     async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
         """Take over the sessions that are free, in a new epoch; unknown ones are left out.
 
-        A session is free if its owner has set it free, or has died.
+        A session is free if its node has set it free, or has died.
         """
         dataset, *answer = await self._run(scripts.CLAIM, node, *session_ids)
         found = [
-            Claim(_text(session_id), _text(owner), int(epoch), snapshot)
-            for session_id, owner, epoch, snapshot in answer
+            Claim(_text(session_id), _text(holder), int(epoch), snapshot)
+            for session_id, holder, epoch, snapshot in answer
         ]
         return Claims(_text(dataset), found)
 
