@@ -207,7 +207,7 @@ class RedisBackend(Backend):
 
     def _give_up_all(self) -> None:
         """The process was suspended for so long that other nodes may own its sessions."""
-        log.warning("the node was frozen for too long, and gives up its sessions")
+        log.warning("the process was suspended for too long, and gives up its sessions")
         self.lease.note_running()
         self._begin_again()
         for actor in self._supervisor.actors():
