@@ -313,10 +313,10 @@ class Session(Record):
 
 
 def _to_both(
-    message: wire.NodeMessage, answers: Role | None, ice_lifetime: float | None = None
+    message: wire.NodeMessage, reply_to: Role | None, ice_lifetime: float | None = None
 ) -> list[Effect]:
     return [
-        Reply(message, ice_lifetime) if role is answers else Tell(role, message, ice_lifetime)
+        Reply(message, ice_lifetime) if role is reply_to else Tell(role, message, ice_lifetime)
         for role in Role
     ]
 
