@@ -45,7 +45,7 @@ SAVE_TIMEOUT = 3.0
 """Seconds to wait for a save before the requester gets ``unavailable``."""
 
 INBOX_BOUND = 256
-"""Requests that may wait in one inbox; more are refused with ``rate_limited``."""
+"""Envelopes in one inbox from which ``post`` refuses more; ``ask`` and ``notify`` always fit."""
 
 
 class Actor:
@@ -88,7 +88,7 @@ class Actor:
         self._closed_with: ClosedError | None = None
         self._timers = timers
         self._timer = timers.reset(None, session.deadline, self)
-        # Unbounded, since ``HostLeft`` and ``GuestLeft`` must always fit; ``post`` bounds requests.
+        # Unbounded, since ``HostLeft`` and ``GuestLeft`` must always fit; ``post`` has a bound.
         self._send_channel, self._inbox = trio.open_memory_channel[Envelope](math.inf)
 
     async def run(self) -> None:
@@ -111,7 +111,7 @@ class Actor:
     # -- what the router and the supervisor call ---------------------------------------------
 
     def post(self, envelope: Envelope) -> None:
-        """Put a request into the inbox.
+        """Put a client's event into the inbox.
 
         Raises ``RateLimited`` if too many wait there, or after ``close`` its ``refuse_with``.
         """

@@ -165,7 +165,7 @@ class Router:
         handle = await self._find(message.session_id)
         if handle is None:
             raise self._count_guess(UnknownSession(session_id=message.session_id), connection)
-        # The backlog of the seat is sent along, and needs room in the outbox.
+        # The seat's backlog comes on top of the outbox's bound: never two of them at once.
         await connection.wait_for_room()
         receipt = handle.ask(Envelope(event, connection, message.ref))
         await receipt.wait()

@@ -25,7 +25,7 @@ class Services(Protocol):
     backend: Backend
 
     def prompt_refusal(self, actor: Actor, guest: Connection | None) -> RequestError | None:
-        """Return why the guest may not prompt the host of that session now, or None."""
+        """Return the refusal of a guest that may not prompt the session's host now, or None."""
         ...
 
     def note_transition(self, actor: Actor, before: Before, now: float) -> None:

@@ -15,7 +15,7 @@ _BURST_TIME = 0.1
 """Seconds for a burst of messages to leave before they count as waiting."""
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], object]
-"""Starts a task that ends with its connection."""
+"""Starts a task that outlives the caller; it ends when the stream is closed."""
 
 
 class Cork:
@@ -133,7 +133,7 @@ class Outbox:
         self.is_open = False
 
     def drop_queued(self) -> None:
-        """Drop the frames of which no byte has been sent."""
+        """Drop all that is queued but its head, which may be partly sent."""
         if self._queue:
             first = self._queue[0]
             self._queue = deque([first])
