@@ -101,7 +101,7 @@ class Supervisor:
         """Start the actor of a new session, with ``host`` in its seat; return once it is saved.
 
         Raises ``LimitReached`` if there are too many sessions, or the refusal of the backend; then
-        the session is removed again. Call this only while ``run`` runs.
+        the session does not exist. Call this only while ``run`` runs.
         """
         self.check_limits(owner, host.address)
         self.limits.sessions.acquire(host.address)
