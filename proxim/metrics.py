@@ -81,7 +81,7 @@ class _NodeCollector(Collector):
         yield GaugeMetricFamily(
             "proxim_outboxes_behind",
             "Connections that currently read too slowly.",
-            len(net.backlogged),
+            len(net.queueing),
         )
         yield GaugeMetricFamily(
             "proxim_inbox_letters",

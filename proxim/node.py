@@ -278,7 +278,7 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
         supervisor, public_url=url, draw_qr=_draw_qr, access_token=settings.access_token
     )
     site = Site(
-        is_draining=lambda: node.leaving,
+        is_leaving=lambda: node.leaving,
         trouble=lambda: supervisor.backend.trouble,
         metrics=partial(_metrics, supervisor, node.net_stats),
         has_metrics_port=settings.metrics_listen is not None,

@@ -19,7 +19,7 @@ import trio
 from msgspec import structs
 
 from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
-from proxim.actors.services import Refusal, Services
+from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
 from proxim.actors.timers import Timers
 from proxim.protocol.codec import error_message
@@ -46,7 +46,7 @@ SAVE_TIMEOUT = 3.0
 """Seconds to wait for a save before the requester gets ``unavailable``."""
 
 INBOX_BOUND = 256
-"""Requests that may wait in one inbox; more are refused with ``rate_limited``."""
+"""Envelopes in one inbox from which ``post`` refuses more; ``ask`` and ``notify`` always fit."""
 
 
 class Actor:
@@ -59,11 +59,11 @@ class Actor:
     __slots__ = (
         "_closed_with",
         "_inbox",
+        "_line_allowed",
         "_send_channel",
         "_services",
         "_timer",
         "_timers",
-        "_wants_line",
         "asked_from",
         "opened_from",
         "owner",
@@ -85,11 +85,11 @@ class Actor:
         self.opened_from = opened_from
         self.asked_from: str | None = None
         self._services = services
-        self._wants_line = False
-        self._closed_with: Refusal | None = None
+        self._line_allowed = False
+        self._closed_with: ClosedError | None = None
         self._timers = timers
         self._timer = timers.reset(None, session.deadline, self)
-        # Unbounded, since ``HostLeft`` and ``GuestLeft`` must always fit; ``post`` bounds requests.
+        # Unbounded, since ``HostLeft`` and ``GuestLeft`` must always fit; ``post`` has a bound.
         self._send_channel, self._inbox = trio.open_memory_channel[Envelope](math.inf)
 
     async def run(self) -> None:
@@ -111,7 +111,7 @@ class Actor:
     # -- what the router and the supervisor call ---------------------------------------------
 
     def post(self, envelope: Envelope) -> None:
-        """Put a request into the inbox.
+        """Put a client's event into the inbox.
 
         Raises ``RateLimited`` if too many wait there, or after ``close`` its ``refuse_with``.
         """
@@ -174,7 +174,7 @@ class Actor:
             seat.line = None
         self._services.backend.lines_changed(self)
 
-    def close(self, refuse_with: Refusal = UnknownSession) -> None:
+    def close(self, refuse_with: ClosedError = UnknownSession) -> None:
         """Free the seats and let the task end, without a message to any client.
 
         Requests that arrive later are refused with ``refuse_with``.
@@ -264,7 +264,7 @@ class Actor:
             self._refuse(envelope, refusal)
             return
         await self._step(event, envelope)
-        if self._wants_line and not self._waiting and self._closed_with is None:
+        if self._line_allowed and not self._waiting and self._closed_with is None:
             self._open_line()
 
     async def _step(self, event: Event, envelope: Envelope) -> None:
@@ -321,9 +321,9 @@ class Actor:
                         self.asked_from = envelope.sender.address
                     self.admit(role, envelope.sender)
             case ev.OpenLine():
-                self._wants_line = True
+                self._line_allowed = True
             case ev.CloseLine():
-                self._wants_line = False
+                self._line_allowed = False
                 self.close_line()
             case _:  # Finish
                 self._services.note_end(self, effect.reason)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from proxim.actors.seat import Envelope, Inbox, Owner, Receipt
+from proxim.actors.seat import Envelope, Owner, Receipt, SeatActor
 from proxim.protocol.errors import RequestError
 from proxim.session.session import Session
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from proxim.actors.supervisor import Supervisor
 
 
-class SessionHandle(Inbox, Protocol):
+class SessionHandle(SeatActor, Protocol):
     """A handle on a session: its actor, or a remote session that stands for one."""
 
     @property
@@ -64,7 +64,7 @@ class Backend:
         """Delete a session that ended and was swept, or whose actor crashed."""
 
     def hand_over(self, actor: Actor) -> bool:
-        """Return whether the session continues after this node stops, and need not be ended."""
+        """Have the session continue after this node stops, if it can; return whether it does."""
         return False
 
     # -- the right to act --------------------------------------------------------------------
@@ -84,11 +84,17 @@ class Backend:
     # -- sessions of other nodes -------------------------------------------------------------
 
     async def find(self, session_id: str) -> SessionHandle | None:
-        """Return a handle on a session that the supervisor does not have, or None."""
+        """Return a handle on a session that the supervisor does not have, or None.
+
+        In a cluster this node takes the session over if it is free; the handle is its actor then.
+        """
         return None
 
     async def owned_elsewhere(self, owner: Owner) -> Sequence[SessionHandle]:
-        """Return handles on those sessions of an owner that the supervisor does not have."""
+        """Return handles on those sessions of an owner that the supervisor does not have.
+
+        In a cluster this node takes over those that are free; the supervisor has them then.
+        """
         return ()
 
     async def check_limits(self, owner: Owner) -> None:

@@ -120,10 +120,10 @@ class Router:
 
     async def _close(self, connection: Connection, message: wire.CloseSession) -> None:
         if message.session_id not in connection.seats and connection.owner is not None:
-            actor = await self._find(message.session_id)
-            if actor is not None and connection.owner == actor.owner:
+            handle = await self._find(message.session_id)
+            if handle is not None and connection.owner == handle.owner:
                 # The owner may end a session even while another program holds its host seat.
-                actor.post(Envelope(ev.CloseRequested(None), connection, message.ref))
+                handle.post(Envelope(ev.CloseRequested(None), connection, message.ref))
                 return
         seat = _seat_of(connection, message.session_id)
         # A later signal must not overtake this request on the line.
@@ -162,12 +162,12 @@ class Router:
         if seat is not None and seat.role is Role.HOST:
             raise NotAllowed("this connection is the session's host", session_id=message.session_id)
         self._check_guesses(connection)
-        actor = await self._find(message.session_id)
-        if actor is None:
+        handle = await self._find(message.session_id)
+        if handle is None:
             raise self._count_guess(UnknownSession(session_id=message.session_id), connection)
-        # The backlog of the seat is sent along, and needs room in the outbox.
+        # The seat's backlog comes on top of the outbox's bound: never two of them at once.
         await connection.wait_for_room()
-        receipt = actor.ask(Envelope(event, connection, message.ref))
+        receipt = handle.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
             raise self._count_guess(receipt.refusal, connection)
@@ -192,25 +192,25 @@ class Router:
         self._check_access(connection, message.access_token)
         key = message.key or _new_token(tokens.TOKEN_BYTES)
         owner = connection.owner = Owner(message.uuid, tokens.digest(key))
-        actors = await self._owned_by(owner)
-        joined = _without_guest(connection, actors)
+        handles = await self._owned_by(owner)
+        joined = _without_guest(connection, handles)
         if message.seats is not None:
             wanted = set(message.seats)
-            joined = [actor for actor in joined if actor.session.session_id in wanted]
-        seen = {actor.session.session_id: actor.session.status for actor in joined}
+            joined = [handle for handle in joined if handle.session.session_id in wanted]
+        seen = {handle.session.session_id: handle.session.status for handle in joined}
         connection.tell(
             wire.Registered(
                 uuid=message.uuid,
-                sessions=_infos_once_seated(actors, joined),
+                sessions=_infos_once_seated(handles, joined),
                 key=UNSET if message.key else key,
                 ref=_ref(message),
             )
         )
         # After the reply, so that no prompt comes before it; one by one, since each has a backlog.
-        for actor in joined:
+        for handle in joined:
             await connection.wait_for_room()
-            event = ev.HostJoined(seen=seen[actor.session.session_id])
-            receipt = actor.ask(Envelope(event, connection))
+            event = ev.HostJoined(seen=seen[handle.session.session_id])
+            receipt = handle.ask(Envelope(event, connection))
             await receipt.wait()
             # If the session is unknown now, it ended and was swept: there is nothing to report.
             if receipt.refusal is not None and not isinstance(receipt.refusal, UnknownSession):
@@ -265,8 +265,8 @@ class Router:
         return Invitation(tokens.digest(token), link, token, qr_svg)
 
     async def _list_sessions(self, connection: Connection, message: wire.ListSessions) -> None:
-        actors = await self._owned_by(_owner_of(connection))
-        sessions = [actor.session.describe() for actor in actors]
+        handles = await self._owned_by(_owner_of(connection))
+        sessions = [handle.session.describe() for handle in handles]
         connection.tell(wire.Sessions(sessions=sessions, ref=_ref(message)))
 
     def _check_access(self, connection: Connection, access_token: str | None) -> None:
@@ -280,24 +280,24 @@ class Router:
             raise self._count_guess(denied, connection)
 
 
-def _without_guest(connection: Connection, actors: Sequence[SessionHandle]) -> list[SessionHandle]:
+def _without_guest(connection: Connection, handles: Sequence[SessionHandle]) -> list[SessionHandle]:
     """Return the sessions of which the connection is not the guest: nobody is both sides."""
     return [
-        actor
-        for actor in actors
-        if (seat := connection.seats.get(actor.session.session_id)) is None
+        handle
+        for handle in handles
+        if (seat := connection.seats.get(handle.session.session_id)) is None
         or seat.role is Role.HOST
     ]
 
 
 def _infos_once_seated(
-    actors: Sequence[SessionHandle], joined: Sequence[SessionHandle]
+    handles: Sequence[SessionHandle], joined: Sequence[SessionHandle]
 ) -> list[wire.SessionInfo]:
     """Return the session objects as they are once the registering host has its seats."""
-    online = {actor.session.session_id for actor in joined if not actor.session.ended}
+    online = {handle.session.session_id for handle in joined if not handle.session.ended}
     return [
         structs.replace(info, host_online=True) if info.session_id in online else info
-        for info in (actor.session.describe() for actor in actors)
+        for info in (handle.session.describe() for handle in handles)
     ]
 
 

@@ -59,16 +59,19 @@ class Connection(Protocol):
         """Send a signal of the seat's backlog, which the outbox limit does not count."""
 
     async def wait_for_room(self) -> None:
-        """Wait until the outbox has room for a whole backlog."""
+        """Wait until half of the outbox is free.
+
+        So at most one backlog, which the outbox limit does not count, comes on top of it.
+        """
 
     def close(self, code: int, reason: str) -> None:
         """Close once the outbox is written. Never waits, never raises."""
 
 
 class Receipt:
-    """Lets the sender of an envelope wait until it has been handled.
+    """Lets a task wait until an envelope has been handled, or a change has been saved.
 
-    ``refusal`` says why it was refused, if it was; the waiting sender tells the client.
+    ``refusal`` says why it was refused, if it was; the waiting task tells the client.
     """
 
     __slots__ = ("_done", "refusal")
@@ -78,11 +81,11 @@ class Receipt:
         self._done = trio.Event()
 
     def set(self) -> None:
-        """Note that the envelope has been handled, and wake the sender."""
+        """Note that the envelope was handled, or the change saved; wake the tasks that wait."""
         self._done.set()
 
     async def wait(self) -> None:
-        """Wait until the envelope has been handled."""
+        """Wait until the receipt is set."""
         await self._done.wait()
 
 
@@ -100,11 +103,14 @@ class Envelope(NamedTuple):
     receipt: Receipt | None = None
 
 
-class Inbox(Protocol):
+class SeatActor(Protocol):
     """The actor of a session as its seats and the router see it."""
 
     def post(self, envelope: Envelope) -> None:
-        """Put a request into the inbox. Raises ``RateLimited`` or ``UnknownSession``."""
+        """Put a client's event into the inbox.
+
+        Raises ``RateLimited``, ``UnknownSession`` or ``Unavailable``.
+        """
 
     def leave(self, seat: Seat) -> None:
         """Note that a seat's connection is gone."""
@@ -122,7 +128,7 @@ class Seat:
 
     __slots__ = ("actor", "connection", "line", "line_until", "role")
 
-    def __init__(self, actor: Inbox, role: Role, connection: Connection) -> None:
+    def __init__(self, actor: SeatActor, role: Role, connection: Connection) -> None:
         self.actor = actor
         self.role = role
         self.connection = connection

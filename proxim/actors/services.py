@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from proxim.actors.actor import Actor
     from proxim.actors.backend import Backend
 
-Refusal = type[UnknownSession] | type[Unavailable]
+ClosedError = type[UnknownSession] | type[Unavailable]
 """The class of the error with which a closed actor refuses requests."""
 
 
@@ -25,7 +25,7 @@ class Services(Protocol):
     backend: Backend
 
     def prompt_refusal(self, actor: Actor, guest: Connection | None) -> RequestError | None:
-        """Return why the guest may not prompt the host of that session now, or None."""
+        """Return the refusal of a guest that may not prompt the session's host now, or None."""
         ...
 
     def note_transition(self, actor: Actor, before: Before, now: float) -> None:

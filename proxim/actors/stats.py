@@ -31,8 +31,8 @@ LIMITS = (
     *("message_rate", "message_time", "not_http", "outbox_size", "prompts_per_host"),
     *("sessions_per_address", "sessions_per_owner", "tls_time"),
 )
-"""Limits that can be reached, named as their settings. ``inbox`` is the bound of requests to one
-session; ``not_http`` is not a limit, but a request head that cannot be read."""
+"""Limits that can be reached, named as their settings. ``inbox`` is the bound of envelopes in one
+inbox; ``not_http`` is not a limit, but a request head that cannot be read."""
 
 _OUTCOME_OF = {Reason.REJECTED: REJECTED, Reason.APPROVAL_TIMEOUT: TIMED_OUT}
 

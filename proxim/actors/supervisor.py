@@ -14,7 +14,7 @@ from proxim.actors.backend import Backend
 from proxim.actors.limits import NodeLimits
 from proxim.actors.log import log_crash, session_extra
 from proxim.actors.seat import Connection, Envelope, Owner
-from proxim.actors.services import Refusal
+from proxim.actors.services import ClosedError
 from proxim.actors.stats import Before, Stats
 from proxim.actors.timers import Timers
 from proxim.protocol.errors import (
@@ -101,7 +101,7 @@ class Supervisor:
         """Start the actor of a new session, with ``host`` in its seat; return once it is saved.
 
         Raises ``LimitReached`` if there are too many sessions, or the refusal of the backend; then
-        the session does not exist. ``run`` comes first.
+        the session does not exist. Call this only while ``run`` runs.
         """
         self.check_limits(owner, host.address)
         self.limits.sessions.acquire(host.address)
@@ -118,7 +118,7 @@ class Supervisor:
         return actor
 
     def restore(self, session: Session, owner: Owner, *, handed: bool = False) -> Actor:
-        """Start the actor of a session that was restored from a snapshot. ``run`` comes first.
+        """Start the actor of a session that was restored from a snapshot, while ``run`` runs.
 
         No limit applies, since the session was within them. ``handed`` is that of the snapshot.
         """
@@ -127,7 +127,7 @@ class Supervisor:
         self._spawn(actor)
         return actor
 
-    def release(self, actor: Actor, refuse_with: Refusal = UnknownSession) -> None:
+    def release(self, actor: Actor, refuse_with: ClosedError = UnknownSession) -> None:
         """Remove the actor of a session without a message to its clients.
 
         The backend keeps the session's state. Requests that arrive later get ``refuse_with``.
@@ -154,7 +154,10 @@ class Supervisor:
             raise LimitReached("the node has too many sessions")
 
     def prompt_refusal(self, actor: Actor, guest: Connection | None) -> RequestError | None:
-        """Return why the guest may not prompt the host of that session now, or None if it may."""
+        """Return the refusal of a guest that may not prompt the session's host now, or None.
+
+        It may not if the host has too many prompts, or the guest was rejected too often.
+        """
         now = trio.current_time()
         prompts = [
             left
@@ -255,7 +258,7 @@ class Supervisor:
             self.backend.delete(actor)
 
     def _spawn(self, actor: Actor) -> None:
-        assert self._nursery is not None, "run() comes first"
+        assert self._nursery is not None, "the supervisor does not run"
         self._actors[actor.session.session_id] = actor
         self._owned.setdefault(actor.owner, {})[actor.session.session_id] = actor
         self.stats.added(actor.session)

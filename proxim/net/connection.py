@@ -68,7 +68,7 @@ class SocketConnection:
     def open(self, greeting: bytes) -> None:
         """Send ``greeting``, the answer to the handshake and the welcome, in one write.
 
-        It is not told: its message count would leave a deque with every connection.
+        Not by ``tell``, whose check of the outbox would allocate a deque for every connection.
         """
         self._keepalive.start()
         self._ws.set_max_message_size(self._limits.message_size_unseated)
@@ -84,7 +84,7 @@ class SocketConnection:
                 elif not self._meet_deadlines():
                     break
             leave(self)
-            if self._ws.has_ended:
+            if self._ws.peer_has_ended:
                 await self._ws.finish()
         finally:
             self._ws.stop_sending()
@@ -151,7 +151,7 @@ class SocketConnection:
         self._outbox.write_backlog(text_frame(codec.encode(message)))
 
     async def wait_for_room(self) -> None:
-        """Wait until half of the outbox is free, so that at most one backlog comes on top of it."""
+        """Wait until half of the outbox is free; ``tell_backlog`` may exceed its bound."""
         await self._outbox.wait_below(self._limits.outbox_size // 2)
 
     def close(self, code: int, reason: str) -> None:

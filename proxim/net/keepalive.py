@@ -91,7 +91,7 @@ class Keepalive:
         return self._alarm
 
     def due(self, now: float) -> Due | None:
-        """Return what is due first, and reset that deadline; None if nothing is due."""
+        """Return the most urgent of what is due, and reset its deadline; None if nothing is due."""
         if now >= self.close_by or now >= self.pong_by:
             return Due.END
         if now >= self.introduce_by:

@@ -211,7 +211,7 @@ class Listener:
         if response is None:
             response = self._take_place(request, peer, place)
         if response is None:
-            return self._open(stream, accept(request), place.owner)
+            return self._open(stream, accept(request), place.address)
         await self._respond(stream, response, head_only=request.method == "HEAD")
         return None
 
@@ -265,11 +265,11 @@ class Listener:
 class Place:
     """One connection's place in the limit of its address."""
 
-    __slots__ = ("_places", "is_refused", "owner")
+    __slots__ = ("_places", "address", "is_refused")
 
     def __init__(self, places: ConcurrencyLimit) -> None:
         self._places = places
-        self.owner: str | None = None
+        self.address: str | None = None
         self.is_refused = False
 
     def take(self, address: str | None) -> None:
@@ -277,11 +277,11 @@ class Place:
         self.is_refused = self._places.is_full(address)
         if not self.is_refused:
             self._places.acquire(address)
-            self.owner = address
+            self.address = address
 
     def release(self) -> None:
         """Free the place; the connection has ended."""
-        self._places.release(self.owner)
+        self._places.release(self.address)
 
 
 def _too_many(where: str) -> Response:

@@ -15,7 +15,7 @@ _BURST_TIME = 0.1
 """Seconds for a burst of messages to leave before they count as waiting."""
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], object]
-"""Starts a task that ends with its connection."""
+"""Starts a task that outlives the caller; it ends when the stream is closed."""
 
 
 class Cork:
@@ -133,7 +133,7 @@ class Outbox:
         self.is_open = False
 
     def drop_queued(self) -> None:
-        """Drop the frames of which no byte has been sent."""
+        """Drop all that is queued but its head, which may be partly sent."""
         if self._queue:
             first = self._queue[0]
             self._queue = deque([first])
@@ -158,7 +158,7 @@ class Outbox:
         return sent
 
     async def _write_queue(self) -> None:
-        self._cork.stats.backlogged.add(self)
+        self._cork.stats.queueing.add(self)
         try:
             while self._queue:
                 with trio.move_on_after(self._limits.write_time) as timeout:
@@ -177,7 +177,7 @@ class Outbox:
                 # Part of a frame may have been sent: nothing can follow it.
                 self.close()
             self._queue, self.size = None, 0
-            self._cork.stats.backlogged.discard(self)
+            self._cork.stats.queueing.discard(self)
             self._notify_shrunk()
 
     def _notify_shrunk(self) -> None:

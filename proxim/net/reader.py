@@ -38,8 +38,8 @@ class Request(NamedTuple):
 class Read(Enum):
     """Why reading stopped, where it found no request."""
 
-    MORE = auto()
-    """All that arrived is dealt with; a deadline may have passed."""
+    DEADLINE = auto()
+    """A deadline has passed, or a pause is over."""
     PAUSED = auto()
     """The client has to wait until the pause is over, and so does what it has sent."""
     CLOSED = auto()
@@ -87,7 +87,7 @@ class Reader:
         self._limits = limits
         self._cork = cork
         self._frames: Sequence[str | bytes] = ()
-        self._result: Request | Read = Read.MORE
+        self._result: Request | Read | None = None
         self._late_refusal: tuple[str | bytes, RequestError] | None = None
         self._full_at = self._pause_until = self._overrate_since = -math.inf
 
@@ -102,18 +102,21 @@ class Reader:
                 # What comes next has to wait in the kernel, and a pong may be behind it.
                 self._keepalive.reading_paused(self._pause_until)
                 await trio.sleep_forever()
-            self._result = Read.MORE
+            self._result = None
             try:
                 # Not in a coroutine of its own, which every idle connection would keep.
-                if isinstance(ws.stream, TcpStream) and not ws.has_ended:
+                if isinstance(ws.stream, TcpStream) and not ws.peer_has_ended:
                     await ws.stream.read_while(self._feed)
-                while not ws.has_ended and self._result is Read.MORE:
+                while not ws.peer_has_ended and self._result is None:
                     self._feed(bytes(await ws.stream.receive_some(RECEIVE_BYTES)))
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 ws.connection_lost()
-            is_over = ws.has_ended and not self._frames and not isinstance(self._result, Request)
-            return Read.CLOSED if is_over else self._result
-        return Read.MORE
+            has_more = self._frames or isinstance(self._result, Request)
+            if self._result is None or (ws.peer_has_ended and not has_more):
+                return Read.CLOSED
+            return self._result
+        # The alarm cancelled the wait.
+        return Read.DEADLINE
 
     def refuse_later(self, request: Request, error: RequestError) -> None:
         """Send a refusal after its delay; what arrived behind the request waits as long."""
@@ -125,10 +128,16 @@ class Reader:
         self._cork.stats.bytes_read += len(data)
         self._frames = self._ws.feed(data)
         self._result = self._relay()
-        return self._result is Read.MORE and not self._ws.has_ended
+        return self._result is None and not self._ws.peer_has_ended
 
-    def _relay(self) -> Request | Read:
-        """Relay the signals at the head of what was read, up to the first other message."""
+    def _relay(self) -> Request | Read | None:
+        """Relay the signals that were read, in order, and return the first other message.
+
+        Return None if no frame is left, and ``PAUSED`` during a pause; a client that sends too
+        fast is paused here. The frames behind are kept for the next call. A refusal that waited
+        for the end of the pause is sent first. A frame that is refused is answered with an error.
+        Frames that arrive after the node has closed the connection are dropped.
+        """
         now, bucket, keepalive = trio.current_time(), self._limits.messages, self._keepalive
         if now < self._pause_until and keepalive.close_by == math.inf:
             return Read.PAUSED
@@ -146,6 +155,7 @@ class Reader:
             for number, frame in enumerate(frames, start=1):
                 if keepalive.close_by < math.inf:
                     break  # The node has closed the connection: nothing more is heard.
+                # The token bucket is empty if it needs a whole window until it is full again.
                 if full_at >= empty_at:
                     self._frames = frames[number - 1 :]
                     self._pause(now, bucket.next_at(full_at))
@@ -167,7 +177,7 @@ class Reader:
             self._cork.stats.signal_bytes += size
             if several:
                 self._cork.pull_out()
-        return Read.MORE
+        return None
 
     def _pause(self, now: float, until: float) -> None:
         """Pause a client that sends too fast; close it with 1008 if it does not slow down."""

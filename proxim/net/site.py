@@ -18,12 +18,12 @@ class Site:
     def __init__(
         self,
         *,
-        is_draining: Callable[[], bool],
+        is_leaving: Callable[[], bool],
         trouble: Callable[[], str],
         metrics: Callable[[], str],
         has_metrics_port: bool = False,
     ) -> None:
-        self._is_draining = is_draining
+        self._is_leaving = is_leaving
         self._trouble = trouble
         self._metrics = metrics
         self._has_metrics_port = has_metrics_port
@@ -49,12 +49,12 @@ class Site:
         return _answer(self._metrics_port_answers, request)
 
     def _health(self, _request: Request) -> Response:
-        if self._is_draining():
+        if self._is_leaving():
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "draining\n")
         return Response(HTTPStatus.OK, "ok\n")
 
     def _ready(self, _request: Request) -> Response:
-        if self._is_draining():
+        if self._is_leaving():
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "draining\n")
         if trouble := self._trouble():
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, f"{trouble}\n")

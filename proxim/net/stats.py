@@ -25,7 +25,7 @@ class NetStats:
     ``signal_bytes`` counts their data, as JSON.
     """
 
-    __slots__ = ("backlogged", "bytes_read", "closed", "opened", "signal_bytes", "signals")
+    __slots__ = ("bytes_read", "closed", "opened", "queueing", "signal_bytes", "signals")
 
     def __init__(self) -> None:
         self.signals = 0
@@ -33,7 +33,7 @@ class NetStats:
         self.bytes_read = 0
         self.opened = 0
         self.closed: Counter[str] = Counter()
-        self.backlogged: set[_Outbox] = set()
+        self.queueing: set[_Outbox] = set()
 
     @property
     def open(self) -> int:
@@ -43,7 +43,7 @@ class NetStats:
     @property
     def outbox_bytes(self) -> int:
         """The bytes in all outboxes."""
-        return sum(outbox.size for outbox in self.backlogged)
+        return sum(outbox.size for outbox in self.queueing)
 
     def count_close(self, reason: CloseReason | None) -> None:
         """Count a WebSocket that has ended; unknown codes of a peer count as ``other``."""

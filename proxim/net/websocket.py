@@ -58,7 +58,7 @@ class LeanWebSocket(WebSocketConnection):
     _close_reason: CloseReason | None = None
 
     # Defaults of what most connections never set, or only at their end.
-    has_ended = False
+    peer_has_ended = False
     """Whether the peer sends nothing more; ``finish`` is to be called then."""
     _peer_close: CloseConnection | None = None
     _peer_shut_down = False
@@ -121,14 +121,14 @@ class LeanWebSocket(WebSocketConnection):
 
     def connection_lost(self) -> None:
         """End without a closing handshake: the stream has ended or is broken."""
-        self.has_ended = True
+        self.peer_has_ended = True
         self.stop_sending()
         self._close_handshake.set()
 
     async def receive(self) -> list[str | bytes]:
         """Return the messages of the next read that has any; empty at the end."""
         messages: list[str | bytes] = []
-        while not self.has_ended and not messages:
+        while not self.peer_has_ended and not messages:
             try:
                 messages = self.feed(bytes(await self._stream.receive_some(RECEIVE_BYTES)))
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -173,7 +173,7 @@ class LeanWebSocket(WebSocketConnection):
                         self._pongs = (*self._pongs, each)
                 case CloseConnection():
                     self._peer_close = each
-                    self.has_ended = True
+                    self.peer_has_ended = True
                     break
         return messages
 
@@ -214,7 +214,7 @@ class LeanWebSocket(WebSocketConnection):
 
     async def _close_stream(self) -> None:
         """Let the outbox be written, then close the stream."""
-        self.has_ended = True
+        self.peer_has_ended = True
         try:
             with trio.move_on_after(self._limits.write_time):
                 await self._outbox.wait_below(1)

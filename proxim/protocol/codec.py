@@ -31,7 +31,7 @@ _node_decoder: msgspec.json.Decoder[NodeMessage] = msgspec.json.Decoder(NodeMess
 CLIENT_TYPES = tuple(str(struct.__struct_config__.tag) for struct in get_args(ClientMessage))
 """The ``type`` of every message that a client may send."""
 
-_REFUSALS = (msgspec.DecodeError, UnicodeError, RecursionError)
+_DECODE_ERRORS = (msgspec.DecodeError, UnicodeError, RecursionError)
 """What msgspec raises for bad input; the last two are not a ``DecodeError``."""
 
 _FINDING = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>[\w.\[\]]*)`)?", re.DOTALL)
@@ -62,7 +62,7 @@ def decode_client(frame: str | bytes) -> ClientMessage:
         message = _client_decoder.decode(text)
     except RecursionError:
         raise _too_deep(text) from None
-    except _REFUSALS as error:
+    except _DECODE_ERRORS as error:
         raise BadMessage(_explain(error, _ALLOWED)) from None
     if depth.is_too_deep(text):
         raise _too_deep(text)
@@ -75,7 +75,7 @@ def decode_node(frame: str | bytes) -> NodeMessage:
     """Return a node's message. Raises ``BadMessage`` if this version does not know it."""
     try:
         return _node_decoder.decode(frame)
-    except _REFUSALS as error:
+    except _DECODE_ERRORS as error:
         raise BadMessage(_explain(error, {})) from None
 
 
@@ -93,7 +93,7 @@ def address_of(frame: str | bytes) -> Address:
     """
     try:
         fields = msgspec.json.decode(frame, type=dict[str, msgspec.Raw])
-    except _REFUSALS:
+    except _DECODE_ERRORS:
         return Address(None, None)
     return Address(
         _text(fields.get("ref"), messages.Ref), _text(fields.get("session_id"), messages.SessionId)
@@ -117,7 +117,7 @@ def _text(raw: msgspec.Raw | None, kind: object) -> str | None:
         return None
     try:
         text: str = msgspec.json.decode(raw, type=kind)
-    except _REFUSALS:
+    except _DECODE_ERRORS:
         return None
     return text
 

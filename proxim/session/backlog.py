@@ -29,7 +29,7 @@ class Backlog:
         self._size += size
         return True
 
-    def drain(self) -> list[Raw]:
+    def take_all(self) -> list[Raw]:
         """Return all signals in order, and empty the backlog."""
         signals, self._signals, self._size = self._signals, [], 0
         return signals

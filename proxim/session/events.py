@@ -113,7 +113,10 @@ class CloseRequested(Struct, frozen=True):
 
 
 class TimePassed(Struct, frozen=True):
-    """The session's deadline has come, or its timer has fired early."""
+    """The session's timer has fired.
+
+    This changes nothing if an event that waited before it has moved the deadline.
+    """
 
 
 class Swept(Struct, frozen=True):
@@ -196,7 +199,7 @@ class CloseLine(Struct, frozen=True):
 
 
 class Finish(Struct, frozen=True):
-    """Count and announce that the session has ended."""
+    """Count and announce the end of the session."""
 
     reason: Reason
 

@@ -260,7 +260,7 @@ class Session(Record):
             effects.append(Tell(role.peer, wire.PeerOnline(session_id=self.session_id)))
         effects += [
             Tell(role, wire.Signal(session_id=self.session_id, data=data))
-            for data in self._backlog_for(role).drain()
+            for data in self._backlog_for(role).take_all()
         ]
         return [*effects, ev.OpenLine()] if role.peer in self.online else effects
 
@@ -313,10 +313,10 @@ class Session(Record):
 
 
 def _to_both(
-    message: wire.NodeMessage, answers: Role | None, ice_lifetime: float | None = None
+    message: wire.NodeMessage, reply_to: Role | None, ice_lifetime: float | None = None
 ) -> list[Effect]:
     return [
-        Reply(message, ice_lifetime) if role is answers else Tell(role, message, ice_lifetime)
+        Reply(message, ice_lifetime) if role is reply_to else Tell(role, message, ice_lifetime)
         for role in Role
     ]
 

@@ -129,7 +129,7 @@ async def test_pongs_are_bounded_for_a_peer_that_does_not_read(nursery):
     pong = len(frame(PING, b"x" * 100, masked=False))
     for _ in range(50):
         assert ws.feed(frame(PING, b"x" * 100)) == []
-        assert not ws.has_ended
+        assert not ws.peer_has_ended
     assert 1000 < outbox.size <= 1000 + pong
 
 

@@ -187,7 +187,7 @@ class RedisBackend(Backend):
             await self.heartbeat.send(node)
             self.write_queue.mark_all()
             while saves := self.write_queue.pack():
-                self._settle(await self._coordinator.flush(node, saves, ()))
+                self._finish_flush(await self._coordinator.flush(node, saves, ()))
             if node != self.bus.node:
                 return  # The process was suspended meanwhile; the next heartbeat joins again.
             self.heartbeat.renew()
@@ -207,7 +207,7 @@ class RedisBackend(Backend):
 
     def _give_up_all(self) -> None:
         """The process was suspended for so long that other nodes may own its sessions."""
-        log.warning("the node was frozen for too long, and gives up its sessions")
+        log.warning("the process was suspended for too long, and gives up its sessions")
         self.lease.note_running()
         self._begin_again()
         for actor in self._supervisor.actors():
@@ -268,7 +268,7 @@ class RedisBackend(Backend):
     def save(self, actor: Actor) -> Receipt | None:
         receipt = self.write_queue.record(actor)
         if receipt is not None and not self.lease.is_connected:
-            self.write_queue.release_waiting()
+            self.write_queue.release_waiting()  # Redis is silent: only decisions may wait.
         return receipt
 
     def delete(self, actor: Actor) -> None:
@@ -310,12 +310,12 @@ class RedisBackend(Backend):
                 return
             lost = await self._coordinator.flush(self.bus.node, saves, batches, counts)
             self.lease.answered()
-            self._settle(lost)
+            self._finish_flush(lost)
             self.bus.mark_sent()
             if counts is not None:
                 self.limits.mark_sent()
 
-    def _settle(self, lost: frozenset[str]) -> None:
+    def _finish_flush(self, lost: frozenset[str]) -> None:
         for session_id in lost:
             actor = self._supervisor.find(session_id)
             if actor is not None:
@@ -340,7 +340,7 @@ class RedisBackend(Backend):
     def _handle(self, sender: str, message: rpc.Message) -> None:
         if isinstance(message, rpc.Reset):
             self._reset_node(sender)
-        elif isinstance(message, rpc.ToOwner):
+        elif isinstance(message, rpc.ToSession):
             self.remote_connections.receive(sender, message)
         else:
             self.remote_sessions.receive(sender, message)

@@ -2,7 +2,8 @@
 
 The coordinator knows which nodes live, which node owns each session in which *epoch*, and the
 session's snapshot. It carries batches from node to node, and counts what all nodes limit together.
-The epoch is raised whenever a session changes hands, so that an earlier owner writes nothing more.
+The epoch is raised whenever another node takes a session over, so that the node that had it before
+writes nothing more.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class Counts(NamedTuple):
     counts: Sequence[Count]
 
 
-class Refused(NamedTuple):
+class LimitedKey(NamedTuple):
     """A key that has reached a limit.
 
     ``value`` is how many other nodes hold; for events, in how many seconds the key may go on.
@@ -134,4 +135,4 @@ class HeartbeatReply(NamedTuple):
     dataset: str
     age: float
     living: frozenset[str]
-    refused: list[Refused]
+    refused: list[LimitedKey]

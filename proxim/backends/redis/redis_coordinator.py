@@ -28,9 +28,9 @@ from proxim.backends.redis.coordinator import (
     EncodedBatch,
     HeartbeatReply,
     Limit,
+    LimitedKey,
     OtherLayout,
     Owned,
-    Refused,
     Save,
 )
 from proxim.backends.redis.url import Place, parse_url, trust
@@ -169,7 +169,7 @@ class Coordinator:
             age / 1000,
             frozenset(map(_text, living)),
             [
-                Refused(_text(name), _text(key), value / 1000 if windows[_text(name)] else value)
+                LimitedKey(_text(name), _text(key), value / 1000 if windows[_text(name)] else value)
                 for name, key, value in refused
             ],
         )
@@ -177,12 +177,12 @@ class Coordinator:
     async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
         """Take over the sessions that are free, in a new epoch; unknown ones are left out.
 
-        A session is free if its owner has set it free, or has died.
+        A session is free if its node has set it free, or has died.
         """
         dataset, *answer = await self._run(scripts.CLAIM, node, *session_ids)
         found = [
-            Claim(_text(session_id), _text(owner), int(epoch), snapshot)
-            for session_id, owner, epoch, snapshot in answer
+            Claim(_text(session_id), _text(holder), int(epoch), snapshot)
+            for session_id, holder, epoch, snapshot in answer
         ]
         return Claims(_text(dataset), found)
 

@@ -24,7 +24,7 @@ from proxim.backends.redis.rpc import (
     LeaveSeat,
     Request,
     SendSignal,
-    ToOwner,
+    ToSession,
     decode_event,
 )
 from proxim.protocol import codec
@@ -37,7 +37,7 @@ Find = Callable[[str], Awaitable[object]]
 
 
 class RemoteConnection:
-    """A connection of another node."""
+    """A client's connection at another node, which may hold seats in sessions of this node."""
 
     def __init__(self, bus: MessageBus, node: str, number: int) -> None:
         self.node = node
@@ -121,7 +121,7 @@ class RemoteConnections:
             task_status.started()
             await trio.sleep_forever()
 
-    def receive(self, sender: str, message: ToOwner) -> None:
+    def receive(self, sender: str, message: ToSession) -> None:
         """Handle a message of a client's node to one of this node's sessions."""
         match message:
             case Request():
@@ -137,7 +137,7 @@ class RemoteConnections:
         if actor is None or self._epoch(request.session_id) != request.epoch:
             self._answer(connection, request, unavailable(request.session_id))
             if actor is None:
-                # Redis lists this node as owner because of a claim that timed out here.
+                # Redis lists this node as the session's, because of a claim that timed out here.
                 self._nursery.start_soon(self._load, request.session_id)
             return
         event = decode_event(request.event, request.fields)

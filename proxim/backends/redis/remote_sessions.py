@@ -1,7 +1,7 @@
 """Sessions on other nodes, for the connections of this node.
 
-To the router a ``RemoteSession`` looks like an actor: it takes letters and sends them to the node
-that owns the session. A ``RemoteSeat`` holds what one connection has there: its seat, and the
+To the router a ``RemoteSession`` looks like an actor: it takes envelopes, and sends them to
+the session's node. A ``RemoteSeat`` holds what one connection has there: its seat, and the
 requests that are not answered yet.
 """
 
@@ -47,7 +47,7 @@ class RemoteSession:
         self._sessions = sessions
 
     def ask(self, envelope: Envelope) -> Receipt:
-        """Send a request to the owner; the receipt is set once the answer is here."""
+        """Send a request to the session's node; its answer sets the receipt."""
         receipt = Receipt()
         try:
             self._sessions.seat(self, envelope.sender).ask(envelope, receipt)
@@ -57,7 +57,7 @@ class RemoteSession:
         return receipt
 
     def post(self, envelope: Envelope) -> None:
-        """Send a request to the owner. Raises ``Unavailable`` and ``RateLimited``."""
+        """Send a request to the session's node. Raises ``Unavailable`` and ``RateLimited``."""
         self._sessions.seat(self, envelope.sender).post(envelope)
 
     def leave(self, seat: Seat) -> None:
@@ -95,7 +95,7 @@ class RemoteSeat:
     # -- what the router calls ---------------------------------------------------------------
 
     def post(self, envelope: Envelope) -> None:
-        """Send a request to the owner. Raises ``Unavailable`` and ``RateLimited``."""
+        """Send a request to the session's node. Raises ``Unavailable`` and ``RateLimited``."""
         if not isinstance(envelope.event, ev.SignalSent):
             self.ask(envelope, None)
             return
@@ -105,7 +105,7 @@ class RemoteSeat:
         self._send(rpc.SendSignal(**self._address, data=data, ref=envelope.ref))
 
     def ask(self, envelope: Envelope, receipt: Receipt | None) -> None:
-        """Send a request to the owner; ``receipt`` is set once the answer is here."""
+        """Send a request to the session's node; its answer sets ``receipt``."""
         self._sessions.check_reachable(self)
         if len(self._pending) >= PENDING_BOUND:
             raise RateLimited(
@@ -130,15 +130,15 @@ class RemoteSeat:
         )
 
     def leave(self, seat: Seat) -> None:
-        """Tell the owner that the connection has left its seat."""
+        """Tell the session's node that the connection has left its seat."""
         self._seat = None
         self._send(rpc.LeaveSeat(**self._address))
         self._sessions.tidy(self)
 
     def close_line(self) -> None:
-        """Do nothing: whatever is sent to the owner arrives in order."""
+        """Do nothing: whatever is sent to the session's node arrives in order."""
 
-    # -- what the owner sends ----------------------------------------------------------------
+    # -- what the session's node sends -------------------------------------------------------
 
     def answered(self, answer: rpc.Answer) -> None:
         """Take the seat, or lose it, and pass the refusal on to the client."""
@@ -181,7 +181,7 @@ class RemoteSeat:
             self._refuse(each)
 
     def close(self) -> None:
-        """The owner is gone: refuse all requests; a connection with a seat has to come again."""
+        """Refuse all requests, since the session's node is gone; close a connection with a seat."""
         self.refuse_all()
         if self._seat is not None:
             self.connection.close(1012, "the session's node is gone; come again")
@@ -217,7 +217,7 @@ class RemoteSessions:
 
     @property
     def nodes(self) -> set[str]:
-        """The nodes that own the sessions."""
+        """The nodes that have the sessions."""
         return {seat.remote.node for seat in self._all()}
 
     def send(self, node: str, message: rpc.Message) -> None:
@@ -230,7 +230,7 @@ class RemoteSessions:
         return self._last
 
     def check_reachable(self, seat: RemoteSeat) -> None:
-        """Raise ``Unavailable`` if the owner cannot be reached, or too much waits for it."""
+        """Raise ``Unavailable`` if the node cannot be reached, or too much waits for it."""
         if not self._lease.is_connected or self._bus.is_full(seat.remote.node):
             raise unavailable(seat.session_id)
 
@@ -242,7 +242,7 @@ class RemoteSessions:
         seat = seats.get(remote.session.session_id)
         if seat is None or (seat.remote.node, seat.remote.epoch) != (remote.node, remote.epoch):
             if seat is not None:
-                # Its owner has lost the session to another node, or to a later epoch.
+                # Its node has lost the session to another node, or to a later epoch.
                 seat.refuse_all()
             seat = RemoteSeat(self, remote, connection, number)
             self._numbers[connection] = number
@@ -263,7 +263,7 @@ class RemoteSessions:
                 del self._numbers[seat.connection]
 
     def receive(self, sender: str, message: rpc.ToConnection) -> None:
-        """Handle a message of a session's owner to one of this node's connections."""
+        """Handle a message of a session's node to one of this node's connections."""
         seats = self._seats.get(message.connection, {})
         if isinstance(message, rpc.CloseConnection):
             for seat in seats.values():

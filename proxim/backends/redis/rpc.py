@@ -1,7 +1,7 @@
 """The RPC messages that nodes send to each other, and the batches in which they travel.
 
-A client's connection is at one node, its session perhaps at another, the *owner*. Each message is
-about one connection at one session. The connection's node has numbered it.
+A client's connection is at one node, its session perhaps at another. Each message is about one
+connection at one session. The connection's node has numbered it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     connection: int
 
 
-# -- from the connection's node to the session's owner ---------------------------------------
+# -- from the connection's node to the session's node ----------------------------------------
 
 
 class Request(_Message, frozen=True):
@@ -58,7 +58,7 @@ class LeaveSeat(_Message, frozen=True):
     """The connection has left its seat."""
 
 
-# -- from the session's owner to the connection's node ---------------------------------------
+# -- from the session's node to the connection's node ----------------------------------------
 
 
 class Answer(_Message, frozen=True):
@@ -90,9 +90,9 @@ class Reset(Struct, frozen=True, tag=True):
     """A batch between the two nodes was lost: both drop what they have with each other."""
 
 
-ToOwner = Request | SendSignal | LeaveSeat
+ToSession = Request | SendSignal | LeaveSeat
 ToConnection = Answer | Deliver | CloseConnection
-Message = ToOwner | ToConnection | Reset
+Message = ToSession | ToConnection | Reset
 
 
 class Batch(Struct, frozen=True):

@@ -119,14 +119,14 @@ local prefix, node = ARGV[1], ARGV[2]
 local answer = {redis.call('GET', prefix .. 'dataset') or ''}
 for i = 3, #ARGV do
   local key = prefix .. 'session:' .. ARGV[i]
-  local owner, epoch, snapshot = unpack(redis.call('HMGET', key, 'node', 'epoch', 'snapshot'))
-  if owner and snapshot ~= '' then
+  local holder, epoch, snapshot = unpack(redis.call('HMGET', key, 'node', 'epoch', 'snapshot'))
+  if holder and snapshot ~= '' then
     epoch = tonumber(epoch)
-    if owner == node or owner == '' or redis.call('EXISTS', prefix .. 'node:' .. owner) == 0 then
-      owner, epoch = node, epoch + 1
+    if holder == node or holder == '' or redis.call('EXISTS', prefix .. 'node:' .. holder) == 0 then
+      holder, epoch = node, epoch + 1
       redis.call('HSET', key, 'node', node, 'epoch', epoch, 'revision', 0)
     end
-    answer[#answer + 1] = {ARGV[i], owner, epoch, snapshot}
+    answer[#answer + 1] = {ARGV[i], holder, epoch, snapshot}
   end
 end
 return answer

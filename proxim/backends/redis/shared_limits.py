@@ -13,7 +13,7 @@ from functools import partial
 import trio
 
 from proxim.actors.limits import ConcurrencyLimit, SlidingWindow
-from proxim.backends.redis.coordinator import Count, Counts, Limit, Refused
+from proxim.backends.redis.coordinator import Count, Counts, Limit, LimitedKey
 
 COUNTS_AT_ONCE = 1000
 """Counts in one flush at most."""
@@ -94,7 +94,7 @@ class SharedLimits:
 
     # -- what all nodes have counted ---------------------------------------------------------
 
-    def heard(self, refused: Sequence[Refused]) -> None:
+    def heard(self, refused: Sequence[LimitedKey]) -> None:
         """Refuse the keys that have reached a limit, and no others."""
         now = trio.current_time()
         elsewhere: dict[str, dict[str, int]] = defaultdict(dict)

@@ -148,7 +148,7 @@ class SqliteBackend(Backend):
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Restore the sessions of the file, then write changes until cancelled.
 
-        The supervisor's ``run`` comes first.
+        Call this only while the supervisor's ``run`` runs.
         """
         self._restore()
         task_status.started()

@@ -12,9 +12,9 @@ from proxim.backends.redis.coordinator import (
     Claim,
     Claims,
     HeartbeatReply,
+    LimitedKey,
     OtherLayout,
     Owned,
-    Refused,
 )
 
 POLL_TIME = 1.0
@@ -88,7 +88,7 @@ class MemoryCoordinator:
                     memory.refused[limit.name].remove(key)
                     continue
                 own = 0 if limit.window else memory.counts[node].get((limit.name, key), 0)
-                refused.append(Refused(limit.name, key, value - own))
+                refused.append(LimitedKey(limit.name, key, value - own))
         return HeartbeatReply(
             held, memory.name, now - memory.born, frozenset(memory.living), refused
         )
