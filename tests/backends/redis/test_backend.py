@@ -4,6 +4,7 @@ import pytest
 import trio
 
 from proxim.actors.actor import SAVE_TIMEOUT
+from proxim.actors.seat import Envelope
 from proxim.backends.redis import coordinator, write_queue
 from proxim.backends.redis.backend import RedisBackend
 from proxim.backends.redis.coordinator import CoordinatorLost
@@ -14,7 +15,7 @@ from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import InvalidSetting, RequestError
 from proxim.protocol.messages import Reason
-from proxim.session.events import Role
+from proxim.session.events import ResumeRequested, Role
 from proxim.session.session import RETURN_TIME
 from tests.actors.helpers import (
     GUEST,
@@ -518,6 +519,18 @@ async def test_seat_left_at_another_node_can_be_taken_at_once(autojump_clock, me
     await meeting.guest.asks(meeting.resume())
     assert old.closed is False
     assert members[0].supervisor.crashes == 0
+    await talks(meeting)
+
+
+async def test_closed_connection_takes_no_seat_at_another_node(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    late = members[2].connect()
+    remote = await members[2].member.registry.find(meeting.id)
+    late.close(1012)
+    receipt = remote.ask(Envelope(ResumeRequested(meeting.resume_token), late))
+    await receipt.wait()
+    await trio.sleep(0.2)
+    assert not meeting.guest.closed
     await talks(meeting)
 
 
