@@ -56,7 +56,7 @@ def relay(connection: Connection, message: wire.Signal, now: float) -> None:
         seat.line(message if message.ref is None else structs.replace(message, ref=None))
 
 
-def leave(connection: Connection) -> None:
+def leave_seats(connection: Connection) -> None:
     """Free every seat of a connection that is gone."""
     for seat in list(connection.seats.values()):
         seat.actor.leave(seat)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import trio
 
 from proxim.actors.log import log_crash
-from proxim.actors.router import Router, leave
+from proxim.actors.router import Router, leave_seats
 from proxim.actors.seat import Owner, Seat
 from proxim.client.calls import Calls
 from proxim.client.host import HostSession
@@ -90,7 +90,7 @@ class LocalConnection:
         if self.closed:
             return
         self._failure = ConnectionLost(reason, close_code=code)
-        leave(self)
+        leave_seats(self)
         if self.session is not None:
             self.session.finish(self._failure)
         self._calls.fail(self._failure)

@@ -6,7 +6,7 @@ import math
 
 import trio
 
-from proxim.actors.router import Router, leave
+from proxim.actors.router import Router, leave_seats
 from proxim.actors.seat import Owner, Seat
 from proxim.net.frames import text_frame
 from proxim.net.keepalive import Due, Keepalive
@@ -83,13 +83,13 @@ class SocketConnection:
                     await self._answer(result, reader)
                 elif not self._meet_deadlines():
                     break
-            leave(self)
+            leave_seats(self)
             if self._ws.peer_has_ended:
                 await self._ws.finish()
         finally:
             self._ws.stop_sending()
             self._cork.stats.count_close(self._ws.closed)
-            leave(self)
+            leave_seats(self)
             self._has_ended = True
             if self._ended is not None:
                 self._ended.set()
@@ -162,7 +162,7 @@ class SocketConnection:
         if not self.closed:
             self._ws.send_close(code, reason)
             self._keepalive.start_closing()
-            leave(self)
+            leave_seats(self)
 
     async def wait_ended(self) -> None:
         """Wait until ``run`` has returned."""

@@ -6,7 +6,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.backend import Backend
 from proxim.actors.limits import LimitSettings, NodeLimits
-from proxim.actors.router import Router, leave
+from proxim.actors.router import Router, leave_seats
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
@@ -63,7 +63,7 @@ class Client:
     def close(self, code=1000, reason=""):
         if not self.closed:
             self.close_code = code
-            leave(self)
+            leave_seats(self)
 
     async def sends(self, message):
         """Send a message; return as soon as the next one could be sent."""

@@ -7,7 +7,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.actor import SAVE_TIMEOUT
 from proxim.actors.backend import Backend
-from proxim.actors.router import leave
+from proxim.actors.router import leave_seats
 from proxim.actors.seat import Envelope, Receipt
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import LimitReached
@@ -255,7 +255,7 @@ async def test_client_that_leaves_during_a_save_has_left_after_it(autojump_clock
     kept = backend.slow()
     await node.router.route(meeting.host, meeting.decision(approve=True))
     await wait_all_tasks_blocked()
-    leave(meeting.guest)
+    leave_seats(meeting.guest)
     # Longer than any request waits for its answer.
     await trio.sleep(SAVE_TIMEOUT + 1)
     assert meeting.actor.session.online == frozenset(Role)
