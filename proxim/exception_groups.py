@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import trio
+
+
+@contextmanager
+def ungrouped(kind: type[Exception]) -> Iterator[None]:
+    """Raise an exception of this kind as it is, if the block raises it alone in a group."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        errors = list(leaves(group))
+        if all(isinstance(error, kind) for error in errors):
+            raise errors[0] from None
+        raise
 
 
 @asynccontextmanager

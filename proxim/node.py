@@ -23,7 +23,7 @@ from proxim.embed.decision import Decide, check
 from proxim.embed.events import EventReader, Events
 from proxim.embed.futures import in_own_thread
 from proxim.embed.host import LocalHost
-from proxim.exception_groups import running
+from proxim.exception_groups import running, ungrouped
 from proxim.ice import ConfiguredIce
 from proxim.net.access import Access
 from proxim.net.limits import Limits
@@ -58,9 +58,8 @@ class Node:
     Made of ``Settings``, or of single settings by their names, as in ``Node(port=0)``. It runs
     once: inside ``async with``, or while ``run`` does. ``local_url`` is the address on which it
     listens; ``url`` is the same unless there is a public URL. ``metrics_address`` is the address of
-    the metrics port, if there is one. Sockets that listen already can be given as ``sockets``; the
-    node opens no others, and closes these. ``leaving`` says that it was told to stop, ``draining``
-    that it accepts no more clients.
+    the metrics port, if there is one. With ``sockets``, which listen already, it opens no others,
+    and closes these. ``leaving`` says that it stops soon, ``draining`` that it accepts no clients.
 
     Raises ``InvalidSetting`` when a setting's value is unusable.
     """
@@ -124,7 +123,7 @@ class Node:
         self._has_run = True
         if self.settings.announce is not None:
             lan.require_library()
-        with ExitStack() as opened:
+        with ungrouped(InvalidSetting), ExitStack() as opened:
             for each in self._sockets:
                 opened.enter_context(each)
             tls = self._load_certificate()
@@ -135,8 +134,9 @@ class Node:
             self.url = self.settings.public_url or self.local_url
             self._at = f"{socket.gethostname()}:{reachable(sockets[0])[1]}"
             async with trio.open_nursery() as nursery:
-                self._parts = parts = compose(self, self.url, tls)
+                parts = compose(self, self.url, tls)
                 scope = await nursery.start(self._serve, parts, sockets, metrics_sockets)
+                self._parts = parts
                 # Not before: a start that is cancelled would wait for what never ends.
                 scope.shield = True
                 task_status.started()
@@ -149,6 +149,7 @@ class Node:
                     with trio.move_on_after(DRAIN_TIME, shield=True):
                         await self.supervisor.drain()
                         await self.supervisor.backend.leave()
+                        parts.host.close(*self.supervisor.backend.close_reason)
                         await parts.listener.close_all(*self.supervisor.backend.close_reason)
                     self._events.finish()
                     scope.cancel()
@@ -183,10 +184,9 @@ class Node:
         self._stop.set()
 
     def reload_certificate(self) -> None:
-        """Read the certificate's files again, for connections that come from now on.
+        """Read the certificate's files again, for connections that are made from now on.
 
-        Open connections go on. A certificate that cannot be used is logged, and the one in use
-        stays. Without a certificate this does nothing.
+        A certificate that cannot be used is logged, and the one in use stays.
         """
         try:
             tls = self._load_certificate()

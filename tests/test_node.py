@@ -3,6 +3,7 @@ import socket
 import pytest
 import trio
 
+from proxim import run_in_thread
 from proxim.net.limits import Limits
 from proxim.node import Node, serve
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
@@ -294,3 +295,49 @@ def test_a_bad_setting_is_named(given, message):
 async def test_a_path_is_a_setting_as_its_text_is(tmp_path):
     node = Node(tls_cert=tmp_path / "cert", tls_key=tmp_path / "key")
     assert node.settings.tls_cert == str(tmp_path / "cert")
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """The settings of a node whose store cannot be used."""
+    path = tmp_path / "sessions.db"
+    path.write_bytes(b"not a database" * 1000)
+    return {"port": 0, "store": f"sqlite://{path}", "store_key": "k" * 32}
+
+
+async def test_unusable_store_is_raised_as_it_is(damaged):
+    with pytest.raises(InvalidSetting, match="is damaged"):
+        await Node(**damaged).run()
+    with pytest.raises(InvalidSetting, match="is damaged"):
+        async with Node(**damaged):
+            raise AssertionError("it started")
+    with pytest.raises(InvalidSetting, match="is damaged"):
+        await serve(**damaged)
+
+
+def test_unusable_store_is_raised_where_the_thread_is_started(damaged):
+    with pytest.raises(InvalidSetting, match="is damaged"):
+        run_in_thread(**damaged)
+
+
+async def test_no_session_is_opened_after_a_failed_start(damaged):
+    node = Node(**damaged)
+    with pytest.raises(InvalidSetting):
+        await node.run()
+    with pytest.raises(ConnectionLost, match="does not run"):
+        await node.open_session()
+
+
+async def test_no_session_is_opened_during_the_start(nursery, tmp_path):
+    node = Node(port=0, store=f"sqlite://{tmp_path / 'sessions.db'}", store_key="k" * 32)
+    nursery.start_soon(node.run)
+    with pytest.raises(ConnectionLost, match="does not run"):
+        await node.open_session()
+    node.stop()
+
+
+async def test_persistent_session_of_the_application_ends_with_its_node(tmp_path):
+    store = {"store": f"sqlite://{tmp_path / 'sessions.db'}", "store_key": "k" * 32}
+    async with Node(port=0, **store) as node:
+        session = await node.open_session("persistent")
+    assert isinstance(session.over, ConnectionLost)

@@ -97,7 +97,8 @@ class Actor:
         async for envelope in self._inbox:
             await self._handle_envelope(envelope)
             del envelope  # Otherwise it stays in memory while the actor waits.
-            self._timer = self._timers.reset(self._timer, self.session.deadline, self)
+            if self._closed_with is None:
+                self._timer = self._timers.reset(self._timer, self.session.deadline, self)
 
     def wake(self) -> None:
         """Put ``TimePassed`` into the inbox: the session's deadline has come."""
@@ -344,7 +345,6 @@ class Actor:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]
         host.line, guest.line = guest.connection.tell, host.connection.tell
         # No signal crosses after the session's deadline, even if the timer fires late.
-        host.line_until = guest.line_until = min(
-            self.session.deadline, self._services.backend.lines_until
-        )
+        until = self._services.backend.line_until(self)
+        host.line_until = guest.line_until = min(self.session.deadline, until)
         self._services.backend.lines_changed(self)

@@ -69,8 +69,7 @@ class Backend:
 
     # -- the right to act --------------------------------------------------------------------
 
-    @property
-    def lines_until(self) -> float:
+    def line_until(self, actor: Actor) -> float:
         """The moment (on Trio's clock) from which signals go through the actor again."""
         return math.inf
 

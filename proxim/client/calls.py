@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from copy import copy
 from itertools import count
 from typing import TypeVar
 
@@ -66,10 +67,10 @@ class Calls:
             outcome = wire_error(message) if isinstance(message, wire.Error) else message
             _put(self._waiting[ref], outcome)
 
-    def fail(self, error: ProximError) -> None:
-        """Wake all waiting requests with an error."""
+    def fail(self, error: ConnectionLost) -> None:
+        """Wake all waiting requests, each with a copy of an error: each task raises its own."""
         for waiting in self._waiting.values():
-            _put(waiting, error)
+            _put(waiting, copy(error))
 
 
 def _put(waiting: trio.MemorySendChannel[_Outcome], outcome: _Outcome) -> None:

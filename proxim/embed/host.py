@@ -71,6 +71,11 @@ class LocalHost:
         async with trio.open_nursery() as self._nursery:
             await self._ice.run(self._refresh_ice)
 
+    def close(self, code: int, reason: str) -> None:
+        """Tell the sessions that have not ended that the node has stopped."""
+        for connection in list(self._connections.values()):
+            connection.close(code, reason)
+
     async def _refresh_ice(self, session_id: str) -> None:
         connection = self._connections.get(session_id)
         if connection is None:

@@ -60,6 +60,7 @@ class Keepalive:
         """Give the peer its time to close as well, and wake a reader that pauses."""
         now = trio.current_time()
         self.close_by = now + self._limits.close_time
+        self._ping_at = math.inf
         self._wake_by(now)
 
     def end_now(self) -> None:

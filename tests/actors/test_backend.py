@@ -279,3 +279,18 @@ async def test_ended_sessions_do_not_count_as_alive(autojump_clock, node):
     assert node.supervisor.stats.alive == 2
     await meeting.host.asks(meeting.close())
     assert node.supervisor.stats.alive == 1
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+async def test_released_actor_leaves_no_timer(autojump_clock, start, waiting):
+    node = await start(make_backend=SlowBackend)
+    meeting = await node.prompts()
+    receipt = node.supervisor.backend.slow()
+    await meeting.host.sends(meeting.decision())
+    await wait_all_tasks_blocked()
+    if waiting:
+        await meeting.host.sends(wire.RefreshIce(session_id=meeting.id))
+    node.supervisor.release(meeting.actor)
+    receipt.set()
+    await wait_all_tasks_blocked()
+    assert len(node.supervisor._timers) == 0

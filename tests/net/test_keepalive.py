@@ -72,3 +72,11 @@ async def test_closing_wakes_the_task_and_ends_in_time(keepalive, autojump_clock
         woken = await sleep(keepalive)
         assert woken[0] == pytest.approx(start + 3)
     assert woken[1] == [Due.END]
+
+
+async def test_no_ping_is_due_while_closing(keepalive, autojump_clock):
+    start = trio.current_time()
+    keepalive.introduce_by = float("inf")
+    await trio.sleep(19)
+    keepalive.start_closing()
+    assert await sleep(keepalive) == (pytest.approx(start + 22), [Due.END])

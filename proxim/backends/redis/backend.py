@@ -239,9 +239,8 @@ class RedisBackend(Backend):
 
     # -- the right to act --------------------------------------------------------------------
 
-    @property
-    def lines_until(self) -> float:
-        return self.lease.running_until
+    def line_until(self, actor: Actor) -> float:
+        return fencing.line_until(self.lease, actor)
 
     def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
         if self.lease.was_suspended:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import trio
 
 from proxim.actors.actor import Actor
@@ -39,12 +41,28 @@ def cut_remote_lines(supervisor: Supervisor) -> None:
             actor.close_line()
 
 
+def line_until(lease: Lease, actor: Actor) -> float:
+    """Return the moment up to which the process is known not to be suspended.
+
+    A line to another node expires at once while Redis does not answer.
+    """
+    if _has_remote_side(actor) and not lease.is_connected:
+        return -math.inf
+    return lease.running_until
+
+
 async def extend_lines_forever(supervisor: Supervisor, lease: Lease) -> None:
-    """Extend all lines again and again, for as long as the process is known not to be suspended."""
+    """Extend all lines again and again, but those that have expired.
+
+    A signal may wait in the inbox since a line has expired, and must not be overtaken; its actor
+    opens the line again.
+    """
     while True:
         for count, actor in enumerate(supervisor.actors()):
+            until = min(actor.session.deadline, line_until(lease, actor))
             for seat in actor.seats.values():
-                seat.line_until = min(actor.session.deadline, lease.running_until)
+                if seat.line_until > trio.current_time():
+                    seat.line_until = until
             if count % EXTENDED_AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
         await trio.sleep(lease.seconds / 4)

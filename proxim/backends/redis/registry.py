@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import trio
 
@@ -97,21 +98,25 @@ class Registry:
 
     async def _find(self, session_ids: list[str]) -> list[SessionHandle]:
         """Return the sessions that exist. A lock has each looked for once at a time."""
-        locks = [self._finding[session_id] for session_id in sorted(session_ids)]
-        for lock in locks:
-            await lock.acquire()
-        try:
+        async with AsyncExitStack() as stack:
+            for session_id in sorted(session_ids):
+                await stack.enter_async_context(self._locked(session_id))
             handles: list[SessionHandle] = []
             missing = []
             for session_id in session_ids:
                 actor = self._supervisor.find(session_id)
                 handles.append(actor) if actor is not None else missing.append(session_id)
             return [*handles, *(await self._claim(missing) if missing else ())]
+
+    @asynccontextmanager
+    async def _locked(self, session_id: str) -> AsyncIterator[None]:
+        lock = self._finding[session_id]
+        try:
+            async with lock:
+                yield
         finally:
-            for session_id, lock in zip(sorted(session_ids), locks, strict=True):
-                lock.release()
-                if not lock.statistics().tasks_waiting:
-                    self._finding.pop(session_id, None)
+            if not lock.locked():
+                self._finding.pop(session_id, None)
 
     async def _claim(self, session_ids: list[str]) -> list[SessionHandle]:
         self._check_connected()

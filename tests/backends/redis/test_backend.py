@@ -522,6 +522,29 @@ async def test_seat_left_at_another_node_can_be_taken_at_once(autojump_clock, me
     await talks(meeting)
 
 
+async def test_line_to_another_node_stays_closed_while_redis_is_silent(autojump_clock, members):
+    meeting = await pairs(members[0], members[1])
+    members[0].coordinator.is_cut = True
+    await trio.sleep(5)
+    for request in (None, wire.RefreshIce(session_id=meeting.id)):
+        if request is not None:
+            await meeting.host.sends(request)
+        before = len(meeting.host.heard(wire.Error))
+        await meeting.host.signals(meeting.id, 1)
+        errors = meeting.host.heard(wire.Error)
+        assert [error.code for error in errors[before:]] == ["unavailable"]
+
+
+async def test_expired_line_is_not_extended_under_a_waiting_signal(autojump_clock, members):
+    meeting = await pairs(members[0], members[0])
+    seat = meeting.actor.seats[HOST]
+    seat.line_until = trio.current_time()
+    await trio.sleep(LEASE / 2)
+    assert seat.line_until < trio.current_time()
+    await talks(meeting)
+    assert seat.line_until > trio.current_time()
+
+
 async def test_closed_connection_takes_no_seat_at_another_node(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     late = members[2].connect()
