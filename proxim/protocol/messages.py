@@ -169,7 +169,7 @@ class CloseSession(_Request, frozen=True):
 
 
 class PairRequest(_Request, frozen=True):
-    """Ask to pair. This uses up the token of the link, whatever the outcome.
+    """Ask to pair. The right token is used up by this, whatever the outcome.
 
     Reply: ``pair_pending``, later ``pair_result``.
     """
@@ -245,7 +245,7 @@ class Registered(_Reply, frozen=True):
 
 
 class SessionCreated(_Reply, frozen=True):
-    """The new session. ``pair_within`` is in seconds; no link if the host made the token."""
+    """The new session. ``pair_within`` is in seconds; no link or token if the host made one."""
 
     session: SessionInfo
     pair_within: float
