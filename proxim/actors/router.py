@@ -57,7 +57,7 @@ def relay(connection: Connection, message: wire.Signal, now: float) -> None:
 
 
 def leave_seats(connection: Connection) -> None:
-    """Free every seat of a connection that is gone."""
+    """Close the lines of a connection that is gone, and tell its sessions; again does nothing."""
     for seat in list(connection.seats.values()):
         seat.actor.leave(seat)
 

@@ -49,7 +49,7 @@ class Connection(Protocol):
 
     @property
     def closed(self) -> bool:
-        """Whether the connection is closed or about to be; it then holds no seat."""
+        """Whether the connection is closed or about to be; its sessions have been told then."""
         ...
 
     def tell(self, message: NodeMessage) -> None:

@@ -146,7 +146,7 @@ class Reader:
             refuse(self._connection, *late)
         frames, self._frames = self._frames, ()
         full_at = self._full_at if self._full_at > now else now
-        empty_at = now + bucket.window
+        refuse_from = now + bucket.window
         several = len(frames) > 1
         relayed = size = 0
         if several:
@@ -156,7 +156,7 @@ class Reader:
                 if keepalive.close_by < math.inf:
                     break  # The node has closed the connection: nothing more is heard.
                 # The token bucket is empty if it needs a whole window until it is full again.
-                if full_at >= empty_at:
+                if full_at >= refuse_from:
                     self._frames = frames[number - 1 :]
                     self._pause(now, bucket.next_at(full_at))
                     return Read.PAUSED

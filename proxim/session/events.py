@@ -191,11 +191,11 @@ class Admit(Struct, frozen=True):
 
 
 class OpenLine(Struct, frozen=True):
-    """Open the line between the seats: from now on signals do not go through the inbox."""
+    """Allow the line between the seats: the actor opens it once its inbox is empty."""
 
 
 class CloseLine(Struct, frozen=True):
-    """Close the line: from now on signals go through the inbox."""
+    """Forbid the line, and close it: from now on signals go through the inbox."""
 
 
 class Finish(Struct, frozen=True):

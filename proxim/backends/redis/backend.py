@@ -267,7 +267,7 @@ class RedisBackend(Backend):
     def save(self, actor: Actor) -> Receipt | None:
         receipt = self.write_queue.record(actor)
         if receipt is not None and not self.lease.is_connected:
-            self.write_queue.release_waiting()  # Redis is silent: only decisions may wait.
+            self.write_queue.release_waiting()  # Redis is silent: only commitments may wait.
         return receipt
 
     def delete(self, actor: Actor) -> None:

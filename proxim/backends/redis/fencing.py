@@ -16,20 +16,20 @@ from proxim.session import events as ev
 EXTENDED_AT_ONCE = 500
 """Sessions after which the other tasks have their turn."""
 
-_DECIDING = (ev.PairRequested, ev.HostDecided, ev.RenewalRequested, ev.CloseRequested)
+_COMMITTING = (ev.PairRequested, ev.HostDecided, ev.RenewalRequested, ev.CloseRequested)
 
 
 def may_act(lease: Lease, actor: Actor, envelope: Envelope) -> bool:
     """Return whether the node may act on an envelope now.
 
-    Timeouts and disconnects always proceed. Requests need the lease. Decisions need a Redis that
+    Timeouts and disconnects always proceed. Requests need the lease. Commitments need a Redis that
     answers, since they are saved before anybody is told; so do signals to another node.
     """
     if envelope.sender is None:
         return True
     if isinstance(envelope.event, ev.SignalSent):
         return lease.is_connected or not _has_remote_side(actor)
-    if isinstance(envelope.event, _DECIDING):
+    if isinstance(envelope.event, _COMMITTING):
         return lease.is_connected
     return lease.is_held
 

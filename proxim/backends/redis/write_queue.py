@@ -156,13 +156,13 @@ class WriteQueue:
     def release_waiting(self) -> None:
         """Let no actor wait longer, since Redis does not answer; a new session is given up.
 
-        A decision still waits, as long as another node may take the session over by an older
+        A commitment still waits, as long as another node may take the session over by an older
         snapshot: nobody may hear of it before it is saved.
         """
         for queued in (self._packed, self._dirty):
             for session_id, receipts in list(queued.items()):
                 entry = self._entries[session_id]
-                if entry.is_known and _is_decision(entry.snapshot, entry.saved):
+                if entry.is_known and _is_commitment(entry.snapshot, entry.saved):
                     continue
                 for receipt in receipts:
                     if not entry.is_known:
@@ -176,10 +176,10 @@ class WriteQueue:
 
 
 _BY_ITSELF = frozenset(Reason) - {Reason.CLOSED, Reason.REJECTED, Reason.SHUTDOWN}
-"""Why a session ends without a decision, as it would at any node that takes it over."""
+"""Why a session ends without a commitment, as it would at any node that takes it over."""
 
 
-def _is_decision(taken: Snapshot | None, saved: Snapshot | None) -> bool:
+def _is_commitment(taken: Snapshot | None, saved: Snapshot | None) -> bool:
     """Return whether another node, with the saved snapshot, would not come to the same state.
 
     It sees by itself who is there, and that a session's time is up. It does not see that neither
@@ -189,8 +189,8 @@ def _is_decision(taken: Snapshot | None, saved: Snapshot | None) -> bool:
         return taken is not None and taken.reason not in _BY_ITSELF
     if taken.reason in _BY_ITSELF:
         return taken.reason is Reason.DISCONNECTED and saved.handed
-    return _decided(taken) != _decided(saved)
+    return _committed(taken) != _committed(saved)
 
 
-def _decided(taken: Snapshot) -> object:
+def _committed(taken: Snapshot) -> object:
     return taken.state, taken.reason, taken.token_hash, taken.resume_hash

@@ -31,7 +31,7 @@ from proxim.session.state import State
 log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT = 2.0
-"""Seconds that an actor waits for the disk, at most."""
+"""Seconds that one write may take; an actor waits for at most two writes."""
 RETRY_DELAY = 5.0
 """Seconds before a write is tried again after a failure."""
 _LAST_WRITE_TIMEOUT = 3.0
