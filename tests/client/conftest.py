@@ -4,6 +4,7 @@ import trio
 from proxim.node import Node
 from proxim.settings import Settings
 from tests.client.helpers import Wire
+from tests.ports import reserved_port
 
 
 @pytest.fixture
@@ -30,6 +31,7 @@ async def node(serve):
 
 @pytest.fixture
 async def wire(node, nursery):
-    wire = Wire(node, nursery)
-    await wire.mend()
-    return wire
+    with reserved_port() as port:
+        wire = Wire(node, nursery, port)
+        await wire.mend()
+        yield wire

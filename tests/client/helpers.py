@@ -18,11 +18,11 @@ PATIENCE = 60
 class Wire:
     """A TCP proxy between an SDK and a node. ``connections`` counts accepted connections."""
 
-    def __init__(self, node, nursery):
+    def __init__(self, node, nursery, port):
         self.node = node
         self.connections = 0
         self._nursery = nursery
-        self._port = 0
+        self._port = port
 
     @property
     def url(self):
@@ -41,7 +41,6 @@ class Wire:
     async def _run(self, *, task_status):
         with trio.CancelScope() as self._scope:
             listeners = await trio.open_tcp_listeners(self._port, host="127.0.0.1")
-            self._port = listeners[0].socket.getsockname()[1]
             await trio.serve_listeners(self._serve, listeners, task_status=task_status)
 
     async def _serve(self, near):

@@ -15,6 +15,7 @@ import trio
 
 import proxim
 from proxim.embed.futures import in_own_thread
+from tests.ports import reserved_port
 from tests.threads.helpers import PATIENCE, Guest, nothing_left
 
 if not sys.platform.startswith("linux"):
@@ -37,11 +38,10 @@ def healthy(node):
 
 
 def test_node_frees_its_port_when_it_stops():
-    with proxim.run_in_thread(port=0) as node:
-        assert healthy(node)
-        port = int(node.url.rpartition(":")[2])
-    with proxim.run_in_thread(proxim.Settings(port=port)) as node:
-        assert healthy(node)
+    with reserved_port() as port:
+        for _ in range(2):
+            with proxim.run_in_thread(proxim.Settings(port=port)) as node:
+                assert healthy(node)
 
 
 def test_several_nodes_run_independently():
