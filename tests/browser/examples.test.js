@@ -45,8 +45,9 @@ async function run(code, path) {
   return { page, printed, expected };
 }
 
+/** Wait for what a page prints, for as long as the SDK retries: on a busy machine the first attempt may fail. */
 async function prints({ printed, expected }) {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 900; tries += 1) {
     if (expected.every((words) => printed.includes(words))) return;
     if (printed.some((words) => words.startsWith("failed"))) break;
     await new Promise((resolve) => setTimeout(resolve, 100));
