@@ -141,7 +141,7 @@ test("unknown channels are closed, and the number of running files is limited", 
       await new Promise((resolve) => (channel.onopen = channel.onclose = resolve));
       if (count % 2 && channel.readyState === "open") channel.send(JSON.stringify({ name: `slow-${count}`, size: 1000 }));
     }
-    for (let tries = 0; tries < 100; tries += 1) {
+    for (let tries = 0; tries < 1200; tries += 1) {
       if (channels.filter(({ readyState }) => readyState === "open").length <= 32) break;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
