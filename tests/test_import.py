@@ -59,7 +59,7 @@ def test_type_checker_sees_the_public_names(tmp_path):
         [sys.executable, "-m", "mypy", "--strict", script],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr

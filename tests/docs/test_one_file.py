@@ -12,7 +12,7 @@ import pytest
 from tests.docs.test_docs import ROOT, blocks
 from tests.docs.test_examples import hear, joining, running, say
 
-BUILD_TIME = 300
+BUILD_TIME = 1800
 PATIENCE = 60
 
 
