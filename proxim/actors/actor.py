@@ -253,7 +253,7 @@ class Actor:
 
     async def _handle(self, envelope: Envelope) -> None:
         if envelope.seat is not None and isinstance(envelope.event, ev.HostLeft | ev.GuestLeft):
-            del self.seats[envelope.seat.role]
+            self._vacate(self.seats.pop(envelope.seat.role))
         event = envelope.event
         if isinstance(event, ev.ShutDown) and self._services.hand_over(self):
             return  # The session was approved while this event waited in the inbox.

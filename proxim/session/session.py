@@ -89,7 +89,8 @@ class Session(Record):
             return RULES[self.state][type(event)].decide(self, event, now)
         except RequestError as refusal:
             refusal.session_id = self.session_id
-            return [ev.Refuse(refusal)]
+            # The traceback leads to frames that refer to the effect: a cycle that keeps the event.
+            return [ev.Refuse(refusal.with_traceback(None))]
 
     # -- the host ----------------------------------------------------------------------------
 

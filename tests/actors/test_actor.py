@@ -1,4 +1,6 @@
+import gc
 import math
+import weakref
 
 import pytest
 import trio
@@ -250,3 +252,35 @@ async def test_each_side_gets_ice_servers_and_their_ttl(autojump_clock, node):
         assert (result.ice_servers, result.ice_ttl) == ([ICE], 50.0)
         fresh = await side.asks(wire.RefreshIce(session_id=meeting.id))
         assert (fresh.ice_servers, fresh.ttl) == ([ICE], 50.0)
+
+
+# -- memory ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_collector():
+    """The node collects garbage rarely: nothing large may wait for that."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def test_refused_signal_is_not_kept_by_its_refusal(autojump_clock, node, no_collector):
+    meeting = await node.invites()
+    for _ in range(3):
+        await meeting.host.signals(meeting.id, 1)
+    await wait_all_tasks_blocked()
+    assert not [each for each in gc.get_objects() if isinstance(each, ev.SignalSent)]
+
+
+@EITHER_SIDE
+async def test_connection_that_left_is_not_kept_by_its_seat(
+    autojump_clock, node, no_collector, role
+):
+    meeting = await node.pairs()
+    client = weakref.ref(meeting[role])
+    await meeting.leaves(role)
+    del meeting
+    await wait_all_tasks_blocked()
+    assert client() is None
