@@ -173,7 +173,6 @@ class Actor:
         """Close the line: from now on signals go through the inbox."""
         for seat in self.seats.values():
             seat.line = None
-        self._services.backend.lines_changed(self)
 
     def close(self, refuse_with: ClosedError = UnknownSession) -> None:
         """Free the seats and let the task end, without a message to any client.
@@ -347,4 +346,3 @@ class Actor:
         # No signal crosses after the session's deadline, even if the timer fires late.
         until = self._services.backend.line_until(self)
         host.line_until = guest.line_until = min(self.session.deadline, until)
-        self._services.backend.lines_changed(self)

@@ -77,9 +77,6 @@ class Backend:
         """Return why this node may not handle an envelope now, or None if it may."""
         return None
 
-    def lines_changed(self, actor: Actor) -> None:
-        """Note that an actor has opened or closed its line."""
-
     # -- sessions of other nodes -------------------------------------------------------------
 
     async def find(self, session_id: str) -> SessionHandle | None:
