@@ -1,6 +1,6 @@
 """The router: it turns a client's message into an event in the inbox of the right session.
 
-What a connection may do follows from the seat that it holds, never from what a message claims.
+The seat of a connection says what the connection may do, never a claim in a message.
 There is one exception: the owner may close a session without taking its seat.
 """
 

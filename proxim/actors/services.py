@@ -1,4 +1,4 @@
-"""What an actor needs of its surroundings, so that it can be read and tested without them."""
+"""The interface of the supervisor that an actor uses, so that it can be tested without one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ClosedError = type[UnknownSession] | type[Unavailable]
 
 
 class Services(Protocol):
-    """What an actor needs of the supervisor."""
+    """The part of the supervisor that an actor uses."""
 
     stats: Stats
     backend: Backend

@@ -49,12 +49,12 @@ class LeanWebSocket(WebSocketConnection):
     """
 
     # Attributes that the inherited code reads and that are the same for each connection of a
-    # server. mypy is told to ignore those that upstream sets in its constructor.
+    # server.
     _initial_request = None
     _path = "/ws"
     _handshake_headers = ()
     _subprotocol: str | None = None
-    _recv_channel = _send_channel = _NoChannel()  # type: ignore[assignment]
+    _recv_channel = _send_channel = _NoChannel()  # type: ignore[assignment]  # never used
     _close_reason: CloseReason | None = None
 
     # Defaults of what most connections never set, or only at their end.
@@ -73,10 +73,13 @@ class LeanWebSocket(WebSocketConnection):
         # The inherited constructor is not called: it creates much state that is not used here.
         self._id = next(self.CONNECTION_ID)
         self._stream = stream
-        self._wsproto = self._codec = FrameCodec(limits)  # type: ignore[assignment]
+        self._wsproto = self._codec = FrameCodec(limits)  # type: ignore[assignment]  # same methods
         self._limits = limits
         self._outbox = outbox
         self._keepalive = keepalive
+
+    # The inherited constructor sets these three at once; here each is made when it is first used.
+    # So mypy sees a property in place of an attribute.
 
     @cached_property
     def _pings(self) -> OrderedDict[bytes, trio.Event]:  # type: ignore[override]

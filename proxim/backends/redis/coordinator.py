@@ -1,4 +1,4 @@
-"""What nodes and their coordinator, Redis, tell each other.
+"""The data that nodes and their coordinator, Redis, exchange.
 
 The coordinator knows which nodes live, which node owns each session in which *epoch*, and the
 session's snapshot. It carries batches from node to node, and counts what all nodes limit together.
@@ -125,7 +125,7 @@ class Owned(NamedTuple):
 
 
 class HeartbeatReply(NamedTuple):
-    """What a node learns from a heartbeat.
+    """The reply to a heartbeat.
 
     ``lease_held`` is whether the lease was still running. ``dataset`` names the data set: another
     name means that everything was forgotten, ``age`` seconds ago.

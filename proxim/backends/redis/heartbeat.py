@@ -19,7 +19,7 @@ SETTLE_TIME = 2.0
 
 
 class Heartbeat:
-    """What the last heartbeat has told.
+    """Sends heartbeats, and holds the reply to the last one.
 
     ``dataset`` names what Redis remembers, ``living`` are the nodes with a lease. ``describe``
     returns what other nodes and people may know of this node, as JSON types.

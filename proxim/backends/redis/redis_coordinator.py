@@ -1,7 +1,8 @@
 """The coordinator on Redis (or Valkey). Each command is one script, and has a time limit.
 
 One connection is for commands, one for batches. Batches are read so many at a time, so that none
-pile up in this process. What was sent while a connection was broken is read after a reconnect.
+pile up in this process. Batches that were sent while a connection was broken are read after it
+is made again.
 """
 
 from __future__ import annotations

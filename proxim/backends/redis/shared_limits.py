@@ -1,7 +1,7 @@
 """Limits that all nodes of a cluster count together, by owner and by address.
 
-What this node counts goes to Redis with the next flush. Which keys have reached a limit comes back
-with each heartbeat. So no request waits for Redis to be counted. A key is a hash.
+The counts of this node go to Redis with the next flush. The keys that have reached a limit come
+back with each heartbeat. So no request waits for Redis to be counted. A key is a hash.
 """
 
 from __future__ import annotations
