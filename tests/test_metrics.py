@@ -73,7 +73,6 @@ async def test_each_request_to_pair_has_an_outcome(autojump_clock, node, shown):
     left = await node.prompts()
     await left.leaves(GUEST)
     await left.leaves(HOST)
-    await left.host.asks(left.close())
     contested = await node.pairs()
     await node.connect().asks(contested.pair_request())
     lapsed = await node.invites()
