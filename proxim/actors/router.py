@@ -6,14 +6,14 @@ There is one exception: the owner may close a session without taking its seat.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import trio
 from msgspec import UNSET, UnsetType, structs
 
 from proxim.actors.backend import SessionHandle
+from proxim.actors.invitations import Invitations, new_session_id, new_token
 from proxim.actors.limits import delay
 from proxim.actors.seat import Connection, Envelope, Owner, Seat
 from proxim.actors.stats import CONTESTED, LAPSED
@@ -33,10 +33,9 @@ from proxim.protocol.errors import (
     Unavailable,
     UnknownSession,
 )
-from proxim.protocol.link import Link
 from proxim.protocol.messages import ClientMessage, SessionType
 from proxim.session import events as ev
-from proxim.session.events import Event, Invitation, Role
+from proxim.session.events import Event, Role
 from proxim.session.session import Session
 
 
@@ -65,24 +64,21 @@ def leave_seats(connection: Connection) -> None:
 class Router:
     """Routes the messages of all connections of a node to the right actors.
 
-    ``draw_qr`` turns a link into an SVG, and may take a while. If there is an ``access_token``,
-    only a client that sends it may register. ``stats`` and ``limits`` are the supervisor's.
+    If there is an ``access_token``, only a client that sends it may register. ``stats`` and
+    ``limits`` are the supervisor's.
     """
 
     def __init__(
         self,
         supervisor: Supervisor,
-        *,
-        public_url: str,
-        draw_qr: Callable[[str], Awaitable[str]],
+        invitations: Invitations,
         access_token: str | None = None,
     ) -> None:
         self.stats = supervisor.stats
         self.limits = supervisor.limits
         self._supervisor = supervisor
         self._backend = supervisor.backend
-        self._public_url = public_url
-        self._draw_qr = draw_qr
+        self._invitations = invitations
         self._access_hash = None if access_token is None else tokens.digest(access_token)
 
     async def route(self, connection: Connection, message: ClientMessage) -> None:
@@ -107,7 +103,7 @@ class Router:
                 await self._create_session(connection, message)
             case wire.RenewLink():
                 seat = _host_seat_of(connection, message)
-                invitation = await self._make_invitation(message.session_id, message)
+                invitation = await self._invitations.make(message.session_id, message, draws=True)
                 _post_from(seat, ev.RenewalRequested(invitation), message)
             case wire.ListSessions():
                 await self._list_sessions(connection, message)
@@ -143,7 +139,7 @@ class Router:
     # -- the guest's requests ----------------------------------------------------------------
 
     async def _pair(self, connection: Connection, message: wire.PairRequest) -> None:
-        resume_token = _new_token(tokens.TOKEN_BYTES)
+        resume_token = new_token()
         event = ev.PairRequested(message.token, message.device_info, resume_token)
         try:
             await self._request_seat(connection, message, event)
@@ -190,7 +186,7 @@ class Router:
 
     async def _register(self, connection: Connection, message: wire.Register) -> None:
         self._check_access(connection, message.access_token)
-        key = message.key or _new_token(tokens.TOKEN_BYTES)
+        key = message.key or new_token()
         owner = connection.owner = Owner(message.uuid, tokens.digest(key))
         handles = await self._owned_by(owner)
         joined = _without_guest(connection, handles)
@@ -225,8 +221,8 @@ class Router:
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
         self._supervisor.check_limits(owner, connection.address)
         await self._backend.check_limits(owner)
-        session_id = _new_session_id()
-        invitation = await self._make_invitation(session_id, message)
+        session_id = new_session_id()
+        invitation = await self._invitations.make(session_id, message, draws=True)
         now = trio.current_time()
         session = Session.open(
             session_id=session_id,
@@ -249,20 +245,6 @@ class Router:
                 ref=_ref(message),
             )
         )
-
-    async def _make_invitation(
-        self, session_id: str, message: wire.CreateSession | wire.RenewLink
-    ) -> Invitation:
-        if message.token_hash is not None:
-            if message.qr is not None:
-                raise BadMessage(
-                    "`qr` needs a link, and with `token_hash` only the host can know it"
-                )
-            return Invitation(tokens.decode_hash(message.token_hash))
-        token = _new_token(tokens.TOKEN_BYTES)
-        link = str(Link(self._public_url, session_id, token))
-        qr_svg = await self._draw_qr(link) if message.qr else UNSET
-        return Invitation(tokens.digest(token), link, token, qr_svg)
 
     async def _list_sessions(self, connection: Connection, message: wire.ListSessions) -> None:
         handles = await self._owned_by(_owner_of(connection))
@@ -305,17 +287,6 @@ def _owner_of(connection: Connection) -> Owner:
     if connection.owner is None:
         raise NotRegistered("`register` comes first")
     return connection.owner
-
-
-def _new_token(size: int) -> str:
-    return tokens.encode(secrets.token_bytes(size))
-
-
-def _new_session_id() -> str:
-    """Return a new session id, without a leading dash, which looks like an option."""
-    while (session_id := _new_token(tokens.SESSION_ID_BYTES)).startswith("-"):
-        pass
-    return session_id
 
 
 def _post_from(seat: Seat, event: Event, message: ClientMessage) -> None:

@@ -5,6 +5,7 @@ from msgspec import Raw
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.backend import Backend
+from proxim.actors.invitations import Invitations
 from proxim.actors.limits import LimitSettings, NodeLimits
 from proxim.actors.router import Router, leave_seats
 from proxim.actors.supervisor import Supervisor
@@ -144,10 +145,7 @@ class Node:
         self.drawing = trio.Event()
         self.drawing.set()
         self.router = Router(
-            self.supervisor,
-            public_url="https://node.example",
-            draw_qr=self._draw_qr,
-            access_token=access_token,
+            self.supervisor, Invitations("https://node.example", self._draw_qr), access_token
         )
 
     async def _draw_qr(self, link):
