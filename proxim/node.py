@@ -35,7 +35,7 @@ from proxim.net.sockets import listen, reachable, url_of
 from proxim.net.stats import NetStats
 from proxim.net.tls import load_certificate
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
-from proxim.protocol.messages import PROTOCOL_VERSION, SessionInfo, Welcome
+from proxim.protocol.messages import FEATURES, PROTOCOL_VERSION, SessionInfo, Welcome
 from proxim.settings import Settings, from_code, split_endpoint
 from proxim.version import __version__
 
@@ -293,6 +293,7 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
         server=f"proxim/{__version__}",
         approval_timeout=settings.approval_timeout,
         max_message_bytes=node.limits.message_size,
+        features=list(FEATURES),
     )
     listener = Listener(
         router,

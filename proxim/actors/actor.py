@@ -263,6 +263,8 @@ class Actor:
         ):
             self._refuse(envelope, refusal)
             return
+        if isinstance(event, ev.ResumeRequested) and not self._services.backend.can_save:
+            event = ev.ResumeRequested(event.resume_token)  # A new token could be lost.
         await self._step(event, envelope)
         if self._line_allowed and not self._waiting and self._closed_with is None:
             self._open_line()
@@ -326,7 +328,7 @@ class Actor:
                 self._line_allowed = False
                 self.close_line()
             case _:  # Finish
-                self._services.note_end(self, effect.reason)
+                self._services.note_end(self, effect)
 
     def _tell(self, to: Connection, effect: ev.Tell | ev.Reply, envelope: Envelope) -> None:
         message = effect.message

@@ -13,7 +13,7 @@ import trio
 from msgspec import UNSET, UnsetType, structs
 
 from proxim.actors.backend import SessionHandle
-from proxim.actors.invitations import Invitations, new_session_id, new_token
+from proxim.actors.invitations import Invitations, new_code, new_session_id, new_token
 from proxim.actors.limits import delay
 from proxim.actors.seat import Connection, Envelope, Owner, Seat
 from proxim.actors.stats import CONTESTED, LAPSED
@@ -90,12 +90,12 @@ class Router:
             case wire.Signal():
                 relay(connection, message, trio.current_time())
             case wire.PairDecision():
-                decided = ev.HostDecided(message.approve)
+                decided = ev.HostDecided(message.approve, message.code)
                 _post_from(_host_seat_of(connection, message), decided, message)
             case wire.PairRequest():
                 await self._pair(connection, message)
             case wire.Resume():
-                event = ev.ResumeRequested(message.resume_token)
+                event = ev.ResumeRequested(message.resume_token, new_token())
                 await self._request_seat(connection, message, event)
             case wire.Register():
                 await self._register(connection, message)
@@ -139,8 +139,7 @@ class Router:
     # -- the guest's requests ----------------------------------------------------------------
 
     async def _pair(self, connection: Connection, message: wire.PairRequest) -> None:
-        resume_token = new_token()
-        event = ev.PairRequested(message.token, message.device_info, resume_token)
+        event = ev.PairRequested(message.token, message.device_info, new_token(), new_code())
         try:
             await self._request_seat(connection, message, event)
         except (LinkLapsed, TokenUsed) as refusal:
@@ -233,6 +232,7 @@ class Router:
             created_at=datetime.now(UTC),
             now=now,
             terms=self._supervisor.terms,
+            confirm=message.confirm,
         )
         await self._supervisor.open(session, owner, connection)
         connection.tell(

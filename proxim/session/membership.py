@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason, SessionType
 from proxim.session import events as ev
@@ -23,15 +25,19 @@ class Membership(Record):
     # -- seats -------------------------------------------------------------------------------
 
     def _take_seat(self, role: Role) -> list[Effect]:
-        """Note that a seat is taken; return what both sides are told, if approved."""
+        """Note that a seat is taken; return what both sides are told, if approved.
+
+        The host is told as well when another connection takes the guest's seat.
+        """
         was_offline = role not in self.online
         self.online |= {role}
         self.alarms.pop(GRACE_OF[role], None)
         if self.state is not State.APPROVED:
             return []
         effects: list[Effect] = []
-        if was_offline:
-            effects.append(Tell(role.peer, wire.PeerOnline(session_id=self.session_id)))
+        if was_offline or role is Role.GUEST:
+            online = wire.PeerOnline(session_id=self.session_id, replaced=not was_offline or UNSET)
+            effects.append(Tell(role.peer, online))
         effects += [
             Tell(role, wire.Signal(session_id=self.session_id, data=data))
             for data in self._backlog_for(role).take_all()
@@ -65,22 +71,28 @@ class Membership(Record):
     # -- the end -----------------------------------------------------------------------------
 
     def _end(
-        self, reason: Reason, *, answers: Role | None = None, decided: bool = False
+        self,
+        reason: Reason,
+        *,
+        answers: Role | None = None,
+        decided: bool = False,
+        is_denial: bool = False,
     ) -> list[Effect]:
         """End the session, and tell both sides; a session ends in no other way.
 
         ``answers`` is the role whose ``close_session`` this answers; ``decided`` says that this
-        answers the host's ``pair_decision``.
+        answers the host's ``pair_decision``, and ``is_denial`` that this declines the guest.
         """
         was_prompted = self.state is State.PROMPTED
         self.state = State.ENDED
         self.reason = reason
+        self.code = ""
         self.alarms.clear()
         self.backlogs.clear()
         effects: list[Effect] = [ev.CloseLine()]
         if was_prompted:
             effects += to_both(self.pair_result(), Role.HOST if decided else None)
-        return [*effects, *to_both(self.session_ended(), answers), ev.Finish(reason)]
+        return [*effects, *to_both(self.session_ended(), answers), ev.Finish(reason, is_denial)]
 
     def _status_text(self) -> str:
         return self.status if self.reason is None else f"over ({self.reason})"

@@ -27,7 +27,7 @@ from proxim.protocol.errors import (
     RequestError,
     TokenUsed,
 )
-from proxim.protocol.messages import Reason, SessionType, Status
+from proxim.protocol.messages import Confirm, Reason, SessionType, Status
 from proxim.session import events as ev
 from proxim.session.events import Admit, Effect, Event, Reply, Role, Tell
 from proxim.session.membership import GRACE_OF, Membership, to_both
@@ -57,6 +57,7 @@ class Session(Membership):
         created_at: datetime,
         now: float,
         terms: ev.Terms,
+        confirm: Confirm = "none",
     ) -> Session:
         """Return a new session, pending, with its host online; ``ttl`` if it is temporary."""
         return cls(
@@ -69,6 +70,7 @@ class Session(Membership):
             link_expires_at=now + terms.qr_ttl,
             alarms={} if ttl is None else {Alarm.EXPIRY: now + ttl},
             terms=terms,
+            confirm=confirm,
         )
 
     # -- the state machine -------------------------------------------------------------------
@@ -119,7 +121,13 @@ class Session(Membership):
 
     def _host_decided(self, event: ev.HostDecided, now: float) -> list[Effect]:
         if not event.approve:
-            return self._end(Reason.REJECTED, decided=True)
+            return self._end(Reason.REJECTED, decided=True, is_denial=True)
+        if self.confirm == "code":
+            if event.code is None:
+                raise NotAllowed("an approval needs the code that the other device shows")
+            if not tokens.same(event.code, self.code):
+                return self._end(Reason.REJECTED, decided=True)
+        self.code = ""
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
         told = to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
@@ -153,6 +161,7 @@ class Session(Membership):
         self.state = State.PROMPTED
         self.device = event.device_info
         self.resume_hash = tokens.digest(event.resume_token)
+        self.code = event.code if self.confirm == "code" else ""
         self.alarms[Alarm.PROMPT] = now + self.terms.approval_timeout
         self._take_seat(Role.GUEST)
         pending = self.pair_pending(event.resume_token, now)
@@ -160,7 +169,12 @@ class Session(Membership):
 
     def _refuse_used_link(self, event: ev.PairRequested, now: float) -> list[Effect]:
         self.check_token(event.token)
-        raise TokenUsed("this link has been used; ask the host for a new session")
+        used = TokenUsed("this link has been used; ask the host for a new session")
+        used.session_id = self.session_id
+        if self.ended or self.contested or Role.HOST not in self.online:
+            return [ev.Refuse(used)]
+        self.contested = True
+        return [ev.Refuse(used), Tell(Role.HOST, wire.Contested(session_id=self.session_id))]
 
     def _pair_requested_when_ended(self, event: ev.PairRequested, now: float) -> list[Effect]:
         if self.resume_hash is not None:
@@ -169,13 +183,16 @@ class Session(Membership):
         return self._reply_session_ended(event, now)
 
     def _resume_requested(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
-        self.check_resume_token(event.resume_token)
+        shown = self.find_resume_token(event.resume_token)
+        if shown in self.superseded:
+            return [*self._end(Reason.TOKEN_REUSED), *self._reply_session_ended(event, now)]
+        self.rotate_resume_token(shown, event.successor)
         told = self._take_seat(Role.GUEST)
         lifetime = self.ice_lifetime(now) if self.state is State.APPROVED else None
-        return [Admit(Role.GUEST), Reply(self.resumed(now), lifetime), *told]
+        return [Admit(Role.GUEST), Reply(self.resumed(now, event.successor), lifetime), *told]
 
     def _resume_requested_when_ended(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
-        self.check_resume_token(event.resume_token)
+        self.find_resume_token(event.resume_token)
         return self._reply_session_ended(event, now)
 
     # -- both sides --------------------------------------------------------------------------
@@ -292,7 +309,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostJoined, Session._host_joined_when_prompted),
         _on(ev.HostLeft, Session._left, State.ENDED),
         _on(ev.PairRequested, Session._refuse_used_link),
-        _on(ev.ResumeRequested, Session._resume_requested),
+        _on(ev.ResumeRequested, Session._resume_requested, State.ENDED),
         _on(ev.GuestLeft, Session._left, State.ENDED),
         _on(ev.HostDecided, Session._host_decided, State.APPROVED, State.ENDED),
         _on(ev.RenewalRequested, Session._refuse_renewal),
@@ -308,7 +325,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostJoined, Session._host_joined_when_approved),
         _on(ev.HostLeft, Session._left, State.ENDED),
         _on(ev.PairRequested, Session._refuse_used_link),
-        _on(ev.ResumeRequested, Session._resume_requested),
+        _on(ev.ResumeRequested, Session._resume_requested, State.ENDED),
         _on(ev.GuestLeft, Session._left, State.ENDED),
         _on(ev.HostDecided, Session._refuse_second_decision),
         _on(ev.RenewalRequested, Session._refuse_renewal),
