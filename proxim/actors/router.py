@@ -37,6 +37,10 @@ from proxim.protocol.messages import ClientMessage, SessionType
 from proxim.session import events as ev
 from proxim.session.events import Event, Role
 from proxim.session.session import Session
+from proxim.session.state import State
+
+_ANSWERED = (wire.ListSessions, wire.RefreshIce, wire.Ping)
+"""Requests whose only effect is their answer."""
 
 
 def relay(connection: Connection, message: wire.Signal, now: float) -> None:
@@ -84,8 +88,12 @@ class Router:
     async def route(self, connection: Connection, message: ClientMessage) -> None:
         """Handle a message; the reply is sent to the connection.
 
-        Raises a ``RequestError`` if the message is refused (protocol: Errors).
+        For a client that has hung up, requests whose only effect is an answer are dropped, and
+        nothing is drawn; the others are done. Raises a ``RequestError`` if the message is refused
+        (protocol: Errors).
         """
+        if isinstance(message, _ANSWERED) and connection.has_left:
+            return
         match message:
             case wire.Signal():
                 relay(connection, message, trio.current_time())
@@ -102,9 +110,7 @@ class Router:
             case wire.CreateSession():
                 await self._create_session(connection, message)
             case wire.RenewLink():
-                seat = _host_seat_of(connection, message)
-                invitation = await self._invitations.make(message.session_id, message, draws=True)
-                _post_from(seat, ev.RenewalRequested(invitation), message)
+                await self._renew_link(connection, message)
             case wire.ListSessions():
                 await self._list_sessions(connection, message)
             case wire.CloseSession():
@@ -220,8 +226,8 @@ class Router:
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
         self._supervisor.check_limits(owner, connection.address)
         await self._backend.check_limits(owner)
-        session_id = new_session_id()
-        invitation = await self._invitations.make(session_id, message, draws=True)
+        session_id, draws = new_session_id(), not connection.has_left
+        invitation = await self._invitations.make(session_id, message, draws=draws)
         now = trio.current_time()
         session = Session.open(
             session_id=session_id,
@@ -245,6 +251,15 @@ class Router:
                 ref=_ref(message),
             )
         )
+
+    async def _renew_link(self, connection: Connection, message: wire.RenewLink) -> None:
+        seat = _host_seat_of(connection, message)
+        actor = self._supervisor.find(message.session_id)
+        # The session refuses the renewal in any other state, so a drawing would be in vain.
+        is_pending = actor is None or actor.session.state is State.PENDING
+        draws = is_pending and not connection.has_left
+        invitation = await self._invitations.make(message.session_id, message, draws=draws)
+        _post_from(seat, ev.RenewalRequested(invitation), message)
 
     async def _list_sessions(self, connection: Connection, message: wire.ListSessions) -> None:
         handles = await self._owned_by(_owner_of(connection))

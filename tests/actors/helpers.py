@@ -44,6 +44,7 @@ class Client:
         self.address = address
         self.told, self.missed, self.times = [], [], []
         self.close_code = None
+        self.has_left = False
         self._router = router
 
     def tell(self, message):
@@ -144,11 +145,13 @@ class Node:
         )
         self.drawing = trio.Event()
         self.drawing.set()
+        self.drawn = 0
         self.router = Router(
             self.supervisor, Invitations("https://node.example", self._draw_qr), access_token
         )
 
     async def _draw_qr(self, link):
+        self.drawn += 1
         await self.drawing.wait()
         return f"<svg>{link}</svg>"
 
