@@ -54,7 +54,7 @@ class Connection(Protocol):
 
     @property
     def has_left(self) -> bool:
-        """Whether the client has hung up, so that it reads no answer; ``closed`` may be late."""
+        """Whether the client has hung up, so that it reads no answer; ``closed`` may come later."""
         ...
 
     def tell(self, message: NodeMessage) -> None:

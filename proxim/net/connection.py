@@ -140,8 +140,8 @@ class SocketConnection:
 
     @property
     def has_left(self) -> bool:
-        """Whether the client has hung up, so that it reads no answer."""
-        return self.closed or self._ws.peer_has_ended or peer_has_closed(self._ws.stream)
+        """Whether the client has hung up; one that has said goodbye still reads its answers."""
+        return self.closed or peer_has_closed(self._ws.stream)
 
     def tell(self, message: wire.NodeMessage) -> None:
         """Send a message, or queue it; close a client for which too much is queued."""

@@ -212,8 +212,8 @@ class Stranger(Client):
     async def intrude(self):
         if not self.victim.seats:
             return
-        line = await self.line()
         session_id = self.dice.choice(sorted(self.victim.seats))
+        line = await self.line()
         match self.dice.randrange(6):
             case 0:
                 code = self.world.codes.get(session_id, "100")
