@@ -505,6 +505,34 @@ async def test_unsaved_decision_does_not_delay_the_drain(autojump_clock, members
     assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
 
 
+async def test_guest_gets_no_new_resume_token_while_redis_is_silent(autojump_clock, members):
+    meeting = await pairs(members[0], members[0])
+    members[0].coordinator.is_cut = True
+    await trio.sleep(4)
+    assert (await meeting.returns(GUEST)).heard(wire.Resumed)[0].resume_token == wire.UNSET
+    members[0].coordinator.is_cut = False
+    await trio.sleep(4)
+    assert (await meeting.returns(GUEST)).heard(wire.Resumed)[0].resume_token != wire.UNSET
+
+
+async def test_reuse_of_a_resume_token_is_told_only_once_it_is_saved(autojump_clock, members):
+    meeting = await pairs(members[0], members[0])
+    first = meeting.resume_token
+    for _ in range(2):
+        resumed = (await meeting.returns(GUEST)).heard(wire.Resumed)[0]
+        meeting.resume_token = resumed.resume_token
+    members[0].coordinator.is_cut = True
+    meeting.resume_token = first
+    thief = members[0].connect()
+    thief.patience = SAVE_TIMEOUT + 1
+    await thief.sends(meeting.resume())
+    assert thief.told[-1].code == "unavailable"
+    assert meeting.host.endings == []
+    members[0].coordinator.is_cut = False
+    await trio.sleep(4)
+    assert meeting.host.endings == meeting.guest.endings == [Reason.TOKEN_REUSED]
+
+
 # -- a seat that changes hands ---------------------------------------------------------------
 
 
