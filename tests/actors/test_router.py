@@ -321,6 +321,7 @@ async def test_guest_whose_code_was_mistyped_is_not_denied(autojump_clock, start
         if number == 1 and not sent["approve"]:
             assert answer.code == "rate_limited"
             break
+        assert isinstance(answer, wire.PairPending)
         other = "998" if answer.code == "999" else "999"
         decision = wire.PairDecision(session_id=session_id, code=other, **sent)
         await host.asks(decision)

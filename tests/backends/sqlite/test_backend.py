@@ -54,6 +54,16 @@ async def test_restored_session_knows_the_newest_resume_token_and_the_superseded
     assert ended.reason is Reason.TOKEN_REUSED
 
 
+async def test_new_resume_token_is_on_the_disk_once_it_is_told(live):
+    first = await live()
+    meeting = await first.node.pairs()
+    await meeting.returns(GUEST)
+    meeting.resume_token = meeting.guest.heard(wire.Resumed)[0].resume_token
+    await first.die()
+    second = await live()
+    assert isinstance(await second.node.connect().asks(meeting.resume()), wire.Resumed)
+
+
 async def test_restored_session_with_confirm_needs_the_code_of_its_guest(live):
     first = await live()
     host = await first.node.host()
