@@ -21,10 +21,9 @@ from proxim.actors.router import Router
 from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller
 from proxim.net.access import Access
-from proxim.net.closing import lingering_close
 from proxim.net.connection import SocketConnection
 from proxim.net.frames import text_frame
-from proxim.net.http import BadRequest, Request, Response, read_request
+from proxim.net.http import BadRequest, Request, Response, read_request, respond
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork
 from proxim.net.poller import Poller
@@ -199,20 +198,20 @@ class Listener:
         """
         if place.is_refused:
             self._refusals["connections_per_address"] += 1
-            await self._respond(stream, _too_many("from your address"))
+            await respond(stream, _too_many("from your address"), self._limits)
             return None
         try:
             request = await read_request(stream, self._limits)
         except BadRequest as error:
             self._refusals[_LIMIT_OF.get(error.status, "not_http")] += 1
-            await self._respond(stream, Response(error.status, f"{error}\n"))
+            await respond(stream, error.response, self._limits)
             return None
         response = self._answer(request, peer)
         if response is None:
             response = self._take_place(request, peer, place)
         if response is None:
             return self._open(stream, accept(request), place.address)
-        await self._respond(stream, response, head_only=request.method == "HEAD")
+        await respond(stream, response, self._limits, head_only=request.method == "HEAD")
         return None
 
     def _answer(self, request: Request, peer: str | None) -> Response | None:
@@ -221,7 +220,7 @@ class Listener:
             is_local = self._access.is_local(peer, request)
             return self._site.answer(request, is_local=is_local)
         if request.method not in ("GET", "HEAD"):
-            return method_not_allowed("GET, HEAD")
+            return method_not_allowed()
         if self._is_draining():
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "The node is shutting down.\n")
         return refuse_upgrade(request) or self._access.refuse(request)
@@ -248,13 +247,6 @@ class Listener:
         self.connections.add(connection)
         self._stats.opened += 1
         return connection
-
-    async def _respond(
-        self, stream: trio.abc.Stream, response: Response, *, head_only: bool = False
-    ) -> None:
-        with trio.move_on_after(self._limits.write_time):
-            await stream.send_all(response.encode(head_only=head_only))
-            await lingering_close(stream, self._limits.linger_time)
 
     def _warn(self, error: OSError) -> None:
         if trio.current_time() - self._warned_at >= _WARNING_INTERVAL:
