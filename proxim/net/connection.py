@@ -12,11 +12,10 @@ from proxim.net.frames import text_frame
 from proxim.net.keepalive import Due, Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox, Spawn
-from proxim.net.reader import Read, Reader, Request, refuse
+from proxim.net.reader import Read, Reader, Request
 from proxim.net.websocket import LeanWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import RequestError
 
 _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 
@@ -100,13 +99,8 @@ class SocketConnection:
             self._keepalive.introduce_by = math.inf
         try:
             await self._router.route(self, request.message)
-        except RequestError as error:
-            if error.delay:
-                reader.refuse_later(request, error)
-            else:
-                refuse(self, request.frame, error)
         except Exception as error:
-            refuse(self, request.frame, error)
+            reader.refuse(request, error)
         if self.seats:
             self._ws.set_max_message_size(self._limits.message_size)
 
