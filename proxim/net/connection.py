@@ -29,8 +29,6 @@ class SocketConnection:
 
     __slots__ = (
         "_cork",
-        "_ended",
-        "_has_ended",
         "_keepalive",
         "_limits",
         "_outbox",
@@ -59,8 +57,6 @@ class SocketConnection:
         self._keepalive = Keepalive(limits)
         self._outbox = Outbox(stream, limits, cork, self._keepalive, spawn)
         self._ws = LeanWebSocket(stream, limits, self._outbox, self._keepalive)
-        self._has_ended = False
-        self._ended: trio.Event | None = None
 
     # -- its life ----------------------------------------------------------------------------
 
@@ -157,12 +153,6 @@ class SocketConnection:
             self._ws.send_close(code, reason)
             self._keepalive.start_closing()
             leave_seats(self)
-
-    async def wait_ended(self) -> None:
-        """Wait until ``run`` has returned."""
-        if not self._has_ended:
-            self._ended = self._ended or trio.Event()
-            await self._ended.wait()
 
     def _check_outbox(self, message: wire.NodeMessage) -> None:
         if not isinstance(message, wire.Signal):

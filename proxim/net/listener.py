@@ -65,7 +65,10 @@ _LIMIT_OF = {
 
 
 class Listener:
-    """Serves one port. ``connections`` are the open WebSockets."""
+    """Serves one port. ``connections`` are the open WebSockets.
+
+    ``tls`` is for the handshakes from now on; open connections keep their context.
+    """
 
     def __init__(
         self,
@@ -88,12 +91,13 @@ class Listener:
         self._access = access
         soft_limit, _ = descriptors.limits()
         self._max_connections = limits.max_connections or descriptors.for_connections(soft_limit)
-        self._tls = tls
+        self.tls = tls
         self._stats = stats
         self._cork = Cork(stats)
         self._refusals = router.stats.refusals
         self._poller: Poller | None = None
         self._nursery: trio.Nursery
+        self._ended = trio.lowlevel.ParkingLot()
         self._warned_at = -_WARNING_INTERVAL
 
     async def run(
@@ -129,17 +133,12 @@ class Listener:
                     elif error.errno not in _NOTHING_TO_ACCEPT:
                         raise
 
-    def secure_with(self, tls: ssl.SSLContext) -> None:
-        """Use this context for TLS handshakes from now on; open connections keep theirs."""
-        self._tls = tls
-
     async def close_all(self, code: int, reason: str) -> None:
         """Close every WebSocket, and wait until all have ended."""
-        closing = list(self.connections)
-        for connection in closing:
+        for connection in self.connections:
             connection.close(code, reason)
-        for connection in closing:
-            await connection.wait_ended()
+        while self.connections:
+            await self._ended.park()
 
     async def serve(self, stream: trio.abc.Stream, peer: str | None = None) -> None:
         """Serve one connection to its end. Raises nothing, whatever the peer does.
@@ -151,8 +150,8 @@ class Listener:
         try:
             if not self._access.is_proxy(peer):
                 place.take(self._access.address(peer))
-            if self._tls is not None:
-                stream = await self._do_tls_handshake(stream, self._tls)
+            if self.tls is not None:
+                stream = await self._do_tls_handshake(stream, self.tls)
             connection = await self._handle_request(stream, peer, place)
             if connection is not None:
                 await connection.run()
@@ -161,6 +160,7 @@ class Listener:
         finally:
             if connection is not None:
                 self.connections.discard(connection)
+                self._ended.unpark_all()
             place.release()
             if isinstance(stream, TcpStream):
                 stream.close()

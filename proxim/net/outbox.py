@@ -142,8 +142,7 @@ class Outbox:
     async def wait_below(self, size: int) -> None:
         """Wait until fewer than ``size`` bytes are queued, or none can be sent any more."""
         while self._queue is not None and self.size >= size:
-            if self._shrunk is None:
-                self._shrunk = trio.Event()
+            self._shrunk = self._shrunk or trio.Event()
             await self._shrunk.wait()
 
     def _send_now(self, data: bytes) -> int:
