@@ -82,12 +82,10 @@ class SocketConnection:
             if self._ws.peer_has_ended:
                 await self._ws.finish()
         finally:
-            self._ws.stop_sending()
-            self._cork.stats.count_close(self._ws.closed)
+            # The task that would write the rest may have ended.
+            self._outbox.close()
+            self._cork.stats.count_close(self._ws.close_code)
             leave_seats(self)
-            self._has_ended = True
-            if self._ended is not None:
-                self._ended.set()
 
     async def _answer(self, request: Request, reader: Reader) -> None:
         """Have the router answer a request, and send its refusal if it is refused."""
