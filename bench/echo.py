@@ -25,7 +25,7 @@ from proxim.net.outbox import Cork, Outbox
 from proxim.net.stats import NetStats
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import WebSocket
 
 
 async def serve(limits: Limits, socket_stream: trio.SocketStream) -> None:
@@ -50,7 +50,7 @@ async def echo(stream: TcpStream, limits: Limits) -> None:
     async with trio.open_nursery() as nursery:
         keepalive = Keepalive(limits)
         outbox = Outbox(stream, limits, Cork(NetStats()), keepalive, nursery.start_soon)
-        ws = LeanWebSocket(stream, limits, outbox, keepalive)
+        ws = WebSocket(stream, limits, outbox, keepalive)
         with keepalive.alarm():
             while not ws.peer_has_ended:
                 try:

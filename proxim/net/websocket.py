@@ -21,7 +21,7 @@ from proxim.net.limits import Limits
 from proxim.net.outbox import Outbox
 
 
-class LeanWebSocket:
+class WebSocket:
     """The server's end of a WebSocket. What is read from ``stream`` goes to ``feed``.
 
     It tells the ``keepalive`` when a pong arrives, and when a message is incomplete.

@@ -13,7 +13,7 @@ from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox
 from proxim.net.stats import NetStats
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import WebSocket
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
 from tests.net.test_stream import sockets
 
@@ -49,7 +49,7 @@ class Served:
         limits = Limits(**limits)
         self.stream, self.keepalive = stream, Keepalive(limits)
         self.outbox = Outbox(stream, limits, Cork(NetStats()), self.keepalive, nursery.start_soon)
-        self.ws = LeanWebSocket(stream, limits, self.outbox, self.keepalive)
+        self.ws = WebSocket(stream, limits, self.outbox, self.keepalive)
 
     def send(self, text):
         self.outbox.write(text_frame(text.encode()))
