@@ -17,7 +17,7 @@ from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import WebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, InternalError, RequestError
@@ -74,7 +74,7 @@ class Reader:
     def __init__(
         self,
         connection: Connection,
-        ws: LeanWebSocket,
+        ws: WebSocket,
         keepalive: Keepalive,
         router: Router,
         limits: Limits,
@@ -118,10 +118,13 @@ class Reader:
         # The alarm cancelled the wait.
         return Read.DEADLINE
 
-    def refuse_later(self, request: Request, error: RequestError) -> None:
-        """Send a refusal after its delay; what arrived behind the request waits as long."""
-        self._late_refusal = request.frame, error
-        self._pause_until = trio.current_time() + error.delay
+    def refuse(self, request: Request, error: Exception) -> None:
+        """Send a refusal, after its delay; what arrived behind the request waits as long."""
+        if isinstance(error, RequestError) and error.delay:
+            self._late_refusal = request.frame, error
+            self._pause_until = trio.current_time() + error.delay
+        else:
+            refuse(self._connection, request.frame, error)
 
     def _feed(self, data: bytes) -> bool:
         """Take what was read; false if the connection's task has to wake up."""
