@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable
-from functools import partial
 from types import SimpleNamespace
 from typing import cast
 from urllib.parse import urlsplit
@@ -79,7 +78,7 @@ class Address:
                 # If the peer closes the connection, this ends without an error.
                 deadline.cancel()
 
-            reader_nursery = SimpleNamespace(start_soon=partial(nursery.start_soon, read))
+            reader_nursery = SimpleNamespace(start_soon=lambda task: nursery.start_soon(read, task))
             return await wrap_client_stream(
                 cast(trio.Nursery, reader_nursery),
                 stream,

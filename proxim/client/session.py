@@ -92,8 +92,9 @@ class ClientSession:
 
     async def presence(self) -> AsyncIterator[bool]:
         """Yield at each change whether the other side is connected, until the session ends."""
-        online: bool | None = self.peer_online
-        while (online := await self.presence_after(online)) is not None:
+        seen = self.peer_online
+        while (online := await self.presence_after(seen)) is not None:
+            seen = online
             yield online
 
     async def presence_after(self, seen: bool) -> bool | None:

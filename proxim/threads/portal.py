@@ -90,7 +90,7 @@ def blocking(
     """Return ``method`` of the inner object for other threads; its name and docstring stay."""
 
     @wraps(method)
-    def call(across: Across[Inner_co], *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(across: Across[Inner_co], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return across._portal.call(partial(method, across._inner, *args, **kwargs))
 
     return call
