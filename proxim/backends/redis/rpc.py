@@ -1,12 +1,13 @@
 """The RPC messages that nodes send to each other, and the batches in which they travel.
 
 A client's connection is at one node, its session perhaps at another. Each message is about one
-connection at one session. The connection's node has numbered it.
+connection at one session. The connection's node has numbered this pair, which is a ``seat`` here
+even while the connection only asks for one.
 """
 
 from __future__ import annotations
 
-from typing import TypedDict, get_args
+from typing import get_args
 
 import msgspec
 from msgspec import Raw, Struct
@@ -16,16 +17,8 @@ from proxim.protocol.messages import Error
 from proxim.session.events import Event, Role
 
 
-class Address(TypedDict):
-    """The fields that all messages have."""
-
-    session_id: str
-    connection: int
-
-
 class _Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
-    session_id: str
-    connection: int
+    seat: int
 
 
 # -- from the connection's node to the session's node ----------------------------------------
@@ -38,6 +31,7 @@ class Request(_Message, frozen=True):
     connection's node knows of the client.
     """
 
+    session_id: str
     number: int
     epoch: int
     event: str
@@ -48,7 +42,7 @@ class Request(_Message, frozen=True):
 
 
 class SendSignal(_Message, frozen=True):
-    """A signal from a seat."""
+    """A signal."""
 
     data: Raw
     ref: str | None = None

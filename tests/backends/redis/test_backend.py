@@ -513,8 +513,8 @@ async def test_seat_left_at_another_node_can_be_taken_at_once(autojump_clock, me
     old, meeting.guest = meeting.guest, members[0].connect()
     (far,) = members[0].member.remote_connections._connections.values()
     # The remote side leaves, and a local one comes, before the actor has its turn.
-    members[0].member.remote_connections._leave(
-        members[1].member.bus.node, LeaveSeat(session_id=meeting.id, connection=far.number)
+    members[0].member.remote_connections.receive(
+        members[1].member.bus.node, LeaveSeat(seat=far.number)
     )
     await meeting.guest.asks(meeting.resume())
     assert old.closed is False
