@@ -380,6 +380,26 @@ async def test_decision_is_told_once_it_is_saved(autojump_clock, members, approv
         assert [each.status for each in side.heard(wire.PairResult)] == [status]
 
 
+async def test_guest_at_another_node_that_was_refused_holds_no_seat(autojump_clock, members):
+    meeting = Meeting(members[0], await members[0].host())
+    await meeting.open(ONE_TIME, None)
+    meeting.guest = members[1].connect()
+    flush = members[0].coordinator.flush
+
+    async def flush_late(node, saves, batches, counts=None):
+        if saves:
+            await trio.sleep(SAVE_TIMEOUT + 0.2)
+        return await flush(node, saves, batches, counts)
+
+    members[0].coordinator.flush = flush_late
+    await meeting.guest.asks(meeting.pair_request())
+    del members[0].coordinator.flush
+    await trio.sleep(5)
+    assert [error.code for error in meeting.guest.heard(wire.Error)] == ["unavailable"]
+    assert set(meeting.actor.seats) == {HOST}
+    assert meeting.host.endings == [Reason.DISCONNECTED], "as if the guest had left at once"
+
+
 async def test_unsaved_close_does_not_end_the_session(autojump_clock, members):
     meeting = await pairs(members[0], members[0])
     members[0].coordinator.is_cut = True
