@@ -90,31 +90,22 @@ Message = ToSession | ToConnection | Reset
 
 
 class Batch(Struct, frozen=True):
-    """Messages that travel together. ``number`` counts the batches from sender to receiver."""
+    """Messages that travel together. ``number`` counts the batches from sender to receiver.
+
+    A batch is JSON, since a signal is JSON and must not be parsed on its way.
+    """
 
     sender: str
     number: int
     messages: list[Message]
 
 
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Batch)
 _EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
-
-
-def encode(batch: Batch) -> bytes:
-    """Encode a batch as JSON, since a signal is JSON and must not be parsed on its way."""
-    return _encoder.encode(batch)
-
-
-def decode(text: bytes) -> Batch:
-    """Decode a batch. Raises ``msgspec.DecodeError``."""
-    return _decoder.decode(text)
 
 
 def encode_event(event: Event) -> tuple[str, Raw]:
     """Return an event's name, and its fields as JSON."""
-    return type(event).__name__, Raw(_encoder.encode(event))
+    return type(event).__name__, Raw(msgspec.json.encode(event))
 
 
 def decode_event(name: str, fields: Raw) -> Event:
