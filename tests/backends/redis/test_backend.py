@@ -210,7 +210,7 @@ async def test_suspended_node_gives_up_its_sessions(autojump_clock, members):
     member = members[0].member
     name = member.bus.node
     # As after SIGSTOP: whatever was next runs first.
-    member.lease._running_until = trio.current_time()
+    member.lease.running_until = trio.current_time()
     await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
     assert (meeting.host.close_code, meeting.guest.close_code) == (1012, 1012)
     assert members[0].supervisor.actors() == []
@@ -569,7 +569,7 @@ async def test_expired_line_is_not_extended_under_a_waiting_signal(autojump_cloc
 async def test_closed_connection_takes_no_seat_at_another_node(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     late = members[2].connect()
-    remote = await members[2].member.registry.find(meeting.id)
+    remote = await members[2].member.find(meeting.id)
     late.close(1012)
     receipt = remote.ask(Envelope(ResumeRequested(meeting.resume_token), late))
     await receipt.wait()
