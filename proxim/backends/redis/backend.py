@@ -115,7 +115,7 @@ class RedisBackend(Registry):
         self.lease.note_running()
         with self._scope:
             async with trio.open_nursery() as nursery:
-                await nursery.start(self.remote_connections.run)
+                self.remote_connections.nursery = nursery
                 for task in (
                     self._heartbeat_forever,
                     self._flush_forever,

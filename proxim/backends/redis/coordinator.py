@@ -27,6 +27,11 @@ REFUSED_BOUND = 1000
 """Keys of one limit that nodes refuse because of each other's counts."""
 
 
+def ms(seconds: float) -> int:
+    """Return seconds as milliseconds, of which Redis counts whole ones."""
+    return int(seconds * 1000)
+
+
 class CoordinatorLost(Exception):
     """The coordinator cannot be reached, or does not answer in time."""
 

@@ -32,6 +32,7 @@ from proxim.backends.redis.coordinator import (
     OtherLayout,
     Owned,
     Save,
+    ms,
 )
 from proxim.backends.redis.url import Place, parse_url, trust
 from proxim.exception_groups import ungrouped
@@ -148,10 +149,10 @@ class Coordinator:
 
         Raises ``OtherLayout`` if nodes live that use another layout.
         """
-        arguments: list[str | bytes | int] = [node, about, _ms(lease), self._read.get(node, "0")]
+        arguments: list[str | bytes | int] = [node, about, ms(lease), self._read.get(node, "0")]
         arguments.append(secrets.token_hex(8))
         for limit in limits:
-            arguments += [limit.name, limit.most, _ms(limit.window)]
+            arguments += [limit.name, limit.most, ms(limit.window)]
         held, *answer = await self._run(scripts.HEARTBEAT, *arguments)
         if held == b"layout":
             raise OtherLayout(int(answer[0]))
@@ -203,7 +204,7 @@ class Coordinator:
             arguments += [save.session_id, save.owner, save.epoch, save.revision]
             arguments += [save.snapshot, int(save.free)]
         for limit, key, count in changes:
-            arguments += [limit.name, key, count, limit.most, _ms(limit.window)]
+            arguments += [limit.name, key, count, limit.most, ms(limit.window)]
         for batch in batches:
             arguments += batch
         return frozenset(map(_text, await self._run(scripts.FLUSH, *arguments)))
@@ -216,7 +217,7 @@ class Coordinator:
         stream = f"{PREFIX}batches:{node}"
         answer = await self._batches.call(
             lambda client: client.xread(
-                {stream: self._read.get(node, "0")}, count=_BATCHES_AT_ONCE, block=_ms(_POLL_TIME)
+                {stream: self._read.get(node, "0")}, count=_BATCHES_AT_ONCE, block=ms(_POLL_TIME)
             ),
             COMMAND_TIME + _POLL_TIME,
         )
@@ -254,10 +255,6 @@ def _client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
         connect_timeout=COMMAND_TIME,
         retry_policy=NoRetryPolicy(),
     )
-
-
-def _ms(seconds: float) -> int:
-    return int(seconds * 1000)
 
 
 def _text(value: bytes | str) -> str:

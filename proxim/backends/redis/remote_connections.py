@@ -87,7 +87,7 @@ class RemoteConnection:
 
 
 class RemoteConnections:
-    """All remote connections, by their node and number. They are served while ``run`` runs.
+    """All remote connections, by their node and number. Requests are answered in ``nursery``.
 
     ``epoch`` returns the epoch in which this node owns a session, or 0. ``find`` loads a session
     that another node believes to be here.
@@ -101,18 +101,12 @@ class RemoteConnections:
         self._epoch = epoch
         self._find = find
         self._connections: dict[tuple[str, int], RemoteConnection] = {}
-        self._nursery: trio.Nursery
+        self.nursery: trio.Nursery
 
     @property
     def nodes(self) -> set[str]:
         """The nodes that have the clients."""
         return {node for node, _ in self._connections}
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Answer requests until cancelled."""
-        async with trio.open_nursery() as self._nursery:
-            task_status.started()
-            await trio.sleep_forever()
 
     def receive(self, sender: str, message: ToSession) -> None:
         """Handle a message of a client's node to one of this node's sessions."""
@@ -137,7 +131,7 @@ class RemoteConnections:
             self._answer(connection, request, unavailable(request.session_id))
             if actor is None:
                 # Redis lists this node as the session's, because of a claim that timed out here.
-                self._nursery.start_soon(self._load, request.session_id)
+                self.nursery.start_soon(self._load, request.session_id)
             return
         event = decode_event(request.event, request.fields)
         seat = connection.seats.get(request.session_id) if _needs_seat(event) else None
@@ -149,7 +143,7 @@ class RemoteConnections:
             actor.close_line()
         receipt = actor.ask(Envelope(event, connection, request.ref, seat))
         connection.pending += 1
-        self._nursery.start_soon(self._wait, connection, request, receipt)
+        self.nursery.start_soon(self._wait, connection, request, receipt)
 
     async def _load(self, session_id: str) -> None:
         with suppress(RequestError):
