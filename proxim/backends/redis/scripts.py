@@ -206,7 +206,8 @@ return lost
 """
 
 LEAVE = f"""{_COMMON}
-redis.call('DEL', prefix .. 'node:' .. node, prefix .. 'batches:' .. node, prefix .. 'counts:' .. node)
+redis.call('DEL', prefix .. 'node:' .. node, prefix .. 'batches:' .. node,
+  prefix .. 'counts:' .. node)
 ask_for_heartbeats(living())
 return 1
 """
