@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-LAYOUT = 2
+LAYOUT = 3
 """The version of what nodes write to Redis and send to each other; all nodes have the same."""
 
 RETENTION_TIME = 30 * 86_400.0
