@@ -30,13 +30,6 @@ class UnusableResponse(Exception):
     """The response of a provider cannot be used; the text says why."""
 
 
-class ProvidedServers(Struct, frozen=True):
-    """The servers in a response; ``ttl`` in seconds, None if the response has none."""
-
-    servers: list[IceServer]
-    ttl: float | None
-
-
 class Provider:
     """Asks a provider periodically, and keeps its servers until they expire.
 
@@ -83,9 +76,8 @@ class Provider:
             response = await post_json(
                 self._url, body, agent=f"proxim/{__version__}", token=self._token
             )
-        provided = parse_response(response)
-        ttl = self._wanted_ttl if provided.ttl is None else provided.ttl
-        self._servers, self._expires_at = provided.servers, asked_at + ttl
+        self._servers, ttl = parse_response(response, self._wanted_ttl)
+        self._expires_at = asked_at + ttl
         if self._failing:
             log.info("the ICE provider %s answers again", self._host)
             self._failing = False
@@ -117,8 +109,9 @@ class _Response(Struct):
     ttl: float | None = None
 
 
-def parse_response(response: bytes) -> ProvidedServers:
-    """Return the ICE servers of a response ``{"iceServers": …, "ttl"?: …}``.
+def parse_response(response: bytes, ttl: float) -> IceGrant:
+    """Return the ICE servers of a response ``{"iceServers": …, "ttl"?: …}``, valid for ``ttl``
+    seconds if it does not say.
 
     Providers also use ``ice_servers``, and one server without a list. Raises ``UnusableResponse``.
     """
@@ -134,9 +127,11 @@ def parse_response(response: bytes) -> ProvidedServers:
     servers = found if isinstance(found, list) else [found]
     if not servers or len(servers) > MAX_SERVERS:
         raise UnusableResponse(f"it lists {len(servers)} servers, not 1 to {MAX_SERVERS}")
-    if parsed.ttl is not None and not 0 < parsed.ttl < float("inf"):
+    if parsed.ttl is not None:
+        ttl = parsed.ttl
+    if not 0 < ttl < float("inf"):
         raise UnusableResponse("its ttl is not a number of seconds above 0")
-    return ProvidedServers([_checked(server) for server in servers], parsed.ttl)
+    return IceGrant([_checked(server) for server in servers], ttl)
 
 
 def _checked(server: _Server) -> IceServer:
