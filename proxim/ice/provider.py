@@ -110,10 +110,10 @@ class _Response(Struct):
 
 
 def parse_response(response: bytes, ttl: float) -> IceGrant:
-    """Return the ICE servers of a response ``{"iceServers": …, "ttl"?: …}``, valid for ``ttl``
-    seconds if it does not say.
+    """Return the ICE servers of a response ``{"iceServers": …, "ttl"?: …}``, valid for ``ttl``.
 
-    Providers also use ``ice_servers``, and one server without a list. Raises ``UnusableResponse``.
+    A ttl in the response is used instead. Providers also use ``ice_servers``, and one
+    server without a list. Raises ``UnusableResponse``.
     """
     try:
         decoded = msgspec.json.decode(response)
