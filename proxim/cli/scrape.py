@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from contextlib import suppress
 
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,7 +21,11 @@ class Scrape:
         self.at = at
         self.duration = duration
         self._samples: defaultdict[str, list[Sample]] = defaultdict(list)
-        for family in _parse(text):
+        families: list[Metric] = []
+        # Any text may come from a URL that is not a node's, and the parser is strict.
+        with suppress(ValueError, LookupError):
+            families = list(text_string_to_metric_families(text))
+        for family in families:
             for sample in family.samples:
                 self._samples[sample.name].append(sample)
         if "proxim_sessions" not in self._samples:
@@ -59,11 +64,3 @@ class Scrape:
         if not count:
             return math.nan
         return next(bound for bound, below in buckets if below >= q * count)
-
-
-def _parse(text: str) -> list[Metric]:
-    try:
-        return list(text_string_to_metric_families(text))
-    except (ValueError, LookupError):
-        # Any text may come from a URL that is not a node's, and the parser is strict.
-        return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from proxim.doctor import clock, descriptors, ice, ports, redis, tls
+from proxim.doctor import ice, machine, ports, redis, tls
 from proxim.doctor.result import CheckResult, Level
 from proxim.settings import Settings
 
@@ -16,9 +16,9 @@ async def run_checks(settings: Settings) -> AsyncIterator[CheckResult]:
 
     They are in the order in which an operator would fix problems.
     """
-    for result in (*ports.check(settings), *tls.check(settings), *descriptors.check(settings)):
+    at_once = (*ports.check(settings), *tls.check(settings), *machine.check_descriptors(settings))
+    for result in (*at_once, machine.check_clock()):
         yield result
-    yield clock.check()
     for check in (ice.check, redis.check):
         async for result in check(settings):
             yield result

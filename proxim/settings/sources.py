@@ -46,7 +46,8 @@ def load_with_sources(
             value, source = flags[setting.name], setting.flag
         elif setting.variable in environ:
             given = environ[setting.variable]
-            value = _separate(given) if setting.is_list else given
+            parts = [part for each in given.split(",") if (part := each.strip())]
+            value = parts if setting.is_list else given
             source = setting.variable
         elif file is not None and setting.name in file.values:
             value, source, strict = file.values[setting.name], file.source(setting.name), True
@@ -131,10 +132,6 @@ def _convert(value: object, setting: Setting, source: str, *, strict: bool) -> o
         return msgspec.convert(value, type=setting.kind, strict=strict)
     except msgspec.ValidationError:
         raise InvalidSetting(f"{source} must be {_describe(setting.kind)}{given}") from None
-
-
-def _separate(text: str) -> list[str]:
-    return [part for each in text.split(",") if (part := each.strip())]
 
 
 def _describe(kind: object) -> str:
