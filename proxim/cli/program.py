@@ -15,7 +15,7 @@ import trio
 from proxim.cli.terminal import Reporter, printable
 from proxim.client.connection import NodeConnection
 from proxim.client.session import ClientSession
-from proxim.exception_groups import leaves
+from proxim.exception_groups import leaves, ungrouped
 from proxim.protocol import device_names
 from proxim.protocol.errors import (
     BadMessage,
@@ -120,21 +120,16 @@ def _report_error(reporter: Reporter, what: str, error: BaseException) -> None:
 async def race(*actions: Callable[[], Awaitable[T]]) -> T:
     """Run all actions; return or raise what the first one does, and cancel the others."""
     finished: list[T] = []
-    failed: list[ProximError] = []
 
     async def run_one(action: Callable[[], Awaitable[T]], scope: trio.CancelScope) -> None:
-        try:
-            finished.append(await action())
-        except ProximError as error:
-            failed.append(error)
+        finished.append(await action())
         scope.cancel()
 
-    async with trio.open_nursery() as nursery:
-        for action in actions:
-            nursery.start_soon(run_one, action, nursery.cancel_scope)
-    if finished:
-        return finished[0]
-    raise failed[0]
+    with ungrouped(ProximError):
+        async with trio.open_nursery() as nursery:
+            for action in actions:
+                nursery.start_soon(run_one, action, nursery.cancel_scope)
+    return finished[0]
 
 
 async def talk(session: ClientSession, reporter: Reporter) -> None:

@@ -1,4 +1,4 @@
-"""This machine: its file descriptors, and so connections, and its clock."""
+"""Checks of the machine: file descriptors, and so connections, and the clock."""
 
 from __future__ import annotations
 

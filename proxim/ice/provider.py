@@ -39,12 +39,9 @@ class Provider:
     def __init__(self, options: IceOptions) -> None:
         assert options.ice_provider is not None
         self._url = options.ice_provider
-        self._token = options.ice_provider_token
-        self._timeout = options.ice_provider_timeout
-        self._cache = options.ice_provider_cache
+        self._options = options
         # Servers handed out just before the next request should last for the full TTL, too.
         self._wanted_ttl = options.turn_ttl + options.ice_provider_cache
-        self._turn_ttl = options.turn_ttl
         self._servers: list[IceServer] = []
         self._expires_at = 0.0
         self._failing = False
@@ -54,7 +51,7 @@ class Provider:
         left = self._expires_at - trio.current_time()
         if not self._servers or left <= 0:
             return IceGrant([], lifetime)
-        return IceGrant(list(self._servers), min(lifetime, left, self._turn_ttl))
+        return IceGrant(list(self._servers), min(lifetime, left, self._options.turn_ttl))
 
     async def run(self) -> None:
         """Ask periodically until cancelled. A failure is logged once."""
@@ -72,21 +69,24 @@ class Provider:
         """Send a request, and return the seconds until the next one."""
         asked_at = trio.current_time()
         body = msgspec.json.encode({"ttl": int(self._wanted_ttl)})
-        with trio.fail_after(self._timeout):
+        with trio.fail_after(self._options.ice_provider_timeout):
             response = await post_json(
-                self._url, body, agent=f"proxim/{__version__}", token=self._token
+                self._url,
+                body,
+                agent=f"proxim/{__version__}",
+                token=self._options.ice_provider_token,
             )
         self._servers, ttl = parse_response(response, self._wanted_ttl)
         self._expires_at = asked_at + ttl
         if self._failing:
             log.info("the ICE provider %s answers again", self._host)
             self._failing = False
-        return max(min(self._cache, ttl / 2), MIN_PAUSE)
+        return max(min(self._options.ice_provider_cache, ttl / 2), MIN_PAUSE)
 
     def _log_failure(self, error: Exception) -> None:
         # Once per outage, not for each attempt.
         if not self._failing:
-            why = str(error) or f"no answer in {self._timeout:g} s"
+            why = str(error) or f"no answer in {self._options.ice_provider_timeout:g} s"
             log.warning(
                 "the ICE provider %s failed: %s; sessions continue without it", self._host, why
             )
