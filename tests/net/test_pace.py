@@ -112,7 +112,7 @@ async def test_a_pause_ends_when_the_node_closes(nursery, autojump_clock):
     connection.close(4000, "replaced")
     assert await client.ending() == 4000
     assert trio.current_time() == start
-    await house.listener.close_all(1001, "waits until none is left")
+    await connection.wait_ended()
     assert trio.current_time() - start <= 1, "less than the pause, or the time for a good-bye"
 
 
@@ -211,7 +211,7 @@ async def test_too_many_queued_messages_are_closed_with_4001(nursery, autojump_c
     await stream.send_all(SMALL * 5)
     await trio.sleep(0.2)
     assert connection.closed
-    assert connection._ws.close_code == 4001
+    assert connection._ws.closed.code == 4001
     queued = connection._outbox.size
     connection.tell(Pong())
     await trio.sleep(0.2)
