@@ -85,9 +85,6 @@ class SocketConnection:
             self._ws.stop_sending()
             self._cork.stats.count_close(self._ws.closed)
             leave_seats(self)
-            self._has_ended = True
-            if self._ended is not None:
-                self._ended.set()
 
     async def _answer(self, request: Request, reader: Reader) -> None:
         """Have the router answer a request, and send its refusal if it is refused."""
