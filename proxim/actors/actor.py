@@ -18,6 +18,7 @@ import math
 import trio
 from msgspec import structs
 
+from proxim import clock
 from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
@@ -258,7 +259,7 @@ class Actor:
             return  # The session was approved while this event waited in the inbox.
         if (
             isinstance(event, ev.PairRequested)
-            and self.session.would_prompt(event, trio.current_time())
+            and self.session.would_prompt(event, clock.now())
             and (refusal := self._services.prompt_refusal(self, envelope.sender)) is not None
         ):
             self._refuse(envelope, refusal)
@@ -268,7 +269,7 @@ class Actor:
             self._open_line()
 
     async def _step(self, event: Event, envelope: Envelope) -> None:
-        session, now = self.session, trio.current_time()
+        session, now = self.session, clock.now()
         before = Before(session.state, session.deadline, session.prompted_at)
         try:
             effects = session.handle(event, now)

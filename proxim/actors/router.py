@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-import trio
 from msgspec import UNSET, UnsetType, structs
 
+from proxim import clock
 from proxim.actors.backend import SessionHandle
 from proxim.actors.limits import delay
 from proxim.actors.seat import Connection, Envelope, Owner, Seat
@@ -43,7 +43,7 @@ from proxim.session.session import Session
 def relay(connection: Connection, message: wire.Signal, now: float) -> None:
     """Send a signal to the peer, over the line if it is open, else through the inbox.
 
-    ``now`` is a moment on Trio's clock, the same for all signals of one read. Raises a
+    ``now`` is a moment of ``clock.now``, the same for all signals of one read. Raises a
     ``RequestError`` if the signal is refused.
     """
     seat = connection.seats.get(message.session_id)
@@ -90,9 +90,11 @@ class Router:
 
         Raises a ``RequestError`` if the message is refused (protocol: Errors).
         """
+        if isinstance(message, wire.Signal):
+            relay(connection, message, clock.now())
+            return
+        await self._supervisor.catch_up()
         match message:
-            case wire.Signal():
-                relay(connection, message, trio.current_time())
             case wire.PairDecision():
                 decided = ev.HostDecided(message.approve)
                 _post_from(_host_seat_of(connection, message), decided, message)
@@ -175,7 +177,7 @@ class Router:
     # -- wrong guesses -----------------------------------------------------------------------
 
     def _check_guesses(self, connection: Connection) -> None:
-        wait = self.limits.guesses.retry_after(connection.address, trio.current_time())
+        wait = self.limits.guesses.retry_after(connection.address, clock.now())
         if wait > 0:
             self.stats.refusals["guesses_per_address"] += 1
             raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
@@ -183,7 +185,7 @@ class Router:
     def _count_guess(self, refusal: RequestError, connection: Connection) -> RequestError:
         """Return the refusal, with a delay if it answers a wrong guess, which is counted."""
         if isinstance(refusal, UnknownSession | AccessDenied) and connection.address is not None:
-            refusal.delay = delay(self.limits.guesses.add(connection.address, trio.current_time()))
+            refusal.delay = delay(self.limits.guesses.add(connection.address, clock.now()))
         return refusal
 
     # -- the host's requests -----------------------------------------------------------------
@@ -227,7 +229,7 @@ class Router:
         await self._backend.check_limits(owner)
         session_id = _new_session_id()
         invitation = await self._make_invitation(session_id, message)
-        now = trio.current_time()
+        now = clock.now()
         session = Session.open(
             session_id=session_id,
             uuid=owner.uuid,

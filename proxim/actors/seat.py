@@ -123,7 +123,8 @@ class Seat:
     """One side of one session, held by one connection.
 
     ``line`` is the ``tell`` of the peer's connection while the line is open, and valid until
-    ``line_until`` (on Trio's clock). Otherwise it is None, and signals go through the inbox.
+    ``line_until``, a moment of ``clock.now``. Otherwise it is None, and signals go through the
+    inbox.
     """
 
     __slots__ = ("actor", "connection", "line", "line_until", "role")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import trio
 from msgspec import structs
 
+from proxim import clock
 from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend
 from proxim.actors.limits import NodeLimits
@@ -158,7 +159,7 @@ class Supervisor:
 
         It may not if the host has too many prompts, or the guest was rejected too often.
         """
-        now = trio.current_time()
+        now = clock.now()
         prompts = [
             left
             for each in self._owned[actor.owner].values()
@@ -193,9 +194,13 @@ class Supervisor:
         """Count and log the end of a session; a denial counts for the guest's address."""
         self.endings[reason] += 1
         if reason is Reason.REJECTED:
-            self.limits.denials.add(actor.asked_from, trio.current_time())
+            self.limits.denials.add(actor.asked_from, clock.now())
         self._log(actor.session, "a %s session ended: %s", actor.session.session_type, reason)
         self._notify(actor.session.describe())
+
+    async def catch_up(self) -> None:
+        """After the machine slept, return once each session ended whose time was over meanwhile."""
+        await self._timers.catch_up()
 
     def find(self, session_id: str) -> Actor | None:
         """Return the actor of a session, ended or not, or None if it is not in memory."""
@@ -215,7 +220,7 @@ class Supervisor:
             if actor.session.ended:
                 self.release(actor)
                 self.backend.delete(actor)
-            elif actor.session.is_inactive(trio.current_time()):
+            elif actor.session.is_inactive(clock.now()):
                 actor.notify(ev.Swept())
             if count % SWEEP_BATCH == 0:
                 await trio.lowlevel.checkpoint()

@@ -7,9 +7,9 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import trio
 from msgspec import UNSET
 
+from proxim import clock
 from proxim.client.connection import NodeConnection
 from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
@@ -21,8 +21,7 @@ from proxim.protocol.messages import DeviceInfo
 class Guest(ClientSession):
     """The guest's side of one session.
 
-    ``resume_token`` lets a later program take the seat again. ``expires_at`` is the deadline for
-    the host's decision, on Trio's clock.
+    ``resume_token`` lets a later program take the seat again.
     """
 
     def __init__(
@@ -45,8 +44,13 @@ class Guest(ClientSession):
         self.connection = connection
         self.node_url = node_url
         self.resume_token = resume_token
-        self.expires_at = trio.current_time()
+        self._expires_at = clock.now()
         self._ask = ask
+
+    @property
+    def expires_at(self) -> float:
+        """The deadline for the host's decision, on Trio's clock; nearer after the machine slept."""
+        return self._expires_at - clock.slept()
 
     async def approved(self) -> None:
         """Wait for the approval. Raises ``SessionOver`` if the host declines."""
@@ -83,7 +87,7 @@ class Guest(ClientSession):
                 super().handle(message)
 
     def _expire_in(self, seconds: float) -> None:
-        self.expires_at = trio.current_time() + seconds
+        self._expires_at = clock.now() + seconds
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Whether the system clock is synchronized.
 
-Sessions end by the monotonic clock. But certificates and TURN credentials are valid between two
+Sessions end by a clock that cannot be set. But certificates and TURN credentials are valid between two
 dates, and a log is useful only with the right times.
 """
 

@@ -6,6 +6,7 @@ import math
 
 import trio
 
+from proxim import clock
 from proxim.actors.actor import Actor
 from proxim.actors.seat import Envelope
 from proxim.actors.supervisor import Supervisor
@@ -61,7 +62,7 @@ async def extend_lines_forever(supervisor: Supervisor, lease: Lease) -> None:
         for count, actor in enumerate(supervisor.actors()):
             until = min(actor.session.deadline, line_until(lease, actor))
             for seat in actor.seats.values():
-                if seat.line_until > trio.current_time():
+                if seat.line_until > clock.now():
                     seat.line_until = until
             if count % EXTENDED_AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()

@@ -27,6 +27,7 @@ from proxim.backends.redis.rpc import (
     ToSession,
     decode_event,
 )
+from proxim.clock import now
 from proxim.protocol import codec
 from proxim.protocol.errors import RequestError, UnknownSession
 from proxim.protocol.messages import NodeMessage, Resumed, Signal
@@ -202,7 +203,7 @@ class RemoteConnections:
             return
         signal = Signal(session_id=message.session_id, data=message.data, ref=message.ref)
         try:
-            relay(connection, signal, trio.current_time())
+            relay(connection, signal, now())
         except RequestError as error:
             error.session_id = message.session_id
             connection.tell(codec.error_message(error, message.ref))

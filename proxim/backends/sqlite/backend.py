@@ -21,6 +21,7 @@ from proxim.actors.seat import Owner, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.sqlite.file import DiskError, StoreFile
 from proxim.backends.sqlite.seal import BrokenSeal, Seal
+from proxim.clock import now
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import DeviceInfo, SessionType
 from proxim.session import snapshot
@@ -293,5 +294,5 @@ def _snapshot_to_store(session: Session, owner: Owner) -> Snapshot:
 
 
 def _skew() -> float:
-    """Return wall-clock time minus Trio's time."""
-    return time.time() - trio.current_time()
+    """Return wall-clock time minus that of ``clock.now``."""
+    return time.time() - now()
