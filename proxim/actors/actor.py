@@ -19,6 +19,7 @@ import trio
 from msgspec import structs
 
 from proxim import clock
+from proxim.actors.limits import NOWHERE, Source
 from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
@@ -53,8 +54,8 @@ INBOX_BOUND = 256
 class Actor:
     """Runs one session: takes events from the inbox, and performs the session's effects.
 
-    The task runs until ``close``, so that an ended session still answers. ``opened_from`` is the
-    address of the host that opened the session, ``asked_from`` that of the guest that asked.
+    The task runs until ``close``, so that an ended session still answers. ``opened_from`` is where
+    the host was that opened the session, ``asked_from`` the address of the guest that asked.
     """
 
     __slots__ = (
@@ -78,7 +79,7 @@ class Actor:
         owner: Owner,
         timers: Timers,
         services: Services,
-        opened_from: str | None = None,
+        opened_from: Source = NOWHERE,
     ) -> None:
         self.session = session
         self.owner = owner

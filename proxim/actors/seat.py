@@ -48,6 +48,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks around the address, narrowest first (``limits.Source``)."""
+        ...
+
+    @property
     def closed(self) -> bool:
         """Whether the connection is closed or about to be; its sessions have been told then."""
         ...

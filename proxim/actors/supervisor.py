@@ -12,7 +12,7 @@ from msgspec import structs
 from proxim import clock
 from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend
-from proxim.actors.limits import NodeLimits
+from proxim.actors.limits import NodeLimits, Source, key_of
 from proxim.actors.log import log_crash, session_extra
 from proxim.actors.seat import Connection, Envelope, Owner
 from proxim.actors.services import ClosedError
@@ -104,9 +104,11 @@ class Supervisor:
         Raises ``LimitReached`` if there are too many sessions, or the refusal of the backend; then
         the session does not exist. Call this only while ``run`` runs.
         """
-        self.check_limits(owner, host.address)
+        self.check_limits(owner, host)
+        opened_from = Source(host.address, host.networks)
         self.limits.sessions.acquire(host.address)
-        actor = Actor(session, owner, self._timers, self, host.address)
+        self.limits.session_networks.acquire(opened_from)
+        actor = Actor(session, owner, self._timers, self, opened_from)
         actor.admit(ev.Role.HOST, host)
         self._spawn(actor)
         self._log(session, "a %s session was opened", session.session_type)
@@ -136,8 +138,8 @@ class Supervisor:
         self._drop(actor)
         actor.close(refuse_with)
 
-    def check_limits(self, owner: Owner, address: str | None) -> None:
-        """Raise ``LimitReached`` unless the owner, at that address, may open another session."""
+    def check_limits(self, owner: Owner, host: Connection) -> None:
+        """Raise ``LimitReached`` unless the owner may open another session by that connection."""
         limits, owned = self.limits.settings, self._owned.get(owner, {})
         if 0 < limits.sessions_per_owner <= len(owned):
             alive = sum(not actor.session.ended for actor in owned.values())
@@ -147,10 +149,12 @@ class Supervisor:
                     f"{alive} sessions are open for this uuid and key: close one "
                     "(sessions_per_owner)"
                 )
-        if self.limits.sessions.is_full(address):
+        source, networks = Source(host.address, host.networks), self.limits.session_networks
+        room = networks.room(source, limits.max_sessions)
+        if self.limits.sessions.is_full(host.address) or networks.is_full(source):
             self.stats.refusals["sessions_per_address"] += 1
             raise LimitReached("too many sessions were opened from this address")
-        if 0 < limits.max_sessions <= len(self._actors):
+        if 0 < room <= len(self._actors):
             self.stats.refusals["max_sessions"] += 1
             raise LimitReached("the node has too many sessions")
 
@@ -165,7 +169,8 @@ class Supervisor:
             for each in self._owned[actor.owner].values()
             if each.session.state is State.PROMPTED and (left := each.session.prompt_left(now)) > 0
         ]
-        denied = self.limits.denials.retry_after(guest.address if guest is not None else None, now)
+        address = None if guest is None else guest.address
+        denied = self.limits.denials.retry_after(_denial_key(actor, address), now)
         wait = denied
         before = len(prompts) + self.limits.prompts.elsewhere(actor.owner.hash)
         if 0 < self.limits.settings.prompts_per_host <= before:
@@ -194,7 +199,7 @@ class Supervisor:
         """Count and log the end of a session; a denial counts for the guest's address."""
         self.endings[reason] += 1
         if reason is Reason.REJECTED:
-            self.limits.denials.add(actor.asked_from, clock.now())
+            self.limits.denials.add(_denial_key(actor, actor.asked_from), clock.now())
         self._log(actor.session, "a %s session ended: %s", actor.session.session_type, reason)
         self._notify(actor.session.describe())
 
@@ -290,8 +295,14 @@ class Supervisor:
         if actor.session.state is State.PROMPTED:
             self.limits.prompts.release(actor.owner.hash)
         self.observer.removed(actor.session)
-        self.limits.sessions.release(actor.opened_from)
+        self.limits.sessions.release(actor.opened_from.address)
+        self.limits.session_networks.release(actor.opened_from)
         owned = self._owned[actor.owner]
         del owned[session_id]
         if not owned:
             del self._owned[actor.owner]
+
+
+def _denial_key(actor: Actor, address: str | None) -> str | None:
+    """Return the key under which denials are counted: a guest at one host, and at no other."""
+    return None if address is None else key_of(actor.owner.hash, address)

@@ -6,6 +6,7 @@ import math
 
 import trio
 
+from proxim.actors.limits import NOWHERE, Source
 from proxim.actors.router import Router, leave_seats
 from proxim.actors.seat import Owner, Seat
 from proxim.net.frames import text_frame
@@ -38,6 +39,7 @@ class SocketConnection:
         "_router",
         "_ws",
         "address",
+        "networks",
         "owner",
         "seats",
     )
@@ -49,11 +51,11 @@ class SocketConnection:
         limits: Limits,
         cork: Cork,
         spawn: Spawn,
-        address: str | None = None,
+        source: Source = NOWHERE,
     ) -> None:
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
-        self.address = address
+        self.address, self.networks = source
         self._router = router
         self._limits = limits
         self._cork = cork
