@@ -1,7 +1,7 @@
 """Whether the system clock is synchronized.
 
-Sessions end by a clock that cannot be set. But certificates and TURN credentials are valid between two
-dates, and a log is useful only with the right times.
+Sessions end by a clock that cannot be set. But certificates and TURN credentials are valid between
+two dates, and a log is useful only with the right times.
 """
 
 from __future__ import annotations
