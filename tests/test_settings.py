@@ -58,6 +58,7 @@ SAMPLES = {
     "qr_ttl": (1.0, 31_536_000.0),
     "one_time_grace": (0.0, 3600.0),
     "sweep_interval": (0.1, 3600.0),
+    "idle_days": (0.0, 0.5, 3650.0),
     "store": ("sqlite:///var/lib/proxim.db",),
     "store_key": ("k" * 32,),
     "access_token": ("t", "t" * 512),

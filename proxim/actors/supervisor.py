@@ -225,7 +225,7 @@ class Supervisor:
             if actor.session.ended:
                 self.release(actor)
                 self.backend.delete(actor)
-            elif actor.session.is_inactive(clock.now()):
+            elif actor.session.unused(clock.now()) is not None:
                 actor.notify(ev.Swept())
             if count % SWEEP_BATCH == 0:
                 await trio.lowlevel.checkpoint()

@@ -44,6 +44,8 @@ class Terms(Struct, frozen=True):
     approval_timeout: float = 40.0
     qr_ttl: float = 300.0
     one_time_grace: float = 0.0
+    idle_days: float = 0.0
+    """Days after which an approved session ends whose sides are both offline; 0 is never."""
     backlog_signals: int = 64
     backlog_bytes: int = 256 * 1024
 
@@ -120,7 +122,7 @@ class TimePassed(Struct, frozen=True):
 
 
 class Swept(Struct, frozen=True):
-    """The sweep has found the session inactive."""
+    """The sweep has found the session inactive or idle."""
 
 
 class ShutDown(Struct, frozen=True):

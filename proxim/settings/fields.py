@@ -88,6 +88,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     sweep_interval: Annotated[
         _UpToAnHour, Help("Time between removals of ended sessions from memory.")
     ] = 30.0
+    idle_days: Annotated[
+        float,
+        Meta(ge=0, le=3650),
+        Metavar("DAYS"),
+        Help("Days after which a session ends whose sides are both offline; 0 means never."),
+    ] = 0.0
     store: Annotated[
         str | None,
         Help(

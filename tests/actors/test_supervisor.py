@@ -185,6 +185,17 @@ async def test_sweep_ends_inactive_sessions(autojump_clock, node, kind):
     assert node.supervisor.endings == {Reason.INACTIVE: 1}
 
 
+async def test_sweep_ends_idle_sessions(autojump_clock, start):
+    node = await start(sweep_interval=3600.0, idle_days=1)
+    meeting = await node.pairs()
+    await meeting.leaves(GUEST)
+    await meeting.leaves(HOST)
+    await trio.sleep(86_400 - 3600)
+    assert meeting.actor.session.status is Status.APPROVED
+    await trio.sleep(3600 + 1)
+    assert node.supervisor.endings == {Reason.IDLE: 1}
+
+
 async def test_sweep_runs_every_sweep_interval(autojump_clock, start, monkeypatch):
     node = await start(sweep_interval=12.5)
     swept, sweep = [], node.supervisor.sweep

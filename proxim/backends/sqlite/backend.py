@@ -280,7 +280,8 @@ def _stored_fields(session: Session) -> _Fields:
     """Return the fields of a session whose change is worth a write."""
     device_id = None if session.device is None else session.device.id
     link = session.token_hash, session.link_expires_at
-    return (session.state, *link, session.resume_hash, device_id)
+    offline_since = session.offline_since if session.terms.idle_days > 0 else None
+    return (session.state, *link, session.resume_hash, device_id, offline_since)
 
 
 def _snapshot_to_store(session: Session, owner: Owner) -> Snapshot:

@@ -6,7 +6,7 @@ import secrets
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.backends.redis.nodes import SHORT_LEASE, Cluster, Couple, Node, unlink, until
+from tests.backends.redis.nodes import SHORT_LEASE, Cluster, Node, unlink, until
 from tests.backends.redis.test_secrecy import everything
 from tests.e2e.client import PATIENCE, PHONE
 
