@@ -54,6 +54,11 @@ class _NodeCollector(Collector):
         yield _counter("sessions_opened", "Sessions opened.", "type", opened)
         endings = {str(reason): self._supervisor.endings[reason] for reason in Reason}
         yield _counter("sessions_ended", "Sessions ended.", "reason", endings)
+        yield GaugeMetricFamily(
+            "proxim_backlog_bytes",
+            "Bytes of signals that wait for peers that are offline.",
+            self._supervisor.terms.backlogs.used,
+        )
 
     def _pairings(self) -> Iterator[Metric]:
         stats = self._stats
@@ -91,6 +96,7 @@ class _NodeCollector(Collector):
 
     def _failures(self) -> Iterator[Metric]:
         refusals = {limit: self._stats.refusals[limit] for limit in LIMITS}
+        refusals["max_backlog_bytes"] = self._supervisor.terms.backlogs.refused
         yield _counter("refusals", "Refused requests, by the limit reached.", "limit", refusals)
         yield _total("actor_crashes", "Actors that crashed.", self._supervisor.crashes)
         yield _histogram(

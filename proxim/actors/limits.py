@@ -6,6 +6,7 @@ Pure counting: time comes in as an argument, and no method waits.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -59,6 +60,7 @@ class LimitSettings(Struct, frozen=True):
     max_sessions: int = 100_000
     """Sessions in memory: an ended one counts until the sweep."""
     prompts_per_host: int = 3
+    max_prompts: int = 10_000
     denials_per_address: int = 3
     guesses_per_address: int = 10
     """For one session, or for the access token."""
@@ -140,7 +142,7 @@ class NetworkLimit:
             inside = network
         return False
 
-    def room(self, source: Source, most: int) -> int:
+    def room(self, source: Source, most: float) -> float:
         """Return up to how many in all, of at most ``most``, the source may have one more."""
         names = self._names(source)
         return most - self._kept(names[-1], most) if names else most
@@ -156,8 +158,8 @@ class NetworkLimit:
             if not self._held[name]:
                 del self._held[name]
 
-    def _kept(self, inside: str, most: int) -> int:
-        return most // KEPT if self._held[inside] else 0
+    def _kept(self, inside: str, most: float) -> float:
+        return most // KEPT if self._held[inside] and most < math.inf else 0
 
     @staticmethod
     def _names(source: Source) -> tuple[str, ...]:

@@ -161,7 +161,8 @@ class Supervisor:
     def prompt_refusal(self, actor: Actor, guest: Connection | None) -> RequestError | None:
         """Return the refusal of a guest that may not prompt the session's host now, or None.
 
-        It may not if the host has too many prompts, or the guest was rejected too often.
+        It may not if the host or the node has too many prompts, or the host has rejected guests
+        from the same address too often.
         """
         now = clock.now()
         prompts = [
@@ -175,9 +176,12 @@ class Supervisor:
         before = len(prompts) + self.limits.prompts.elsewhere(actor.owner.hash)
         if 0 < self.limits.settings.prompts_per_host <= before:
             wait = max(wait, min(prompts, default=0.0), SHORTEST_WAIT)
+        limit = "denials_per_address" if denied > 0 else "prompts_per_host"
+        if wait <= 0 and 0 < self.limits.settings.max_prompts <= self.stats.prompts:
+            wait, limit = SHORTEST_WAIT, "max_prompts"
         if wait <= 0:
             return None
-        self.stats.refusals["denials_per_address" if denied > 0 else "prompts_per_host"] += 1
+        self.stats.refusals[limit] += 1
         return RateLimited("too many prompts; the link stays valid, try again", retry_after=wait)
 
     def note_transition(self, actor: Actor, before: Before, now: float) -> None:
@@ -292,6 +296,7 @@ class Supervisor:
         if self._actors.pop(session_id, None) is None:
             return
         self.stats.removed(actor.session)
+        actor.session.drop_backlogs()
         if actor.session.state is State.PROMPTED:
             self.limits.prompts.release(actor.owner.hash)
         self.observer.removed(actor.session)

@@ -144,7 +144,9 @@ class SocketConnection:
         outbox = self._outbox
         outbox.write(text_frame(codec.encode(message)))
         if outbox.size and (
-            outbox.size > self._limits.outbox_size or not isinstance(message, wire.Signal)
+            outbox.size > self._limits.outbox_size
+            or outbox.waiting > self._cork.stats.outbox_bound
+            or not isinstance(message, wire.Signal)
         ):
             self._check_outbox(message)
 
@@ -176,11 +178,12 @@ class SocketConnection:
         if not isinstance(message, wire.Signal):
             self._outbox.count_message()
         if self._outbox.has_too_many_bytes():
-            self._close_slow_client()
+            is_its_own = self._outbox.size > self._limits.outbox_size
+            self._close_slow_client("outbox_size" if is_its_own else "max_outbox_bytes")
 
-    def _close_slow_client(self) -> None:
+    def _close_slow_client(self, limit: str = "outbox_size") -> None:
         """Close a client that reads too slowly with 4001, so that it delays no other."""
         if not self.closed:
-            self._router.stats.refusals["outbox_size"] += 1
+            self._router.stats.refusals[limit] += 1
             self._outbox.drop_queued()
             self.close(4001, "too slow: too much is waiting to be sent")

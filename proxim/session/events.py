@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from proxim.protocol.errors import RequestError
 from proxim.protocol.messages import DeviceInfo, NodeMessage, Reason, Status
+from proxim.session.budget import Budget
 
 
 class Role(StrEnum):
@@ -48,6 +49,8 @@ class Terms(Struct, frozen=True):
     """Days after which an approved session ends whose sides are both offline; 0 is never."""
     backlog_signals: int = 64
     backlog_bytes: int = 256 * 1024
+    backlogs: Budget = field(default_factory=Budget)
+    """What all backlogs may take together."""
 
 
 # -- events ----------------------------------------------------------------------------------

@@ -287,7 +287,7 @@ class Session(Record):
 
     def _backlog_for(self, role: Role) -> Backlog:
         if role not in self.backlogs:
-            self.backlogs[role] = Backlog(self.terms.backlog_signals, self.terms.backlog_bytes)
+            self.backlogs[role] = self.new_backlog()
         return self.backlogs[role]
 
     # -- the end -----------------------------------------------------------------------------
@@ -304,7 +304,7 @@ class Session(Record):
         self.state = State.ENDED
         self.reason = reason
         self.alarms.clear()
-        self.backlogs.clear()
+        self.drop_backlogs()
         effects: list[Effect] = [ev.CloseLine()]
         if was_prompted:
             effects += _to_both(self.pair_result(), Role.HOST if decided else None)

@@ -137,6 +137,19 @@ class Record(Struct, kw_only=True, eq=False):
         if not self.online and self.offline_since is None:
             self.offline_since = now
 
+    # -- backlogs --------------------------------------------------------------------------------
+
+    def new_backlog(self) -> Backlog:
+        """Return an empty backlog within the bounds of the node."""
+        terms = self.terms
+        return Backlog(terms.backlog_signals, terms.backlog_bytes, terms.backlogs)
+
+    def drop_backlogs(self) -> None:
+        """Drop the signals that wait, since no client comes for them to this process."""
+        for backlog in self.backlogs.values():
+            backlog.take_all()
+        self.backlogs.clear()
+
     # -- secrets ---------------------------------------------------------------------------------
 
     def check_token(self, token: str) -> None:

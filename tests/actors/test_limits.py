@@ -186,6 +186,19 @@ async def test_prompts_per_host_limits_open_prompts(autojump_clock, counted):
     assert isinstance(await last.guest.asks(last.pair_request()), wire.PairPending)
 
 
+async def test_max_prompts_limits_the_open_prompts_of_all_hosts(autojump_clock, counted):
+    node = await counted(max_prompts=2, prompts_per_host=0)
+    meetings = [await node.invites(host=await node.host(uuid=f"desk-{n}")) for n in range(3)]
+    for meeting in meetings[:2]:
+        await meeting.ask()
+    last = meetings[2]
+    refused = await last.guest.asks(last.pair_request())
+    assert (refused.code, refused.retry_after) == ("rate_limited", 1.0)
+    assert node.supervisor.stats.refusals["max_prompts"] == 1
+    await meetings[0].decide()
+    assert isinstance(await last.guest.asks(last.pair_request()), wire.PairPending)
+
+
 async def test_wrong_token_is_not_told_about_prompts(autojump_clock, counted):
     node = await counted(prompts_per_host=1)
     host = await node.host()

@@ -1,5 +1,7 @@
 """Limits of the networks around an address, and the room that is kept for strangers."""
 
+import math
+
 import pytest
 
 from proxim.actors.limits import LOOPBACK, LimitSettings, NetworkLimit, Source
@@ -63,6 +65,12 @@ def test_limit_of_zero_is_never_full():
     for _ in range(50):
         limit.acquire(net(0))
     assert not limit.is_full(net(0))
+
+
+def test_endless_room_is_endless_for_everybody():
+    limit = NetworkLimit(0)
+    limit.acquire(net(0))
+    assert limit.room(net(0), math.inf) == limit.room(net(1), math.inf) == math.inf
 
 
 def test_what_is_released_is_forgotten():
