@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from proxim.doctor import clock, descriptors, ice, ports, redis, tls
+from proxim.doctor import access, clock, descriptors, ice, ports, redis, tls
 from proxim.doctor.result import CheckResult
 from proxim.settings import Settings
 
@@ -14,6 +14,8 @@ async def run_checks(settings: Settings) -> AsyncIterator[CheckResult]:
     for result in (*ports.check(settings), *tls.check(settings), *descriptors.check(settings)):
         yield result
     yield clock.check()
+    for result in access.check(settings):
+        yield result
     async for result in ice.check(settings):
         yield result
     async for result in redis.check(settings):
