@@ -58,7 +58,7 @@ def test_neighbour_whose_session_is_gone_delays_nobody_else(limited):
             assert pupil.refused("resume", **fields) == "unknown_session"
 
 
-def test_neighbour_who_is_denied_by_one_host_may_still_be_asked_by_others(limited):
+def test_neighbour_denied_by_one_host_keeps_nobody_from_another(limited):
     target = limited(LOOPBACK, "--denials-per-address", 2)
     with target.host() as host, target.host(uuid="another", key="o" * 43) as other:
         assert [denies(target, host) for _ in range(3)] == ["pair_pending"] * 2 + ["rate_limited"]
@@ -74,6 +74,43 @@ def test_wrong_access_tokens_from_this_machine_do_not_lock_its_owner_out(limited
     with target.peer() as owner:
         registered = owner.ask("register", uuid="desk", key=KEY, access_token=token)
         assert registered["type"] == "registered"
+
+
+def test_neighbour_who_takes_all_connections_of_an_address_cuts_nobody_off(limited):
+    target = limited(LOOPBACK, "--connections-per-address", 4)
+    with target.host() as host:
+        guest, session_id, _ = target.pair(host)
+        with guest, target.peer(), target.peer():
+            assert status(target, head()) == 503
+            guest.say("signal", session_id=session_id, data="on")
+            assert host.hear("signal")["data"] == "on"
+
+
+def test_neighbour_who_opens_all_sessions_of_an_address_keeps_nobody_from_pairing(limited):
+    target = limited(LOOPBACK, "--sessions-per-address", 3)
+    with target.host() as host, target.host(uuid="neighbour", key="n" * 43) as neighbour:
+        invitation = target.invite(host)
+        for _ in range(2):
+            target.invite(neighbour)
+        refused = refusal(host, "create_session", session_type="persistent")
+        assert refused["code"] == "limit_reached"
+        with target.peer() as guest:
+            asked = guest.ask("pair_request", **target.request(*invitation))
+            assert asked["type"] == "pair_pending"
+
+
+def test_phone_gets_in_after_its_neighbours_at_a_carrier_took_much(limited):
+    target = limited("--sessions-per-address", 3, "--trusted-proxy", "127.0.0.1")
+    for number in range(4):
+        with reported(target, f"2001:db8:1:1{number:02x}::1", f"phone-{number}") as phone:
+            for _ in range(3 if number < 3 else 2):
+                target.invite(phone)
+            # Eleven of the twelve that the /56 may have are taken by the fourth.
+            if number == 3:
+                refused = refusal(phone, "create_session", session_type="persistent")
+                assert refused["code"] == "limit_reached"
+    with reported(target, "2001:db8:1:1ff::1", "another") as other:
+        target.invite(other)
 
 
 def test_client_that_fills_the_node_leaves_room_for_a_stranger(limited):
