@@ -19,8 +19,7 @@ import trio
 from msgspec import structs
 
 from proxim import clock
-from proxim.actors.limits import NOWHERE, Source
-from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
+from proxim.actors.seat import LEFT, Connection, Envelope, Owner, Receipt, Seat
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
 from proxim.actors.timers import Timers
@@ -54,8 +53,8 @@ INBOX_BOUND = 256
 class Actor:
     """Runs one session: takes events from the inbox, and performs the session's effects.
 
-    The task runs until ``close``, so that an ended session still answers. ``opened_from`` is where
-    the host was that opened the session, ``asked_from`` the address of the guest that asked.
+    The task runs until ``close``, so that an ended session still answers. ``asked_from`` is the
+    address of the guest that asked.
     """
 
     __slots__ = (
@@ -67,7 +66,6 @@ class Actor:
         "_timer",
         "_timers",
         "asked_from",
-        "opened_from",
         "owner",
         "seats",
         "session",
@@ -79,12 +77,10 @@ class Actor:
         owner: Owner,
         timers: Timers,
         services: Services,
-        opened_from: Source = NOWHERE,
     ) -> None:
         self.session = session
         self.owner = owner
         self.seats: dict[Role, Seat] = {}
-        self.opened_from = opened_from
         self.asked_from: str | None = None
         self._services = services
         self._line_allowed = False
@@ -169,7 +165,7 @@ class Actor:
     def leave(self, seat: Seat) -> None:
         """Close the line, and have the session told that a seat's connection is gone."""
         self.close_line()
-        self.notify(ev.HostLeft() if seat.role is Role.HOST else ev.GuestLeft(), seat)
+        self.notify(LEFT[seat.role](), seat)
 
     def close_line(self) -> None:
         """Close the line: from now on signals go through the inbox."""
@@ -187,8 +183,7 @@ class Actor:
             self._vacate(seat)
         self.seats.clear()
         self._send_channel.close()
-        if self._timer is not None:
-            self._timers.stop(self._timer)
+        self._timer = self._timers.reset(self._timer, math.inf, self)
 
     def _vacate(self, seat: Seat) -> None:
         # The connection may hold a newer seat of this session by now.
@@ -313,10 +308,13 @@ class Actor:
                 if role in self.seats:
                     self._tell(self.seats[role].connection, effect, envelope)
             case ev.Reply():
-                if envelope.sender is not None:
+                if envelope.sender is not None and not envelope.is_refused:
                     self._tell(envelope.sender, effect, envelope)
             case ev.Refuse(error):
                 self._refuse(envelope, error)
+            case ev.Admit(role) if envelope.is_refused:
+                if role not in self.seats:  # The sender knows of no seat, and would leave none.
+                    self.notify(LEFT[role]())
             case ev.Admit(role):
                 if envelope.sender is not None:
                     if isinstance(envelope.event, ev.PairRequested):

@@ -12,7 +12,7 @@ from msgspec import structs
 from proxim import clock
 from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend
-from proxim.actors.limits import NodeLimits, Source, key_of
+from proxim.actors.limits import NOWHERE, NodeLimits, Source, key_of
 from proxim.actors.log import log_crash, session_extra
 from proxim.actors.seat import Connection, Envelope, Owner
 from proxim.actors.services import ClosedError
@@ -84,6 +84,7 @@ class Supervisor:
         self._notify = notify
         self.observer = observer or Observer()
         self._actors: dict[str, Actor] = {}
+        self._sources: dict[str, Source] = {}
         self._owned: dict[Owner, dict[str, Actor]] = {}
         self._timers = Timers()
         self._nursery: trio.Nursery | None = None
@@ -105,10 +106,10 @@ class Supervisor:
         the session does not exist. Call this only while ``run`` runs.
         """
         self.check_limits(owner, host)
-        opened_from = Source(host.address, host.networks)
-        self.limits.sessions.acquire(host.address)
-        self.limits.session_networks.acquire(opened_from)
-        actor = Actor(session, owner, self._timers, self, opened_from)
+        source = self._sources[session.session_id] = Source(host.address, host.networks)
+        self.limits.sessions.acquire(source.address)
+        self.limits.session_networks.acquire(source)
+        actor = Actor(session, owner, self._timers, self)
         actor.admit(ev.Role.HOST, host)
         self._spawn(actor)
         self._log(session, "a %s session was opened", session.session_type)
@@ -300,8 +301,9 @@ class Supervisor:
         if actor.session.state is State.PROMPTED:
             self.limits.prompts.release(actor.owner.hash)
         self.observer.removed(actor.session)
-        self.limits.sessions.release(actor.opened_from.address)
-        self.limits.session_networks.release(actor.opened_from)
+        source = self._sources.pop(session_id, NOWHERE)
+        self.limits.sessions.release(source.address)
+        self.limits.session_networks.release(source)
         owned = self._owned[actor.owner]
         del owned[session_id]
         if not owned:

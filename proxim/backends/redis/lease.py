@@ -27,7 +27,9 @@ class Lease:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._until = self._running_until = self._answered_at = -math.inf
+        self.running_until = -math.inf
+        """Until when ``was_suspended`` is False without another ``note_running``."""
+        self._until = self._answered_at = -math.inf
 
     @property
     def is_held(self) -> bool:
@@ -37,17 +39,17 @@ class Lease:
     @property
     def is_connected(self) -> bool:
         """Whether the lease is held and Redis has answered lately."""
-        return now() < min(self._until, self._answered_at + SILENCE_TIME)
+        return now() < self.connected_until
+
+    @property
+    def connected_until(self) -> float:
+        """Until when ``is_connected`` is True if Redis does not answer again."""
+        return min(self._until, self._answered_at + SILENCE_TIME)
 
     @property
     def was_suspended(self) -> bool:
         """Whether the process was suspended for so long that other nodes may own its sessions."""
-        return now() >= self._running_until
-
-    @property
-    def running_until(self) -> float:
-        """Until when ``was_suspended`` is False without another ``note_running``."""
-        return self._running_until
+        return now() >= self.running_until
 
     def note_running(self) -> None:
         """Note that the process runs.
@@ -56,9 +58,9 @@ class Lease:
         process that saw its lease expire, since Redis is unreachable, knows that by itself.
         """
         if self.is_held:
-            self._running_until = max(self._until, now() + self.seconds * _NAP)
+            self.running_until = max(self._until, now() + self.seconds * _NAP)
         else:
-            self._running_until = now() + self.seconds
+            self.running_until = now() + self.seconds
 
     def answered(self) -> None:
         """Note that Redis has answered."""
