@@ -65,6 +65,7 @@ class RedisBackend(Registry):
         self._work = trio.Event()
         self._flushing = trio.Lock()
         self._scope = trio.CancelScope()
+        self._joining_as = ""
         self.lease = Lease(lease)
         self.write_queue = WriteQueue(seal, self._wake)
         self.bus = MessageBus(seal, self._wake, self._handle)
@@ -171,12 +172,15 @@ class RedisBackend(Registry):
             elif self.heartbeat.dataset:
                 log.warning("the node was out of the cluster, and is back")
                 self._begin_again()
+            elif self._joining_as == former:
+                self.bus.rename()  # A node that has met this id may believe that it has died.
+            self._joining_as = self.bus.node
             # The process runs, and knows it, though it holds no lease.
             self.lease.note_running()
             node = self.bus.node
             await self.heartbeat.send(node)
             self.write_queue.mark_all()
-            while saves := self.write_queue.pack():
+            while saves := self.write_queue.pack(node):
                 self._finish_flush(await self._coordinator.flush(node, saves, ()))
             if node != self.bus.node:
                 return  # The process was suspended meanwhile; the next heartbeat joins again.
@@ -294,11 +298,12 @@ class RedisBackend(Registry):
         async with self._flushing:
             if self.lease.was_suspended:
                 self._give_up_all()
-            saves, batches = self.write_queue.pack(), self.bus.pack()
+            node = self.bus.node
+            saves, batches = self.write_queue.pack(node), self.bus.pack()
             counts = self.limits.pack() if self.lease.is_connected else None
             if not (saves or batches or counts):
                 return
-            lost = await self._coordinator.flush(self.bus.node, saves, batches, counts)
+            lost = await self._coordinator.flush(node, saves, batches, counts)
             self.lease.answered()
             self._finish_flush(lost)
             self.bus.mark_sent()

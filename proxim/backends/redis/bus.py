@@ -7,6 +7,7 @@ missing, the two nodes drop what they have with each other, and their clients co
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 from collections.abc import Callable
 
@@ -47,19 +48,19 @@ class MessageBus:
         self._waiting: dict[str, list[Message]] = {}
         self._packed: list[EncodedBatch] = []
         self._sent: dict[str, int] = {}
-        self._received: dict[str, int] = {}
+        self._received: dict[str, float] = {}
 
     @property
     def nodes(self) -> set[str]:
-        """The nodes with which this node has exchanged messages."""
-        return self._sent.keys() | self._received.keys() | self._waiting.keys()
+        """The nodes with which this node has exchanged messages, and that have not died."""
+        met = self._sent.keys() | self._received.keys() | self._waiting.keys()
+        return {node for node in met if self._received.get(node) != math.inf}
 
     def forget(self, node: str) -> None:
-        """Forget a node that has died."""
+        """Forget a node that has died. It comes back as another, so a message of it is a replay."""
+        self._received[node] = math.inf
         self._waiting.pop(node, None)
         self._packed = [batch for batch in self._packed if batch.node != node]
-        self._sent.pop(node, None)
-        self._received.pop(node, None)
 
     # -- what is sent ------------------------------------------------------------------------
 
