@@ -101,7 +101,7 @@ class MessageBus:
         try:
             text = self._seal.open(body, f"batch:{self.node}")
             batch = msgspec.json.decode(text, type=Batch)
-        except (BrokenSeal, msgspec.DecodeError) as error:
+        except (BrokenSeal, *rpc.UNREADABLE) as error:
             log.error("a batch of another node cannot be read: %s", type(error).__name__)
             return
         expected = self._received.get(batch.sender, 0) + 1

@@ -15,7 +15,7 @@ from proxim.backends.redis.seal import Seal
 from proxim.protocol.errors import Unavailable
 from proxim.protocol.messages import Reason
 from proxim.session import snapshot
-from proxim.session.snapshot import Snapshot
+from proxim.session.snapshot import InvalidSnapshot, Snapshot
 
 SAVES_AT_ONCE = 500
 """Sessions in one flush at most."""
@@ -80,7 +80,10 @@ class WriteQueue:
 
     def read(self, record: Record) -> Snapshot:
         """Decode a session's snapshot. Raises ``BrokenSeal`` and ``InvalidSnapshot``."""
-        return snapshot.decode(self._seal.open(record.snapshot, _bound_to(*record[:5])))
+        found = snapshot.decode(self._seal.open(record.snapshot, _bound_to(*record[:5])))
+        if found.session_id != record.session_id:
+            raise InvalidSnapshot("it is the snapshot of another session")
+        return found
 
     # -- changes -----------------------------------------------------------------------------
 

@@ -606,6 +606,17 @@ async def test_owner_alone_comes_as_the_host_from_another_node(
     await talks(meeting)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"x", b"{}", b"[" * 9999, b'{"sender":"\xff"}', b'{"sender":"a","number":1,"messages":[1]}'],
+)
+async def test_batch_that_is_none_harms_nobody(autojump_clock, members, caplog, body):
+    meeting = await pairs(members[0], members[1])
+    members[0].member.bus.receive(body)
+    assert "a batch of another node cannot be read" in caplog.text
+    await talks(meeting)
+
+
 async def test_batches_of_a_node_that_was_taken_for_dead_are_not_handled_again(
     autojump_clock, members, monkeypatch
 ):
