@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["proxim"]):
     from proxim.actors.seat import Owner
     from proxim.backends.redis import rpc
     from proxim.backends.redis.bus import MessageBus
-    from proxim.backends.redis.coordinator import Record
+    from proxim.backends.redis.coordinator import UNREADABLE, Record
     from proxim.backends.redis.seal import BrokenSeal, Seal
     from proxim.backends.redis.write_queue import WriteQueue
     from proxim.protocol.messages import DeviceInfo, Reason, SessionType
@@ -116,7 +116,7 @@ def judge_batch(data: bytes) -> None:
 def judge_event(request: rpc.Request) -> None:
     try:
         event = rpc.decode_event(request.event, request.fields)
-    except (KeyError, *rpc.UNREADABLE):
+    except (KeyError, *UNREADABLE):
         return
     assert rpc.decode_event(*rpc.encode_event(event)) == event
 

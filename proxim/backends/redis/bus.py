@@ -15,7 +15,7 @@ import msgspec
 
 from proxim.actors.log import log_crash
 from proxim.backends.redis import rpc
-from proxim.backends.redis.coordinator import EncodedBatch
+from proxim.backends.redis.coordinator import UNREADABLE, EncodedBatch
 from proxim.backends.redis.rpc import Batch, Message
 from proxim.backends.redis.seal import BrokenSeal, Seal
 
@@ -101,7 +101,7 @@ class MessageBus:
         try:
             text = self._seal.open(body, f"batch:{self.node}")
             batch = msgspec.json.decode(text, type=Batch)
-        except (BrokenSeal, *rpc.UNREADABLE) as error:
+        except (BrokenSeal, *UNREADABLE) as error:
             log.error("a batch of another node cannot be read: %s", type(error).__name__)
             return
         expected = self._received.get(batch.sender, 0) + 1

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 LAYOUT = 3
 """The version of what nodes write to Redis and send to each other; all nodes have the same."""
 
@@ -25,6 +27,10 @@ STREAM_BOUND = 1024
 
 REFUSED_BOUND = 1000
 """Keys of one limit that nodes refuse because of each other's counts."""
+
+
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""The errors of msgspec about bytes that are not what they should be."""
 
 
 def ms(seconds: float) -> int:

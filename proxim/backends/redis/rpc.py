@@ -95,10 +95,6 @@ ToConnection = Answer | Deliver | CloseConnection
 Message = ToSession | ToConnection | Reset
 
 
-UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
-"""The errors of msgspec about bytes that are not what they should be."""
-
-
 class Batch(Struct, frozen=True):
     """Messages that travel together. ``number`` counts the batches from sender to receiver.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, structs
 
-from proxim.backends.redis.rpc import UNREADABLE
+from proxim.backends.redis.coordinator import UNREADABLE
 
 if TYPE_CHECKING:
     from proxim.backends.redis.redis_coordinator import Coordinator
