@@ -17,7 +17,7 @@ from proxim.protocol.errors import RequestError
 from proxim.protocol.messages import NodeMessage
 from proxim.session.events import Event, GuestLeft, HostLeft, Role
 
-LEFT: dict[Role, type[Event]] = {Role.HOST: HostLeft, Role.GUEST: GuestLeft}
+LEFT: dict[Role, type[HostLeft | GuestLeft]] = {Role.HOST: HostLeft, Role.GUEST: GuestLeft}
 """What a session is told when the connection in a seat is gone."""
 
 

@@ -234,7 +234,8 @@ class SqliteBackend(Backend):
         sealed = {}
         for session_id, taken in changes.items():
             name = self._seal.name(session_id)
-            sealed[name] = taken and self._seal.close(snapshot.encode(taken), name)
+            text = None if taken is None else snapshot.encode(taken)
+            sealed[name] = None if text is None else self._seal.close(text, name)
         self._file.write(sealed)
 
     async def _time_out_write(self) -> None:

@@ -566,20 +566,18 @@ async def test_decision_answers_no_prompt_but_its_own(autojump_clock, members, h
     await meeting.host.registers()
     await trio.sleep(0.5)
     assert meeting.host.heard(wire.PairPrompt)
-    for sender, request in requests[:2]:
+    (sender, joined), (_, decision) = requests[:2]
+    at = meeting.actor.seats[HOST].connection
+    for request in (structs.replace(decision, seat=at.number), joined, decision):
         receive(sender, request)
         await trio.sleep(0.5)
-    assert meeting.guest.heard(wire.PairResult) == []
-    assert meeting.actor.session.status == "pending"
-    # Nor is it good for the host's own seat.
-    sender, decision = requests[1]
-    seat = meeting.actor.seats[HOST].connection.number
-    receive(sender, structs.replace(decision, seat=seat))
-    await trio.sleep(0.5)
-    assert meeting.guest.heard(wire.PairResult) == []
+        assert meeting.guest.heard(wire.PairResult) == []
+        assert meeting.actor.session.status == "pending"
     # What answers the prompt that the seat has is done.
-    prompt = meeting.actor.seats[HOST].connection.prompt
-    receive(sender, structs.replace(decision, seat=seat, prompt=prompt))
+    await members[1].connect().registers()
+    await trio.sleep(0.5)
+    at = meeting.actor.seats[HOST].connection
+    receive(sender, structs.replace(decision, seat=at.number, prompt=at.prompt))
     await trio.sleep(0.5)
     assert [each.status for each in meeting.guest.heard(wire.PairResult)] == ["approved"]
 
