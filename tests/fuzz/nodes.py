@@ -8,6 +8,8 @@ can go on or an ``InvalidSnapshot``. With a key nothing opens that no node has s
 
 import logging
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import atheris
@@ -141,10 +143,13 @@ def judge_snapshot(data: bytes) -> None:
 
 def main() -> None:
     logging.disable()
-    for seed in SEEDS:
-        judge(seed)
-    atheris.Setup(sys.argv, judge)
-    atheris.Fuzz()
+    with TemporaryDirectory() as corpus:
+        for number, seed in enumerate(SEEDS):
+            judge(seed)
+            Path(corpus, str(number)).write_bytes(seed)
+        # Random bytes are no JSON of this kind: it has to start from texts that are.
+        atheris.Setup([*sys.argv, corpus], judge)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":
