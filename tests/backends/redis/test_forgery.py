@@ -124,6 +124,25 @@ def test_older_snapshot_with_a_later_epoch_is_no_session(brittle, writer, freed)
     assert answers(cluster[1], couple) == {"unknown_session"}
 
 
+@pytest.mark.parametrize(
+    "rubbish",
+    [{"epoch": "x"}, {"epoch": -1}, {"revision": "9" * 5000}, {"node": b"\xff"}, {"snapshot": "{"}],
+)
+def test_rubbish_in_a_record_harms_nobody(brittle, writer, rubbish):
+    cluster = brittle(2, "--cluster-key", KEY)
+    couple = Couple(cluster[0], cluster[0]).approve()
+    for name, value in rubbish.items():
+        writer.ask("HSET", f"proxim:session:{couple.id}", name, value)
+    assert answers(cluster[1], couple, 2) == {"unknown_session"}
+    couple.talk(1)
+    # The next save puts it right.
+    couple.guest.leave()
+    couple.host.expect("peer_offline")
+    couple.resume(cluster[0])
+    couple.host.expect("peer_online")
+    assert answers(cluster[1], couple, 1) == {"resumed"}
+
+
 def test_node_takes_back_no_session_that_it_has_ended(brittle, writer):
     cluster = brittle(2, "--cluster-key", KEY, sweep=0.2)
     couple = Couple(cluster[0], cluster[0]).approve()
