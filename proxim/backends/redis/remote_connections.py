@@ -52,6 +52,7 @@ class RemoteConnection:
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
         self.address: str | None = None
+        self.networks: tuple[str, ...] = ()
         self.closed = False
         self.pending = 0
         self.prompt = ""

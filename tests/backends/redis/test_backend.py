@@ -4,6 +4,7 @@ import pytest
 import trio
 from msgspec import Raw, structs
 
+from proxim import clock
 from proxim.actors.actor import SAVE_TIMEOUT
 from proxim.actors.seat import Envelope, Owner
 from proxim.backends.redis import coordinator, write_queue
@@ -220,6 +221,60 @@ async def test_suspended_node_gives_up_its_sessions(autojump_clock, members):
     meeting.guest = members[1].connect()
     resumed = await meeting.guest.asks(meeting.resume())
     assert isinstance(resumed, wire.Resumed)
+
+
+@pytest.fixture
+def sleeps(monkeypatch):
+    """Has the machine of all nodes sleep for some seconds."""
+    total = [0.0]
+    monkeypatch.setattr(clock, "_difference", lambda: total[0])
+    monkeypatch.setattr(clock, "_sleep", clock._Sleep())
+
+    def sleep(seconds):
+        total[0] += seconds
+
+    return sleep
+
+
+@pytest.mark.parametrize("first", ["signal", "close", "resume", "create", "deadline"])
+async def test_node_that_slept_looks_at_its_lease_before_anything_else(
+    autojump_clock, sleeps, members, first
+):
+    meeting = await pairs(members[0], members[0], TEMPORARY, 600.0)
+    name = members[0].member.bus.node
+    sleeps(3600 if first == "deadline" else LEASE)
+    match first:
+        case "signal":
+            await meeting.host.signals(meeting.id, 1)
+        case "close":
+            await meeting.host.sends(meeting.close())
+        case "resume":
+            assert (await members[0].connect().asks(meeting.resume())).code == "unavailable"
+        case "create":
+            refusal = await meeting.host.asks(wire.CreateSession(session_type=PERSISTENT))
+            assert refusal.code == "unavailable"
+    await trio.sleep(2)
+    # Other nodes may have these sessions by now, so that nothing is told of them here.
+    assert meeting.guest.numbers == []
+    assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
+    assert (meeting.host.close_code, meeting.guest.close_code) == (1012, 1012)
+    assert members[0].member.bus.node != name
+    assert members[0].member.lease.is_connected
+    await trio.sleep(LEASE)
+    answer = await members[1].connect().asks(meeting.resume())
+    expected = wire.SessionEnded if first == "deadline" else wire.Resumed
+    assert isinstance(answer, expected)
+
+
+async def test_node_that_dozed_for_less_than_its_lease_keeps_its_sessions(
+    autojump_clock, sleeps, members
+):
+    meeting = await pairs(members[0], members[1])
+    name = members[0].member.bus.node
+    sleeps(LEASE / 2)
+    await trio.sleep(2)
+    assert members[0].member.bus.node == name
+    await talks(meeting)
 
 
 async def test_lost_batch_closes_what_two_nodes_have_with_each_other(autojump_clock, members):
