@@ -40,15 +40,17 @@ class MessageBus:
         self._seal = seal
         self._wake = wake
         self._handle = handle
+        self.node = ""
         self.rename()
 
-    def rename(self) -> None:
-        """Take a new node id; what waits under the old one is neither sent nor received."""
-        self.node = secrets.token_urlsafe(9)
+    def rename(self) -> str:
+        """Take a new node id, and return the old one: what waits for that is dropped."""
+        former, self.node = self.node, secrets.token_urlsafe(9)
         self._waiting: dict[str, list[Message]] = {}
         self._packed: list[EncodedBatch] = []
         self._sent: dict[str, int] = {}
         self._received: dict[str, float] = {}
+        return former
 
     @property
     def nodes(self) -> set[str]:

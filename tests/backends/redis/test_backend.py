@@ -260,7 +260,6 @@ async def test_node_that_slept_looks_at_its_lease_before_anything_else(
     assert (meeting.host.close_code, meeting.guest.close_code) == (1012, 1012)
     assert members[0].member.bus.node != name
     assert members[0].member.lease.is_connected
-    await trio.sleep(LEASE)
     answer = await members[1].connect().asks(meeting.resume())
     expected = wire.SessionEnded if first == "deadline" else wire.Resumed
     assert isinstance(answer, expected)

@@ -111,7 +111,10 @@ def answers(node, couple, times=6):
     return heard
 
 
-@pytest.mark.parametrize("freed", [{"free": 1}, {"node": ""}, {"node": "nobody", "revision": 0}])
+@pytest.mark.parametrize(
+    "freed",
+    [{"free": 1}, {"node": ""}, {"node": "nobody", "revision": 0}, {"revision": "9" * 5000}],
+)
 def test_older_snapshot_with_a_later_epoch_is_no_session(brittle, writer, freed):
     cluster = brittle(2, "--cluster-key", KEY)
     couple = Couple(cluster[0], cluster[0]).approve()
@@ -126,7 +129,7 @@ def test_older_snapshot_with_a_later_epoch_is_no_session(brittle, writer, freed)
 
 @pytest.mark.parametrize(
     "rubbish",
-    [{"epoch": "x"}, {"epoch": -1}, {"revision": "9" * 5000}, {"node": b"\xff"}, {"snapshot": "{"}],
+    [{"epoch": "x"}, {"epoch": -1}, {"revision": "x"}, {"node": b"\xff"}, {"snapshot": "{"}],
 )
 def test_rubbish_in_a_record_harms_nobody(brittle, writer, rubbish):
     cluster = brittle(2, "--cluster-key", KEY)
