@@ -2,31 +2,37 @@
 
     python -m tests.fuzz.nodes [-max_total_time=20] [corpus directories]
 
-Whatever the bytes, a batch is handled or logged as unreadable, and a snapshot is a session that
-can go on or an ``InvalidSnapshot``. With a key nothing opens that no node has sealed.
+Whatever the bytes, a batch is handled or logged as unreadable, at a node that has the session and
+at one that has the client; and a snapshot is a session that can go on or an ``InvalidSnapshot``.
+With a key nothing opens that no node has sealed.
 """
 
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import atheris
+import trio
 
 with atheris.instrument_imports(include=["proxim"]):
     import msgspec
 
-    from proxim.actors.seat import Owner
+    from proxim.actors.seat import Envelope, Owner, Receipt, Seat
     from proxim.backends.redis import rpc
     from proxim.backends.redis.bus import MessageBus
     from proxim.backends.redis.coordinator import UNREADABLE, Record
+    from proxim.backends.redis.remote_connections import RemoteConnections
+    from proxim.backends.redis.remote_sessions import RemoteSession, RemoteSessions
     from proxim.backends.redis.seal import BrokenSeal, Seal
     from proxim.backends.redis.write_queue import WriteQueue
+    from proxim.protocol.errors import BadMessage
     from proxim.protocol.messages import DeviceInfo, Reason, SessionType
     from proxim.session import events as ev
     from proxim.session import snapshot
-    from proxim.session.events import Terms
+    from proxim.session.events import Role, Terms
     from proxim.session.snapshot import InvalidSnapshot
 
 NOW = 1000.0
@@ -76,6 +82,11 @@ def session_in(state: str, **fields: object) -> dict[str, object]:
     }
 
 
+JOIN = rpc.Request(
+    **{name: value for name, value in REQUEST.items() if name != "type"},
+    **dict(zip(("event", "fields"), rpc.encode_event(ev.HostJoined()), strict=True)),
+    owner=Owner("desk", b"k"),
+)
 PAIRED = {"device": {"name": "n", "id": "i"}, "resume_hash": "aGFzaA==", "online": ["host"]}
 SNAPSHOTS = [
     session_in("PENDING"),
@@ -113,6 +124,70 @@ def judge_batch(data: bytes) -> None:
         assert msgspec.json.decode(text, type=rpc.Message) == message
         if isinstance(message, rpc.Request):
             judge_event(message)
+        with suppress(KeyError, BadMessage, *UNREADABLE):
+            if isinstance(message, rpc.ToSession):
+                of_session(bus).receive("n", message)
+            elif isinstance(message, rpc.ToConnection):
+                of_client(bus).receive("n", message)
+
+
+class Client:
+    """A connection at this node."""
+
+    owner = address = None
+    networks = ()
+    closed = False
+
+    def __init__(self) -> None:
+        self.seats: dict[str, Seat] = {}
+
+    def tell(self, message: object) -> None: ...
+
+    tell_backlog = tell
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = True
+
+
+class Actor:
+    """An actor that handles nothing."""
+
+    owner = Owner("desk", b"k")
+
+    def ask(self, envelope: Envelope) -> Receipt:
+        assert envelope.sender is not None
+        assert envelope.seat is None or envelope.sender.seats[SESSION] is envelope.seat
+        return Receipt()
+
+    def post(self, envelope: Envelope) -> None: ...
+
+    def leave(self, seat: Seat) -> None: ...
+
+    def close_line(self) -> None: ...
+
+
+def of_session(bus: MessageBus) -> RemoteConnections:
+    """What a node has that owns the session: a remote connection with the host seat."""
+    actor = Actor()
+    supervisor = SimpleNamespace(find=lambda each: actor if each == SESSION else None)
+    connections = RemoteConnections(bus, supervisor, lambda _: 1, None)
+    connections.nursery = SimpleNamespace(start_soon=lambda *_: None)
+    connections.receive("n", JOIN)
+    (connection,) = connections._connections.values()
+    connection.seats[SESSION] = Seat(actor, Role.HOST, connection)
+    return connections
+
+
+def of_client(bus: MessageBus) -> RemoteSessions:
+    """What a node has that serves the client: a remote seat with a request under way."""
+    sessions = RemoteSessions(bus, SimpleNamespace(is_connected=True))
+    session = SimpleNamespace(session_id=SESSION)
+    remote = RemoteSession(sessions, "n", 1, session, Actor.owner)
+    client = Client()
+    receipt = remote.ask(Envelope(ev.HostJoined(), client))
+    assert receipt.refusal is None
+    assert sessions._seats.keys() == {1}
+    return sessions
 
 
 def judge_event(request: rpc.Request) -> None:
@@ -145,11 +220,17 @@ def main() -> None:
     logging.disable()
     with TemporaryDirectory() as corpus:
         for number, seed in enumerate(SEEDS):
-            judge(seed)
             Path(corpus, str(number)).write_bytes(seed)
         # Random bytes are no JSON of this kind: it has to start from texts that are.
-        atheris.Setup([*sys.argv, corpus], judge)
-        atheris.Fuzz()
+        trio.run(fuzz, corpus)
+
+
+async def fuzz(corpus: str) -> None:
+    """Fuzz within an event loop, whose clock the nodes read."""
+    for seed in SEEDS:
+        judge(seed)
+    atheris.Setup([*sys.argv, corpus], judge)
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":
