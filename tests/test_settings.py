@@ -87,6 +87,7 @@ SAMPLES = {
     "traces": (True,),
     "cluster": ("redis://127.0.0.1:6379/0",),
     "cluster_key": ("a secret of at least thirty-two characters",),
+    "cluster_insecure": (True,),
     "cluster_ca": ("/etc/proxim/ca.pem",),
     "cluster_lease": (2, 7.5),
     "drain_seconds": (0, 2.5),

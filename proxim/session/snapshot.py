@@ -134,7 +134,7 @@ def decode(text: bytes) -> Snapshot:
     """Return the snapshot that a JSON text holds. Raises ``InvalidSnapshot``."""
     try:
         snapshot = _decoder.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidSnapshot(str(error)) from None
     if snapshot.version not in (VERSION, CONFIRM_VERSION):
         raise InvalidSnapshot(f"version {snapshot.version}; this program knows {CONFIRM_VERSION}")
@@ -142,4 +142,17 @@ def decode(text: bytes) -> Snapshot:
         Alarm.__members__
     ):
         raise InvalidSnapshot("it has a state or an alarm that this program does not know")
+    _check_consistent(snapshot)
     return snapshot
+
+
+def _check_consistent(snapshot: Snapshot) -> None:
+    """Raise ``InvalidSnapshot`` if no session can have these fields at once."""
+    state = State[snapshot.state]
+    is_paired = snapshot.device is not None and snapshot.resume_hash is not None
+    if (
+        (Alarm.PROMPT.name in snapshot.alarms) is not (state is State.PROMPTED)
+        or (state in (State.PROMPTED, State.APPROVED) and not is_paired)
+        or (snapshot.reason is not None) is not (state is State.ENDED)
+    ):
+        raise InvalidSnapshot(f"its fields do not go with its state, {snapshot.state}")

@@ -235,6 +235,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         _Secret,
         Help("Key with which the nodes encrypt their data in Redis.", "SECRET", is_secret=True),
     ] = None
+    cluster_insecure: Annotated[
+        bool, Help("Allow a Redis on another machine without a cluster_key.")
+    ] = False
     cluster_ca: Annotated[
         _File, Help("CA certificate for a Redis with TLS, besides the system's: PEM.")
     ] = None

@@ -153,7 +153,29 @@ def test_snapshot_with_unknown_content_is_refused(change):
         snapshot.decode(json.dumps(whole | change).encode())
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"\xff", b'{"version": 1}'])
+@pytest.mark.parametrize(
+    ("stage", "change"),
+    [
+        (Meeting, {"state": "PROMPTED"}),
+        (Meeting, {"state": "APPROVED"}),
+        (Meeting, {"state": "ENDED"}),
+        (Meeting, {"reason": "closed"}),
+        (asked, {"alarms": {}}),
+        (asked, {"device": None}),
+        (approved, {"resume_hash": None}),
+        (approved, {"alarms": {"PROMPT": 1.0}}),
+        (ended, {"reason": None}),
+    ],
+)
+def test_snapshot_that_contradicts_itself_is_refused(stage, change):
+    whole = json.loads(snapshot.encode(Snapshot.of(stage().session, KEY_HASH, skew=SKEW)))
+    with pytest.raises(InvalidSnapshot, match="do not go with its state"):
+        snapshot.decode(json.dumps(whole | change).encode())
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{}", b"\xff", b'{"version": 1}', b'{"x":' * 9999, b'{"uuid": "\xff"}']
+)
 def test_invalid_snapshot_is_refused(text):
     with pytest.raises(InvalidSnapshot):
         snapshot.decode(text)

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 class ClusterOptions(Struct, frozen=True):
     """Where the Redis of a cluster is, and how it is guarded; without a URL there is no cluster.
 
-    ``cluster_key`` seals what nodes leave in Redis, ``cluster_ca`` is a PEM file of authorities
-    besides the system's, ``cluster_lease`` is in seconds.
+    ``cluster_key`` seals what nodes leave in Redis; without it Redis has to be on this machine, or
+    ``cluster_insecure`` be set. ``cluster_ca`` is a PEM file of authorities besides the system's,
+    ``cluster_lease`` is in seconds.
     """
 
     cluster: str | None = None
     cluster_key: str | None = None
+    cluster_insecure: bool = False
     cluster_ca: str | None = None
     cluster_lease: float = 10.0
 
@@ -51,9 +53,16 @@ def make_backend(
     from proxim.backends.redis.backend import RedisBackend
     from proxim.backends.redis.seal import Seal
 
+    place = parse_url(options.cluster)
+    if options.cluster_key is None and not (place.is_local or options.cluster_insecure):
+        raise InvalidSetting(
+            f"cluster: {place.host} is another machine, and without cluster_key whoever writes to "
+            "Redis can approve sessions and read signals: give all nodes the same cluster_key; if "
+            "nobody else can reach that Redis, cluster_insecure"
+        )
     return RedisBackend(
         supervisor,
-        Coordinator(parse_url(options.cluster), ca=options.cluster_ca),
+        Coordinator(place, ca=options.cluster_ca),
         seal=Seal(options.cluster_key),
         lease=options.cluster_lease,
         describe_node=describe_node,

@@ -65,6 +65,8 @@ class RedisBackend(Registry):
         self._work = trio.Event()
         self._flushing = trio.Lock()
         self._scope = trio.CancelScope()
+        self._joining_as = ""
+        self._former: list[str] = []
         self.lease = Lease(lease)
         self.write_queue = WriteQueue(seal, self._wake)
         self.bus = MessageBus(seal, self._wake, self._handle)
@@ -153,8 +155,7 @@ class RedisBackend(Registry):
         node = self.bus.node
         # Before Redis is asked: a node that joins meanwhile may be missing from the reply.
         known = self.remote_sessions.nodes | self.remote_connections.nodes | self.bus.nodes
-        lease_held = await self.heartbeat.send(node)
-        if not lease_held or node != self.bus.node:
+        if not await self.heartbeat.send(node) or node != self.bus.node:
             await self._join()
             return
         self.heartbeat.renew()
@@ -164,36 +165,40 @@ class RedisBackend(Registry):
 
     async def _join(self) -> None:
         """Begin, or begin again after a break: other nodes may have taken sessions over."""
-        former = self.bus.node
         async with self._flushing:
             if self.heartbeat.dataset and self.lease.was_suspended:
                 self._give_up_all()
             elif self.heartbeat.dataset:
                 log.warning("the node was out of the cluster, and is back")
                 self._begin_again()
+            elif self._joining_as == self.bus.node:
+                # A node that has met this id may believe that it has died.
+                self._former.append(self.bus.rename())
+            self._joining_as = self.bus.node
             # The process runs, and knows it, though it holds no lease.
             self.lease.note_running()
             node = self.bus.node
             await self.heartbeat.send(node)
             self.write_queue.mark_all()
-            while saves := self.write_queue.pack():
+            while saves := self.write_queue.pack(node):
                 self._finish_flush(await self._coordinator.flush(node, saves, ()))
             if node != self.bus.node:
                 return  # The process was suspended meanwhile; the next heartbeat joins again.
             self.heartbeat.renew()
             self.limits.count_all()
         self._wake()
-        if former != node:
-            # Only now: until all is saved under the new node id, other nodes could claim it.
-            with suppress(CoordinatorLost):
-                await self._coordinator.leave(former)
+        # Only now: until all is saved under the new node id, other nodes could take it over.
+        with suppress(CoordinatorLost):
+            while self._former:
+                await self._coordinator.leave(self._former[-1])
+                self._former.pop()
 
     def _begin_again(self) -> None:
         self.heartbeat.end()
         self.remote_sessions.drop_node()
         self.remote_connections.drop_node()
         self.limits.forget()
-        self.bus.rename()
+        self._former.append(self.bus.rename())
 
     def _give_up_all(self) -> None:
         """The process was suspended for so long that other nodes may own its sessions."""
@@ -294,11 +299,12 @@ class RedisBackend(Registry):
         async with self._flushing:
             if self.lease.was_suspended:
                 self._give_up_all()
-            saves, batches = self.write_queue.pack(), self.bus.pack()
+            node = self.bus.node
+            saves, batches = self.write_queue.pack(node), self.bus.pack()
             counts = self.limits.pack() if self.lease.is_connected else None
             if not (saves or batches or counts):
                 return
-            lost = await self._coordinator.flush(self.bus.node, saves, batches, counts)
+            lost = await self._coordinator.flush(node, saves, batches, counts)
             self.lease.answered()
             self._finish_flush(lost)
             self.bus.mark_sent()

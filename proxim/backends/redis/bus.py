@@ -7,6 +7,7 @@ missing, the two nodes drop what they have with each other, and their clients co
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 from collections.abc import Callable
 
@@ -14,7 +15,7 @@ import msgspec
 
 from proxim.actors.log import log_crash
 from proxim.backends.redis import rpc
-from proxim.backends.redis.coordinator import EncodedBatch
+from proxim.backends.redis.coordinator import UNREADABLE, EncodedBatch
 from proxim.backends.redis.rpc import Batch, Message
 from proxim.backends.redis.seal import BrokenSeal, Seal
 
@@ -40,27 +41,29 @@ class MessageBus:
         self._seal = seal
         self._wake = wake
         self._handle = handle
+        self.node = ""
         self.rename()
 
-    def rename(self) -> None:
-        """Take a new node id; what waits under the old one is neither sent nor received."""
-        self.node = secrets.token_urlsafe(9)
+    def rename(self) -> str:
+        """Take a new node id, and return the old one: what waits for that is dropped."""
+        former, self.node = self.node, secrets.token_urlsafe(9)
         self._waiting: dict[str, list[Message]] = {}
         self._packed: list[EncodedBatch] = []
         self._sent: dict[str, int] = {}
-        self._received: dict[str, int] = {}
+        self._received: dict[str, float] = {}
+        return former
 
     @property
     def nodes(self) -> set[str]:
-        """The nodes with which this node has exchanged messages."""
-        return self._sent.keys() | self._received.keys() | self._waiting.keys()
+        """The nodes with which this node has exchanged messages, and that have not died."""
+        met = self._sent.keys() | self._received.keys() | self._waiting.keys()
+        return {node for node in met if self._received.get(node) != math.inf}
 
     def forget(self, node: str) -> None:
-        """Forget a node that has died."""
+        """Forget a node that has died. It comes back as another, so a message of it is a replay."""
+        self._received[node] = math.inf
         self._waiting.pop(node, None)
         self._packed = [batch for batch in self._packed if batch.node != node]
-        self._sent.pop(node, None)
-        self._received.pop(node, None)
 
     # -- what is sent ------------------------------------------------------------------------
 
@@ -101,7 +104,7 @@ class MessageBus:
         try:
             text = self._seal.open(body, f"batch:{self.node}")
             batch = msgspec.json.decode(text, type=Batch)
-        except (BrokenSeal, msgspec.DecodeError) as error:
+        except (BrokenSeal, *UNREADABLE) as error:
             log.error("a batch of another node cannot be read: %s", type(error).__name__)
             return
         expected = self._received.get(batch.sender, 0) + 1

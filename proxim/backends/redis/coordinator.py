@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 LAYOUT = 3
 """The version of what nodes write to Redis and send to each other; all nodes have the same."""
 
@@ -25,6 +27,10 @@ STREAM_BOUND = 1024
 
 REFUSED_BOUND = 1000
 """Keys of one limit that nodes refuse because of each other's counts."""
+
+
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""The errors of msgspec about bytes that are not what they should be."""
 
 
 def ms(seconds: float) -> int:
@@ -50,7 +56,8 @@ class OtherLayout(CoordinatorLost):
 class Save(NamedTuple):
     """A session's new state. ``revision`` grows with each save in an epoch.
 
-    An empty ``snapshot`` deletes the session. If ``free``, any node may take it over.
+    An empty ``snapshot`` deletes the session. If ``free``, any node may take it over. A node takes
+    a session over by a save in a new epoch.
     """
 
     session_id: str
@@ -59,6 +66,18 @@ class Save(NamedTuple):
     revision: int
     snapshot: bytes
     free: bool = False
+
+
+class Record(NamedTuple):
+    """The last save of a session: by which node, and whether that node lives."""
+
+    session_id: str
+    node: str
+    epoch: int
+    revision: int
+    free: bool
+    snapshot: bytes
+    lives: bool
 
 
 class EncodedBatch(NamedTuple):
@@ -106,20 +125,11 @@ class LimitedKey(NamedTuple):
     value: float
 
 
-class Claim(NamedTuple):
-    """Where a session is, after a node has asked for it: at that node, if it was free."""
-
-    session_id: str
-    node: str
-    epoch: int
-    snapshot: bytes
-
-
-class Claims(NamedTuple):
-    """Claims, and the name of the data set that has the sessions."""
+class Records(NamedTuple):
+    """Records, and the name of the data set that has them."""
 
     dataset: str
-    found: list[Claim]
+    found: list[Record]
 
 
 class Owned(NamedTuple):

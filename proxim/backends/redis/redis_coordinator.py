@@ -21,8 +21,6 @@ from coredis.retry import NoRetryPolicy
 
 from proxim.backends.redis import scripts
 from proxim.backends.redis.coordinator import (
-    Claim,
-    Claims,
     CoordinatorLost,
     Counts,
     EncodedBatch,
@@ -31,6 +29,8 @@ from proxim.backends.redis.coordinator import (
     LimitedKey,
     OtherLayout,
     Owned,
+    Record,
+    Records,
     Save,
     ms,
 )
@@ -169,17 +169,18 @@ class Coordinator:
             ],
         )
 
-    async def claim(self, node: str, session_ids: Sequence[str]) -> Claims:
-        """Take over the sessions that are free, in a new epoch; unknown ones are left out.
-
-        A session is free if its node has set it free, or has died.
-        """
-        dataset, *answer = await self._run(scripts.CLAIM, node, *session_ids)
+    async def look(self, session_ids: Sequence[str]) -> Records:
+        """Return what was last saved of sessions; unknown ones are left out."""
+        dataset, *answer = await self._run(scripts.LOOK, *session_ids)
         found = [
-            Claim(_text(session_id), _text(holder), int(epoch), snapshot)
-            for session_id, holder, epoch, snapshot in answer
+            Record(
+                *(_text(session_id), _text(node)),
+                *(_number(epoch), _number(revision)),
+                *(free == b"1", snapshot, bool(lives)),
+            )
+            for session_id, node, epoch, revision, free, snapshot, lives in answer
         ]
-        return Claims(_text(dataset), found)
+        return Records(_text(dataset), found)
 
     async def owned_by(self, owner: str) -> Owned:
         """Return the ids of an owner's sessions."""
@@ -195,8 +196,10 @@ class Coordinator:
     ) -> frozenset[str]:
         """Save, count and send, all at once; return the sessions that another node owns.
 
-        A save of an older epoch or revision changes nothing. To a dead node nothing is sent, and
-        from a dead node nothing is sent or counted. When this raises, it may have happened.
+        Of such a session another node has saved the same epoch or a later one, and this save is
+        not newer. A save of an older epoch or revision changes nothing. To a dead node nothing is
+        sent, and from a dead node nothing is sent or counted. When this raises, it may have
+        happened.
         """
         number, changes = counts or (0, ())
         arguments: list[str | bytes | int] = [node, len(saves), len(changes), number]
@@ -258,8 +261,13 @@ def make_client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
     )
 
 
+def _number(text: bytes) -> int:
+    """Return a number that was saved; whoever writes to Redis may have put anything there."""
+    return int(text) if text.isdigit() and len(text) < 16 else -1
+
+
 def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _bytes(value: bytes | str) -> bytes:

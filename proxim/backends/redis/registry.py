@@ -12,10 +12,10 @@ import trio
 from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend, SessionHandle
 from proxim.actors.log import session_extra
-from proxim.actors.seat import Owner
+from proxim.actors.seat import Owner, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
-from proxim.backends.redis.coordinator import Claim, CoordinatorLost
+from proxim.backends.redis.coordinator import CoordinatorLost, Record
 from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
 from proxim.backends.redis.redis_coordinator import Coordinator
@@ -23,9 +23,14 @@ from proxim.backends.redis.remote_sessions import RemoteSession, RemoteSessions,
 from proxim.backends.redis.seal import BrokenSeal
 from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol.errors import LimitReached
-from proxim.session.snapshot import InvalidSnapshot, Snapshot
+from proxim.session.snapshot import InvalidSnapshot
 
 log = logging.getLogger(__name__)
+
+TAKE_TIME = 2.0
+"""Seconds that the save may take by which a session is taken over, before `unavailable`."""
+
+_LOOKS = 3
 
 
 class Registry(Backend):
@@ -60,7 +65,8 @@ class Registry(Backend):
         session_ids = await self._session_ids(owner)
         found = await self._find([each for each in session_ids if not self._supervisor.find(each)])
         self._check_settled()
-        return [handle for handle in found if not isinstance(handle, Actor)]
+        # Whoever writes to Redis can list any session as anybody's.
+        return [each for each in found if not isinstance(each, Actor) and each.owner == owner]
 
     async def check_limits(self, owner: Owner) -> None:
         """Raise ``LimitReached`` if the owner may not open another session.
@@ -100,7 +106,7 @@ class Registry(Backend):
             for session_id in session_ids:
                 actor = self._supervisor.find(session_id)
                 handles.append(actor) if actor is not None else missing.append(session_id)
-            return [*handles, *(await self._claim(missing) if missing else ())]
+            return [*handles, *await self._find_elsewhere(missing)]
 
     @asynccontextmanager
     async def _locked(self, session_id: str) -> AsyncIterator[None]:
@@ -112,35 +118,73 @@ class Registry(Backend):
             if not lock.locked():
                 self._finding.pop(session_id, None)
 
-    async def _claim(self, session_ids: list[str]) -> list[SessionHandle]:
+    async def _find_elsewhere(self, session_ids: list[str]) -> list[SessionHandle]:
+        """Return sessions without an actor here; take over those that are free.
+
+        Where another node takes one over first, look again.
+        """
+        handles: list[SessionHandle] = []
+        for _ in range(_LOOKS):
+            if not session_ids:
+                return handles
+            taking: dict[str, Receipt] = {}
+            for record in await self._look(session_ids):
+                handle = self._handle_of(record)
+                if isinstance(handle, Receipt):
+                    taking[record.session_id] = handle
+                elif handle is not None:
+                    handles.append(handle)
+            with trio.move_on_after(TAKE_TIME):
+                for receipt in taking.values():
+                    await receipt.wait()
+            handles += [self._restore(each) for each in taking if self.write_queue.owned(each)]
+            session_ids = [each for each in taking if not self.write_queue.owned(each)]
+            if any(self.write_queue.taking(each) for each in session_ids):
+                break
+        raise unavailable()
+
+    async def _look(self, session_ids: list[str]) -> list[Record]:
         self._check_connected()
         node = self.bus.node
         try:
-            claims = await self._coordinator.claim(node, session_ids)
+            records = await self._coordinator.look(session_ids)
         except CoordinatorLost:
             raise unavailable() from None
         self.lease.answered()
-        self._check_dataset(claims.dataset)
+        self._check_dataset(records.dataset)
         if node != self.bus.node:
             raise unavailable()
-        return [handle for claim in claims.found if (handle := self._handle_of(claim)) is not None]
+        return records.found
 
-    def _handle_of(self, claim: Claim) -> SessionHandle | None:
+    def _handle_of(self, record: Record) -> SessionHandle | Receipt | None:
+        """Return a handle on a session, or the receipt of the save that takes it over."""
+        session_id, queue = record.session_id, self.write_queue
+        if (receipt := queue.taking(session_id)) is not None:
+            return receipt
+        is_own = record.node == self.bus.node and not record.free
+        if is_own and queue.owned(session_id):
+            return self._restore(session_id)
         try:
-            snapshot = self.write_queue.read(claim.session_id, claim.snapshot)
+            snapshot = queue.read(record)
         except (BrokenSeal, InvalidSnapshot) as error:
-            log.error("a session cannot be read: %s", error, extra=session_extra(claim.session_id))
+            log.error("a session cannot be read: %s", error, extra=session_extra(session_id))
             return None
         owner = Owner(snapshot.uuid, snapshot.key_hash)
-        if claim.node == self.bus.node:
-            return self._take_over(claim, snapshot, owner)
-        session = snapshot.restore(self._supervisor.terms, skew=self.write_queue.skew)
-        return RemoteSession(self.remote_sessions, claim.node, claim.epoch, session, owner)
+        if is_own:
+            # This node has ended the session, or refused to open it: the record is outdated.
+            queue.bury(record, owner)
+            return None
+        if record.free or not record.lives:
+            return queue.take_over(record, snapshot, owner)
+        session = snapshot.restore(self._supervisor.terms, skew=queue.skew)
+        return RemoteSession(self.remote_sessions, record.node, record.epoch, session, owner)
 
-    def _take_over(self, claim: Claim, snapshot: Snapshot, owner: Owner) -> Actor:
-        self.write_queue.adopt(snapshot, owner, claim.epoch)
+    def _restore(self, session_id: str) -> Actor:
+        snapshot = self.write_queue.owned(session_id)
+        assert snapshot is not None
         session = snapshot.restore(self._supervisor.terms, skew=self.write_queue.skew)
         session.online = frozenset()
+        owner = Owner(snapshot.uuid, snapshot.key_hash)
         return self._supervisor.restore(session, owner, handed=snapshot.handed)
 
     def _check_connected(self) -> None:

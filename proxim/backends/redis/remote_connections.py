@@ -6,12 +6,14 @@ them to the node that has the client.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import trio
 from msgspec import Raw
 
+from proxim.actors.actor import Actor
 from proxim.actors.router import leave_seats, relay
 from proxim.actors.seat import Envelope, Owner, Receipt, Seat
 from proxim.actors.supervisor import Supervisor
@@ -30,7 +32,7 @@ from proxim.backends.redis.rpc import (
 from proxim.clock import now
 from proxim.protocol import codec
 from proxim.protocol.errors import RequestError, UnknownSession
-from proxim.protocol.messages import NodeMessage, Signal
+from proxim.protocol.messages import NodeMessage, PairPrompt, Signal
 from proxim.session import events as ev
 
 Find = Callable[[str], Awaitable[object]]
@@ -53,9 +55,10 @@ class RemoteConnection:
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
         self.address: str | None = None
-        self.networks = ()
+        self.networks: tuple[str, ...] = ()
         self.closed = False
         self.pending = 0
+        self.prompt = ""
         self._bus = bus
 
     def tell(self, message: NodeMessage) -> None:
@@ -87,8 +90,14 @@ class RemoteConnection:
         if isinstance(message, Signal) and self._bus.is_full(self.node):
             self.close(4001, "too slow: more waits here than may")
             return
+        prompt = ""
+        if isinstance(message, PairPrompt):
+            prompt = self.prompt = secrets.token_urlsafe(9)
         raw = Raw(codec.encode(message))
-        self._bus.send(self.node, Deliver(seat=self.number, message=raw, is_backlog=is_backlog))
+        self._bus.send(
+            self.node,
+            Deliver(seat=self.number, message=raw, is_backlog=is_backlog, prompt=prompt),
+        )
 
 
 class RemoteConnections:
@@ -137,12 +146,17 @@ class RemoteConnections:
         if actor is None or self._epoch(request.session_id) != request.epoch:
             self._answer(connection, request, unavailable(request.session_id))
             if actor is None:
-                # Redis lists this node as the session's, because of a claim that timed out here.
+                # This node has taken the session over for a client that was gone by then.
                 self.nursery.start_soon(self._load, request.session_id)
             return
         event = decode_event(request.event, request.fields)
+        if isinstance(event, ev.HostDecided) and request.prompt != connection.prompt:
+            # Somebody sends a decision again that was made on another prompt.
+            self._answer(connection, request, unavailable(request.session_id))
+            return
         seat = connection.seats.get(request.session_id) if _needs_seat(event) else None
-        if seat is None and _needs_seat(event):
+        is_refused = seat is None if _needs_seat(event) else not _may_ask(event, connection, actor)
+        if is_refused:
             self._answer(connection, request, UnknownSession(session_id=request.session_id))
             return
         if isinstance(event, ev.CloseRequested):
@@ -199,6 +213,16 @@ class RemoteConnections:
             if node in (None, connection.node):
                 connection.drop()
                 self._connections.pop(key, None)
+
+
+def _may_ask(event: ev.Event, connection: RemoteConnection, actor: Actor) -> bool:
+    """Return whether the connection may send an event without a seat.
+
+    A guest's tokens are checked by the session. Only the owner takes the host seat, or closes.
+    """
+    return isinstance(event, ev.PairRequested | ev.ResumeRequested) or (
+        isinstance(event, ev.HostJoined | ev.CloseRequested) and connection.owner == actor.owner
+    )
 
 
 def _needs_seat(event: ev.Event) -> bool:

@@ -91,6 +91,7 @@ class RemoteSeat:
         self.session_id = remote.session.session_id
         self._sessions = sessions
         self._seat: Seat | None = None
+        self._prompt = ""
         self._pending: dict[int, _Pending] = {}
 
     @property
@@ -133,6 +134,7 @@ class RemoteSeat:
                 ref=envelope.ref,
                 address=self.connection.address,
                 owner=self.connection.owner,
+                prompt=self._prompt if isinstance(envelope.event, ev.HostDecided) else "",
             )
         )
 
@@ -154,6 +156,7 @@ class RemoteSeat:
                 self._answered(message)
             case rpc.Deliver():
                 connection = self.connection
+                self._prompt = message.prompt or self._prompt
                 give = connection.tell_backlog if message.is_backlog else connection.tell
                 give(codec.decode_node(bytes(message.message)))
             case rpc.CloseConnection():

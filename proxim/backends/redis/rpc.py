@@ -30,7 +30,8 @@ class Request(_Message, frozen=True):
     """A client's request, as the event that it is; an ``Answer`` with its number follows.
 
     ``epoch`` is the one in which the session was found. ``address`` and ``owner`` are what the
-    connection's node knows of the client.
+    connection's node knows of the client. ``prompt`` is what came with the prompt that a decision
+    answers.
     """
 
     session_id: str
@@ -41,6 +42,7 @@ class Request(_Message, frozen=True):
     ref: str | None = None
     address: str | None = None
     owner: Owner | None = None
+    prompt: str = ""
 
 
 class SendSignal(_Message, frozen=True):
@@ -66,10 +68,14 @@ class Answer(_Message, frozen=True):
 
 
 class Deliver(_Message, frozen=True):
-    """A message for the client. ``is_backlog`` marks a signal kept while its seat was empty."""
+    """A message for the client. ``is_backlog`` marks a signal kept while its seat was empty.
+
+    A prompt comes with a ``prompt`` that no other has, so that a decision answers no other.
+    """
 
     message: Raw
     is_backlog: bool = False
+    prompt: str = ""
 
 
 class CloseConnection(_Message, frozen=True):

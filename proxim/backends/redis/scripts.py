@@ -8,8 +8,8 @@ The first argument is the prefix of all keys:
 - ``node:<id>``: what the node says about itself, expires with its lease.
 - ``counts:<id>``: a hash of what the node holds, by limit and key, expires after its lease.
 - ``batches:<id>``: a stream of what other nodes have sent.
-- ``session:<id>``: a hash of node, owner, epoch, revision and snapshot. A node without a lease
-  owns nothing.
+- ``session:<id>``: a hash of node, owner, epoch, revision, free and snapshot, as they were last
+  saved. A node without a lease owns nothing.
 - ``owner:<hash>``: a set of session ids.
 - ``times:<limit>:<key>``: a list of the moments of the last events, expires with their window.
 - ``refused:<limit>``: a set of keys that have reached the limit.
@@ -111,19 +111,15 @@ end
 return {{held, dataset, now() - tonumber(string.match(dataset, '^%d+')), nodes, refused}}
 """
 
-CLAIM = """
-local prefix, node = ARGV[1], ARGV[2]
+LOOK = """
+local prefix = ARGV[1]
 local answer = {redis.call('GET', prefix .. 'dataset') or ''}
-for i = 3, #ARGV do
-  local key = prefix .. 'session:' .. ARGV[i]
-  local holder, epoch, snapshot = unpack(redis.call('HMGET', key, 'node', 'epoch', 'snapshot'))
-  if holder and snapshot ~= '' then
-    epoch = tonumber(epoch)
-    if holder == node or holder == '' or redis.call('EXISTS', prefix .. 'node:' .. holder) == 0 then
-      holder, epoch = node, epoch + 1
-      redis.call('HSET', key, 'node', node, 'epoch', epoch, 'revision', 0)
-    end
-    answer[#answer + 1] = {ARGV[i], holder, epoch, snapshot}
+for i = 2, #ARGV do
+  local node, epoch, revision, free, snapshot = unpack(redis.call('HMGET',
+    prefix .. 'session:' .. ARGV[i], 'node', 'epoch', 'revision', 'free', 'snapshot'))
+  if node and epoch and revision and free and snapshot and snapshot ~= '' then
+    local lives = redis.call('EXISTS', prefix .. 'node:' .. node)
+    answer[#answer + 1] = {ARGV[i], node, epoch, revision, free, snapshot, lives}
   end
 end
 return answer
@@ -142,16 +138,15 @@ for _ = 1, tonumber(saves) do
   local id, owner, epoch, revision, snapshot, free = unpack(ARGV, at, at + 5)
   at = at + 6
   local key, all = prefix .. 'session:' .. id, prefix .. 'owner:' .. owner
-  local had, latest = unpack(redis.call('HMGET', key, 'epoch', 'revision'))
-  had, latest = tonumber(had or 0), tonumber(latest or 0)
+  local holder, had, latest = unpack(redis.call('HMGET', key, 'node', 'epoch', 'revision'))
+  had, latest = tonumber(had or 0) or 0, tonumber(latest or 0) or 0
   epoch, revision = tonumber(epoch), tonumber(revision)
-  if had > epoch then
+  local is_newer = had < epoch or (had == epoch and latest < revision)
+  if not is_newer and (had > epoch or holder ~= node) then
     lost[#lost + 1] = id
-  elseif had < epoch or latest < revision then
-    local holder = node
-    if free == '1' or snapshot == '' then holder = '' end
-    redis.call('HSET', key, 'node', holder, 'owner', owner, 'epoch', epoch,
-      'revision', revision, 'snapshot', snapshot)
+  elseif is_newer then
+    redis.call('HSET', key, 'node', node, 'owner', owner, 'epoch', epoch,
+      'revision', revision, 'free', free, 'snapshot', snapshot)
     if snapshot == '' then
       redis.call('PEXPIRE', key, {ms(TOMBSTONE_TIME)})
       redis.call('SREM', all, id)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, structs
 
+from proxim.backends.redis.coordinator import UNREADABLE
+
 if TYPE_CHECKING:
     from proxim.backends.redis.redis_coordinator import Coordinator
 
@@ -43,7 +45,7 @@ async def survey(coordinator: Coordinator) -> list[NodeStatus]:
 
 def _status(node: str, about: bytes, left: float) -> NodeStatus:
     said = NodeStatus()
-    with suppress(msgspec.DecodeError):
+    with suppress(*UNREADABLE):
         said = msgspec.json.decode(about, type=NodeStatus)
     silent = max(0.0, said.lease - left)
     return structs.replace(said, node=node, lease_left=round(left, 2), silent=round(silent, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -18,6 +19,14 @@ class Place(NamedTuple):
     username: str | None
     password: str | None
     secure: bool
+
+    @property
+    def is_local(self) -> bool:
+        """Whether Redis is on this machine, by its address."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def __repr__(self) -> str:
         return f"Place({self.host!r}, {self.port})"  # Not the password.

@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from proxim.actors.actor import Actor
 from proxim.actors.seat import Owner, Receipt
-from proxim.backends.redis.coordinator import RETENTION_TIME, Save
+from proxim.backends.redis.coordinator import RETENTION_TIME, Record, Save
 from proxim.backends.redis.seal import Seal
 from proxim.clock import now
 from proxim.protocol.errors import Unavailable
 from proxim.protocol.messages import Reason
 from proxim.session import snapshot
-from proxim.session.snapshot import Snapshot
+from proxim.session.snapshot import InvalidSnapshot, Snapshot
 
 SAVES_AT_ONCE = 500
 """Sessions in one flush at most."""
@@ -35,6 +35,8 @@ class _Entry(Struct):
     """Whether Redis knows the session at all."""
     is_free: bool = False
     is_deleted: bool = False
+    is_taking: bool = False
+    """Whether the save is under way by which this node takes the session over."""
 
 
 class WriteQueue:
@@ -67,16 +69,42 @@ class WriteQueue:
         entry = self._entries.get(session_id)
         return entry.epoch if entry is not None else 0
 
-    def read(self, session_id: str, sealed: bytes) -> Snapshot:
+    def owned(self, session_id: str) -> Snapshot | None:
+        """Return the snapshot of a session that is this node's and has not ended."""
+        entry = self._entries.get(session_id)
+        return None if entry is None or entry.is_taking or entry.is_deleted else entry.snapshot
+
+    def taking(self, session_id: str) -> Receipt | None:
+        """Return a receipt of the save by which this node takes a session over, if it does."""
+        entry = self._entries.get(session_id)
+        if entry is None or not entry.is_taking:
+            return None
+        queued = self._dirty if session_id in self._dirty else self._packed
+        queued[session_id].append(receipt := Receipt())
+        return receipt
+
+    def read(self, record: Record) -> Snapshot:
         """Decode a session's snapshot. Raises ``BrokenSeal`` and ``InvalidSnapshot``."""
-        return snapshot.decode(self._seal.open(sealed, f"snapshot:{session_id}"))
+        found = snapshot.decode(self._seal.open(record.snapshot, _bound_to(*record[:5])))
+        if found.session_id != record.session_id:
+            raise InvalidSnapshot("it is the snapshot of another session")
+        return found
 
     # -- changes -----------------------------------------------------------------------------
 
-    def adopt(self, saved: Snapshot, owner: Owner, epoch: int) -> None:
-        """Own a session from now on that this node has claimed."""
-        self.drop(saved.session_id)
-        self._entries[saved.session_id] = _Entry(owner.hash, epoch, saved=saved, is_known=True)
+    def take_over(self, record: Record, saved: Snapshot, owner: Owner) -> Receipt:
+        """Queue the save by which this node takes a session over, unless another is faster."""
+        self.drop(record.session_id)
+        entry = _Entry(owner.hash, record.epoch + 1, snapshot=saved, saved=saved)
+        entry.is_known = entry.is_taking = True
+        self._entries[record.session_id] = entry
+        return self._mark(record.session_id, entry)
+
+    def bury(self, record: Record, owner: Owner) -> None:
+        """Queue the deletion of a session that is recorded as this node's, and is not."""
+        entry = _Entry(owner.hash, record.epoch + 1, is_known=True, is_deleted=True)
+        self._entries[record.session_id] = entry
+        self._mark(record.session_id, entry)
 
     def drop(self, session_id: str) -> None:
         """Own a session no longer: another node does."""
@@ -111,7 +139,7 @@ class WriteQueue:
     def mark_all(self) -> None:
         """Queue all sessions again, since Redis may lack them."""
         for session_id, entry in self._entries.items():
-            if entry.snapshot is not None:
+            if entry.snapshot is not None and not entry.is_taking:
                 self._mark(session_id, entry)
 
     async def mark_all_forever(self) -> None:
@@ -128,20 +156,20 @@ class WriteQueue:
 
     # -- the flush ---------------------------------------------------------------------------
 
-    def pack(self) -> list[Save]:
-        """Return the saves to flush, those of a failed flush among them."""
+    def pack(self, node: str) -> list[Save]:
+        """Return the saves for a node to flush, those of a failed flush among them."""
         for session_id in list(self._dirty)[:SAVES_AT_ONCE]:
             receipts = self._dirty.pop(session_id)
             self._packed.setdefault(session_id, []).extend(receipts)
         self._packed_snapshots = {each: self._entries[each].snapshot for each in self._packed}
-        return [self._save(session_id, self._entries[session_id]) for session_id in self._packed]
+        return [self._save(node, each, self._entries[each]) for each in self._packed]
 
-    def _save(self, session_id: str, entry: _Entry) -> Save:
-        sealed = b""
+    def _save(self, node: str, session_id: str, entry: _Entry) -> Save:
+        sealed, version = b"", (entry.epoch, entry.revision)
         if entry.snapshot is not None and not entry.is_deleted:
-            text = snapshot.encode(entry.snapshot)
-            sealed = self._seal.close(text, f"snapshot:{session_id}")
-        return Save(session_id, entry.owner, entry.epoch, entry.revision, sealed, entry.is_free)
+            bound_to = _bound_to(session_id, node, *version, entry.is_free)
+            sealed = self._seal.close(snapshot.encode(entry.snapshot), bound_to)
+        return Save(session_id, entry.owner, *version, sealed, entry.is_free)
 
     def mark_saved(self) -> None:
         """Set the receipts of what was packed: Redis has it."""
@@ -149,7 +177,7 @@ class WriteQueue:
         for session_id, receipts in packed.items():
             entry = self._entries.get(session_id)
             if entry is not None:
-                entry.is_known = True
+                entry.is_known, entry.is_taking = True, False
                 entry.saved = self._packed_snapshots.get(session_id)
                 if entry.is_deleted and session_id not in self._dirty:
                     del self._entries[session_id]
@@ -178,6 +206,11 @@ class WriteQueue:
                     del queued[session_id]
         for session_id in [each for each, entry in self._entries.items() if not entry.is_known]:
             del self._entries[session_id]
+
+
+def _bound_to(session_id: str, node: str, epoch: int, revision: int, free: bool) -> str:
+    """Return what a snapshot is sealed for: it opens as the save that it was, and as no other."""
+    return f"snapshot:{session_id}:{node}:{epoch}:{revision}:{free:d}"
 
 
 _BY_ITSELF = frozenset(Reason) - {

@@ -7,6 +7,7 @@ synchronised at each commit (https://www.sqlite.org/pragma.html#pragma_synchrono
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sqlite3
 import stat
@@ -17,6 +18,8 @@ from contextlib import contextmanager, suppress
 from urllib.parse import unquote, urlsplit
 
 from proxim.protocol.errors import InvalidSetting
+
+log = logging.getLogger(__name__)
 
 _APPLICATION_ID = 0x5072_6F78
 """The application id in the header of the file, which marks it as a store."""
@@ -51,6 +54,7 @@ class StoreFile:
         self.path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._has_warned = False
 
     def rows(self) -> dict[bytes, bytes]:
         """Return all rows by name; create the file if it does not exist.
@@ -82,6 +86,7 @@ class StoreFile:
         with self._lock:
             try:
                 if self._connection is None:
+                    self._check_mode(_make(self.path))
                     self._connection = _open(self.path)
                 yield self._connection
             except Exception as error:
@@ -89,6 +94,21 @@ class StoreFile:
                 # Windows an open file cannot be moved away.
                 self._close()
                 raise _error_for(error, self.path) from None
+
+    def _check_mode(self, mode: int) -> None:
+        """Warn once if others may read the file. Raises ``InvalidSetting`` if they may write."""
+        if sys.platform == "win32":
+            return  # The access list of the folder decides, and the mode says nothing.
+        if mode & stat.S_IWOTH:
+            raise InvalidSetting(
+                f"store: anybody on this machine may write to {self.path}: chmod 600 {self.path}"
+            )
+        if mode & (stat.S_IRWXG | stat.S_IRWXO) and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "store: others than the owner of %s may open it (mode %o): chmod 600 %s",
+                *(self.path, mode, self.path),
+            )
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -107,16 +127,22 @@ def path_of(url: str) -> str:
     return path[1:] if has_drive else path
 
 
-def _open(path: str) -> sqlite3.Connection:
-    # Only this user may read the file, and SQLite's other files get its mode. On Windows the mode
-    # has no effect: the access list of the folder decides.
+def _make(path: str) -> int:
+    """Make the file if it does not exist, and return its mode; SQLite's other files get it, too.
+
+    Only this user may read a file that is made here.
+    """
     made = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        is_file = stat.S_ISREG(os.fstat(made).st_mode)
+        mode = os.fstat(made).st_mode
     finally:
         os.close(made)
-    if not is_file:
+    if not stat.S_ISREG(mode):
         raise InvalidSetting(f"store: {path} is a device or a pipe; it needs a file")
+    return stat.S_IMODE(mode)
+
+
+def _open(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         # Checked before the pragmas, which would write into the file of another program.

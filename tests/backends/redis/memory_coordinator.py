@@ -9,12 +9,12 @@ import trio
 from proxim.backends.redis import coordinator as rules
 from proxim.backends.redis.coordinator import (
     STREAM_BOUND,
-    Claim,
-    Claims,
     HeartbeatReply,
     LimitedKey,
     OtherLayout,
     Owned,
+    Record,
+    Records,
 )
 
 POLL_TIME = 1.0
@@ -93,19 +93,17 @@ class MemoryCoordinator:
             held, memory.name, now - memory.born, frozenset(memory.living), refused
         )
 
-    async def claim(self, node, session_ids):
+    async def look(self, session_ids):
         await trio.lowlevel.checkpoint()
         found = [
-            self._claim(node, session_id, entry)
+            Record(
+                *(session_id, entry.node, entry.epoch, entry.revision),
+                *(entry.free, entry.snapshot, self._memory.lives(entry.node)),
+            )
             for session_id in session_ids
             if (entry := self._memory.sessions.get(session_id)) and entry.snapshot
         ]
-        return Claims(self._memory.name, found)
-
-    def _claim(self, node, session_id, entry):
-        if entry.node == node or not self._memory.lives(entry.node):
-            entry.node, entry.epoch, entry.revision = node, entry.epoch + 1, 0
-        return Claim(session_id, entry.node, entry.epoch, entry.snapshot)
+        return Records(self._memory.name, found)
 
     async def owned_by(self, owner):
         await trio.lowlevel.checkpoint()
@@ -131,16 +129,10 @@ class MemoryCoordinator:
 
     def _save(self, node, save):
         entry = self._memory.sessions.get(save.session_id)
-        if entry is None or entry.epoch < save.epoch:
-            entry = self._memory.sessions[save.session_id] = SimpleNamespace(
-                node="", owner=save.owner, epoch=save.epoch, revision=0, snapshot=b""
-            )
-        elif entry.epoch > save.epoch:
-            return False
-        if save.revision > entry.revision:
-            entry.node = "" if save.free or not save.snapshot else node
-            entry.revision, entry.snapshot = save.revision, save.snapshot
-        return True
+        if entry is None or (entry.epoch, entry.revision) < (save.epoch, save.revision):
+            self._memory.sessions[save.session_id] = SimpleNamespace(node=node, **save._asdict())
+            return True
+        return entry.epoch == save.epoch and entry.node == node
 
     def _count(self, node, limit, key, number):
         """Whether the key is refused from now on, or no more."""

@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import subprocess
 import sys
 import time
 
@@ -66,10 +67,19 @@ class Couple:
 
 
 class Node(client.Node):
-    """A node that is forked, and so starts at once."""
+    """A node that is forked, and so starts at once; with an ``environ`` of its own it is not."""
+
+    def __init__(self, *options, environ=None, **more):
+        self._environ = environ
+        super().__init__(*options, **more)
 
     def _start(self, arguments, log):
-        return fork_server.start(*arguments, stderr=log)
+        if self._environ is None:
+            return fork_server.start(*arguments, stderr=log)
+        return subprocess.Popen(
+            [sys.executable, "-m", "proxim", *arguments], stdout=subprocess.PIPE, stderr=log,
+            text=True, env={**os.environ, **self._environ},
+        )  # fmt: skip
 
 
 class Cluster:

@@ -2,14 +2,16 @@
 
 import pytest
 import trio
+from msgspec import Raw, structs
 
+from proxim import clock
 from proxim.actors.actor import SAVE_TIMEOUT
-from proxim.actors.seat import Envelope
+from proxim.actors.seat import Envelope, Owner
 from proxim.backends.redis import coordinator, write_queue
 from proxim.backends.redis.backend import RedisBackend
 from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.heartbeat import SETTLE_TIME
-from proxim.backends.redis.rpc import LeaveSeat
+from proxim.backends.redis.rpc import LeaveSeat, Request
 from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
@@ -40,7 +42,7 @@ class Cuttable(MemoryCoordinator):
         self.is_cut = False
 
     def __getattribute__(self, name):
-        if name in ("heartbeat", "claim", "owned_by", "flush", "receive", "members", "leave"):
+        if name in ("heartbeat", "look", "owned_by", "flush", "receive", "members", "leave"):
             return self._or_lost(super().__getattribute__(name))
         return super().__getattribute__(name)
 
@@ -219,6 +221,59 @@ async def test_suspended_node_gives_up_its_sessions(autojump_clock, members):
     meeting.guest = members[1].connect()
     resumed = await meeting.guest.asks(meeting.resume())
     assert isinstance(resumed, wire.Resumed)
+
+
+@pytest.fixture
+def sleeps(monkeypatch):
+    """Has the machine of all nodes sleep for some seconds."""
+    total = [0.0]
+    monkeypatch.setattr(clock, "_difference", lambda: total[0])
+    monkeypatch.setattr(clock, "_sleep", clock._Sleep())
+
+    def sleep(seconds):
+        total[0] += seconds
+
+    return sleep
+
+
+@pytest.mark.parametrize("first", ["signal", "close", "resume", "create", "deadline"])
+async def test_node_that_slept_looks_at_its_lease_before_anything_else(
+    autojump_clock, sleeps, members, first
+):
+    meeting = await pairs(members[0], members[0], TEMPORARY, 600.0)
+    name = members[0].member.bus.node
+    sleeps(3600 if first == "deadline" else LEASE)
+    match first:
+        case "signal":
+            await meeting.host.signals(meeting.id, 1)
+        case "close":
+            await meeting.host.sends(meeting.close())
+        case "resume":
+            assert (await members[0].connect().asks(meeting.resume())).code == "unavailable"
+        case "create":
+            refusal = await meeting.host.asks(wire.CreateSession(session_type=PERSISTENT))
+            assert refusal.code == "unavailable"
+    await trio.sleep(2)
+    # Other nodes may have these sessions by now, so that nothing is told of them here.
+    assert meeting.guest.numbers == []
+    assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
+    assert (meeting.host.close_code, meeting.guest.close_code) == (1012, 1012)
+    assert members[0].member.bus.node != name
+    assert members[0].member.lease.is_connected
+    answer = await members[1].connect().asks(meeting.resume())
+    expected = wire.SessionEnded if first == "deadline" else wire.Resumed
+    assert isinstance(answer, expected)
+
+
+async def test_node_that_dozed_for_less_than_its_lease_keeps_its_sessions(
+    autojump_clock, sleeps, members
+):
+    meeting = await pairs(members[0], members[1])
+    name = members[0].member.bus.node
+    sleeps(LEASE / 2)
+    await trio.sleep(2)
+    assert members[0].member.bus.node == name
+    await talks(meeting)
 
 
 async def test_lost_batch_closes_what_two_nodes_have_with_each_other(autojump_clock, members):
@@ -458,17 +513,17 @@ async def test_end_that_another_node_would_not_see_is_not_told_before_it_is_save
     first.life.cancel()
 
     # The second node takes the session over, and then can save nothing more.
-    claim = second.coordinator.claim
+    flush = second.coordinator.flush
 
-    async def claim_and_be_cut(*arguments):
-        claimed = await claim(*arguments)
+    async def flush_and_be_cut(*arguments):
+        lost = await flush(*arguments)
         second.coordinator.is_cut = True
-        return claimed
+        return lost
 
-    second.coordinator.claim = claim_and_be_cut
+    second.coordinator.flush = flush_and_be_cut
     host = second.connect()
     await host.registers()
-    del second.coordinator.claim
+    del second.coordinator.flush
     await trio.sleep(LEASE + RETURN_TIME + 1)
     assert host.endings == []
     # No client was told an end, so there is none; this node waits for both sides again.
@@ -552,6 +607,170 @@ async def test_reuse_of_a_resume_token_is_told_only_once_it_is_saved(autojump_cl
     members[0].coordinator.is_cut = False
     await trio.sleep(4)
     assert meeting.host.endings == meeting.guest.endings == [Reason.TOKEN_REUSED]
+
+
+# -- messages that come again ----------------------------------------------------------------
+
+
+@pytest.fixture
+def heard(members, monkeypatch):
+    """All requests that the first node gets from others; decisions get no further."""
+    remote, requests = members[0].member.remote_connections, []
+    receive = remote.receive
+
+    def hold(sender, message):
+        if isinstance(message, Request):
+            requests.append((sender, message))
+            if message.event == "HostDecided":
+                return
+        receive(sender, message)
+
+    monkeypatch.setattr(remote, "receive", hold)
+    return requests, receive
+
+
+async def test_decision_answers_no_prompt_but_its_own(autojump_clock, members, heard):
+    requests, receive = heard
+    meeting = Meeting(members[0], await members[0].host())
+    await meeting.open(PERSISTENT, None)
+    meeting.host.close()
+    meeting.host = members[1].connect()
+    await meeting.host.registers()
+    meeting.guest = members[0].connect()
+    await meeting.ask()
+    await trio.sleep(0.5)
+    await meeting.host.sends(meeting.decision())
+    await trio.sleep(0.5)
+    assert [request.event for _, request in requests] == ["HostJoined", "HostDecided"]
+    # The decision was withheld. The host comes again, and has not decided yet.
+    meeting.host.close()
+    meeting.host = members[1].connect()
+    await meeting.host.registers()
+    await trio.sleep(0.5)
+    assert meeting.host.heard(wire.PairPrompt)
+    (sender, joined), (_, decision) = requests[:2]
+    at = meeting.actor.seats[HOST].connection
+    for request in (structs.replace(decision, seat=at.number), joined, decision):
+        receive(sender, request)
+        await trio.sleep(0.5)
+        assert meeting.guest.heard(wire.PairResult) == []
+        assert meeting.actor.session.status == "pending"
+    # What answers the prompt that the seat has is done.
+    await members[1].connect().registers()
+    await trio.sleep(0.5)
+    at = meeting.actor.seats[HOST].connection
+    receive(sender, structs.replace(decision, seat=at.number, prompt=at.prompt))
+    await trio.sleep(0.5)
+    assert [each.status for each in meeting.guest.heard(wire.PairResult)] == ["approved"]
+
+
+@pytest.mark.parametrize("event", ["HostJoined", "CloseRequested"])
+async def test_owner_alone_comes_as_the_host_from_another_node(
+    autojump_clock, members, heard, event
+):
+    _, receive = heard
+    meeting = await pairs(members[0], members[1])
+    fields = Raw(b'{"sender":null}')
+    stranger = Owner("desk", b"x" * 32)
+    sender = members[2].member.bus.node
+    epoch = members[0].member.write_queue.epoch(meeting.id)
+    receive(
+        sender,
+        Request(
+            seat=1, session_id=meeting.id, number=1, epoch=epoch, event=event, fields=fields,
+            owner=stranger,
+        ),
+    )  # fmt: skip
+    await trio.sleep(0.5)
+    assert not meeting.host.closed
+    await talks(meeting)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"x", b"{}", b"[" * 9999, b'{"sender":"\xff"}', b'{"sender":"a","number":1,"messages":[1]}'],
+)
+async def test_batch_that_is_none_harms_nobody(autojump_clock, members, caplog, body):
+    meeting = await pairs(members[0], members[1])
+    members[0].member.bus.receive(body)
+    assert "a batch of another node cannot be read" in caplog.text
+    await talks(meeting)
+
+
+async def test_batches_of_a_node_that_was_taken_for_dead_are_not_handled_again(
+    autojump_clock, members, monkeypatch
+):
+    meeting = await pairs(members[0], members[1])
+    here, there = members[0].member.bus, members[1].member.bus.node
+    bodies = []
+    send = members[1].coordinator._send
+    monkeypatch.setattr(
+        members[1].coordinator, "_send", lambda batch: (bodies.append(batch), send(batch))
+    )
+    await talks(meeting)
+    assert bodies
+    del members[0].coordinator._memory.leases[there]
+    await trio.sleep(2)
+    assert members[1].member.bus.node != there
+    handled = []
+    monkeypatch.setattr(here, "_handle", lambda *each: handled.append(each))
+    for batch in bodies:
+        MemoryCoordinator._send(members[0].coordinator, batch)
+    await trio.sleep(2)
+    assert handled == []
+
+
+async def test_node_that_could_not_join_comes_back_under_yet_another_id(autojump_clock, members):
+    member, memory = members[0].member, members[0].coordinator._memory
+    first = member.bus.node
+    meeting = await pairs(members[0], members[1])
+
+    async def fail(*arguments):
+        raise CoordinatorLost("cut")
+
+    members[0].coordinator.flush = fail
+    del memory.leases[first]
+    await trio.sleep(0.7)
+    second = member.bus.node
+    await trio.sleep(0.7)
+    del members[0].coordinator.flush
+    await trio.sleep(2)
+    assert len({first, second, member.bus.node}) == 3
+    meeting.guest = members[1].connect()
+    await meeting.guest.asks(meeting.resume())
+    await meeting.host.registers()
+    await talks(meeting)
+
+
+async def test_session_that_a_node_has_ended_is_not_taken_back(autojump_clock, members):
+    meeting = await pairs(members[0], members[0])
+    sessions = members[0].coordinator._memory.sessions
+    kept = sessions[meeting.id]
+    await meeting.host.asks(meeting.close())
+    await trio.sleep(61)
+    assert sessions[meeting.id].snapshot == b""
+    for _ in range(3):
+        sessions[meeting.id] = kept
+        for node in members[:2]:
+            answer = await node.connect().asks(meeting.resume())
+            assert answer.code in ("unavailable", "unknown_session")
+        await trio.sleep(1)
+        assert sessions[meeting.id].snapshot == b""
+
+
+async def test_two_nodes_that_take_a_session_over_at_once_agree(autojump_clock, members, nursery):
+    meeting = await pairs(members[0], members[0])
+    members[0].life.cancel()
+    await trio.sleep(LEASE + 1)
+    guests = [node.connect() for node in members[1:]]
+    async with trio.open_nursery() as asking:
+        for guest in guests:
+            asking.start_soon(guest.sends, meeting.resume())
+    await trio.sleep(1)
+    assert [len(guest.heard(wire.Resumed)) for guest in guests] == [1, 1]
+    owners = [node for node in members[1:] if node.supervisor.find(meeting.id)]
+    assert len(owners) == 1
+    assert [guest.closed for guest in guests].count(True) == 1, "the later guest has the seat"
 
 
 # -- a seat that changes hands ---------------------------------------------------------------

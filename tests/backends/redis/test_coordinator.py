@@ -54,9 +54,18 @@ def save(revision=1, *, epoch=1, snapshot=b"state", free=False, session_id="s"):
     return Save(session_id, "owner", epoch, revision, snapshot, free)
 
 
+async def look(coordinator, session_id="s"):
+    found = (await coordinator.look([session_id])).found
+    return (found[0].node, found[0].epoch, found[0].snapshot) if found else None
+
+
 async def claim(coordinator, node, session_id="s"):
-    claims = (await coordinator.claim(node, [session_id])).found
-    return (claims[0].node, claims[0].epoch, claims[0].snapshot) if claims else None
+    """Take a session over if it is free, as a node does; return what is recorded then."""
+    for record in (await coordinator.look([session_id])).found:
+        if record.free or not record.lives:
+            taken = save(1, epoch=record.epoch + 1, snapshot=record.snapshot, session_id=session_id)
+            await coordinator.flush(node, [taken], [])
+    return await look(coordinator, session_id)
 
 
 @pytest.mark.real_time
@@ -117,8 +126,20 @@ async def test_older_revision_changes_nothing(coordinator):
     assert await claim(coordinator, "b") == ("a", 1, b"new")
     await coordinator.leave("a")
     await claim(coordinator, "b")
-    await coordinator.flush("b", [save(1, epoch=2, snapshot=b"newer")], [])
-    assert await claim(coordinator, "b") == ("b", 3, b"newer")
+    await coordinator.flush("b", [save(2, epoch=2, snapshot=b"newer")], [])
+    await coordinator.flush("b", [save(1, epoch=2, snapshot=b"older")], [])
+    assert await look(coordinator) == ("b", 2, b"newer")
+
+
+async def test_of_two_nodes_that_take_a_session_over_one_is_told_that_it_lost(coordinator):
+    await lives(coordinator, "b", "c")
+    await coordinator.flush("a", [save()], [])
+    taken = save(1, epoch=2)
+    assert await coordinator.flush("b", [taken], []) == frozenset()
+    assert await coordinator.flush("c", [taken], []) == {"s"}
+    assert await coordinator.flush("b", [taken], []) == frozenset(), "the answer may be lost"
+    await coordinator.flush("b", [save(2, epoch=2, free=True)], [])
+    assert await coordinator.flush("c", [taken], []) == {"s"}, "even if it is free again"
 
 
 async def test_free_session_can_be_claimed(coordinator):
@@ -136,7 +157,7 @@ async def test_deleted_session_does_not_come_back(coordinator):
     await trio.sleep(2 * SOON)
     await lives(coordinator, "b")
     await claim(coordinator, "b")
-    await coordinator.flush("b", [save(1, epoch=2, snapshot=b"")], [])
+    await coordinator.flush("b", [save(2, epoch=2, snapshot=b"")], [])
     assert (await coordinator.owned_by("owner")).session_ids == []
     assert await claim(coordinator, "b") is None
     assert (await coordinator.flush("a", [save(7)], [])) == {"s"}
@@ -425,10 +446,10 @@ async def test_commands_to_a_frozen_redis_time_out(redis):
 
         with trio.fail_after(60):
             async with trio.open_nursery() as failing:
-                failing.start_soon(fail, coordinator.claim("a", ["s"]), coordinator.owned_by("o"))
+                failing.start_soon(fail, coordinator.look(["s"]), coordinator.owned_by("o"))
                 failing.start_soon(fail, coordinator.receive("a"))
         redis.thaw()
-        assert (await coordinator.claim("a", ["s"])).found == []
+        assert (await coordinator.look(["s"])).found == []
 
 
 async def test_connecting_to_a_stopped_redis_fails(redis):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.attacks.laptop import Clocks
 from tests.backends.redis.nodes import LEASE, SHORT_LEASE, Couple, until
 from tests.e2e.client import PATIENCE
 
@@ -140,6 +141,28 @@ def test_frozen_node_changes_nothing_in_a_session_it_lost(brittle, longer):
     comes(lambda: local.register(cluster[0]))
     local.guest.expect("peer_online")
     local.talk(5, 6)
+
+
+@pytest.mark.needs("cc")
+@pytest.mark.not_on("win32", "darwin", reason="only the clocks of Linux can be replaced here")
+def test_node_whose_machine_slept_gives_up_its_sessions_before_it_answers(brittle, tmp_path):
+    clocks = Clocks(tmp_path)
+    cluster = brittle(1)
+    cluster.add(environ=clocks.environ)
+    couple = Couple(cluster[1], cluster[1], "temporary", ttl=600).approve()
+    clocks.sleep(3600)
+    couple.host.send("signal", session_id=couple.id, data="from the past")
+    for side in (couple.host, couple.guest):
+        seen = []
+        while (code := _ended(side, seen)) is None:
+            pass
+        assert code == 1012
+        assert all(message["type"] == "error" for message in seen), seen
+    # The other node's machine did not sleep: for it the session goes on.
+    comes(lambda: couple.resume(cluster[0]))
+    comes(lambda: couple.register(cluster[0]))
+    couple.guest.expect("peer_online")
+    couple.talk(1)
 
 
 def _ended(peer, seen):

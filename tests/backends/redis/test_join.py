@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from proxim import Node
 from tests import fork_server
-from tests.backends.redis.nodes import Cluster, Couple
+from tests.backends.redis.nodes import KEY, Cluster, Couple
 from tests.e2e.client import PATIENCE
 from tests.ports import reserved_port
 
@@ -52,6 +53,25 @@ def test_unsupported_redis_and_short_key_are_refused(shared_redis):
     code, said = refused("--cluster", shared_redis.url, "--cluster-key", "short")
     assert code == 2
     assert "at least 32 characters" in said
+
+
+@pytest.mark.parametrize("host", ["redis.example", "192.0.2.1", "[2001:db8::1]"])
+def test_cluster_without_a_key_is_refused_unless_redis_is_on_this_machine(host):
+    code, said = refused("--cluster", f"redis://user:hunter2@{host}:1/0")
+    assert code == 2
+    assert f"cluster: {host.strip('[]')} is another machine, and without cluster_key" in said
+    assert "give all nodes the same cluster_key" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"])
+def test_redis_on_this_machine_needs_no_key(host):
+    Node(cluster=f"redis://{host}:1/0")
+
+
+@pytest.mark.parametrize("given", [{"cluster_key": KEY}, {"cluster_insecure": True}])
+def test_redis_elsewhere_needs_a_key_or_the_word_of_the_operator(given):
+    Node(cluster="redis://192.0.2.1:1/0", **given)
 
 
 def test_node_of_another_version_than_the_cluster_is_refused(redis):

@@ -37,6 +37,31 @@ def test_only_this_user_may_read_the_files(file, path, tmp_path):
     assert [stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()] == [0o600] * 2
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o601])
+def test_file_that_others_may_open_is_warned_about_once(file, path, caplog, mode):
+    file.write({b"a": b"1"})
+    file.close()
+    assert caplog.messages == []
+    os.chmod(path, mode)
+    assert file.rows() == {b"a": b"1"}
+    file.close()
+    file.rows()
+    (message,) = caplog.messages
+    assert message.startswith(f"store: others than the owner of {path} may open it")
+    assert message.endswith(f"chmod 600 {path}")
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o602])
+def test_file_that_anybody_may_write_is_refused(file, path, mode):
+    file.write({b"a": b"1"})
+    file.close()
+    os.chmod(path, mode)
+    with pytest.raises(InvalidSetting, match=f"anybody on this machine may write to {path}: chmod"):
+        file.rows()
+    os.chmod(path, 0o600)
+    assert file.rows() == {b"a": b"1"}
+
+
 def test_one_process_at_a_time_may_open_the_file(file, path):
     file.write({b"a": b"1"})
     with pytest.raises(InvalidSetting, match=r"another process has .* open"):
