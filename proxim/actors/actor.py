@@ -18,7 +18,15 @@ import math
 import trio
 from msgspec import structs
 
-from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
+from proxim.actors.seat import (
+    Congestion,
+    Connection,
+    Envelope,
+    Owner,
+    Receipt,
+    Seat,
+    congested,
+)
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
 from proxim.actors.timers import Timers
@@ -337,8 +345,8 @@ class Actor:
         # Signals delivered on joining are backlog; they bypass the outbox limit.
         if isinstance(message, Signal) and envelope.receipt is not None:
             to.tell_backlog(message)
-        else:
-            to.tell(message)
+        elif to.tell(message) is Congestion.FULL:
+            self._refuse(envelope, congested(self.session.session_id))
 
     def _open_line(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]

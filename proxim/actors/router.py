@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from proxim.actors.backend import SessionHandle
 from proxim.actors.limits import delay
-from proxim.actors.seat import Connection, Envelope, Owner, Seat
+from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat, congested
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import messages as wire
@@ -40,20 +40,24 @@ from proxim.session.events import Event, Invitation, Role
 from proxim.session.session import Session
 
 
-def relay(connection: Connection, message: wire.Signal, now: float) -> None:
+def relay(connection: Connection, message: wire.Signal, now: float) -> Congestion | None:
     """Send a signal to the peer, over the line if it is open, else through the inbox.
 
-    ``now`` is a moment on Trio's clock, the same for all signals of one read. Raises a
-    ``RequestError`` if the signal is refused.
+    ``now`` is a moment on Trio's clock, the same for all signals of one read. Return
+    ``Congestion.HIGH`` if the sender should be read more slowly. Raises a ``RequestError`` if the
+    signal is refused.
     """
     seat = connection.seats.get(message.session_id)
     if seat is None:
         raise UnknownSession(session_id=message.session_id)
     if seat.line is None or now >= seat.line_until:
         _post_from(seat, ev.SignalSent(seat.role, message.data), message)
-    else:
-        # ``ref`` belongs to the sender; the peer gets the rest unchanged.
-        seat.line(message if message.ref is None else structs.replace(message, ref=None))
+        return None
+    # ``ref`` belongs to the sender; the peer gets the rest unchanged.
+    told = seat.line(message if message.ref is None else structs.replace(message, ref=None))
+    if told is Congestion.FULL:
+        raise congested(message.session_id)
+    return told
 
 
 def leave_seats(connection: Connection) -> None:

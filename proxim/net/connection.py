@@ -7,7 +7,7 @@ import math
 import trio
 
 from proxim.actors.router import Router, leave_seats
-from proxim.actors.seat import Owner, Seat
+from proxim.actors.seat import Congestion, Owner, Seat
 from proxim.net.frames import text_frame
 from proxim.net.keepalive import Due, Keepalive
 from proxim.net.limits import Limits
@@ -16,6 +16,9 @@ from proxim.net.reader import Read, Reader, Request
 from proxim.net.websocket import WebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
+
+_CONGESTED_FROM = 0.5
+"""The used part of a session's share of the outbox from which the sender is slowed down."""
 
 _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 
@@ -125,14 +128,32 @@ class SocketConnection:
         """Whether the connection is closed or about to be."""
         return not self._outbox.is_open
 
-    def tell(self, message: wire.NodeMessage) -> None:
-        """Send a message, or queue it; close a client for which too much is queued."""
+    def tell(self, message: wire.NodeMessage) -> Congestion | None:
+        """Send a message, or queue it; close a client for which too much is queued.
+
+        If the client has several sessions, each of them has its share of the outbox for signals.
+        """
         outbox = self._outbox
+        if (
+            outbox.size
+            and outbox.size > self._limits.outbox_size // 8
+            and isinstance(message, wire.Signal)
+            and len(self.seats) > 1
+        ):
+            return self._tell_in_share(message)
         outbox.write(text_frame(codec.encode(message)))
         if outbox.size and (
             outbox.size > self._limits.outbox_size or not isinstance(message, wire.Signal)
         ):
             self._check_outbox(message)
+        return None
+
+    def _tell_in_share(self, signal: wire.Signal) -> Congestion | None:
+        used = self._outbox.write_signal(signal.session_id, text_frame(codec.encode(signal)))
+        if used > 1:
+            self._router.stats.refusals["outbox_size"] += 1
+            return Congestion.FULL
+        return Congestion.HIGH if used > _CONGESTED_FROM else None
 
     def tell_backlog(self, message: wire.NodeMessage) -> None:
         """Send a signal of the seat's backlog, which the outbox limit does not count."""
