@@ -16,6 +16,7 @@ from proxim.net.limits import Limits
 _FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?((?:[!-~](?:[ !-~]*[!-~])?)?)\r\n"
 _PLAIN_FIELD = re.compile(_FIELD)
 _PLAIN_HEAD = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n(?:%b)+\r\n" % _FIELD)
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
 _OTHER_VERSION = re.compile(rb"[^\r\n]* HTTP/(?!1\.)\d+(?:\.\d+)?\r?\n")
 _BODY = {b"content-length", b"transfer-encoding"}
 
@@ -147,10 +148,15 @@ async def _read_with_h11(stream: trio.abc.ReceiveStream, data: bytes, limits: Li
         raise BadRequest(too_large, f"more than {limits.head_fields} header fields")
     if read - len(rest) > limits.head_size:
         raise BadRequest(too_large, f"a head of more than {limits.head_size} bytes")
+    target, headers = event.target.decode("ascii"), list(event.headers)
+    if absolute := _ABSOLUTE.fullmatch(target):
+        # The authority counts in place of Host, and is checked as that (RFC 9112, 3.2.2).
+        authority, target = absolute[1], absolute[2] if absolute[2].startswith("/") else "/"
+        headers = [(b"host", authority.encode()), *(each for each in headers if each[0] != b"host")]
     return Request(
         method=event.method.decode("ascii"),
-        path=event.target.decode("ascii").partition("?")[0],
-        headers=list(event.headers),
+        path=target.partition("?")[0],
+        headers=headers,
         http_version=event.http_version,
         rest=rest,
     )
