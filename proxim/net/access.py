@@ -8,6 +8,7 @@ that the node does not have.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
@@ -16,6 +17,9 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from proxim.net.http import Request, Response
+from proxim.net.names import canonical
+
+log = logging.getLogger(__name__)
 
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]+)(?::(\d{1,5}))?")
@@ -56,14 +60,15 @@ class Access:
         self._scheme = scheme
         self._origins = {_origin(each) for each in (url, *rules.allow_origin)}
         names = (urlsplit(url).hostname or "", "localhost", *rules.allow_host)
-        self._hosts = {name.lower().rstrip(".") for name in names}
+        self._hosts = {canonical(name) for name in names}
         self._proxies = [ipaddress.ip_network(each, strict=False) for each in rules.trusted_proxy]
         self._limit_loopback = rules.limit_loopback
+        self._warnings: set[str] = set()
 
     def refuse(self, request: Request) -> Response | None:
         """Return the response that refuses a WebSocket; None if the request is allowed."""
         host = _HOST.fullmatch(request.header(b"host").decode("latin-1"))
-        if host is None or not self._is_ours(host[1].lower().rstrip(".")):
+        if host is None or not self._is_ours(canonical(host[1])):
             return _forbidden("this node does not have that name; add it with allow_host")
         origin = request.header(b"origin").decode("latin-1")
         if origin and _origin(origin) not in self._origins | {self._same(host)}:
@@ -123,7 +128,7 @@ class Access:
 
     def _same(self, host: re.Match[str]) -> _Origin:
         port = int(host[2]) if host[2] else _PORTS[self._scheme]
-        return self._scheme, host[1].lower().strip("[]"), port
+        return self._scheme, canonical(host[1]).strip("[]"), port
 
     def _is_trusted(self, ip: _Ip | None) -> bool:
         return ip is not None and any(ip in network for network in self._proxies)
@@ -136,7 +141,7 @@ def _origin(text: str) -> _Origin | None:
         port = parts.port or _PORTS.get(parts.scheme)
     except ValueError:
         return None
-    return (parts.scheme, parts.hostname, port) if parts.hostname else None
+    return (parts.scheme, canonical(parts.hostname), port) if parts.hostname else None
 
 
 def _hops(request: Request) -> Iterator[str]:
