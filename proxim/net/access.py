@@ -30,8 +30,20 @@ _ELEMENT = re.compile(rf"{_PAIR}(?:;{_PAIR})*", re.ASCII)
 _NODE = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9A-Fa-f:.]+)")
 """An address as proxies write it: with or without port, IPv6 in brackets (RFC 7239, 6)."""
 
-_PROXY_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
-"""Headers that only proxies add."""
+_PROXY_HEADERS = {
+    *(b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip"),
+    *(b"true-client-ip", b"cf-connecting-ip", b"fly-client-ip", b"cdn-loop"),
+}
+"""Headers that only proxies and tunnels add, besides those that begin with X-Forwarded-."""
+
+_UNLISTED_PROXY = (
+    "a proxy on this machine is not in trusted_proxy: the limits per address cannot tell its "
+    "clients apart, and do not apply to loopback unless limit_loopback is set"
+)
+_SILENT_PROXY = (
+    "a trusted proxy does not report the address of its client in X-Forwarded-For, Forwarded or "
+    "X-Real-IP: all its clients count as one address"
+)
 
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Origin = tuple[str, str, int | None]
@@ -85,15 +97,19 @@ class Access:
         ``Host`` is checked as well, since a page of another site may use DNS rebinding.
         """
         ip = _parse(peer or "")
-        host = _HOST.fullmatch(request.header(b"host").decode("latin-1"))
         return (
             ip is not None
             and ip.is_loopback
             and not self._is_trusted(ip)
-            and host is not None
-            and _is_loopback(host[1])
-            and not any(request.header(name) for name in _PROXY_HEADERS)
+            and is_for_loopback(request)
+            and not _is_forwarded(request)
         )
+
+    def notice_unlisted_proxy(self, peer: str | None, request: Request) -> None:
+        """Warn once if a request came through a proxy on this machine that is not listed."""
+        ip = _parse(peer or "")
+        if ip is not None and ip.is_loopback and _is_forwarded(request):
+            self._warn_once(_UNLISTED_PROXY)
 
     def address(self, peer: str | None) -> str | None:
         """Return the name under which the limits by address count a peer; None if they do not.
@@ -109,19 +125,23 @@ class Access:
     def address_behind(self, peer: str | None, request: Request) -> str | None:
         """Return the ``address`` of a proxy's client: the right-most hop that is not a proxy.
 
-        A proxy that reports no usable address is counted itself.
+        A proxy that reports no usable address is counted itself, also one on this machine.
         """
-        if not (request.header(b"x-forwarded-for") or request.header(b"forwarded")):
-            return self.address(peer)
         last = _parse(peer or "")
         for hop in _hops(request):
             ip = _parse(hop)
             if ip is None:
+                self._warn_once(_SILENT_PROXY)
                 break
             last = ip
             if not self._is_trusted(ip):
                 return self.address(str(ip))
         return None if last is None else self._name_of(_network_name(last))
+
+    def _warn_once(self, warning: str) -> None:
+        if warning not in self._warnings:
+            self._warnings.add(warning)
+            log.warning("%s", warning)
 
     def _is_ours(self, host: str) -> bool:
         return host in self._hosts or _parse(host.strip("[]")) is not None
@@ -132,6 +152,19 @@ class Access:
 
     def _is_trusted(self, ip: _Ip | None) -> bool:
         return ip is not None and any(ip in network for network in self._proxies)
+
+
+def is_for_loopback(request: Request) -> bool:
+    """Return whether ``Host`` is localhost or a loopback address."""
+    host = _HOST.fullmatch(request.header(b"host").decode("latin-1"))
+    return host is not None and _is_loopback(host[1])
+
+
+def _is_forwarded(request: Request) -> bool:
+    """Whether a request came through a proxy or a tunnel that says so."""
+    return any(
+        name in _PROXY_HEADERS or name.startswith(b"x-forwarded-") for name, _ in request.headers
+    )
 
 
 def _origin(text: str) -> _Origin | None:
@@ -147,14 +180,16 @@ def _origin(text: str) -> _Origin | None:
 def _hops(request: Request) -> Iterator[str]:
     """Yield the addresses that proxies reported, the nearest proxy's first; some may be invalid.
 
-    If there are two headers, the client may have sent one. X-Forwarded-For is used, since nearly
-    all proxies write that.
+    If there are several headers, the client may have sent some. X-Forwarded-For is used, since
+    nearly all proxies write that; X-Real-IP if there is nothing else.
     """
     forwarded_for = request.header(b"x-forwarded-for").decode("latin-1")
     if forwarded_for:
         return (text.strip() for text in reversed(forwarded_for.split(",")))
     forwarded = request.header(b"forwarded").decode("latin-1")
-    return (_address_in(element) for element in _elements(forwarded))
+    if forwarded:
+        return (_address_in(element) for element in _elements(forwarded))
+    return iter([request.header(b"x-real-ip").decode("latin-1")])
 
 
 def _elements(text: str) -> Iterator[str]:

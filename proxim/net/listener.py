@@ -232,6 +232,8 @@ class Listener:
             if place.is_refused:
                 self._refusals["connections_per_address"] += 1
                 return _too_many("from your address")
+        else:
+            self._access.notice_unlisted_proxy(peer, request)
         if len(self.connections) >= self._max_connections:
             self._refusals["max_connections"] += 1
             return _too_many("on this node")

@@ -120,7 +120,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxy: Annotated[
         tuple[str, ...],
         Help(
-            "Address or network of a proxy whose Forwarded or X-Forwarded-For is trusted.",
+            "Address or network of a proxy that is trusted to report the address of its client.",
             "ADDRESS",
         ),
     ] = ()
