@@ -30,7 +30,7 @@ from proxim.net.limits import Limits
 from proxim.net.listener import Listener
 from proxim.net.metrics_port import serve_metrics
 from proxim.net.site import Site
-from proxim.net.sockets import listen, reachable, url_of
+from proxim.net.sockets import EVERYWHERE, listen, reachable, url_of
 from proxim.net.stats import NetStats
 from proxim.net.tls import load_certificate
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
@@ -127,7 +127,7 @@ class Node:
             for each in self._sockets:
                 opened.enter_context(each)
             tls = self._load_certificate()
-            host = "0.0.0.0" if self.settings.lan else self.settings.host
+            host = EVERYWHERE if self.settings.lan else self.settings.host
             sockets = self._sockets or await listen(host, self.settings.port, opened)
             metrics_sockets = await self._listen_for_metrics(opened)
             self.local_url = url_of(sockets[0], secure=tls is not None)

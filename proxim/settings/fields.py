@@ -62,7 +62,9 @@ GROUPS = {
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The settings of a node. Raises ``InvalidSetting`` if some exclude each other."""
 
-    host: Annotated[str, Help("Address to listen on.", "ADDRESS")] = DEFAULT_HOST
+    host: Annotated[
+        str, Help("Address to listen on; :: means all of IPv4 and IPv6.", "ADDRESS")
+    ] = DEFAULT_HOST
     port: Annotated[
         int, Meta(ge=0, le=65535), Help("Port to listen on; 0 means a free port.", "PORT")
     ] = 8765
