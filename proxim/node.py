@@ -278,17 +278,14 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
         supervisor, public_url=url, draw_qr=_draw_qr, access_token=settings.access_token
     )
     site = Site(
+        url,
         is_leaving=lambda: node.leaving,
         trouble=lambda: supervisor.backend.trouble,
         metrics=partial(_metrics, supervisor, node.net_stats),
         has_metrics_port=settings.metrics_listen is not None,
     )
-    access = Access(
-        url,
-        "http" if tls is None else "https",
-        settings.access_rules,
-        supervisor.backend.hash_address,
-    )
+    scheme = "http" if tls is None else "https"
+    access = Access(url, scheme, settings.access_rules, supervisor.backend.hash_address)
     welcome = Welcome(
         protocol=PROTOCOL_VERSION,
         server=f"proxim/{__version__}",

@@ -206,6 +206,7 @@ class Listener:
             self._refusals[_LIMIT_OF.get(error.status, "not_http")] += 1
             await respond(stream, error.response, self._limits)
             return None
+        request = self._site.without_prefix(request)
         response = self._answer(request, peer)
         if response is None:
             response = self._take_place(request, peer, place)
