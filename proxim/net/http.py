@@ -54,13 +54,18 @@ class Request(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    """An HTTP response; clients may not cache it unless ``cache_control`` allows it."""
+    """An HTTP response.
+
+    Clients may not cache it unless ``cache_control`` allows it. Pages of other origins may not
+    embed it unless ``resource_policy`` is "cross-origin".
+    """
 
     status: HTTPStatus
     body: str | bytes
     content_type: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
     cache_control: str = "no-store"
+    resource_policy: str = "same-origin"
 
     def encode(self, *, head_only: bool = False) -> bytes:
         """Encode the response; ``head_only`` is for the answer to HEAD."""
@@ -70,6 +75,7 @@ class Response(Struct, frozen=True):
             ("Content-Type", self.content_type),
             ("X-Content-Type-Options", "nosniff"),
             ("Referrer-Policy", "no-referrer"),
+            ("Cross-Origin-Resource-Policy", self.resource_policy),
             ("Cache-Control", self.cache_control),
             ("Connection", "close"),
             *self.headers,

@@ -14,13 +14,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 import trio
+from msgspec import structs
 
 from proxim.actors.limits import ConcurrencyLimit
 from proxim.actors.log import log_crash
 from proxim.actors.router import Router
 from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller
-from proxim.net.access import Access
+from proxim.net.access import Access, is_for_loopback
 from proxim.net.connection import SocketConnection
 from proxim.net.frames import text_frame
 from proxim.net.http import BadRequest, Request, Response, read_request, respond
@@ -57,6 +58,9 @@ _CAUSED_BY_PEER = (
     trio.ClosedResourceError,
 )
 """Errors that a peer causes by leaving. They are not logged."""
+
+_HSTS = ("Strict-Transport-Security", "max-age=31536000")
+"""For a year, browsers use only https for this host name (RFC 6797)."""
 
 _LIMIT_OF = {
     HTTPStatus.REQUEST_TIMEOUT: "head_time",
@@ -212,6 +216,9 @@ class Listener:
             response = self._take_place(request, peer, place)
         if response is None:
             return self._open(stream, accept(request), place.address)
+        if self.tls is not None and not is_for_loopback(request):
+            # Not for localhost, where it would bind what others serve there on other ports.
+            response = structs.replace(response, headers=(*response.headers, _HSTS))
         await respond(stream, response, self._limits, head_only=request.method == "HEAD")
         return None
 

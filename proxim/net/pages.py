@@ -141,9 +141,15 @@ def _read(path: Path, gzipped: bool, prefix: str | None) -> tuple[Response, str]
             ("ETag", tag),
             ("Vary", "Accept-Encoding"),
             ("Content-Security-Policy", _CONTENT_SECURITY_POLICY),
+            # For browsers that know no frame-ancestors.
+            ("X-Frame-Options", "DENY"),
+            ("Cross-Origin-Opener-Policy", "same-origin"),
+            *((("Access-Control-Allow-Origin", "*"),) if is_sdk else ()),
             *coding,
         ),
         # A browser asks each time, so that a page and its scripts have the same version.
         cache_control="no-cache",
+        # Pages of any origin may import the SDK; which of them may connect is for allow_origin.
+        resource_policy="cross-origin" if is_sdk else "same-origin",
     )
     return response, tag

@@ -51,6 +51,12 @@ async def test_every_file_is_served_unchanged_with_its_headers(house, path):
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["x-frame-options"] == "deny"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    is_sdk = path == "/proxim.js"
+    policy = "cross-origin" if is_sdk else "same-origin"
+    assert answer.headers["cross-origin-resource-policy"] == policy
+    assert answer.headers.get("access-control-allow-origin") == ("*" if is_sdk else None)
 
 
 @pytest.mark.parametrize(
