@@ -2,14 +2,18 @@
 
     python -m tests.fuzz.head [-max_total_time=20] [corpus directories]
 
-The first byte says where the rest is cut into reads. However that is, the same request is found,
-or none is. A request for which h11 is not needed is what h11 finds. Whatever the request says, it
-is accepted as a WebSocket, or answered with a response that a strict parser reads.
+The first byte says where the rest is cut into reads, and whether each other byte is a byte of the
+head or one of its ``PIECES``. However that is, the same request is found, or none is. A request for
+which h11 is not needed is what h11 finds. Whatever the request says, it is accepted as a WebSocket,
+or answered with a response that a strict parser reads.
 """
 
+import logging
 import sys
 from collections.abc import Coroutine
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import atheris
@@ -32,6 +36,46 @@ UPGRADE = (
     b"Host: node\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
+PIECES = [
+    *(
+        b"GET ",
+        b"HEAD ",
+        b"POST ",
+        b"/",
+        b"/ws",
+        b"/join",
+        b"%23",
+        b"/pair",
+        b"/healthz",
+        b"/metrics",
+    ),
+    *(
+        b"?",
+        b"http://",
+        b"https://",
+        b"node",
+        b"127.0.0.1",
+        b"[::1]",
+        b"xn--bcher-kva.test",
+        b":80",
+    ),
+    *(
+        b" HTTP/1.1\r\n",
+        b" HTTP/1.0\r\n",
+        b" HTTP/2",
+        b"\r\n",
+        b"\n",
+        b": ",
+        b":",
+        b", ",
+        b";",
+        b'"',
+    ),
+    *(b"Host", b"Origin", b"Upgrade", b"websocket", b"Connection", b"Via", b"Forwarded", b"for="),
+    *(b"X-Forwarded-For", b"X-Real-IP", b"10.0.0.1", b"192.0.2.1", b"Accept-Encoding", b"gzip"),
+    *(b"If-None-Match", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"x" * 500),
+    *(UPGRADE, b"\r\n\r\n"),
+]
 SEEDS = [
     b"\x00GET /ws HTTP/1.1\r\n" + UPGRADE + b"\r\n",
     b"\x01GET /pair/ws HTTP/1.1\r\n" + UPGRADE + b"Origin: http://node\r\n\r\n",
@@ -40,6 +84,8 @@ SEEDS = [
     b"\x00GET /join%23a.b HTTP/1.0\r\nHost: [::1]:1\r\nVia: 1.1 a\r\n\r\n",
     b'\x02GET / HTTP/1.1\nHost: a\nForwarded: for="[::1]:2";by=a, for=b\nX-Real-IP: 1.2.3.4\n\n',
     b"\x05GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.0.0.1, ::2, 1.2.3.4:5\r\n\r\n",
+    bytes([0x84, PIECES.index(b"GET "), PIECES.index(b"/ws"), PIECES.index(b" HTTP/1.1\r\n")])
+    + bytes([PIECES.index(UPGRADE), PIECES.index(b"\r\n")]),
     b"\x04PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 ]
 
@@ -108,7 +154,10 @@ def answer(request: Request, peer: str) -> None:
 
 
 def judge(data: bytes) -> None:
-    step, data = (data[0] % 16 or len(data)) if data else 1, data[1:]
+    kind, data = data[0] if data else 0, data[1:]
+    if kind >= 0x80:
+        data = b"".join(PIECES[n] if n < len(PIECES) else bytes([n]) for n in data)
+    step = kind % 16 or len(data)
     pieces = [data[a:b] for a, b in pairwise([*range(0, len(data), step or 1), len(data)])]
     whole = found_in(data)
     cut = found_in(*pieces) if pieces else whole
@@ -123,10 +172,13 @@ def judge(data: bytes) -> None:
 
 
 def main() -> None:
-    for seed in SEEDS:
-        judge(seed)
-    atheris.Setup(sys.argv, judge)
-    atheris.Fuzz()
+    logging.disable()
+    with TemporaryDirectory() as corpus:
+        for number, seed in enumerate(SEEDS):
+            judge(seed)
+            Path(corpus, str(number)).write_bytes(seed)
+        atheris.Setup([*sys.argv, corpus], judge)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":
