@@ -88,6 +88,9 @@ class _NodeCollector(Collector):
             "Requests that wait for a session.",
             self._stats.queued,
         )
+        yield GaugeMetricFamily(
+            "proxim_drawings", "QR codes that are drawn or wait for it.", self._stats.drawings
+        )
 
     def _failures(self) -> Iterator[Metric]:
         refusals = {limit: self._stats.refusals[limit] for limit in LIMITS}

@@ -32,6 +32,10 @@ class LimitSettings(Struct, frozen=True):
     guesses_per_address: int = 10
     guess_window: float = 1800.0
     """How long a wrong guess or a denial counts."""
+    drawings_at_once: int = 1
+    """QR codes; not 0. More than one at a time takes no less time, and slows the loop down more."""
+    drawings_per_owner: int = 60
+    """QR codes in a minute."""
 
 
 class ConcurrencyLimit:

@@ -26,8 +26,16 @@ answer in time; a side left or the session ended meanwhile; the link had expired
 been used before."""
 
 LIMITS = (
-    *("connections_per_address", "denials_per_address", "guesses_per_address", "head_size"),
-    *("head_time", "inbox", "introduction_time", "max_connections", "max_sessions"),
+    *("connections_per_address", "denials_per_address", "drawings_at_once", "drawings_per_owner"),
+    *(
+        "guesses_per_address",
+        "head_size",
+        "head_time",
+        "inbox",
+        "introduction_time",
+        "max_connections",
+        "max_sessions",
+    ),
     *("message_rate", "message_time", "not_http", "outbox_size", "prompts_per_host"),
     *("sessions_per_address", "sessions_per_owner", "tls_time"),
 )
@@ -62,7 +70,8 @@ class Histogram:
 class Stats:
     """Counts the sessions of one node by type, state and outcome.
 
-    ``queued`` counts the envelopes in all inboxes, ``refusals`` what each of ``LIMITS`` refused.
+    ``queued`` counts the envelopes in all inboxes, ``refusals`` what each of ``LIMITS`` refused,
+    ``drawings`` the QR codes that are drawn or wait for it.
     """
 
     def __init__(self) -> None:
@@ -72,6 +81,7 @@ class Stats:
         self.outcomes: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
         self.queued = 0
+        self.drawings = 0
         self.prompt_seconds = Histogram(PROMPT_BOUNDS)
         self.lateness = Histogram(LATENESS_BOUNDS)
 

@@ -209,6 +209,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     guess_window: Annotated[
         _UpToAYear, Help("Time for which wrong ids, wrong tokens and declined requests count.")
     ] = 1800.0
+    drawings_at_once: Annotated[_Positive, Help("QR codes drawn at the same time.")] = 1
+    drawings_per_owner: Annotated[
+        _Count, Help("QR codes drawn for an owner in a minute; 0 means no limit.")
+    ] = 60
     limit_loopback: Annotated[bool, Help("Apply the limits per address to loopback, too.")] = False
     metrics_listen: Annotated[
         str | None,
