@@ -15,17 +15,17 @@ import socket
 from functools import partial
 
 import trio
+from trio_websocket import ConnectionClosed
 
 from proxim.net.closing import lingering_close
-from proxim.net.frames import text_frame
-from proxim.net.http import BadRequest, read_request
+from proxim.net.http import BadRequest, Response, read_request
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox
 from proxim.net.stats import NetStats
-from proxim.net.stream import RECEIVE_BYTES, TcpStream
+from proxim.net.stream import TcpStream
 from proxim.net.upgrade import accept, refuse_upgrade
-from proxim.net.websocket import WebSocket
+from proxim.net.websocket import LeanWebSocket
 
 
 async def serve(limits: Limits, socket_stream: trio.SocketStream) -> None:
@@ -36,7 +36,7 @@ async def serve(limits: Limits, socket_stream: trio.SocketStream) -> None:
             request = await read_request(stream, limits)
             refusal = refuse_upgrade(request)
         except BadRequest as error:
-            refusal = error.response
+            refusal = Response(error.status, f"{error}\n")
         if refusal is None:
             await stream.send_all(accept(request))
             await echo(stream, limits)
@@ -50,26 +50,16 @@ async def echo(stream: TcpStream, limits: Limits) -> None:
     async with trio.open_nursery() as nursery:
         keepalive = Keepalive(limits)
         outbox = Outbox(stream, limits, Cork(NetStats()), keepalive, nursery.start_soon)
-        ws = WebSocket(stream, limits, outbox, keepalive)
+        ws = LeanWebSocket(stream, limits, outbox, keepalive)
         with keepalive.alarm():
-            while not ws.peer_has_ended:
-                try:
-                    messages = ws.feed(await stream.receive_some(RECEIVE_BYTES))
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    break
-                for message in messages:
-                    outbox.write(framed(message))
+            while messages := await ws.receive():
+                with contextlib.suppress(ConnectionClosed):
+                    for message in messages:
+                        await ws.send_message(message)
                 # A client that sends and does not read delays only itself.
                 await outbox.wait_below(limits.outbox_size)
             await ws.finish()
         nursery.cancel_scope.cancel()
-
-
-def framed(message: str | bytes) -> bytes:
-    """Return a message as one frame; the node itself sends no binary ones."""
-    if isinstance(message, str):
-        return text_frame(message.encode())
-    return b"\x82" + text_frame(message)[1:]
 
 
 async def run(port: int, limits: Limits) -> None:

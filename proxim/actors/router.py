@@ -55,8 +55,8 @@ def relay(connection: Connection, message: wire.Signal, now: float) -> Congestio
         return None
     # ``ref`` belongs to the sender; the peer gets the rest unchanged.
     told = seat.line(message if message.ref is None else structs.replace(message, ref=None))
-    if told is Congestion.FULL:
-        raise congested(message.session_id)
+    if told is not None and (refusal := congested(told, message.session_id)):
+        raise refusal
     return told
 
 

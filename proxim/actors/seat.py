@@ -16,7 +16,10 @@ from msgspec import Struct
 
 from proxim.protocol.errors import RateLimited, RequestError
 from proxim.protocol.messages import NodeMessage
-from proxim.session.events import Event, Role
+from proxim.session.events import Event, GuestLeft, HostLeft, Role
+
+LEFT: dict[Role, type[HostLeft | GuestLeft]] = {Role.HOST: HostLeft, Role.GUEST: GuestLeft}
+"""What a session is told when the connection in a seat is gone."""
 
 
 class Owner(Struct, frozen=True):
@@ -43,8 +46,10 @@ class Congestion(Enum):
     """The signal was refused."""
 
 
-def congested(session_id: str) -> RateLimited:
-    """Return the refusal of a signal that a congested connection did not take."""
+def congested(told: Congestion | None, session_id: str) -> RateLimited | None:
+    """Return the refusal of a signal that a connection did not take; None if it took it."""
+    if told is not Congestion.FULL:
+        return None
     return RateLimited(
         "too many signals of this session wait for the peer, which reads them slowly",
         session_id=session_id,
@@ -124,6 +129,11 @@ class Envelope(NamedTuple):
     ref: str | None = None
     seat: Seat | None = None
     receipt: Receipt | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the sender that waited for the receipt was refused, if only for being late."""
+        return self.receipt is not None and self.receipt.refusal is not None
 
 
 class SeatActor(Protocol):

@@ -13,7 +13,7 @@ from proxim.net.keepalive import Due, Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox, Spawn
 from proxim.net.reader import Read, Reader, Request
-from proxim.net.websocket import WebSocket
+from proxim.net.websocket import LeanWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 
@@ -59,7 +59,7 @@ class SocketConnection:
         self._cork = cork
         self._keepalive = Keepalive(limits)
         self._outbox = Outbox(stream, limits, cork, self._keepalive, spawn)
-        self._ws = WebSocket(stream, limits, self._outbox, self._keepalive)
+        self._ws = LeanWebSocket(stream, limits, self._outbox, self._keepalive)
 
     # -- its life ----------------------------------------------------------------------------
 
@@ -85,9 +85,8 @@ class SocketConnection:
             if self._ws.peer_has_ended:
                 await self._ws.finish()
         finally:
-            # The task that would write the rest may have ended.
-            self._outbox.close()
-            self._cork.stats.count_close(self._ws.close_code)
+            self._ws.stop_sending()
+            self._cork.stats.count_close(self._ws.closed)
             leave_seats(self)
 
     async def _answer(self, request: Request, reader: Reader) -> None:

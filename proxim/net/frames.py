@@ -20,6 +20,8 @@ from proxim.net.masking import apply_mask
 _TEXT = 0x81
 """The first byte of a message in one text frame: final, no reserved bits, opcode 1."""
 
+_BINARY = 0x82
+
 _short_head = Struct("!BB").pack
 _middle_head = Struct("!BBH").pack
 _long_head = Struct("!BBQ").pack
@@ -48,6 +50,8 @@ class FrameCodec:
     to answer: for the peer's close, for a protocol error, and for a message with more than
     ``max_bytes`` bytes or too many fragments. ``was_plain`` is true if the last call of ``feed``
     found complete text messages and nothing else.
+
+    trio-websocket uses ``state``, ``client`` and ``send``, as wsproto's ``WSConnection`` has them.
     """
 
     __slots__ = (
@@ -73,6 +77,11 @@ class FrameCodec:
         self._size = 0
         # None unless it has state: unfinished fragments, or a closing handshake.
         self._wsproto: Connection | None = None
+
+    @property
+    def client(self) -> bool:
+        """Return false: the node is the server."""
+        return False
 
     @property
     def is_incomplete(self) -> bool:
@@ -134,6 +143,14 @@ class FrameCodec:
             return _unmasked(buffer, start, stop)
         except UnicodeDecodeError:
             return self.reject(CloseReason.INVALID_FRAME_PAYLOAD_DATA, "not UTF-8")
+
+    @property
+    def state(self) -> ConnectionState:
+        """wsproto's state; after a protocol error the peer counts as closing, to be answered."""
+        state = ConnectionState.OPEN if self._wsproto is None else self._wsproto.state
+        if self._ended and state is ConnectionState.OPEN:
+            return ConnectionState.REMOTE_CLOSING
+        return state
 
     def send(self, event: Event) -> bytes:
         """Encode one of wsproto's events."""
@@ -198,6 +215,11 @@ def text_frame(payload: bytes) -> bytes:
     if size < 1 << 16:
         return _middle_head(_TEXT, _TWO_MORE, size) + payload
     return _long_head(_TEXT, _EIGHT_MORE, size) + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """Encode a binary message as one unmasked frame."""
+    return b"%c%b" % (_BINARY, text_frame(payload)[1:])
 
 
 def _payload_bounds(buffer: bytes, position: int) -> tuple[int, int] | None:

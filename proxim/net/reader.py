@@ -17,7 +17,7 @@ from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
-from proxim.net.websocket import WebSocket
+from proxim.net.websocket import LeanWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, InternalError, RequestError
@@ -79,7 +79,7 @@ class Reader:
     def __init__(
         self,
         connection: Connection,
-        ws: WebSocket,
+        ws: LeanWebSocket,
         keepalive: Keepalive,
         router: Router,
         limits: Limits,

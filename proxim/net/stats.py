@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from proxim.net.outbox import Outbox
+from trio_websocket import CloseReason
 
 CODES = (
     *("1000", "1001", "1002", "1003", "1006", "1007", "1008", "1009", "1011", "1012"),
     *("4000", "4001", "4002", "other"),
 )
 """Close codes with a counter of their own (protocol: Close codes)."""
+
+
+class _Outbox(Protocol):
+    size: int
 
 
 class NetStats:
@@ -22,13 +25,15 @@ class NetStats:
     ``signal_bytes`` counts their data, as JSON.
     """
 
+    __slots__ = ("bytes_read", "closed", "opened", "queueing", "signal_bytes", "signals")
+
     def __init__(self) -> None:
         self.signals = 0
         self.signal_bytes = 0
         self.bytes_read = 0
         self.opened = 0
         self.closed: Counter[str] = Counter()
-        self.queueing: set[Outbox] = set()
+        self.queueing: set[_Outbox] = set()
 
     @property
     def open(self) -> int:
@@ -40,6 +45,7 @@ class NetStats:
         """The bytes in all outboxes."""
         return sum(outbox.size for outbox in self.queueing)
 
-    def count_close(self, code: int) -> None:
+    def count_close(self, reason: CloseReason | None) -> None:
         """Count a WebSocket that has ended; unknown codes of a peer count as ``other``."""
-        self.closed[str(code) if str(code) in CODES else "other"] += 1
+        code = str(reason.code) if reason is not None else "1006"
+        self.closed[code if code in CODES else "other"] += 1

@@ -1,62 +1,105 @@
-"""A WebSocket after its handshake: control frames, and the closing handshake (RFC 6455, 5.5, 7).
+"""trio-websocket's connection with a faster way for messages.
 
-``FrameCodec`` decodes what was read, and ``feed`` returns the messages. Frames are written to an
-``Outbox``, which gives them to the kernel at once. So no message needs a task, a lock or a channel
-of its own.
+trio-websocket and wsproto do the closing handshake and judge fragments and control frames. What
+differs is how a message goes in and out:
+
+- Frames are written to an ``Outbox``, which gives them to the kernel at once. trio-websocket takes
+  a lock and awaits each frame.
+- ``FrameCodec`` decodes what was read, and ``feed`` returns the messages. trio-websocket has a task
+  and a memory channel for that.
+- State that most connections never need is created on first use.
+
+This is the only module that touches trio-websocket's private names. ``tests/net/test_websocket.py``
+fails when their shape changes.
 """
 
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
+from functools import cached_property
 from typing import cast
 
 import trio
-from wsproto.events import CloseConnection, Ping, Pong
-from wsproto.frame_protocol import CloseReason
+from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
+from wsproto.events import CloseConnection, Event, Ping, Pong
+from wsproto.frame_protocol import CloseReason as Code
 
 from proxim.net.closing import lingering_close
-from proxim.net.frames import FrameCodec, PongFrame, Received
+from proxim.net.frames import FrameCodec, PongFrame, Received, binary_frame, text_frame
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Outbox
+from proxim.net.stream import RECEIVE_BYTES
+
+_ABNORMAL = 1006
 
 
-class WebSocket:
-    """The server's end of a WebSocket. What is read from ``stream`` goes to ``feed``.
+class _NoChannel:
+    """Stands in for trio-websocket's channel between its reader task and ``get_message``."""
+
+    async def aclose(self) -> None:
+        """Do nothing: there is no channel."""
+
+
+class LeanWebSocket(WebSocketConnection):
+    """The server's end of a WebSocket, after the handshake.
 
     It tells the ``keepalive`` when a pong arrives, and when a message is incomplete.
-    ``peer_has_ended`` says that the peer sends nothing more, and ``finish`` is to be called.
-    ``close_code`` is that of the first close frame, or 1006 without any (RFC 6455, 7.1.5).
     """
 
-    __slots__ = (
-        "_codec",
-        "_controls_full_at",
-        "_keepalive",
-        "_limits",
-        "_outbox",
-        "_peer_close",
-        "_peer_shut_down",
-        "close_code",
-        "peer_has_ended",
-        "stream",
-    )
+    # Attributes that the inherited code reads and that are the same for each connection of a
+    # server.
+    _initial_request = None
+    _path = "/ws"
+    _handshake_headers = ()
+    _subprotocol: str | None = None
+    _recv_channel = _send_channel = _NoChannel()  # type: ignore[assignment]  # never used
+    _close_reason: CloseReason | None = None
+
+    # Defaults of what most connections never set, or only at their end.
+    peer_has_ended = False
+    """Whether the peer sends nothing more; ``finish`` is to be called then."""
+    _peer_close: CloseConnection | None = None
+    _peer_shut_down = False
+    _controls_full_at = 0.0
+    _has_pinged = False
+    _pongs: tuple[Pong, ...] = ()
+    _received: list[str | bytes] = []  # noqa: RUF012 - replaced, never changed
 
     def __init__(
         self, stream: trio.abc.Stream, limits: Limits, outbox: Outbox, keepalive: Keepalive
     ) -> None:
-        self.stream = stream
-        self.peer_has_ended = False
-        self.close_code: int = CloseReason.ABNORMAL_CLOSURE
-        self._codec = FrameCodec(limits)
+        # The inherited constructor is not called: it creates much state that is not used here.
+        self._id = next(self.CONNECTION_ID)
+        self._stream = stream
+        self._wsproto = self._codec = FrameCodec(limits)  # type: ignore[assignment]  # same methods
         self._limits = limits
         self._outbox = outbox
         self._keepalive = keepalive
-        self._peer_close: CloseConnection | None = None
-        self._peer_shut_down = False
-        self._controls_full_at = 0.0
+
+    # The inherited constructor sets these three at once; here each is made when it is first used.
+    # So mypy sees a property in place of an attribute.
+
+    @cached_property
+    def _pings(self) -> OrderedDict[bytes, trio.Event]:  # type: ignore[override]
+        self._has_pinged = True
+        return OrderedDict()
+
+    @cached_property
+    def _close_handshake(self) -> trio.Event:  # type: ignore[override]
+        return trio.Event()
+
+    @cached_property
+    def _for_testing_peer_closed_connection(self) -> trio.Event:  # type: ignore[override]
+        return trio.Event()
 
     # -- in ----------------------------------------------------------------------------------
+
+    @property
+    def stream(self) -> trio.abc.Stream:
+        """The stream to read from; what was read goes to ``feed``."""
+        return self._stream
 
     def set_max_message_size(self, size: int) -> None:
         """Set how many bytes a message may have from now on."""
@@ -82,14 +125,43 @@ class WebSocket:
     def connection_lost(self) -> None:
         """End without a closing handshake: the stream has ended or is broken."""
         self.peer_has_ended = True
-        self._outbox.close()
+        self.stop_sending()
+        self._close_handshake.set()
+
+    async def receive(self) -> list[str | bytes]:
+        """Return the messages of the next read that has any; empty at the end."""
+        messages: list[str | bytes] = []
+        while not self.peer_has_ended and not messages:
+            try:
+                messages = self.feed(bytes(await self._stream.receive_some(RECEIVE_BYTES)))
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self.connection_lost()
+            pongs, self._pongs = self._pongs, ()
+            for pong in pongs:
+                await self._handle_pong_event(pong)
+        return messages
+
+    async def get_message(self) -> str | bytes:
+        """Return the next message. Raises ``ConnectionClosed`` at the end."""
+        while not self._received:
+            self._received = (await self.receive())[::-1]
+            if not self._received:
+                await self.finish()
+                raise ConnectionClosed(self._close_reason)
+        return self._received.pop()
+
+    async def finish(self) -> None:
+        """Answer the peer's close frame, if it sent one, and close the stream."""
+        if self._peer_close is not None:
+            await self._handle_close_connection_event(self._peer_close)
+        await self._close_stream()
 
     def _handle_control_frames(self, found: list[Received]) -> list[str | bytes]:
         """Return the messages up to a close frame, which is answered after them."""
         messages: list[str | bytes] = []
         for each in found:
             if isinstance(each, PongFrame | Pong) and self._exceeds_control_rate():
-                each = self._codec.reject(CloseReason.POLICY_VIOLATION, "too many pings or pongs")
+                each = self._codec.reject(Code.POLICY_VIOLATION, "too many pings or pongs")
             match each:
                 case str() | bytes():
                     messages.append(each)
@@ -100,6 +172,8 @@ class WebSocket:
                         self._outbox.write(frame)
                 case Pong():
                     self._keepalive.pong_by = math.inf
+                    if self._has_pinged:
+                        self._pongs = (*self._pongs, each)
                 case CloseConnection():
                     self._peer_close = each
                     self.peer_has_ended = True
@@ -114,27 +188,50 @@ class WebSocket:
 
     # -- out ---------------------------------------------------------------------------------
 
+    async def send_message(self, message: str | bytes) -> None:
+        """Send a message. Raises ``ConnectionClosed`` when the connection is closed."""
+        if self._close_reason is not None:
+            raise ConnectionClosed(self._close_reason)
+        # wsproto would refuse to send once the peer has closed, before our close is sent.
+        self._outbox.write(
+            text_frame(message.encode()) if isinstance(message, str) else binary_frame(message)
+        )
+        await trio.lowlevel.checkpoint()
+
     def send_ping(self) -> None:
         """Send a ping; the keepalive hears of its pong."""
         if self._outbox.is_open:
             self._outbox.write(self._codec.send(Ping()))
 
-    def send_close(self, code: int, reason: str | None) -> None:
+    def send_close(self, code: int, reason: str) -> None:
         """Send a close frame behind what is queued; the peer's own ends the reading."""
-        self.close_code = code
         self._outbox.write(self._codec.send(CloseConnection(code=code, reason=reason)))
         self._outbox.close()
+        self._close_reason = CloseReason(code, reason)
 
-    async def finish(self) -> None:
-        """Answer the peer's close frame, let the outbox be written, and close the stream."""
-        if self._peer_close is not None and self.close_code == CloseReason.ABNORMAL_CLOSURE:
-            self.send_close(self._peer_close.code, self._peer_close.reason)
+    def stop_sending(self) -> None:
+        """Send nothing from now on: the task that would write it may have ended."""
+        self._outbox.close()
+        if self._close_reason is None:
+            self._close_reason = CloseReason(_ABNORMAL, None)
+
+    async def _close_stream(self) -> None:
+        """Let the outbox be written, then close the stream."""
+        self.peer_has_ended = True
         try:
             with trio.move_on_after(self._limits.write_time):
                 await self._outbox.wait_below(1)
         finally:
             if self._peer_shut_down:
                 # Nothing unread is left that would reset the connection.
-                await trio.aclose_forcefully(self.stream)
+                await trio.aclose_forcefully(self._stream)
             else:
-                await lingering_close(self.stream, self._limits.linger_time)
+                await lingering_close(self._stream, self._limits.linger_time)
+
+    async def _send(self, event: Event) -> None:
+        if self._close_reason is not None and not isinstance(event, CloseConnection):
+            raise ConnectionClosed(self._close_reason)
+        self._outbox.write(self._codec.send(event))
+        if isinstance(event, CloseConnection):
+            self._outbox.close()
+        await trio.lowlevel.checkpoint()

@@ -10,7 +10,7 @@ from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox
 from proxim.net.stats import NetStats
 from proxim.net.token_bucket import TokenBucket
-from proxim.net.websocket import WebSocket
+from proxim.net.websocket import LeanWebSocket
 from tests.net.helpers import PING, frame
 
 
@@ -67,7 +67,7 @@ def write(outbox, *texts):
 
 
 def close(outbox, code):
-    WebSocket(Kernel(), Limits(), outbox, Keepalive(Limits())).send_close(code, "")
+    LeanWebSocket(Kernel(), Limits(), outbox, Keepalive(Limits())).send_close(code, "")
 
 
 @pytest.mark.parametrize("room", [*range(14), 99])
@@ -125,7 +125,7 @@ async def test_all_tasks_that_wait_for_room_get_it(nursery):
 async def test_pongs_are_bounded_for_a_peer_that_does_not_read(nursery):
     limits = {"outbox_size": 1000, "controls": TokenBucket.of(0, 20)}
     outbox = outbox_to(Kernel(), nursery, **limits)
-    ws = WebSocket(Kernel(), Limits(**limits), outbox, Keepalive(Limits()))
+    ws = LeanWebSocket(Kernel(), Limits(**limits), outbox, Keepalive(Limits()))
     pong = len(frame(PING, b"x" * 100, masked=False))
     for _ in range(50):
         assert ws.feed(frame(PING, b"x" * 100)) == []

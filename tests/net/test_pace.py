@@ -211,7 +211,7 @@ async def test_too_many_queued_messages_are_closed_with_4001(nursery, autojump_c
     await stream.send_all(SMALL * 5)
     await trio.sleep(0.2)
     assert connection.closed
-    assert connection._ws.close_code == 4001
+    assert connection._ws.closed.code == 4001
     queued = connection._outbox.size
     connection.tell(Pong())
     await trio.sleep(0.2)

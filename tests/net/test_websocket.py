@@ -1,19 +1,20 @@
+import inspect
 import math
 from contextlib import asynccontextmanager
 
 import pytest
 import trio
 import trio.testing
+from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Ping
 
-from proxim.net.frames import text_frame
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox
 from proxim.net.stats import NetStats
-from proxim.net.stream import RECEIVE_BYTES, TcpStream
-from proxim.net.websocket import WebSocket
+from proxim.net.stream import TcpStream
+from proxim.net.websocket import LeanWebSocket
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
 from tests.net.test_stream import sockets
 
@@ -42,30 +43,17 @@ class Peer:
             self.wsproto.receive_data(data)
 
 
-class Served:
-    """The node's end of a WebSocket, read as a connection reads it."""
+def lean(stream, nursery, **limits):
+    limits = Limits(**limits)
+    keepalive = Keepalive(limits)
+    outbox = Outbox(stream, limits, Cork(NetStats()), keepalive, nursery.start_soon)
+    return LeanWebSocket(stream, limits, outbox, keepalive)
 
-    def __init__(self, stream, nursery, **limits):
-        limits = Limits(**limits)
-        self.stream, self.keepalive = stream, Keepalive(limits)
-        self.outbox = Outbox(stream, limits, Cork(NetStats()), self.keepalive, nursery.start_soon)
-        self.ws = WebSocket(stream, limits, self.outbox, self.keepalive)
 
-    def send(self, text):
-        self.outbox.write(text_frame(text.encode()))
-
-    async def receive(self, count=1):
-        """Return the messages of as many reads as bring so many; fewer at the end."""
-        messages = []
-        while not self.ws.peer_has_ended and len(messages) < count:
-            messages += self.ws.feed(bytes(await self.stream.receive_some(RECEIVE_BYTES)))
-        return messages
-
-    async def ending(self):
-        """Read to the end, and return the close code."""
-        await self.receive(math.inf)
-        await self.ws.finish()
-        return self.ws.close_code
+def plain(stream, nursery):
+    ws = WebSocketConnection(stream, Connection(ConnectionType.SERVER), message_queue_size=99)
+    nursery.start_soon(ws._reader_task)
+    return ws
 
 
 @asynccontextmanager
@@ -79,11 +67,16 @@ async def streams(kind):
 
 
 @pytest.fixture(params=["memory", "tcp"])
-async def both(request, nursery):
-    """The node's end and its peer."""
+async def ends(request):
+    async with streams(request.param) as pair:
+        yield pair
+
+
+@pytest.fixture(params=[plain, lean])
+def both(request, ends, nursery):
+    """A server's connection of either class, and its peer."""
     nursery.start_soon(fail_when_stuck)
-    async with streams(request.param) as (ours, theirs):
-        yield Served(ours, nursery, linger_time=0.1), Peer(theirs)
+    return request.param(ends[0], nursery), Peer(ends[1])
 
 
 async def fail_when_stuck():
@@ -91,119 +84,209 @@ async def fail_when_stuck():
     raise AssertionError("the test is stuck")
 
 
+async def ending(ws):
+    try:
+        while True:
+            await ws.get_message()
+    except ConnectionClosed as closed:
+        return closed.reason
+
+
+# -- the contract of trio-websocket, on both classes ------------------------------------------
+
+
 async def test_messages_are_received_in_order(both):
-    served, peer = both
+    ws, peer = both
     await peer.say(frame(TEXT, b"1"), frame(BINARY, b"2"), frame(TEXT, b"3", fin=False))
     await peer.say(frame(PING, b"p"), frame(0, b"4"), frame(TEXT, b"5"))
-    assert await served.receive(4) == ["1", b"2", "34", "5"]
+    assert [await ws.get_message() for _ in range(4)] == ["1", b"2", "34", "5"]
     assert await peer.hear() == ("Pong", b"p")
 
 
 async def test_messages_are_sent_in_order(both):
-    served, peer = both
-    for message in ("é", "x" * 70_000):
-        served.send(message)
-    served.ws.send_ping()
-    assert await peer.hear() == ("TextMessage", "é")
+    ws, peer = both
+    for message in ("é", b"\xff", "x" * 70_000):
+        await ws.send_message(message)
+    await ws.pong(b"p")
+    heard = [await peer.hear(), await peer.hear()]
+    assert heard == [("TextMessage", "é"), ("BytesMessage", b"\xff")]
     size = 0
     while (event := await peer.hear())[0] == "TextMessage":
         size += len(event[1])
-    assert (size, event) == (70_000, ("Ping", b""))
+    assert (size, event) == (70_000, ("Pong", b"p"))
+
+
+async def test_a_ping_waits_for_its_pong(both, nursery):
+    ws, peer = both
+    nursery.start_soon(ending, ws)
+    async with trio.open_nursery() as pinging:
+        pinging.start_soon(ws.ping, b"p")
+        assert await peer.hear() == ("Ping", b"p")
+        await peer.say(frame(10, b"p"))
+    await peer.say(BYE)
 
 
 async def test_a_close_by_the_peer_is_answered_after_earlier_messages(both):
-    served, peer = both
+    ws, peer = both
     await peer.say(frame(TEXT, b"1"), frame(PING, b"p"), frame(TEXT, b"2"), BYE)
-    assert await served.receive(2) == ["1", "2"]
-    async with trio.open_nursery() as ending:
-        ending.start_soon(served.ending)
+    assert [await ws.get_message(), await ws.get_message()] == ["1", "2"]
+    async with trio.open_nursery() as hearing:
+        hearing.start_soon(ending, ws)
         assert await peer.hear() == ("Pong", b"p")
         assert await peer.hear() == ("CloseConnection", 4321)
         assert await peer.hear() is None
         await peer.stream.aclose()
-    assert served.ws.close_code == 4321
+    for _ in range(2):
+        reason = await ending(ws)
+        assert (reason.code, reason.reason, ws.closed.code) == (4321, "bye", 4321)
 
 
 async def test_a_close_by_the_node_does_the_closing_handshake(both):
-    served, peer = both
-    async with trio.open_nursery() as ending:
-        ending.start_soon(served.ending)
+    ws, peer = both
+    async with trio.open_nursery() as closing:
+        closing.start_soon(ending, ws)
         await trio.testing.wait_all_tasks_blocked()
-        served.ws.send_close(4001, "r")
+        closing.start_soon(ws.aclose, 4001, "r")
         assert await peer.hear() == ("CloseConnection", 4001)
         await peer.say(frame(CLOSE, (4001).to_bytes(2)))
         assert await peer.hear() is None
         await peer.stream.aclose()
+    await ws.aclose()
 
 
-async def test_nothing_is_sent_after_the_end(both):
-    served, peer = both
+@pytest.mark.parametrize("act", [("send_message", "x"), ("ping",), ("pong",), ("get_message",)])
+async def test_every_call_raises_after_the_end(both, act):
+    ws, peer = both
     await peer.stream.aclose()
-    assert await served.ending() == 1006
-    served.send("x")
-    served.ws.send_ping()
-    assert (served.outbox.size, served.outbox.is_open) == (0, False)
+    assert (await ending(ws)).code == 1006
+    with pytest.raises(ConnectionClosed):
+        await getattr(ws, act[0])(*act[1:])
 
 
-async def test_the_stream_is_closed_at_the_end(both):
-    served, peer = both
-    await peer.say(BYE)
-    await served.ending()
+async def test_a_cancelled_close_closes_the_stream(both):
+    ws, _peer = both
+    await trio.aclose_forcefully(ws)
     with pytest.raises(trio.ClosedResourceError):
-        await served.stream.receive_some()
+        await ws._stream.receive_some()
+
+
+async def test_the_properties_of_a_server_connection(both):
+    ws, _peer = both
+    assert (ws.is_server, ws.is_client, ws.closed, ws.subprotocol) == (True, False, None, None)
+    assert str(ws).startswith("server-")
+
+
+# -- receiving ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def memory(nursery):
     nursery.start_soon(fail_when_stuck)
     ours, theirs = trio.testing.memory_stream_pair()
-    return Served(ours, nursery, linger_time=0.1), Peer(theirs)
+    return lean(ours, nursery, linger_time=0.1), Peer(theirs)
 
 
 async def test_the_messages_of_one_read_are_received_together(memory):
-    served, peer = memory
+    ws, peer = memory
     await peer.say(frame(TEXT, b"1"), frame(BINARY, b"2"), BYE)
-    assert await served.receive() == ["1", b"2"]
-    assert (await served.receive(), await served.receive()) == ([], [])
+    assert await ws.receive() == ["1", b"2"]
+    assert (await ws.receive(), await ws.receive()) == ([], [])
+
+
+async def test_a_cancelled_receive_loses_nothing(memory):
+    ws, peer = memory
+    heard = []
+
+    async def read_one():
+        heard.append(await ws.get_message())
+
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as reading:
+            reading.start_soon(read_one)
+            await trio.testing.wait_all_tasks_blocked()
+            ws._stream.receive_stream.put_data(frame(TEXT, b"1") + frame(PING) + frame(TEXT, b"2"))
+            scope.cancel()
+    await peer.say(frame(TEXT, b"3"))
+    with trio.move_on_after(30):
+        while len(heard) < 3:
+            heard.append(await ws.get_message())
+    assert heard == ["1", "2", "3"]
 
 
 async def test_a_ping_after_the_nodes_close_is_ignored(memory):
-    served, peer = memory
-    served.ws.send_close(4001, "r")
+    ws, peer = memory
+    ws.send_close(4001, "r")
     await peer.say(frame(TEXT, b"late"), frame(PING, b"p"), frame(CLOSE, (4001).to_bytes(2)))
-    assert await served.receive() == ["late"]
-    assert await served.receive() == []
-    await peer.stream.send_eof()
-    assert (await served.ending(), await peer.hear()) == (4001, ("CloseConnection", 4001))
-    assert await peer.hear() is None
+    assert await ws.receive() == ["late"]
+    assert await ws.receive() == []
+    assert (await peer.hear(), ws.closed.code) == (("CloseConnection", 4001), 4001)
 
 
-@pytest.mark.parametrize("answer", [b"", frame(CLOSE), frame(CLOSE, (1000).to_bytes(2))])
-async def test_the_nodes_close_stays_the_reason_whatever_the_peer_answers(memory, answer):
-    served, peer = memory
-    served.ws.send_close(4001, "r")
-    await peer.say(answer)
+async def test_the_nodes_close_stays_the_reason_if_the_peer_just_leaves(memory):
+    ws, peer = memory
+    ws.send_close(4001, "r")
     await peer.stream.aclose()
-    assert await served.ending() == 4001
+    assert (await ending(ws)).code == 4001
 
 
 async def test_messages_may_be_sent_until_the_peers_close_is_answered(memory):
-    served, peer = memory
+    ws, peer = memory
     await peer.say(frame(TEXT, b"1"), BYE)
-    assert await served.receive() == ["1"]
-    served.send("text")
+    assert await ws.receive() == ["1"]
+    await ws.send_message("text")
+    await ws.send_message(b"binary")
     assert await peer.hear() == ("TextMessage", "text")
-    await served.ws.finish()
+    assert await peer.hear() == ("BytesMessage", b"binary")
+    await ws.finish()
     assert await peer.hear() == ("CloseConnection", 4321)
-    served.send("x")
-    assert await peer.hear() is None
+    with pytest.raises(ConnectionClosed):
+        await ws.send_message(b"x")
 
 
 async def test_a_pong_ends_the_time_for_it(memory):
-    served, peer = memory
-    served.keepalive.pong_by = 1.0
-    served.ws.send_ping()
+    ws, peer = memory
+    ws._keepalive.pong_by = 1.0
+    ws.send_ping()
     assert await peer.hear() == ("Ping", b"")
-    assert served.keepalive.pong_by == 1
+    assert ws._keepalive.pong_by == 1
     await peer.say(frame(10), frame(TEXT))
-    assert (await served.receive(), served.keepalive.pong_by) == ([""], math.inf)
+    assert (await ws.receive(), ws._keepalive.pong_by) == ([""], math.inf)
+
+
+# -- the private names of trio-websocket that are used ------------------------------------------
+
+PRIVATE = {
+    "_aclose": "(self, code: 'int', reason: 'str | None') -> 'None'",
+    "_close_stream": "(self) -> 'None'",
+    "_close_web_socket": "(self, code: 'int', reason: 'str | None' = None) -> 'None'",
+    "_handle_ping_event": "(self, event: 'wsproto.events.Ping') -> 'None'",
+    "_handle_pong_event": "(self, event: 'wsproto.events.Pong') -> 'None'",
+    "_handle_close_connection_event": "(self, event: 'wsproto.events.CloseConnection') -> 'None'",
+    "_send": "(self, event: 'wsproto.events.Event') -> 'None'",
+}
+USED = {
+    "_close_handshake", "_close_reason", "_for_testing_peer_closed_connection",
+    "_handshake_headers", "_id", "_path", "_pings", "_recv_channel", "_send", "_send_channel",
+    "_stream", "_subprotocol", "_wsproto",
+}  # fmt: skip
+
+
+def test_the_private_methods_of_trio_websocket_are_as_known():
+    shapes = {name: str(inspect.signature(getattr(WebSocketConnection, name))) for name in PRIVATE}
+    assert shapes == PRIVATE
+    assert all(inspect.iscoroutinefunction(getattr(WebSocketConnection, name)) for name in PRIVATE)
+
+
+async def test_every_attribute_that_inherited_code_reads_exists(nursery):
+    inherited = [vars(WebSocketConnection)[name] for name in (
+        "closed", "is_client", "is_server", "local", "remote", "path", "subprotocol",
+        "handshake_headers", "aclose", "ping", "pong", "__str__", "_aclose", "_close_web_socket",
+        "_handle_ping_event", "_handle_pong_event", "_handle_close_connection_event",
+    )]  # fmt: skip
+    codes = [getattr(each, "fget", each).__code__ for each in inherited]
+    read = {name for code in codes for name in code.co_names if name.startswith("_")}
+    lines = set(vars(WebSocketConnection)["__init__"].__code__.co_names)
+    read &= lines | set(vars(WebSocketConnection))
+    assert read - set(PRIVATE) == USED - {"_send"}
+    ws = lean(trio.testing.memory_stream_pair()[0], nursery)
+    assert [name for name in read if not hasattr(ws, name)] == []
