@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from proxim import clock
 from proxim.actors.limits import LimitSettings, SlidingWindow
 from proxim.actors.stats import Stats
 from proxim.protocol.errors import RateLimited
@@ -34,7 +35,7 @@ class Drawings:
 
     async def draw(self, link: str, owner: str) -> str:
         """Return a link as SVG. Raises ``RateLimited`` if the owner has to wait, or all have."""
-        now = trio.current_time()
+        now = clock.now()
         wait = self._by_owner.retry_after(owner, now)
         if wait > 0:
             raise self._refusal("drawings_per_owner", "too many QR codes in a minute", wait)

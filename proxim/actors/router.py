@@ -10,11 +10,11 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-import trio
 from msgspec import UNSET, UnsetType, structs
 
+from proxim import clock
 from proxim.actors.backend import SessionHandle
-from proxim.actors.limits import delay
+from proxim.actors.guesses import AccessCheck, SeatGuesses
 from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat, congested
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
@@ -22,13 +22,10 @@ from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.codec import error_message
 from proxim.protocol.errors import (
-    AccessDenied,
     BadMessage,
     LinkLapsed,
     NotAllowed,
     NotRegistered,
-    RateLimited,
-    RequestError,
     TokenUsed,
     Unavailable,
     UnknownSession,
@@ -43,7 +40,7 @@ from proxim.session.session import Session
 def relay(connection: Connection, message: wire.Signal, now: float) -> Congestion | None:
     """Send a signal to the peer, over the line if it is open, else through the inbox.
 
-    ``now`` is a moment on Trio's clock, the same for all signals of one read. Return
+    ``now`` is a moment of ``clock.now``, the same for all signals of one read. Return
     ``Congestion.HIGH`` if the sender should be read more slowly. Raises a ``RequestError`` if the
     signal is refused.
     """
@@ -87,16 +84,19 @@ class Router:
         self._backend = supervisor.backend
         self._public_url = public_url
         self._draw_qr = draw_qr
-        self._access_hash = None if access_token is None else tokens.digest(access_token)
+        self._guesses = SeatGuesses(self.limits.guesses, self.stats)
+        self._access = AccessCheck(access_token, self.limits.access_guesses, self.stats)
 
     async def route(self, connection: Connection, message: ClientMessage) -> None:
         """Handle a message; the reply is sent to the connection.
 
         Raises a ``RequestError`` if the message is refused (protocol: Errors).
         """
+        if isinstance(message, wire.Signal):
+            relay(connection, message, clock.now())
+            return
+        await self._supervisor.catch_up()
         match message:
-            case wire.Signal():
-                relay(connection, message, trio.current_time())
             case wire.PairDecision():
                 decided = ev.HostDecided(message.approve)
                 _post_from(_host_seat_of(connection, message), decided, message)
@@ -165,35 +165,21 @@ class Router:
         seat = connection.seats.get(message.session_id)
         if seat is not None and seat.role is Role.HOST:
             raise NotAllowed("this connection is the session's host", session_id=message.session_id)
-        self._check_guesses(connection)
+        key = self._guesses.key(connection, message)
         handle = await self._find(message.session_id)
         if handle is None:
-            raise self._count_guess(UnknownSession(session_id=message.session_id), connection)
+            raise self._guesses.count(UnknownSession(session_id=message.session_id), key)
         # The seat's backlog comes on top of the outbox's bound: never two of them at once.
         await connection.wait_for_room()
         receipt = handle.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
-            raise self._count_guess(receipt.refusal, connection)
-
-    # -- wrong guesses -----------------------------------------------------------------------
-
-    def _check_guesses(self, connection: Connection) -> None:
-        wait = self.limits.guesses.retry_after(connection.address, trio.current_time())
-        if wait > 0:
-            self.stats.refusals["guesses_per_address"] += 1
-            raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
-
-    def _count_guess(self, refusal: RequestError, connection: Connection) -> RequestError:
-        """Return the refusal, with a delay if it answers a wrong guess, which is counted."""
-        if isinstance(refusal, UnknownSession | AccessDenied) and connection.address is not None:
-            refusal.delay = delay(self.limits.guesses.add(connection.address, trio.current_time()))
-        return refusal
+            raise self._guesses.count(receipt.refusal, key)
 
     # -- the host's requests -----------------------------------------------------------------
 
     async def _register(self, connection: Connection, message: wire.Register) -> None:
-        self._check_access(connection, message.access_token)
+        self._access.admit(connection, message.access_token)
         key = message.key or _new_token(tokens.TOKEN_BYTES)
         owner = connection.owner = Owner(message.uuid, tokens.digest(key))
         handles = await self._owned_by(owner)
@@ -227,11 +213,11 @@ class Router:
         owner = _owner_of(connection)
         _check_ttl(message)
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
-        self._supervisor.check_limits(owner, connection.address)
+        self._supervisor.check_limits(owner, connection)
         await self._backend.check_limits(owner)
         session_id = _new_session_id()
         invitation = await self._make_invitation(session_id, message)
-        now = trio.current_time()
+        now = clock.now()
         session = Session.open(
             session_id=session_id,
             uuid=owner.uuid,
@@ -272,16 +258,6 @@ class Router:
         handles = await self._owned_by(_owner_of(connection))
         sessions = [handle.session.describe() for handle in handles]
         connection.tell(wire.Sessions(sessions=sessions, ref=_ref(message)))
-
-    def _check_access(self, connection: Connection, access_token: str | None) -> None:
-        if self._access_hash is None:
-            return
-        denied = AccessDenied("a valid access token is required to register")
-        if access_token is None:
-            raise denied
-        self._check_guesses(connection)
-        if not tokens.matches(access_token, self._access_hash):
-            raise self._count_guess(denied, connection)
 
 
 def _without_guest(connection: Connection, handles: Sequence[SessionHandle]) -> list[SessionHandle]:

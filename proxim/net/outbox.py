@@ -16,6 +16,9 @@ from proxim.net.stats import NetStats
 _BURST_TIME = 0.1
 """Seconds for a burst of messages to leave before they count as waiting."""
 
+_SHARE = 32
+"""One outbox may have at most one part in so many of the bytes that are free in all."""
+
 Spawn = Callable[[Callable[[], Awaitable[None]]], object]
 """Starts a task that outlives the caller; it ends when the stream is closed."""
 
@@ -70,6 +73,7 @@ class Outbox:
         "_written",
         "is_open",
         "size",
+        "waiting",
     )
 
     def __init__(
@@ -82,6 +86,7 @@ class Outbox:
     ) -> None:
         self.is_open = True
         self.size = 0
+        self.waiting = 0
         self._stream = stream
         self._limits = limits
         self._cork = cork
@@ -114,6 +119,8 @@ class Outbox:
                 self._spawn(self._write_queue)
         self._queue.append(data)
         self.size += len(data)
+        if self.waiting or not self._cork.is_in:
+            self._count()
 
     def write_backlog(self, data: bytes) -> None:
         """Write a signal of a seat's backlog, which the bound in bytes does not count."""
@@ -131,6 +138,7 @@ class Outbox:
         if self.size:
             self._queue = deque([data[sent:]])
             self._spawn(self._write_queue)
+            self._count()
 
     def close(self) -> None:
         """Accept no more bytes; what is queued is still written."""
@@ -142,6 +150,7 @@ class Outbox:
             first = self._queue[0]
             self._queue = deque([first])
             self.size = len(first)
+            self._count()
 
     async def wait_below(self, size: int) -> None:
         """Wait until fewer than ``size`` bytes are queued, or none can be sent any more."""
@@ -172,6 +181,7 @@ class Outbox:
                 size = len(self._queue.popleft())
                 self.size -= size
                 self._written += size
+                self._count()
                 self._notify_shrunk()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # The reader gets the same error, and ends the connection.
@@ -180,12 +190,21 @@ class Outbox:
                 # Part of a frame may have been sent: nothing can follow it.
                 self.close()
             self._queue, self._shares, self.size = None, None, 0
+            self._count()
             self._cork.stats.queueing.discard(self)
             self._notify_shrunk()
 
     def _notify_shrunk(self) -> None:
         if self._shrunk is not None:
             self._shrunk.unpark_all()
+
+    def _count(self) -> None:
+        """Note how much is queued here now, and so how much each outbox may have."""
+        stats, most = self._cork.stats, self._limits.max_outbox_bytes
+        stats.outbox_bytes += self.size - self.waiting
+        self.waiting = self.size
+        if most > 0:
+            stats.outbox_bound = (most - stats.outbox_bytes) // _SHARE
 
     # -- its bounds --------------------------------------------------------------------------
 
@@ -206,7 +225,8 @@ class Outbox:
 
     def has_too_many_bytes(self) -> bool:
         """Return whether more bytes than allowed are queued, backlogs not counted."""
-        return self._counted_size > self._limits.outbox_size
+        is_over_its_own = self._counted_size > self._limits.outbox_size
+        return is_over_its_own or self.waiting - self._backlog_size > self._cork.stats.outbox_bound
 
     def write_signal(self, session_id: str, data: bytes) -> float:
         """Write a signal of a session, unless it exceeds the session's share of the outbox.
@@ -217,7 +237,8 @@ class Outbox:
         """
         self._shares = self._shares or Shares()
         queued = self._shares.of(session_id, self._written) + len(data)
-        free = self._limits.outbox_size - self._counted_size - len(data)
+        most = min(self._limits.outbox_size, self._cork.stats.outbox_bound)
+        free = most - self._counted_size - len(data)
         if queued > free:
             return math.inf
         self.write(data)

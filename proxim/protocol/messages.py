@@ -50,6 +50,7 @@ class Reason(StrEnum):
     INACTIVE = "inactive"
     SHUTDOWN = "shutdown"
     INTERNAL_ERROR = "internal_error"
+    IDLE = "idle"
 
 
 Ref = Annotated[str, Meta(max_length=64)]

@@ -220,19 +220,20 @@ class Session(Record):
         return self._end(first.reason)
 
     def _swept(self, event: ev.Swept, now: float) -> list[Effect]:
-        return self._end(Reason.INACTIVE) if self.is_inactive(now) else []
+        reason = self.unused(now)
+        return [] if reason is None else self._end(reason)
 
     def _shut_down(self, event: ev.ShutDown, now: float) -> list[Effect]:
         return self._end(Reason.SHUTDOWN)
 
     def _restored(self, event: ev.Restored, now: float) -> list[Effect]:
-        self.online = frozenset()
+        self.vacate(now, *Role)
         if self.session_type is SessionType.ONE_TIME or self.state is State.PROMPTED:
             return self._end(Reason.DISCONNECTED)
         return []
 
     def _restored_when_ended(self, event: ev.Restored, now: float) -> list[Effect]:
-        self.online = frozenset()
+        self.vacate(now, *Role)
         return []
 
     def _restored_when_approved(self, event: ev.Restored, now: float) -> list[Effect]:
@@ -240,7 +241,7 @@ class Session(Record):
             # Neither side has left: the node closed their connections, and both reconnect.
             back_by = now + max(self.terms.one_time_grace, RETURN_TIME)
             self.alarms = dict.fromkeys(_GRACE_OF.values(), back_by)
-            self.online = frozenset()
+            self.vacate(now, *Role)
             return []
         return self._restored(event, now)
 
@@ -252,7 +253,7 @@ class Session(Record):
     def _take_seat(self, role: Role) -> list[Effect]:
         """Note that a seat is taken; return what both sides are told, if approved."""
         was_offline = role not in self.online
-        self.online |= {role}
+        self.occupy(role)
         self.alarms.pop(_GRACE_OF[role], None)
         if self.state is not State.APPROVED:
             return []
@@ -268,7 +269,7 @@ class Session(Record):
     def _left(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
         """Note that a seat is empty; end a one-time session, at once or after its grace."""
         role = _LEAVER[type(event)]
-        self.online -= {role}
+        self.vacate(now, role)
         if self.session_type is SessionType.ONE_TIME:
             if self.terms.one_time_grace <= 0:
                 return self._end(Reason.DISCONNECTED)
@@ -281,12 +282,12 @@ class Session(Record):
         return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
 
     def _left_when_ended(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
-        self.online -= {_LEAVER[type(event)]}
+        self.vacate(now, _LEAVER[type(event)])
         return []
 
     def _backlog_for(self, role: Role) -> Backlog:
         if role not in self.backlogs:
-            self.backlogs[role] = Backlog(self.terms.backlog_signals, self.terms.backlog_bytes)
+            self.backlogs[role] = self.new_backlog()
         return self.backlogs[role]
 
     # -- the end -----------------------------------------------------------------------------
@@ -303,7 +304,7 @@ class Session(Record):
         self.state = State.ENDED
         self.reason = reason
         self.alarms.clear()
-        self.backlogs.clear()
+        self.drop_backlogs()
         effects: list[Effect] = [ev.CloseLine()]
         if was_prompted:
             effects += _to_both(self.pair_result(), Role.HOST if decided else None)
@@ -393,7 +394,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.IceRequested, Session._ice_requested),
         _on(ev.CloseRequested, Session._close_requested, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
-        _on(ev.Swept, Session._ignore),
+        _on(ev.Swept, Session._swept, State.ENDED),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
         _on(ev.Restored, Session._restored_when_approved, State.ENDED),
     ),

@@ -139,7 +139,7 @@ def answer(request: Request, peer: str) -> None:
     is_local = access.is_local(peer, request)
     access.notice_unlisted_proxy(peer, request)
     if access.is_proxy(peer):
-        access.address_behind(peer, request)
+        access.source_behind(peer, request)
     if request.path == "/ws":
         refusal = refuse_upgrade(request) or access.refuse(request)
         if refusal is None:
