@@ -14,6 +14,7 @@ import trio
 
 from proxim import lan
 from proxim.actors.backend import Backend
+from proxim.actors.drawings import Drawings
 from proxim.actors.limits import NodeLimits
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Observer, Supervisor
@@ -29,6 +30,7 @@ from proxim.net.access import Access
 from proxim.net.limits import Limits
 from proxim.net.listener import Listener
 from proxim.net.metrics_port import serve_metrics
+from proxim.net.names import with_canonical_host
 from proxim.net.site import Site
 from proxim.net.sockets import EVERYWHERE, listen, reachable, url_of
 from proxim.net.stats import NetStats
@@ -271,8 +273,12 @@ class Node:
 def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     """Put together what serves the clients of a node at ``url``."""
     settings, supervisor = node.settings, node.supervisor
+    drawings = Drawings(_draw_qr, settings.drawings_at_once, supervisor.stats)
     router = Router(
-        supervisor, public_url=url, draw_qr=_draw_qr, access_token=settings.access_token
+        supervisor,
+        public_url=with_canonical_host(url),
+        draw_qr=drawings.draw,
+        access_token=settings.access_token,
     )
     site = Site(
         url,

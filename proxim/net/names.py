@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import idna
 
 _LONGEST = 253
@@ -21,3 +23,12 @@ def canonical(name: str) -> str:
         return idna.encode(name, uts46=True).decode("ascii")
     except idna.IDNAError:
         return name
+
+
+def with_canonical_host(url: str) -> str:
+    """Return a URL with the canonical form of its host, which every scanner and client reads."""
+    parts = urlsplit(url)
+    if parts.hostname is None or parts.hostname.isascii():
+        return url
+    port = "" if parts.port is None else f":{parts.port}"
+    return parts._replace(netloc=canonical(parts.hostname) + port).geturl()

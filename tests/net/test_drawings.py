@@ -13,7 +13,7 @@ from proxim.net.limits import Limits
 from proxim.net.token_bucket import TokenBucket
 from proxim.node import Node
 from proxim.settings import Settings
-from tests.net.helpers import KEY, TEXT, connected, dial, frame, shake
+from tests.net.helpers import KEY, TEXT, House, connected, dial, frame, open_session, shake
 
 
 def message(kind, **fields):
@@ -40,6 +40,30 @@ async def node():
         await nursery.start(node.run)
         yield node
         node.stop()
+
+
+async def test_an_owner_gets_only_so_many_codes_in_a_minute(nursery, autojump_clock, monkeypatch):
+    monkeypatch.setattr(node_module, "_draw", str)
+    house = House(nursery, settings=Settings(drawings_per_owner=3))
+    host, same, other = [await house.client() for _ in range(3)]
+    session_id, _ = await open_session(host)
+    asked = {"session_id": session_id, "qr": "svg"}
+    for _ in range(3):
+        assert "qr_svg" in await host.ask("renew_link", **asked)
+        await trio.sleep(1)
+    refused = await host.ask("renew_link", ref="r", **asked)
+    assert (refused["code"], refused["ref"]) == ("rate_limited", "r")
+    assert refused["retry_after"] == pytest.approx(57, abs=1)
+    # The owner counts, not the connection; a link without a drawing is not refused.
+    await same.ask("register", uuid="desk", key=KEY, seats=[])
+    created = await same.ask("create_session", session_type="persistent", qr="svg")
+    assert created["code"] == "rate_limited"
+    assert (await host.ask("renew_link", session_id=session_id))["type"] == "link_renewed"
+    await other.ask("register", uuid="another", key=KEY)
+    assert "qr_svg" in await other.ask("create_session", session_type="persistent", qr="svg")
+    await trio.sleep(57)
+    assert "qr_svg" in await host.ask("renew_link", **asked)
+    assert house.supervisor.stats.refusals["drawings_per_owner"] == 2
 
 
 @pytest.mark.real_time
