@@ -80,13 +80,18 @@ class Access:
 
     def refuse(self, request: Request) -> Response | None:
         """Return the response that refuses a WebSocket; None if the request is allowed."""
-        host = _HOST.fullmatch(request.header(b"host").decode("latin-1"))
-        if host is None or not self._is_ours(canonical(host[1])):
+        host = _host_of(request)
+        if host is None or not self._is_ours(host):
             return _forbidden("this node does not have that name; add it with allow_host")
         origin = request.header(b"origin").decode("latin-1")
         if origin and _origin(origin) not in self._origins | {self._same(host)}:
             return _forbidden("pages of this origin may not connect; allow it with allow_origin")
         return None
+
+    def is_for_node(self, request: Request) -> bool:
+        """Return whether ``Host`` is an IP address or a name of the node."""
+        host = _host_of(request)
+        return host is not None and self._is_ours(host)
 
     def is_proxy(self, peer: str | None) -> bool:
         """Whether the peer is a trusted proxy, which reports its client's address."""
@@ -150,8 +155,9 @@ class Access:
             self._warnings.add(warning)
             log.warning("%s", warning)
 
-    def _is_ours(self, host: str) -> bool:
-        return host in self._hosts or _parse(host.strip("[]")) is not None
+    def _is_ours(self, host: re.Match[str]) -> bool:
+        name = canonical(host[1])
+        return name in self._hosts or _parse(name.strip("[]")) is not None
 
     def _same(self, host: re.Match[str]) -> _Origin:
         port = int(host[2]) if host[2] else _PORTS[self._scheme]
@@ -163,8 +169,12 @@ class Access:
 
 def is_for_loopback(request: Request) -> bool:
     """Return whether ``Host`` is localhost or a loopback address."""
-    host = _HOST.fullmatch(request.header(b"host").decode("latin-1"))
+    host = _host_of(request)
     return host is not None and _is_loopback(host[1])
+
+
+def _host_of(request: Request) -> re.Match[str] | None:
+    return _HOST.fullmatch(request.header(b"host").decode("latin-1"))
 
 
 def _is_forwarded(request: Request) -> bool:

@@ -35,13 +35,17 @@ class BadRequest(Exception):
 
 
 class Request(Struct, frozen=True):
-    """A request's head. Header names are lower case; ``rest`` is what was read after it."""
+    """A request's head. Header names are lower case; ``rest`` is what was read after it.
+
+    ``is_absolute`` says that the target had an authority, which then stands as Host.
+    """
 
     method: str
     path: str
     headers: list[tuple[bytes, bytes]]
     http_version: bytes
     rest: bytes
+    is_absolute: bool = False
 
     def header(self, name: bytes) -> bytes:
         """Return all values of a header, joined by commas (RFC 9110, 5.2); empty without any."""
@@ -165,4 +169,5 @@ async def _read_with_h11(stream: trio.abc.ReceiveStream, data: bytes, limits: Li
         headers=headers,
         http_version=event.http_version,
         rest=rest,
+        is_absolute=absolute is not None,
     )

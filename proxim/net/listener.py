@@ -227,6 +227,8 @@ class Listener:
     def _answer(self, request: Request, peer: str | None) -> Response | None:
         """Return the response to a request; None if it becomes a WebSocket."""
         if request.path != "/ws":
+            if request.is_absolute and not self._access.is_for_node(request):
+                return Response(HTTPStatus.NOT_FOUND, "Not found: this is not a proxy.\n")
             is_local = self._access.is_local(peer, request)
             return self._site.answer(request, is_local=is_local)
         if request.method not in ("GET", "HEAD"):

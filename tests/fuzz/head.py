@@ -140,6 +140,7 @@ def answer(request: Request, peer: str) -> None:
     access.notice_unlisted_proxy(peer, request)
     if access.is_proxy(peer):
         access.source_behind(peer, request)
+    access.is_for_node(request)
     if request.path == "/ws":
         refusal = refuse_upgrade(request) or access.refuse(request)
         if refusal is None:

@@ -168,10 +168,11 @@ async def test_an_absolute_target_is_served_if_its_authority_is_a_name_of_the_no
         await stream.send_all(request(path=target, Host=host))
         assert (await stream.receive_some())[9:12] == b"%d" % status
     assert (await house.ask(get("http://node/healthz", host="evil"))).status == 200
+    assert (await house.ask(get("http://evil/healthz", host="node"))).status == 404
 
 
 async def test_the_metrics_are_not_for_an_absolute_target_of_another_name(house):
-    for host, status in (("127.0.0.1:1", 200), ("evil.example", 403)):
+    for host, status in (("127.0.0.1:1", 200), ("node", 403), ("evil.example", 404)):
         target = get(f"http://{host}/metrics", host="127.0.0.1")
         assert (await house.ask(target, "127.0.0.1")).status == status
 
