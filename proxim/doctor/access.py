@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxim.doctor.result import CheckResult, ok, warning
+from proxim.doctor.result import CheckResult, warning
 from proxim.settings import Settings
 from proxim.settings.advice import advice, advice_for_public_nodes
 
 
 def check(settings: Settings) -> Iterator[CheckResult]:
     """Yield a warning for each setting that may be meant otherwise."""
-    found = [*advice(settings), *advice_for_public_nodes(settings)]
-    for each in found:
+    for each in (*advice(settings), *advice_for_public_nodes(settings)):
         yield warning(each.setting, each.found, each.remedy)
-    if not found:
-        yield ok("access", "the settings suit each other")

@@ -50,6 +50,7 @@ class RemoteConnection:
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
         self.address: str | None = None
+        self.networks = ()
         self.closed = False
         self.pending = 0
         self._bus = bus
