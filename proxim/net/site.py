@@ -20,7 +20,7 @@ _SPOILED_LINK = re.compile(r"/join/?%(25)*23.*", re.IGNORECASE)
 
 
 class Site:
-    """The pages and the endpoints for machines, except ``/ws``.
+    """Answers plain HTTP: the pages and the endpoints for machines, except ``/ws``.
 
     ``url`` is that of the node; proxies may remove its path from requests, or not. ``trouble``
     returns why a load balancer should not use the node now; empty if it may.
