@@ -96,10 +96,11 @@ faults: $(STAMP)  ## random clients at one node, and at three whose faults are r
 one-file: $(STAMP)  ## make one executable of an application with PyInstaller, and pair with it; half a minute
 	$(BIN)/pytest tests/docs/test_one_file.py --full $(ARGS)
 
-fuzz: $(STAMP)  ## fuzz the decoder, the frame codec and what nodes read, FUZZ_TIME seconds each (600)
+fuzz: $(STAMP)  ## fuzz the decoder, the frame codec, the HTTP head and what nodes read, FUZZ_TIME seconds each (600)
 	mkdir -p .fuzz
 	$(BIN)/python -m tests.fuzz.decoder -artifact_prefix=.fuzz/ -max_total_time=$(FUZZ_TIME) -max_len=4096
 	$(BIN)/python -m tests.fuzz.frames -artifact_prefix=.fuzz/ -max_total_time=$(FUZZ_TIME) -max_len=1024
+	$(BIN)/python -m tests.fuzz.head -artifact_prefix=.fuzz/ -max_total_time=$(FUZZ_TIME) -max_len=2048
 	$(BIN)/python -m tests.fuzz.nodes -artifact_prefix=.fuzz/ -max_total_time=$(FUZZ_TIME) -max_len=4096
 
 cover: $(STAMP)  ## branch coverage of everything, by all tests

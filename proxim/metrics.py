@@ -79,6 +79,7 @@ class _NodeCollector(Collector):
         yield _counter(
             "refusals", "Refused requests, by the limit reached.", "limit", LIMITS, refusals
         )
+        yield _gauge("drawings", "QR codes that are drawn or wait for it.", stats.drawings)
         yield _total("actor_crashes", "Actors that crashed.", self._supervisor.crashes)
         yield _histogram(
             "expiry_lateness_seconds",

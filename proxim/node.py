@@ -14,6 +14,7 @@ import trio
 
 from proxim import lan
 from proxim.actors.backend import Backend
+from proxim.actors.drawings import Drawings
 from proxim.actors.invitations import Invitations
 from proxim.actors.limits import NodeLimits
 from proxim.actors.router import Router
@@ -30,8 +31,9 @@ from proxim.net.access import Access
 from proxim.net.limits import Limits
 from proxim.net.listener import Listener
 from proxim.net.metrics_port import serve_metrics
+from proxim.net.names import with_canonical_host
 from proxim.net.site import Site
-from proxim.net.sockets import listen, reachable, url_of
+from proxim.net.sockets import EVERYWHERE, listen, reachable, url_of
 from proxim.net.stats import NetStats
 from proxim.net.tls import load_certificate
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
@@ -126,7 +128,7 @@ class Node:
             for each in self._sockets:
                 opened.enter_context(each)
             tls = self._load_certificate()
-            host = "0.0.0.0" if self.settings.lan else self.settings.host
+            host = EVERYWHERE if self.settings.lan else self.settings.host
             sockets = self._sockets or await listen(host, self.settings.port, opened)
             metrics_sockets = await self._listen_for_metrics(opened)
             self.local_url = url_of(sockets[0], secure=tls is not None)
@@ -272,19 +274,18 @@ class Node:
 def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     """Put together what serves the clients of a node at ``url``."""
     settings, supervisor = node.settings, node.supervisor
-    router = Router(supervisor, Invitations(url, _draw_qr), settings.access_token)
+    drawings = Drawings(_draw_qr, settings.drawings_at_once, supervisor.stats)
+    invitations = Invitations(with_canonical_host(url), drawings.draw)
+    router = Router(supervisor, invitations, settings.access_token)
     site = Site(
+        url,
         is_leaving=lambda: node.leaving,
         trouble=lambda: supervisor.backend.trouble,
         metrics=partial(_metrics, supervisor, node.net_stats),
         has_metrics_port=settings.metrics_listen is not None,
     )
-    access = Access(
-        url,
-        "http" if tls is None else "https",
-        settings.access_rules,
-        supervisor.backend.hash_address,
-    )
+    scheme = "http" if tls is None else "https"
+    access = Access(url, scheme, settings.access_rules, supervisor.backend.hash_address)
     welcome = Welcome(
         protocol=PROTOCOL_VERSION,
         server=f"proxim/{__version__}",

@@ -34,6 +34,7 @@ COUNTS = [
     "prompts_per_host",
     "denials_per_address",
     "guesses_per_address",
+    "drawings_per_owner",
 ]
 TIMES = [
     "head_time",
@@ -82,6 +83,7 @@ SAMPLES = {
     "message_rate": (0.0, 0.5, 1_000_000.0),
     "control_rate": (0.0, 0.5, 1_000_000.0),
     "guess_window": (0.5, 31_536_000.0),
+    "drawings_at_once": (1, 1000000000),
     "limit_loopback": (True,),
     "metrics_listen": ("127.0.0.1:9765", "[::1]:0", "node.example:1"),
     "traces": (True,),

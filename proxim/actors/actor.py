@@ -20,7 +20,7 @@ from msgspec import structs
 
 from proxim import clock
 from proxim.actors.inbox import TIME_PASSED, Inbox
-from proxim.actors.seat import LEFT, Connection, Envelope, Owner, Receipt, Seat
+from proxim.actors.seat import LEFT, Connection, Envelope, Owner, Receipt, Seat, congested
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
 from proxim.actors.timers import Timers
@@ -321,8 +321,8 @@ class Actor:
         # Signals delivered on joining are backlog; they bypass the outbox limit.
         if isinstance(message, Signal) and envelope.receipt is not None:
             to.tell_backlog(message)
-        else:
-            to.tell(message)
+        elif refusal := congested(to.tell(message), self.session.session_id):
+            self._refuse(envelope, refusal)
 
     def _open_line(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]

@@ -23,6 +23,9 @@ NETWORK_FACTORS = 4, 16
 KEPT = 10
 """The part of a network's or the node's limit that is kept for strangers: one in so many."""
 
+DRAWING_WINDOW = 60.0
+"""Seconds in which the QR codes of an owner are counted."""
+
 MAX_KEYS = 100_000
 """Keys that a sliding window remembers; above that it forgets the one idle for longest."""
 
@@ -66,6 +69,10 @@ class LimitSettings(Struct, frozen=True):
     """For one session, or for the access token."""
     guess_window: float = 1800.0
     """How long a wrong guess or a denial counts."""
+    drawings_at_once: int = 1
+    """QR codes; not 0. More than one at a time takes no less time, and slows the loop down more."""
+    drawings_per_owner: int = 60
+    """QR codes in a minute."""
 
 
 class ConcurrencyLimit:
@@ -225,8 +232,8 @@ class SlidingWindow:
 class NodeLimits:
     """The counters behind the limits of a node.
 
-    ``connections``, ``sessions`` and ``access_guesses`` count by address, ``prompts`` by owner,
-    ``guesses`` by address and session, ``denials`` by address and owner.
+    ``connections``, ``sessions`` and ``access_guesses`` count by address, ``prompts`` and
+    ``drawings`` by owner, ``guesses`` by address and session, ``denials`` by address and owner.
     """
 
     def __init__(
@@ -241,11 +248,15 @@ class NodeLimits:
         self.guesses = SlidingWindow(settings.guesses_per_address, settings.guess_window)
         self.access_guesses = SlidingWindow(settings.guesses_per_address, settings.guess_window)
         self.denials = SlidingWindow(settings.denials_per_address, settings.guess_window)
+        self.drawings = SlidingWindow(settings.drawings_per_owner, DRAWING_WINDOW)
 
     def by_name(self) -> dict[str, ConcurrencyLimit | SlidingWindow]:
         """Return by their names the counters that nodes count together."""
         shared = (ConcurrencyLimit, SlidingWindow)
-        return {name: each for name, each in vars(self).items() if isinstance(each, shared)}
+        counters = {name: each for name, each in vars(self).items() if isinstance(each, shared)}
+        # Each node draws by itself.
+        del counters["drawings"]
+        return counters
 
 
 def delay(before: int) -> float:

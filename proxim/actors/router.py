@@ -15,7 +15,7 @@ from proxim import clock
 from proxim.actors.backend import SessionHandle
 from proxim.actors.guesses import AccessCheck, SeatGuesses
 from proxim.actors.invitations import Invitations, new_code, new_session_id, new_token
-from proxim.actors.seat import Connection, Envelope, Owner, Seat
+from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat, congested
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import messages as wire
@@ -40,20 +40,24 @@ _ANSWERED = (wire.ListSessions, wire.RefreshIce, wire.Ping)
 """Requests whose only effect is their answer."""
 
 
-def relay(connection: Connection, message: wire.Signal, now: float) -> None:
+def relay(connection: Connection, message: wire.Signal, now: float) -> Congestion | None:
     """Send a signal to the peer, over the line if it is open, else through the inbox.
 
-    ``now`` is a moment of ``clock.now``, the same for all signals of one read. Raises a
-    ``RequestError`` if the signal is refused.
+    ``now`` is a moment of ``clock.now``, the same for all signals of one read. Return
+    ``Congestion.HIGH`` if the sender should be read more slowly. Raises a ``RequestError`` if the
+    signal is refused.
     """
     seat = connection.seats.get(message.session_id)
     if seat is None:
         raise UnknownSession(session_id=message.session_id)
     if seat.line is None or now >= seat.line_until:
         _post_from(seat, ev.SignalSent(seat.role, message.data), message)
-    else:
-        # ``ref`` belongs to the sender; the peer gets the rest unchanged.
-        seat.line(message if message.ref is None else structs.replace(message, ref=None))
+        return None
+    # ``ref`` belongs to the sender; the peer gets the rest unchanged.
+    told = seat.line(message if message.ref is None else structs.replace(message, ref=None))
+    if told is not None and (refusal := congested(told, message.session_id)):
+        raise refusal
+    return told
 
 
 def leave_seats(connection: Connection) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
 import trio
 from msgspec import Struct
 
-from proxim.protocol.errors import RequestError
+from proxim.protocol.errors import RateLimited, RequestError
 from proxim.protocol.messages import NodeMessage
 from proxim.session.events import Event, GuestLeft, HostLeft, Role
 
@@ -34,6 +35,26 @@ class Owner(Struct, frozen=True):
     def hash(self) -> str:
         """A hash that names the owner without revealing the uuid."""
         return hashlib.sha256(self.uuid.encode() + b"\0" + self.key_hash).hexdigest()
+
+
+class Congestion(Enum):
+    """What a connection answers to a signal of a session of which too much waits there."""
+
+    HIGH = auto()
+    """The signal was taken; its sender should be read more slowly."""
+    FULL = auto()
+    """The signal was refused."""
+
+
+def congested(told: Congestion | None, session_id: str) -> RateLimited | None:
+    """Return the refusal of a signal that a connection did not take; None if it took it."""
+    if told is not Congestion.FULL:
+        return None
+    return RateLimited(
+        "too many signals of this session wait for the peer, which reads them slowly",
+        session_id=session_id,
+        retry_after=1.0,
+    )
 
 
 class Connection(Protocol):
@@ -65,8 +86,12 @@ class Connection(Protocol):
         """Whether the client has hung up, so that it reads no answer; ``closed`` may come later."""
         ...
 
-    def tell(self, message: NodeMessage) -> None:
-        """Send or queue a message; close if too much is queued. Never waits, never raises."""
+    def tell(self, message: NodeMessage) -> Congestion | None:
+        """Send or queue a message; close if too much is queued. Never waits, never raises.
+
+        Return a ``Congestion`` only for a signal. The signals of one session must not close a
+        connection that has others.
+        """
 
     def tell_backlog(self, message: NodeMessage) -> None:
         """Send a signal of the seat's backlog, which the outbox limit does not count."""
@@ -151,5 +176,5 @@ class Seat:
         self.actor = actor
         self.role = role
         self.connection = connection
-        self.line: Callable[[NodeMessage], None] | None = None
+        self.line: Callable[[NodeMessage], Congestion | None] | None = None
         self.line_until = math.inf

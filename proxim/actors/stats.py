@@ -26,9 +26,9 @@ answer in time; a side left or the session ended meanwhile; the link had expired
 been used before."""
 
 LIMITS = (
-    *("connections_per_address", "denials_per_address", "guesses_per_address", "head_size"),
-    *("head_time", "inbox", "introduction_time", "max_backlog_bytes", "max_connections"),
-    *("max_outbox_bytes", "max_prompts", "max_sessions"),
+    *("connections_per_address", "denials_per_address", "drawings_at_once", "drawings_per_owner"),
+    *("guesses_per_address", "head_size", "head_time", "inbox", "introduction_time"),
+    *("max_backlog_bytes", "max_connections", "max_outbox_bytes", "max_prompts", "max_sessions"),
     *("message_rate", "message_time", "not_http", "outbox_size", "prompts_per_host"),
     *("sessions_per_address", "sessions_per_owner", "tls_time"),
 )
@@ -63,7 +63,8 @@ class Histogram:
 class Stats:
     """Counts what happens to the sessions of one node.
 
-    ``queued`` counts the envelopes in all inboxes, ``refusals`` what each of ``LIMITS`` refused.
+    ``queued`` counts the envelopes in all inboxes, ``refusals`` what each of ``LIMITS`` refused,
+    ``drawings`` the QR codes that are drawn or wait for it.
     """
 
     def __init__(self) -> None:
@@ -73,6 +74,7 @@ class Stats:
         self.outcomes: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
         self.queued = 0
+        self.drawings = 0
         self.prompt_seconds = Histogram(PROMPT_BOUNDS)
         self.lateness = Histogram(LATENESS_BOUNDS)
 

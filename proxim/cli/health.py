@@ -13,8 +13,8 @@ from proxim.cli.fetch import fetch
 from proxim.cli.terminal import Reporter
 from proxim.settings import Settings, load
 
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""The address of a node that listens on all addresses."""
+_EVERYWHERE = ("0.0.0.0", "::")
+"""The hosts of a node that listens on all addresses, IPv4 among them."""
 
 
 @click.command("health", cls=options.Grouped)
@@ -38,7 +38,8 @@ def command(config: Path | None, **flags: object) -> None:
 
 def _url(settings: Settings) -> str:
     scheme = "http" if settings.tls_cert is None else "https"
-    address = "127.0.0.1" if settings.lan else _EVERYWHERE.get(settings.host, settings.host)
+    everywhere = settings.lan or settings.host in _EVERYWHERE
+    address = "127.0.0.1" if everywhere else settings.host
     host = f"[{address}]" if ":" in address else address
     return f"{scheme}://{host}:{settings.port}/healthz"
 

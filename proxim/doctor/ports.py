@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 
 from proxim.doctor.result import CheckResult, error, ok, warning
-from proxim.net.sockets import claim
+from proxim.net.sockets import EVERYWHERE, claim
 from proxim.settings import Settings, split_endpoint
 
 _REMEDIES = {
@@ -20,7 +20,9 @@ _REMEDIES = {
 
 def check(settings: Settings) -> Iterator[CheckResult]:
     """Yield one result for each address to listen on."""
-    yield _check("port", "0.0.0.0" if settings.lan else settings.host, settings.port)
+    # Without IPv6 the node listens on IPv4 alone, so IPv4 decides.
+    everywhere = settings.lan or settings.host == EVERYWHERE
+    yield _check("port", "0.0.0.0" if everywhere else settings.host, settings.port)
     if settings.metrics_listen is not None:
         yield _check("metrics_listen", *split_endpoint(settings.metrics_listen))
 

@@ -8,6 +8,7 @@ that the node does not have.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
@@ -17,6 +18,9 @@ from msgspec import Struct
 
 from proxim.actors.limits import LOOPBACK, NOWHERE, Source
 from proxim.net.http import Request, Response
+from proxim.net.names import canonical
+
+log = logging.getLogger(__name__)
 
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]+)(?::(\d{1,5}))?")
@@ -27,8 +31,20 @@ _ELEMENT = re.compile(rf"{_PAIR}(?:;{_PAIR})*", re.ASCII)
 _NODE = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9A-Fa-f:.]+)")
 """An address as proxies write it: with or without port, IPv6 in brackets (RFC 7239, 6)."""
 
-_PROXY_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
-"""Headers that only proxies add."""
+_PROXY_HEADERS = {
+    *(b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip"),
+    *(b"true-client-ip", b"cf-connecting-ip", b"fly-client-ip", b"cdn-loop"),
+}
+"""Headers that only proxies and tunnels add, besides those that begin with X-Forwarded-."""
+
+_UNLISTED_PROXY = (
+    "a proxy on this machine is not in trusted_proxy: the limits per address cannot tell its "
+    "clients apart, and do not apply to loopback unless limit_loopback is set"
+)
+_SILENT_PROXY = (
+    "a trusted proxy does not report the address of its client in X-Forwarded-For, Forwarded or "
+    "X-Real-IP: all its clients count as one address"
+)
 
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Origin = tuple[str, str, int | None]
@@ -57,19 +73,25 @@ class Access:
         self._scheme = scheme
         self._origins = {_origin(each) for each in (url, *rules.allow_origin)}
         names = (urlsplit(url).hostname or "", "localhost", *rules.allow_host)
-        self._hosts = {name.lower().rstrip(".") for name in names}
+        self._hosts = {canonical(name) for name in names}
         self._proxies = [ipaddress.ip_network(each, strict=False) for each in rules.trusted_proxy]
         self._limit_loopback = rules.limit_loopback
+        self._warnings: set[str] = set()
 
     def refuse(self, request: Request) -> Response | None:
         """Return the response that refuses a WebSocket; None if the request is allowed."""
-        host = _HOST.fullmatch(request.header(b"host").decode("latin-1"))
-        if host is None or not self._is_ours(host[1].lower().rstrip(".")):
+        host = _host_of(request)
+        if host is None or not self._is_ours(host):
             return _forbidden("this node does not have that name; add it with allow_host")
         origin = request.header(b"origin").decode("latin-1")
         if origin and _origin(origin) not in self._origins | {self._same(host)}:
             return _forbidden("pages of this origin may not connect; allow it with allow_origin")
         return None
+
+    def is_for_node(self, request: Request) -> bool:
+        """Return whether ``Host`` is an IP address or a name of the node."""
+        host = _host_of(request)
+        return host is not None and self._is_ours(host)
 
     def is_proxy(self, peer: str | None) -> bool:
         """Whether the peer is a trusted proxy, which reports its client's address."""
@@ -81,15 +103,19 @@ class Access:
         ``Host`` is checked as well, since a page of another site may use DNS rebinding.
         """
         ip = _parse(peer or "")
-        host = _HOST.fullmatch(request.header(b"host").decode("latin-1"))
         return (
             ip is not None
             and ip.is_loopback
             and not self._is_trusted(ip)
-            and host is not None
-            and _is_loopback(host[1])
-            and not any(request.header(name) for name in _PROXY_HEADERS)
+            and is_for_loopback(request)
+            and not _is_forwarded(request)
         )
+
+    def notice_unlisted_proxy(self, peer: str | None, request: Request) -> None:
+        """Warn once if a request came through a proxy on this machine that is not listed."""
+        ip = _parse(peer or "")
+        if ip is not None and ip.is_loopback and _is_forwarded(request):
+            self._warn_once(_UNLISTED_PROXY)
 
     def source(self, peer: str | None) -> Source:
         """Return the names under which the limits by address count a peer.
@@ -105,14 +131,13 @@ class Access:
     def source_behind(self, peer: str | None, request: Request) -> Source:
         """Return the ``source`` of a proxy's client: the right-most hop that is not a proxy.
 
-        A proxy that reports no usable address is counted itself.
+        A proxy that reports no usable address is counted itself, also one on this machine.
         """
-        if not (request.header(b"x-forwarded-for") or request.header(b"forwarded")):
-            return self.source(peer)
         last = _parse(peer or "")
         for hop in _hops(request):
             ip = _parse(hop)
             if ip is None:
+                self._warn_once(_SILENT_PROXY)
                 break
             last = ip
             if not self._is_trusted(ip):
@@ -125,15 +150,38 @@ class Access:
         networks = (LOOPBACK,) if ip.is_loopback else _networks_around(ip)
         return Source(self._name_of(_network_name(ip)), networks)
 
-    def _is_ours(self, host: str) -> bool:
-        return host in self._hosts or _parse(host.strip("[]")) is not None
+    def _warn_once(self, warning: str) -> None:
+        if warning not in self._warnings:
+            self._warnings.add(warning)
+            log.warning("%s", warning)
+
+    def _is_ours(self, host: re.Match[str]) -> bool:
+        name = canonical(host[1])
+        return name in self._hosts or _parse(name.strip("[]")) is not None
 
     def _same(self, host: re.Match[str]) -> _Origin:
         port = int(host[2]) if host[2] else _PORTS[self._scheme]
-        return self._scheme, host[1].lower().strip("[]"), port
+        return self._scheme, canonical(host[1]).strip("[]"), port
 
     def _is_trusted(self, ip: _Ip | None) -> bool:
         return ip is not None and any(ip in network for network in self._proxies)
+
+
+def is_for_loopback(request: Request) -> bool:
+    """Return whether ``Host`` is localhost or a loopback address."""
+    host = _host_of(request)
+    return host is not None and _is_loopback(host[1])
+
+
+def _host_of(request: Request) -> re.Match[str] | None:
+    return _HOST.fullmatch(request.header(b"host").decode("latin-1"))
+
+
+def _is_forwarded(request: Request) -> bool:
+    """Whether a request came through a proxy or a tunnel that says so."""
+    return any(
+        name in _PROXY_HEADERS or name.startswith(b"x-forwarded-") for name, _ in request.headers
+    )
 
 
 def _origin(text: str) -> _Origin | None:
@@ -143,20 +191,22 @@ def _origin(text: str) -> _Origin | None:
         port = parts.port or _PORTS.get(parts.scheme)
     except ValueError:
         return None
-    return (parts.scheme, parts.hostname, port) if parts.hostname else None
+    return (parts.scheme, canonical(parts.hostname), port) if parts.hostname else None
 
 
 def _hops(request: Request) -> Iterator[str]:
     """Yield the addresses that proxies reported, the nearest proxy's first; some may be invalid.
 
-    If there are two headers, the client may have sent one. X-Forwarded-For is used, since nearly
-    all proxies write that.
+    If there are several headers, the client may have sent some. X-Forwarded-For is used, since
+    nearly all proxies write that; X-Real-IP if there is nothing else.
     """
     forwarded_for = request.header(b"x-forwarded-for").decode("latin-1")
     if forwarded_for:
         return (text.strip() for text in reversed(forwarded_for.split(",")))
     forwarded = request.header(b"forwarded").decode("latin-1")
-    return (_address_in(element) for element in _elements(forwarded))
+    if forwarded:
+        return (_address_in(element) for element in _elements(forwarded))
+    return iter([request.header(b"x-real-ip").decode("latin-1")])
 
 
 def _elements(text: str) -> Iterator[str]:

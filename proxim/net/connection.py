@@ -6,9 +6,10 @@ import math
 
 import trio
 
+from proxim import clock
 from proxim.actors.limits import NOWHERE, Source
 from proxim.actors.router import Router, leave_seats
-from proxim.actors.seat import Owner, Seat
+from proxim.actors.seat import Congestion, Owner, Seat
 from proxim.net.closing import peer_has_closed
 from proxim.net.frames import text_frame
 from proxim.net.keepalive import Due, Keepalive
@@ -18,6 +19,10 @@ from proxim.net.reader import Read, Reader, Request
 from proxim.net.websocket import LeanWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
+from proxim.protocol.errors import RateLimited
+
+_CONGESTED_FROM = 0.5
+"""The used part of a session's share of the outbox from which the sender is slowed down."""
 
 _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 
@@ -94,11 +99,23 @@ class SocketConnection:
         if isinstance(request.message, _INTRODUCTIONS):
             self._keepalive.introduce_by = math.inf
         try:
+            self._count_drawing(request.message)
             await self._router.route(self, request.message)
         except Exception as error:
             reader.refuse(request, error)
         if self.seats:
             self._ws.set_max_message_size(self._limits.message_size)
+
+    def _count_drawing(self, message: wire.ClientMessage) -> None:
+        """Count a QR code that is asked for. Raises ``RateLimited`` if the owner had too many."""
+        asks = isinstance(message, wire.CreateSession | wire.RenewLink) and message.qr is not None
+        if self.owner is None or not asks:
+            return
+        counter, owner, now = self._router.limits.drawings, self.owner.hash, clock.now()
+        if (wait := counter.retry_after(owner, now)) > 0:
+            self._router.stats.refusals["drawings_per_owner"] += 1
+            raise RateLimited("too many QR codes in a minute", retry_after=wait)
+        counter.add(owner, now)
 
     def _meet_deadlines(self) -> bool:
         """Do what is due by now; false if the connection has to end."""
@@ -132,9 +149,19 @@ class SocketConnection:
         """Whether the client has hung up; one that has said goodbye still reads its answers."""
         return self.closed or peer_has_closed(self._ws.stream)
 
-    def tell(self, message: wire.NodeMessage) -> None:
-        """Send a message, or queue it; close a client for which too much is queued."""
+    def tell(self, message: wire.NodeMessage) -> Congestion | None:
+        """Send a message, or queue it; close a client for which too much is queued.
+
+        If the client has several sessions, each of them has its share of the outbox for signals.
+        """
         outbox = self._outbox
+        if (
+            outbox.size
+            and outbox.size > self._limits.outbox_size // 8
+            and isinstance(message, wire.Signal)
+            and len(self.seats) > 1
+        ):
+            return self._tell_in_share(message)
         outbox.write(text_frame(codec.encode(message)))
         if outbox.size and (
             outbox.size > self._limits.outbox_size
@@ -142,6 +169,14 @@ class SocketConnection:
             or not isinstance(message, wire.Signal)
         ):
             self._check_outbox(message)
+        return None
+
+    def _tell_in_share(self, signal: wire.Signal) -> Congestion | None:
+        used = self._outbox.write_signal(signal.session_id, text_frame(codec.encode(signal)))
+        if used > 1:
+            self._router.stats.refusals["outbox_size"] += 1
+            return Congestion.FULL
+        return Congestion.HIGH if used > _CONGESTED_FROM else None
 
     def tell_backlog(self, message: wire.NodeMessage) -> None:
         """Send a signal of the seat's backlog, which the outbox limit does not count."""

@@ -16,6 +16,7 @@ from proxim.net.limits import Limits
 _FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?((?:[!-~](?:[ !-~]*[!-~])?)?)\r\n"
 _PLAIN_FIELD = re.compile(_FIELD)
 _PLAIN_HEAD = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n(?:%b)+\r\n" % _FIELD)
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE)
 _OTHER_VERSION = re.compile(rb"[^\r\n]* HTTP/(?!1\.)\d+(?:\.\d+)?\r?\n")
 _BODY = {b"content-length", b"transfer-encoding"}
 
@@ -34,13 +35,17 @@ class BadRequest(Exception):
 
 
 class Request(Struct, frozen=True):
-    """A request's head. Header names are lower case; ``rest`` is what was read after it."""
+    """A request's head. Header names are lower case; ``rest`` is what was read after it.
+
+    ``is_absolute`` says that the target had an authority, which then stands as Host.
+    """
 
     method: str
     path: str
     headers: list[tuple[bytes, bytes]]
     http_version: bytes
     rest: bytes
+    is_absolute: bool = False
 
     def header(self, name: bytes) -> bytes:
         """Return all values of a header, joined by commas (RFC 9110, 5.2); empty without any."""
@@ -53,13 +58,18 @@ class Request(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    """An HTTP response; clients may not cache it unless ``cache_control`` allows it."""
+    """An HTTP response.
+
+    Clients may not cache it unless ``cache_control`` allows it. Pages of other origins may not
+    embed it unless ``resource_policy`` is "cross-origin".
+    """
 
     status: HTTPStatus
     body: str | bytes
     content_type: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
     cache_control: str = "no-store"
+    resource_policy: str = "same-origin"
 
     def encode(self, *, head_only: bool = False) -> bytes:
         """Encode the response; ``head_only`` is for the answer to HEAD."""
@@ -69,6 +79,7 @@ class Response(Struct, frozen=True):
             ("Content-Type", self.content_type),
             ("X-Content-Type-Options", "nosniff"),
             ("Referrer-Policy", "no-referrer"),
+            ("Cross-Origin-Resource-Policy", self.resource_policy),
             ("Cache-Control", self.cache_control),
             ("Connection", "close"),
             *self.headers,
@@ -147,10 +158,16 @@ async def _read_with_h11(stream: trio.abc.ReceiveStream, data: bytes, limits: Li
         raise BadRequest(too_large, f"more than {limits.head_fields} header fields")
     if read - len(rest) > limits.head_size:
         raise BadRequest(too_large, f"a head of more than {limits.head_size} bytes")
+    target, headers = event.target.decode("ascii"), list(event.headers)
+    if absolute := _ABSOLUTE.fullmatch(target):
+        # The authority counts in place of Host, and is checked as that (RFC 9112, 3.2.2).
+        authority, target = absolute[1], absolute[2] if absolute[2].startswith("/") else "/"
+        headers = [(b"host", authority.encode()), *(each for each in headers if each[0] != b"host")]
     return Request(
         method=event.method.decode("ascii"),
-        path=event.target.decode("ascii").partition("?")[0],
-        headers=list(event.headers),
+        path=target.partition("?")[0],
+        headers=headers,
         http_version=event.http_version,
         rest=rest,
+        is_absolute=absolute is not None,
     )

@@ -14,13 +14,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 import trio
+from msgspec import structs
 
 from proxim.actors.limits import NOWHERE, NetworkLimit, NodeLimits, Source
 from proxim.actors.log import log_crash
 from proxim.actors.router import Router
 from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller
-from proxim.net.access import Access
+from proxim.net.access import Access, is_for_loopback
 from proxim.net.connection import SocketConnection
 from proxim.net.frames import text_frame
 from proxim.net.http import BadRequest, Request, Response, read_request, respond
@@ -57,6 +58,9 @@ _CAUSED_BY_PEER = (
     trio.ClosedResourceError,
 )
 """Errors that a peer causes by leaving. They are not logged."""
+
+_HSTS = ("Strict-Transport-Security", "max-age=31536000")
+"""For a year, browsers use only https for this host name (RFC 6797)."""
 
 _LIMIT_OF = {
     HTTPStatus.REQUEST_TIMEOUT: "head_time",
@@ -208,17 +212,23 @@ class Listener:
             self._refusals[_LIMIT_OF.get(error.status, "not_http")] += 1
             await respond(stream, error.response, self._limits)
             return None
+        request = self._site.without_prefix(request)
         response = self._answer(request, peer)
         if response is None:
             response = self._take_place(request, peer, place)
         if response is None:
             return self._open(stream, accept(request), place.source)
+        if self.tls is not None and not is_for_loopback(request):
+            # Not for localhost, where it would bind what others serve there on other ports.
+            response = structs.replace(response, headers=(*response.headers, _HSTS))
         await respond(stream, response, self._limits, head_only=request.method == "HEAD")
         return None
 
     def _answer(self, request: Request, peer: str | None) -> Response | None:
         """Return the response to a request; None if it becomes a WebSocket."""
         if request.path != "/ws":
+            if request.is_absolute and not self._access.is_for_node(request):
+                return Response(HTTPStatus.NOT_FOUND, "Not found: this is not a proxy.\n")
             is_local = self._access.is_local(peer, request)
             return self._site.answer(request, is_local=is_local)
         if request.method not in ("GET", "HEAD"):
@@ -234,6 +244,8 @@ class Listener:
             if place.is_refused:
                 self._refusals["connections_per_address"] += 1
                 return _too_many("from your address")
+        else:
+            self._access.notice_unlisted_proxy(peer, request)
         most = self._max_connections
         if place.source.address is not None:
             most = self._websockets.room(place.source, most)

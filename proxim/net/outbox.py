@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -9,6 +10,7 @@ import trio
 
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
+from proxim.net.shares import Shares
 from proxim.net.stats import NetStats
 
 _BURST_TIME = 0.1
@@ -64,6 +66,7 @@ class Outbox:
         "_limits",
         "_messages",
         "_queue",
+        "_shares",
         "_shrunk",
         "_spawn",
         "_stream",
@@ -95,6 +98,7 @@ class Outbox:
         # The bytes that have left the queue, and where in the stream each queued message ends.
         self._written = 0
         self._messages: deque[int] | None = None
+        self._shares: Shares | None = None
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -185,7 +189,7 @@ class Outbox:
             if self._queue:
                 # Part of a frame may have been sent: nothing can follow it.
                 self.close()
-            self._queue, self.size = None, 0
+            self._queue, self._shares, self.size = None, None, 0
             self._count()
             self._cork.stats.queueing.discard(self)
             self._notify_shrunk()
@@ -221,6 +225,27 @@ class Outbox:
 
     def has_too_many_bytes(self) -> bool:
         """Return whether more bytes than allowed are queued, backlogs not counted."""
-        self._backlog_size = min(self._backlog_size, self.size)
-        is_over_its_own = self.size - self._backlog_size > self._limits.outbox_size
+        is_over_its_own = self._counted_size > self._limits.outbox_size
         return is_over_its_own or self.waiting - self._backlog_size > self._cork.stats.outbox_bound
+
+    def write_signal(self, session_id: str, data: bytes) -> float:
+        """Write a signal of a session, unless it exceeds the session's share of the outbox.
+
+        Return the part of the share that is used then; infinity if the signal was not written. A
+        session may queue as many bytes as stay free. So it gets half of the outbox, two sessions
+        a third each, and all together never fill it.
+        """
+        self._shares = self._shares or Shares()
+        queued = self._shares.of(session_id, self._written) + len(data)
+        most = min(self._limits.outbox_size, self._cork.stats.outbox_bound)
+        free = most - self._counted_size - len(data)
+        if queued > free:
+            return math.inf
+        self.write(data)
+        self._shares.add(session_id, len(data), self._written + self.size)
+        return queued / free
+
+    @property
+    def _counted_size(self) -> int:
+        self._backlog_size = min(self._backlog_size, self.size)
+        return self.size - self._backlog_size

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import re
 from functools import cache
+from html import escape
 from http import HTTPStatus
 from pathlib import Path
 
@@ -28,6 +29,11 @@ _NAMED = {
     "/join": _PAGES / "join.html",
     "/proxim.js": _WEB / "proxim.js",
 }
+
+_SPOILED_LINK = _PAGES / "spoiled.html"
+
+_REFERENCE = re.compile(r'( (?:src|href)=")(?=web/|proxim\.js")')
+"""What stands in a page before the path of a file of the node."""
 
 _TYPE_IMPORT = re.compile(r"^/\*\* @import .* \*/\n", re.MULTILINE)
 _FROM = re.compile(r'^(?:import|export) \{([^}]*)\} from "(\./.+)";\n', re.MULTILINE)
@@ -56,10 +62,23 @@ def paths() -> list[str]:
     return sorted(_files())
 
 
-def answer(request: Request) -> Response:
-    """Return the file at a path of ``paths``, or 304 if the client has it (RFC 9110, 13.1.2)."""
+def answer(request: Request, *, prefix: str) -> Response:
+    """Return the file at a path of ``paths``, or 304 if the client has it (RFC 9110, 13.1.2).
+
+    With ``prefix``, the path of the node's URL, the references in a page are absolute. So the page
+    works also at a URL that lacks the slash at its end.
+    """
+    return _answer_with(_files()[request.path], request, prefix or None)
+
+
+def answer_spoiled_link(request: Request, *, prefix: str) -> Response:
+    """Return the page that says that a scanner has changed a link."""
+    return _answer_with(_SPOILED_LINK, request, prefix)
+
+
+def _answer_with(path: Path, request: Request, prefix: str | None) -> Response:
     takes_gzip = any(_takes_gzip(each) for each in request.tokens(b"accept-encoding"))
-    response, tag = _read(_files()[request.path], takes_gzip)
+    response, tag = _read(path, takes_gzip, prefix)
     known = request.tokens(b"if-none-match")
     if any(each.removeprefix("W/") == tag for each in known) or known == ["*"]:
         return structs.replace(response, status=HTTPStatus.NOT_MODIFIED, body=b"")
@@ -96,15 +115,19 @@ def _takes_gzip(coding: str) -> bool:
 def _files() -> dict[str, Path]:
     """Return all files by path: no part of a request ever becomes a file name."""
     served = (path for path in _PAGES.iterdir() if path.suffix in _CONTENT_TYPES)
-    named = _NAMED.values()
+    named = {*_NAMED.values(), _SPOILED_LINK}
     return {f"/web/{path.name}": path for path in served if path not in named} | _NAMED
 
 
 @cache
-def _read(path: Path, gzipped: bool) -> tuple[Response, str]:
+def _read(path: Path, gzipped: bool, prefix: str | None) -> tuple[Response, str]:
     """Return a file and its tag. It is read at the first request, to keep the start short."""
     # One file is loaded sooner than many: a connection is closed after its response.
-    body = join_modules(path) if path == _NAMED["/proxim.js"] else path.read_bytes()
+    is_sdk = path == _NAMED["/proxim.js"]
+    body = join_modules(path) if is_sdk else path.read_bytes()
+    if path.suffix == ".html" and prefix is not None:
+        root = f"{escape(prefix)}/"
+        body = _REFERENCE.sub(lambda start: start[1] + root, body.decode()).encode()
     coding: tuple[tuple[str, str], ...] = ()
     if gzipped:
         body = gzip.compress(body, mtime=0)
@@ -118,9 +141,15 @@ def _read(path: Path, gzipped: bool) -> tuple[Response, str]:
             ("ETag", tag),
             ("Vary", "Accept-Encoding"),
             ("Content-Security-Policy", _CONTENT_SECURITY_POLICY),
+            # For browsers that know no frame-ancestors.
+            ("X-Frame-Options", "DENY"),
+            ("Cross-Origin-Opener-Policy", "same-origin"),
+            *((("Access-Control-Allow-Origin", "*"),) if is_sdk else ()),
             *coding,
         ),
         # A browser asks each time, so that a page and its scripts have the same version.
         cache_control="no-cache",
+        # Pages of any origin may import the SDK; which of them may connect is for allow_origin.
+        resource_policy="cross-origin" if is_sdk else "same-origin",
     )
     return response, tag

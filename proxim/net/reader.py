@@ -25,6 +25,9 @@ from proxim.protocol.errors import BadMessage, InternalError, RequestError
 
 log = logging.getLogger(__name__)
 
+_SLOW_TIME = 0.1
+"""Seconds for which a client is not read after a signal for which its peer has little room."""
+
 _RECOVERY_TIME = 0.5
 """Seconds without a pause after which a client counts as having slowed down."""
 
@@ -53,8 +56,9 @@ class Reader:
     A signal is relayed by a plain call, while the connection's task sleeps. A request may have to
     wait for an actor; so ``read`` returns it, and keeps what arrived behind it for the next call.
 
-    A client that sends too fast is read more slowly: its messages wait, here and in the kernel,
-    until a *pause* is over. The refusal of a wrong guess waits for a pause as well.
+    A client that sends too fast, or faster than its peer reads, is read more slowly: its messages
+    wait, here and in the kernel, until a *pause* is over. The refusal of a wrong guess waits for a
+    pause as well.
     """
 
     __slots__ = (
@@ -66,6 +70,7 @@ class Reader:
         "_late_refusal",
         "_limits",
         "_overrate_since",
+        "_overrate_until",
         "_pause_until",
         "_result",
         "_router",
@@ -90,7 +95,8 @@ class Reader:
         self._frames: Sequence[str | bytes] = ()
         self._result: Request | Read | None = None
         self._late_refusal: tuple[str | bytes, RequestError] | None = None
-        self._full_at = self._pause_until = self._overrate_since = -math.inf
+        self._full_at = self._pause_until = -math.inf
+        self._overrate_since = self._overrate_until = -math.inf
 
     async def read(self) -> Request | Read:
         """Read until there is a request, the client has closed, or a deadline has passed."""
@@ -171,9 +177,13 @@ class Reader:
                     if type(message) is not wire.Signal:
                         self._frames = frames[number:]
                         return Request(frame, message)
-                    relay(self._connection, message, moment)
+                    congestion = relay(self._connection, message, moment)
                     relayed += 1
                     size += len(message.data)
+                    if congestion is not None:
+                        self._frames = frames[number:]
+                        self._pause_until = now + _SLOW_TIME
+                        return Read.PAUSED
                 except Exception as error:
                     refuse(self._connection, frame, error)
         finally:
@@ -187,9 +197,9 @@ class Reader:
     def _pause(self, now: float, until: float) -> None:
         """Pause a client that sends too fast; close it with 1008 if it does not slow down."""
         self._router.stats.refusals["message_rate"] += 1
-        if now > self._pause_until + _RECOVERY_TIME:
+        if now > self._overrate_until + _RECOVERY_TIME:
             self._overrate_since = now
-        self._pause_until = until
+        self._pause_until = self._overrate_until = until
         if now - self._overrate_since >= self._limits.overrate_time:
             self._connection.close(1008, "too many messages in too short a time")
 

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import socket
 import sys
 from contextlib import ExitStack
 
 import trio
 
+EVERYWHERE = "::"
+"""The host that means all addresses of this machine, IPv4 and IPv6."""
+
+_NO_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+"""Errors by which a machine says that it has no IPv6, or no IPv4."""
+
 
 async def listen(host: str, port: int, opened: ExitStack) -> list[socket.socket]:
-    """Return listening sockets, which ``opened`` closes; for port 0 one, whose port is free.
+    """Return listening sockets, which ``opened`` closes; the first is the best for an URL.
 
-    Raises ``OSError`` with the address.
+    For port 0 all have the same free port. ``EVERYWHERE`` listens on both families, or on the one
+    that the machine has. Raises ``OSError`` with the address.
     """
-    try:
-        listeners = await trio.open_tcp_listeners(port, host=host)
-    except OSError as error:
-        why = f"cannot listen on port {port} of {host}: {error.strerror or error}"
-        raise OSError(error.errno, why) from None
-    sockets = [socket.socket(fileno=each.socket.detach()) for each in listeners]
-    for each in sockets:
-        opened.enter_context(each)
-    if port == 0:
+    families = ("0.0.0.0", "::") if host == EVERYWHERE else (host,)
+    sockets: list[socket.socket] = []
+    for address in families:
+        try:
+            found = await trio.open_tcp_listeners(port, host=address)
+        except OSError as error:
+            if error.errno in _NO_FAMILY and (sockets or address != families[-1]):
+                continue
+            why = f"cannot listen on port {port} of {host}: {error.strerror or error}"
+            raise OSError(error.errno, why) from None
+        opening = [socket.socket(fileno=each.socket.detach()) for each in found]
+        for each in opening:
+            opened.enter_context(each)
         # A name with several addresses would get a port for each.
-        for spare in sockets[1:]:
+        for spare in opening[1:] if port == 0 else ():
             spare.close()
-        return sockets[:1]
-    return sockets
+        sockets += opening[:1] if port == 0 else opening
+        port = sockets[0].getsockname()[1]
+    return sorted(sockets, key=lambda each: _is_loopback(reachable(each)[0]))
 
 
 def claim(unbound: socket.socket) -> None:
@@ -65,3 +79,7 @@ def _lan_address(family: int) -> str:
         except OSError:
             return loopback
         return str(probe.getsockname()[0])
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback

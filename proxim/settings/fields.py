@@ -58,7 +58,9 @@ GROUPS = {
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The settings of a node. Raises ``InvalidSetting`` if some exclude each other."""
 
-    host: Annotated[str, Help("Address to listen on.", "ADDRESS")] = DEFAULT_HOST
+    host: Annotated[
+        str, Help("Address to listen on; :: means all of IPv4 and IPv6.", "ADDRESS")
+    ] = DEFAULT_HOST
     port: Annotated[
         int, Meta(ge=0, le=65535), Help("Port to listen on; 0 means a free port.", "PORT")
     ] = 8765
@@ -122,7 +124,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxy: Annotated[
         tuple[str, ...],
         Help(
-            "Address or network of a proxy whose Forwarded or X-Forwarded-For is trusted.",
+            "Address or network of a proxy that is trusted to report the address of its client.",
             "ADDRESS",
         ),
     ] = ()
@@ -216,6 +218,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     guess_window: Annotated[
         _UpToAYear, Help("Time for which wrong ids, wrong tokens and declined requests count.")
     ] = 1800.0
+    drawings_at_once: Annotated[_Positive, Help("QR codes drawn at the same time.")] = 1
+    drawings_per_owner: Annotated[
+        _Count, Help("QR codes drawn for an owner in a minute; 0 means no limit.")
+    ] = 60
     limit_loopback: Annotated[bool, Help("Apply the limits per address to loopback, too.")] = False
     metrics_listen: Annotated[
         str | None,

@@ -174,3 +174,21 @@ def test_a_peer_that_does_not_read_is_closed_and_holds_up_nobody(node, couple):
         assert set(kinds[1:]) <= {"error"}, "what is not kept is refused"
         slow.socket.settimeout(1)
         assert slow.hear_out() in (4001, None)
+
+
+def test_a_guest_that_floods_a_slow_host_costs_it_no_other_session(node):
+    with node.host(uuid="slow", receive_buffer=4096) as host:
+        loud, first, _ = node.pair(host)
+        quiet, second, _ = node.pair(host)
+        with loud, quiet:
+            filler = "x" * 60_000
+            for _ in range(150):
+                loud.say("signal", session_id=first, data=filler)
+            kinds = told(loud)
+            assert set(kinds) == {"error"}
+            assert len(kinds) < 150, "some signals fit"
+            quiet.say("signal", session_id=second, data="still there")
+            assert told(quiet) == []
+            while (signal := host.hear("signal"))["session_id"] != second:
+                assert signal["data"] == filler
+            assert signal["data"] == "still there"

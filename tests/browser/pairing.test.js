@@ -258,6 +258,20 @@ test("cleared sessions stay cleared after a reload", async () => {
   assert.equal(await desk.page.locator("#ended-list li").count(), 1);
 });
 
+test("the host page works under a path without the slash at its end", async () => {
+  const { node, proxy } = await ProximNode.startBehind((port) => Prefix.before("/there", port));
+  try {
+    const desk = await Desk.at({ url: proxy.url }, await here.context());
+    await desk.opens("persistent");
+    const link = await desk.link();
+    assert.ok(link.startsWith(`${proxy.url}/join#`), link);
+    await desk.hasNoComplaint();
+  } finally {
+    proxy.close();
+    await node.stop();
+  }
+});
+
 test("the pages work behind a proxy under a path of its own", async () => {
   const { node, proxy } = await ProximNode.startBehind((port) => Prefix.before("/there", port));
   try {

@@ -26,7 +26,7 @@ def port(start):
     )
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "localhost"])
 def test_health_finds_a_node_by_its_settings(run, port, host):
     told = {"PROXIM_HOST": host}
     assert run("health", PROXIM_PORT=port(**told), **told) == ("ok\n", "", 0)

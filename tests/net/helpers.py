@@ -27,10 +27,10 @@ TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 class House:
     """A node without its sockets: its listener is handed memory streams."""
 
-    def __init__(self, nursery, tls=None, settings=None, **limits):
+    def __init__(self, nursery, tls=None, settings=None, url="http://node", **limits):
         self.node = Node(settings or Settings(), limits=Limits(**limits))
         self.supervisor = self.node.supervisor
-        self.host, _, self.listener = compose(self.node, "http://node", tls)
+        self.host, _, self.listener = compose(self.node, url, tls)
         self.nursery = nursery
         nursery.start_soon(self.supervisor.run)
         nursery.start_soon(self.listener.run, [])

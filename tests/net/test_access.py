@@ -107,6 +107,11 @@ def test_only_listed_peers_are_proxies():
         ({"forwarded": 'host="a;for=198.51.100.9;b";for=192.0.2.1'}, "192.0.2.1"),
         ({"forwarded": 'for="192.0.2.1\\"'}, "10.0.0.1"),
         ({"forwarded": "for=198.51.100.9", "x_forwarded_for": "192.0.2.1"}, "192.0.2.1"),
+        ({"x_real_ip": "192.0.2.1"}, "192.0.2.1"),
+        ({"x_real_ip": "2001:db8::1"}, "2001:db8::/64"),
+        ({"x_real_ip": "garbage"}, "10.0.0.1"),
+        ({"x_real_ip": "198.51.100.9", "x_forwarded_for": "192.0.2.1"}, "192.0.2.1"),
+        ({"x_real_ip": "198.51.100.9", "forwarded": "for=192.0.2.1"}, "192.0.2.1"),
         ({}, "10.0.0.1"),
     ],
 )
@@ -115,12 +120,64 @@ def test_the_right_most_hop_that_is_not_a_proxy_is_counted(headers, name):
     assert rules.source_behind("10.0.0.1", request(**headers)).address == name
 
 
-@pytest.mark.parametrize(
-    ("headers", "name"), [({}, None), ({"x_forwarded_for": "garbage"}, "127.0.0.1")]
-)
-def test_a_loopback_proxy_without_a_usable_address_is_counted(headers, name):
+@pytest.mark.parametrize("headers", [{}, {"x_forwarded_for": "garbage"}, {"x_real_ip": ""}])
+def test_a_loopback_proxy_without_a_usable_address_is_counted_and_warned_about_once(
+    headers, caplog
+):
     rules = access(trusted_proxy=("127.0.0.1",))
-    assert rules.source_behind("127.0.0.1", request(**headers)).address == name
+    for _ in range(2):
+        assert rules.source_behind("127.0.0.1", request(**headers)).address == "127.0.0.1"
+    (record,) = caplog.records
+    assert "a trusted proxy does not report" in record.message
+
+
+def test_a_proxy_that_reports_an_address_is_not_warned_about(caplog):
+    rules = access(trusted_proxy=("127.0.0.1", "10.0.0.0/8"))
+    for headers in ({"x_real_ip": "192.0.2.1"}, {"x_forwarded_for": "10.0.0.1"}):
+        rules.source_behind("127.0.0.1", request(**headers))
+    assert not caplog.records
+
+
+def test_an_unlisted_proxy_on_this_machine_is_warned_about_once(caplog):
+    rules = access()
+    for peer, headers in (
+        ("192.0.2.1", {"x_forwarded_for": "192.0.2.7"}),
+        ("127.0.0.1", {"host": "localhost"}),
+        (None, {"via": "1.1 proxy"}),
+    ):
+        rules.notice_unlisted_proxy(peer, request(**headers))
+    assert not caplog.records
+    for header in ("x_forwarded_for", "cf_connecting_ip", "x_forwarded_proto"):
+        rules.notice_unlisted_proxy("127.0.0.1", request(**{header: "192.0.2.1"}))
+    (record,) = caplog.records
+    assert "not in trusted_proxy" in record.message
+    assert "192.0.2.1" not in record.message
+
+
+BUECHER = "xn--bcher-kva.test"
+
+
+@pytest.mark.parametrize("host", [BUECHER, f"{BUECHER}.:8765", BUECHER.upper()])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        access("http://bücher.test:8765"),
+        access("http://BÜCHER.test:8765"),
+        access(f"http://{BUECHER}:8765"),
+        access(allow_host=("bücher.test",), allow_origin=(f"http://{BUECHER}:8765",)),
+        access(allow_host=(BUECHER,), allow_origin=("http://bücher.test:8765",)),
+    ],
+)
+def test_names_are_compared_as_a_labels(rules, host):
+    origin = f"http://{BUECHER}:8765"
+    assert rules.refuse(request(host=host, origin=origin)) is None
+    assert rules.refuse(request(host="xn--bcher-kva.example")).status == 403
+
+
+@pytest.mark.parametrize("name", ["-bücher-.test", "a..ü", "ü" * 300, "\xff" * 9000, "xn--ü"])
+def test_a_name_that_idna_does_not_permit_is_only_unknown(name):
+    assert access().refuse(request(host=name)).status == 403
+    assert access(allow_host=(name,)).refuse(request(host="node.example")) is None
 
 
 @pytest.mark.parametrize(
@@ -168,7 +225,11 @@ def test_a_direct_request_from_loopback_to_a_loopback_host_is_local():
         ("127.0.0.1", {"host": "localhost.evil.example"}),
         *(
             ("127.0.0.1", {"host": "127.0.0.1", header: "127.0.0.1"})
-            for header in ("forwarded", "x_forwarded_for", "x_real_ip", "via", "x_forwarded_host")
+            for header in (
+                *("forwarded", "x_forwarded_for", "x_real_ip", "via", "x_forwarded_host"),
+                *("x_forwarded_proto", "x_forwarded_server", "cf_connecting_ip", "true_client_ip"),
+                *("cdn_loop", "x_client_ip"),
+            )
         ),
     ],
 )

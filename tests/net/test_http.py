@@ -138,9 +138,43 @@ async def test_another_method_is_refused_with_the_allowed_ones(house, path, meth
     assert (answer.status, answer.headers["allow"]) == (405, "get, head")
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/join/", "//", "/ws/", "/%6aoin", "*"])
+@pytest.mark.parametrize("path", ["/nothing", "/join/x", "//", "/ws/", "/%6aoin", "*"])
 async def test_an_unknown_path_is_not_found(house, path):
     assert (await house.ask(get(path))).status == 404
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "host"),
+    [
+        (b"http://node.example:81/healthz?x=1", "/healthz", b"node.example:81"),
+        (b"HTTPS://NODE", "/", b"NODE"),
+        (b"http://node?x=1", "/", b"node"),
+        (b"http://[::1]:8765/ws", "/ws", b"[::1]:8765"),
+        (b"http:///join", "/join", b""),
+    ],
+)
+async def test_the_authority_of_an_absolute_target_counts_in_place_of_host(target, path, host):
+    request = await read(b"GET %b HTTP/1.1\r\nHost: other\r\nX: y\r\n\r\n" % target)
+    assert (request.path, request.header(b"host")) == (path, host)
+    assert request.header(b"x") == b"y"
+
+
+@pytest.mark.parametrize(("target", "status"), [("http://node/ws", 101), ("http://evil/ws", 403)])
+async def test_an_absolute_target_is_served_if_its_authority_is_a_name_of_the_node(
+    house, target, status
+):
+    async with house.plug() as stream:
+        host = {101: "evil", 403: "node"}[status]
+        await stream.send_all(request(path=target, Host=host))
+        assert (await stream.receive_some())[9:12] == b"%d" % status
+    assert (await house.ask(get("http://node/healthz", host="evil"))).status == 200
+    assert (await house.ask(get("http://evil/healthz", host="node"))).status == 404
+
+
+async def test_the_metrics_are_not_for_an_absolute_target_of_another_name(house):
+    for host, status in (("127.0.0.1:1", 200), ("node", 403), ("evil.example", 404)):
+        target = get(f"http://{host}/metrics", host="127.0.0.1")
+        assert (await house.ask(target, "127.0.0.1")).status == status
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -304,6 +304,27 @@ async def test_behind_a_proxy_the_reported_address_is_limited(nursery):
     await trio.aclose_forcefully(held)
 
 
+async def test_a_proxy_on_this_machine_that_reports_no_address_is_limited_itself(nursery, caplog):
+    settings = Settings(trusted_proxy=("127.0.0.1",))
+    house = House(nursery, settings=settings, connections_per_address=2)
+    for headers in ({}, {"X_Real_IP": ""}):
+        stream = house.plug(peer="127.0.0.1")
+        await stream.send_all(request(**headers))
+        assert b" 101 " in await stream.receive_some()
+    assert (await house.ask(request(), "127.0.0.1")).status == 503
+    (record,) = caplog.records
+    assert "a trusted proxy does not report" in record.message
+
+
+async def test_a_websocket_through_an_unlisted_proxy_is_warned_about(house, caplog):
+    for _ in range(2):
+        stream = house.plug(peer="127.0.0.1")
+        await stream.send_all(request(X_Forwarded_For="192.0.2.1"))
+        assert b" 101 " in await stream.receive_some()
+    (record,) = caplog.records
+    assert (record.levelname, "not in trusted_proxy" in record.message) == ("WARNING", True)
+
+
 async def test_a_session_counts_for_the_address_of_its_host(nursery):
     house = House(nursery, settings=Settings(sessions_per_address=1))
     host = await house.client(peer=HERE)

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import pytest
 
 from proxim.net import pages
-from tests.net.helpers import get, parse, read_all, request
+from tests.net.helpers import House, get, parse, read_all, request
 
 ROOT = Path(__file__).parent.parent.parent
 WEB = ROOT / "proxim" / "web"
@@ -51,6 +51,12 @@ async def test_every_file_is_served_unchanged_with_its_headers(house, path):
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["x-frame-options"] == "deny"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    is_sdk = path == "/proxim.js"
+    policy = "cross-origin" if is_sdk else "same-origin"
+    assert answer.headers["cross-origin-resource-policy"] == policy
+    assert answer.headers.get("access-control-allow-origin") == ("*" if is_sdk else None)
 
 
 @pytest.mark.parametrize(
@@ -194,3 +200,68 @@ def test_wheel_has_every_file(tmp_path):
         packed = {*archive.namelist()}
     files = {path for path in WEB.rglob("*") if path.is_file()}
     assert {path.relative_to(ROOT).as_posix() for path in files} <= packed
+
+
+# -- links and addresses as people and scanners write them ---------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/join?fbclid=x", "/join?", "/join?utm_source=a&b=%23"])
+async def test_the_guest_page_is_served_whatever_the_query(house, path):
+    answer, body = await fetch(house, path)
+    assert (answer.status, body) == (200, (PAGES / "join.html").read_bytes())
+
+
+@pytest.mark.parametrize("path", ["/join/", "/join/?x=1"])
+async def test_the_guest_page_with_a_slash_leads_to_the_page(house, path):
+    answer, _ = await fetch(house, path)
+    assert (answer.status, answer.headers["location"]) == (308, "../join")
+    assert urljoin("https://node.example/base/join/", "../join") == "https://node.example/base/join"
+
+
+@pytest.mark.parametrize(
+    "path", ["/join%23", "/join%23ID.TOKEN?x=1", "/join%2523A.B", "/join/%23A"]
+)
+async def test_a_link_that_a_scanner_spoiled_gets_a_page_that_says_so(house, path):
+    answer, body = await fetch(house, path)
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert b"The scanner changed the link" in body
+    assert b"ID" not in body
+    assert b'href="/web/style.css"' in body
+    assert (await house.ask(get(path, "POST"))).status == 405
+
+
+@pytest.fixture
+def below(nursery):
+    """A node below a path, whose proxy removes the path from requests, or does not."""
+    return House(nursery, url="https://node.example/pair")
+
+
+@pytest.mark.parametrize("path", ["/pair", "/pair?x=1"])
+async def test_the_path_of_the_node_without_a_slash_leads_to_the_host_page(below, path):
+    answer, _ = await fetch(below, path)
+    assert (answer.status, answer.headers["location"]) == (308, "/pair/")
+
+
+@pytest.mark.parametrize("path", ["/", "/join", "/proxim.js", "/web/host.js", "/healthz"])
+async def test_a_node_below_a_path_is_served_with_and_without_it(below, path):
+    plain, body = await fetch(below, path)
+    prefixed, same = await fetch(below, f"/pair{path}")
+    assert (plain.status, prefixed.status, body) == (200, 200, same)
+    async with below.plug() as stream:
+        await stream.send_all(request(path="/pair/ws", Host="node.example"))
+        assert b" 101 " in await stream.receive_some()
+
+
+@pytest.mark.parametrize("page", ["/", "/join"])
+async def test_a_page_below_a_path_refers_to_its_files_absolutely(below, page):
+    _, body = await fetch(below, page)
+    references = re.findall(r'(?:src|href)="([^"]+)"', body.decode())
+    assert len(references) > 4
+    assert {each.partition("/pair/")[0] for each in references} == {""}
+    for each in references:
+        assert (await fetch(below, each))[0].status == 200
+
+
+@pytest.mark.parametrize("path", ["/pairing", "/pair/pair/", "/pai", "/pair//"])
+async def test_another_path_beside_the_node_is_not_found(below, path):
+    assert (await fetch(below, path))[0].status == 404

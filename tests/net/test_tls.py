@@ -47,6 +47,22 @@ async def test_http_is_answered_over_tls(secured, trusting):
     assert parse(await read_all(stream)).body == "ok\n"
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/none"])
+async def test_over_tls_browsers_are_told_to_use_only_that(secured, trusting, house, path):
+    stream = wrap(secured, trusting)
+    await stream.send_all(get(path))
+    told = parse(await read_all(stream)).headers["strict-transport-security"]
+    assert told == "max-age=31536000"
+    assert "strict-transport-security" not in (await house.ask(get(path))).headers
+
+
+@pytest.mark.parametrize("host", ["localhost:8765", "127.0.0.1", "[::1]:1"])
+async def test_localhost_is_not_bound_to_tls(secured, trusting, host):
+    stream = wrap(secured, trusting)
+    await stream.send_all(get("/", host=host))
+    assert "strict-transport-security" not in parse(await read_all(stream)).headers
+
+
 async def test_two_sides_pair_over_tls(secured, trusting):
     host, guest = await over_tls(secured, trusting), await over_tls(secured, trusting)
     session_id = await approve(host, guest)

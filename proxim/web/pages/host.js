@@ -29,7 +29,7 @@ function start(accessToken) {
   byId("trouble").hidden = true;
   byId("stage").hidden = false;
   const known = load("localStorage", ACCESS) ?? undefined;
-  host = new Host(new URL(".", location.href), { accessToken: accessToken ?? known });
+  host = new Host(new URL("..", import.meta.url), { accessToken: accessToken ?? known });
   host.onsession = ({ session }) => welcome(session);
   host.onreachable = ({ online }) => {
     showReach(online);

@@ -11,7 +11,7 @@ import { workbench } from "./workbench.js";
 
 const ASKING = "proxim.asking";
 const NAME = "proxim.name";
-const nodeUrl = new URL(".", location.href);
+const nodeUrl = new URL("..", import.meta.url);
 
 /** Stops the timers of the last view. */
 let leaveView = () => {};

@@ -1,5 +1,6 @@
 // A proxy that serves the node under a path and removes that path from requests, like nginx with
-// `proxy_pass http://node/` in `location /there/`.
+// `proxy_pass http://node/` in `location /there/`. Without the slash at its end the path is served
+// as well, without a redirect.
 
 import { createServer, request } from "node:http";
 
@@ -18,8 +19,8 @@ export class Prefix {
 
   /** Return the same request to the node, or nothing if it is not under the path. */
   #onward({ url, method, headers }) {
-    if (!url.startsWith(`${this.path}/`)) return null;
-    const path = url.slice(this.path.length);
+    if (url !== this.path && !url.startsWith(`${this.path}/`)) return null;
+    const path = url.slice(this.path.length) || "/";
     return request({ host: "127.0.0.1", port: this.port, path, method, headers });
   }
 

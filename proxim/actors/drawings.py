@@ -1,0 +1,42 @@
+"""Drawing QR codes, a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from proxim.actors.stats import Stats
+from proxim.protocol.errors import RateLimited
+
+PATIENCE = 10.0
+"""Seconds for which a request waits for its turn; then it is refused."""
+
+
+class Drawings:
+    """Has links drawn by ``draw``, which turns a link into an SVG in a thread.
+
+    Drawing takes tens of milliseconds of a thread, and slows the loop down meanwhile. So only
+    ``at_once`` links are drawn at the same time, and the others wait for their turn.
+    """
+
+    def __init__(self, draw: Callable[[str], Awaitable[str]], at_once: int, stats: Stats) -> None:
+        self._draw = draw
+        self._stats = stats
+        self._turn = trio.Semaphore(at_once)
+
+    async def draw(self, link: str) -> str:
+        """Return a link as SVG. Raises ``RateLimited`` if its turn does not come in time."""
+        self._stats.drawings += 1
+        try:
+            with trio.move_on_after(PATIENCE) as waiting:
+                await self._turn.acquire()
+            if waiting.cancelled_caught:
+                self._stats.refusals["drawings_at_once"] += 1
+                raise RateLimited("too many QR codes are being drawn", retry_after=PATIENCE)
+            try:
+                return await self._draw(link)
+            finally:
+                self._turn.release()
+        finally:
+            self._stats.drawings -= 1

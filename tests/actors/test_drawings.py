@@ -1,0 +1,65 @@
+"""How many QR codes are drawn at a time."""
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from proxim.actors.drawings import PATIENCE, Drawings
+from proxim.actors.stats import Stats
+from proxim.protocol.errors import RateLimited
+
+
+class Desk:
+    """Draws one link after the other, each once ``allow`` is called."""
+
+    def __init__(self, at_once=1):
+        self.stats = Stats()
+        self.drawings = Drawings(self.draw, at_once, self.stats)
+        self.begun, self._allowed = [], trio.Semaphore(0)
+
+    async def draw(self, link):
+        self.begun.append(link)
+        await self._allowed.acquire()
+        return f"<svg>{link}</svg>"
+
+    def allow(self):
+        self._allowed.release()
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_only_so_many_are_drawn_at_once_and_the_others_wait_in_order(nursery, most):
+    desk, drawn = Desk(most), []
+
+    async def ask(link):
+        drawn.append(await desk.drawings.draw(link))
+
+    for number in range(4):
+        nursery.start_soon(ask, str(number))
+        await wait_all_tasks_blocked()
+    assert (len(desk.begun), desk.stats.drawings) == (most, 4)
+    for _ in range(4):
+        desk.allow()
+        await wait_all_tasks_blocked()
+    assert desk.begun == ["0", "1", "2", "3"]
+    assert sorted(drawn) == [f"<svg>{number}</svg>" for number in range(4)]
+    assert desk.stats.drawings == 0
+
+
+async def test_a_request_does_not_wait_for_its_turn_for_ever(autojump_clock, nursery):
+    desk = Desk()
+    nursery.start_soon(desk.drawings.draw, "first")
+    await wait_all_tasks_blocked()
+    with trio.fail_after(PATIENCE + 1), pytest.raises(RateLimited) as caught:
+        await desk.drawings.draw("second")
+    assert caught.value.retry_after > 0
+    assert desk.stats.refusals["drawings_at_once"] == 1
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_drawing_that_is_cancelled_frees_its_turn():
+    desk = Desk()
+    with trio.move_on_after(0.01):
+        await desk.drawings.draw("cancelled")
+    desk.allow()
+    assert await desk.drawings.draw("next") == "<svg>next</svg>"
+    assert desk.stats.drawings == 0

@@ -1,0 +1,88 @@
+"""Who waits while QR codes are drawn."""
+
+import json
+import statistics
+import time
+from contextlib import AsyncExitStack
+
+import pytest
+import trio
+
+from proxim import node as node_module
+from proxim.net.limits import Limits
+from proxim.net.token_bucket import TokenBucket
+from proxim.node import Node
+from proxim.settings import Settings
+from tests.net.helpers import KEY, TEXT, House, connected, dial, frame, open_session, shake
+
+
+def message(kind, **fields):
+    return frame(TEXT, json.dumps({"type": kind, **fields}).encode())
+
+
+async def opened(stream, uuid="desk"):
+    """Open a session on a raw stream; return the answer."""
+    await shake(stream)
+    register = message("register", uuid=uuid, key=KEY)
+    await stream.send_all(register + message("create_session", session_type="persistent"))
+    heard = b""
+    while b'"session_created"' not in heard or not heard.endswith(b"}"):
+        heard += await stream.receive_some()
+    return json.loads(heard[heard.index(b'{"type":"session_created"') :])
+
+
+@pytest.fixture
+async def node():
+    """A node with a low limit on drawings, and none on messages."""
+    limits = Limits(messages=TokenBucket.of(0, 1))
+    node = Node(Settings(port=0, allow_host=("node",), drawings_per_owner=5), limits=limits)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(node.run)
+        yield node
+        node.stop()
+
+
+async def test_an_owner_gets_only_so_many_codes_in_a_minute(nursery, autojump_clock, monkeypatch):
+    monkeypatch.setattr(node_module, "_draw", str)
+    house = House(nursery, settings=Settings(drawings_per_owner=3))
+    host, same, other = [await house.client() for _ in range(3)]
+    session_id, _ = await open_session(host)
+    asked = {"session_id": session_id, "qr": "svg"}
+    for _ in range(3):
+        assert "qr_svg" in await host.ask("renew_link", **asked)
+        await trio.sleep(1)
+    refused = await host.ask("renew_link", ref="r", **asked)
+    assert (refused["code"], refused["ref"]) == ("rate_limited", "r")
+    assert refused["retry_after"] == pytest.approx(57, abs=1)
+    # The owner counts, not the connection; a link without a drawing is not refused.
+    await same.ask("register", uuid="desk", key=KEY, seats=[])
+    created = await same.ask("create_session", session_type="persistent", qr="svg")
+    assert created["code"] == "rate_limited"
+    assert (await host.ask("renew_link", session_id=session_id))["type"] == "link_renewed"
+    await other.ask("register", uuid="another", key=KEY)
+    assert "qr_svg" in await other.ask("create_session", session_type="persistent", qr="svg")
+    await trio.sleep(57)
+    assert "qr_svg" in await host.ask("renew_link", **asked)
+    assert house.supervisor.stats.refusals["drawings_per_owner"] == 2
+
+
+@pytest.mark.real_time
+async def test_pipelined_renewals_on_four_connections_delay_no_other_client(node, monkeypatch):
+    drawn, waits = [], []
+    draw = node_module._draw
+    monkeypatch.setattr(node_module, "_draw", lambda link: drawn.append(1) or draw(link))
+    async with AsyncExitStack() as stack:
+        bystander = await stack.enter_async_context(connected(node))
+        await bystander.ask("register", uuid="bystander")
+        for number in range(4):
+            stream = await stack.enter_async_context(dial(node))
+            session_id = (await opened(stream, uuid=f"desk-{number}"))["session"]["session_id"]
+            await stream.send_all(message("renew_link", session_id=session_id, qr="svg") * 200)
+        refusals = node.supervisor.stats.refusals
+        with trio.fail_after(30):
+            while refusals["drawings_per_owner"] < 4 * 195:
+                before = time.perf_counter()
+                assert await bystander.pings()
+                waits.append(time.perf_counter() - before)
+    assert len(drawn) == 20
+    assert statistics.median(waits) < 0.1
