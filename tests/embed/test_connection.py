@@ -211,10 +211,10 @@ async def test_application_that_reads_in_time_has_no_bound(autojump_clock, nurse
 
 
 async def test_cancelled_open_leaves_no_session(autojump_clock, parlour, monkeypatch):
-    async def never(*_):
+    async def never(*_, **__):
         await trio.sleep_forever()
 
-    monkeypatch.setattr("proxim.actors.router.Router._make_invitation", never)
+    monkeypatch.setattr("proxim.actors.invitations.Invitations.make", never)
     with trio.move_on_after(1):
         await parlour.open_session(qr="svg")
     assert parlour.node.sessions() == []
