@@ -163,10 +163,6 @@ function wordsFor(error) {
 }
 
 function start() {
-  if (/%23/i.test(location.pathname)) {
-    tell(text.spoiledTitle, text.spoiled);
-    return;
-  }
   const link = takeLink();
   if (link) {
     try {

@@ -110,8 +110,6 @@ export const text = {
   rejoinHint: "These sessions let you come back without a new code.",
   seatOf: (type, since) => `${type} · since ${since}`,
   nothingTitle: "Scan a code first",
-  spoiledTitle: "The scanner changed this link",
-  spoiled: "It replaced the # of the link, and nothing was used up. Scan the code with the phone’s own camera, or copy the link.",
   nothing: "Open the page of a Proxim node on the other device, press “Show the code”, and scan it.",
 
   // Connected
