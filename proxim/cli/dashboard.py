@@ -53,9 +53,9 @@ def summary(scrapes: Sequence[Scrape]) -> dict[str, object]:
         "sessions": _sessions(now),
         "prompts": int(now.total("proxim_prompts")),
         "connections": int(now.total("proxim_connections")),
-        "pairings": _as_ints(now.totals_by("proxim_pairings_total", "outcome")),
-        "ended": _as_ints(now.totals_by("proxim_sessions_ended_total", "reason")),
-        "refusals": _as_ints(now.totals_by("proxim_refusals_total", "limit")),
+        "pairings": now.counts("proxim_pairings_total", "outcome"),
+        "ended": now.counts("proxim_sessions_ended_total", "reason"),
+        "refusals": now.counts("proxim_refusals_total", "limit"),
         "signals": int(now.total("proxim_signals_total")),
         "signals_per_second": now.rate(before, "proxim_signals_total"),
         "received_bytes_per_second": now.rate(before, "proxim_received_bytes_total"),
@@ -73,12 +73,8 @@ def _sessions(now: Scrape) -> dict[str, dict[str, int]]:
             status: int(now.total("proxim_sessions", type=kind, status=status))
             for status in _STATUSES
         }
-        for kind in now.totals_by("proxim_sessions", "type")
+        for kind in now.counts("proxim_sessions", "type")
     }
-
-
-def _as_ints(counts: dict[str, float]) -> dict[str, int]:
-    return {name: int(count) for name, count in counts.items()}
 
 
 def draw(url: str, scrapes: Sequence[Scrape], *, trouble: str = "") -> RenderableType:
@@ -92,7 +88,7 @@ def draw(url: str, scrapes: Sequence[Scrape], *, trouble: str = "") -> Renderabl
 
 
 def _heading(url: str, now: Scrape) -> Text:
-    (version,) = now.totals_by("proxim_info", "version") or ("?",)
+    (version,) = now.counts("proxim_info", "version") or ("?",)
     memory = now.total("process_resident_memory_bytes")
     heading = Text.assemble(("Proxim ", "bold"), (version, "bold"), f"  {url}")
     if memory:
@@ -130,12 +126,12 @@ def _lines(scrapes: Sequence[Scrape]) -> list[_Line]:
 
 
 def _counts(now: Scrape) -> list[Text]:
-    pairings = now.totals_by("proxim_pairings_total", "outcome")
-    text = ", ".join(f"{int(pairings.get(each, 0))} {each.replace('_', ' ')}" for each in _OUTCOMES)
+    pairings = now.counts("proxim_pairings_total", "outcome")
+    text = ", ".join(f"{pairings.get(each, 0)} {each.replace('_', ' ')}" for each in _OUTCOMES)
     lines = [Text.assemble(("pairings  ", "bold"), text)]
-    refusals = {each: n for each, n in now.totals_by("proxim_refusals_total", "limit").items() if n}
+    refusals = {each: n for each, n in now.counts("proxim_refusals_total", "limit").items() if n}
     if refusals:
-        listed = ", ".join(f"{int(count)} {limit}" for limit, count in sorted(refusals.items()))
+        listed = ", ".join(f"{count} {limit}" for limit, count in sorted(refusals.items()))
         lines.append(Text.assemble(("refused   ", "bold"), listed))
     lines.append(Text.assemble(("late by   ", "bold"), _lateness(now)))
     if crashes := now.total("proxim_actor_crashes_total"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -11,33 +10,18 @@ import trio
 
 from proxim import qr
 from proxim.cli import options, program
-from proxim.cli.identity import default_path, load_identity
+from proxim.cli.identity import Register, with_host
 from proxim.cli.terminal import Reporter, printable, program_name
-from proxim.client import HostSession, Prompt, open_host
+from proxim.client import HostSession, Prompt
 from proxim.protocol.errors import AlreadyDecided, SessionOver
 from proxim.protocol.messages import SessionType
-
-identity_option = click.option(
-    "--identity",
-    type=click.Path(path_type=Path),
-    envvar="PROXIM_IDENTITY",
-    metavar="FILE",
-    help="File with this computer's uuid and key.  [default: in the user's config directory]",
-)
-access_option = click.option(
-    "--access-token",
-    envvar="PROXIM_ACCESS_TOKEN",
-    metavar="TOKEN",
-    help="Access token, if the node requires one.",
-)
-
 
 SLACK = 1.0
 """Seconds for a prompt that is on its way when the link expires."""
 
 
 @click.command("host")
-@program.node_option
+@with_host
 @click.option(
     "--type",
     "session_type",
@@ -54,16 +38,8 @@ SLACK = 1.0
 )
 @click.option("--yes", is_flag=True, help="Approve the first guest without asking. For scripts.")
 @program.json_option
-@identity_option
-@access_option
 def command(
-    node: str,
-    session_type: str,
-    ttl: float | None,
-    yes: bool,
-    as_json: bool,
-    identity: Path | None,
-    access_token: str | None,
+    register: Register, session_type: str, ttl: float | None, yes: bool, as_json: bool
 ) -> None:
     """Open a session on this computer, show its QR code, and ask before a guest connects.
 
@@ -75,12 +51,7 @@ def command(
         raise click.UsageError("--ttl SECONDS goes with --type temporary, and only with it")
 
     async def action(reporter: Reporter) -> None:
-        me = load_identity(identity or default_path())
-        # No seats: other programs with this identity keep their sessions.
-        async with (
-            open_host(node, uuid=me.uuid, key=me.key, access_token=access_token, seats=[]) as host,
-            trio.open_nursery() as nursery,
-        ):
+        async with register() as host, trio.open_nursery() as nursery:
             nursery.start_soon(program.report_reachability, host.connection, reporter)
             session = await host.create(SessionType(session_type), ttl=ttl)
             await _serve_one_guest(session, reporter, yes=yes)

@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 import trio
 
-from proxim.cli import logs, options, stopping, tracing
+from proxim.cli import logs, options, tracing
+from proxim.cli.program import STOPPING
 from proxim.cli.terminal import program_name
 from proxim.exception_groups import leaves
 from proxim.node import Node
@@ -60,7 +61,7 @@ async def _serve(settings: Settings) -> None:
     hangup, has_terminal = _hangup(), _has_terminal()
     async with trio.open_nursery() as nursery:
         await nursery.start(logs.toggle_on_signal)
-        with trio.open_signal_receiver(*stopping.SIGNALS, *hangup) as signals:
+        with trio.open_signal_receiver(*STOPPING, *hangup) as signals:
             await nursery.start(_run_and_cancel, node, nursery.cancel_scope)
             _tune_garbage_collector()
             _print_urls(node)

@@ -6,12 +6,16 @@ import json
 import math
 import shutil
 import sys
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 import trio
 
 from proxim.cli.keyboard import standard_input
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def printable(text: str) -> str:
@@ -92,6 +96,25 @@ class Reporter:
             click.echo(json.dumps({"event": event, **fields}))
         elif text:
             self.screen.say(text)
+
+    def report_all(
+        self,
+        event: str,
+        found: Sequence[Mapping[str, object]],
+        nothing: str,
+        make_table: Callable[[], Table],
+    ) -> None:
+        """Report what a command found: a table to a person, an event for each to a program."""
+        self.exit_code = 0
+        if found and not self._as_json:
+            from rich.console import Console
+
+            Console().print(make_table())
+        elif not found and not self._as_json:
+            self.screen.say(nothing)
+        else:
+            for fields in found:
+                self.report(event, "", **fields)
 
     async def count_down(self, until: float, text: str, *, with_answer: bool = False) -> NoReturn:
         """Show the time left until ``until`` (on Trio's clock), until cancelled."""

@@ -30,9 +30,9 @@ async def post_json(url: str, body: bytes, *, agent: str, token: str | None = No
     parts = urlsplit(url)
     try:
         async with await _connect(parts) as stream:
-            request = h11.Request(
-                method="POST", target=_target(parts), headers=_headers(parts, body, agent, token)
-            )
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            headers = _headers(parts, body, agent, token)
+            request = h11.Request(method="POST", target=target, headers=headers)
             return await _exchange(stream, request, body)
     except ssl.SSLError as error:
         raise HttpError(f"TLS failed: {error.reason}") from None
@@ -48,17 +48,12 @@ async def post_json(url: str, body: bytes, *, agent: str, token: str | None = No
 
 
 async def _connect(parts: SplitResult) -> trio.abc.Stream:
-    secure = parts.scheme == "https"
     assert parts.hostname is not None
-    stream = await trio.open_tcp_stream(parts.hostname, parts.port or (443 if secure else 80))
-    if not secure:
-        return stream
-    context = ssl.create_default_context()
-    return trio.SSLStream(stream, context, server_hostname=parts.hostname, https_compatible=True)
-
-
-def _target(parts: SplitResult) -> str:
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if parts.scheme == "http":
+        return await trio.open_tcp_stream(parts.hostname, parts.port or 80)
+    return await trio.open_ssl_over_tcp_stream(
+        parts.hostname, parts.port or 443, https_compatible=True
+    )
 
 
 def _headers(

@@ -14,7 +14,7 @@ SETTINGS = (
     *("--message-rate", "0", "--sessions-per-owner", "0", "--prompts-per-host", "0"),
     *("--one-time-grace", "0.3"),
 )
-APPROVAL, QR_TTL, SWEEP = 1.0, 2.0, 1.0
+APPROVAL, QR_TTL, SWEEP = 1.0, 1.0, 1.0
 
 
 class Owner(Client):

@@ -31,7 +31,7 @@ WANTED = {
 WANTED_IN_A_MINUTE = WANTED | {
     *("rejected", "contested", "token_used"),
     *("expired", "closed", "disconnected", "approval_timeout", "token_reused", "link_renewed"),
-    *("link_lapsed", "host_offline", "not_allowed", "already_decided", "peer_offline", 1000),
+    *("not_allowed", "already_decided", "peer_offline", 1000),
 }
 SIGNALS = 100
 """Signals that have to cross in a second."""
