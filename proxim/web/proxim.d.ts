@@ -256,7 +256,8 @@ export class Host extends EventTarget {
     list(): Promise<any[]>;
     /**
      * Ask the node again how the sessions stand, and how much time is left. Call this when the page stood
-     * still for a while, or when the device's clock was set: messages may have waited in the meantime.
+     * still for a while, or when the device's clock was set: messages may have waited in the meantime. An
+     * open prompt is emitted again.
      */
     refresh(): Promise<void>;
     /** Disconnect from the node. Sessions that survive a disconnect go on there. */

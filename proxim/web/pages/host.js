@@ -162,7 +162,11 @@ setStage(null);
 startChooser();
 offerNotifications();
 byId("no-storage").hidden = isStorageOpen();
-onTimeJump(() => host.refresh().catch(() => {}));
+onTimeJump(() => {
+  // Only a session without an answer has a time that a message may have told too late.
+  const isPending = [...host.sessions.values()].some(({ status }) => status === "pending");
+  if (isPending) host.refresh().catch(() => {});
+});
 byId("access-form").addEventListener("submit", (/** @type {Event} */ event) => {
   event.preventDefault();
   start(byId("access").value);
