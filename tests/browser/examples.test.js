@@ -78,7 +78,7 @@ test("the guest in Python opens a data channel with the host page", async () => 
   const printed = [];
   const lines = createInterface({ input: guest.stdout });
   lines.on("line", (line) => printed.push(line));
-  const told = new Promise((resolve) => lines.on("line", (line) => line.startsWith("Type") && resolve(line.slice(-3))));
+  const told = new Promise((resolve) => lines.on("line", (line) => line.startsWith("It needs") && resolve(line.slice(-3))));
   try {
     await desk.page.getByRole("dialog").getByText("Python", { exact: true }).waitFor();
     await desk.approves({ number: () => told });
@@ -88,7 +88,7 @@ test("the guest in Python opens a data channel with the host page", async () => 
     await desk.sees("You said: Are you there?");
     await desk.press("End session");
     assert.equal(await gone, 0);
-    assert.deepEqual(printed, ["The host is being asked.", `Type this number there: ${await told}`, "connected", "host: Are you there?", "over: closed"]);
+    assert.deepEqual(printed, ["The host is being asked.", `It needs this number: ${await told}`, "connected", "host: Are you there?", "over: closed"]);
   } finally {
     guest.kill();
   }

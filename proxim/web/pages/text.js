@@ -176,7 +176,7 @@ export const text = {
     internal_error: "The node had a fault.",
     lost: "The node knows nothing of it any more, perhaps after a restart.",
     idle: "Both sides were away for so long that the node removed it.",
-    token_reused: "The guest’s key to come back was used twice. Perhaps somebody has copied it.",
+    token_reused: "The key to come back to this connection was used twice. Perhaps somebody has copied it.",
   },
   guestNext: {
     closed: "Ask for a new code to connect again.",
