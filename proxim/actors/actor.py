@@ -40,7 +40,7 @@ from proxim.session.state import State
 
 _CRASHED = "the node failed at this session"
 _UNSAVED_EVENTS = (ev.SignalSent, ev.IceRequested)
-"""Events that change nothing which a snapshot holds."""
+"""Events that change nothing which a snapshot holds, unless the session's time was up before."""
 
 SAVE_TIMEOUT = 3.0
 """Seconds to wait for a save before the requester gets ``unavailable``."""
@@ -257,9 +257,10 @@ class Actor:
         finally:
             if session.state is not before.state:
                 self._services.note_transition(self, before, now)
-        saved = None if isinstance(event, _UNSAVED_EVENTS) else self._services.backend.save(self)
-        if saved is not None:
-            await self._wait_for_save(saved, envelope)
+        if not isinstance(event, _UNSAVED_EVENTS) or session.state is not before.state:
+            saved = self._services.backend.save(self)
+            if saved is not None:
+                await self._wait_for_save(saved, envelope)
         if self._closed_with is not None:
             self._refuse(envelope, self._closed_error())
             return

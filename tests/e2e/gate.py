@@ -231,11 +231,14 @@ class Stranger(Client):
 
 
 class World:
-    """One node, its clients and their log. ``links`` and ``codes`` are what people see."""
+    """One node, or several of a cluster, their clients and the clients' log.
 
-    def __init__(self, seed, port):
+    ``links`` and ``codes`` are what people see.
+    """
+
+    def __init__(self, seed, *ports):
         self.seed = seed
-        self.port = port
+        self.ports = ports
         self.log = []
         self.links = []
         self.codes = {}

@@ -48,12 +48,17 @@ def test_gate_holds_whatever_clients_do_at_once(seed, seconds, tmp_path):
             trio.run(world.live, seconds)
         finally:
             assert node.stop() == 0
-    found = judge(world.log)
-    (tmp_path / "log.txt").write_text("\n".join(map(show, world.log)))
-    print(f"GATE_SEED={seed} GATE_SECONDS={seconds}; the clients' log is {tmp_path / 'log.txt'}")
-    print(*found[:50], sep="\n")
-    assert found == [], f"GATE_SEED={seed} GATE_SECONDS={seconds} may show this again"
+    check(world, seconds, tmp_path)
     assert "Traceback" not in (tmp_path / "node.log").read_text()
+
+
+def check(world, seconds, folder, **options):
+    """Judge the log, and whether enough happened; keep the log in a folder."""
+    found = judge(world.log, **options)
+    (folder / "log.txt").write_text("\n".join(map(show, world.log)))
+    run = f"GATE_SEED={world.seed} GATE_SECONDS={seconds}"
+    print(f"{run}; the clients' log is {folder / 'log.txt'}", *found[:50], sep="\n")
+    assert found == [], f"{run} may show this again"
     happened = Counter(what_happened(world.log))
     print(happened)
     assert (WANTED if seconds < 60 else WANTED_IN_A_MINUTE) <= happened.keys(), "too calm a run"
