@@ -5,6 +5,7 @@ import { Connection } from "./connection.js";
 import { deviceName, randomHex } from "./device.js";
 import { connectionLost, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
+import { CODE } from "./host-session.js";
 import { nodeAddress, parseLink } from "./link.js";
 import { forgetSeat, rememberSeat, seatOf } from "./seats.js";
 import { Session } from "./session.js";
@@ -147,7 +148,7 @@ export class Guest extends Session {
   /** @param {Message} message */
   #promptPending({ expires_in, code }) {
     this.#expiresAt = momentIn(expires_in);
-    this.code = code ?? null;
+    this.code = CODE.test(code ?? "") ? code : null;
     this._setPeerOnline(true);
     emit(this, "pending");
   }

@@ -8,7 +8,8 @@ import { Session } from "./session.js";
 /** @import { Host } from "./host.js" */
 /** @import { DeviceInfo, Message, SessionType } from "./types.js" */
 
-const CODE = /^[1-9][0-9]{2}$/;
+/** The number of one request to pair. */
+export const CODE = /^[1-9][0-9]{2}$/;
 
 /** A guest asks to pair. Its name and id are unverified claims. */
 export class Prompt extends Event {

@@ -120,6 +120,7 @@ test("the guest has its number while it waits, also after it came back", async (
   await comesBack({ session: session(), expires_in: 30, code: "482" });
   assert.equal(guest.code, "482");
   assert.equal((await asked()).code, null);
+  for (const code of ["12", "<b>482</b>", 482.5, {}]) assert.equal((await asked({ code })).code, null);
 });
 
 test("a new resume token is stored before anything else is told, and used the next time", async () => {
