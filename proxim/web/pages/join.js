@@ -142,9 +142,9 @@ function tell(title, next, ...action) {
   byId("over-next").textContent = next;
   byId("over-action").replaceChildren(...action);
   const seats = remembered(nodeUrl).map((seat) => {
-    const since = new Date(seat.since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    const used = new Date(seat.since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     const type = text.types[/** @type {"one_time"} */ (seat.type)]?.name ?? "";
-    const name = el("strong", { text: text.seatOf(type, since) });
+    const name = el("strong", { text: text.seatOf(type, used) });
     const button = actionButton(text.rejoin, () => rejoin(seat), "second");
     return el("li", {}, el("div", { class: "row" }, name, button));
   });

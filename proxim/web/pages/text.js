@@ -108,7 +108,7 @@ export const text = {
   rejoinTitle: "Your sessions",
   rejoin: "Connect again",
   rejoinHint: "These sessions let you come back without a new code.",
-  seatOf: (type, since) => `${type} · since ${since}`,
+  seatOf: (type, used) => `${type} · last used ${used}`,
   nothingTitle: "Scan a code first",
   nothing: "Open the page of a Proxim node on the other device, press “Show the code”, and scan it.",
 
