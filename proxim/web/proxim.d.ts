@@ -7,6 +7,10 @@
  * - `connection_lost`: the node cannot be reached, or closed the connection with `closeCode`;
  * - `invalid_link`: a link or a node's address is not valid, or the browser does not let this page
  *   connect to it;
+ * - `not_supported`: the node is too old for what this page relies on;
+ * - `code_required`: the session was opened with `confirm: "code"`, and `approve` was called without the
+ *   number that the guest shows;
+ * - `wrong_code`: the guest shows another number, and was declined; the session has ended;
  * - `unreachable`: the two sides can't connect to each other, after several attempts;
  * - `webrtc_failed`: the browser's WebRTC reported an error, which is the `cause`.
  */
@@ -96,10 +100,12 @@ export class Session extends EventTarget {
     onice: ((event: Event & {
         iceServers: RTCIceServer[];
     }) => unknown) | null;
-    /** `presence` (`online`): the other side has connected to the node, or disconnected.
-     * @type {((event: Event & { online: boolean }) => unknown) | null} */
+    /** `presence` (`online`, `replaced`): the other side has connected to the node, or disconnected.
+     * `replaced` if the guest has connected again while its earlier connection still stood.
+     * @type {((event: Event & { online: boolean, replaced: boolean }) => unknown) | null} */
     onpresence: ((event: Event & {
         online: boolean;
+        replaced: boolean;
     }) => unknown) | null;
     /** `channel` (`channel`): the other side has opened another data channel.
      * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
@@ -230,14 +236,17 @@ export class Host extends EventTarget {
     get uuid(): string;
     /**
      * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
-     * of a pairing token of your own: the node then never sees the token, and makes no link.
-     * @param {{ type?: SessionType, ttl?: number, tokenHash?: string }} [options]
+     * of a pairing token of your own: the node then never sees the token, and makes no link. With
+     * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it.
+     * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code" }} [options]
      * @returns {Promise<HostSession>}
+     * @throws {ProximError} `not_supported` if the node does not know `confirm`.
      */
-    open({ type, ttl, tokenHash }?: {
+    open({ type, ttl, tokenHash, confirm }?: {
         type?: SessionType;
         ttl?: number;
         tokenHash?: string;
+        confirm?: "none" | "code";
     }): Promise<HostSession>;
     /**
      * Return all sessions of this owner, including those that ended recently (protocol: The session
@@ -245,6 +254,12 @@ export class Host extends EventTarget {
      * @returns {Promise<any[]>}
      */
     list(): Promise<any[]>;
+    /**
+     * Ask the node again how the sessions stand, and how much time is left. Call this when the page stood
+     * still for a while, or when the device's clock was set: messages may have waited in the meantime. An
+     * open prompt is emitted again.
+     */
+    refresh(): Promise<void>;
     /** Disconnect from the node. Sessions that survive a disconnect go on there. */
     leave(): void;
     #private;
@@ -286,8 +301,8 @@ export class Guest extends Session {
     }) => unknown) | null;
     /** The node's URL. */
     nodeUrl: string;
-    /** When the prompt expires, in the time of `Date.now()`. */
-    expiresAt: number;
+    /** @type {string | null} The number to show while the prompt is open, if the host has to type it. */
+    code: string | null;
     /**
      * Ask to pair, by the link. Resolves once the host has the prompt; `approved` gives the decision.
      * @throws {ProximError} `unknown_session`, `token_used`, `link_lapsed`, `host_offline`,
@@ -299,6 +314,13 @@ export class Guest extends Session {
      * @throws {ProximError} `session_ended` if the session ended in the meantime, `connection_lost`
      */
     resume(): Promise<void>;
+    /** When the prompt expires, in the time of `Date.now()`. */
+    get expiresAt(): number;
+    /**
+     * Ask the node again how much time is left for the answer. Call this when the page stood still for a
+     * while, or when the device's clock was set: messages may have waited in the meantime.
+     */
+    refresh(): Promise<void>;
     /** Disconnect from the node and from the host. The seat can be taken again with `remembered`. */
     leave(): void;
     #private;
@@ -311,11 +333,18 @@ export class Prompt extends Event {
     /** @type {DeviceInfo} The guest's claim who it is. */
     deviceInfo: DeviceInfo;
     /** When the prompt expires, in the time of `Date.now()`. */
-    expiresAt: number;
-    /** Approve the guest. Rejects with `already_decided` if it is too late. */
-    approve(): Promise<void>;
+    get expiresAt(): number;
+    /**
+     * Approve the guest.
+     * @param {string} [code] The three digits that the guest shows, for a session with
+     *   `confirm: "code"`. There is one attempt: with another number the guest is declined.
+     * @throws {ProximError} `code_required`; the prompt stays. `wrong_code`; the session has ended.
+     *   `already_decided` if it is too late.
+     */
+    approve(code?: string): Promise<void>;
     /** Decline the guest; the session ends. */
     decline(): Promise<void>;
+    #private;
 }
 /**
  * A session of this host. It has a `link`, `qr` and `lapsesAt` if this page opened it or renewed its
@@ -326,6 +355,10 @@ export class HostSession extends Session {
     /** `prompt` (a `Prompt`): a guest asks to pair.
      * @type {((prompt: Prompt) => unknown) | null} */
     onprompt: ((prompt: Prompt) => unknown) | null;
+    /** `contested`: another device has shown this link, too, after the guest. It was refused. Perhaps a
+     * person scanned twice, perhaps somebody else has seen the code.
+     * @type {((event: Event) => unknown) | null} */
+    oncontested: ((event: Event) => unknown) | null;
     /** `link`: there is a new link.
      * @type {((event: Event) => unknown) | null} */
     onlink: ((event: Event) => unknown) | null;
@@ -333,14 +366,18 @@ export class HostSession extends Session {
     link: string | null;
     /** @type {string | null} The link as a QR code, for the `src` of an image. */
     qr: string | null;
-    /** When the link expires, in the time of `Date.now()`. */
-    lapsesAt: number;
     /** @type {Prompt | null} The prompt that waits for a decision. */
     prompt: Prompt | null;
+    /** Whether another device has shown the link, too. */
+    contested: boolean;
+    /** @type {"none" | "code"} Whether `approve` needs the number that the guest shows. */
+    confirm: "none" | "code";
+    /** When the link expires, in the time of `Date.now()`. */
+    get lapsesAt(): number;
     /** When the session was opened, in the time of `Date.now()`. */
-    createdAt: number;
+    get createdAt(): number;
     /** @type {number | null} When a temporary session ends, in the time of `Date.now()`. */
-    expiresAt: number | null;
+    get expiresAt(): number | null;
     /**
      * Get a new link; the earlier one is invalid at once.
      * @param {{ tokenHash?: string }} [options]
@@ -352,7 +389,7 @@ export class HostSession extends Session {
     #private;
 }
 /**
- * Join a session, and return the open data channel. The guest asks by the link, or takes this tab's
+ * Join a session, and return the open data channel. The guest asks by the link, or takes this browser's
  * earlier seat again. With a `Location` the link is removed from the address bar.
  * @param {string | URL | Location} link
  * @param {{ name?: string, deviceId?: string }} [options]

@@ -76,17 +76,19 @@ test("the guest in Python opens a data channel with the host page", async () => 
   const guest = spawn(PYTHON, [example, await desk.link()], { stdio: ["ignore", "pipe", "inherit"] });
   const gone = new Promise((resolve) => guest.once("exit", resolve));
   const printed = [];
-  createInterface({ input: guest.stdout }).on("line", (line) => printed.push(line));
+  const lines = createInterface({ input: guest.stdout });
+  lines.on("line", (line) => printed.push(line));
+  const told = new Promise((resolve) => lines.on("line", (line) => line.startsWith("It needs") && resolve(line.slice(-3))));
   try {
     await desk.page.getByRole("dialog").getByText("Python", { exact: true }).waitFor();
-    await desk.approves();
+    await desk.approves({ number: () => told });
     await desk.isConnected();
     await desk.sees("Hello from Python");
     await desk.says("Are you there?");
     await desk.sees("You said: Are you there?");
     await desk.press("End session");
     assert.equal(await gone, 0);
-    assert.deepEqual(printed, ["The host is being asked.", "connected", "host: Are you there?", "over: closed"]);
+    assert.deepEqual(printed, ["The host is being asked.", `It needs this number: ${await told}`, "connected", "host: Are you there?", "over: closed"]);
   } finally {
     guest.kill();
   }

@@ -18,7 +18,7 @@ test("a guest in Firefox asks, chats, gets a file, and comes back after a reload
   await firefox.press("Ask to connect");
   await firefox.sees("Waiting for approval");
   await desk.page.getByRole("dialog").getByText("A fox", { exact: true }).waitFor();
-  await desk.approves();
+  await desk.approves({ number: () => firefox.run("return document.querySelector('#waiting-number').textContent") });
   await Promise.all([desk.isConnected(), firefox.sees("Connected to the other side")]);
   await firefox.fill("Message", "hello from Firefox");
   await firefox.press("Send");

@@ -43,7 +43,7 @@ for (const { width, height, ...tastes } of SHAPES) {
     await isSound(phone, "waiting");
     await desk.page.getByRole("dialog").waitFor();
     await isSound(desk, "the question");
-    await desk.approves();
+    await desk.approves(phone);
     await Promise.all([desk.isConnected(), phone.isConnected()]);
     await phone.says("w".repeat(200));
     await desk.says("i".repeat(200));
@@ -130,7 +130,7 @@ test("the pages work on plain http", async () => {
   await desk.sees("Copied");
   const phone = await here.phone(await desk.link());
   await phone.asksAndWaits();
-  await desk.approves();
+  await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });
 
@@ -156,7 +156,7 @@ test("the guest sends nothing before it asks, and WebRTC does not start before t
   assert.deepEqual(await made(), []);
   await phone.asksAndWaits();
   assert.deepEqual(await made(), ["WebSocket"]);
-  await desk.approves();
+  await desk.approves(phone);
   await phone.isConnected();
   assert.deepEqual(await made(), ["WebSocket", "RTCPeerConnection"]);
 });
@@ -190,11 +190,13 @@ test("a prompt in a hidden tab changes its title, sounds, and notifies if permit
   const phone = await here.phone(await desk.link());
   await desk.page.evaluate(() => (globalThis.isAway = true));
   await phone.asksAndWaits("My phone");
-  await desk.sees("A device asks to connect");
+  await desk.sees("Did you just scan this code?");
   assert.equal(await desk.page.title(), "● A device asks – Proxim");
   const noticed = () => desk.page.evaluate(() => globalThis.noticed.toSorted());
-  const notice = "A device asks to connect: It says it is “My phone”.";
+  // Not the device's name, which could say anything.
+  const notice = "A device asks to connect: Open this page to answer.";
   assert.deepEqual(await noticed(), [notice, "sound", "sound"]);
+  await desk.hears();
   await desk.press("Decline");
   assert.deepEqual(await noticed(), [notice, "sound", "sound", "taken away"]);
 });

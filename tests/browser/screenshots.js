@@ -43,7 +43,7 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await shoot(phone, "guest-2-waiting");
   await desk.page.getByRole("dialog").waitFor();
   await shoot(desk, "host-3-question");
-  await desk.approves();
+  await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await phone.says("Hi! Here are the pictures.");
   await phone.page.locator('input[type="file"]').setInputFiles(PHOTO);
@@ -59,6 +59,7 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await desk.opens("one_time");
   const second = await Phone.opens(await desk.link(), await context(guestShape));
   await second.asksAndWaits("Unknown tablet");
+  await desk.hears();
   await desk.press("Decline");
   await second.sees("Declined");
   await shoot(second, "guest-4-declined");

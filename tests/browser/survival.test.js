@@ -60,7 +60,7 @@ test("after a reload of the host the prompt is there again", async () => {
   await phone.asksAndWaits("Patient phone");
   await desk.page.reload();
   await desk.page.getByRole("dialog").getByText("Patient phone").waitFor();
-  await desk.approves();
+  await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });
 
@@ -71,7 +71,7 @@ test("after a reload of the guest it still waits, and gets its answer", async ()
   await phone.asksAndWaits();
   await phone.page.reload();
   await phone.sees("Waiting for approval");
-  await desk.approves();
+  await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });
 
@@ -105,7 +105,7 @@ test("without the network to the node the channel goes on, and both reconnect", 
     const link = (await desk.link()).replace(here.node.url, wire.url);
     const phone = await here.phone(link);
     await phone.asksAndWaits();
-    await desk.approves();
+    await desk.approves(phone);
     await Promise.all([desk.isConnected(), phone.isConnected()]);
     wire.cut();
     await Promise.all([desk.sees("Node away"), phone.sees("Node away")]);
@@ -147,7 +147,7 @@ test("the host reopens a data channel that the phone closed alone", async () => 
   await desk.opens("persistent");
   const phone = await here.phone(await desk.link(), context);
   await phone.asksAndWaits();
-  await desk.approves();
+  await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await phone.page.evaluate(() => {
     globalThis.first = globalThis.main;
@@ -186,7 +186,7 @@ test("several sessions can be closed at once", async () => {
     await desk.opens(type);
     const phone = await here.phone(await desk.link());
     await phone.asksAndWaits(`Phone for ${type}`);
-    await desk.approves();
+    await desk.approves(phone);
     await phone.isConnected();
   }
   assert.equal(await desk.page.locator("#list li").count(), 2);
@@ -204,7 +204,7 @@ test("after a restart of the node the host opens a new session", async () => {
   await desk.opens("one_time");
   const next = await here.phone(await desk.shows());
   await next.asksAndWaits();
-  await desk.approves();
+  await desk.approves(next);
   await next.isConnected();
 });
 
@@ -255,7 +255,7 @@ test("devices that can't connect say so, and can try again without a reload", as
   await desk.opens("persistent");
   const phone = await here.phone(await desk.link());
   await phone.asksAndWaits();
-  await desk.approves();
+  await desk.approves(phone);
   await desk.sees("They have not reached each other yet.");
   await desk.sees("The devices can’t connect to each other.");
   await desk.page.evaluate(() => (globalThis.hasWay = true));

@@ -40,23 +40,23 @@ function chime() {
   }
 }
 
-/** Call for attention; the function returned stops it. @param {string} name The name of the guest. */
-export function callForAttention(name) {
+/** Call for attention; the function returned stops it. */
+export function callForAttention() {
   const title = document.title;
   document.title = text.promptTabTitle;
   chime();
-  const notification = notify(name);
+  const notification = notify();
   return () => {
     document.title = title;
     notification?.close();
   };
 }
 
-/** @param {string} name */
-function notify(name) {
+function notify() {
   if (!document.hidden || !canNotify || Notification.permission !== "granted") return null;
   try {
-    const note = new Notification(text.promptTitle, { body: text.promptNotice(name) });
+    // Without the device's name, which could say anything: a number, for example.
+    const note = new Notification(text.noticeTitle, { body: text.notice });
     note.onclick = () => window.focus();
     return note;
   } catch {

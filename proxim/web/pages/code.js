@@ -1,7 +1,7 @@
 // The QR code of a pending session, with a ring that counts down. It is renewed before it expires.
 
-import { byId, everyTick, say, secondsTo, showLeft } from "./dom.js";
-import { duration, sign } from "./format.js";
+import { byId, everyTick, onTimeJump, say, secondsTo, showLeft } from "./dom.js";
+import { duration } from "./format.js";
 import { text } from "./text.js";
 import { toast, toastProblem } from "./toast.js";
 
@@ -14,11 +14,13 @@ const [qr, link] = ["qr", "link"].map(byId);
 /** @type {HostSession | null} The session whose code is on the page. */
 export let shown = null;
 let whole = 1;
+/** The seconds that the device may have slept since the link was made. */
+let asleep = 0;
 let paused = false;
 let renewing = false;
 
-/** Show the code of a session, or none. @param {HostSession | null} session */
-export function showCode(session) {
+/** Show the code of a session, or none. @param {HostSession | null} session @param {string} notice */
+export function showCode(session, notice) {
   shown?.removeEventListener("link", showLink);
   shown = session;
   byId("code").hidden = session === null;
@@ -27,7 +29,8 @@ export function showCode(session) {
   paused = false;
   qr.removeAttribute("src");
   link.value = "";
-  byId("code-sign").textContent = text.sign(sign(session.id));
+  byId("code-notice").textContent = notice;
+  byId("code-notice").hidden = notice === "";
   session.addEventListener("link", showLink);
   showLink();
 }
@@ -37,17 +40,19 @@ function showLink() {
     qr.src = shown.qr;
     link.value = shown.link;
     whole = Math.max(0.1, secondsTo(shown.lapsesAt));
+    asleep = 0;
   }
   tick();
 }
 
 function tick() {
   if (!shown) return;
-  const seconds = secondsTo(shown.lapsesAt);
+  const seconds = secondsTo(shown.lapsesAt) - asleep;
   const expired = seconds <= 0;
   showLeft(byId("code-left"), expired ? text.expired : text.expiresIn(duration(seconds)), seconds / whole);
   byId("code-face").classList.toggle("stale", expired);
-  say(byId("code-hint"), paused ? (expired ? text.pausedAndExpired : text.paused) : text.renewing);
+  const hint = paused ? (expired ? text.pausedAndExpired : text.paused) : text.renewing;
+  say(byId("code-hint"), shown.prompt ? text.asksSilently : hint);
   say(byId("pause"), paused ? text.goOn : text.pause);
   const due = seconds < Math.min(AHEAD, whole / 5);
   if (due && !paused && !shown.prompt && !shown.over && !document.hidden) renewLink();
@@ -85,3 +90,7 @@ byId("pause").addEventListener("click", () => {
   tick();
 });
 everyTick(tick);
+onTimeJump((skipped) => {
+  asleep += Math.max(0, skipped);
+  if (!paused) renewLink();
+});

@@ -5,7 +5,7 @@ import { text } from "./text.js";
 /**
  * Return a new element. `props` are its attributes, but `text` is its text, and `on…` is a listener. A
  * boolean sets an attribute without a value, or leaves it out.
- * @param {string} tag @param {Record<string, any>} [props] @param {(Node | null)[]} children
+ * @param {string} tag @param {Record<string, any>} [props] @param {(Node | string | null)[]} children
  * @returns {any}
  */
 export const el = (tag, props = {}, ...children) => fill(document.createElement(tag), props, children);
@@ -22,7 +22,7 @@ export const actionButton = (words, action, kind, label) =>
 export const svg = (tag, props, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), props, children);
 
-/** @param {Element} element @param {Record<string, any>} props @param {(Node | null)[]} children */
+/** @param {Element} element @param {Record<string, any>} props @param {(Node | string | null)[]} children */
 function fill(element, props, children) {
   for (const [name, value] of Object.entries(props)) {
     if (name === "text") element.textContent = value;
@@ -91,3 +91,23 @@ export function everyTick(action) {
 
 /** Return the seconds until a time of `Date.now()`. @param {number} moment */
 export const secondsTo = (moment) => (moment - Date.now()) / 1000;
+
+/** Milliseconds between two ticks from which the page stood still; and by which two clocks part. */
+const GAP = 3_000;
+const PARTED = 1_000;
+
+/**
+ * Call `action` when the page stood still, or when the device slept or its clock was set. Messages may have
+ * waited in the meantime, so what they say of the time left is wrong.
+ * @param {(skipped: number) => void} action Gets the seconds that the clock went on without the page.
+ */
+export function onTimeJump(action) {
+  let [steady, clock] = [performance.now(), Date.now()];
+  setInterval(() => {
+    // A browser slows down the timers of a hidden page.
+    if (document.hidden) return;
+    const [passed, shown] = [performance.now() - steady, Date.now() - clock];
+    [steady, clock] = [performance.now(), Date.now()];
+    if (passed > GAP || Math.abs(shown - passed) > PARTED) action((shown - passed) / 1000);
+  }, 500);
+}

@@ -15,6 +15,8 @@ const MOST_OUTGOING = 8;
 const MOST_INCOMING = 32;
 /** Received files that may wait to be saved. Further files are refused, so that no file is lost. */
 const MOST_UNSAVED = 100;
+/** Bytes of files that run or wait to be saved, at most. A file that is larger is refused, too. */
+const MOST_BYTES = 64 * 1024 ** 3;
 /** Rows of finished transfers without an unsaved file, at most. */
 const MOST_OVER = 30;
 
@@ -64,6 +66,9 @@ export function filesPane(session, flooded) {
   const those = (which) => [...rows].filter(which);
   const unsaved = () => those((row) => row.isUnsaved).length;
   const incoming = () => those(({ transfer }) => transfer.isOpen && !transfer.outgoing).length;
+  const room = () =>
+    those((row) => !row.transfer.outgoing && (row.transfer.isOpen || row.isUnsaved))
+      .reduce((left, { transfer }) => left - transfer.size, MOST_BYTES);
 
   /** Start the files whose turn it is, and remove rows that are no longer needed. */
   const tend = () => {
@@ -100,7 +105,7 @@ export function filesPane(session, flooded) {
       // Each running transfer may become a file that waits to be saved.
       const running = incoming();
       if (!session.pc || running >= MOST_INCOMING || running + unsaved() >= MOST_UNSAVED) refuse(channel);
-      else add(receiveFile(channel, flooded));
+      else add(receiveFile(channel, flooded, room));
       tend();
     },
     get hasUnsaved() {

@@ -23,14 +23,3 @@ export function size(bytes) {
   const value = bytes / 1000 ** step;
   return `${step && value < 100 ? value.toFixed(1) : Math.round(value)} ${["B", "kB", "MB", "GB", "TB"][step]}`;
 }
-
-/**
- * Return four digits by which two people recognize a session. They are not a secret: the token protects
- * the session.
- * @param {string} sessionId
- */
-export function sign(sessionId) {
-  let hash = 2166136261;
-  for (const letter of sessionId) hash = Math.imul(hash ^ letter.charCodeAt(0), 16777619);
-  return String((hash >>> 0) % 10_000).padStart(4, "0");
-}

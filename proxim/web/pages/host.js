@@ -3,14 +3,14 @@
 import { Host } from "../proxim.js";
 import { allowSound, offerNotifications } from "./attention.js";
 import { showCode, shown } from "./code.js";
-import { actionButton, byId, fillText, showReach } from "./dom.js";
+import { actionButton, byId, fillText, onTimeJump, showReach } from "./dom.js";
 import { addRow, moveToEnded, noteEnded } from "./list.js";
 import { codeOf, problem } from "./problem.js";
-import { ask } from "./prompt.js";
+import { ask, comesSilently } from "./prompt.js";
 import { offerRetry, resetRetries } from "./retry.js";
-import { load, store } from "./storage.js";
+import { isStorageOpen, load, store } from "./storage.js";
 import { text } from "./text.js";
-import { toastProblem } from "./toast.js";
+import { toast, toastProblem } from "./toast.js";
 import { workbench } from "./workbench.js";
 
 /** @typedef {import("../proxim.js").HostSession} HostSession */
@@ -50,7 +50,9 @@ async function tellMissed() {
 /** Show a session that was opened or restored. @param {HostSession} session */
 function welcome(session) {
   addRow(session, () => open(session));
-  session.onprompt = ask;
+  session.onprompt = (prompt) => comesSilently() || ask(prompt, openAgain);
+  session.oncontested = () => session.prompt || toast(text.contestedLater);
+  session.onpresence = ({ replaced }) => replaced && toast(text.guestMoved);
   session.onapproved = () => {
     const isAwaited = shown === session;
     if (isAwaited) setStage(null);
@@ -66,7 +68,7 @@ function welcome(session) {
 /** @param {HostSession} session */
 function open(session) {
   if (session.status === "approved") openBench(session).show();
-  else if (session.prompt) ask(session.prompt);
+  else if (session.prompt) ask(session.prompt, openAgain);
   else setStage(session);
 }
 
@@ -82,8 +84,17 @@ function openBench(session) {
   return bench;
 }
 
-/** Show the code of a session, or the chooser. @param {HostSession | null} session */
-function setStage(session) {
+/** Open a session like one that ended because its guest showed another number. @param {HostSession} session */
+async function openAgain({ type, createdAt, expiresAt }) {
+  const ttl = expiresAt === null ? undefined : Math.round((expiresAt - createdAt) / 1000);
+  setStage(await openSession(type, ttl), text.wrongNumber);
+}
+
+/** @param {HostSession["type"]} type @param {number} [ttl] In seconds. */
+const openSession = (type, ttl) => host.open({ type: type ?? undefined, ttl, confirm: "code" });
+
+/** Show the code of a session, or the chooser. @param {HostSession | null} session @param {string} [notice] */
+function setStage(session, notice = "") {
   if (session?.over) return;
   const stage = byId("stage");
   const title = byId("new-title");
@@ -93,7 +104,7 @@ function setStage(session) {
   const takesFocus = session !== null || (shown !== null && isFocused);
   title.textContent = session ? text.scan : text.newSession;
   byId("tagline").hidden = byId("chooser").hidden = session !== null;
-  showCode(session);
+  showCode(session, notice);
   if (session) stage.scrollIntoView({ block: "nearest" });
   if (takesFocus) title.focus({ preventScroll: true });
 }
@@ -110,8 +121,8 @@ function startChooser() {
     const { type, amount, unit } = /** @type {any} */ (Object.fromEntries(new FormData(form)));
     button.disabled = true;
     button.textContent = text.opening;
-    const opening = host.open({ type, ttl: amount && amount * unit });
-    await opening.then(setStage, toastProblem("host"));
+    const opening = openSession(type, amount && amount * unit);
+    await opening.then((session) => setStage(session), toastProblem("host"));
     button.disabled = false;
     button.textContent = text.showCode;
   });
@@ -150,6 +161,12 @@ document.title = text.hostTitle;
 setStage(null);
 startChooser();
 offerNotifications();
+byId("no-storage").hidden = isStorageOpen();
+onTimeJump(() => {
+  // Only a session without an answer has a time that a message may have told too late.
+  const isPending = [...host.sessions.values()].some(({ status }) => status === "pending");
+  if (isPending) host.refresh().catch(() => {});
+});
 byId("access-form").addEventListener("submit", (/** @type {Event} */ event) => {
   event.preventDefault();
   start(byId("access").value);

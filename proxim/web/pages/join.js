@@ -1,11 +1,11 @@
 // The guest page: names the host, asks when the person wants it to, and shows the result.
 
 import { Guest, deviceName, parseLink, remembered } from "../proxim.js";
-import { actionButton, byId, el, everyTick, fillText, secondsTo, showLeft, showReach } from "./dom.js";
-import { duration, sign } from "./format.js";
+import { actionButton, byId, el, everyTick, fillText, onTimeJump, secondsTo, showLeft, showReach } from "./dom.js";
+import { duration } from "./format.js";
 import { codeOf, problem, reasonWords } from "./problem.js";
 import { offerRetry, resetRetries } from "./retry.js";
-import { load, store } from "./storage.js";
+import { isStorageOpen, load, store } from "./storage.js";
 import { text } from "./text.js";
 import { workbench } from "./workbench.js";
 
@@ -13,6 +13,10 @@ const ASKING = "proxim.asking";
 const NAME = "proxim.name";
 const nodeUrl = new URL("..", import.meta.url);
 
+/** @type {Guest | null} The guest that has asked or come back last. */
+let current = null;
+/** The seconds that its prompt had at first. */
+let whole = 0;
 /** Stops the timers of the last view. */
 let leaveView = () => {};
 
@@ -36,8 +40,14 @@ function takeLink() {
 /** @param {string} link */
 function showForm(link) {
   const { sessionId } = parseLink(link);
+  const seat = remembered(nodeUrl).find((each) => each.sessionId === sessionId);
+  if (seat) {
+    // The person scanned the code again. It works once, and this browser has used it.
+    rejoin(seat);
+    return;
+  }
   const [form, input, button] = ["asking", "name", "ask"].map(byId);
-  byId("whom").textContent = text.askWhom(sign(sessionId), location.host);
+  byId("whom").textContent = text.askWhom(location.host);
   input.value = load("localStorage", NAME) ?? deviceName();
   button.disabled = false;
   button.textContent = text.ask;
@@ -63,6 +73,8 @@ function rejoin(seat) {
  * @param {string} [name] The name of the guest that asks; none for a seat.
  */
 function begin(guest, again, name) {
+  current = guest;
+  whole = 0.1;
   guest.onpending = () => {
     store("sessionStorage", ASKING, null);
     if (guest.status === "pending") showWaiting(guest, name);
@@ -84,9 +96,11 @@ function begin(guest, again, name) {
 
 /** @param {Guest} guest @param {string} [name] */
 function showWaiting(guest, name) {
-  const whole = Math.max(0.1, secondsTo(guest.expiresAt));
+  whole = Math.max(whole, secondsTo(guest.expiresAt));
+  byId("waiting-number").textContent = guest.code;
+  byId("waiting-number").hidden = guest.code === null;
+  byId("waiting-words").textContent = guest.code === null ? text.waiting : text.waitingNumber;
   byId("waiting-name").textContent = name === undefined ? "" : text.waitingName(name);
-  byId("waiting-sign").textContent = text.sign(sign(guest.id));
   view("waiting");
   leaveView = everyTick(() => {
     const seconds = secondsTo(guest.expiresAt);
@@ -128,7 +142,9 @@ function tell(title, next, ...action) {
   byId("over-next").textContent = next;
   byId("over-action").replaceChildren(...action);
   const seats = remembered(nodeUrl).map((seat) => {
-    const name = el("strong", { text: text.seatOf(sign(seat.sessionId)) });
+    const used = new Date(seat.since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    const type = text.types[/** @type {"one_time"} */ (seat.type)]?.name ?? "";
+    const name = el("strong", { text: text.seatOf(type, used) });
     const button = actionButton(text.rejoin, () => rejoin(seat), "second");
     return el("li", {}, el("div", { class: "row" }, name, button));
   });
@@ -165,5 +181,7 @@ function start() {
 
 fillText();
 document.title = text.joinTitle;
+byId("no-storage").hidden = isStorageOpen();
+onTimeJump(() => current?.refresh().catch(() => {}));
 addEventListener("hashchange", () => location.hash && location.reload());
 start();

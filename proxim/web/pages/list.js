@@ -1,7 +1,7 @@
 // The list of this host's sessions, and of those that ended.
 
 import { byId, copyOf, everyTick, say, secondsTo } from "./dom.js";
-import { duration, roughly, sign } from "./format.js";
+import { duration, roughly } from "./format.js";
 import { reasonWords } from "./problem.js";
 import { load, store } from "./storage.js";
 import { toastProblem } from "./toast.js";
@@ -38,9 +38,8 @@ function loadList(kind, name) {
  * @param {HostSession} session @param {() => void} open Shows its code or its workbench.
  */
 export function addRow(session, open) {
-  const { element, who, tag, type, digits, age, left, here, there, show, close } = copyOf("row");
+  const { element, who, tag, type, age, left, here, there, show, close } = copyOf("row");
   type.textContent = session.type ? text.types[session.type].name : "";
-  digits.textContent = text.sign(sign(session.id));
   show.addEventListener("click", open);
   close.addEventListener("click", () => session.close().catch(toastProblem("host")));
   const update = () => {
@@ -54,7 +53,7 @@ export function addRow(session, open) {
     dot(here, text.here, byId("reach").classList.contains("on"));
     dot(there, text.there, session.peerOnline || session.prompt !== null);
     there.hidden = !session.deviceInfo;
-    say(show, session.status === "approved" ? text.open : text.showAgain);
+    say(show, session.status === "approved" ? text.open : session.prompt ? text.answer : text.showAgain);
     close.setAttribute("aria-label", text.closeOf(name));
   };
   update();
@@ -103,12 +102,11 @@ function showEnded() {
 }
 
 /** @param {typeof ended[0]} row */
-function endedRow({ id, type, device, reason, at }) {
+function endedRow({ type, device, reason, at }) {
   const row = copyOf("ended-row");
   row.who.textContent = device;
   row.reason.textContent = reasonWords(reason);
   row.type.textContent = text.types[/** @type {"one_time"} */ (type)]?.name ?? "";
-  row.digits.textContent = text.sign(sign(id));
   row.at.textContent = new Date(at).toLocaleTimeString();
   return row.element;
 }

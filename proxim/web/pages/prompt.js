@@ -2,70 +2,141 @@
 
 import { callForAttention } from "./attention.js";
 import { byId, everyTick, secondsTo, showLeft } from "./dom.js";
-import { duration, sign } from "./format.js";
+import { duration } from "./format.js";
 import { text } from "./text.js";
 import { toastProblem } from "./toast.js";
 
 /** @typedef {import("../proxim.js").Prompt} Prompt */
+/** @typedef {import("../proxim.js").HostSession} HostSession */
 
-const [dialog, sure, approve, decline] = ["prompt", "sure", "approve", "decline"].map(byId);
+/** Milliseconds in which a new prompt ignores all input: it was meant for something else. */
+const DEAF = 600;
+/** After `most` denials by a person within `time` milliseconds, prompts come without a dialog. */
+const DENIALS = { most: 2, time: 10 * 60_000 };
 
-/** @type {Prompt[]} */
+const NUMBER = /^[1-9][0-9]{2}$/;
+
+const [dialog, number, approve] = ["prompt", "number", "approve"].map(byId);
+
+/** @type {{ prompt: Prompt, redraw: (session: HostSession) => Promise<unknown> }[]} */
 const waiting = [];
+/** Whether the first one is on the page. */
 let isOpen = false;
+let openedAt = 0;
+/** @type {(() => void)[]} */
+let stops = [];
+/** @type {number[]} The times of a person's denials. */
+let denials = [];
 
-/** Show a prompt, after the ones that wait already. @param {Prompt} prompt */
-export function ask(prompt) {
-  // After a reconnect the node sends the same prompt again.
-  if (waiting.some((each) => each.session === prompt.session)) return;
-  waiting.push(prompt);
+/** Return whether a person has denied so much that prompts have to wait in the list. */
+export function comesSilently() {
+  denials = denials.filter((at) => performance.now() - at < DENIALS.time);
+  return denials.length >= DENIALS.most;
+}
+
+/**
+ * Show a prompt, after the ones that wait already.
+ * @param {Prompt} prompt
+ * @param {(session: HostSession) => Promise<unknown>} redraw Shows a new code after a wrong number.
+ */
+export function ask(prompt, redraw) {
+  // The node may send the same prompt again.
+  if (waiting.some((each) => each.prompt.session === prompt.session)) return;
+  waiting.push({ prompt, redraw });
   next();
 }
 
 function next() {
   if (isOpen) return;
-  while (waiting[0]?.session.prompt === null) waiting.shift();
-  if (waiting.length > 0) show(waiting[0]);
+  while (waiting[0]?.prompt.session.prompt === null) waiting.shift();
+  if (waiting.length > 0) show(waiting[0].prompt);
 }
 
 /** @param {Prompt} prompt */
 function show(prompt) {
-  isOpen = true;
   const { session, deviceInfo } = prompt;
   const whole = Math.max(1, secondsTo(prompt.expiresAt));
+  isOpen = true;
+  openedAt = performance.now();
+  number.value = "";
+  byId("prompt-number").hidden = !needsNumber();
+  byId("prompt-type").textContent = session.type ? text.types[session.type].summary : "";
   byId("prompt-name").textContent = deviceInfo.name;
   byId("prompt-id").textContent = deviceInfo.id;
-  const summary = session.type ? text.types[session.type].summary : "";
-  byId("prompt-session").textContent = text.promptSession(sign(session.id), summary);
-  sure.checked = false;
-  approve.disabled = true;
-  const stopCall = callForAttention(deviceInfo.name);
-  const stop = everyTick(() => {
+  const stopTick = everyTick(() => {
     const seconds = secondsTo(session.prompt?.expiresAt ?? prompt.expiresAt);
     showLeft(byId("prompt-left"), text.answerIn(duration(seconds)), seconds / whole);
+    byId("contested").hidden = !session.contested;
+    approve.disabled = !isReady();
   });
-  /** @param {(() => Promise<void>) | null} answer */
-  const finish = async (answer) => {
-    if (waiting[0] !== prompt) return;
-    waiting.shift();
-    isOpen = false;
-    stop();
-    stopCall();
-    dialog.close();
-    next();
-    try {
-      await answer?.();
-    } catch (error) {
-      if (!session.over) toastProblem("host")(error);
-    }
+  stops = [stopTick, callForAttention()];
+  const settled = () => {
+    if (isOpen && waiting[0].prompt === prompt) finish();
   };
-  approve.onclick = () => finish(() => prompt.approve());
-  decline.onclick = () => finish(() => prompt.decline());
-  // The event of the prompt before comes late, when the dialog is open again.
-  dialog.onclose = () => dialog.open || finish(() => prompt.decline());
-  session.approved.then(() => finish(null), () => finish(null));
+  session.approved.then(settled, settled);
   dialog.showModal();
-  decline.focus();
+  (needsNumber() ? number : byId("decline")).focus();
 }
 
-sure.addEventListener("change", () => (approve.disabled = !sure.checked));
+const isDeaf = () => performance.now() - openedAt < DEAF;
+const needsNumber = () => waiting[0].prompt.session.confirm === "code";
+const isReady = () => !isDeaf() && (!needsNumber() || NUMBER.test(number.value));
+
+/** Close the open prompt. @param {(prompt: Prompt) => Promise<void>} [answer] None if it is settled. */
+async function finish(answer) {
+  const [{ prompt, redraw }] = waiting.splice(0, 1);
+  const { session } = prompt;
+  isOpen = false;
+  for (const stop of stops) stop();
+  dialog.close();
+  next();
+  try {
+    await answer?.(prompt);
+  } catch (error) {
+    if (/** @type {any} */ (error).code === "wrong_code") redraw(session).catch(toastProblem("host"));
+    else if (!session.over) toastProblem("host")(error);
+  }
+}
+
+function decline() {
+  if (!isOpen || isDeaf()) return;
+  denials.push(performance.now());
+  finish((prompt) => prompt.decline());
+}
+
+byId("decline").addEventListener("click", decline);
+byId("prompt-form").addEventListener("submit", (/** @type {Event} */ event) => {
+  event.preventDefault();
+  if (!isOpen || !isReady()) return;
+  const code = needsNumber() ? number.value : undefined;
+  finish((prompt) => prompt.approve(code));
+});
+number.addEventListener("input", () => {
+  number.value = number.value.replace(/[^0-9]/g, "").slice(0, 3);
+  approve.disabled = !isReady();
+});
+dialog.addEventListener("cancel", (/** @type {Event} */ event) => {
+  event.preventDefault();
+  decline();
+});
+dialog.addEventListener("close", () => {
+  // A browser may close the dialog all the same. The event of an earlier prompt comes late.
+  if (!isOpen || dialog.open) return;
+  if (isDeaf()) dialog.showModal();
+  else decline();
+});
+document.addEventListener(
+  "keydown",
+  (event) => {
+    if (!isOpen || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isDeaf() || (event.key === "Enter" && !isReady())) event.preventDefault();
+    else if (event.key === "Escape") {
+      event.preventDefault();
+      decline();
+    } else if (/^[0-9]$/.test(event.key) && needsNumber()) {
+      // Wherever the digit was typed, it goes into the field.
+      number.focus();
+    }
+  },
+  true,
+);

@@ -29,9 +29,9 @@ export function offerRetry(action) {
   const element = el("div", { class: "stack again" }, note, actionButton(pause ? text.tryNow : text.tryAgain, go));
   if (pause) {
     used += 1;
-    const due = Date.now() + pause * 1000;
+    const due = performance.now() + pause * 1000;
     stop = everyTick(() => {
-      const seconds = (due - Date.now()) / 1000;
+      const seconds = (due - performance.now()) / 1000;
       say(note, text.tryingIn(duration(seconds)));
       if (seconds <= 0) go();
     });

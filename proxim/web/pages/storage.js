@@ -20,3 +20,11 @@ export function store(kind, name, value) {
     // Forbidden or full.
   }
 }
+
+/** Return whether the browser keeps anything for this page. */
+export function isStorageOpen() {
+  store("localStorage", "proxim.probe", "1");
+  const isOpen = load("localStorage", "proxim.probe") !== null;
+  store("localStorage", "proxim.probe", null);
+  return isOpen;
+}

@@ -21,7 +21,8 @@ const FREE_PIECES = 64;
 const LEAST_PIECE = 1024;
 
 /** Invisible characters of a name, and those that reverse it: exe.png may be a gnp.exe. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{DI}\u2800]/gu;
+const LONGEST_NAME = 255;
 
 /**
  * The state of a transfer. It is `cancelled` by this side, or `refused` by the other one.
@@ -152,8 +153,9 @@ function waitForRoom(channel) {
  * Receive the file that the other side sends.
  * @param {RTCDataChannel} channel
  * @param {() => void} flooded Called when the other side sends more than a file can need.
+ * @param {() => number} [room] Returns how many bytes the file may have.
  */
-export function receiveFile(channel, flooded) {
+export function receiveFile(channel, flooded, room = () => Infinity) {
   const transfer = new Transfer(false);
   transfer.use(channel);
   /** @type {(Blob | ArrayBuffer)[]} */
@@ -190,9 +192,9 @@ export function receiveFile(channel, flooded) {
   const receive = (message) => {
     if (message?.cancelled === true) {
       transfer.note("refused");
-    } else if (!announced && isHeader(message)) {
+    } else if (!announced && isHeader(message) && message.size <= room()) {
       announced = true;
-      transfer.name = message.name.replace(UNSEEN, "").slice(0, 255);
+      transfer.name = [...message.name.slice(0, 2 * LONGEST_NAME).replace(UNSEEN, "").trim()].slice(0, LONGEST_NAME).join("");
       transfer.size = message.size;
       transfer.startedAt = performance.now();
       advance();

@@ -3,6 +3,7 @@
 import { chatPane } from "./chat.js";
 import { actionButton, byId, el, say } from "./dom.js";
 import { filesPane } from "./files.js";
+import { Pace } from "./pace.js";
 import { pathView } from "./path-view.js";
 import { problemText } from "./problem.js";
 import { text } from "./text.js";
@@ -11,12 +12,17 @@ import { isTransfer } from "./transfer.js";
 
 /** @typedef {import("../proxim.js").Session} Session */
 
+/** Channels that the other side may open at once, and per second. */
+const BURST = 1_000;
+const RATE = 50;
+
 /**
  * Add the workbench of an approved session to the page. It is made before the devices are connected, so
  * that it misses no message. It stays after the end, so that received files can be saved.
  * @param {Session} session @param {import("./problem.js").Role} role This side.
  */
 export function workbench(session, role) {
+  const pace = new Pace(BURST, RATE);
   let isFlooded = false;
   /** End the session: even an approved guest must not freeze this page. */
   const flooded = () => {
@@ -31,7 +37,10 @@ export function workbench(session, role) {
   const words = el("p", { role: "status" });
   const again = actionButton(text.tryAgain, () => session.reconnect());
   const notice = el("div", { class: "notice" }, words, again);
-  const title = el("h2", { tabindex: -1, "aria-live": "polite" });
+  const state = el("span");
+  // The name of the device stands alone: in a sentence it could say something else.
+  const who = el("bdi");
+  const title = el("h2", { tabindex: -1, "aria-live": "polite" }, state, " ", who);
   const leave = actionButton(text.leave, () => session.close().catch(toastProblem(role)), "second");
   const dismiss = () => {
     files.forget();
@@ -58,7 +67,9 @@ export function workbench(session, role) {
     const connected = !session.over && session.pc?.connectionState === "connected" && main?.readyState === "open";
     // On the guest's side the session has only the guest's own name.
     const name = role === "host" ? session.deviceInfo?.name : undefined;
-    say(title, connected ? text.connectedTo(name ?? text.otherSide) : (name ?? text.theOtherSide));
+    say(who, name ?? "");
+    if (name === undefined) say(state, connected ? text.connectedToOther : text.otherSide);
+    else say(state, connected ? text.connectedTo : "");
     chat.enable(connected);
     files.enable(connected);
     // The guest page itself says how the session ended.
@@ -98,7 +109,11 @@ export function workbench(session, role) {
       chat.end();
       files.end();
     },
-    channel: ({ channel }) => (isTransfer(channel) ? files.receive(channel) : channel.close()),
+    channel({ channel }) {
+      if (!pace.takes()) flooded();
+      else if (isTransfer(channel)) files.receive(channel);
+      else channel.close();
+    },
   };
   for (const [type, handle] of Object.entries(handlers)) {
     session.addEventListener(type, (/** @type {Event} */ event) => {

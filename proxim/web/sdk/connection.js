@@ -45,6 +45,8 @@ export class Connection {
   #refs = 0;
   #delay = BACKOFF.first;
   #maxBytes = 64 * 1024;
+  /** @type {string[]} What the node enforces beyond version 1 of the protocol. */
+  features = [];
   #introduced = false;
   #everIntroduced = false;
   /** @type {ProximError | null} */
@@ -110,6 +112,12 @@ export class Connection {
     } else {
       throw new ProximError("limit_reached", "the node is offline, and too many messages wait for it");
     }
+  }
+
+  /** Introduce the client again, on the same connection: the node then says again how all stands. */
+  async refresh() {
+    await this.#ready.promise;
+    await this.client._introduce();
   }
 
   /** Close the connection for good. @param {ProximError} [why] The error of pending requests. */
@@ -190,7 +198,10 @@ export class Connection {
       return;
     }
     this.#schedule(SILENCE, () => this.#probe());
-    if (message.type === "welcome") this.#maxBytes = message.max_message_bytes - REF_BYTES;
+    if (message.type === "welcome") {
+      this.#maxBytes = message.max_message_bytes - REF_BYTES;
+      this.features = message.features ?? [];
+    }
     this.client._receive(message);
     const pending = this.#requests.get(message.ref);
     if (!pending) return;

@@ -10,6 +10,10 @@
  * - `connection_lost`: the node cannot be reached, or closed the connection with `closeCode`;
  * - `invalid_link`: a link or a node's address is not valid, or the browser does not let this page
  *   connect to it;
+ * - `not_supported`: the node is too old for what this page relies on;
+ * - `code_required`: the session was opened with `confirm: "code"`, and `approve` was called without the
+ *   number that the guest shows;
+ * - `wrong_code`: the guest shows another number, and was declined; the session has ended;
  * - `unreachable`: the two sides can't connect to each other, after several attempts;
  * - `webrtc_failed`: the browser's WebRTC reported an error, which is the `cause`.
  */

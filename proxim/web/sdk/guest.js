@@ -1,11 +1,13 @@
 // The guest's side of one session.
 
+import { asDate, momentIn } from "./clock.js";
 import { Connection } from "./connection.js";
 import { deviceName, randomHex } from "./device.js";
 import { connectionLost, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
+import { CODE } from "./host-session.js";
 import { nodeAddress, parseLink } from "./link.js";
-import { forgetSeat, rememberSeat } from "./seats.js";
+import { forgetSeat, rememberSeat, seatOf } from "./seats.js";
 import { Session } from "./session.js";
 import { storage } from "./storage.js";
 
@@ -31,6 +33,7 @@ export class Guest extends Session {
   #token;
   #resumeToken;
   #options;
+  #expiresAt = -Infinity;
 
   /**
    * @param {string | URL | Location | Remembered} link The host's link, or a seat of
@@ -47,8 +50,8 @@ export class Guest extends Session {
     super(String(sessionId), "guest", options.rtc ?? true);
     /** The node's URL. */
     this.nodeUrl = nodeAddress(String(nodeUrl));
-    /** When the prompt expires, in the time of `Date.now()`. */
-    this.expiresAt = 0;
+    /** @type {string | null} The number to show while the prompt is open, if the host has to type it. */
+    this.code = null;
     this.#token = token;
     this.#resumeToken = seat.resumeToken ?? "";
     this.#options = options;
@@ -72,6 +75,19 @@ export class Guest extends Session {
     await this.ask();
   }
 
+  /** When the prompt expires, in the time of `Date.now()`. */
+  get expiresAt() {
+    return asDate(this.#expiresAt);
+  }
+
+  /**
+   * Ask the node again how much time is left for the answer. Call this when the page stood still for a
+   * while, or when the device's clock was set: messages may have waited in the meantime.
+   */
+  async refresh() {
+    if (this.status === "pending") await this._getConnection().refresh();
+  }
+
   /** Disconnect from the node and from the host. The seat can be taken again with `remembered`. */
   leave() {
     this.#connection?.close();
@@ -87,8 +103,9 @@ export class Guest extends Session {
   /** Ask on the first connection, resume on all others. @internal */
   async _introduce() {
     const connection = this._getConnection();
-    const resume_token = this.#resumeToken;
-    if (!resume_token) return connection.requestNow("pair_pending", this.#pairRequest());
+    if (!this.#resumeToken) return connection.requestNow("pair_pending", this.#pairRequest());
+    // Another tab may have come back in the meantime, and have got a newer token.
+    const resume_token = seatOf(this.nodeUrl, this.id)?.resumeToken ?? this.#resumeToken;
     try {
       return await connection.requestNow("resumed", { type: "resume", session_id: this.id, resume_token });
     } catch (error) {
@@ -113,21 +130,25 @@ export class Guest extends Session {
       this.#resumeToken = message.resume_token;
       this.type = message.session_type ?? null;
       this.#remember();
-      this.#promptPending(message.expires_in);
+      this.#promptPending(message);
     } else if (message.type === "resumed") {
+      // First of all: once the new token has been used, the old one ends the session.
+      this.#resumeToken = message.resume_token ?? this.#resumeToken;
+      this.type = message.session.session_type;
+      this.#remember();
       this._setIceServers(message.ice_servers, message.ice_ttl);
       this._update(message.session);
-      this.#remember();
       this._setPeerOnline(message.host_online);
-      if (message.expires_in !== undefined) this.#promptPending(message.expires_in);
+      if (message.expires_in !== undefined) this.#promptPending(message);
     } else if (!message.session_id || message.session_id === this.id) {
       super._receive(message);
     }
   }
 
-  /** @param {number} seconds */
-  #promptPending(seconds) {
-    this.expiresAt = Date.now() + seconds * 1000;
+  /** @param {Message} message */
+  #promptPending({ expires_in, code }) {
+    this.#expiresAt = momentIn(expires_in);
+    this.code = CODE.test(code ?? "") ? code : null;
     this._setPeerOnline(true);
     emit(this, "pending");
   }

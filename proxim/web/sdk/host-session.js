@@ -1,14 +1,20 @@
 // The host's side of one session, and its prompt.
 
+import { asDate, momentIn } from "./clock.js";
+import { ProximError } from "./errors.js";
 import { dispatch, emit } from "./events.js";
 import { Session } from "./session.js";
 
-/** @import { ProximError } from "./errors.js" */
 /** @import { Host } from "./host.js" */
 /** @import { DeviceInfo, Message, SessionType } from "./types.js" */
 
+/** The number of one request to pair. */
+export const CODE = /^[1-9][0-9]{2}$/;
+
 /** A guest asks to pair. Its name and id are unverified claims. */
 export class Prompt extends Event {
+  #expiresAt;
+
   /** @internal @param {HostSession} session @param {Message} message */
   constructor(session, message) {
     super("prompt");
@@ -16,13 +22,30 @@ export class Prompt extends Event {
     this.session = session;
     /** @type {DeviceInfo} The guest's claim who it is. */
     this.deviceInfo = message.device_info;
-    /** When the prompt expires, in the time of `Date.now()`. */
-    this.expiresAt = Date.now() + message.expires_in * 1000;
+    this.#expiresAt = momentIn(message.expires_in);
   }
 
-  /** Approve the guest. Rejects with `already_decided` if it is too late. */
-  async approve() {
-    await this.session._decide(true);
+  /** When the prompt expires, in the time of `Date.now()`. */
+  get expiresAt() {
+    return asDate(this.#expiresAt);
+  }
+
+  /**
+   * Approve the guest.
+   * @param {string} [code] The three digits that the guest shows, for a session with
+   *   `confirm: "code"`. There is one attempt: with another number the guest is declined.
+   * @throws {ProximError} `code_required`; the prompt stays. `wrong_code`; the session has ended.
+   *   `already_decided` if it is too late.
+   */
+  async approve(code) {
+    const { id, confirm } = this.session;
+    if (confirm === "code" && !CODE.test(code ?? "")) {
+      throw new ProximError("code_required", "the number that the guest shows is missing", { sessionId: id });
+    }
+    const { status } = await this.session._decide(true, code);
+    if (status === "rejected") {
+      throw new ProximError("wrong_code", "the guest shows another number, and was declined", { sessionId: id });
+    }
   }
 
   /** Decline the guest; the session ends. */
@@ -39,11 +62,18 @@ export class HostSession extends Session {
   /** `prompt` (a `Prompt`): a guest asks to pair.
    * @type {((prompt: Prompt) => unknown) | null} */
   onprompt = null;
+  /** `contested`: another device has shown this link, too, after the guest. It was refused. Perhaps a
+   * person scanned twice, perhaps somebody else has seen the code.
+   * @type {((event: Event) => unknown) | null} */
+  oncontested = null;
   /** `link`: there is a new link.
    * @type {((event: Event) => unknown) | null} */
   onlink = null;
 
   #host;
+  #lapsesAt = -Infinity;
+  #createdAt;
+  #expiresAt;
 
   /** @internal @param {Host} host @param {any} info @param {boolean} rtc */
   constructor(host, info, rtc) {
@@ -53,16 +83,31 @@ export class HostSession extends Session {
     this.link = null;
     /** @type {string | null} The link as a QR code, for the `src` of an image. */
     this.qr = null;
-    /** When the link expires, in the time of `Date.now()`. */
-    this.lapsesAt = 0;
     /** @type {Prompt | null} The prompt that waits for a decision. */
     this.prompt = null;
-    /** When the session was opened, in the time of `Date.now()`. */
-    this.createdAt = host._localTime(info.created_at);
-    /** @type {number | null} When a temporary session ends, in the time of `Date.now()`. */
-    this.expiresAt = info.expires_at ? host._localTime(info.expires_at) : null;
+    /** Whether another device has shown the link, too. */
+    this.contested = false;
+    this.#createdAt = host._momentOf(info.created_at);
+    this.#expiresAt = info.expires_at ? host._momentOf(info.expires_at) : null;
     /** @type {SessionType | null} When it ends by itself. */
     this.type = info.session_type;
+    /** @type {"none" | "code"} Whether `approve` needs the number that the guest shows. */
+    this.confirm = info.confirm ?? "none";
+  }
+
+  /** When the link expires, in the time of `Date.now()`. */
+  get lapsesAt() {
+    return asDate(this.#lapsesAt);
+  }
+
+  /** When the session was opened, in the time of `Date.now()`. */
+  get createdAt() {
+    return asDate(this.#createdAt);
+  }
+
+  /** @type {number | null} When a temporary session ends, in the time of `Date.now()`. */
+  get expiresAt() {
+    return this.#expiresAt && asDate(this.#expiresAt);
   }
 
   /**
@@ -80,10 +125,10 @@ export class HostSession extends Session {
     return this.#host._connection;
   }
 
-  /** @internal @param {boolean} approve */
-  async _decide(approve) {
-    const request = { type: "pair_decision", session_id: this.id, approve };
-    await this._getConnection().request("pair_result", request);
+  /** @internal @param {boolean} approve @param {string} [code] @returns {Promise<Message>} */
+  _decide(approve, code) {
+    const request = { type: "pair_decision", session_id: this.id, approve, code };
+    return this._getConnection().request("pair_result", request);
   }
 
   /** @internal @param {Message} message */
@@ -96,6 +141,9 @@ export class HostSession extends Session {
       this.prompt = null;
     } else if (message.type === "link_renewed") {
       this._setLink(message);
+    } else if (message.type === "contested") {
+      this.contested = true;
+      emit(this, "contested");
     }
     super._receive(message);
   }
@@ -110,7 +158,7 @@ export class HostSession extends Session {
   _setLink(message) {
     this.link = message.link ?? null;
     this.qr = message.qr_svg ? `data:image/svg+xml,${encodeURIComponent(message.qr_svg)}` : null;
-    this.lapsesAt = Date.now() + message.pair_within * 1000;
+    this.#lapsesAt = momentIn(message.pair_within);
     emit(this, "link");
   }
 

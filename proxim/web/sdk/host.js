@@ -1,14 +1,14 @@
 // A host and its sessions.
 
+import { momentIn } from "./clock.js";
 import { Connection } from "./connection.js";
 import { randomHex } from "./device.js";
-import { connectionLost, sessionEnded } from "./errors.js";
+import { ProximError, connectionLost, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
 import { HostSession, linkOptions } from "./host-session.js";
 import { nodeAddress } from "./link.js";
 import { storage } from "./storage.js";
 
-/** @import { ProximError } from "./errors.js" */
 /** @import { Message, SessionType } from "./types.js" */
 
 /**
@@ -79,15 +79,19 @@ export class Host extends EventTarget {
 
   /**
    * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
-   * of a pairing token of your own: the node then never sees the token, and makes no link.
-   * @param {{ type?: SessionType, ttl?: number, tokenHash?: string }} [options]
+   * of a pairing token of your own: the node then never sees the token, and makes no link. With
+   * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it.
+   * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code" }} [options]
    * @returns {Promise<HostSession>}
+   * @throws {ProximError} `not_supported` if the node does not know `confirm`.
    */
-  async open({ type = "one_time", ttl, tokenHash } = {}) {
+  async open({ type = "one_time", ttl, tokenHash, confirm } = {}) {
+    if (confirm === "code") await this.#needFeature("confirm");
     const created = await this._connection.request("session_created", {
       type: "create_session",
       session_type: type,
       ttl,
+      confirm,
       ...linkOptions(tokenHash),
     });
     const session = this.sessions.get(created.session.session_id);
@@ -104,15 +108,31 @@ export class Host extends EventTarget {
     return (await this._connection.request("sessions", { type: "list_sessions" })).sessions;
   }
 
+  /**
+   * Ask the node again how the sessions stand, and how much time is left. Call this when the page stood
+   * still for a while, or when the device's clock was set: messages may have waited in the meantime. An
+   * open prompt is emitted again.
+   */
+  async refresh() {
+    await this._connection.refresh();
+  }
+
   /** Disconnect from the node. Sessions that survive a disconnect go on there. */
   leave() {
     this._connection.close();
     this.#endSessions(connectionLost("the host has left"));
   }
 
-  /** Return a time of the node in the time of this device's clock. @internal @param {string} time */
-  _localTime(time) {
-    return Date.parse(time) - this.#identity.ahead;
+  /** @param {string} feature One of `welcome.features`. */
+  async #needFeature(feature) {
+    await this.ready;
+    if (this._connection.features.includes(feature)) return;
+    throw new ProximError("not_supported", `the node at ${this.nodeUrl} is too old: it does not know "${feature}"`);
+  }
+
+  /** Return a time of the node in the time of `performance.now()`. @internal @param {string} time */
+  _momentOf(time) {
+    return momentIn((Date.parse(time) - this.#identity.ahead - Date.now()) / 1000);
   }
 
   #rememberIdentity() {

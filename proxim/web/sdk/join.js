@@ -1,10 +1,11 @@
 // The shortest way to join a session.
 
 import { Guest } from "./guest.js";
-import { remembered } from "./seats.js";
+import { parseLink } from "./link.js";
+import { remembered, seatOf } from "./seats.js";
 
 /**
- * Join a session, and return the open data channel. The guest asks by the link, or takes this tab's
+ * Join a session, and return the open data channel. The guest asks by the link, or takes this browser's
  * earlier seat again. With a `Location` the link is removed from the address bar.
  * @param {string | URL | Location} link
  * @param {{ name?: string, deviceId?: string }} [options]
@@ -34,7 +35,9 @@ export function guestAt(link, options = {}) {
     const seat = remembered(link.href.replace(/\/join\/?([?#].*)?$/, "")).find((each) => each.thisTab);
     if (seat) return new Guest(seat, options);
   }
-  const guest = new Guest(isLocation ? link.href : link, options);
+  const { nodeUrl, sessionId } = parseLink(isLocation ? link.href : link);
+  // A person may scan a code again: this browser then comes back to its seat.
+  const guest = new Guest(seatOf(nodeUrl, sessionId) ?? (isLocation ? link.href : link), options);
   if (isLocation) history.replaceState(history.state, "", link.pathname + link.search);
   return guest;
 }

@@ -20,7 +20,7 @@ export function nodeAddress(url) {
  * @throws {ProximError} `invalid_link`
  */
 export function parseLink(link) {
-  const found = /^(https?:\/\/[^?#]+)\/join\/?#([\w-]{16,128})\.([\w-]{16,128})$/.exec(String(link).trim());
+  const found = /^(https?:\/\/[^?#]+)\/join\/?(?:\?[^#]*)?#([\w-]{16,128})\.([\w-]{16,128})$/.exec(String(link).trim());
   if (!found) {
     throw new ProximError("invalid_link", "a link looks like https://node.example/join#<session id>.<token>");
   }

@@ -15,6 +15,9 @@ const CONNECT_TIMEOUT = { host: 15_000, guest: 35_000 };
 const MAX_RETRIES = 4;
 /** How often the host reopens a data channel that was closed alone, and the milliseconds before. */
 const REOPEN = { most: 3, pause: 500 };
+/** What the other side may cause: signals that wait, candidates of a connection, and how often it may start
+ * again within `time` milliseconds. A browser makes only some hundred connections before it frees one. */
+const MOST = { waiting: 256, candidates: 256, starts: 20, time: 60_000 };
 
 /**
  * Connects the two sides of a session by WebRTC, with as many `RTCPeerConnection`s as that takes.
@@ -32,6 +35,10 @@ export class PeerConnection {
   #negotiated = false;
   #closed = false;
   #retries = 0;
+  #waiting = 0;
+  #candidates = 0;
+  /** @type {number[]} When the other side has started again. */
+  #starts = [];
   /** @type {RTCPeerConnection | null} */
   pc = null;
   /** @type {RTCDataChannel | null} */
@@ -52,7 +59,15 @@ export class PeerConnection {
 
   /** @param {any} signal A signal of the other side's `PeerConnection`. */
   receive(signal) {
-    this.#enqueue(() => this.#handleSignal(signal));
+    if (this.#waiting >= MOST.waiting) {
+      this.#reportError(new ProximError("limit_reached", "the other side sends faster than this one can follow"));
+      return;
+    }
+    this.#waiting += 1;
+    this.#enqueue(() => {
+      this.#waiting -= 1;
+      return this.#handleSignal(signal);
+    });
   }
 
   /** Check the connection after the node or the other side was away, and repair it. */
@@ -121,7 +136,7 @@ export class PeerConnection {
     this.#id = randomHex(4);
     this.#remote = remote;
     this.#makingOffer = this.#ignoringOffer = this.#negotiated = false;
-    this.#reopened = 0;
+    this.#reopened = this.#candidates = 0;
     this.#earlyMessages = new EarlyMessages((error) => this.#reportError(error));
     let pc;
     try {
@@ -187,7 +202,13 @@ export class PeerConnection {
     const pc = this.pc;
     if (!pc) return;
     if (description) await this.#handleDescription(pc, description);
-    else if (candidate !== undefined && !this.#ignoringOffer) await pc.addIceCandidate(candidate);
+    else if (candidate !== undefined && !this.#ignoringOffer) await this.#addCandidate(pc, candidate);
+  }
+
+  /** @param {RTCPeerConnection} pc @param {RTCIceCandidateInit} candidate */
+  async #addCandidate(pc, candidate) {
+    this.#candidates += 1;
+    if (this.#candidates <= MOST.candidates) await pc.addIceCandidate(candidate);
   }
 
   /**
@@ -196,6 +217,12 @@ export class PeerConnection {
    * @param {string} from
    */
   async #follow(from) {
+    const now = performance.now();
+    this.#starts = this.#starts.filter((at) => now - at < MOST.time);
+    if (this.#starts.length >= MOST.starts) {
+      throw new ProximError("limit_reached", "the other side starts again too often");
+    }
+    this.#starts.push(now);
     if (this.#negotiated || !this.pc) return this.#start(from);
     const before = this.#remote;
     this.#remote = from;

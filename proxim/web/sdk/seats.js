@@ -16,10 +16,14 @@ const seatsKey = (nodeUrl) => `proxim.guest.${nodeUrl}`;
 export function remembered(url = location.origin) {
   const key = seatsKey(nodeAddress(url));
   const tab = storage.read("sessionStorage", key) ?? {};
-  return Object.values({ ...storage.read("localStorage", key), ...tab })
+  // What all tabs share goes first: another tab may have got a newer token.
+  return Object.values({ ...tab, ...storage.read("localStorage", key) })
     .map((seat) => ({ ...seat, thisTab: seat.sessionId in tab }))
     .sort((a, b) => Number(b.thisTab) - Number(a.thisTab) || b.since - a.since);
 }
+
+/** Return the seat in a session that this browser can take again. @param {string} nodeUrl @param {string} id */
+export const seatOf = (nodeUrl, id) => remembered(nodeUrl).find(({ sessionId }) => sessionId === id);
 
 /** Remember a seat: of a one-time session only in this tab. @param {Remembered} seat */
 export function rememberSeat(seat) {

@@ -1,5 +1,6 @@
 // One side of a session.
 
+import { momentIn } from "./clock.js";
 import { Deferred } from "./deferred.js";
 import { EARLY } from "./early-messages.js";
 import { ProximError, sessionEnded, wireError } from "./errors.js";
@@ -46,8 +47,9 @@ export class Session extends EventTarget {
    * the next ICE restart of a connection of your own.
    * @type {((event: Event & { iceServers: RTCIceServer[] }) => unknown) | null} */
   onice = null;
-  /** `presence` (`online`): the other side has connected to the node, or disconnected.
-   * @type {((event: Event & { online: boolean }) => unknown) | null} */
+  /** `presence` (`online`, `replaced`): the other side has connected to the node, or disconnected.
+   * `replaced` if the guest has connected again while its earlier connection still stood.
+   * @type {((event: Event & { online: boolean, replaced: boolean }) => unknown) | null} */
   onpresence = null;
   /** `channel` (`channel`): the other side has opened another data channel.
    * @type {((event: Event & { channel: RTCDataChannel }) => unknown) | null} */
@@ -75,8 +77,8 @@ export class Session extends EventTarget {
   #peerConnection = null;
   #role;
   #rtc;
-  /** When the ICE servers expire, in the time of `Date.now()`. */
-  #iceExpiry = Infinity;
+  /** When the ICE servers expire, by the clock that cannot be set and by the one that runs in sleep. */
+  #iceExpiry = { moment: Infinity, date: Infinity };
   #iceTimer = 0;
 
   /**
@@ -205,7 +207,7 @@ export class Session extends EventTarget {
         break;
       case "peer_online":
       case "peer_offline":
-        this._setPeerOnline(message.type === "peer_online");
+        this._setPeerOnline(message.type === "peer_online", message.replaced);
         break;
       case "session_ended":
         this._end(sessionEnded(message.status, message.reason, this.id));
@@ -224,11 +226,11 @@ export class Session extends EventTarget {
     else if (info.status === "approved") this._approve();
   }
 
-  /** @internal @param {boolean} online */
-  _setPeerOnline(online) {
+  /** @internal @param {boolean} online @param {boolean} [replaced] */
+  _setPeerOnline(online, replaced = false) {
     const changed = online !== this.#peerOnline;
     this.#peerOnline = online;
-    if (changed) emit(this, "presence", { online });
+    if (changed || replaced) emit(this, "presence", { online, replaced });
     if (online) this.#peerConnection?.check();
   }
 
@@ -240,16 +242,16 @@ export class Session extends EventTarget {
     this.#peerConnection?.setIceServers(iceServers);
     if (!isFirst) emit(this, "ice", { iceServers });
     if (!ttl || iceServers.length === 0) return;
-    const expiry = Date.now() + ttl * 1000;
+    const moment = momentIn(ttl);
     // Servers that expire with the session cannot be renewed.
-    if (this.#iceTimer && expiry < this.#iceExpiry + ICE.gain) return;
-    this.#iceExpiry = expiry;
+    if (this.#iceTimer && moment < this.#iceExpiry.moment + ICE.gain) return;
+    this.#iceExpiry = { moment, date: Date.now() + ttl * 1000 };
     this.#refreshIceAfter(ttl * 1000 * ICE.age);
   }
 
   /** @internal Whether the ICE servers have expired, for example because the device was asleep. */
   _iceHasExpired() {
-    return Date.now() >= this.#iceExpiry;
+    return performance.now() >= this.#iceExpiry.moment || Date.now() >= this.#iceExpiry.date;
   }
 
   /** @param {number} time Milliseconds. */

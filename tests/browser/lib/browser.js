@@ -23,8 +23,15 @@ const FLAGS = [
   "--use-fake-ui-for-media-stream",
 ];
 
-export const launch = () =>
-  chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS });
+const OPTIONS = { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS };
+
+export const launch = () => chromium.launch(OPTIONS);
+
+/** Launch a browser whose process the test can stop. */
+export async function launchServer() {
+  const server = await chromium.launchServer(OPTIONS);
+  return { server, browser: await chromium.connect(server.wsEndpoint()) };
+}
 
 /**
  * What a phone's camera does: read the QR code off the screen.

@@ -75,6 +75,13 @@ export class Desk extends Person {
     }
     await this.press("Show the code");
     await this.page.locator('.code img[src^="data:"]').waitFor();
+    return this.link();
+  }
+
+  /** Wait until a new prompt takes input. */
+  async hears() {
+    await this.page.getByRole("dialog").waitFor();
+    await this.page.waitForTimeout(700);
   }
 
   link() {
@@ -89,8 +96,9 @@ export class Desk extends Person {
     return scan(this.page);
   }
 
-  async approves() {
-    await this.page.getByRole("checkbox").check();
+  /** Type the number that a phone shows, and approve. @param {{ number: () => Promise<string> }} phone */
+  async approves(phone) {
+    await this.page.getByLabel("Type the number that the other device shows").fill(await phone.number());
     await this.press("Approve");
   }
 
@@ -114,5 +122,12 @@ export class Phone extends Person {
   async asksAndWaits(name) {
     await this.asks(name);
     await this.sees("Waiting for approval");
+  }
+
+  /** Return the number that it shows while it waits. */
+  async number() {
+    const words = await this.page.locator("#waiting-number").textContent();
+    assert.match(words, /^[1-9][0-9]{2}$/);
+    return words;
   }
 }

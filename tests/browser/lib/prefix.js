@@ -47,10 +47,12 @@ export class Prefix {
     }
     far.on("error", () => socket.destroy());
     far.on("response", () => socket.destroy());
-    far.on("upgrade", ({ rawHeaders }, other) => {
+    far.on("upgrade", ({ rawHeaders }, other, head) => {
       const lines = [];
       for (let at = 0; at < rawHeaders.length; at += 2) lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`);
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join("\r\n")}\r\n\r\n`);
+      // The node's first message may have come with its headers.
+      socket.write(head);
       other.on("error", () => socket.destroy());
       other.pipe(socket).pipe(other);
     });

@@ -47,7 +47,7 @@ export function world(...options) {
     await desk.opens(type, seconds);
     const phone = await here.phone(await desk.shows());
     await phone.asksAndWaits();
-    await desk.approves();
+    await desk.approves(phone);
     await Promise.all([desk.isConnected(), phone.isConnected()]);
     return { desk, phone };
   };

@@ -43,7 +43,7 @@ test("two pages connect through the relay, and go on after their credentials exp
   await desk.opens("persistent");
   const phone = await here.phone(await desk.link(), await context());
   await phone.asksAndWaits();
-  await desk.approves();
+  await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await desk.sees("Relayed");
   const names = await Promise.all([desk, phone].map(({ page }) => page.evaluate(() => turnName())));
@@ -76,16 +76,18 @@ test("the guest in Python connects through the relay", async () => {
   const guest = spawn(PYTHON, [example, "--relay-only", await desk.link()], options);
   const gone = new Promise((resolve) => guest.once("exit", resolve));
   const printed = [];
-  createInterface({ input: guest.stdout }).on("line", (line) => printed.push(line));
+  const lines = createInterface({ input: guest.stdout });
+  lines.on("line", (line) => printed.push(line));
+  const told = new Promise((resolve) => lines.on("line", (line) => line.startsWith("It needs") && resolve(line.slice(-3))));
   try {
     await desk.page.getByRole("dialog").getByText("Python", { exact: true }).waitFor();
-    await desk.approves();
+    await desk.approves({ number: () => told });
     await desk.isConnected();
     await desk.sees("Hello from Python");
     await desk.sees("Relayed");
     await desk.press("End session");
     assert.equal(await gone, 0);
-    assert.deepEqual(printed, ["The host is being asked.", "connected", "over: closed"]);
+    assert.deepEqual(printed, ["The host is being asked.", `It needs this number: ${await told}`, "connected", "over: closed"]);
   } finally {
     guest.kill();
   }

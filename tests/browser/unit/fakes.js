@@ -28,10 +28,10 @@ export class FakeSocket {
   }
 
   /** Open the connection, and let the node send its welcome. */
-  async opens(maxBytes = 64 * 1024) {
+  async opens(maxBytes = 64 * 1024, features = ["confirm", "rotate"]) {
     this.readyState = 1;
     this.onopen();
-    await this.hears({ type: "welcome", protocol: 1, max_message_bytes: maxBytes });
+    await this.hears({ type: "welcome", protocol: 1, max_message_bytes: maxBytes, features });
   }
 
   /** Receive a message of the node. */
@@ -187,10 +187,21 @@ export async function happens(type) {
   await settle();
 }
 
+/** The page's own clock goes on with the timers, and no test sets it. */
+let setBy = 0;
+performance.now = () => Date.now() - setBy;
+
+/** Set the device's clock ahead, or back. @param {number} milliseconds */
+export function setClock(milliseconds) {
+  setBy += milliseconds;
+  mock.timers.setTime(Date.now() + milliseconds);
+}
+
 /** Set up a new browser before each test. */
 export function freshBrowser() {
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_700_000_000_000 });
+  setBy = 0;
   FakeSocket.all = [];
   FakePeerConnection.all = [];
   const window = new EventTarget();
