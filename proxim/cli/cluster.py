@@ -9,13 +9,12 @@ import click
 import msgspec
 import trio
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
-from proxim.cli.terminal import printable
+from proxim.cli.terminal import cell
 from proxim.exception_groups import ungrouped
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings, load
@@ -103,14 +102,14 @@ def _show(found: list[NodeStatus]) -> None:
 
 
 def _print(console: Console, line: str, style: str | None = None) -> None:
-    console.print(escape(printable(line)), overflow="fold", style=style)
+    console.print(cell(line), overflow="fold", style=style)
 
 
 def _table(found: list[NodeStatus]) -> Table:
     table = Table("Node", "At", "Address", "Version", *_COLUMNS, "State", box=None)
     for each in found:
         texts = (each.node, each.at, each.url, each.version, *_values(each), _state(each))
-        table.add_row(*(escape(printable(text)) for text in texts))
+        table.add_row(*map(cell, texts))
     return table
 
 

@@ -74,7 +74,8 @@ def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False)
     try:
         trio.run(_interruptible, action, reporter)
     except* (InvalidLink, InvalidSetting, BadMessage) as errors:
-        raise click.UsageError(str(next(leaves(errors)))) from None
+        # A `BadMessage` may be a node's.
+        raise click.UsageError(printable(str(next(leaves(errors))))) from None
     except* BrokenPipeError:
         # The reader of the output has exited; discard the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,7 +14,7 @@ import trio
 
 from proxim.cli import logs, options, tracing
 from proxim.cli.program import STOPPING
-from proxim.cli.terminal import program_name
+from proxim.cli.terminal import command_line
 from proxim.exception_groups import leaves
 from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
@@ -121,11 +121,11 @@ def _tune_garbage_collector() -> None:
 
 
 def _print_urls(node: Node) -> None:
-    where = "" if node.url == DEFAULT_URL else f" --node {node.url}"
+    where = [] if node.url == DEFAULT_URL else ["--node", node.url]
     click.echo(f"Proxim {__version__} is at {node.url}")
     if node.url != node.local_url:
         click.echo(f"It listens on:               {node.local_url}")
     click.echo(f"Next, in a browser:          {node.url}/")
-    click.echo(f"Or in a second terminal:     {program_name()} host{where}")
+    click.echo(f"Or in a second terminal:     {command_line('host', *where)}")
     click.echo("Stop it with Ctrl-C.")
     sys.stdout.flush()
