@@ -12,11 +12,14 @@ from pathlib import Path
 
 from proxim.ice.options import IceOptions
 from proxim.ice.provider import Provider
+from proxim.private_files import check_private
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import IceServer
 from proxim.session.ice import IceGrant
 
 _USER_BYTES = 8
+_MAX_USERS = 10_000
+"""Peers whose user name is remembered; for older ones there is a new name at their next request."""
 
 
 class ConfiguredIce:
@@ -29,6 +32,7 @@ class ConfiguredIce:
         self._options = options
         self._wall = wall
         self._secret = _read_secret(options)
+        self._users: dict[str, tuple[int, str]] = {}
         self._provider = None if options.ice_provider is None else Provider(options)
 
     async def run(self) -> None:
@@ -36,11 +40,11 @@ class ConfiguredIce:
         if self._provider is not None:
             await self._provider.run()
 
-    def grant(self, lifetime: float) -> IceGrant:
-        """Return the ICE servers for a peer of a session that ends within ``lifetime`` seconds.
+    def grant(self, lifetime: float, peer: str) -> IceGrant:
+        """Return the ICE servers for ``peer`` of a session that ends within ``lifetime`` seconds.
 
-        Each peer gets its own TURN credentials from the shared secret. This never waits for the
-        provider.
+        Each peer gets its own TURN credentials from the shared secret, and the same ones again
+        until half of their time is over. This never waits for the provider.
         """
         servers: list[IceServer] = []
         ttl = lifetime
@@ -49,9 +53,8 @@ class ConfiguredIce:
             servers.append(IceServer(list(options.stun)))
         if self._secret is not None:
             now = self._wall()
-            expiry = int(now + min(ttl, options.turn_ttl))
+            expiry, user = self._user(peer, int(now + min(ttl, options.turn_ttl)), now)
             ttl = max(0.0, expiry - now)
-            user = secrets.token_hex(_USER_BYTES)
             servers.append(turn_credentials(options.turn, self._secret, expiry, user))
         elif options.turn:
             servers.append(
@@ -62,6 +65,16 @@ class ConfiguredIce:
             servers += provided.servers
             ttl = provided.ttl
         return IceGrant(servers, ttl)
+
+    def _user(self, peer: str, latest: int, now: float) -> tuple[int, str]:
+        """Return the expiry and the name of a peer's TURN user, which expires at ``latest``."""
+        expiry, name = self._users.pop(peer, (0, ""))
+        if not now + (latest - now) / 2 <= expiry <= latest:
+            expiry, name = latest, secrets.token_hex(_USER_BYTES)
+        self._users[peer] = expiry, name
+        if len(self._users) > _MAX_USERS:
+            del self._users[next(iter(self._users))]
+        return expiry, name
 
 
 def turn_credentials(urls: tuple[str, ...], secret: str, expiry: int, user: str) -> IceServer:
@@ -80,10 +93,16 @@ def _read_secret(options: IceOptions) -> str | None:
     if path is None:
         return options.turn_secret
     try:
-        secret = Path(path).read_text(encoding="utf-8").strip()
+        # Editors on Windows begin a file with a byte order mark.
+        secret = Path(path).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InvalidSetting(f"turn_secret_file: {path} cannot be read: {why}") from None
     if not secret:
         raise InvalidSetting(f"turn_secret_file: {path} is empty")
+    if not secret.isprintable():
+        raise InvalidSetting(
+            f"turn_secret_file: {path} must have one line, the secret, of printable characters"
+        )
+    check_private("turn_secret_file", path)
     return secret
