@@ -51,9 +51,9 @@ def test_url_without_a_login_is_not_a_secret(url):
 @pytest.mark.parametrize(
     ("mode", "text", "says"),
     [
-        (0o600, "access_token = 'hush'", None),
-        (0o640, "access_token = 'hush'", None),
-        (0o644, "access_token = 'hush'", "can read"),
+        (0o600, "access_token = "hush hush hush hush hush"", None),
+        (0o640, "access_token = "hush hush hush hush hush"", None),
+        (0o644, "access_token = "hush hush hush hush hush"", "can read"),
         (0o644, "port = 1", None),
         (0o666, "port = 1", "can write"),
     ],
@@ -65,6 +65,11 @@ def test_config_that_others_can_use_is_warned_about(tmp_path, mode, text, says):
     told = found(config=config)
     assert list(told) == (["config"] if says else [])
     assert says is None or says in told["config"]
+
+
+def test_short_access_token_is_warned_about():
+    assert "fewer than 22" in found({}, {"PROXIM_ACCESS_TOKEN": "t" * 21})["access_token"]
+    assert found({}, {"PROXIM_ACCESS_TOKEN": "t" * 22}) == {}
 
 
 @pytest.mark.parametrize(

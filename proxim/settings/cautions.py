@@ -11,6 +11,9 @@ from proxim.private_files import access_of_others
 from proxim.settings.catalog import SETTINGS
 from proxim.settings.fields import Settings
 
+MIN_TOKEN_LENGTH = 22
+"""Characters of an access token that nobody guesses: 128 random bits in base64."""
+
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -49,6 +52,12 @@ def cautions(
                 f"all users of this machine can read {config}, which has secrets",
                 "chmod o-r it",
             )
+    if settings.access_token is not None and len(settings.access_token) < MIN_TOKEN_LENGTH:
+        yield Caution(
+            "access_token",
+            f"access_token has fewer than {MIN_TOKEN_LENGTH} characters, and might be guessed",
+            "make one with `openssl rand -base64 24`",
+        )
     is_public = settings.lan or settings.host not in _LOOPBACK or settings.public_url is not None
     if settings.turn and settings.access_token is None and is_public:
         yield Caution(
