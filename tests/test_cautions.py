@@ -51,9 +51,9 @@ def test_url_without_a_login_is_not_a_secret(url):
 @pytest.mark.parametrize(
     ("mode", "text", "says"),
     [
-        (0o600, "access_token = "hush hush hush hush hush"", None),
-        (0o640, "access_token = "hush hush hush hush hush"", None),
-        (0o644, "access_token = "hush hush hush hush hush"", "can read"),
+        (0o600, "access_token = 'hush-hush-hush-hush-hush'", None),
+        (0o640, "access_token = 'hush-hush-hush-hush-hush'", None),
+        (0o644, "access_token = 'hush-hush-hush-hush-hush'", "can read"),
         (0o644, "port = 1", None),
         (0o666, "port = 1", "can write"),
     ],
