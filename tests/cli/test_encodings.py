@@ -76,3 +76,12 @@ def test_no_command_fails_for_the_encoding_of_its_output(start, node, command, c
     out, err = told.process.communicate(timeout=60)
     assert b"Traceback" not in out + err, err
     assert told.process.returncode == code, err
+
+
+def test_marks_are_told_apart_without_their_characters(start, node):
+    out, _, _ = start(
+        "doctor", "--port", "0", "--stun", "stun:127.0.0.1:1", PYTHONIOENCODING="iso-8859-1"
+    ).finish()
+    assert "+ port: can listen" in out
+    assert "x stun: stun:127.0.0.1:1" in out
+    assert "?" not in out.replace("through?", "")
