@@ -149,6 +149,9 @@ class HostileNode:
                 )
         if kind in ("pair_request", "pair_decision"):
             say("signal", session_id=session_id, data=plot["data"])
+            if nested := plot.get("nested"):
+                head = f'{{"type":"signal","session_id":"{session_id}","data":'
+                socket.send(f"{head}{'[' * nested}{']' * nested}}}")
             say("peer_offline", session_id=session_id)
             say("session_ended", session_id=session_id, status="expired", reason="closed")
 
@@ -211,3 +214,48 @@ def test_what_a_node_says_is_shown_as_text(tmp_path, monkeypatch, hostile, comma
         if " join " in line and "http" in line and not form:
             *_, verb, link = shlex.split(line)
             assert (verb, str(parse_link(link))) == ("join", link)
+
+
+PLAIN = {
+    "text": "x",
+    "session_id": "s",
+    "name": "x",
+    "number": 40.0,
+    "link": f"https://node.example/join#{ID}.{TOKEN}",
+    "data": 1,
+    "refuses": None,
+    "code": "token_used",
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_deeply_nested_signal_is_not_a_crash(tmp_path, hostile, form):
+    # Some depth is accepted when the message is read, and too deep when it is shown.
+    for nested in [*range(880, 1000, 4), 100_000]:
+        hostile.plot = PLAIN | {"nested": nested}
+        out = invoke(tmp_path, "host", "--yes", "--node", hostile.url, *form)
+        assert "Approved" in out or "approved" in out
+
+
+def test_url_that_is_not_a_link_is_not_printed_for_copying(tmp_path, hostile):
+    hostile.plot = PLAIN | {"link": "https://node.example/'; echo x; '"}
+    out = invoke(tmp_path, "host", "--yes", "--node", hostile.url)
+    assert "the link that the node sent cannot be used" in out
+    assert "echo x" not in out
+
+
+def test_link_is_quoted_for_the_shell(tmp_path, hostile):
+    link = f"https://node.example/';echo$IFS'x';'/join#{ID}.{TOKEN}"
+    hostile.plot = PLAIN | {"link": link}
+    out = invoke(tmp_path, "host", "--yes", "--node", hostile.url)
+    (line,) = [each for each in out.splitlines() if " join " in each]
+    assert shlex.split(line)[-1] == link
+
+
+def test_endless_time_is_clamped(tmp_path, hostile):
+    hostile.plot = PLAIN | {"number": 1e308}
+    out = invoke(tmp_path, "host", "--yes", "--json", "--node", hostile.url)
+    events = {each["event"]: each for each in map(json.loads, out.splitlines())}
+    for event, field in (("session", "pair_within"), ("prompt", "expires_in")):
+        assert events[event][field] == 10 * 365 * 86_400
