@@ -331,10 +331,9 @@ class Actor:
     def _tell(self, to: Connection, effect: ev.Tell | ev.Reply, envelope: Envelope) -> None:
         message = effect.message
         if effect.ice_lifetime is not None:
-            role = next((each for each, seat in self.seats.items() if seat.connection is to), "")
-            peer = f"{self.session.session_id} {role}"
-            grant = self._services.grant_ice(effect.ice_lifetime, peer)
-            message = with_ice_servers(message, grant)
+            seat = to.seats.get(self.session.session_id)
+            peer = f"{self.session.session_id} {seat.role if seat else ''}"
+            message = with_ice_servers(message, self._services.grant_ice(effect.ice_lifetime, peer))
         if isinstance(effect, ev.Reply) and envelope.ref is not None:
             message = structs.replace(message, ref=envelope.ref)
         # Signals delivered on joining are backlog; they bypass the outbox limit.

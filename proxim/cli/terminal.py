@@ -57,7 +57,7 @@ def draw_qr(link: str) -> str | None:
     """
     from proxim import qr
 
-    encoding = click.get_text_stream("stdout").encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         qr.HALF_BLOCKS.encode(encoding)
     except UnicodeEncodeError:

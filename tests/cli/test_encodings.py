@@ -9,16 +9,18 @@ BLOCKS = set("▀▄█")
 
 
 @pytest.mark.needs("zbarimg")
-@pytest.mark.parametrize("encoding", ["iso-8859-1", "iso-8859-15", "koi8-r:replace"])
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "iso-8859-15", "ascii"])
 def test_qr_code_without_half_blocks_is_drawn_in_colours(start, tmp_path, encoding):
-    drawn = start("qr", LINK, terminal=True, PYTHONIOENCODING=encoding)
+    drawn = start("qr", LINK, terminal=True, PYTHONIOENCODING=encoding, COLUMNS="140")
     assert drawn.exit() == 0
     assert scan(drawn.picture(), tmp_path / "screen.png") == LINK
 
 
 @pytest.mark.needs("zbarimg")
 def test_host_draws_its_code_in_colours(start, node, tmp_path):
-    desk = start("host", "--node", node, terminal=True, PYTHONIOENCODING="iso-8859-1")
+    desk = start(
+        "host", "--node", node, terminal=True, PYTHONIOENCODING="iso-8859-1", COLUMNS="140"
+    )
     link = desk.see(r"join '(http\S+)'")[1]
     assert "?" not in desk.text.partition("Scan this")[0]
     assert scan(desk.picture(), tmp_path / "screen.png") == link
@@ -54,13 +56,13 @@ COMMANDS = [
     (("doctor", "--port", "0"), 0),
     (("config", "show", "--announce", "Büro ☃"), 0),
     (("config", "show", "--json", "--announce", "Büro ☃"), 0),
-    (("config", "show", "--public-url", "http://é☃"), 0),
+    (("config", "show", "--public-url", "http://é☃"), 2),
     (("config", "show", "--config", "☃.toml"), 2),
     (("status", "{node}", "--once"), 0),
     (("sessions", "list", "--node", "{node}"), 0),
     (("host", "--node", "http://☃:1"), 3),
     (("join", "☃"), 2),
-    (("health", "--host", "é☃", "--port", "1"), 3),
+    (("health", "--host", "é☃", "--port", "1"), 2),
     (("completion", "fish"), 0),
 ]
 
