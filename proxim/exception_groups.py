@@ -22,7 +22,7 @@ def ungrouped(kind: type[Exception]) -> Iterator[None]:
 
 @asynccontextmanager
 async def running(
-    task: Callable[..., Awaitable[object]], stop: Callable[[], Awaitable[object]]
+    task: Callable[..., Awaitable[object]], stop: Callable[[], Awaitable[object] | None]
 ) -> AsyncIterator[None]:
     """Run ``task`` beside the block, from when it says that it has started; then ``stop`` it.
 
@@ -35,7 +35,9 @@ async def running(
             try:
                 yield
             finally:
-                await stop()
+                stopping = stop()
+                if stopping is not None:
+                    await stopping
         except Exception as error:
             raised = error
     if raised is not None:

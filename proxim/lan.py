@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import trio
@@ -20,7 +21,7 @@ import trio
 from proxim.protocol.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from zeroconf import ServiceInfo, Zeroconf
+    from zeroconf import Zeroconf
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +76,7 @@ async def find(seconds: float) -> list[Neighbour]:
     Raises ``InvalidSetting`` without the library, ``OSError`` without a network.
     """
     require_library()
-    found = await trio.to_thread.run_sync(_find, seconds)
-    return sorted(found)
+    return await trio.to_thread.run_sync(_find, seconds)
 
 
 def _register(name: str, address: str, port: int, version: str) -> Zeroconf:
@@ -84,7 +84,8 @@ def _register(name: str, address: str, port: int, version: str) -> Zeroconf:
     from zeroconf import ServiceInfo, Zeroconf
 
     # The library leaves a socket open if the address is not of this machine.
-    with socket.socket(_family(address), socket.SOCK_DGRAM) as probe:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.bind((address, 0))
     zeroconf = Zeroconf(interfaces=[address])
     try:
@@ -114,10 +115,6 @@ def _free_name(zeroconf: Zeroconf, name: str) -> str:
     raise OSError(f"{MAX_FOUND} nodes have the name {name!r}")
 
 
-def _family(address: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
-
-
 def _collect_in(names: set[str]) -> Callable[..., None]:
     """Return a handler that keeps the announced names in ``names``."""
     from zeroconf import ServiceStateChange
@@ -139,21 +136,20 @@ def _find(seconds: float) -> list[Neighbour]:
         ServiceBrowser(zeroconf, SERVICE, handlers=[_collect_in(names)])
         time.sleep(seconds)
         with ThreadPoolExecutor(MAX_FOUND) as pool:
-            found = list(pool.map(lambda name: _request(zeroconf, name), list(names)))
-    return [_neighbour(info) for info in found if info is not None]
+            found = list(pool.map(partial(_ask, zeroconf), list(names)))
+    return sorted(each for each in found if each is not None)
 
 
-def _request(zeroconf: Zeroconf, name: str) -> ServiceInfo | None:
+def _ask(zeroconf: Zeroconf, name: str) -> Neighbour | None:
     from zeroconf import Error
 
     try:
-        return zeroconf.get_service_info(SERVICE, name, ANSWER_TIME)
+        info = zeroconf.get_service_info(SERVICE, name, ANSWER_TIME)
     except Error:
         # Any device can announce an invalid name.
         return None
-
-
-def _neighbour(info: ServiceInfo) -> Neighbour:
+    if info is None:
+        return None
     version = info.properties.get(b"version") or b""
     return Neighbour(
         info.name.removesuffix(f".{SERVICE}"),

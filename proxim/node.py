@@ -100,16 +100,13 @@ class Node:
 
     async def __aenter__(self) -> Node:
         """Start. Raises what ``run`` raises when it cannot."""
-        life = running(self.run, self._stop_soon)
+        life = running(self.run, self.stop)
         await life.__aenter__()
         self._life = life
         return self
 
     async def __aexit__(self, *error: Any) -> bool | None:
         return await self._life.__aexit__(*error)
-
-    async def _stop_soon(self) -> None:
-        self.stop()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until ``stop`` is called or this is cancelled; then end every session.
@@ -194,7 +191,7 @@ class Node:
             log.error("the certificate is not renewed, the one before stays: %s", error)
             return
         if tls is not None and self._parts is not None:
-            self._parts.listener.secure_with(tls)
+            self._parts.listener.tls = tls
             log.info("the certificate is renewed")
 
     async def wait_stopping(self) -> None:

@@ -34,17 +34,17 @@ class Traces(Observer):
         if session.state is State.PROMPTED:
             self._begin_prompt(session)
         elif before.state is State.PROMPTED:
-            self._end_prompt(session.session_id, outcome_of(session))
+            _end(self._prompt_spans, session, "proxim.prompt.outcome", outcome_of(session))
         if session.reason is not None:
-            self._end(session.session_id, session.reason)
+            _end(self._session_spans, session, "proxim.session.reason", session.reason)
 
     def removed(self, session: Session) -> None:
         """End the span of a removed session; if it is still open, the session crashed."""
         span = self._session_spans.get(session.session_id)
         if span is not None:
             span.set_status(Status(StatusCode.ERROR))
-        self._end_prompt(session.session_id, "withdrawn")
-        self._end(session.session_id, "internal_error")
+        _end(self._prompt_spans, session, "proxim.prompt.outcome", "withdrawn")
+        _end(self._session_spans, session, "proxim.session.reason", "internal_error")
 
     def _begin_prompt(self, session: Session) -> None:
         parent = self._session_spans.get(session.session_id)
@@ -53,14 +53,9 @@ class Traces(Observer):
                 "prompt", context=trace.set_span_in_context(parent)
             )
 
-    def _end_prompt(self, session_id: str, outcome: str) -> None:
-        span = self._prompt_spans.pop(session_id, None)
-        if span is not None:
-            span.set_attribute("proxim.prompt.outcome", outcome)
-            span.end()
 
-    def _end(self, session_id: str, reason: str) -> None:
-        span = self._session_spans.pop(session_id, None)
-        if span is not None:
-            span.set_attribute("proxim.session.reason", str(reason))
-            span.end()
+def _end(spans: dict[str, Span], session: Session, attribute: str, value: str) -> None:
+    span = spans.pop(session.session_id, None)
+    if span is not None:
+        span.set_attribute(attribute, str(value))
+        span.end()

@@ -15,7 +15,10 @@ from msgspec import Struct
 
 from proxim.protocol.errors import RequestError
 from proxim.protocol.messages import NodeMessage
-from proxim.session.events import Event, Role
+from proxim.session.events import Event, GuestLeft, HostLeft, Role
+
+LEFT: dict[Role, type[HostLeft | GuestLeft]] = {Role.HOST: HostLeft, Role.GUEST: GuestLeft}
+"""What a session is told when the connection in a seat is gone."""
 
 
 class Owner(Struct, frozen=True):
@@ -101,6 +104,11 @@ class Envelope(NamedTuple):
     ref: str | None = None
     seat: Seat | None = None
     receipt: Receipt | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the sender that waited for the receipt was refused, if only for being late."""
+        return self.receipt is not None and self.receipt.refusal is not None
 
 
 class SeatActor(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -71,10 +72,15 @@ class Address:
         Raises ``ConnectionLost``. An HTTP error is raised by the nursery: see ``reason``.
         """
         with trio.move_on_after(CONNECT_TIME) as deadline:
-            # If the peer closes the connection, trio-websocket's reader ends without an error.
-            reader_nursery = cast(trio.Nursery, _CancelAtEnd(nursery, deadline))
+
+            async def read(task: Callable[[], Awaitable[None]]) -> None:
+                await task()
+                # If the peer closes the connection, this ends without an error.
+                deadline.cancel()
+
+            reader_nursery = SimpleNamespace(start_soon=lambda task: nursery.start_soon(read, task))
             return await wrap_client_stream(
-                reader_nursery,
+                cast(trio.Nursery, reader_nursery),
                 stream,
                 self._netloc,
                 self._path,
@@ -99,18 +105,3 @@ class Address:
         return ConnectionLost(
             f"{quote(self._url)} is not the URL of a node, such as http://127.0.0.1:8765"
         )
-
-
-class _CancelAtEnd:
-    """A nursery for one task; when the task ends, this cancels a scope."""
-
-    def __init__(self, nursery: trio.Nursery, scope: trio.CancelScope) -> None:
-        self._nursery = nursery
-        self._scope = scope
-
-    def start_soon(self, task: Callable[[], Awaitable[object]]) -> None:
-        self._nursery.start_soon(self._run, task)
-
-    async def _run(self, task: Callable[[], Awaitable[object]]) -> None:
-        await task()
-        self._scope.cancel()

@@ -14,7 +14,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from proxim.client.address import Address
 from proxim.client.backoff import delays
-from proxim.client.calls import REF_BYTES, Calls
+from proxim.client.channel import REF_BYTES, Channel
 from proxim.client.ice import IceRefresher
 from proxim.exception_groups import running
 from proxim.protocol import codec
@@ -40,7 +40,7 @@ _FINAL_CODES = {1002, 1007, 1009, REPLACED}
 _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
 
-class NodeConnection:
+class NodeConnection(Channel):
     """Keeps a WebSocket to a node open, and opens it again with backoff.
 
     ``introduce`` registers or resumes on each new WebSocket before any other request.
@@ -51,26 +51,24 @@ class NodeConnection:
     def __init__(
         self,
         node_url: str,
+        ssl_context: ssl.SSLContext | None,
         *,
         introduce: Callable[[], Awaitable[None]],
         on_message: Callable[[wire.NodeMessage], None],
         on_failure: Callable[[ProximError], None],
-        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self.ice = IceRefresher()
+        super().__init__(IceRefresher())
         self._address = Address(node_url, ssl_context)
         self._introduce = introduce
         self._on_message = on_message
         self._on_failure = on_failure
         self._ws: WebSocketConnection | None = None
-        self._calls = Calls()
         self._queue: deque[wire.Signal] = deque()
-        self._queue_changed = trio.Event()
         self._failure: ProximError | None = None
         self._max_message_bytes = 64 * 1024
         self._online = False
-        self._online_changed = trio.Event()
-        self._introduced = False
+        self._changed = trio.lowlevel.ParkingLot()
+        self._pauses = delays()
         self._closing = False
         self._scope = trio.CancelScope()
 
@@ -83,19 +81,23 @@ class NodeConnection:
         return running(self._run, self._stop)
 
     async def _stop(self) -> None:
+        """Send the queue, if connected, and do the closing handshake (RFC 6455)."""
         with trio.move_on_after(CLOSE_TIME, shield=True):
-            await self._close()
+            while self._queue and self._ws is not None:
+                await self._changed.park()
+            self._closing = True
+            if self._ws is not None:
+                await self._ws.aclose()
         self._scope.cancel()
 
     async def reachable(self) -> AsyncIterator[bool]:
         """Yield at each change whether the node is reachable."""
         seen = self._online
         while True:
-            if self._online is seen:
-                await self._online_changed.wait()
-            else:
-                seen = self._online
-                yield seen
+            while self._online is seen:
+                await self._changed.park()
+            seen = self._online
+            yield seen
 
     async def call(
         self, request: wire.ClientMessage, kind: type[_Reply], *, introduces: bool = False
@@ -104,19 +106,14 @@ class NodeConnection:
 
         A new connection first carries a request with ``introduces``.
 
-        Raises what ``Calls.call`` raises, and ``ConnectionLost`` if the connection breaks before
-        the reply.
+        Raises what ``Channel.call`` raises.
         """
         if self._failure is not None:
             raise self._failure
-        if self._ws is None or not (self._introduced or introduces):
+        if self._ws is None or not (self._online or introduces):
             raise ConnectionLost("not connected to the node")
         self._check_size(request)
-        return await self._calls.call(request, kind, self._send_in_turn)
-
-    async def refresh_ice(self, session_id: str) -> wire.IceServers:
-        """Request new ICE servers for a session. Raises what ``call`` raises."""
-        return await self.call(wire.RefreshIce(session_id=session_id), wire.IceServers)
+        return await super().call(request, kind)
 
     async def send_signal(self, signal: wire.Signal) -> None:
         """Queue a signal; it is sent in order, now or after the next reconnect.
@@ -125,11 +122,11 @@ class NodeConnection:
         """
         self._check_size(signal)
         while len(self._queue) >= MAX_QUEUED and self._failure is None:
-            await self._queue_changed.wait()
+            await self._changed.park()
         if self._failure is not None:
             raise self._failure
         self._queue.append(signal)
-        self._notify_queue()
+        self._changed.unpark_all()
         await trio.lowlevel.checkpoint()
 
     def _check_size(self, message: wire.ClientMessage) -> None:
@@ -142,35 +139,25 @@ class NodeConnection:
     # -- connecting --------------------------------------------------------------------------
 
     async def _run(self, *, task_status: trio.TaskStatus[None]) -> None:
-        pauses = delays()
-
-        def ready() -> None:
-            nonlocal pauses
-            pauses = delays()
-            self._introduced = True
-            self._set_online(True)
-            if not self._scope.shield:
-                # From here on only ``connected`` ends this, after it has closed the WebSocket.
-                self._scope.shield = True
-                task_status.started()
-
         with self._scope:
             while True:
-                pause = next(pauses)
+                pause = next(self._pauses)
                 try:
-                    await self._connect_once(ready)
+                    await self._connect_once(task_status)
                 except ProximError as error:
                     if not self._scope.shield:
                         raise
                     if not _is_temporary(error):
-                        self._fail(error)
+                        self._failure = error
+                        self._changed.unpark_all()
+                        self._on_failure(error)
                         return
                     if isinstance(error, RateLimited | Unavailable):
                         pause = max(pause, error.retry_after or 0.0)
                 log.debug("lost the connection; next attempt in %.1f s", pause)
                 await trio.sleep(pause)
 
-    async def _connect_once(self, ready: Callable[[], None]) -> None:
+    async def _connect_once(self, task_status: trio.TaskStatus[None]) -> None:
         """Connect, and serve the connection until its loss raises an exception."""
         stream = await self._address.open_stream()
         try:
@@ -178,7 +165,13 @@ class NodeConnection:
                 self._ws = await self._address.open_websocket(stream, nursery)
                 nursery.start_soon(self._read, self._ws)
                 await self._introduce()
-                ready()
+                self._pauses = delays()
+                self._online = True
+                self._changed.unpark_all()
+                if not self._scope.shield:
+                    # From here on only ``connected`` ends this, after it has closed the WebSocket.
+                    self._scope.shield = True
+                    task_status.started()
                 nursery.start_soon(self.ice.run, self.refresh_ice)
                 await self._write(self._ws)
         except BaseExceptionGroup as group:
@@ -187,89 +180,63 @@ class NodeConnection:
             raise (group if failed is None else self._address.reason(failed)) from None
         finally:
             self._ws = None
-            self._introduced = False
-            self._set_online(False)
-            self._notify_queue()
-            self._calls.fail(ConnectionLost("the connection broke before the reply"))
+            self._online = False
+            self._changed.unpark_all()
+            self.fail_calls(ConnectionLost("the connection broke before the reply"))
             await trio.aclose_forcefully(stream)
-
-    def _fail(self, error: ProximError) -> None:
-        self._failure = error
-        self._notify_queue()
-        self._on_failure(error)
 
     # -- reading and writing -----------------------------------------------------------------
 
     async def _read(self, ws: WebSocketConnection) -> None:
         while True:
             try:
-                frame = await ws.get_message()
+                message = codec.decode_node(await ws.get_message())
             except ConnectionClosed as closed:
                 if self._closing:
                     return
-                code = closed.reason.code if closed.reason else None
-                raise ConnectionLost(_why_closed(code), close_code=code) from None
-            try:
-                message = codec.decode_node(frame)
+                raise _lost(closed) from None
             except BadMessage:
                 # A newer node may have more message types.
                 log.debug("ignored a message of an unknown type")
                 continue
-            self._dispatch(message)
-
-    def _dispatch(self, message: wire.NodeMessage) -> None:
-        if isinstance(message, wire.Welcome):
-            # A request gets its ref after the size check.
-            self._max_message_bytes = message.max_message_bytes - REF_BYTES
-        self._on_message(message)
-        self._calls.settle(message)
+            if isinstance(message, wire.Welcome):
+                # A request gets its ref after the size check.
+                self._max_message_bytes = message.max_message_bytes - REF_BYTES
+            self._on_message(message)
+            self.settle(message)
 
     async def _write(self, ws: WebSocketConnection) -> None:
         while True:
             while self._queue:
                 # Removed only after it is written: a broken connection must not lose it.
-                await self._transmit(ws, self._queue[0])
+                await _transmit(ws, self._queue[0])
                 self._queue.popleft()
-                self._notify_queue()
-            await self._queue_changed.wait()
+                self._changed.unpark_all()
+            await self._changed.park()
 
-    async def _send_in_turn(self, request: wire.ClientMessage) -> None:
+    async def _send(self, request: wire.ClientMessage) -> None:
         """Send a request after the queued signals; an introduction goes first."""
-        while self._queue and self._introduced:
-            await self._queue_changed.wait()
+        while self._queue and self._online:
+            await self._changed.park()
         if self._ws is None:
             raise ConnectionLost("the connection broke before the request was sent")
-        await self._transmit(self._ws, request)
-
-    async def _transmit(self, ws: WebSocketConnection, message: wire.ClientMessage) -> None:
-        try:
-            await ws.send_message(codec.encode(message).decode())
-        except ConnectionClosed as closed:
-            code = closed.reason.code if closed.reason else None
-            raise ConnectionLost("the connection broke", close_code=code) from None
-
-    async def _close(self) -> None:
-        """Send the queue, if connected, and do the closing handshake (RFC 6455)."""
-        while self._queue and self._ws is not None:
-            await self._queue_changed.wait()
-        self._closing = True
-        if self._ws is not None:
-            await self._ws.aclose()
-
-    def _set_online(self, online: bool) -> None:
-        self._online = online
-        self._online_changed.set()
-        self._online_changed = trio.Event()
-
-    def _notify_queue(self) -> None:
-        self._queue_changed.set()
-        self._queue_changed = trio.Event()
+        await _transmit(self._ws, request)
 
 
-def _why_closed(code: int | None) -> str:
+async def _transmit(ws: WebSocketConnection, message: wire.ClientMessage) -> None:
+    try:
+        await ws.send_message(codec.encode(message).decode())
+    except ConnectionClosed as closed:
+        raise _lost(closed) from None
+
+
+def _lost(closed: ConnectionClosed) -> ConnectionLost:
+    code = closed.reason.code if closed.reason else None
     if code == REPLACED:
-        return "another connection took the seat of this one"
-    return f"the node closed the connection ({code})"
+        why = "another connection took the seat of this one"
+    else:
+        why = f"the node closed the connection ({code})"
+    return ConnectionLost(why, close_code=code)
 
 
 def _is_temporary(error: ProximError) -> bool:

@@ -15,7 +15,7 @@ from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import SessionOver, UnknownSession
 from proxim.protocol.link import parse_link
-from proxim.protocol.messages import DeviceInfo
+from proxim.protocol.messages import DeviceInfo, Status
 
 
 class Guest(ClientSession):
@@ -29,20 +29,19 @@ class Guest(ClientSession):
         self,
         node_url: str,
         session_id: str,
-        *,
-        ask: wire.PairRequest | None,
-        resume_token: str,
         ssl_context: ssl.SSLContext | None,
+        *,
+        ask: wire.PairRequest | None = None,
+        resume_token: str = "",
     ) -> None:
-        connection = NodeConnection(
+        self.connection = NodeConnection(
             node_url,
+            ssl_context,
             introduce=self._introduce,
             on_message=self.handle,
             on_failure=self.finish,
-            ssl_context=ssl_context,
         )
-        super().__init__(connection, session_id)
-        self.connection = connection
+        super().__init__(self.connection, session_id)
         self.node_url = node_url
         self.resume_token = resume_token
         self.expires_at = trio.current_time()
@@ -50,7 +49,7 @@ class Guest(ClientSession):
 
     async def approved(self) -> None:
         """Wait for the approval. Raises ``SessionOver`` if the host declines."""
-        await self._decided.wait()
+        await self._wait_for(lambda: self.status is Status.APPROVED)
         if self.over is not None:
             raise self.over
 
@@ -72,18 +71,16 @@ class Guest(ClientSession):
             case wire.PairPending():
                 self.resume_token = message.resume_token
                 self.peer_online = True
-                self._expire_in(message.expires_in)
+                self.expires_at = trio.current_time() + message.expires_in
             case wire.Resumed():
                 self.set_ice_servers(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:
-                    self._expire_in(message.expires_in)
+                    self.expires_at = trio.current_time() + message.expires_in
                 self.peer_online = message.host_online
                 self.update(message.session)
             case _:
-                super().handle(message)
-
-    def _expire_in(self, seconds: float) -> None:
-        self.expires_at = trio.current_time() + seconds
+                pass
+        super().handle(message)
 
 
 @asynccontextmanager
@@ -102,7 +99,7 @@ async def open_guest(
     node_url, session_id, token = parse_link(link)
     device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
     ask = wire.PairRequest(session_id=session_id, token=token, device_info=device)
-    guest = Guest(node_url, session_id, ask=ask, resume_token="", ssl_context=ssl_context)
+    guest = Guest(node_url, session_id, ssl_context, ask=ask)
     async with guest.connection.connected():
         yield guest
 
@@ -119,8 +116,6 @@ async def resume_guest(
 
     Raises ``SessionOver`` if the session has ended, and ``ConnectionLost``.
     """
-    guest = Guest(
-        node_url, session_id, ask=None, resume_token=resume_token, ssl_context=ssl_context
-    )
+    guest = Guest(node_url, session_id, ssl_context, resume_token=resume_token)
     async with guest.connection.connected():
         yield guest

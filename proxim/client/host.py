@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 import trio
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
+from proxim.client.channel import Channel
 from proxim.client.connection import NodeConnection
-from proxim.client.session import Channel, ClientSession
+from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import ProximError, SessionOver
 from proxim.protocol.messages import SessionInfo, SessionType
@@ -54,15 +55,14 @@ class HostSession(ClientSession):
         self.qr_svg: str | None = None
         self.lapses_at = trio.current_time()
         self._prompt: Prompt | None = None
-        self._prompted = trio.Event()
         self.update(info)
 
     async def prompt(self) -> Prompt:
         """Wait for a guest's request to pair. Raises ``SessionOver`` if the session ends first."""
-        while self._prompt is None:
-            if self.over is not None:
-                raise self.over
-            await self._prompted.wait()
+        await self._wait_for(lambda: self._prompt is not None)
+        if self._prompt is None:
+            assert self.over is not None
+            raise self.over
         return self._prompt
 
     async def decide(self, *, approve: bool) -> wire.PairResult:
@@ -89,7 +89,6 @@ class HostSession(ClientSession):
         if isinstance(message, wire.PairPrompt):
             self.device_info = message.device_info
             self._prompt = Prompt(self, message)
-            self._wake()
         super().handle(message)
 
     def update(self, info: SessionInfo) -> None:
@@ -97,15 +96,6 @@ class HostSession(ClientSession):
         self.info = info
         self.peer_online = info.guest_online
         super().update(info)
-
-    def finish(self, over: ProximError) -> None:
-        """End the session on this side."""
-        super().finish(over)
-        self._wake()
-
-    def _wake(self) -> None:
-        self._prompted.set()
-        self._prompted = trio.Event()
 
 
 class Host:
@@ -115,27 +105,20 @@ class Host:
     """
 
     def __init__(
-        self,
-        node_url: str,
-        *,
-        uuid: str,
-        key: str | None,
-        access_token: str | None,
-        seats: Sequence[str] | None,
-        ssl_context: ssl.SSLContext | None,
+        self, node_url: str, registration: wire.Register, ssl_context: ssl.SSLContext | None
     ) -> None:
-        self.uuid = uuid
-        self.key = key
+        self.uuid = registration.uuid
+        self.key = registration.key
         self.sessions: dict[str, HostSession] = {}
         self._created: dict[str, HostSession] = {}
-        self._access_token = access_token
-        self._seats = None if seats is None else list(seats)
+        self._registration = registration
+        self._seats = registration.seats
         self.connection = NodeConnection(
             node_url,
+            ssl_context,
             introduce=self._register,
             on_message=self._handle,
             on_failure=self._finish_all,
-            ssl_context=ssl_context,
         )
 
     async def create(
@@ -165,15 +148,10 @@ class Host:
 
         Raises ``UnknownSession`` for any other session.
         """
-        try:
-            await self.connection.call(wire.CloseSession(session_id=session_id), wire.SessionEnded)
-        except SessionOver:
-            return
+        await self.connection.close_session(session_id)
 
     async def _register(self) -> None:
-        request = wire.Register(
-            uuid=self.uuid, key=self.key, access_token=self._access_token, seats=self._seats
-        )
+        request = structs.replace(self._registration, key=self.key)
         await self.connection.call(request, wire.Registered, introduces=True)
 
     def _handle(self, message: wire.NodeMessage) -> None:
@@ -242,13 +220,12 @@ async def open_host(
     Raises ``ConnectionLost`` if the node cannot be reached, ``AccessDenied`` for a wrong access
     token, and ``BadMessage`` if the uuid or the key is malformed.
     """
-    host = Host(
-        node_url,
+    registration = wire.Register(
         uuid=uuid,
         key=key,
         access_token=access_token,
-        seats=seats,
-        ssl_context=ssl_context,
+        seats=None if seats is None else list(seats),
     )
+    host = Host(node_url, registration, ssl_context)
     async with host.connection.connected():
         yield host

@@ -4,43 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncIterator
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import trio
 
-from proxim.client.calls import wire_error
-from proxim.client.ice import IceRefresher
+from proxim.client.channel import Channel, wire_error
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, ProximError, SessionOver
 from proxim.protocol.messages import IceServer, Reason, Status
-
-_Reply = TypeVar("_Reply", bound=wire.NodeMessage)
-
-
-class Channel(Protocol):
-    """A session's connection to its node, by a socket or within one process.
-
-    ``ice`` refreshes ICE servers before they expire.
-    """
-
-    ice: IceRefresher
-
-    async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
-        """Send a request, and return its reply. Raises the node's error."""
-        ...
-
-    async def send_signal(self, signal: wire.Signal) -> None:
-        """Send a signal, in order. Raises ``BadMessage`` if it is larger than the node accepts."""
 
 
 class ClientSession:
     """One side of a session.
 
     ``ice_servers`` are the latest for ``RTCPeerConnection``; while connected they are refreshed
-    before they expire. ``over`` is the reason why the session ended; None before.
-    ``unread_bytes`` is the size of the signals that were not received yet.
+    before they expire. ``peer_online`` says whether the other side is connected to the node.
+    ``over`` is the reason why the session ended; None before. ``unread_bytes`` is the size of the
+    signals that were not received yet.
     """
 
     def __init__(self, connection: Channel, session_id: str) -> None:
@@ -50,24 +31,11 @@ class ClientSession:
         self.ice_servers: list[IceServer] = []
         self.over: ProximError | None = None
         self.unread_bytes = 0
+        self.peer_online = False
         self._connection = connection
-        self._peer_online = False
-        self._presence_changed = trio.Event()
         self._dropped: ProximError | None = None
         self._incoming, self._signals = trio.open_memory_channel[msgspec.Raw](math.inf)
-        self._decided = trio.Event()
-        self._ended = trio.Event()
-
-    @property
-    def peer_online(self) -> bool:
-        """Whether the other side is connected to the node."""
-        return self._peer_online
-
-    @peer_online.setter
-    def peer_online(self, online: bool) -> None:
-        self._peer_online = online
-        self._presence_changed.set()
-        self._presence_changed = trio.Event()
+        self._changed = trio.lowlevel.ParkingLot()
 
     async def send(self, data: object) -> None:
         """Send a JSON value to the other side, in order, once approved.
@@ -103,20 +71,12 @@ class ClientSession:
 
     async def close(self) -> None:
         """End the session. Does nothing if the session has ended."""
-        if isinstance(self.over, SessionOver):
-            return
-        try:
-            await self._connection.call(
-                wire.CloseSession(session_id=self.session_id), wire.SessionEnded
-            )
-        except SessionOver:
-            return
+        if not isinstance(self.over, SessionOver):
+            await self._connection.close_session(self.session_id)
 
     async def refresh_ice(self) -> wire.IceServers:
         """Request new ICE servers now, although they are refreshed before they expire."""
-        return await self._connection.call(
-            wire.RefreshIce(session_id=self.session_id), wire.IceServers
-        )
+        return await self._connection.refresh_ice(self.session_id)
 
     async def ended(self) -> SessionOver:
         """Wait for the end, and return its reason. Raises the error that ended the connection."""
@@ -128,22 +88,25 @@ class ClientSession:
 
     async def wait_over(self) -> None:
         """Wait until ``over`` is set."""
-        await self._ended.wait()
+        await self._wait_for(lambda: False)
 
     async def presence(self) -> AsyncIterator[bool]:
         """Yield at each change whether the other side is connected, until the session ends."""
-        online = await self.presence_after(self.peer_online)
-        while online is not None:
+        seen = self.peer_online
+        while (online := await self.presence_after(seen)) is not None:
+            seen = online
             yield online
-            online = await self.presence_after(online)
 
     async def presence_after(self, seen: bool) -> bool | None:
         """Wait until ``peer_online`` differs from ``seen``, and return it; None after the end."""
-        while self.over is None:
-            if self.peer_online is not seen:
-                return self.peer_online
-            await self._presence_changed.wait()
-        return None
+        await self._wait_for(lambda: self.peer_online is not seen)
+        return self.peer_online if self.over is None else None
+
+    async def _wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition is true, or the session has ended."""
+        await trio.lowlevel.checkpoint()
+        while self.over is None and not condition():
+            await self._changed.park()
 
     # -- messages from the node --------------------------------------------------------------
 
@@ -153,11 +116,12 @@ class ClientSession:
             case wire.Signal(data=data):
                 self.unread_bytes += len(data)
                 self._incoming.send_nowait(data.copy())
+                return  # Nobody waits for this through `_changed`.
             case wire.PairResult(status=Status.APPROVED):
                 self.peer_online = True
                 self.device_info = message.device_info
                 self.set_ice_servers(message.ice_servers, message.ice_ttl)
-                self._approve()
+                self.status = Status.APPROVED
             case wire.IceServers():
                 self.set_ice_servers(message.ice_servers, message.ttl)
             case wire.PeerOnline():
@@ -170,6 +134,7 @@ class ClientSession:
                 self._dropped = wire_error(message)
             case _:
                 pass
+        self._changed.unpark_all()
 
     def set_ice_servers(
         self,
@@ -189,7 +154,8 @@ class ClientSession:
         if isinstance(info.reason, Reason):
             self.finish(SessionOver(info.status, info.reason))
         elif info.status is Status.APPROVED:
-            self._approve()
+            self.status = Status.APPROVED
+        self._changed.unpark_all()
 
     def finish(self, over: ProximError) -> None:
         """End the session on this side, and wake the tasks that wait for it."""
@@ -200,17 +166,12 @@ class ClientSession:
             self.status = Status(over.status)
         self.peer_online = False
         self._connection.ice.remove(self.session_id)
-        self._decided.set()
-        self._ended.set()
         self._incoming.close()
+        self._changed.unpark_all()
 
     def _read(self, data: msgspec.Raw) -> object:
         self.unread_bytes -= len(data)
         return _decode(data)
-
-    def _approve(self) -> None:
-        self.status = Status.APPROVED
-        self._decided.set()
 
 
 def _decode(data: msgspec.Raw) -> object:

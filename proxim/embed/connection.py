@@ -8,51 +8,41 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TypeVar
 
 import trio
 
 from proxim.actors.log import log_crash
 from proxim.actors.router import Router, leave_seats
 from proxim.actors.seat import Owner, Seat
-from proxim.client.calls import Calls
+from proxim.client.channel import Channel
 from proxim.client.host import HostSession
 from proxim.client.ice import IceRefresher
 from proxim.net.limits import Limits
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import (
-    BadMessage,
-    ConnectionLost,
-    InternalError,
-    RequestError,
-)
+from proxim.protocol.errors import BadMessage, ConnectionLost, InternalError, RequestError
 
 log = logging.getLogger(__name__)
 
 TOO_SLOW = 4001
 
-_Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
-
-class LocalConnection:
+class LocalConnection(Channel):
     """Connects one ``HostSession`` of the SDK to the node in its process.
 
-    It is the ``Connection`` of the actors and the ``Channel`` of the session at once. ``session``
-    is set once the session was created.
+    It is the ``Connection`` of the actors, too. ``session`` is set once the session was created.
     """
 
     address = None
     """There is no address, and no limit by address applies."""
 
     def __init__(self, router: Router, limits: Limits, ice: IceRefresher) -> None:
-        self.ice = ice
+        super().__init__(ice)
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
         self.session: HostSession | None = None
         self._router = router
         self._limits = limits
-        self._calls = Calls()
         self._turn = trio.Lock()
         self._full_at = -math.inf
         self._failure: ConnectionLost | None = None
@@ -75,7 +65,7 @@ class LocalConnection:
             self.session.handle(message)
             if self.session.unread_bytes > self._limits.outbox_size:
                 self.close(TOO_SLOW, "too slow: too many messages wait to be read")
-        self._calls.settle(message)
+        self.settle(message)
 
     def tell_backlog(self, message: wire.NodeMessage) -> None:
         """Send a signal of the seat's backlog. An embedded host never resumes, so it has none."""
@@ -93,29 +83,23 @@ class LocalConnection:
         leave_seats(self)
         if self.session is not None:
             self.session.finish(self._failure)
-        self._calls.fail(self._failure)
+        self.fail_calls(self._failure)
 
     # -- what the session calls --------------------------------------------------------------
 
-    async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
-        """Send a request, and return its reply, which is of ``kind``.
-
-        Raises a ``RequestError`` if the node refuses it, ``SessionOver`` if the session has ended,
-        and ``ConnectionLost`` if the connection closes before the reply.
-        """
-        return await self._calls.call(request, kind, self._send)
-
-    async def send_signal(self, signal: wire.Signal) -> None:
-        """Send a signal as soon as the rate limit permits it."""
-        await self._send(signal)
-
     async def _send(self, request: wire.ClientMessage) -> None:
-        """Route a message as if it had come in a frame, one after the other."""
+        """Route a message as if it had come in a frame, as soon as the rate limit permits it."""
         frame = codec.encode(request)
-        self._check_size(frame)
+        limits = self._limits
+        most = limits.message_size if self.seats else limits.message_size_unseated
+        if len(frame) > most:
+            raise BadMessage(f"the message has {len(frame)} bytes; at most {most} are allowed")
         message = codec.decode_client(frame)
+        rate = limits.messages
         async with self._turn:
-            await self._wait_for_rate_limit()
+            if self._full_at >= trio.current_time() + rate.window:
+                await trio.sleep_until(rate.next_at(self._full_at))
+            self._full_at = max(self._full_at, trio.current_time()) + rate.interval
             if self._failure is not None:
                 raise self._failure
             try:
@@ -125,15 +109,3 @@ class LocalConnection:
             except Exception as error:
                 log_crash(log, "a request of the application failed", error)
                 raise InternalError("the node failed at this request") from error
-
-    def _check_size(self, frame: bytes) -> None:
-        limits = self._limits
-        most = limits.message_size if self.seats else limits.message_size_unseated
-        if len(frame) > most:
-            raise BadMessage(f"the message has {len(frame)} bytes; at most {most} are allowed")
-
-    async def _wait_for_rate_limit(self) -> None:
-        rate, now = self._limits.messages, trio.current_time()
-        if self._full_at >= now + rate.window:
-            await trio.sleep_until(rate.next_at(self._full_at))
-        self._full_at = max(self._full_at, trio.current_time()) + rate.interval

@@ -42,11 +42,10 @@ class EventReader:
     the events that it missed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, events: Events) -> None:
+        self._events = events
         self._waiting: deque[NodeEvent] = deque()
         self._missed = 0
-        self._is_over = False
-        self._changed = trio.Event()
 
     def __aiter__(self) -> EventReader:
         return self
@@ -60,10 +59,8 @@ class EventReader:
     async def next(self) -> NodeEvent | None:
         """Return the next event, or None once the node has stopped and all events were read."""
         await trio.lowlevel.checkpoint()
-        while not self._waiting:
-            if self._is_over:
-                return None
-            await self._changed.wait()
+        while not self._waiting and not self._events.is_over:
+            await self._events.changed.park()
         return self.take()
 
     def take(self) -> NodeEvent | None:
@@ -81,30 +78,19 @@ class EventReader:
             self._waiting.append(event)
         else:
             self._missed += 1
-        self._wake()
-
-    def finish(self) -> None:
-        """End the iteration after the events that wait."""
-        self._is_over = True
-        self._wake()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
 
 
 class Events:
     """Passes the events of a node to its readers, as long as they are referenced."""
 
     def __init__(self) -> None:
+        self.is_over = False
+        self.changed = trio.lowlevel.ParkingLot()
         self._readers: WeakSet[EventReader] = WeakSet()
-        self._is_over = False
 
     def read(self) -> EventReader:
         """Return a reader of the events from now on."""
-        reader = EventReader()
-        if self._is_over:
-            reader.finish()
+        reader = EventReader(self)
         self._readers.add(reader)
         return reader
 
@@ -113,9 +99,9 @@ class Events:
         event = Paired(session) if session.status is Status.APPROVED else Ended(session)
         for reader in self._readers:
             reader.put(event)
+        self.changed.unpark_all()
 
     def finish(self) -> None:
-        """End all readers, since the node has stopped."""
-        self._is_over = True
-        for reader in self._readers:
-            reader.finish()
+        """End all readers after the events that wait, since the node has stopped."""
+        self.is_over = True
+        self.changed.unpark_all()

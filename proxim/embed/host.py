@@ -80,4 +80,4 @@ class LocalHost:
         connection = self._connections.get(session_id)
         if connection is None:
             raise UnknownSession(session_id=session_id)
-        await connection.call(wire.RefreshIce(session_id=session_id), wire.IceServers)
+        await connection.refresh_ice(session_id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -26,44 +26,38 @@ CallIn = Callable[[Callable[[], None]], object]
 """Calls a function soon in the application's own event loop, as ``root.after_idle`` of Tk does."""
 
 
-class DecideCaller:
-    """Calls ``decide`` for the node. Create it in the thread that opens the session.
+def in_application(
+    portal: Portal, decide: Decide, call_in: CallIn | None, lock: trio.Lock
+) -> Callable[[Prompt], Awaitable[bool]]:
+    """Return a function that calls ``decide`` for the node, and returns or raises what it does.
 
-    A coroutine runs in the asyncio loop of that thread, or in the node's if there is no loop. A
-    plain function is called by ``call_in`` while this holds ``lock``, or in a thread of its own.
+    Call this in the thread that opens the session. A coroutine runs in the asyncio loop of that
+    thread, or in the node's if there is no loop. A plain function is called by ``call_in`` while
+    this holds ``lock``, or in a thread of its own.
     """
+    loop = _running_loop()
 
-    def __init__(
-        self, portal: Portal, decide: Decide, call_in: CallIn | None, lock: trio.Lock
-    ) -> None:
-        self._portal = portal
-        self._decide = decide
-        self._call_in = call_in
-        self._lock = lock
-        self._loop = _running_loop()
-
-    async def decide(self, prompt: Prompt) -> bool:
-        """Return or raise what the application's ``decide`` does."""
-        thread_prompt = ThreadPrompt(self._portal, prompt)
-        if inspect.iscoroutinefunction(self._decide):
-            answer: Answer = self._decide(thread_prompt)
-        else:
-            answer = await self._call(thread_prompt)
-        if not inspect.isawaitable(answer):
-            return answer
-        if self._loop is None:
-            return await _await_in_node(answer)
-        return await result_of(_run_in(self._loop, answer))
-
-    async def _call(self, prompt: ThreadPrompt) -> Answer:
-        if self._call_in is None:
-            return await in_own_thread(self._decide, prompt)
+    async def call(prompt: ThreadPrompt) -> Answer:
+        if inspect.iscoroutinefunction(decide):
+            return decide(prompt)
+        if call_in is None:
+            return await in_own_thread(decide, prompt)
         future: Future[Answer] = Future()
         # `call_in` may block until the application's loop runs, so it gets a thread.
         # One at a time: a dialog on top of another one would hold that one's answer back.
-        async with self._lock:
-            await in_own_thread(self._call_in, lambda: settle(future, self._decide, prompt))
+        async with lock:
+            await in_own_thread(call_in, lambda: settle(future, decide, prompt))
             return await result_of(future)
+
+    async def ask(prompt: Prompt) -> bool:
+        answer = await call(ThreadPrompt(portal, prompt))
+        if not inspect.isawaitable(answer):
+            return answer
+        if loop is None:
+            return await _await_in_node(answer)
+        return await result_of(_run_in(loop, answer))
+
+    return ask
 
 
 async def _await_in_node(answer: Awaitable[bool]) -> bool:
@@ -84,14 +78,12 @@ def _run_in(loop: AbstractEventLoop, answer: Awaitable[bool]) -> Future[bool]:
     async def wait() -> bool:
         return await answer
 
-    work: Coroutine[Any, Any, bool] = wait()
+    work = answer if inspect.iscoroutine(answer) else wait()
     try:
         return run_coroutine_threadsafe(work, loop)
     except RuntimeError:
-        # The loop is closed and will not await these.
+        # The loop is closed and will not await this.
         work.close()
-        if inspect.iscoroutine(answer):
-            answer.close()
         raise
 
 

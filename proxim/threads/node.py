@@ -19,8 +19,8 @@ from proxim.node import Node
 from proxim.protocol.errors import ConnectionLost
 from proxim.protocol.messages import SessionInfo
 from proxim.settings import Settings, from_code
-from proxim.threads.decision import CallIn, Decide, DecideCaller
-from proxim.threads.portal import Portal
+from proxim.threads.decision import CallIn, Decide, in_application
+from proxim.threads.portal import Across, Portal
 from proxim.threads.session import ThreadSession
 
 
@@ -100,18 +100,11 @@ class ThreadNode:
         ``ttl``, and ``ConnectionLost`` if the node has stopped.
         """
         check(decide)
-        caller = (
-            None
-            if decide is None
-            else DecideCaller(self._portal, decide, self._call_in, self._decide_lock)
-        )
+        ask = None
+        if decide is not None:
+            ask = in_application(self._portal, decide, self._call_in, self._decide_lock)
         open_session = partial(
-            self._node.open_session,
-            session_type,
-            ttl=ttl,
-            token_hash=token_hash,
-            qr=qr,
-            decide=None if caller is None else caller.decide,
+            self._node.open_session, session_type, ttl=ttl, token_hash=token_hash, qr=qr, decide=ask
         )
         return ThreadSession(self._portal, self._portal.call(open_session))
 
@@ -143,12 +136,8 @@ class ThreadNode:
                 await self._node.wait_stopping()
 
 
-class ThreadEvents:
+class ThreadEvents(Across[EventReader]):
     """An iterator over the node's events. It blocks, and ends when the node stops."""
-
-    def __init__(self, portal: Portal, reader: EventReader) -> None:
-        self._portal = portal
-        self._reader = reader
 
     def __iter__(self) -> Iterator[NodeEvent]:
         return self
@@ -162,10 +151,10 @@ class ThreadEvents:
     def next(self, timeout: float | None = None) -> NodeEvent | None:
         """Return the next event, or None once the node has stopped. Raises ``TimeoutError``."""
         try:
-            return self._portal.call(self._reader.next, timeout=timeout)
+            return self._portal.call(self._inner.next, timeout=timeout)
         except ConnectionLost:
             # The node's thread has ended, so this thread may read what is left.
-            return self._reader.take()
+            return self._inner.take()
 
 
 def run_in_thread(

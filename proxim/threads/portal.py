@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from functools import partial, wraps
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 import trio
 
 from proxim.protocol.errors import ConnectionLost
 
+P = ParamSpec("P")
 T = TypeVar("T")
+Inner_co = TypeVar("Inner_co", covariant=True)
 
 
 class Portal:
@@ -24,9 +27,9 @@ class Portal:
         self._thread = threading.get_ident()
         self._clock_offset = trio.current_time() - time.perf_counter()
 
-    def now(self) -> float:
-        """Return the time on Trio's clock, in any thread."""
-        return time.perf_counter() + self._clock_offset
+    def seconds_until(self, moment: float) -> float:
+        """Return the seconds until a moment on Trio's clock, 0 if it has passed; in any thread."""
+        return max(0.0, moment - time.perf_counter() - self._clock_offset)
 
     def call(
         self, function: Callable[..., Awaitable[T]], *args: object, timeout: float | None = None
@@ -71,3 +74,23 @@ class Portal:
         """Raise ``RuntimeError`` in the node's own thread, which would wait for itself."""
         if threading.get_ident() == self._thread:
             raise RuntimeError("this waits for the node and cannot be called in its own thread")
+
+
+class Across(Generic[Inner_co]):
+    """An object for other threads that stands for ``inner``, one of the node's thread."""
+
+    def __init__(self, portal: Portal, inner: Inner_co) -> None:
+        self._portal = portal
+        self._inner = inner
+
+
+def blocking(
+    method: Callable[Concatenate[Inner_co, P], Awaitable[T]],
+) -> Callable[Concatenate[Across[Inner_co], P], T]:
+    """Return ``method`` of the inner object for other threads; its name and docstring stay."""
+
+    @wraps(method)
+    def call(across: Across[Inner_co], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return across._portal.call(partial(method, across._inner, *args, **kwargs))
+
+    return call

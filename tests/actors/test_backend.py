@@ -250,6 +250,41 @@ async def test_request_whose_save_takes_long_is_refused_once(autojump_clock, sta
     assert meeting.host.heard(wire.PairResult)[0].status == "approved"
 
 
+@pytest.mark.parametrize("role", list(Role))
+async def test_side_that_was_refused_a_seat_takes_none_once_it_is_saved(
+    autojump_clock, node, backend, role
+):
+    meeting = await node.pairs()
+    await meeting.leaves(role)
+    kept = backend.slow()
+    client, message = meeting.newcomer(role)
+    client.patience = 2 * SAVE_TIMEOUT
+    await client.sends(message)
+    assert [error.code for error in client.heard(wire.Error)] == ["unavailable"]
+    backend.receipt = None
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert set(meeting.actor.seats) == meeting.actor.session.online == {role.peer}
+    assert client.seats == {}
+    assert not client.heard(wire.Resumed)
+    assert isinstance(meeting[role.peer].told[-1], wire.PeerOffline)
+
+
+async def test_refused_newcomer_does_not_empty_the_seat_that_another_holds(
+    autojump_clock, node, backend
+):
+    meeting = await node.pairs()
+    holder, kept = meeting.guest, backend.slow()
+    client, message = meeting.newcomer(GUEST)
+    client.patience = 2 * SAVE_TIMEOUT
+    await client.sends(message)
+    backend.receipt = None
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert meeting.actor.seats[GUEST].connection is holder
+    assert meeting.actor.session.online == frozenset(Role)
+
+
 async def test_client_that_leaves_during_a_save_has_left_after_it(autojump_clock, node, backend):
     meeting = await node.prompts()
     kept = backend.slow()

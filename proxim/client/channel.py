@@ -1,0 +1,100 @@
+"""What connections to a node share, by a socket or within one process: requests with replies."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from copy import copy
+from itertools import count
+from typing import TypeVar
+
+import trio
+from msgspec import UNSET, structs
+
+from proxim.client.ice import IceRefresher
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import (
+    ConnectionLost,
+    ProximError,
+    RequestError,
+    SessionOver,
+    request_error,
+)
+
+REF_BYTES = 32
+"""Maximum size of a request's ``ref``."""
+
+_Outcome = wire.NodeMessage | ProximError
+_Reply = TypeVar("_Reply", bound=wire.NodeMessage)
+
+
+class Channel(ABC):
+    """A connection to a node, which matches replies to requests by their ``ref``.
+
+    ``ice`` refreshes ICE servers before they expire.
+    """
+
+    def __init__(self, ice: IceRefresher) -> None:
+        self.ice = ice
+        self._waiting: dict[str, trio.MemorySendChannel[_Outcome]] = {}
+        self._refs = count(1)
+
+    @abstractmethod
+    async def _send(self, request: wire.ClientMessage) -> None:
+        """Send a message, in order. Raises ``ConnectionLost``, or a ``RequestError``."""
+
+    async def send_signal(self, signal: wire.Signal) -> None:
+        """Send a signal, in order. Raises ``BadMessage`` if it is larger than the node accepts."""
+        await self._send(signal)
+
+    async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
+        """Send a request, and return its reply of the type ``kind``.
+
+        Raises the ``RequestError`` for the node's error code, ``SessionOver`` if the node answers
+        that the session has ended, and ``ConnectionLost`` if the connection closes before the
+        reply.
+        """
+        ref = str(next(self._refs))
+        self._waiting[ref], outcomes = trio.open_memory_channel[_Outcome](1)
+        try:
+            await self._send(structs.replace(request, ref=ref))
+            outcome = await outcomes.receive()
+        finally:
+            self._waiting.pop(ref, None)
+        if isinstance(outcome, kind):
+            return outcome
+        if isinstance(outcome, ProximError):
+            raise outcome
+        if isinstance(outcome, wire.SessionEnded):
+            raise SessionOver(outcome.status, outcome.reason)
+        raise ConnectionLost(f"the node answered {type(outcome).__name__} to a request")
+
+    async def refresh_ice(self, session_id: str) -> wire.IceServers:
+        """Request new ICE servers for a session. Raises what ``call`` raises."""
+        return await self.call(wire.RefreshIce(session_id=session_id), wire.IceServers)
+
+    async def close_session(self, session_id: str) -> None:
+        """End a session, unless it has ended. Raises what ``call`` raises."""
+        with suppress(SessionOver):
+            await self.call(wire.CloseSession(session_id=session_id), wire.SessionEnded)
+
+    def settle(self, message: wire.NodeMessage) -> None:
+        """Wake the request that ``message`` replies to, if any."""
+        if isinstance(message.ref, str) and (waiting := self._waiting.pop(message.ref, None)):
+            waiting.send_nowait(wire_error(message) if isinstance(message, wire.Error) else message)
+
+    def fail_calls(self, error: ProximError) -> None:
+        """Wake all waiting requests, each with a copy of an error: each task raises its own."""
+        for waiting in self._waiting.values():
+            waiting.send_nowait(copy(error))
+        self._waiting.clear()
+
+
+def wire_error(message: wire.Error) -> RequestError:
+    """Return the exception for an ``error`` message."""
+    return request_error(
+        message.code,
+        message.message,
+        session_id=None if message.session_id is UNSET else message.session_id,
+        retry_after=None if message.retry_after is UNSET else message.retry_after,
+    )
