@@ -130,4 +130,3 @@ def _print_urls(node: Node) -> None:
     click.echo(f"Next, in a browser:          {node.url}/")
     click.echo(f"Or in a second terminal:     {command_line('host', *where)}")
     click.echo("Stop it with Ctrl-C.")
-    sys.stdout.flush()
