@@ -9,6 +9,9 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
+
+import trio
 
 from proxim.ice.options import IceOptions
 from proxim.ice.provider import Provider
@@ -22,17 +25,33 @@ _MAX_USERS = 10_000
 """Peers whose user name is remembered; for older ones there is a new name at their next request."""
 
 
+class _User(NamedTuple):
+    """A TURN user name, when it expires on the wall clock, and when another one takes its place."""
+
+    name: str
+    expiry: int
+    renewed_at: float
+
+
 class ConfiguredIce:
-    """A node's source of ICE servers. ``wall`` is the wall clock, in seconds since 1970.
+    """A node's source of ICE servers.
+
+    ``wall`` is the wall clock, in seconds since 1970; ``now`` is a clock that nobody sets.
 
     Raises ``InvalidSetting`` if the file with the secret cannot be read.
     """
 
-    def __init__(self, options: IceOptions, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        options: IceOptions,
+        wall: Callable[[], float] = time.time,
+        now: Callable[[], float] = trio.current_time,
+    ) -> None:
         self._options = options
         self._wall = wall
+        self._now = now
         self._secret = _read_secret(options)
-        self._users: dict[str, tuple[int, str]] = {}
+        self._users: dict[str, _User] = {}
         self._provider = None if options.ice_provider is None else Provider(options)
 
     async def run(self) -> None:
@@ -53,9 +72,9 @@ class ConfiguredIce:
             servers.append(IceServer(list(options.stun)))
         if self._secret is not None:
             now = self._wall()
-            expiry, user = self._user(peer, int(now + min(ttl, options.turn_ttl)), now)
-            ttl = max(0.0, expiry - now)
-            servers.append(turn_credentials(options.turn, self._secret, expiry, user))
+            user = self._user(peer, lifetime, now)
+            ttl = max(0.0, user.expiry - now)
+            servers.append(turn_credentials(options.turn, self._secret, user.expiry, user.name))
         elif options.turn:
             servers.append(
                 IceServer(list(options.turn), options.turn_username, options.turn_credential)
@@ -66,15 +85,25 @@ class ConfiguredIce:
             ttl = provided.ttl
         return IceGrant(servers, ttl)
 
-    def _user(self, peer: str, latest: int, now: float) -> tuple[int, str]:
-        """Return the expiry and the name of a peer's TURN user, which expires at ``latest``."""
-        expiry, name = self._users.pop(peer, (0, ""))
-        if not now + (latest - now) / 2 <= expiry <= latest:
-            expiry, name = latest, secrets.token_hex(_USER_BYTES)
-        self._users[peer] = expiry, name
+    def _user(self, peer: str, lifetime: float, wall: float) -> _User:
+        """Return the TURN user of a peer, which may have another one once half its time is over."""
+        ttl = self._options.turn_ttl
+        latest = int(wall + min(lifetime, ttl))
+        user = self._users.pop(peer, None)
+        if user is None or user.expiry > latest:
+            lasts = False
+        elif lifetime <= ttl:
+            # Another user would expire at the end of the session, too, and be rounded.
+            lasts = latest - user.expiry <= 1
+        else:
+            lasts = self._now() < user.renewed_at and user.expiry >= wall + ttl / 2
+        if user is None or not lasts:
+            name = secrets.token_hex(_USER_BYTES)
+            user = _User(name, latest, self._now() + ttl / 2)
+        self._users[peer] = user
         if len(self._users) > _MAX_USERS:
             del self._users[next(iter(self._users))]
-        return expiry, name
+        return user
 
 
 def turn_credentials(urls: tuple[str, ...], secret: str, expiry: int, user: str) -> IceServer:

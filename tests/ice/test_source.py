@@ -14,7 +14,7 @@ URLS = ("turn:a:3478?transport=udp", "turns:a:443?transport=tcp")
 
 
 def grant(lifetime=86_400.0, **options):
-    return ConfiguredIce(IceOptions(**options), lambda: NOW).grant(lifetime, "peer")
+    return ConfiguredIce(IceOptions(**options), lambda: NOW, lambda: NOW).grant(lifetime, "peer")
 
 
 def test_no_options_give_no_servers():
@@ -57,9 +57,14 @@ def wall():
 
 
 @pytest.fixture
-def name_of(wall):
+def now():
+    return Wall()
+
+
+@pytest.fixture
+def name_of(wall, now):
     """Returns the TURN user name of a peer for a session with so many seconds left."""
-    source = ConfiguredIce(IceOptions(turn=URLS, turn_secret="hush", turn_ttl=600.0), wall)
+    source = ConfiguredIce(IceOptions(turn=URLS, turn_secret="hush", turn_ttl=600.0), wall, now)
     return lambda peer, lifetime=86_400.0: source.grant(lifetime, peer).servers[0].username
 
 
@@ -67,15 +72,22 @@ def test_each_peer_has_its_own_username(name_of):
     assert len({name_of(f"peer {number}").partition(":")[2] for number in range(100)}) == 100
 
 
-def test_peer_keeps_its_username_until_half_of_its_time_is_over(wall, name_of):
+def test_peer_keeps_its_username_until_half_of_its_time_is_over(wall, now, name_of):
     first = name_of("peer")
     for _ in range(150):
         wall.now += 1.9
+        now.now += 1.9
         assert name_of("peer") == first
-    wall.now = NOW + 301
+    wall.now = now.now = NOW + 301
     second = name_of("peer")
     assert int(second.split(":")[0]) == int(NOW) + 901
     assert name_of("peer") == second
+
+
+def test_username_is_renewed_by_a_clock_that_nobody_sets(wall, now, name_of):
+    first = name_of("peer")
+    now.now += 301
+    assert name_of("peer") != first
 
 
 def test_peer_keeps_its_username_to_the_end_of_its_session(wall, name_of):
