@@ -39,3 +39,31 @@ def test_password_of_redis_in_the_command_line_is_warned_about(run):
     assert code == 3
     assert "PROXIM_CLUSTER" in err
     assert "hush" not in err
+
+
+@pytest.mark.not_on("win32", reason="files have no POSIX modes")
+def test_identity_that_others_can_use_is_warned_about_or_refused(start, run, node, identity):
+    assert run("sessions", "list", "--node", node)[2] == 0
+    identity.chmod(0o644)
+    _, err, code = start("sessions", "list", "--node", node).finish()
+    assert (err.count("can read"), code) == (1, 0)
+    identity.chmod(0o666)
+    _, err, code = start("sessions", "list", "--node", node).finish()
+    assert code == 2
+    assert "can write" in " ".join(err.split())
+
+
+@pytest.mark.not_on("win32", reason="files have no POSIX modes")
+def test_key_that_others_can_use_is_warned_about_or_refused(start, tmp_path):
+    secret = tmp_path / "turn"
+    secret.write_text("hush")
+    secret.chmod(0o644)
+    serve = ("serve", "--port", "0", "--turn", "turn:127.0.0.1", "--turn-secret-file", str(secret))
+    node = start(*serve)
+    node.url()
+    node.process.terminate()
+    assert node.finish()[1].count("can read") == 1
+    secret.chmod(0o666)
+    _, err, code = start(*serve).finish()
+    assert code == 2
+    assert "can write" in " ".join(err.split())

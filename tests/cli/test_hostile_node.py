@@ -46,7 +46,9 @@ plots = st.fixed_dictionaries(
         "data": st.recursive(
             texts | numbers, lambda each: st.lists(each, max_size=3), max_leaves=5
         ),
-        "refuses": st.sampled_from([None, "register", "create_session", "pair_decision", "signal"]),
+        "refuses": st.sampled_from(
+            [None, "register", "create_session", "pair_decision", "pair_request"]
+        ),
         "code": st.one_of(st.sampled_from(["bad_message", "token_used", "internal_error"]), texts),
     }
 )
@@ -75,16 +77,20 @@ class HostileNode:
         thread.join()
 
     def _answer(self, connection, request):
-        if request.path != "/metrics":
+        if request.path == "/ws":
             return None
-        text, number = json.dumps(self.plot["text"])[1:-1], self.plot["number"]
+        number, text = self.plot["number"], self.plot["text"]
+        # The parser would take a carriage return for the end of a line.
+        text = text.replace("\r", "").replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         body = (
             f'proxim_sessions{{type="{text}",status="pending"}} {number}\n'
             f'proxim_info{{version="{text}"}} 1.0\nproxim_info{{version="2"}} NaN\n'
-            f'proxim_refusals_total{{limit="{self.plot["text"]}"}} {number}\n'
+            f'proxim_refusals_total{{limit="{text}"}} {number}\n'
             f"proxim_signals_total {number}\nprocess_resident_memory_bytes {number}\n"
             f"proxim_actor_crashes_total {number}\n"
         )
+        if request.path == "/healthz":
+            body = self.plot["text"]
         status = 200 if self.plot["refuses"] is None else 503
         return Response(status, "OK", Headers(), body.encode())
 
@@ -259,3 +265,18 @@ def test_endless_time_is_clamped(tmp_path, hostile):
     events = {each["event"]: each for each in map(json.loads, out.splitlines())}
     for event, field in (("session", "pair_within"), ("prompt", "expires_in")):
         assert events[event][field] == 10 * 365 * 86_400
+
+
+def test_endless_time_is_clamped_on_the_screen(start, hostile):
+    hostile.plot = PLAIN | {"number": 1e308}
+    desk = start("host", "--node", hostile.url, terminal=True)
+    # Ten years.
+    desk.see(r"\[y/N\] 52(56000:00|55999:\d\d)")
+
+
+@pytest.mark.parametrize("code", ["bad_message", "token_used", "new_code"])
+def test_refusal_of_a_node_is_shown_as_text(tmp_path, hostile, code):
+    hostile.plot = PLAIN | {"text": EVIL, "refuses": "pair_request", "code": code}
+    out = invoke(tmp_path, "join", f"{hostile.url}/join#{ID}.{TOKEN}")
+    assert "\\x1b]0;title\\x07" in out
+    assert [char for char in out if not char.isprintable() and char != "\n"] == []
