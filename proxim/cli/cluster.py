@@ -14,7 +14,7 @@ from rich.table import Table
 from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
-from proxim.cli.terminal import cell
+from proxim.cli.terminal import cell, seconds
 from proxim.exception_groups import ungrouped
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings, cautions, load_with_sources
@@ -124,11 +124,11 @@ _COLUMNS = ("Sessions", "Lease", "Lag", "Waiting")
 
 
 def _values(each: NodeStatus) -> tuple[str, str, str, str]:
-    lease, lag = f"{each.lease_left:.1f} s", f"{each.lag * 1000:.0f} ms"
+    lease, lag = f"{seconds(each.lease_left):.1f} s", f"{seconds(each.lag) * 1000:.0f} ms"
     return str(each.sessions), lease, lag, str(each.waiting)
 
 
 def _state(each: NodeStatus) -> str:
     if each.silent > SILENT:
-        return f"silent for {each.silent:.0f} s"
+        return f"silent for {seconds(each.silent):.0f} s"
     return "leaving" if each.draining else "in service"

@@ -16,6 +16,7 @@ from websockets.http11 import Response
 from websockets.sync.server import serve
 
 from proxim import lan
+from proxim.backends.redis.status import NodeStatus
 from proxim.cli import main
 from proxim.protocol.link import parse_link
 
@@ -280,3 +281,20 @@ def test_refusal_of_a_node_is_shown_as_text(tmp_path, hostile, code):
     out = invoke(tmp_path, "join", f"{hostile.url}/join#{ID}.{TOKEN}")
     assert "\\x1b]0;title\\x07" in out
     assert [char for char in out if not char.isprintable() and char != "\n"] == []
+
+
+@pytest.mark.parametrize("columns", ["40", "250"])
+def test_what_redis_says_of_a_node_is_shown_as_text(tmp_path, monkeypatch, columns):
+    evil = NodeStatus(
+        node=EVIL, url=EVIL, at=EVIL, version=EVIL, lease_left=1e308, silent=1e308, lag=1e308
+    )
+
+    async def status(_):
+        return [evil, NodeStatus(lag=1e308)]
+
+    monkeypatch.setattr("proxim.cli.cluster._status", status)
+    monkeypatch.setenv("COLUMNS", columns)
+    out = invoke(tmp_path, "cluster", "status")
+    assert "[red]" in out
+    assert [char for char in out if not char.isprintable() and char != "\n"] == []
+    assert not re.search(r"\d{30}", out)
