@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from proxim.cli import options
+from proxim.cli.terminal import cell
 from proxim.protocol.errors import InvalidSetting
 from proxim.redact import MASK
 from proxim.settings import SETTINGS, load_with_sources, schema
@@ -48,7 +48,7 @@ def show_command(config: Path | None, as_json: bool, changed: bool, **flags: obj
     table = Table("Setting", "Value", "From", box=None, pad_edge=False)
     for name, value in shown.items():
         text = "–" if value is None else json.dumps(value, ensure_ascii=False)
-        table.add_row(name, escape(text), escape(sources[name]))
+        table.add_row(name, cell(text), cell(sources[name]))
     Console(soft_wrap=True).print(table)
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from proxim.cli.scrape import Scrape
+from proxim.cli.terminal import cell, printable
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MIN_SPARKLINE = 8
@@ -82,15 +83,17 @@ def draw(url: str, scrapes: Sequence[Scrape], *, trouble: str = "") -> Renderabl
     now = scrapes[-1]
     parts: list[RenderableType] = [_heading(url, now)]
     if trouble:
-        parts.append(Text(f"Can't reach the node. These are its last values. {trouble}", "red"))
+        parts.append(
+            Text(f"Can't reach the node. These are its last values. {printable(trouble)}", "red")
+        )
     parts += [Text(), _session_table(now), Text(), *_lines(scrapes), Text(), *_counts(now)]
     return Group(*parts)
 
 
 def _heading(url: str, now: Scrape) -> Text:
-    (version,) = now.counts("proxim_info", "version") or ("?",)
+    version = next(iter(now.counts("proxim_info", "version")), "?")
     memory = now.total("process_resident_memory_bytes")
-    heading = Text.assemble(("Proxim ", "bold"), (version, "bold"), f"  {url}")
+    heading = Text.assemble(("Proxim ", "bold"), (printable(version), "bold"), f"  {url}")
     if memory:
         heading.append(f"  {_short(memory)}B", "dim")
     return heading
@@ -102,7 +105,7 @@ def _session_table(now: Scrape) -> Table:
     for status in _STATUSES:
         table.add_column(status, justify="right")
     for kind, counts in _sessions(now).items():
-        table.add_row(kind, *(str(counts[status]) for status in _STATUSES))
+        table.add_row(cell(kind), *(str(counts[status]) for status in _STATUSES))
     return table
 
 
@@ -131,7 +134,9 @@ def _counts(now: Scrape) -> list[Text]:
     lines = [Text.assemble(("pairings  ", "bold"), text)]
     refusals = {each: n for each, n in now.counts("proxim_refusals_total", "limit").items() if n}
     if refusals:
-        listed = ", ".join(f"{count} {limit}" for limit, count in sorted(refusals.items()))
+        listed = ", ".join(
+            f"{count} {printable(limit)}" for limit, count in sorted(refusals.items())
+        )
         lines.append(Text.assemble(("refused   ", "bold"), listed))
     lines.append(Text.assemble(("late by   ", "bold"), _lateness(now)))
     if crashes := now.total("proxim_actor_crashes_total"):

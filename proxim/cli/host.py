@@ -8,12 +8,13 @@ import click
 import msgspec
 import trio
 
-from proxim import clock, qr
+from proxim import clock
 from proxim.cli import options, program
 from proxim.cli.identity import Register, with_host
-from proxim.cli.terminal import Reporter, printable, program_name
+from proxim.cli.terminal import Reporter, command_line, draw_qr, printable, seconds
 from proxim.client import HostSession, Prompt
-from proxim.protocol.errors import AlreadyDecided, SessionOver
+from proxim.protocol.errors import AlreadyDecided, ConnectionLost, InvalidLink, SessionOver
+from proxim.protocol.link import parse_link
 from proxim.protocol.messages import SessionType
 
 SLACK = 1.0
@@ -68,7 +69,7 @@ async def _serve_one_guest(session: HostSession, reporter: Reporter, *, yes: boo
         f"\nA device asks to pair. It says it is “{printable(prompt.device_info.name)}” "
         f"(id {printable(prompt.device_info.id)}); nobody has checked that.",
         device_info=msgspec.to_builtins(prompt.device_info),
-        expires_in=prompt.expires_at - trio.current_time(),
+        expires_in=seconds(prompt.expires_at - trio.current_time()),
     )
     approve = yes or await _ask_person(prompt, reporter)
     try:
@@ -82,15 +83,19 @@ async def _serve_one_guest(session: HostSession, reporter: Reporter, *, yes: boo
 
 
 def _show_link(session: HostSession, reporter: Reporter) -> None:
-    assert session.link is not None
+    try:
+        link = str(parse_link(session.link or ""))
+    except InvalidLink as error:
+        raise ConnectionLost(f"the link that the node sent cannot be used: {error}") from None
+    code = draw_qr(link)
+    how = f"{code}\n\nScan this, or on" if code else "The QR code does not fit here. On"
     reporter.report(
         "session",
-        f"{qr.terminal(session.link)}\n\nScan this, or on another computer:\n"
-        f"  {program_name()} join '{session.link}'\n",
+        f"{how} another computer:\n  {command_line('join', link)}\n",
         session_id=session.session_id,
         session_type=session.info.session_type,
-        link=session.link,
-        pair_within=session.lapses_at - trio.current_time(),
+        link=link,
+        pair_within=seconds(session.lapses_at - trio.current_time()),
     )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from proxim import lan
 from proxim.cli import options, program
-from proxim.cli.terminal import Reporter, printable
+from proxim.cli.terminal import Reporter, cell
 
 
 @click.command("nodes")
@@ -43,9 +42,6 @@ def _table(nodes: list[lan.Neighbour]) -> Table:
     table = Table("Name", "Address", "Version")
     for node in nodes:
         hosts = [f"[{each}]" if ":" in each else each for each in node.addresses]
-        table.add_row(
-            escape(printable(node.name)),
-            "\n".join(escape(f"{host}:{node.port}") for host in hosts),
-            escape(printable(node.version)),
-        )
+        addresses = "\n".join(cell(f"{host}:{node.port}") for host in hosts)
+        table.add_row(cell(node.name), addresses, cell(node.version))
     return table

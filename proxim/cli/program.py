@@ -52,6 +52,7 @@ _REASONS: dict[str, str] = {
     Reason.SHUTDOWN: "the node is shutting down",
     Reason.INTERNAL_ERROR: "the node had an error",
     Reason.IDLE: "neither side came back for a long time",
+    Reason.TOKEN_REUSED: "two devices used its resume token",
     "lost": "the node no longer knows it",
     "lapsed": "its link expired",
 }
@@ -75,7 +76,11 @@ def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False)
     try:
         trio.run(_interruptible, action, reporter)
     except* (InvalidLink, InvalidSetting, BadMessage) as errors:
-        raise click.UsageError(str(next(leaves(errors)))) from None
+        # A `BadMessage` may be a node's.
+        raise click.UsageError(printable(str(next(leaves(errors))))) from None
+    except* RecursionError:
+        lost = ConnectionLost("the node sent a value that is nested too deeply")
+        reporter.exit_code = _report_failure(reporter, lost)
     except* BrokenPipeError:
         # The reader of the output has exited; discard the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

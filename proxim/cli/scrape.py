@@ -10,6 +10,9 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+MAX_VALUE = 1e18
+"""Samples beyond this are ignored."""
+
 
 class Scrape:
     """The samples of one answer of ``/metrics``. Raises ``ValueError`` if it is not a node's.
@@ -27,7 +30,8 @@ class Scrape:
             families = list(text_string_to_metric_families(text))
         for family in families:
             for sample in family.samples:
-                if math.isfinite(sample.value):
+                # Not NaN. Larger numbers than a node's would fill the terminal with digits.
+                if abs(sample.value) <= MAX_VALUE:
                     self._samples[sample.name].append(sample)
         if "proxim_sessions" not in self._samples:
             raise ValueError("these are not the metrics of a Proxim node")

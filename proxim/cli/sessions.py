@@ -5,12 +5,11 @@ from __future__ import annotations
 import click
 import msgspec
 from msgspec import UNSET
-from rich.markup import escape
 from rich.table import Column, Table
 
 from proxim.cli import program
 from proxim.cli.identity import Register, with_host
-from proxim.cli.terminal import Reporter, printable
+from proxim.cli.terminal import Reporter, cell, printable
 from proxim.protocol.messages import SessionInfo
 
 ID_LENGTH = 22
@@ -57,7 +56,8 @@ def close_command(
             live = [info.session_id for info in await host.list() if not info.reason]
             for session_id in live if everything else session_ids:
                 await host.close(session_id)
-                reporter.report("closed", f"Closed {session_id}.", session_id=session_id)
+                text = f"Closed {printable(session_id)}."
+                reporter.report("closed", text, session_id=session_id)
         reporter.exit_code = program.APPROVED
 
     program.run(action, as_json=as_json)
@@ -70,10 +70,10 @@ def _table(sessions: list[SessionInfo]) -> Table:
     for info in sessions:
         expires = "" if info.expires_at is None else f"{info.expires_at:%d %b %H:%M:%S}"
         table.add_row(
-            info.session_id,
+            cell(info.session_id),
             info.session_type,
             info.status if info.reason is UNSET else f"{info.status} ({info.reason})",
-            "" if info.device_info is None else escape(printable(info.device_info.name)),
+            "" if info.device_info is None else cell(info.device_info.name),
             f"{info.created_at:%d %b %H:%M:%S}",
             expires,
             "●" if info.host_online else "○",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ import trio
 
 from proxim.cli.keyboard import standard_input
 from proxim.clock import now, slept
+from proxim.protocol.messages import MAX_TTL
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,9 +32,51 @@ def printable(text: str) -> str:
     )
 
 
-def program_name() -> str:
-    """Return the name of this program, or its path if it is not in PATH."""
-    return "proxim" if shutil.which("proxim") else sys.argv[0]
+def cell(text: object) -> str:
+    """Return ``text`` for a cell of a table of rich, as ``printable`` does."""
+    from rich.markup import escape
+
+    return escape(printable(str(text)))
+
+
+def seconds(number: float) -> float:
+    """Return a number of seconds from a node, between 0 and ten years."""
+    return min(max(0.0, number), MAX_TTL)
+
+
+def is_terminal() -> bool:
+    """Return whether standard output is a terminal, and open."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def command_line(*arguments: str) -> str:
+    """Return a command of this program, for copying into a shell."""
+    # Or its path, if it is not in PATH.
+    program = "proxim" if shutil.which("proxim") else sys.argv[0]
+    return f"{program} {shlex.join(arguments)}"
+
+
+def draw_qr(link: str) -> str | None:
+    """Return the QR code of a link, or None if it does not fit into the terminal.
+
+    Without half blocks in the encoding of the output, it is drawn with colours, and twice as wide.
+    """
+    from proxim import qr
+
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        qr.HALF_BLOCKS.encode(encoding)
+    except UnicodeEncodeError:
+        has_half_blocks = False
+    else:
+        has_half_blocks = True
+    try:
+        code = qr.terminal(link, half_blocks=has_half_blocks)
+    except ValueError:
+        return None
+    width = len(click.unstyle(code.partition("\n")[0]))
+    is_too_wide = is_terminal() and width > shutil.get_terminal_size().columns
+    return None if is_too_wide and not has_half_blocks else code
 
 
 class Screen:
@@ -42,7 +86,7 @@ class Screen:
     """
 
     def __init__(self) -> None:
-        self._is_terminal = sys.stdout.isatty()
+        self._is_terminal = is_terminal()
         self._erase = ""
 
     def say(self, text: str = "") -> None:
@@ -122,7 +166,7 @@ class Reporter:
         end = until + slept()
         try:
             while True:
-                left = max(0, math.ceil(end - now()))
+                left = math.ceil(seconds(end - now()))
                 if not self._as_json:
                     clock = f"{left // 60}:{left % 60:02}"
                     # A wrapped line cannot be overwritten.
