@@ -90,8 +90,8 @@ screenshots: $(STAMP) browser-tools  ## take a picture of every state of the pag
 attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some minutes
 	$(BIN)/pytest tests/attacks --full --slow $(ARGS)
 
-faults: $(STAMP)  ## three nodes of a cluster, and whatever may happen to them, by twelve seeds; ten minutes
-	$(BIN)/pytest tests/backends/redis/test_property.py --full --slow $(ARGS)
+faults: $(STAMP)  ## random clients at one node, and at three whose faults are random, by many seeds; half an hour
+	$(BIN)/pytest tests/backends/redis/test_property.py tests/e2e/test_gate.py --full --slow $(ARGS)
 
 one-file: $(STAMP)  ## make one executable of an application with PyInstaller, and pair with it; half a minute
 	$(BIN)/pytest tests/docs/test_one_file.py --full $(ARGS)

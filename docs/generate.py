@@ -44,6 +44,7 @@ _PATTERNS = {
     messages.Uuid.__metadata__[0].pattern: "1–64 of `A-Za-z0-9._:-`",
     messages.Key.__metadata__[0].pattern: "22–128 base64url characters",
     messages.TokenHash.__metadata__[0].pattern: "43 base64url characters",
+    messages.Code.__metadata__[0].pattern: "three digits, 100–999",
 }
 
 

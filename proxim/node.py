@@ -14,6 +14,7 @@ import trio
 
 from proxim import lan
 from proxim.actors.backend import Backend
+from proxim.actors.invitations import Invitations
 from proxim.actors.limits import NodeLimits
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Observer, Supervisor
@@ -34,7 +35,7 @@ from proxim.net.sockets import listen, reachable, url_of
 from proxim.net.stats import NetStats
 from proxim.net.tls import load_certificate
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
-from proxim.protocol.messages import PROTOCOL_VERSION, SessionInfo, Welcome
+from proxim.protocol.messages import FEATURES, PROTOCOL_VERSION, SessionInfo, Welcome
 from proxim.settings import Settings, from_code, split_endpoint
 from proxim.version import __version__
 
@@ -271,9 +272,7 @@ class Node:
 def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     """Put together what serves the clients of a node at ``url``."""
     settings, supervisor = node.settings, node.supervisor
-    router = Router(
-        supervisor, public_url=url, draw_qr=_draw_qr, access_token=settings.access_token
-    )
+    router = Router(supervisor, Invitations(url, _draw_qr), settings.access_token)
     site = Site(
         is_leaving=lambda: node.leaving,
         trouble=lambda: supervisor.backend.trouble,
@@ -291,6 +290,7 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
         server=f"proxim/{__version__}",
         approval_timeout=settings.approval_timeout,
         max_message_bytes=node.limits.message_size,
+        features=list(FEATURES),
     )
     listener = Listener(
         router,

@@ -13,11 +13,10 @@ signal overtakes an earlier one.
 
 from __future__ import annotations
 
-import math
-
 import trio
 from msgspec import structs
 
+from proxim.actors.inbox import TIME_PASSED, Inbox
 from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
@@ -38,7 +37,6 @@ from proxim.session.session import Session
 from proxim.session.state import State
 
 _CRASHED = "the node failed at this session"
-_TIME_PASSED = Envelope(ev.TimePassed())
 _UNSAVED_EVENTS = (ev.SignalSent, ev.IceRequested)
 """Events that change nothing which a snapshot holds."""
 
@@ -60,7 +58,6 @@ class Actor:
         "_closed_with",
         "_inbox",
         "_line_allowed",
-        "_send_channel",
         "_services",
         "_timer",
         "_timers",
@@ -89,8 +86,7 @@ class Actor:
         self._closed_with: ClosedError | None = None
         self._timers = timers
         self._timer = timers.reset(None, session.deadline, self)
-        # Unbounded, since ``HostLeft`` and ``GuestLeft`` must always fit; ``post`` has a bound.
-        self._send_channel, self._inbox = trio.open_memory_channel[Envelope](math.inf)
+        self._inbox = Inbox(services.stats)
 
     async def run(self) -> None:
         """Handle one envelope after the other until ``close``."""
@@ -102,12 +98,7 @@ class Actor:
 
     def wake(self) -> None:
         """Put ``TimePassed`` into the inbox: the session's deadline has come."""
-        self._send_channel.send_nowait(_TIME_PASSED)
-
-    @property
-    def _waiting(self) -> int:
-        """The number of envelopes in the inbox."""
-        return self._inbox.statistics().current_buffer_used
+        self._inbox.put(TIME_PASSED)
 
     # -- what the router and the supervisor call ---------------------------------------------
 
@@ -118,19 +109,19 @@ class Actor:
         """
         if self._closed_with is not None:
             raise self._closed_error()
-        if self._waiting >= INBOX_BOUND:
+        if len(self._inbox) >= INBOX_BOUND:
             self._services.stats.refusals["inbox"] += 1
             raise RateLimited(
                 "too many requests wait for this session",
                 session_id=self.session.session_id,
                 retry_after=1.0,
             )
-        self._put(envelope)
+        self._inbox.put(envelope)
 
     def notify(self, event: Event, seat: Seat | None = None) -> None:
         """Put an event into the inbox that cannot be refused."""
         if self._closed_with is None:
-            self._put(Envelope(event, seat=seat))
+            self._inbox.put(Envelope(event, seat=seat))
 
     def ask(self, envelope: Envelope) -> Receipt:
         """Put a request into the inbox whose sender waits for the returned receipt.
@@ -143,12 +134,8 @@ class Actor:
             receipt.refusal = self._closed_error()
             receipt.set()
         else:
-            self._put(envelope._replace(receipt=receipt))
+            self._inbox.put(envelope._replace(receipt=receipt))
         return receipt
-
-    def _put(self, envelope: Envelope) -> None:
-        self._send_channel.send_nowait(envelope)
-        self._services.stats.queued += 1
 
     def admit(self, role: Role, connection: Connection) -> None:
         """Give a seat to a connection, and close the one that held it before with 4000."""
@@ -184,7 +171,7 @@ class Actor:
         for seat in self.seats.values():
             self._vacate(seat)
         self.seats.clear()
-        self._send_channel.close()
+        self._inbox.close()
         if self._timer is not None:
             self._timers.stop(self._timer)
 
@@ -211,22 +198,14 @@ class Actor:
             for seat in list(self.seats.values()):
                 seat.connection.tell(ended)
         self.close()
-        for envelope in self._drain_inbox():
+        for envelope in self._inbox.drain():
             self._refuse(envelope, InternalError(_CRASHED))
-
-    def _drain_inbox(self) -> list[Envelope]:
-        """Empty the inbox; return its envelopes, without ``TimePassed``."""
-        envelopes = [self._inbox.receive_nowait() for _ in range(self._waiting)]
-        envelopes = [each for each in envelopes if each is not _TIME_PASSED]
-        self._services.stats.queued -= len(envelopes)
-        return envelopes
 
     # -- one envelope ------------------------------------------------------------------------
 
     async def _handle_envelope(self, envelope: Envelope) -> None:
         """Handle or refuse an envelope; drop it if its seat has a newer connection."""
-        if envelope is not _TIME_PASSED:
-            self._services.stats.queued -= 1
+        self._inbox.note_taken(envelope)
         if envelope.receipt is not None and envelope.sender is not None and envelope.sender.closed:
             pass  # The sender asked for a seat and is gone: its token must not be used up.
         elif self._closed_with is not None:
@@ -263,8 +242,10 @@ class Actor:
         ):
             self._refuse(envelope, refusal)
             return
+        if isinstance(event, ev.ResumeRequested) and not self._services.backend.can_save:
+            event = ev.ResumeRequested(event.resume_token)  # A new token could be lost.
         await self._step(event, envelope)
-        if self._line_allowed and not self._waiting and self._closed_with is None:
+        if self._line_allowed and not self._inbox and self._closed_with is None:
             self._open_line()
 
     async def _step(self, event: Event, envelope: Envelope) -> None:
@@ -299,9 +280,9 @@ class Actor:
             for each in late:
                 self._refuse(each, Unavailable())
             late.clear()
-            for each in self._drain_inbox():
+            for each in self._inbox.drain():
                 if each.sender is None and each.receipt is None and self._closed_with is None:
-                    self._put(each)
+                    self._inbox.put(each)
                 else:
                     self._refuse(each, Unavailable())
 
@@ -326,7 +307,7 @@ class Actor:
                 self._line_allowed = False
                 self.close_line()
             case _:  # Finish
-                self._services.note_end(self, effect.reason)
+                self._services.note_end(self, effect)
 
     def _tell(self, to: Connection, effect: ev.Tell | ev.Reply, envelope: Envelope) -> None:
         message = effect.message

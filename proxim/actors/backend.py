@@ -60,6 +60,11 @@ class Backend:
         """
         return None
 
+    @property
+    def can_save(self) -> bool:
+        """Whether changes are saved now; while they are not, a guest gets no new resume token."""
+        return not self.trouble
+
     def delete(self, actor: Actor) -> None:
         """Delete a session that ended and was swept, or whose actor crashed."""
 

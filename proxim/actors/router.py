@@ -6,14 +6,14 @@ There is one exception: the owner may close a session without taking its seat.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import trio
 from msgspec import UNSET, UnsetType, structs
 
 from proxim.actors.backend import SessionHandle
+from proxim.actors.invitations import Invitations, new_code, new_session_id, new_token
 from proxim.actors.limits import delay
 from proxim.actors.seat import Connection, Envelope, Owner, Seat
 from proxim.actors.stats import CONTESTED, LAPSED
@@ -33,11 +33,14 @@ from proxim.protocol.errors import (
     Unavailable,
     UnknownSession,
 )
-from proxim.protocol.link import Link
 from proxim.protocol.messages import ClientMessage, SessionType
 from proxim.session import events as ev
-from proxim.session.events import Event, Invitation, Role
+from proxim.session.events import Event, Role
 from proxim.session.session import Session
+from proxim.session.state import State
+
+_ANSWERED = (wire.ListSessions, wire.RefreshIce, wire.Ping)
+"""Requests whose only effect is their answer."""
 
 
 def relay(connection: Connection, message: wire.Signal, now: float) -> None:
@@ -65,50 +68,49 @@ def leave_seats(connection: Connection) -> None:
 class Router:
     """Routes the messages of all connections of a node to the right actors.
 
-    ``draw_qr`` turns a link into an SVG, and may take a while. If there is an ``access_token``,
-    only a client that sends it may register. ``stats`` and ``limits`` are the supervisor's.
+    If there is an ``access_token``, only a client that sends it may register. ``stats`` and
+    ``limits`` are the supervisor's.
     """
 
     def __init__(
         self,
         supervisor: Supervisor,
-        *,
-        public_url: str,
-        draw_qr: Callable[[str], Awaitable[str]],
+        invitations: Invitations,
         access_token: str | None = None,
     ) -> None:
         self.stats = supervisor.stats
         self.limits = supervisor.limits
         self._supervisor = supervisor
         self._backend = supervisor.backend
-        self._public_url = public_url
-        self._draw_qr = draw_qr
+        self._invitations = invitations
         self._access_hash = None if access_token is None else tokens.digest(access_token)
 
     async def route(self, connection: Connection, message: ClientMessage) -> None:
         """Handle a message; the reply is sent to the connection.
 
-        Raises a ``RequestError`` if the message is refused (protocol: Errors).
+        For a client that has hung up, requests whose only effect is an answer are dropped, and
+        nothing is drawn; the others are done. Raises a ``RequestError`` if the message is refused
+        (protocol: Errors).
         """
+        if isinstance(message, _ANSWERED) and connection.has_left:
+            return
         match message:
             case wire.Signal():
                 relay(connection, message, trio.current_time())
             case wire.PairDecision():
-                decided = ev.HostDecided(message.approve)
+                decided = ev.HostDecided(message.approve, message.code)
                 _post_from(_host_seat_of(connection, message), decided, message)
             case wire.PairRequest():
                 await self._pair(connection, message)
             case wire.Resume():
-                event = ev.ResumeRequested(message.resume_token)
+                event = ev.ResumeRequested(message.resume_token, new_token())
                 await self._request_seat(connection, message, event)
             case wire.Register():
                 await self._register(connection, message)
             case wire.CreateSession():
                 await self._create_session(connection, message)
             case wire.RenewLink():
-                seat = _host_seat_of(connection, message)
-                invitation = await self._make_invitation(message.session_id, message)
-                _post_from(seat, ev.RenewalRequested(invitation), message)
+                await self._renew_link(connection, message)
             case wire.ListSessions():
                 await self._list_sessions(connection, message)
             case wire.CloseSession():
@@ -143,8 +145,7 @@ class Router:
     # -- the guest's requests ----------------------------------------------------------------
 
     async def _pair(self, connection: Connection, message: wire.PairRequest) -> None:
-        resume_token = _new_token(tokens.TOKEN_BYTES)
-        event = ev.PairRequested(message.token, message.device_info, resume_token)
+        event = ev.PairRequested(message.token, message.device_info, new_token(), new_code())
         try:
             await self._request_seat(connection, message, event)
         except (LinkLapsed, TokenUsed) as refusal:
@@ -190,7 +191,7 @@ class Router:
 
     async def _register(self, connection: Connection, message: wire.Register) -> None:
         self._check_access(connection, message.access_token)
-        key = message.key or _new_token(tokens.TOKEN_BYTES)
+        key = message.key or new_token()
         owner = connection.owner = Owner(message.uuid, tokens.digest(key))
         handles = await self._owned_by(owner)
         joined = _without_guest(connection, handles)
@@ -225,8 +226,8 @@ class Router:
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
         self._supervisor.check_limits(owner, connection.address)
         await self._backend.check_limits(owner)
-        session_id = _new_session_id()
-        invitation = await self._make_invitation(session_id, message)
+        session_id, draws = new_session_id(), not connection.has_left
+        invitation = await self._invitations.make(session_id, message, draws=draws)
         now = trio.current_time()
         session = Session.open(
             session_id=session_id,
@@ -237,6 +238,7 @@ class Router:
             created_at=datetime.now(UTC),
             now=now,
             terms=self._supervisor.terms,
+            confirm=message.confirm,
         )
         await self._supervisor.open(session, owner, connection)
         connection.tell(
@@ -250,19 +252,14 @@ class Router:
             )
         )
 
-    async def _make_invitation(
-        self, session_id: str, message: wire.CreateSession | wire.RenewLink
-    ) -> Invitation:
-        if message.token_hash is not None:
-            if message.qr is not None:
-                raise BadMessage(
-                    "`qr` needs a link, and with `token_hash` only the host can know it"
-                )
-            return Invitation(tokens.decode_hash(message.token_hash))
-        token = _new_token(tokens.TOKEN_BYTES)
-        link = str(Link(self._public_url, session_id, token))
-        qr_svg = await self._draw_qr(link) if message.qr else UNSET
-        return Invitation(tokens.digest(token), link, token, qr_svg)
+    async def _renew_link(self, connection: Connection, message: wire.RenewLink) -> None:
+        seat = _host_seat_of(connection, message)
+        actor = self._supervisor.find(message.session_id)
+        # The session refuses the renewal in any other state, so a drawing would be in vain.
+        is_pending = actor is None or actor.session.state is State.PENDING
+        draws = is_pending and not connection.has_left
+        invitation = await self._invitations.make(message.session_id, message, draws=draws)
+        _post_from(seat, ev.RenewalRequested(invitation), message)
 
     async def _list_sessions(self, connection: Connection, message: wire.ListSessions) -> None:
         handles = await self._owned_by(_owner_of(connection))
@@ -305,17 +302,6 @@ def _owner_of(connection: Connection) -> Owner:
     if connection.owner is None:
         raise NotRegistered("`register` comes first")
     return connection.owner
-
-
-def _new_token(size: int) -> str:
-    return tokens.encode(secrets.token_bytes(size))
-
-
-def _new_session_id() -> str:
-    """Return a new session id, without a leading dash, which looks like an option."""
-    while (session_id := _new_token(tokens.SESSION_ID_BYTES)).startswith("-"):
-        pass
-    return session_id
 
 
 def _post_from(seat: Seat, event: Event, message: ClientMessage) -> None:

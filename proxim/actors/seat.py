@@ -52,6 +52,11 @@ class Connection(Protocol):
         """Whether the connection is closed or about to be; its sessions have been told then."""
         ...
 
+    @property
+    def has_left(self) -> bool:
+        """Whether the client has hung up, so that it reads no answer; ``closed`` may be late."""
+        ...
+
     def tell(self, message: NodeMessage) -> None:
         """Send or queue a message; close if too much is queued. Never waits, never raises."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from proxim.actors.seat import Connection
 from proxim.actors.stats import Before, Stats
 from proxim.protocol.errors import RequestError, Unavailable, UnknownSession
-from proxim.protocol.messages import Reason
+from proxim.session.events import Finish
 from proxim.session.ice import IceGrant
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Services(Protocol):
     def note_approval(self, actor: Actor) -> None:
         """Announce that the actor's session is approved, and saved."""
 
-    def note_end(self, actor: Actor, reason: Reason) -> None:
+    def note_end(self, actor: Actor, end: Finish) -> None:
         """Count that the actor's session has ended; called once."""
 
     def hand_over(self, actor: Actor) -> bool:

@@ -26,7 +26,7 @@ from proxim.protocol.errors import (
 )
 from proxim.protocol.messages import Reason, SessionInfo, Status
 from proxim.session import events as ev
-from proxim.session.events import Terms
+from proxim.session.events import Finish, Terms
 from proxim.session.ice import IceSource, no_ice_servers
 from proxim.session.session import Session
 from proxim.session.state import State
@@ -189,12 +189,12 @@ class Supervisor:
         """Announce that an actor's session is approved, and saved."""
         self._notify(actor.session.describe())
 
-    def note_end(self, actor: Actor, reason: Reason) -> None:
+    def note_end(self, actor: Actor, end: Finish) -> None:
         """Count and log the end of a session; a denial counts for the guest's address."""
-        self.endings[reason] += 1
-        if reason is Reason.REJECTED:
+        self.endings[end.reason] += 1
+        if end.is_denial:
             self.limits.denials.add(actor.asked_from, trio.current_time())
-        self._log(actor.session, "a %s session ended: %s", actor.session.session_type, reason)
+        self._log(actor.session, "a %s session ended: %s", actor.session.session_type, end.reason)
         self._notify(actor.session.describe())
 
     def find(self, session_id: str) -> Actor | None:

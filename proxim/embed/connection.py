@@ -54,6 +54,11 @@ class LocalConnection(Channel):
         """Whether the connection is closed; it then holds no seat."""
         return self._failure is not None
 
+    @property
+    def has_left(self) -> bool:
+        """Whether the application reads no answer any more."""
+        return self.closed
+
     def tell(self, message: wire.NodeMessage) -> None:
         """Give a message to the session, and to the request that waits for it."""
         if self.closed:

@@ -1,10 +1,15 @@
-"""The lingering close, by which the last bytes sent arrive."""
+"""The end of a connection: a close that loses no bytes, and whether the peer has closed."""
 
 from __future__ import annotations
 
 import contextlib
+import select
+import socket
+import sys
 
 import trio
+
+from proxim.net.stream import TcpStream
 
 
 async def lingering_close(stream: trio.abc.Stream, linger_time: float) -> None:
@@ -24,3 +29,23 @@ async def lingering_close(stream: trio.abc.Stream, linger_time: float) -> None:
     finally:
         with contextlib.suppress(trio.BrokenResourceError):
             await stream.aclose()
+
+
+def peer_has_closed(stream: trio.abc.Stream) -> bool:
+    """Return whether the peer has closed its side of the socket, under TLS, too.
+
+    On Linux this is seen even if bytes from before still wait to be read.
+    """
+    transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+    if not isinstance(transport, TcpStream):
+        return False
+    try:
+        if sys.platform == "linux":
+            poll = select.poll()
+            poll.register(transport.socket, select.POLLRDHUP)
+            return bool(poll.poll(0))
+        return not transport.socket.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except (OSError, ValueError):
+        return True  # The socket is broken, or closed here.

@@ -8,6 +8,7 @@ import trio
 
 from proxim.actors.router import Router, leave_seats
 from proxim.actors.seat import Owner, Seat
+from proxim.net.closing import peer_has_closed
 from proxim.net.frames import text_frame
 from proxim.net.keepalive import Due, Keepalive
 from proxim.net.limits import Limits
@@ -136,6 +137,11 @@ class SocketConnection:
     def closed(self) -> bool:
         """Whether the connection is closed or about to be."""
         return not self._outbox.is_open
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the client has hung up, so that it reads no answer."""
+        return self.closed or self._ws.peer_has_ended or peer_has_closed(self._ws.stream)
 
     def tell(self, message: wire.NodeMessage) -> None:
         """Send a message, or queue it; close a client for which too much is queued."""

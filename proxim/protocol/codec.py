@@ -40,6 +40,7 @@ _ALLOWED = {
     "type": ", ".join(CLIENT_TYPES),
     "session_type": ", ".join(SessionType),
     "qr": '"svg"',
+    "confirm": '"none", "code"',
 }
 _LONGEST_FIELD = 64
 """The longest unknown field name that an error text repeats, in characters."""
@@ -47,6 +48,7 @@ _PATTERNS = {
     "uuid": "1 to 64 characters of A-Z a-z 0-9 . _ : -",
     "key": "22 to 128 base64url characters",
     "token_hash": "a SHA-256 hash as 43 base64url characters",
+    "code": "a text of three digits, from 100 to 999",
 }
 
 

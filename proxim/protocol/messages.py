@@ -20,6 +20,8 @@ MAX_TTL = 10 * 365 * 86_400.0
 """Longest lifetime of a temporary session, in seconds; ``expires_at`` has to be a valid date."""
 MAX_NAME = 64
 """Longest name of a device, in characters."""
+FEATURES = ("confirm", "rotate")
+"""What this node does beyond version 1 of the protocol; an older node would not say so."""
 
 
 class SessionType(StrEnum):
@@ -50,6 +52,7 @@ class Reason(StrEnum):
     INACTIVE = "inactive"
     SHUTDOWN = "shutdown"
     INTERNAL_ERROR = "internal_error"
+    TOKEN_REUSED = "token_reused"
 
 
 Ref = Annotated[str, Meta(max_length=64)]
@@ -59,6 +62,9 @@ Uuid = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._:-]{1,64}\Z")]
 Key = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{22,128}\Z")]
 TokenHash = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{43}=?\Z")]
 Ttl = Annotated[float, Meta(gt=0, le=MAX_TTL)]
+Confirm = Literal["none", "code"]
+Code = Annotated[str, Meta(pattern=r"\A[1-9][0-9]{2}\Z")]
+"""The number of one request to pair, which the guest shows and the host's person types in."""
 
 
 def _type_of(class_name: str) -> str:
@@ -81,7 +87,10 @@ class IceServer(Struct, frozen=True, omit_defaults=True):
 
 
 class SessionInfo(Struct, frozen=True, kw_only=True):
-    """The session object. ``reason`` is set once the session has ended."""
+    """The session object. ``reason`` is set once the session has ended.
+
+    ``confirm`` is set if an approval needs the code that the guest shows.
+    """
 
     session_id: str
     uuid: str
@@ -93,6 +102,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True):
     host_online: bool
     guest_online: bool
     reason: Reason | UnsetType = UNSET
+    confirm: Literal["code"] | UnsetType = UNSET
 
 
 class _Request(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=_type_of):
@@ -128,13 +138,15 @@ class CreateSession(_Request, frozen=True):
 
     ``ttl`` (seconds) is required for ``temporary``, and refused for other types. ``token_hash`` is
     the base64url SHA-256 of a pairing token's text, if the host made the token. Without it the
-    node makes the token and the link, and with ``qr`` draws the link. Reply: ``session_created``.
+    node makes the token and the link, and with ``qr`` draws the link. With ``confirm`` "code" an
+    approval needs the code that the guest shows. Reply: ``session_created``.
     """
 
     session_type: SessionType
     ttl: Ttl | None = None
     token_hash: TokenHash | None = None
     qr: Literal["svg"] | None = None
+    confirm: Confirm = "none"
 
 
 class RenewLink(_Request, frozen=True):
@@ -149,10 +161,14 @@ class RenewLink(_Request, frozen=True):
 
 
 class PairDecision(_Request, frozen=True):
-    """Approve or reject the guest of the prompt. Reply: ``pair_result``."""
+    """Approve or reject the guest of the prompt. Reply: ``pair_result``.
+
+    If the prompt has ``confirm``, an approval needs the ``code`` that the guest shows.
+    """
 
     session_id: SessionId
     approve: bool
+    code: Code | None = None
 
 
 class ListSessions(_Request, frozen=True):
@@ -180,7 +196,7 @@ class PairRequest(_Request, frozen=True):
 
 
 class Resume(_Request, frozen=True):
-    """Take the guest seat again. Reply: ``resumed``."""
+    """Take the guest seat again. Reply: ``resumed``, with a new resume token."""
 
     session_id: SessionId
     resume_token: Secret
@@ -228,12 +244,16 @@ ClientMessage = (
 
 
 class Welcome(_Reply, frozen=True):
-    """The first message on every connection. ``approval_timeout`` is in seconds."""
+    """The first message on every connection. ``approval_timeout`` is in seconds.
+
+    ``features`` lists what the node does beyond version 1.
+    """
 
     protocol: int
     server: str
     approval_timeout: float
     max_message_bytes: int
+    features: list[str] | UnsetType = UNSET
 
 
 class Registered(_Reply, frozen=True):
@@ -273,21 +293,33 @@ class Sessions(_Reply, frozen=True):
 class PairPending(_Reply, frozen=True):
     """The host was prompted; ``expires_in`` is the time left, in seconds.
 
-    ``session_type`` says for how long the resume token is useful.
+    ``session_type`` says for how long the resume token is useful. The guest shows ``code``, if it
+    is there, to the person who approves.
     """
 
     session_id: str
     resume_token: str
     expires_in: float
     session_type: SessionType | UnsetType = UNSET
+    code: Code | UnsetType = UNSET
 
 
 class PairPrompt(_Reply, frozen=True):
-    """To the host: a guest asks to pair; ``expires_in`` is the time left, in seconds."""
+    """To the host: a guest asks to pair; ``expires_in`` is the time left, in seconds.
+
+    With ``confirm`` an approval needs the code that the guest shows.
+    """
 
     session_id: str
     device_info: DeviceInfo
     expires_in: float
+    confirm: Literal["code"] | UnsetType = UNSET
+
+
+class Contested(_Reply, frozen=True):
+    """To the host, once for each link: another request came with its token, which was used."""
+
+    session_id: str
 
 
 class PairResult(_Reply, frozen=True):
@@ -307,6 +339,8 @@ class Resumed(_Reply, frozen=True):
     """The guest has its seat again; ``expires_in`` (seconds) while the prompt is open.
 
     ``ice_servers`` only if approved; ``ice_ttl`` is how long they are valid, in seconds.
+    ``resume_token`` is new, and takes the place of the one that was shown. ``code`` is that of
+    ``pair_pending``, while the prompt is open.
     """
 
     session: SessionInfo
@@ -314,12 +348,18 @@ class Resumed(_Reply, frozen=True):
     ice_servers: list[IceServer] | UnsetType = UNSET
     expires_in: float | UnsetType = UNSET
     ice_ttl: float | UnsetType = UNSET
+    resume_token: str | UnsetType = UNSET
+    code: Code | UnsetType = UNSET
 
 
 class PeerOnline(_Reply, frozen=True):
-    """The peer in an approved session is connected again."""
+    """The peer in an approved session is connected again.
+
+    ``replaced`` is true if the guest's earlier connection still stood: this one took its seat.
+    """
 
     session_id: str
+    replaced: bool | UnsetType = UNSET
 
 
 class PeerOffline(_Reply, frozen=True):
@@ -365,6 +405,7 @@ NodeMessage = (
     | Sessions
     | PairPending
     | PairPrompt
+    | Contested
     | PairResult
     | Resumed
     | Signal

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
 
 SESSION_ID_BYTES = 16
 """Random bytes in a session id: 128 bits."""
@@ -34,3 +35,14 @@ def digest(secret: str) -> bytes:
 def matches(secret: str, expected: bytes) -> bool:
     """Return whether ``secret`` hashes to ``expected``, in a time that reveals neither."""
     return hmac.compare_digest(digest(secret), expected)
+
+
+def find(secret: str, hashes: Iterable[bytes]) -> bytes | None:
+    """Return the one of ``hashes`` to which ``secret`` hashes, or None."""
+    shown = digest(secret)
+    return next((each for each in hashes if hmac.compare_digest(shown, each)), None)
+
+
+def same(code: str, expected: str) -> bool:
+    """Return whether two codes are the same, in a time that reveals neither."""
+    return hmac.compare_digest(code.encode(), expected.encode())

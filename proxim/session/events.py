@@ -66,17 +66,25 @@ class HostLeft(Struct, frozen=True):
 
 
 class PairRequested(Struct, frozen=True):
-    """A guest asks to pair. ``resume_token`` is new, and the guest's once the host is prompted."""
+    """A guest asks to pair. ``resume_token`` is new, and the guest's once the host is prompted.
+
+    ``code`` is new, too; the guest is told it if the session needs one.
+    """
 
     token: str
     device_info: DeviceInfo
     resume_token: str
+    code: str = ""
 
 
 class ResumeRequested(Struct, frozen=True):
-    """A client asks for the guest seat with a resume token."""
+    """A client asks for the guest seat with a resume token.
+
+    ``successor`` is a new token, which takes the place of that one; None if it stays.
+    """
 
     resume_token: str
+    successor: str | None = None
 
 
 class GuestLeft(Struct, frozen=True):
@@ -84,9 +92,10 @@ class GuestLeft(Struct, frozen=True):
 
 
 class HostDecided(Struct, frozen=True):
-    """The host has answered the prompt."""
+    """The host has answered the prompt, with the guest's ``code`` if the session needs it."""
 
     approve: bool
+    code: str | None = None
 
 
 class RenewalRequested(Struct, frozen=True):
@@ -199,9 +208,14 @@ class CloseLine(Struct, frozen=True):
 
 
 class Finish(Struct, frozen=True):
-    """Count and announce the end of the session."""
+    """Count and announce the end of the session.
+
+    ``is_denial`` says that a person declined the guest. A wrong code is no denial: the person may
+    have typed the code of another device.
+    """
 
     reason: Reason
+    is_denial: bool = False
 
 
 Effect = Tell | Reply | Refuse | Admit | OpenLine | CloseLine | Finish

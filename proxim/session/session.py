@@ -27,20 +27,17 @@ from proxim.protocol.errors import (
     RequestError,
     TokenUsed,
 )
-from proxim.protocol.messages import Reason, SessionType, Status
+from proxim.protocol.messages import Confirm, Reason, SessionType, Status
 from proxim.session import events as ev
-from proxim.session.backlog import Backlog
 from proxim.session.events import Admit, Effect, Event, Reply, Role, Tell
-from proxim.session.state import Alarm, Record, State
-
-_LEAVER = {ev.HostLeft: Role.HOST, ev.GuestLeft: Role.GUEST}
-_GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
+from proxim.session.membership import GRACE_OF, Membership, to_both
+from proxim.session.state import Alarm, State
 
 RETURN_TIME = 30.0
 """Seconds for both sides of a one-time session to reconnect after it was handed over."""
 
 
-class Session(Record):
+class Session(Membership):
     """Decides, for one session, what each event changes and which effects it has.
 
     ``now`` is in seconds of one monotonic clock. The host that opens a session holds its seat from
@@ -60,6 +57,7 @@ class Session(Record):
         created_at: datetime,
         now: float,
         terms: ev.Terms,
+        confirm: Confirm = "none",
     ) -> Session:
         """Return a new session, pending, with its host online; ``ttl`` if it is temporary."""
         return cls(
@@ -72,6 +70,7 @@ class Session(Record):
             link_expires_at=now + terms.qr_ttl,
             alarms={} if ttl is None else {Alarm.EXPIRY: now + ttl},
             terms=terms,
+            confirm=confirm,
         )
 
     # -- the state machine -------------------------------------------------------------------
@@ -122,10 +121,16 @@ class Session(Record):
 
     def _host_decided(self, event: ev.HostDecided, now: float) -> list[Effect]:
         if not event.approve:
-            return self._end(Reason.REJECTED, decided=True)
+            return self._end(Reason.REJECTED, decided=True, is_denial=True)
+        if self.confirm == "code":
+            if event.code is None:
+                raise NotAllowed("an approval needs the code that the other device shows")
+            if not tokens.same(event.code, self.code):
+                return self._end(Reason.REJECTED, decided=True)
+        self.code = ""
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
-        told = _to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
+        told = to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
         return [*told, ev.OpenLine() if Role.GUEST in self.online else self._guest_offline()]
 
     def _refuse_early_decision(self, event: ev.HostDecided, now: float) -> list[Effect]:
@@ -156,6 +161,7 @@ class Session(Record):
         self.state = State.PROMPTED
         self.device = event.device_info
         self.resume_hash = tokens.digest(event.resume_token)
+        self.code = event.code if self.confirm == "code" else ""
         self.alarms[Alarm.PROMPT] = now + self.terms.approval_timeout
         self._take_seat(Role.GUEST)
         pending = self.pair_pending(event.resume_token, now)
@@ -163,7 +169,12 @@ class Session(Record):
 
     def _refuse_used_link(self, event: ev.PairRequested, now: float) -> list[Effect]:
         self.check_token(event.token)
-        raise TokenUsed("this link has been used; ask the host for a new session")
+        used = TokenUsed("this link has been used; ask the host for a new session")
+        used.session_id = self.session_id
+        if self.ended or self.contested or Role.HOST not in self.online:
+            return [ev.Refuse(used)]
+        self.contested = True
+        return [ev.Refuse(used), Tell(Role.HOST, wire.Contested(session_id=self.session_id))]
 
     def _pair_requested_when_ended(self, event: ev.PairRequested, now: float) -> list[Effect]:
         if self.resume_hash is not None:
@@ -172,13 +183,16 @@ class Session(Record):
         return self._reply_session_ended(event, now)
 
     def _resume_requested(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
-        self.check_resume_token(event.resume_token)
+        shown = self.find_resume_token(event.resume_token)
+        if shown in self.superseded:
+            return [*self._end(Reason.TOKEN_REUSED), *self._reply_session_ended(event, now)]
+        self.rotate_resume_token(shown, event.successor)
         told = self._take_seat(Role.GUEST)
         lifetime = self.ice_lifetime(now) if self.state is State.APPROVED else None
-        return [Admit(Role.GUEST), Reply(self.resumed(now), lifetime), *told]
+        return [Admit(Role.GUEST), Reply(self.resumed(now, event.successor), lifetime), *told]
 
     def _resume_requested_when_ended(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
-        self.check_resume_token(event.resume_token)
+        self.find_resume_token(event.resume_token)
         return self._reply_session_ended(event, now)
 
     # -- both sides --------------------------------------------------------------------------
@@ -239,87 +253,13 @@ class Session(Record):
         if self.session_type is SessionType.ONE_TIME and event.handed:
             # Neither side has left: the node closed their connections, and both reconnect.
             back_by = now + max(self.terms.one_time_grace, RETURN_TIME)
-            self.alarms = dict.fromkeys(_GRACE_OF.values(), back_by)
+            self.alarms = dict.fromkeys(GRACE_OF.values(), back_by)
             self.online = frozenset()
             return []
         return self._restored(event, now)
 
     def _ignore(self, event: Event, now: float) -> list[Effect]:
         return []
-
-    # -- seats -------------------------------------------------------------------------------
-
-    def _take_seat(self, role: Role) -> list[Effect]:
-        """Note that a seat is taken; return what both sides are told, if approved."""
-        was_offline = role not in self.online
-        self.online |= {role}
-        self.alarms.pop(_GRACE_OF[role], None)
-        if self.state is not State.APPROVED:
-            return []
-        effects: list[Effect] = []
-        if was_offline:
-            effects.append(Tell(role.peer, wire.PeerOnline(session_id=self.session_id)))
-        effects += [
-            Tell(role, wire.Signal(session_id=self.session_id, data=data))
-            for data in self._backlog_for(role).take_all()
-        ]
-        return [*effects, ev.OpenLine()] if role.peer in self.online else effects
-
-    def _left(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
-        """Note that a seat is empty; end a one-time session, at once or after its grace."""
-        role = _LEAVER[type(event)]
-        self.online -= {role}
-        if self.session_type is SessionType.ONE_TIME:
-            if self.terms.one_time_grace <= 0:
-                return self._end(Reason.DISCONNECTED)
-            self.alarms[_GRACE_OF[role]] = now + self.terms.one_time_grace
-        if self.state is not State.APPROVED:
-            return []
-        return [ev.CloseLine(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
-
-    def _guest_offline(self) -> Effect:
-        return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
-
-    def _left_when_ended(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
-        self.online -= {_LEAVER[type(event)]}
-        return []
-
-    def _backlog_for(self, role: Role) -> Backlog:
-        if role not in self.backlogs:
-            self.backlogs[role] = Backlog(self.terms.backlog_signals, self.terms.backlog_bytes)
-        return self.backlogs[role]
-
-    # -- the end -----------------------------------------------------------------------------
-
-    def _end(
-        self, reason: Reason, *, answers: Role | None = None, decided: bool = False
-    ) -> list[Effect]:
-        """End the session, and tell both sides; a session ends in no other way.
-
-        ``answers`` is the role whose ``close_session`` this answers; ``decided`` says that this
-        answers the host's ``pair_decision``.
-        """
-        was_prompted = self.state is State.PROMPTED
-        self.state = State.ENDED
-        self.reason = reason
-        self.alarms.clear()
-        self.backlogs.clear()
-        effects: list[Effect] = [ev.CloseLine()]
-        if was_prompted:
-            effects += _to_both(self.pair_result(), Role.HOST if decided else None)
-        return [*effects, *_to_both(self.session_ended(), answers), ev.Finish(reason)]
-
-    def _status_text(self) -> str:
-        return self.status if self.reason is None else f"over ({self.reason})"
-
-
-def _to_both(
-    message: wire.NodeMessage, reply_to: Role | None, ice_lifetime: float | None = None
-) -> list[Effect]:
-    return [
-        Reply(message, ice_lifetime) if role is reply_to else Tell(role, message, ice_lifetime)
-        for role in Role
-    ]
 
 
 class Rule(NamedTuple):
@@ -369,7 +309,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostJoined, Session._host_joined_when_prompted),
         _on(ev.HostLeft, Session._left, State.ENDED),
         _on(ev.PairRequested, Session._refuse_used_link),
-        _on(ev.ResumeRequested, Session._resume_requested),
+        _on(ev.ResumeRequested, Session._resume_requested, State.ENDED),
         _on(ev.GuestLeft, Session._left, State.ENDED),
         _on(ev.HostDecided, Session._host_decided, State.APPROVED, State.ENDED),
         _on(ev.RenewalRequested, Session._refuse_renewal),
@@ -385,7 +325,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostJoined, Session._host_joined_when_approved),
         _on(ev.HostLeft, Session._left, State.ENDED),
         _on(ev.PairRequested, Session._refuse_used_link),
-        _on(ev.ResumeRequested, Session._resume_requested),
+        _on(ev.ResumeRequested, Session._resume_requested, State.ENDED),
         _on(ev.GuestLeft, Session._left, State.ENDED),
         _on(ev.HostDecided, Session._refuse_second_decision),
         _on(ev.RenewalRequested, Session._refuse_renewal),

@@ -1,7 +1,8 @@
 """Snapshots: a session's state in a form with which another process can continue the session.
 
 Deadlines are in wall-clock time, since a monotonic clock has no meaning in another process. Of
-secrets a snapshot holds hashes only. It holds no signals.
+secrets a snapshot holds hashes only. It holds no signals, and no code: an open prompt ends with its
+process.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from proxim.protocol.messages import DeviceInfo, Reason, SessionType
+from proxim.protocol.messages import Confirm, DeviceInfo, Reason, SessionType
 from proxim.session.events import Role, Terms
 from proxim.session.session import Session
 from proxim.session.state import Alarm, State
 
 VERSION = 1
-"""The format; increased when an older program would misunderstand a snapshot."""
+CONFIRM_VERSION = 2
+"""The format; increased when an older program would misunderstand a snapshot. An older program
+would approve a session with ``confirm`` without the code, so only these have the second."""
 
 
 class InvalidSnapshot(Exception):
@@ -44,7 +47,11 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     alarms: dict[str, float] = {}
     reason: Reason | None = None
     device: DeviceInfo | None = None
+    confirm: Confirm = "none"
+    contested: bool = False
     resume_hash: bytes | None = None
+    successors: tuple[bytes, ...] = ()
+    superseded: tuple[bytes, ...] = ()
     online: tuple[Role, ...] = ()
     handed: bool = False
 
@@ -54,7 +61,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ) -> Snapshot:
         """Return the snapshot of a session; ``skew`` is wall-clock time minus monotonic time."""
         return cls(
-            version=VERSION,
+            version=CONFIRM_VERSION if session.confirm == "code" else VERSION,
             session_id=session.session_id,
             uuid=session.uuid,
             key_hash=key_hash,
@@ -67,7 +74,11 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             alarms={alarm.name: at + skew for alarm, at in session.alarms.items()},
             reason=session.reason,
             device=session.device,
+            confirm=session.confirm,
+            contested=session.contested,
             resume_hash=session.resume_hash,
+            successors=session.successors,
+            superseded=session.superseded,
             online=tuple(role for role in Role if role in session.online),
             handed=handed,
         )
@@ -90,7 +101,11 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             state=State[self.state],
             reason=self.reason,
             device=self.device,
+            confirm=self.confirm,
+            contested=self.contested,
             resume_hash=self.resume_hash,
+            successors=self.successors,
+            superseded=self.superseded,
             online=frozenset(self.online),
         )
 
@@ -110,8 +125,8 @@ def decode(text: bytes) -> Snapshot:
         snapshot = _decoder.decode(text)
     except msgspec.DecodeError as error:
         raise InvalidSnapshot(str(error)) from None
-    if snapshot.version != VERSION:
-        raise InvalidSnapshot(f"version {snapshot.version}; this program knows {VERSION}")
+    if snapshot.version not in (VERSION, CONFIRM_VERSION):
+        raise InvalidSnapshot(f"version {snapshot.version}; this program knows {CONFIRM_VERSION}")
     if snapshot.state not in State.__members__ or not snapshot.alarms.keys() <= set(
         Alarm.__members__
     ):

@@ -8,17 +8,29 @@ from __future__ import annotations
 import math
 from datetime import datetime
 from enum import Enum, auto
+from typing import Literal
 
-from msgspec import UNSET, Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.errors import UnknownSession
-from proxim.protocol.messages import DeviceInfo, Reason, SessionInfo, SessionType, Status
+from proxim.protocol.messages import (
+    Confirm,
+    DeviceInfo,
+    Reason,
+    SessionInfo,
+    SessionType,
+    Status,
+)
 from proxim.session.backlog import Backlog
 from proxim.session.events import Invitation, Role, Terms
 
 DAY = 86_400.0
+
+MAX_SUCCESSORS = 8
+MAX_SUPERSEDED = 16
+"""Hashes of resume tokens that a session remembers; older ones are unknown."""
 
 
 class State(Enum):
@@ -55,9 +67,14 @@ _REASONS = {
 class Record(Struct, kw_only=True, eq=False):
     """Holds a session's state. Moments are seconds of one monotonic clock.
 
-    ``alarms`` are the moments at which time alone ends the session. ``resume_hash`` is the hash of
-    the guest's resume token, set once the link was used. ``online`` are the roles whose seats are
-    taken.
+    ``alarms`` are the moments at which time alone ends the session. ``code`` is that of the open
+    prompt, if an approval needs one. ``contested`` says that the host was told of a second request
+    with the token of its link. ``online`` are the roles whose seats are taken.
+
+    ``resume_hash`` is the hash of the resume token that the guest showed last, or of its first;
+    it is set once the link was used. ``successors`` were given to the guest in exchange for that
+    token, and not used yet: more than one if the answer was lost, or if the guest ignores them.
+    ``superseded`` have to be shown no more: a successor was used instead.
     """
 
     session_id: str
@@ -72,7 +89,12 @@ class Record(Struct, kw_only=True, eq=False):
     state: State = State.PENDING
     reason: Reason | None = None
     device: DeviceInfo | None = None
+    confirm: Confirm = "none"
+    code: str = ""
+    contested: bool = False
     resume_hash: bytes | None = None
+    successors: tuple[bytes, ...] = ()
+    superseded: tuple[bytes, ...] = ()
     backlogs: dict[Role, Backlog] = field(default_factory=dict)
     online: frozenset[Role] = frozenset({Role.HOST})
 
@@ -118,10 +140,28 @@ class Record(Struct, kw_only=True, eq=False):
         if not tokens.matches(token, self.token_hash):
             raise UnknownSession
 
-    def check_resume_token(self, resume_token: str) -> None:
-        """Raise ``UnknownSession`` unless this is the guest's resume token."""
-        if self.resume_hash is None or not tokens.matches(resume_token, self.resume_hash):
+    def find_resume_token(self, resume_token: str) -> bytes:
+        """Return the hash of a resume token. Raises ``UnknownSession`` unless the guest had it."""
+        known = () if self.resume_hash is None else (self.resume_hash,)
+        found = tokens.find(resume_token, (*known, *self.successors, *self.superseded))
+        if found is None:
             raise UnknownSession
+        return found
+
+    def rotate_resume_token(self, shown: bytes, successor: str | None) -> None:
+        """Note which resume token was shown, and which was given for it, if any.
+
+        The use of a successor supersedes the token that it was given for, and its siblings: whoever
+        shows one of these later has a copy, or somebody else has.
+        """
+        if shown != self.resume_hash:
+            assert self.resume_hash is not None
+            others = (each for each in self.successors if each != shown)
+            past = (*self.superseded, self.resume_hash, *others)
+            self.superseded = past[-MAX_SUPERSEDED:]
+            self.resume_hash, self.successors = shown, ()
+        if successor is not None:
+            self.successors = (*self.successors, tokens.digest(successor))[-MAX_SUCCESSORS:]
 
     # -- messages --------------------------------------------------------------------------------
 
@@ -138,7 +178,12 @@ class Record(Struct, kw_only=True, eq=False):
             host_online=Role.HOST in self.online,
             guest_online=Role.GUEST in self.online,
             reason=self.reason or UNSET,
+            confirm=self._confirm,
         )
+
+    @property
+    def _confirm(self) -> Literal["code"] | UnsetType:
+        return "code" if self.confirm == "code" else UNSET
 
     def link_renewed(self, invitation: Invitation, now: float) -> wire.LinkRenewed:
         """Return the reply with a new link."""
@@ -157,6 +202,7 @@ class Record(Struct, kw_only=True, eq=False):
             resume_token=resume_token,
             expires_in=self.prompt_left(now),
             session_type=self.session_type,
+            code=self.code or UNSET,
         )
 
     def prompt(self, now: float) -> wire.PairPrompt:
@@ -166,6 +212,7 @@ class Record(Struct, kw_only=True, eq=False):
             session_id=self.session_id,
             device_info=self.device,
             expires_in=self.prompt_left(now),
+            confirm=self._confirm,
         )
 
     def pair_result(self) -> wire.PairResult:
@@ -175,12 +222,14 @@ class Record(Struct, kw_only=True, eq=False):
             session_id=self.session_id, status=self.status, device_info=self.device
         )
 
-    def resumed(self, now: float) -> wire.Resumed:
-        """Return the reply to a guest that has its seat again."""
+    def resumed(self, now: float, resume_token: str | None = None) -> wire.Resumed:
+        """Return the reply to a guest that has its seat again, with its new resume token."""
         return wire.Resumed(
             session=self.describe(),
             host_online=Role.HOST in self.online,
             expires_in=self.prompt_left(now) if self.state is State.PROMPTED else UNSET,
+            resume_token=resume_token or UNSET,
+            code=self.code or UNSET,
         )
 
     def ice_lifetime(self, now: float) -> float:

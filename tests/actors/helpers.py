@@ -5,6 +5,7 @@ from msgspec import Raw
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.backend import Backend
+from proxim.actors.invitations import Invitations
 from proxim.actors.limits import LimitSettings, NodeLimits
 from proxim.actors.router import Router, leave_seats
 from proxim.actors.supervisor import Supervisor
@@ -43,6 +44,7 @@ class Client:
         self.address = address
         self.told, self.missed, self.times = [], [], []
         self.close_code = None
+        self.has_left = False
         self._router = router
 
     def tell(self, message):
@@ -143,14 +145,13 @@ class Node:
         )
         self.drawing = trio.Event()
         self.drawing.set()
+        self.drawn = 0
         self.router = Router(
-            self.supervisor,
-            public_url="https://node.example",
-            draw_qr=self._draw_qr,
-            access_token=access_token,
+            self.supervisor, Invitations("https://node.example", self._draw_qr), access_token
         )
 
     async def _draw_qr(self, link):
+        self.drawn += 1
         await self.drawing.wait()
         return f"<svg>{link}</svg>"
 

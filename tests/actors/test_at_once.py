@@ -139,7 +139,7 @@ async def test_session_id_has_no_leading_dash(autojump_clock, node, monkeypatch)
     fresh = secrets.token_bytes
     host = await node.host()
     monkeypatch.setattr(
-        "proxim.actors.router.secrets.token_bytes",
+        "proxim.actors.invitations.secrets.token_bytes",
         lambda size: next(drawn) if size == SESSION_ID_BYTES else fresh(size),
     )
     created = await host.asks(wire.CreateSession(session_type=SessionType.PERSISTENT))

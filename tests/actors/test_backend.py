@@ -2,7 +2,7 @@
 
 import pytest
 import trio
-from msgspec import Raw
+from msgspec import UNSET, Raw
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.actor import SAVE_TIMEOUT
@@ -294,3 +294,27 @@ async def test_released_actor_leaves_no_timer(autojump_clock, start, waiting):
     receipt.set()
     await wait_all_tasks_blocked()
     assert len(node.supervisor._timers) == 0
+
+
+async def test_backend_that_cannot_save_gives_no_new_resume_token(
+    autojump_clock, node, backend, monkeypatch
+):
+    meeting = await node.pairs()
+    monkeypatch.setattr(SlowBackend, "trouble", "the disk is full")
+    assert (await meeting.returns(GUEST)).told[0].resume_token == UNSET
+    monkeypatch.undo()
+    meeting.resume_token = (await meeting.returns(GUEST)).told[0].resume_token
+    assert (await meeting.returns(GUEST)).told[0].resume_token != UNSET
+
+
+async def test_new_resume_token_is_saved_before_it_is_told(autojump_clock, node, backend):
+    meeting = await node.pairs()
+    saving = backend.slow()
+    guest, resume = meeting.newcomer(GUEST)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(guest.sends, resume)
+        await wait_all_tasks_blocked()
+        assert guest.told == []
+        assert len(backend.saved[meeting.id].successors) == 1
+        saving.set()
+    assert isinstance(guest.told[0], wire.Resumed)

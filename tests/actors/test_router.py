@@ -12,6 +12,7 @@ from proxim.protocol.link import parse_link
 from proxim.protocol.messages import ClientMessage, Reason, Status
 from tests.actors.helpers import (
     DEVICE,
+    GUEST,
     HOST,
     KEY,
     ONE_TIME,
@@ -249,3 +250,83 @@ async def test_link_stays_valid_while_the_host_is_offline(autojump_clock, node):
     await meeting.returns(HOST)
     assert isinstance(await meeting.guest.asks(meeting.pair_request()), wire.PairPending)
     assert (await node.connect().asks(meeting.pair_request())).code == "token_used"
+
+
+# -- clients that have hung up ---------------------------------------------------------------
+
+
+async def test_answer_for_a_client_that_has_hung_up_is_not_made(autojump_clock, node):
+    meeting = await node.pairs()
+    meeting.host.has_left = True
+    told = len(meeting.host.told)
+    for request in (wire.ListSessions(), wire.Ping(), wire.RefreshIce(session_id=meeting.id)):
+        await meeting.host.asks(request)
+    assert len(meeting.host.told) == told
+
+
+async def test_requests_of_a_client_that_has_hung_up_are_done_without_a_drawing(
+    autojump_clock, node
+):
+    host = await node.host()
+    meeting = await node.invites(host=host)
+    host.has_left = True
+    created = await host.asks(wire.CreateSession(session_type=PERSISTENT, qr="svg"))
+    renewed = await host.asks(wire.RenewLink(session_id=meeting.id, qr="svg"))
+    assert (created.qr_svg, renewed.qr_svg, node.drawn) == (UNSET, UNSET, 0)
+    assert (await meeting.guest.asks(meeting.pair_request())).code == "unknown_session"
+    await host.asks(wire.CloseSession(session_id=created.session.session_id))
+    assert host.endings == [Reason.CLOSED]
+
+
+@pytest.mark.parametrize("stage", ["prompts", "pairs"])
+async def test_nothing_is_drawn_for_a_link_that_cannot_be_renewed(autojump_clock, node, stage):
+    meeting = await getattr(node, stage)()
+    renew = wire.RenewLink(session_id=meeting.id, qr="svg")
+    assert (await meeting.host.asks(renew)).code == "not_allowed"
+    await meeting.host.asks(meeting.close())
+    assert (await meeting.host.asks(renew)).reason is Reason.CLOSED
+    assert node.drawn == 0
+
+
+# -- codes and resume tokens -----------------------------------------------------------------
+
+
+async def test_each_request_to_pair_has_a_code_of_its_own(autojump_clock, node, caplog):
+    caplog.set_level("DEBUG")
+    codes, host = set(), await node.host()
+    for _ in range(40):
+        created = await host.asks(wire.CreateSession(session_type=PERSISTENT, confirm="code"))
+        session_id = created.session.session_id
+        asked = wire.PairRequest(session_id=session_id, token=created.token, device_info=DEVICE)
+        pending = await node.connect().asks(asked)
+        assert "100" <= pending.code <= "999"
+        approved = wire.PairDecision(session_id=session_id, approve=True, code=pending.code)
+        assert (await host.asks(approved)).status is Status.APPROVED
+        codes.add(pending.code)
+        assert not any(pending.code in record.getMessage() for record in caplog.records)
+    assert len(codes) > 20
+    assert all(getattr(message, "code", None) is None for message in host.told)
+
+
+async def test_guest_that_resumes_gets_a_new_token_and_the_old_one_is_watched(autojump_clock, node):
+    meeting = await node.pairs()
+    first = meeting.resume_token
+    tokens = [first]
+    for _ in range(3):
+        meeting.resume_token = tokens[-1]
+        tokens.append((await meeting.returns(GUEST)).told[0].resume_token)
+    assert len(set(tokens)) == 4
+    meeting.resume_token = first
+    thief, guest = node.connect(), meeting.guest
+    ended = await thief.asks(meeting.resume())
+    assert ended.reason is Reason.TOKEN_REUSED
+    assert guest.endings == meeting.host.endings == [Reason.TOKEN_REUSED]
+
+
+async def test_host_is_told_of_another_device_and_that_device_of_the_used_link(
+    autojump_clock, node
+):
+    meeting = await node.prompts()
+    for _ in range(2):
+        assert (await node.connect().asks(meeting.pair_request())).code == "token_used"
+    assert meeting.host.heard(wire.Contested) == [wire.Contested(session_id=meeting.id)]

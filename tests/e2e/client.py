@@ -26,6 +26,7 @@ SHAPES = {
     "sessions": "sessions",
     "pair_prompt": "session_id device_info expires_in",
     "pair_pending": "session_id resume_token expires_in",
+    "contested": "session_id",
     "pair_result": "session_id status device_info",
     "resumed": "session host_online",
     "signal": "session_id data",
@@ -206,8 +207,9 @@ class Peer:
             fields.setdefault("ttl", 60)
         return self.ask("session_created", "create_session", session_type=session_type, **fields)
 
-    def decide(self, session_id: str, approve: bool = True) -> Message:
-        return self.ask("pair_result", "pair_decision", session_id=session_id, approve=approve)
+    def decide(self, session_id: str, approve: bool = True, **fields: Any) -> Message:
+        fields |= {"session_id": session_id, "approve": approve}
+        return self.ask("pair_result", "pair_decision", **fields)
 
     def sessions(self) -> dict[str, Message]:
         found = self.ask("sessions", "list_sessions")["sessions"]

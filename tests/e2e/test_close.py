@@ -56,6 +56,7 @@ def test_a_newer_connection_takes_the_guest_seat_and_the_older_closes_4000(
     older = pair.guest
     assert pair.resume()["session"]["status"] == "approved"
     assert older.closed() == 4000
+    pair.host.expect("peer_online", session_id=pair.id, replaced=True)
     pair.host.send("signal", session_id=pair.id, data="to the newer")
     pair.guest.expect("signal", data="to the newer")
 

@@ -99,6 +99,7 @@ def test_a_qr_code_is_used_once_whatever_comes_of_it(node: Node, session_type: s
     asked = {"session_id": session_id, "token": token, "device_info": PHONE}
     late.refused("token_used", "pair_request", **asked)
     pair.guest.refused("token_used", "pair_request", **asked)
+    pair.host.expect("contested", session_id=pair.id)
     pair.host.quiet()
     pair.approve()
     late.refused("token_used", "pair_request", **asked)

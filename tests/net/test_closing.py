@@ -1,8 +1,12 @@
+import contextlib
+import socket
+
 import pytest
 import trio
 import trio.testing
 
-from proxim.net.closing import lingering_close
+from proxim.net.closing import lingering_close, peer_has_closed
+from proxim.net.stream import TcpStream
 
 
 async def test_the_last_bytes_arrive_and_the_peers_remaining_bytes_are_read(nursery):
@@ -53,3 +57,40 @@ async def test_the_stream_is_closed_on_cancellation(autojump_clock):
         await lingering_close(ours, 10)
     with trio.fail_after(1), pytest.raises(trio.ClosedResourceError):
         await ours.receive_some()
+
+
+# -- a peer that has hung up -----------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def tcp_pair():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        theirs = socket.create_connection(server.getsockname())
+        ours, _ = server.accept()
+    with ours, theirs:
+        yield ours, theirs
+
+
+async def test_a_peer_that_closes_is_known_to_have_closed():
+    with tcp_pair() as (ours, theirs):
+        stream = TcpStream(ours)
+        assert not peer_has_closed(stream)
+        theirs.shutdown(socket.SHUT_WR)
+        assert peer_has_closed(stream)
+        await stream.aclose()
+        assert peer_has_closed(stream)
+
+
+@pytest.mark.not_on("win32", "darwin", reason="only Linux tells it while bytes wait")
+async def test_a_peer_that_closes_is_known_to_have_closed_while_bytes_wait():
+    with tcp_pair() as (ours, theirs):
+        theirs.sendall(b"x")
+        assert not peer_has_closed(TcpStream(ours))
+        theirs.shutdown(socket.SHUT_WR)
+        assert peer_has_closed(TcpStream(ours))
+
+
+async def test_a_stream_without_a_socket_is_not_known_to_be_closed():
+    ours, theirs = trio.testing.memory_stream_pair()
+    await theirs.aclose()
+    assert not peer_has_closed(ours)

@@ -11,7 +11,9 @@ from proxim.net.connection import SocketConnection
 from proxim.protocol.messages import Pong
 from tests.net.helpers import KEY, TEXT, House, dial, frame, open_session, shake
 
-WELCOME_KEYS = {"type", "protocol", "server", "approval_timeout", "max_message_bytes"}
+WELCOME_KEYS = {
+    *("type", "protocol", "server", "approval_timeout", "max_message_bytes", "features"),
+}
 DEVICE = {"name": "Phone", "id": "phone-1"}
 
 

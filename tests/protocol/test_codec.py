@@ -106,15 +106,26 @@ CREATE,"ttl":0} -> `ttl`: expected `float` > 0.0
 CREATE,"ttl":1e9} -> `ttl`: expected `float` <= 315360000.0
 CREATE,"ttl":"5"} -> `ttl`: expected `float | null`, got `str`
 CREATE,"qr":"png"} -> `qr` must be one of: "svg"
+CREATE,"confirm":"pin"} -> `confirm` must be one of: "none", "code"
+DECIDE,"code":"012"} -> `code` must be a text of three digits, from 100 to 999
+DECIDE,"code":"１２３"} -> `code` must be a text of three digits, from 100 to 999
+DECIDE,"code":"1234"} -> `code` must be a text of three digits, from 100 to 999
+DECIDE,"code":"123\\n"} -> `code` must be a text of three digits, from 100 to 999
+DECIDE,"code":123} -> `code`: expected `str | null`, got `int`
 CREATE,"token_hash":"x"} -> `token_hash` must be a SHA-256 hash as 43 base64url characters
 """
-ASK = '{"type":"pair_request","session_id":"s","token":"t"'
-CREATE = '{"type":"create_session","session_type":"temporary"'
+STARTS = {
+    "ASK": '{"type":"pair_request","session_id":"s","token":"t"',
+    "CREATE": '{"type":"create_session","session_type":"temporary"',
+    "DECIDE": '{"type":"pair_decision","session_id":"s","approve":true',
+}
 
 
 @pytest.mark.parametrize("line", WRONG.strip().splitlines())
 def test_invalid_field_is_named_with_what_is_expected(line):
-    frame, text = line.replace("ASK", ASK).replace("CREATE", CREATE).split(" -> ")
+    for word, start in STARTS.items():
+        line = line.replace(word, start)
+    frame, text = line.split(" -> ")
     assert refusal(frame) == text
 
 

@@ -14,9 +14,9 @@ from proxim.protocol.messages import ClientMessage, NodeMessage, Reason, Session
 # Every message as the protocol page lists it; a field with "?" is optional.
 FROM_CLIENTS = """
 register: uuid key? access_token? seats?
-create_session: session_type ttl? token_hash? qr?
+create_session: session_type ttl? token_hash? qr? confirm?
 renew_link: session_id token_hash? qr?
-pair_decision: session_id approve
+pair_decision: session_id approve code?
 list_sessions:
 close_session: session_id
 pair_request: session_id token device_info
@@ -26,17 +26,18 @@ refresh_ice: session_id
 ping:
 """
 FROM_THE_NODE = """
-welcome: protocol server approval_timeout max_message_bytes
+welcome: protocol server approval_timeout max_message_bytes features?
 registered: uuid sessions key?
 session_created: session pair_within link? token? qr_svg?
 link_renewed: session_id pair_within link? token? qr_svg?
 sessions: sessions
-pair_pending: session_id resume_token expires_in session_type?
-pair_prompt: session_id device_info expires_in
+pair_pending: session_id resume_token expires_in session_type? code?
+pair_prompt: session_id device_info expires_in confirm?
+contested: session_id
 pair_result: session_id status device_info ice_servers? ice_ttl?
-resumed: session host_online ice_servers? expires_in? ice_ttl?
+resumed: session host_online ice_servers? expires_in? ice_ttl? resume_token? code?
 signal: session_id data
-peer_online: session_id
+peer_online: session_id replaced?
 peer_offline: session_id
 ice_servers: session_id ice_servers ttl
 session_ended: session_id status reason
@@ -65,6 +66,10 @@ EXAMPLES = {
     "max_message_bytes": 65536,
     "approve": True,
     "host_online": True,
+    "confirm": "code",
+    "code": "482",
+    "features": ["confirm"],
+    "replaced": True,
 }
 SECONDS = {"ttl", "approval_timeout", "pair_within", "expires_in", "retry_after", "ice_ttl"}
 KINDS = [(decode_client, kind) for kind in get_args(ClientMessage)]
@@ -122,4 +127,4 @@ def test_wire_values_are_those_of_the_protocol():
     assert [*SessionType] == ["one_time", "persistent", "temporary"]
     assert [*Status] == ["pending", "approved", "rejected", "expired"]
     reasons = "closed disconnected expired rejected approval_timeout inactive shutdown"
-    assert [*Reason] == [*reasons.split(), "internal_error"]
+    assert [*Reason] == [*reasons.split(), "internal_error", "token_reused"]

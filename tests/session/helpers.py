@@ -21,6 +21,7 @@ START = 1000.0
 BORN = datetime(2026, 11, 22, 8, tzinfo=UTC)
 WINDOW, QR_TTL, TTL = 40.0, 300.0, 600.0
 TOKEN, RESUME, ID = "right-token", "right-resume-token", "session-id"
+CODE, OTHER_CODE = "482", "483"
 DEVICE = DeviceInfo(name="Phone", id="phone-1")
 
 _SENT_BY = {ev.HostJoined: HOST, ev.HostDecided: HOST, ev.RenewalRequested: HOST}
@@ -33,7 +34,7 @@ class Meeting:
     Each method hands an event to the session, and returns the reply to its sender, or None.
     """
 
-    def __init__(self, kind=ONE_TIME, *, ttl=TTL, **terms):
+    def __init__(self, kind=ONE_TIME, *, ttl=TTL, confirm="none", **terms):
         self.now = START
         self.session = Session.open(
             session_id=ID,
@@ -44,6 +45,7 @@ class Meeting:
             created_at=BORN,
             now=START,
             terms=Terms(**terms),
+            confirm=confirm,
         )
         self.seats = {HOST}
         self.line = False
@@ -76,17 +78,18 @@ class Meeting:
                     self.line = isinstance(effect, OpenLine)
         return reply
 
-    def asks(self, token=TOKEN):
-        return self.hand(ev.PairRequested(token, DEVICE, RESUME))
+    def asks(self, token=TOKEN, code=CODE):
+        return self.hand(ev.PairRequested(token, DEVICE, RESUME, code))
 
-    def comes(self, role, resume_token=RESUME):
-        return self.hand(ev.HostJoined() if role is HOST else ev.ResumeRequested(resume_token))
+    def comes(self, role, resume_token=RESUME, successor=None):
+        asks_back = ev.ResumeRequested(resume_token, successor)
+        return self.hand(ev.HostJoined() if role is HOST else asks_back)
 
     def leaves(self, role):
         return self.hand(ev.HostLeft() if role is HOST else ev.GuestLeft())
 
-    def decides(self, approve=True):
-        return self.hand(ev.HostDecided(approve))
+    def decides(self, approve=True, code=None):
+        return self.hand(ev.HostDecided(approve, code))
 
     def renews(self, token):
         return self.hand(ev.RenewalRequested(ev.Invitation(tokens.digest(token), token=token)))

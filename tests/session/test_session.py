@@ -7,6 +7,7 @@ import pytest
 from msgspec import Raw
 
 from proxim.protocol import messages as wire
+from proxim.protocol import tokens
 from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.session import events as ev
 from proxim.session.events import Event, Finish, Role
@@ -34,6 +35,7 @@ from tests.session.helpers import (
 )
 
 STAGES = [Meeting, asked, approved, ended]
+SUPERSEDED = "superseded-resume-token"
 EVERY_KIND = pytest.mark.parametrize("kind", SessionType)
 EITHER_SIDE = pytest.mark.parametrize("role", Role)
 EITHER_ANSWER = pytest.mark.parametrize("approve", [True, False])
@@ -51,7 +53,7 @@ def test_every_pair_of_state_and_event_is_decided():
 def test_every_rule_leads_only_to_its_states():
     events = [event() for event in get_args(Event) if not event.__struct_fields__]
     events += [ev.PairRequested(token, DEVICE, RESUME) for token in (TOKEN, "wrong")]
-    events += [ev.ResumeRequested(token) for token in (RESUME, "wrong")]
+    events += [ev.ResumeRequested(token) for token in (RESUME, SUPERSEDED, "wrong")]
     events += [ev.HostDecided(approve) for approve in (True, False)]
     events += [ev.CloseRequested(role) for role in Role]
     events += [ev.Restored(handed) for handed in (True, False)]
@@ -62,6 +64,8 @@ def test_every_rule_leads_only_to_its_states():
         STAGES, SessionType, (0.0, 500.0), absences, (0, WINDOW, QR_TTL, TTL), events
     ):
         meeting = stage(kind, one_time_grace=grace)
+        if stage is not Meeting:
+            meeting.session.superseded = (tokens.digest(SUPERSEDED),)
         for role in absent:
             meeting.leaves(role)
         meeting.now += later

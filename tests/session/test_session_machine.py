@@ -11,10 +11,13 @@ from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.session import events as ev
 from proxim.session.events import Admit, Finish, Refuse, Reply, Role, Tell
 from proxim.session.session import RULES
+from proxim.session.state import MAX_SUCCESSORS, MAX_SUPERSEDED
 from tests.session.helpers import (
+    CODE,
     GUEST,
     HOST,
     ONE_TIME,
+    OTHER_CODE,
     QR_TTL,
     RESUME,
     START,
@@ -28,24 +31,46 @@ from tests.session.helpers import (
 
 AT_ONCE = {
     Reason.CLOSED: lambda event: isinstance(event, ev.CloseRequested),
-    Reason.REJECTED: lambda event: event == ev.HostDecided(False),
+    Reason.REJECTED: lambda event: (
+        isinstance(event, ev.HostDecided) and (not event.approve or event.code != CODE)
+    ),
     Reason.SHUTDOWN: lambda event: isinstance(event, ev.ShutDown),
     Reason.INACTIVE: lambda event: isinstance(event, ev.Swept),
     Reason.DISCONNECTED: lambda event: isinstance(event, ev.Restored),
+    Reason.TOKEN_REUSED: lambda event: isinstance(event, ev.ResumeRequested),
 }
 
 
 class Watched(Meeting):
     """A meeting with a model of the session, with which it compares."""
 
-    def __init__(self, kind, ttl, grace):
+    def __init__(self, kind, ttl, grace, confirm):
         self.one_time, self.grace = kind is ONE_TIME, grace
         self.expires_at = START + ttl if kind is TEMPORARY else math.inf
         self.token, self.link_expires_at = TOKEN, START + QR_TTL
         self.asked_at = None
         self.approved = False
         self.left_at = {}
-        super().__init__(kind, ttl=ttl, one_time_grace=grace)
+        self.shown, self.given, self.past = RESUME, [], []
+        self.confirm = confirm
+        super().__init__(kind, ttl=ttl, one_time_grace=grace, confirm=confirm)
+
+    def comes(self, role, resume_token=None, successor=None):
+        return super().comes(role, resume_token or self.shown, successor)
+
+    def resumes(self, token, successor):
+        """Resume, and note which tokens are good from then on."""
+        reply = self.comes(GUEST, token, successor)
+        if isinstance(reply, wire.Resumed):
+            assert token in (self.shown, *self.given)
+            assert reply.resume_token == (successor or wire.UNSET)
+            if token != self.shown:
+                others = [each for each in self.given if each != token]
+                self.past = [*self.past, self.shown, *others][-MAX_SUPERSEDED:]
+                self.shown, self.given = token, []
+            if successor is not None:
+                self.given = [*self.given, successor][-MAX_SUCCESSORS:]
+        return reply
 
     @property
     def dues(self):
@@ -76,7 +101,8 @@ class Watched(Meeting):
         results = [message for message in said if isinstance(message, wire.PairResult)]
         assert all(result == results[0] for result in results)
         if results and results[0].status is Status.APPROVED:
-            assert event == ev.HostDecided(True)
+            assert event.approve
+            assert self.confirm == "none" or event.code == CODE
             assert prompted
             assert not due
             assert len(results) == 2
@@ -86,6 +112,8 @@ class Watched(Meeting):
             if isinstance(getattr(effect, "message", None), wire.Signal) or hands_out_ice:
                 assert self.approved
                 assert not self.session.ended
+        to_host = [each for each in self.effects if isinstance(each, Tell) and each.role is HOST]
+        assert not any(getattr(each.message, "code", wire.UNSET) for each in to_host)
         for role in Role:
             if Admit(role) in self.effects:
                 self.left_at.pop(role, None)
@@ -122,16 +150,17 @@ class Lifecycle(RuleBasedStateMachine):
         kind=st.sampled_from(SessionType),
         ttl=st.sampled_from([25.0, WINDOW, 500.0]),
         grace=st.sampled_from([15.0, 60.0, 0.0]),
+        confirm=st.sampled_from(["none", "code"]),
         stage=st.sampled_from([0, 1, 2]),
     )
-    def open(self, kind, ttl, grace, stage):
-        self.meeting = Watched(kind, ttl, grace)
+    def open(self, kind, ttl, grace, confirm, stage):
+        self.meeting = Watched(kind, ttl, grace, confirm)
         self.sent = {HOST: [], GUEST: []}
         self.number = 0
         if stage >= 1:
             self.meeting.asks()
         if stage >= 2:
-            self.meeting.decides()
+            self.meeting.decides(code=CODE)
 
     @property
     def session(self):
@@ -153,14 +182,26 @@ class Lifecycle(RuleBasedStateMachine):
         else:
             assert code(reply) == (None if there else "host_offline")
 
-    @rule(right=st.booleans())
-    def a_guest_resumes(self, right):
-        reply = self.meeting.comes(GUEST, RESUME if right else "wrong")
-        if not right or self.meeting.asked_at is None:
+    @rule(
+        which=st.sampled_from(["shown", "given", "given", "past", "wrong"]),
+        index=st.integers(0, 5),
+        rotates=st.booleans(),
+    )
+    def a_guest_resumes(self, which, index, rotates):
+        meeting, was_over = self.meeting, self.session.ended
+        pool = {"given": meeting.given, "past": meeting.past, "wrong": ["wrong"]}.get(which)
+        token = pool[index % len(pool)] if pool else meeting.shown
+        is_past = token in meeting.past
+        self.number += 1
+        reply = meeting.resumes(token, f"resume-{self.number}" if rotates else None)
+        if token == "wrong" or meeting.asked_at is None:
             assert code(reply) == "unknown_session"
         else:
             expected = wire.SessionEnded if self.session.ended else wire.Resumed
             assert isinstance(reply, expected)
+            assert self.session.ended or not is_past, "a superseded token took the seat"
+            is_reused = self.session.reason is Reason.TOKEN_REUSED
+            assert was_over or not is_reused or is_past, "a good token ended the session"
 
     @rule()
     def the_host_comes(self):
@@ -179,9 +220,18 @@ class Lifecycle(RuleBasedStateMachine):
             self.meeting.comes(role)
 
     @precondition(lambda self: HOST in self.meeting.seats)
-    @rule(approve=st.sampled_from([True, True, False]))
-    def the_host_decides(self, approve):
-        self.meeting.decides(approve)
+    @rule(
+        approve=st.sampled_from([True, True, False]),
+        sent=st.sampled_from([CODE, CODE, None, OTHER_CODE]),
+    )
+    def the_host_decides(self, approve, sent):
+        meeting = self.meeting
+        needed = approve and meeting.confirm == "code" and meeting.asked_at is not None
+        reply = meeting.decides(approve, sent)
+        if needed and sent is None and not meeting.approved and not self.session.ended:
+            assert code(reply) == "not_allowed"
+        if needed and sent == OTHER_CODE:
+            assert meeting.approved or self.session.ended
 
     @precondition(lambda self: HOST in self.meeting.seats)
     @rule()

@@ -154,13 +154,14 @@ def test_presence_is_told_only_once_approved(role):
 
 
 @EITHER_SIDE
-def test_replaced_connection_is_not_told_to_the_peer(role):
+def test_only_the_host_is_told_of_a_replaced_connection(role):
     meeting = approved(PERSISTENT)
     heard = list(meeting.heard[role.peer])
     meeting.comes(role)
     assert meeting.effects[0] == ev.Admit(role)
     assert meeting.effects[-1] == ev.OpenLine()
-    assert meeting.heard[role.peer] == heard
+    replaced = wire.PeerOnline(session_id=ID, replaced=True)
+    assert meeting.heard[role.peer] == [*heard, *([replaced] if role is GUEST else [])]
 
 
 def test_host_that_missed_the_end_gets_its_seat():

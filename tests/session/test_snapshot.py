@@ -12,9 +12,11 @@ from proxim.session.session import RETURN_TIME
 from proxim.session.snapshot import InvalidSnapshot, Snapshot
 from proxim.session.state import Record, State
 from tests.session.helpers import (
+    CODE,
     GUEST,
     HOST,
     ONE_TIME,
+    OTHER_CODE,
     PERSISTENT,
     QR_TTL,
     RESUME,
@@ -33,7 +35,7 @@ STAGES = [Meeting, asked, approved, ended]
 KEY_HASH = b"h" * 32
 SKEW, OTHER_SKEW = 1.7e9, 1.7e9 + 12_345.0
 EVERY_KIND = pytest.mark.parametrize("kind", SessionType)
-NEVER_STORED = {"backlogs", "terms", "online"}
+NEVER_STORED = {"backlogs", "terms", "online", "code"}
 
 
 def restored(meeting, *, later=0.0, handed=False, **terms):
@@ -143,7 +145,7 @@ def test_handed_over_one_time_session_ends_without_its_sides():
 
 @pytest.mark.parametrize(
     "change",
-    [{"version": 2}, {"state": "DREAMING"}, {"alarms": {"SNOOZE": 1.0}}, {"session_id": None}],
+    [{"version": 3}, {"state": "DREAMING"}, {"alarms": {"SNOOZE": 1.0}}, {"session_id": None}],
 )
 def test_snapshot_with_unknown_content_is_refused(change):
     whole = json.loads(snapshot.encode(Snapshot.of(approved().session, KEY_HASH, skew=SKEW)))
@@ -164,3 +166,63 @@ def test_snapshot_says_whether_it_was_handed_over():
         approved().session, KEY_HASH, skew=SKEW
     )
     assert State[given.state] is State.APPROVED
+
+
+# -- what later versions added ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_session_with_confirm_keeps_it_and_older_programs_refuse_it(stage):
+    meeting = stage(PERSISTENT, confirm="code")
+    text = snapshot.encode(Snapshot.of(meeting.session, KEY_HASH, skew=SKEW))
+    assert json.loads(text)["version"] == 2
+    assert restored(meeting).session.describe().confirm == "code"
+
+
+def test_snapshot_has_no_code():
+    meeting = asked(PERSISTENT, confirm="code")
+    whole = json.loads(snapshot.encode(Snapshot.of(meeting.session, KEY_HASH, skew=SKEW)))
+    assert meeting.session.code == CODE
+    assert CODE not in whole.values()
+    assert "code" not in whole
+
+
+def test_restored_session_needs_the_code_of_its_next_request():
+    meeting = restored(Meeting(PERSISTENT, confirm="code"))
+    meeting.comes(HOST)
+    meeting.asks(code=OTHER_CODE)
+    assert code(meeting.decides()) == "not_allowed"
+    assert meeting.decides(code=OTHER_CODE).status == "approved"
+
+
+def test_resume_tokens_are_the_same_on_another_node():
+    meeting = approved(PERSISTENT)
+    meeting.comes(GUEST, RESUME, "first")
+    meeting.comes(GUEST, "first", "second")
+    meeting = restored(meeting)
+    assert meeting.comes(GUEST, "second", "third").resume_token == "third"
+    assert meeting.comes(GUEST, RESUME, "fourth").reason is Reason.TOKEN_REUSED
+
+
+def test_contested_link_stays_contested_on_another_node():
+    meeting = approved(PERSISTENT)
+    meeting.asks()
+    meeting = restored(meeting)
+    meeting.comes(HOST)
+    meeting.heard[HOST].clear()
+    meeting.asks()
+    assert meeting.heard[HOST] == []
+
+
+def test_snapshot_of_an_earlier_program_is_readable():
+    meeting = approved(PERSISTENT)
+    meeting.asks()
+    meeting.comes(GUEST, RESUME, "first")
+    meeting.comes(GUEST, "first", "second")
+    whole = json.loads(snapshot.encode(Snapshot.of(meeting.session, KEY_HASH, skew=SKEW)))
+    for name in ("confirm", "contested", "successors", "superseded"):
+        whole.pop(name, None)
+    session = snapshot.decode(json.dumps(whole).encode()).restore(Terms(), skew=SKEW)
+    assert (session.confirm, session.contested) == ("none", False)
+    assert (session.successors, session.superseded) == ((), ())
+    assert session.find_resume_token("first") == session.resume_hash

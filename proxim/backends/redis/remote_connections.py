@@ -39,6 +39,9 @@ Find = Callable[[str], Awaitable[object]]
 class RemoteConnection:
     """A client's connection at another node, which may hold seats in sessions of this node."""
 
+    has_left = False
+    """The client's node drops the requests of a client that has hung up."""
+
     def __init__(self, bus: MessageBus, node: str, number: int) -> None:
         self.node = node
         self.number = number

@@ -175,7 +175,9 @@ class WriteQueue:
             del self._entries[session_id]
 
 
-_BY_ITSELF = frozenset(Reason) - {Reason.CLOSED, Reason.REJECTED, Reason.SHUTDOWN}
+_BY_ITSELF = frozenset(Reason) - {
+    *(Reason.CLOSED, Reason.REJECTED, Reason.SHUTDOWN, Reason.TOKEN_REUSED)
+}
 """Why a session ends without a commitment, as it would at any node that takes it over."""
 
 

@@ -100,6 +100,11 @@ class SqliteBackend(Backend):
             return self._next_written
         return self._written if session.session_id in self._writing else None
 
+    @property
+    def can_save(self) -> bool:
+        """Whether the disk works."""
+        return not self.is_failing
+
     def delete(self, actor: Actor) -> None:
         """Remove a session from the file."""
         if actor.session.session_id in self._stored:
@@ -279,7 +284,7 @@ def _stored_fields(session: Session) -> _Fields:
     """Return the fields of a session whose change is worth a write."""
     device_id = None if session.device is None else session.device.id
     link = session.token_hash, session.link_expires_at
-    return (session.state, *link, session.resume_hash, device_id)
+    return (session.state, *link, session.resume_hash, session.successors, device_id)
 
 
 def _snapshot_to_store(session: Session, owner: Owner) -> Snapshot:

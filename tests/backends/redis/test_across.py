@@ -113,6 +113,7 @@ def test_newer_connection_replaces_the_older_at_any_node(cluster, at):
     host, guest = couple.host, couple.guest
     couple.resume(cluster[at], host_online=True)
     assert guest.closed() == 4000
+    couple.host.expect("peer_online", session_id=couple.id, replaced=True)
     couple.talk(1, 2)
     couple.register(cluster[at])
     assert host.closed() == 4000

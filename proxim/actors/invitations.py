@@ -1,0 +1,62 @@
+"""Makes links, and the random ids, tokens and codes of sessions."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+
+from msgspec import UNSET
+
+from proxim.protocol import messages as wire
+from proxim.protocol import tokens
+from proxim.protocol.errors import BadMessage
+from proxim.protocol.link import Link
+from proxim.session.events import Invitation
+
+
+class Invitations:
+    """Makes the links of a node at ``public_url``.
+
+    ``draw_qr`` turns a link into an SVG, and may take a while.
+    """
+
+    def __init__(self, public_url: str, draw_qr: Callable[[str], Awaitable[str]]) -> None:
+        self._public_url = public_url
+        self._draw_qr = draw_qr
+
+    async def make(
+        self, session_id: str, message: wire.CreateSession | wire.RenewLink, *, draws: bool
+    ) -> Invitation:
+        """Return the new link that a request asks for.
+
+        Without ``draws`` the link has no QR code, even if the request asks for one. Raises
+        ``BadMessage`` if it asks for one of a link that only the host knows.
+        """
+        if message.token_hash is not None:
+            if message.qr is not None:
+                raise BadMessage(
+                    "`qr` needs a link, and with `token_hash` only the host can know it"
+                )
+            return Invitation(tokens.decode_hash(message.token_hash))
+        token = new_token()
+        link = str(Link(self._public_url, session_id, token))
+        qr_svg = await self._draw_qr(link) if message.qr and draws else UNSET
+        return Invitation(tokens.digest(token), link, token, qr_svg)
+
+
+def new_token() -> str:
+    """Return a new pairing token, resume token or key."""
+    return tokens.encode(secrets.token_bytes(tokens.TOKEN_BYTES))
+
+
+def new_code() -> str:
+    """Return a new code of three digits, from 100 to 999."""
+    return str(100 + secrets.randbelow(900))
+
+
+def new_session_id() -> str:
+    """Return a new session id, without a leading dash, which looks like an option."""
+    while True:
+        session_id = tokens.encode(secrets.token_bytes(tokens.SESSION_ID_BYTES))
+        if not session_id.startswith("-"):
+            return session_id

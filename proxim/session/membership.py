@@ -1,0 +1,108 @@
+"""What the decisions of a session share: its two seats are taken and left, and it ends.
+
+``session.py`` decides when that happens.
+"""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from proxim.protocol import messages as wire
+from proxim.protocol.messages import Reason, SessionType
+from proxim.session import events as ev
+from proxim.session.backlog import Backlog
+from proxim.session.events import Effect, Reply, Role, Tell
+from proxim.session.state import Alarm, Record, State
+
+_LEAVER = {ev.HostLeft: Role.HOST, ev.GuestLeft: Role.GUEST}
+GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
+"""The alarm that ends a one-time session whose side does not come back."""
+
+
+class Membership(Record):
+    """A session's seats and its end: what each side is told of the other, and of the end."""
+
+    # -- seats -------------------------------------------------------------------------------
+
+    def _take_seat(self, role: Role) -> list[Effect]:
+        """Note that a seat is taken; return what both sides are told, if approved.
+
+        The host is told as well when another connection takes the guest's seat.
+        """
+        was_offline = role not in self.online
+        self.online |= {role}
+        self.alarms.pop(GRACE_OF[role], None)
+        if self.state is not State.APPROVED:
+            return []
+        effects: list[Effect] = []
+        if was_offline or role is Role.GUEST:
+            online = wire.PeerOnline(session_id=self.session_id, replaced=not was_offline or UNSET)
+            effects.append(Tell(role.peer, online))
+        effects += [
+            Tell(role, wire.Signal(session_id=self.session_id, data=data))
+            for data in self._backlog_for(role).take_all()
+        ]
+        return [*effects, ev.OpenLine()] if role.peer in self.online else effects
+
+    def _left(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
+        """Note that a seat is empty; end a one-time session, at once or after its grace."""
+        role = _LEAVER[type(event)]
+        self.online -= {role}
+        if self.session_type is SessionType.ONE_TIME:
+            if self.terms.one_time_grace <= 0:
+                return self._end(Reason.DISCONNECTED)
+            self.alarms[GRACE_OF[role]] = now + self.terms.one_time_grace
+        if self.state is not State.APPROVED:
+            return []
+        return [ev.CloseLine(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
+
+    def _guest_offline(self) -> Effect:
+        return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
+
+    def _left_when_ended(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
+        self.online -= {_LEAVER[type(event)]}
+        return []
+
+    def _backlog_for(self, role: Role) -> Backlog:
+        if role not in self.backlogs:
+            self.backlogs[role] = Backlog(self.terms.backlog_signals, self.terms.backlog_bytes)
+        return self.backlogs[role]
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def _end(
+        self,
+        reason: Reason,
+        *,
+        answers: Role | None = None,
+        decided: bool = False,
+        is_denial: bool = False,
+    ) -> list[Effect]:
+        """End the session, and tell both sides; a session ends in no other way.
+
+        ``answers`` is the role whose ``close_session`` this answers; ``decided`` says that this
+        answers the host's ``pair_decision``, and ``is_denial`` that this declines the guest.
+        """
+        was_prompted = self.state is State.PROMPTED
+        self.state = State.ENDED
+        self.reason = reason
+        self.code = ""
+        self.alarms.clear()
+        self.backlogs.clear()
+        effects: list[Effect] = [ev.CloseLine()]
+        if was_prompted:
+            effects += to_both(self.pair_result(), Role.HOST if decided else None)
+        return [*effects, *to_both(self.session_ended(), answers), ev.Finish(reason, is_denial)]
+
+    def _status_text(self) -> str:
+        return self.status if self.reason is None else f"over ({self.reason})"
+
+
+def to_both(
+    message: wire.NodeMessage, reply_to: Role | None, ice_lifetime: float | None = None
+) -> list[Effect]:
+    """Return the effects that tell both sides a message; ``reply_to`` gets it as the reply."""
+    return [
+        Reply(message, ice_lifetime) if role is reply_to else Tell(role, message, ice_lifetime)
+        for role in Role
+    ]
