@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
+from typing import TypeVar
 
 import trio
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -16,6 +17,7 @@ from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
+    InfoMetricFamily,
     Metric,
 )
 from prometheus_client.registry import Collector
@@ -26,78 +28,64 @@ from proxim.net.stats import CODES, NetStats
 from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.version import __version__
 
+_Label = TypeVar("_Label", bound=str)
+
 
 class _NodeCollector(Collector):
     """Collects the current values of a node."""
 
     def __init__(self, supervisor: Supervisor, net_stats: NetStats) -> None:
         self._supervisor = supervisor
-        self._stats = supervisor.stats
         self._net_stats = net_stats
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._sessions()
-        yield from self._pairings()
-        yield from self._connections()
-        yield from self._failures()
-        yield _info()
-
-    def _sessions(self) -> Iterator[Metric]:
+        stats, net = self._supervisor.stats, self._net_stats
         sessions = GaugeMetricFamily(
             "proxim_sessions", "Sessions in memory.", labels=["type", "status"]
         )
         for kind in SessionType:
             for status in Status:
-                sessions.add_metric([kind, status], self._stats.sessions[kind, status])
+                sessions.add_metric([kind, status], stats.sessions[kind, status])
         yield sessions
-        opened = {str(kind): self._stats.opened[kind] for kind in SessionType}
-        yield _counter("sessions_opened", "Sessions opened.", "type", opened)
-        endings = {str(reason): self._supervisor.endings[reason] for reason in Reason}
-        yield _counter("sessions_ended", "Sessions ended.", "reason", endings)
-
-    def _pairings(self) -> Iterator[Metric]:
-        stats = self._stats
-        yield GaugeMetricFamily("proxim_prompts", "Prompts that wait for an answer.", stats.prompts)
-        outcomes = {outcome: stats.outcomes[outcome] for outcome in OUTCOMES}
+        yield _counter("sessions_opened", "Sessions opened.", "type", SessionType, stats.opened)
+        endings = self._supervisor.endings
+        yield _counter("sessions_ended", "Sessions ended.", "reason", Reason, endings)
+        yield _gauge("prompts", "Prompts that wait for an answer.", stats.prompts)
         yield _counter(
-            "pairings", "Requests to pair with a right token, by outcome.", "outcome", outcomes
+            "pairings",
+            "Requests to pair with a right token, by outcome.",
+            "outcome",
+            OUTCOMES,
+            stats.outcomes,
         )
         yield _histogram(
             "prompt_seconds", "Time from a prompt to its outcome.", stats.prompt_seconds
         )
-
-    def _connections(self) -> Iterator[Metric]:
-        net = self._net_stats
-        yield GaugeMetricFamily("proxim_connections", "Open WebSockets.", net.open)
+        yield _gauge("connections", "Open WebSockets.", net.open)
         yield _total("connections_opened", "WebSockets opened.", net.opened)
-        closed = {code: net.closed[code] for code in CODES}
-        yield _counter("connections_closed", "WebSockets closed.", "code", closed)
+        yield _counter("connections_closed", "WebSockets closed.", "code", CODES, net.closed)
         yield _total("signals", "Signals received from WebSockets for relaying.", net.signals)
         yield _total("signal_bytes", "Bytes of their data, as JSON.", net.signal_bytes)
         yield _total("received_bytes", "Bytes read from WebSockets.", net.bytes_read)
-        yield GaugeMetricFamily(
-            "proxim_outbox_bytes", "Bytes that wait in outboxes.", net.outbox_bytes
+        yield _gauge("outbox_bytes", "Bytes that wait in outboxes.", net.outbox_bytes)
+        behind = len(net.queueing)
+        yield _gauge("outboxes_behind", "Connections that currently read too slowly.", behind)
+        yield _gauge("inbox_letters", "Requests that wait for a session.", stats.queued)
+        yield _counter(
+            "refusals", "Refused requests, by the limit reached.", "limit", LIMITS, stats.refusals
         )
-        yield GaugeMetricFamily(
-            "proxim_outboxes_behind",
-            "Connections that currently read too slowly.",
-            len(net.queueing),
-        )
-        yield GaugeMetricFamily(
-            "proxim_inbox_letters",
-            "Requests that wait for a session.",
-            self._stats.queued,
-        )
-
-    def _failures(self) -> Iterator[Metric]:
-        refusals = {limit: self._stats.refusals[limit] for limit in LIMITS}
-        yield _counter("refusals", "Refused requests, by the limit reached.", "limit", refusals)
         yield _total("actor_crashes", "Actors that crashed.", self._supervisor.crashes)
         yield _histogram(
             "expiry_lateness_seconds",
             "Time from a deadline until its expiry was handled.",
-            self._stats.lateness,
+            stats.lateness,
         )
+        versions = {
+            "version": __version__,
+            "python": platform.python_version(),
+            "trio": trio.__version__,
+        }
+        yield InfoMetricFamily("proxim", "The versions of the node; always 1.", versions)
 
 
 def exposition(supervisor: Supervisor, net_stats: NetStats) -> str:
@@ -108,14 +96,20 @@ def exposition(supervisor: Supervisor, net_stats: NetStats) -> str:
     return generate_latest(registry).decode() + supervisor.backend.exposition()
 
 
+def _gauge(name: str, help_text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"proxim_{name}", help_text, value)
+
+
 def _total(name: str, help_text: str, count: float) -> Metric:
     return CounterMetricFamily(f"proxim_{name}", help_text, count)
 
 
-def _counter(name: str, help_text: str, label: str, counts: Mapping[str, int]) -> Metric:
+def _counter(
+    name: str, help_text: str, label: str, values: Iterable[_Label], counts: Mapping[_Label, int]
+) -> Metric:
     family = CounterMetricFamily(f"proxim_{name}", help_text, labels=[label])
-    for value, count in sorted(counts.items()):
-        family.add_metric([value], count)
+    for value in sorted(values):
+        family.add_metric([value], counts[value])
     return family
 
 
@@ -125,11 +119,3 @@ def _histogram(name: str, help_text: str, histogram: Histogram) -> Metric:
     return HistogramMetricFamily(
         f"proxim_{name}", help_text, buckets=buckets, sum_value=histogram.sum
     )
-
-
-def _info() -> Metric:
-    info = GaugeMetricFamily(
-        "proxim_info", "The versions of the node; always 1.", labels=["version", "python", "trio"]
-    )
-    info.add_metric([__version__, platform.python_version(), trio.__version__], 1)
-    return info

@@ -29,24 +29,14 @@ def version_text() -> str:
 
 def commit() -> str | None:
     """Return the commit of a checkout, or the one that the installer recorded (PEP 610)."""
-    return _commit_of_checkout() if (_ROOT / ".git").exists() else _commit_of_installation()
-
-
-def _commit_of_checkout() -> str | None:
-    command = ["git", "-C", str(_ROOT), "rev-parse", "--short=12", "HEAD"]
     try:
-        git = subprocess.run(
-            command, capture_output=True, encoding="utf-8", timeout=_GIT_TIMEOUT, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return git.stdout.strip()
-
-
-def _commit_of_installation() -> str | None:
-    try:
+        if (_ROOT / ".git").exists():
+            command = ["git", "-C", str(_ROOT), "rev-parse", "--short=12", "HEAD"]
+            return subprocess.check_output(
+                command, stderr=subprocess.DEVNULL, encoding="utf-8", timeout=_GIT_TIMEOUT
+            ).strip()
         recorded = json.loads(distribution("proxim").read_text("direct_url.json") or "{}")
-    except (PackageNotFoundError, ValueError):
+    except (OSError, subprocess.SubprocessError, PackageNotFoundError, ValueError):
         return None
     commit_id = recorded.get("vcs_info", {}).get("commit_id")
     return str(commit_id)[:12] if commit_id else None

@@ -9,16 +9,15 @@ import click
 import msgspec
 import trio
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
-from proxim.cli.terminal import printable
-from proxim.exception_groups import leaves
+from proxim.cli.terminal import cell
+from proxim.exception_groups import ungrouped
 from proxim.protocol.errors import InvalidSetting
-from proxim.settings import load
+from proxim.settings import Settings, load
 
 WIDE = 200
 """Columns of the table if the output is not a terminal."""
@@ -48,7 +47,7 @@ def command() -> None:
 @click.option(
     "--json", "as_json", is_flag=True, help="Print a JSON array, with an object for each node."
 )
-def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_json: bool) -> None:
+def status(config: Path | None, as_json: bool, **flags: object) -> None:
     """Show the nodes of the cluster: their sessions, leases and lag.
 
     A silent node is shown until its lease expires.
@@ -56,8 +55,7 @@ def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_
     Exit codes: 0 shown, 2 usage, 3 Redis does not answer.
     """
     try:
-        flags: dict[str, object] = {"cluster": cluster, "cluster_ca": cluster_ca}
-        found = trio.run(_status, flags, config)
+        found = trio.run(_status, load(flags, os.environ, config))
     except InvalidSetting as error:
         raise click.UsageError(str(error)) from None
     except CoordinatorLost as error:
@@ -65,32 +63,26 @@ def status(cluster: str | None, cluster_ca: str | None, config: Path | None, as_
         raise SystemExit(program.UNREACHABLE) from None
     if as_json:
         click.echo(msgspec.json.encode(found))
-    else:
+    elif found:
         _show(found)
+    else:
+        click.echo("The cluster has no nodes.")
 
 
-async def _status(flags: dict[str, object], config: Path | None) -> list[NodeStatus]:
+async def _status(settings: Settings) -> list[NodeStatus]:
     from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
 
-    settings = load({name: value for name, value in flags.items() if value}, os.environ, config)
     if settings.cluster is None:
         raise InvalidSetting("cluster is not set: give --cluster, or set PROXIM_CLUSTER")
     place = parse_url(settings.cluster)
     found: list[NodeStatus] = []
-    try:
+    with ungrouped(CoordinatorLost):
         async with Coordinator(place, ca=settings.cluster_ca).opened() as coordinator:
             found = await survey(coordinator)
-    except* CoordinatorLost as errors:
-        lost = next(leaves(errors))
-    else:
-        return found
-    raise lost
+    return found
 
 
 def _show(found: list[NodeStatus]) -> None:
-    if not found:
-        click.echo("The cluster has no nodes.")
-        return
     console = Console(highlight=False)
     if not console.is_terminal:
         # A program that reads this needs whole addresses.
@@ -99,26 +91,26 @@ def _show(found: list[NodeStatus]) -> None:
     width = console.measure(table, options=console.options.update_width(MEASURED)).maximum
     if width <= console.width:
         console.print(table)
-    else:
-        for each in found:
-            _print_lines(console, each)
+        return
+    # In lines, for a terminal that is too narrow for the table.
+    for each in found:
+        values = zip(_COLUMNS, _values(each), strict=True)
+        text = ", ".join(f"{name.lower()} {value}" for name, value in values)
+        _print(console, f"{each.at or each.node}: {_state(each)}")
+        _print(console, f"  {each.url}  {each.version}")
+        _print(console, f"  {text}", style="dim")
+
+
+def _print(console: Console, line: str, style: str | None = None) -> None:
+    console.print(cell(line), overflow="fold", style=style)
 
 
 def _table(found: list[NodeStatus]) -> Table:
     table = Table("Node", "At", "Address", "Version", *_COLUMNS, "State", box=None)
     for each in found:
         texts = (each.node, each.at, each.url, each.version, *_values(each), _state(each))
-        table.add_row(*(escape(printable(text)) for text in texts))
+        table.add_row(*map(cell, texts))
     return table
-
-
-def _print_lines(console: Console, each: NodeStatus) -> None:
-    """Print the node in lines, for a terminal that is too narrow for the table."""
-    for text in (f"{each.at or each.node}: {_state(each)}", f"  {each.url}  {each.version}"):
-        console.print(escape(printable(text)), overflow="fold")
-    values = zip(_COLUMNS, _values(each), strict=True)
-    text = ", ".join(f"{name.lower()} {value}" for name, value in values)
-    console.print(escape(printable(f"  {text}")), style="dim")
 
 
 _COLUMNS = ("Sessions", "Lease", "Lag", "Waiting")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from proxim.cli import options
+from proxim.cli.terminal import cell
 from proxim.protocol.errors import InvalidSetting
 from proxim.redact import MASK
-from proxim.settings import SETTINGS, Setting, load_with_sources, schema
+from proxim.settings import SETTINGS, load_with_sources, schema
 
 
 @click.group("config")
@@ -35,36 +35,24 @@ def show_command(config: Path | None, as_json: bool, changed: bool, **flags: obj
         settings, sources = load_with_sources(flags, os.environ, config)
     except InvalidSetting as error:
         raise click.UsageError(str(error)) from None
-    shown = [
-        (setting, _masked(setting, getattr(settings, setting.name)), sources[setting.name])
-        for setting in SETTINGS
-        if not changed or getattr(settings, setting.name) != setting.default
-    ]
+    shown: dict[str, object] = {}
+    for setting in SETTINGS:
+        value = getattr(settings, setting.name)
+        if not changed or value != setting.default:
+            is_masked = setting.help.is_secret and value not in (None, ())
+            shown[setting.name] = MASK if is_masked else value
     if as_json:
-        entries = {each.name: {"value": value, "source": source} for each, value, source in shown}
+        entries = {name: {"value": shown[name], "source": sources[name]} for name in shown}
         click.echo(json.dumps(entries, indent=2))
-    else:
-        _print_table(shown)
+        return
+    table = Table("Setting", "Value", "From", box=None, pad_edge=False)
+    for name, value in shown.items():
+        text = "–" if value is None else json.dumps(value, ensure_ascii=False)
+        table.add_row(name, cell(text), cell(sources[name]))
+    Console(soft_wrap=True).print(table)
 
 
 @command.command("schema")
 def schema_command() -> None:
     """Print the JSON Schema of a config file, for editors and validators."""
     click.echo(json.dumps(schema(), indent=2))
-
-
-def _masked(setting: Setting, value: object) -> object:
-    return MASK if setting.help.is_secret and value not in (None, ()) else value
-
-
-def _print_table(shown: list[tuple[Setting, object, str]]) -> None:
-    table = Table("Setting", "Value", "From", box=None, pad_edge=False)
-    for setting, value, source in shown:
-        table.add_row(setting.name, escape(_as_toml(value)), escape(source))
-    Console(soft_wrap=True).print(table)
-
-
-def _as_toml(value: object) -> str:
-    if value is None:
-        return "–"
-    return json.dumps(value, ensure_ascii=False)

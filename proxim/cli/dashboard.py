@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from proxim.cli.scrape import Scrape
+from proxim.cli.terminal import cell, printable
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MIN_SPARKLINE = 8
@@ -53,9 +54,9 @@ def summary(scrapes: Sequence[Scrape]) -> dict[str, object]:
         "sessions": _sessions(now),
         "prompts": int(now.total("proxim_prompts")),
         "connections": int(now.total("proxim_connections")),
-        "pairings": _as_ints(now.totals_by("proxim_pairings_total", "outcome")),
-        "ended": _as_ints(now.totals_by("proxim_sessions_ended_total", "reason")),
-        "refusals": _as_ints(now.totals_by("proxim_refusals_total", "limit")),
+        "pairings": now.counts("proxim_pairings_total", "outcome"),
+        "ended": now.counts("proxim_sessions_ended_total", "reason"),
+        "refusals": now.counts("proxim_refusals_total", "limit"),
         "signals": int(now.total("proxim_signals_total")),
         "signals_per_second": now.rate(before, "proxim_signals_total"),
         "received_bytes_per_second": now.rate(before, "proxim_received_bytes_total"),
@@ -73,12 +74,8 @@ def _sessions(now: Scrape) -> dict[str, dict[str, int]]:
             status: int(now.total("proxim_sessions", type=kind, status=status))
             for status in _STATUSES
         }
-        for kind in now.totals_by("proxim_sessions", "type")
+        for kind in now.counts("proxim_sessions", "type")
     }
-
-
-def _as_ints(counts: dict[str, float]) -> dict[str, int]:
-    return {name: int(count) for name, count in counts.items()}
 
 
 def draw(url: str, scrapes: Sequence[Scrape], *, trouble: str = "") -> RenderableType:
@@ -86,15 +83,17 @@ def draw(url: str, scrapes: Sequence[Scrape], *, trouble: str = "") -> Renderabl
     now = scrapes[-1]
     parts: list[RenderableType] = [_heading(url, now)]
     if trouble:
-        parts.append(Text(f"Can't reach the node. These are its last values. {trouble}", "red"))
+        parts.append(
+            Text(f"Can't reach the node. These are its last values. {printable(trouble)}", "red")
+        )
     parts += [Text(), _session_table(now), Text(), *_lines(scrapes), Text(), *_counts(now)]
     return Group(*parts)
 
 
 def _heading(url: str, now: Scrape) -> Text:
-    (version,) = now.totals_by("proxim_info", "version") or ("?",)
+    version = next(iter(now.counts("proxim_info", "version")), "?")
     memory = now.total("process_resident_memory_bytes")
-    heading = Text.assemble(("Proxim ", "bold"), (version, "bold"), f"  {url}")
+    heading = Text.assemble(("Proxim ", "bold"), (printable(version), "bold"), f"  {url}")
     if memory:
         heading.append(f"  {_short(memory)}B", "dim")
     return heading
@@ -106,7 +105,7 @@ def _session_table(now: Scrape) -> Table:
     for status in _STATUSES:
         table.add_column(status, justify="right")
     for kind, counts in _sessions(now).items():
-        table.add_row(kind, *(str(counts[status]) for status in _STATUSES))
+        table.add_row(cell(kind), *(str(counts[status]) for status in _STATUSES))
     return table
 
 
@@ -130,12 +129,14 @@ def _lines(scrapes: Sequence[Scrape]) -> list[_Line]:
 
 
 def _counts(now: Scrape) -> list[Text]:
-    pairings = now.totals_by("proxim_pairings_total", "outcome")
-    text = ", ".join(f"{int(pairings.get(each, 0))} {each.replace('_', ' ')}" for each in _OUTCOMES)
+    pairings = now.counts("proxim_pairings_total", "outcome")
+    text = ", ".join(f"{pairings.get(each, 0)} {each.replace('_', ' ')}" for each in _OUTCOMES)
     lines = [Text.assemble(("pairings  ", "bold"), text)]
-    refusals = {each: n for each, n in now.totals_by("proxim_refusals_total", "limit").items() if n}
+    refusals = {each: n for each, n in now.counts("proxim_refusals_total", "limit").items() if n}
     if refusals:
-        listed = ", ".join(f"{int(count)} {limit}" for limit, count in sorted(refusals.items()))
+        listed = ", ".join(
+            f"{count} {printable(limit)}" for limit, count in sorted(refusals.items())
+        )
         lines.append(Text.assemble(("refused   ", "bold"), listed))
     lines.append(Text.assemble(("late by   ", "bold"), _lateness(now)))
     if crashes := now.total("proxim_actor_crashes_total"):

@@ -36,7 +36,10 @@ def command(config: Path | None, as_json: bool, **flags: object) -> None:
         async for result in _run_checks(flags, config):
             seen[result.level] += 1
             _report(reporter, result)
-        _report_totals(reporter, seen)
+        errors, warnings = seen[Level.ERROR], seen[Level.WARNING]
+        reporter.exit_code = 1 if errors else 0
+        text = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}."
+        reporter.report("done", f"\n{text}", errors=errors, warnings=warnings)
 
     program.run(action, as_json=as_json)
 
@@ -58,13 +61,6 @@ def _report(reporter: Reporter, result: CheckResult) -> None:
     if result.remedy:
         lines.append(f"  → {printable(result.remedy)}")
     reporter.report("finding", "\n".join(lines), **msgspec.to_builtins(result))
-
-
-def _report_totals(reporter: Reporter, seen: Counter[Level]) -> None:
-    errors, warnings = seen[Level.ERROR], seen[Level.WARNING]
-    reporter.exit_code = 1 if errors else 0
-    text = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}."
-    reporter.report("done", f"\n{text}", errors=errors, warnings=warnings)
 
 
 def _count(number: int, noun: str) -> str:

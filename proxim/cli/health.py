@@ -10,7 +10,7 @@ import click
 
 from proxim.cli import options, program
 from proxim.cli.fetch import fetch
-from proxim.cli.terminal import Reporter
+from proxim.cli.terminal import Reporter, printable
 from proxim.settings import Settings, load
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -31,7 +31,7 @@ def command(config: Path | None, **flags: object) -> None:
     async def action(reporter: Reporter) -> None:
         body = fetch(_url(load(flags, os.environ, config)), tls=_unverified())
         reporter.exit_code = 0
-        reporter.report("health", body.strip())
+        reporter.report("health", printable(body.strip()))
 
     program.run(action)
 

@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NoReturn
 
 import click
 import msgspec
 import trio
 
-from proxim import qr
 from proxim.cli import options, program
-from proxim.cli.identity import default_path, load_identity
-from proxim.cli.terminal import Reporter, printable, program_name
-from proxim.client import HostSession, Prompt, open_host
-from proxim.protocol.errors import AlreadyDecided, SessionOver
+from proxim.cli.identity import Register, with_host
+from proxim.cli.terminal import Reporter, command_line, draw_qr, printable, seconds
+from proxim.client import HostSession, Prompt
+from proxim.protocol.errors import AlreadyDecided, ConnectionLost, InvalidLink, SessionOver
+from proxim.protocol.link import parse_link
 from proxim.protocol.messages import SessionType
-
-identity_option = click.option(
-    "--identity",
-    type=click.Path(path_type=Path),
-    envvar="PROXIM_IDENTITY",
-    metavar="FILE",
-    help="File with this computer's uuid and key.  [default: in the user's config directory]",
-)
-access_option = click.option(
-    "--access-token",
-    envvar="PROXIM_ACCESS_TOKEN",
-    metavar="TOKEN",
-    help="Access token, if the node requires one.",
-)
-
 
 SLACK = 1.0
 """Seconds for a prompt that is on its way when the link expires."""
 
 
 @click.command("host")
-@program.node_option
+@with_host
 @click.option(
     "--type",
     "session_type",
@@ -54,16 +38,8 @@ SLACK = 1.0
 )
 @click.option("--yes", is_flag=True, help="Approve the first guest without asking. For scripts.")
 @program.json_option
-@identity_option
-@access_option
 def command(
-    node: str,
-    session_type: str,
-    ttl: float | None,
-    yes: bool,
-    as_json: bool,
-    identity: Path | None,
-    access_token: str | None,
+    register: Register, session_type: str, ttl: float | None, yes: bool, as_json: bool
 ) -> None:
     """Open a session on this computer, show its QR code, and ask before a guest connects.
 
@@ -75,12 +51,7 @@ def command(
         raise click.UsageError("--ttl SECONDS goes with --type temporary, and only with it")
 
     async def action(reporter: Reporter) -> None:
-        me = load_identity(identity or default_path())
-        # No seats: other programs with this identity keep their sessions.
-        async with (
-            open_host(node, uuid=me.uuid, key=me.key, access_token=access_token, seats=[]) as host,
-            trio.open_nursery() as nursery,
-        ):
+        async with register() as host, trio.open_nursery() as nursery:
             nursery.start_soon(program.report_reachability, host.connection, reporter)
             session = await host.create(SessionType(session_type), ttl=ttl)
             await _serve_one_guest(session, reporter, yes=yes)
@@ -97,7 +68,7 @@ async def _serve_one_guest(session: HostSession, reporter: Reporter, *, yes: boo
         f"\nA device asks to pair. It says it is “{printable(prompt.device_info.name)}” "
         f"(id {printable(prompt.device_info.id)}); nobody has checked that.",
         device_info=msgspec.to_builtins(prompt.device_info),
-        expires_in=prompt.expires_at - trio.current_time(),
+        expires_in=seconds(prompt.expires_at - trio.current_time()),
     )
     approve = yes or await _ask_person(prompt, reporter)
     try:
@@ -111,15 +82,19 @@ async def _serve_one_guest(session: HostSession, reporter: Reporter, *, yes: boo
 
 
 def _show_link(session: HostSession, reporter: Reporter) -> None:
-    assert session.link is not None
+    try:
+        link = str(parse_link(session.link or ""))
+    except InvalidLink as error:
+        raise ConnectionLost(f"the link that the node sent cannot be used: {error}") from None
+    code = draw_qr(link)
+    how = f"{code}\n\nScan this, or on" if code else "The QR code does not fit here. On"
     reporter.report(
         "session",
-        f"{qr.terminal(session.link)}\n\nScan this, or on another computer:\n"
-        f"  {program_name()} join '{session.link}'\n",
+        f"{how} another computer:\n  {command_line('join', link)}\n",
         session_id=session.session_id,
         session_type=session.info.session_type,
-        link=session.link,
-        pair_within=session.lapses_at - trio.current_time(),
+        link=link,
+        pair_within=seconds(session.lapses_at - trio.current_time()),
     )
 
 

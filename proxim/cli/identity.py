@@ -1,4 +1,4 @@
-"""The identity of this computer: a uuid, and the key that proves it."""
+"""The identity of this computer, a uuid and the key that proves it, and the options of a host."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ import functools
 import os
 import secrets
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
+import click
 import msgspec
 import platformdirs
 
+from proxim.cli import program
+from proxim.client import Host, open_host
 from proxim.protocol import tokens
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import Key, Uuid
@@ -24,9 +30,38 @@ class Identity(msgspec.Struct, frozen=True):
     key: Key
 
 
-def default_path() -> Path:
-    """Return the identity file in the user's config directory."""
-    return platformdirs.user_config_path("proxim") / "identity.json"
+Register = Callable[[], AbstractAsyncContextManager[Host]]
+"""Registers this computer at the node of the options."""
+
+
+def with_host(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a host, and ``register: Register`` in their place."""
+
+    @program.node_option
+    @click.option(
+        "--identity",
+        type=click.Path(path_type=Path),
+        envvar="PROXIM_IDENTITY",
+        metavar="FILE",
+        help="File with this computer's uuid and key.  [default: in the user's config directory]",
+    )
+    @click.option(
+        "--access-token",
+        envvar="PROXIM_ACCESS_TOKEN",
+        metavar="TOKEN",
+        help="Access token, if the node requires one.",
+    )
+    @functools.wraps(function)
+    def command(node: str, identity: Path | None, access_token: str | None, **options: Any) -> None:
+        def register() -> AbstractAsyncContextManager[Host]:
+            path = identity or platformdirs.user_config_path("proxim") / "identity.json"
+            me = load_identity(path)
+            # No seats: other programs with this identity keep their sessions.
+            return open_host(node, uuid=me.uuid, key=me.key, access_token=access_token, seats=[])
+
+        function(register=register, **options)
+
+    return command
 
 
 def load_identity(path: Path) -> Identity:

@@ -8,7 +8,7 @@ import click
 import trio
 
 from proxim.cli import program
-from proxim.cli.terminal import Reporter
+from proxim.cli.terminal import Reporter, seconds
 from proxim.client import Guest, open_guest
 
 
@@ -49,12 +49,11 @@ def command(link: str, name: str, device_id: str | None, as_json: bool) -> None:
 
 
 async def _wait_for_answer(guest: Guest, reporter: Reporter) -> None:
-    left = guest.expires_at - trio.current_time()
     reporter.report(
         "pending",
         "The host is being asked.",
         session_id=guest.session_id,
-        expires_in=left,
+        expires_in=seconds(guest.expires_at - trio.current_time()),
     )
     await program.race(
         guest.approved, lambda: reporter.count_down(guest.expires_at, "Waiting for approval.")

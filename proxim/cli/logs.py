@@ -70,6 +70,17 @@ class _Formatter(logging.Formatter):
     def _formatter(self) -> ProcessorFormatter:
         import structlog
 
+        renderer: Processor
+        if self._form == "json":
+            time = structlog.processors.TimeStamper(fmt="iso", utc=True)
+            renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        else:
+            time = structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False)
+            renderer = structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                pad_event_to=0,
+                exception_formatter=structlog.dev.plain_traceback,
+            )
         return structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[
                 structlog.stdlib.add_log_level,
@@ -77,24 +88,7 @@ class _Formatter(logging.Formatter):
             ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(self._form),
+                time,
+                renderer,
             ],
         )
-
-
-def _renderers(form: Format) -> list[Processor]:
-    import structlog
-
-    if form == "json":
-        return [
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ]
-    return [
-        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            pad_event_to=0,
-            exception_formatter=structlog.dev.plain_traceback,
-        ),
-    ]

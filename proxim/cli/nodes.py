@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from proxim import lan
 from proxim.cli import options, program
-from proxim.cli.terminal import Reporter, printable
+from proxim.cli.terminal import Reporter, cell
 
 
 @click.command("nodes")
@@ -30,31 +28,20 @@ def command(wait: float, as_json: bool) -> None:
 
     async def action(reporter: Reporter) -> None:
         try:
-            _report(await lan.find(wait), reporter, as_json=as_json)
+            found = await lan.find(wait)
         except OSError as error:
             raise click.ClickException(f"cannot listen on the network: {error}") from None
-        reporter.exit_code = program.APPROVED
+        events = [node._asdict() for node in found]
+        nothing = "No node announces itself in this network."
+        reporter.report_all("node_found", events, nothing, lambda: _table(found))
 
     program.run(action, as_json=as_json)
-
-
-def _report(nodes: list[lan.Neighbour], reporter: Reporter, *, as_json: bool) -> None:
-    if as_json:
-        for node in nodes:
-            reporter.report("node_found", "", **node._asdict())
-    elif nodes:
-        Console().print(_table(nodes))
-    else:
-        reporter.screen.say("No node announces itself in this network.")
 
 
 def _table(nodes: list[lan.Neighbour]) -> Table:
     table = Table("Name", "Address", "Version")
     for node in nodes:
         hosts = [f"[{each}]" if ":" in each else each for each in node.addresses]
-        table.add_row(
-            escape(printable(node.name)),
-            "\n".join(escape(f"{host}:{node.port}") for host in hosts),
-            escape(printable(node.version)),
-        )
+        addresses = "\n".join(cell(f"{host}:{node.port}") for host in hosts)
+        table.add_row(cell(node.name), addresses, cell(node.version))
     return table

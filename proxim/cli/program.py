@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -11,11 +12,10 @@ from typing import TypeVar
 import click
 import trio
 
-from proxim.cli import stopping
 from proxim.cli.terminal import Reporter, printable
 from proxim.client.connection import NodeConnection
 from proxim.client.session import ClientSession
-from proxim.exception_groups import leaves
+from proxim.exception_groups import leaves, ungrouped
 from proxim.protocol import device_names
 from proxim.protocol.errors import (
     BadMessage,
@@ -33,6 +33,13 @@ T = TypeVar("T")
 
 APPROVED, REFUSED, UNREACHABLE = 0, 1, 3
 """Exit codes. click exits with 2 for wrong usage."""
+
+STOPPING = [signal.SIGINT, signal.SIGTERM]
+"""The signals that stop a command: Ctrl-C and ``kill``; on Windows also Ctrl-Break and closing the
+console."""
+
+if sys.platform == "win32":
+    STOPPING.append(signal.SIGBREAK)
 
 _NORMAL_ENDS = {Reason.CLOSED, Reason.DISCONNECTED, Reason.EXPIRED}
 _REASONS: dict[str, str] = {
@@ -67,7 +74,8 @@ def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False)
     try:
         trio.run(_interruptible, action, reporter)
     except* (InvalidLink, InvalidSetting, BadMessage) as errors:
-        raise click.UsageError(str(next(leaves(errors)))) from None
+        # A `BadMessage` may be a node's.
+        raise click.UsageError(printable(str(next(leaves(errors))))) from None
     except* BrokenPipeError:
         # The reader of the output has exited; discard the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -92,7 +100,7 @@ async def _interruptible(action: Callable[[Reporter], Awaitable[None]], reporter
 
 
 async def _cancel_on_signal(scope: trio.CancelScope) -> None:
-    with trio.open_signal_receiver(*stopping.SIGNALS) as signals:
+    with trio.open_signal_receiver(*STOPPING) as signals:
         async for _ in signals:
             scope.cancel()
 
@@ -101,29 +109,28 @@ def _report_failure(reporter: Reporter, error: BaseException) -> int:
     if isinstance(error, SessionOver):
         report_end(reporter, error)
         return REFUSED
-    name = error.code if isinstance(error, RequestError) else "connection_lost"
-    reporter.report("error", f"Error: {printable(str(error))}", code=name, message=str(error))
+    _report_error(reporter, "Error", error)
     return UNREACHABLE if isinstance(error, ConnectionLost) else REFUSED
+
+
+def _report_error(reporter: Reporter, what: str, error: BaseException) -> None:
+    code = error.code if isinstance(error, RequestError) else "connection_lost"
+    reporter.report("error", f"{what}: {printable(str(error))}", code=code, message=str(error))
 
 
 async def race(*actions: Callable[[], Awaitable[T]]) -> T:
     """Run all actions; return or raise what the first one does, and cancel the others."""
     finished: list[T] = []
-    failed: list[ProximError] = []
 
     async def run_one(action: Callable[[], Awaitable[T]], scope: trio.CancelScope) -> None:
-        try:
-            finished.append(await action())
-        except ProximError as error:
-            failed.append(error)
+        finished.append(await action())
         scope.cancel()
 
-    async with trio.open_nursery() as nursery:
-        for action in actions:
-            nursery.start_soon(run_one, action, nursery.cancel_scope)
-    if finished:
-        return finished[0]
-    raise failed[0]
+    with ungrouped(ProximError):
+        async with trio.open_nursery() as nursery:
+            for action in actions:
+                nursery.start_soon(run_one, action, nursery.cancel_scope)
+    return finished[0]
 
 
 async def talk(session: ClientSession, reporter: Reporter) -> None:
@@ -165,7 +172,7 @@ async def _close(session: ClientSession, reporter: Reporter) -> None:
     try:
         await session.close()
     except ConnectionLost as error:
-        reporter.report("error", f"Not closed: {error}", code="connection_lost", message=str(error))
+        _report_error(reporter, "Not closed", error)
 
 
 async def _send(session: ClientSession, line: str, reporter: Reporter) -> None:
@@ -174,7 +181,7 @@ async def _send(session: ClientSession, line: str, reporter: Reporter) -> None:
     except SessionOver:
         pass  # `talk` reports the end.
     except RequestError as error:
-        reporter.report("error", f"Not sent: {error}", code=error.code, message=str(error))
+        _report_error(reporter, "Not sent", error)
 
 
 async def report_reachability(connection: NodeConnection, reporter: Reporter) -> None:

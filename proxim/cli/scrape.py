@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
+from contextlib import suppress
 
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
+
+MAX_VALUE = 1e15
+"""Samples beyond this are ignored."""
 
 
 class Scrape:
@@ -20,9 +24,15 @@ class Scrape:
         self.at = at
         self.duration = duration
         self._samples: defaultdict[str, list[Sample]] = defaultdict(list)
-        for family in _parse(text):
+        families: list[Metric] = []
+        # Any text may come from a URL that is not a node's, and the parser is strict.
+        with suppress(ValueError, LookupError):
+            families = list(text_string_to_metric_families(text))
+        for family in families:
             for sample in family.samples:
-                self._samples[sample.name].append(sample)
+                # Not NaN. Larger numbers than a node's would fill the terminal with digits.
+                if abs(sample.value) <= MAX_VALUE:
+                    self._samples[sample.name].append(sample)
         if "proxim_sessions" not in self._samples:
             raise ValueError("these are not the metrics of a Proxim node")
 
@@ -32,13 +42,13 @@ class Scrape:
         samples = self._samples.get(name, [])
         return sum(each.value for each in samples if wanted <= each.labels.items())
 
-    def totals_by(self, name: str, label: str) -> dict[str, float]:
-        """Return the sum of the samples for each value of a label."""
-        totals: defaultdict[str, float] = defaultdict(float)
+    def counts(self, name: str, label: str) -> dict[str, int]:
+        """Return how much the samples count for each value of a label."""
+        counts: Counter[str] = Counter()
         for each in self._samples.get(name, []):
             if label in each.labels:
-                totals[each.labels[label]] += each.value
-        return dict(totals)
+                counts[each.labels[label]] += int(each.value)
+        return dict(counts)
 
     def rate(self, before: Scrape | None, name: str, **labels: str) -> float:
         """Return by how much a counter grew per second since ``before``; 0 after a restart."""
@@ -53,17 +63,9 @@ class Scrape:
         An empty histogram has none: NaN.
         """
         buckets = sorted(
-            (float(bound), count) for bound, count in self.totals_by(f"{name}_bucket", "le").items()
+            (float(bound), count) for bound, count in self.counts(f"{name}_bucket", "le").items()
         )
         count = buckets[-1][1] if buckets else 0
         if not count:
             return math.nan
         return next(bound for bound, below in buckets if below >= q * count)
-
-
-def _parse(text: str) -> list[Metric]:
-    try:
-        return list(text_string_to_metric_families(text))
-    except (ValueError, LookupError):
-        # Any text may come from a URL that is not a node's, and the parser is strict.
-        return []

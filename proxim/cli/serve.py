@@ -12,8 +12,9 @@ from pathlib import Path
 import click
 import trio
 
-from proxim.cli import logs, options, stopping, tracing
-from proxim.cli.terminal import program_name
+from proxim.cli import logs, options, tracing
+from proxim.cli.program import STOPPING
+from proxim.cli.terminal import command_line
 from proxim.exception_groups import leaves
 from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
@@ -60,7 +61,7 @@ async def _serve(settings: Settings) -> None:
     hangup, has_terminal = _hangup(), _has_terminal()
     async with trio.open_nursery() as nursery:
         await nursery.start(logs.toggle_on_signal)
-        with trio.open_signal_receiver(*stopping.SIGNALS, *hangup) as signals:
+        with trio.open_signal_receiver(*STOPPING, *hangup) as signals:
             await nursery.start(_run_and_cancel, node, nursery.cancel_scope)
             _tune_garbage_collector()
             _print_urls(node)
@@ -120,11 +121,11 @@ def _tune_garbage_collector() -> None:
 
 
 def _print_urls(node: Node) -> None:
-    where = "" if node.url == DEFAULT_URL else f" --node {node.url}"
+    where = [] if node.url == DEFAULT_URL else ["--node", node.url]
     click.echo(f"Proxim {__version__} is at {node.url}")
     if node.url != node.local_url:
         click.echo(f"It listens on:               {node.local_url}")
     click.echo(f"Next, in a browser:          {node.url}/")
-    click.echo(f"Or in a second terminal:     {program_name()} host{where}")
+    click.echo(f"Or in a second terminal:     {command_line('host', *where)}")
     click.echo("Stop it with Ctrl-C.")
     sys.stdout.flush()

@@ -6,6 +6,7 @@ import functools
 import json
 import time
 from collections import deque
+from contextlib import AbstractContextManager, nullcontext
 
 import click
 import trio
@@ -46,15 +47,31 @@ def command(url: str, once: bool, every: float, as_json: bool) -> None:
 
     async def action(reporter: Reporter) -> None:
         where = metrics_url(url)
-        scrapes: deque[Scrape] = deque(maxlen=MAX_SCRAPES)
-        scrapes.append(await _scrape(where))
+        scrapes = deque([await _scrape(where)], maxlen=MAX_SCRAPES)
         reporter.exit_code = program.APPROVED
-        if as_json:
-            await _print_lines(where, scrapes, once=once, every=every)
-        elif once:
-            Console(highlight=False).print(draw(url, list(scrapes)))
-        else:
-            await _show(url, where, scrapes, every)
+        console = Console(highlight=False)
+        live = Live(console=console, auto_refresh=False, screen=console.is_terminal)
+        view: AbstractContextManager[object] = nullcontext() if once or as_json else live
+        trouble = ""
+        with view:
+            while True:
+                if as_json:
+                    click.echo(json.dumps(summary(list(scrapes))))
+                elif once:
+                    console.print(draw(url, list(scrapes)))
+                else:
+                    live.update(draw(url, list(scrapes), trouble=trouble), refresh=True)
+                if once:
+                    return
+                await trio.sleep(every)
+                try:
+                    scrapes.append(await _scrape(where))
+                    trouble = ""
+                except ConnectionLost as error:
+                    if as_json:
+                        raise
+                    # The node may be restarting.
+                    trouble = str(error)
 
     program.run(action, as_json=as_json)
 
@@ -67,27 +84,3 @@ async def _scrape(where: str) -> Scrape:
         return Scrape(text, at=now, duration=now - began)
     except ValueError as error:
         raise ConnectionLost(f"{where}: {error}") from None
-
-
-async def _print_lines(where: str, scrapes: deque[Scrape], *, once: bool, every: float) -> None:
-    while True:
-        click.echo(json.dumps(summary(list(scrapes))))
-        if once:
-            return
-        await trio.sleep(every)
-        scrapes.append(await _scrape(where))
-
-
-async def _show(url: str, where: str, scrapes: deque[Scrape], every: float) -> None:
-    console = Console(highlight=False)
-    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
-        trouble = ""
-        while True:
-            live.update(draw(url, list(scrapes), trouble=trouble), refresh=True)
-            await trio.sleep(every)
-            try:
-                scrapes.append(await _scrape(where))
-                trouble = ""
-            except ConnectionLost as error:
-                # The node may be restarting.
-                trouble = str(error)

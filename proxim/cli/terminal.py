@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import shutil
 import sys
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 import trio
 
 from proxim.cli.keyboard import standard_input
+from proxim.protocol.messages import MAX_TTL
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def printable(text: str) -> str:
@@ -25,9 +31,46 @@ def printable(text: str) -> str:
     )
 
 
-def program_name() -> str:
-    """Return the name of this program, or its path if it is not in PATH."""
-    return "proxim" if shutil.which("proxim") else sys.argv[0]
+def cell(text: object) -> str:
+    """Return ``text`` for a cell of a table of rich, as ``printable`` does."""
+    from rich.markup import escape
+
+    return escape(printable(str(text)))
+
+
+def seconds(number: float) -> float:
+    """Return a number of seconds from a node, between 0 and ten years."""
+    return min(max(0.0, number), MAX_TTL)
+
+
+def command_line(*arguments: str) -> str:
+    """Return a command of this program, for copying into a shell."""
+    # Or its path, if it is not in PATH.
+    program = "proxim" if shutil.which("proxim") else sys.argv[0]
+    return f"{program} {shlex.join(arguments)}"
+
+
+def draw_qr(link: str) -> str | None:
+    """Return the QR code of a link, or None if it does not fit into the terminal.
+
+    Without half blocks in the encoding of the output, it is drawn with colours, and twice as wide.
+    """
+    from proxim import qr
+
+    encoding = click.get_text_stream("stdout").encoding or "utf-8"
+    try:
+        qr.HALF_BLOCKS.encode(encoding)
+    except UnicodeEncodeError:
+        has_half_blocks = False
+    else:
+        has_half_blocks = True
+    try:
+        code = qr.terminal(link, half_blocks=has_half_blocks)
+    except ValueError:
+        return None
+    width = len(click.unstyle(code.partition("\n")[0]))
+    is_too_wide = sys.stdout.isatty() and width > shutil.get_terminal_size().columns
+    return None if is_too_wide and not has_half_blocks else code
 
 
 class Screen:
@@ -93,11 +136,30 @@ class Reporter:
         elif text:
             self.screen.say(text)
 
+    def report_all(
+        self,
+        event: str,
+        found: Sequence[Mapping[str, object]],
+        nothing: str,
+        make_table: Callable[[], Table],
+    ) -> None:
+        """Report what a command found: a table to a person, an event for each to a program."""
+        self.exit_code = 0
+        if found and not self._as_json:
+            from rich.console import Console
+
+            Console().print(make_table())
+        elif not found and not self._as_json:
+            self.screen.say(nothing)
+        else:
+            for fields in found:
+                self.report(event, "", **fields)
+
     async def count_down(self, until: float, text: str, *, with_answer: bool = False) -> NoReturn:
         """Show the time left until ``until`` (on Trio's clock), until cancelled."""
         try:
             while True:
-                left = max(0, math.ceil(until - trio.current_time()))
+                left = math.ceil(seconds(until - trio.current_time()))
                 if not self._as_json:
                     clock = f"{left // 60}:{left % 60:02}"
                     # A wrapped line cannot be overwritten.

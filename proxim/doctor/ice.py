@@ -9,17 +9,16 @@ from __future__ import annotations
 import secrets
 import ssl
 from collections.abc import AsyncIterator
+from functools import partial
 
 import trio
 
-from proxim.doctor.result import CheckResult, error, ok
+from proxim.doctor.result import TIMEOUT, CheckResult, ask, error
 from proxim.ice.urls import Server, parse
 from proxim.settings import Settings
 
-TIMEOUT = 3.0
-"""Seconds for one answer."""
 TRIES = 3
-"""Requests sent over UDP within that time."""
+"""Requests sent over UDP within the time for an answer."""
 
 _COOKIE = b"\x21\x12\xa4\x42"
 _REQUEST, _SUCCESS = b"\x00\x01", b"\x01\x01"
@@ -33,28 +32,11 @@ async def check(settings: Settings) -> AsyncIterator[CheckResult]:
             server = parse(url)
             if server is None:
                 yield error(name, f"{url} is not a STUN or TURN URL", "write it as stun:host:3478")
-            else:
-                yield await _ask(name, url, server)
-
-
-async def _ask(name: str, url: str, server: Server) -> CheckResult:
-    began = trio.current_time()
-    try:
-        with trio.fail_after(TIMEOUT):
-            await (_ask_by_udp(server) if server.transport == "udp" else _ask_by_tcp(server))
-    except trio.TooSlowError:
-        return _failure(name, url, server, "no answer")
-    except (OSError, ValueError, trio.BrokenResourceError) as problem:
-        return _failure(name, url, server, str(problem) or type(problem).__name__)
-    return ok(name, f"{url} answers, in {1000 * (trio.current_time() - began):.0f} ms")
-
-
-def _failure(name: str, url: str, server: Server, why: str) -> CheckResult:
-    return error(
-        name,
-        f"{url}: {why}",
-        f"is it running, and does a firewall let {server.transport.upper()} {server.port} through?",
-    )
+                continue
+            port = f"{server.transport.upper()} {server.port}"
+            remedy = f"is it running, and does a firewall let {port} through?"
+            by = _ask_by_udp if server.transport == "udp" else _ask_by_tcp
+            yield await ask(name, url, remedy, partial(by, server))
 
 
 async def _ask_by_udp(server: Server) -> None:

@@ -13,6 +13,8 @@ from proxim.settings import Settings, split_endpoint
 _REMEDIES = {
     errno.EACCES: "choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE",
     errno.EADDRNOTAVAIL: "choose an address that this machine has; see `ip address`",
+    errno.EADDRINUSE: "if the node itself uses it, this is fine; otherwise stop the other program, "
+    "or choose another port",
 }
 
 
@@ -36,17 +38,8 @@ def _check(name: str, host: str, port: int) -> CheckResult:
             probe.bind(address)
             probe.listen(1)
         except OSError as problem:
-            return _refused(name, where, problem)
+            remedy = _REMEDIES.get(problem.errno or 0, "see the error of the system")
+            if problem.errno == errno.EADDRINUSE:
+                return warning(name, f"{where} is in use", remedy)
+            return error(name, f"cannot listen on {where}: {problem.strerror}", remedy)
     return ok(name, f"can listen on {where}")
-
-
-def _refused(name: str, where: str, problem: OSError) -> CheckResult:
-    if problem.errno == errno.EADDRINUSE:
-        return warning(
-            name,
-            f"{where} is in use",
-            "if the node itself uses it, this is fine; otherwise stop the other program, or "
-            "choose another port",
-        )
-    remedy = _REMEDIES.get(problem.errno or 0, "see the error of the system")
-    return error(name, f"cannot listen on {where}: {problem.strerror}", remedy)

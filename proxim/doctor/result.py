@@ -1,10 +1,15 @@
-"""The result of a check."""
+"""The result of a check, and the question to a server that most checks of servers ask."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
+import trio
 from msgspec import Struct
+
+TIMEOUT = 3.0
+"""Seconds for connecting to a server, and for its answer."""
 
 
 class Level(StrEnum):
@@ -37,3 +42,19 @@ def warning(check: str, found: str, remedy: str) -> CheckResult:
 def error(check: str, found: str, remedy: str) -> CheckResult:
     """Return a result that does not work."""
     return CheckResult(check, Level.ERROR, found, remedy)
+
+
+async def ask(
+    check: str, server: str, remedy: str, question: Callable[[], Awaitable[object]]
+) -> CheckResult:
+    """Return whether a server answers in time; ``question`` raises why it does not."""
+    began = trio.current_time()
+    with trio.move_on_after(TIMEOUT) as scope:
+        try:
+            await question()
+        except (OSError, ValueError, trio.BrokenResourceError) as problem:
+            why = str(problem) or type(problem).__name__
+        else:
+            return ok(check, f"{server} answers, in {1000 * (trio.current_time() - began):.0f} ms")
+    # A library may raise an error of its own when it is cancelled.
+    return error(check, f"{server}: {'no answer' if scope.cancel_called else why}", remedy)

@@ -30,9 +30,9 @@ async def post_json(url: str, body: bytes, *, agent: str, token: str | None = No
     parts = urlsplit(url)
     try:
         async with await _connect(parts) as stream:
-            request = h11.Request(
-                method="POST", target=_target(parts), headers=_headers(parts, body, agent, token)
-            )
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            headers = _headers(parts, body, agent, token)
+            request = h11.Request(method="POST", target=target, headers=headers)
             return await _exchange(stream, request, body)
     except ssl.SSLError as error:
         raise HttpError(f"TLS failed: {error.reason}") from None
@@ -55,10 +55,6 @@ async def _connect(parts: SplitResult) -> trio.abc.Stream:
         return stream
     context = ssl.create_default_context()
     return trio.SSLStream(stream, context, server_hostname=parts.hostname, https_compatible=True)
-
-
-def _target(parts: SplitResult) -> str:
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 def _headers(

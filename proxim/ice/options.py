@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from proxim.ice.urls import check_stun, check_turn
+from proxim.ice.urls import check_urls
 from proxim.protocol.errors import InvalidSetting
 from proxim.redact import represent
 
@@ -36,14 +36,17 @@ class IceOptions(Struct, frozen=True):
 
     def check(self) -> None:
         """Raise ``InvalidSetting`` for invalid URLs and for settings that exclude each other."""
-        for url in self.stun:
-            check_stun(url)
-        for url in self.turn:
-            check_turn(url)
+        check_urls("stun", self.stun)
+        check_urls("turn", self.turn)
         self._check_credentials()
         if self.ice_provider is not None:
             _check_provider(self.ice_provider)
-            _check_token(self.ice_provider_token)
+            token = self.ice_provider_token
+            if token is not None and not _VISIBLE.fullmatch(token):
+                raise InvalidSetting(
+                    "ice_provider_token: this has a character that is not allowed in a token, such "
+                    "as a space or a line end; use only visible ASCII characters"
+                )
         elif self.ice_provider_token is not None:
             raise InvalidSetting("ice_provider_token needs ice_provider: give both")
 
@@ -83,11 +86,3 @@ def _check_provider(url: str) -> None:
     raise InvalidSetting(
         "ice_provider: this is not an http or https URL such as https://turn.example/credentials"
     )
-
-
-def _check_token(token: str | None) -> None:
-    if token is not None and not _VISIBLE.fullmatch(token):
-        raise InvalidSetting(
-            "ice_provider_token: this has a character that is not allowed in a token, such as a "
-            "space or a line end; use only visible ASCII characters"
-        )

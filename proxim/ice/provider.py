@@ -30,13 +30,6 @@ class UnusableResponse(Exception):
     """The response of a provider cannot be used; the text says why."""
 
 
-class ProvidedServers(Struct, frozen=True):
-    """The servers in a response; ``ttl`` in seconds, None if the response has none."""
-
-    servers: list[IceServer]
-    ttl: float | None
-
-
 class Provider:
     """Asks a provider periodically, and keeps its servers until they expire.
 
@@ -46,12 +39,9 @@ class Provider:
     def __init__(self, options: IceOptions) -> None:
         assert options.ice_provider is not None
         self._url = options.ice_provider
-        self._token = options.ice_provider_token
-        self._timeout = options.ice_provider_timeout
-        self._cache = options.ice_provider_cache
+        self._options = options
         # Servers handed out just before the next request should last for the full TTL, too.
         self._wanted_ttl = options.turn_ttl + options.ice_provider_cache
-        self._turn_ttl = options.turn_ttl
         self._servers: list[IceServer] = []
         self._expires_at = 0.0
         self._failing = False
@@ -61,7 +51,7 @@ class Provider:
         left = self._expires_at - trio.current_time()
         if not self._servers or left <= 0:
             return IceGrant([], lifetime)
-        return IceGrant(list(self._servers), min(lifetime, left, self._turn_ttl))
+        return IceGrant(list(self._servers), min(lifetime, left, self._options.turn_ttl))
 
     async def run(self) -> None:
         """Ask periodically until cancelled. A failure is logged once."""
@@ -79,22 +69,24 @@ class Provider:
         """Send a request, and return the seconds until the next one."""
         asked_at = trio.current_time()
         body = msgspec.json.encode({"ttl": int(self._wanted_ttl)})
-        with trio.fail_after(self._timeout):
+        with trio.fail_after(self._options.ice_provider_timeout):
             response = await post_json(
-                self._url, body, agent=f"proxim/{__version__}", token=self._token
+                self._url,
+                body,
+                agent=f"proxim/{__version__}",
+                token=self._options.ice_provider_token,
             )
-        provided = parse_response(response)
-        ttl = self._wanted_ttl if provided.ttl is None else provided.ttl
-        self._servers, self._expires_at = provided.servers, asked_at + ttl
+        self._servers, ttl = parse_response(response, self._wanted_ttl)
+        self._expires_at = asked_at + ttl
         if self._failing:
             log.info("the ICE provider %s answers again", self._host)
             self._failing = False
-        return max(min(self._cache, ttl / 2), MIN_PAUSE)
+        return max(min(self._options.ice_provider_cache, ttl / 2), MIN_PAUSE)
 
     def _log_failure(self, error: Exception) -> None:
         # Once per outage, not for each attempt.
         if not self._failing:
-            why = str(error) or f"no answer in {self._timeout:g} s"
+            why = str(error) or f"no answer in {self._options.ice_provider_timeout:g} s"
             log.warning(
                 "the ICE provider %s failed: %s; sessions continue without it", self._host, why
             )
@@ -117,10 +109,11 @@ class _Response(Struct):
     ttl: float | None = None
 
 
-def parse_response(response: bytes) -> ProvidedServers:
-    """Return the ICE servers of a response ``{"iceServers": …, "ttl"?: …}``.
+def parse_response(response: bytes, ttl: float) -> IceGrant:
+    """Return the ICE servers of a response ``{"iceServers": …, "ttl"?: …}``, valid for ``ttl``.
 
-    Providers also use ``ice_servers``, and one server without a list. Raises ``UnusableResponse``.
+    A ttl in the response is used instead. Providers also use ``ice_servers``, and one
+    server without a list. Raises ``UnusableResponse``.
     """
     try:
         decoded = msgspec.json.decode(response)
@@ -134,9 +127,11 @@ def parse_response(response: bytes) -> ProvidedServers:
     servers = found if isinstance(found, list) else [found]
     if not servers or len(servers) > MAX_SERVERS:
         raise UnusableResponse(f"it lists {len(servers)} servers, not 1 to {MAX_SERVERS}")
-    if parsed.ttl is not None and not 0 < parsed.ttl < float("inf"):
+    if parsed.ttl is not None:
+        ttl = parsed.ttl
+    if not 0 < ttl < float("inf"):
         raise UnusableResponse("its ttl is not a number of seconds above 0")
-    return ProvidedServers([_checked(server) for server in servers], parsed.ttl)
+    return IceGrant([_checked(server) for server in servers], ttl)
 
 
 def _checked(server: _Server) -> IceServer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from proxim.protocol.errors import InvalidSetting
@@ -15,8 +16,10 @@ _URL = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
-STUN_EXAMPLE = "stun:host or stun:host:3478"
-TURN_EXAMPLE = "turn:host, turn:host:3478?transport=udp or turns:host:443?transport=tcp"
+_EXAMPLES = {
+    "stun": "stun:host or stun:host:3478",
+    "turn": "turn:host, turn:host:3478?transport=udp or turns:host:443?transport=tcp",
+}
 
 
 class Server(NamedTuple):
@@ -45,15 +48,11 @@ def parse(url: str) -> Server | None:
     return Server(kind, found["host"].strip("[]"), port, "tcp" if is_tcp else "udp")
 
 
-def check_stun(url: str) -> None:
-    """Raise ``InvalidSetting``, with an example, unless this is a STUN URL."""
-    server = parse(url)
-    if server is None or server.kind != "stun":
-        raise InvalidSetting(f"stun: {quote(url)} is not a STUN URL such as {STUN_EXAMPLE}")
-
-
-def check_turn(url: str) -> None:
-    """Raise ``InvalidSetting``, with an example, unless this is a TURN URL."""
-    server = parse(url)
-    if server is None or server.kind != "turn":
-        raise InvalidSetting(f"turn: {quote(url)} is not a TURN URL such as {TURN_EXAMPLE}")
+def check_urls(kind: Literal["stun", "turn"], urls: Iterable[str]) -> None:
+    """Raise ``InvalidSetting``, with an example, unless these are URLs of that kind."""
+    for url in urls:
+        server = parse(url)
+        if server is None or server.kind != kind:
+            raise InvalidSetting(
+                f"{kind}: {quote(url)} is not a {kind.upper()} URL such as {_EXAMPLES[kind]}"
+            )

@@ -4,11 +4,10 @@
 and the config file; ``proxim serve --help`` and the reference are generated from them.
 """
 
-from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting
+from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting, schema
 from proxim.settings.checks import split_endpoint
 from proxim.settings.fields import Settings
 from proxim.settings.help import Help
-from proxim.settings.schema import schema
 from proxim.settings.sources import from_code, load, load_with_sources
 
 __all__ = [

@@ -1,9 +1,9 @@
-"""The list of all settings, read from the fields of ``Settings``."""
+"""The list of all settings, and the JSON Schema of the config file, read from ``Settings``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -59,3 +59,25 @@ SETTINGS = tuple(_read_settings())
 """All settings, in the order of the help."""
 
 DEFAULT_URL = f"http://{Settings().host}:{Settings().port}"
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a config file; secrets are ``writeOnly``."""
+    made = msgspec.json.schema(Settings)
+    body = made["$defs"]["Settings"]
+    for setting in SETTINGS:
+        property_schema = body["properties"][setting.name]
+        property_schema["description"] = setting.help.text
+        if setting.help.is_secret:
+            property_schema["writeOnly"] = True
+        # TOML has no null: a file leaves out a setting that is not set.
+        if property_schema.get("default", ...) is None:
+            del property_schema["default"]
+            kinds = [each for each in property_schema.pop("anyOf", []) if each != {"type": "null"}]
+            property_schema.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **body,
+        "title": "Settings of a Proxim node",
+        "description": "The config file of `proxim serve`, as TOML.",
+    }

@@ -15,6 +15,8 @@ from proxim.settings.catalog import SETTINGS, Setting
 from proxim.settings.fields import Settings
 from proxim.settings.toml import line_of, parse
 
+_KNOWN = {setting.name: setting for setting in SETTINGS}
+
 DEFAULT = "default"
 """The source of a setting that is not set."""
 
@@ -36,7 +38,7 @@ def load_with_sources(
     """Return what ``load`` does, and each setting's option, variable, file line or ``DEFAULT``."""
     file = None if config is None else _File(config)
     values: dict[str, object] = {}
-    sources = dict.fromkeys((setting.name for setting in SETTINGS), DEFAULT)
+    sources = dict.fromkeys(_KNOWN, DEFAULT)
     for setting in SETTINGS:
         # Options and variables are text; TOML has types.
         strict = False
@@ -44,7 +46,8 @@ def load_with_sources(
             value, source = flags[setting.name], setting.flag
         elif setting.variable in environ:
             given = environ[setting.variable]
-            value = _separate(given) if setting.is_list else given
+            parts = [part for each in given.split(",") if (part := each.strip())]
+            value = parts if setting.is_list else given
             source = setting.variable
         elif file is not None and setting.name in file.values:
             value, source, strict = file.values[setting.name], file.source(setting.name), True
@@ -65,9 +68,8 @@ class _File:
         except OSError as error:
             raise InvalidSetting(f"{path}: {error.strerror}") from None
         self.text, self.values = parse(data, path)
-        known = [setting.name for setting in SETTINGS]
         for name, value in self.values.items():
-            if name not in known:
+            if name not in _KNOWN:
                 raise InvalidSetting(
                     f"{self.source(name)}: there is no such setting; {_hint(name, value)}"
                 )
@@ -81,9 +83,8 @@ class _File:
 def _hint(name: str, value: object) -> str:
     if isinstance(value, dict):
         return f"settings are not in a table: leave out [{name}]"
-    known = [setting.name for setting in SETTINGS]
-    close = get_close_matches(name.replace("-", "_").lower(), known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+    close = get_close_matches(name.replace("-", "_").lower(), _KNOWN, n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(_KNOWN)}"
 
 
 def _combine(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings:
@@ -105,20 +106,19 @@ def from_code(settings: Settings | None, given: Mapping[str, object]) -> Setting
         raise InvalidSetting(f"give Settings or single settings, not both: {', '.join(given)}")
     if settings is not None:
         # The constructor does not check types and bounds.
-        given = {setting.name: getattr(settings, setting.name) for setting in SETTINGS}
-    known = {setting.name: setting for setting in SETTINGS}
-    for name in given.keys() - known.keys():
-        raise InvalidSetting(f"there is no setting {name!r}; known: {', '.join(known)}")
+        given = {name: getattr(settings, name) for name in _KNOWN}
+    for name in given.keys() - _KNOWN.keys():
+        raise InvalidSetting(f"there is no setting {name!r}; known: {', '.join(_KNOWN)}")
     values = {
-        name: _convert(_plain(value), known[name], name, strict=True)
+        name: _convert(
+            os.fspath(value) if isinstance(value, os.PathLike) else value,
+            _KNOWN[name],
+            name,
+            strict=True,
+        )
         for name, value in given.items()
     }
     return Settings(**values)  # type: ignore[arg-type]  # each was converted to its field's type
-
-
-def _plain(value: object) -> object:
-    """Return a path as text; other values as they are."""
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _convert(value: object, setting: Setting, source: str, *, strict: bool) -> object:
@@ -132,10 +132,6 @@ def _convert(value: object, setting: Setting, source: str, *, strict: bool) -> o
         return msgspec.convert(value, type=setting.kind, strict=strict)
     except msgspec.ValidationError:
         raise InvalidSetting(f"{source} must be {_describe(setting.kind)}{given}") from None
-
-
-def _separate(text: str) -> list[str]:
-    return [part for each in text.split(",") if (part := each.strip())]
 
 
 def _describe(kind: object) -> str:

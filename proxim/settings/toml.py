@@ -37,13 +37,9 @@ def _describe_error(text: str, said: str) -> str:
     number = int(at[1]) if at else len(lines)
     key = _KEY.match(lines[number - 1])
     if key and said.startswith("Cannot overwrite"):
-        return f"{number}: {_name(key)}: this is set twice; remove one of them"
+        return f"{number}: {key[key.lastindex or 0]}: this is set twice; remove one of them"
     what = _AT_LINE.sub("", said)
     return f'{number}: not TOML: {what}; a setting looks like qr_ttl = 120 or host = "::1"'
-
-
-def _name(key: re.Match[str]) -> str:
-    return next(name for name in key.groups() if name is not None)
 
 
 def line_of(text: str, name: str) -> int | None:

@@ -28,7 +28,7 @@ def test_samples_are_summed_by_their_labels():
     assert now.total("proxim_sessions", status="approved") == 5
     assert now.total("proxim_sessions", status="approved", type="temporary") == 4
     assert now.total("proxim_nothing") == 0
-    assert now.totals_by("proxim_sessions", "type") == {"one_time": 3, "temporary": 4}
+    assert now.counts("proxim_sessions", "type") == {"one_time": 3, "temporary": 4}
 
 
 def test_rate_is_the_growth_of_a_counter_per_second():

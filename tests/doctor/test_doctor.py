@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from proxim.doctor import clock, descriptors, ice, ports, redis, run_checks, tls
+from proxim.doctor import ice, machine, ports, redis, run_checks, tls
 from proxim.doctor.ice import is_answer
 from proxim.doctor.result import Level
 from proxim.settings import Settings
@@ -198,19 +198,19 @@ def test_public_node_without_tls_is_a_warning():
 )
 def test_too_few_descriptors_are_a_warning(monkeypatch, soft, most, level):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, 500_000))
-    (result,) = descriptors.check(Settings(max_connections=most))
+    (result,) = machine.check_descriptors(Settings(max_connections=most))
     assert result.level is level
 
 
 @pytest.mark.parametrize(("state", "level"), [(0, Level.OK), (5, Level.WARNING), (None, Level.OK)])
 def test_unsynchronized_clock_is_a_warning(monkeypatch, state, level):
-    monkeypatch.setattr(clock, "_state", lambda: state)
-    assert clock.check().level is level
+    monkeypatch.setattr(machine, "_clock_state", lambda: state)
+    assert machine.check_clock().level is level
 
 
 @pytest.mark.not_on("win32", "darwin", reason="the kernel cannot be asked for its clock's state")
 def test_kernel_reports_the_state_of_the_clock():
-    assert clock._state() in range(6)
+    assert machine._clock_state() in range(6)
 
 
 # -- servers ---------------------------------------------------------------------------------
@@ -304,6 +304,7 @@ async def test_absent_redis_is_an_error():
 
 async def test_missing_redis_library_is_an_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "coredis", None)
+    monkeypatch.delitem(sys.modules, "proxim.backends.redis.redis_coordinator", raising=False)
     (missing,) = await found(redis.check(Settings(cluster="redis://:hush@127.0.0.1:1")))
     assert missing.level is Level.ERROR
     assert "proxim[cluster]" in missing.remedy

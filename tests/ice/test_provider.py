@@ -194,12 +194,12 @@ async def test_unreachable_provider_is_an_error(serve):
     ],
 )
 def test_usual_shapes_are_understood(answer):
-    assert parse_response(json.dumps(answer).encode()).servers == [GIVEN]
+    assert parse_response(json.dumps(answer).encode(), 1.0).servers == [GIVEN]
 
 
 @pytest.mark.parametrize("ttl", [60, 60.0, "60"])
 def test_ttl_may_be_a_number_or_a_string(ttl):
-    assert parse_response(json.dumps({"iceServers": SERVER, "ttl": ttl}).encode()).ttl == 60.0
+    assert parse_response(json.dumps({"iceServers": SERVER, "ttl": ttl}).encode(), 1.0).ttl == 60.0
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_ttl_may_be_a_number_or_a_string(ttl):
 )
 def test_malformed_response_is_not_used(answer):
     with pytest.raises(UnusableResponse):
-        parse_response(answer)
+        parse_response(answer, 1.0)
 
 
 # -- the servers handed out-----------------------------------------------------------------------

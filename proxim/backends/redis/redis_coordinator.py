@@ -72,7 +72,7 @@ class RedisConnection:
         task_status.started()
         while True:
             try:
-                async with _client(self._place, self._tls) as self._client:
+                async with make_client(self._place, self._tls) as self._client:
                     self._ready.set()
                     await self._broken.wait()
             except Exception as error:
@@ -253,7 +253,8 @@ class Coordinator:
         return await self._commands.call(ask)
 
 
-def _client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
+def make_client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
+    """Return a client with one connection that retries nothing."""
     # No retries: the command may have been carried out, so the caller decides.
     return Redis(
         place.host,

@@ -1,7 +1,8 @@
-"""How many file descriptors, and so connections, this process may have."""
+"""Checks of the machine: file descriptors, and so connections, and the clock."""
 
 from __future__ import annotations
 
+import ctypes
 import math
 import sys
 from collections.abc import Iterator
@@ -13,12 +14,16 @@ from proxim.settings import Settings
 ENOUGH = 4096
 """Descriptors for about 3,000 connections, which a small public node should have."""
 
+_TIME_ERROR = 5
+_TIMEX_BYTES = 512
+"""More than the ``struct timex`` of any system. All zeros reads the state and changes nothing."""
+
 _HOW = "set `ulimit -n` before `proxim serve`"
 if sys.platform == "linux":
     _HOW = "set LimitNOFILE= in the unit, or `ulimit -n` before `proxim serve`"
 
 
-def check(settings: Settings) -> Iterator[CheckResult]:
+def check_descriptors(settings: Settings) -> Iterator[CheckResult]:
     """Yield whether the limit of descriptors allows ``max_connections``."""
     soft, hard = limits()
     if soft == math.inf:
@@ -38,3 +43,31 @@ def check(settings: Settings) -> Iterator[CheckResult]:
         )
     else:
         yield ok("descriptors", f"{soft} files may be open")
+
+
+def check_clock() -> CheckResult:
+    """Return whether the clock is synchronized, as the kernel reports (adjtimex(2)) on Linux.
+
+    Sessions end by the monotonic clock. But certificates and TURN credentials are valid between two
+    dates, and a log is useful only with the right times.
+    """
+    state = _clock_state()
+    if state is None:
+        return ok("clock", "cannot be checked on this system")
+    if state == _TIME_ERROR:
+        return warning(
+            "clock",
+            "the system clock is not synchronized",
+            "run a time service, such as systemd-timesyncd or chrony",
+        )
+    return ok("clock", "is synchronized")
+
+
+def _clock_state() -> int | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        answer: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    except (OSError, AttributeError):
+        return None
+    return None if answer < 0 else answer
