@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 from itertools import count
@@ -31,11 +32,13 @@ _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 class Channel(ABC):
     """A connection to a node, which matches replies to requests by their ``ref``.
 
-    ``ice`` refreshes ICE servers before they expire.
+    ``ice`` refreshes ICE servers before they expire. ``features`` lists what the node does beyond
+    version 1 of the protocol.
     """
 
     def __init__(self, ice: IceRefresher) -> None:
         self.ice = ice
+        self.features: Sequence[str] = ()
         self._waiting: dict[str, trio.MemorySendChannel[_Outcome]] = {}
         self._refs = count(1)
 

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import trio
+from msgspec import UNSET
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from proxim.client.address import Address
@@ -202,6 +203,7 @@ class NodeConnection(Channel):
             if isinstance(message, wire.Welcome):
                 # A request gets its ref after the size check.
                 self._max_message_bytes = message.max_message_bytes - REF_BYTES
+                self.features = () if message.features is UNSET else message.features
             self._on_message(message)
             self.settle(message)
 

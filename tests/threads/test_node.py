@@ -137,6 +137,49 @@ def test_node_in_trio_leaves_no_thread_or_descriptor():
     trio.run(main)
 
 
+def test_host_types_the_code_that_the_guest_shows():
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session(confirm="code")
+        guest = Guest(session.link, "in")
+        prompt = session.prompt(timeout=PATIENCE)
+        assert prompt.confirm == "code"
+        with pytest.raises(proxim.CodeRequired):
+            prompt.approve()
+        prompt.approve(code=guest.codes.get(timeout=PATIENCE))
+        assert session.receive(timeout=PATIENCE) == "in"
+        session.close()
+        assert list(session.notices()) == []
+        assert guest.reason() == "closed"
+
+
+def test_wrong_code_declines():
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session(confirm="code")
+        guest = Guest(session.link)
+        prompt = session.prompt(timeout=PATIENCE)
+        wrong = "123" if guest.codes.get(timeout=PATIENCE) != "123" else "124"
+        with pytest.raises(proxim.WrongCode):
+            prompt.approve(code=wrong)
+        assert guest.reason() == "rejected"
+
+
+@pytest.mark.parametrize("call_in", [True, False])
+def test_decide_may_return_the_code(call_in):
+    calls, guests = queue.Queue(), []
+
+    def decide(prompt):
+        return guests[0].codes.get(timeout=PATIENCE)
+
+    with proxim.run_in_thread(port=0, call_in=calls.put if call_in else None) as node:
+        session = node.open_session(confirm="code", decide=decide)
+        guests.append(Guest(session.link, "in"))
+        if call_in:
+            calls.get(timeout=PATIENCE)()
+        assert session.receive(timeout=PATIENCE) == "in"
+        session.close()
+        assert guests[0].reason() == "closed"
+
+
 # -- start and stop ---------------------------------------------------------------------------
 
 
