@@ -64,7 +64,7 @@ class NodeConnection(Channel):
         self._on_message = on_message
         self._on_failure = on_failure
         self._ws: WebSocketConnection | None = None
-        self._queue: deque[wire.Signal] = deque()
+        self._queue: deque[wire.Signal | wire.CloseSession] = deque()
         self._failure: ProximError | None = None
         self._max_message_bytes = 64 * 1024
         self._online = False
@@ -129,6 +129,11 @@ class NodeConnection(Channel):
         self._queue.append(signal)
         self._changed.unpark_all()
         await trio.lowlevel.checkpoint()
+
+    def give_up(self, session_id: str) -> None:
+        """End a session whose signals the application does not receive, for both sides."""
+        self._queue.append(wire.CloseSession(session_id=session_id))
+        self._changed.unpark_all()
 
     def _check_size(self, message: wire.ClientMessage) -> None:
         size = len(codec.encode(message))
