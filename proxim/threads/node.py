@@ -49,6 +49,9 @@ class ThreadNode:
             raise
 
     def __enter__(self) -> ThreadNode:
+        if not self._thread.is_alive():
+            self.stop()  # Raises the exception of a node that crashed.
+            raise RuntimeError("a node runs once; start another one with run_in_thread")
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -44,6 +44,13 @@ def test_node_frees_its_port_when_it_stops():
                 assert healthy(node)
 
 
+def test_stopped_node_cannot_be_used_again():
+    with proxim.run_in_thread(port=0) as node:
+        pass
+    with pytest.raises(RuntimeError, match="runs once; start another"), node:
+        pass
+
+
 def test_several_nodes_run_independently():
     nodes = [proxim.run_in_thread(port=0) for _ in range(3)]
     sessions = [node.open_session() for node in nodes]
