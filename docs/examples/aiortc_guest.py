@@ -110,6 +110,8 @@ async def main(link: str, relay_only: bool) -> None:
             match message["type"]:
                 case "pair_pending":
                     print("The host is being asked.", flush=True)
+                    if "code" in message:
+                        print(f"It needs this number: {message['code']}", flush=True)
                 case "pair_result" if message["status"] == "approved":
                     guest = Guest(node, session_id, message["ice_servers"], relay_only)
                     await guest.say()
