@@ -7,9 +7,9 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import trio
 from msgspec import UNSET
 
+from proxim import clock
 from proxim.client.connection import NodeConnection
 from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
@@ -25,9 +25,9 @@ class Guest(ClientSession):
     """The guest's side of one session.
 
     ``resume_token`` lets a later program take the seat again. It changes each time this side comes
-    back: only the latest is good for long. ``expires_at`` is the deadline for the host's decision,
-    on Trio's clock. ``code`` is the code of three digits that this device has to show until then,
-    for the person who approves it; None if the host does not ask for one.
+    back: only the latest is good for long. ``code`` is the code of three digits that this device
+    has to show, for the person who approves it, until ``expires_at``; None if the host does not ask
+    for one.
     """
 
     def __init__(
@@ -50,10 +50,15 @@ class Guest(ClientSession):
         super().__init__(self.connection, session_id)
         self.node_url = node_url
         self.resume_token = resume_token
-        self.expires_at = trio.current_time()
+        self._expires_at = clock.now()
         self.code: str | None = None
         self._ask = ask
         self._store_token = store_token
+
+    @property
+    def expires_at(self) -> float:
+        """The deadline for the host's decision, on Trio's clock; nearer after the machine slept."""
+        return self._expires_at - clock.slept()
 
     async def approved(self) -> None:
         """Wait for the approval. Raises ``SessionOver`` if the host declines."""
@@ -80,14 +85,14 @@ class Guest(ClientSession):
                 self._keep_token(message.resume_token)
                 self.peer_online = True
                 self.code = None if message.code is UNSET else message.code
-                self.expires_at = trio.current_time() + message.expires_in
+                self._expires_at = clock.now() + message.expires_in
             case wire.Resumed():
                 if message.resume_token is not UNSET:
                     self._keep_token(message.resume_token)
                 self.code = None if message.code is UNSET else message.code
                 self.set_ice_servers(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:
-                    self.expires_at = trio.current_time() + message.expires_in
+                    self._expires_at = clock.now() + message.expires_in
                 self.peer_online = message.host_online
                 self.update(message.session)
             case _:

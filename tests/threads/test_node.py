@@ -14,6 +14,7 @@ import pytest
 import trio
 
 import proxim
+from proxim import clock
 from proxim.embed.futures import in_own_thread
 from tests.ports import reserved_port
 from tests.threads.helpers import PATIENCE, Guest, nothing_left
@@ -87,6 +88,19 @@ def test_host_approves_a_guest_and_they_exchange_signals():
         with pytest.raises(proxim.AlreadyDecided):
             prompt.decline()
         assert [type(events.next(PATIENCE)) for _ in range(2)] == [proxim.Paired, proxim.Ended]
+
+
+def test_remaining_time_is_true_after_the_machine_has_slept(monkeypatch):
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session()
+        guest = Guest(session.link)
+        prompt = session.prompt(timeout=PATIENCE)
+        monkeypatch.setattr(clock._sleep, "seconds", lambda: 30.0)
+        assert 0 < prompt.expires_in <= 10
+        assert 260 < session.lapses_in <= 270
+        prompt.decline()
+        assert prompt.is_over
+        assert guest.reason() == "rejected"
 
 
 def test_signals_and_presence_are_iterators():
