@@ -91,7 +91,7 @@ attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some mi
 	$(BIN)/pytest tests/attacks --full --slow $(ARGS)
 
 faults: $(STAMP)  ## random clients at one node, and at three whose faults are random, by many seeds; half an hour
-	$(BIN)/pytest tests/backends/redis/test_property.py tests/e2e/test_gate.py --full --slow $(ARGS)
+	$(BIN)/pytest tests/backends/redis/test_property.py tests/backends/redis/test_gate.py tests/e2e/test_gate.py --full --slow $(ARGS)
 
 one-file: $(STAMP)  ## make one executable of an application with PyInstaller, and pair with it; half a minute
 	$(BIN)/pytest tests/docs/test_one_file.py --full $(ARGS)

@@ -13,11 +13,13 @@ signal overtakes an earlier one.
 
 from __future__ import annotations
 
+import math
+
 import trio
 from msgspec import structs
 
 from proxim.actors.inbox import TIME_PASSED, Inbox
-from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
+from proxim.actors.seat import LEFT, Connection, Envelope, Owner, Receipt, Seat
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
 from proxim.actors.timers import Timers
@@ -38,7 +40,7 @@ from proxim.session.state import State
 
 _CRASHED = "the node failed at this session"
 _UNSAVED_EVENTS = (ev.SignalSent, ev.IceRequested)
-"""Events that change nothing which a snapshot holds."""
+"""Events that change nothing which a snapshot holds, unless the session's time was up before."""
 
 SAVE_TIMEOUT = 3.0
 """Seconds to wait for a save before the requester gets ``unavailable``."""
@@ -154,7 +156,7 @@ class Actor:
     def leave(self, seat: Seat) -> None:
         """Close the line, and have the session told that a seat's connection is gone."""
         self.close_line()
-        self.notify(ev.HostLeft() if seat.role is Role.HOST else ev.GuestLeft(), seat)
+        self.notify(LEFT[seat.role](), seat)
 
     def close_line(self) -> None:
         """Close the line: from now on signals go through the inbox."""
@@ -172,8 +174,7 @@ class Actor:
             self._vacate(seat)
         self.seats.clear()
         self._inbox.close()
-        if self._timer is not None:
-            self._timers.stop(self._timer)
+        self._timer = self._timers.reset(self._timer, math.inf, self)
 
     def _vacate(self, seat: Seat) -> None:
         # The connection may hold a newer seat of this session by now.
@@ -256,9 +257,10 @@ class Actor:
         finally:
             if session.state is not before.state:
                 self._services.note_transition(self, before, now)
-        saved = None if isinstance(event, _UNSAVED_EVENTS) else self._services.backend.save(self)
-        if saved is not None:
-            await self._wait_for_save(saved, envelope)
+        if not isinstance(event, _UNSAVED_EVENTS) or session.state is not before.state:
+            saved = self._services.backend.save(self)
+            if saved is not None:
+                await self._wait_for_save(saved, envelope)
         if self._closed_with is not None:
             self._refuse(envelope, self._closed_error())
             return
@@ -292,10 +294,13 @@ class Actor:
                 if role in self.seats:
                     self._tell(self.seats[role].connection, effect, envelope)
             case ev.Reply():
-                if envelope.sender is not None:
+                if envelope.sender is not None and not envelope.is_refused:
                     self._tell(envelope.sender, effect, envelope)
             case ev.Refuse(error):
                 self._refuse(envelope, error)
+            case ev.Admit(role) if envelope.is_refused:
+                if role not in self.seats:  # The sender knows of no seat, and would leave none.
+                    self.notify(LEFT[role]())
             case ev.Admit(role):
                 if envelope.sender is not None:
                     if isinstance(envelope.event, ev.PairRequested):

@@ -198,7 +198,12 @@ class Router:
         if message.seats is not None:
             wanted = set(message.seats)
             joined = [handle for handle in joined if handle.session.session_id in wanted]
-        seen = {handle.session.session_id: handle.session.status for handle in joined}
+        # A connection that has the seat already misses nothing, and is told nothing twice.
+        seen = {
+            handle.session.session_id: handle.session.status
+            for handle in joined
+            if handle.session.session_id not in connection.seats
+        }
         connection.tell(
             wire.Registered(
                 uuid=message.uuid,
@@ -210,7 +215,7 @@ class Router:
         # After the reply, so that no prompt comes before it; one by one, since each has a backlog.
         for handle in joined:
             await connection.wait_for_room()
-            event = ev.HostJoined(seen=seen[handle.session.session_id])
+            event = ev.HostJoined(seen=seen.get(handle.session.session_id))
             receipt = handle.ask(Envelope(event, connection))
             await receipt.wait()
             # If the session is unknown now, it ended and was swept: there is nothing to report.

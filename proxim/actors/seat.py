@@ -15,7 +15,10 @@ from msgspec import Struct
 
 from proxim.protocol.errors import RequestError
 from proxim.protocol.messages import NodeMessage
-from proxim.session.events import Event, Role
+from proxim.session.events import Event, GuestLeft, HostLeft, Role
+
+LEFT: dict[Role, type[HostLeft | GuestLeft]] = {Role.HOST: HostLeft, Role.GUEST: GuestLeft}
+"""What a session is told when the connection in a seat is gone."""
 
 
 class Owner(Struct, frozen=True):
@@ -54,7 +57,7 @@ class Connection(Protocol):
 
     @property
     def has_left(self) -> bool:
-        """Whether the client has hung up, so that it reads no answer; ``closed`` may be late."""
+        """Whether the client has hung up, so that it reads no answer; ``closed`` may come later."""
         ...
 
     def tell(self, message: NodeMessage) -> None:
@@ -106,6 +109,11 @@ class Envelope(NamedTuple):
     ref: str | None = None
     seat: Seat | None = None
     receipt: Receipt | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the sender that waited for the receipt was refused, if only for being late."""
+        return self.receipt is not None and self.receipt.refusal is not None
 
 
 class SeatActor(Protocol):

@@ -49,6 +49,7 @@ async def ask(
 ) -> CheckResult:
     """Return whether a server answers in time; ``question`` raises why it does not."""
     began = trio.current_time()
+    why = ""
     with trio.move_on_after(TIMEOUT) as scope:
         try:
             await question()

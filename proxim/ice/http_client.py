@@ -48,13 +48,12 @@ async def post_json(url: str, body: bytes, *, agent: str, token: str | None = No
 
 
 async def _connect(parts: SplitResult) -> trio.abc.Stream:
-    secure = parts.scheme == "https"
     assert parts.hostname is not None
-    stream = await trio.open_tcp_stream(parts.hostname, parts.port or (443 if secure else 80))
-    if not secure:
-        return stream
-    context = ssl.create_default_context()
-    return trio.SSLStream(stream, context, server_hostname=parts.hostname, https_compatible=True)
+    if parts.scheme == "http":
+        return await trio.open_tcp_stream(parts.hostname, parts.port or 80)
+    return await trio.open_ssl_over_tcp_stream(
+        parts.hostname, parts.port or 443, https_compatible=True
+    )
 
 
 def _headers(

@@ -13,11 +13,10 @@ from proxim.net.frames import text_frame
 from proxim.net.keepalive import Due, Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox, Spawn
-from proxim.net.reader import Read, Reader, Request, refuse
+from proxim.net.reader import Read, Reader, Request
 from proxim.net.websocket import LeanWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import RequestError
 
 _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 
@@ -31,8 +30,6 @@ class SocketConnection:
 
     __slots__ = (
         "_cork",
-        "_ended",
-        "_has_ended",
         "_keepalive",
         "_limits",
         "_outbox",
@@ -61,8 +58,6 @@ class SocketConnection:
         self._keepalive = Keepalive(limits)
         self._outbox = Outbox(stream, limits, cork, self._keepalive, spawn)
         self._ws = LeanWebSocket(stream, limits, self._outbox, self._keepalive)
-        self._has_ended = False
-        self._ended: trio.Event | None = None
 
     # -- its life ----------------------------------------------------------------------------
 
@@ -91,9 +86,6 @@ class SocketConnection:
             self._ws.stop_sending()
             self._cork.stats.count_close(self._ws.closed)
             leave_seats(self)
-            self._has_ended = True
-            if self._ended is not None:
-                self._ended.set()
 
     async def _answer(self, request: Request, reader: Reader) -> None:
         """Have the router answer a request, and send its refusal if it is refused."""
@@ -101,13 +93,8 @@ class SocketConnection:
             self._keepalive.introduce_by = math.inf
         try:
             await self._router.route(self, request.message)
-        except RequestError as error:
-            if error.delay:
-                reader.refuse_later(request, error)
-            else:
-                refuse(self, request.frame, error)
         except Exception as error:
-            refuse(self, request.frame, error)
+            reader.refuse(request, error)
         if self.seats:
             self._ws.set_max_message_size(self._limits.message_size)
 
@@ -140,8 +127,8 @@ class SocketConnection:
 
     @property
     def has_left(self) -> bool:
-        """Whether the client has hung up, so that it reads no answer."""
-        return self.closed or self._ws.peer_has_ended or peer_has_closed(self._ws.stream)
+        """Whether the client has hung up; one that has said goodbye still reads its answers."""
+        return self.closed or peer_has_closed(self._ws.stream)
 
     def tell(self, message: wire.NodeMessage) -> None:
         """Send a message, or queue it; close a client for which too much is queued."""
@@ -169,12 +156,6 @@ class SocketConnection:
             self._ws.send_close(code, reason)
             self._keepalive.start_closing()
             leave_seats(self)
-
-    async def wait_ended(self) -> None:
-        """Wait until ``run`` has returned."""
-        if not self._has_ended:
-            self._ended = self._ended or trio.Event()
-            await self._ended.wait()
 
     def _check_outbox(self, message: wire.NodeMessage) -> None:
         if not isinstance(message, wire.Signal):

@@ -10,6 +10,7 @@ import h11
 import trio
 from msgspec import Struct
 
+from proxim.net.closing import lingering_close
 from proxim.net.limits import Limits
 
 _FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?((?:[!-~](?:[ !-~]*[!-~])?)?)\r\n"
@@ -25,6 +26,11 @@ class BadRequest(Exception):
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+    @property
+    def response(self) -> Response:
+        """The answer that says what is wrong."""
+        return Response(self.status, f"{self}\n")
 
 
 class Request(Struct, frozen=True):
@@ -58,30 +64,30 @@ class Response(Struct, frozen=True):
     def encode(self, *, head_only: bool = False) -> bytes:
         """Encode the response; ``head_only`` is for the answer to HEAD."""
         body = self.body.encode() if isinstance(self.body, str) else self.body
-        wire = h11.Connection(h11.SERVER)
-        wire.receive_data(b"GET / HTTP/1.1\r\nHost: -\r\n\r\n")
-        wire.next_event()
-        head = h11.Response(
-            status_code=self.status,
-            reason=self.status.phrase,
-            headers=[
-                ("Date", formatdate(usegmt=True)),
-                ("Content-Type", self.content_type),
-                *self._length(body),
-                ("X-Content-Type-Options", "nosniff"),
-                ("Referrer-Policy", "no-referrer"),
-                ("Cache-Control", self.cache_control),
-                ("Connection", "close"),
-                *self.headers,
-            ],
-        )
-        return (wire.send(head) or b"") + (b"" if head_only else body)
-
-    def _length(self, body: bytes) -> list[tuple[str, str]]:
+        fields = [
+            ("Date", formatdate(usegmt=True)),
+            ("Content-Type", self.content_type),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
+            ("Cache-Control", self.cache_control),
+            ("Connection", "close"),
+            *self.headers,
+        ]
         # A length in a 304 would be that of the full response (RFC 9110, 8.6).
-        if self.status is HTTPStatus.NOT_MODIFIED:
-            return []
-        return [("Content-Length", str(len(body)))]
+        if self.status is not HTTPStatus.NOT_MODIFIED:
+            fields.append(("Content-Length", str(len(body))))
+        lines = [f"{name}: {value}\r\n" for name, value in fields]
+        head = f"HTTP/1.1 {self.status:d} {self.status.phrase}\r\n{''.join(lines)}\r\n"
+        return head.encode("ascii") + (b"" if head_only else body)
+
+
+async def respond(
+    stream: trio.abc.Stream, response: Response, limits: Limits, *, head_only: bool = False
+) -> None:
+    """Send a response, and close the stream behind it; give up after the time for that."""
+    with trio.move_on_after(limits.write_time):
+        await stream.send_all(response.encode(head_only=head_only))
+        await lingering_close(stream, limits.linger_time)
 
 
 async def read_request(stream: trio.abc.ReceiveStream, limits: Limits) -> Request:
@@ -127,8 +133,7 @@ async def _read_with_h11(stream: trio.abc.ReceiveStream, data: bytes, limits: Li
             status = HTTPStatus(error.error_status_hint)
             raise BadRequest(status, f"this is not an HTTP/1.1 request: {error}") from None
         if isinstance(event, h11.Request):
-            rest = bytes(wire.trailing_data[0])
-            return _within_limits(event, read - len(rest), rest, limits)
+            break
         if event is not h11.NEED_DATA:
             raise BadRequest(HTTPStatus.BAD_REQUEST, "the connection ended within the request")
         data = bytes(await stream.receive_some(4096))
@@ -136,13 +141,11 @@ async def _read_with_h11(stream: trio.abc.ReceiveStream, data: bytes, limits: Li
         if b"\n" not in start:
             start += data
         wire.receive_data(data)
-
-
-def _within_limits(event: h11.Request, size: int, rest: bytes, limits: Limits) -> Request:
+    rest = bytes(wire.trailing_data[0])
     too_large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     if len(event.headers) > limits.head_fields:
         raise BadRequest(too_large, f"more than {limits.head_fields} header fields")
-    if size > limits.head_size:
+    if read - len(rest) > limits.head_size:
         raise BadRequest(too_large, f"a head of more than {limits.head_size} bytes")
     return Request(
         method=event.method.decode("ascii"),

@@ -21,10 +21,9 @@ from proxim.actors.router import Router
 from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller
 from proxim.net.access import Access
-from proxim.net.closing import lingering_close
 from proxim.net.connection import SocketConnection
 from proxim.net.frames import text_frame
-from proxim.net.http import BadRequest, Request, Response, read_request
+from proxim.net.http import BadRequest, Request, Response, read_request, respond
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork
 from proxim.net.poller import Poller
@@ -66,7 +65,10 @@ _LIMIT_OF = {
 
 
 class Listener:
-    """Serves one port. ``connections`` are the open WebSockets."""
+    """Serves one port. ``connections`` are the open WebSockets.
+
+    ``tls`` is for the handshakes from now on; open connections keep their context.
+    """
 
     def __init__(
         self,
@@ -89,12 +91,13 @@ class Listener:
         self._access = access
         soft_limit, _ = descriptors.limits()
         self._max_connections = limits.max_connections or descriptors.for_connections(soft_limit)
-        self._tls = tls
+        self.tls = tls
         self._stats = stats
         self._cork = Cork(stats)
         self._refusals = router.stats.refusals
         self._poller: Poller | None = None
         self._nursery: trio.Nursery
+        self._ended = trio.lowlevel.ParkingLot()
         self._warned_at = -_WARNING_INTERVAL
 
     async def run(
@@ -130,17 +133,12 @@ class Listener:
                     elif error.errno not in _NOTHING_TO_ACCEPT:
                         raise
 
-    def secure_with(self, tls: ssl.SSLContext) -> None:
-        """Use this context for TLS handshakes from now on; open connections keep theirs."""
-        self._tls = tls
-
     async def close_all(self, code: int, reason: str) -> None:
         """Close every WebSocket, and wait until all have ended."""
-        closing = list(self.connections)
-        for connection in closing:
+        for connection in self.connections:
             connection.close(code, reason)
-        for connection in closing:
-            await connection.wait_ended()
+        while self.connections:
+            await self._ended.park()
 
     async def serve(self, stream: trio.abc.Stream, peer: str | None = None) -> None:
         """Serve one connection to its end. Raises nothing, whatever the peer does.
@@ -152,8 +150,8 @@ class Listener:
         try:
             if not self._access.is_proxy(peer):
                 place.take(self._access.address(peer))
-            if self._tls is not None:
-                stream = await self._do_tls_handshake(stream, self._tls)
+            if self.tls is not None:
+                stream = await self._do_tls_handshake(stream, self.tls)
             connection = await self._handle_request(stream, peer, place)
             if connection is not None:
                 await connection.run()
@@ -162,6 +160,7 @@ class Listener:
         finally:
             if connection is not None:
                 self.connections.discard(connection)
+                self._ended.unpark_all()
             place.release()
             if isinstance(stream, TcpStream):
                 stream.close()
@@ -199,20 +198,20 @@ class Listener:
         """
         if place.is_refused:
             self._refusals["connections_per_address"] += 1
-            await self._respond(stream, _too_many("from your address"))
+            await respond(stream, _too_many("from your address"), self._limits)
             return None
         try:
             request = await read_request(stream, self._limits)
         except BadRequest as error:
             self._refusals[_LIMIT_OF.get(error.status, "not_http")] += 1
-            await self._respond(stream, Response(error.status, f"{error}\n"))
+            await respond(stream, error.response, self._limits)
             return None
         response = self._answer(request, peer)
         if response is None:
             response = self._take_place(request, peer, place)
         if response is None:
             return self._open(stream, accept(request), place.address)
-        await self._respond(stream, response, head_only=request.method == "HEAD")
+        await respond(stream, response, self._limits, head_only=request.method == "HEAD")
         return None
 
     def _answer(self, request: Request, peer: str | None) -> Response | None:
@@ -221,7 +220,7 @@ class Listener:
             is_local = self._access.is_local(peer, request)
             return self._site.answer(request, is_local=is_local)
         if request.method not in ("GET", "HEAD"):
-            return method_not_allowed("GET, HEAD")
+            return method_not_allowed()
         if self._is_draining():
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "The node is shutting down.\n")
         return refuse_upgrade(request) or self._access.refuse(request)
@@ -248,13 +247,6 @@ class Listener:
         self.connections.add(connection)
         self._stats.opened += 1
         return connection
-
-    async def _respond(
-        self, stream: trio.abc.Stream, response: Response, *, head_only: bool = False
-    ) -> None:
-        with trio.move_on_after(self._limits.write_time):
-            await stream.send_all(response.encode(head_only=head_only))
-            await lingering_close(stream, self._limits.linger_time)
 
     def _warn(self, error: OSError) -> None:
         if trio.current_time() - self._warned_at >= _WARNING_INTERVAL:

@@ -13,8 +13,7 @@ from collections.abc import Callable
 import trio
 
 from proxim.actors.log import log_crash
-from proxim.net.closing import lingering_close
-from proxim.net.http import BadRequest, Request, Response, read_request
+from proxim.net.http import BadRequest, Request, Response, read_request, respond
 from proxim.net.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -34,8 +33,7 @@ async def serve_metrics(listening: socket.socket, answer: Answer, limits: Limits
 
     async def serve(stream: trio.SocketStream) -> None:
         try:
-            with trio.move_on_after(limits.head_time + limits.write_time):
-                await _respond(stream, answer, limits)
+            await _answer_request(stream, answer, limits)
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # The client has left.
         except Exception as error:
@@ -59,13 +57,10 @@ async def _accept(listener: trio.SocketListener) -> trio.SocketStream:
             await trio.sleep(_RETRY_AFTER)
 
 
-async def _respond(stream: trio.SocketStream, answer: Answer, limits: Limits) -> None:
-    head_only = False
+async def _answer_request(stream: trio.SocketStream, answer: Answer, limits: Limits) -> None:
     try:
         request = await read_request(stream, limits)
-        head_only = request.method == "HEAD"
-        response = answer(request)
     except BadRequest as error:
-        response = Response(error.status, f"{error}\n")
-    await stream.send_all(response.encode(head_only=head_only))
-    await lingering_close(stream, limits.linger_time)
+        await respond(stream, error.response, limits)
+    else:
+        await respond(stream, answer(request), limits, head_only=request.method == "HEAD")

@@ -85,7 +85,7 @@ class Outbox:
         self._keepalive = keepalive
         self._spawn = spawn
         self._queue: deque[bytes] | None = None
-        self._shrunk: trio.Event | None = None
+        self._shrunk: trio.lowlevel.ParkingLot | None = None
         self._backlog_size = 0
         # The bytes that have left the queue, and where in the stream each queued message ends.
         self._written = 0
@@ -142,9 +142,8 @@ class Outbox:
     async def wait_below(self, size: int) -> None:
         """Wait until fewer than ``size`` bytes are queued, or none can be sent any more."""
         while self._queue is not None and self.size >= size:
-            if self._shrunk is None:
-                self._shrunk = trio.Event()
-            await self._shrunk.wait()
+            self._shrunk = self._shrunk or trio.lowlevel.ParkingLot()
+            await self._shrunk.park()
 
     def _send_now(self, data: bytes) -> int:
         send_now = getattr(self._stream, "send_now", None)
@@ -182,8 +181,7 @@ class Outbox:
 
     def _notify_shrunk(self) -> None:
         if self._shrunk is not None:
-            self._shrunk.set()
-            self._shrunk = None
+            self._shrunk.unpark_all()
 
     # -- its bounds --------------------------------------------------------------------------
 

@@ -95,12 +95,9 @@ def _takes_gzip(coding: str) -> bool:
 @cache
 def _files() -> dict[str, Path]:
     """Return all files by path: no part of a request ever becomes a file name."""
-    files = {f"/web/{path.name}": path for path in _PAGES.iterdir() if _is_served(path)}
-    return files | _NAMED
-
-
-def _is_served(path: Path) -> bool:
-    return path.suffix in _CONTENT_TYPES and path not in _NAMED.values()
+    served = (path for path in _PAGES.iterdir() if path.suffix in _CONTENT_TYPES)
+    named = _NAMED.values()
+    return {f"/web/{path.name}": path for path in served if path not in named} | _NAMED
 
 
 @cache

@@ -118,10 +118,13 @@ class Reader:
         # The alarm cancelled the wait.
         return Read.DEADLINE
 
-    def refuse_later(self, request: Request, error: RequestError) -> None:
-        """Send a refusal after its delay; what arrived behind the request waits as long."""
-        self._late_refusal = request.frame, error
-        self._pause_until = trio.current_time() + error.delay
+    def refuse(self, request: Request, error: Exception) -> None:
+        """Send a refusal, after its delay; what arrived behind the request waits as long."""
+        if isinstance(error, RequestError) and error.delay:
+            self._late_refusal = request.frame, error
+            self._pause_until = trio.current_time() + error.delay
+        else:
+            refuse(self._connection, request.frame, error)
 
     def _feed(self, data: bytes) -> bool:
         """Take what was read; false if the connection's task has to wake up."""

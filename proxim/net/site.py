@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 
 from proxim.net import pages
 from proxim.net.http import Request, Response
+
+_Answers = dict[str, Callable[[Request], Response]]
 
 
 class Site:
@@ -27,16 +29,9 @@ class Site:
         self._trouble = trouble
         self._metrics = metrics
         self._has_metrics_port = has_metrics_port
-        self._answers: dict[str, Callable[[Request], Response]] = {
-            **dict.fromkeys(pages.paths(), pages.answer),
-            "/healthz": self._health,
-            "/readyz": self._ready,
-        }
-        self._metrics_port_answers: dict[str, Callable[[Request], Response]] = {
-            "/healthz": self._health,
-            "/readyz": self._ready,
-            "/metrics": self._scrape,
-        }
+        probes: _Answers = {"/healthz": self._health, "/readyz": self._ready}
+        self._answers: _Answers = dict.fromkeys(pages.paths(), pages.answer) | probes
+        self._metrics_port_answers: _Answers = probes | {"/metrics": self._scrape}
 
     def answer(self, request: Request, *, is_local: bool = False) -> Response:
         """Return the response to a request; only local clients get ``/metrics``."""
@@ -65,11 +60,11 @@ class Site:
         return Response(HTTPStatus.OK, self._metrics(), content_type=kind)
 
 
-def _answer(answers: Mapping[str, Callable[[Request], Response]], request: Request) -> Response:
+def _answer(answers: _Answers, request: Request) -> Response:
     if request.path not in answers:
         return Response(HTTPStatus.NOT_FOUND, "Not found.\n")
     if request.method not in ("GET", "HEAD"):
-        return method_not_allowed("GET, HEAD")
+        return method_not_allowed()
     return answers[request.path](request)
 
 
@@ -81,10 +76,10 @@ def _metrics_forbidden(_request: Request) -> Response:
     )
 
 
-def method_not_allowed(methods: str) -> Response:
-    """Return a 405 response that names the methods a path has."""
+def method_not_allowed() -> Response:
+    """Return the response to a method other than GET and HEAD, which every path has."""
     return Response(
         HTTPStatus.METHOD_NOT_ALLOWED,
-        f"Method not allowed. Use {methods}.\n",
-        headers=(("Allow", methods),),
+        "Method not allowed. Use GET, HEAD.\n",
+        headers=(("Allow", "GET, HEAD"),),
     )

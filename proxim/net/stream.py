@@ -11,44 +11,20 @@ import contextlib
 import operator
 import socket
 from collections.abc import Callable
-from types import TracebackType
 
 import trio
 from outcome import Error, Outcome, Value
-from trio.lowlevel import checkpoint, notify_closing, wait_readable, wait_writable
+from trio.lowlevel import checkpoint, notify_closing, wait_readable
 
 from proxim.net.poller import Poller
 
 RECEIVE_BYTES = 65_536
 
 
-class _Conflict:
-    """Raises ``BusyResourceError`` for a second task, as ``trio.abc.Stream`` promises."""
-
-    __slots__ = ("_doing", "_taken")
-
-    def __init__(self, doing: str) -> None:
-        self._doing = doing
-        self._taken = False
-
-    def __enter__(self) -> None:
-        if self._taken:
-            raise trio.BusyResourceError(f"another task is already {self._doing}")
-        self._taken = True
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._taken = False
-
-
 class TcpStream(trio.abc.HalfCloseableStream):
     """A connected socket as a stream; with a ``poller``, that reads for it."""
 
-    __slots__ = ("_eof_sent", "_poller", "_reader", "_sending", "_take", "socket")
+    __slots__ = ("_poller", "_reader", "_stream", "_take", "socket")
 
     def __init__(self, sock: socket.socket, poller: Poller | None = None) -> None:
         sock.setblocking(False)
@@ -59,8 +35,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._poller = poller
         self._reader: trio.lowlevel.Task | None = None
         self._take: Callable[[bytes], bool] = _no_reader
-        self._sending = _Conflict("sending")
-        self._eof_sent = False
+        self._stream: trio.SocketStream | None = None
 
     def send_now(self, data: bytes | memoryview) -> int:
         """Send what the kernel takes at once; return the number of bytes sent.
@@ -77,24 +52,24 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of ``data``."""
-        with self._sending, memoryview(data) as rest:
-            if self.socket.fileno() < 0 or self._eof_sent:
-                await checkpoint()
-                raise trio.ClosedResourceError("this stream was closed for sending")
-            await checkpoint()
-            sent = self.send_now(rest) if rest else 0
-            while sent < len(rest):
-                await self._wait_writable()
-                with rest[sent:] as remaining:
-                    sent += self.send_now(remaining)
+        await (await self._trio_stream()).send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the kernel takes more bytes."""
-        with self._sending:
+        await (await self._trio_stream()).wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        """Shut down the sending side."""
+        await (await self._trio_stream()).send_eof()
+
+    async def _trio_stream(self) -> trio.SocketStream:
+        """Return Trio's stream on this socket, which waits; most connections never need it."""
+        if self._stream is None:
             if self.socket.fileno() < 0:
                 await checkpoint()
                 raise trio.ClosedResourceError("this stream was closed")
-            await self._wait_writable()
+            self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(self.socket))
+        return self._stream
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what has arrived, at most ``max_bytes``; empty at the end."""
@@ -160,18 +135,6 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._poller.unwatch(self.socket.fileno())
         return trio.lowlevel.Abort.SUCCEEDED
 
-    async def send_eof(self) -> None:
-        """Shut down the sending side."""
-        with self._sending:
-            await checkpoint()
-            if self.socket.fileno() < 0:
-                raise trio.ClosedResourceError("this stream was closed")
-            self._eof_sent = True
-            try:
-                self.socket.shutdown(socket.SHUT_WR)
-            except OSError as error:
-                raise self._translate(error) from error
-
     async def aclose(self) -> None:
         """Close; a task that waits on the stream gets ``ClosedResourceError``."""
         self.close()
@@ -183,9 +146,6 @@ class TcpStream(trio.abc.HalfCloseableStream):
             self._wake_reader(Error(trio.ClosedResourceError("this stream was closed")))
             notify_closing(self.socket)
             self.socket.close()
-
-    async def _wait_writable(self) -> None:
-        await wait_writable(self.socket)
 
     def _translate(self, error: OSError) -> Exception:
         if self.socket.fileno() < 0:

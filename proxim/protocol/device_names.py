@@ -52,7 +52,7 @@ _PICTOGRAPHS = (
     "\U0001f8ae-\U0001f8ff\U0001f90c-\U0001f93a\U0001f93c-\U0001f945\U0001f947-\U0001faff"
     "\U0001fc00-\U0001fffd"
 )
-"""Extended_Pictographic (Unicode, emoji-data.txt), which Python does not know."""
+"""Extended_Pictographic (Unicode 16, emoji-data.txt), which Python does not know."""
 
 _JOINERS = "\u200c\u200d"
 _EMOJI_BEFORE = re.compile(rf"[{_PICTOGRAPHS}][\ufe0f\U0001f3fb-\U0001f3ff]?\Z")

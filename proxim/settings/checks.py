@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import idna
@@ -14,14 +15,7 @@ from proxim.redact import quote
 MAX_LABEL = 58
 """Maximum length of the name of an announced node, in bytes."""
 
-MIN_KEY_LENGTH = 32
-"""Minimum number of characters of a key."""
-
 _STORE = re.compile(r"sqlite://(/[^?#]*[^?#/])")
-
-
-def _invalid(name: str, value: str, wanted: str) -> InvalidSetting:
-    return InvalidSetting(f"{name}: {quote(value)} is not {wanted}")
 
 
 def is_host(host: str) -> bool:
@@ -39,12 +33,6 @@ def is_host(host: str) -> bool:
     return host != "" and host.isprintable() and not set(host) & set(" /@?#[]")
 
 
-def check_host(name: str, host: str) -> None:
-    """Raise ``InvalidSetting`` unless ``host`` can be a host name or an IP address."""
-    if not is_host(host):
-        raise _invalid(name, host, "an address or a host name such as 127.0.0.1 or ::1")
-
-
 def http_parts(url: str) -> SplitResult | None:
     """Return the parts of an http or https URL; None if it is not one.
 
@@ -58,11 +46,9 @@ def http_parts(url: str) -> SplitResult | None:
     return parts if is_valid and is_host(parts.hostname or "") else None
 
 
-def check_url(url: str) -> None:
-    """Raise ``InvalidSetting`` unless this is an http or https URL without query or fragment."""
+def _is_public_url(url: str) -> bool:
     parts = http_parts(url)
-    if parts is None or parts.query or parts.fragment:
-        raise _invalid("public_url", url, "an http or https URL such as https://node.example")
+    return parts is not None and not parts.query and not parts.fragment
 
 
 def split_endpoint(text: str) -> tuple[str, int]:
@@ -78,48 +64,54 @@ def split_endpoint(text: str) -> tuple[str, int]:
             return parts.hostname, parts.port
     except ValueError:
         pass
-    wanted = "an address with a port such as 127.0.0.1:9765 or [::1]:9765"
-    raise _invalid("metrics_listen", text, wanted)
+    raise InvalidSetting(
+        f"metrics_listen: {quote(text)} is not an address with a port such as 127.0.0.1:9765 "
+        "or [::1]:9765"
+    )
 
 
-def check_origin(origin: str) -> None:
-    """Raise ``InvalidSetting`` unless this is an origin: scheme and host (RFC 6454, 6.2)."""
+def _is_origin(origin: str) -> bool:
+    """Return whether this is scheme and host (RFC 6454, 6.2)."""
     try:
         parts = urlsplit(origin)
         is_whole = f"{parts.scheme}://{parts.netloc}" == origin and "@" not in origin
-        if is_whole and parts.port != 0 and parts.hostname:
-            return
+        return is_whole and parts.port != 0 and bool(parts.hostname)
     except ValueError:
-        pass
-    raise _invalid("allow_origin", origin, "an origin such as https://app.example")
+        return False
 
 
-def check_network(network: str) -> None:
-    """Raise ``InvalidSetting`` unless this is an IP address or a network."""
+def _is_network(network: str) -> bool:
     try:
         ipaddress.ip_network(network, strict=False)
     except ValueError:
-        wanted = "an address or a network such as 10.0.0.0/8"
-        raise _invalid("trusted_proxy", network, wanted) from None
+        return False
+    return True
 
 
-def check_name(name: str) -> None:
-    """Raise ``InvalidSetting`` unless a node can be announced with this name."""
+def _is_label(name: str) -> bool:
     # A DNS label has at most 63 bytes (RFC 6763, section 4.1.1), and a number may be added.
-    if len(name.encode()) > MAX_LABEL or not name.isprintable():
-        raise InvalidSetting(
-            f"announce: {name!r} is not a printable name of at most {MAX_LABEL} bytes"
-        )
+    return len(name.encode()) <= MAX_LABEL and name.isprintable()
 
 
-def check_store(store: str | None, key: str | None) -> None:
-    """Raise ``InvalidSetting`` unless both are unset, or both are valid."""
-    if (store is None) != (key is None):
-        raise InvalidSetting("store and store_key go together: give both, or neither")
-    if store is not None and not (_STORE.fullmatch(store) and unquote(store).isprintable()):
-        raise _invalid("store", store, "a URL such as sqlite:///var/lib/proxim/sessions.db")
-    if key is not None and len(key) < MIN_KEY_LENGTH:
-        raise InvalidSetting(
-            f"store_key must have at least {MIN_KEY_LENGTH} characters, "
-            "for example the output of `openssl rand -base64 32`"
-        )
+def _is_store(store: str) -> bool:
+    return _STORE.fullmatch(store) is not None and unquote(store).isprintable()
+
+
+_CHECKS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "host": (is_host, "an address or a host name such as 127.0.0.1 or ::1"),
+    "announce": (_is_label, f"a printable name of at most {MAX_LABEL} bytes"),
+    "public_url": (_is_public_url, "an http or https URL such as https://node.example"),
+    "store": (_is_store, "a URL such as sqlite:///var/lib/proxim/sessions.db"),
+    "allow_origin": (_is_origin, "an origin such as https://app.example"),
+    "trusted_proxy": (_is_network, "an address or a network such as 10.0.0.0/8"),
+}
+"""The check of a text setting, and what it has to be."""
+
+
+def check_texts(settings: object) -> None:
+    """Raise ``InvalidSetting`` for a text, or one of a list of texts, that fails its check."""
+    for name, (is_valid, wanted) in _CHECKS.items():
+        given = getattr(settings, name)
+        for text in given if isinstance(given, tuple) else (given,):
+            if text is not None and not is_valid(text):
+                raise InvalidSetting(f"{name}: {quote(text)} is not {wanted}")

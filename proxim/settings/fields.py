@@ -15,17 +15,11 @@ from proxim.net.token_bucket import TokenBucket
 from proxim.protocol.errors import InvalidSetting
 from proxim.redact import represent
 from proxim.session.events import Terms
-from proxim.settings.checks import (
-    MAX_LABEL,
-    check_host,
-    check_name,
-    check_network,
-    check_origin,
-    check_store,
-    check_url,
-    split_endpoint,
-)
+from proxim.settings.checks import MAX_LABEL, check_texts, split_endpoint
 from proxim.settings.help import Help, Metavar, secrets_of
+
+MIN_KEY_LENGTH = 32
+"""Minimum number of characters of a key."""
 
 YEAR = 365 * 86_400.0
 DEFAULT_HOST = "127.0.0.1"
@@ -255,21 +249,19 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
                 "store is for a single node, since a cluster keeps its sessions in Redis: "
                 "give store or cluster, not both"
             )
+        if (self.store is None) != (self.store_key is None):
+            raise InvalidSetting("store and store_key go together: give both, or neither")
+        if self.store_key is not None and len(self.store_key) < MIN_KEY_LENGTH:
+            raise InvalidSetting(
+                f"store_key must have at least {MIN_KEY_LENGTH} characters, "
+                "for example the output of `openssl rand -base64 32`"
+            )
         if self.lan and self.host != DEFAULT_HOST:
             raise InvalidSetting("lan listens on all addresses: give lan or host, not both")
-        check_host("host", self.host)
-        check_store(self.store, self.store_key)
-        if self.public_url is not None:
-            check_url(self.public_url)
+        check_texts(self)
         if self.metrics_listen is not None:
             split_endpoint(self.metrics_listen)
-        if self.announce is not None:
-            check_name(self.announce)
         self.ice.check()
-        for origin in self.allow_origin:
-            check_origin(origin)
-        for proxy in self.trusted_proxy:
-            check_network(proxy)
 
     def __repr__(self) -> str:
         return represent(self, _SECRETS)

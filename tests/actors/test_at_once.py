@@ -75,6 +75,20 @@ async def test_host_that_registers_during_a_decision_is_told_the_result(autojump
     assert [result.status for result in later.heard(wire.PairResult)] == [Status.APPROVED]
 
 
+async def test_host_that_registers_again_is_told_of_an_end_and_a_decision_once(
+    autojump_clock, node
+):
+    meeting = await node.prompts()
+    for message in (meeting.decision(), wire.Register(uuid="desk", key=KEY)):
+        await meeting.host.sends(message)
+    await wait_all_tasks_blocked()
+    assert [result.status for result in meeting.host.heard(wire.PairResult)] == [Status.APPROVED]
+    await meeting.guest.sends(meeting.close())
+    await meeting.host.sends(wire.Register(uuid="desk", key=KEY))
+    await wait_all_tasks_blocked()
+    assert meeting.host.endings == [Reason.CLOSED]
+
+
 async def test_backlog_is_not_sent_to_a_closed_connection(autojump_clock, node):
     meeting = await node.pairs()
     meeting.guest.close()

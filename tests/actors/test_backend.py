@@ -16,7 +16,7 @@ from proxim.session import events as ev
 from proxim.session.events import Role
 from proxim.session.snapshot import Snapshot
 from proxim.session.state import State
-from tests.actors.helpers import GUEST, HOST, ONE_TIME, PERSISTENT, crash_at
+from tests.actors.helpers import GUEST, HOST, ONE_TIME, PERSISTENT, TEMPORARY, crash_at
 
 
 class SlowBackend(Backend):
@@ -250,6 +250,41 @@ async def test_request_whose_save_takes_long_is_refused_once(autojump_clock, sta
     assert meeting.host.heard(wire.PairResult)[0].status == "approved"
 
 
+@pytest.mark.parametrize("role", list(Role))
+async def test_side_that_was_refused_a_seat_takes_none_once_it_is_saved(
+    autojump_clock, node, backend, role
+):
+    meeting = await node.pairs()
+    await meeting.leaves(role)
+    kept = backend.slow()
+    client, message = meeting.newcomer(role)
+    client.patience = 2 * SAVE_TIMEOUT
+    await client.sends(message)
+    assert [error.code for error in client.heard(wire.Error)] == ["unavailable"]
+    backend.receipt = None
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert set(meeting.actor.seats) == meeting.actor.session.online == {role.peer}
+    assert client.seats == {}
+    assert not client.heard(wire.Resumed)
+    assert isinstance(meeting[role.peer].told[-1], wire.PeerOffline)
+
+
+async def test_refused_newcomer_does_not_empty_the_seat_that_another_holds(
+    autojump_clock, node, backend
+):
+    meeting = await node.pairs()
+    holder, kept = meeting.guest, backend.slow()
+    client, message = meeting.newcomer(GUEST)
+    client.patience = 2 * SAVE_TIMEOUT
+    await client.sends(message)
+    backend.receipt = None
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert meeting.actor.seats[GUEST].connection is holder
+    assert meeting.actor.session.online == frozenset(Role)
+
+
 async def test_client_that_leaves_during_a_save_has_left_after_it(autojump_clock, node, backend):
     meeting = await node.prompts()
     kept = backend.slow()
@@ -294,6 +329,25 @@ async def test_released_actor_leaves_no_timer(autojump_clock, start, waiting):
     receipt.set()
     await wait_all_tasks_blocked()
     assert len(node.supervisor._timers) == 0
+
+
+@pytest.mark.parametrize("request_type", [wire.Signal, wire.RefreshIce])
+async def test_end_that_a_late_request_finds_is_saved_before_it_is_told(
+    autojump_clock, node, backend, request_type
+):
+    meeting = await node.pairs(TEMPORARY, ttl=10.0)
+    saving = backend.slow()
+    # The clock jumps over the deadline, and the request comes before the timer.
+    autojump_clock.autojump_threshold = float("inf")
+    autojump_clock.jump(10)
+    fields = {"data": Raw(b"1")} if request_type is wire.Signal else {}
+    await meeting.host.sends(request_type(session_id=meeting.id, **fields))
+    await wait_all_tasks_blocked()
+    assert backend.saved[meeting.id].reason is Reason.EXPIRED
+    assert meeting.host.endings == meeting.guest.endings == []
+    saving.set()
+    await wait_all_tasks_blocked()
+    assert meeting.host.endings == meeting.guest.endings == [Reason.EXPIRED]
 
 
 async def test_backend_that_cannot_save_gives_no_new_resume_token(

@@ -7,6 +7,7 @@ import pytest
 import trio
 from msgspec import UNSET
 
+from proxim.actors.limits import LimitSettings
 from proxim.protocol import messages as wire
 from proxim.protocol.link import parse_link
 from proxim.protocol.messages import ClientMessage, Reason, Status
@@ -306,6 +307,25 @@ async def test_each_request_to_pair_has_a_code_of_its_own(autojump_clock, node, 
         assert not any(pending.code in record.getMessage() for record in caplog.records)
     assert len(codes) > 20
     assert all(getattr(message, "code", None) is None for message in host.told)
+
+
+@pytest.mark.parametrize("sent", [{"approve": False}, {"approve": True}])
+async def test_guest_whose_code_was_mistyped_is_not_denied(autojump_clock, start, sent):
+    node = await start(limit_settings=LimitSettings(denials_per_address=1, prompts_per_host=0))
+    host = await node.host()
+    for number in range(2):
+        created = await host.asks(wire.CreateSession(session_type=PERSISTENT, confirm="code"))
+        session_id = created.session.session_id
+        asked = wire.PairRequest(session_id=session_id, token=created.token, device_info=DEVICE)
+        answer = await node.connect("192.0.2.1").asks(asked)
+        if number == 1 and not sent["approve"]:
+            assert answer.code == "rate_limited"
+            break
+        assert isinstance(answer, wire.PairPending)
+        other = "998" if answer.code == "999" else "999"
+        decision = wire.PairDecision(session_id=session_id, code=other, **sent)
+        await host.asks(decision)
+        assert host.heard(wire.PairResult)[-1].status is Status.REJECTED
 
 
 async def test_guest_that_resumes_gets_a_new_token_and_the_old_one_is_watched(autojump_clock, node):

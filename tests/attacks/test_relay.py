@@ -165,6 +165,7 @@ def test_a_peer_that_does_not_read_is_closed_and_holds_up_nobody(node, couple):
     # One that reads next to nothing, and is then sent far more than the kernel keeps for it.
     with node.peer(receive_buffer=4096) as slow:
         assert slow.ask("resume", session_id=session_id, resume_token=resume)["type"] == "resumed"
+        assert host.hear("peer_online")["replaced"]
         filler = "x" * 60_000
         for _ in range(150):
             host.say("signal", session_id=session_id, data=filler)

@@ -14,7 +14,7 @@ SETTINGS = (
     *("--message-rate", "0", "--sessions-per-owner", "0", "--prompts-per-host", "0"),
     *("--one-time-grace", "0.3"),
 )
-APPROVAL, QR_TTL, SWEEP = 1.0, 2.0, 1.0
+APPROVAL, QR_TTL, SWEEP = 1.0, 1.0, 1.0
 
 
 class Owner(Client):
@@ -212,8 +212,8 @@ class Stranger(Client):
     async def intrude(self):
         if not self.victim.seats:
             return
-        line = await self.line()
         session_id = self.dice.choice(sorted(self.victim.seats))
+        line = await self.line()
         match self.dice.randrange(6):
             case 0:
                 code = self.world.codes.get(session_id, "100")
@@ -231,11 +231,14 @@ class Stranger(Client):
 
 
 class World:
-    """One node, its clients and their log. ``links`` and ``codes`` are what people see."""
+    """One node, or several of a cluster, their clients and the clients' log.
 
-    def __init__(self, seed, port):
+    ``links`` and ``codes`` are what people see.
+    """
+
+    def __init__(self, seed, *ports):
         self.seed = seed
-        self.port = port
+        self.ports = ports
         self.log = []
         self.links = []
         self.codes = {}

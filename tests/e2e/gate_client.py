@@ -122,8 +122,9 @@ class Client:
 
     async def _hold(self, *, task_status):
         """Hold a connection until it is gone."""
-        stream = await trio.open_tcp_stream("127.0.0.1", self.world.port)
-        async with trio.open_nursery() as nursery:
+        port = self.dice.choice(self.world.ports)
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        async with stream, trio.open_nursery() as nursery:
             ws = await wrap_client_stream(
                 nursery, stream, "127.0.0.1", "/ws", message_queue_size=4096
             )
@@ -132,7 +133,6 @@ class Client:
             self.lines = [*self.open_lines, line]
             task_status.started(line)
             await line.read()
-            await trio.aclose_forcefully(stream)
             nursery.cancel_scope.cancel()
 
     async def line(self):

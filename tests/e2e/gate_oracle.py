@@ -71,6 +71,9 @@ class Story:
         later = bisect(moments, -at, key=lambda moment: -moment[0])
         return moments[later - 1][1] if later else math.inf
 
+    def forget_handled(self):
+        self._handled = {}
+
     def _follow(self, at, entry, request):
         message = entry.what
         match entry.type:
@@ -110,9 +113,15 @@ def key(entry):
     return entry.who, entry.line, entry.what.get("ref")
 
 
-def judge(log):
-    """Return the broken promises in a log, in words."""
+def judge(log, *, one_node=True):
+    """Return the broken promises in a log, in words.
+
+    Only at one node does the answer to a request mean that what was sent before has been handled:
+    of several nodes each answers for itself.
+    """
     story = Story(log)
+    if not one_node:
+        story.forget_handled()
     rules = (answered, signals, in_order, whole, over, one_outcome, decided, to_members, rotated)
     return [words for rule in rules for words in rule(story)]
 

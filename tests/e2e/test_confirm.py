@@ -28,7 +28,7 @@ def test_code_that_the_guest_shows_approves(node: Node) -> None:
     pair.host.refused("not_allowed", "pair_decision", session_id=pair.id, approve=True)
     for code in ("", "12", "012", "1000", 123):
         fields = {"session_id": pair.id, "approve": True, "code": code}
-        pair.host.refused("bad_message", "pair_decision", **fields)
+        assert pair.host.ask("error", "pair_decision", **fields)["code"] == "bad_message"
     result = pair.host.decide(pair.id, code=pair.pending["code"])
     assert result["status"] == "approved"
     pair.guest.expect("pair_result", status="approved")
@@ -45,7 +45,7 @@ def test_bystander_who_scans_first_is_not_approved_without_its_code(node: Node) 
     assert pair.host.decide(pair.id, code=other)["status"] == "rejected"
     fields = {"session_id": pair.id, "approve": True, "code": pair.pending["code"]}
     pair.host.expect("session_ended", reason="rejected")
-    pair.host.refused("already_decided", "pair_decision", **fields)
+    assert pair.host.ask("error", "pair_decision", **fields)["code"] == "already_decided"
     pair.guest.expect("pair_result", status="rejected")
     pair.guest.expect("session_ended", reason="rejected")
 

@@ -246,7 +246,7 @@ async def test_telling_an_ended_connection_does_nothing(house, autojump_clock, m
         # The pong of the client is ignored.
         await client.ask("register", uuid="desk", key=KEY)
         monkeypatch.setattr("proxim.net.websocket.Pong", type(None))
-    await connection.wait_ended()
+    await house.listener.close_all(1001, "waits until none is left")
     assert connection.closed
     connection.tell(Pong())
     connection.close(4000, "")

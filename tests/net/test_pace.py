@@ -112,7 +112,7 @@ async def test_a_pause_ends_when_the_node_closes(nursery, autojump_clock):
     connection.close(4000, "replaced")
     assert await client.ending() == 4000
     assert trio.current_time() == start
-    await connection.wait_ended()
+    await house.listener.close_all(1001, "waits until none is left")
     assert trio.current_time() - start <= 1, "less than the pause, or the time for a good-bye"
 
 

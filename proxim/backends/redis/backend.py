@@ -7,16 +7,15 @@ other nodes are to be sent, the registry finds sessions. Here stands what these 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import trio
 
 from proxim.actors.actor import Actor
-from proxim.actors.backend import Backend, SessionHandle
-from proxim.actors.seat import Envelope, Owner, Receipt
+from proxim.actors.seat import Envelope, Receipt
 from proxim.actors.supervisor import Supervisor
-from proxim.backends.redis import fencing, rpc
+from proxim.backends.redis import rpc
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.coordinator import CoordinatorLost, OtherLayout
 from proxim.backends.redis.heartbeat import Heartbeat
@@ -29,6 +28,7 @@ from proxim.backends.redis.seal import Seal
 from proxim.backends.redis.shared_limits import SharedLimits
 from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol.errors import InvalidSetting, RequestError, Unavailable
+from proxim.session import events as ev
 from proxim.session.state import State
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,10 @@ LEAVE_TIME = 3.0
 _RETRY_TIME = 0.2
 _RESTARTING = "the node is restarting; come again"
 _ELSEWHERE = "the session is on another node now; come again"
+_COMMITTING = (ev.PairRequested, ev.HostDecided, ev.RenewalRequested, ev.CloseRequested)
 
 
-class RedisBackend(Backend):
+class RedisBackend(Registry):
     """A node as a member of a cluster.
 
     ``describe_node`` returns what other nodes and people may know of this node, as JSON types.
@@ -59,8 +60,7 @@ class RedisBackend(Backend):
         lease: float,
         describe_node: Callable[[], dict[str, object]],
     ) -> None:
-        super().__init__(supervisor)
-        self._coordinator = coordinator
+        super().__init__(supervisor, coordinator)
         self._seal = seal
         self._work = trio.Event()
         self._flushing = trio.Lock()
@@ -76,17 +76,8 @@ class RedisBackend(Backend):
             lambda: {**describe_node(), "waiting": len(self.write_queue)},
         )
         self.remote_sessions = RemoteSessions(self.bus, self.lease)
-        self.registry = Registry(
-            coordinator,
-            supervisor,
-            bus=self.bus,
-            heartbeat=self.heartbeat,
-            lease=self.lease,
-            remote_sessions=self.remote_sessions,
-            write_queue=self.write_queue,
-        )
         self.remote_connections = RemoteConnections(
-            self.bus, supervisor, self.write_queue.epoch, self.registry.find
+            self.bus, supervisor, self.write_queue.epoch, self.find
         )
 
     # -- membership --------------------------------------------------------------------------
@@ -124,8 +115,7 @@ class RedisBackend(Backend):
         self.lease.note_running()
         with self._scope:
             async with trio.open_nursery() as nursery:
-                await nursery.start(self.remote_connections.run)
-                nursery.start_soon(fencing.extend_lines_forever, self._supervisor, self.lease)
+                self.remote_connections.nursery = nursery
                 for task in (
                     self._heartbeat_forever,
                     self._flush_forever,
@@ -222,15 +212,11 @@ class RedisBackend(Backend):
 
     async def _watch(self) -> None:
         """Note that the process runs, refuse overdue requests, flush changed counts."""
-        was_connected = False
         while True:
             if self.lease.was_suspended:
                 self._give_up_all()
             self.lease.note_running()
             self.remote_sessions.expire_requests(trio.current_time())
-            if was_connected and not self.lease.is_connected:
-                fencing.cut_remote_lines(self._supervisor)
-            was_connected = self.lease.is_connected
             if not self.lease.is_held:
                 self.limits.forget()
             if self.limits.has_changed:
@@ -240,24 +226,29 @@ class RedisBackend(Backend):
     # -- the right to act --------------------------------------------------------------------
 
     def line_until(self, actor: Actor) -> float:
-        return fencing.line_until(self.lease, actor)
+        """Return until when the process is known to run, and to reach the other side's node."""
+        lease = self.lease
+        return lease.connected_until if _has_remote_side(actor) else lease.running_until
 
     def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
         if self.lease.was_suspended:
             self._give_up_all()
             return unavailable()
-        return None if fencing.may_act(self.lease, actor, envelope) else unavailable()
+        return None if self._may_act(actor, envelope) else unavailable()
 
-    # -- sessions of other nodes -------------------------------------------------------------
+    def _may_act(self, actor: Actor, envelope: Envelope) -> bool:
+        """Return whether the node may act on an envelope now.
 
-    async def find(self, session_id: str) -> SessionHandle | None:
-        return await self.registry.find(session_id)
-
-    async def owned_elsewhere(self, owner: Owner) -> Sequence[SessionHandle]:
-        return await self.registry.owned_elsewhere(owner)
-
-    async def check_limits(self, owner: Owner) -> None:
-        await self.registry.check_limits(owner)
+        Timeouts and disconnects always proceed. Requests need the lease. Commitments need a Redis
+        that answers, since they are saved before anybody is told; so do signals to another node.
+        """
+        if envelope.sender is None:
+            return True
+        if isinstance(envelope.event, ev.SignalSent):
+            return self.lease.is_connected or not _has_remote_side(actor)
+        if isinstance(envelope.event, _COMMITTING):
+            return self.lease.is_connected
+        return self.lease.is_held
 
     def hash_address(self, address: str) -> str:
         return self._seal.name_of(address)
@@ -347,3 +338,7 @@ class RedisBackend(Backend):
     def _reset_node(self, node: str) -> None:
         self.remote_sessions.drop_node(node)
         self.remote_connections.drop_node(node)
+
+
+def _has_remote_side(actor: Actor) -> bool:
+    return any(isinstance(seat.connection, RemoteConnection) for seat in actor.seats.values())

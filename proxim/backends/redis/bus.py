@@ -90,7 +90,7 @@ class MessageBus:
 
     def _encode(self, node: str, messages: list[Message]) -> EncodedBatch:
         number = self._sent[node] = self._sent.get(node, 0) + 1
-        text = rpc.encode(Batch(self.node, number, messages))
+        text = msgspec.json.encode(Batch(self.node, number, messages))
         return EncodedBatch(node, self._seal.close(text, f"batch:{node}"))
 
     # -- what is received --------------------------------------------------------------------
@@ -98,7 +98,8 @@ class MessageBus:
     def receive(self, body: bytes) -> None:
         """Handle each message of a batch."""
         try:
-            batch = rpc.decode(self._seal.open(body, f"batch:{self.node}"))
+            text = self._seal.open(body, f"batch:{self.node}")
+            batch = msgspec.json.decode(text, type=Batch)
         except (BrokenSeal, msgspec.DecodeError) as error:
             log.error("a batch of another node cannot be read: %s", type(error).__name__)
             return

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-LAYOUT = 2
+LAYOUT = 3
 """The version of what nodes write to Redis and send to each other; all nodes have the same."""
 
 RETENTION_TIME = 30 * 86_400.0
@@ -25,6 +25,11 @@ STREAM_BOUND = 1024
 
 REFUSED_BOUND = 1000
 """Keys of one limit that nodes refuse because of each other's counts."""
+
+
+def ms(seconds: float) -> int:
+    """Return seconds as milliseconds, of which Redis counts whole ones."""
+    return int(seconds * 1000)
 
 
 class CoordinatorLost(Exception):

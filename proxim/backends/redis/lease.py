@@ -27,7 +27,9 @@ class Lease:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._until = self._running_until = self._answered_at = -math.inf
+        self.running_until = -math.inf
+        """Until when ``was_suspended`` is False without another ``note_running``."""
+        self._until = self._answered_at = -math.inf
 
     @property
     def is_held(self) -> bool:
@@ -37,18 +39,17 @@ class Lease:
     @property
     def is_connected(self) -> bool:
         """Whether the lease is held and Redis has answered lately."""
-        now = trio.current_time()
-        return now < self._until and now < self._answered_at + SILENCE_TIME
+        return trio.current_time() < self.connected_until
+
+    @property
+    def connected_until(self) -> float:
+        """Until when ``is_connected`` is True if Redis does not answer again."""
+        return min(self._until, self._answered_at + SILENCE_TIME)
 
     @property
     def was_suspended(self) -> bool:
         """Whether the process was suspended for so long that other nodes may own its sessions."""
-        return trio.current_time() >= self._running_until
-
-    @property
-    def running_until(self) -> float:
-        """Until when ``was_suspended`` is False without another ``note_running``."""
-        return self._running_until
+        return trio.current_time() >= self.running_until
 
     def note_running(self) -> None:
         """Note that the process runs.
@@ -58,9 +59,9 @@ class Lease:
         """
         now = trio.current_time()
         if self.is_held:
-            self._running_until = max(self._until, now + self.seconds * _NAP)
+            self.running_until = max(self._until, now + self.seconds * _NAP)
         else:
-            self._running_until = now + self.seconds
+            self.running_until = now + self.seconds
 
     def answered(self) -> None:
         """Note that Redis has answered."""

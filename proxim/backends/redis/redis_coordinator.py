@@ -7,7 +7,6 @@ is made again.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 import ssl
@@ -17,7 +16,7 @@ from typing import Any, TypeVar
 
 import trio
 from coredis import Redis
-from coredis.exceptions import NoScriptError
+from coredis.commands import Script
 from coredis.retry import NoRetryPolicy
 
 from proxim.backends.redis import scripts
@@ -33,8 +32,10 @@ from proxim.backends.redis.coordinator import (
     OtherLayout,
     Owned,
     Save,
+    ms,
 )
 from proxim.backends.redis.url import Place, parse_url, trust
+from proxim.exception_groups import ungrouped
 from proxim.protocol.errors import InvalidSetting
 
 __all__ = ["Coordinator", "parse_url"]
@@ -67,9 +68,8 @@ class RedisConnection:
         self._ready = trio.Event()
         self._broken = trio.Event()
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(self) -> None:
         """Keep a client connected until cancelled."""
-        task_status.started()
         while True:
             try:
                 async with make_client(self._place, self._tls) as self._client:
@@ -124,25 +124,19 @@ class Coordinator:
         Raises ``InvalidSetting`` if this Redis cannot be used, ``CoordinatorLost`` if it cannot be
         reached.
         """
-        refusal: CoordinatorLost | InvalidSetting | None = None
-        async with trio.open_nursery() as nursery:
-            await nursery.start(self._commands.run)
-            await nursery.start(self._batches.run)
-            try:
+        with ungrouped(CoordinatorLost), ungrouped(InvalidSetting):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._commands.run)
+                nursery.start_soon(self._batches.run)
                 await self._check()
-            except CoordinatorLost as lost:
-                refusal = CoordinatorLost(f"{self._place.host}:{self._place.port}: {lost}")
-            except InvalidSetting as unsuitable:
-                refusal = unsuitable
-            else:
                 yield self
-            nursery.cancel_scope.cancel()
-        # Outside the nursery, which would wrap it in a group.
-        if refusal is not None:
-            raise refusal
+                nursery.cancel_scope.cancel()
 
     async def _check(self) -> None:
-        info = await self._commands.call(lambda client: client.info("cluster"))
+        try:
+            info = await self._commands.call(lambda client: client.info("cluster"))
+        except CoordinatorLost as lost:
+            raise CoordinatorLost(f"{self._place.host}:{self._place.port}: {lost}") from None
         if int(str(info.get("cluster_enabled", 0))):
             raise InvalidSetting(
                 "cluster: this Redis is part of a Redis Cluster, which does not work"
@@ -155,10 +149,10 @@ class Coordinator:
 
         Raises ``OtherLayout`` if nodes live that use another layout.
         """
-        arguments: list[str | bytes | int] = [node, about, _ms(lease), self._read.get(node, "0")]
+        arguments: list[str | bytes | int] = [node, about, ms(lease), self._read.get(node, "0")]
         arguments.append(secrets.token_hex(8))
         for limit in limits:
-            arguments += [limit.name, limit.most, _ms(limit.window)]
+            arguments += [limit.name, limit.most, ms(limit.window)]
         held, *answer = await self._run(scripts.HEARTBEAT, *arguments)
         if held == b"layout":
             raise OtherLayout(int(answer[0]))
@@ -210,7 +204,7 @@ class Coordinator:
             arguments += [save.session_id, save.owner, save.epoch, save.revision]
             arguments += [save.snapshot, int(save.free)]
         for limit, key, count in changes:
-            arguments += [limit.name, key, count, limit.most, _ms(limit.window)]
+            arguments += [limit.name, key, count, limit.most, ms(limit.window)]
         for batch in batches:
             arguments += batch
         return frozenset(map(_text, await self._run(scripts.FLUSH, *arguments)))
@@ -223,7 +217,7 @@ class Coordinator:
         stream = f"{PREFIX}batches:{node}"
         answer = await self._batches.call(
             lambda client: client.xread(
-                {stream: self._read.get(node, "0")}, count=_BATCHES_AT_ONCE, block=_ms(_POLL_TIME)
+                {stream: self._read.get(node, "0")}, count=_BATCHES_AT_ONCE, block=ms(_POLL_TIME)
             ),
             COMMAND_TIME + _POLL_TIME,
         )
@@ -241,16 +235,11 @@ class Coordinator:
         answer = await self._run(scripts.MEMBERS)
         return {_text(node): (about, left / 1000) for node, about, left in answer}
 
-    async def _run(self, script: str, *arguments: str | bytes | int) -> Any:
-        """Run a script by its hash; a Redis that was restarted has to be sent its text."""
-
-        async def ask(client: Redis[bytes]) -> Any:
-            try:
-                return await client.evalsha(_sha(script), args=[PREFIX, *arguments])
-            except NoScriptError:
-                return await client.eval(script, args=[PREFIX, *arguments])
-
-        return await self._commands.call(ask)
+    async def _run(self, text: str, *arguments: str | bytes | int) -> Any:
+        script: Script[bytes] = Script(script=text)
+        return await self._commands.call(
+            lambda client: script(args=[PREFIX, *arguments], client=client)
+        )
 
 
 def make_client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
@@ -267,20 +256,6 @@ def make_client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
         connect_timeout=COMMAND_TIME,
         retry_policy=NoRetryPolicy(),
     )
-
-
-_SHAS: dict[str, str] = {}
-
-
-def _sha(script: str) -> str:
-    if script not in _SHAS:
-        # Not for security: Redis names a script by it.
-        _SHAS[script] = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
-    return _SHAS[script]
-
-
-def _ms(seconds: float) -> int:
-    return int(seconds * 1000)
 
 
 def _text(value: bytes | str) -> str:

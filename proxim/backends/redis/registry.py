@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import trio
 
 from proxim.actors.actor import Actor
-from proxim.actors.backend import SessionHandle
+from proxim.actors.backend import Backend, SessionHandle
 from proxim.actors.log import session_extra
 from proxim.actors.seat import Owner
 from proxim.actors.supervisor import Supervisor
@@ -28,27 +28,21 @@ from proxim.session.snapshot import InvalidSnapshot, Snapshot
 log = logging.getLogger(__name__)
 
 
-class Registry:
-    """Finds a cluster's sessions, and takes over those that are free."""
+class Registry(Backend):
+    """The part of the backend that finds a cluster's sessions, and takes over those that are free.
 
-    def __init__(
-        self,
-        coordinator: Coordinator,
-        supervisor: Supervisor,
-        *,
-        bus: MessageBus,
-        heartbeat: Heartbeat,
-        lease: Lease,
-        remote_sessions: RemoteSessions,
-        write_queue: WriteQueue,
-    ) -> None:
+    ``RedisBackend`` sets the other parts of a member, with which this works.
+    """
+
+    bus: MessageBus
+    heartbeat: Heartbeat
+    lease: Lease
+    remote_sessions: RemoteSessions
+    write_queue: WriteQueue
+
+    def __init__(self, supervisor: Supervisor, coordinator: Coordinator) -> None:
+        super().__init__(supervisor)
         self._coordinator = coordinator
-        self._supervisor = supervisor
-        self._bus = bus
-        self._heartbeat = heartbeat
-        self._lease = lease
-        self._remote_sessions = remote_sessions
-        self._write_queue = write_queue
         self._finding: defaultdict[str, trio.Lock] = defaultdict(trio.Lock)
 
     async def find(self, session_id: str) -> SessionHandle | None:
@@ -120,44 +114,44 @@ class Registry:
 
     async def _claim(self, session_ids: list[str]) -> list[SessionHandle]:
         self._check_connected()
-        node = self._bus.node
+        node = self.bus.node
         try:
             claims = await self._coordinator.claim(node, session_ids)
         except CoordinatorLost:
             raise unavailable() from None
-        self._lease.answered()
+        self.lease.answered()
         self._check_dataset(claims.dataset)
-        if node != self._bus.node:
+        if node != self.bus.node:
             raise unavailable()
         return [handle for claim in claims.found if (handle := self._handle_of(claim)) is not None]
 
     def _handle_of(self, claim: Claim) -> SessionHandle | None:
         try:
-            snapshot = self._write_queue.read(claim.session_id, claim.snapshot)
+            snapshot = self.write_queue.read(claim.session_id, claim.snapshot)
         except (BrokenSeal, InvalidSnapshot) as error:
             log.error("a session cannot be read: %s", error, extra=session_extra(claim.session_id))
             return None
         owner = Owner(snapshot.uuid, snapshot.key_hash)
-        if claim.node == self._bus.node:
+        if claim.node == self.bus.node:
             return self._take_over(claim, snapshot, owner)
-        session = snapshot.restore(self._supervisor.terms, skew=self._write_queue.skew)
-        return RemoteSession(self._remote_sessions, claim.node, claim.epoch, session, owner)
+        session = snapshot.restore(self._supervisor.terms, skew=self.write_queue.skew)
+        return RemoteSession(self.remote_sessions, claim.node, claim.epoch, session, owner)
 
     def _take_over(self, claim: Claim, snapshot: Snapshot, owner: Owner) -> Actor:
-        self._write_queue.adopt(snapshot, owner, claim.epoch)
-        session = snapshot.restore(self._supervisor.terms, skew=self._write_queue.skew)
+        self.write_queue.adopt(snapshot, owner, claim.epoch)
+        session = snapshot.restore(self._supervisor.terms, skew=self.write_queue.skew)
         session.online = frozenset()
         return self._supervisor.restore(session, owner, handed=snapshot.handed)
 
     def _check_connected(self) -> None:
-        if not self._lease.is_connected:
+        if not self.lease.is_connected:
             raise unavailable()
 
     def _check_dataset(self, dataset: str) -> None:
         # Redis has forgotten everything since the last heartbeat: a session may only seem unknown.
-        if dataset != self._heartbeat.dataset:
+        if dataset != self.heartbeat.dataset:
             raise unavailable()
 
     def _check_settled(self, session_id: str | None = None) -> None:
-        if not self._heartbeat.is_settled:
+        if not self.heartbeat.is_settled:
             raise unavailable(session_id)

@@ -7,7 +7,7 @@ requests that are not answered yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from typing import NamedTuple
 
 import trio
@@ -78,7 +78,7 @@ class _Pending(NamedTuple):
 
 
 class RemoteSeat:
-    """One connection at one session on another node."""
+    """One connection at one session on another node, which knows both by ``number``."""
 
     def __init__(
         self, sessions: RemoteSessions, remote: RemoteSession, connection: Connection, number: int
@@ -106,7 +106,7 @@ class RemoteSeat:
         self._sessions.check_reachable(self)
         # The data is a view into the whole frame, which must not stay in memory as long.
         data = envelope.event.data.copy()
-        self._send(rpc.SendSignal(**self._address, data=data, ref=envelope.ref))
+        self._send(rpc.SendSignal(seat=self.number, data=data, ref=envelope.ref))
 
     def ask(self, envelope: Envelope, receipt: Receipt | None) -> None:
         """Send a request to the session's node; its answer sets ``receipt``."""
@@ -122,7 +122,8 @@ class RemoteSeat:
         event, fields = rpc.encode_event(envelope.event)
         self._send(
             rpc.Request(
-                **self._address,
+                seat=self.number,
+                session_id=self.session_id,
                 number=number,
                 epoch=self.remote.epoch,
                 event=event,
@@ -136,7 +137,7 @@ class RemoteSeat:
     def leave(self, seat: Seat) -> None:
         """Tell the session's node that the connection has left its seat."""
         self._seat = None
-        self._send(rpc.LeaveSeat(**self._address))
+        self._send(rpc.LeaveSeat(seat=self.number))
         self._sessions.tidy(self)
 
     def close_line(self) -> None:
@@ -144,18 +145,25 @@ class RemoteSeat:
 
     # -- what the session's node sends -------------------------------------------------------
 
-    def answered(self, answer: rpc.Answer) -> None:
+    def receive(self, message: rpc.ToConnection) -> None:
+        """Handle a message of the session's node."""
+        match message:
+            case rpc.Answer():
+                self._answered(message)
+            case rpc.Deliver():
+                connection = self.connection
+                give = connection.tell_backlog if message.is_backlog else connection.tell
+                give(codec.decode_node(bytes(message.message)))
+            case rpc.CloseConnection():
+                self.connection.close(message.code, message.reason)
+
+    def _answered(self, answer: rpc.Answer) -> None:
         """Take the seat, or lose it, and pass the refusal on to the client."""
         pending = self._pending.pop(answer.number, None)
         if pending is None:
             return
         self._take_seat(answer)
-        refusal = None if answer.refusal is None else _refusal(answer.refusal)
-        if pending.receipt is not None:
-            pending.receipt.refusal = refusal
-            pending.receipt.set()
-        elif refusal is not None:
-            self.connection.tell(codec.error_message(refusal, pending.envelope.ref))
+        self._end(pending, None if answer.refusal is None else _refusal(answer.refusal))
         self._sessions.tidy(self)
 
     def _take_seat(self, answer: rpc.Answer) -> None:
@@ -165,68 +173,53 @@ class RemoteSeat:
                 del seats[self.session_id]
             self._seat = None
         elif self.connection.closed:
-            self._send(rpc.LeaveSeat(**self._address))
+            self._send(rpc.LeaveSeat(seat=self.number))
         elif self._seat is None:
             self._seat = seats[self.session_id] = Seat(self, answer.role, self.connection)
 
     # -- failures ----------------------------------------------------------------------------
 
-    def expire_requests(self, now: float) -> None:
-        """Refuse the requests that were not answered in time."""
+    def refuse(self, until: float = math.inf) -> None:
+        """Refuse the requests that were to be answered before ``until``."""
         for number, pending in list(self._pending.items()):
-            if now >= pending.until:
+            if pending.until <= until:
                 del self._pending[number]
-                self._refuse(pending)
-
-    def refuse_all(self) -> None:
-        """Refuse all requests that are not answered yet."""
-        pending, self._pending = self._pending, {}
-        for each in pending.values():
-            self._refuse(each)
+                if pending.receipt is not None and self._seat is None:
+                    # The seat may be granted late, and nobody would sit there.
+                    self._send(rpc.LeaveSeat(seat=self.number))
+                self._end(pending, unavailable(self.session_id))
 
     def close(self) -> None:
         """Refuse all requests, since the session's node is gone; close a connection with a seat."""
-        self.refuse_all()
+        self.refuse()
         if self._seat is not None:
             self.connection.close(1012, "the session's node is gone; come again")
 
-    def _refuse(self, pending: _Pending) -> None:
-        refusal = unavailable(self.session_id)
-        if pending.receipt is None:
+    def _end(self, pending: _Pending, refusal: RequestError | None) -> None:
+        if pending.receipt is not None:
+            pending.receipt.refusal = refusal
+            pending.receipt.set()
+        elif refusal is not None:
             self.connection.tell(codec.error_message(refusal, pending.envelope.ref))
-            return
-        if self._seat is None:
-            # The seat may be granted late, and nobody would sit there.
-            self._send(rpc.LeaveSeat(**self._address))
-        pending.receipt.refusal = refusal
-        pending.receipt.set()
-
-    @property
-    def _address(self) -> rpc.Address:
-        return {"session_id": self.session_id, "connection": self.number}
 
     def _send(self, message: rpc.Message) -> None:
         self._sessions.send(self.remote.node, message)
 
 
 class RemoteSessions:
-    """All remote seats of this node's connections. Other nodes know a connection by its number."""
+    """All remote seats of this node's connections, by their number."""
 
     def __init__(self, bus: MessageBus, lease: Lease) -> None:
+        self.send = bus.send
         self._bus = bus
         self._lease = lease
-        self._numbers: dict[Connection, int] = {}
-        self._seats: dict[int, dict[str, RemoteSeat]] = {}
+        self._seats: dict[int, RemoteSeat] = {}
         self._last = 0
 
     @property
     def nodes(self) -> set[str]:
         """The nodes that have the sessions."""
-        return {seat.remote.node for seat in self._all()}
-
-    def send(self, node: str, message: rpc.Message) -> None:
-        """Send a message to a node."""
-        self._bus.send(node, message)
+        return {seat.remote.node for seat in self._seats.values()}
 
     def next_number(self) -> int:
         """Return a number that was not used before."""
@@ -239,18 +232,17 @@ class RemoteSessions:
             raise unavailable(seat.session_id)
 
     def seat(self, remote: RemoteSession, connection: Connection | None) -> RemoteSeat:
-        """Return the connection's remote seat at a session, made if there is none."""
+        """Return the connection's remote seat at a session, made if it has none there."""
         assert connection is not None
-        number = self._numbers.get(connection) or self.next_number()
-        seats = self._seats.setdefault(number, {})
-        seat = seats.get(remote.session.session_id)
-        if seat is None or (seat.remote.node, seat.remote.epoch) != (remote.node, remote.epoch):
-            if seat is not None:
-                # Its node has lost the session to another node, or to a later epoch.
-                seat.refuse_all()
-            seat = RemoteSeat(self, remote, connection, number)
-            self._numbers[connection] = number
-            seats[seat.session_id] = seat
+        held = connection.seats.get(remote.session.session_id)
+        if held is not None and isinstance(held.actor, RemoteSeat):
+            if (held.actor.remote.node, held.actor.remote.epoch) == (remote.node, remote.epoch):
+                return held.actor
+            # Its node has lost the session to another node, or to a later epoch.
+            held.actor.refuse()
+            self._forget(held.actor)
+        number = self.next_number()
+        seat = self._seats[number] = RemoteSeat(self, remote, connection, number)
         return seat
 
     def tidy(self, seat: RemoteSeat) -> None:
@@ -259,47 +251,26 @@ class RemoteSessions:
             self._forget(seat)
 
     def _forget(self, seat: RemoteSeat) -> None:
-        seats = self._seats.get(seat.number, {})
-        if seats.get(seat.session_id) is seat:
-            del seats[seat.session_id]
-            if not seats:
-                del self._seats[seat.number]
-                del self._numbers[seat.connection]
+        self._seats.pop(seat.number, None)
 
     def receive(self, sender: str, message: rpc.ToConnection) -> None:
         """Handle a message of a session's node to one of this node's connections."""
-        seats = self._seats.get(message.connection, {})
-        if isinstance(message, rpc.CloseConnection):
-            for seat in seats.values():
-                if seat.remote.node == sender:
-                    seat.connection.close(message.code, message.reason)
-                    break
-            return
-        found = seats.get(message.session_id)
-        if found is None or found.remote.node != sender:
-            return
-        if isinstance(message, rpc.Answer):
-            found.answered(message)
-        else:
-            connection = found.connection
-            give = connection.tell_backlog if message.is_backlog else connection.tell
-            give(codec.decode_node(bytes(message.message)))
+        seat = self._seats.get(message.seat)
+        if seat is not None and seat.remote.node == sender:
+            seat.receive(message)
 
     def expire_requests(self, now: float) -> None:
         """Refuse all requests that were not answered in time."""
-        for seat in list(self._all()):
-            seat.expire_requests(now)
+        for seat in list(self._seats.values()):
+            seat.refuse(now)
             self.tidy(seat)
 
     def drop_node(self, node: str | None = None) -> None:
         """A node is gone, or every node: close the connections that have a seat there."""
-        for seat in list(self._all()):
+        for seat in list(self._seats.values()):
             if node in (None, seat.remote.node):
                 seat.close()
                 self._forget(seat)
-
-    def _all(self) -> Iterator[RemoteSeat]:
-        return (seat for seats in self._seats.values() for seat in seats.values())
 
 
 def _refusal(error: wire.Error) -> RequestError:

@@ -1,12 +1,13 @@
 """The RPC messages that nodes send to each other, and the batches in which they travel.
 
 A client's connection is at one node, its session perhaps at another. Each message is about one
-connection at one session. The connection's node has numbered it.
+connection at one session. The connection's node has numbered this pair, which is a ``seat`` here
+even while the connection only asks for one.
 """
 
 from __future__ import annotations
 
-from typing import TypedDict, get_args
+from typing import get_args
 
 import msgspec
 from msgspec import Raw, Struct
@@ -16,16 +17,8 @@ from proxim.protocol.messages import Error
 from proxim.session.events import Event, Role
 
 
-class Address(TypedDict):
-    """The fields that all messages have."""
-
-    session_id: str
-    connection: int
-
-
 class _Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
-    session_id: str
-    connection: int
+    seat: int
 
 
 # -- from the connection's node to the session's node ----------------------------------------
@@ -38,6 +31,7 @@ class Request(_Message, frozen=True):
     connection's node knows of the client.
     """
 
+    session_id: str
     number: int
     epoch: int
     event: str
@@ -48,7 +42,7 @@ class Request(_Message, frozen=True):
 
 
 class SendSignal(_Message, frozen=True):
-    """A signal from a seat."""
+    """A signal."""
 
     data: Raw
     ref: str | None = None
@@ -96,31 +90,22 @@ Message = ToSession | ToConnection | Reset
 
 
 class Batch(Struct, frozen=True):
-    """Messages that travel together. ``number`` counts the batches from sender to receiver."""
+    """Messages that travel together. ``number`` counts the batches from sender to receiver.
+
+    A batch is JSON, since a signal is JSON and must not be parsed on its way.
+    """
 
     sender: str
     number: int
     messages: list[Message]
 
 
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Batch)
 _EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
-
-
-def encode(batch: Batch) -> bytes:
-    """Encode a batch as JSON, since a signal is JSON and must not be parsed on its way."""
-    return _encoder.encode(batch)
-
-
-def decode(text: bytes) -> Batch:
-    """Decode a batch. Raises ``msgspec.DecodeError``."""
-    return _decoder.decode(text)
 
 
 def encode_event(event: Event) -> tuple[str, Raw]:
     """Return an event's name, and its fields as JSON."""
-    return type(event).__name__, Raw(_encoder.encode(event))
+    return type(event).__name__, Raw(msgspec.json.encode(event))
 
 
 def decode_event(name: str, fields: Raw) -> Event:

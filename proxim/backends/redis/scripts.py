@@ -23,6 +23,7 @@ from proxim.backends.redis.coordinator import (
     RETENTION_TIME,
     STREAM_BOUND,
     TOMBSTONE_TIME,
+    ms,
 )
 
 _COMMON = f"""
@@ -68,10 +69,6 @@ local function refusal(nodes, limit, key, most, window)
   return sum >= most and sum or 0
 end
 """
-
-
-def _ms(seconds: float) -> int:
-    return int(seconds * 1000)
 
 
 HEARTBEAT = f"""{_COMMON}
@@ -156,12 +153,12 @@ for _ = 1, tonumber(saves) do
     redis.call('HSET', key, 'node', holder, 'owner', owner, 'epoch', epoch,
       'revision', revision, 'snapshot', snapshot)
     if snapshot == '' then
-      redis.call('PEXPIRE', key, {_ms(TOMBSTONE_TIME)})
+      redis.call('PEXPIRE', key, {ms(TOMBSTONE_TIME)})
       redis.call('SREM', all, id)
     else
-      redis.call('PEXPIRE', key, {_ms(RETENTION_TIME)})
+      redis.call('PEXPIRE', key, {ms(RETENTION_TIME)})
       redis.call('SADD', all, id)
-      redis.call('PEXPIRE', all, {_ms(RETENTION_TIME)})
+      redis.call('PEXPIRE', all, {ms(RETENTION_TIME)})
     end
   end
 end
@@ -209,20 +206,17 @@ return lost
 """
 
 LEAVE = f"""{_COMMON}
-for _, kind in ipairs({{'node:', 'batches:', 'counts:'}}) do
-  redis.call('DEL', prefix .. kind .. node)
-end
+redis.call('DEL', prefix .. 'node:' .. node, prefix .. 'batches:' .. node,
+  prefix .. 'counts:' .. node)
 ask_for_heartbeats(living())
 return 1
 """
 
-MEMBERS = """
-local prefix, answer = ARGV[1], {}
-for _, node in ipairs(redis.call('SMEMBERS', prefix .. 'nodes')) do
-  local about = redis.call('GET', prefix .. 'node:' .. node)
-  if about then
-    answer[#answer + 1] = {node, about, redis.call('PTTL', prefix .. 'node:' .. node)}
-  end
+MEMBERS = f"""{_COMMON}
+local answer = {{}}
+for _, each in ipairs(living()) do
+  local key = prefix .. 'node:' .. each
+  answer[#answer + 1] = {{each, redis.call('GET', key), redis.call('PTTL', key)}}
 end
 return answer
 """

@@ -40,8 +40,6 @@ _NAME_LENGTH = 64
 _CHECK = b"check"
 """The name of a row that only the right key can open."""
 
-_Fields = tuple[object, ...]
-
 
 class SqliteBackend(Backend):
     """Saves persistent sessions in a file. ``failures`` counts the writes that failed.
@@ -66,9 +64,10 @@ class SqliteBackend(Backend):
         self._retry_delay = retry_delay
         self._file = file
         self._seal = seal
-        self._stored: dict[str, _Fields] = {}
-        self._changes: dict[str, bytes | None] = {}
-        self._writing: dict[str, bytes | None] = {}
+        self._skew = 0.0
+        self._stored: dict[str, Snapshot] = {}
+        self._changes: dict[str, Snapshot | None] = {}
+        self._writing: dict[str, Snapshot | None] = {}
         self._written, self._next_written = Receipt(), Receipt()
         self._wake = trio.Event()
         self._found: list[Snapshot] = []
@@ -91,9 +90,9 @@ class SqliteBackend(Backend):
         session = actor.session
         if session.session_type is not SessionType.PERSISTENT:
             return None
-        fields = None if session.ended else _stored_fields(session)
-        if fields != self._stored.get(session.session_id):
-            self._set_change(session, actor.owner, fields)
+        taken = None if session.ended else self._snapshot(session, actor.owner)
+        if taken != self._stored.get(session.session_id):
+            self._set_change(session.session_id, taken)
         if self.is_failing:
             return None
         if session.session_id in self._changes:
@@ -108,7 +107,7 @@ class SqliteBackend(Backend):
     def delete(self, actor: Actor) -> None:
         """Remove a session from the file."""
         if actor.session.session_id in self._stored:
-            self._set_change(actor.session, actor.owner, None)
+            self._set_change(actor.session.session_id, None)
 
     def hand_over(self, actor: Actor) -> bool:
         """Return whether the session is restored when the node starts again.
@@ -119,15 +118,22 @@ class SqliteBackend(Backend):
         is_saved = session.session_id in self._stored and not self.is_failing
         return is_saved and session.state is not State.PROMPTED
 
-    def _set_change(self, session: Session, owner: Owner, fields: _Fields | None) -> None:
-        session_id = session.session_id
-        if fields is None:
+    def _set_change(self, session_id: str, taken: Snapshot | None) -> None:
+        self._changes[session_id] = taken
+        if taken is None:
             self._stored.pop(session_id, None)
-            self._changes[session_id] = None
         else:
-            self._stored[session_id] = fields
-            self._changes[session_id] = snapshot.encode(_snapshot_to_store(session, owner))
+            self._stored[session_id] = taken
         self._wake.set()
+
+    def _snapshot(self, session: Session, owner: Owner) -> Snapshot:
+        """Return the snapshot to store, without seats, and with the device's id as its name.
+
+        A restored session has empty seats, and the name of a device is private.
+        """
+        taken = Snapshot.of(session, owner.key_hash, skew=self._skew)
+        device = taken.device and DeviceInfo(taken.device.id[:_NAME_LENGTH], taken.device.id)
+        return structs.replace(taken, device=device, online=())
 
     # -- what the node calls -----------------------------------------------------------------
 
@@ -138,6 +144,8 @@ class SqliteBackend(Backend):
         Raises ``InvalidSetting`` if the file is not a store, is open in another process, or has
         another key. If the disk fails, that is logged, and no session is restored.
         """
+        # Taken once, so that a clock that is set later changes no session.
+        self._skew = time.time() - trio.current_time()
         try:
             self._found = await trio.to_thread.run_sync(self._read_all)
         except DiskError as error:
@@ -171,9 +179,10 @@ class SqliteBackend(Backend):
 
     def _restore(self) -> None:
         for each in self._found:
-            session = each.restore(self._supervisor.terms, skew=_skew())
-            self._stored[session.session_id] = _stored_fields(session)
-            self._supervisor.restore(session, Owner(each.uuid, each.key_hash))
+            session = each.restore(self._supervisor.terms, skew=self._skew)
+            owner = Owner(each.uuid, each.key_hash)
+            self._stored[session.session_id] = self._snapshot(session, owner)
+            self._supervisor.restore(session, owner)
         if self._found:
             log.info("%d persistent sessions were restored", len(self._found))
         self._found = []
@@ -224,13 +233,14 @@ class SqliteBackend(Backend):
                 log.warning("the store works again; all changes are written")
         self._written.set()
 
-    def _put(self, changes: dict[str, bytes | None]) -> None:
+    def _put(self, changes: dict[str, Snapshot | None]) -> None:
         if not self._key_checked:
             self._check_key(self._file.rows())
         sealed = {}
-        for session_id, content in changes.items():
+        for session_id, taken in changes.items():
             name = self._seal.name(session_id)
-            sealed[name] = None if content is None else self._seal.close(content, name)
+            text = None if taken is None else snapshot.encode(taken)
+            sealed[name] = None if text is None else self._seal.close(text, name)
         self._file.write(sealed)
 
     async def _time_out_write(self) -> None:
@@ -278,25 +288,3 @@ class SqliteBackend(Backend):
         except (BrokenSeal, InvalidSnapshot):
             log.error("a stored session cannot be read and is left as it is")
             return None
-
-
-def _stored_fields(session: Session) -> _Fields:
-    """Return the fields of a session whose change is worth a write."""
-    device_id = None if session.device is None else session.device.id
-    link = session.token_hash, session.link_expires_at
-    return (session.state, *link, session.resume_hash, session.successors, device_id)
-
-
-def _snapshot_to_store(session: Session, owner: Owner) -> Snapshot:
-    """Return the snapshot to store, without seats, and with the device's id as its name.
-
-    A restored session has empty seats, and the name of a device is private.
-    """
-    known = Snapshot.of(session, owner.key_hash, skew=_skew())
-    device = known.device and DeviceInfo(name=known.device.id[:_NAME_LENGTH], id=known.device.id)
-    return structs.replace(known, device=device, online=())
-
-
-def _skew() -> float:
-    """Return wall-clock time minus Trio's time."""
-    return time.time() - trio.current_time()

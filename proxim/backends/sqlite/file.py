@@ -12,8 +12,8 @@ import sqlite3
 import stat
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from urllib.parse import unquote, urlsplit
 
 from proxim.protocol.errors import InvalidSetting
@@ -57,56 +57,38 @@ class StoreFile:
 
         Raises ``DiskError``, or ``InvalidSetting`` if the file cannot be a store.
         """
-        with self._lock:
-            try:
-                found = self._opened().execute("SELECT name, sealed FROM sessions").fetchall()
-            except sqlite3.Error as error:
-                self._close()
-                raise _error_for(error, self.path) from None
+        with self._connected() as connection:
+            found = connection.execute("SELECT name, sealed FROM sessions").fetchall()
             if not all(isinstance(value, bytes) for row in found for value in row):
-                # On Windows an open file cannot be moved away.
-                self._close()
                 raise _damaged(self.path, "a row is not bytes")
         return dict(found)
 
     def write(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Write rows, and delete those that are None, in one transaction. Raises like ``rows``."""
-        with self._lock:
-            try:
-                connection = self._opened()
-                connection.execute("BEGIN IMMEDIATE")
-                for name, sealed in changes.items():
-                    if sealed is None:
-                        connection.execute("DELETE FROM sessions WHERE name = ?", (name,))
-                    else:
-                        connection.execute(
-                            "INSERT OR REPLACE INTO sessions VALUES (?, ?)", (name, sealed)
-                        )
-                connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                # After an error the connection is of no use; the next call opens a new one.
-                self._close()
-                raise _error_for(error, self.path) from None
+        gone = [(name,) for name, sealed in changes.items() if sealed is None]
+        kept = [row for row in changes.items() if row[1] is not None]
+        with self._connected() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("DELETE FROM sessions WHERE name = ?", gone)
+            connection.executemany("INSERT OR REPLACE INTO sessions VALUES (?, ?)", kept)
 
     def close(self) -> None:
         """Close the file, so that another process can open it."""
         with self._lock:
             self._close()
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
             try:
-                self._connection = _open(self.path)
-            except sqlite3.Error as error:
+                if self._connection is None:
+                    self._connection = _open(self.path)
+                yield self._connection
+            except Exception as error:
+                # After an error the connection is of no use; the next call opens a new one. On
+                # Windows an open file cannot be moved away.
+                self._close()
                 raise _error_for(error, self.path) from None
-            except OSError as error:
-                if error.errno in _DISK_ERRNOS:
-                    raise DiskError(error.strerror) from None
-                raise InvalidSetting(
-                    f"store: {self.path}: {error.strerror}; it needs the path of a file, which "
-                    "may not exist yet, in a folder where this user may write"
-                ) from None
-        return self._connection
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -140,9 +122,12 @@ def _open(path: str) -> sqlite3.Connection:
         # Checked before the pragmas, which would write into the file of another program.
         _is_new(connection, path)
         connection.executescript(_PRAGMAS)
-        connection.execute("BEGIN EXCLUSIVE")
-        _claim(connection, path)
-        connection.execute("COMMIT")
+        with connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            if _is_new(connection, path):
+                connection.execute(_TABLE)
+                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
     except BaseException:
         connection.close()
         raise
@@ -169,15 +154,16 @@ def _is_new(connection: sqlite3.Connection, path: str) -> bool:
     return False
 
 
-def _claim(connection: sqlite3.Connection, path: str) -> None:
-    """Create the table if the file is empty; check the file otherwise."""
-    if _is_new(connection, path):
-        connection.execute(_TABLE)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-def _error_for(error: sqlite3.Error, path: str) -> Exception:
+def _error_for(error: Exception, path: str) -> Exception:
+    if isinstance(error, OSError):
+        if error.errno in _DISK_ERRNOS:
+            return DiskError(error.strerror)
+        return InvalidSetting(
+            f"store: {path}: {error.strerror}; it needs the path of a file, which may not exist "
+            "yet, in a folder where this user may write"
+        )
+    if not isinstance(error, sqlite3.Error):
+        return error
     # The lowest byte is the kind of error; the others are its details.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _DISK_ERRORS:

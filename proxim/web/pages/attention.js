@@ -5,6 +5,7 @@ import { text } from "./text.js";
 
 /** @type {AudioContext | null} */
 let audio = null;
+const canNotify = "Notification" in window && window.isSecureContext;
 
 /** Allow sounds. Call this on a click: a browser allows a page no sound before. */
 export function allowSound() {
@@ -15,7 +16,7 @@ export function allowSound() {
 /** Show the button for notifications, if the page may ask and the person has not decided yet. */
 export function offerNotifications() {
   const button = byId("notify");
-  if (!("Notification" in window) || !window.isSecureContext) return;
+  if (!canNotify) return;
   button.hidden = Notification.permission !== "default";
   button.title = text.notifyHint;
   button.addEventListener("click", async () => {
@@ -53,8 +54,7 @@ export function callForAttention(name) {
 
 /** @param {string} name */
 function notify(name) {
-  if (!document.hidden || !("Notification" in window)) return null;
-  if (Notification.permission !== "granted") return null;
+  if (!document.hidden || !canNotify || Notification.permission !== "granted") return null;
   try {
     const note = new Notification(text.promptTitle, { body: text.promptNotice(name) });
     note.onclick = () => window.focus();

@@ -46,7 +46,6 @@ export function chatPane(flooded) {
     if (talk.childElementCount > MOST_SHOWN) talk.firstElementChild.remove();
     scroll();
   };
-  const form = el("form", { class: "say", onsubmit: (/** @type {Event} */ event) => submit(event) }, input, button);
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     const words = input.value.trim();
@@ -62,6 +61,7 @@ export function chatPane(flooded) {
     add(words, true);
     input.value = "";
   };
+  const form = el("form", { class: "say", onsubmit: submit }, input, button);
   return {
     element: el("section", { class: "pane" }, el("h3", { text: text.chat }), talk, form),
     /** @param {boolean} on */

@@ -8,48 +8,55 @@ import { text } from "./text.js";
  * @param {string} tag @param {Record<string, any>} [props] @param {(Node | null)[]} children
  * @returns {any}
  */
-export function el(tag, props = {}, ...children) {
-  const element = document.createElement(tag);
-  set(element, props);
-  element.append(...children.filter((child) => child !== null));
-  return element;
-}
+export const el = (tag, props = {}, ...children) => fill(document.createElement(tag), props, children);
 
 /**
  * Return a button that calls `action`.
  * @param {string} words @param {(event: Event) => unknown} action @param {string} [kind] Its class.
+ * @param {string} [label] What a screen reader says in place of the words.
  */
-export const actionButton = (words, action, kind) =>
-  el("button", { type: "button", class: kind, text: words, onclick: action });
+export const actionButton = (words, action, kind, label) =>
+  el("button", { type: "button", class: kind, text: words, "aria-label": label, onclick: action });
 
 /** Return a new SVG element. @param {string} tag @param {Record<string, any>} props @param {Node[]} children */
-export function svg(tag, props, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  set(element, props);
-  element.append(...children);
-  return element;
-}
+export const svg = (tag, props, ...children) =>
+  fill(document.createElementNS("http://www.w3.org/2000/svg", tag), props, children);
 
-/** @param {Element} element @param {Record<string, any>} props */
-function set(element, props) {
+/** @param {Element} element @param {Record<string, any>} props @param {(Node | null)[]} children */
+function fill(element, props, children) {
   for (const [name, value] of Object.entries(props)) {
     if (name === "text") element.textContent = value;
     else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value !== undefined) element.setAttribute(name, value);
   }
+  element.append(...children.filter((child) => child !== null));
+  return element;
 }
 
 /** @param {string} id @returns {any} */
 export const byId = (id) => document.getElementById(id);
 
-/** Fill in the fixed texts of the page. */
-export function fillText() {
-  for (const element of document.querySelectorAll("[data-text]")) {
-    const words = /** @type {any} */ (text)[element.getAttribute("data-text") ?? ""];
-    if (element instanceof HTMLInputElement) element.placeholder = words;
+/** Where the fixed text of an element goes, if not into the element. */
+const PLACES = /** @type {Record<string, string>} */ ({ IMG: "alt", INPUT: "placeholder", SELECT: "aria-label" });
+
+/** Fill in the fixed texts of the page, or of a part. @param {ParentNode} part */
+export function fillText(part = document) {
+  for (const element of part.querySelectorAll("[data-text]")) {
+    const path = element.getAttribute("data-text") ?? "";
+    const words = path.split(".").reduce((table, name) => table[name], /** @type {any} */ (text));
+    if (element.tagName in PLACES) element.setAttribute(PLACES[element.tagName], words);
     else element.textContent = words;
   }
+}
+
+/** Return a copy of a template's element, with its parts by their names. @param {string} id */
+export function copyOf(id) {
+  const element = byId(id).content.firstElementChild.cloneNode(true);
+  fillText(element);
+  /** @type {any[]} */
+  const parts = [...element.querySelectorAll("[data-part]")];
+  return Object.fromEntries([["element", element], ...parts.map((each) => [each.dataset.part, each])]);
 }
 
 /** Set an element's text if it differs: a screen reader may announce each change. */
@@ -64,22 +71,15 @@ export function showReach(online) {
   reach.className = `pill ${online ? "on" : "off"}`;
 }
 
-/** Return a ring that shows how much time is left. @param {string} name Its class. */
-export function ring(name) {
-  const arc = svg("circle", { cx: 50, cy: 50, r: 47, pathLength: 100, class: "arc" });
-  const track = svg("circle", { cx: 50, cy: 50, r: 47, class: "track" });
-  const element = svg("svg", { viewBox: "0 0 100 100", class: name, "aria-hidden": "true" }, track, arc);
-  return {
-    element,
-    /** @param {number} part From 1, full, to 0. */
-    show(part) {
-      const whole = Math.max(0, Math.min(1, part)) * 100;
-      arc.setAttribute("stroke-dasharray", `${whole} 100`);
-      // The round ends of an empty arc would still be visible.
-      arc.setAttribute("visibility", whole > 0 ? "visible" : "hidden");
-      element.classList.toggle("late", part < 0.25);
-    },
-  };
+/**
+ * Show the time left, in words and by the ring beside them.
+ * @param {Element} words @param {string} time @param {number} part Of the whole time, from 1 to 0.
+ */
+export function showLeft(words, time, part) {
+  say(words, time);
+  const ring = /** @type {HTMLElement} */ (words.parentElement?.querySelector(".ring"));
+  ring.style.setProperty("--left", String(Math.max(0, Math.min(1, part))));
+  ring.classList.toggle("late", part < 0.25);
 }
 
 /** Call now and four times a second. @param {() => void} action @returns {() => void} Stops the calls. */

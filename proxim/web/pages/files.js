@@ -1,6 +1,6 @@
 // The files of a session: those that this side sends, and those that it receives.
 
-import { actionButton, el } from "./dom.js";
+import { el } from "./dom.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
 import { Outgoing, receiveFile, refuse } from "./transfer.js";
@@ -19,21 +19,13 @@ const MOST_UNSAVED = 100;
 const MOST_OVER = 30;
 
 /** Refuse a file dropped beside the field: the browser would open it in place of the page. */
-function missed(/** @type {DragEvent} */ event) {
-  const { dataTransfer, defaultPrevented } = event;
-  if (defaultPrevented || !dataTransfer?.types.includes("Files")) return;
+function missed(/** @type {any} */ event) {
+  if (event.target.matches?.(".drop input") || !event.dataTransfer?.types.includes("Files")) return;
   event.preventDefault();
-  dataTransfer.dropEffect = "none";
+  event.dataTransfer.dropEffect = "none";
 }
 addEventListener("dragover", missed);
 addEventListener("drop", missed);
-
-/** Ask before a reload, which loses files that the other side believes to have arrived. */
-function askToStay(/** @type {BeforeUnloadEvent} */ event) {
-  event.preventDefault();
-  // For browsers before 2023.
-  event.returnValue = true;
-}
 
 /**
  * @param {Session} session
@@ -45,8 +37,12 @@ export function filesPane(session, flooded) {
   /** @type {Set<Row>} The oldest first. */
   const rows = new Set();
   let connected = false;
-  // A listener of its own for each pane, since each pane adds and removes it.
-  const stay = (/** @type {BeforeUnloadEvent} */ event) => askToStay(event);
+  /** Ask before a reload, which loses files that the other side believes to have arrived. */
+  const askToStay = (/** @type {BeforeUnloadEvent} */ event) => {
+    event.preventDefault();
+    // For browsers before 2023.
+    event.returnValue = true;
+  };
 
   const field = dropField((files) => {
     if (session.over) toast(text.sessionOver);
@@ -56,7 +52,11 @@ export function filesPane(session, flooded) {
 
   /** @param {import("./transfer.js").Transfer} transfer */
   const add = (transfer) => {
-    const row = transferRow(transfer, tend);
+    /** @type {Row} */
+    const row = transferRow(transfer, tend, () => {
+      drop(row);
+      tend();
+    });
     rows.add(row);
     list.prepend(row.element);
   };
@@ -67,7 +67,6 @@ export function filesPane(session, flooded) {
 
   /** Start the files whose turn it is, and remove rows that are no longer needed. */
   const tend = () => {
-    for (const row of those((each) => each.isGone)) drop(row);
     const over = those((row) => !row.transfer.isOpen && !row.isUnsaved);
     for (const row of over.slice(0, Math.max(0, over.length - MOST_OVER))) drop(row);
     full.hidden = unsaved() < MOST_UNSAVED;
@@ -80,9 +79,9 @@ export function filesPane(session, flooded) {
   };
   /** Ask before the person leaves the page, but only while that would lose a file. */
   const guard = () => {
-    const inDanger = unsaved() > 0 || those(({ transfer }) => transfer.isOpen).length > 0;
-    if (inDanger) addEventListener("beforeunload", stay);
-    else removeEventListener("beforeunload", stay);
+    const inDanger = those((row) => row.isUnsaved || row.transfer.isOpen).length > 0;
+    if (inDanger) addEventListener("beforeunload", askToStay);
+    else removeEventListener("beforeunload", askToStay);
   };
   /** @param {Row} row */
   const drop = (row) => {
@@ -122,22 +121,16 @@ export function filesPane(session, flooded) {
 
 /** Return the field for dropping and choosing files. @param {(files: File[]) => void} take */
 function dropField(take) {
-  const picker = el("input", { type: "file", multiple: true, class: "unseen", tabindex: -1, "aria-hidden": "true" });
-  const choose = actionButton(text.choose, () => picker.click(), "second");
+  // It covers the field, and a browser drops files into it by itself.
+  const picker = el("input", { type: "file", multiple: true, "aria-label": text.choose });
+  const choose = el("span", { class: "button", "aria-hidden": "true", text: text.choose });
   const element = el("div", { class: "drop" }, el("span", { text: text.drop }), choose, picker);
   picker.addEventListener("change", () => {
     take([...picker.files]);
     picker.value = "";
   });
-  element.addEventListener("dragover", (/** @type {DragEvent} */ event) => {
-    event.preventDefault();
-    element.classList.add("over");
-  });
-  element.addEventListener("dragleave", () => element.classList.remove("over"));
-  element.addEventListener("drop", (/** @type {DragEvent} */ event) => {
-    event.preventDefault();
-    element.classList.remove("over");
-    take([...(event.dataTransfer?.files ?? [])]);
-  });
+  for (const type of ["dragover", "dragleave", "drop"]) {
+    picker.addEventListener(type, () => element.classList.toggle("over", type === "dragover"));
+  }
   return element;
 }

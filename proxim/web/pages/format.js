@@ -12,27 +12,16 @@ export function duration(seconds) {
 
 /** Return seconds rounded down: `20 s`, `5 min`, `3 h`, `2 d`. @param {number} seconds */
 export function roughly(seconds) {
-  const steps = [
-    [86_400, "d"],
-    [3_600, "h"],
-    [60, "min"],
-  ];
-  for (const [size, unit] of steps) {
-    if (seconds >= Number(size)) return `${Math.floor(seconds / Number(size))} ${unit}`;
-  }
-  return `${Math.max(0, Math.floor(seconds))} s`;
+  const units = Object.entries({ d: 86_400, h: 3_600, min: 60, s: 1 });
+  const [unit, size] = units.find((each) => seconds >= each[1]) ?? ["s", 1];
+  return `${Math.max(0, Math.floor(seconds / size))} ${unit}`;
 }
 
 /** Return bytes as `512 B`, `3.4 MB`. @param {number} bytes */
 export function size(bytes) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit && value < 100 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+  const step = Math.min(4, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  const value = bytes / 1000 ** step;
+  return `${step && value < 100 ? value.toFixed(1) : Math.round(value)} ${["B", "kB", "MB", "GB", "TB"][step]}`;
 }
 
 /**

@@ -2,15 +2,15 @@
 
 import { Host } from "../proxim.js";
 import { allowSound, offerNotifications } from "./attention.js";
-import { chooser } from "./choose.js";
-import { codePanel } from "./code.js";
-import { actionButton, byId, el, fillText, showReach } from "./dom.js";
-import { addRow, moveToEnded, noteEnded, startList } from "./list.js";
+import { showCode, shown } from "./code.js";
+import { actionButton, byId, fillText, showReach } from "./dom.js";
+import { addRow, moveToEnded, noteEnded } from "./list.js";
 import { codeOf, problem } from "./problem.js";
 import { ask } from "./prompt.js";
-import { Retries } from "./retry.js";
+import { offerRetry, resetRetries } from "./retry.js";
 import { load, store } from "./storage.js";
 import { text } from "./text.js";
+import { toastProblem } from "./toast.js";
 import { workbench } from "./workbench.js";
 
 /** @typedef {import("../proxim.js").HostSession} HostSession */
@@ -19,13 +19,9 @@ const ACCESS = "proxim.access";
 
 /** @type {Host} */
 let host;
-/** @type {{ session: HostSession, stop: () => void } | null} The code on the page. */
-let shown = null;
 /** @type {Map<string, { session: HostSession, show: () => void, retire: () => void }>} */
 const benches = new Map();
-const retries = new Retries();
 let leaveTrouble = () => {};
-const form = chooser(async (choice) => showCode(await host.open(choice)));
 
 /** @param {string} [accessToken] */
 function start(accessToken) {
@@ -37,7 +33,7 @@ function start(accessToken) {
   host.onsession = ({ session }) => welcome(session);
   host.onreachable = ({ online }) => {
     showReach(online);
-    if (online) retries.reset();
+    if (online) resetRetries();
   };
   host.onfailed = ({ error }) => showTrouble(error);
   host.ready.then(() => accessToken && store("localStorage", ACCESS, accessToken), () => {});
@@ -56,13 +52,13 @@ function welcome(session) {
   addRow(session, () => open(session));
   session.onprompt = ask;
   session.onapproved = () => {
-    const isAwaited = shown?.session === session;
-    if (isAwaited) showChooser();
+    const isAwaited = shown === session;
+    if (isAwaited) setStage(null);
     const bench = openBench(session);
     if (isAwaited) bench.show();
   };
   session.onover = () => {
-    if (shown?.session === session) showChooser();
+    if (shown === session) setStage(null);
     moveToEnded(session);
   };
 }
@@ -71,7 +67,7 @@ function welcome(session) {
 function open(session) {
   if (session.status === "approved") openBench(session).show();
   else if (session.prompt) ask(session.prompt);
-  else showCode(session);
+  else setStage(session);
 }
 
 /** @param {HostSession} session */
@@ -86,80 +82,77 @@ function openBench(session) {
   return bench;
 }
 
-/** @param {HostSession} session */
-function showCode(session) {
-  if (session.over) return;
-  shown?.stop();
-  const panel = codePanel(session);
-  shown = { session, stop: panel.stop };
-  setStage(text.scan, "", panel.element);
-  byId("stage").scrollIntoView({ block: "nearest" });
-  byId("new-title").focus({ preventScroll: true });
+/** Show the code of a session, or the chooser. @param {HostSession | null} session */
+function setStage(session) {
+  if (session?.over) return;
+  const stage = byId("stage");
+  const title = byId("new-title");
+  const { activeElement } = document;
+  // Whatever has the focus may be hidden now.
+  const isFocused = activeElement === document.body || stage.contains(activeElement);
+  const takesFocus = session !== null || (shown !== null && isFocused);
+  title.textContent = session ? text.scan : text.newSession;
+  byId("tagline").hidden = byId("chooser").hidden = session !== null;
+  showCode(session);
+  if (session) stage.scrollIntoView({ block: "nearest" });
+  if (takesFocus) title.focus({ preventScroll: true });
 }
 
-function showChooser() {
-  const wasFocused = shown !== null && holdsFocus(byId("stage"));
-  shown?.stop();
-  shown = null;
-  setStage(text.newSession, text.tagline, form);
-  // The focused element was part of the code.
-  if (wasFocused) byId("new-title").focus({ preventScroll: true });
-}
-
-/** Return whether the focus is in an element, or nowhere. @param {Element} element */
-const holdsFocus = (element) =>
-  document.activeElement === document.body || element.contains(document.activeElement);
-
-/** @param {string} title @param {string} tagline @param {Element} body */
-function setStage(title, tagline, body) {
-  byId("new-title").textContent = title;
-  byId("tagline").textContent = tagline;
-  byId("stage-body").replaceChildren(body);
+/** Start the form that chooses the type of a new session. */
+function startChooser() {
+  const [form, time, button] = ["chooser", "time", "show-code"].map(byId);
+  form.addEventListener("change", () => {
+    time.hidden = time.disabled = form.elements.type.value !== "temporary";
+  });
+  form.addEventListener("submit", async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    // A field that is disabled is not in the data.
+    const { type, amount, unit } = /** @type {any} */ (Object.fromEntries(new FormData(form)));
+    button.disabled = true;
+    button.textContent = text.opening;
+    const opening = host.open({ type, ttl: amount && amount * unit });
+    await opening.then(setStage, toastProblem("host"));
+    button.disabled = false;
+    button.textContent = text.showCode;
+  });
 }
 
 /** Show why the host closed for good. @param {import("../proxim.js").ProximError} error */
 function showTrouble(error) {
   showReach(false);
   byId("reach").textContent = text.notReached;
-  showChooser();
+  setStage(null);
   // No session can be opened until the host works again.
   byId("stage").hidden = true;
-  const trouble = byId("trouble");
-  trouble.hidden = false;
+  byId("trouble").hidden = false;
   const code = codeOf(error);
   const { title, next } = problem("host", error);
-  const words = [el("h2", { text: title }), el("p", { text: next })];
-  if (code === "access_denied") {
+  byId("trouble-title").textContent = title;
+  byId("trouble-next").textContent = next;
+  const needsToken = code === "access_denied";
+  byId("access-form").hidden = !needsToken;
+  byId("access-form").reset();
+  const action = byId("trouble-action");
+  if (needsToken) {
     store("localStorage", ACCESS, null);
-    trouble.replaceChildren(...words, accessForm());
+    action.replaceChildren();
   } else if (code === "connection_lost") {
-    const again = retries.offer(() => start());
+    const again = offerRetry(() => start());
     leaveTrouble = again.stop;
-    trouble.replaceChildren(...words, again.element);
+    action.replaceChildren(again.element);
   } else {
-    const use = code === "replaced" ? text.useHere : text.tryAgain;
-    trouble.replaceChildren(...words, actionButton(use, () => start()));
+    action.replaceChildren(actionButton(code === "replaced" ? text.useHere : text.tryAgain, () => start()));
   }
-}
-
-function accessForm() {
-  const input = el("input", { type: "password", id: "access", autocomplete: "off", required: true });
-  const answer = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    start(input.value);
-  };
-  return el(
-    "form",
-    { onsubmit: answer },
-    el("div", { class: "field" }, el("label", { for: "access", text: text.accessLabel }), input),
-    el("button", { type: "submit", text: text.accessGo }),
-  );
 }
 
 fillText();
 document.title = text.hostTitle;
-showChooser();
-startList();
+setStage(null);
+startChooser();
 offerNotifications();
+byId("access-form").addEventListener("submit", (/** @type {Event} */ event) => {
+  event.preventDefault();
+  start(byId("access").value);
+});
 addEventListener("click", allowSound);
 start();

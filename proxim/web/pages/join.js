@@ -1,10 +1,10 @@
 // The guest page: names the host, asks when the person wants it to, and shows the result.
 
 import { Guest, deviceName, parseLink, remembered } from "../proxim.js";
-import { actionButton, byId, el, everyTick, fillText, ring, say, secondsTo, showReach } from "./dom.js";
+import { actionButton, byId, el, everyTick, fillText, secondsTo, showLeft, showReach } from "./dom.js";
 import { duration, sign } from "./format.js";
 import { codeOf, problem, reasonWords } from "./problem.js";
-import { Retries } from "./retry.js";
+import { offerRetry, resetRetries } from "./retry.js";
 import { load, store } from "./storage.js";
 import { text } from "./text.js";
 import { workbench } from "./workbench.js";
@@ -12,17 +12,16 @@ import { workbench } from "./workbench.js";
 const ASKING = "proxim.asking";
 const NAME = "proxim.name";
 const nodeUrl = new URL(".", location.href);
-const retries = new Retries();
 
 /** Stops the timers of the last view. */
 let leaveView = () => {};
 
-/** @param {(Node | null)[]} children */
-function view(...children) {
+/** Show a part of the stage, or none. @param {"asking" | "waiting" | "over"} [name] */
+function view(name) {
   leaveView();
   leaveView = () => {};
-  byId("stage").hidden = children.length === 0;
-  byId("stage").replaceChildren(...children.filter((child) => child !== null));
+  byId("stage").hidden = name === undefined;
+  for (const each of ["asking", "waiting", "over"]) byId(each).hidden = each !== name;
 }
 
 /** Move the link out of the address bar, and remember it for a reload until it is used. */
@@ -34,21 +33,15 @@ function takeLink() {
   return link;
 }
 
-const heading = (/** @type {string} */ words) => el("h1", { text: words, tabindex: -1 });
-
 /** @param {string} link */
 function showForm(link) {
   const { sessionId } = parseLink(link);
-  const input = el("input", {
-    id: "name",
-    maxlength: 64,
-    required: true,
-    value: load("localStorage", NAME) ?? deviceName(),
-    autocomplete: "off",
-    enterkeyhint: "go",
-  });
-  const button = el("button", { type: "submit", class: "wide", text: text.ask });
-  const submit = (/** @type {Event} */ event) => {
+  const [form, input, button] = ["asking", "name", "ask"].map(byId);
+  byId("whom").textContent = text.askWhom(sign(sessionId), location.host);
+  input.value = load("localStorage", NAME) ?? deviceName();
+  button.disabled = false;
+  button.textContent = text.ask;
+  form.onsubmit = (/** @type {Event} */ event) => {
     event.preventDefault();
     button.disabled = true;
     button.textContent = text.asking;
@@ -56,17 +49,7 @@ function showForm(link) {
     store("localStorage", NAME, name);
     begin(new Guest(link, { name }), () => showForm(link), name);
   };
-  view(
-    heading(text.askTitle),
-    el("p", { class: "whom", text: text.askWhom(sign(sessionId), location.host) }),
-    el(
-      "form",
-      { class: "stack", onsubmit: submit },
-      el("div", { class: "field" }, el("label", { for: "name", text: text.name }), input),
-      el("p", { class: "muted small", text: text.askNothingYet }),
-      button,
-    ),
-  );
+  view("asking");
 }
 
 /** Take a seat again. @param {import("../proxim.js").Remembered} seat */
@@ -79,7 +62,7 @@ function rejoin(seat) {
  * @param {Guest} guest @param {() => void} again Tries again.
  * @param {string} [name] The name of the guest that asks; none for a seat.
  */
-async function begin(guest, again, name) {
+function begin(guest, again, name) {
   guest.onpending = () => {
     store("sessionStorage", ASKING, null);
     if (guest.status === "pending") showWaiting(guest, name);
@@ -92,36 +75,22 @@ async function begin(guest, again, name) {
   guest.onreachable = ({ online }) => {
     if (guest.over) return;
     showReach(online);
-    if (online) retries.reset();
+    if (online) resetRetries();
   };
   guest.onover = ({ error }) => showOver(error, again, name === undefined);
-  try {
-    await (name === undefined ? guest.resume() : guest.ask());
-  } catch (error) {
-    if (!guest.over) showOver(/** @type {any} */ (error), again, name === undefined);
-  }
+  // `onover` hears of a failure, too.
+  (name === undefined ? guest.resume() : guest.ask()).catch(() => {});
 }
 
 /** @param {Guest} guest @param {string} [name] */
 function showWaiting(guest, name) {
-  const countdown = ring("ring");
-  const left = el("span");
   const whole = Math.max(0.1, secondsTo(guest.expiresAt));
-  view(
-    el(
-      "div",
-      { class: "big" },
-      heading(text.waitingTitle),
-      el("div", { class: "ring-box", role: "timer" }, countdown.element, left),
-      el("p", { text: text.waiting }),
-      name === undefined ? null : el("p", { class: "muted", text: text.waitingName(name) }),
-      el("p", { class: "sign", text: text.sign(sign(guest.id)) }),
-    ),
-  );
+  byId("waiting-name").textContent = name === undefined ? "" : text.waitingName(name);
+  byId("waiting-sign").textContent = text.sign(sign(guest.id));
+  view("waiting");
   leaveView = everyTick(() => {
     const seconds = secondsTo(guest.expiresAt);
-    countdown.show(seconds / whole);
-    say(left, duration(seconds));
+    showLeft(byId("waiting-left"), duration(seconds), seconds / whole);
   });
 }
 
@@ -137,18 +106,35 @@ function showOver(error, again, isSeat = false) {
   byId("reach").textContent = "";
   const code = codeOf(error);
   const { title, next } = wordsFor(error);
-  const heard = heading(title);
   if (!again || !PASSING.includes(code)) {
     store("sessionStorage", ASKING, null);
-    view(heard, el("p", { text: next }), seats());
+    tell(title, next);
   } else if (isSeat && code === "connection_lost") {
-    const offer = retries.offer(again);
-    view(heard, el("p", { text: next }), offer.element, seats());
+    const offer = offerRetry(again);
+    tell(title, next, offer.element);
     leaveView = offer.stop;
   } else {
-    view(heard, el("p", { text: next }), actionButton(text.tryAgain, again), seats());
+    tell(title, next, actionButton(text.tryAgain, again));
   }
-  heard.focus();
+  byId("over-title").focus();
+}
+
+/**
+ * Show two texts, and list the sessions that this browser can come back to.
+ * @param {string} title @param {string} next What to do next. @param {Element[]} action
+ */
+function tell(title, next, ...action) {
+  byId("over-title").textContent = title;
+  byId("over-next").textContent = next;
+  byId("over-action").replaceChildren(...action);
+  const seats = remembered(nodeUrl).map((seat) => {
+    const name = el("strong", { text: text.seatOf(sign(seat.sessionId)) });
+    const button = actionButton(text.rejoin, () => rejoin(seat), "second");
+    return el("li", {}, el("div", { class: "row" }, name, button));
+  });
+  byId("seats").hidden = seats.length === 0;
+  byId("seat-list").replaceChildren(...seats);
+  view("over");
 }
 
 /** @param {import("../proxim.js").ProximError} error */
@@ -158,24 +144,6 @@ function wordsFor(error) {
   const titles = /** @type {Record<string, string>} */ (text.overTitles);
   const next = /** @type {Record<string, string>} */ (text.guestNext)[reason] ?? text.guestNext.closed;
   return { title: titles[reason] ?? text.overTitles.other, next: `${reasonWords(reason)} ${next}` };
-}
-
-/** Return the list of the sessions that this browser can come back to. */
-function seats() {
-  const known = remembered(nodeUrl);
-  if (known.length === 0) return null;
-  const rows = known.map((seat) => {
-    const name = el("strong", { text: text.seatOf(sign(seat.sessionId)) });
-    const button = actionButton(text.rejoin, () => rejoin(seat), "second");
-    return el("li", {}, el("div", { class: "row" }, name, button));
-  });
-  return el(
-    "div",
-    { class: "stack" },
-    el("h2", { text: text.rejoinTitle }),
-    el("p", { class: "muted small", text: text.rejoinHint }),
-    el("ul", { class: "list" }, ...rows),
-  );
 }
 
 function start() {
@@ -192,7 +160,7 @@ function start() {
   // If the seat is of this tab or the only one, the person need not choose.
   const seat = known.find((each) => each.thisTab) ?? (known.length === 1 ? known[0] : null);
   if (seat) rejoin(seat);
-  else view(heading(text.nothingTitle), el("p", { text: text.nothing }), seats());
+  else tell(text.nothingTitle, text.nothing);
 }
 
 fillText();

@@ -1,6 +1,6 @@
 // The list of this host's sessions, and of those that ended.
 
-import { actionButton, byId, el, everyTick, say, secondsTo } from "./dom.js";
+import { byId, copyOf, everyTick, say, secondsTo } from "./dom.js";
 import { duration, roughly, sign } from "./format.js";
 import { reasonWords } from "./problem.js";
 import { load, store } from "./storage.js";
@@ -15,7 +15,7 @@ const MOST_KEPT = 20;
 const CLEARED = "proxim.cleared";
 const MOST_CLEARED = 200;
 
-/** @type {Map<string, { session: HostSession, row: Element, update: () => void }>} */
+/** @type {Map<string, { session: HostSession, element: Element, update: () => void }>} */
 const rows = new Map();
 
 /** @type {{ id: string, type: string, device: string, reason: string, at: number }[]} */
@@ -38,22 +38,11 @@ function loadList(kind, name) {
  * @param {HostSession} session @param {() => void} open Shows its code or its workbench.
  */
 export function addRow(session, open) {
-  const who = el("bdi");
-  const tag = el("span", { class: "tag" });
-  const age = el("span");
-  const left = el("span");
-  const here = el("span", { class: "dot" });
-  const there = el("span", { class: "dot" });
-  const show = actionButton(text.open, open, "quiet");
-  const close = actionButton(text.close, () => session.close().catch(toastProblem("host")), "quiet bad");
-  const type = session.type ? text.types[session.type].name : "";
-  const row = el(
-    "li",
-    {},
-    el("div", { class: "row" }, el("strong", {}, who), tag),
-    el("div", { class: "meta" }, el("span", { text: type }), el("span", { text: text.sign(sign(session.id)) }), age, left),
-    el("div", { class: "row" }, el("div", { class: "meta" }, here, there), el("div", {}, show, close)),
-  );
+  const { element, who, tag, type, digits, age, left, here, there, show, close } = copyOf("row");
+  type.textContent = session.type ? text.types[session.type].name : "";
+  digits.textContent = text.sign(sign(session.id));
+  show.addEventListener("click", open);
+  close.addEventListener("click", () => session.close().catch(toastProblem("host")));
   const update = () => {
     const name = session.deviceInfo?.name ?? text.nobody;
     const state = stateOf(session);
@@ -69,8 +58,8 @@ export function addRow(session, open) {
     close.setAttribute("aria-label", text.closeOf(name));
   };
   update();
-  rows.set(session.id, { session, row, update });
-  byId("list").prepend(row);
+  rows.set(session.id, { session, element, update });
+  byId("list").prepend(element);
   showCounts();
 }
 
@@ -90,7 +79,7 @@ function dot(element, words, on) {
 
 /** Move an ended session to the list of ended ones. @param {HostSession} session */
 export function moveToEnded(session) {
-  rows.get(session.id)?.row.remove();
+  rows.get(session.id)?.element.remove();
   rows.delete(session.id);
   const { over } = session;
   // A session goes on if this page lost the node, or was replaced.
@@ -103,31 +92,25 @@ export function moveToEnded(session) {
 /** @param {string} id @param {string} type @param {string | undefined} device @param {string} reason */
 export function noteEnded(id, type, device, reason) {
   if (cleared.includes(id) || ended.some((each) => each.id === id)) return;
-  ended.unshift({ id, type, device: device ?? text.nobody, reason, at: Date.now() });
-  ended.length = Math.min(ended.length, MOST_KEPT);
+  ended = [{ id, type, device: device ?? text.nobody, reason, at: Date.now() }, ...ended].slice(0, MOST_KEPT);
   showEnded();
 }
 
 function showEnded() {
   store("sessionStorage", KEPT, JSON.stringify(ended));
   byId("ended").hidden = ended.length === 0;
-  byId("ended-list").replaceChildren(
-    ...ended.map((each) =>
-      el(
-        "li",
-        {},
-        el("strong", {}, el("bdi", { text: each.device })),
-        el("div", { text: reasonWords(each.reason) }),
-        el(
-          "div",
-          { class: "meta" },
-          el("span", { text: text.types[/** @type {"one_time"} */ (each.type)]?.name ?? "" }),
-          el("span", { text: text.sign(sign(each.id)) }),
-          el("span", { text: new Date(each.at).toLocaleTimeString() }),
-        ),
-      ),
-    ),
-  );
+  byId("ended-list").replaceChildren(...ended.map(endedRow));
+}
+
+/** @param {typeof ended[0]} row */
+function endedRow({ id, type, device, reason, at }) {
+  const row = copyOf("ended-row");
+  row.who.textContent = device;
+  row.reason.textContent = reasonWords(reason);
+  row.type.textContent = text.types[/** @type {"one_time"} */ (type)]?.name ?? "";
+  row.digits.textContent = text.sign(sign(id));
+  row.at.textContent = new Date(at).toLocaleTimeString();
+  return row.element;
 }
 
 function showCounts() {
@@ -135,22 +118,19 @@ function showCounts() {
   byId("close-all").hidden = rows.size < 2;
 }
 
-/** Start to update the list. */
-export function startList() {
-  byId("close-all").addEventListener("click", () => {
-    const closing = [...rows.values()].map(({ session }) => session.close());
-    Promise.all(closing).catch(toastProblem("host"));
-  });
-  byId("clear-ended").addEventListener("click", () => {
-    cleared = [...ended.map(({ id }) => id), ...cleared].slice(0, MOST_CLEARED);
-    store("localStorage", CLEARED, JSON.stringify(cleared));
-    ended = [];
-    showEnded();
-    // The button is hidden now.
-    byId("list-title").focus();
-  });
+byId("close-all").addEventListener("click", () => {
+  const closing = [...rows.values()].map(({ session }) => session.close());
+  Promise.all(closing).catch(toastProblem("host"));
+});
+byId("clear-ended").addEventListener("click", () => {
+  cleared = [...ended.map(({ id }) => id), ...cleared].slice(0, MOST_CLEARED);
+  store("localStorage", CLEARED, JSON.stringify(cleared));
+  ended = [];
   showEnded();
-  everyTick(() => {
-    for (const { update } of rows.values()) update();
-  });
-}
+  // The button is hidden now.
+  byId("list-title").focus();
+});
+showEnded();
+everyTick(() => {
+  for (const { update } of rows.values()) update();
+});

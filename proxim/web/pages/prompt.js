@@ -1,12 +1,14 @@
 // The prompt for a guest. One prompt is open at a time; to close it without an answer declines.
 
 import { callForAttention } from "./attention.js";
-import { el, everyTick, ring, say, secondsTo } from "./dom.js";
+import { byId, everyTick, secondsTo, showLeft } from "./dom.js";
 import { duration, sign } from "./format.js";
 import { text } from "./text.js";
 import { toastProblem } from "./toast.js";
 
 /** @typedef {import("../proxim.js").Prompt} Prompt */
+
+const [dialog, sure, approve, decline] = ["prompt", "sure", "approve", "decline"].map(byId);
 
 /** @type {Prompt[]} */
 const waiting = [];
@@ -29,54 +31,27 @@ function next() {
 /** @param {Prompt} prompt */
 function show(prompt) {
   isOpen = true;
-  const { session } = prompt;
-  const stopCall = callForAttention(prompt.deviceInfo.name);
+  const { session, deviceInfo } = prompt;
   const whole = Math.max(1, secondsTo(prompt.expiresAt));
-  const countdown = ring("ring");
-  const left = el("span");
-  const decline = el("button", { type: "button", class: "second", text: text.decline, autofocus: true });
-  const approve = el("button", { type: "button", text: text.approve, disabled: true });
-  const sure = el("input", { type: "checkbox", id: "sure" });
-  const dialog = el(
-    "dialog",
-    { "aria-labelledby": "prompt-title", "aria-describedby": "prompt-claim" },
-    el(
-      "div",
-      { class: "stack" },
-      el("h2", { id: "prompt-title", text: text.promptTitle }),
-      el(
-        "div",
-        { class: "claim", id: "prompt-claim" },
-        el("span", { class: "muted small", text: text.promptName }),
-        el("bdi", { class: "who", text: prompt.deviceInfo.name }),
-        el("span", { class: "muted small", text: text.promptId }),
-        el("bdi", { class: "id", text: prompt.deviceInfo.id }),
-        el("span", { class: "unverified", text: text.unverified }),
-      ),
-      el("p", {
-        class: "muted small",
-        text: text.promptSession(sign(session.id), session.type ? text.types[session.type].summary : ""),
-      }),
-      el("p", { class: "left", role: "timer" }, countdown.element, left),
-      el("label", { class: "check" }, sure, el("span", { text: text.promptConfirm })),
-      el("div", { class: "answer" }, decline, approve),
-    ),
-  );
-
+  byId("prompt-name").textContent = deviceInfo.name;
+  byId("prompt-id").textContent = deviceInfo.id;
+  const summary = session.type ? text.types[session.type].summary : "";
+  byId("prompt-session").textContent = text.promptSession(sign(session.id), summary);
+  sure.checked = false;
+  approve.disabled = true;
+  const stopCall = callForAttention(deviceInfo.name);
   const stop = everyTick(() => {
     const seconds = secondsTo(session.prompt?.expiresAt ?? prompt.expiresAt);
-    countdown.show(seconds / whole);
-    say(left, text.answerIn(duration(seconds)));
+    showLeft(byId("prompt-left"), text.answerIn(duration(seconds)), seconds / whole);
   });
   /** @param {(() => Promise<void>) | null} answer */
   const finish = async (answer) => {
-    if (!isOpen || waiting[0] !== prompt) return;
+    if (waiting[0] !== prompt) return;
     waiting.shift();
     isOpen = false;
     stop();
     stopCall();
     dialog.close();
-    dialog.remove();
     next();
     try {
       await answer?.();
@@ -84,14 +59,13 @@ function show(prompt) {
       if (!session.over) toastProblem("host")(error);
     }
   };
-  sure.addEventListener("change", () => {
-    approve.disabled = !sure.checked;
-  });
-  approve.addEventListener("click", () => finish(() => prompt.approve()));
-  decline.addEventListener("click", () => finish(() => prompt.decline()));
-  dialog.addEventListener("close", () => finish(() => prompt.decline()));
+  approve.onclick = () => finish(() => prompt.approve());
+  decline.onclick = () => finish(() => prompt.decline());
+  // The event of the prompt before comes late, when the dialog is open again.
+  dialog.onclose = () => dialog.open || finish(() => prompt.decline());
   session.approved.then(() => finish(null), () => finish(null));
-  document.body.append(dialog);
   dialog.showModal();
   decline.focus();
 }
+
+sure.addEventListener("change", () => (approve.disabled = !sure.checked));

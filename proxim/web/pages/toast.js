@@ -3,8 +3,7 @@
 import { byId } from "./dom.js";
 import { problemText } from "./problem.js";
 
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let timer;
+let timer = 0;
 
 /** @param {string} words */
 export function toast(words) {

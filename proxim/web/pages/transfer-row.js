@@ -7,8 +7,11 @@ import { text } from "./text.js";
 /** @typedef {import("./transfer.js").Transfer} Transfer */
 /** @typedef {ReturnType<typeof transferRow>} Row */
 
-/** @param {Transfer} transfer @param {() => void} changed Called when it ends, is saved or is removed. */
-export function transferRow(transfer, changed) {
+/**
+ * @param {Transfer} transfer @param {() => void} changed Called when it ends or is saved.
+ * @param {() => void} removed Called when a person removes it.
+ */
+export function transferRow(transfer, changed, removed) {
   const name = el("bdi");
   const state = el("span", { class: "state small muted" });
   const bar = el("progress", { max: 1, value: 0 });
@@ -21,8 +24,6 @@ export function transferRow(transfer, changed) {
     element,
     /** Whether it has received a file that is not saved yet. */
     isUnsaved: false,
-    /** Whether a person has removed it. */
-    isGone: false,
     /** Remove the row from the page, and its file from memory. */
     forget() {
       stop();
@@ -36,24 +37,20 @@ export function transferRow(transfer, changed) {
     bar.value = transfer.size ? transfer.done / transfer.size : Number(transfer.state === "done");
     bar.setAttribute("aria-label", text.progressOf(called));
     cancel.setAttribute("aria-label", text.cancelOf(called));
-    say(state, wordsFor(transfer));
+    const [done, whole, speed] = [transfer.done, transfer.size, transfer.speed].map(size);
+    say(state, text.transferStates[transfer.state]({ isMine: transfer.outgoing, done, size: whole, speed }));
   };
   const stop = everyTick(update);
   const offer = (/** @type {Blob} */ blob) => {
     url = URL.createObjectURL(blob);
     row.isUnsaved = true;
     const called = calledBy(transfer);
-    const save = el("a", { class: "button", href: url, download: called, text: text.save, "aria-label": text.saveOf(called) });
-    save.addEventListener("click", () => {
+    const saved = () => {
       row.isUnsaved = false;
       changed();
-    });
-    const remove = actionButton(text.remove, () => {
-      row.isGone = true;
-      changed();
-    }, "quiet");
-    remove.setAttribute("aria-label", text.removeOf(called));
-    actions.append(save, remove);
+    };
+    const link = { class: "button", href: url, download: called, onclick: saved, "aria-label": text.saveOf(called) };
+    actions.append(el("a", { ...link, text: text.save }), actionButton(text.remove, removed, "quiet", text.removeOf(called)));
   };
   transfer.addEventListener("change", () => {
     if (transfer.isOpen) return;
@@ -72,24 +69,3 @@ export function transferRow(transfer, changed) {
 
 /** @param {Transfer} transfer */
 const calledBy = (transfer) => transfer.name || text.nameless;
-
-/** @param {Transfer} transfer */
-function wordsFor(transfer) {
-  const [done, whole, speed] = [transfer.done, transfer.size, transfer.speed].map(size);
-  switch (transfer.state) {
-    case "waiting":
-      return text.waitingToSend(whole);
-    case "running":
-      return (transfer.outgoing ? text.sending : text.receiving)(done, whole, speed);
-    case "confirming":
-      return text.confirming;
-    case "done":
-      return (transfer.outgoing ? text.sentOk : text.gotOk)(whole);
-    case "cancelled":
-      return text.cancelled;
-    case "refused":
-      return text.refused;
-    default:
-      return text.interrupted;
-  }
-}

@@ -51,7 +51,6 @@ export class Transfer extends EventTarget {
   /** Use a channel, and end with it. @param {RTCDataChannel} channel */
   use(channel) {
     this.channel = channel;
-    this.startedAt = performance.now();
     channel.binaryType = "arraybuffer";
     // A side that cancels says so first; a reloaded or closed page cannot.
     channel.addEventListener("close", () => this.note("interrupted"));
@@ -157,22 +156,13 @@ function waitForRoom(channel) {
 export function receiveFile(channel, flooded) {
   const transfer = new Transfer(false);
   transfer.use(channel);
-  /** @type {Blob[]} */
-  const blobs = [];
-  /** @type {ArrayBuffer[]} */
-  let heap = [];
+  /** @type {(Blob | ArrayBuffer)[]} */
+  let parts = [];
   let heaped = 0;
   let announced = false;
   let pieces = 0;
   let bytes = 0;
-  // With a type of the sender's choice, a saved file could become a page of this origin.
-  const type = "application/octet-stream";
 
-  const pack = () => {
-    blobs.push(new Blob(heap));
-    heap = [];
-    heaped = 0;
-  };
   /** @param {ArrayBuffer} piece */
   const addPiece = (piece) => {
     transfer.done += piece.byteLength;
@@ -181,14 +171,18 @@ export function receiveFile(channel, flooded) {
       transfer.cancel();
       return;
     }
-    heap.push(piece);
+    parts.push(piece);
     heaped += piece.byteLength;
-    if (heaped >= HEAP) pack();
-    if (transfer.done === transfer.size) finish();
-    else transfer.note();
+    if (heaped >= HEAP) {
+      parts = [new Blob(parts)];
+      heaped = 0;
+    }
+    advance();
   };
-  const finish = () => {
-    transfer.blob = new Blob([...blobs, ...heap], { type });
+  const advance = () => {
+    if (transfer.done < transfer.size) return transfer.note();
+    // With a type of the sender's choice, a saved file could become a page of this origin.
+    transfer.blob = new Blob(parts, { type: "application/octet-stream" });
     channel.send(JSON.stringify({ ok: true }));
     transfer.note("done");
   };
@@ -201,8 +195,7 @@ export function receiveFile(channel, flooded) {
       transfer.name = message.name.replace(UNSEEN, "").slice(0, 255);
       transfer.size = message.size;
       transfer.startedAt = performance.now();
-      if (transfer.size === 0) finish();
-      else transfer.note();
+      advance();
     } else {
       transfer.cancel();
     }

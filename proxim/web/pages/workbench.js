@@ -33,7 +33,12 @@ export function workbench(session, role) {
   const notice = el("div", { class: "notice" }, words, again);
   const title = el("h2", { tabindex: -1, "aria-live": "polite" });
   const leave = actionButton(text.leave, () => session.close().catch(toastProblem(role)), "second");
-  const remove = actionButton(text.dismiss, () => dismiss(), "quiet");
+  const dismiss = () => {
+    files.forget();
+    element.remove();
+    document.querySelector("h1")?.focus();
+  };
+  const remove = actionButton(text.dismiss, dismiss, "quiet");
   remove.hidden = true;
   const element = el(
     "section",
@@ -49,11 +54,6 @@ export function workbench(session, role) {
   /** @type {unknown} Why the SDK stopped trying to connect, if it did. */
   let stuck = null;
 
-  const dismiss = () => {
-    files.forget();
-    element.remove();
-    document.querySelector("h1")?.focus();
-  };
   const update = () => {
     const connected = !session.over && session.pc?.connectionState === "connected" && main?.readyState === "open";
     // On the guest's side the session has only the guest's own name.
@@ -74,16 +74,8 @@ export function workbench(session, role) {
     if (tries > 1) return text.linkingSlow;
     return wasConnected ? text.linkingAgain : text.linking;
   };
-  /** @param {Record<string, (event: any) => void>} handlers */
-  const listen = (handlers) => {
-    for (const [type, handle] of Object.entries(handlers)) {
-      session.addEventListener(type, (/** @type {Event} */ event) => {
-        handle(event);
-        update();
-      });
-    }
-  };
-  listen({
+  /** @type {Record<string, (event: any) => void>} */
+  const handlers = {
     presence: () => {},
     rtcstate: () => {},
     disconnected: () => chat.lose(),
@@ -107,7 +99,13 @@ export function workbench(session, role) {
       files.end();
     },
     channel: ({ channel }) => (isTransfer(channel) ? files.receive(channel) : channel.close()),
-  });
+  };
+  for (const [type, handle] of Object.entries(handlers)) {
+    session.addEventListener(type, (/** @type {Event} */ event) => {
+      handle(event);
+      update();
+    });
+  }
   update();
   byId("benches").prepend(element);
   return {

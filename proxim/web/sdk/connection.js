@@ -2,6 +2,7 @@
 
 import { Deferred } from "./deferred.js";
 import { ProximError, connectionLost, sessionEnded, wireError } from "./errors.js";
+import { emit } from "./events.js";
 
 /** @import { Message } from "./types.js" */
 
@@ -23,12 +24,13 @@ const REPLACED = 4000;
 const FINAL_CLOSE_CODES = new Set([1002, 1007, 1009, REPLACED]);
 
 /**
- * A host or a guest, as its connection sees it.
- * @typedef {object} Client
- * @property {() => Promise<unknown>} introduce Registers, asks to pair or resumes, on each new socket.
- * @property {(message: Message) => void} receive Gets every message of the node, replies included.
- * @property {(online: boolean) => void} setOnline Learns that the node is reached, or lost.
- * @property {(error: ProximError) => void} fail Learns that the connection is closed for good.
+ * A host or a guest, as its connection sees it. It has the event `reachable`.
+ * @typedef {object} ClientPart
+ * @property {() => Promise<unknown>} _introduce Registers, asks to pair or resumes, on each new socket.
+ * @property {(message: Message) => void} _receive Gets every message of the node, replies included.
+ * @property {() => void} _checkConnection Checks WebRTC, because the node is reached again.
+ * @property {(error: ProximError) => void} _end Learns that the connection is closed for good.
+ * @typedef {EventTarget & ClientPart} Client
  */
 
 /** Keeps a WebSocket to a node open, and reconnects with backoff. */
@@ -47,9 +49,7 @@ export class Connection {
   #everIntroduced = false;
   /** @type {ProximError | null} */
   #failure = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
-  #waitsToRetry = false;
+  #timer = 0;
   #listening = new AbortController();
 
   /** @param {string} nodeUrl @param {Client} client */
@@ -114,7 +114,10 @@ export class Connection {
 
   /** Close the connection for good. @param {ProximError} [why] The error of pending requests. */
   close(why = connectionLost("the connection was closed on this side")) {
-    this.#end(why);
+    this.#failure ??= why;
+    this.#ready.reject(this.#failure);
+    this.#queue.length = 0;
+    this.#listening.abort();
     this.#closeSocket();
   }
 
@@ -134,7 +137,6 @@ export class Connection {
   }
 
   #connect() {
-    this.#waitsToRetry = false;
     let socket;
     try {
       socket = new WebSocket(`${this.nodeUrl.replace(/^http/, "ws")}/ws`, [SUBPROTOCOL]);
@@ -154,7 +156,7 @@ export class Connection {
   /** @param {WebSocket} socket */
   async #introduce(socket) {
     try {
-      await this.client.introduce();
+      await this.client._introduce();
     } catch (error) {
       if (socket === this.#socket) this.#introductionFailed(/** @type {ProximError} */ (error));
       return;
@@ -164,7 +166,8 @@ export class Connection {
     this.#delay = BACKOFF.first;
     for (const text of this.#queue.splice(0)) socket.send(text);
     this.#ready.resolve();
-    this.client.setOnline(true);
+    emit(this.client, "reachable", { online: true });
+    this.client._checkConnection();
   }
 
   /** @param {ProximError} error */
@@ -188,7 +191,7 @@ export class Connection {
     }
     this.#schedule(SILENCE, () => this.#probe());
     if (message.type === "welcome") this.#maxBytes = message.max_message_bytes - REF_BYTES;
-    this.client.receive(message);
+    this.client._receive(message);
     const pending = this.#requests.get(message.ref);
     if (!pending) return;
     this.#requests.delete(message.ref);
@@ -211,7 +214,7 @@ export class Connection {
   /** Check the connection at once when the network changes or the page becomes visible. */
   #checkNow() {
     if (globalThis.document?.visibilityState === "hidden") return;
-    if (this.#waitsToRetry) this.#connect();
+    if (!this.#socket) this.#connect();
     else if (this.#introduced) this.#probe();
   }
 
@@ -244,31 +247,21 @@ export class Connection {
     if (!this.#introduced) return;
     this.#introduced = false;
     if (!this.#failure) this.#ready = new Deferred();
-    this.client.setOnline(false);
+    emit(this.client, "reachable", { online: false });
   }
 
   /** @param {number} atLeast Milliseconds. */
   #retry(atLeast) {
     const pause = Math.max(this.#delay * (0.5 + 0.5 * Math.random()), atLeast);
     this.#delay = Math.min(this.#delay * BACKOFF.factor, BACKOFF.longest);
-    this.#waitsToRetry = true;
     this.#schedule(pause, () => this.#connect());
   }
 
   /** @param {ProximError} error */
   #fail(error) {
     if (this.#failure) return;
-    this.#end(error);
-    this.#closeSocket();
-    this.client.fail(error);
-  }
-
-  /** @param {ProximError} error */
-  #end(error) {
-    this.#failure ??= error;
-    this.#ready.reject(this.#failure);
-    this.#queue.length = 0;
-    this.#listening.abort();
+    this.close(error);
+    this.client._end(error);
   }
 
   /** Replace the one timer of this connection. @param {number} time @param {() => void} action */

@@ -5,16 +5,14 @@
  * @template T
  */
 export class Deferred {
+  /** @type {(value: T) => void} */
+  resolve = () => {};
+  /** @type {(error: unknown) => void} */
+  reject = () => {};
+  /** @type {Promise<T>} */
+  promise = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+
   constructor() {
-    /** @type {(value: T) => void} */
-    this.resolve = () => {};
-    /** @type {(error: unknown) => void} */
-    this.reject = () => {};
-    /** @type {Promise<T>} */
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
     this.promise.catch(() => {});
   }
 }

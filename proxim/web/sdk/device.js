@@ -3,18 +3,17 @@
 /** Return a name for this device, by the browser's user agent: `iPhone`, `Linux PC`. */
 export function deviceName() {
   const agent = globalThis.navigator?.userAgent ?? "";
-  const known = [
-    [/iPhone/, "iPhone"],
-    [/iPad/, "iPad"],
-    [/Android.*Mobile/, "Android phone"],
-    [/Android/, "Android tablet"],
-    [/CrOS/, "Chromebook"],
-    [/Macintosh/, "Mac"],
-    [/Windows/, "Windows PC"],
-    [/Linux/, "Linux PC"],
-  ];
-  const match = known.find(([pattern]) => /** @type {RegExp} */ (pattern).test(agent));
-  return match ? String(match[1]) : "A device";
+  const known = {
+    iPhone: /iPhone/,
+    iPad: /iPad/,
+    "Android phone": /Android.*Mobile/,
+    "Android tablet": /Android/,
+    Chromebook: /CrOS/,
+    Mac: /Macintosh/,
+    "Windows PC": /Windows/,
+    "Linux PC": /Linux/,
+  };
+  return Object.entries(known).find(([, pattern]) => pattern.test(agent))?.[0] ?? "A device";
 }
 
 /** Return random bytes as hexadecimal digits. @param {number} size The number of bytes. */

@@ -8,9 +8,6 @@ export const EARLY = { bytes: 16 * 1024 * 1024, channels: 32 };
 /** About how many bytes a waiting message takes beside its content. */
 const MESSAGE_OVERHEAD = 200;
 
-export const tooManyEarlyMessages = () =>
-  new ProximError("limit_reached", "too many messages wait, since the page does not listen yet");
-
 /**
  * Holds the messages of data channels until the page listens, and then delivers them in order, like a
  * `MessagePort`. So no message is lost while the page still loads the module that listens.
@@ -18,9 +15,9 @@ export const tooManyEarlyMessages = () =>
 export class EarlyMessages {
   #bytes = 0;
 
-  /** @param {() => void} overflow Called for each message that is dropped, for lack of room. */
-  constructor(overflow) {
-    this.overflow = overflow;
+  /** @param {(error: ProximError) => void} report Called for each message that is dropped. */
+  constructor(report) {
+    this.report = report;
   }
 
   /** @param {RTCDataChannel} channel A new channel: it must not have a listener yet. */
@@ -34,8 +31,13 @@ export class EarlyMessages {
       if (event === delivering) return;
       // This listener is the first, so no other one gets the message yet.
       event.stopImmediatePropagation();
-      if (this.#hasRoom(event.data)) held.push(event.data);
-      else this.overflow();
+      const size = sizeOf(event.data);
+      if (this.#bytes + size > EARLY.bytes) {
+        this.report(new ProximError("limit_reached", "too many messages wait, since the page does not listen yet"));
+        return;
+      }
+      this.#bytes += size;
+      held.push(event.data);
     };
     channel.addEventListener("message", keep);
     beforeListening(channel, "message", async () => {
@@ -50,14 +52,6 @@ export class EarlyMessages {
       }
       channel.removeEventListener("message", keep);
     });
-  }
-
-  /** @param {unknown} data */
-  #hasRoom(data) {
-    const size = sizeOf(data);
-    if (this.#bytes + size > EARLY.bytes) return false;
-    this.#bytes += size;
-    return true;
   }
 }
 

@@ -40,11 +40,7 @@ export class ProximError extends Error {
 
 /** @param {Status} status @param {string} reason @param {string} [sessionId] */
 export const sessionEnded = (status, reason, sessionId) =>
-  new ProximError("session_ended", `the session has ended: ${reason}`, {
-    status,
-    reason,
-    sessionId,
-  });
+  new ProximError("session_ended", `the session has ended: ${reason}`, { status, reason, sessionId });
 
 /** @param {string} message @param {number} [closeCode] */
 export const connectionLost = (message, closeCode) =>
@@ -52,15 +48,8 @@ export const connectionLost = (message, closeCode) =>
 
 /** @param {Message} message An `error` message of the node. */
 export const wireError = (message) =>
-  new ProximError(message.code, message.message, {
-    sessionId: message.session_id,
-    retryAfter: message.retry_after,
-  });
+  new ProximError(message.code, message.message, { sessionId: message.session_id, retryAfter: message.retry_after });
 
-/** @param {unknown} error An error of WebRTC. */
+/** @param {any} error An error of WebRTC. */
 export const webrtcFailed = (error) =>
-  error instanceof ProximError
-    ? error
-    : new ProximError("webrtc_failed", String(/** @type {any} */ (error)?.message ?? error), {
-        cause: error,
-      });
+  error instanceof ProximError ? error : new ProximError("webrtc_failed", String(error?.message ?? error), { cause: error });

@@ -60,7 +60,8 @@ export class Guest extends Session {
    *   `session_ended`, `connection_lost`
    */
   async ask() {
-    await this.#connect();
+    this.#connection ??= new Connection(this.nodeUrl, this);
+    await this.#connection.ready;
   }
 
   /**
@@ -68,7 +69,7 @@ export class Guest extends Session {
    * @throws {ProximError} `session_ended` if the session ended in the meantime, `connection_lost`
    */
   async resume() {
-    await this.#connect();
+    await this.ask();
   }
 
   /** Disconnect from the node and from the host. The seat can be taken again with `remembered`. */
@@ -83,18 +84,8 @@ export class Guest extends Session {
     return this.#connection;
   }
 
-  async #connect() {
-    this.#connection ??= new Connection(this.nodeUrl, {
-      introduce: () => this.#introduce(),
-      receive: (message) => this.#receive(message),
-      setOnline: (online) => this.#setOnline(online),
-      fail: (error) => this._end(error),
-    });
-    await this.#connection.ready;
-  }
-
-  /** Ask on the first connection, resume on all others. */
-  async #introduce() {
+  /** Ask on the first connection, resume on all others. @internal */
+  async _introduce() {
     const connection = this._getConnection();
     const resume_token = this.#resumeToken;
     if (!resume_token) return connection.requestNow("pair_pending", this.#pairRequest());
@@ -116,8 +107,8 @@ export class Guest extends Session {
     return { type: "pair_request", session_id: this.id, token: this.#token, device_info };
   }
 
-  /** @param {Message} message */
-  #receive(message) {
+  /** @internal @param {Message} message */
+  _receive(message) {
     if (message.type === "pair_pending") {
       this.#resumeToken = message.resume_token;
       this.type = message.session_type ?? null;
@@ -130,7 +121,7 @@ export class Guest extends Session {
       this._setPeerOnline(message.host_online);
       if (message.expires_in !== undefined) this.#promptPending(message.expires_in);
     } else if (!message.session_id || message.session_id === this.id) {
-      this._receive(message);
+      super._receive(message);
     }
   }
 
@@ -146,12 +137,6 @@ export class Guest extends Session {
     const { id, nodeUrl, type } = this;
     const seat = { nodeUrl, sessionId: id, resumeToken: this.#resumeToken, type, since: Date.now() };
     rememberSeat(/** @type {Remembered} */ (seat));
-  }
-
-  /** @param {boolean} online */
-  #setOnline(online) {
-    emit(this, "reachable", { online });
-    if (online) this._checkConnection();
   }
 
   /** @internal @param {ProximError} error */

@@ -71,11 +71,8 @@ export class HostSession extends Session {
    * @throws {ProximError} `not_allowed` once a guest has asked.
    */
   async renew({ tokenHash } = {}) {
-    await this._getConnection().request("link_renewed", {
-      type: "renew_link",
-      session_id: this.id,
-      ...linkOptions(tokenHash),
-    });
+    const request = { type: "renew_link", session_id: this.id, ...linkOptions(tokenHash) };
+    await this._getConnection().request("link_renewed", request);
   }
 
   /** @internal */
@@ -112,9 +109,7 @@ export class HostSession extends Session {
   /** @internal @param {Message} message */
   _setLink(message) {
     this.link = message.link ?? null;
-    this.qr = message.qr_svg
-      ? `data:image/svg+xml,${encodeURIComponent(message.qr_svg)}`
-      : null;
+    this.qr = message.qr_svg ? `data:image/svg+xml,${encodeURIComponent(message.qr_svg)}` : null;
     this.lapsesAt = Date.now() + message.pair_within * 1000;
     emit(this, "link");
   }

@@ -54,14 +54,17 @@ export class Host extends EventTarget {
     this.sessions = new Map();
     this.#options = options;
     this.#storageKey = `proxim.host.${this.nodeUrl}`;
-    this.#identity = this.#loadIdentity();
+    const { uuid, key } = options;
+    const kept = storage.read("localStorage", this.#storageKey);
+    /** `ahead`: the milliseconds that the node's clock is ahead of this device's. */
+    this.#identity = {
+      uuid: String(uuid ?? kept?.uuid ?? randomHex(16)),
+      key: String(key ?? kept?.key ?? randomHex(32)),
+      ahead: Number(kept?.ahead ?? 0),
+    };
+    this.#rememberIdentity();
     /** @internal */
-    this._connection = new Connection(this.nodeUrl, {
-      introduce: () => this.#register(),
-      receive: (message) => this.#receive(message),
-      setOnline: (online) => this.#setOnline(online),
-      fail: (error) => this.#fail(error),
-    });
+    this._connection = new Connection(this.nodeUrl, this);
   }
 
   /** Resolves once this host is registered. Rejects with the error if that fails. */
@@ -112,43 +115,30 @@ export class Host extends EventTarget {
     return Date.parse(time) - this.#identity.ahead;
   }
 
-  /** @returns {{ uuid: string, key: string, ahead: number }} */
-  #loadIdentity() {
-    const kept = storage.read("localStorage", this.#storageKey);
-    const identity = {
-      uuid: this.#options.uuid ?? kept?.uuid ?? randomHex(16),
-      key: this.#options.key ?? kept?.key ?? randomHex(32),
-      ahead: kept?.ahead ?? 0,
-    };
-    if (!this.#options.key) storage.write("localStorage", this.#storageKey, identity);
-    return identity;
+  #rememberIdentity() {
+    if (!this.#options.key) storage.write("localStorage", this.#storageKey, this.#identity);
   }
 
-  /** @returns {Promise<unknown>} */
-  #register() {
+  /** @internal @returns {Promise<unknown>} */
+  _introduce() {
     const { uuid, key } = this.#identity;
     const { accessToken, seats } = this.#options;
     const request = { type: "register", uuid, key, access_token: accessToken, seats };
     return this._connection.requestNow("registered", request);
   }
 
-  /** @param {Message} message */
-  #receive(message) {
+  /** @internal @param {Message} message */
+  _receive(message) {
     if (message.type === "registered") {
       this.#restoreSessions(message.sessions);
     } else if (message.type === "session_created") {
-      this.#setClockOffset(message.session.created_at);
+      this.#identity.ahead = Date.parse(message.session.created_at) - Date.now();
+      this.#rememberIdentity();
       this.#options.seats?.push(message.session.session_id);
       this.#updateSession(message.session)._setLink(message);
     } else if (message.session_id) {
       this.sessions.get(message.session_id)?._receive(message);
     }
-  }
-
-  /** @param {string} now The node's time. */
-  #setClockOffset(now) {
-    this.#identity.ahead = Date.parse(now) - Date.now();
-    if (!this.#options.key) storage.write("localStorage", this.#storageKey, this.#identity);
   }
 
   /** @param {any[]} infos */
@@ -175,14 +165,13 @@ export class Host extends EventTarget {
     return session;
   }
 
-  /** @param {boolean} online */
-  #setOnline(online) {
-    emit(this, "reachable", { online });
-    if (online) for (const session of this.sessions.values()) session._checkConnection();
+  /** @internal */
+  _checkConnection() {
+    for (const session of this.sessions.values()) session._checkConnection();
   }
 
-  /** @param {ProximError} error */
-  #fail(error) {
+  /** @internal @param {ProximError} error */
+  _end(error) {
     this.#endSessions(error);
     emit(this, "failed", { error });
   }

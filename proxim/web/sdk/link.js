@@ -10,10 +10,7 @@ export function nodeAddress(url) {
   } catch {
     // The error below says so.
   }
-  throw new ProximError(
-    "invalid_link",
-    `${url} is not the URL of a node, such as http://127.0.0.1:8765`,
-  );
+  throw new ProximError("invalid_link", `${url} is not the URL of a node, such as http://127.0.0.1:8765`);
 }
 
 /**
@@ -23,14 +20,9 @@ export function nodeAddress(url) {
  * @throws {ProximError} `invalid_link`
  */
 export function parseLink(link) {
-  const found = /^(https?:\/\/[^?#]+)\/join\/?#([\w-]{16,128})\.([\w-]{16,128})$/.exec(
-    String(link).trim(),
-  );
+  const found = /^(https?:\/\/[^?#]+)\/join\/?#([\w-]{16,128})\.([\w-]{16,128})$/.exec(String(link).trim());
   if (!found) {
-    throw new ProximError(
-      "invalid_link",
-      "a link looks like https://node.example/join#<session id>.<token>",
-    );
+    throw new ProximError("invalid_link", "a link looks like https://node.example/join#<session id>.<token>");
   }
   return { nodeUrl: nodeAddress(found[1]), sessionId: found[2], token: found[3] };
 }

@@ -14,15 +14,10 @@ export async function pathOf(pc) {
   // A connection that was closed in the meantime has no stats.
   const stats = await pc.getStats().catch(() => null);
   if (!stats) return null;
-  /** @type {any[]} */
-  const all = [];
-  stats.forEach((each) => all.push(each));
+  const all = [...stats.values()];
   const selected = all.find((each) => each.type === "transport")?.selectedCandidatePairId;
-  const pair = all.find(
-    (each) =>
-      each.type === "candidate-pair" &&
-      (selected ? each.id === selected : (each.selected ?? each.nominated)),
-  );
+  const isSelected = (/** @type {any} */ each) => (selected ? each.id === selected : (each.selected ?? each.nominated));
+  const pair = all.find((each) => each.type === "candidate-pair" && isSelected(each));
   if (!pair) return null;
   const [local, remote] = [stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)];
   const kinds = [local?.candidateType, remote?.candidateType];

@@ -1,6 +1,6 @@
 // The WebRTC connection of a session.
 
-import { EarlyMessages, tooManyEarlyMessages } from "./early-messages.js";
+import { EarlyMessages } from "./early-messages.js";
 import { ProximError, webrtcFailed } from "./errors.js";
 import { emit } from "./events.js";
 import { randomHex } from "./device.js";
@@ -37,15 +37,11 @@ export class PeerConnection {
   /** @type {RTCDataChannel | null} */
   #main = null;
   #reopened = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #reopenTimer;
   /** @type {Promise<unknown>} Runs one action after the other. */
   #queue = Promise.resolve();
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #iceRestartTimer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #connectTimer;
-  #earlyMessages = new EarlyMessages(() => {});
+  /** @type {Map<string, number>} */
+  #timers = new Map();
+  #earlyMessages = new EarlyMessages((error) => this.#reportError(error));
 
   /** @param {Session} session @param {"host" | "guest"} role */
   constructor(session, role) {
@@ -62,7 +58,7 @@ export class PeerConnection {
   /** Check the connection after the node or the other side was away, and repair it. */
   check() {
     const state = this.pc?.connectionState;
-    if (!state) this.#enqueue(async () => void (this.pc || (await this.#restart())));
+    if (!state) this.#enqueue(async () => this.pc || this.#restart());
     else if (state !== "connected") this.#restartIceAfter(state === "failed" ? 0 : 500);
   }
 
@@ -85,12 +81,25 @@ export class PeerConnection {
     this.#closeCurrent();
   }
 
-  /** @param {() => Promise<void>} action */
+  /** @param {() => Promise<unknown>} action */
   #enqueue(action) {
-    const guarded = async () => {
-      if (!this.#closed) await action();
-    };
+    const guarded = () => this.#closed || action();
     this.#queue = this.#queue.then(guarded).catch((error) => this.#reportError(error));
+  }
+
+  /**
+   * Start a timer, in place of the one before of this name.
+   * @param {string} name @param {number} time Milliseconds. @param {() => void} action
+   */
+  #after(name, time, action) {
+    this.#cancel(name);
+    this.#timers.set(name, setTimeout(action, time));
+  }
+
+  /** @param {string} name */
+  #cancel(name) {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
   }
 
   /** @param {unknown} error */
@@ -113,7 +122,7 @@ export class PeerConnection {
     this.#remote = remote;
     this.#makingOffer = this.#ignoringOffer = this.#negotiated = false;
     this.#reopened = 0;
-    this.#earlyMessages = new EarlyMessages(() => this.#reportError(tooManyEarlyMessages()));
+    this.#earlyMessages = new EarlyMessages((error) => this.#reportError(error));
     let pc;
     try {
       pc = new RTCPeerConnection({ iceServers: this.session.iceServers ?? [] });
@@ -145,9 +154,7 @@ export class PeerConnection {
   }
 
   #closeCurrent() {
-    clearTimeout(this.#iceRestartTimer);
-    clearTimeout(this.#reopenTimer);
-    this.#stopTimer();
+    for (const name of this.#timers.keys()) this.#cancel(name);
     const main = this.#main;
     this.#main = null;
     if (this.pc) {
@@ -225,12 +232,12 @@ export class PeerConnection {
   #stateChanged(pc) {
     emit(this.session, "rtcstate", { state: pc.connectionState });
     if (pc.connectionState === "connected") {
-      clearTimeout(this.#iceRestartTimer);
-      this.#stopTimer();
+      this.#cancel("restart ICE");
+      this.#cancel("connect");
       this.#retries = 0;
     } else if (pc.connectionState === "disconnected") {
       this.#restartIceAfter(ICE_RESTART_DELAY[this.role]);
-    } else if (pc.connectionState === "failed" && this.#connectTimer === undefined) {
+    } else if (pc.connectionState === "failed" && !this.#timers.has("connect")) {
       // While the connect timer runs, it starts the next retry.
       this.#restartIceAfter(0);
     }
@@ -238,8 +245,7 @@ export class PeerConnection {
 
   /** @param {number} time Milliseconds. */
   #restartIceAfter(time) {
-    clearTimeout(this.#iceRestartTimer);
-    this.#iceRestartTimer = setTimeout(() => this.#enqueue(() => this.#restartIce()), time);
+    this.#after("restart ICE", time, () => this.#enqueue(() => this.#restartIce()));
   }
 
   /** Restart ICE with fresh servers. While the other side is offline, wait for its return. */
@@ -254,21 +260,13 @@ export class PeerConnection {
   }
 
   #startTimer() {
-    this.#stopTimer();
-    const timeout = CONNECT_TIMEOUT[this.role] * 1.5 ** this.#retries;
-    this.#connectTimer = setTimeout(() => this.#timedOut(), timeout);
-  }
-
-  #stopTimer() {
-    clearTimeout(this.#connectTimer);
-    this.#connectTimer = undefined;
+    this.#after("connect", CONNECT_TIMEOUT[this.role] * 1.5 ** this.#retries, () => this.#timedOut());
   }
 
   #timedOut() {
-    if (!this.session.peerOnline) {
-      // `check` repairs the connection once the other side is back.
-      this.#stopTimer();
-    } else if (this.#retries < MAX_RETRIES) {
+    // `check` repairs the connection once the other side is back.
+    if (!this.session.peerOnline) this.#cancel("connect");
+    else if (this.#retries < MAX_RETRIES) {
       this.#retries += 1;
       this.#enqueue(() => this.#start());
     } else {
@@ -309,8 +307,7 @@ export class PeerConnection {
       this.#main = null;
       this.session._channelClosed(channel);
       if (this.role !== "host") return;
-      clearTimeout(this.#reopenTimer);
-      this.#reopenTimer = setTimeout(() => this.#enqueue(() => this.#reopen()), REOPEN.pause);
+      this.#after("reopen", REOPEN.pause, () => this.#enqueue(() => this.#reopen()));
     });
   }
 }

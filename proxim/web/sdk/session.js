@@ -68,9 +68,8 @@ export class Session extends EventTarget {
   #peerOnline = false;
   /** @type {RTCDataChannel | null} The open channel. */
   #channel = null;
-  /** @type {RTCDataChannel[]} Channels that came before the first listener. */
+  /** @type {RTCDataChannel[] | null} Channels that came before the first listener; null after it. */
   #channels = [];
-  #listensForChannels = false;
   #isUnreachable = false;
   /** @type {PeerConnection | null} */
   #peerConnection = null;
@@ -78,8 +77,7 @@ export class Session extends EventTarget {
   #rtc;
   /** When the ICE servers expire, in the time of `Date.now()`. */
   #iceExpiry = Infinity;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #iceTimer;
+  #iceTimer = 0;
 
   /**
    * `Host.open` and `new Guest` make sessions.
@@ -324,16 +322,17 @@ export class Session extends EventTarget {
 
   /** @internal @param {RTCDataChannel} channel */
   _addChannel(channel) {
-    if (this.#listensForChannels) emit(this, "channel", { channel });
+    if (!this.#channels) emit(this, "channel", { channel });
     else if (this.#channels.length < EARLY.channels) this.#channels.push(channel);
     else channel.close();
   }
 
   /** Emit the channels that came before the first listener, after the page's current task. */
   async #announceChannels() {
-    if (this.#channels.length > 0) await null;
-    this.#listensForChannels = true;
-    for (const channel of this.#channels.splice(0)) emit(this, "channel", { channel });
+    if (this.#channels?.length) await null;
+    const channels = this.#channels ?? [];
+    this.#channels = null;
+    for (const channel of channels) emit(this, "channel", { channel });
   }
 
   /** @param {any} data */

@@ -12,8 +12,7 @@ export const storage = {
   /** @param {"localStorage" | "sessionStorage"} kind @param {string} name @param {unknown} value */
   write(kind, name, value) {
     try {
-      if (value === null) globalThis[kind].removeItem(name);
-      else globalThis[kind].setItem(name, JSON.stringify(value));
+      globalThis[kind].setItem(name, JSON.stringify(value));
     } catch {
       // Forbidden or full.
     }

@@ -210,7 +210,7 @@ async def test_suspended_node_gives_up_its_sessions(autojump_clock, members):
     member = members[0].member
     name = member.bus.node
     # As after SIGSTOP: whatever was next runs first.
-    member.lease._running_until = trio.current_time()
+    member.lease.running_until = trio.current_time()
     await meeting.host.asks(wire.RefreshIce(session_id=meeting.id))
     assert (meeting.host.close_code, meeting.guest.close_code) == (1012, 1012)
     assert members[0].supervisor.actors() == []
@@ -267,17 +267,17 @@ async def test_node_of_another_version_does_not_start_and_one_that_runs_keeps_ou
     autojump_clock, members, monkeypatch, caplog
 ):
     memory = members[0].coordinator._memory
-    monkeypatch.setattr(coordinator, "LAYOUT", 3)
+    monkeypatch.setattr(coordinator, "LAYOUT", 4)
     newcomer = MemberNode(memory)
-    newcomer.coordinator._layout = 3
-    with pytest.raises(InvalidSetting, match=r"cluster: .* version 2 .* this node version 3"):
+    newcomer.coordinator._layout = 4
+    with pytest.raises(InvalidSetting, match=r"cluster: .* version 3 .* this node version 4"):
         await newcomer.member.run()
     # The others have left, and nodes of that version have taken over an empty Redis.
     memory.forget()
-    memory.layout = 3
+    memory.layout = 4
     memory.leases["new"] = b"{}", trio.current_time() + 100
     await trio.sleep(LEASE)
-    assert "the node is out of the cluster: the nodes of this cluster use version 3" in caplog.text
+    assert "the node is out of the cluster: the nodes of this cluster use version 4" in caplog.text
     assert {node.member.trouble for node in members} == {"the cluster's Redis does not answer"}
 
 
@@ -378,6 +378,27 @@ async def test_decision_is_told_once_it_is_saved(autojump_clock, members, approv
     status = "approved" if approve else "rejected"
     for side in (meeting.host, meeting.guest):
         assert [each.status for each in side.heard(wire.PairResult)] == [status]
+
+
+async def test_guest_at_another_node_that_was_refused_holds_no_seat(autojump_clock, members):
+    meeting = Meeting(members[0], await members[0].host())
+    await meeting.open(ONE_TIME, None)
+    meeting.guest = members[1].connect()
+    coordinator = members[0].coordinator
+    flush = coordinator.flush
+
+    async def flush_late(node, saves, *more):
+        if saves:
+            vars(coordinator).pop("flush", None)
+            await trio.sleep(SAVE_TIMEOUT + 0.2)
+        return await flush(node, saves, *more)
+
+    coordinator.flush = flush_late
+    await meeting.guest.asks(meeting.pair_request())
+    await trio.sleep(5)
+    assert [error.code for error in meeting.guest.heard(wire.Error)] == ["unavailable"]
+    assert set(meeting.actor.seats) == {HOST}
+    assert meeting.host.endings == [Reason.DISCONNECTED], "as if the guest had left at once"
 
 
 async def test_unsaved_close_does_not_end_the_session(autojump_clock, members):
@@ -505,6 +526,34 @@ async def test_unsaved_decision_does_not_delay_the_drain(autojump_clock, members
     assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
 
 
+async def test_guest_gets_no_new_resume_token_while_redis_is_silent(autojump_clock, members):
+    meeting = await pairs(members[0], members[0])
+    members[0].coordinator.is_cut = True
+    await trio.sleep(4)
+    assert (await meeting.returns(GUEST)).heard(wire.Resumed)[0].resume_token == wire.UNSET
+    members[0].coordinator.is_cut = False
+    await trio.sleep(4)
+    assert (await meeting.returns(GUEST)).heard(wire.Resumed)[0].resume_token != wire.UNSET
+
+
+async def test_reuse_of_a_resume_token_is_told_only_once_it_is_saved(autojump_clock, members):
+    meeting = await pairs(members[0], members[0])
+    first = meeting.resume_token
+    for _ in range(2):
+        resumed = (await meeting.returns(GUEST)).heard(wire.Resumed)[0]
+        meeting.resume_token = resumed.resume_token
+    members[0].coordinator.is_cut = True
+    meeting.resume_token = first
+    thief = members[0].connect()
+    thief.patience = SAVE_TIMEOUT + 1
+    await thief.sends(meeting.resume())
+    assert thief.told[-1].code == "unavailable"
+    assert meeting.host.endings == []
+    members[0].coordinator.is_cut = False
+    await trio.sleep(4)
+    assert meeting.host.endings == meeting.guest.endings == [Reason.TOKEN_REUSED]
+
+
 # -- a seat that changes hands ---------------------------------------------------------------
 
 
@@ -513,8 +562,8 @@ async def test_seat_left_at_another_node_can_be_taken_at_once(autojump_clock, me
     old, meeting.guest = meeting.guest, members[0].connect()
     (far,) = members[0].member.remote_connections._connections.values()
     # The remote side leaves, and a local one comes, before the actor has its turn.
-    members[0].member.remote_connections._leave(
-        members[1].member.bus.node, LeaveSeat(session_id=meeting.id, connection=far.number)
+    members[0].member.remote_connections.receive(
+        members[1].member.bus.node, LeaveSeat(seat=far.number)
     )
     await meeting.guest.asks(meeting.resume())
     assert old.closed is False
@@ -548,7 +597,7 @@ async def test_expired_line_is_not_extended_under_a_waiting_signal(autojump_cloc
 async def test_closed_connection_takes_no_seat_at_another_node(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     late = members[2].connect()
-    remote = await members[2].member.registry.find(meeting.id)
+    remote = await members[2].member.find(meeting.id)
     late.close(1012)
     receipt = remote.ask(Envelope(ResumeRequested(meeting.resume_token), late))
     await receipt.wait()

@@ -362,14 +362,14 @@ async def test_refused_keys_are_bounded(counting):
 
 async def test_node_of_another_version_is_refused_while_others_live(coordinator, monkeypatch):
     await lives(coordinator, "a")
-    other = await as_version(coordinator, 3, monkeypatch)
-    with pytest.raises(OtherLayout, match=r"use version 2 .* this node version 3"):
+    other = await as_version(coordinator, 4, monkeypatch)
+    with pytest.raises(OtherLayout, match=r"use version 3 .* this node version 4"):
         await lives(other, "b")
     assert set(await coordinator.members()) == {"a"}, "a refused node leaves no trace"
     await coordinator.leave("a")
     await lives(other, "b")
     with pytest.raises(OtherLayout):
-        await lives(await as_version(coordinator, 2, monkeypatch), "a")
+        await lives(await as_version(coordinator, 3, monkeypatch), "a")
 
 
 async def as_version(coordinator, layout, monkeypatch):
@@ -377,9 +377,9 @@ async def as_version(coordinator, layout, monkeypatch):
     monkeypatch.setattr(coordinator_module, "LAYOUT", layout)
     if isinstance(coordinator, MemoryCoordinator):
         return MemoryCoordinator(coordinator._memory, layout)
-    former = f"'{5 - layout}'"
+    former = f"'{7 - layout}'"
     text = scripts.HEARTBEAT.replace(former, f"'{layout}'")
-    text = text.replace(f"'layout', {5 - layout})", f"'layout', {layout})")
+    text = text.replace(f"'layout', {7 - layout})", f"'layout', {layout})")
     monkeypatch.setattr(scripts, "HEARTBEAT", text)
     return coordinator
 

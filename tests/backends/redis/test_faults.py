@@ -217,6 +217,7 @@ def test_sessions_survive_a_restart_of_redis(brittle):
     wrong = {"session_id": local.id, "resume_token": "wrong"}
     comes(lambda: cluster[1].peer().refused("unknown_session", "resume", **wrong))
     comes(lambda: local.resume(cluster[2], host_online=True))
+    local.host.expect("peer_online", replaced=True)
     local.talk(1)
 
 

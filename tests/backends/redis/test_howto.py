@@ -88,6 +88,7 @@ def test_howto_builds_a_cluster_behind_a_load_balancer(page):
             host.expect("signal", session_id=session_id, data=number)
         again = peer()
         again.ask("resumed", "resume", session_id=session_id, resume_token=pending["resume_token"])
+        host.expect("peer_online", session_id=session_id, replaced=True)
     elsewhere = peer()
     key = registered["key"]
     found = elsewhere.ask("registered", "register", uuid="desk", key=key)["sessions"]

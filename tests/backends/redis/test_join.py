@@ -61,7 +61,7 @@ def test_node_of_another_version_than_the_cluster_is_refused(redis):
     code, said = refused("--cluster", redis.url)
     assert code == 2
     assert "cluster: the nodes of this cluster use version 1" in said
-    assert "this node version 2: install the same proxim everywhere, or stop all nodes" in said
+    assert "this node version 3: install the same proxim everywhere, or stop all nodes" in said
     assert "Traceback" not in said
     assert b"node:old" in redis.ask("KEYS", "proxim:node:*")
     redis.ask("DEL", "proxim:node:old")
@@ -70,7 +70,7 @@ def test_node_of_another_version_than_the_cluster_is_refused(redis):
         Couple(cluster[0], cluster[1]).approve().talk(1)
     finally:
         cluster.stop()
-    assert redis.ask("GET", "proxim:layout").strip() == b"2"
+    assert redis.ask("GET", "proxim:layout").strip() == b"3"
 
 
 @pytest.fixture

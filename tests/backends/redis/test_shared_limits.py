@@ -151,7 +151,7 @@ async def test_suspended_node_counts_its_connections_again_and_those_of_others(
     for node in nodes:
         node.places.acquire(HERE)
     await trio.sleep(TOLD)
-    nodes[0].member.lease._running_until = trio.current_time()
+    nodes[0].member.lease.running_until = trio.current_time()
     nodes[1].places.acquire(HERE)
     await trio.sleep(LEASE + HEARTBEAT_TIME)
     assert [node.places.elsewhere(HERE) for node in nodes] == [2, 1]

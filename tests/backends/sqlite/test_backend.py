@@ -37,6 +37,51 @@ async def test_restored_approved_session_lets_the_guest_resume(live):
     assert resumed.host_online
 
 
+async def test_restored_session_knows_the_newest_resume_token_and_the_superseded(live):
+    first = await live()
+    meeting = await first.node.pairs()
+    oldest = meeting.resume_token
+    for _ in range(2):
+        await meeting.returns(GUEST)
+        meeting.resume_token = meeting.guest.heard(wire.Resumed)[0].resume_token
+    await first.die()
+    second = await live()
+    resumed = await second.node.connect().asks(meeting.resume())
+    assert isinstance(resumed, wire.Resumed)
+    assert resumed.resume_token != meeting.resume_token
+    meeting.resume_token = oldest
+    ended = await second.node.connect().asks(meeting.resume())
+    assert ended.reason is Reason.TOKEN_REUSED
+
+
+async def test_new_resume_token_is_on_the_disk_once_it_is_told(live):
+    first = await live()
+    meeting = await first.node.pairs()
+    await meeting.returns(GUEST)
+    meeting.resume_token = meeting.guest.heard(wire.Resumed)[0].resume_token
+    await first.die()
+    second = await live()
+    assert isinstance(await second.node.connect().asks(meeting.resume()), wire.Resumed)
+
+
+async def test_restored_session_with_confirm_needs_the_code_of_its_guest(live):
+    first = await live()
+    host = await first.node.host()
+    create = wire.CreateSession(session_type="persistent", confirm="code")
+    created = await host.asks(create)
+    await first.die()
+    second = await live()
+    host = await second.node.host()
+    (info,) = host.heard(wire.Registered)[0].sessions
+    assert info.confirm == "code"
+    ask = {"session_id": info.session_id, "token": created.token, "device_info": DEVICE}
+    pending = await second.node.connect().asks(wire.PairRequest(**ask))
+    decision = {"session_id": info.session_id, "approve": True}
+    assert (await host.asks(wire.PairDecision(**decision))).code == "not_allowed"
+    result = await host.asks(wire.PairDecision(**decision, code=pending.code))
+    assert result.status is Status.APPROVED
+
+
 async def test_restored_pending_session_has_a_link_that_works_once(live):
     first = await live()
     meeting = await first.node.invites()
@@ -245,3 +290,17 @@ async def test_damaged_row_is_logged_and_kept(live, caplog):
     assert second.node.supervisor.find(other.id) is not None
     assert "cannot be read" in caplog.text
     assert name in second.disk.rows()
+
+
+async def test_guest_gets_no_new_resume_token_while_the_disk_fails(live):
+    life = await live()
+    meeting = await life.node.pairs()
+    life.disk.trouble = DiskError("the disk is full")
+    await meeting.host.asks(wire.CreateSession(session_type="persistent"))
+    await until(lambda: life.backend.is_failing)
+    await meeting.returns(GUEST)
+    assert meeting.guest.heard(wire.Resumed)[0].resume_token == wire.UNSET
+    life.disk.trouble = None
+    await until(lambda: not life.backend.is_failing)
+    await meeting.returns(GUEST)
+    assert meeting.guest.heard(wire.Resumed)[0].resume_token != wire.UNSET

@@ -32,7 +32,8 @@ export class ProximNode {
 
   async #run(options) {
     this.url = `http://127.0.0.1:${this.port}`;
-    const args = ["-m", "proxim", "serve", "--port", String(this.port), ...options];
+    // A session that has just ended must still answer: no sweep may come in between.
+    const args = ["-m", "proxim", "serve", "--port", String(this.port), "--sweep-interval", "3600", ...options];
     this.process = spawn(PYTHON, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
     const line = await firstLine(this.process);
     if (!/http/.test(line)) throw new Error(`no address on the first line: ${line}`);
