@@ -22,7 +22,7 @@ StoreToken = Callable[[str], object]
 
 
 class Guest(ClientSession):
-    """The guest's side of one session.
+    """Asks to pair, and runs the session for the guest.
 
     ``resume_token`` lets a later program take the seat again. It changes each time this side comes
     back: only the latest is good for long. ``code`` is the code of three digits that this device

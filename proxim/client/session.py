@@ -22,7 +22,7 @@ TOO_SLOW = 4001
 
 
 class ClientSession:
-    """One side of a session.
+    """Sends and receives for one side of a session, as host or as guest.
 
     ``ice_servers`` are the latest for ``RTCPeerConnection``; while connected they are refreshed
     before they expire. ``peer_online`` says whether the other side is connected to the node.

@@ -240,7 +240,7 @@ async def test_a_signal_of_an_approved_session_costs_no_task_switch(node):
             assert (await guest.hear("signal"))["data"] == number
         trio.lowlevel.remove_instrument(steps)
     of_the_node = [name for name in steps.names if name.startswith("proxim.")]
-    assert {name.rpartition(".")[2] for name in of_the_node} <= {"run"}, (
-        "the poller's, and no other"
-    )
+    others = [name for name in of_the_node if name != "proxim.net.poller.Poller.run"]
+    # A busy machine may let a task of the start end only now; a switch for each signal would be 50.
+    assert len(others) < 5, others
     assert 1 <= of_the_node.count("proxim.net.poller.Poller.run") <= 60
