@@ -65,6 +65,6 @@ def _code(link: str) -> qrcode.QRCode[PyPNGImage]:
     code.add_data(link)
     try:
         code.make(fit=True)
-    except DataOverflowError:
+    except (DataOverflowError, ValueError):
         raise ValueError("the link is too long for a QR code") from None
     return code

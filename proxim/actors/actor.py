@@ -2,13 +2,11 @@
 
 The actor takes one envelope after the other from its inbox, a memory channel. It hands the event
 to the session, and performs the effects that the session returns. A timer puts ``TimePassed`` into
-the inbox at the session's deadline. The actor waits for no socket and for no other actor. It waits
-only for the backend to save a change, before it tells any client of the change.
+the inbox at the session's deadline. The actor waits only for the backend to save a change.
 
 Signals need not pass through the inbox. After the effect ``OpenLine`` each seat has a *line*, the
 ``tell`` of the other side's connection, and the router calls that. The actor closes the line when a
-seat changes hands or the session ends. It opens the line only when the inbox is empty, so that no
-signal overtakes an earlier one.
+seat changes hands or the session ends, and opens it only when the inbox is empty, to keep order.
 """
 
 from __future__ import annotations
@@ -317,7 +315,9 @@ class Actor:
     def _tell(self, to: Connection, effect: ev.Tell | ev.Reply, envelope: Envelope) -> None:
         message = effect.message
         if effect.ice_lifetime is not None:
-            message = with_ice_servers(message, self._services.grant_ice(effect.ice_lifetime))
+            seat = to.seats.get(self.session.session_id)
+            peer = f"{self.session.session_id} {seat.role if seat else ''}"
+            message = with_ice_servers(message, self._services.grant_ice(effect.ice_lifetime, peer))
         if isinstance(effect, ev.Reply) and envelope.ref is not None:
             message = structs.replace(message, ref=envelope.ref)
         # Signals delivered on joining are backlog; they bypass the outbox limit.

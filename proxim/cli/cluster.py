@@ -14,10 +14,10 @@ from rich.table import Table
 from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
-from proxim.cli.terminal import cell
+from proxim.cli.terminal import cell, seconds
 from proxim.exception_groups import ungrouped
 from proxim.protocol.errors import InvalidSetting
-from proxim.settings import Settings, load
+from proxim.settings import Settings, cautions, load_with_sources
 
 WIDE = 200
 """Columns of the table if the output is not a terminal."""
@@ -55,7 +55,10 @@ def status(config: Path | None, as_json: bool, **flags: object) -> None:
     Exit codes: 0 shown, 2 usage, 3 Redis does not answer.
     """
     try:
-        found = trio.run(_status, load(flags, os.environ, config))
+        settings, sources = load_with_sources(flags, os.environ, config)
+        for each in cautions(settings, sources, config):
+            click.echo(f"Warning: {each.found}: {each.remedy}", err=True)
+        found = trio.run(_status, settings)
     except InvalidSetting as error:
         raise click.UsageError(str(error)) from None
     except CoordinatorLost as error:
@@ -70,8 +73,12 @@ def status(config: Path | None, as_json: bool, **flags: object) -> None:
 
 
 async def _status(settings: Settings) -> list[NodeStatus]:
-    from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
-
+    try:
+        from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
+    except ImportError:
+        raise InvalidSetting(
+            "cluster needs more libraries: pip install 'proxim[cluster]'"
+        ) from None
     if settings.cluster is None:
         raise InvalidSetting("cluster is not set: give --cluster, or set PROXIM_CLUSTER")
     place = parse_url(settings.cluster)
@@ -117,11 +124,11 @@ _COLUMNS = ("Sessions", "Lease", "Lag", "Waiting")
 
 
 def _values(each: NodeStatus) -> tuple[str, str, str, str]:
-    lease, lag = f"{each.lease_left:.1f} s", f"{each.lag * 1000:.0f} ms"
+    lease, lag = f"{seconds(each.lease_left):.1f} s", f"{seconds(each.lag) * 1000:.0f} ms"
     return str(each.sessions), lease, lag, str(each.waiting)
 
 
 def _state(each: NodeStatus) -> str:
     if each.silent > SILENT:
-        return f"silent for {each.silent:.0f} s"
+        return f"silent for {seconds(each.silent):.0f} s"
     return "leaving" if each.draining else "in service"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import functools
 import os
@@ -15,9 +16,11 @@ from typing import Any
 import click
 import msgspec
 import platformdirs
+from click.core import ParameterSource
 
 from proxim.cli import program
 from proxim.client import Host, open_host
+from proxim.private_files import check_private
 from proxim.protocol import tokens
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import Key, Uuid
@@ -53,6 +56,11 @@ def with_host(function: Callable[..., None]) -> Callable[..., None]:
     )
     @functools.wraps(function)
     def command(node: str, identity: Path | None, access_token: str | None, **options: Any) -> None:
+        given_by = click.get_current_context().get_parameter_source("access_token")
+        if given_by is ParameterSource.COMMANDLINE:
+            text = "all users of this machine can see --access-token in the command line"
+            click.echo(f"Warning: {text}: set PROXIM_ACCESS_TOKEN", err=True)
+
         def register() -> AbstractAsyncContextManager[Host]:
             path = identity or platformdirs.user_config_path("proxim") / "identity.json"
             me = load_identity(path)
@@ -70,12 +78,15 @@ def load_identity(path: Path) -> Identity:
     Windows has no modes: there the access control list of the folder applies. That of the user's
     config directory allows the user, the system and administrators.
 
-    Raises ``InvalidSetting`` if the file has no identity, or cannot be written.
+    Raises ``InvalidSetting`` if the file has no identity, cannot be written, or if all users of
+    this machine can write it.
     """
     try:
         if not path.exists():
             _make(path)
-        return msgspec.json.decode(path.read_bytes(), type=Identity)
+        check_private("identity", path)
+        text = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        return msgspec.json.decode(text, type=Identity)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidSetting(
             f"{path} does not contain an identity ({error}); remove it to get a new one"

@@ -77,7 +77,7 @@ class _Formatter(logging.Formatter):
         else:
             time = structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False)
             renderer = structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(),
+                colors=sys.stderr is not None and sys.stderr.isatty(),
                 pad_event_to=0,
                 exception_formatter=structlog.dev.plain_traceback,
             )

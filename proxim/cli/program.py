@@ -77,6 +77,9 @@ def run(action: Callable[[Reporter], Awaitable[None]], *, as_json: bool = False)
     except* (InvalidLink, InvalidSetting, BadMessage) as errors:
         # A `BadMessage` may be a node's.
         raise click.UsageError(printable(str(next(leaves(errors))))) from None
+    except* RecursionError:
+        lost = ConnectionLost("the node sent a value that is nested too deeply")
+        reporter.exit_code = _report_failure(reporter, lost)
     except* BrokenPipeError:
         # The reader of the output has exited; discard the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

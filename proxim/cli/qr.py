@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from proxim import qr
+from proxim.cli.terminal import draw_qr
 from proxim.protocol.errors import InvalidLink
 from proxim.protocol.link import parse_link
 
@@ -28,5 +29,8 @@ def command(link: str, svg: Path | None, png: Path | None) -> None:
             png.write_bytes(qr.png(link))
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     if svg is None and png is None:
-        click.echo(qr.terminal(link), color=True)
+        code = draw_qr(link) or f"The QR code does not fit here. The link is:\n  {link}"
+        click.echo(code, color=True)

@@ -10,7 +10,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-MAX_VALUE = 1e15
+MAX_VALUE = 1e18
 """Samples beyond this are ignored."""
 
 

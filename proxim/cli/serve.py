@@ -18,7 +18,7 @@ from proxim.cli.terminal import command_line
 from proxim.exception_groups import leaves
 from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
-from proxim.settings import DEFAULT_URL, Settings, load
+from proxim.settings import DEFAULT_URL, Settings, cautions, load_with_sources
 from proxim.systemd import Notifier, take_sockets
 from proxim.version import __version__
 
@@ -32,11 +32,13 @@ def command(config: Path | None, **flags: object) -> None:
     (as qr_ttl). An option overrides the environment, the environment overrides the file.
     """
     try:
-        settings = load(flags, os.environ, config)
+        settings, sources = load_with_sources(flags, os.environ, config)
     except InvalidSetting as error:
         raise click.UsageError(str(error)) from None
     try:
         logs.configure(settings.log_level, settings.log_format)
+        for each in cautions(settings, sources, config):
+            logs.log.warning("%s: %s", each.found, each.remedy)
         with tracing.exporting(enabled=settings.traces):
             trio.run(_serve, settings)
     except* InvalidSetting as errors:
@@ -128,4 +130,3 @@ def _print_urls(node: Node) -> None:
     click.echo(f"Next, in a browser:          {node.url}/")
     click.echo(f"Or in a second terminal:     {command_line('host', *where)}")
     click.echo("Stop it with Ctrl-C.")
-    sys.stdout.flush()

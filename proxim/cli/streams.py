@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -9,6 +10,9 @@ from contextlib import suppress
 
 _NON_ASCII = "▀▄█“”–…"
 """Characters of the QR code and the texts that a Windows code page may lack."""
+
+_PLAIN = dict(zip("“”–→●○✓✗▁▂▃▄▅▆▇█", '""->*o+x_.,:;=%#', strict=True)) | {"…": "..."}
+"""What is printed for characters of the commands that an encoding lacks."""
 
 
 def prepare() -> None:
@@ -27,7 +31,8 @@ def prepare() -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    _set_error_handler(sys.stdout, "replace")
+    codecs.register_error("proxim", _replace)
+    _set_error_handler(sys.stdout, "proxim")
     _set_error_handler(sys.stderr, "backslashreplace")
 
 
@@ -46,6 +51,12 @@ def _open_empty_input() -> None:
     if reader != 0:
         os.dup2(reader, 0)
         os.close(reader)
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    missing = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(char, "?") for char in missing), error.end
 
 
 def _set_error_handler(stream: object, errors: str) -> None:

@@ -43,6 +43,11 @@ def seconds(number: float) -> float:
     return min(max(0.0, number), MAX_TTL)
 
 
+def is_terminal() -> bool:
+    """Return whether standard output is a terminal, and open."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def command_line(*arguments: str) -> str:
     """Return a command of this program, for copying into a shell."""
     # Or its path, if it is not in PATH.
@@ -57,7 +62,7 @@ def draw_qr(link: str) -> str | None:
     """
     from proxim import qr
 
-    encoding = click.get_text_stream("stdout").encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         qr.HALF_BLOCKS.encode(encoding)
     except UnicodeEncodeError:
@@ -69,7 +74,7 @@ def draw_qr(link: str) -> str | None:
     except ValueError:
         return None
     width = len(click.unstyle(code.partition("\n")[0]))
-    is_too_wide = sys.stdout.isatty() and width > shutil.get_terminal_size().columns
+    is_too_wide = is_terminal() and width > shutil.get_terminal_size().columns
     return None if is_too_wide and not has_half_blocks else code
 
 
@@ -80,7 +85,7 @@ class Screen:
     """
 
     def __init__(self) -> None:
-        self._is_terminal = sys.stdout.isatty()
+        self._is_terminal = is_terminal()
         self._erase = ""
 
     def say(self, text: str = "") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from proxim.private_files import check_private
 from proxim.protocol.errors import InvalidSetting
 
 
@@ -19,6 +20,7 @@ def load_certificate(cert: str, key: str) -> ssl.SSLContext:
         for name, path in (("tls_cert", cert), ("tls_key", key)):
             if not Path(path).is_file():
                 raise InvalidSetting(f"{name}: there is no file {path}")
+        check_private("tls_key", key)
         context.load_cert_chain(cert, key, password=_no_password)
     except (ssl.SSLError, OSError) as error:
         raise InvalidSetting(f"tls_cert and tls_key: cannot be used together: {error}") from None

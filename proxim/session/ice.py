@@ -22,11 +22,12 @@ class IceGrant(NamedTuple):
     ttl: float
 
 
-IceSource = Callable[[float], IceGrant]
-"""Returns ICE servers for a session that lives at most so many seconds. Never waits."""
+IceSource = Callable[[float, str], IceGrant]
+"""Returns ICE servers for a session that lives at most so many seconds, and for the peer of it with
+this name. Never waits."""
 
 
-def no_ice_servers(lifetime: float) -> IceGrant:
+def no_ice_servers(lifetime: float, peer: str = "") -> IceGrant:
     """Return an empty grant: the source of a node without ICE servers."""
     return IceGrant([], lifetime)
 

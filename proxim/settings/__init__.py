@@ -5,6 +5,7 @@ and the config file; ``proxim serve --help`` and the reference are generated fro
 """
 
 from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting, schema
+from proxim.settings.cautions import cautions
 from proxim.settings.checks import split_endpoint
 from proxim.settings.fields import Settings
 from proxim.settings.help import Help
@@ -16,6 +17,7 @@ __all__ = [
     "Help",
     "Setting",
     "Settings",
+    "cautions",
     "from_code",
     "load",
     "load_with_sources",

@@ -138,7 +138,7 @@ class Node:
             terms=Terms(**terms),
             limits=NodeLimits(limit_settings, connections_per_address),
             sweep_interval=sweep_interval,
-            ice=lambda ttl: IceGrant([ICE], ttl / 2),
+            ice=lambda ttl, peer: IceGrant([ICE], ttl / 2),
             observer=observer,
             notify=notify,
             make_backend=make_backend,

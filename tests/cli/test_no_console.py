@@ -63,8 +63,8 @@ def test_node_serves_and_stops_without_a_console(closed, environ):
         serves_and_stops_cleanly(port, closed, environ)
 
 
-def serves_and_stops_cleanly(port, closed, environ):
-    node = begin([PROXIM, "serve", "--port", str(port), "--log-level", "debug"], closed, environ)
+def serves_and_stops_cleanly(port, closed, environ, serve=(PROXIM, "serve")):
+    node = begin([*serve, "--port", str(port), "--log-level", "debug"], closed, environ)
     deadline = time.monotonic() + 4 * PATIENCE
     while not is_healthy(port):
         assert node.poll() is None, node.communicate()
@@ -84,6 +84,31 @@ def is_healthy(port):
             return answer.status == 200
     except (urllib.error.URLError, ConnectionError):
         return False
+
+
+DIRECTLY = [
+    ("from proxim.cli.serve import command; command(['--port', '99999'])", 2),
+    ("from proxim.cli.host import command; command(['--node', 'http://127.0.0.1:1'])", 3),
+    ("from proxim.cli.sessions import command; command(['list', '--node', 'http://[::1]:1'])", 3),
+    (f"from proxim.cli.qr import command; command([{LINK!r}])", 0),
+    ("from proxim.cli.nodes import command; command(['--wait', '0.1', '--json'])", 0),
+    ("from proxim.cli.config import command; command(['show'])", 0),
+    ("from proxim.cli.doctor import command; command(['--port', '0'])", 0),
+]
+"""Commands that an application calls without the group, which opens closed streams."""
+
+
+@pytest.mark.parametrize(("program", "code"), DIRECTLY, ids=lambda each: str(each)[16:30])
+def test_command_of_an_application_works_without_output(environ, program, code):
+    process = begin([sys.executable, "-c", program], (1,), environ)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, "Traceback" in err) == (code, False), err
+
+
+def test_node_of_an_application_serves_without_output(environ):
+    program = "import sys; from proxim.cli.serve import command; command(sys.argv[1:])"
+    with reserved_port() as port:
+        serves_and_stops_cleanly(port, (1,), environ, [sys.executable, "-c", program])
 
 
 THREADS = """

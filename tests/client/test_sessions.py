@@ -261,6 +261,15 @@ async def test_ice_servers_are_refreshed_on_both_sides_before_they_expire(serve)
             assert int(after.username.split(":")[0]) > int(before.username.split(":")[0])
 
 
+async def test_side_that_asks_again_and_again_keeps_its_turn_user_name(serve):
+    node = await serve(turn=("turn:a",), turn_secret="hush")
+    async with paired(node.url) as (session, guest):
+        names = {
+            (await side.refresh_ice()).ice_servers[0].username for side in [session, guest] * 75
+        }
+    assert len(names) == 2
+
+
 async def test_each_side_gets_its_own_turn_credentials_after_approval(serve):
     node = await serve(turn=("turn:a",), turn_secret="hush")
     async with asked(node.url, "temporary", ttl=60) as (session, guest):

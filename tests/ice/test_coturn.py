@@ -30,7 +30,9 @@ def coturn(tmp_path_factory):
 def credentials(coturn, *, secret=None, ago=0.0, ttl=60.0):
     """The credentials that a node with that secret made some seconds ago."""
     options = IceOptions(turn=(coturn.url,), turn_secret=secret or coturn.secret, turn_ttl=ttl)
-    (server,) = ConfiguredIce(options, lambda: time.time() - ago).grant(86_400.0).servers
+    (server,) = (
+        ConfiguredIce(options, lambda: time.time() - ago, time.time).grant(86_400.0, "peer").servers
+    )
     return server
 
 

@@ -84,9 +84,9 @@ async def post(url, token=None):
         return await post_json(url, b'{"ttl":1}', agent="proxim/0", token=token)
 
 
-async def granted(source):
+async def granted(source, *peer):
     with trio.fail_after(PATIENCE):
-        while not (grant := source.grant(86_400.0)).servers:  # noqa: ASYNC110 - there is no event for it
+        while not (grant := source.grant(86_400.0, *peer)).servers:  # noqa: ASYNC110 - there is no event for it
             await trio.sleep(0.01)
     return grant
 
@@ -234,13 +234,13 @@ def options(url, **more):
 async def test_servers_of_the_provider_are_added_to_configured_ones(serve, nursery):
     service, url = await serve(http(GOOD))
     source = ConfiguredIce(options(url, stun=("stun:s",), turn_ttl=30.0, ice_provider_cache=10.0))
-    assert source.grant(50.0) == IceGrant([IceServer(["stun:s"])], 50.0)
+    assert source.grant(50.0, "peer") == IceGrant([IceServer(["stun:s"])], 50.0)
     nursery.start_soon(source.run)
     with trio.fail_after(PATIENCE):
-        while len((grant := source.grant(86_400.0)).servers) < 2:  # noqa: ASYNC110
+        while len((grant := source.grant(86_400.0, "peer")).servers) < 2:  # noqa: ASYNC110
             await trio.sleep(0.01)
     assert grant == IceGrant([IceServer(["stun:s"]), GIVEN], 30.0)
-    assert source.grant(7.0).ttl == 7.0
+    assert source.grant(7.0, "peer").ttl == 7.0
     assert json.loads(service.asked[0].partition("\r\n\r\n")[2]) == {"ttl": 40}
 
 
@@ -271,7 +271,7 @@ async def test_node_hands_out_servers_of_its_provider(serve, nursery):
     _, url = await serve(http(GOOD))
     node = Node(Settings(port=0, ice_provider=url))
     await nursery.start(node.run)
-    await granted(node.ice)
+    await granted(node.ice, "peer")
     async with paired(node.url) as (session, guest):
         assert session.ice_servers == guest.ice_servers == [GIVEN]
     node.stop()

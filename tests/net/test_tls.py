@@ -95,6 +95,7 @@ async def test_a_node_with_a_certificate_accepts_only_tls(authority, trusting, t
 def write(certificate, folder):
     certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
     certificate.private_key_pem.write_to_path(folder / "key.pem")
+    (folder / "key.pem").chmod(0o600)
     return {"tls_cert": str(folder / "cert.pem"), "tls_key": str(folder / "key.pem")}
 
 

@@ -45,12 +45,13 @@ def make_backend(
     """
     assert options.cluster is not None
     try:
+        from proxim.backends.redis.backend import RedisBackend
         from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
+        from proxim.backends.redis.seal import Seal
     except ImportError:
-        raise InvalidSetting("cluster: needs more than is installed: proxim[cluster]") from None
-    from proxim.backends.redis.backend import RedisBackend
-    from proxim.backends.redis.seal import Seal
-
+        raise InvalidSetting(
+            "cluster needs more libraries: pip install 'proxim[cluster]'"
+        ) from None
     return RedisBackend(
         supervisor,
         Coordinator(parse_url(options.cluster), ca=options.cluster_ca),
