@@ -107,6 +107,7 @@ class HostileNode:
     def _say(self, socket, kind, ref=None, **fields):
         if kind == "welcome":
             fields |= {"approval_timeout": self.plot["number"], "max_message_bytes": 65536}
+            fields["features"] = ["confirm"]
         if ref is not None:
             fields["ref"] = ref
         socket.send(json.dumps({"type": kind, **fields}))
@@ -272,7 +273,7 @@ def test_endless_time_is_clamped_on_the_screen(start, hostile):
     hostile.plot = PLAIN | {"number": 1e308}
     desk = start("host", "--node", hostile.url, terminal=True)
     # Ten years.
-    desk.see(r"\[y/N\] 52(56000:00|55999:\d\d)")
+    desk.see(r"Enter to decline\. 52(56000:00|55999:\d\d)")
 
 
 @pytest.mark.parametrize("code", ["bad_message", "token_used", "new_code"])
