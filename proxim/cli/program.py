@@ -22,6 +22,7 @@ from proxim.protocol.errors import (
     ConnectionLost,
     InvalidLink,
     InvalidSetting,
+    NotSupported,
     ProximError,
     RequestError,
     SessionOver,
@@ -118,7 +119,7 @@ def _report_failure(reporter: Reporter, error: BaseException) -> int:
 
 
 def _report_error(reporter: Reporter, what: str, error: BaseException) -> None:
-    code = error.code if isinstance(error, RequestError) else "connection_lost"
+    code = error.code if isinstance(error, RequestError | NotSupported) else "connection_lost"
     reporter.report("error", f"{what}: {printable(str(error))}", code=code, message=str(error))
 
 

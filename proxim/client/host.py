@@ -19,7 +19,7 @@ from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
     BadMessage,
     CodeRequired,
-    NotAllowed,
+    NotSupported,
     ProximError,
     SessionOver,
     WrongCode,
@@ -217,10 +217,10 @@ class Host:
         With ``token_hash`` the node never sees the pairing token and does not make a link. With
         ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
 
-        Raises ``NotAllowed`` if the node is too old to check a code.
+        Raises ``NotSupported`` if the node is too old to check a code.
         """
         if confirm == "code" and "confirm" not in self.connection.features:
-            raise NotAllowed("this node is too old to check the code that a guest shows")
+            raise NotSupported("this node is too old to check the code that a guest shows")
         request = wire.CreateSession(
             session_type=SessionType(session_type),
             ttl=ttl,

@@ -21,6 +21,7 @@
     │   └── InternalError       internal_error
     ├── SessionOver             the session has ended
     ├── CodeRequired            an approval needs the code that the guest shows; nothing was sent
+    ├── NotSupported            the node is too old for what the program asked for
     ├── WrongCode               the code was wrong, and the guest is rejected
     ├── ConnectionLost          the node closed the connection, or cannot be reached
     ├── InvalidLink             the text is not a link
@@ -184,6 +185,12 @@ class CodeRequired(ProximError):
 
     Nothing was sent, and the prompt stays.
     """
+
+
+class NotSupported(ProximError):
+    """The node is too old for what the program asked for; nothing was sent."""
+
+    code: ClassVar[str] = "not_supported"
 
 
 class WrongCode(ProximError):

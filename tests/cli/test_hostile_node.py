@@ -107,7 +107,7 @@ class HostileNode:
     def _say(self, socket, kind, ref=None, **fields):
         if kind == "welcome":
             fields |= {"approval_timeout": self.plot["number"], "max_message_bytes": 65536}
-            fields["features"] = ["confirm"]
+            fields["features"] = self.plot.get("features", ["confirm"])
         if ref is not None:
             fields["ref"] = ref
         socket.send(json.dumps({"type": kind, **fields}))
@@ -259,6 +259,14 @@ def test_link_is_quoted_for_the_shell(tmp_path, hostile):
     out = invoke(tmp_path, "host", "--yes", "--node", hostile.url)
     (line,) = [each for each in out.splitlines() if " join " in each]
     assert shlex.split(line)[-1] == link
+
+
+def test_node_that_cannot_check_the_number_is_refused(tmp_path, hostile):
+    hostile.plot = PLAIN | {"features": []}
+    out = invoke(tmp_path, "host", "--json", "--node", hostile.url)
+    (event,) = map(json.loads, out.splitlines())
+    assert (event["event"], event["code"]) == ("error", "not_supported")
+    assert "too old" in event["message"]
 
 
 def test_endless_time_is_clamped(tmp_path, hostile):

@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from proxim.client import Notice, open_guest, open_host, resume_guest
-from proxim.protocol.errors import BadMessage, CodeRequired, NotAllowed, TokenUsed, WrongCode
+from proxim.protocol.errors import BadMessage, CodeRequired, NotSupported, TokenUsed, WrongCode
 from tests.client.helpers import (
     PATIENCE,
     asked,
@@ -103,7 +103,7 @@ async def test_host_refuses_confirm_on_a_node_that_cannot_check_a_code(nursery):
         return [{"type": "session_created", "session": info(), "pair_within": 300, "ref": "2"}]
 
     async with open_host(await scripted(nursery, answer), uuid="desk") as host:
-        with pytest.raises(NotAllowed, match="too old"):
+        with pytest.raises(NotSupported, match="too old"):
             await host.create("persistent", confirm="code")
         assert asked_for == ["register"]
         assert (await host.create("persistent")).confirm == "none"
