@@ -23,17 +23,20 @@ if TYPE_CHECKING:
     from proxim.node import Node, serve
     from proxim.protocol.errors import (
         AlreadyDecided,
+        CodeRequired,
         ConnectionLost,
         InvalidSetting,
         ProximError,
         RequestError,
         SessionOver,
+        WrongCode,
     )
     from proxim.settings import Settings
     from proxim.threads import ThreadNode, ThreadPrompt, ThreadSession, run_in_thread
 
 __all__ = [
     "AlreadyDecided",
+    "CodeRequired",
     "ConnectionLost",
     "Ended",
     "HostSession",
@@ -49,6 +52,7 @@ __all__ = [
     "ThreadNode",
     "ThreadPrompt",
     "ThreadSession",
+    "WrongCode",
     "open_guest",
     "open_host",
     "qr",
@@ -59,8 +63,8 @@ __all__ = [
 _MODULES = {
     "proxim.client": ("HostSession", "Prompt", "open_guest", "open_host"),
     "proxim.protocol.errors": (
-        *("AlreadyDecided", "ConnectionLost", "InvalidSetting"),
-        *("ProximError", "RequestError", "SessionOver"),
+        *("AlreadyDecided", "CodeRequired", "ConnectionLost", "InvalidSetting"),
+        *("ProximError", "RequestError", "SessionOver", "WrongCode"),
     ),
     "proxim.embed.events": ("Ended", "Missed", "Paired"),
     "proxim.node": ("Node", "serve"),

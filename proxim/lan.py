@@ -11,10 +11,10 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
@@ -56,18 +56,18 @@ def require_library() -> None:
 
 async def announce(name: str, address: str, port: int, version: str) -> None:
     """Announce a node until cancelled, then withdraw it. A failure is logged."""
-    zeroconf: Zeroconf | None = None
     try:
-        zeroconf = await trio.to_thread.run_sync(_register, name, address, port, version)
-        await trio.sleep_forever()
-    except Exception as error:
-        # Of many types. Clients that have the URL do not need the announcement.
-        log.warning("cannot announce the node in the network: %s", error)
-    finally:
-        if zeroconf is not None:
+        zeroconf = await trio.to_thread.run_sync(_open, address)
+        try:
+            await _in_its_loop(zeroconf, _register(zeroconf, name, address, port, version))
+            await trio.sleep_forever()
+        finally:
             # Closing withdraws the announcement.
             with trio.move_on_after(GOODBYE_TIME, shield=True):
                 await trio.to_thread.run_sync(zeroconf.close, abandon_on_cancel=True)
+    except Exception as error:
+        # Of many types. Clients that have the URL do not need the announcement.
+        log.warning("cannot announce the node in the network: %s", error)
 
 
 async def find(seconds: float) -> list[Neighbour]:
@@ -79,38 +79,52 @@ async def find(seconds: float) -> list[Neighbour]:
     return await trio.to_thread.run_sync(_find, seconds)
 
 
-def _register(name: str, address: str, port: int, version: str) -> Zeroconf:
-    """Register the node; if its name is in use, with a number added."""
-    from zeroconf import ServiceInfo, Zeroconf
+def _open(address: str) -> Zeroconf:
+    from zeroconf import Zeroconf
 
     # The library leaves a socket open if the address is not of this machine.
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.bind((address, 0))
-    zeroconf = Zeroconf(interfaces=[address])
+    return Zeroconf(interfaces=[address])
+
+
+async def _in_its_loop(zeroconf: Zeroconf, work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in the event loop of the library, and cancel it if this is cancelled."""
+    from asyncio import run_coroutine_threadsafe
+
+    assert zeroconf.loop is not None
+    future = run_coroutine_threadsafe(work, zeroconf.loop)
     try:
-        info = ServiceInfo(
-            SERVICE,
-            _free_name(zeroconf, name),
-            port=port,
-            addresses=[ipaddress.ip_address(address).packed],
-            properties={"version": version},
-            # A random host name, since the machine's may identify a person.
-            server=f"proxim-{secrets.token_hex(4)}.local.",
-        )
-        zeroconf.register_service(info, allow_name_change=True)
-    except BaseException:
-        zeroconf.close()
-        raise
-    return zeroconf
+        await trio.to_thread.run_sync(future.result, abandon_on_cancel=True)
+    finally:
+        future.cancel()
 
 
-def _free_name(zeroconf: Zeroconf, name: str) -> str:
+async def _register(zeroconf: Zeroconf, name: str, address: str, port: int, version: str) -> None:
+    """Register the node; if its name is in use, with a number added."""
+    from zeroconf import ServiceInfo
+
+    info = ServiceInfo(
+        SERVICE,
+        await _free_name(zeroconf, name),
+        port=port,
+        addresses=[ipaddress.ip_address(address).packed],
+        properties={"version": version},
+        # A random host name, since the machine's may identify a person.
+        server=f"proxim-{secrets.token_hex(4)}.local.",
+    )
+    await (await zeroconf.async_register_service(info, allow_name_change=True))
+
+
+async def _free_name(zeroconf: Zeroconf, name: str) -> str:
+    from zeroconf import ServiceInfo
+
     # The library's own probe misses a node that answered within the last second.
     for count in range(1, MAX_FOUND):
         label = name if count == 1 else f"{name} ({count})"
         full_name = f"{label}.{SERVICE}"
-        if zeroconf.get_service_info(SERVICE, full_name, PROBE_TIME) is None:
+        if not await ServiceInfo(SERVICE, full_name).async_request(zeroconf, PROBE_TIME):
             return full_name
     raise OSError(f"{MAX_FOUND} nodes have the name {name!r}")
 

@@ -37,7 +37,7 @@ from proxim.net.sockets import EVERYWHERE, listen, reachable, url_of
 from proxim.net.stats import NetStats
 from proxim.net.tls import load_certificate
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
-from proxim.protocol.messages import FEATURES, PROTOCOL_VERSION, SessionInfo, Welcome
+from proxim.protocol.messages import FEATURES, PROTOCOL_VERSION, Confirm, SessionInfo, Welcome
 from proxim.settings import Settings, from_code, split_endpoint, warn
 from proxim.version import __version__
 
@@ -219,13 +219,16 @@ class Node:
         ttl: float | None = None,
         token_hash: str | None = None,
         qr: Literal["svg"] | None = None,
+        confirm: Confirm = "none",
         decide: Decide | None = None,
     ) -> HostSession:
         """Be the host of a new session, in this process. ``ttl`` in seconds is for temporary ones.
 
+        With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
+
         ``decide`` is called when a guest asks to pair: a coroutine function, or a plain one, which
-        gets a thread of its own and may wait for a person. Only ``True`` approves. Without it,
-        await ``session.prompt()``.
+        gets a thread of its own and may wait for a person. Only ``True`` approves, or with
+        ``confirm`` only the code as a ``str``. Without it, await ``session.prompt()``.
 
         Raises ``ConnectionLost`` while the node does not run, ``LimitReached`` when there are too
         many sessions, ``BadMessage`` for an unusable type or ``ttl``, ``TypeError``.
@@ -234,7 +237,7 @@ class Node:
         if self._parts is None or self._stop.is_set() or self.leaving:
             raise ConnectionLost("the node does not run")
         return await self._parts.host.open(
-            session_type, ttl=ttl, token_hash=token_hash, qr=qr, decide=decide
+            session_type, ttl=ttl, token_hash=token_hash, qr=qr, confirm=confirm, decide=decide
         )
 
     def _make_backend(self, supervisor: Supervisor) -> Backend:

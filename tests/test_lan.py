@@ -118,6 +118,20 @@ async def test_stopping_node_withdraws_its_announcement(multicast, nursery):
 
 @pytest.mark.real_time
 @pytest.mark.full("real time")
+@pytest.mark.parametrize("after", [0, 1, 2])
+async def test_node_stops_at_once_while_it_announces_itself(multicast, nursery, after):
+    node = Node(Settings(port=0, announce="Hasty"))
+    async with trio.open_nursery() as inner:
+        await inner.start(node.run)
+        await trio.sleep(after)
+        node.stop()
+        stopped = trio.current_time()
+    # To look for nodes of its name takes 1.5 s, and to register half a second.
+    assert trio.current_time() - stopped < 1
+
+
+@pytest.mark.real_time
+@pytest.mark.full("real time")
 async def test_announcement_has_only_name_address_port_and_version(multicast, nursery):
     from zeroconf import Zeroconf
 

@@ -12,13 +12,28 @@ from proxim import clock
 from proxim.cli import options, program
 from proxim.cli.identity import Register, with_host
 from proxim.cli.terminal import Reporter, command_line, draw_qr, printable, seconds
-from proxim.client import HostSession, Prompt
-from proxim.protocol.errors import AlreadyDecided, ConnectionLost, InvalidLink, SessionOver
+from proxim.client import HostSession, Notice, Prompt
+from proxim.client.host import CODE
+from proxim.protocol.errors import (
+    AlreadyDecided,
+    ConnectionLost,
+    InvalidLink,
+    SessionOver,
+    WrongCode,
+)
 from proxim.protocol.link import parse_link
-from proxim.protocol.messages import SessionType
+from proxim.protocol.messages import Confirm, SessionType, Status
 
 SLACK = 1.0
 """Seconds for a prompt that is on its way when the link expires."""
+
+ANYBODY = "The first device that opens this link is let in without a question (--yes)."
+QUESTION = "Type the number that it shows, or press Enter to decline."
+
+_NOTICES = {
+    Notice.CONTESTED: "Another device has opened the same link. Only one can have scanned it here.",
+    Notice.REPLACED: "The other device came back by another connection.",
+}
 
 
 @click.command("host")
@@ -44,6 +59,8 @@ def command(
 ) -> None:
     """Open a session on this computer, show its QR code, and ask before a guest connects.
 
+    The guest shows a number of three digits; whoever approves it types that number here.
+
     After approval, lines typed on one side arrive on the other.
 
     Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
@@ -54,7 +71,9 @@ def command(
     async def action(reporter: Reporter) -> None:
         async with register() as host, trio.open_nursery() as nursery:
             nursery.start_soon(program.report_reachability, host.connection, reporter)
-            session = await host.create(SessionType(session_type), ttl=ttl)
+            confirm: Confirm = "none" if yes else "code"
+            session = await host.create(SessionType(session_type), ttl=ttl, confirm=confirm)
+            nursery.start_soon(_report_notices, session, reporter)
             await _serve_one_guest(session, reporter, yes=yes)
             nursery.cancel_scope.cancel()
 
@@ -66,19 +85,24 @@ async def _serve_one_guest(session: HostSession, reporter: Reporter, *, yes: boo
     prompt = await _wait_for_guest(session, reporter, has_person=not yes)
     reporter.report(
         "prompt",
-        f"\nA device asks to pair. It says it is “{printable(prompt.device_info.name)}” "
-        f"(id {printable(prompt.device_info.id)}); nobody has checked that.",
+        "\nA device asks to pair. Nobody has checked the name that it gives itself:\n"
+        f"  {printable(prompt.device_info.name)} (id {printable(prompt.device_info.id)})",
+        confirm=prompt.confirm,
         device_info=msgspec.to_builtins(prompt.device_info),
         expires_in=seconds(prompt.expires_at - trio.current_time()),
     )
-    approve = yes or await _ask_person(prompt, reporter)
+    code = None if yes else await _ask_person(prompt, reporter)
     try:
-        result = await (prompt.approve() if approve else prompt.decline())
+        result = await (prompt.approve(code) if yes or code else prompt.decline())
     except AlreadyDecided:
         raise await session.ended() from None
-    reporter.report("result", "Approved." if approve else "Declined.", status=result.status)
-    if not approve:
+    except WrongCode:
+        reporter.report("result", "Wrong number. Declined.", status=Status.REJECTED)
+        raise await session.ended() from None
+    if result.status is not Status.APPROVED:
+        reporter.report("result", "Declined.", status=result.status)
         raise await session.ended()
+    reporter.report("result", "Approved.", status=result.status)
     await program.talk(session, reporter)
 
 
@@ -89,9 +113,10 @@ def _show_link(session: HostSession, reporter: Reporter) -> None:
         raise ConnectionLost(f"the link that the node sent cannot be used: {error}") from None
     code = draw_qr(link)
     how = f"{code}\n\nScan this, or on" if code else "The QR code does not fit here. On"
+    who = "" if session.confirm == "code" else f"{ANYBODY}\n"
     reporter.report(
         "session",
-        f"{how} another computer:\n  {command_line('join', link)}\n",
+        f"{how} another computer:\n  {command_line('join', link)}\n{who}",
         session_id=session.session_id,
         session_type=session.info.session_type,
         link=link,
@@ -123,21 +148,32 @@ async def _wants_new_link(session: HostSession, reporter: Reporter) -> bool:
     return line is not None
 
 
-async def _ask_person(prompt: Prompt, reporter: Reporter) -> bool:
-    """Return whether the person says yes. Any other answer, or none, means no."""
+async def _ask_person(prompt: Prompt, reporter: Reporter) -> str | None:
+    """Return the number that the person types, or None if they decline."""
     # Lines typed before the question are not an answer.
     reporter.keyboard.discard()
 
-    async def answer() -> bool:
-        line = await reporter.keyboard.line()
-        reporter.screen.keep()
-        return line is not None and line.strip().lower() in ("y", "yes")
+    async def answer() -> str | None:
+        while True:
+            line = await reporter.keyboard.line()
+            reporter.screen.keep()
+            typed = "" if line is None else line.strip().lower()
+            if typed in ("", "n", "no"):
+                return None
+            if CODE.fullmatch(typed):
+                return typed
+            reporter.report("code_required", "That is not a number of three digits.")
 
     return await program.race(
         answer,
         lambda: _raise_at_end(prompt.session),
-        lambda: reporter.count_down(prompt.expires_at, "Let it in? [y/N]", with_answer=True),
+        lambda: reporter.count_down(prompt.expires_at, QUESTION, with_answer=True),
     )
+
+
+async def _report_notices(session: HostSession, reporter: Reporter) -> None:
+    async for notice in session.notices():
+        reporter.report(notice, _NOTICES[notice])
 
 
 async def _raise_at_end(session: HostSession) -> NoReturn:

@@ -51,7 +51,10 @@ def command(link: str, name: str, device_id: str | None, as_json: bool) -> None:
 async def _wait_for_answer(guest: Guest, reporter: Reporter) -> None:
     reporter.report(
         "pending",
-        "The host is being asked.",
+        "The host is being asked."
+        if guest.code is None
+        else f"The host is being asked. It needs this number:\n\n    {guest.code}\n",
+        code=guest.code,
         session_id=guest.session_id,
         expires_in=seconds(guest.expires_at - trio.current_time()),
     )

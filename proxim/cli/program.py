@@ -22,6 +22,7 @@ from proxim.protocol.errors import (
     ConnectionLost,
     InvalidLink,
     InvalidSetting,
+    NotSupported,
     ProximError,
     RequestError,
     SessionOver,
@@ -52,7 +53,7 @@ _REASONS: dict[str, str] = {
     Reason.SHUTDOWN: "the node is shutting down",
     Reason.INTERNAL_ERROR: "the node had an error",
     Reason.IDLE: "neither side came back for a long time",
-    Reason.TOKEN_REUSED: "two devices used its resume token",
+    Reason.TOKEN_REUSED: "a used resume token was shown again, so it may have been copied",
     "lost": "the node no longer knows it",
     "lapsed": "its link expired",
 }
@@ -119,7 +120,7 @@ def _report_failure(reporter: Reporter, error: BaseException) -> int:
 
 
 def _report_error(reporter: Reporter, what: str, error: BaseException) -> None:
-    code = error.code if isinstance(error, RequestError) else "connection_lost"
+    code = error.code if isinstance(error, RequestError | NotSupported) else "connection_lost"
     reporter.report("error", f"{what}: {printable(str(error))}", code=code, message=str(error))
 
 

@@ -20,6 +20,15 @@ acknowledgements. A refused request raises the exception of the same name from
 """
 
 from proxim.client.guest import Guest, open_guest, resume_guest
-from proxim.client.host import Host, HostSession, Prompt, open_host
+from proxim.client.host import Host, HostSession, Notice, Prompt, open_host
 
-__all__ = ["Guest", "Host", "HostSession", "Prompt", "open_guest", "open_host", "resume_guest"]
+__all__ = [
+    "Guest",
+    "Host",
+    "HostSession",
+    "Notice",
+    "Prompt",
+    "open_guest",
+    "open_host",
+    "resume_guest",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 from itertools import count
@@ -31,11 +32,15 @@ _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 class Channel(ABC):
     """A connection to a node, which matches replies to requests by their ``ref``.
 
-    ``ice`` refreshes ICE servers before they expire.
+    ``ice`` refreshes ICE servers before they expire. ``features`` lists what the node does beyond
+    version 1 of the protocol. ``max_unread_bytes`` is the size of the signals of one session that
+    may wait to be received.
     """
 
-    def __init__(self, ice: IceRefresher) -> None:
+    def __init__(self, ice: IceRefresher, max_unread_bytes: int = 4 * 1024 * 1024) -> None:
         self.ice = ice
+        self.max_unread_bytes = max_unread_bytes
+        self.features: Sequence[str] = ()
         self._waiting: dict[str, trio.MemorySendChannel[_Outcome]] = {}
         self._refs = count(1)
 
@@ -46,6 +51,10 @@ class Channel(ABC):
     async def send_signal(self, signal: wire.Signal) -> None:
         """Send a signal, in order. Raises ``BadMessage`` if it is larger than the node accepts."""
         await self._send(signal)
+
+    @abstractmethod
+    def give_up(self, session_id: str) -> None:
+        """Leave a session whose signals the application does not receive. Never waits."""
 
     async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
         """Send a request, and return its reply of the type ``kind``.

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import trio
+from msgspec import UNSET
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from proxim.client.address import Address
@@ -63,7 +64,7 @@ class NodeConnection(Channel):
         self._on_message = on_message
         self._on_failure = on_failure
         self._ws: WebSocketConnection | None = None
-        self._queue: deque[wire.Signal] = deque()
+        self._queue: deque[wire.Signal | wire.CloseSession] = deque()
         self._failure: ProximError | None = None
         self._max_message_bytes = 64 * 1024
         self._online = False
@@ -128,6 +129,11 @@ class NodeConnection(Channel):
         self._queue.append(signal)
         self._changed.unpark_all()
         await trio.lowlevel.checkpoint()
+
+    def give_up(self, session_id: str) -> None:
+        """End a session whose signals the application does not receive, for both sides."""
+        self._queue.append(wire.CloseSession(session_id=session_id))
+        self._changed.unpark_all()
 
     def _check_size(self, message: wire.ClientMessage) -> None:
         size = len(codec.encode(message))
@@ -202,6 +208,7 @@ class NodeConnection(Channel):
             if isinstance(message, wire.Welcome):
                 # A request gets its ref after the size check.
                 self._max_message_bytes = message.max_message_bytes - REF_BYTES
+                self.features = () if message.features is UNSET else message.features
             self._on_message(message)
             self.settle(message)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from msgspec import UNSET
@@ -17,11 +17,17 @@ from proxim.protocol.errors import SessionOver, UnknownSession
 from proxim.protocol.link import parse_link
 from proxim.protocol.messages import DeviceInfo, Status
 
+StoreToken = Callable[[str], object]
+"""Stores a resume token in the place of the one before."""
+
 
 class Guest(ClientSession):
     """Asks to pair, and runs the session for the guest.
 
-    ``resume_token`` lets a later program take the seat again.
+    ``resume_token`` lets a later program take the seat again. It changes each time this side comes
+    back: only the latest is good for long. ``code`` is the code of three digits that this device
+    has to show, for the person who approves it, until ``expires_at``; None if the host does not ask
+    for one.
     """
 
     def __init__(
@@ -32,6 +38,7 @@ class Guest(ClientSession):
         *,
         ask: wire.PairRequest | None = None,
         resume_token: str = "",
+        store_token: StoreToken | None = None,
     ) -> None:
         self.connection = NodeConnection(
             node_url,
@@ -44,7 +51,9 @@ class Guest(ClientSession):
         self.node_url = node_url
         self.resume_token = resume_token
         self._expires_at = clock.now()
+        self.code: str | None = None
         self._ask = ask
+        self._store_token = store_token
 
     @property
     def expires_at(self) -> float:
@@ -73,10 +82,14 @@ class Guest(ClientSession):
         """Handle a message from the node."""
         match message:
             case wire.PairPending():
-                self.resume_token = message.resume_token
+                self._keep_token(message.resume_token)
                 self.peer_online = True
+                self.code = None if message.code is UNSET else message.code
                 self._expires_at = clock.now() + message.expires_in
             case wire.Resumed():
+                if message.resume_token is not UNSET:
+                    self._keep_token(message.resume_token)
+                self.code = None if message.code is UNSET else message.code
                 self.set_ice_servers(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:
                     self._expires_at = clock.now() + message.expires_in
@@ -85,6 +98,13 @@ class Guest(ClientSession):
             case _:
                 pass
         super().handle(message)
+        if self.status is not Status.PENDING:
+            self.code = None
+
+    def _keep_token(self, resume_token: str) -> None:
+        self.resume_token = resume_token
+        if self._store_token is not None:
+            self._store_token(resume_token)
 
 
 @asynccontextmanager
@@ -93,9 +113,13 @@ async def open_guest(
     *,
     name: str,
     device_id: str | None = None,
+    store_token: StoreToken | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Guest]:
     """Request pairing with a link, as a device called ``name``; then ``await guest.approved()``.
+
+    Show ``guest.code`` meanwhile, if there is one. ``store_token`` is called with the resume token,
+    and with each new one in its place, for a program that calls ``resume_guest`` later.
 
     Raises ``InvalidLink``, ``ConnectionLost``, and the node's errors: ``UnknownSession``,
     ``TokenUsed``, ``LinkLapsed``, ``HostOffline``, ``SessionOver``.
@@ -103,7 +127,7 @@ async def open_guest(
     node_url, session_id, token = parse_link(link)
     device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
     ask = wire.PairRequest(session_id=session_id, token=token, device_info=device)
-    guest = Guest(node_url, session_id, ssl_context, ask=ask)
+    guest = Guest(node_url, session_id, ssl_context, ask=ask, store_token=store_token)
     async with guest.connection.connected():
         yield guest
 
@@ -114,12 +138,18 @@ async def resume_guest(
     session_id: str,
     resume_token: str,
     *,
+    store_token: StoreToken | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Guest]:
     """Take the guest seat again, with the ``resume_token`` of an earlier ``Guest``.
 
+    ``store_token`` is called with each new resume token. Store it: a token that is shown after its
+    successor was used ends the session with ``token_reused``, since one of the two is a copy.
+
     Raises ``SessionOver`` if the session has ended, and ``ConnectionLost``.
     """
-    guest = Guest(node_url, session_id, ssl_context, resume_token=resume_token)
+    guest = Guest(
+        node_url, session_id, ssl_context, resume_token=resume_token, store_token=store_token
+    )
     async with guest.connection.connected():
         yield guest

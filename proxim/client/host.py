@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from typing import Literal
 
 from msgspec import UNSET, structs
@@ -14,10 +16,32 @@ from proxim.client.channel import Channel
 from proxim.client.connection import NodeConnection
 from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import ProximError, SessionOver
-from proxim.protocol.messages import SessionInfo, SessionType
+from proxim.protocol.errors import (
+    BadMessage,
+    CodeRequired,
+    NotSupported,
+    ProximError,
+    SessionOver,
+    WrongCode,
+)
+from proxim.protocol.messages import Confirm, SessionInfo, SessionType, Status
 
 SessionKind = SessionType | Literal["one_time", "persistent", "temporary"]
+
+MAX_NOTICES = 64
+"""Notices that a session keeps; it does not keep further ones."""
+
+CODE = re.compile(r"[1-9][0-9]{2}")
+"""The code that a guest shows, as the person types it."""
+
+
+class Notice(StrEnum):
+    """What the person at the host may want to know of a session. A hint, not an alarm."""
+
+    CONTESTED = "contested"
+    """Another device has shown the link, after the link was used; told once for each link."""
+    REPLACED = "replaced"
+    """The guest came by another connection while its earlier one still stood."""
 
 
 class Prompt:
@@ -33,9 +57,20 @@ class Prompt:
         """The deadline for a decision, on Trio's clock; nearer after the machine slept."""
         return self._expires_at - clock.slept()
 
-    async def approve(self) -> wire.PairResult:
-        """Approve the guest. Raises ``AlreadyDecided`` if it is too late."""
-        return await self.session.decide(approve=True)
+    @property
+    def confirm(self) -> Confirm:
+        """``"code"`` if an approval needs the code that the guest shows, otherwise ``"none"``."""
+        return self.session.confirm
+
+    async def approve(self, code: str | None = None) -> wire.PairResult:
+        """Approve the guest; with ``confirm`` by the ``code`` of three digits that it shows.
+
+        Raises ``CodeRequired`` without such a code: nothing was sent, and the prompt stays. Raises
+        ``WrongCode`` if it is another one: the guest is rejected, and there is no second attempt.
+        Raises ``AlreadyDecided`` if it is too late, and ``BadMessage`` for a code where the session
+        has no ``confirm``.
+        """
+        return await self.session.decide(approve=True, code=code)
 
     async def decline(self) -> wire.PairResult:
         """Decline the guest; the session ends."""
@@ -57,6 +92,7 @@ class HostSession(ClientSession):
         self.qr_svg: str | None = None
         self._lapses_at = clock.now()
         self._prompt: Prompt | None = None
+        self._notices: list[Notice] = []
         self.update(info)
 
     @property
@@ -72,10 +108,24 @@ class HostSession(ClientSession):
             raise self.over
         return self._prompt
 
-    async def decide(self, *, approve: bool) -> wire.PairResult:
-        """Answer the prompt. Raises ``AlreadyDecided`` if it is too late."""
-        decision = wire.PairDecision(session_id=self.session_id, approve=approve)
-        return await self._connection.call(decision, wire.PairResult)
+    @property
+    def confirm(self) -> Confirm:
+        """``"code"`` if an approval needs the code that the guest shows, otherwise ``"none"``."""
+        return "none" if self.info.confirm is UNSET else self.info.confirm
+
+    async def decide(self, *, approve: bool, code: str | None = None) -> wire.PairResult:
+        """Answer the prompt. Raises what ``Prompt.approve`` raises."""
+        if not approve:
+            code = None
+        elif self.confirm == "none" and code is not None:
+            raise BadMessage("the session was opened without `confirm`: its guest shows no code")
+        elif self.confirm == "code" and not (isinstance(code, str) and CODE.fullmatch(code)):
+            raise CodeRequired("an approval needs the three digits that the guest shows")
+        decision = wire.PairDecision(session_id=self.session_id, approve=approve, code=code)
+        result = await self._connection.call(decision, wire.PairResult)
+        if approve and result.status is not Status.APPROVED:
+            raise WrongCode("this is not the code that the guest shows; the guest is rejected")
+        return result
 
     async def renew(
         self, *, token_hash: str | None = None, qr: Literal["svg"] | None = None
@@ -83,6 +133,18 @@ class HostSession(ClientSession):
         """Replace the link by a new one. Raises ``NotAllowed`` once a guest has asked to pair."""
         request = wire.RenewLink(session_id=self.session_id, token_hash=token_hash, qr=qr)
         self.set_link(await self._connection.call(request, wire.LinkRenewed))
+
+    async def notices(self) -> AsyncIterator[Notice]:
+        """Yield each notice, from the beginning of the session to its end."""
+        count = 0
+        while (notice := await self.notice_after(count)) is not None:
+            yield notice
+            count += 1
+
+    async def notice_after(self, count: int) -> Notice | None:
+        """Wait for the notice after the first ``count``, and return it; None after the end."""
+        await self._wait_for(lambda: len(self._notices) > count)
+        return self._notices[count] if len(self._notices) > count else None
 
     def set_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
         """Store a new link."""
@@ -93,10 +155,21 @@ class HostSession(ClientSession):
 
     def handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node."""
-        if isinstance(message, wire.PairPrompt):
-            self.device_info = message.device_info
-            self._prompt = Prompt(self, message)
+        match message:
+            case wire.PairPrompt():
+                self.device_info = message.device_info
+                self._prompt = Prompt(self, message)
+            case wire.Contested():
+                self._note(Notice.CONTESTED)
+            case wire.PeerOnline(replaced=True):
+                self._note(Notice.REPLACED)
+            case _:
+                pass
         super().handle(message)
+
+    def _note(self, notice: Notice) -> None:
+        if len(self._notices) < MAX_NOTICES:
+            self._notices.append(notice)
 
     def update(self, info: SessionInfo) -> None:
         """Store the session object, also after a reconnect."""
@@ -137,13 +210,23 @@ class Host:
         ttl: float | None = None,
         token_hash: str | None = None,
         qr: Literal["svg"] | None = None,
+        confirm: Confirm = "none",
     ) -> HostSession:
         """Open a session. A temporary session needs ``ttl`` in seconds.
 
-        With ``token_hash`` the node never sees the pairing token and does not make a link.
+        With ``token_hash`` the node never sees the pairing token and does not make a link. With
+        ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
+
+        Raises ``NotSupported`` if the node is too old to check a code.
         """
+        if confirm == "code" and "confirm" not in self.connection.features:
+            raise NotSupported("this node is too old to check the code that a guest shows")
         request = wire.CreateSession(
-            session_type=SessionType(session_type), ttl=ttl, token_hash=token_hash, qr=qr
+            session_type=SessionType(session_type),
+            ttl=ttl,
+            token_hash=token_hash,
+            qr=qr,
+            confirm=confirm,
         )
         created = await self.connection.call(request, wire.SessionCreated)
         return self._created.pop(created.session.session_id)

@@ -11,8 +11,14 @@ import trio
 
 from proxim.client.channel import Channel, wire_error
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import BadMessage, ProximError, SessionOver
+from proxim.protocol.errors import BadMessage, ConnectionLost, ProximError, SessionOver
 from proxim.protocol.messages import IceServer, Reason, Status
+
+MAX_UNREAD = 1024
+"""Signals of one session that may wait to be received."""
+
+TOO_SLOW = 4001
+"""The close code for a side that does not read (protocol: Close codes)."""
 
 
 class ClientSession:
@@ -20,8 +26,11 @@ class ClientSession:
 
     ``ice_servers`` are the latest for ``RTCPeerConnection``; while connected they are refreshed
     before they expire. ``peer_online`` says whether the other side is connected to the node.
-    ``over`` is the reason why the session ended; None before. ``unread_bytes`` is the size of the
-    signals that were not received yet.
+    ``over`` is the reason why the session ended; None before.
+
+    At most 1,024 signals wait to be received, with ``unread_bytes`` of at most 4 MiB. If the
+    application receives too slowly, the session ends for both sides: ``over`` is a
+    ``ConnectionLost`` with the close code 4001. The signals that wait can still be received.
     """
 
     def __init__(self, connection: Channel, session_id: str) -> None:
@@ -33,6 +42,7 @@ class ClientSession:
         self.unread_bytes = 0
         self.peer_online = False
         self._connection = connection
+        self._unread = 0
         self._dropped: ProximError | None = None
         self._incoming, self._signals = trio.open_memory_channel[msgspec.Raw](math.inf)
         self._changed = trio.lowlevel.ParkingLot()
@@ -114,8 +124,7 @@ class ClientSession:
         """Handle a message from the node."""
         match message:
             case wire.Signal(data=data):
-                self.unread_bytes += len(data)
-                self._incoming.send_nowait(data.copy())
+                self._queue(data)
                 return  # Nobody waits for this through `_changed`.
             case wire.PairResult(status=Status.APPROVED):
                 self.peer_online = True
@@ -135,6 +144,22 @@ class ClientSession:
             case _:
                 pass
         self._changed.unpark_all()
+
+    def _queue(self, data: msgspec.Raw) -> None:
+        if self.over is not None:
+            return
+        size = self.unread_bytes + len(data)
+        # A single signal of any size has room.
+        if self._unread >= MAX_UNREAD or (
+            self._unread and size > self._connection.max_unread_bytes
+        ):
+            why = "too slow: too many signals wait to be received"
+            self.finish(ConnectionLost(why, close_code=TOO_SLOW))
+            self._connection.give_up(self.session_id)
+            return
+        self._unread += 1
+        self.unread_bytes = size
+        self._incoming.send_nowait(data.copy())
 
     def set_ice_servers(
         self,
@@ -170,6 +195,7 @@ class ClientSession:
         self._changed.unpark_all()
 
     def _read(self, data: msgspec.Raw) -> object:
+        self._unread -= 1
         self.unread_bytes -= len(data)
         return _decode(data)
 

@@ -17,14 +17,13 @@ from proxim.actors.seat import Owner, Seat
 from proxim.client.channel import Channel
 from proxim.client.host import HostSession
 from proxim.client.ice import IceRefresher
+from proxim.client.session import TOO_SLOW
 from proxim.net.limits import Limits
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, ConnectionLost, InternalError, RequestError
 
 log = logging.getLogger(__name__)
-
-TOO_SLOW = 4001
 
 
 class LocalConnection(Channel):
@@ -38,7 +37,7 @@ class LocalConnection(Channel):
     """There is no address, and no limit by address applies."""
 
     def __init__(self, router: Router, limits: Limits, ice: IceRefresher) -> None:
-        super().__init__(ice)
+        super().__init__(ice, limits.outbox_size)
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
         self.session: HostSession | None = None
@@ -69,8 +68,6 @@ class LocalConnection(Channel):
             self.session.set_link(message)
         elif self.session is not None:
             self.session.handle(message)
-            if self.session.unread_bytes > self._limits.outbox_size:
-                self.close(TOO_SLOW, "too slow: too many messages wait to be read")
         self.settle(message)
 
     def tell_backlog(self, message: wire.NodeMessage) -> None:
@@ -92,6 +89,10 @@ class LocalConnection(Channel):
         self.fail_calls(self._failure)
 
     # -- what the session calls --------------------------------------------------------------
+
+    def give_up(self, session_id: str) -> None:
+        """Free the seat of an application that does not receive; the guest sees it go offline."""
+        self.close(TOO_SLOW, "too slow: too many signals wait to be received")
 
     async def _send(self, request: wire.ClientMessage) -> None:
         """Route a message as if it had come in a frame, as soon as the rate limit permits it."""

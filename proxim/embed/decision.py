@@ -9,17 +9,20 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from proxim.actors.log import log_crash, session_extra
-from proxim.client.host import HostSession, Prompt
+from proxim.client.host import CODE, HostSession, Prompt
 from proxim.embed.futures import in_own_thread
-from proxim.protocol.errors import ProximError
+from proxim.protocol.errors import ProximError, WrongCode
 
 log = logging.getLogger(__name__)
 
-Decide = Callable[[Prompt], bool | Awaitable[bool]]
+Answer = bool | str
+"""True, or the code that the guest shows, approves the guest."""
+
+Decide = Callable[[Prompt], Answer | Awaitable[Answer]]
 """The application's answer to a prompt, as a coroutine function or a plain one.
 
-A plain function is called in a thread of its own, and may wait for a person. Only ``True``
-approves the guest.
+A plain function is called in a thread of its own, and may wait for a person. Only ``True`` approves
+the guest; in a session with ``confirm="code"`` only the code that the guest shows.
 """
 
 
@@ -37,16 +40,32 @@ async def answer(session: HostSession, decide: Decide) -> None:
     """
     try:
         prompt = await session.prompt()
-        approve = await _ask_until_over(prompt, decide)
+        answer = await _ask_until_over(prompt, decide)
         if session.over is None:
-            await session.decide(approve=approve)
+            await _decide(session, answer)
+    except WrongCode:
+        log.info(
+            "the code was wrong; the guest is rejected", extra=session_extra(session.session_id)
+        )
     except ProximError:
         # The session ended or was decided in the meantime, and the application is told of that.
         log.debug("the decision came too late", extra=session_extra(session.session_id))
 
 
-async def _ask_until_over(prompt: Prompt, decide: Decide) -> bool:
-    approve = False
+async def _decide(session: HostSession, answer: object) -> None:
+    if session.confirm == "none":
+        await session.decide(approve=answer is True)
+    elif isinstance(answer, str) and CODE.fullmatch(answer):
+        await session.decide(approve=True, code=answer)
+    else:
+        if answer is True:
+            extra = session_extra(session.session_id)
+            log.error("`decide` approved without the code; the guest is rejected", extra=extra)
+        await session.decide(approve=False)
+
+
+async def _ask_until_over(prompt: Prompt, decide: Decide) -> Answer:
+    answer: Answer = False
     async with trio.open_nursery() as nursery:
 
         async def cancel_when_over() -> None:
@@ -54,17 +73,18 @@ async def _ask_until_over(prompt: Prompt, decide: Decide) -> bool:
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(cancel_when_over)
-        approve = await _ask(prompt, decide)
+        answer = await _ask(prompt, decide)
         nursery.cancel_scope.cancel()
-    return approve
+    return answer
 
 
-async def _ask(prompt: Prompt, decide: Decide) -> bool:
+async def _ask(prompt: Prompt, decide: Decide) -> Answer:
     try:
         if inspect.iscoroutinefunction(decide):
-            return await decide(prompt) is True
-        answer = await in_own_thread(decide, prompt)
-        return (await answer if inspect.isawaitable(answer) else answer) is True
+            answer: Answer = await decide(prompt)
+            return answer
+        result = await in_own_thread(decide, prompt)
+        return await result if inspect.isawaitable(result) else result
     except Exception as error:
         session_id = prompt.session.session_id
         log_crash(log, "`decide` failed; the guest is rejected", error, session_id)

@@ -16,7 +16,7 @@ from proxim.embed.decision import Decide, answer
 from proxim.net.limits import Limits
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, UnknownSession
-from proxim.protocol.messages import SessionType
+from proxim.protocol.messages import Confirm, SessionType
 
 UUID = "in-process"
 """The uuid of the application's sessions. Their key is random, and known to the node alone."""
@@ -41,6 +41,7 @@ class LocalHost:
         ttl: float | None,
         token_hash: str | None,
         qr: Literal["svg"] | None,
+        confirm: Confirm = "none",
         decide: Decide | None = None,
     ) -> HostSession:
         """Return a new session on a connection of its own, so that none can delay another."""
@@ -50,7 +51,11 @@ class LocalHost:
                 f"session_type must be one of {', '.join(kinds)}, not {session_type!r}"
             )
         request = wire.CreateSession(
-            session_type=SessionType(session_type), ttl=ttl, token_hash=token_hash, qr=qr
+            session_type=SessionType(session_type),
+            ttl=ttl,
+            token_hash=token_hash,
+            qr=qr,
+            confirm=confirm,
         )
         connection = LocalConnection(self._router, self._limits, self._ice)
         try:

@@ -20,6 +20,9 @@
     │   ├── Unavailable         unavailable
     │   └── InternalError       internal_error
     ├── SessionOver             the session has ended
+    ├── CodeRequired            an approval needs the code that the guest shows; nothing was sent
+    ├── NotSupported            the node is too old for what the program asked for
+    ├── WrongCode               the code was wrong, and the guest is rejected
     ├── ConnectionLost          the node closed the connection, or cannot be reached
     ├── InvalidLink             the text is not a link
     └── InvalidSetting          the value of a setting cannot be used
@@ -175,6 +178,23 @@ class SessionOver(ProximError):
         super().__init__(f"the session has ended: {reason}")
         self.status = status
         self.reason = reason
+
+
+class CodeRequired(ProximError):
+    """An approval needs the code of three digits that the guest shows.
+
+    Nothing was sent, and the prompt stays.
+    """
+
+
+class NotSupported(ProximError):
+    """The node is too old for what the program asked for; nothing was sent."""
+
+    code: ClassVar[str] = "not_supported"
+
+
+class WrongCode(ProximError):
+    """The code was not the one that the guest shows; the guest is rejected, the session over."""
 
 
 class ConnectionLost(ProximError):

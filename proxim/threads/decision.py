@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from proxim.client.host import Prompt
+from proxim.embed.decision import Answer
 from proxim.embed.futures import in_own_thread, result_of, settle
 from proxim.threads.portal import Portal
 from proxim.threads.session import ThreadPrompt
@@ -18,9 +19,8 @@ from proxim.threads.session import ThreadPrompt
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-Answer = bool | Awaitable[bool]
-Decide = Callable[[ThreadPrompt], Answer]
-"""The application's decision on a prompt. Only ``True`` approves."""
+Decide = Callable[[ThreadPrompt], Answer | Awaitable[Answer]]
+"""The application's decision on a prompt: ``True`` approves, or the code that the guest shows."""
 
 CallIn = Callable[[Callable[[], None]], object]
 """Calls a function soon in the application's own event loop, as ``root.after_idle`` of Tk does."""
@@ -28,7 +28,7 @@ CallIn = Callable[[Callable[[], None]], object]
 
 def in_application(
     portal: Portal, decide: Decide, call_in: CallIn | None, lock: trio.Lock
-) -> Callable[[Prompt], Awaitable[bool]]:
+) -> Callable[[Prompt], Awaitable[Answer]]:
     """Return a function that calls ``decide`` for the node, and returns or raises what it does.
 
     Call this in the thread that opens the session. A coroutine runs in the asyncio loop of that
@@ -37,19 +37,19 @@ def in_application(
     """
     loop = _running_loop()
 
-    async def call(prompt: ThreadPrompt) -> Answer:
+    async def call(prompt: ThreadPrompt) -> Answer | Awaitable[Answer]:
         if inspect.iscoroutinefunction(decide):
             return decide(prompt)
         if call_in is None:
             return await in_own_thread(decide, prompt)
-        future: Future[Answer] = Future()
+        future: Future[Answer | Awaitable[Answer]] = Future()
         # `call_in` may block until the application's loop runs, so it gets a thread.
         # One at a time: a dialog on top of another one would hold that one's answer back.
         async with lock:
             await in_own_thread(call_in, lambda: settle(future, decide, prompt))
             return await result_of(future)
 
-    async def ask(prompt: Prompt) -> bool:
+    async def ask(prompt: Prompt) -> Answer:
         answer = await call(ThreadPrompt(portal, prompt))
         if not inspect.isawaitable(answer):
             return answer
@@ -60,7 +60,7 @@ def in_application(
     return ask
 
 
-async def _await_in_node(answer: Awaitable[bool]) -> bool:
+async def _await_in_node(answer: Awaitable[Answer]) -> Answer:
     """Await ``answer`` here. An exit or a Ctrl-C that it raises must not end the node."""
     try:
         return await answer
@@ -72,10 +72,10 @@ async def _await_in_node(answer: Awaitable[bool]) -> bool:
         raise RuntimeError(f"{type(error).__name__} was raised") from error
 
 
-def _run_in(loop: AbstractEventLoop, answer: Awaitable[bool]) -> Future[bool]:
+def _run_in(loop: AbstractEventLoop, answer: Awaitable[Answer]) -> Future[Answer]:
     from asyncio import run_coroutine_threadsafe
 
-    async def wait() -> bool:
+    async def wait() -> Answer:
         return await answer
 
     work = answer if inspect.iscoroutine(answer) else wait()

@@ -17,7 +17,7 @@ from proxim.embed.events import EventReader, NodeEvent
 from proxim.embed.futures import Resolver
 from proxim.node import Node
 from proxim.protocol.errors import ConnectionLost
-from proxim.protocol.messages import SessionInfo
+from proxim.protocol.messages import Confirm, SessionInfo
 from proxim.settings import Settings, from_code
 from proxim.threads.decision import CallIn, Decide, in_application
 from proxim.threads.portal import Across, Portal
@@ -49,6 +49,9 @@ class ThreadNode:
             raise
 
     def __enter__(self) -> ThreadNode:
+        if not self._thread.is_alive():
+            self.stop()  # Raises the exception of a node that crashed.
+            raise RuntimeError("a node runs once; start another one with run_in_thread")
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -86,15 +89,18 @@ class ThreadNode:
         ttl: float | None = None,
         token_hash: str | None = None,
         qr: Literal["svg"] | None = None,
+        confirm: Confirm = "none",
         decide: Decide | None = None,
     ) -> ThreadSession:
         """Open a session as its host. ``ttl`` in seconds is for temporary sessions.
 
+        With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
+
         ``decide`` is called when a guest asks to pair, and may wait for a person. A coroutine
         function runs in the asyncio loop from which this is called, or else in the node's; a plain
         function is called by the node's ``call_in``, or else in a thread of its own. Only ``True``
-        approves; an exception is logged and declines. Without ``decide``, ``session.prompt()``
-        waits for the guest.
+        approves, or with ``confirm`` only the code as a ``str``; an exception is logged and
+        declines. Without ``decide``, ``session.prompt()`` waits for the guest.
 
         Raises ``LimitReached`` if there are too many sessions, ``BadMessage`` for an invalid
         ``ttl``, and ``ConnectionLost`` if the node has stopped.
@@ -104,7 +110,13 @@ class ThreadNode:
         if decide is not None:
             ask = in_application(self._portal, decide, self._call_in, self._decide_lock)
         open_session = partial(
-            self._node.open_session, session_type, ttl=ttl, token_hash=token_hash, qr=qr, decide=ask
+            self._node.open_session,
+            session_type,
+            ttl=ttl,
+            token_hash=token_hash,
+            qr=qr,
+            confirm=confirm,
+            decide=ask,
         )
         return ThreadSession(self._portal, self._portal.call(open_session))
 

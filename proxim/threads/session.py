@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import suppress
 
-from proxim.client.host import HostSession, Prompt
+from proxim.client.host import HostSession, Notice, Prompt
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import ProximError, SessionOver
-from proxim.protocol.messages import IceServer, SessionInfo, Status
+from proxim.protocol.messages import Confirm, IceServer, SessionInfo, Status
 from proxim.threads.portal import Across, Portal, blocking
 
 
@@ -23,6 +24,11 @@ class ThreadPrompt(Across[Prompt]):
     def session_id(self) -> str:
         """The session that the guest asks for."""
         return self._inner.session.session_id
+
+    @property
+    def confirm(self) -> Confirm:
+        """``"code"`` if an approval needs the code that the guest shows, otherwise ``"none"``."""
+        return self._inner.confirm
 
     @property
     def expires_in(self) -> float:
@@ -82,6 +88,11 @@ class ThreadSession(Across[HostSession]):
         return self._inner.status
 
     @property
+    def confirm(self) -> Confirm:
+        """``"code"`` if an approval needs the code that the guest shows, otherwise ``"none"``."""
+        return self._inner.confirm
+
+    @property
     def device_info(self) -> wire.DeviceInfo | None:
         """The guest's own claim of its name and id, once it has asked to pair."""
         return self._inner.device_info
@@ -133,3 +144,11 @@ class ThreadSession(Across[HostSession]):
         seen: bool | None = self.peer_online
         while (seen := self._portal.call(self._inner.presence_after, seen)) is not None:
             yield seen
+
+    def notices(self) -> Iterator[Notice]:
+        """Yield each notice, from the beginning of the session to its end."""
+        for count in itertools.count():
+            notice = self._portal.call(self._inner.notice_after, count)
+            if notice is None:
+                return
+            yield notice

@@ -107,6 +107,7 @@ class HostileNode:
     def _say(self, socket, kind, ref=None, **fields):
         if kind == "welcome":
             fields |= {"approval_timeout": self.plot["number"], "max_message_bytes": 65536}
+            fields["features"] = self.plot.get("features", ["confirm"])
         if ref is not None:
             fields["ref"] = ref
         socket.send(json.dumps({"type": kind, **fields}))
@@ -260,6 +261,14 @@ def test_link_is_quoted_for_the_shell(tmp_path, hostile):
     assert shlex.split(line)[-1] == link
 
 
+def test_node_that_cannot_check_the_number_is_refused(tmp_path, hostile):
+    hostile.plot = PLAIN | {"features": []}
+    out = invoke(tmp_path, "host", "--json", "--node", hostile.url)
+    (event,) = map(json.loads, out.splitlines())
+    assert (event["event"], event["code"]) == ("error", "not_supported")
+    assert "too old" in event["message"]
+
+
 def test_endless_time_is_clamped(tmp_path, hostile):
     hostile.plot = PLAIN | {"number": 1e308}
     out = invoke(tmp_path, "host", "--yes", "--json", "--node", hostile.url)
@@ -272,7 +281,7 @@ def test_endless_time_is_clamped_on_the_screen(start, hostile):
     hostile.plot = PLAIN | {"number": 1e308}
     desk = start("host", "--node", hostile.url, terminal=True)
     # Ten years.
-    desk.see(r"\[y/N\] 52(56000:00|55999:\d\d)")
+    desk.see(r"Enter to decline\. 52(56000:00|55999:\d\d)")
 
 
 @pytest.mark.parametrize("code", ["bad_message", "token_used", "new_code"])

@@ -10,7 +10,9 @@ from tests import systems
 from tests.cli.helpers import scan
 
 LINK = r"join '(http\S+)'"
-ASKED = r"Let it in\? \[y/N\] 0:\d\d"
+QUESTION = r"Type the number that it shows, or press Enter to decline\."
+ASKED = rf"{QUESTION} 0:\d\d"
+NUMBER = r"It needs this number:\s+(\d\d\d)\s"
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def desk(start, node):
 def asked(start, desk):
     """A host at its prompt, and the guest at another terminal."""
     guest = start("join", desk.see(LINK)[1], "--name", "Phone", terminal=True)
-    desk.see("A device asks to pair. It says it is “Phone”")
+    desk.see(r"A device asks to pair\. .*\n  Phone \(id ")
     desk.see(ASKED)
     return desk, guest
 
@@ -31,7 +33,7 @@ def asked(start, desk):
 @pytest.fixture
 def talking(asked):
     desk, guest = asked
-    desk.type("y\n")
+    desk.type(guest.see(NUMBER)[1] + "\n")
     for side in asked:
         side.see("Connected")
     return desk, guest
@@ -60,23 +62,60 @@ def test_remaining_time_is_counted_down(start, desk):
     desk.see(rf"expires in (?!{first})\d:\d\d")
     assert desk.text.count("expires in") == 1
     guest = start("join", desk.see(LINK)[1], terminal=True)
-    for side, text in ((desk, r"Let it in\? \[y/N\]"), (guest, r"Waiting for approval\.")):
+    for side, text in ((desk, QUESTION), (guest, r"Waiting for approval\.")):
         first = side.see(rf"{text} (\d:\d\d)")[1]
         side.see(rf"{text} (?!{first})0:\d\d")
         assert len(re.findall(text, side.text)) == 1
 
 
 def test_countdown_keeps_the_typed_answer(asked):
-    desk, _ = asked
-    desk.type("ye")
-    first = desk.see(r"\[y/N\] (0:\d\d)\n> ye")[1]
-    desk.see(rf"\[y/N\] (?!{first})0:\d\d\n> ye")
-    desk.type("s\n")
+    desk, guest = asked
+    number = guest.see(NUMBER)[1]
+    desk.type(number[:2])
+    first = desk.see(rf"{QUESTION} (0:\d\d)\n> {number[:2]}")[1]
+    desk.see(rf"{QUESTION} (?!{first})0:\d\d\n> {number[:2]}")
+    desk.type(f"{number[2]}\n")
     desk.see("Approved")
 
 
-@pytest.mark.parametrize("answer", ["\n", "n\n", "yo\n", "\x04"])
-def test_any_other_answer_than_yes_declines(asked, answer):
+@pytest.mark.parametrize("answer", ["y", "yes", "12", "1234", "012", "x"])
+def test_answer_that_is_not_a_number_of_three_digits_is_asked_for_again(asked, answer):
+    desk, guest = asked
+    desk.type(f"{answer}\n")
+    desk.see(r"That is not a number of three digits\.")
+    desk.type(guest.see(NUMBER)[1] + "\n")
+    desk.see("Approved")
+
+
+def test_wrong_number_declines(asked):
+    desk, guest = asked
+    desk.type("123\n" if guest.see(NUMBER)[1] != "123" else "124\n")
+    assert [side.exit() for side in asked] == [1, 1]
+    assert "Wrong number. Declined." in desk.text
+    for side in asked:
+        assert "the host declined" in side.text
+
+
+def test_host_hears_of_another_device_with_the_same_link(start, desk):
+    link = desk.see(LINK)[1]
+    first = start("join", link, terminal=True)
+    desk.see(ASKED)
+    assert start("join", link, terminal=True).exit() == 1
+    desk.see("Another device has opened the same link")
+    desk.type(first.see(NUMBER)[1] + "\n")
+    desk.see("Connected")
+
+
+def test_host_that_lets_everybody_in_says_so_and_asks_for_no_number(start, node):
+    desk = start("host", "--yes", "--node", node, terminal=True)
+    desk.see(r"let in without a question \(--yes\)")
+    guest = start("join", desk.see(LINK)[1], terminal=True)
+    guest.see("Connected")
+    assert "number" not in guest.text
+
+
+@pytest.mark.parametrize("answer", ["\n", "n\n", "no\n", "\x04"])
+def test_person_can_decline(asked, answer):
     desk, guest = asked
     desk.type(answer)
     assert [side.exit() for side in asked] == [1, 1]
@@ -135,21 +174,28 @@ def test_ctrl_c_before_approval_exits_1(asked):
     assert "Traceback" not in guest.text + desk.text
 
 
+def pending(ws):
+    """Return the node's answer to a request to pair."""
+    while (message := json.loads(ws.recv()))["type"] != "pair_pending":
+        pass
+    return message
+
+
 def test_hostile_device_name_is_escaped(desk, node):
     link = desk.see(LINK)[1]
     session_id, token = link.partition("#")[2].split(".")
     # The node refuses worse names. This one passes, and cannot be printed unescaped.
     name = "Phone\u3000\ufdd0\u00a0Approved."
     with connect(node.replace("http", "ws", 1) + "/ws") as ws:
-        device = {"name": name, "id": "\u2003"}
+        device = {"name": name, "id": "a\u2003"}
         request = {"type": "pair_request", "session_id": session_id, "token": token}
         ws.send(json.dumps({**request, "device_info": device}))
         desk.see(ASKED)
         shown = "".join(line.rstrip() for line in desk.screen.display)
         escaped = name.encode("unicode_escape").decode()
-        assert f"“{escaped}” (id \\u2003); nobody has checked that" in shown
+        assert f"  {escaped} (id a\\u2003)" in shown
         assert link in desk.text
-        desk.type("y\n")
+        desk.type(pending(ws)["code"] + "\n")
         desk.see("Connected")
         ws.send(json.dumps({"type": "signal", "session_id": session_id, "data": "\x1b[2J\u202e"}))
         desk.see(r"< \\x1b\[2J\\u202e")

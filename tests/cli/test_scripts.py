@@ -70,6 +70,22 @@ def test_declined_exits_1(start, node):
         assert side.exit() == 1
 
 
+def test_code_that_the_guest_reports_approves_it(start, node):
+    host = start("host", "--json", "--node", node)
+    guest = start("join", host.event("session")["link"], "--json")
+    code = guest.event("pending")["code"]
+    assert host.event("prompt")["confirm"] == "code"
+    host.type(f"y\n{code}\n")
+    host.event("code_required")
+    assert host.event("result")["status"] == guest.event("result")["status"] == "approved"
+
+
+def test_guest_of_a_host_that_asks_for_no_code_reports_none(start, host):
+    guest = start("join", host.event("session")["link"], "--json")
+    assert guest.event("pending")["code"] is None
+    assert host.event("prompt")["confirm"] == "none"
+
+
 def test_unanswered_exits_1(start, serve):
     host = start("host", "--json", "--node", serve("--approval-timeout", "0.5"))
     guest = start("join", host.event("session")["link"], "--json")

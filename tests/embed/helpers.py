@@ -28,7 +28,7 @@ class Parlour(House):
         _, session_id, token = parse_link(session.link)
         guest = await self.client()
         await guest.say("pair_request", session_id=session_id, token=token, device_info=device)
-        await guest.hear("pair_pending")
+        guest.code = (await guest.hear("pair_pending")).get("code")
         return guest
 
     async def pair_up(self, kind="one_time", **options):

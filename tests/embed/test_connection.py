@@ -118,6 +118,7 @@ async def test_closing_twice_or_after_the_sweep_is_not_an_error(autojump_clock, 
         {"session_type": "one_time", "ttl": 5.0},
         {"token_hash": "short"},
         {"qr": "png"},
+        {"confirm": "yes"},
     ],
     ids=str,
 )
@@ -200,6 +201,20 @@ async def test_application_that_does_not_read_loses_only_its_session(autojump_cl
             await refused
     await other_guest.say("signal", session_id=other.session_id, data=1)
     assert await other.receive() == 1
+
+
+async def test_application_that_does_not_read_many_small_signals_loses_its_session(
+    autojump_clock, nursery, monkeypatch
+):
+    monkeypatch.setattr("proxim.client.session.MAX_UNREAD", 10)
+    parlour = Parlour(nursery, messages=NO_RATE)
+    session, guest = await parlour.pair_up("persistent")
+    for number in range(11):
+        await guest.say("signal", session_id=session.session_id, data=number)
+    assert await guest.hear() == {"type": "peer_offline", "session_id": session.session_id}
+    with pytest.raises(ConnectionLost, match="too slow"):
+        await session.ended()
+    assert [await session.receive() for _ in range(10)] == list(range(10))
 
 
 async def test_application_that_reads_in_time_has_no_bound(autojump_clock, nursery):

@@ -27,7 +27,7 @@ async def test_true_approves_the_guest(autojump_clock, parlour):
     assert asked == ["Phone"]
 
 
-@pytest.mark.parametrize("answer", [False, None, 1, "no"])
+@pytest.mark.parametrize("answer", [False, None, 1, "no", "482"])
 async def test_anything_but_true_rejects_the_guest(autojump_clock, parlour, answer):
     async def decide(prompt):
         return answer
@@ -35,6 +35,42 @@ async def test_anything_but_true_rejects_the_guest(autojump_clock, parlour, answ
     session = await parlour.open_session(decide=decide)
     assert await result(await parlour.guest(session)) == "rejected"
     assert await over(session) == ("rejected", "rejected")
+
+
+@pytest.mark.parametrize("plain", [True, False])
+async def test_code_that_decide_returns_approves_the_guest(parlour, plain):
+    typed = trio.Event()
+    shown = []
+
+    async def later(prompt):
+        await typed.wait()
+        return shown[0]
+
+    decide = (lambda prompt: later(prompt)) if plain else later
+    session = await parlour.open_session(confirm="code", decide=decide)
+    guest = await parlour.guest(session)
+    shown.append(guest.code)
+    typed.set()
+    assert await result(guest) == "approved"
+
+
+@pytest.mark.parametrize("answer", ["another", "12", True, False, None, 1])
+async def test_anything_but_the_code_rejects_the_guest(autojump_clock, parlour, answer, caplog):
+    typed = trio.Event()
+    shown = []
+
+    async def decide(prompt):
+        await typed.wait()
+        assert prompt.confirm == "code"
+        return "123" if shown == ["124"] else "124" if answer == "another" else answer
+
+    session = await parlour.open_session(confirm="code", decide=decide)
+    guest = await parlour.guest(session)
+    shown.append(guest.code)
+    typed.set()
+    assert await result(guest) == "rejected"
+    assert await over(session) == ("rejected", "rejected")
+    assert ("approved without the code" in caplog.text) is (answer is True)
 
 
 async def test_failing_decide_rejects_the_guest_and_is_logged(autojump_clock, parlour, caplog):

@@ -1,6 +1,7 @@
 """Guests for programs without Trio, and a check for leaked threads and descriptors."""
 
 import os
+import queue
 import threading
 import time
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ class Guest(threading.Thread):
 
     def __init__(self, link, *says, name="Phone"):
         super().__init__()
+        self.codes = queue.Queue()
         self.heard = []
         self.over = None
         self._link, self._says, self._name_shown = link, says, name
@@ -29,6 +31,7 @@ class Guest(threading.Thread):
     async def _live(self):
         with trio.fail_after(60):
             async with open_guest(self._link, name=self._name_shown) as guest:
+                self.codes.put(guest.code)
                 for each in self._says:
                     await guest.approved()
                     await guest.send(each)

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 import proxim
+from proxim import clock
 from proxim.embed.futures import in_own_thread
 from tests.ports import reserved_port
 from tests.threads.helpers import PATIENCE, Guest, nothing_left
@@ -42,6 +43,13 @@ def test_node_frees_its_port_when_it_stops():
         for _ in range(2):
             with proxim.run_in_thread(proxim.Settings(port=port)) as node:
                 assert healthy(node)
+
+
+def test_stopped_node_cannot_be_used_again():
+    with proxim.run_in_thread(port=0) as node:
+        pass
+    with pytest.raises(RuntimeError, match="runs once; start another"), node:
+        pass
 
 
 def test_several_nodes_run_independently():
@@ -80,6 +88,19 @@ def test_host_approves_a_guest_and_they_exchange_signals():
         with pytest.raises(proxim.AlreadyDecided):
             prompt.decline()
         assert [type(events.next(PATIENCE)) for _ in range(2)] == [proxim.Paired, proxim.Ended]
+
+
+def test_remaining_time_is_true_after_the_machine_has_slept(monkeypatch):
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session()
+        guest = Guest(session.link)
+        prompt = session.prompt(timeout=PATIENCE)
+        monkeypatch.setattr(clock._sleep, "seconds", lambda: 30.0)
+        assert 0 < prompt.expires_in <= 10
+        assert 260 < session.lapses_in <= 270
+        prompt.decline()
+        assert prompt.is_over
+        assert guest.reason() == "rejected"
 
 
 def test_signals_and_presence_are_iterators():
@@ -135,6 +156,49 @@ def test_node_in_trio_leaves_no_thread_or_descriptor():
             assert await in_own_thread(guest.reason) == "closed"
 
     trio.run(main)
+
+
+def test_host_types_the_code_that_the_guest_shows():
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session(confirm="code")
+        guest = Guest(session.link, "in")
+        prompt = session.prompt(timeout=PATIENCE)
+        assert prompt.confirm == "code"
+        with pytest.raises(proxim.CodeRequired):
+            prompt.approve()
+        prompt.approve(code=guest.codes.get(timeout=PATIENCE))
+        assert session.receive(timeout=PATIENCE) == "in"
+        session.close()
+        assert list(session.notices()) == []
+        assert guest.reason() == "closed"
+
+
+def test_wrong_code_declines():
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session(confirm="code")
+        guest = Guest(session.link)
+        prompt = session.prompt(timeout=PATIENCE)
+        wrong = "123" if guest.codes.get(timeout=PATIENCE) != "123" else "124"
+        with pytest.raises(proxim.WrongCode):
+            prompt.approve(code=wrong)
+        assert guest.reason() == "rejected"
+
+
+@pytest.mark.parametrize("call_in", [True, False])
+def test_decide_may_return_the_code(call_in):
+    calls, guests = queue.Queue(), []
+
+    def decide(prompt):
+        return guests[0].codes.get(timeout=PATIENCE)
+
+    with proxim.run_in_thread(port=0, call_in=calls.put if call_in else None) as node:
+        session = node.open_session(confirm="code", decide=decide)
+        guests.append(Guest(session.link, "in"))
+        if call_in:
+            calls.get(timeout=PATIENCE)()
+        assert session.receive(timeout=PATIENCE) == "in"
+        session.close()
+        assert guests[0].reason() == "closed"
 
 
 # -- start and stop ---------------------------------------------------------------------------
