@@ -329,8 +329,7 @@ def _traces() -> Observer:
     try:
         from proxim.traces import Traces
     except ImportError:
-        missing = "traces: this needs more libraries: pip install 'proxim[otel]'"
-        raise InvalidSetting(missing) from None
+        raise InvalidSetting("traces needs more libraries: pip install 'proxim[otel]'") from None
     return Traces()
 
 
