@@ -23,19 +23,17 @@ const approve = ({ page }) => page.getByRole("button", { name: "Approve" });
 const wrong = async (phone) => String(((Number(await phone.number()) - 99) % 900) + 100);
 
 test("the phone shows its number large, and each request has one of its own", async () => {
-  const { desk, phone } = await asks();
+  const { phone } = await asks();
   const first = await phone.number();
   const size = await phone.page.locator("#waiting-number").evaluate((each) => Number.parseFloat(getComputedStyle(each).fontSize));
   assert.ok(size >= 64, String(size));
   const numbers = new Set([first]);
-  for (let count = 0; count < 3; count += 1) {
-    await desk.hears();
-    await desk.press("Decline");
-    const next = await here.desk();
-    const other = await here.phone(await next.opens("one_time"));
+  // Two numbers may be the same, once in 900 times.
+  for (let count = 0; count < 3 && numbers.size === 1; count += 1) {
+    const desk = await here.desk();
+    const other = await here.phone(await desk.opens("one_time"));
     await other.asksAndWaits();
     numbers.add(await other.number());
-    if (numbers.size > 1) break;
   }
   assert.ok(numbers.size > 1);
 });
