@@ -8,7 +8,7 @@ import click
 import msgspec
 import trio
 
-from proxim import qr
+from proxim import clock, qr
 from proxim.cli import options, program
 from proxim.cli.identity import Register, with_host
 from proxim.cli.terminal import Reporter, printable, program_name
@@ -97,11 +97,13 @@ def _show_link(session: HostSession, reporter: Reporter) -> None:
 async def _wait_for_guest(session: HostSession, reporter: Reporter, *, has_person: bool) -> Prompt:
     """Wait for a guest; when the link expires, offer the person a new one."""
     while True:
-        with trio.move_on_at(session.lapses_at + SLACK):
-            return await program.race(
-                session.prompt,
-                lambda: reporter.count_down(session.lapses_at, "Waiting. The link expires in"),
-            )
+        prompt: Prompt | None = await program.race(
+            session.prompt,
+            lambda: clock.sleep_until(session.lapses_at + clock.slept() + SLACK),
+            lambda: reporter.count_down(session.lapses_at, "Waiting. The link expires in"),
+        )
+        if prompt is not None:
+            return prompt
         if not has_person or not await _wants_new_link(session, reporter):
             await session.close()
             raise SessionOver("expired", "lapsed")

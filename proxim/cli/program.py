@@ -51,6 +51,7 @@ _REASONS: dict[str, str] = {
     Reason.INACTIVE: "its link expired while the host was offline",
     Reason.SHUTDOWN: "the node is shutting down",
     Reason.INTERNAL_ERROR: "the node had an error",
+    Reason.IDLE: "neither side came back for a long time",
     "lost": "the node no longer knows it",
     "lapsed": "its link expired",
 }

@@ -13,6 +13,7 @@ import click
 import trio
 
 from proxim.cli.keyboard import standard_input
+from proxim.clock import now, slept
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -118,9 +119,10 @@ class Reporter:
 
     async def count_down(self, until: float, text: str, *, with_answer: bool = False) -> NoReturn:
         """Show the time left until ``until`` (on Trio's clock), until cancelled."""
+        end = until + slept()
         try:
             while True:
-                left = max(0, math.ceil(until - trio.current_time()))
+                left = max(0, math.ceil(end - now()))
                 if not self._as_json:
                     clock = f"{left // 60}:{left % 60:02}"
                     # A wrapped line cannot be overwritten.

@@ -7,9 +7,9 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import trio
 from msgspec import UNSET
 
+from proxim import clock
 from proxim.client.connection import NodeConnection
 from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
@@ -21,8 +21,7 @@ from proxim.protocol.messages import DeviceInfo, Status
 class Guest(ClientSession):
     """Asks to pair, and runs the session for the guest.
 
-    ``resume_token`` lets a later program take the seat again. ``expires_at`` is the deadline for
-    the host's decision, on Trio's clock.
+    ``resume_token`` lets a later program take the seat again.
     """
 
     def __init__(
@@ -44,8 +43,13 @@ class Guest(ClientSession):
         super().__init__(self.connection, session_id)
         self.node_url = node_url
         self.resume_token = resume_token
-        self.expires_at = trio.current_time()
+        self._expires_at = clock.now()
         self._ask = ask
+
+    @property
+    def expires_at(self) -> float:
+        """The deadline for the host's decision, on Trio's clock; nearer after the machine slept."""
+        return self._expires_at - clock.slept()
 
     async def approved(self) -> None:
         """Wait for the approval. Raises ``SessionOver`` if the host declines."""
@@ -71,11 +75,11 @@ class Guest(ClientSession):
             case wire.PairPending():
                 self.resume_token = message.resume_token
                 self.peer_online = True
-                self.expires_at = trio.current_time() + message.expires_in
+                self._expires_at = clock.now() + message.expires_in
             case wire.Resumed():
                 self.set_ice_servers(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:
-                    self.expires_at = trio.current_time() + message.expires_in
+                    self._expires_at = clock.now() + message.expires_in
                 self.peer_online = message.host_online
                 self.update(message.session)
             case _:

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal
 
-import trio
 from msgspec import UNSET, structs
 
+from proxim import clock
 from proxim.client.channel import Channel
 from proxim.client.connection import NodeConnection
 from proxim.client.session import ClientSession
@@ -21,15 +21,17 @@ SessionKind = SessionType | Literal["one_time", "persistent", "temporary"]
 
 
 class Prompt:
-    """A guest's request to pair. Its ``device_info`` is the guest's own claim.
-
-    ``expires_at`` is the deadline for a decision, on Trio's clock.
-    """
+    """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
 
     def __init__(self, session: HostSession, message: wire.PairPrompt) -> None:
         self.session = session
         self.device_info = message.device_info
-        self.expires_at = trio.current_time() + message.expires_in
+        self._expires_at = clock.now() + message.expires_in
+
+    @property
+    def expires_at(self) -> float:
+        """The deadline for a decision, on Trio's clock; nearer after the machine slept."""
+        return self._expires_at - clock.slept()
 
     async def approve(self) -> wire.PairResult:
         """Approve the guest. Raises ``AlreadyDecided`` if it is too late."""
@@ -43,8 +45,8 @@ class Prompt:
 class HostSession(ClientSession):
     """Runs one session for its host: prompts, decisions, new links.
 
-    ``link`` and ``token`` are set if the node made the token; ``lapses_at`` is when the link
-    expires, on Trio's clock. A session opened by an earlier program has neither.
+    ``link`` and ``token`` are set if the node made the token. A session opened by an earlier
+    program has neither.
     """
 
     def __init__(self, connection: Channel, info: SessionInfo) -> None:
@@ -53,9 +55,14 @@ class HostSession(ClientSession):
         self.link: str | None = None
         self.token: str | None = None
         self.qr_svg: str | None = None
-        self.lapses_at = trio.current_time()
+        self._lapses_at = clock.now()
         self._prompt: Prompt | None = None
         self.update(info)
+
+    @property
+    def lapses_at(self) -> float:
+        """When the link expires, on Trio's clock; nearer after the machine slept."""
+        return self._lapses_at - clock.slept()
 
     async def prompt(self) -> Prompt:
         """Wait for a guest's request to pair. Raises ``SessionOver`` if the session ends first."""
@@ -82,7 +89,7 @@ class HostSession(ClientSession):
         self.link = None if message.link is UNSET else message.link
         self.token = None if message.token is UNSET else message.token
         self.qr_svg = None if message.qr_svg is UNSET else message.qr_svg
-        self.lapses_at = trio.current_time() + message.pair_within
+        self._lapses_at = clock.now() + message.pair_within
 
     def handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node."""

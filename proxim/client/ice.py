@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from proxim.clock import now, wake_at
 from proxim.protocol.errors import NotApproved, ProximError, SessionOver, UnknownSession
 
 REFRESH_AT = 0.75
@@ -36,10 +37,10 @@ class IceRefresher:
 
     def schedule(self, session_id: str, ttl: float) -> None:
         """Schedule a refresh of ICE servers that expire in ``ttl`` seconds."""
-        now = trio.current_time()
-        if now + ttl >= self._expiry.get(session_id, -math.inf) + MIN_GAIN:
-            self._expiry[session_id] = now + ttl
-            self._due[session_id] = now + ttl * REFRESH_AT
+        moment = now()
+        if moment + ttl >= self._expiry.get(session_id, -math.inf) + MIN_GAIN:
+            self._expiry[session_id] = moment + ttl
+            self._due[session_id] = moment + ttl * REFRESH_AT
             self._changed.set()
 
     def remove(self, session_id: str) -> None:
@@ -51,15 +52,15 @@ class IceRefresher:
         """Call ``ask`` for each session when it is due; the answer must go to ``schedule``."""
         while True:
             self._changed = trio.Event()
-            with trio.move_on_at(min(self._due.values(), default=math.inf)):
+            with trio.move_on_at(wake_at(min(self._due.values(), default=math.inf))):
                 await self._changed.wait()
-            now = trio.current_time()
-            for session_id in [each for each, due in self._due.items() if due <= now]:
+            moment = now()
+            for session_id in [each for each, due in self._due.items() if due <= moment]:
                 await self._ask(session_id, ask)
 
     async def _ask(self, session_id: str, ask: Callable[[str], Awaitable[object]]) -> None:
         # The answer schedules a later time. If the connection breaks, this one stays.
-        self._due[session_id] = due = trio.current_time() + RETRY
+        self._due[session_id] = due = now() + RETRY
         try:
             await ask(session_id)
         except (NotApproved, UnknownSession, SessionOver):

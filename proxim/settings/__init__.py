@@ -4,6 +4,7 @@
 and the config file; ``proxim serve --help`` and the reference are generated from them.
 """
 
+from proxim.settings.advice import warn
 from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting, schema
 from proxim.settings.checks import split_endpoint
 from proxim.settings.fields import Settings
@@ -21,4 +22,5 @@ __all__ = [
     "load_with_sources",
     "schema",
     "split_endpoint",
+    "warn",
 ]

@@ -158,6 +158,13 @@ class _Hiding:
         # A socket of Linux without SO_REUSEADDR has its port for itself; this option does nothing.
         return {"SO_EXCLUSIVEADDRUSE": socket.SO_KEEPALIVE} if self.system == "win32" else {}
 
+    def of_time(self):
+        # The clocks of macOS that stand and do not stand still while the machine sleeps.
+        clocks = sys.modules["time"]
+        names = {"UPTIME_RAW": clocks.CLOCK_MONOTONIC, "MONOTONIC_RAW": clocks.CLOCK_BOOTTIME}
+        hidden = {f"CLOCK_{name}": clock for name, clock in names.items()}
+        return hidden if self.system == "darwin" else {}
+
     def of_errno(self):
         # Sockets of Windows have a number of their own for what would block.
         return {"EAGAIN": 0} if self.system == "win32" else {}
