@@ -141,13 +141,13 @@ def test_hostile_device_name_is_escaped(desk, node):
     # The node refuses worse names. This one passes, and cannot be printed unescaped.
     name = "Phone\u3000\ufdd0\u00a0Approved."
     with connect(node.replace("http", "ws", 1) + "/ws") as ws:
-        device = {"name": name, "id": "\u2003"}
+        device = {"name": name, "id": "a\u2003"}
         request = {"type": "pair_request", "session_id": session_id, "token": token}
         ws.send(json.dumps({**request, "device_info": device}))
         desk.see(ASKED)
         shown = "".join(line.rstrip() for line in desk.screen.display)
         escaped = name.encode("unicode_escape").decode()
-        assert f"“{escaped}” (id \\u2003); nobody has checked that" in shown
+        assert f"“{escaped}” (id a\\u2003); nobody has checked that" in shown
         assert link in desk.text
         desk.type("y\n")
         desk.see("Connected")
