@@ -56,6 +56,17 @@ def test_room_imports_only_what_the_table_allows(path):
             assert top in theirs, f"{path} may not import {module}"
 
 
+@pytest.mark.parametrize("room", sorted(rooms()))
+def test_table_allows_no_import_that_the_room_does_not_need(room):
+    allowed = set().union(*rooms()[room]) - {room}
+    used = set()
+    for path in (each for each in FILES if room_of(each) == room):
+        for module in imports(path):
+            top, _, rest = module.partition(".")
+            used.add(rest.partition(".")[0] if top == "proxim" else top)
+    assert allowed <= used, f"{room} does not import {sorted(allowed - used)}"
+
+
 def test_every_room_is_in_the_table():
     assert {room_of(path) for path in FILES} == set(rooms())
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class SessionHandle(SeatActor, Protocol):
-    """A handle on a session: its actor, or a remote session that stands for one."""
+    """Takes requests for a session: its actor, or a remote session that stands for it."""
 
     @property
     def session(self) -> Session:
@@ -41,7 +41,7 @@ class SessionHandle(SeatActor, Protocol):
 
 
 class Backend:
-    """Keeps the state of a node's sessions; this base class keeps it in memory.
+    """Decides when a change is saved, and whether this node may act: here at once, and always.
 
     Only coroutines wait. ``find``, ``owned_elsewhere`` and ``check_limits`` raise ``Unavailable``
     while the answer cannot be known; the other methods raise nothing unless they say so.

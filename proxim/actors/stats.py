@@ -61,7 +61,7 @@ class Histogram:
 
 
 class Stats:
-    """Counts the sessions of one node by type, state and outcome.
+    """Counts what happens to the sessions of one node.
 
     ``queued`` counts the envelopes in all inboxes, ``refusals`` what each of ``LIMITS`` refused.
     """

@@ -19,7 +19,7 @@ from proxim.protocol.messages import DeviceInfo, Status
 
 
 class Guest(ClientSession):
-    """The guest's side of one session.
+    """Asks to pair, and runs the session for the guest.
 
     ``resume_token`` lets a later program take the seat again.
     """

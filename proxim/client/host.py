@@ -43,7 +43,7 @@ class Prompt:
 
 
 class HostSession(ClientSession):
-    """A session of this host.
+    """Runs one session for its host: prompts, decisions, new links.
 
     ``link`` and ``token`` are set if the node made the token. A session opened by an earlier
     program has neither.
@@ -106,7 +106,9 @@ class HostSession(ClientSession):
 
 
 class Host:
-    """A registered host. Keep ``key``, its secret, to resume its sessions in a later program.
+    """Registers with a node, and opens and resumes sessions.
+
+    Keep ``key``, its secret, to resume its sessions in a later program.
 
     ``sessions`` are the open sessions by id.
     """

@@ -25,7 +25,7 @@ RETRY = 10.0
 
 
 class IceRefresher:
-    """Refreshes the ICE servers of all sessions of a ``NodeConnection`` in one task.
+    """Refreshes the ICE servers of several sessions in one task.
 
     The schedule stays when the WebSocket is lost.
     """

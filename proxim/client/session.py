@@ -16,7 +16,7 @@ from proxim.protocol.messages import IceServer, Reason, Status
 
 
 class ClientSession:
-    """One side of a session.
+    """Sends and receives for one side of a session, as host or as guest.
 
     ``ice_servers`` are the latest for ``RTCPeerConnection``; while connected they are refreshed
     before they expire. ``peer_online`` says whether the other side is connected to the node.

@@ -35,7 +35,7 @@ _Origin = tuple[str, str, int | None]
 
 
 class Rules(Struct, frozen=True):
-    """What the operator allows besides the node's own origin and names."""
+    """The operator's settings about who may connect, and whom limits count."""
 
     allow_origin: Sequence[str] = ()
     allow_host: Sequence[str] = ()

@@ -22,10 +22,10 @@ _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 
 
 class SocketConnection:
-    """A client on a WebSocket, as the actors see it: it is told messages, and may hold seats.
+    """Connects one client's WebSocket to the router and the actors.
 
-    ``run`` is the one task of the connection, and the only place that waits. ``tell`` never waits;
-    ``spawn`` starts the task that writes what the kernel does not take at once.
+    ``run`` is the connection's task. ``spawn`` starts another, which writes what the kernel does
+    not take at once. ``tell`` never waits.
     """
 
     __slots__ = (

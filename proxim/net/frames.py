@@ -43,7 +43,7 @@ Received = str | bytes | PongFrame | Event
 
 
 class FrameCodec:
-    """The server's end of one WebSocket, as bytes in and bytes out.
+    """Decodes the bytes of one client into messages, and encodes the frames for it.
 
     ``feed`` returns a text message as ``str``, a binary message as ``bytes``, a ``PongFrame`` for a
     ping, and wsproto's events for the rest. The last event is a ``CloseConnection`` with the code

@@ -65,7 +65,7 @@ _LIMIT_OF = {
 
 
 class Listener:
-    """Serves one port. ``connections`` are the open WebSockets.
+    """Accepts sockets and serves each in a task. ``connections`` are the open WebSockets.
 
     ``tls`` is for the handshakes from now on; open connections keep their context.
     """

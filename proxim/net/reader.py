@@ -48,7 +48,7 @@ class Read(Enum):
 
 
 class Reader:
-    """Reads what one client sends, in order.
+    """Relays the signals of one client, and returns its requests, at the permitted rate.
 
     A signal is relayed by a plain call, while the connection's task sleeps. A request may have to
     wait for an actor; so ``read`` returns it, and keeps what arrived behind it for the next call.

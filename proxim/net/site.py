@@ -12,7 +12,7 @@ _Answers = dict[str, Callable[[Request], Response]]
 
 
 class Site:
-    """The pages and the endpoints for machines, except ``/ws``.
+    """Answers plain HTTP: the pages and the endpoints for machines, except ``/ws``.
 
     ``trouble`` returns why a load balancer should not use the node now; empty if it may.
     """

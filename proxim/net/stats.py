@@ -15,7 +15,7 @@ CODES = (
 
 
 class NetStats:
-    """Counters since the start, and the outboxes that are not empty at the moment.
+    """Counts what happens on the WebSockets of one node.
 
     ``signals`` counts the signals that were read, without those that were refused at once;
     ``signal_bytes`` counts their data, as JSON. ``outbox_bytes`` are the bytes in all outboxes, and

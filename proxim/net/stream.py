@@ -22,7 +22,7 @@ RECEIVE_BYTES = 65_536
 
 
 class TcpStream(trio.abc.HalfCloseableStream):
-    """A connected socket as a stream; with a ``poller``, that reads for it."""
+    """A connected socket as a stream. With a ``poller``, the poller reads for it."""
 
     __slots__ = ("_poller", "_reader", "_stream", "_take", "socket")
 

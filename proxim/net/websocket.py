@@ -43,7 +43,7 @@ class _NoChannel:
 
 
 class LeanWebSocket(WebSocketConnection):
-    """The server's end of a WebSocket, after the handshake.
+    """Receives messages from one client, and sends to it by way of its outbox.
 
     It tells the ``keepalive`` when a pong arrives, and when a message is incomplete.
     """

@@ -77,7 +77,7 @@ class Portal:
 
 
 class Across(Generic[Inner_co]):
-    """An object for other threads that stands for ``inner``, one of the node's thread."""
+    """Stands for ``inner``, an object of the node's thread, in other threads."""
 
     def __init__(self, portal: Portal, inner: Inner_co) -> None:
         self._portal = portal

@@ -46,7 +46,7 @@ _COMMITTING = (ev.PairRequested, ev.HostDecided, ev.RenewalRequested, ev.CloseRe
 
 
 class RedisBackend(Registry):
-    """A node as a member of a cluster.
+    """Keeps the sessions of one node in Redis, by the right of its lease.
 
     ``describe_node`` returns what other nodes and people may know of this node, as JSON types.
     """

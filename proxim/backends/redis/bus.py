@@ -28,9 +28,10 @@ WAITING_BOUND = 20_000
 
 
 class MessageBus:
-    """One node's end of the bus. ``node`` is the node's id, until it loses its lease.
+    """Sends RPC messages to other nodes, and handles theirs, each once and in order.
 
-    ``wake`` asks for a flush. ``handle`` takes a sender and a message.
+    ``node`` is this node's id, until it loses its lease. ``wake`` asks for a flush.
+    ``handle`` takes a sender and a message.
     """
 
     def __init__(

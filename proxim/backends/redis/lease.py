@@ -23,7 +23,7 @@ _NAP = 0.25
 
 
 class Lease:
-    """A lease of so many ``seconds``. It is not held before the first renewal."""
+    """Knows whether the node may act: a lease of so many ``seconds``, not held before a renewal."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

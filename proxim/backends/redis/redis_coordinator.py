@@ -55,7 +55,7 @@ _BATCHES_AT_ONCE = 64
 
 
 class RedisConnection:
-    """A client with one connection, replaced by a new client after any failure.
+    """Sends commands to Redis on one connection, and replaces its client after any failure.
 
     The library's pool never frees the slot of a connection that breaks in use, or whose command is
     cancelled while it connects. With one slot no further command would get through.

@@ -38,7 +38,7 @@ Find = Callable[[str], Awaitable[object]]
 
 
 class RemoteConnection:
-    """A client's connection at another node, at one session of this node.
+    """Stands for a client of another node at one session of this node.
 
     Both nodes know it by its ``number``.
     """
@@ -89,7 +89,9 @@ class RemoteConnection:
 
 
 class RemoteConnections:
-    """All remote connections, by their node and number. Requests are answered in ``nursery``.
+    """Handles what the clients of other nodes send to sessions of this node.
+
+    Requests are answered in ``nursery``.
 
     ``epoch`` returns the epoch in which this node owns a session, or 0. ``find`` loads a session
     that another node believes to be here.

@@ -35,7 +35,7 @@ def unavailable(session_id: str | None = None) -> Unavailable:
 
 
 class RemoteSession:
-    """A session on another node, as it was when the registry found it."""
+    """Stands for a session at another node, and sends requests there."""
 
     def __init__(
         self, sessions: RemoteSessions, node: str, epoch: int, session: Session, owner: Owner
@@ -72,13 +72,15 @@ class RemoteSession:
 
 
 class _Pending(NamedTuple):
+    """A request that waits for the other node's answer, at most until a moment."""
+
     envelope: Envelope
     receipt: Receipt | None
     until: float
 
 
 class RemoteSeat:
-    """One connection at one session on another node, which knows both by ``number``."""
+    """Joins a connection of this node to a session at another, by a ``number`` of both."""
 
     def __init__(
         self, sessions: RemoteSessions, remote: RemoteSession, connection: Connection, number: int
@@ -207,7 +209,7 @@ class RemoteSeat:
 
 
 class RemoteSessions:
-    """All remote seats of this node's connections, by their number."""
+    """Handles what sessions at other nodes tell the clients of this node."""
 
     def __init__(self, bus: MessageBus, lease: Lease) -> None:
         self.send = bus.send

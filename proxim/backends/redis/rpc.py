@@ -18,6 +18,8 @@ from proxim.session.events import Event, Role
 
 
 class _Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """A message about one client at one session; ``seat`` numbers the pair of them."""
+
     seat: int
 
 
@@ -42,7 +44,7 @@ class Request(_Message, frozen=True):
 
 
 class SendSignal(_Message, frozen=True):
-    """A signal."""
+    """Relay a signal to a client of the receiving node, or to its session there."""
 
     data: Raw
     ref: str | None = None
@@ -71,7 +73,7 @@ class Deliver(_Message, frozen=True):
 
 
 class CloseConnection(_Message, frozen=True):
-    """Close the connection."""
+    """Close the client's connection with a code."""
 
     code: int
     reason: str

@@ -25,7 +25,7 @@ Shared = Mapping[str, SlidingWindow | ConcurrencyLimit]
 
 
 class SharedLimits:
-    """The shared limits as this node counts and knows them. ``wake`` asks for a flush."""
+    """Counts for this node what all nodes limit together. ``wake`` asks for a flush."""
 
     def __init__(self, shared: Shared, wake: Callable[[], None]) -> None:
         self._wake = wake

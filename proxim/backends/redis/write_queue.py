@@ -23,6 +23,8 @@ SAVES_AT_ONCE = 500
 
 
 class _Entry(Struct):
+    """One session of this node: what Redis has of it, and what is to be saved."""
+
     owner: str
     epoch: int = 1
     revision: int = 0
@@ -36,7 +38,9 @@ class _Entry(Struct):
 
 
 class WriteQueue:
-    """The owned sessions, by id. ``wake`` asks for a flush.
+    """Knows which changes of this node's sessions are not in Redis yet, and who waits for them.
+
+    ``wake`` asks for a flush.
 
     ``skew`` is wall-clock time less that of ``clock.now``, in seconds; see ``note_clock``.
     """
