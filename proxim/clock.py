@@ -21,23 +21,15 @@ _LEAST = 0.1
 """Seconds by which the difference of the two clocks must grow to count as sleep."""
 
 if sys.platform == "linux":
-
-    def _difference() -> float:
-        """Return a clock that counts sleep less one that does not.
-
-        An interruption between the two readings makes it too small, never too big.
-        """
-        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
-
+    _gettime = time.clock_gettime
+    _COUNTING, _STANDING = time.CLOCK_BOOTTIME, time.CLOCK_MONOTONIC
 elif sys.platform == "darwin":
-
-    def _difference() -> float:
-        continuous = time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
-        return continuous - time.clock_gettime(time.CLOCK_UPTIME_RAW)
-
+    _gettime = time.clock_gettime
+    _COUNTING, _STANDING = time.CLOCK_MONOTONIC_RAW, time.CLOCK_UPTIME_RAW
 else:
+    _COUNTING = _STANDING = 0
 
-    def _difference() -> float:
+    def _gettime(clock: int, /) -> float:
         return 0.0
 
 
@@ -45,13 +37,16 @@ class _Sleep:
     """Measures how long the machine has slept since this process started."""
 
     def __init__(self) -> None:
-        self._at_start = self._seen = max(_difference() for _ in range(3))
+        # An interruption between the two readings makes the difference too small, never too big.
+        self._at_start = max(_gettime(_COUNTING) - _gettime(_STANDING) for _ in range(3))
+        self._awake_below = self._at_start + _LEAST
         self._seconds = 0.0
 
     def seconds(self) -> float:
-        difference = _difference()
-        if difference > self._seen + _LEAST:
-            self._seen = difference
+        # Short and without further calls, since it is in the way of every signal.
+        difference = _gettime(_COUNTING) - _gettime(_STANDING)
+        if difference > self._awake_below:
+            self._awake_below = difference + _LEAST
             self._seconds = difference - self._at_start
         return self._seconds
 

@@ -7,19 +7,14 @@ from proxim import clock
 from proxim.client.host import HostSession, Prompt
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import DeviceInfo
+from tests.sleeping import sleeper
+
+pytestmark = pytest.mark.not_on("win32", reason="Trio's clock counts sleep there")
 
 
 @pytest.fixture
 def sleeps(monkeypatch):
-    """Has the machine sleep for some seconds."""
-    total = [5000.0]
-    monkeypatch.setattr(clock, "_difference", lambda: total[0])
-    monkeypatch.setattr(clock, "_sleep", clock._Sleep())
-
-    def sleep(seconds):
-        total[0] += seconds
-
-    return sleep
+    return sleeper(monkeypatch)
 
 
 async def test_clock_is_trios_clock_until_the_machine_sleeps(autojump_clock, sleeps):

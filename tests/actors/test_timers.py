@@ -3,10 +3,14 @@ from functools import partial
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors import timers as timers_module
 from proxim.actors.timers import BATCH, Timers
+from proxim.protocol import messages as wire
+from tests.actors.helpers import TEMPORARY, Node
+from tests.sleeping import sleeper
 
 
 class Sleeper:
@@ -103,3 +107,61 @@ async def test_stopped_timers_are_removed_from_the_heap(autojump_clock, timers, 
         assert len(timers._heap) <= 2 * len(kept) + 10 + 1
     await trio.sleep(100)
     assert log == [(50 + number, number) for number in range(5)]
+
+
+# -- sleep of the machine ----------------------------------------------------------------------
+
+not_on_windows = pytest.mark.not_on("win32", reason="Trio's clock counts sleep there")
+
+
+@not_on_windows
+async def test_timers_whose_moment_passed_in_sleep_fire_within_a_second(
+    autojump_clock, monkeypatch, nursery, log
+):
+    sleep, timers = sleeper(monkeypatch), Timers()
+    nursery.start_soon(timers.run)
+    timers.reset(None, 600, Sleeper(log, "overdue"))
+    timers.reset(None, 5000, Sleeper(log, "later"))
+    await trio.sleep(10.5)
+    sleep(3600)
+    await trio.sleep(1)
+    assert [name for _, name in log] == ["overdue"]
+    await trio.sleep(5000 - 3600 - 12)
+    assert len(log) == 1
+    await trio.sleep(2)
+    assert [name for _, name in log] == ["overdue", "later"]
+
+
+@not_on_windows
+@pytest.mark.parametrize("count", [0, 1, 3 * BATCH + 1])
+async def test_catch_up_waits_until_all_that_is_overdue_has_fired(
+    autojump_clock, monkeypatch, nursery, log, count
+):
+    sleep, timers = sleeper(monkeypatch), Timers()
+    nursery.start_soon(timers.run)
+    for number in range(count):
+        timers.reset(None, 600, Sleeper(log, number))
+    timers.reset(None, 5000, Sleeper(log, "later"))
+    await trio.sleep(10.5)
+    await timers.catch_up()
+    assert log == []
+    sleep(3600)
+    await timers.catch_up()
+    assert log == [(10.5, number) for number in range(count)], "at once, and no others"
+    with trio.testing.assert_no_checkpoints():
+        await timers.catch_up()
+
+
+@not_on_windows
+async def test_requests_are_answered_after_what_is_overdue_has_ended(
+    autojump_clock, monkeypatch, nursery
+):
+    sleep, node = sleeper(monkeypatch), Node(sweep_interval=10_000)
+    await nursery.start(node.supervisor.run)
+    host = await node.host()
+    for _ in range(2 * BATCH):
+        await node.invites(TEMPORARY, host=host, ttl=600.0)
+    sleep(3600)
+    assert {info.status for info in await host.lists()} == {"expired"}
+    kinds = [type(message) for message in host.told[-2 * BATCH - 1 :]]
+    assert kinds == [wire.SessionEnded] * 2 * BATCH + [wire.Sessions]

@@ -95,6 +95,24 @@ def test_sessions_that_are_not_counted_are_not_refused(limited, options):
                 target.invite(host)
 
 
+@pytest.mark.real_time
+def test_idle_days_end_what_both_sides_have_left(limited):
+    target = limited("--idle-days", 1 / 86_400, "--sweep-interval", 0.2)
+    with target.host(uuid="stays") as host:
+        kept, kept_id, _ = target.pair(host)
+        kept.socket.close()
+        with target.host(uuid="leaves") as leaver:
+            guest, _, _ = target.pair(leaver)
+            guest.socket.close()
+        ended = 'proxim_sessions_ended_total{reason="idle"}'
+        assert until(lambda: target.count(ended) == 1)
+        time.sleep(1)
+        assert target.count(ended) == 1, "a side of the other session is there"
+        host.say("list_sessions")
+        (session,) = host.hear("sessions")["sessions"]
+        assert (session["session_id"], session["status"]) == (kept_id, "approved")
+
+
 # -- prompts and denials ---------------------------------------------------------------------
 
 
