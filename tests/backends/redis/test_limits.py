@@ -221,6 +221,7 @@ def test_denials_and_guesses_at_another_node_count_here(strict):
         strict[1].peer().pair(created)
         host.expect("pair_prompt")
         host.decide(created["session"]["session_id"], approve=False)
+        host.expect("session_ended")
     created = host.create()
 
     def denied():
