@@ -91,6 +91,12 @@ def test_address_of_another_machine_is_an_error():
     assert "ip address" in wrong.remedy
 
 
+@pytest.mark.parametrize("settings", [{"host": "::"}, {"lan": True}])
+def test_a_machine_without_ipv6_can_listen_on_all_addresses(settings):
+    (result,) = ports.check(Settings(port=0, **settings))
+    assert (result.level, result.found) == (Level.OK, "can listen on 0.0.0.0:0")
+
+
 def test_metrics_port_is_checked(free, taken):
     results = list(ports.check(Settings(port=free, metrics_listen=f"127.0.0.1:{taken}")))
     assert [each.check for each in results] == ["port", "metrics_listen"]

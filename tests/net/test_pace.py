@@ -249,6 +249,17 @@ async def test_messages_behind_a_wrong_guess_wait_with_it(nursery, autojump_cloc
     assert trio.current_time() - start == pytest.approx(0.1)
 
 
+async def test_a_burst_behind_a_wrong_guess_is_only_read_more_slowly(nursery, autojump_clock):
+    house = House(nursery, messages=TokenBucket.of(10, 5))
+    client = await house.client(peer=HERE)
+    await client.say("resume", **WRONG)
+    for _ in range(12):
+        await client.say("ping")
+    assert (await client.hear())["code"] == "unknown_session"
+    for _ in range(12):
+        await client.hear("pong")
+
+
 async def test_a_client_that_leaves_during_a_delay_is_gone_at_once(nursery, autojump_clock):
     house = House(nursery)
     client = await house.client(peer=HERE)
