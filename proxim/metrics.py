@@ -7,6 +7,7 @@ any number of sessions.
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import TypeVar
@@ -50,6 +51,9 @@ class _NodeCollector(Collector):
         yield _counter("sessions_opened", "Sessions opened.", "type", SessionType, stats.opened)
         endings = self._supervisor.endings
         yield _counter("sessions_ended", "Sessions ended.", "reason", Reason, endings)
+        backlogs = self._supervisor.terms.backlogs
+        waiting = "Bytes of signals that wait for peers that are offline."
+        yield _gauge("backlog_bytes", waiting, backlogs.used)
         yield _gauge("prompts", "Prompts that wait for an answer.", stats.prompts)
         yield _counter(
             "pairings",
@@ -71,8 +75,9 @@ class _NodeCollector(Collector):
         behind = len(net.queueing)
         yield _gauge("outboxes_behind", "Connections that currently read too slowly.", behind)
         yield _gauge("inbox_letters", "Requests that wait for a session.", stats.queued)
+        refusals = stats.refusals + Counter(max_backlog_bytes=backlogs.refused)
         yield _counter(
-            "refusals", "Refused requests, by the limit reached.", "limit", LIMITS, stats.refusals
+            "refusals", "Refused requests, by the limit reached.", "limit", LIMITS, refusals
         )
         yield _total("actor_crashes", "Actors that crashed.", self._supervisor.crashes)
         yield _histogram(

@@ -36,7 +36,7 @@ from proxim.net.stats import NetStats
 from proxim.net.tls import load_certificate
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
 from proxim.protocol.messages import FEATURES, PROTOCOL_VERSION, Confirm, SessionInfo, Welcome
-from proxim.settings import Settings, from_code, split_endpoint
+from proxim.settings import Settings, from_code, split_endpoint, warn
 from proxim.version import __version__
 
 log = logging.getLogger(__name__)
@@ -121,6 +121,7 @@ class Node:
         self._has_run = True
         if self.settings.announce is not None:
             lan.require_library()
+        warn(self.settings)
         with ungrouped(InvalidSetting), ExitStack() as opened:
             for each in self._sockets:
                 opened.enter_context(each)
@@ -161,13 +162,12 @@ class Node:
         task_status: trio.TaskStatus[trio.CancelScope],
     ) -> None:
         """Run all parts in a scope that ``run`` shields, so that they outlive its cancellation."""
-        backend = self.supervisor.backend
         with trio.CancelScope() as scope:
-            async with backend.opened(), trio.open_nursery() as nursery:
+            async with self.supervisor.backend.opened(), trio.open_nursery() as nursery:
                 nursery.start_soon(self.ice.run)
                 nursery.start_soon(parts.host.run)
                 await nursery.start(self.supervisor.run)
-                await nursery.start(backend.run)
+                await nursery.start(self.supervisor.backend.run)
                 await nursery.start(parts.listener.run, sockets)
                 for each in metrics_sockets:
                     nursery.start_soon(serve_metrics, each, parts.site.answer_metrics, self.limits)

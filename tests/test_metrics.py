@@ -125,6 +125,21 @@ async def test_waiting_requests_are_counted(autojump_clock, node, shown):
     assert shown["inbox_letters"] == 0
 
 
+async def test_bytes_in_backlogs_are_shown(autojump_clock, node, shown):
+    meeting = await node.pairs()
+    await meeting.leaves(GUEST)
+    await meeting.host.signals(meeting.id, 1, 22, 333)
+    await wait_all_tasks_blocked()
+    assert shown["backlog_bytes"] == 6
+    await meeting.returns(GUEST)
+    assert shown["backlog_bytes"] == 0
+    node.supervisor.terms.backlogs.most = 1
+    await meeting.leaves(GUEST)
+    await meeting.host.signals(meeting.id, 4)
+    await wait_all_tasks_blocked()
+    assert shown["refusals_total", "max_backlog_bytes"] == 1
+
+
 async def test_signals_and_connections_are_counted(autojump_clock, nursery):
     house = House(nursery)
     shown = Shown(house.supervisor, house.node.net_stats)

@@ -30,6 +30,7 @@ COUNTS = [
     "sessions_per_owner",
     "sessions_per_address",
     "max_sessions",
+    "max_prompts",
     "prompts_per_host",
     "denials_per_address",
     "guesses_per_address",
@@ -58,6 +59,7 @@ SAMPLES = {
     "qr_ttl": (1.0, 31_536_000.0),
     "one_time_grace": (0.0, 3600.0),
     "sweep_interval": (0.1, 3600.0),
+    "idle_days": (0.0, 0.5, 3650.0),
     "store": ("sqlite:///var/lib/proxim.db",),
     "store_key": ("k" * 32,),
     "access_token": ("t", "t" * 512),
@@ -75,6 +77,8 @@ SAMPLES = {
     **dict.fromkeys(SOME, (1, 1000000000)),
     **dict.fromkeys(COUNTS, (0, 1000000000)),
     **dict.fromkeys(TIMES, (0.5, 86400.0)),
+    "max_backlog_bytes": (0, 10**12),
+    "max_outbox_bytes": (0, 10**12),
     "message_rate": (0.0, 0.5, 1_000_000.0),
     "control_rate": (0.0, 0.5, 1_000_000.0),
     "guess_window": (0.5, 31_536_000.0),
@@ -442,7 +446,7 @@ def test_empty_list_option_falls_back_to_the_next_source():
 PARTS = [Limits, LimitSettings, Terms, IceOptions, ClusterOptions]
 NO_SETTING = {
     *("messages", "controls", "close_time", "linger_time", "overrate_time"),
-    *("backlog_signals", "backlog_bytes"),
+    *("backlog_signals", "backlog_bytes", "backlogs"),
 }
 
 

@@ -16,6 +16,7 @@ import math
 import trio
 from msgspec import structs
 
+from proxim import clock
 from proxim.actors.inbox import TIME_PASSED, Inbox
 from proxim.actors.seat import LEFT, Connection, Envelope, Owner, Receipt, Seat
 from proxim.actors.services import ClosedError, Services
@@ -50,8 +51,8 @@ INBOX_BOUND = 256
 class Actor:
     """Runs one session: takes events from the inbox, and performs the session's effects.
 
-    The task runs until ``close``, so that an ended session still answers. ``opened_from`` is the
-    address of the host that opened the session, ``asked_from`` that of the guest that asked.
+    The task runs until ``close``, so that an ended session still answers. ``asked_from`` is the
+    address of the guest that asked.
     """
 
     __slots__ = (
@@ -62,7 +63,6 @@ class Actor:
         "_timer",
         "_timers",
         "asked_from",
-        "opened_from",
         "owner",
         "seats",
         "session",
@@ -74,12 +74,10 @@ class Actor:
         owner: Owner,
         timers: Timers,
         services: Services,
-        opened_from: str | None = None,
     ) -> None:
         self.session = session
         self.owner = owner
         self.seats: dict[Role, Seat] = {}
-        self.opened_from = opened_from
         self.asked_from: str | None = None
         self._services = services
         self._line_allowed = False
@@ -236,7 +234,7 @@ class Actor:
             return  # The session was approved while this event waited in the inbox.
         if (
             isinstance(event, ev.PairRequested)
-            and self.session.would_prompt(event, trio.current_time())
+            and self.session.would_prompt(event, clock.now())
             and (refusal := self._services.prompt_refusal(self, envelope.sender)) is not None
         ):
             self._refuse(envelope, refusal)
@@ -248,7 +246,7 @@ class Actor:
             self._open_line()
 
     async def _step(self, event: Event, envelope: Envelope) -> None:
-        session, now = self.session, trio.current_time()
+        session, now = self.session, clock.now()
         before = Before(session.state, session.deadline, session.prompted_at)
         try:
             effects = session.handle(event, now)

@@ -75,7 +75,7 @@ class Backend:
     # -- the right to act --------------------------------------------------------------------
 
     def line_until(self, actor: Actor) -> float:
-        """The moment (on Trio's clock) from which signals go through the actor again."""
+        """The moment (of ``clock.now``) from which signals go through the actor again."""
         return math.inf
 
     def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:

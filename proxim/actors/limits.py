@@ -5,8 +5,11 @@ Pure counting: time comes in as an argument, and no method waits.
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -14,8 +17,37 @@ FIRST_DELAY = 0.1
 LONGEST_DELAY = 25.0
 """Seconds by which the answer to a wrong guess is delayed; doubled for each, up to the longest."""
 
+NETWORK_FACTORS = 4, 16
+"""The limits of the networks around an address, as multiples of its own: /56 and /48 of IPv6."""
+
+KEPT = 10
+"""The part of a network's or the node's limit that is kept for strangers: one in so many."""
+
 MAX_KEYS = 100_000
 """Keys that a sliding window remembers; above that it forgets the one idle for longest."""
+
+
+LOOPBACK = "loopback"
+"""The network of all loopback addresses."""
+
+
+class Source(NamedTuple):
+    """Where a client comes from, by the names under which limits count it.
+
+    ``address`` is None if the limits per address do not apply. ``networks`` are around it.
+    """
+
+    address: str | None = None
+    networks: tuple[str, ...] = ()
+
+
+NOWHERE = Source()
+"""The source of what no limit counts, such as a host in the node's own process."""
+
+
+def key_of(*parts: str) -> str:
+    """Return the key under which a limit counts several things together."""
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
 class LimitSettings(Struct, frozen=True):
@@ -28,8 +60,10 @@ class LimitSettings(Struct, frozen=True):
     max_sessions: int = 100_000
     """Sessions in memory: an ended one counts until the sweep."""
     prompts_per_host: int = 3
+    max_prompts: int = 10_000
     denials_per_address: int = 3
     guesses_per_address: int = 10
+    """For one session, or for the access token."""
     guess_window: float = 1800.0
     """How long a wrong guess or a denial counts."""
 
@@ -83,6 +117,53 @@ class ConcurrencyLimit:
                 del self._held[key]
             if self.tell is not None:
                 self.tell(key)
+
+
+class NetworkLimit:
+    """Counts how many of something the networks around each address have, at most a multiple.
+
+    ``most`` is the limit for one address; 0 means no limit. Of each network's limit, and of that of
+    the node, a part is kept for the addresses and networks inside that have nothing yet. So a
+    stranger still gets in when others have taken much.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._limits = [most * times for times in NETWORK_FACTORS]
+        self._held: Counter[str] = Counter()
+
+    def is_full(self, source: Source) -> bool:
+        """Return whether one of the networks may have no more."""
+        if source.address is None:
+            return False
+        inside = source.address
+        for most, network in zip(self._limits, source.networks, strict=False):
+            if most > 0 and self._held[network] >= most - self._kept(inside, most):
+                return True
+            inside = network
+        return False
+
+    def room(self, source: Source, most: float) -> float:
+        """Return up to how many in all, of at most ``most``, the source may have one more."""
+        names = self._names(source)
+        return most - self._kept(names[-1], most) if names else most
+
+    def acquire(self, source: Source) -> None:
+        """Count one more."""
+        self._held.update(self._names(source))
+
+    def release(self, source: Source) -> None:
+        """Count one less."""
+        for name in self._names(source):
+            self._held[name] -= 1
+            if not self._held[name]:
+                del self._held[name]
+
+    def _kept(self, inside: str, most: float) -> float:
+        return most // KEPT if self._held[inside] and most < math.inf else 0
+
+    @staticmethod
+    def _names(source: Source) -> tuple[str, ...]:
+        return source.networks if source.address is None else (source.address, *source.networks)
 
 
 class SlidingWindow:
@@ -142,21 +223,29 @@ class SlidingWindow:
 
 
 class NodeLimits:
-    """The counters behind the limits of a node: ``prompts`` by owner, the others by address."""
+    """The counters behind the limits of a node.
+
+    ``connections``, ``sessions`` and ``access_guesses`` count by address, ``prompts`` by owner,
+    ``guesses`` by address and session, ``denials`` by address and owner.
+    """
 
     def __init__(
         self, settings: LimitSettings | None = None, connections_per_address: int = 0
     ) -> None:
         self.settings = settings = settings or LimitSettings()
         self.connections = ConcurrencyLimit(connections_per_address)
+        self.connection_networks = NetworkLimit(connections_per_address)
         self.sessions = ConcurrencyLimit(settings.sessions_per_address)
+        self.session_networks = NetworkLimit(settings.sessions_per_address)
         self.prompts = ConcurrencyLimit(settings.prompts_per_host)
         self.guesses = SlidingWindow(settings.guesses_per_address, settings.guess_window)
+        self.access_guesses = SlidingWindow(settings.guesses_per_address, settings.guess_window)
         self.denials = SlidingWindow(settings.denials_per_address, settings.guess_window)
 
     def by_name(self) -> dict[str, ConcurrencyLimit | SlidingWindow]:
-        """Return all counters by their names, for nodes that count together."""
-        return {name: each for name, each in vars(self).items() if name != "settings"}
+        """Return by their names the counters that nodes count together."""
+        shared = (ConcurrencyLimit, SlidingWindow)
+        return {name: each for name, each in vars(self).items() if isinstance(each, shared)}
 
 
 def delay(before: int) -> float:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import trio
 from msgspec import UNSET, UnsetType, structs
 
+from proxim import clock
 from proxim.actors.backend import SessionHandle
+from proxim.actors.guesses import AccessCheck, SeatGuesses
 from proxim.actors.invitations import Invitations, new_code, new_session_id, new_token
-from proxim.actors.limits import delay
 from proxim.actors.seat import Connection, Envelope, Owner, Seat
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
@@ -22,13 +22,10 @@ from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.codec import error_message
 from proxim.protocol.errors import (
-    AccessDenied,
     BadMessage,
     LinkLapsed,
     NotAllowed,
     NotRegistered,
-    RateLimited,
-    RequestError,
     TokenUsed,
     Unavailable,
     UnknownSession,
@@ -46,7 +43,7 @@ _ANSWERED = (wire.ListSessions, wire.RefreshIce, wire.Ping)
 def relay(connection: Connection, message: wire.Signal, now: float) -> None:
     """Send a signal to the peer, over the line if it is open, else through the inbox.
 
-    ``now`` is a moment on Trio's clock, the same for all signals of one read. Raises a
+    ``now`` is a moment of ``clock.now``, the same for all signals of one read. Raises a
     ``RequestError`` if the signal is refused.
     """
     seat = connection.seats.get(message.session_id)
@@ -83,7 +80,8 @@ class Router:
         self._supervisor = supervisor
         self._backend = supervisor.backend
         self._invitations = invitations
-        self._access_hash = None if access_token is None else tokens.digest(access_token)
+        self._guesses = SeatGuesses(self.limits.guesses, self.stats)
+        self._access = AccessCheck(access_token, self.limits.access_guesses, self.stats)
 
     async def route(self, connection: Connection, message: ClientMessage) -> None:
         """Handle a message; the reply is sent to the connection.
@@ -92,11 +90,13 @@ class Router:
         nothing is drawn; the others are done. Raises a ``RequestError`` if the message is refused
         (protocol: Errors).
         """
+        if isinstance(message, wire.Signal):
+            relay(connection, message, clock.now())
+            return
         if isinstance(message, _ANSWERED) and connection.has_left:
             return
+        await self._supervisor.catch_up()
         match message:
-            case wire.Signal():
-                relay(connection, message, trio.current_time())
             case wire.PairDecision():
                 decided = ev.HostDecided(message.approve, message.code)
                 _post_from(_host_seat_of(connection, message), decided, message)
@@ -162,35 +162,21 @@ class Router:
         seat = connection.seats.get(message.session_id)
         if seat is not None and seat.role is Role.HOST:
             raise NotAllowed("this connection is the session's host", session_id=message.session_id)
-        self._check_guesses(connection)
+        key = self._guesses.key(connection, message)
         handle = await self._find(message.session_id)
         if handle is None:
-            raise self._count_guess(UnknownSession(session_id=message.session_id), connection)
+            raise self._guesses.count(UnknownSession(session_id=message.session_id), key)
         # The seat's backlog comes on top of the outbox's bound: never two of them at once.
         await connection.wait_for_room()
         receipt = handle.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
-            raise self._count_guess(receipt.refusal, connection)
-
-    # -- wrong guesses -----------------------------------------------------------------------
-
-    def _check_guesses(self, connection: Connection) -> None:
-        wait = self.limits.guesses.retry_after(connection.address, trio.current_time())
-        if wait > 0:
-            self.stats.refusals["guesses_per_address"] += 1
-            raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
-
-    def _count_guess(self, refusal: RequestError, connection: Connection) -> RequestError:
-        """Return the refusal, with a delay if it answers a wrong guess, which is counted."""
-        if isinstance(refusal, UnknownSession | AccessDenied) and connection.address is not None:
-            refusal.delay = delay(self.limits.guesses.add(connection.address, trio.current_time()))
-        return refusal
+            raise self._guesses.count(receipt.refusal, key)
 
     # -- the host's requests -----------------------------------------------------------------
 
     async def _register(self, connection: Connection, message: wire.Register) -> None:
-        self._check_access(connection, message.access_token)
+        self._access.admit(connection, message.access_token)
         key = message.key or new_token()
         owner = connection.owner = Owner(message.uuid, tokens.digest(key))
         handles = await self._owned_by(owner)
@@ -229,11 +215,11 @@ class Router:
         owner = _owner_of(connection)
         _check_ttl(message)
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
-        self._supervisor.check_limits(owner, connection.address)
+        self._supervisor.check_limits(owner, connection)
         await self._backend.check_limits(owner)
         session_id, draws = new_session_id(), not connection.has_left
         invitation = await self._invitations.make(session_id, message, draws=draws)
-        now = trio.current_time()
+        now = clock.now()
         session = Session.open(
             session_id=session_id,
             uuid=owner.uuid,
@@ -270,16 +256,6 @@ class Router:
         handles = await self._owned_by(_owner_of(connection))
         sessions = [handle.session.describe() for handle in handles]
         connection.tell(wire.Sessions(sessions=sessions, ref=_ref(message)))
-
-    def _check_access(self, connection: Connection, access_token: str | None) -> None:
-        if self._access_hash is None:
-            return
-        denied = AccessDenied("a valid access token is required to register")
-        if access_token is None:
-            raise denied
-        self._check_guesses(connection)
-        if not tokens.matches(access_token, self._access_hash):
-            raise self._count_guess(denied, connection)
 
 
 def _without_guest(connection: Connection, handles: Sequence[SessionHandle]) -> list[SessionHandle]:

@@ -51,6 +51,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks around the address, narrowest first (``limits.Source``)."""
+        ...
+
+    @property
     def closed(self) -> bool:
         """Whether the connection is closed or about to be; its sessions have been told then."""
         ...
@@ -136,7 +141,8 @@ class Seat:
     """One side of one session, held by one connection.
 
     ``line`` is the ``tell`` of the peer's connection while the line is open, and valid until
-    ``line_until`` (on Trio's clock). Otherwise it is None, and signals go through the inbox.
+    ``line_until``, a moment of ``clock.now``. Otherwise it is None, and signals go through the
+    inbox.
     """
 
     __slots__ = ("actor", "connection", "line", "line_until", "role")

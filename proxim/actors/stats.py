@@ -27,7 +27,8 @@ been used before."""
 
 LIMITS = (
     *("connections_per_address", "denials_per_address", "guesses_per_address", "head_size"),
-    *("head_time", "inbox", "introduction_time", "max_connections", "max_sessions"),
+    *("head_time", "inbox", "introduction_time", "max_backlog_bytes", "max_connections"),
+    *("max_outbox_bytes", "max_prompts", "max_sessions"),
     *("message_rate", "message_time", "not_http", "outbox_size", "prompts_per_host"),
     *("sessions_per_address", "sessions_per_owner", "tls_time"),
 )

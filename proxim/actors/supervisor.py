@@ -9,9 +9,10 @@ from collections.abc import Callable
 import trio
 from msgspec import structs
 
+from proxim import clock
 from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend
-from proxim.actors.limits import NodeLimits
+from proxim.actors.limits import NOWHERE, NodeLimits, Source, key_of
 from proxim.actors.log import log_crash, session_extra
 from proxim.actors.seat import Connection, Envelope, Owner
 from proxim.actors.services import ClosedError
@@ -83,6 +84,7 @@ class Supervisor:
         self._notify = notify
         self.observer = observer or Observer()
         self._actors: dict[str, Actor] = {}
+        self._sources: dict[str, Source] = {}
         self._owned: dict[Owner, dict[str, Actor]] = {}
         self._timers = Timers()
         self._nursery: trio.Nursery | None = None
@@ -103,9 +105,11 @@ class Supervisor:
         Raises ``LimitReached`` if there are too many sessions, or the refusal of the backend; then
         the session does not exist. Call this only while ``run`` runs.
         """
-        self.check_limits(owner, host.address)
-        self.limits.sessions.acquire(host.address)
-        actor = Actor(session, owner, self._timers, self, host.address)
+        self.check_limits(owner, host)
+        source = self._sources[session.session_id] = Source(host.address, host.networks)
+        self.limits.sessions.acquire(source.address)
+        self.limits.session_networks.acquire(source)
+        actor = Actor(session, owner, self._timers, self)
         actor.admit(ev.Role.HOST, host)
         self._spawn(actor)
         self._log(session, "a %s session was opened", session.session_type)
@@ -135,8 +139,8 @@ class Supervisor:
         self._drop(actor)
         actor.close(refuse_with)
 
-    def check_limits(self, owner: Owner, address: str | None) -> None:
-        """Raise ``LimitReached`` unless the owner, at that address, may open another session."""
+    def check_limits(self, owner: Owner, host: Connection) -> None:
+        """Raise ``LimitReached`` unless the owner may open another session by that connection."""
         limits, owned = self.limits.settings, self._owned.get(owner, {})
         if 0 < limits.sessions_per_owner <= len(owned):
             alive = sum(not actor.session.ended for actor in owned.values())
@@ -146,32 +150,39 @@ class Supervisor:
                     f"{alive} sessions are open for this uuid and key: close one "
                     "(sessions_per_owner)"
                 )
-        if self.limits.sessions.is_full(address):
+        source, networks = Source(host.address, host.networks), self.limits.session_networks
+        room = networks.room(source, limits.max_sessions)
+        if self.limits.sessions.is_full(host.address) or networks.is_full(source):
             self.stats.refusals["sessions_per_address"] += 1
             raise LimitReached("too many sessions were opened from this address")
-        if 0 < limits.max_sessions <= len(self._actors):
+        if 0 < room <= len(self._actors):
             self.stats.refusals["max_sessions"] += 1
             raise LimitReached("the node has too many sessions")
 
     def prompt_refusal(self, actor: Actor, guest: Connection | None) -> RequestError | None:
         """Return the refusal of a guest that may not prompt the session's host now, or None.
 
-        It may not if the host has too many prompts, or the guest was rejected too often.
+        It may not if the host or the node has too many prompts, or the host has rejected guests
+        from the same address too often.
         """
-        now = trio.current_time()
+        now = clock.now()
         prompts = [
             left
             for each in self._owned[actor.owner].values()
             if each.session.state is State.PROMPTED and (left := each.session.prompt_left(now)) > 0
         ]
-        denied = self.limits.denials.retry_after(guest.address if guest is not None else None, now)
+        address = None if guest is None else guest.address
+        denied = self.limits.denials.retry_after(_denial_key(actor, address), now)
         wait = denied
         before = len(prompts) + self.limits.prompts.elsewhere(actor.owner.hash)
         if 0 < self.limits.settings.prompts_per_host <= before:
             wait = max(wait, min(prompts, default=0.0), SHORTEST_WAIT)
+        limit = "denials_per_address" if denied > 0 else "prompts_per_host"
+        if wait <= 0 and 0 < self.limits.settings.max_prompts <= self.stats.prompts:
+            wait, limit = SHORTEST_WAIT, "max_prompts"
         if wait <= 0:
             return None
-        self.stats.refusals["denials_per_address" if denied > 0 else "prompts_per_host"] += 1
+        self.stats.refusals[limit] += 1
         return RateLimited("too many prompts; the link stays valid, try again", retry_after=wait)
 
     def note_transition(self, actor: Actor, before: Before, now: float) -> None:
@@ -193,9 +204,13 @@ class Supervisor:
         """Count and log the end of a session; a denial counts for the guest's address."""
         self.endings[end.reason] += 1
         if end.is_denial:
-            self.limits.denials.add(actor.asked_from, trio.current_time())
+            self.limits.denials.add(_denial_key(actor, actor.asked_from), clock.now())
         self._log(actor.session, "a %s session ended: %s", actor.session.session_type, end.reason)
         self._notify(actor.session.describe())
+
+    async def catch_up(self) -> None:
+        """After the machine slept, return once each session ended whose time was over meanwhile."""
+        await self._timers.catch_up()
 
     def find(self, session_id: str) -> Actor | None:
         """Return the actor of a session, ended or not, or None if it is not in memory."""
@@ -215,7 +230,7 @@ class Supervisor:
             if actor.session.ended:
                 self.release(actor)
                 self.backend.delete(actor)
-            elif actor.session.is_inactive(trio.current_time()):
+            elif actor.session.unused(clock.now()) is not None:
                 actor.notify(ev.Swept())
             if count % SWEEP_BATCH == 0:
                 await trio.lowlevel.checkpoint()
@@ -282,11 +297,19 @@ class Supervisor:
         if self._actors.pop(session_id, None) is None:
             return
         self.stats.removed(actor.session)
+        actor.session.drop_backlogs()
         if actor.session.state is State.PROMPTED:
             self.limits.prompts.release(actor.owner.hash)
         self.observer.removed(actor.session)
-        self.limits.sessions.release(actor.opened_from)
+        source = self._sources.pop(session_id, NOWHERE)
+        self.limits.sessions.release(source.address)
+        self.limits.session_networks.release(source)
         owned = self._owned[actor.owner]
         del owned[session_id]
         if not owned:
             del self._owned[actor.owner]
+
+
+def _denial_key(actor: Actor, address: str | None) -> str | None:
+    """Return the key under which denials are counted: a guest at one host, and at no other."""
+    return None if address is None else key_of(actor.owner.hash, address)

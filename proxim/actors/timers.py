@@ -15,6 +15,8 @@ from typing import Protocol
 import trio
 from msgspec import Struct
 
+from proxim.clock import now, slept, wake_at
+
 BATCH = 100
 """Timers that fire in one turn of the event loop, at most."""
 
@@ -30,7 +32,7 @@ class Sleeper(Protocol):
 
 
 class Timer(Struct, order=True):
-    """A moment on Trio's clock, and the sleeper; None once the timer has fired or was stopped.
+    """A moment of ``clock.now``, and the sleeper; None once the timer fired or was stopped.
 
     ``number`` makes timers of the same moment fire in the order in which they were set.
     """
@@ -48,6 +50,8 @@ class Timers:
         self._live = 0
         self._numbers = count()
         self._sleep = trio.CancelScope()
+        self._slept = slept()
+        self._caught_up = trio.Event()
 
     def __len__(self) -> int:
         """Return how many timers have yet to fire."""
@@ -67,8 +71,8 @@ class Timers:
         timer = Timer(moment, next(self._numbers), sleeper)
         heappush(self._heap, timer)
         self._live += 1
-        if moment < self._sleep.deadline:
-            self._sleep.deadline = moment
+        if self._heap[0] is timer:
+            self._sleep.deadline = min(self._sleep.deadline, wake_at(moment))
         return timer
 
     def stop(self, timer: Timer) -> None:
@@ -85,9 +89,25 @@ class Timers:
         """Fire every timer when it is due, until cancelled."""
         while True:
             # While timers are still due, this sleeps for one turn of the event loop.
-            with trio.CancelScope(deadline=self._next_moment()) as self._sleep:
+            with trio.CancelScope(deadline=wake_at(self._next_moment())) as self._sleep:
                 await trio.sleep_forever()
-            self._fire(trio.current_time())
+            asleep, moment = slept(), now()
+            self._fire(moment)
+            if asleep != self._slept and self._next_moment() > moment:
+                self._slept = asleep
+                self._caught_up.set()
+                self._caught_up = trio.Event()
+
+    async def catch_up(self) -> None:
+        """Return once all that came due while the machine slept was fired and handled.
+
+        An actor that waits for its backend has at least ended its session by then.
+        """
+        while self._slept != slept():
+            self._sleep.cancel()
+            await self._caught_up.wait()
+            # The actors that were woken last run in the turn of the event loop that ends here.
+            await trio.lowlevel.checkpoint()
 
     def _next_moment(self) -> float:
         while self._heap and self._heap[0].sleeper is None:

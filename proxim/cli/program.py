@@ -52,6 +52,7 @@ _REASONS: dict[str, str] = {
     Reason.INACTIVE: "its link expired while the host was offline",
     Reason.SHUTDOWN: "the node is shutting down",
     Reason.INTERNAL_ERROR: "the node had an error",
+    Reason.IDLE: "neither side came back for a long time",
     Reason.TOKEN_REUSED: "a used resume token was shown again, so it may have been copied",
     "lost": "the node no longer knows it",
     "lapsed": "its link expired",

@@ -14,6 +14,7 @@ import click
 import trio
 
 from proxim.cli.keyboard import standard_input
+from proxim.clock import now, slept
 from proxim.protocol.messages import MAX_TTL
 
 if TYPE_CHECKING:
@@ -162,9 +163,10 @@ class Reporter:
 
     async def count_down(self, until: float, text: str, *, with_answer: bool = False) -> NoReturn:
         """Show the time left until ``until`` (on Trio's clock), until cancelled."""
+        end = until + slept()
         try:
             while True:
-                left = math.ceil(seconds(until - trio.current_time()))
+                left = math.ceil(seconds(end - now()))
                 if not self._as_json:
                     clock = f"{left // 60}:{left % 60:02}"
                     # A wrapped line cannot be overwritten.

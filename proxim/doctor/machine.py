@@ -48,8 +48,8 @@ def check_descriptors(settings: Settings) -> Iterator[CheckResult]:
 def check_clock() -> CheckResult:
     """Return whether the clock is synchronized, as the kernel reports (adjtimex(2)) on Linux.
 
-    Sessions end by the monotonic clock. But certificates and TURN credentials are valid between two
-    dates, and a log is useful only with the right times.
+    Sessions end by a clock that cannot be set. But certificates and TURN credentials are valid
+    between two dates, and a log is useful only with the right times.
     """
     state = _clock_state()
     if state is None:

@@ -33,6 +33,7 @@ class LocalConnection(Channel):
     """
 
     address = None
+    networks = ()
     """There is no address, and no limit by address applies."""
 
     def __init__(self, router: Router, limits: Limits, ice: IceRefresher) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import trio
 from msgspec import Struct
 
+from proxim.clock import now, sleep_until
 from proxim.ice.http_client import HttpError, post_json
 from proxim.ice.options import IceOptions
 from proxim.ice.urls import parse
@@ -48,7 +49,7 @@ class Provider:
 
     def grant(self, lifetime: float) -> IceGrant:
         """Return the latest servers unless they expired, for at most ``lifetime`` seconds."""
-        left = self._expires_at - trio.current_time()
+        left = self._expires_at - now()
         if not self._servers or left <= 0:
             return IceGrant([], lifetime)
         return IceGrant(list(self._servers), min(lifetime, left, self._options.turn_ttl))
@@ -63,11 +64,11 @@ class Provider:
             except (HttpError, UnusableResponse, trio.TooSlowError) as error:
                 self._log_failure(error)
                 pause, retry = retry, min(retry * 2, MAX_RETRY)
-            await trio.sleep(pause)
+            await sleep_until(now() + pause)
 
     async def _renew(self) -> float:
         """Send a request, and return the seconds until the next one."""
-        asked_at = trio.current_time()
+        asked_at = now()
         body = msgspec.json.encode({"ttl": int(self._wanted_ttl)})
         with trio.fail_after(self._options.ice_provider_timeout):
             response = await post_json(

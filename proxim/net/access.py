@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from proxim.actors.limits import LOOPBACK, NOWHERE, Source
 from proxim.net.http import Request, Response
 
 _PORTS = {"http": 80, "https": 443}
@@ -90,24 +91,24 @@ class Access:
             and not any(request.header(name) for name in _PROXY_HEADERS)
         )
 
-    def address(self, peer: str | None) -> str | None:
-        """Return the name under which the limits by address count a peer; None if they do not.
+    def source(self, peer: str | None) -> Source:
+        """Return the names under which the limits by address count a peer.
 
         Each IPv4 address and each IPv6 /64 network has a name. Loopback addresses are counted only
         if the settings say so.
         """
         ip = _parse(peer or "")
-        if ip is None or (ip.is_loopback and not self._limit_loopback):
-            return None
-        return self._name_of(_network_name(ip))
+        if ip is not None and ip.is_loopback and not self._limit_loopback:
+            return Source(None, (LOOPBACK,))
+        return self._source(ip)
 
-    def address_behind(self, peer: str | None, request: Request) -> str | None:
-        """Return the ``address`` of a proxy's client: the right-most hop that is not a proxy.
+    def source_behind(self, peer: str | None, request: Request) -> Source:
+        """Return the ``source`` of a proxy's client: the right-most hop that is not a proxy.
 
         A proxy that reports no usable address is counted itself.
         """
         if not (request.header(b"x-forwarded-for") or request.header(b"forwarded")):
-            return self.address(peer)
+            return self.source(peer)
         last = _parse(peer or "")
         for hop in _hops(request):
             ip = _parse(hop)
@@ -115,8 +116,14 @@ class Access:
                 break
             last = ip
             if not self._is_trusted(ip):
-                return self.address(str(ip))
-        return None if last is None else self._name_of(_network_name(last))
+                return self.source(str(ip))
+        return self._source(last)
+
+    def _source(self, ip: _Ip | None) -> Source:
+        if ip is None:
+            return NOWHERE
+        networks = (LOOPBACK,) if ip.is_loopback else _networks_around(ip)
+        return Source(self._name_of(_network_name(ip)), networks)
 
     def _is_ours(self, host: str) -> bool:
         return host in self._hosts or _parse(host.strip("[]")) is not None
@@ -193,9 +200,16 @@ def _is_loopback(host: str) -> bool:
 
 
 def _network_name(ip: _Ip) -> str:
-    if ip.version == 4:
-        return str(ip)
-    return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip) if ip.version == 4 else _network_of(ip, 64)
+
+
+def _networks_around(ip: _Ip) -> tuple[str, ...]:
+    """Return the networks that a site and its provider usually have (RFC 6177)."""
+    return () if ip.version == 4 else (_network_of(ip, 56), _network_of(ip, 48))
+
+
+def _network_of(ip: _Ip, length: int) -> str:
+    return str(ipaddress.ip_network((ip, length), strict=False))
 
 
 def _forbidden(message: str) -> Response:

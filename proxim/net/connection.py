@@ -6,6 +6,7 @@ import math
 
 import trio
 
+from proxim.actors.limits import NOWHERE, Source
 from proxim.actors.router import Router, leave_seats
 from proxim.actors.seat import Owner, Seat
 from proxim.net.closing import peer_has_closed
@@ -36,6 +37,7 @@ class SocketConnection:
         "_router",
         "_ws",
         "address",
+        "networks",
         "owner",
         "seats",
     )
@@ -47,11 +49,11 @@ class SocketConnection:
         limits: Limits,
         cork: Cork,
         spawn: Spawn,
-        address: str | None = None,
+        source: Source = NOWHERE,
     ) -> None:
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
-        self.address = address
+        self.address, self.networks = source
         self._router = router
         self._limits = limits
         self._cork = cork
@@ -135,7 +137,9 @@ class SocketConnection:
         outbox = self._outbox
         outbox.write(text_frame(codec.encode(message)))
         if outbox.size and (
-            outbox.size > self._limits.outbox_size or not isinstance(message, wire.Signal)
+            outbox.size > self._limits.outbox_size
+            or outbox.waiting > self._cork.stats.outbox_bound
+            or not isinstance(message, wire.Signal)
         ):
             self._check_outbox(message)
 
@@ -161,11 +165,12 @@ class SocketConnection:
         if not isinstance(message, wire.Signal):
             self._outbox.count_message()
         if self._outbox.has_too_many_bytes():
-            self._close_slow_client()
+            is_its_own = self._outbox.size > self._limits.outbox_size
+            self._close_slow_client("outbox_size" if is_its_own else "max_outbox_bytes")
 
-    def _close_slow_client(self) -> None:
+    def _close_slow_client(self, limit: str = "outbox_size") -> None:
         """Close a client that reads too slowly with 4001, so that it delays no other."""
         if not self.closed:
-            self._router.stats.refusals["outbox_size"] += 1
+            self._router.stats.refusals[limit] += 1
             self._outbox.drop_queued()
             self.close(4001, "too slow: too much is waiting to be sent")

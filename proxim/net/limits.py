@@ -39,5 +39,7 @@ class Limits(Struct, frozen=True):
     """The rate of pings and pongs; then close 1008."""
     connections_per_address: int = 64
     """0 is no limit."""
+    max_outbox_bytes: int = 256 * 1024 * 1024
+    """Bytes that may be queued for all connections together; 0 is no limit."""
     max_connections: int = 0
     """0 is 80 % of the limit on file descriptors."""

@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 import trio
 
-from proxim.actors.limits import ConcurrencyLimit
+from proxim.actors.limits import NOWHERE, NetworkLimit, NodeLimits, Source
 from proxim.actors.log import log_crash
 from proxim.actors.router import Router
 from proxim.exception_groups import leaves
@@ -96,6 +96,7 @@ class Listener:
         self._cork = Cork(stats)
         self._refusals = router.stats.refusals
         self._poller: Poller | None = None
+        self._websockets = NetworkLimit(0)
         self._nursery: trio.Nursery
         self._ended = trio.lowlevel.ParkingLot()
         self._warned_at = -_WARNING_INTERVAL
@@ -145,11 +146,11 @@ class Listener:
 
         ``peer`` is its IP address, if it has one.
         """
-        place = Place(self._router.limits.connections)
+        place = Place(self._router.limits)
         connection: SocketConnection | None = None
         try:
             if not self._access.is_proxy(peer):
-                place.take(self._access.address(peer))
+                place.take(self._access.source(peer))
             if self.tls is not None:
                 stream = await self._do_tls_handshake(stream, self.tls)
             connection = await self._handle_request(stream, peer, place)
@@ -160,6 +161,7 @@ class Listener:
         finally:
             if connection is not None:
                 self.connections.discard(connection)
+                self._websockets.release(place.source)
                 self._ended.unpark_all()
             place.release()
             if isinstance(stream, TcpStream):
@@ -210,7 +212,7 @@ class Listener:
         if response is None:
             response = self._take_place(request, peer, place)
         if response is None:
-            return self._open(stream, accept(request), place.address)
+            return self._open(stream, accept(request), place.source)
         await respond(stream, response, self._limits, head_only=request.method == "HEAD")
         return None
 
@@ -228,23 +230,25 @@ class Listener:
     def _take_place(self, request: Request, peer: str | None, place: Place) -> Response | None:
         """Take a place for a WebSocket; return 503 if there is none (protocol: Limits)."""
         if self._access.is_proxy(peer):
-            place.take(self._access.address_behind(peer, request))
+            place.take(self._access.source_behind(peer, request))
             if place.is_refused:
                 self._refusals["connections_per_address"] += 1
                 return _too_many("from your address")
-        if len(self.connections) >= self._max_connections:
+        most = self._max_connections
+        if place.source.address is not None:
+            most = self._websockets.room(place.source, most)
+        if len(self.connections) >= most:
             self._refusals["max_connections"] += 1
             return _too_many("on this node")
         return None
 
-    def _open(
-        self, stream: trio.abc.Stream, handshake: bytes, address: str | None
-    ) -> SocketConnection:
+    def _open(self, stream: trio.abc.Stream, handshake: bytes, source: Source) -> SocketConnection:
         connection = SocketConnection(
-            stream, self._router, self._limits, self._cork, self._spawn, address
+            stream, self._router, self._limits, self._cork, self._spawn, source
         )
         connection.open(handshake + self._welcome)
         self.connections.add(connection)
+        self._websockets.acquire(source)
         self._stats.opened += 1
         return connection
 
@@ -255,25 +259,28 @@ class Listener:
 
 
 class Place:
-    """One connection's place in the limit of its address."""
+    """One connection's place in the limits of its address and of the networks around that."""
 
-    __slots__ = ("_places", "address", "is_refused")
+    __slots__ = ("_addresses", "_networks", "is_refused", "source")
 
-    def __init__(self, places: ConcurrencyLimit) -> None:
-        self._places = places
-        self.address: str | None = None
+    def __init__(self, limits: NodeLimits) -> None:
+        self._addresses = limits.connections
+        self._networks = limits.connection_networks
+        self.source = NOWHERE
         self.is_refused = False
 
-    def take(self, address: str | None) -> None:
-        """Take the place once the address is known, unless the address has too many."""
-        self.is_refused = self._places.is_full(address)
+    def take(self, source: Source) -> None:
+        """Take the place once the source is known, unless its address or network has too many."""
+        self.is_refused = self._addresses.is_full(source.address) or self._networks.is_full(source)
         if not self.is_refused:
-            self._places.acquire(address)
-            self.address = address
+            self._addresses.acquire(source.address)
+            self._networks.acquire(source)
+            self.source = source
 
     def release(self) -> None:
         """Free the place; the connection has ended."""
-        self._places.release(self.address)
+        self._addresses.release(self.source.address)
+        self._networks.release(self.source)
 
 
 def _too_many(where: str) -> Response:

@@ -14,6 +14,9 @@ from proxim.net.stats import NetStats
 _BURST_TIME = 0.1
 """Seconds for a burst of messages to leave before they count as waiting."""
 
+_SHARE = 32
+"""One outbox may have at most one part in so many of the bytes that are free in all."""
+
 Spawn = Callable[[Callable[[], Awaitable[None]]], object]
 """Starts a task that outlives the caller; it ends when the stream is closed."""
 
@@ -67,6 +70,7 @@ class Outbox:
         "_written",
         "is_open",
         "size",
+        "waiting",
     )
 
     def __init__(
@@ -79,6 +83,7 @@ class Outbox:
     ) -> None:
         self.is_open = True
         self.size = 0
+        self.waiting = 0
         self._stream = stream
         self._limits = limits
         self._cork = cork
@@ -110,6 +115,8 @@ class Outbox:
                 self._spawn(self._write_queue)
         self._queue.append(data)
         self.size += len(data)
+        if self.waiting or not self._cork.is_in:
+            self._count()
 
     def write_backlog(self, data: bytes) -> None:
         """Write a signal of a seat's backlog, which the bound in bytes does not count."""
@@ -127,6 +134,7 @@ class Outbox:
         if self.size:
             self._queue = deque([data[sent:]])
             self._spawn(self._write_queue)
+            self._count()
 
     def close(self) -> None:
         """Accept no more bytes; what is queued is still written."""
@@ -138,6 +146,7 @@ class Outbox:
             first = self._queue[0]
             self._queue = deque([first])
             self.size = len(first)
+            self._count()
 
     async def wait_below(self, size: int) -> None:
         """Wait until fewer than ``size`` bytes are queued, or none can be sent any more."""
@@ -168,6 +177,7 @@ class Outbox:
                 size = len(self._queue.popleft())
                 self.size -= size
                 self._written += size
+                self._count()
                 self._notify_shrunk()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # The reader gets the same error, and ends the connection.
@@ -176,12 +186,21 @@ class Outbox:
                 # Part of a frame may have been sent: nothing can follow it.
                 self.close()
             self._queue, self.size = None, 0
+            self._count()
             self._cork.stats.queueing.discard(self)
             self._notify_shrunk()
 
     def _notify_shrunk(self) -> None:
         if self._shrunk is not None:
             self._shrunk.unpark_all()
+
+    def _count(self) -> None:
+        """Note how much is queued here now, and so how much each outbox may have."""
+        stats, most = self._cork.stats, self._limits.max_outbox_bytes
+        stats.outbox_bytes += self.size - self.waiting
+        self.waiting = self.size
+        if most > 0:
+            stats.outbox_bound = (most - stats.outbox_bytes) // _SHARE
 
     # -- its bounds --------------------------------------------------------------------------
 
@@ -203,4 +222,5 @@ class Outbox:
     def has_too_many_bytes(self) -> bool:
         """Return whether more bytes than allowed are queued, backlogs not counted."""
         self._backlog_size = min(self._backlog_size, self.size)
-        return self.size - self._backlog_size > self._limits.outbox_size
+        is_over_its_own = self.size - self._backlog_size > self._limits.outbox_size
+        return is_over_its_own or self.waiting - self._backlog_size > self._cork.stats.outbox_bound

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import trio
 
+from proxim import clock
 from proxim.actors.log import log_crash
 from proxim.actors.router import Router, relay
 from proxim.actors.seat import Connection
@@ -150,6 +151,7 @@ class Reader:
         frames, self._frames = self._frames, ()
         full_at = self._full_at if self._full_at > now else now
         refuse_from = now + bucket.window
+        moment = now + clock.slept()
         several = len(frames) > 1
         relayed = size = 0
         if several:
@@ -169,7 +171,7 @@ class Reader:
                     if type(message) is not wire.Signal:
                         self._frames = frames[number:]
                         return Request(frame, message)
-                    relay(self._connection, message, now)
+                    relay(self._connection, message, moment)
                     relayed += 1
                     size += len(message.data)
                 except Exception as error:

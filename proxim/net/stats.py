@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from typing import Protocol
 
 from trio_websocket import CloseReason
 
@@ -14,18 +14,18 @@ CODES = (
 """Close codes with a counter of their own (protocol: Close codes)."""
 
 
-class _Outbox(Protocol):
-    size: int
-
-
 class NetStats:
     """Counts what happens on the WebSockets of one node.
 
     ``signals`` counts the signals that were read, without those that were refused at once;
-    ``signal_bytes`` counts their data, as JSON.
+    ``signal_bytes`` counts their data, as JSON. ``outbox_bytes`` are the bytes in all outboxes, and
+    ``outbox_bound`` those that one outbox may have, since all have so many.
     """
 
-    __slots__ = ("bytes_read", "closed", "opened", "queueing", "signal_bytes", "signals")
+    __slots__ = (
+        *("bytes_read", "closed", "opened", "outbox_bound", "outbox_bytes", "queueing"),
+        *("signal_bytes", "signals"),
+    )
 
     def __init__(self) -> None:
         self.signals = 0
@@ -33,17 +33,14 @@ class NetStats:
         self.bytes_read = 0
         self.opened = 0
         self.closed: Counter[str] = Counter()
-        self.queueing: set[_Outbox] = set()
+        self.queueing: set[object] = set()
+        self.outbox_bytes = 0
+        self.outbox_bound = sys.maxsize
 
     @property
     def open(self) -> int:
         """The WebSockets that are open."""
         return self.opened - self.closed.total()
-
-    @property
-    def outbox_bytes(self) -> int:
-        """The bytes in all outboxes."""
-        return sum(outbox.size for outbox in self.queueing)
 
     def count_close(self, reason: CloseReason | None) -> None:
         """Count a WebSocket that has ended; unknown codes of a peer count as ``other``."""

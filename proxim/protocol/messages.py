@@ -53,6 +53,7 @@ class Reason(StrEnum):
     SHUTDOWN = "shutdown"
     INTERNAL_ERROR = "internal_error"
     TOKEN_REUSED = "token_reused"
+    IDLE = "idle"
 
 
 Ref = Annotated[str, Meta(max_length=64)]

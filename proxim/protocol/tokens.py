@@ -16,6 +16,12 @@ SESSION_ID_BYTES = 16
 TOKEN_BYTES = 32
 """Random bytes in a pairing token, a resume token and a key: 256 bits."""
 
+TOKEN_LENGTH = 43
+"""Characters of so many bytes, encoded."""
+
+ACCESS_TOKEN_LENGTH = 22
+"""Characters of 128 random bits, encoded; an access token with fewer may be found by trying."""
+
 
 def encode(raw: bytes) -> str:
     """Return ``raw`` as base64url without padding."""
@@ -30,6 +36,14 @@ def decode_hash(text: str) -> bytes:
 def digest(secret: str) -> bytes:
     """Return the SHA-256 of a secret, as the text that the link has."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def is_whole(token: str) -> bool:
+    """Return whether a token has as many characters as one of 256 random bits.
+
+    Nobody finds such a token by trying, so a limit on wrong ones does not need to refuse it.
+    """
+    return len(token) >= TOKEN_LENGTH
 
 
 def matches(secret: str, expected: bytes) -> bool:

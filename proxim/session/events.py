@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from proxim.protocol.errors import RequestError
 from proxim.protocol.messages import DeviceInfo, NodeMessage, Reason, Status
+from proxim.session.budget import Budget
 
 
 class Role(StrEnum):
@@ -44,8 +45,12 @@ class Terms(Struct, frozen=True):
     approval_timeout: float = 40.0
     qr_ttl: float = 300.0
     one_time_grace: float = 0.0
+    idle_days: float = 0.0
+    """Days after which an approved session ends whose sides are both offline; 0 is never."""
     backlog_signals: int = 64
     backlog_bytes: int = 256 * 1024
+    backlogs: Budget = field(default_factory=Budget)
+    """What all backlogs may take together."""
 
 
 # -- events ----------------------------------------------------------------------------------
@@ -129,7 +134,7 @@ class TimePassed(Struct, frozen=True):
 
 
 class Swept(Struct, frozen=True):
-    """The sweep has found the session inactive."""
+    """The sweep has found the session inactive or idle."""
 
 
 class ShutDown(Struct, frozen=True):

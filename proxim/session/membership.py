@@ -30,7 +30,7 @@ class Membership(Record):
         The host is told as well when another connection takes the guest's seat.
         """
         was_offline = role not in self.online
-        self.online |= {role}
+        self.occupy(role)
         self.alarms.pop(GRACE_OF[role], None)
         if self.state is not State.APPROVED:
             return []
@@ -47,7 +47,7 @@ class Membership(Record):
     def _left(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
         """Note that a seat is empty; end a one-time session, at once or after its grace."""
         role = _LEAVER[type(event)]
-        self.online -= {role}
+        self.vacate(now, role)
         if self.session_type is SessionType.ONE_TIME:
             if self.terms.one_time_grace <= 0:
                 return self._end(Reason.DISCONNECTED)
@@ -60,12 +60,12 @@ class Membership(Record):
         return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
 
     def _left_when_ended(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
-        self.online -= {_LEAVER[type(event)]}
+        self.vacate(now, _LEAVER[type(event)])
         return []
 
     def _backlog_for(self, role: Role) -> Backlog:
         if role not in self.backlogs:
-            self.backlogs[role] = Backlog(self.terms.backlog_signals, self.terms.backlog_bytes)
+            self.backlogs[role] = self.new_backlog()
         return self.backlogs[role]
 
     # -- the end -----------------------------------------------------------------------------
@@ -88,7 +88,7 @@ class Membership(Record):
         self.reason = reason
         self.code = ""
         self.alarms.clear()
-        self.backlogs.clear()
+        self.drop_backlogs()
         effects: list[Effect] = [ev.CloseLine()]
         if was_prompted:
             effects += to_both(self.pair_result(), Role.HOST if decided else None)

@@ -234,19 +234,20 @@ class Session(Membership):
         return self._end(first.reason)
 
     def _swept(self, event: ev.Swept, now: float) -> list[Effect]:
-        return self._end(Reason.INACTIVE) if self.is_inactive(now) else []
+        reason = self.unused(now)
+        return [] if reason is None else self._end(reason)
 
     def _shut_down(self, event: ev.ShutDown, now: float) -> list[Effect]:
         return self._end(Reason.SHUTDOWN)
 
     def _restored(self, event: ev.Restored, now: float) -> list[Effect]:
-        self.online = frozenset()
+        self.vacate(now, *Role)
         if self.session_type is SessionType.ONE_TIME or self.state is State.PROMPTED:
             return self._end(Reason.DISCONNECTED)
         return []
 
     def _restored_when_ended(self, event: ev.Restored, now: float) -> list[Effect]:
-        self.online = frozenset()
+        self.vacate(now, *Role)
         return []
 
     def _restored_when_approved(self, event: ev.Restored, now: float) -> list[Effect]:
@@ -254,7 +255,7 @@ class Session(Membership):
             # Neither side has left: the node closed their connections, and both reconnect.
             back_by = now + max(self.terms.one_time_grace, RETURN_TIME)
             self.alarms = dict.fromkeys(GRACE_OF.values(), back_by)
-            self.online = frozenset()
+            self.vacate(now, *Role)
             return []
         return self._restored(event, now)
 
@@ -333,7 +334,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.IceRequested, Session._ice_requested),
         _on(ev.CloseRequested, Session._close_requested, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
-        _on(ev.Swept, Session._ignore),
+        _on(ev.Swept, Session._swept, State.ENDED),
         _on(ev.ShutDown, Session._shut_down, State.ENDED),
         _on(ev.Restored, Session._restored_when_approved, State.ENDED),
     ),

@@ -30,8 +30,8 @@ class InvalidSnapshot(Exception):
 class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The stored state of a session. Moments are seconds since 1970.
 
-    ``key_hash`` is the owner's. ``online`` are the roles whose seats were taken. ``handed`` says
-    that the node handed the session over when it stopped.
+    ``key_hash`` is the owner's. ``online`` are the roles whose seats were taken, ``offline_since``
+    says since when none was. ``handed`` says that the node handed the session over when it stopped.
     """
 
     version: int
@@ -53,6 +53,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     successors: tuple[bytes, ...] = ()
     superseded: tuple[bytes, ...] = ()
     online: tuple[Role, ...] = ()
+    offline_since: float | None = None
     handed: bool = False
 
     @classmethod
@@ -80,6 +81,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             successors=session.successors,
             superseded=session.superseded,
             online=tuple(role for role in Role if role in session.online),
+            offline_since=_moved(session.offline_since, session.terms, skew),
             handed=handed,
         )
 
@@ -107,7 +109,16 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             successors=self.successors,
             superseded=self.superseded,
             online=frozenset(self.online),
+            offline_since=_moved(self.offline_since, terms, -skew),
         )
+
+
+def _moved(offline_since: float | None, terms: Terms, skew: float) -> float | None:
+    """Return the start of the idle time by another clock.
+
+    It is stored only where it counts: a store is not written otherwise, and it would be outdated.
+    """
+    return None if offline_since is None or terms.idle_days <= 0 else offline_since + skew
 
 
 _encoder = msgspec.json.Encoder()

@@ -97,6 +97,8 @@ class Record(Struct, kw_only=True, eq=False):
     superseded: tuple[bytes, ...] = ()
     backlogs: dict[Role, Backlog] = field(default_factory=dict)
     online: frozenset[Role] = frozenset({Role.HOST})
+    offline_since: float | None = None
+    """Since when both seats are empty; None while one is taken."""
 
     @property
     def deadline(self) -> float:
@@ -134,6 +136,43 @@ class Record(Struct, kw_only=True, eq=False):
         """Return whether the session can only be removed: no host, and no link that works."""
         is_expired = self.state is State.PENDING and now >= self.link_expires_at
         return is_expired and Role.HOST not in self.online
+
+    def unused(self, now: float) -> Reason | None:
+        """Return the reason for which the sweep ends the session, or None."""
+        if self.is_inactive(now):
+            return Reason.INACTIVE
+        if self.state is not State.APPROVED or self.offline_since is None:
+            return None
+        idle_time = self.terms.idle_days * DAY
+        return Reason.IDLE if 0 < idle_time <= now - self.offline_since else None
+
+    # -- seats -----------------------------------------------------------------------------------
+
+    def occupy(self, role: Role) -> None:
+        """Note that a seat is taken."""
+        self.online |= {role}
+        self.offline_since = None
+
+    def vacate(self, now: float, *roles: Role) -> None:
+        """Note that seats are empty."""
+        self.online = self.online.difference(roles)
+        if not self.online and self.offline_since is None:
+            self.offline_since = now
+
+    # -- backlogs --------------------------------------------------------------------------------
+
+    def new_backlog(self) -> Backlog:
+        """Return an empty backlog within the bounds of the node."""
+        terms = self.terms
+        return Backlog(terms.backlog_signals, terms.backlog_bytes, terms.backlogs)
+
+    def drop_backlogs(self) -> None:
+        """Drop the signals that wait, since no client comes for them to this process."""
+        for backlog in self.backlogs.values():
+            backlog.take_all()
+        self.backlogs.clear()
+
+    # -- secrets ---------------------------------------------------------------------------------
 
     def check_token(self, token: str) -> None:
         """Raise ``UnknownSession`` unless this is the token of the link."""

@@ -4,6 +4,7 @@
 and the config file; ``proxim serve --help`` and the reference are generated from them.
 """
 
+from proxim.settings.advice import warn
 from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting, schema
 from proxim.settings.cautions import cautions
 from proxim.settings.checks import split_endpoint
@@ -23,4 +24,5 @@ __all__ = [
     "load_with_sources",
     "schema",
     "split_endpoint",
+    "warn",
 ]

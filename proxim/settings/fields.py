@@ -14,6 +14,7 @@ from proxim.net.limits import Limits
 from proxim.net.token_bucket import TokenBucket
 from proxim.protocol.errors import InvalidSetting
 from proxim.redact import represent
+from proxim.session.budget import Budget
 from proxim.session.events import Terms
 from proxim.settings.checks import MAX_LABEL, check_texts, split_endpoint
 from proxim.settings.help import Help, Metavar, secrets_of
@@ -29,6 +30,7 @@ _Count = Annotated[int, Meta(ge=0, le=1_000_000_000), _COUNT]
 _Positive = Annotated[int, Meta(ge=1, le=1_000_000_000), _COUNT]
 _PerSecond = Annotated[float, Meta(ge=0, le=1_000_000), _COUNT]
 _Bytes = Annotated[int, Meta(ge=1, le=1_000_000_000), _BYTES]
+_Total = Annotated[int, Meta(ge=0, le=1_000_000_000_000), _BYTES]
 _Seconds = Annotated[float, Meta(gt=0, le=86_400), _SECONDS]
 _UpToAnHour = Annotated[float, Meta(gt=0, le=3600), _SECONDS]
 _ZeroToAnHour = Annotated[float, Meta(ge=0, le=3600), _SECONDS]
@@ -82,6 +84,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     sweep_interval: Annotated[
         _UpToAnHour, Help("Time between removals of ended sessions from memory.")
     ] = 30.0
+    idle_days: Annotated[
+        float,
+        Meta(ge=0, le=3650),
+        Metavar("DAYS"),
+        Help("Days after which a session ends whose sides are both offline; 0 means never."),
+    ] = 0.0
     store: Annotated[
         str | None,
         Help(
@@ -191,12 +199,19 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         _Count, Help("Sessions opened from an address; 0 means no limit.")
     ] = 256
     max_sessions: Annotated[_Count, Help("Sessions in total; 0 means no limit.")] = 100_000
+    max_backlog_bytes: Annotated[
+        _Total, Help("Size of all signals that wait for peers that are offline; 0 means no limit.")
+    ] = 268_435_456
+    max_outbox_bytes: Annotated[
+        _Total, Help("Size of the outboxes of all connections; 0 means no limit.")
+    ] = 268_435_456
+    max_prompts: Annotated[_Count, Help("Open prompts in total; 0 means no limit.")] = 10_000
     prompts_per_host: Annotated[_Count, Help("Open prompts of a host; 0 means no limit.")] = 3
     denials_per_address: Annotated[
-        _Count, Help("Declined requests after which an address has to wait; 0 means no limit.")
+        _Count, Help("Requests declined by a host after which an address waits; 0 means no limit.")
     ] = 3
     guesses_per_address: Annotated[
-        _Count, Help("Wrong ids and tokens after which an address has to wait; 0 means no limit.")
+        _Count, Help("Wrong tokens for a session after which an address waits; 0 means no limit.")
     ] = 10
     guess_window: Annotated[
         _UpToAYear, Help("Time for which wrong ids, wrong tokens and declined requests count.")
@@ -269,7 +284,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def terms(self) -> Terms:
         """The settings of sessions."""
-        return self._subset(Terms)
+        return self._subset(Terms, backlogs=Budget(self.max_backlog_bytes))
 
     @property
     def ice(self) -> IceOptions:

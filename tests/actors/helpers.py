@@ -38,10 +38,10 @@ class Client:
 
     patience = 1.0
 
-    def __init__(self, router, address=None):
+    def __init__(self, router, address=None, networks=()):
         self.seats = {}
         self.owner = None
-        self.address = address
+        self.address, self.networks = address, networks
         self.told, self.missed, self.times = [], [], []
         self.close_code = None
         self.has_left = False
@@ -155,8 +155,8 @@ class Node:
         await self.drawing.wait()
         return f"<svg>{link}</svg>"
 
-    def connect(self, address=None):
-        return Client(self.router, address)
+    def connect(self, address=None, networks=()):
+        return Client(self.router, address, networks)
 
     async def host(self, key=KEY, uuid="desk"):
         host = self.connect()

@@ -6,8 +6,7 @@ import trio
 from proxim.actors import limits
 from proxim.actors.limits import ConcurrencyLimit, LimitSettings, SlidingWindow, delay
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import RequestError
-from tests.actors.helpers import DEVICE, KEY, PERSISTENT, WRONG, Node
+from tests.actors.helpers import DEVICE, PERSISTENT, WRONG, Node
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
@@ -187,6 +186,19 @@ async def test_prompts_per_host_limits_open_prompts(autojump_clock, counted):
     assert isinstance(await last.guest.asks(last.pair_request()), wire.PairPending)
 
 
+async def test_max_prompts_limits_the_open_prompts_of_all_hosts(autojump_clock, counted):
+    node = await counted(max_prompts=2, prompts_per_host=0)
+    meetings = [await node.invites(host=await node.host(uuid=f"desk-{n}")) for n in range(3)]
+    for meeting in meetings[:2]:
+        await meeting.ask()
+    last = meetings[2]
+    refused = await last.guest.asks(last.pair_request())
+    assert (refused.code, refused.retry_after) == ("rate_limited", 1.0)
+    assert node.supervisor.stats.refusals["max_prompts"] == 1
+    await meetings[0].decide()
+    assert isinstance(await last.guest.asks(last.pair_request()), wire.PairPending)
+
+
 async def test_wrong_token_is_not_told_about_prompts(autojump_clock, counted):
     node = await counted(prompts_per_host=1)
     host = await node.host()
@@ -211,65 +223,14 @@ async def test_guest_denied_too_often_has_to_wait(autojump_clock, counted):
     assert [await asks_from(HERE) for _ in range(3)] == [None, None, pytest.approx(100)]
     assert [await asks_from(None) for _ in range(3)] == [None] * 3
     assert await asks_from(THERE) is None
+    first, host = host, await node.host(uuid="another")
+    assert await asks_from(HERE) is None, "guests of another host do not wait"
+    host = first
     await trio.sleep(100)
     assert await asks_from(HERE) is None
 
 
-# -- guesses ---------------------------------------------------------------------------------
-
-
-async def refused(client, node, message):
-    """Return the error and its delay."""
-    with pytest.raises(RequestError) as caught:
-        await node.router.route(client, message)
-    return caught.value.code, caught.value.delay
-
-
-async def test_wrong_guesses_are_delayed_and_then_refused(autojump_clock, counted):
-    node = await counted(guesses_per_address=3)
-    meeting = await node.prompts()
-    guesses = [
-        wire.Resume(session_id="no-such-session", resume_token=WRONG),
-        wire.PairRequest(session_id=meeting.id, token=WRONG, device_info=DEVICE),
-        wire.Resume(session_id=meeting.id, resume_token=WRONG),
-    ]
-    answers = [await refused(node.connect(HERE), node, guess) for guess in guesses]
-    assert answers == [("unknown_session", 0.1), ("unknown_session", 0.2), ("unknown_session", 0.4)]
-    # From now on even the right token is refused.
-    for message in (guesses[0], meeting.resume()):
-        assert await refused(node.connect(HERE), node, message) == ("rate_limited", 0.0)
-    assert isinstance(await node.connect(THERE).asks(meeting.resume()), wire.Resumed)
-
-
-async def test_guesses_without_an_address_are_not_counted(autojump_clock, counted):
-    node = await counted(guesses_per_address=1)
-    guess = wire.Resume(session_id="no-such-session", resume_token=WRONG)
-    for _ in range(3):
-        assert await refused(node.connect(), node, guess) == ("unknown_session", 0.0)
-
-
-async def test_right_token_is_not_a_guess(autojump_clock, counted):
-    node = await counted(guesses_per_address=1)
-    meeting = await node.prompts()
-    for _ in range(3):
-        assert isinstance(await node.connect(HERE).asks(meeting.resume()), wire.Resumed)
-        again = node.connect(HERE)
-        assert await refused(again, node, meeting.pair_request()) == ("token_used", 0.0)
-
-
-async def test_wrong_access_token_is_a_guess_and_a_missing_one_is_not(autojump_clock, nursery):
-    node = Node(limit_settings=LimitSettings(guesses_per_address=1), access_token="right")
-    await nursery.start(node.supervisor.run)
-
-    def register(token):
-        return wire.Register(uuid="desk", key=KEY, access_token=token)
-
-    client = node.connect(HERE)
-    for _ in range(3):
-        assert await refused(client, node, register(None)) == ("access_denied", 0.0)
-    assert isinstance(await client.asks(register("right")), wire.Registered)
-    assert await refused(client, node, register("wrong")) == ("access_denied", 0.1)
-    assert await refused(client, node, register("right")) == ("rate_limited", 0.0)
+# -- counts of all nodes ------------------------------------------------------------------------
 
 
 def test_event_is_told_and_a_key_that_all_nodes_refuse_has_to_wait():

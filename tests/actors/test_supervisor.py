@@ -185,6 +185,36 @@ async def test_sweep_ends_inactive_sessions(autojump_clock, node, kind):
     assert node.supervisor.endings == {Reason.INACTIVE: 1}
 
 
+async def test_actor_that_is_gone_gives_back_what_its_backlogs_had(
+    autojump_clock, start, monkeypatch
+):
+    node = await start()
+    budget = node.supervisor.terms.backlogs
+    released, crashed = await node.pairs(), await node.pairs(host=await node.host(uuid="other"))
+    for meeting in (released, crashed):
+        await meeting.leaves(GUEST)
+        await meeting.host.signals(meeting.id, 1, 2)
+    await wait_all_tasks_blocked()
+    assert budget.used == 4
+    node.supervisor.release(released.actor)
+    assert budget.used == 2
+    crash_at(monkeypatch, crashed.id)
+    await crashed.host.signals(crashed.id, 3)
+    await wait_all_tasks_blocked()
+    assert budget.used == 0
+
+
+async def test_sweep_ends_idle_sessions(autojump_clock, start):
+    node = await start(sweep_interval=3600.0, idle_days=1)
+    meeting = await node.pairs()
+    await meeting.leaves(GUEST)
+    await meeting.leaves(HOST)
+    await trio.sleep(86_400 - 3600)
+    assert meeting.actor.session.status is Status.APPROVED
+    await trio.sleep(3600 + 1)
+    assert node.supervisor.endings == {Reason.IDLE: 1}
+
+
 async def test_sweep_runs_every_sweep_interval(autojump_clock, start, monkeypatch):
     node = await start(sweep_interval=12.5)
     swept, sweep = [], node.supervisor.sweep

@@ -76,6 +76,20 @@ def test_every_link_between_the_pages_leads_somewhere(page):
         assert (page.parent / target).exists(), f"{page}: {target}"
 
 
+def test_every_rule_about_neighbours_has_its_test():
+    page = (ROOT / "docs/explanation/security.md").read_text(encoding="utf-8")
+    section = page.partition("## What a neighbour may do")[2].partition("\n## ")[0]
+    lines = re.split(r"\n- ", section)[1:]
+    tests = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
+    assert lines
+    for line in lines:
+        rules = re.findall(r"\*([^*]+)\*", line.replace("**", ""))
+        assert rules, f"nothing shows this: {line}"
+        for rule in rules:
+            name = "_".join(rule.replace("’", "").split())
+            assert f"def test_{name}(" in tests, rule
+
+
 def test_every_test_that_the_threat_model_names_exists():
     page = (ROOT / "docs/explanation/security.md").read_text(encoding="utf-8")
     table = [line for line in page.splitlines() if line.startswith("| ")][2:]

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from proxim.doctor import ice, machine, ports, redis, run_checks, tls
+from proxim.doctor import access, ice, machine, ports, redis, run_checks, tls
 from proxim.doctor.ice import is_answer
 from proxim.doctor.result import Level
 from proxim.settings import Settings
@@ -313,3 +313,20 @@ async def test_missing_redis_library_is_an_error(monkeypatch):
 async def test_only_configured_servers_are_checked(free):
     results = await found(run_checks(Settings(port=free)))
     assert [each.check for each in results] == ["port", "tls", "descriptors", "clock"]
+
+
+async def test_relay_for_everybody_on_a_public_node_is_a_warning(free):
+    settings = Settings(
+        port=free, public_url="https://node.example", turn=("turn:a",), turn_secret="hush"
+    )
+    results = {each.check: each for each in access.check(settings)}
+    assert list(results) == ["turn", "idle_days"]
+    assert {each.level for each in results.values()} == {Level.WARNING}
+    assert "--idle-days 30" in results["idle_days"].remedy
+
+
+async def test_checks_warn_of_an_access_token_that_can_be_guessed(free):
+    results = await found(run_checks(Settings(port=free, access_token="hush")))
+    (told,) = [each for each in results if each.check == "access_token"]
+    assert "22 characters" in told.found
+    assert "hush" not in told.found + told.remedy

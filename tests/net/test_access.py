@@ -11,12 +11,14 @@ def access(url="https://node.example", scheme="http", **rules):
 def test_an_address_is_counted_under_its_given_name():
     rules = Rules(trusted_proxy=["10.0.0.0/8"])
     named = Access("https://node.example", "http", rules, lambda bucket: f"<{bucket}>")
-    assert named.address("192.0.2.1") == "<192.0.2.1>"
-    assert named.address("2001:db8::1") == "<2001:db8::/64>"
-    assert named.address("127.0.0.1") is None
+    assert named.source("192.0.2.1").address == "<192.0.2.1>"
+    assert named.source("2001:db8::1").address == "<2001:db8::/64>"
+    assert named.source("127.0.0.1").address is None
     told = request(x_forwarded_for="192.0.2.7")
-    assert named.address_behind("10.0.0.1", told) == "<192.0.2.7>"
-    assert named.address_behind("10.0.0.1", request(x_forwarded_for="10.0.0.2")) == "<10.0.0.2>"
+    assert named.source_behind("10.0.0.1", told).address == "<192.0.2.7>"
+    assert (
+        named.source_behind("10.0.0.1", request(x_forwarded_for="10.0.0.2")).address == "<10.0.0.2>"
+    )
 
 
 def request(**headers):
@@ -43,11 +45,25 @@ def request(**headers):
     ],
 )
 def test_an_ipv4_address_or_an_ipv6_64_network_counts_as_one_address(address, name):
-    assert access().address(address) == name
+    assert access().source(address).address == name
 
 
 def test_loopback_is_counted_only_if_set():
-    assert access(limit_loopback=True).address("127.0.0.1") == "127.0.0.1"
+    assert access(limit_loopback=True).source("127.0.0.1").address == "127.0.0.1"
+
+
+def test_networks_around_an_ipv6_address_are_those_of_a_site_and_its_provider():
+    assert access().source("2001:db8:1:2345::1").networks == (
+        "2001:db8:1:2300::/56",
+        "2001:db8:1::/48",
+    )
+    assert access().source("192.0.2.1").networks == ()
+
+
+@pytest.mark.parametrize("limit_loopback", [False, True])
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1"])
+def test_all_loopback_addresses_are_one_network(address, limit_loopback):
+    assert access(limit_loopback=limit_loopback).source(address).networks == ("loopback",)
 
 
 def test_only_listed_peers_are_proxies():
@@ -96,7 +112,7 @@ def test_only_listed_peers_are_proxies():
 )
 def test_the_right_most_hop_that_is_not_a_proxy_is_counted(headers, name):
     rules = access(trusted_proxy=("10.0.0.0/8",))
-    assert rules.address_behind("10.0.0.1", request(**headers)) == name
+    assert rules.source_behind("10.0.0.1", request(**headers)).address == name
 
 
 @pytest.mark.parametrize(
@@ -104,7 +120,7 @@ def test_the_right_most_hop_that_is_not_a_proxy_is_counted(headers, name):
 )
 def test_a_loopback_proxy_without_a_usable_address_is_counted(headers, name):
     rules = access(trusted_proxy=("127.0.0.1",))
-    assert rules.address_behind("127.0.0.1", request(**headers)) == name
+    assert rules.source_behind("127.0.0.1", request(**headers)).address == name
 
 
 @pytest.mark.parametrize(

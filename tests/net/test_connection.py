@@ -127,6 +127,18 @@ async def test_a_slow_reader_is_closed_with_4001_and_delays_no_other(nursery, au
     assert await guest.ending() == 4001
 
 
+async def test_a_slow_reader_is_closed_sooner_when_all_outboxes_are_nearly_full(
+    nursery, autojump_clock
+):
+    house = House(nursery, max_outbox_bytes=32 * 60_000)
+    host, guest, session_id = await house.pair(pair=trio.testing.lockstep_stream_pair)
+    for _ in range(2):
+        await host.say("signal", session_id=session_id, data="x" * 50_000)
+    assert await host.hear() == {"type": "peer_offline", "session_id": session_id}
+    assert await guest.ending() == 4001
+    assert house.supervisor.stats.refusals == {"max_outbox_bytes": 1}
+
+
 async def test_a_client_that_never_reads_is_disconnected(nursery, autojump_clock):
     house = House(nursery)
     host, _guest, session_id = await house.pair(pair=trio.testing.lockstep_stream_pair)

@@ -188,3 +188,69 @@ async def test_a_cork_does_not_delay_what_was_queued_before(nursery):
     kernel.open.set()
     await outbox.wait_below(1)
     assert (kernel.heard(), len(kernel.calls)) == (["before", "in"], 1)
+
+
+# -- the bound of all outboxes together --------------------------------------------------------
+
+
+async def test_bytes_of_all_outboxes_are_counted_while_they_wait(nursery):
+    cork, kernels = Cork(NetStats()), [Kernel(3), Kernel(), Kernel(99)]
+    outboxes = [outbox_to(kernel, nursery, cork) for kernel in kernels]
+    for outbox in outboxes:
+        outbox.write(b"12345")
+    assert cork.stats.outbox_bytes == 2 + 5
+    cork.put_in()
+    for outbox in outboxes:
+        outbox.write(b"12345")
+    cork.pull_out()
+    assert cork.stats.outbox_bytes == sum(outbox.size for outbox in outboxes) == 7 + 10
+    outboxes[1].drop_queued()
+    assert cork.stats.outbox_bytes == sum(outbox.size for outbox in outboxes)
+    for kernel in kernels:
+        kernel.open.set()
+    for outbox in outboxes:
+        await outbox.wait_below(1)
+    assert cork.stats.outbox_bytes == 0
+
+
+@pytest.mark.parametrize("end", ["timeout", "cancelled"])
+async def test_bytes_that_are_dropped_are_not_counted(autojump_clock, nursery, end):
+    cork = Cork(NetStats())
+    async with trio.open_nursery() as connection:
+        outbox = outbox_to(Kernel(), connection, cork, write_time=3)
+        outbox.write(b"12345")
+        assert cork.stats.outbox_bytes == 5
+        await trio.testing.wait_all_tasks_blocked()
+        if end == "cancelled":
+            connection.cancel_scope.cancel()
+    assert cork.stats.outbox_bytes == 0
+
+
+async def test_outbox_may_have_a_share_of_what_is_free(nursery):
+    cork = Cork(NetStats())
+    first, second = [outbox_to(Kernel(), nursery, cork, max_outbox_bytes=3200) for _ in range(2)]
+    first.write(b"1" * 50)
+    assert not first.has_too_many_bytes()
+    first.write(b"1" * 50)
+    assert first.has_too_many_bytes(), "the share is 3100 / 32"
+    second.write(b"1" * 90)
+    assert not second.has_too_many_bytes()
+    second.write(b"1" * 5)
+    assert second.has_too_many_bytes(), "and 3005 / 32 then"
+
+
+async def test_bytes_that_a_cork_holds_back_are_no_reason_to_close(nursery):
+    cork = Cork(NetStats())
+    kernel = Kernel(10_000)
+    outbox = outbox_to(kernel, nursery, cork, max_outbox_bytes=32)
+    cork.put_in()
+    outbox.write(b"1" * 1000)
+    assert not outbox.has_too_many_bytes()
+    cork.pull_out()
+    assert cork.stats.outbox_bytes == outbox.size == 0
+
+
+async def test_max_outbox_bytes_of_zero_is_no_limit(nursery):
+    outbox = outbox_to(Kernel(), nursery, max_outbox_bytes=0)
+    outbox.write(b"1" * 200_000)
+    assert not outbox.has_too_many_bytes()

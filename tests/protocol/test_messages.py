@@ -127,4 +127,4 @@ def test_wire_values_are_those_of_the_protocol():
     assert [*SessionType] == ["one_time", "persistent", "temporary"]
     assert [*Status] == ["pending", "approved", "rejected", "expired"]
     reasons = "closed disconnected expired rejected approval_timeout inactive shutdown"
-    assert [*Reason] == [*reasons.split(), "internal_error", "token_reused"]
+    assert [*Reason] == [*reasons.split(), "internal_error", "token_reused", "idle"]

@@ -63,7 +63,7 @@ def test_every_rule_leads_only_to_its_states():
     for stage, kind, grace, absent, later, event in product(
         STAGES, SessionType, (0.0, 500.0), absences, (0, WINDOW, QR_TTL, TTL), events
     ):
-        meeting = stage(kind, one_time_grace=grace)
+        meeting = stage(kind, one_time_grace=grace, idle_days=QR_TTL / DAY)
         if stage is not Meeting:
             meeting.session.superseded = (tokens.digest(SUPERSEDED),)
         for role in absent:

@@ -10,6 +10,7 @@ import trio
 from proxim.backends.redis.lease import Lease
 from proxim.backends.redis.redis_coordinator import Coordinator
 from proxim.backends.redis.shared_limits import SharedLimits
+from proxim.clock import now
 
 HEARTBEAT_TIME = 0.5
 """Seconds between two heartbeats."""
@@ -52,12 +53,12 @@ class Heartbeat:
 
         Raises ``CoordinatorLost``, and ``OtherLayout`` if nodes of another version live.
         """
-        asked_at = trio.current_time()
+        asked_at = now()
         reply = await self._coordinator.heartbeat(
             node, self._introduction(), self._lease.seconds, self._limits.limits
         )
         self._lease.answered()
-        self._lag = trio.current_time() - asked_at
+        self._lag = now() - asked_at
         self._asked_at, self._age = asked_at, reply.age
         self._heard_dataset, self.living = reply.dataset, reply.living
         self._limits.heard(reply.refused)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-import trio
+from proxim.clock import now
 
 SILENCE_TIME = 3.0
 """Seconds without a reply after which Redis counts as unreachable."""
@@ -34,12 +34,12 @@ class Lease:
     @property
     def is_held(self) -> bool:
         """Whether no other node can have taken a session over."""
-        return trio.current_time() < self._until
+        return now() < self._until
 
     @property
     def is_connected(self) -> bool:
         """Whether the lease is held and Redis has answered lately."""
-        return trio.current_time() < self.connected_until
+        return now() < self.connected_until
 
     @property
     def connected_until(self) -> float:
@@ -49,7 +49,7 @@ class Lease:
     @property
     def was_suspended(self) -> bool:
         """Whether the process was suspended for so long that other nodes may own its sessions."""
-        return trio.current_time() >= self.running_until
+        return now() >= self.running_until
 
     def note_running(self) -> None:
         """Note that the process runs.
@@ -57,15 +57,14 @@ class Lease:
         If the lease expired while this process was suspended, another node may own its sessions. A
         process that saw its lease expire, since Redis is unreachable, knows that by itself.
         """
-        now = trio.current_time()
         if self.is_held:
-            self.running_until = max(self._until, now + self.seconds * _NAP)
+            self.running_until = max(self._until, now() + self.seconds * _NAP)
         else:
-            self.running_until = now + self.seconds
+            self.running_until = now() + self.seconds
 
     def answered(self) -> None:
         """Note that Redis has answered."""
-        self._answered_at = trio.current_time()
+        self._answered_at = now()
 
     def renew(self, asked_at: float) -> None:
         """Renew the lease, as of the moment at which Redis was asked for it."""

@@ -27,6 +27,7 @@ from proxim.backends.redis.rpc import (
     ToSession,
     decode_event,
 )
+from proxim.clock import now
 from proxim.protocol import codec
 from proxim.protocol.errors import RequestError, UnknownSession
 from proxim.protocol.messages import NodeMessage, Signal
@@ -52,6 +53,7 @@ class RemoteConnection:
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
         self.address: str | None = None
+        self.networks = ()
         self.closed = False
         self.pending = 0
         self._bus = bus
@@ -186,7 +188,7 @@ class RemoteConnections:
         session_id = connection.session_id
         try:
             signal = Signal(session_id=session_id, data=message.data, ref=message.ref)
-            relay(connection, signal, trio.current_time())
+            relay(connection, signal, now())
         except RequestError as error:
             error.session_id = session_id
             connection.tell(codec.error_message(error, message.ref))

@@ -10,8 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import trio
-
+from proxim import clock
 from proxim.actors.limits import ConcurrencyLimit, SlidingWindow
 from proxim.backends.redis.coordinator import Count, Counts, Limit, LimitedKey
 
@@ -96,7 +95,7 @@ class SharedLimits:
 
     def heard(self, refused: Sequence[LimitedKey]) -> None:
         """Refuse the keys that have reached a limit, and no others."""
-        now = trio.current_time()
+        now = clock.now()
         elsewhere: dict[str, dict[str, int]] = defaultdict(dict)
         until: dict[str, dict[str, float]] = defaultdict(dict)
         for name, key, value in refused:

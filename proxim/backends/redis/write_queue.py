@@ -12,6 +12,7 @@ from proxim.actors.actor import Actor
 from proxim.actors.seat import Owner, Receipt
 from proxim.backends.redis.coordinator import RETENTION_TIME, Save
 from proxim.backends.redis.seal import Seal
+from proxim.clock import now
 from proxim.protocol.errors import Unavailable
 from proxim.protocol.messages import Reason
 from proxim.session import snapshot
@@ -41,7 +42,7 @@ class WriteQueue:
 
     ``wake`` asks for a flush.
 
-    ``skew`` is wall-clock time less Trio's, in seconds; see ``note_clock``.
+    ``skew`` is wall-clock time less that of ``clock.now``, in seconds; see ``note_clock``.
     """
 
     def __init__(self, seal: Seal, wake: Callable[[], None]) -> None:
@@ -59,7 +60,7 @@ class WriteQueue:
 
     def note_clock(self) -> None:
         """Fix the skew. It is taken once, so that a clock that is set later changes no deadline."""
-        self.skew = time.time() - trio.current_time()
+        self.skew = time.time() - now()
 
     def epoch(self, session_id: str) -> int:
         """Return the epoch in which this node owns a session, or 0 if it does not."""

@@ -21,6 +21,7 @@ from proxim.actors.seat import Owner, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.sqlite.file import DiskError, StoreFile
 from proxim.backends.sqlite.seal import BrokenSeal, Seal
+from proxim.clock import now
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import DeviceInfo, SessionType
 from proxim.session import snapshot
@@ -145,7 +146,7 @@ class SqliteBackend(Backend):
         another key. If the disk fails, that is logged, and no session is restored.
         """
         # Taken once, so that a clock that is set later changes no session.
-        self._skew = time.time() - trio.current_time()
+        self._skew = time.time() - now()
         try:
             self._found = await trio.to_thread.run_sync(self._read_all)
         except DiskError as error:

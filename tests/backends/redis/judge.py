@@ -263,7 +263,7 @@ def _in_time(case, approval):
             yield f"ended by a disconnect: {show(end)}"
         elif reason == "shutdown" and approved:
             yield f"not handed over: {show(end)}"
-        elif reason in ("internal_error", "inactive"):
+        elif reason in ("internal_error", "inactive", "idle"):
             yield f"nobody asked for this: {show(end)}"
 
 

@@ -6,7 +6,7 @@ import secrets
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.backends.redis.nodes import SHORT_LEASE, Cluster, Couple, Node, unlink, until
+from tests.backends.redis.nodes import SHORT_LEASE, Cluster, Node, unlink, until
 from tests.backends.redis.test_secrecy import everything
 from tests.e2e.client import PATIENCE, PHONE
 
@@ -215,10 +215,12 @@ def test_sessions_per_owner_are_limited_at_all_nodes_together(strict):
 
 
 def test_denials_and_guesses_at_another_node_count_here(strict):
+    host = strict[0].host()
     for _ in range(2):
-        couple = Couple(strict[0], strict[1])
-        couple.host.decide(couple.id, approve=False)
-    host = strict[1].host()
+        created = host.create()
+        strict[1].peer().pair(created)
+        host.expect("pair_prompt")
+        host.decide(created["session"]["session_id"], approve=False)
     created = host.create()
 
     def denied():

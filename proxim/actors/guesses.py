@@ -1,0 +1,85 @@
+"""Wrong secrets: each is answered later than the one before it, and then refused for a while."""
+
+from __future__ import annotations
+
+from proxim import clock
+from proxim.actors.limits import LOOPBACK, SlidingWindow, delay, key_of
+from proxim.actors.seat import Connection
+from proxim.actors.stats import Stats
+from proxim.protocol import tokens
+from proxim.protocol.errors import AccessDenied, RateLimited, RequestError, UnknownSession
+from proxim.protocol.messages import PairRequest, Resume
+
+
+class Guesses:
+    """Limits wrong secrets of one kind, by a key; None is never limited."""
+
+    def __init__(self, window: SlidingWindow, stats: Stats) -> None:
+        self._window = window
+        self._stats = stats
+
+    def check(self, key: str | None) -> None:
+        """Raise ``RateLimited`` after too many wrong secrets, before another one is looked at.
+
+        Only for secrets that may be found by trying: all others must not suffer from a neighbour.
+        """
+        wait = self._window.retry_after(key, clock.now())
+        if wait > 0:
+            self._stats.refusals["guesses_per_address"] += 1
+            raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
+
+    def count(self, refusal: RequestError, key: str | None) -> RequestError:
+        """Return the refusal of a request, and count it if it was for a wrong secret.
+
+        Such a refusal has a delay, and is ``RateLimited`` after too many.
+        """
+        if isinstance(refusal, UnknownSession | AccessDenied) and key is not None:
+            try:
+                self.check(key)
+            except RateLimited as too_many:
+                return too_many
+            refusal.delay = delay(self._window.add(key, clock.now()))
+        return refusal
+
+
+class SeatGuesses(Guesses):
+    """Limits wrong pairing and resume tokens, by address and session.
+
+    An unknown session counts like a wrong token, so that the answers do not tell them apart. Each
+    session counts alone: a client that asks for one that is gone harms no neighbour.
+    """
+
+    def key(self, connection: Connection, request: PairRequest | Resume) -> str | None:
+        """Return the key of a request. Raises ``RateLimited`` if it must not be looked at.
+
+        That is the case only for short tokens, which some hosts make themselves.
+        """
+        if connection.address is None:
+            return None
+        key = key_of(connection.address, request.session_id)
+        token = request.token if isinstance(request, PairRequest) else request.resume_token
+        if not tokens.is_whole(token):
+            self.check(key)
+        return key
+
+
+class AccessCheck(Guesses):
+    """Checks access tokens, by address. Without an ``access_token`` it accepts every client."""
+
+    def __init__(self, access_token: str | None, window: SlidingWindow, stats: Stats) -> None:
+        super().__init__(window, stats)
+        self._hash = None if access_token is None else tokens.digest(access_token)
+        self._is_guessable = len(access_token or "") < tokens.ACCESS_TOKEN_LENGTH
+
+    def admit(self, connection: Connection, access_token: str | None) -> None:
+        """Raise ``AccessDenied`` or ``RateLimited`` unless the token is right."""
+        if self._hash is None:
+            return
+        denied = AccessDenied("a valid access token is required to register")
+        if access_token is None:
+            raise denied
+        # A program on this machine must not lock the owner of the node out.
+        if self._is_guessable and LOOPBACK not in connection.networks:
+            self.check(connection.address)
+        if not tokens.matches(access_token, self._hash):
+            raise self.count(denied, connection.address)
