@@ -4,7 +4,6 @@ import pytest
 import trio
 from msgspec import Raw, structs
 
-from proxim import clock
 from proxim.actors.actor import SAVE_TIMEOUT
 from proxim.actors.seat import Envelope, Owner
 from proxim.backends.redis import coordinator, write_queue
@@ -30,6 +29,7 @@ from tests.actors.helpers import (
     Node,
 )
 from tests.backends.redis.memory_coordinator import Memory, MemoryCoordinator
+from tests.sleeping import sleeper
 
 LEASE = 10.0
 
@@ -226,14 +226,7 @@ async def test_suspended_node_gives_up_its_sessions(autojump_clock, members):
 @pytest.fixture
 def sleeps(monkeypatch):
     """Has the machine of all nodes sleep for some seconds."""
-    total = [0.0]
-    monkeypatch.setattr(clock, "_difference", lambda: total[0])
-    monkeypatch.setattr(clock, "_sleep", clock._Sleep())
-
-    def sleep(seconds):
-        total[0] += seconds
-
-    return sleep
+    return sleeper(monkeypatch)
 
 
 @pytest.mark.parametrize("first", ["signal", "close", "resume", "create", "deadline"])
