@@ -40,7 +40,7 @@ async def coordinator(request, monkeypatch):
         return
     server = request.getfixturevalue("shared_redis")
     # In a database of its own: the nodes of these tests are in nobody's cluster.
-    place = redis_module.parse_url(server.url)._replace(db=1)
+    place = redis_module.parse_url(server.url)._replace(db=2)
     async with Coordinator(place).opened() as connected:
         await connected._commands.call(lambda client: client.flushdb())
         yield connected
