@@ -52,8 +52,8 @@ class ClientSession:
 
         Raises ``SessionOver`` after the end, and ``BadMessage`` if the value is not JSON or larger
         than the node accepts. Also raises the node's error for an *earlier* signal:
-        ``PeerOffline`` if the backlog for an offline side is full, or ``NotApproved``. This signal
-        has then been sent.
+        ``PeerOffline`` if the backlog for an offline side is full, ``RateLimited`` if the other
+        side reads too slowly, or ``NotApproved``. This signal has then been sent.
         """
         if self.over is not None:
             raise self.over

@@ -55,6 +55,10 @@ class Reason(StrEnum):
     TOKEN_REUSED = "token_reused"
     IDLE = "idle"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Reason:
+        return cls.CLOSED  # A later version of the protocol may have more reasons.
+
 
 Ref = Annotated[str, Meta(max_length=64)]
 SessionId = Annotated[str, Meta(max_length=128)]
@@ -88,10 +92,7 @@ class IceServer(Struct, frozen=True, omit_defaults=True):
 
 
 class SessionInfo(Struct, frozen=True, kw_only=True):
-    """The session object. ``reason`` is set once the session has ended.
-
-    ``confirm`` is set if an approval needs the code that the guest shows.
-    """
+    """The session object: ``reason`` once it has ended, ``confirm`` if an approval needs a code."""
 
     session_id: str
     uuid: str

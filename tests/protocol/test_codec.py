@@ -159,6 +159,11 @@ def test_unencodable_text_is_a_bad_message():
     assert refusal('{"type":"ping","ref":"\ud800"}')
 
 
+def test_reason_of_a_later_version_is_taken_for_closed():
+    frame = b'{"type":"session_ended","session_id":"a","status":"expired","reason":"later"}'
+    assert decode_node(frame).reason == "closed"
+
+
 def test_unknown_fields_are_ignored():
     assert decode_client('{"new":{"type":"x"},"type":"ping","session_id":1}') == wire.Ping()
 
