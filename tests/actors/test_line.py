@@ -8,7 +8,7 @@ from msgspec import Raw
 from trio.testing import MockClock, assert_no_checkpoints, wait_all_tasks_blocked
 
 from proxim.actors.actor import Actor
-from proxim.actors.seat import Envelope
+from proxim.actors.seat import Congestion, Envelope
 from proxim.protocol import messages as wire
 from proxim.session import events as ev
 from tests.actors.helpers import GUEST, HOST, ONE_TIME, TEMPORARY, Node
@@ -233,3 +233,25 @@ async def test_conversation_uses_an_open_line(autojump_clock, monkeypatch):
     assert (await converse(steps)).by_line == 4
     monkeypatch.setattr(Actor, "_open_line", lambda actor: None)
     assert (await converse(steps)).by_line == 0
+
+
+@pytest.mark.parametrize("has_line", [True, False])
+@pytest.mark.parametrize(
+    ("answer", "refused"), [(None, []), (Congestion.HIGH, []), (Congestion.FULL, ["rate_limited"])]
+)
+async def test_signal_that_a_slow_peer_does_not_take_is_refused(
+    autojump_clock, node, answer, refused, has_line
+):
+    meeting = await node.prompts()
+    tell = meeting.guest.tell
+
+    def slow_tell(message):
+        return answer if isinstance(message, wire.Signal) else tell(message)
+
+    meeting.guest.tell = slow_tell
+    await meeting.decide()
+    if not has_line:
+        meeting.actor.close_line()
+    await meeting.host.signals(meeting.id, 1)
+    await wait_all_tasks_blocked()
+    assert [error.code for error in meeting.host.heard(wire.Error)] == refused
