@@ -97,7 +97,7 @@ class Connection(Protocol):
         """Send a signal of the seat's backlog, which the outbox limit does not count."""
 
     async def wait_for_room(self) -> None:
-        """Wait until half of the outbox is free.
+        """Wait until half of the outbox is free, and a part of all outboxes; close if that lasts.
 
         So at most one backlog, which the outbox limit does not count, comes on top of it.
         """

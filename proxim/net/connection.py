@@ -24,6 +24,9 @@ from proxim.protocol.errors import RateLimited
 _CONGESTED_FROM = 0.5
 """The used part of a session's share of the outbox from which the sender is slowed down."""
 
+_ROOM_TIME = 10.0
+"""Seconds for which a connection waits for room in all outboxes together; then it is closed."""
+
 _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 
 
@@ -183,8 +186,17 @@ class SocketConnection:
         self._outbox.write_backlog(text_frame(codec.encode(message)))
 
     async def wait_for_room(self) -> None:
-        """Wait until half of the outbox is free; ``tell_backlog`` may exceed its bound."""
+        """Wait until half of the outbox is free; ``tell_backlog`` may exceed its bound.
+
+        It may exceed the bound of all outboxes as well. So close if those stay nearly full: the
+        backlog is kept, and the client comes back for it.
+        """
         await self._outbox.wait_below(self._limits.outbox_size // 2)
+        with trio.move_on_after(_ROOM_TIME) as waiting:
+            await self._outbox.wait_for_all()
+        if waiting.cancelled_caught and not self.closed:
+            self._router.stats.refusals["max_outbox_bytes"] += 1
+            self.close(1012, "too much waits for all clients together; connect again")
 
     def close(self, code: int, reason: str) -> None:
         """Close with ``code`` once the outbox is written; nothing more is told or heard.
