@@ -110,15 +110,25 @@ class SocketConnection:
             self._ws.set_max_message_size(self._limits.message_size)
 
     def _count_drawing(self, message: wire.ClientMessage) -> None:
-        """Count a QR code that is asked for. Raises ``RateLimited`` if the owner had too many."""
+        """Count a QR code that is asked for. Raises ``RateLimited`` if there were too many.
+
+        It counts for the session's owner, and for the address: a client may change its owner.
+        """
         asks = isinstance(message, wire.CreateSession | wire.RenewLink) and message.qr is not None
         if self.owner is None or not asks:
             return
-        counter, owner, now = self._router.limits.drawings, self.owner.hash, clock.now()
-        if (wait := counter.retry_after(owner, now)) > 0:
+        owner, limits, now = self.owner, self._router.limits, clock.now()
+        if isinstance(message, wire.RenewLink):
+            seat = self.seats.get(message.session_id)
+            if seat is None or not seat.is_host:
+                return  # It is refused, and nothing is drawn.
+            owner = seat.actor.owner
+        counters = (limits.drawings, owner.hash), (limits.address_drawings, self.address)
+        if (wait := max(counter.retry_after(key, now) for counter, key in counters)) > 0:
             self._router.stats.refusals["drawings_per_owner"] += 1
             raise RateLimited("too many QR codes in a minute", retry_after=wait)
-        counter.add(owner, now)
+        for counter, key in counters:
+            counter.add(key, now)
 
     def _meet_deadlines(self) -> bool:
         """Do what is due by now; false if the connection has to end."""
