@@ -30,11 +30,6 @@ class SessionHandle(SeatActor, Protocol):
         """The session; of a session on another node, a copy made when it was found."""
         ...
 
-    @property
-    def owner(self) -> Owner:
-        """The owner of the session."""
-        ...
-
     def ask(self, envelope: Envelope) -> Receipt:
         """Put a request into the inbox whose sender waits for the returned receipt."""
         ...

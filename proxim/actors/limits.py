@@ -26,6 +26,9 @@ KEPT = 10
 DRAWING_WINDOW = 60.0
 """Seconds in which the QR codes of an owner are counted."""
 
+DRAWING_FACTOR = 4
+"""The limit on the QR codes of an address, as a multiple of that of an owner."""
+
 MAX_KEYS = 100_000
 """Keys that a sliding window remembers; above that it forgets the one idle for longest."""
 
@@ -234,6 +237,7 @@ class NodeLimits:
 
     ``connections``, ``sessions`` and ``access_guesses`` count by address, ``prompts`` and
     ``drawings`` by owner, ``guesses`` by address and session, ``denials`` by address and owner.
+    ``address_drawings`` are the drawings of all owners at an address.
     """
 
     def __init__(
@@ -248,14 +252,16 @@ class NodeLimits:
         self.guesses = SlidingWindow(settings.guesses_per_address, settings.guess_window)
         self.access_guesses = SlidingWindow(settings.guesses_per_address, settings.guess_window)
         self.denials = SlidingWindow(settings.denials_per_address, settings.guess_window)
-        self.drawings = SlidingWindow(settings.drawings_per_owner, DRAWING_WINDOW)
+        most = settings.drawings_per_owner
+        self.drawings = SlidingWindow(most, DRAWING_WINDOW)
+        self.address_drawings = SlidingWindow(most * DRAWING_FACTOR, DRAWING_WINDOW)
 
     def by_name(self) -> dict[str, ConcurrencyLimit | SlidingWindow]:
         """Return by their names the counters that nodes count together."""
         shared = (ConcurrencyLimit, SlidingWindow)
         counters = {name: each for name, each in vars(self).items() if isinstance(each, shared)}
         # Each node draws by itself.
-        del counters["drawings"]
+        del counters["drawings"], counters["address_drawings"]
         return counters
 
 

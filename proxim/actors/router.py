@@ -170,8 +170,9 @@ class Router:
         handle = await self._find(message.session_id)
         if handle is None:
             raise self._guesses.count(UnknownSession(session_id=message.session_id), key)
-        # The seat's backlog comes on top of the outbox's bound: never two of them at once.
-        await connection.wait_for_room()
+        if isinstance(message, wire.Resume):
+            # The seat's backlog comes on top of the outbox's bound: never two of them at once.
+            await connection.wait_for_room()
         receipt = handle.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:

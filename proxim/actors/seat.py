@@ -97,7 +97,7 @@ class Connection(Protocol):
         """Send a signal of the seat's backlog, which the outbox limit does not count."""
 
     async def wait_for_room(self) -> None:
-        """Wait until half of the outbox is free.
+        """Wait until half of the outbox is free, and a part of all outboxes; close if that lasts.
 
         So at most one backlog, which the outbox limit does not count, comes on top of it.
         """
@@ -149,6 +149,11 @@ class Envelope(NamedTuple):
 class SeatActor(Protocol):
     """The actor of a session as its seats and the router see it."""
 
+    @property
+    def owner(self) -> Owner:
+        """The owner of the session."""
+        ...
+
     def post(self, envelope: Envelope) -> None:
         """Put a client's event into the inbox.
 
@@ -178,3 +183,8 @@ class Seat:
         self.connection = connection
         self.line: Callable[[NodeMessage], Congestion | None] | None = None
         self.line_until = math.inf
+
+    @property
+    def is_host(self) -> bool:
+        """Whether the seat is the host's."""
+        return self.role is Role.HOST

@@ -24,6 +24,9 @@ from proxim.protocol.errors import RateLimited
 _CONGESTED_FROM = 0.5
 """The used part of a session's share of the outbox from which the sender is slowed down."""
 
+_ROOM_TIME = 10.0
+"""Seconds for which a connection waits for room in all outboxes together; then it is closed."""
+
 _INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 
 
@@ -107,15 +110,25 @@ class SocketConnection:
             self._ws.set_max_message_size(self._limits.message_size)
 
     def _count_drawing(self, message: wire.ClientMessage) -> None:
-        """Count a QR code that is asked for. Raises ``RateLimited`` if the owner had too many."""
+        """Count a QR code that is asked for. Raises ``RateLimited`` if there were too many.
+
+        It counts for the session's owner, and for the address: a client may change its owner.
+        """
         asks = isinstance(message, wire.CreateSession | wire.RenewLink) and message.qr is not None
         if self.owner is None or not asks:
             return
-        counter, owner, now = self._router.limits.drawings, self.owner.hash, clock.now()
-        if (wait := counter.retry_after(owner, now)) > 0:
+        owner, limits, now = self.owner, self._router.limits, clock.now()
+        if isinstance(message, wire.RenewLink):
+            seat = self.seats.get(message.session_id)
+            if seat is None or not seat.is_host:
+                return  # It is refused, and nothing is drawn.
+            owner = seat.actor.owner
+        counters = (limits.drawings, owner.hash), (limits.address_drawings, self.address)
+        if (wait := max(counter.retry_after(key, now) for counter, key in counters)) > 0:
             self._router.stats.refusals["drawings_per_owner"] += 1
             raise RateLimited("too many QR codes in a minute", retry_after=wait)
-        counter.add(owner, now)
+        for counter, key in counters:
+            counter.add(key, now)
 
     def _meet_deadlines(self) -> bool:
         """Do what is due by now; false if the connection has to end."""
@@ -183,8 +196,17 @@ class SocketConnection:
         self._outbox.write_backlog(text_frame(codec.encode(message)))
 
     async def wait_for_room(self) -> None:
-        """Wait until half of the outbox is free; ``tell_backlog`` may exceed its bound."""
+        """Wait until half of the outbox is free; ``tell_backlog`` may exceed its bound.
+
+        It may exceed the bound of all outboxes as well. So close if those stay nearly full: the
+        backlog is kept, and the client comes back for it.
+        """
         await self._outbox.wait_below(self._limits.outbox_size // 2)
+        with trio.move_on_after(_ROOM_TIME) as waiting:
+            await self._outbox.wait_for_all()
+        if waiting.cancelled_caught and not self.closed:
+            self._router.stats.refusals["max_outbox_bytes"] += 1
+            self.close(1012, "too much waits for all clients together; connect again")
 
     def close(self, code: int, reason: str) -> None:
         """Close with ``code`` once the outbox is written; nothing more is told or heard.

@@ -246,9 +246,7 @@ class Listener:
                 return _too_many("from your address")
         else:
             self._access.notice_unlisted_proxy(peer, request)
-        most = self._max_connections
-        if place.source.address is not None:
-            most = self._websockets.room(place.source, most)
+        most = self._websockets.room(place.source, self._max_connections)
         if len(self.connections) >= most:
             self._refusals["max_connections"] += 1
             return _too_many("on this node")

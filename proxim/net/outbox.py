@@ -26,13 +26,15 @@ Spawn = Callable[[Callable[[], Awaitable[None]]], object]
 class Cork:
     """Holds back what is written to the outboxes, so that many frames leave in one call each.
 
-    All connections of a listener share one cork, and its ``stats``.
+    All connections of a listener share one cork, and its ``stats``. In ``shrunk`` tasks wait until
+    all outboxes together have room.
     """
 
-    __slots__ = ("_held", "is_in", "stats")
+    __slots__ = ("_held", "is_in", "shrunk", "stats")
 
     def __init__(self, stats: NetStats) -> None:
         self.is_in = False
+        self.shrunk = trio.lowlevel.ParkingLot()
         self.stats = stats
         self._held: list[Outbox] = []
 
@@ -138,6 +140,7 @@ class Outbox:
         if self.size:
             self._queue = deque([data[sent:]])
             self._spawn(self._write_queue)
+        if self.size or self.waiting:
             self._count()
 
     def close(self) -> None:
@@ -157,6 +160,11 @@ class Outbox:
         while self._queue is not None and self.size >= size:
             self._shrunk = self._shrunk or trio.lowlevel.ParkingLot()
             await self._shrunk.park()
+
+    async def wait_for_all(self) -> None:
+        """Wait until a quarter of the bytes that all outboxes may have is free."""
+        while self._is_all_nearly_full:
+            await self._cork.shrunk.park()
 
     def _send_now(self, data: bytes) -> int:
         send_now = getattr(self._stream, "send_now", None)
@@ -204,7 +212,15 @@ class Outbox:
         stats.outbox_bytes += self.size - self.waiting
         self.waiting = self.size
         if most > 0:
-            stats.outbox_bound = (most - stats.outbox_bytes) // _SHARE
+            # Backlogs are not bound, so all outboxes together may have more than ``most``.
+            stats.outbox_bound = max(most - stats.outbox_bytes, 0) // _SHARE
+        if self._cork.shrunk and not self._is_all_nearly_full:
+            self._cork.shrunk.unpark_all()
+
+    @property
+    def _is_all_nearly_full(self) -> bool:
+        most = self._limits.max_outbox_bytes
+        return 0 < most - most // 4 < self._cork.stats.outbox_bytes
 
     # -- its bounds --------------------------------------------------------------------------
 

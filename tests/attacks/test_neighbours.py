@@ -126,6 +126,17 @@ def test_client_that_fills_the_node_leaves_room_for_a_stranger(limited):
         target.invite(stranger)
 
 
+def test_client_on_this_machine_that_fills_the_node_leaves_room_for_a_stranger(limited):
+    target = limited("--max-connections", 10, "--trusted-proxy", "127.0.0.1")
+    here = {"X_Forwarded_For": "127.0.0.2"}
+    crowd = [reported(target, "127.0.0.2") for _ in range(9)]
+    assert status(target, head(**here)) == 503
+    with reported(target, "198.51.100.1") as stranger:
+        assert stranger.pings()
+    for each in crowd:
+        each.socket.close()
+
+
 def test_network_that_opens_many_connections_leaves_the_node_to_others(limited):
     target = limited("--connections-per-address", 2, "--trusted-proxy", "127.0.0.1")
     crowd = [reported(target, f"2001:db8:1:1{number:02x}::1") for number in range(8)]

@@ -51,7 +51,8 @@ def test_max_connections_is_80_percent_of_the_descriptors_by_default(start):
             client.send(head())
         # Which of those that come at one moment are let in is left to chance.
         answers = [client.answer()[0] for client in clients]
-        assert (answers.count(101), answers.count(503)) == (20, 4)
+        # One in ten of the 80 is kept for clients that are not on this machine.
+        assert (answers.count(101), answers.count(503)) == (12, 12)
     assert target.process.poll() is None
     assert "Traceback" not in target.log()
 

@@ -66,6 +66,46 @@ async def test_an_owner_gets_only_so_many_codes_in_a_minute(nursery, autojump_cl
     assert house.supervisor.stats.refusals["drawings_per_owner"] == 2
 
 
+async def test_who_changes_its_owner_gets_four_times_as_many_codes(nursery, monkeypatch):
+    monkeypatch.setattr(node_module, "_draw", str)
+    house = House(nursery, settings=Settings(drawings_per_owner=3))
+    greedy, other = [await house.client(peer=f"203.0.113.{number}") for number in (1, 2)]
+    asked = {"session_type": "persistent", "qr": "svg"}
+    for number in range(12):
+        await greedy.ask("register", uuid=f"desk-{number}")
+        assert "qr_svg" in await greedy.ask("create_session", **asked)
+    await greedy.ask("register", uuid="desk-12")
+    assert (await greedy.ask("create_session", **asked))["code"] == "rate_limited"
+    await other.ask("register", uuid="another")
+    assert "qr_svg" in await other.ask("create_session", **asked)
+
+
+async def test_a_renewed_link_counts_for_the_owner_of_its_session(nursery, monkeypatch):
+    monkeypatch.setattr(node_module, "_draw", str)
+    house = House(nursery, settings=Settings(drawings_per_owner=3))
+    host = await house.client()
+    session_id, _ = await open_session(host)
+    for number in range(3):
+        await host.ask("register", uuid=f"desk-{number}")
+        assert "qr_svg" in await host.ask("renew_link", session_id=session_id, qr="svg")
+    await host.ask("register", uuid="desk-3")
+    refused = await host.ask("renew_link", session_id=session_id, qr="svg")
+    assert refused["code"] == "rate_limited"
+    assert "qr_svg" in await host.ask("create_session", session_type="persistent", qr="svg")
+
+
+async def test_a_renewal_that_the_guest_asks_for_counts_for_nobody(nursery, monkeypatch):
+    monkeypatch.setattr(node_module, "_draw", str)
+    house = House(nursery, settings=Settings(drawings_per_owner=1))
+    host, guest, session_id = await house.pair()
+    await guest.ask("register", uuid="guest")
+    asked = {"session_id": session_id, "qr": "svg"}
+    for _ in range(3):
+        assert (await guest.ask("renew_link", **asked))["code"] == "not_allowed"
+    for client in (host, guest):
+        assert "qr_svg" in await client.ask("create_session", session_type="persistent", qr="svg")
+
+
 @pytest.mark.real_time
 async def test_pipelined_renewals_on_four_connections_delay_no_other_client(node, monkeypatch):
     drawn, waits = [], []

@@ -11,7 +11,7 @@ from proxim.net.outbox import Cork, Outbox
 from proxim.net.stats import NetStats
 from proxim.net.token_bucket import TokenBucket
 from proxim.net.websocket import LeanWebSocket
-from tests.net.helpers import PING, frame
+from tests.net.helpers import PING, House, frame, open_session
 
 
 class Recorder(Keepalive):
@@ -250,7 +250,75 @@ async def test_bytes_that_a_cork_holds_back_are_no_reason_to_close(nursery):
     assert cork.stats.outbox_bytes == outbox.size == 0
 
 
+async def test_backlogs_beyond_the_bound_of_all_make_nobody_slow_who_has_nothing_waiting(nursery):
+    cork = Cork(NetStats())
+    hoarder, healthy = [outbox_to(Kernel(), nursery, cork, max_outbox_bytes=320) for _ in range(2)]
+    hoarder.write_backlog(b"1" * 1000)
+    assert cork.stats.outbox_bound == 0
+    cork.put_in()
+    healthy.write(b"1")
+    assert not healthy.has_too_many_bytes()
+
+
+async def test_bytes_that_were_dropped_behind_a_cork_are_not_counted_once_it_is_out(nursery):
+    cork = Cork(NetStats())
+    outbox = outbox_to(Kernel(10_000), nursery, cork)
+    cork.put_in()
+    write(outbox, b"one", b"two")
+    outbox.drop_queued()
+    close(outbox, 4001)
+    cork.pull_out()
+    assert (outbox.size, outbox.waiting, cork.stats.outbox_bytes) == (0, 0, 0)
+
+
 async def test_max_outbox_bytes_of_zero_is_no_limit(nursery):
     outbox = outbox_to(Kernel(), nursery, max_outbox_bytes=0)
     outbox.write(b"1" * 200_000)
     assert not outbox.has_too_many_bytes()
+
+
+async def left_with_a_backlog(house):
+    """Return the ids and token of a guest that left, and for which a signal waits."""
+    host, guest = await house.client(), await house.client()
+    session_id, token = await open_session(host)
+    device = {"name": "Phone", "id": "phone-1"}
+    await guest.say("pair_request", session_id=session_id, token=token, device_info=device)
+    resume_token = (await guest.hear("pair_pending"))["resume_token"]
+    await host.say("pair_decision", session_id=session_id, approve=True)
+    await guest.hear("pair_result")
+    await guest.ws.aclose()
+    await host.hear("peer_offline")
+    await host.say("signal", session_id=session_id, data="kept")
+    assert await host.pings()
+    return {"session_id": session_id, "resume_token": resume_token}
+
+
+@pytest.mark.parametrize("lasts", [5, 20])
+async def test_a_backlog_is_handed_over_once_all_outboxes_have_room(nursery, autojump_clock, lasts):
+    house, kernel = House(nursery, max_outbox_bytes=4_000_000), Kernel()
+    seat, guest = await left_with_a_backlog(house), await house.client()
+    most = outbox_to(kernel, nursery, house.listener._cork, write_time=60)
+    most.write(b"1" * 3_000_100)
+    start = trio.current_time()
+    await guest.say("resume", **seat)
+    with trio.move_on_after(lasts) as waiting:
+        assert await guest.ending() == 1012
+    assert trio.current_time() - start == pytest.approx(min(lasts, 10))
+    assert waiting.cancelled_caught == (lasts < 10)
+    kernel.open.set()
+    await most.wait_below(1)
+    if lasts > 10:
+        assert house.supervisor.stats.refusals == {"max_outbox_bytes": 1}
+        guest = await house.client()
+        await guest.say("resume", **seat)
+    assert (await guest.hear())["type"] == "resumed"
+    assert (await guest.hear("signal"))["data"] == "kept"
+
+
+async def test_who_pairs_does_not_wait_for_room_in_all_outboxes(nursery, autojump_clock):
+    house = House(nursery, max_outbox_bytes=4_000_000)
+    most = outbox_to(Kernel(), nursery, house.listener._cork, write_time=60)
+    most.write(b"1" * 3_000_100)
+    start = trio.current_time()
+    await house.pair()
+    assert trio.current_time() == start

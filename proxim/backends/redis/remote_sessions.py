@@ -101,6 +101,11 @@ class RemoteSeat:
 
     # -- what the router calls ---------------------------------------------------------------
 
+    @property
+    def owner(self) -> Owner:
+        """The owner of the session."""
+        return self.remote.owner
+
     def post(self, envelope: Envelope) -> None:
         """Send a request to the session's node. Raises ``Unavailable`` and ``RateLimited``."""
         if not isinstance(envelope.event, ev.SignalSent):
