@@ -239,11 +239,20 @@ class Actor:
         ):
             self._refuse(envelope, refusal)
             return
-        if isinstance(event, ev.ResumeRequested) and not self._services.backend.can_save:
-            event = ev.ResumeRequested(event.resume_token)  # A new token could be lost.
+        if isinstance(event, ev.ResumeRequested):
+            event = self._noted(event, envelope.sender)
         await self._step(event, envelope)
         if self._line_allowed and not self._inbox and self._closed_with is None:
             self._open_line()
+
+    def _noted(self, event: ev.ResumeRequested, sender: Connection | None) -> ev.ResumeRequested:
+        """Note whether the sender holds the guest's seat; take out a token that could be lost."""
+        seat = self.seats.get(Role.GUEST)
+        return structs.replace(
+            event,
+            successor=event.successor if self._services.backend.can_save else None,
+            is_seated=seat is not None and seat.connection is sender,
+        )
 
     async def _step(self, event: Event, envelope: Envelope) -> None:
         session, now = self.session, clock.now()

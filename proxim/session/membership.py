@@ -24,10 +24,11 @@ class Membership(Record):
 
     # -- seats -------------------------------------------------------------------------------
 
-    def _take_seat(self, role: Role) -> list[Effect]:
+    def _take_seat(self, role: Role, *, again: bool = False) -> list[Effect]:
         """Note that a seat is taken; return what both sides are told, if approved.
 
-        The host is told as well when another connection takes the guest's seat.
+        The host is told as well when another connection takes the guest's seat, but not when the
+        one that holds it asks ``again``.
         """
         was_offline = role not in self.online
         self.occupy(role)
@@ -35,7 +36,7 @@ class Membership(Record):
         if self.state is not State.APPROVED:
             return []
         effects: list[Effect] = []
-        if was_offline or role is Role.GUEST:
+        if was_offline or (role is Role.GUEST and not again):
             online = wire.PeerOnline(session_id=self.session_id, replaced=not was_offline or UNSET)
             effects.append(Tell(role.peer, online))
         effects += [

@@ -187,7 +187,7 @@ class Session(Membership):
         if shown in self.superseded:
             return [*self._end(Reason.TOKEN_REUSED), *self._reply_session_ended(event, now)]
         self.rotate_resume_token(shown, event.successor)
-        told = self._take_seat(Role.GUEST)
+        told = self._take_seat(Role.GUEST, again=event.is_seated)
         lifetime = self.ice_lifetime(now) if self.state is State.APPROVED else None
         return [Admit(Role.GUEST), Reply(self.resumed(now, event.successor), lifetime), *told]
 
