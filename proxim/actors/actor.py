@@ -295,11 +295,16 @@ class Actor:
 
     def _perform(self, effect: Effect, envelope: Envelope) -> None:
         match effect:
-            case ev.Tell(role):
+            case ev.Tell(role, message):
                 if role in self.seats:
                     self._tell(self.seats[role].connection, effect, envelope)
             case ev.Reply():
                 if envelope.sender is not None and not envelope.is_refused:
+                elif isinstance(message, Signal):
+                    # Who asked for the seat was refused for being late; the session is told next.
+                    refusal = self.session.keep_signal(role, message.data)
+                    if refusal is not None and not envelope.is_refused:
+                        self._refuse(envelope, refusal)
                     self._tell(envelope.sender, effect, envelope)
             case ev.Refuse(error):
                 self._refuse(envelope, error)

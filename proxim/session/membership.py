@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from proxim.protocol import messages as wire
+from proxim.protocol.errors import PeerOffline
 from proxim.protocol.messages import Reason, SessionType
 from proxim.session import events as ev
 from proxim.session.backlog import Backlog
@@ -63,6 +64,13 @@ class Membership(Record):
     def _left_when_ended(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
         self.vacate(now, _LEAVER[type(event)])
         return []
+
+    def keep_signal(self, role: Role, data: Raw) -> PeerOffline | None:
+        """Keep a signal for a seat that is empty; return the refusal if there is no room."""
+        if self._backlog_for(role).keep(data):
+            return None
+        full = "the peer is offline, and its backlog is full; this was dropped"
+        return PeerOffline(full, session_id=self.session_id)
 
     def _backlog_for(self, role: Role) -> Backlog:
         if role not in self.backlogs:

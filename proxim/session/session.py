@@ -23,7 +23,6 @@ from proxim.protocol.errors import (
     LinkLapsed,
     NotAllowed,
     NotApproved,
-    PeerOffline,
     RequestError,
     TokenUsed,
 )
@@ -201,9 +200,8 @@ class Session(Membership):
         receiver = event.sender.peer
         if receiver in self.online:
             return [Tell(receiver, wire.Signal(session_id=self.session_id, data=event.data))]
-        if not self._backlog_for(receiver).keep(event.data):
-            raise PeerOffline("the peer is offline, and its backlog is full; this was dropped")
-        return []
+        refusal = self.keep_signal(receiver, event.data)
+        return [] if refusal is None else [ev.Refuse(refusal)]
 
     def _refuse_signal(self, event: ev.SignalSent, now: float) -> list[Effect]:
         raise NotApproved(f"no signals are relayed: the session is {self._status_text()}")
