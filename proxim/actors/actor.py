@@ -266,6 +266,8 @@ class Actor:
             saved = self._services.backend.save(self)
             if saved is not None:
                 await self._wait_for_save(saved, envelope)
+                if not saved.is_saved and isinstance(event, ev.ResumeRequested):
+                    effects = session.withdraw_successor(event, effects)
         if self._closed_with is not None:
             self._refuse(envelope, self._closed_error())
             return
@@ -298,13 +300,13 @@ class Actor:
             case ev.Tell(role, message):
                 if role in self.seats:
                     self._tell(self.seats[role].connection, effect, envelope)
-            case ev.Reply():
-                if envelope.sender is not None and not envelope.is_refused:
                 elif isinstance(message, Signal):
                     # Who asked for the seat was refused for being late; the session is told next.
                     refusal = self.session.keep_signal(role, message.data)
                     if refusal is not None and not envelope.is_refused:
                         self._refuse(envelope, refusal)
+            case ev.Reply():
+                if envelope.sender is not None and not envelope.is_refused:
                     self._tell(envelope.sender, effect, envelope)
             case ev.Refuse(error):
                 self._refuse(envelope, error)

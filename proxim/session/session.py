@@ -15,6 +15,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar, cast
 
+from msgspec import UNSET, structs
+
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.errors import (
@@ -189,6 +191,17 @@ class Session(Membership):
         told = self._take_seat(Role.GUEST, again=event.is_seated)
         lifetime = self.ice_lifetime(now) if self.state is State.APPROVED else None
         return [Admit(Role.GUEST), Reply(self.resumed(now, event.successor), lifetime), *told]
+
+    def withdraw_successor(self, event: ev.ResumeRequested, effects: list[Effect]) -> list[Effect]:
+        """Take back a new resume token, before anybody was told; return the effects without it."""
+        if event.successor is not None:
+            self.forget_successor(event.successor)
+        return [
+            structs.replace(each, message=structs.replace(each.message, resume_token=UNSET))
+            if isinstance(each, Reply) and isinstance(each.message, wire.Resumed)
+            else each
+            for each in effects
+        ]
 
     def _resume_requested_when_ended(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         self.find_resume_token(event.resume_token)

@@ -202,6 +202,11 @@ class Record(Struct, kw_only=True, eq=False):
         if successor is not None:
             self.successors = (*self.successors, tokens.digest(successor))[-MAX_SUCCESSORS:]
 
+    def forget_successor(self, successor: str) -> None:
+        """Note that a successor was given to nobody."""
+        gone = tokens.digest(successor)
+        self.successors = tuple(each for each in self.successors if each != gone)
+
     # -- messages --------------------------------------------------------------------------------
 
     def describe(self) -> SessionInfo:

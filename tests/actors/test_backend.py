@@ -414,5 +414,22 @@ async def test_new_resume_token_is_saved_before_it_is_told(autojump_clock, node,
         await wait_all_tasks_blocked()
         assert guest.told == []
         assert len(backend.saved[meeting.id].successors) == 1
+        saving.set_saved()
+    assert guest.told[0].resume_token != UNSET
+
+
+async def test_new_resume_token_is_not_told_if_it_was_not_saved_in_time(
+    autojump_clock, node, backend
+):
+    meeting = await node.pairs()
+    saving = backend.slow()
+    guest, resume = meeting.newcomer(GUEST)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(guest.sends, resume)
+        await wait_all_tasks_blocked()
         saving.set()
-    assert isinstance(guest.told[0], wire.Resumed)
+    assert guest.told[0].resume_token == UNSET
+    assert guest.told[0].ice_servers
+    assert meeting.actor.session.successors == ()
+    backend.receipt = None
+    assert isinstance((await meeting.returns(GUEST)).told[0], wire.Resumed)
