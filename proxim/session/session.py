@@ -162,6 +162,7 @@ class Session(Membership):
         self.state = State.PROMPTED
         self.device = event.device_info
         self.resume_hash = tokens.digest(event.resume_token)
+        self.family_hash = tokens.family_hash(event.resume_token)
         self.code = event.code if self.confirm == "code" else ""
         self.alarms[Alarm.PROMPT] = now + self.terms.approval_timeout
         self._take_seat(Role.GUEST)
@@ -185,7 +186,7 @@ class Session(Membership):
 
     def _resume_requested(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         shown = self.find_resume_token(event.resume_token)
-        if shown in self.superseded:
+        if self.is_superseded(shown):
             return [*self._end(Reason.TOKEN_REUSED), *self._reply_session_ended(event, now)]
         self.rotate_resume_token(shown, event.successor)
         told = self._take_seat(Role.GUEST, again=event.is_seated)
