@@ -239,11 +239,20 @@ class Actor:
         ):
             self._refuse(envelope, refusal)
             return
-        if isinstance(event, ev.ResumeRequested) and not self._services.backend.can_save:
-            event = ev.ResumeRequested(event.resume_token)  # A new token could be lost.
+        if isinstance(event, ev.ResumeRequested):
+            event = self._noted(event, envelope.sender)
         await self._step(event, envelope)
         if self._line_allowed and not self._inbox and self._closed_with is None:
             self._open_line()
+
+    def _noted(self, event: ev.ResumeRequested, sender: Connection | None) -> ev.ResumeRequested:
+        """Note whether the sender holds the guest's seat; take out a token that could be lost."""
+        seat = self.seats.get(Role.GUEST)
+        return structs.replace(
+            event,
+            successor=event.successor if self._services.backend.can_save else None,
+            is_seated=seat is not None and seat.connection is sender,
+        )
 
     async def _step(self, event: Event, envelope: Envelope) -> None:
         session, now = self.session, clock.now()
@@ -257,6 +266,8 @@ class Actor:
             saved = self._services.backend.save(self)
             if saved is not None:
                 await self._wait_for_save(saved, envelope)
+                if not saved.is_saved and isinstance(event, ev.ResumeRequested):
+                    effects = session.withdraw_successor(event, effects)
         if self._closed_with is not None:
             self._refuse(envelope, self._closed_error())
             return
@@ -286,9 +297,14 @@ class Actor:
 
     def _perform(self, effect: Effect, envelope: Envelope) -> None:
         match effect:
-            case ev.Tell(role):
+            case ev.Tell(role, message):
                 if role in self.seats:
                     self._tell(self.seats[role].connection, effect, envelope)
+                elif isinstance(message, Signal):
+                    # Who asked for the seat was refused for being late; the session is told next.
+                    refusal = self.session.keep_signal(role, message.data)
+                    if refusal is not None and not envelope.is_refused:
+                        self._refuse(envelope, refusal)
             case ev.Reply():
                 if envelope.sender is not None and not envelope.is_refused:
                     self._tell(envelope.sender, effect, envelope)

@@ -51,7 +51,8 @@ class Backend:
         """Save a session that may have changed.
 
         The actor tells no client of the change before the receipt is set; without a receipt it
-        does so at once. A refusal in the receipt means that a new session cannot be opened.
+        does so at once. A refusal in the receipt means that a new session cannot be opened. If the
+        change is not saved even then (``is_saved``), a guest gets no new resume token.
         """
         return None
 

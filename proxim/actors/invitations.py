@@ -45,8 +45,14 @@ class Invitations:
 
 
 def new_token() -> str:
-    """Return a new pairing token, resume token or key."""
+    """Return a new pairing token or key."""
     return tokens.encode(secrets.token_bytes(tokens.TOKEN_BYTES))
+
+
+def new_resume_token(shown: str = "") -> str:
+    """Return a new resume token, of the family of the one that was shown for it."""
+    shared = tokens.family(shown) or tokens.encode(secrets.token_bytes(tokens.FAMILY_BYTES))
+    return f"{shared}.{new_token()}"
 
 
 def new_code() -> str:

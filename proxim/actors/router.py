@@ -14,7 +14,13 @@ from msgspec import UNSET, UnsetType, structs
 from proxim import clock
 from proxim.actors.backend import SessionHandle
 from proxim.actors.guesses import AccessCheck, SeatGuesses
-from proxim.actors.invitations import Invitations, new_code, new_session_id, new_token
+from proxim.actors.invitations import (
+    Invitations,
+    new_code,
+    new_resume_token,
+    new_session_id,
+    new_token,
+)
 from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat, congested
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
@@ -107,7 +113,9 @@ class Router:
             case wire.PairRequest():
                 await self._pair(connection, message)
             case wire.Resume():
-                event = ev.ResumeRequested(message.resume_token, new_token())
+                event = ev.ResumeRequested(
+                    message.resume_token, new_resume_token(message.resume_token)
+                )
                 await self._request_seat(connection, message, event)
             case wire.Register():
                 await self._register(connection, message)
@@ -149,7 +157,7 @@ class Router:
     # -- the guest's requests ----------------------------------------------------------------
 
     async def _pair(self, connection: Connection, message: wire.PairRequest) -> None:
-        event = ev.PairRequested(message.token, message.device_info, new_token(), new_code())
+        event = ev.PairRequested(message.token, message.device_info, new_resume_token(), new_code())
         try:
             await self._request_seat(connection, message, event)
         except (LinkLapsed, TokenUsed) as refusal:

@@ -109,18 +109,25 @@ class Connection(Protocol):
 class Receipt:
     """Lets a task wait until an envelope has been handled, or a change has been saved.
 
-    ``refusal`` says why it was refused, if it was; the waiting task tells the client.
+    ``refusal`` says why it was refused, if it was; the waiting task tells the client. ``is_saved``
+    says that a crash loses the change no more; the receipt of one that is not saved is set, too.
     """
 
-    __slots__ = ("_done", "refusal")
+    __slots__ = ("_done", "is_saved", "refusal")
 
     def __init__(self) -> None:
         self.refusal: RequestError | None = None
+        self.is_saved = False
         self._done = trio.Event()
 
     def set(self) -> None:
-        """Note that the envelope was handled, or the change saved; wake the tasks that wait."""
+        """Wake the tasks that wait: the envelope was handled, or nobody waits for the save."""
         self._done.set()
+
+    def set_saved(self) -> None:
+        """Note that the change is saved, and wake the tasks that wait."""
+        self.is_saved = True
+        self.set()
 
     async def wait(self) -> None:
         """Wait until the receipt is set."""

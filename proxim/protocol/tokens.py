@@ -19,6 +19,10 @@ TOKEN_BYTES = 32
 TOKEN_LENGTH = 43
 """Characters of so many bytes, encoded."""
 
+FAMILY_BYTES = 16
+FAMILY_LENGTH = 22
+"""Random bytes, and their characters, that begin all resume tokens of a session; a dot follows."""
+
 ACCESS_TOKEN_LENGTH = 22
 """Characters of 128 random bits, encoded; an access token with fewer may be found by trying."""
 
@@ -36,6 +40,22 @@ def decode_hash(text: str) -> bytes:
 def digest(secret: str) -> bytes:
     """Return the SHA-256 of a secret, as the text that the link has."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def family(resume_token: str) -> str | None:
+    """Return what a resume token shares with the others of its session; None if it is an old one.
+
+    By this a node knows a token that it gave and has forgotten since. A token that was cut has no
+    family: the node never gave it.
+    """
+    shared, dot, own = resume_token.partition(".")
+    return shared if dot and (len(shared), len(own)) == (FAMILY_LENGTH, TOKEN_LENGTH) else None
+
+
+def family_hash(resume_token: str) -> bytes | None:
+    """Return the SHA-256 of the family of a resume token, or None."""
+    shared = family(resume_token)
+    return None if shared is None else digest(shared)
 
 
 def is_whole(token: str) -> bool:

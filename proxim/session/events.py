@@ -86,10 +86,12 @@ class ResumeRequested(Struct, frozen=True):
     """A client asks for the guest seat with a resume token.
 
     ``successor`` is a new token, which takes the place of that one; None if it stays.
+    ``is_seated`` says that the client holds the seat already.
     """
 
     resume_token: str
     successor: str | None = None
+    is_seated: bool = False
 
 
 class GuestLeft(Struct, frozen=True):

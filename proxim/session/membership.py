@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from proxim.protocol import messages as wire
+from proxim.protocol.errors import PeerOffline
 from proxim.protocol.messages import Reason, SessionType
 from proxim.session import events as ev
 from proxim.session.backlog import Backlog
@@ -24,10 +25,11 @@ class Membership(Record):
 
     # -- seats -------------------------------------------------------------------------------
 
-    def _take_seat(self, role: Role) -> list[Effect]:
+    def _take_seat(self, role: Role, *, again: bool = False) -> list[Effect]:
         """Note that a seat is taken; return what both sides are told, if approved.
 
-        The host is told as well when another connection takes the guest's seat.
+        The host is told as well when another connection takes the guest's seat, but not when the
+        one that holds it asks ``again``.
         """
         was_offline = role not in self.online
         self.occupy(role)
@@ -35,7 +37,7 @@ class Membership(Record):
         if self.state is not State.APPROVED:
             return []
         effects: list[Effect] = []
-        if was_offline or role is Role.GUEST:
+        if was_offline or (role is Role.GUEST and not again):
             online = wire.PeerOnline(session_id=self.session_id, replaced=not was_offline or UNSET)
             effects.append(Tell(role.peer, online))
         effects += [
@@ -62,6 +64,13 @@ class Membership(Record):
     def _left_when_ended(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
         self.vacate(now, _LEAVER[type(event)])
         return []
+
+    def keep_signal(self, role: Role, data: Raw) -> PeerOffline | None:
+        """Keep a signal for a seat that is empty; return the refusal if there is no room."""
+        if self._backlog_for(role).keep(data):
+            return None
+        full = "the peer is offline, and its backlog is full; this was dropped"
+        return PeerOffline(full, session_id=self.session_id)
 
     def _backlog_for(self, role: Role) -> Backlog:
         if role not in self.backlogs:

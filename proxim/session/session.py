@@ -15,6 +15,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar, cast
 
+from msgspec import UNSET, structs
+
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.errors import (
@@ -23,7 +25,6 @@ from proxim.protocol.errors import (
     LinkLapsed,
     NotAllowed,
     NotApproved,
-    PeerOffline,
     RequestError,
     TokenUsed,
 )
@@ -161,6 +162,7 @@ class Session(Membership):
         self.state = State.PROMPTED
         self.device = event.device_info
         self.resume_hash = tokens.digest(event.resume_token)
+        self.family_hash = tokens.family_hash(event.resume_token)
         self.code = event.code if self.confirm == "code" else ""
         self.alarms[Alarm.PROMPT] = now + self.terms.approval_timeout
         self._take_seat(Role.GUEST)
@@ -184,12 +186,23 @@ class Session(Membership):
 
     def _resume_requested(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         shown = self.find_resume_token(event.resume_token)
-        if shown in self.superseded:
+        if self.is_superseded(shown):
             return [*self._end(Reason.TOKEN_REUSED), *self._reply_session_ended(event, now)]
         self.rotate_resume_token(shown, event.successor)
-        told = self._take_seat(Role.GUEST)
+        told = self._take_seat(Role.GUEST, again=event.is_seated)
         lifetime = self.ice_lifetime(now) if self.state is State.APPROVED else None
         return [Admit(Role.GUEST), Reply(self.resumed(now, event.successor), lifetime), *told]
+
+    def withdraw_successor(self, event: ev.ResumeRequested, effects: list[Effect]) -> list[Effect]:
+        """Take back a new resume token, before anybody was told; return the effects without it."""
+        if event.successor is not None:
+            self.forget_successor(event.successor)
+        return [
+            structs.replace(each, message=structs.replace(each.message, resume_token=UNSET))
+            if isinstance(each, Reply) and isinstance(each.message, wire.Resumed)
+            else each
+            for each in effects
+        ]
 
     def _resume_requested_when_ended(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         self.find_resume_token(event.resume_token)
@@ -201,9 +214,8 @@ class Session(Membership):
         receiver = event.sender.peer
         if receiver in self.online:
             return [Tell(receiver, wire.Signal(session_id=self.session_id, data=event.data))]
-        if not self._backlog_for(receiver).keep(event.data):
-            raise PeerOffline("the peer is offline, and its backlog is full; this was dropped")
-        return []
+        refusal = self.keep_signal(receiver, event.data)
+        return [] if refusal is None else [ev.Refuse(refusal)]
 
     def _refuse_signal(self, event: ev.SignalSent, now: float) -> list[Effect]:
         raise NotApproved(f"no signals are relayed: the session is {self._status_text()}")

@@ -52,6 +52,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     resume_hash: bytes | None = None
     successors: tuple[bytes, ...] = ()
     superseded: tuple[bytes, ...] = ()
+    family_hash: bytes | None = None
     online: tuple[Role, ...] = ()
     offline_since: float | None = None
     handed: bool = False
@@ -80,6 +81,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             resume_hash=session.resume_hash,
             successors=session.successors,
             superseded=session.superseded,
+            family_hash=session.family_hash,
             online=tuple(role for role in Role if role in session.online),
             offline_since=_moved(session.offline_since, session.terms, skew),
             handed=handed,
@@ -108,6 +110,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             resume_hash=self.resume_hash,
             successors=self.successors,
             superseded=self.superseded,
+            family_hash=self.family_hash,
             online=frozenset(self.online),
             offline_since=_moved(self.offline_since, terms, -skew),
         )

@@ -30,7 +30,7 @@ DAY = 86_400.0
 
 MAX_SUCCESSORS = 8
 MAX_SUPERSEDED = 16
-"""Hashes of resume tokens that a session remembers; older ones are unknown."""
+"""Hashes of resume tokens that a session remembers; older ones are known by their family only."""
 
 
 class State(Enum):
@@ -74,7 +74,8 @@ class Record(Struct, kw_only=True, eq=False):
     ``resume_hash`` is the hash of the resume token that the guest showed last, or of its first;
     it is set once the link was used. ``successors`` were given to the guest in exchange for that
     token, and not used yet: more than one if the answer was lost, or if the guest ignores them.
-    ``superseded`` have to be shown no more: a successor was used instead.
+    ``superseded`` have to be shown no more: a successor was used instead. So has any other token
+    with the hash of its family in ``family_hash``: the session gave it, and has forgotten it.
     """
 
     session_id: str
@@ -95,6 +96,7 @@ class Record(Struct, kw_only=True, eq=False):
     resume_hash: bytes | None = None
     successors: tuple[bytes, ...] = ()
     superseded: tuple[bytes, ...] = ()
+    family_hash: bytes | None = None
     backlogs: dict[Role, Backlog] = field(default_factory=dict)
     online: frozenset[Role] = frozenset({Role.HOST})
     offline_since: float | None = None
@@ -184,8 +186,17 @@ class Record(Struct, kw_only=True, eq=False):
         known = () if self.resume_hash is None else (self.resume_hash,)
         found = tokens.find(resume_token, (*known, *self.successors, *self.superseded))
         if found is None:
-            raise UnknownSession
+            family = tokens.family(resume_token)
+            if family is None or self.family_hash is None:
+                raise UnknownSession
+            if not tokens.matches(family, self.family_hash):
+                raise UnknownSession
+            return tokens.digest(resume_token)
         return found
+
+    def is_superseded(self, shown: bytes) -> bool:
+        """Return whether a resume token of the guest, by its hash, has to be shown no more."""
+        return shown != self.resume_hash and shown not in self.successors
 
     def rotate_resume_token(self, shown: bytes, successor: str | None) -> None:
         """Note which resume token was shown, and which was given for it, if any.
@@ -200,7 +211,13 @@ class Record(Struct, kw_only=True, eq=False):
             self.superseded = past[-MAX_SUPERSEDED:]
             self.resume_hash, self.successors = shown, ()
         if successor is not None:
+            self.family_hash = tokens.family_hash(successor) or self.family_hash
             self.successors = (*self.successors, tokens.digest(successor))[-MAX_SUCCESSORS:]
+
+    def forget_successor(self, successor: str) -> None:
+        """Note that a successor was given to nobody."""
+        gone = tokens.digest(successor)
+        self.successors = tuple(each for each in self.successors if each != gone)
 
     # -- messages --------------------------------------------------------------------------------
 

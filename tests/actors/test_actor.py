@@ -178,7 +178,9 @@ async def test_replaced_connection_frees_its_other_seats(autojump_clock, node):
 
 async def test_connection_keeps_a_seat_that_it_asks_for_again(autojump_clock, node):
     meeting = await node.pairs()
+    told = list(meeting.host.told)
     assert isinstance(await meeting.guest.asks(meeting.resume()), wire.Resumed)
+    assert meeting.host.told == told, "the host is told only of another connection"
     await meeting.host.registers()
     await meeting.host.signals(meeting.id, 1)
     assert meeting.guest.numbers == [1]

@@ -270,6 +270,50 @@ async def test_side_that_was_refused_a_seat_takes_none_once_it_is_saved(
     assert isinstance(meeting[role.peer].told[-1], wire.PeerOffline)
 
 
+@pytest.mark.parametrize("role", list(Role))
+async def test_kept_signals_wait_for_the_next_newcomer_if_the_first_is_refused(
+    autojump_clock, node, backend, role
+):
+    meeting = await node.pairs()
+    await meeting.leaves(role)
+    await meeting[role.peer].signals(meeting.id, 1, 2, 3)
+    kept = backend.slow()
+    client, message = meeting.newcomer(role)
+    client.patience = 2 * SAVE_TIMEOUT
+    await client.sends(message)
+    await meeting[role.peer].signals(meeting.id, 4)
+    backend.receipt = None
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert client.numbers == []
+    assert (await meeting.returns(role)).numbers == [1, 2, 3, 4]
+    assert len(meeting.actor.session.backlogs[role]) == 0
+
+
+async def test_signal_after_a_refused_newcomer_is_refused_once_the_backlog_is_full(
+    autojump_clock, start
+):
+    node = await start(make_backend=SlowBackend, backlog_signals=3)
+    backend = node.supervisor.backend
+    meeting = await node.pairs()
+    await meeting.leaves(GUEST)
+    await meeting.host.signals(meeting.id, 1, 2, 3)
+    kept = backend.slow()
+    client, message = meeting.newcomer(GUEST)
+    client.patience = 2 * SAVE_TIMEOUT
+    await client.sends(message)
+    await meeting.host.signals(meeting.id, 4)
+    backend.receipt = None
+    kept.set()
+    await wait_all_tasks_blocked()
+    errors = meeting.host.heard(wire.Error)
+    assert [(error.code, error.session_id, error.ref) for error in errors] == [
+        ("peer_offline", meeting.id, "4")
+    ]
+    assert [error.code for error in client.heard(wire.Error)] == ["unavailable"]
+    assert (await meeting.returns(GUEST)).numbers == [1, 2, 3]
+
+
 async def test_refused_newcomer_does_not_empty_the_seat_that_another_holds(
     autojump_clock, node, backend
 ):
@@ -370,5 +414,22 @@ async def test_new_resume_token_is_saved_before_it_is_told(autojump_clock, node,
         await wait_all_tasks_blocked()
         assert guest.told == []
         assert len(backend.saved[meeting.id].successors) == 1
+        saving.set_saved()
+    assert guest.told[0].resume_token != UNSET
+
+
+async def test_new_resume_token_is_not_told_if_it_was_not_saved_in_time(
+    autojump_clock, node, backend
+):
+    meeting = await node.pairs()
+    saving = backend.slow()
+    guest, resume = meeting.newcomer(GUEST)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(guest.sends, resume)
+        await wait_all_tasks_blocked()
         saving.set()
-    assert isinstance(guest.told[0], wire.Resumed)
+    assert guest.told[0].resume_token == UNSET
+    assert guest.told[0].ice_servers
+    assert meeting.actor.session.successors == ()
+    backend.receipt = None
+    assert isinstance((await meeting.returns(GUEST)).told[0], wire.Resumed)

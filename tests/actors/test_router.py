@@ -9,8 +9,10 @@ from msgspec import UNSET
 
 from proxim.actors.limits import LimitSettings
 from proxim.protocol import messages as wire
+from proxim.protocol import tokens
 from proxim.protocol.link import parse_link
 from proxim.protocol.messages import ClientMessage, Reason, Status
+from proxim.session.state import MAX_SUPERSEDED
 from tests.actors.helpers import (
     DEVICE,
     GUEST,
@@ -331,16 +333,37 @@ async def test_guest_whose_code_was_mistyped_is_not_denied(autojump_clock, start
 async def test_guest_that_resumes_gets_a_new_token_and_the_old_one_is_watched(autojump_clock, node):
     meeting = await node.pairs()
     first = meeting.resume_token
-    tokens = [first]
+    told = [first]
     for _ in range(3):
-        meeting.resume_token = tokens[-1]
-        tokens.append((await meeting.returns(GUEST)).told[0].resume_token)
-    assert len(set(tokens)) == 4
+        meeting.resume_token = told[-1]
+        told.append((await meeting.returns(GUEST)).told[0].resume_token)
+    assert len(set(told)) == 4
     meeting.resume_token = first
     thief, guest = node.connect(), meeting.guest
     ended = await thief.asks(meeting.resume())
     assert ended.reason is Reason.TOKEN_REUSED
     assert guest.endings == meeting.host.endings == [Reason.TOKEN_REUSED]
+
+
+async def test_thief_cannot_have_the_token_of_the_guest_forgotten(autojump_clock, node):
+    meeting = await node.pairs()
+    first = meeting.resume_token
+    of_guest = (await meeting.returns(GUEST)).told[0].resume_token
+    assert tokens.family(of_guest) == tokens.family(first) is not None
+    for _ in range(2 * MAX_SUPERSEDED):
+        meeting.resume_token = (await meeting.returns(GUEST)).told[0].resume_token
+    meeting.resume_token = of_guest
+    assert (await node.connect().asks(meeting.resume())).reason is Reason.TOKEN_REUSED
+
+
+async def test_first_resume_token_has_a_family_that_the_session_knows(autojump_clock, node):
+    meeting, other = await node.prompts(), await node.prompts(host=await node.host("x" * 22))
+    shared = tokens.family(meeting.resume_token)
+    assert shared != tokens.family(other.resume_token)
+    meeting.resume_token = f"{shared}.{'w' * 43}"
+    assert (await node.connect().asks(meeting.resume())).reason is Reason.TOKEN_REUSED
+    other.resume_token = f"{shared}.{'w' * 43}"
+    assert (await node.connect().asks(other.resume())).code == "unknown_session"
 
 
 async def test_host_is_told_of_another_device_and_that_device_of_the_used_link(

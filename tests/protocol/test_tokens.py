@@ -8,6 +8,8 @@ from proxim.protocol import tokens
 
 def test_random_values_have_the_documented_sizes():
     assert (tokens.SESSION_ID_BYTES * 8, tokens.TOKEN_BYTES * 8) == (128, 256)
+    assert len(tokens.encode(bytes(tokens.FAMILY_BYTES))) == tokens.FAMILY_LENGTH
+    assert tokens.FAMILY_BYTES * 8 == 128
 
 
 def test_secrets_are_written_as_base64url_without_padding():

@@ -91,7 +91,7 @@ def test_copy_is_noticed_whoever_used_it_first():
         assert is_reused(meeting, tokens[second])
 
 
-def test_superseded_tokens_are_remembered_within_a_bound():
+def test_superseded_tokens_of_an_earlier_program_are_remembered_within_a_bound():
     meeting = approved(PERSISTENT)
     names = [RESUME, *(f"token-{number}" for number in range(2 * MAX_SUPERSEDED))]
     for token, successor in pairwise(names):
@@ -99,6 +99,50 @@ def test_superseded_tokens_are_remembered_within_a_bound():
     assert len(meeting.session.superseded) == MAX_SUPERSEDED
     assert code(meeting.comes(GUEST, RESUME)) == "unknown_session"
     assert not meeting.session.ended
+
+
+FAMILY = "f" * 22
+
+
+def kin(name):
+    """Return a resume token as a node makes it."""
+    return f"{FAMILY}.{name:-<43}"
+
+
+@STAGES
+def test_copy_is_noticed_however_often_the_thief_resumes(stage):
+    meeting = stage(PERSISTENT)
+    resumed(meeting, RESUME, kin("of the guest"))
+    names = [RESUME, *(kin(str(number)) for number in range(2 * MAX_SUPERSEDED))]
+    for token, successor in pairwise(names):
+        resumed(meeting, token, successor)
+    assert is_reused(meeting, kin("of the guest"))
+
+
+def test_copy_is_noticed_however_many_tokens_the_thief_was_given_for_it():
+    meeting = approved(PERSISTENT)
+    resumed(meeting, RESUME, kin("of the guest"))
+    for number in range(2 * MAX_SUCCESSORS):
+        resumed(meeting, RESUME, kin(str(number)))
+    assert is_reused(meeting, kin("of the guest"))
+
+
+@pytest.mark.parametrize(
+    "token",
+    [kin("x").replace("f", "e"), FAMILY, kin("x").replace(".", "-"), "f" + kin("x"), kin("x")[:-1]],
+)
+def test_token_of_another_family_or_cut_is_unknown(token):
+    meeting = approved(PERSISTENT)
+    resumed(meeting, RESUME, kin("first"))
+    assert code(meeting.comes(GUEST, token)) == "unknown_session"
+    resumed(meeting, kin("first"), kin("second"))
+
+
+def test_forgotten_token_hears_why_the_session_ended():
+    meeting = approved(PERSISTENT)
+    resumed(meeting, RESUME, kin("first"))
+    meeting.closes(HOST)
+    assert meeting.comes(GUEST, kin("forgotten")).reason is Reason.CLOSED
 
 
 def test_resume_without_a_new_token_changes_none():

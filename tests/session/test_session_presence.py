@@ -15,6 +15,7 @@ from tests.session.helpers import (
     ID,
     ONE_TIME,
     PERSISTENT,
+    RESUME,
     START,
     TEMPORARY,
     WINDOW,
@@ -162,6 +163,14 @@ def test_only_the_host_is_told_of_a_replaced_connection(role):
     assert meeting.effects[-1] == ev.OpenLine()
     replaced = wire.PeerOnline(session_id=ID, replaced=True)
     assert meeting.heard[role.peer] == [*heard, *([replaced] if role is GUEST else [])]
+
+
+def test_host_is_not_told_of_a_guest_that_resumes_where_it_is():
+    meeting = approved(PERSISTENT)
+    heard = list(meeting.heard[HOST])
+    assert isinstance(meeting.hand(ev.ResumeRequested(RESUME, is_seated=True)), wire.Resumed)
+    assert meeting.line
+    assert meeting.heard[HOST] == heard
 
 
 def test_host_that_missed_the_end_gets_its_seat():

@@ -226,6 +226,13 @@ def test_resume_tokens_are_the_same_on_another_node():
     assert meeting.comes(GUEST, RESUME, "fourth").reason is Reason.TOKEN_REUSED
 
 
+def test_forgotten_resume_token_is_noticed_on_another_node():
+    meeting = approved(PERSISTENT)
+    meeting.comes(GUEST, RESUME, "f" * 22 + "." + "1" * 43)
+    meeting = restored(meeting)
+    assert meeting.comes(GUEST, "f" * 22 + "." + "2" * 43).reason is Reason.TOKEN_REUSED
+
+
 def test_contested_link_stays_contested_on_another_node():
     meeting = approved(PERSISTENT)
     meeting.asks()
@@ -242,7 +249,7 @@ def test_snapshot_of_an_earlier_program_is_readable():
     meeting.comes(GUEST, RESUME, "first")
     meeting.comes(GUEST, "first", "second")
     whole = json.loads(snapshot.encode(Snapshot.of(meeting.session, KEY_HASH, skew=SKEW)))
-    for name in ("confirm", "contested", "successors", "superseded"):
+    for name in ("confirm", "contested", "successors", "superseded", "family_hash"):
         whole.pop(name, None)
     session = snapshot.decode(json.dumps(whole).encode()).restore(Terms(), skew=SKEW)
     assert (session.confirm, session.contested) == ("none", False)

@@ -182,7 +182,7 @@ class WriteQueue:
                 if entry.is_deleted and session_id not in self._dirty:
                     del self._entries[session_id]
             for receipt in receipts:
-                receipt.set()
+                receipt.set_saved()
         if self._dirty:
             self._wake()
 

@@ -227,12 +227,13 @@ class SqliteBackend(Backend):
             self._changes = {**self._writing, **self._changes}
             self._writing = {}
             self._fail(error)
+            self._written.set()
         else:
             self._writing = {}
             if self.is_failing:
                 self.is_failing = False
                 log.warning("the store works again; all changes are written")
-        self._written.set()
+            self._written.set_saved()
 
     def _put(self, changes: dict[str, Snapshot | None]) -> None:
         if not self._key_checked:

@@ -574,14 +574,40 @@ async def test_unsaved_decision_does_not_delay_the_drain(autojump_clock, members
     assert {role: meeting[role].endings for role in Role} == {HOST: [], GUEST: []}
 
 
-async def test_guest_gets_no_new_resume_token_while_redis_is_silent(autojump_clock, members):
+@pytest.mark.parametrize("silent_for", [0, 4])
+async def test_guest_gets_no_new_resume_token_while_redis_is_silent(
+    autojump_clock, members, silent_for
+):
     meeting = await pairs(members[0], members[0])
     members[0].coordinator.is_cut = True
-    await trio.sleep(4)
+    await trio.sleep(silent_for)
     assert (await meeting.returns(GUEST)).heard(wire.Resumed)[0].resume_token == wire.UNSET
     members[0].coordinator.is_cut = False
     await trio.sleep(4)
     assert (await meeting.returns(GUEST)).heard(wire.Resumed)[0].resume_token != wire.UNSET
+
+
+async def test_told_resume_token_works_at_the_node_that_takes_the_session_over(
+    autojump_clock, members
+):
+    meeting = await pairs(members[0], members[0])
+    await trio.sleep(1)
+    members[0].coordinator.is_cut = True
+    resumed = (await meeting.returns(GUEST)).heard(wire.Resumed)[0]
+    meeting.resume_token = resumed.resume_token or meeting.resume_token
+    members[0].life.cancel()
+    await trio.sleep(LEASE + 1)
+    assert isinstance(await members[1].connect().asks(meeting.resume()), wire.Resumed)
+
+
+async def test_a_guest_that_resumes_where_it_is_tells_a_host_elsewhere_nothing(
+    autojump_clock, members
+):
+    meeting = await pairs(members[0], members[1])
+    told = list(meeting.host.told)
+    assert isinstance(await meeting.guest.asks(meeting.resume()), wire.Resumed)
+    await trio.sleep(1)
+    assert meeting.host.told == told
 
 
 async def test_reuse_of_a_resume_token_is_told_only_once_it_is_saved(autojump_clock, members):

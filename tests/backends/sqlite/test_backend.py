@@ -305,3 +305,24 @@ async def test_guest_gets_no_new_resume_token_while_the_disk_fails(live):
     await until(lambda: not life.backend.is_failing)
     await meeting.returns(GUEST)
     assert meeting.guest.heard(wire.Resumed)[0].resume_token != wire.UNSET
+
+
+@pytest.mark.parametrize("fault", ["slow", "full"])
+async def test_guest_gets_no_new_resume_token_at_the_first_write_that_fails(live, fault):
+    life = await live()
+    meeting = await life.node.pairs()
+    if fault == "slow":
+        life.disk.gate = threading.Event()
+        life.backend._write_timeout = 0.05
+    else:
+        life.disk.trouble = DiskError("the disk is full")
+    await meeting.returns(GUEST)
+    assert life.backend.is_failing
+    assert meeting.guest.heard(wire.Resumed)[0].resume_token == wire.UNSET
+    if fault == "slow":
+        life.disk.gate.set()
+        life.backend._write_timeout = 60.0
+    life.disk.trouble = None
+    await until(lambda: not life.backend.is_failing)
+    await meeting.returns(GUEST)
+    assert meeting.guest.heard(wire.Resumed)[0].resume_token != wire.UNSET
