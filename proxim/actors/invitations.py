@@ -52,7 +52,7 @@ def new_token() -> str:
 def new_resume_token(shown: str = "") -> str:
     """Return a new resume token, of the family of the one that was shown for it."""
     shared = tokens.family(shown) or tokens.encode(secrets.token_bytes(tokens.FAMILY_BYTES))
-    return f"{shared}.{new_token()}"
+    return shared + new_token()
 
 
 def new_code() -> str:

@@ -21,7 +21,7 @@ TOKEN_LENGTH = 43
 
 FAMILY_BYTES = 16
 FAMILY_LENGTH = 22
-"""Random bytes, and their characters, that begin all resume tokens of a session; a dot follows."""
+"""Random bytes, and their characters, with which all resume tokens of a session begin."""
 
 ACCESS_TOKEN_LENGTH = 22
 """Characters of 128 random bits, encoded; an access token with fewer may be found by trying."""
@@ -48,8 +48,8 @@ def family(resume_token: str) -> str | None:
     By this a node knows a token that it gave and has forgotten since. A token that was cut has no
     family: the node never gave it.
     """
-    shared, dot, own = resume_token.partition(".")
-    return shared if dot and (len(shared), len(own)) == (FAMILY_LENGTH, TOKEN_LENGTH) else None
+    is_whole = len(resume_token) == FAMILY_LENGTH + TOKEN_LENGTH
+    return resume_token[:FAMILY_LENGTH] if is_whole else None
 
 
 def family_hash(resume_token: str) -> bytes | None:

@@ -106,7 +106,7 @@ FAMILY = "f" * 22
 
 def kin(name):
     """Return a resume token as a node makes it."""
-    return f"{FAMILY}.{name:-<43}"
+    return f"{FAMILY}{name:-<43}"
 
 
 @STAGES
@@ -129,7 +129,7 @@ def test_copy_is_noticed_however_many_tokens_the_thief_was_given_for_it():
 
 @pytest.mark.parametrize(
     "token",
-    [kin("x").replace("f", "e"), FAMILY, kin("x").replace(".", "-"), "f" + kin("x"), kin("x")[:-1]],
+    [kin("x").replace("f", "e"), FAMILY, "f" + kin("x"), kin("x")[:-1]],
 )
 def test_token_of_another_family_or_cut_is_unknown(token):
     meeting = approved(PERSISTENT)
