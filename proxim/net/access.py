@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -234,6 +235,7 @@ def _address_in(element: str) -> str:
     return ""
 
 
+@lru_cache(128)  # Each handshake asks for the same few.
 def _parse(text: str) -> _Ip | None:
     node = _NODE.fullmatch(text)
     try:
