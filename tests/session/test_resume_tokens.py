@@ -6,6 +6,7 @@ import pytest
 
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason
+from proxim.session import events as ev
 from proxim.session.events import Role
 from proxim.session.state import MAX_SUCCESSORS, MAX_SUPERSEDED
 from tests.session.helpers import GUEST, HOST, PERSISTENT, RESUME, approved, asked, code, ended
@@ -163,3 +164,11 @@ def test_every_token_of_the_guest_hears_why_the_session_ended():
         assert meeting.comes(GUEST, token).reason is Reason.CLOSED
     assert code(meeting.comes(GUEST, "wrong")) == "unknown_session"
     assert ended().comes(GUEST).reason is Reason.CLOSED
+
+
+def test_without_a_successor_there_is_nothing_to_withdraw():
+    session = approved(PERSISTENT).session
+    before = session.resume_hash
+    effects = [ev.CloseLine()]
+    assert session.withdraw_successor(ev.ResumeRequested(RESUME), effects) == effects
+    assert session.resume_hash == before
