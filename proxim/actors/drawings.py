@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from proxim import clock
+from proxim.actors.limits import NodeLimits
+from proxim.actors.seat import Connection, Owner
 from proxim.actors.stats import Stats
 from proxim.protocol.errors import RateLimited
 
@@ -40,3 +43,17 @@ class Drawings:
                 self._turn.release()
         finally:
             self._stats.drawings -= 1
+
+
+def count_drawing(limits: NodeLimits, stats: Stats, owner: Owner, connection: Connection) -> None:
+    """Count a QR code that a host asks for. Raises ``RateLimited`` if there were too many.
+
+    It counts for the session's owner and for the address, since a client may change its owner.
+    """
+    now = clock.now()
+    counters = (limits.drawings, owner.hash), (limits.address_drawings, connection.address)
+    if (wait := max(counter.retry_after(key, now) for counter, key in counters)) > 0:
+        stats.refusals["drawings_per_owner"] += 1
+        raise RateLimited("too many QR codes in a minute", retry_after=wait)
+    for counter, key in counters:
+        counter.add(key, now)

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from proxim import clock
 from proxim.actors.backend import SessionHandle
+from proxim.actors.drawings import count_drawing
 from proxim.actors.guesses import AccessCheck, SeatGuesses
 from proxim.actors.invitations import (
     Invitations,
@@ -230,7 +231,7 @@ class Router:
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
         self._supervisor.check_limits(owner, connection)
         await self._backend.check_limits(owner)
-        session_id, draws = new_session_id(), not connection.has_left
+        session_id, draws = new_session_id(), self._draws(connection, message, owner)
         invitation = await self._invitations.make(session_id, message, draws=draws)
         now = clock.now()
         session = Session.open(
@@ -261,9 +262,18 @@ class Router:
         actor = self._supervisor.find(message.session_id)
         # The session refuses the renewal in any other state, so a drawing would be in vain.
         is_pending = actor is None or actor.session.state is State.PENDING
-        draws = is_pending and not connection.has_left
+        draws = is_pending and self._draws(connection, message, seat.actor.owner)
         invitation = await self._invitations.make(message.session_id, message, draws=draws)
         _post_from(seat, ev.RenewalRequested(invitation), message)
+
+    def _draws(
+        self, connection: Connection, message: wire.CreateSession | wire.RenewLink, owner: Owner
+    ) -> bool:
+        """Return whether to draw the link, and count it. Raises ``RateLimited`` for too many."""
+        if message.qr is None or connection.has_left:
+            return False
+        count_drawing(self.limits, self.stats, owner, connection)
+        return True
 
     async def _list_sessions(self, connection: Connection, message: wire.ListSessions) -> None:
         handles = await self._owned_by(_owner_of(connection))

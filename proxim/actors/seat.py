@@ -190,8 +190,3 @@ class Seat:
         self.connection = connection
         self.line: Callable[[NodeMessage], Congestion | None] | None = None
         self.line_until = math.inf
-
-    @property
-    def is_host(self) -> bool:
-        """Whether the seat is the host's."""
-        return self.role is Role.HOST

@@ -6,7 +6,6 @@ import math
 
 import trio
 
-from proxim import clock
 from proxim.actors.limits import NOWHERE, Source
 from proxim.actors.router import Router, leave_seats
 from proxim.actors.seat import Congestion, Owner, Seat
@@ -19,7 +18,6 @@ from proxim.net.reader import Read, Reader, Request
 from proxim.net.websocket import LeanWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import RateLimited
 
 _CONGESTED_FROM = 0.5
 """The used part of a session's share of the outbox from which the sender is slowed down."""
@@ -102,33 +100,11 @@ class SocketConnection:
         if isinstance(request.message, _INTRODUCTIONS):
             self._keepalive.introduce_by = math.inf
         try:
-            self._count_drawing(request.message)
             await self._router.route(self, request.message)
         except Exception as error:
             reader.refuse(request, error)
         if self.seats:
             self._ws.set_max_message_size(self._limits.message_size)
-
-    def _count_drawing(self, message: wire.ClientMessage) -> None:
-        """Count a QR code that is asked for. Raises ``RateLimited`` if there were too many.
-
-        It counts for the session's owner, and for the address: a client may change its owner.
-        """
-        asks = isinstance(message, wire.CreateSession | wire.RenewLink) and message.qr is not None
-        if self.owner is None or not asks:
-            return
-        owner, limits, now = self.owner, self._router.limits, clock.now()
-        if isinstance(message, wire.RenewLink):
-            seat = self.seats.get(message.session_id)
-            if seat is None or not seat.is_host:
-                return  # It is refused, and nothing is drawn.
-            owner = seat.actor.owner
-        counters = (limits.drawings, owner.hash), (limits.address_drawings, self.address)
-        if (wait := max(counter.retry_after(key, now) for counter, key in counters)) > 0:
-            self._router.stats.refusals["drawings_per_owner"] += 1
-            raise RateLimited("too many QR codes in a minute", retry_after=wait)
-        for counter, key in counters:
-            counter.add(key, now)
 
     def _meet_deadlines(self) -> bool:
         """Do what is due by now; false if the connection has to end."""

@@ -255,11 +255,3 @@ async def test_signal_that_a_slow_peer_does_not_take_is_refused(
     await meeting.host.signals(meeting.id, 1)
     await wait_all_tasks_blocked()
     assert [error.code for error in meeting.host.heard(wire.Error)] == refused
-
-
-async def test_seat_says_whether_it_is_the_hosts(autojump_clock, node):
-    meeting = await node.pairs()
-    assert {role: seat.is_host for role, seat in meeting.actor.seats.items()} == {
-        HOST: True,
-        GUEST: False,
-    }
