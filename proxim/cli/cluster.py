@@ -17,7 +17,7 @@ from proxim.cli import program
 from proxim.cli.terminal import cell, seconds
 from proxim.exception_groups import ungrouped
 from proxim.protocol.errors import InvalidSetting
-from proxim.settings import Settings, cautions, load_with_sources
+from proxim.settings import Settings, advice_on_secrets, load_with_sources
 
 WIDE = 200
 """Columns of the table if the output is not a terminal."""
@@ -56,7 +56,7 @@ def status(config: Path | None, as_json: bool, **flags: object) -> None:
     """
     try:
         settings, sources = load_with_sources(flags, os.environ, config)
-        for each in cautions(settings, sources, config):
+        for each in advice_on_secrets(settings, sources, config):
             click.echo(f"Warning: {each.found}: {each.remedy}", err=True)
         found = trio.run(_status, settings)
     except InvalidSetting as error:

@@ -14,7 +14,7 @@ from proxim.cli import options, program
 from proxim.cli.terminal import Reporter, printable
 from proxim.doctor import CheckResult, Level, run_checks
 from proxim.protocol.errors import InvalidSetting
-from proxim.settings import cautions, load_with_sources
+from proxim.settings import advice_on_secrets, load_with_sources
 
 _MARKS = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.ERROR: ("✗", "red")}
 
@@ -51,8 +51,8 @@ async def _run_checks(flags: dict[str, object], config: Path | None) -> AsyncIte
         yield CheckResult("settings", Level.ERROR, str(problem), "correct it there")
         return
     yield CheckResult("settings", Level.OK, "valid" if config is None else f"{config} is valid")
-    for each in cautions(settings, sources, config):
-        yield CheckResult(each.check, Level.WARNING, each.found, each.remedy)
+    for each in advice_on_secrets(settings, sources, config):
+        yield CheckResult(each.setting, Level.WARNING, each.found, each.remedy)
     async for result in run_checks(settings):
         yield result
 

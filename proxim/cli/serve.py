@@ -18,7 +18,7 @@ from proxim.cli.terminal import command_line
 from proxim.exception_groups import leaves
 from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
-from proxim.settings import DEFAULT_URL, Settings, cautions, load_with_sources
+from proxim.settings import DEFAULT_URL, Settings, advice_on_secrets, load_with_sources
 from proxim.systemd import Notifier, take_sockets
 from proxim.version import __version__
 
@@ -37,7 +37,7 @@ def command(config: Path | None, **flags: object) -> None:
         raise click.UsageError(str(error)) from None
     try:
         logs.configure(settings.log_level, settings.log_format)
-        for each in cautions(settings, sources, config):
+        for each in advice_on_secrets(settings, sources, config):
             logs.log.warning("%s: %s", each.found, each.remedy)
         with tracing.exporting(enabled=settings.traces):
             trio.run(_serve, settings)

@@ -4,9 +4,8 @@
 and the config file; ``proxim serve --help`` and the reference are generated from them.
 """
 
-from proxim.settings.advice import warn
+from proxim.settings.advice import advice_on_secrets, warn
 from proxim.settings.catalog import DEFAULT_URL, SETTINGS, Setting, schema
-from proxim.settings.cautions import cautions
 from proxim.settings.checks import split_endpoint
 from proxim.settings.fields import Settings
 from proxim.settings.help import Help
@@ -18,7 +17,7 @@ __all__ = [
     "Help",
     "Setting",
     "Settings",
-    "cautions",
+    "advice_on_secrets",
     "from_code",
     "load",
     "load_with_sources",

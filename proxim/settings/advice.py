@@ -1,20 +1,24 @@
-"""Settings that work, but that an operator may not mean."""
+"""Settings that work, but that an operator may not mean, or that tell a secret."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from msgspec import Struct
 
+from proxim.private_files import access_of_others
 from proxim.protocol.tokens import ACCESS_TOKEN_LENGTH
+from proxim.settings.catalog import SETTINGS
 from proxim.settings.fields import Settings
 
 log = logging.getLogger(__name__)
 
 
 class Advice(Struct, frozen=True):
-    """What is wrong with a setting, and what to do about it."""
+    """What is wrong with a setting, or with where it was given, and what to do about it."""
 
     setting: str
     found: str
@@ -54,3 +58,38 @@ def advice_for_public_nodes(settings: Settings) -> Iterator[Advice]:
             "every host may open sessions here, and persistent ones stay until somebody ends them",
             "end forgotten ones, for example with --idle-days 30, or set access_token",
         )
+
+
+def advice_on_secrets(
+    settings: Settings, sources: Mapping[str, str], config: Path | None
+) -> Iterator[Advice]:
+    """Yield who else can see secrets, by the sources that ``load_with_sources`` returns."""
+    secrets = [
+        each for each in SETTINGS if each.help.is_secret and _has_secret(settings, each.name)
+    ]
+    exposed = [each for each in secrets if sources[each.name] == each.flag]
+    if exposed:
+        yield Advice(
+            "secrets",
+            f"all users of this machine can see {', '.join(each.flag for each in exposed)} "
+            "in the command line",
+            f"set {', '.join(each.variable for each in exposed)}, or use a config file",
+        )
+    if config is not None:
+        others = access_of_others(config)
+        if others & os.W_OK:
+            yield Advice("config", f"all users of this machine can write {config}", "chmod o-w it")
+        elif others & os.R_OK and any(
+            sources[each.name].startswith(f"{config}:") for each in secrets
+        ):
+            yield Advice(
+                "config",
+                f"all users of this machine can read {config}, which has secrets",
+                "chmod o-r it",
+            )
+
+
+def _has_secret(settings: Settings, name: str) -> bool:
+    """Return whether a setting has a secret; a URL has one only with a login or a query."""
+    value = getattr(settings, name)
+    return value is not None and ("://" not in value or "@" in value or "?" in value)

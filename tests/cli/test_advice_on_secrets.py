@@ -5,7 +5,7 @@ import json
 import pytest
 
 
-def test_serve_logs_each_caution_once(start):
+def test_serve_logs_a_secret_that_others_can_see_once(start):
     node = start("serve", "--port", "0", "--access-token", "hush-" * 9, "--log-format", "json")
     node.url()
     node.process.terminate()
@@ -17,7 +17,7 @@ def test_serve_logs_each_caution_once(start):
     assert code == 0
 
 
-def test_doctor_reports_cautions(run):
+def test_doctor_reports_secrets_that_others_can_see(run):
     out, _, _ = run("doctor", "--port", "0", "--json", "--access-token", "hush-" * 9)
     results = [json.loads(line) for line in out.splitlines()]
     assert [each["level"] for each in results if each.get("check") == "secrets"] == ["warning"]

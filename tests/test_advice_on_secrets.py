@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxim.settings import SETTINGS, cautions, load_with_sources
+from proxim.settings import SETTINGS, advice_on_secrets, load_with_sources
 
 KEY = "k" * 32
 
@@ -10,11 +10,12 @@ KEY = "k" * 32
 def found(flags=None, environ=None, config=None):
     settings, sources = load_with_sources(flags or {}, environ or {}, config)
     return {
-        each.check: f"{each.found}: {each.remedy}" for each in cautions(settings, sources, config)
+        each.setting: f"{each.found}: {each.remedy}"
+        for each in advice_on_secrets(settings, sources, config)
     }
 
 
-def test_defaults_need_no_caution():
+def test_defaults_tell_no_secret():
     assert found() == {}
 
 
