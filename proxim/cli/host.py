@@ -85,7 +85,7 @@ async def _serve_one_guest(session: HostSession, reporter: Reporter, *, yes: boo
     prompt = await _wait_for_guest(session, reporter, has_person=not yes)
     reporter.report(
         "prompt",
-        "\nA device asks to pair. Nobody has checked the name that it gives itself:\n"
+        "\nA device asks to pair. It gives this name, which is not verified:\n"
         f"  {printable(prompt.device_info.name)} (id {printable(prompt.device_info.id)})",
         confirm=prompt.confirm,
         device_info=msgspec.to_builtins(prompt.device_info),

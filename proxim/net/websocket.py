@@ -79,19 +79,20 @@ class LeanWebSocket(WebSocketConnection):
         self._keepalive = keepalive
 
     # The inherited constructor sets these three at once; here each is made when it is first used.
-    # So mypy sees a property in place of an attribute.
 
     @cached_property
-    def _pings(self) -> OrderedDict[bytes, trio.Event]:  # type: ignore[override]
+    def _pings(self) -> OrderedDict[bytes, trio.Event]:  # type: ignore[override]  # was an attribute
         self._has_pinged = True
         return OrderedDict()
 
     @cached_property
-    def _close_handshake(self) -> trio.Event:  # type: ignore[override]
+    def _close_handshake(self) -> trio.Event:  # type: ignore[override]  # was an attribute
         return trio.Event()
 
     @cached_property
-    def _for_testing_peer_closed_connection(self) -> trio.Event:  # type: ignore[override]
+    def _for_testing_peer_closed_connection(  # type: ignore[override]  # was an attribute
+        self,
+    ) -> trio.Event:
         return trio.Event()
 
     # -- in ----------------------------------------------------------------------------------
