@@ -1,88 +1,28 @@
 """A client of the random run: its connections, and what hosts and guests have in common."""
 
-import json
 import random
 from contextlib import suppress
 
 import trio
-from trio_websocket import ConnectionClosed, wrap_client_stream
+from trio_websocket import wrap_client_stream
 
-from tests.backends.redis.log import GONE, GOT, SENT, Entry
+from tests.backends.redis.line import Gone, Line
+from tests.backends.redis.log import Entry
 
 PATIENCE = 20.0
 """Seconds after which an answer does not come any more."""
 
 
-class Gone(Exception):
-    """The connection is gone."""
+class GateLine(Line):
+    """A connection that numbers its signals, and knows whether it is a host's."""
 
-
-class Line:
-    """One connection of a client."""
-
-    def __init__(self, client, ws, stream, number):
-        self.client = client
-        self.ws = ws
-        self.stream = stream
-        self.number = number
-        self.is_gone = False
-        self.is_registered = False
-        self.refs = self.signals = 0
-        self.answers = {}
-
-    async def read(self):
-        with suppress(ConnectionClosed):
-            while True:
-                self._got(json.loads(await self.ws.get_message()))
-        self.is_gone = True
-        self._note(GONE, self.ws.closed.code if self.ws.closed else None)
-        self.client.lost(self)
-        for box in self.answers.values():
-            box.close()
-
-    def _got(self, message):
-        self._note(GOT, message)
-        self.client.heard(self, message)
-        box = self.answers.pop(message.get("ref"), None)
-        if box is not None:
-            box.send_nowait(message)
-
-    def _note(self, kind, what):
-        log = self.client.world.log
-        log.append(Entry(trio.current_time(), self.client.name, self.number, kind, what))
-
-    async def send(self, type_, **fields):
-        if self.is_gone:
-            raise Gone
-        self.refs += 1
-        message = {"type": type_, "ref": f"{type_}-{self.refs}", **fields}
-        self._note(SENT, message)
-        try:
-            await self.ws.send_message(json.dumps(message))
-        except ConnectionClosed:
-            raise Gone from None
-        return message["ref"]
-
-    async def ask(self, type_, **fields):
-        """Send a request, and return its answer. Raises ``Gone``."""
-        box, answer = trio.open_memory_channel(1)
-        self.answers[f"{type_}-{self.refs + 1}"] = box
-        await self.send(type_, **fields)
-        with trio.fail_after(PATIENCE):
-            try:
-                return await answer.receive()
-            except trio.EndOfChannel:
-                raise Gone from None
+    is_registered = False
+    signals = 0
 
     async def signal(self, session_id):
         self.signals += 1
         data = [session_id, self.client.role, f"{self.client.name}#{self.number}", self.signals]
         await self.send("signal", session_id=session_id, data=data)
-
-    async def abort(self):
-        """Break off without a word, as a device does that loses its network."""
-        self.is_gone = True
-        await trio.aclose_forcefully(self.stream)
 
 
 class Client:
@@ -90,6 +30,7 @@ class Client:
 
     role = deeds = ""
     weights = ()
+    patience = PATIENCE
 
     def __init__(self, world, name):
         self.world = world
@@ -103,6 +44,12 @@ class Client:
     @property
     def open_lines(self):
         return [line for line in self.lines if not line.is_gone]
+
+    def note(self, line, kind, what):
+        self.world.log.append(Entry(trio.current_time(), self.name, line.number, kind, what))
+
+    def unanswered(self, line, message):
+        raise AssertionError(f"{self.name} got no answer to {message}")
 
     def heard(self, line, message):
         session_id = message.get("session_id")
@@ -129,7 +76,7 @@ class Client:
                 nursery, stream, "127.0.0.1", "/ws", message_queue_size=4096
             )
             self.count += 1
-            line = Line(self, ws, stream, self.count)
+            line = GateLine(self, ws, stream, self.count)
             self.lines = [*self.open_lines, line]
             task_status.started(line)
             await line.read()

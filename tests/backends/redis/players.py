@@ -4,21 +4,17 @@ What each does is decided by dice of its own, so that a seed gives the same inte
 they happen depends on the machine.
 """
 
-import json
 import random
 from contextlib import contextmanager, suppress
 
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError, wrap_client_stream
 
-from tests.backends.redis.log import GONE, GOT, SENT, SILENCE, Entry
+from tests.backends.redis.line import Gone, Line
+from tests.backends.redis.log import SILENCE, Entry
 
 PATIENCE = 12.0
 """Seconds after which an answer does not count any more: 5, and the longest freeze."""
-
-
-class Gone(Exception):
-    """The connection is gone, or could not be made."""
 
 
 @contextmanager
@@ -33,72 +29,16 @@ def suppress_all(*kinds):
         pass
 
 
-class Line:
-    """One connection."""
-
-    def __init__(self, player, ws, stream, number):
-        self.player = player
-        self.ws = ws
-        self.stream = stream
-        self.number = number
-        self.is_gone = False
-        self.answers = {}
-
-    async def read(self):
-        with suppress(ConnectionClosed):
-            while True:
-                self._got(json.loads(await self.ws.get_message()))
-        self.is_gone = True
-        self.player.note(self, GONE, self.ws.closed.code if self.ws.closed else None)
-        for box in self.answers.values():
-            box.close()
-
-    def _got(self, message):
-        self.player.note(self, GOT, message)
-        if self is self.player.line:
-            self.player.heard(message)
-        box = self.answers.pop(message.get("ref"), None)
-        if box is not None:
-            box.send_nowait(message)
-
-    async def send(self, type_, **fields):
-        self.player.refs += 1
-        message = {"type": type_, "ref": f"{type_}-{self.player.refs}", **fields}
-        self.player.note(self, SENT, message)
-        try:
-            await self.ws.send_message(json.dumps(message))
-        except ConnectionClosed:
-            raise Gone from None
-        return message
-
-    async def ask(self, type_, **fields):
-        """The answer. Raises ``Gone``."""
-        box, answer = trio.open_memory_channel(1)
-        self.answers[f"{type_}-{self.player.refs + 1}"] = box
-        message = await self.send(type_, **fields)
-        with trio.move_on_after(PATIENCE):
-            try:
-                return await answer.receive()
-            except trio.EndOfChannel:
-                raise Gone from None
-        if not self.is_gone:
-            self.player.note(self, SILENCE, message)
-        raise Gone
-
-    async def leave(self):
-        """As a device does that loses its network: without a word."""
-        self.is_gone = True
-        await trio.aclose_forcefully(self.stream)
-
-
 class Player:
     """``town`` knows the nodes, keeps the log and has the nursery."""
+
+    patience = PATIENCE
 
     def __init__(self, town, name):
         self.town = town
         self.name = name
         self.dice = random.Random(f"{town.seed} {name}")
-        self.refs = self.lines = 0
+        self.lines = 0
         self.line = None
         self.sessions = {}
         self.numbers = {}
@@ -106,7 +46,18 @@ class Player:
     def note(self, line, kind, what):
         self.town.log.append(Entry(trio.current_time(), self.name, line.number, kind, what))
 
-    def heard(self, message):
+    def unanswered(self, line, message):
+        if not line.is_gone:
+            self.note(line, SILENCE, message)
+
+    def lost(self, line):
+        pass
+
+    def heard(self, line, message):
+        if line is self.line:
+            self.told(message)
+
+    def told(self, message):
         session_id = message.get("session_id")
         if message["type"] == "session_ended":
             self.sessions.pop(session_id, None)
@@ -117,7 +68,7 @@ class Player:
         """A new connection; the one before is given up, some way or other."""
         old = self.line
         if old is not None and self.dice.random() < 0.7:
-            await old.leave()
+            await old.abort()
         line = None
         with trio.move_on_after(4):
             line = await self.town.nursery.start(self._hold, self.town.port(self.dice))
@@ -171,7 +122,7 @@ class Player:
                 await self.act()
             except Gone:
                 if self.line is not None and not self.line.is_gone:
-                    await self.line.leave()
+                    await self.line.abort()
             await trio.sleep(self.dice.uniform(0.02, 0.4))
 
     async def settle(self):
@@ -195,8 +146,8 @@ class HostPlayer(Player):
         self.prompts = []
         self.has_all = False
 
-    def heard(self, message):
-        super().heard(message)
+    def told(self, message):
+        super().told(message)
         if message["type"] == "pair_prompt":
             self.prompts.append(message["session_id"])
 
@@ -205,7 +156,7 @@ class HostPlayer(Player):
         await self.connect()
         answer = await self.line.ask("register", uuid=self.name, key=self.key)
         if answer["type"] == "error":
-            await self.line.leave()
+            await self.line.abort()
             raise Gone
         statuses = {each["session_id"]: each["status"] for each in answer["sessions"]}
         self.sessions = {
@@ -227,7 +178,7 @@ class HostPlayer(Player):
             case "move":
                 await self.come_back()
             case "leave":
-                await self.line.leave()
+                await self.line.abort()
                 await trio.sleep(self.dice.uniform(0, 1.5))
             case "close":
                 await self.close()
@@ -266,8 +217,8 @@ class GuestPlayer(Player):
         self.tokens = {}
         self.seated = set()
 
-    def heard(self, message):
-        super().heard(message)
+    def told(self, message):
+        super().told(message)
         if message["type"] == "pair_pending":
             # It may come late, after it was refused for the time being.
             self.tokens[message["session_id"]] = message["resume_token"]
@@ -304,7 +255,7 @@ class GuestPlayer(Player):
             case "move":
                 await self.come_back()
             case "leave":
-                await self.line.leave()
+                await self.line.abort()
                 await trio.sleep(self.dice.uniform(0, 1.5))
             case "close":
                 await self.close()
