@@ -5,8 +5,11 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.drawings import PATIENCE, Drawings
+from proxim.actors.limits import LimitSettings
 from proxim.actors.stats import Stats
+from proxim.protocol import messages as wire
 from proxim.protocol.errors import RateLimited
+from tests.actors.helpers import PERSISTENT, Node
 
 
 class Desk:
@@ -63,3 +66,19 @@ async def test_a_drawing_that_is_cancelled_frees_its_turn():
     desk.allow()
     assert await desk.drawings.draw("next") == "<svg>next</svg>"
     assert desk.stats.drawings == 0
+
+
+async def test_refused_request_counts_no_drawing(autojump_clock, nursery):
+    node = Node(limit_settings=LimitSettings(sessions_per_owner=1, drawings_per_owner=2))
+    await nursery.start(node.supervisor.run)
+    host = await node.host()
+    create = wire.CreateSession(session_type=PERSISTENT, qr="svg")
+    session_id = (await host.asks(create)).session.session_id
+    for _ in range(3):
+        assert (await host.asks(create)).code == "limit_reached"
+    renew = wire.RenewLink(session_id=session_id, qr="svg")
+    assert (await host.asks(renew)).qr_svg
+    assert (await host.asks(renew)).code == "rate_limited"
+    assert (await host.asks(wire.RenewLink(session_id=session_id))).link
+    await trio.sleep(61)
+    assert (await host.asks(renew)).qr_svg
