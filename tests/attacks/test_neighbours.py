@@ -36,6 +36,7 @@ def test_neighbour_who_guesses_wrong_does_not_lock_right_tokens_out(limited):
     with target.host() as host:
         guest, session_id, resume_token = target.pair(host)
         guest.socket.close()
+        host.hear("peer_offline")
         link = target.invite(host)
         for each in (session_id, link[0]):
             with target.peer() as neighbour:
