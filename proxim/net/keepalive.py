@@ -1,4 +1,4 @@
-"""The deadlines of one connection, and the alarm that wakes its task at the next of them."""
+"""The deadlines of one connection, and the scope that ends its wait at the next of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import trio
 
 from proxim.net.limits import Limits
 
-_NO_ALARM = trio.CancelScope()
+_NO_DEADLINE = trio.CancelScope()
 
 
 class Due(Enum):
@@ -34,7 +34,7 @@ class Keepalive:
     """
 
     __slots__ = (
-        "_alarm",
+        "_scope",
         "_limits",
         "_ping_at",
         "close_by",
@@ -46,7 +46,7 @@ class Keepalive:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._alarm = _NO_ALARM
+        self._scope = _NO_DEADLINE
         self._ping_at = self.pong_by = self.introduce_by = math.inf
         self.message_by = self.outbox_by = self.close_by = math.inf
 
@@ -84,12 +84,12 @@ class Keepalive:
         """Wait longer for a pong, which cannot be read during the pause."""
         self.pong_by = max(self.pong_by, until + self._limits.pong_time)
 
-    def alarm(self, until: float = math.inf) -> trio.CancelScope:
+    def deadline_scope(self, until: float = math.inf) -> trio.CancelScope:
         """Return a scope that is cancelled at the next deadline, or at ``until``."""
         peer_times = min(self.pong_by, self.introduce_by, self.message_by, self.close_by)
         deadline = min(until, peer_times, self.outbox_by, self._ping_at)
-        self._alarm = trio.CancelScope(deadline=deadline)
-        return self._alarm
+        self._scope = trio.CancelScope(deadline=deadline)
+        return self._scope
 
     def due(self, now: float) -> Due | None:
         """Return the most urgent of what is due, and reset its deadline; None if nothing is due."""
@@ -112,4 +112,4 @@ class Keepalive:
         return None
 
     def _wake_by(self, moment: float) -> None:
-        self._alarm.deadline = min(self._alarm.deadline, moment)
+        self._scope.deadline = min(self._scope.deadline, moment)

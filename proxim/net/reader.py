@@ -104,7 +104,7 @@ class Reader:
         if isinstance(self._result, Request):
             return self._result
         is_paused = self._result is Read.PAUSED
-        with self._keepalive.alarm(self._pause_until if is_paused else math.inf):
+        with self._keepalive.deadline_scope(self._pause_until if is_paused else math.inf):
             if self._frames:
                 # What comes next has to wait in the kernel, and a pong may be behind it.
                 self._keepalive.reading_paused(self._pause_until)
@@ -122,7 +122,7 @@ class Reader:
             if self._result is None or (ws.peer_has_ended and not has_more):
                 return Read.CLOSED
             return self._result
-        # The alarm cancelled the wait.
+        # The scope cancelled the wait.
         return Read.DEADLINE
 
     def refuse(self, request: Request, error: Exception) -> None:

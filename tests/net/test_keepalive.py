@@ -15,8 +15,8 @@ async def keepalive():
 
 
 async def sleep(keepalive, until=float("inf")):
-    """Sleep until the next alarm; return the time and what is due then."""
-    with keepalive.alarm(until):
+    """Sleep until the next deadline; return the time and what is due then."""
+    with keepalive.deadline_scope(until):
         await trio.sleep_forever()
     now, due = trio.current_time(), []
     while Due.END not in due and (each := keepalive.due(now)) is not None:
@@ -35,7 +35,7 @@ async def test_deadlines_are_due_in_order_and_pings_again_and_again(keepalive, a
     ]
 
 
-async def test_an_alarm_rings_earlier_for_a_new_deadline(keepalive, autojump_clock, nursery):
+async def test_a_wait_ends_earlier_for_a_new_deadline(keepalive, autojump_clock, nursery):
     start = trio.current_time()
 
     async def set_deadlines():
