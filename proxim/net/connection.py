@@ -14,7 +14,7 @@ from proxim.net.frames import text_frame
 from proxim.net.keepalive import Due, Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox, Spawn
-from proxim.net.reader import Read, Reader, Request
+from proxim.net.reader import Read, Reader, ClientRequest
 from proxim.net.websocket import LeanWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
@@ -83,7 +83,7 @@ class SocketConnection:
         reader = Reader(self, self._ws, self._keepalive, self._router, self._limits, self._cork)
         try:
             while (result := await reader.read()) is not Read.CLOSED:
-                if isinstance(result, Request):
+                if isinstance(result, ClientRequest):
                     await self._answer(result, reader)
                 elif not self._meet_deadlines():
                     break
@@ -95,7 +95,7 @@ class SocketConnection:
             self._cork.stats.count_close(self._ws.closed)
             leave_seats(self)
 
-    async def _answer(self, request: Request, reader: Reader) -> None:
+    async def _answer(self, request: ClientRequest, reader: Reader) -> None:
         """Have the router answer a request, and send its refusal if it is refused."""
         if isinstance(request.message, _INTRODUCTIONS):
             self._keepalive.introduce_by = math.inf

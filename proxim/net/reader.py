@@ -32,7 +32,7 @@ _RECOVERY_TIME = 0.5
 """Seconds without a pause after which a client counts as having slowed down."""
 
 
-class Request(NamedTuple):
+class ClientRequest(NamedTuple):
     """A message other than a signal, and the frame that it came in."""
 
     frame: str | bytes
@@ -93,15 +93,15 @@ class Reader:
         self._limits = limits
         self._cork = cork
         self._frames: Sequence[str | bytes] = ()
-        self._result: Request | Read | None = None
+        self._result: ClientRequest | Read | None = None
         self._late_refusal: tuple[str | bytes, RequestError] | None = None
         self._full_at = self._pause_until = -math.inf
         self._overrate_since = self._overrate_until = -math.inf
 
-    async def read(self) -> Request | Read:
+    async def read(self) -> ClientRequest | Read:
         """Read until there is a request, the client has closed, or a deadline has passed."""
         ws, self._result = self._ws, self._relay()
-        if isinstance(self._result, Request):
+        if isinstance(self._result, ClientRequest):
             return self._result
         is_paused = self._result is Read.PAUSED
         with self._keepalive.deadline_scope(self._pause_until if is_paused else math.inf):
@@ -118,14 +118,14 @@ class Reader:
                     self._feed(bytes(await ws.stream.receive_some(RECEIVE_BYTES)))
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 ws.connection_lost()
-            has_more = self._frames or isinstance(self._result, Request)
+            has_more = self._frames or isinstance(self._result, ClientRequest)
             if self._result is None or (ws.peer_has_ended and not has_more):
                 return Read.CLOSED
             return self._result
         # The scope cancelled the wait.
         return Read.DEADLINE
 
-    def refuse(self, request: Request, error: Exception) -> None:
+    def refuse(self, request: ClientRequest, error: Exception) -> None:
         """Send a refusal, after its delay; what arrived behind the request waits as long."""
         if isinstance(error, RequestError) and error.delay:
             self._late_refusal = request.frame, error
@@ -140,7 +140,7 @@ class Reader:
         self._result = self._relay()
         return self._result is None and not self._ws.peer_has_ended
 
-    def _relay(self) -> Request | Read | None:
+    def _relay(self) -> ClientRequest | Read | None:
         """Relay the signals that were read, in order, and return the first other message.
 
         Return None if no frame is left, and ``PAUSED`` during a pause; a client that sends too
@@ -176,7 +176,7 @@ class Reader:
                     message = _decode(frame)
                     if type(message) is not wire.Signal:
                         self._frames = frames[number:]
-                        return Request(frame, message)
+                        return ClientRequest(frame, message)
                     congestion = relay(self._connection, message, moment)
                     relayed += 1
                     size += len(message.data)
