@@ -32,13 +32,13 @@ class Sealer:
         self._salt = secrets.token_bytes(_SALT_BYTES)
         self._count = 0
 
-    def close(self, content: bytes, bound_to: bytes) -> bytes:
+    def seal(self, content: bytes, bound_to: bytes) -> bytes:
         """Seal ``content``; it opens only with the same ``bound_to``. Not for several threads."""
         self._count += 1
         nonce = self._count.to_bytes(_NONCE_BYTES, "big")
         return self._salt + nonce + self._ciphers(self._salt).encrypt(nonce, content, bound_to)
 
-    def open(self, sealed: bytes, bound_to: bytes) -> bytes:
+    def unseal(self, sealed: bytes, bound_to: bytes) -> bytes:
         """Return the sealed content. Raises ``BrokenSeal``."""
         salt, rest = sealed[:_SALT_BYTES], sealed[_SALT_BYTES:]
         nonce, rest = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]

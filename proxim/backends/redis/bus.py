@@ -95,14 +95,14 @@ class MessageBus:
     def _encode(self, node: str, messages: list[Message]) -> EncodedBatch:
         number = self._sent[node] = self._sent.get(node, 0) + 1
         text = msgspec.json.encode(Batch(self.node, number, messages))
-        return EncodedBatch(node, self._seal.close(text, f"batch:{node}"))
+        return EncodedBatch(node, self._seal.seal(text, f"batch:{node}"))
 
     # -- what is received --------------------------------------------------------------------
 
     def receive(self, body: bytes) -> None:
         """Handle each message of a batch."""
         try:
-            text = self._seal.open(body, f"batch:{self.node}")
+            text = self._seal.unseal(body, f"batch:{self.node}")
             batch = msgspec.json.decode(text, type=Batch)
         except (BrokenSeal, *UNREADABLE) as error:
             log.error("a batch of another node cannot be read: %s", type(error).__name__)

@@ -25,16 +25,16 @@ class Seal:
         self._sealer = None if key is None else Sealer(key, b"proxim cluster")
         self._naming_key = b"" if key is None else derive(key, b"proxim addresses")
 
-    def close(self, content: bytes, purpose: str) -> bytes:
+    def seal(self, content: bytes, purpose: str) -> bytes:
         """Seal ``content`` for a purpose."""
-        return content if self._sealer is None else self._sealer.close(content, purpose.encode())
+        return content if self._sealer is None else self._sealer.seal(content, purpose.encode())
 
-    def open(self, sealed: bytes, purpose: str) -> bytes:
+    def unseal(self, sealed: bytes, purpose: str) -> bytes:
         """Return the content sealed for a purpose. Raises ``BrokenSeal``."""
         if self._sealer is None:
             return sealed
         try:
-            return self._sealer.open(sealed, purpose.encode())
+            return self._sealer.unseal(sealed, purpose.encode())
         except BrokenSeal:
             raise BrokenSeal(f"a {purpose.partition(':')[0]} has another seal") from None
 

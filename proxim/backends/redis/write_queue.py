@@ -85,7 +85,7 @@ class WriteQueue:
 
     def read(self, record: Record) -> Snapshot:
         """Decode a session's snapshot. Raises ``BrokenSeal`` and ``InvalidSnapshot``."""
-        found = snapshot.decode(self._seal.open(record.snapshot, _bound_to(*record[:5])))
+        found = snapshot.decode(self._seal.unseal(record.snapshot, _bound_to(*record[:5])))
         if found.session_id != record.session_id:
             raise InvalidSnapshot("it is the snapshot of another session")
         return found
@@ -168,7 +168,7 @@ class WriteQueue:
         sealed, version = b"", (entry.epoch, entry.revision)
         if entry.snapshot is not None and not entry.is_deleted:
             bound_to = _bound_to(session_id, node, *version, entry.is_free)
-            sealed = self._seal.close(snapshot.encode(entry.snapshot), bound_to)
+            sealed = self._seal.seal(snapshot.encode(entry.snapshot), bound_to)
         return Save(session_id, entry.owner, *version, sealed, entry.is_free)
 
     def mark_saved(self) -> None:

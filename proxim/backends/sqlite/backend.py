@@ -242,7 +242,7 @@ class SqliteBackend(Backend):
         for session_id, taken in changes.items():
             name = self._seal.name(session_id)
             text = None if taken is None else snapshot.encode(taken)
-            sealed[name] = None if text is None else self._seal.close(text, name)
+            sealed[name] = None if text is None else self._seal.seal(text, name)
         self._file.write(sealed)
 
     async def _time_out_write(self) -> None:
@@ -274,19 +274,19 @@ class SqliteBackend(Backend):
                 "the file away to begin with an empty one"
             )
         if _CHECK not in rows:
-            self._file.write({_CHECK: self._seal.close(_CHECK, _CHECK)})
+            self._file.write({_CHECK: self._seal.seal(_CHECK, _CHECK)})
         self._key_checked = True
 
     def _can_open(self, name: bytes, sealed: bytes) -> bool:
         try:
-            self._seal.open(sealed, name)
+            self._seal.unseal(sealed, name)
         except BrokenSeal:
             return False
         return True
 
     def _read(self, name: bytes, sealed: bytes) -> Snapshot | None:
         try:
-            return snapshot.decode(self._seal.open(sealed, name))
+            return snapshot.decode(self._seal.unseal(sealed, name))
         except (BrokenSeal, InvalidSnapshot):
             log.error("a stored session cannot be read and is left as it is")
             return None

@@ -334,10 +334,10 @@ async def test_node_of_another_version_does_not_start_and_one_that_runs_keeps_ou
 
 def test_sealed_content_opens_only_with_its_key_and_purpose():
     seal, same, other = Seal("k" * 32), Seal("k" * 32), Seal("o" * 32)
-    sealed = seal.close(b"content", "batch:a")
+    sealed = seal.seal(b"content", "batch:a")
     assert b"content" not in sealed
-    assert same.open(sealed, "batch:a") == b"content"
-    assert seal.close(b"content", "batch:a") != sealed
+    assert same.unseal(sealed, "batch:a") == b"content"
+    assert seal.seal(b"content", "batch:a") != sealed
     altered = sealed[:-1] + bytes([sealed[-1] ^ 1])
     for opener, text, purpose in (
         (other, sealed, "batch:a"),
@@ -347,7 +347,7 @@ def test_sealed_content_opens_only_with_its_key_and_purpose():
         (same, sealed[:20], "batch:a"),
     ):
         with pytest.raises(BrokenSeal):
-            opener.open(text, purpose)
+            opener.unseal(text, purpose)
 
 
 def test_nodes_with_the_same_key_hash_an_address_alike():
