@@ -14,7 +14,7 @@ from proxim.net.frames import text_frame
 from proxim.net.keepalive import Due, Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox, Spawn
-from proxim.net.reader import Read, Reader, ClientRequest
+from proxim.net.reader import ClientRequest, Read, Reader
 from proxim.net.websocket import LeanWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire

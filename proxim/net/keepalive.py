@@ -34,9 +34,9 @@ class Keepalive:
     """
 
     __slots__ = (
-        "_scope",
         "_limits",
         "_ping_at",
+        "_scope",
         "close_by",
         "introduce_by",
         "message_by",

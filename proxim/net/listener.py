@@ -150,14 +150,14 @@ class Listener:
 
         ``peer`` is its IP address, if it has one.
         """
-        place = Place(self._router.limits)
+        slot = ConnectionSlot(self._router.limits)
         connection: SocketConnection | None = None
         try:
             if not self._access.is_proxy(peer):
-                place.take(self._access.source(peer))
+                slot.take(self._access.source(peer))
             if self.tls is not None:
                 stream = await self._do_tls_handshake(stream, self.tls)
-            connection = await self._handle_request(stream, peer, place)
+            connection = await self._handle_request(stream, peer, slot)
             if connection is not None:
                 await connection.run()
         except Exception as error:
@@ -165,9 +165,9 @@ class Listener:
         finally:
             if connection is not None:
                 self.connections.discard(connection)
-                self._websockets.release(place.source)
+                self._websockets.release(slot.source)
                 self._ended.unpark_all()
-            place.release()
+            slot.release()
             if isinstance(stream, TcpStream):
                 stream.close()
             else:
@@ -196,13 +196,13 @@ class Listener:
         raise trio.BrokenResourceError("no TLS handshake in time")
 
     async def _handle_request(
-        self, stream: trio.abc.Stream, peer: str | None, place: Place
+        self, stream: trio.abc.Stream, peer: str | None, slot: ConnectionSlot
     ) -> SocketConnection | None:
         """Read the request and answer it; return the connection if it is a WebSocket now.
 
         The memory for the request is free when this returns.
         """
-        if place.is_refused:
+        if slot.is_refused:
             self._refusals["connections_per_address"] += 1
             await respond(stream, _too_many("from your address"), self._limits)
             return None
@@ -215,9 +215,9 @@ class Listener:
         request = self._site.without_prefix(request)
         response = self._answer(request, peer)
         if response is None:
-            response = self._take_place(request, peer, place)
+            response = self._take_slot(request, peer, slot)
         if response is None:
-            return self._open(stream, accept(request), place.source)
+            return self._open(stream, accept(request), slot.source)
         if self.tls is not None and not is_for_loopback(request):
             # Not for localhost, where it would bind what others serve there on other ports.
             response = structs.replace(response, headers=(*response.headers, _HSTS))
@@ -237,16 +237,18 @@ class Listener:
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "The node is shutting down.\n")
         return refuse_upgrade(request) or self._access.refuse(request)
 
-    def _take_place(self, request: Request, peer: str | None, place: Place) -> Response | None:
-        """Take a place for a WebSocket; return 503 if there is none (protocol: Limits)."""
+    def _take_slot(
+        self, request: Request, peer: str | None, slot: ConnectionSlot
+    ) -> Response | None:
+        """Take a slot for a WebSocket; return 503 if there is none (protocol: Limits)."""
         if self._access.is_proxy(peer):
-            place.take(self._access.source_behind(peer, request))
-            if place.is_refused:
+            slot.take(self._access.source_behind(peer, request))
+            if slot.is_refused:
                 self._refusals["connections_per_address"] += 1
                 return _too_many("from your address")
         else:
             self._access.notice_unlisted_proxy(peer, request)
-        most = self._websockets.room(place.source, self._max_connections)
+        most = self._websockets.room(slot.source, self._max_connections)
         if len(self.connections) >= most:
             self._refusals["max_connections"] += 1
             return _too_many("on this node")
@@ -268,8 +270,8 @@ class Listener:
             log.warning("connections cannot be accepted at the moment: %s", error.strerror)
 
 
-class Place:
-    """One connection's place in the limits of its address and of the networks around that."""
+class ConnectionSlot:
+    """One connection's slot in the limits of its address and of the networks around that."""
 
     __slots__ = ("_addresses", "_networks", "is_refused", "source")
 
@@ -280,7 +282,7 @@ class Place:
         self.is_refused = False
 
     def take(self, source: Source) -> None:
-        """Take the place once the source is known, unless its address or network has too many."""
+        """Take the slot once the source is known, unless its address or network has too many."""
         self.is_refused = self._addresses.is_full(source.address) or self._networks.is_full(source)
         if not self.is_refused:
             self._addresses.acquire(source.address)
@@ -288,7 +290,7 @@ class Place:
             self.source = source
 
     def release(self) -> None:
-        """Free the place; the connection has ended."""
+        """Free the slot; the connection has ended."""
         self._addresses.release(self.source.address)
         self._networks.release(self.source)
 
