@@ -81,7 +81,7 @@ class LimitSettings(Struct, frozen=True):
 class ConcurrencyLimit:
     """Counts how many of something each key has now, at most ``most``; 0 means no limit.
 
-    ``tell`` is called with each key whose number here has changed. Numbers at other nodes are
+    ``on_change`` is called with each key whose number here has changed. Numbers at other nodes are
     ``heard``, and count as if they were acquired here.
     """
 
@@ -89,7 +89,7 @@ class ConcurrencyLimit:
         self.most = most
         self._held: Counter[str] = Counter()
         self._elsewhere: Mapping[str, int] = {}
-        self.tell: Callable[[str], None] | None = None
+        self.on_change: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         """Return how many keys have any, here or at other nodes."""
@@ -125,8 +125,8 @@ class ConcurrencyLimit:
             self._held[key] += more
             if not self._held[key]:
                 del self._held[key]
-            if self.tell is not None:
-                self.tell(key)
+            if self.on_change is not None:
+                self.on_change(key)
 
 
 class NetworkLimit:
@@ -180,7 +180,7 @@ class SlidingWindow:
     """Counts what each key did within ``window`` seconds, at most ``most`` times.
 
     With ``most`` 0 it counts nothing. Moments are monotonic seconds, never less than before.
-    ``tell`` is called with each key that is counted. Keys that the counts of all nodes together
+    ``on_change`` is called with each key that is counted. Keys that the counts of all nodes together
     refuse are ``heard``.
     """
 
@@ -189,7 +189,7 @@ class SlidingWindow:
         self.window = window
         self._moments: dict[str, list[float]] = {}
         self._refused_until: Mapping[str, float] = {}
-        self.tell: Callable[[str], None] | None = None
+        self.on_change: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         """Return how many keys are remembered."""
@@ -199,8 +199,8 @@ class SlidingWindow:
         """Count one more; return how many there were before, within the window."""
         if key is None or not self.most:
             return 0
-        if self.tell is not None:
-            self.tell(key)
+        if self.on_change is not None:
+            self.on_change(key)
         before = self._recent(key, now)
         # At the end: the dict is ordered by last moments, so that the oldest comes first.
         self._moments.pop(key, None)

@@ -37,10 +37,10 @@ class SharedLimits:
         for name, each in self._shared.items():
             if isinstance(each, SlidingWindow):
                 self._limits[name] = Limit(name, each.most, each.window)
-                each.tell = partial(self._note_event, name)
+                each.on_change = partial(self._note_event, name)
             else:
                 self._limits[name] = Limit(name, each.most)
-                each.tell = partial(self._note_change, name)
+                each.on_change = partial(self._note_change, name)
         self.count_all()
 
     @property
