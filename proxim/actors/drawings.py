@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
+from weakref import WeakValueDictionary
 
 import trio
 
@@ -20,27 +22,31 @@ class Drawings:
     """Has links drawn by ``draw``, which turns a link into an SVG in a thread.
 
     Drawing takes tens of milliseconds of a thread, and slows the loop down meanwhile. So only
-    ``at_once`` links are drawn at the same time, and the others wait for their turn.
+    ``at_once`` links are drawn at the same time, and the others wait for their turn. Of the links
+    that one address asks for, only one is drawn or waits among the others: so however many an
+    address asks for, the next link of another one waits for one of them at most.
     """
 
     def __init__(self, draw: Callable[[str], Awaitable[str]], at_once: int, stats: Stats) -> None:
         self._draw = draw
         self._stats = stats
         self._turn = trio.Semaphore(at_once)
+        self._address_turns: WeakValueDictionary[str | None, trio.Lock] = WeakValueDictionary()
 
-    async def draw(self, link: str) -> str:
-        """Return a link as SVG. Raises ``RateLimited`` if its turn does not come in time."""
+    async def draw(self, link: str, address: str | None) -> str:
+        """Return a link as SVG for a client at ``address``; an embedded host has none.
+
+        Raises ``RateLimited`` if its turn does not come in time.
+        """
+        address_turn = self._address_turns.setdefault(address, trio.Lock())
         self._stats.drawings += 1
         try:
-            with trio.move_on_after(PATIENCE) as waiting:
-                await self._turn.acquire()
-            if waiting.cancelled_caught:
-                self._stats.refusals["drawings_at_once"] += 1
-                raise RateLimited("too many QR codes are being drawn", retry_after=PATIENCE)
-            try:
-                return await self._draw(link)
-            finally:
-                self._turn.release()
+            with trio.move_on_after(PATIENCE) as patience:
+                async with address_turn, self._turn:
+                    patience.deadline = math.inf
+                    return await self._draw(link)
+            self._stats.refusals["drawings_at_once"] += 1
+            raise RateLimited("too many QR codes are being drawn", retry_after=PATIENCE)
         finally:
             self._stats.drawings -= 1
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import UNSET
 
+from proxim.actors.seat import Connection
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.errors import BadMessage
@@ -17,19 +18,24 @@ from proxim.session.events import Invitation
 class Invitations:
     """Makes the links of a node at ``public_url``.
 
-    ``draw_qr`` turns a link into an SVG, and may take a while.
+    ``draw_qr`` turns a link into an SVG for a client at an address, and may take a while.
     """
 
-    def __init__(self, public_url: str, draw_qr: Callable[[str], Awaitable[str]]) -> None:
+    def __init__(
+        self, public_url: str, draw_qr: Callable[[str, str | None], Awaitable[str]]
+    ) -> None:
         self._public_url = public_url
         self._draw_qr = draw_qr
 
     async def make(
-        self, session_id: str, message: wire.CreateSession | wire.RenewLink, *, draws: bool
+        self,
+        session_id: str,
+        message: wire.CreateSession | wire.RenewLink,
+        drawn_for: Connection | None,
     ) -> Invitation:
         """Return the new link that a request asks for.
 
-        Without ``draws`` the link has no QR code, even if the request asks for one. Raises
+        Without ``drawn_for`` the link has no QR code, even if the request asks for one. Raises
         ``BadMessage`` if it asks for one of a link that only the host knows.
         """
         if message.token_hash is not None:
@@ -40,7 +46,7 @@ class Invitations:
             return Invitation(tokens.decode_hash(message.token_hash))
         token = new_token()
         link = str(Link(self._public_url, session_id, token))
-        qr_svg = await self._draw_qr(link) if message.qr and draws else UNSET
+        qr_svg = await self._draw_qr(link, drawn_for.address) if drawn_for else UNSET
         return Invitation(tokens.digest(token), link, token, qr_svg)
 
 

@@ -180,8 +180,8 @@ class SlidingWindow:
     """Counts what each key did within ``window`` seconds, at most ``most`` times.
 
     With ``most`` 0 it counts nothing. Moments are monotonic seconds, never less than before.
-    ``on_change`` is called with each key that is counted. Keys that the counts of all nodes together
-    refuse are ``heard``.
+    ``on_change`` is called with each key that is counted. Keys that the counts of all nodes
+    together refuse are ``heard``.
     """
 
     def __init__(self, most: int, window: float) -> None:

@@ -231,8 +231,8 @@ class Router:
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
         self._supervisor.check_limits(owner, connection)
         await self._backend.check_limits(owner)
-        session_id, draws = new_session_id(), self._draws(connection, message, owner)
-        invitation = await self._invitations.make(session_id, message, draws=draws)
+        session_id, drawn_for = new_session_id(), self._drawn_for(connection, message, owner)
+        invitation = await self._invitations.make(session_id, message, drawn_for)
         now = clock.now()
         session = Session.open(
             session_id=session_id,
@@ -262,18 +262,21 @@ class Router:
         actor = self._supervisor.find(message.session_id)
         # The session refuses the renewal in any other state, so a drawing would be in vain.
         is_pending = actor is None or actor.session.state is State.PENDING
-        draws = is_pending and self._draws(connection, message, seat.actor.owner)
-        invitation = await self._invitations.make(message.session_id, message, draws=draws)
+        drawn_for = self._drawn_for(connection, message, seat.actor.owner) if is_pending else None
+        invitation = await self._invitations.make(message.session_id, message, drawn_for)
         _post_from(seat, ev.RenewalRequested(invitation), message)
 
-    def _draws(
+    def _drawn_for(
         self, connection: Connection, message: wire.CreateSession | wire.RenewLink, owner: Owner
-    ) -> bool:
-        """Return whether to draw the link, and count it. Raises ``RateLimited`` for too many."""
+    ) -> Connection | None:
+        """Return whom to draw the link for, if anybody, and count it.
+
+        Raises ``RateLimited`` for too many.
+        """
         if message.qr is None or connection.has_left:
-            return False
+            return None
         count_drawing(self.limits, self.stats, owner, connection)
-        return True
+        return connection
 
     async def _list_sessions(self, connection: Connection, message: wire.ListSessions) -> None:
         handles = await self._owned_by(_owner_of(connection))

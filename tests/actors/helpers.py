@@ -150,7 +150,7 @@ class Node:
             self.supervisor, Invitations("https://node.example", self._draw_qr), access_token
         )
 
-    async def _draw_qr(self, link):
+    async def _draw_qr(self, link, _address):
         self.drawn += 1
         await self.drawing.wait()
         return f"<svg>{link}</svg>"

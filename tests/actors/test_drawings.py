@@ -34,7 +34,7 @@ async def test_only_so_many_are_drawn_at_once_and_the_others_wait_in_order(nurse
     desk, drawn = Desk(most), []
 
     async def ask(link):
-        drawn.append(await desk.drawings.draw(link))
+        drawn.append(await desk.drawings.draw(link, address=link))
 
     for number in range(4):
         nursery.start_soon(ask, str(number))
@@ -48,12 +48,29 @@ async def test_only_so_many_are_drawn_at_once_and_the_others_wait_in_order(nurse
     assert desk.stats.drawings == 0
 
 
+@pytest.mark.parametrize("address", ["192.0.2.2", None])
+async def test_one_address_that_asks_for_many_delays_another_by_one(nursery, address):
+    desk = Desk()
+    for number in range(20):
+        nursery.start_soon(desk.drawings.draw, f"flood {number}", "192.0.2.1")
+    await wait_all_tasks_blocked()
+    nursery.start_soon(desk.drawings.draw, "another", address)
+    await wait_all_tasks_blocked()
+    desk.allow()
+    await wait_all_tasks_blocked()
+    assert desk.begun[1:] == ["another"]
+    for _ in range(20):
+        desk.allow()
+    await wait_all_tasks_blocked()
+    assert len(desk.begun) == 21
+
+
 async def test_a_request_does_not_wait_for_its_turn_for_ever(autojump_clock, nursery):
     desk = Desk()
-    nursery.start_soon(desk.drawings.draw, "first")
+    nursery.start_soon(desk.drawings.draw, "first", None)
     await wait_all_tasks_blocked()
     with trio.fail_after(PATIENCE + 1), pytest.raises(RateLimited) as caught:
-        await desk.drawings.draw("second")
+        await desk.drawings.draw("second", None)
     assert caught.value.retry_after > 0
     assert desk.stats.refusals["drawings_at_once"] == 1
     nursery.cancel_scope.cancel()
@@ -62,9 +79,9 @@ async def test_a_request_does_not_wait_for_its_turn_for_ever(autojump_clock, nur
 async def test_a_drawing_that_is_cancelled_frees_its_turn():
     desk = Desk()
     with trio.move_on_after(0.01):
-        await desk.drawings.draw("cancelled")
+        await desk.drawings.draw("cancelled", None)
     desk.allow()
-    assert await desk.drawings.draw("next") == "<svg>next</svg>"
+    assert await desk.drawings.draw("next", None) == "<svg>next</svg>"
     assert desk.stats.drawings == 0
 
 
