@@ -22,9 +22,13 @@ RECEIVE_BYTES = 65_536
 
 
 class TcpStream(trio.abc.HalfCloseableStream):
-    """A connected socket as a stream. With a ``poller``, the poller reads for it."""
+    """A connected socket as a stream. With a ``poller``, the poller reads for it.
 
-    __slots__ = ("_poller", "_reader", "_stream", "_take", "socket")
+    The poller goes on watching the socket between two reads, and stops only when bytes arrive that
+    no task wants yet: they wait in the kernel.
+    """
+
+    __slots__ = ("_is_watched", "_poller", "_reader", "_stream", "_take", "socket")
 
     def __init__(self, sock: socket.socket, poller: Poller | None = None) -> None:
         sock.setblocking(False)
@@ -33,6 +37,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = sock
         self._poller = poller
+        self._is_watched = False
         self._reader: trio.lowlevel.Task | None = None
         self._take: Callable[[bytes], bool] = _no_reader
         self._stream: trio.SocketStream | None = None
@@ -101,16 +106,21 @@ class TcpStream(trio.abc.HalfCloseableStream):
             raise trio.BusyResourceError("another task is already reading")
         # What cancelled this task may have closed the poller as well.
         await trio.lowlevel.checkpoint_if_cancelled()
-        try:
-            self._poller.watch(self.socket.fileno(), self._read_now)
-        except OSError as error:
-            raise self._translate(error) from error
+        if not self._is_watched:
+            try:
+                self._poller.watch(self.socket.fileno(), self._read_now)
+            except OSError as error:
+                raise self._translate(error) from error
+            self._is_watched = True
         # Set last: the task may be woken only once it sleeps.
         self._reader, self._take = trio.lowlevel.current_task(), take
-        await trio.lowlevel.wait_task_rescheduled(self._stop_watching)
+        await trio.lowlevel.wait_task_rescheduled(self._stop_reading)
 
     def _read_now(self) -> None:
         """Read once, and hand it on; the poller calls this when the socket is readable."""
+        if self._reader is None:
+            self._stop_watching()
+            return
         try:
             if self._take(self.socket.recv(RECEIVE_BYTES)):
                 return
@@ -126,14 +136,18 @@ class TcpStream(trio.abc.HalfCloseableStream):
     def _wake_reader(self, outcome: Outcome[None]) -> None:
         # `take` may have closed the stream, which wakes the task.
         if (reader := self._reader) is not None:
-            self._stop_watching(None)
+            self._stop_reading(None)
             trio.lowlevel.reschedule(reader, outcome)
 
-    def _stop_watching(self, _: object) -> trio.lowlevel.Abort:
-        assert self._poller is not None
+    def _stop_reading(self, _: object) -> trio.lowlevel.Abort:
         self._reader, self._take = None, _no_reader
-        self._poller.unwatch(self.socket.fileno())
         return trio.lowlevel.Abort.SUCCEEDED
+
+    def _stop_watching(self) -> None:
+        if self._is_watched:
+            assert self._poller is not None
+            self._is_watched = False
+            self._poller.unwatch(self.socket.fileno())
 
     async def aclose(self) -> None:
         """Close; a task that waits on the stream gets ``ClosedResourceError``."""
@@ -144,6 +158,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         """Close without waiting. The kernel still sends what it has taken."""
         if self.socket.fileno() >= 0:
             self._wake_reader(Error(trio.ClosedResourceError("this stream was closed")))
+            self._stop_watching()
             notify_closing(self.socket)
             self.socket.close()
 

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.skipif(not poller.IS_AVAILABLE, reason="this system has
 
 
 @asynccontextmanager
-async def polled(count=1, *, by_poller=True):
+async def polled(count=1, *, make_poller=Poller):
     """Yield streams that a poller reads for, and their peers."""
     async with trio.open_nursery() as nursery:
-        watch = Poller() if by_poller else None
+        watch = make_poller()
         if watch is not None:
             nursery.start_soon(watch.run)
         ends = [sockets() for _ in range(count)]
@@ -33,9 +33,9 @@ async def polled(count=1, *, by_poller=True):
         nursery.cancel_scope.cancel()
 
 
-@pytest.fixture(params=[True, False], ids=["poller", "no poller"])
+@pytest.fixture(params=[Poller, lambda: None], ids=["poller", "no poller"])
 async def pair(request):
-    async with polled(by_poller=request.param) as streams:
+    async with polled(make_poller=request.param) as streams:
         yield streams[0]
 
 
@@ -244,3 +244,37 @@ async def test_a_signal_of_an_approved_session_costs_no_task_switch(node):
     # A busy machine may let a task of the start end only now; a switch for each signal would be 50.
     assert len(others) < 5, others
     assert 1 <= of_the_node.count("proxim.net.poller.Poller.run") <= 60
+
+
+class CountingPoller(Poller):
+    def __init__(self):
+        super().__init__()
+        self.watches, self.unwatched = 0, trio.Event()
+
+    def watch(self, fd, read):
+        self.watches += 1
+        super().watch(fd, read)
+
+    def unwatch(self, fd):
+        super().unwatch(fd)
+        self.unwatched.set()
+
+
+async def test_a_socket_stays_watched_until_bytes_come_that_no_task_wants():
+    async with polled(make_poller=CountingPoller) as [(ours, theirs)]:
+        poller, heard = ours._poller, []
+
+        async def read_one():
+            await ours.read_while(lambda data: bool(heard.append(data)))
+
+        for piece in (b"1", b"2", b"3"):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(read_one)
+                await trio.testing.wait_all_tasks_blocked()
+                await theirs.send_all(piece)
+        assert poller.watches == 1
+        await theirs.send_all(b"4")
+        await poller.unwatched.wait()
+        await read_one()
+        assert poller.watches == 2
+        assert heard == [b"1", b"2", b"3", b"4"]
