@@ -36,7 +36,7 @@ class Poller:
 
     def __init__(self) -> None:
         self._epoll = _epoll()
-        self._readers: dict[int, Callable[[], None]] = {}
+        self._readers: dict[int, Callable[[], bool]] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -44,21 +44,22 @@ class Poller:
         with self._epoll as epoll:
             while True:
                 await trio.lowlevel.wait_readable(epoll.fileno())
-                budget, empty_polls = BATCH, 0
-                while budget > 0 and empty_polls < EMPTY_POLLS:
+                budget, empty_polls, has_woken = BATCH, 0, False
+                while budget > 0 and empty_polls < EMPTY_POLLS and not has_woken:
                     readable = epoll.poll(0, budget)
                     for fd, _ in readable:
                         # An earlier call may have ended the watch of this socket.
                         if (read := readers.get(fd)) is not None:
-                            read()
+                            has_woken |= read()
                     budget -= len(readable)
                     empty_polls = 0 if readable else empty_polls + 1
 
-    def watch(self, fd: int, read: Callable[[], None]) -> None:
+    def watch(self, fd: int, read: Callable[[], bool]) -> None:
         """Call ``read`` whenever the socket is readable or at its end.
 
-        ``read`` has to read, or to end the watch; it must not raise. Raises ``OSError`` if the
-        kernel refuses the watch.
+        ``read`` has to read, or to end the watch; it must not raise. It returns whether it woke a
+        task, which should not wait for further polls. Raises ``OSError`` if the kernel refuses the
+        watch.
         """
         self._epoll.register(fd, _READABLE)
         self._readers[fd] = read

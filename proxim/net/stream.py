@@ -28,7 +28,15 @@ class TcpStream(trio.abc.HalfCloseableStream):
     no task wants yet: they wait in the kernel.
     """
 
-    __slots__ = ("_is_watched", "_poller", "_reader", "_stream", "_take", "socket")
+    __slots__ = (
+        "_has_sent_eof",
+        "_is_watched",
+        "_poller",
+        "_reader",
+        "_stream",
+        "_take",
+        "socket",
+    )
 
     def __init__(self, sock: socket.socket, poller: Poller | None = None) -> None:
         sock.setblocking(False)
@@ -37,7 +45,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = sock
         self._poller = poller
-        self._is_watched = False
+        self._is_watched = self._has_sent_eof = False
         self._reader: trio.lowlevel.Task | None = None
         self._take: Callable[[bytes], bool] = _no_reader
         self._stream: trio.SocketStream | None = None
@@ -65,12 +73,20 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     async def send_eof(self) -> None:
         """Shut down the sending side."""
-        await (await self._trio_stream()).send_eof()
+        if self._stream is not None:
+            await self._stream.send_eof()
+            return
+        await checkpoint()
+        self._has_sent_eof = True
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise self._translate(error) from error
 
     async def _trio_stream(self) -> trio.SocketStream:
         """Return Trio's stream on this socket, which waits; most connections never need it."""
         if self._stream is None:
-            if self.socket.fileno() < 0:
+            if self.socket.fileno() < 0 or self._has_sent_eof:
                 await checkpoint()
                 raise trio.ClosedResourceError("this stream was closed")
             self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(self.socket))
@@ -116,22 +132,26 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._reader, self._take = trio.lowlevel.current_task(), take
         await trio.lowlevel.wait_task_rescheduled(self._stop_reading)
 
-    def _read_now(self) -> None:
-        """Read once, and hand it on; the poller calls this when the socket is readable."""
+    def _read_now(self) -> bool:
+        """Read once, hand it on, and return whether that woke the task that reads.
+
+        The poller calls this when the socket is readable.
+        """
         if self._reader is None:
             self._stop_watching()
-            return
+            return False
         try:
             if self._take(self.socket.recv(RECEIVE_BYTES)):
-                return
+                return False
         except BlockingIOError:
-            return
+            return False
         except OSError as error:
             self._wake_reader(Error(self._translate(error)))
         except BaseException as error:
             self._wake_reader(Error(error))
         else:
             self._wake_reader(Value(None))
+        return True
 
     def _wake_reader(self, outcome: Outcome[None]) -> None:
         # `take` may have closed the stream, which wakes the task.
