@@ -245,7 +245,11 @@ class World:
         self.is_over = False
         self.nursery = None
 
-    async def live(self, seconds, *, owners=3, guests=6):
+    async def live(self, seconds, has_enough=lambda log: True, *, owners=3, guests=6):
+        """Let all clients play for some seconds, and on until their log has enough.
+
+        A slow machine needs longer; after ten times as long it is over, whatever the log has.
+        """
         async with trio.open_nursery() as self.nursery:
             hosts = [Owner(self, f"owner{number}") for number in range(owners)]
             visitors = [Guest(self, f"guest{number}") for number in range(guests)]
@@ -255,7 +259,10 @@ class World:
                 for client in clients:
                     playing.start_soon(client.play)
                     playing.start_soon(client.talk)
-                await trio.sleep(seconds)
+                for _ in range(10):
+                    await trio.sleep(seconds)
+                    if has_enough(self.log):
+                        break
                 self.is_over = True
             await self._settle(hosts, visitors)
             self.nursery.cancel_scope.cancel()
