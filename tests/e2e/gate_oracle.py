@@ -191,12 +191,16 @@ def in_order(story):
 
 
 def whole(story):
-    """Between two signals from one line to another, none is lost without an error."""
+    """Between two signals from one line to another, none is lost without an error.
+
+    The last errors for a line that is gone may have been on their way to it.
+    """
     by_line = defaultdict(list)
     for (session_id, _, sender, number), (_, sent) in story.sent.items():
         by_line[session_id, sender].append((number, sent))
     for (session_id, _, sender), entries in deliveries(story):
         numbers = by_line[session_id, sender]
+        last_told = max((at for at, sent in numbers if story.answers.get(key(sent))), default=-1)
         for (since, _, first, _), (later_since, _, second, after) in pairwise(entries):
             if since != later_since:
                 continue  # What was on its way to the connection that is gone is lost.
@@ -204,7 +208,8 @@ def whole(story):
             for number, sent in between:
                 if number >= second:
                     break
-                if not story.answers.get(key(sent)):
+                may_be_on_its_way = number > last_told and (sent.who, sent.line) in story.gone
+                if not story.answers.get(key(sent)) and not may_be_on_its_way:
                     yield f"lost without a word: {show(sent)}, before {show(after)}"
 
 

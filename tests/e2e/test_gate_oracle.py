@@ -1,6 +1,6 @@
 """The oracle of the random run finds each broken promise, in logs made by hand."""
 
-from tests.backends.redis.log import GOT, SENT, Entry
+from tests.backends.redis.log import GONE, GOT, SENT, Entry
 from tests.e2e.gate_oracle import judge
 
 S = "the-session"
@@ -135,6 +135,25 @@ def test_signal_that_comes_twice_or_out_of_order_or_never_is_found():
         for number in heard:
             tale.hears("guest", sent[number])
         finds(tale, words)
+
+
+def test_error_that_a_connection_did_not_live_to_hear_is_no_loss():
+    tale = paired()
+    sent = [tale.says("owner", number) for number in (1, 2, 3)]
+    tale.hears("guest", sent[0])
+    tale.hears("guest", sent[2])
+    tale.note(GONE, "owner", 4000)
+    assert judge(tale.log) == []
+
+
+def test_signal_that_was_lost_before_the_last_error_is_found_though_its_sender_is_gone():
+    tale = paired()
+    sent = [tale.says("owner", number) for number in (1, 2, 3, 4)]
+    tale.hears("guest", sent[0])
+    tale.hear("owner", "error", code="peer_offline", ref=f"r{tale.refs - 1}")
+    tale.hears("guest", sent[3])
+    tale.note(GONE, "owner", 4000)
+    finds(tale, "lost without a word")
 
 
 def test_signal_at_a_wrong_peer_is_found():
