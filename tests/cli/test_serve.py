@@ -45,10 +45,12 @@ def test_second_signal_exits_at_once(start):
         heard = deaf.recv(4096)
         assert heard.startswith(b"HTTP/1.1 101")
         while b"welcome" not in heard:
-            heard += deaf.recv(4096)
+            heard += (piece := deaf.recv(4096))
+            assert piece, heard
         node.process.send_signal(signal.SIGTERM)
         while b"going away" not in heard:
-            heard += deaf.recv(4096)
+            heard += (piece := deaf.recv(4096))
+            assert piece, heard
         assert node.process.poll() is None
         node.process.send_signal(signal.SIGTERM)
         started = time.monotonic()

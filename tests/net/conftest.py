@@ -1,3 +1,5 @@
+from contextlib import asynccontextmanager
+
 import pytest
 import trio
 
@@ -16,18 +18,29 @@ def house(nursery):
 
 @pytest.fixture
 async def node():
-    """A node on a loopback socket, with short limits where a test has to reach them."""
-    limits = Limits(
+    """A node on a loopback socket, with no limit on messages."""
+    async with serving() as node:
+        yield node
+
+
+@pytest.fixture
+async def hasty_node():
+    """A node as above, with short times: for tests that wait until they are over."""
+    async with serving(
         head_time=1.5,
         introduction_time=1.5,
         ping_interval=0.5,
         pong_time=2,
         write_time=0.3,
         close_time=0.3,
-        outbox_size=128 * 1024,
-        messages=TokenBucket.of(0, 1),
-    )
-    node = Node(Settings(port=0, allow_host=("node",)), limits=limits)
+    ) as node:
+        yield node
+
+
+@asynccontextmanager
+async def serving(**limits):
+    unlimited = Limits(outbox_size=128 * 1024, messages=TokenBucket.of(0, 1), **limits)
+    node = Node(Settings(port=0, allow_host=("node",)), limits=unlimited)
     async with trio.open_nursery() as nursery:
         await nursery.start(node.run)
         yield node

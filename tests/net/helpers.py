@@ -144,9 +144,17 @@ async def connected(node, tls=None):
 async def shake(stream):
     """Do the handshake on a raw stream, and read the welcome."""
     await stream.send_all(request())
+    await read_until(stream, b'"welcome"')
+
+
+async def read_until(stream, mark, end=b""):
+    """Read until the mark has come, and after it, last of all, the end; return what was read."""
     heard = b""
-    while b'"welcome"' not in heard:
-        heard += await stream.receive_some()
+    while mark not in heard or not heard.endswith(end):
+        piece = await stream.receive_some()
+        assert piece, f"the node has closed the connection, after {heard!r}"
+        heard += piece
+    return heard
 
 
 class Answer(NamedTuple):

@@ -13,7 +13,17 @@ from proxim.net.limits import Limits
 from proxim.net.token_bucket import TokenBucket
 from proxim.node import Node
 from proxim.settings import Settings
-from tests.net.helpers import KEY, TEXT, House, connected, dial, frame, open_session, shake
+from tests.net.helpers import (
+    KEY,
+    TEXT,
+    House,
+    connected,
+    dial,
+    frame,
+    open_session,
+    read_until,
+    shake,
+)
 
 
 def message(kind, **fields):
@@ -25,9 +35,7 @@ async def opened(stream, uuid="desk"):
     await shake(stream)
     register = message("register", uuid=uuid, key=KEY)
     await stream.send_all(register + message("create_session", session_type="persistent"))
-    heard = b""
-    while b'"session_created"' not in heard or not heard.endswith(b"}"):
-        heard += await stream.receive_some()
+    heard = await read_until(stream, b'"session_created"', b"}")
     return json.loads(heard[heard.index(b'{"type":"session_created"') :])
 
 

@@ -7,7 +7,7 @@ import trio.testing
 from proxim.net.token_bucket import TokenBucket
 from proxim.protocol.messages import Pong
 from proxim.settings import Settings
-from tests.net.helpers import KEY, PING, TEXT, House, frame, open_session, request
+from tests.net.helpers import KEY, PING, TEXT, House, frame, open_session, request, shake
 
 HERE = "192.0.2.1"
 WRONG = {"session_id": "no-such-session", "resume_token": "w"}
@@ -17,10 +17,7 @@ SMALL = frame(TEXT, b'{"type":"ping"}')
 async def upgraded(house, **options):
     """Return a raw stream after the handshake and the welcome."""
     stream = house.plug(**options)
-    await stream.send_all(request())
-    heard = b""
-    while b'"welcome"' not in heard:
-        heard += await stream.receive_some()
+    await shake(stream)
     return stream
 
 

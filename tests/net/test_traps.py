@@ -160,16 +160,16 @@ ATTACKS = {
 
 @pytest.mark.real_time
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-async def test_one_peer_harms_no_other(node, attack, caplog):
+async def test_one_peer_harms_no_other(hasty_node, attack, caplog):
     caplog.set_level(logging.DEBUG, "proxim")
-    async with connected(node) as bystander:
+    async with connected(hasty_node) as bystander:
         assert await bystander.ask("register", uuid="bystander")
         with trio.fail_after(30):
-            await attack(node)
+            await attack(hasty_node)
         with trio.fail_after(5):
             assert await bystander.pings()
         with trio.fail_after(30):
-            while (await scrape(node))["proxim_connections"] != "1.0":
+            while (await scrape(hasty_node))["proxim_connections"] != "1.0":
                 assert await bystander.pings()
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 

@@ -4,17 +4,14 @@ import pytest
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection
 
-from tests.net.helpers import NONCE, TEXT, frame, parse, request
+from tests.net.helpers import NONCE, TEXT, frame, parse, read_until, request
 
 
 async def answer_to(house, raw):
     """Return the head of the answer to a handshake, and the body of a refusal."""
     stream = house.plug()
     await stream.send_all(raw)
-    heard = b""
-    while b"\r\n\r\n" not in heard:
-        heard += await stream.receive_some()
-    answer = parse(heard)
+    answer = parse(await read_until(stream, b"\r\n\r\n"))
     await stream.aclose()
     return answer
 
