@@ -18,7 +18,7 @@ from msgspec import structs
 
 from proxim import clock
 from proxim.actors.inbox import TIME_PASSED, Inbox
-from proxim.actors.seat import LEFT, Connection, Envelope, Owner, Receipt, Seat, congested
+from proxim.actors.seat import LEFT, Connection, Envelope, Owner, Receipt, Seat, refusal_of
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
 from proxim.actors.timers import Timers
@@ -103,7 +103,7 @@ class Actor:
     def post(self, envelope: Envelope) -> None:
         """Put a client's event into the inbox.
 
-        Raises ``RateLimited`` if too many wait there, or after ``close`` its ``refuse_with``.
+        Raises ``RateLimited`` if too many wait there, and after ``close`` the error it was given.
         """
         if self._closed_with is not None:
             raise self._closed_error()
@@ -201,7 +201,7 @@ class Actor:
     # -- one envelope ------------------------------------------------------------------------
 
     async def _handle_envelope(self, envelope: Envelope) -> None:
-        """Handle or refuse an envelope; drop it if its seat has a newer connection."""
+        """Handle or refuse an envelope; drop it if its sender has lost its seat or is gone."""
         self._inbox.note_taken(envelope)
         if envelope.receipt is not None and envelope.sender is not None and envelope.sender.closed:
             pass  # The sender asked for a seat and is gone: its token must not be used up.
@@ -301,7 +301,7 @@ class Actor:
                 if role in self.seats:
                     self._tell(self.seats[role].connection, effect, envelope)
                 elif isinstance(message, Signal):
-                    # Who asked for the seat was refused for being late; the session is told next.
+                    # The request for the seat was refused for being late; the session is told next.
                     refusal = self.session.keep_signal(role, message.data)
                     if refusal is not None and not envelope.is_refused:
                         self._refuse(envelope, refusal)
@@ -337,7 +337,7 @@ class Actor:
         # Signals delivered on joining are backlog; they bypass the outbox limit.
         if isinstance(message, Signal) and envelope.receipt is not None:
             to.tell_backlog(message)
-        elif refusal := congested(to.tell(message), self.session.session_id):
+        elif refusal := refusal_of(to.tell(message), self.session.session_id):
             self._refuse(envelope, refusal)
 
     def _open_line(self) -> None:

@@ -58,7 +58,7 @@ class SeatGuesses(Guesses):
             return None
         key = key_of(connection.address, request.session_id)
         token = request.token if isinstance(request, PairRequest) else request.resume_token
-        if not tokens.is_whole(token):
+        if not tokens.is_unguessable(token):
             self.check(key)
         return key
 

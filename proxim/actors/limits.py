@@ -130,7 +130,9 @@ class ConcurrencyLimit:
 
 
 class NetworkLimit:
-    """Counts how many of something the networks around each address have, at most a multiple.
+    """Counts how many of something the networks around each address have.
+
+    A network may have a multiple of what one address may have (``NETWORK_FACTORS``).
 
     ``most`` is the limit for one address; 0 means no limit. Of each network's limit, and of that of
     the node, a part is kept for the addresses and networks inside that have nothing yet. So a
@@ -153,7 +155,11 @@ class NetworkLimit:
         return False
 
     def room(self, source: Source, most: float) -> float:
-        """Return up to how many in all, of at most ``most``, the source may have one more."""
+        """Return how many all sources may have so that this one may still have one more.
+
+        That is ``most``, or less for a source that has something already: the rest is kept for
+        those that have nothing yet.
+        """
         names = self._names(source)
         return most - self._kept(names[-1], most) if names else most
 

@@ -22,7 +22,7 @@ from proxim.actors.invitations import (
     new_session_id,
     new_token,
 )
-from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat, congested
+from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat, refusal_of
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import messages as wire
@@ -62,13 +62,16 @@ def relay(connection: Connection, message: wire.Signal, now: float) -> Congestio
         return None
     # ``ref`` belongs to the sender; the peer gets the rest unchanged.
     told = seat.line(message if message.ref is None else structs.replace(message, ref=None))
-    if told is not None and (refusal := congested(told, message.session_id)):
+    if told is not None and (refusal := refusal_of(told, message.session_id)):
         raise refusal
     return told
 
 
 def leave_seats(connection: Connection) -> None:
-    """Close the lines of a connection that is gone, and tell its sessions; again does nothing."""
+    """Close the lines of a connection that is gone, and tell its sessions.
+
+    It may be called again: an actor ignores a seat that is empty by then.
+    """
     for seat in list(connection.seats.values()):
         seat.actor.leave(seat)
 

@@ -46,8 +46,8 @@ class Congestion(Enum):
     """The signal was refused."""
 
 
-def congested(told: Congestion | None, session_id: str) -> RateLimited | None:
-    """Return the refusal of a signal that a connection did not take; None if it took it."""
+def refusal_of(told: Congestion | None, session_id: str) -> RateLimited | None:
+    """Return why a connection did not take a signal; None if it did, even if its outbox is high."""
     if told is not Congestion.FULL:
         return None
     return RateLimited(

@@ -29,13 +29,13 @@ class Services(Protocol):
         ...
 
     def note_transition(self, actor: Actor, before: Before, now: float) -> None:
-        """Count that the actor's session went from one state to another."""
+        """Count and log that the actor's session went from one state to another."""
 
     def note_approval(self, actor: Actor) -> None:
-        """Announce that the actor's session is approved, and saved."""
+        """Tell the application that the actor's session is approved, and saved."""
 
     def note_end(self, actor: Actor, end: Finish) -> None:
-        """Count that the actor's session has ended; called once."""
+        """Count and log the end of the actor's session, and tell the application; called once."""
 
     def hand_over(self, actor: Actor) -> bool:
         """Release the actor if its session continues after this node stops; return whether."""

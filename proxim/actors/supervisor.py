@@ -230,7 +230,7 @@ class Supervisor:
             if actor.session.ended:
                 self.release(actor)
                 self.backend.delete(actor)
-            elif actor.session.unused(clock.now()) is not None:
+            elif actor.session.sweep_reason(clock.now()) is not None:
                 actor.notify(ev.Swept())
             if count % SWEEP_BATCH == 0:
                 await trio.lowlevel.checkpoint()

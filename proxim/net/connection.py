@@ -19,7 +19,7 @@ from proxim.net.websocket import LeanWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 
-_CONGESTED_FROM = 0.5
+_SLOW_DOWN_FROM = 0.5
 """The used part of a session's share of the outbox from which the sender is slowed down."""
 
 _ROOM_TIME = 10.0
@@ -87,6 +87,7 @@ class SocketConnection:
                     await self._answer(result, reader)
                 elif not self._meet_deadlines():
                     break
+            # Before the closing handshake, which may take a while; after an error, in ``finally``.
             leave_seats(self)
             if self._ws.peer_has_ended:
                 await self._ws.finish()
@@ -135,7 +136,10 @@ class SocketConnection:
 
     @property
     def has_left(self) -> bool:
-        """Whether the client has hung up; one that has said goodbye still reads its answers."""
+        """Whether the client has closed its socket.
+
+        One that has only sent a close frame still reads its answers.
+        """
         return self.closed or peer_has_closed(self._ws.stream)
 
     def tell(self, message: wire.NodeMessage) -> Congestion | None:
@@ -154,7 +158,7 @@ class SocketConnection:
         outbox.write(text_frame(codec.encode(message)))
         if outbox.size and (
             outbox.size > self._limits.outbox_size
-            or outbox.waiting > self._cork.stats.outbox_bound
+            or outbox.counted > self._cork.stats.outbox_bound
             or not isinstance(message, wire.Signal)
         ):
             self._check_outbox(message)
@@ -165,7 +169,7 @@ class SocketConnection:
         if used > 1:
             self._router.stats.refusals["outbox_size"] += 1
             return Congestion.FULL
-        return Congestion.HIGH if used > _CONGESTED_FROM else None
+        return Congestion.HIGH if used > _SLOW_DOWN_FROM else None
 
     def tell_backlog(self, message: wire.NodeMessage) -> None:
         """Send a signal of the seat's backlog, which the outbox limit does not count."""
@@ -179,7 +183,7 @@ class SocketConnection:
         """
         await self._outbox.wait_below(self._limits.outbox_size // 2)
         with trio.move_on_after(_ROOM_TIME) as waiting:
-            await self._outbox.wait_for_all()
+            await self._outbox.wait_for_total_room()
         if waiting.cancelled_caught and not self.closed:
             self._router.stats.refusals["max_outbox_bytes"] += 1
             self.close(1012, "too much waits for all clients together; connect again")
@@ -197,9 +201,8 @@ class SocketConnection:
     def _check_outbox(self, message: wire.NodeMessage) -> None:
         if not isinstance(message, wire.Signal):
             self._outbox.count_message()
-        if self._outbox.has_too_many_bytes():
-            is_its_own = self._outbox.size > self._limits.outbox_size
-            self._close_slow_client("outbox_size" if is_its_own else "max_outbox_bytes")
+        if (limit := self._outbox.exceeded_limit()) is not None:
+            self._close_slow_client(limit)
 
     def _close_slow_client(self, limit: str = "outbox_size") -> None:
         """Close a client that reads too slowly with 4001, so that it delays no other."""

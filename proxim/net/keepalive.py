@@ -84,6 +84,11 @@ class Keepalive:
         """Wait longer for a pong, which cannot be read during the pause."""
         self.pong_by = max(self.pong_by, until + self._limits.pong_time)
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether the node has closed the connection, and only waits for the peer's close frame."""
+        return self.close_by < math.inf
+
     def deadline_scope(self, until: float = math.inf) -> trio.CancelScope:
         """Return a scope that is cancelled at the next deadline, or at ``until``."""
         peer_times = min(self.pong_by, self.introduce_by, self.message_by, self.close_by)

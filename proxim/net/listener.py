@@ -31,7 +31,7 @@ from proxim.net.poller import Poller
 from proxim.net.site import Site, method_not_allowed
 from proxim.net.stats import NetStats
 from proxim.net.stream import TcpStream
-from proxim.net.upgrade import accept, refuse_upgrade
+from proxim.net.upgrade import handshake_answer, refuse_upgrade
 from proxim.protocol import codec
 from proxim.protocol.messages import Welcome
 
@@ -100,6 +100,7 @@ class Listener:
         self._cork = Cork(stats)
         self._refusals = router.stats.refusals
         self._poller: Poller | None = None
+        # Without a limit of its own: its ``room`` keeps a part of ``max_connections`` free.
         self._websockets = NetworkLimit(0)
         self._nursery: trio.Nursery
         self._ended = trio.lowlevel.ParkingLot()
@@ -217,7 +218,7 @@ class Listener:
         if response is None:
             response = self._take_slot(request, peer, slot)
         if response is None:
-            return self._open(stream, accept(request), slot.source)
+            return self._open(stream, handshake_answer(request), slot.source)
         if self.tls is not None and not is_for_loopback(request):
             # Not for localhost, where it would bind what others serve there on other ports.
             response = structs.replace(response, headers=(*response.headers, _HSTS))
@@ -240,7 +241,10 @@ class Listener:
     def _take_slot(
         self, request: Request, peer: str | None, slot: ConnectionSlot
     ) -> Response | None:
-        """Take a slot for a WebSocket; return 503 if there is none (protocol: Limits)."""
+        """Check the limits on WebSockets; return 503 if one is reached (protocol: Limits).
+
+        A client behind a proxy gets its slot only here, since its address stands in the request.
+        """
         if self._access.is_proxy(peer):
             slot.take(self._access.source_behind(peer, request))
             if slot.is_refused:

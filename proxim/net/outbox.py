@@ -17,7 +17,7 @@ _BURST_TIME = 0.1
 """Seconds for a burst of messages to leave before they count as waiting."""
 
 _SHARE = 32
-"""One outbox may have at most one part in so many of the bytes that are free in all."""
+"""One outbox may have at most 1/32 of the bytes that are free in all."""
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], object]
 """Starts a task that outlives the caller; it ends when the stream is closed."""
@@ -26,8 +26,8 @@ Spawn = Callable[[Callable[[], Awaitable[None]]], object]
 class Cork:
     """Holds back what is written to the outboxes, so that many frames leave in one call each.
 
-    All connections of a listener share one cork, and its ``stats``. In ``shrunk`` tasks wait until
-    all outboxes together have room.
+    All connections of a listener share one cork, and by it what all outboxes have in common:
+    ``stats`` counts their bytes, and in ``shrunk`` tasks wait until all together have room.
     """
 
     __slots__ = ("_held", "is_in", "shrunk", "stats")
@@ -57,8 +57,10 @@ class Cork:
 class Outbox:
     """Writes to one stream without waiting, and queues what the kernel does not take.
 
-    A task writes the queue for as long as there is one. The outbox also knows its two bounds, in
-    bytes and in messages other than signals; whoever writes has to close a client that passes one.
+    A task writes the queue for as long as there is one. ``size`` is in bytes; ``counted`` is what
+    the total of all outboxes has of it. The outbox also knows its bounds: in bytes, in messages
+    other than signals, and its part of the bytes that all outboxes may have. The connection closes
+    a client that passes one.
     """
 
     __slots__ = (
@@ -73,9 +75,9 @@ class Outbox:
         "_spawn",
         "_stream",
         "_written",
+        "counted",
         "is_open",
         "size",
-        "waiting",
     )
 
     def __init__(
@@ -88,7 +90,7 @@ class Outbox:
     ) -> None:
         self.is_open = True
         self.size = 0
-        self.waiting = 0
+        self.counted = 0
         self._stream = stream
         self._limits = limits
         self._cork = cork
@@ -121,7 +123,7 @@ class Outbox:
                 self._spawn(self._write_queue)
         self._queue.append(data)
         self.size += len(data)
-        if self.waiting or not self._cork.is_in:
+        if self.counted or not self._cork.is_in:
             self._count()
 
     def write_backlog(self, data: bytes) -> None:
@@ -140,7 +142,7 @@ class Outbox:
         if self.size:
             self._queue = deque([data[sent:]])
             self._spawn(self._write_queue)
-        if self.size or self.waiting:
+        if self.size or self.counted:
             self._count()
 
     def close(self) -> None:
@@ -161,7 +163,7 @@ class Outbox:
             self._shrunk = self._shrunk or trio.lowlevel.ParkingLot()
             await self._shrunk.park()
 
-    async def wait_for_all(self) -> None:
+    async def wait_for_total_room(self) -> None:
         """Wait until a quarter of the bytes that all outboxes may have is free."""
         while self._is_all_nearly_full:
             await self._cork.shrunk.park()
@@ -209,8 +211,8 @@ class Outbox:
     def _count(self) -> None:
         """Note how much is queued here now, and so how much each outbox may have."""
         stats, most = self._cork.stats, self._limits.max_outbox_bytes
-        stats.outbox_bytes += self.size - self.waiting
-        self.waiting = self.size
+        stats.outbox_bytes += self.size - self.counted
+        self.counted = self.size
         if most > 0:
             # Backlogs are not bound, so all outboxes together may have more than ``most``.
             stats.outbox_bound = max(most - stats.outbox_bytes, 0) // _SHARE
@@ -239,10 +241,13 @@ class Outbox:
         self._messages = messages or None
         return len(messages) > self._limits.outbox_messages
 
-    def has_too_many_bytes(self) -> bool:
-        """Return whether more bytes than allowed are queued, backlogs not counted."""
-        is_over_its_own = self._counted_size > self._limits.outbox_size
-        return is_over_its_own or self.waiting - self._backlog_size > self._cork.stats.outbox_bound
+    def exceeded_limit(self) -> str | None:
+        """Return the limit that the queued bytes exceed, if any; backlogs do not count."""
+        if self._size_without_backlog > self._limits.outbox_size:
+            return "outbox_size"
+        if self.counted - self._backlog_size > self._cork.stats.outbox_bound:
+            return "max_outbox_bytes"
+        return None
 
     def write_signal(self, session_id: str, data: bytes) -> float:
         """Write a signal of a session, unless it exceeds the session's share of the outbox.
@@ -254,7 +259,7 @@ class Outbox:
         self._shares = self._shares or Shares()
         queued = self._shares.of(session_id, self._written) + len(data)
         most = min(self._limits.outbox_size, self._cork.stats.outbox_bound)
-        free = most - self._counted_size - len(data)
+        free = most - self._size_without_backlog - len(data)
         if queued > free:
             return math.inf
         self.write(data)
@@ -262,6 +267,6 @@ class Outbox:
         return queued / free
 
     @property
-    def _counted_size(self) -> int:
+    def _size_without_backlog(self) -> int:
         self._backlog_size = min(self._backlog_size, self.size)
         return self.size - self._backlog_size

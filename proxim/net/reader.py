@@ -99,7 +99,10 @@ class Reader:
         self._overrate_since = self._overrate_until = -math.inf
 
     async def read(self) -> ClientRequest | Read:
-        """Read until there is a request, the client has closed, or a deadline has passed."""
+        """Read until there is a request, the client has closed, or a deadline has passed.
+
+        The next call waits until a pause is over, and then returns ``DEADLINE``.
+        """
         ws, self._result = self._ws, self._relay()
         if isinstance(self._result, ClientRequest):
             return self._result
@@ -149,7 +152,7 @@ class Reader:
         Frames that arrive after the node has closed the connection are dropped.
         """
         now, bucket, keepalive = trio.current_time(), self._limits.messages, self._keepalive
-        if now < self._pause_until and keepalive.close_by == math.inf:
+        if now < self._pause_until and not keepalive.is_closing:
             return Read.PAUSED
         if self._late_refusal is not None:
             late, self._late_refusal = self._late_refusal, None
@@ -164,7 +167,7 @@ class Reader:
             self._cork.put_in()
         try:
             for number, frame in enumerate(frames, start=1):
-                if keepalive.close_by < math.inf:
+                if keepalive.is_closing:
                     break  # The node has closed the connection: nothing more is heard.
                 # The token bucket is empty if it needs a whole window until it is full again.
                 if full_at >= refuse_from:
@@ -209,9 +212,9 @@ def refuse(connection: Connection, frame: str | bytes, error: Exception) -> None
     if not isinstance(error, RequestError):
         log_crash(log, "a request failed; the connection goes on", error)
         error = InternalError("the node failed at this request")
-    address = codec.address_of(frame)
-    error.session_id = error.session_id or address.session_id
-    connection.tell(codec.error_message(error, address.ref))
+    reference = codec.reference_of(frame)
+    error.session_id = error.session_id or reference.session_id
+    connection.tell(codec.error_message(error, reference.ref))
 
 
 def _decode(frame: str | bytes) -> wire.ClientMessage:

@@ -19,7 +19,7 @@ class NetStats:
 
     ``signals`` counts the signals that were read, without those that were refused at once;
     ``signal_bytes`` counts their data, as JSON. ``outbox_bytes`` are the bytes in all outboxes, and
-    ``outbox_bound`` those that one outbox may have, since all have so many.
+    ``outbox_bound`` is derived from them: how many one outbox may have at the moment.
     """
 
     __slots__ = (

@@ -52,7 +52,7 @@ def refuse_upgrade(request: Request) -> Response | None:
     return None
 
 
-def accept(request: Request) -> bytes:
+def handshake_answer(request: Request) -> bytes:
     """Return the answer to a correct handshake: 101 (RFC 6455, 4.2.2)."""
     key = request.header(b"sec-websocket-key") + _GUID
     answer = _ACCEPT % b64encode(sha1(key, usedforsecurity=False).digest())

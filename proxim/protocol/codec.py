@@ -81,23 +81,23 @@ def decode_node(frame: str | bytes) -> NodeMessage:
         raise BadMessage(_explain(error, {})) from None
 
 
-class Address(NamedTuple):
+class Reference(NamedTuple):
     """The fields of a frame that say to which request and session an answer belongs."""
 
     ref: str | None
     session_id: str | None
 
 
-def address_of(frame: str | bytes) -> Address:
-    """Return ``ref`` and ``session_id`` of an invalid frame, so that its error can carry them.
+def reference_of(frame: str | bytes) -> Reference:
+    """Return ``ref`` and ``session_id`` of a frame that is refused, so that its error has them.
 
-    Each is None if it is itself invalid.
+    The frame may be invalid, so that there is no message to ask. Each is None if it is invalid.
     """
     try:
         fields = msgspec.json.decode(frame, type=dict[str, msgspec.Raw])
     except _DECODE_ERRORS:
-        return Address(None, None)
-    return Address(
+        return Reference(None, None)
+    return Reference(
         _text(fields.get("ref"), messages.Ref), _text(fields.get("session_id"), messages.SessionId)
     )
 

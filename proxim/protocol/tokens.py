@@ -48,8 +48,8 @@ def family(resume_token: str) -> str | None:
     By this a node knows a token that it gave and has forgotten since. A token that was cut has no
     family: the node never gave it.
     """
-    is_whole = len(resume_token) == FAMILY_LENGTH + TOKEN_LENGTH
-    return resume_token[:FAMILY_LENGTH] if is_whole else None
+    has_family = len(resume_token) == FAMILY_LENGTH + TOKEN_LENGTH
+    return resume_token[:FAMILY_LENGTH] if has_family else None
 
 
 def family_hash(resume_token: str) -> bytes | None:
@@ -58,7 +58,7 @@ def family_hash(resume_token: str) -> bytes | None:
     return None if shared is None else digest(shared)
 
 
-def is_whole(token: str) -> bool:
+def is_unguessable(token: str) -> bool:
     """Return whether a token has as many characters as one of 256 random bits.
 
     Nobody finds such a token by trying, so a limit on wrong ones does not need to refuse it.

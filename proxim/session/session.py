@@ -246,7 +246,7 @@ class Session(Membership):
         return self._end(first.reason)
 
     def _swept(self, event: ev.Swept, now: float) -> list[Effect]:
-        reason = self.unused(now)
+        reason = self.sweep_reason(now)
         return [] if reason is None else self._end(reason)
 
     def _shut_down(self, event: ev.ShutDown, now: float) -> list[Effect]:
@@ -306,6 +306,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostJoined, Session._host_joined),
         _on(ev.HostLeft, Session._left, State.ENDED),
         _on(ev.PairRequested, Session._pair_requested, State.PROMPTED),
+        # No guest has a resume token yet, so this refuses every one of them.
         _on(ev.ResumeRequested, Session._resume_requested),
         _on(ev.GuestLeft, Session._ignore),
         _on(ev.HostDecided, Session._refuse_early_decision),

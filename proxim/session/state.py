@@ -139,7 +139,7 @@ class Record(Struct, kw_only=True, eq=False):
         is_expired = self.state is State.PENDING and now >= self.link_expires_at
         return is_expired and Role.HOST not in self.online
 
-    def unused(self, now: float) -> Reason | None:
+    def sweep_reason(self, now: float) -> Reason | None:
         """Return the reason for which the sweep ends the session, or None."""
         if self.is_inactive(now):
             return Reason.INACTIVE

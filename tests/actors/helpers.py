@@ -74,7 +74,7 @@ class Client:
             with trio.fail_after(self.patience):
                 await self._router.route(self, codec.decode_client(frame))
         except RequestError as error:
-            address = codec.address_of(frame)
+            address = codec.reference_of(frame)
             error.session_id = error.session_id or address.session_id
             self.tell(codec.error_message(error, address.ref))
 

@@ -196,7 +196,7 @@ async def say(node, client, frame):
         with trio.fail_after(1):
             await node.router.route(client, codec.decode_client(frame))
     except RequestError as error:
-        address = codec.address_of(frame)
+        address = codec.reference_of(frame)
         error.session_id = error.session_id or address.session_id
         client.tell(codec.error_message(error, address.ref))
 

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the decoder (``codec.decode_client`` and ``codec.address_of``).
+"""Coverage-guided fuzzing of the decoder (``codec.decode_client`` and ``codec.reference_of``).
 
     python -m tests.fuzz.decoder [-max_total_time=20] [corpus directories]
 
@@ -40,7 +40,7 @@ def depth_of(value: object) -> int:
 
 
 def judge(data: bytes) -> None:
-    address = codec.address_of(data)
+    address = codec.reference_of(data)
     assert address.ref is None or len(address.ref) <= 64
     try:
         message = codec.decode_client(data)

@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["proxim", "h11"]):
     from proxim.net.http import BadRequest, Request, _plain_request, _read_with_h11
     from proxim.net.limits import Limits
     from proxim.net.site import Site
-    from proxim.net.upgrade import accept, refuse_upgrade
+    from proxim.net.upgrade import handshake_answer, refuse_upgrade
 
 LIMITS = Limits(head_size=2048, head_fields=20)
 RULES = Rules(trusted_proxy=("10.0.0.0/8",), allow_host=("b\xfccher.test",))
@@ -144,7 +144,7 @@ def answer(request: Request, peer: str) -> None:
     if request.path == "/ws":
         refusal = refuse_upgrade(request) or access.refuse(request)
         if refusal is None:
-            assert accept(request).endswith(b"\r\n\r\n")
+            assert handshake_answer(request).endswith(b"\r\n\r\n")
             return
     else:
         refusal = SITE.answer(request, is_local=is_local)

@@ -230,13 +230,13 @@ async def test_outbox_may_have_a_share_of_what_is_free(nursery):
     cork = Cork(NetStats())
     first, second = [outbox_to(Kernel(), nursery, cork, max_outbox_bytes=3200) for _ in range(2)]
     first.write(b"1" * 50)
-    assert not first.has_too_many_bytes()
+    assert first.exceeded_limit() is None
     first.write(b"1" * 50)
-    assert first.has_too_many_bytes(), "the share is 3100 / 32"
+    assert first.exceeded_limit() == "max_outbox_bytes", "the share is 3100 / 32"
     second.write(b"1" * 90)
-    assert not second.has_too_many_bytes()
+    assert second.exceeded_limit() is None
     second.write(b"1" * 5)
-    assert second.has_too_many_bytes(), "and 3005 / 32 then"
+    assert second.exceeded_limit() == "max_outbox_bytes", "and 3005 / 32 then"
 
 
 async def test_bytes_that_a_cork_holds_back_are_no_reason_to_close(nursery):
@@ -245,7 +245,7 @@ async def test_bytes_that_a_cork_holds_back_are_no_reason_to_close(nursery):
     outbox = outbox_to(kernel, nursery, cork, max_outbox_bytes=32)
     cork.put_in()
     outbox.write(b"1" * 1000)
-    assert not outbox.has_too_many_bytes()
+    assert outbox.exceeded_limit() is None
     cork.pull_out()
     assert cork.stats.outbox_bytes == outbox.size == 0
 
@@ -257,7 +257,7 @@ async def test_backlogs_beyond_the_bound_of_all_make_nobody_slow_who_has_nothing
     assert cork.stats.outbox_bound == 0
     cork.put_in()
     healthy.write(b"1")
-    assert not healthy.has_too_many_bytes()
+    assert healthy.exceeded_limit() is None
 
 
 async def test_bytes_that_were_dropped_behind_a_cork_are_not_counted_once_it_is_out(nursery):
@@ -268,13 +268,13 @@ async def test_bytes_that_were_dropped_behind_a_cork_are_not_counted_once_it_is_
     outbox.drop_queued()
     close(outbox, 4001)
     cork.pull_out()
-    assert (outbox.size, outbox.waiting, cork.stats.outbox_bytes) == (0, 0, 0)
+    assert (outbox.size, outbox.counted, cork.stats.outbox_bytes) == (0, 0, 0)
 
 
 async def test_max_outbox_bytes_of_zero_is_no_limit(nursery):
     outbox = outbox_to(Kernel(), nursery, max_outbox_bytes=0)
     outbox.write(b"1" * 200_000)
-    assert not outbox.has_too_many_bytes()
+    assert outbox.exceeded_limit() is None
 
 
 async def left_with_a_backlog(house):

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from proxim.protocol import messages as wire
 from proxim.protocol.codec import (
     CLIENT_TYPES,
-    Address,
-    address_of,
+    Reference,
     decode_client,
     decode_node,
     encode,
     error_message,
+    reference_of,
 )
 from proxim.protocol.errors import BadMessage, PeerOffline, RateLimited
 
@@ -194,7 +194,7 @@ def test_every_invalid_frame_is_a_bad_message(frame):
     for decode in (decode_client, decode_node):
         with suppress(BadMessage):
             decode(frame)
-    assert isinstance(address_of(frame), Address)
+    assert isinstance(reference_of(frame), Reference)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_every_invalid_frame_is_a_bad_message(frame):
     ],
 )
 def test_error_for_an_invalid_frame_carries_its_valid_address(frame, address):
-    assert address_of(frame) == address
+    assert reference_of(frame) == address
 
 
 def test_error_message_has_the_fields_of_the_refusal():

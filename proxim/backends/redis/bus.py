@@ -25,7 +25,7 @@ BATCH_MESSAGES = 512
 """Messages in a batch at most."""
 
 WAITING_BOUND = 20_000
-"""Messages that may wait for one node; beyond it signals are refused."""
+"""Messages that may wait for one node; a client whose signal comes on top is closed (4001)."""
 
 
 class MessageBus:

@@ -105,7 +105,9 @@ class RedisConnection:
 
 
 class Coordinator:
-    """One node's way to Redis. Each coroutine raises ``CoordinatorLost``; the tests have another.
+    """One node's connection to Redis, as the coordinator of its cluster.
+
+    Each coroutine raises ``CoordinatorLost``. The tests have a coordinator in memory beside it.
 
     ``ca`` is a PEM file with certificate authorities besides the system's. Raises
     ``InvalidSetting`` if it cannot be used.
