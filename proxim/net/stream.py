@@ -31,6 +31,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
     __slots__ = (
         "_has_sent_eof",
         "_is_watched",
+        "_max_bytes",
         "_poller",
         "_reader",
         "_stream",
@@ -46,6 +47,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self.socket = sock
         self._poller = poller
         self._is_watched = self._has_sent_eof = False
+        self._max_bytes = RECEIVE_BYTES
         self._reader: trio.lowlevel.Task | None = None
         self._take: Callable[[bytes], bool] = _no_reader
         self._stream: trio.SocketStream | None = None
@@ -99,6 +101,16 @@ class TcpStream(trio.abc.HalfCloseableStream):
         if self.socket.fileno() < 0:
             await checkpoint()
             raise trio.ClosedResourceError("this stream was closed")
+        if self._poller is not None:
+            received = b""
+
+            def take(data: bytes) -> bool:
+                nonlocal received
+                received = data
+                return False
+
+            await self._read_by(self._poller, take, max_bytes or RECEIVE_BYTES)
+            return received
         while True:
             await wait_readable(self.socket)
             try:
@@ -117,17 +129,21 @@ class TcpStream(trio.abc.HalfCloseableStream):
         if self._poller is None or self.socket.fileno() < 0:
             while take(await self.receive_some(RECEIVE_BYTES)):
                 pass
-            return
+        else:
+            await self._read_by(self._poller, take, RECEIVE_BYTES)
+
+    async def _read_by(self, poller: Poller, take: Callable[[bytes], bool], max_bytes: int) -> None:
         if self._reader is not None:
             raise trio.BusyResourceError("another task is already reading")
         # What cancelled this task may have closed the poller as well.
         await trio.lowlevel.checkpoint_if_cancelled()
         if not self._is_watched:
             try:
-                self._poller.watch(self.socket.fileno(), self._read_now)
+                poller.watch(self.socket.fileno(), self._read_now)
             except OSError as error:
                 raise self._translate(error) from error
             self._is_watched = True
+        self._max_bytes = max_bytes
         # Set last: the task may be woken only once it sleeps.
         self._reader, self._take = trio.lowlevel.current_task(), take
         await trio.lowlevel.wait_task_rescheduled(self._stop_reading)
@@ -141,7 +157,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             self._stop_watching()
             return False
         try:
-            if self._take(self.socket.recv(RECEIVE_BYTES)):
+            if self._take(self.socket.recv(self._max_bytes)):
                 return False
         except BlockingIOError:
             return False
