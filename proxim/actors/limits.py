@@ -46,6 +46,11 @@ class Source(NamedTuple):
     address: str | None = None
     networks: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The address, if it counts, and the networks; narrowest first."""
+        return self.networks if self.address is None else (self.address, *self.networks)
+
 
 NOWHERE = Source()
 """The source of what no limit counts, such as a host in the node's own process."""
@@ -160,26 +165,21 @@ class NetworkLimit:
         That is ``most``, or less for a source that has something already: the rest is kept for
         those that have nothing yet.
         """
-        names = self._names(source)
-        return most - self._kept(names[-1], most) if names else most
+        return most - self._kept(source.names[-1], most) if source.names else most
 
     def acquire(self, source: Source) -> None:
         """Count one more."""
-        self._held.update(self._names(source))
+        self._held.update(source.names)
 
     def release(self, source: Source) -> None:
         """Count one less."""
-        for name in self._names(source):
+        for name in source.names:
             self._held[name] -= 1
             if not self._held[name]:
                 del self._held[name]
 
     def _kept(self, inside: str, most: float) -> float:
         return most // KEPT if self._held[inside] and most < math.inf else 0
-
-    @staticmethod
-    def _names(source: Source) -> tuple[str, ...]:
-        return source.networks if source.address is None else (source.address, *source.networks)
 
 
 class SlidingWindow:

@@ -64,7 +64,7 @@ class SocketConnection:
         self._limits = limits
         self._cork = cork
         self._keepalive = Keepalive(limits)
-        self._outbox = Outbox(stream, limits, cork, self._keepalive, spawn)
+        self._outbox = Outbox(stream, limits, cork, self._keepalive, spawn, source)
         self._ws = LeanWebSocket(stream, limits, self._outbox, self._keepalive)
 
     # -- its life ----------------------------------------------------------------------------

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 
 import trio
 
+from proxim.actors.limits import NOWHERE, Source
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
 from proxim.net.shares import Shares
@@ -15,6 +16,9 @@ from proxim.net.stats import NetStats
 
 _BURST_TIME = 0.1
 """Seconds for a burst of messages to leave before they count as waiting."""
+
+_BACKLOG = 256 * 1024
+"""Bytes that a client may be given at once when it comes back."""
 
 _SHARE = 32
 """One outbox may have at most 1/32 of the bytes that are free in all."""
@@ -27,14 +31,16 @@ class Cork:
     """Holds back what is written to the outboxes, so that many frames leave in one call each.
 
     All connections of a listener share one cork, and by it what all outboxes have in common:
-    ``stats`` counts their bytes, and in ``shrunk`` tasks wait until all together have room.
+    ``stats`` counts their bytes, ``bytes_of`` those of each address and network, and in ``shrunk``
+    tasks wait until all together have room.
     """
 
-    __slots__ = ("_held", "is_in", "shrunk", "stats")
+    __slots__ = ("_held", "bytes_of", "is_in", "shrunk", "stats")
 
     def __init__(self, stats: NetStats) -> None:
         self.is_in = False
         self.shrunk = trio.lowlevel.ParkingLot()
+        self.bytes_of: Counter[str] = Counter()
         self.stats = stats
         self._held: list[Outbox] = []
 
@@ -72,6 +78,7 @@ class Outbox:
         "_queue",
         "_shares",
         "_shrunk",
+        "_source",
         "_spawn",
         "_stream",
         "_written",
@@ -87,6 +94,7 @@ class Outbox:
         cork: Cork,
         keepalive: Keepalive,
         spawn: Spawn,
+        source: Source = NOWHERE,
     ) -> None:
         self.is_open = True
         self.size = 0
@@ -96,6 +104,7 @@ class Outbox:
         self._cork = cork
         self._keepalive = keepalive
         self._spawn = spawn
+        self._source = source
         self._queue: deque[bytes] | None = None
         self._shrunk: trio.lowlevel.ParkingLot | None = None
         self._backlog_size = 0
@@ -164,9 +173,17 @@ class Outbox:
             await self._shrunk.park()
 
     async def wait_for_total_room(self) -> None:
-        """Wait until a quarter of the bytes that all outboxes may have is free."""
-        while self._is_all_nearly_full:
+        """Wait until a quarter of the bytes that all outboxes may have is free.
+
+        A client whose address and networks have nothing queued does not wait: the rest is for it.
+        """
+        while self._total_room <= 0 and not self._is_newcomer:
             await self._cork.shrunk.park()
+
+    @property
+    def _is_newcomer(self) -> bool:
+        names = self._source.names
+        return bool(names) and not any(name in self._cork.bytes_of for name in names)
 
     def _send_now(self, data: bytes) -> int:
         send_now = getattr(self._stream, "send_now", None)
@@ -211,18 +228,25 @@ class Outbox:
     def _count(self) -> None:
         """Note how much is queued here now, and so how much each outbox may have."""
         stats, most = self._cork.stats, self._limits.max_outbox_bytes
-        stats.outbox_bytes += self.size - self.counted
-        self.counted = self.size
+        more, self.counted = self.size - self.counted, self.size
+        stats.outbox_bytes += more
+        held = self._cork.bytes_of
+        for name in self._source.names:
+            held[name] += more
+            if not held[name]:
+                del held[name]
         if most > 0:
             # Backlogs are not bound, so all outboxes together may have more than ``most``.
             stats.outbox_bound = max(most - stats.outbox_bytes, 0) // _SHARE
-        if self._cork.shrunk and not self._is_all_nearly_full:
-            self._cork.shrunk.unpark_all()
+        if self._cork.shrunk and more < 0:
+            # The others would give it away once more; the address of one may have nothing by now.
+            self._cork.shrunk.unpark(count=max(1, self._total_room // _BACKLOG))
 
     @property
-    def _is_all_nearly_full(self) -> bool:
+    def _total_room(self) -> float:
+        """How many bytes are free until three quarters of those of all outboxes are taken."""
         most = self._limits.max_outbox_bytes
-        return 0 < most - most // 4 < self._cork.stats.outbox_bytes
+        return most - most // 4 - self._cork.stats.outbox_bytes if most else math.inf
 
     # -- its bounds --------------------------------------------------------------------------
 

@@ -116,17 +116,33 @@ async def test_wrong_access_token_is_a_guess_and_a_missing_one_is_not(autojump_c
     assert await refused(client, node, guess) == ("unknown_session", 0.1), "counted apart"
 
 
+LATE = [("access_denied", 0.1), ("access_denied", 0.2), *[("rate_limited", 0.0)] * 2]
+
+
 @pytest.mark.parametrize(
-    ("right", "networks"),
-    [("r" * 22, ()), ("right", (LOOPBACK,))],
+    ("right", "address", "answers"),
+    [("r" * 22, HERE, LATE), ("right", None, [("access_denied", 0.0)] * 4)],
     ids=["long access token", "loopback"],
 )
 async def test_wrong_access_tokens_do_not_lock_the_owner_out(
-    autojump_clock, nursery, right, networks
+    autojump_clock, nursery, right, address, answers
 ):
     node = Node(limit_settings=LimitSettings(guesses_per_address=2), access_token=right)
     await nursery.start(node.supervisor.run)
-    answers = [await refused(node.connect(HERE, networks), node, register("no")) for _ in range(4)]
-    assert answers == [("access_denied", 0.1), ("access_denied", 0.2), *[("rate_limited", 0.0)] * 2]
-    owner = node.connect(HERE, networks)
+    for answer in answers:
+        client = node.connect(address, (LOOPBACK,))
+        assert await refused(client, node, register("no")) == answer
+    owner = node.connect(address, (LOOPBACK,))
     assert isinstance(await owner.asks(register(right)), wire.Registered)
+
+
+async def test_short_access_token_cannot_be_guessed_from_loopback_that_is_counted(
+    autojump_clock, nursery
+):
+    node = Node(limit_settings=LimitSettings(guesses_per_address=2), access_token="right")
+    await nursery.start(node.supervisor.run)
+    for answer in LATE:
+        client = node.connect("127.0.0.1", (LOOPBACK,))
+        assert await refused(client, node, register("no")) == answer
+    client = node.connect("127.0.0.1", (LOOPBACK,))
+    assert await refused(client, node, register("right")) == ("rate_limited", 0.0)

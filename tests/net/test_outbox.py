@@ -4,6 +4,7 @@ import trio.testing
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import TextMessage
 
+from proxim.actors.limits import NOWHERE, Source
 from proxim.net.frames import text_frame
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
@@ -55,10 +56,11 @@ class Kernel(trio.abc.Stream):
         return ["".join(e.data) if isinstance(e, TextMessage) else e.code for e in peer.events()]
 
 
-def outbox_to(kernel, nursery, cork=None, keepalive=None, **limits):
+def outbox_to(kernel, nursery, cork=None, keepalive=None, source=NOWHERE, **limits):
     limits = Limits(**limits)
     keepalive = keepalive or Keepalive(limits)
-    return Outbox(kernel, limits, cork or Cork(NetStats()), keepalive, nursery.start_soon)
+    cork = cork or Cork(NetStats())
+    return Outbox(kernel, limits, cork, keepalive, nursery.start_soon, source)
 
 
 def write(outbox, *texts):
@@ -313,6 +315,55 @@ async def test_a_backlog_is_handed_over_once_all_outboxes_have_room(nursery, aut
         await guest.say("resume", **seat)
     assert (await guest.hear())["type"] == "resumed"
     assert (await guest.hear("signal"))["data"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("address", "waits"),
+    [("2001:db8::1", True), ("2001:db8:0:ff::1", True), ("2001:db9::1", False)],
+)
+async def test_networks_that_have_much_waiting_keep_no_other_from_coming_back(
+    nursery, autojump_clock, address, waits
+):
+    house = House(nursery, max_outbox_bytes=4_000_000)
+    seat = await left_with_a_backlog(house)
+    hoarder = Source("2001:db8::/64", ("2001:db8::/56", "2001:db8::/48"))
+    cork = house.listener._cork
+    outbox_to(Kernel(), nursery, cork, source=hoarder, write_time=60).write(b"1" * 3_000_100)
+    guest = await house.client(peer=address)
+    start = trio.current_time()
+    await guest.say("resume", **seat)
+    if waits:
+        assert await guest.ending() == 1012
+    else:
+        assert (await guest.hear())["type"] == "resumed"
+        assert trio.current_time() == start
+
+
+async def test_no_more_clients_get_room_at_once_than_there_is(nursery, autojump_clock):
+    cork, kernels = Cork(NetStats()), (Kernel(), Kernel())
+    full = [outbox_to(each, nursery, cork, max_outbox_bytes=4_000_000) for each in kernels]
+    for outbox in full:
+        outbox.write(b"1" * 1_600_000)
+    waiting, ready = (
+        [outbox_to(Kernel(), nursery, cork, max_outbox_bytes=4_000_000) for _ in "123456789"],
+        [],
+    )
+
+    async def wait(outbox):
+        await outbox.wait_for_total_room()
+        await trio.sleep(1)  # The session's actor gives the backlog only later.
+        outbox.write_backlog(b"1" * 256 * 1024)
+        ready.append(outbox)
+
+    for outbox in waiting:
+        nursery.start_soon(wait, outbox)
+    await trio.testing.wait_all_tasks_blocked()
+    assert ready == []
+    kernels[0].open.set()
+    await trio.sleep(2)
+    assert 0 < len(ready) < len(waiting)
+    assert cork.stats.outbox_bytes <= 4_000_000
+    nursery.cancel_scope.cancel()
 
 
 async def test_who_pairs_does_not_wait_for_room_in_all_outboxes(nursery, autojump_clock):
