@@ -15,7 +15,6 @@ import trio
 
 from proxim.actors.seat import Envelope, Owner, Receipt, SeatActor
 from proxim.protocol.errors import RequestError
-from proxim.session.session import Session
 
 if TYPE_CHECKING:
     from proxim.actors.actor import Actor
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
 
 class SessionHandle(SeatActor, Protocol):
     """Takes requests for a session: its actor, or a remote session that stands for it."""
-
-    @property
-    def session(self) -> Session:
-        """The session; of a session on another node, a copy made when it was found."""
-        ...
 
     def ask(self, envelope: Envelope) -> Receipt:
         """Put a request into the inbox whose sender waits for the returned receipt."""

@@ -262,9 +262,8 @@ class Router:
 
     async def _renew_link(self, connection: Connection, message: wire.RenewLink) -> None:
         seat = _host_seat_of(connection, message)
-        actor = self._supervisor.find(message.session_id)
         # The session refuses the renewal in any other state, so a drawing would be in vain.
-        is_pending = actor is None or actor.session.state is State.PENDING
+        is_pending = seat.actor.session.state is State.PENDING
         drawn_for = self._drawn_for(connection, message, seat.actor.owner) if is_pending else None
         invitation = await self._invitations.make(message.session_id, message, drawn_for)
         _post_from(seat, ev.RenewalRequested(invitation), message)

@@ -17,6 +17,7 @@ from msgspec import Struct
 from proxim.protocol.errors import RateLimited, RequestError
 from proxim.protocol.messages import NodeMessage
 from proxim.session.events import Event, GuestLeft, HostLeft, Role
+from proxim.session.session import Session
 
 LEFT: dict[Role, type[HostLeft | GuestLeft]] = {Role.HOST: HostLeft, Role.GUEST: GuestLeft}
 """What a session is told when the connection in a seat is gone."""
@@ -155,6 +156,11 @@ class Envelope(NamedTuple):
 
 class SeatActor(Protocol):
     """The actor of a session as its seats and the router see it."""
+
+    @property
+    def session(self) -> Session:
+        """The session; of a session on another node, a copy made when it was found."""
+        ...
 
     @property
     def owner(self) -> Owner:

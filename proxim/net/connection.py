@@ -85,6 +85,8 @@ class SocketConnection:
             while (result := await reader.read()) is not Read.CLOSED:
                 if isinstance(result, ClientRequest):
                     await self._answer(result, reader)
+                    if reader.has_more:
+                        await trio.lowlevel.checkpoint()  # The other clients have their turn.
                 elif not self._meet_deadlines():
                     break
             # Before the closing handshake, which may take a while; after an error, in ``finally``.

@@ -98,6 +98,11 @@ class Reader:
         self._full_at = self._pause_until = -math.inf
         self._overrate_since = self._overrate_until = -math.inf
 
+    @property
+    def has_more(self) -> bool:
+        """Whether messages that were read wait for the next call."""
+        return bool(self._frames)
+
     async def read(self) -> ClientRequest | Read:
         """Read until there is a request, the client has closed, or a deadline has passed.
 

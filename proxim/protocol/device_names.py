@@ -35,8 +35,8 @@ _IGNORABLE = re.compile(
 )
 """Default_Ignorable_Code_Point (Unicode, DerivedCoreProperties.txt): drawn as nothing at all."""
 
-_BLANK = {"\u2800", "\U0001d159"}
-"""Symbols without ink: an empty Braille pattern, and a null notehead."""
+_BLANK = {"\u2800", "\U0001d159", "\U00013441", "\U00013442"}
+"""Characters without ink: an empty Braille pattern, a null notehead, and hieroglyphic blanks."""
 
 _PICTOGRAPHS = (
     "\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u2388\u23cf"

@@ -7,6 +7,7 @@ import trio.testing
 from trio_websocket import wrap_client_stream
 
 from proxim.actors.actor import Actor
+from proxim.actors.router import Router
 from proxim.net.connection import SocketConnection
 from proxim.protocol.messages import Pong
 from tests.net.helpers import KEY, TEXT, House, dial, frame, open_session, shake
@@ -73,6 +74,25 @@ async def test_without_a_seat_a_message_has_to_be_small(house):
     assert (await client.hear())["type"] == "pong"
     await client.ws.send_message(padded(8193))
     assert await client.ending() == 1009
+
+
+async def test_requests_that_come_at_once_leave_other_clients_their_turn(house, monkeypatch):
+    route, routed = Router.route, []
+
+    async def noted(router, connection, message):
+        routed.append(message.ref)
+        await route(router, connection, message)
+
+    monkeypatch.setattr(Router, "route", noted)
+    greedy, other = house.plug(), await house.client()
+    await shake(greedy)
+    burst = b"".join(frame(TEXT, b'{"type":"ping","ref":"%d"}' % n) for n in range(100))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(greedy.send_all, burst)
+        nursery.start_soon(other.pings)
+    while len(routed) < 101:
+        await trio.testing.wait_all_tasks_blocked()
+    assert routed.index("p") < 50
 
 
 async def test_a_client_that_does_not_introduce_itself_is_closed_with_4002(house, autojump_clock):

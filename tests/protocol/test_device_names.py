@@ -42,7 +42,7 @@ IGNORABLE = (
     *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180E, 0x180F, 0x200B, 0x2060),
     *(0x2065, 0x3164, 0xFE00, 0xFEFF, 0xFFA0, 0xFFF0, 0x1BCA0, 0x1D173, 0xE0001, 0xE0100, 0xE0FFF),
 )
-BLANK = ["", " ", "\xa0", "\u3000", "\u2800", "\u2800 \u2800", "\U0001d159", "\u0301"]
+BLANK = ["", " ", "\xa0", "\u3000", "\u2800", "\u2800 \u2800", "\U0001d159", "\U00013441", "\u0301"]
 MISPLACED = {
     "between Latin letters": "Ann\u200da",
     "at the start": "\u200dAnn",

@@ -86,6 +86,7 @@ class RemoteSeat:
         self, sessions: RemoteSessions, remote: RemoteSession, connection: Connection, number: int
     ) -> None:
         self.remote = remote
+        self.session = remote.session
         self.connection = connection
         self.number = number
         self.session_id = remote.session.session_id
