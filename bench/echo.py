@@ -24,7 +24,7 @@ from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox
 from proxim.net.stats import NetStats
 from proxim.net.stream import TcpStream
-from proxim.net.upgrade import accept, refuse_upgrade
+from proxim.net.upgrade import handshake_answer, refuse_upgrade
 from proxim.net.websocket import LeanWebSocket
 
 
@@ -38,7 +38,7 @@ async def serve(limits: Limits, socket_stream: trio.SocketStream) -> None:
         except BadRequest as error:
             refusal = Response(error.status, f"{error}\n")
         if refusal is None:
-            await stream.send_all(accept(request))
+            await stream.send_all(handshake_answer(request))
             await echo(stream, limits)
         else:
             await stream.send_all(refusal.encode())
