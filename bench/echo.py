@@ -51,7 +51,7 @@ async def echo(stream: TcpStream, limits: Limits) -> None:
         keepalive = Keepalive(limits)
         outbox = Outbox(stream, limits, Cork(NetStats()), keepalive, nursery.start_soon)
         ws = LeanWebSocket(stream, limits, outbox, keepalive)
-        with keepalive.alarm():
+        with keepalive.deadline_scope():
             while messages := await ws.receive():
                 with contextlib.suppress(ConnectionClosed):
                     for message in messages:
