@@ -15,7 +15,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from proxim.client.address import Address
 from proxim.client.backoff import delays
-from proxim.client.channel import REF_BYTES, Channel
+from proxim.client.calls import REF_BYTES, Calls
 from proxim.client.ice import IceRefresher
 from proxim.exception_groups import running
 from proxim.protocol import codec
@@ -41,7 +41,7 @@ _FINAL_CODES = {1002, 1007, 1009, REPLACED}
 _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
 
-class NodeConnection(Channel):
+class NodeConnection(Calls):
     """Keeps a WebSocket to a node open, and opens it again with backoff.
 
     ``introduce`` registers or resumes on each new WebSocket before any other request.
@@ -107,7 +107,7 @@ class NodeConnection(Channel):
 
         A new connection first carries a request with ``introduces``.
 
-        Raises what ``Channel.call`` raises.
+        Raises what ``Calls.call`` raises.
         """
         if self._failure is not None:
             raise self._failure

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import UNSET, structs
 
 from proxim import clock
-from proxim.client.channel import Channel
+from proxim.client.calls import Calls
 from proxim.client.connection import NodeConnection
 from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
@@ -84,7 +84,7 @@ class HostSession(ClientSession):
     program has neither.
     """
 
-    def __init__(self, connection: Channel, info: SessionInfo) -> None:
+    def __init__(self, connection: Calls, info: SessionInfo) -> None:
         super().__init__(connection, info.session_id)
         self.info = info
         self.link: str | None = None

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 import trio
 
-from proxim.client.channel import Channel, wire_error
+from proxim.client.calls import Calls, wire_error
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, ConnectionLost, ProximError, SessionOver
 from proxim.protocol.messages import IceServer, Reason, Status
@@ -33,7 +33,7 @@ class ClientSession:
     ``ConnectionLost`` with the close code 4001. The signals that wait can still be received.
     """
 
-    def __init__(self, connection: Channel, session_id: str) -> None:
+    def __init__(self, connection: Calls, session_id: str) -> None:
         self.session_id = session_id
         self.status = Status.PENDING
         self.device_info: wire.DeviceInfo | None = None

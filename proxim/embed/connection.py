@@ -14,7 +14,7 @@ import trio
 from proxim.actors.log import log_crash
 from proxim.actors.router import Router, leave_seats
 from proxim.actors.seat import Owner, Seat
-from proxim.client.channel import Channel
+from proxim.client.calls import Calls
 from proxim.client.host import HostSession
 from proxim.client.ice import IceRefresher
 from proxim.client.session import TOO_SLOW
@@ -26,7 +26,7 @@ from proxim.protocol.errors import BadMessage, ConnectionLost, InternalError, Re
 log = logging.getLogger(__name__)
 
 
-class LocalConnection(Channel):
+class LocalConnection(Calls):
     """Connects one ``HostSession`` of the SDK to the node in its process.
 
     It is the ``Connection`` of the actors, too. ``session`` is set once the session was created.
