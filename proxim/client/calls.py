@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from copy import copy
 from itertools import count
@@ -51,6 +51,13 @@ class Calls(ABC):
     async def send_signal(self, signal: wire.Signal) -> None:
         """Send a signal, in order. Raises ``BadMessage`` if it is larger than the node accepts."""
         await self._send(signal)
+
+    @abstractmethod
+    def start_soon(self, task: Callable[[], Awaitable[object]]) -> None:
+        """Run a task until the connection is closed for good. Raises ``ConnectionLost`` after that.
+
+        The task may raise no exception.
+        """
 
     @abstractmethod
     def give_up(self, session_id: str) -> None:

@@ -71,6 +71,7 @@ class NodeConnection(Calls):
         self._changed = trio.lowlevel.ParkingLot()
         self._pauses = delays()
         self._closing = False
+        self._tasks: trio.Nursery | None = None
         self._scope = trio.CancelScope()
 
     def connected(self) -> AbstractAsyncContextManager[None]:
@@ -130,6 +131,12 @@ class NodeConnection(Calls):
         self._changed.unpark_all()
         await trio.lowlevel.checkpoint()
 
+    def start_soon(self, task: Callable[[], Awaitable[object]]) -> None:
+        """Run a task until the connection is closed for good."""
+        if self._tasks is None:
+            raise ConnectionLost("not connected to the node")
+        self._tasks.start_soon(task)
+
     def give_up(self, session_id: str) -> None:
         """End a session whose signals the application does not receive, for both sides."""
         self._queue.append(wire.CloseSession(session_id=session_id))
@@ -145,6 +152,19 @@ class NodeConnection(Calls):
     # -- connecting --------------------------------------------------------------------------
 
     async def _run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        raised: Exception | None = None
+        async with trio.open_nursery() as self._tasks:
+            try:
+                await self._stay_connected(task_status)
+            except Exception as error:
+                # As it is, not in the nursery's group.
+                raised = error
+            self._tasks.cancel_scope.cancel()
+        self._tasks = None
+        if raised is not None:
+            raise raised
+
+    async def _stay_connected(self, task_status: trio.TaskStatus[None]) -> None:
         with self._scope:
             while True:
                 pause = next(self._pauses)

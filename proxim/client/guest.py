@@ -30,6 +30,8 @@ class Guest(ClientSession):
     for one.
     """
 
+    _role = "guest"
+
     def __init__(
         self,
         node_url: str,

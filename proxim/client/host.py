@@ -84,6 +84,8 @@ class HostSession(ClientSession):
     program has neither.
     """
 
+    _role = "host"
+
     def __init__(self, connection: Calls, info: SessionInfo) -> None:
         super().__init__(connection, info.session_id)
         self.info = info

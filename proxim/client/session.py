@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import trio
 
 from proxim.client.calls import Calls, wire_error
+from proxim.client.peering import Peering
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, ConnectionLost, ProximError, SessionOver
 from proxim.protocol.messages import IceServer, Reason, Status
+
+if TYPE_CHECKING:
+    from proxim.rtc.channel import Channel
+    from proxim.rtc.negotiation import Role
 
 MAX_UNREAD = 1024
 """Signals of one session that may wait to be received."""
@@ -33,6 +40,8 @@ class ClientSession:
     ``ConnectionLost`` with the close code 4001. The signals that wait can still be received.
     """
 
+    _role: ClassVar[Role]
+
     def __init__(self, connection: Calls, session_id: str) -> None:
         self.session_id = session_id
         self.status = Status.PENDING
@@ -44,6 +53,8 @@ class ClientSession:
         self._connection = connection
         self._unread = 0
         self._dropped: ProximError | None = None
+        self._peering: Peering | None = None
+        self._arrivals = 0
         self._incoming, self._signals = trio.open_memory_channel[msgspec.Raw](math.inf)
         self._changed = trio.lowlevel.ParkingLot()
 
@@ -78,6 +89,31 @@ class ClientSession:
         """Iterate over the values from the other side until the session ends."""
         async for data in self._signals:
             yield self._read(data)
+
+    async def channel(self, *, relay_only: bool = False) -> Channel:
+        """Return the channel to the other side, by WebRTC, once it is open.
+
+        The first call starts to connect, as soon as the session is approved; there is one channel
+        for each session, and later calls return it. From the first call on, the signals that
+        ``proxim.js`` and the SDK use to connect are not received by ``receive`` and ``signals``. So
+        call it before you receive. With ``relay_only`` nothing goes to the other side but through
+        a TURN server.
+
+        Raises ``Unreachable`` if the two sides can't connect to each other, after several attempts,
+        or if the other side has no WebRTC; then the next call tries again. Raises ``SessionOver``
+        at the end. Raises ``NotSupported`` if aiortc is not installed; the other side is told so.
+        """
+        return await self._get_peering().channel(relay_only=relay_only)
+
+    def refuse_channel(self) -> None:
+        """Tell the other side that there will be no channel, so that it does not wait for one.
+
+        It is told once the session is approved, and again each time it comes back online. Its
+        attempts to connect are then not received by ``receive`` and ``signals``. ``channel`` can
+        still be called later.
+        """
+        if self.over is None:
+            self._get_peering().refuse()
 
     async def close(self) -> None:
         """End the session. Does nothing if the session has ended."""
@@ -128,6 +164,7 @@ class ClientSession:
                 return  # Nobody waits for this through `_changed`.
             case wire.PairResult(status=Status.APPROVED):
                 self.peer_online = True
+                self._arrivals += 1
                 self.device_info = message.device_info
                 self.set_ice_servers(message.ice_servers, message.ice_ttl)
                 self.status = Status.APPROVED
@@ -135,6 +172,7 @@ class ClientSession:
                 self.set_ice_servers(message.ice_servers, message.ttl)
             case wire.PeerOnline():
                 self.peer_online = True
+                self._arrivals += 1
             case wire.PeerOffline():
                 self.peer_online = False
             case wire.SessionEnded(status=status, reason=reason):
@@ -145,8 +183,29 @@ class ClientSession:
                 pass
         self._changed.unpark_all()
 
+    def _get_peering(self) -> Peering:
+        if self._peering is None:
+            self._peering = Peering(self)
+            self._take_early_signals(self._peering)
+        return self._peering
+
+    def _take_early_signals(self, peering: Peering) -> None:
+        """Give the signals that wait to be received and belong to the channel to it."""
+        waiting: list[msgspec.Raw] = []
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while True:
+                waiting.append(self._signals.receive_nowait())
+        for data in waiting:
+            if peering.receive(data):
+                self._unread -= 1
+                self.unread_bytes -= len(data)
+            else:
+                self._incoming.send_nowait(data)
+
     def _queue(self, data: msgspec.Raw) -> None:
         if self.over is not None:
+            return
+        if self._peering is not None and self._peering.receive(data):
             return
         size = self.unread_bytes + len(data)
         # A single signal of any size has room.
@@ -176,6 +235,7 @@ class ClientSession:
     def update(self, info: wire.SessionInfo) -> None:
         """Store the session object, which shows what happened while this side was offline."""
         self.device_info = info.device_info
+        self._arrivals += 1
         if isinstance(info.reason, Reason):
             self.finish(SessionOver(info.status, info.reason))
         elif info.status is Status.APPROVED:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -25,6 +26,8 @@ from proxim.protocol.errors import BadMessage, ConnectionLost, InternalError, Re
 
 log = logging.getLogger(__name__)
 
+StartSoon = Callable[[Callable[[], Awaitable[object]]], None]
+
 
 class LocalConnection(Calls):
     """Connects one ``HostSession`` of the SDK to the node in its process.
@@ -36,13 +39,16 @@ class LocalConnection(Calls):
     networks = ()
     """There is no address, and no limit by address applies."""
 
-    def __init__(self, router: Router, limits: Limits, ice: IceRefresher) -> None:
+    def __init__(
+        self, router: Router, limits: Limits, ice: IceRefresher, start_soon: StartSoon
+    ) -> None:
         super().__init__(ice, limits.outbox_size)
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
         self.session: HostSession | None = None
         self._router = router
         self._limits = limits
+        self._start_soon = start_soon
         self._turn = trio.Lock()
         self._full_at = -math.inf
         self._failure: ConnectionLost | None = None
@@ -89,6 +95,12 @@ class LocalConnection(Calls):
         self.fail_calls(self._failure)
 
     # -- what the session calls --------------------------------------------------------------
+
+    def start_soon(self, task: Callable[[], Awaitable[object]]) -> None:
+        """Run a task until the node has stopped."""
+        if self._failure is not None:
+            raise self._failure
+        self._start_soon(task)
 
     def give_up(self, session_id: str) -> None:
         """Free the seat of an application that does not receive; the guest sees it go offline."""

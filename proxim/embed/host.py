@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Literal
 from weakref import WeakValueDictionary
 
@@ -57,7 +58,7 @@ class LocalHost:
             qr=qr,
             confirm=confirm,
         )
-        connection = LocalConnection(self._router, self._limits, self._ice)
+        connection = LocalConnection(self._router, self._limits, self._ice, self._start_soon)
         try:
             await connection.call(self._register, wire.Registered)
             await connection.call(request, wire.SessionCreated)
@@ -80,6 +81,10 @@ class LocalHost:
         """Tell the sessions that have not ended that the node has stopped."""
         for connection in list(self._connections.values()):
             connection.close(code, reason)
+
+    def _start_soon(self, task: Callable[[], Awaitable[object]]) -> None:
+        assert self._nursery is not None
+        self._nursery.start_soon(task)
 
     async def _refresh_ice(self, session_id: str) -> None:
         connection = self._connections.get(session_id)

@@ -21,7 +21,9 @@
     │   └── InternalError       internal_error
     ├── SessionOver             the session has ended
     ├── CodeRequired            an approval needs the code that the guest shows; nothing was sent
-    ├── NotSupported            the node is too old for what the program asked for
+    ├── NotSupported            the node is too old, or an optional library is missing
+    ├── Unreachable             the two sides of a session can't connect to each other by WebRTC
+    ├── ChannelClosed           the data channel is closed
     ├── WrongCode               the code was wrong, and the guest is rejected
     ├── ConnectionLost          the node closed the connection, or cannot be reached
     ├── InvalidLink             the text is not a link
@@ -188,9 +190,19 @@ class CodeRequired(ProximError):
 
 
 class NotSupported(ProximError):
-    """The node is too old for what the program asked for; nothing was sent."""
+    """The node is too old for what the program asked for, or an optional library is missing."""
 
     code: ClassVar[str] = "not_supported"
+
+
+class Unreachable(ProximError):
+    """The two sides of a session can't connect to each other, or the other one has no WebRTC."""
+
+    code: ClassVar[str] = "unreachable"
+
+
+class ChannelClosed(ProximError):
+    """The data channel is closed, by either side or with the connection under it."""
 
 
 class WrongCode(ProximError):

@@ -1,0 +1,170 @@
+"""The channel of a session: which signals belong to it, and the word that there will be none."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import NotSupported, ProximError
+from proxim.protocol.messages import IceServer, Status
+
+if TYPE_CHECKING:
+    from proxim.client.session import ClientSession
+    from proxim.rtc.channel import Channel
+    from proxim.rtc.negotiation import Role
+    from proxim.rtc.peer import Peer
+
+log = logging.getLogger(__name__)
+
+MAX_EARLY = 256
+"""Signals that may wait while aiortc is imported."""
+
+INSTALL = (
+    "a channel needs the library aiortc: from a clone of Proxim, pip install '.[rtc]'; "
+    "otherwise pip install 'aiortc>=1.16'"
+)
+
+UNAVAILABLE = {"unavailable": True}
+
+
+class Peering:
+    """What ``proxim.rtc`` needs of a session, and the session of it.
+
+    From the first ``channel`` or ``refuse`` on, signals of the form ``{"rtc": {…}}`` come here.
+    """
+
+    def __init__(self, session: ClientSession) -> None:
+        self.session_id = session.session_id
+        self._session = session
+        self._peer: Peer | None = None
+        self._early: list[Mapping[str, object]] = []
+        self._refuses = False
+        self._refused = ""
+
+    # -- for the session ------------------------------------------------------------------------
+
+    async def channel(self, *, relay_only: bool) -> Channel:
+        """Return the channel once it is open. Raises what ``ClientSession.channel`` raises."""
+        from proxim.rtc.peer import Peer, load
+
+        if self._session.over is not None:
+            raise self._session.over
+        try:
+            module = await load()
+        except ImportError as error:
+            self.refuse()
+            raise NotSupported(INSTALL) from error
+        if self._peer is None:
+            self._refuses = False
+            self._peer = Peer(self, module, relay_only=relay_only)
+            self._start_soon(self._peer.run)
+            for rtc in self._early:
+                self._peer.receive(rtc)
+            self._early.clear()
+        else:
+            self._peer.retry()
+        await self._peer.wait_open()
+        return self._peer.channel
+
+    def refuse(self) -> None:
+        """Tell the other side that there will be no channel, and again each time it comes back."""
+        if self._peer is None and not self._refuses:
+            self._refuses = True
+            self._start_soon(self._tell)
+
+    def receive(self, data: msgspec.Raw) -> bool:
+        """Take a signal of the other side; return false if it is none of these."""
+        if b'"rtc"' not in bytes(data):
+            return False
+        try:
+            value = msgspec.json.decode(data)
+        except msgspec.DecodeError:
+            return False
+        rtc = value.get("rtc") if isinstance(value, dict) else None
+        if not isinstance(rtc, dict):
+            return False
+        if self._peer is not None:
+            self._peer.receive(rtc)
+        elif self._refuses:
+            self._answer(rtc)
+        elif len(self._early) < MAX_EARLY:
+            self._early.append(rtc)
+        return True
+
+    def _answer(self, rtc: Mapping[str, object]) -> None:
+        """Say it to a connection that has not heard it."""
+        name = rtc.get("from")
+        if isinstance(name, str) and name != self._refused:
+            self._refused = name
+            self._start_soon(self.send_rtc, UNAVAILABLE)
+
+    async def _tell(self) -> None:
+        await self.wait_approved()
+        while self._refuses and self._session.over is None:
+            seen = self.arrivals
+            if self.peer_online:
+                await self.send_rtc(UNAVAILABLE)
+            await self.arrival_after(seen)
+
+    def _start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+        async def guarded() -> None:
+            try:
+                await task(*args)
+            except ProximError as error:
+                log.info("a signal for WebRTC was not sent: %s", error)
+
+        self._session._connection.start_soon(guarded)
+
+    # -- for the peer ---------------------------------------------------------------------------
+
+    @property
+    def role(self) -> Role:
+        """The side of the session that this is."""
+        return self._session._role
+
+    @property
+    def over(self) -> ProximError | None:
+        """The reason why the session ended; None before."""
+        return self._session.over
+
+    @property
+    def ice_servers(self) -> list[IceServer]:
+        """The latest ICE servers."""
+        return self._session.ice_servers
+
+    @property
+    def peer_online(self) -> bool:
+        """Whether the other side is connected to the node."""
+        return self._session.peer_online
+
+    @property
+    def arrivals(self) -> int:
+        """How often the other side has come online, or this side again."""
+        return self._session._arrivals
+
+    async def send_rtc(self, rtc: Mapping[str, object]) -> None:
+        """Send a signal. Raises what ``Calls.send_signal`` raises."""
+        data = msgspec.Raw(msgspec.json.encode({"rtc": rtc}))
+        signal = wire.Signal(session_id=self.session_id, data=data)
+        await self._session._connection.send_signal(signal)
+
+    async def refresh_ice(self) -> None:
+        """Replace ``ice_servers`` by fresh ones. Raises what ``Calls.refresh_ice`` raises."""
+        await self._session.refresh_ice()
+
+    async def wait_approved(self) -> None:
+        """Wait until the session is approved, or over."""
+        await self._session._wait_for(lambda: self._session.status is Status.APPROVED)
+
+    async def wait_over(self) -> None:
+        """Wait until the session is over."""
+        await self._session.wait_over()
+
+    async def arrival_after(self, seen: int) -> int:
+        """Wait until ``arrivals`` is not ``seen``, or the session is over, and return it."""
+        await self._session._wait_for(lambda: self.arrivals != seen)
+        return self.arrivals

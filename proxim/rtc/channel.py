@@ -1,0 +1,289 @@
+"""Data channels, for Trio."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import trio
+
+from proxim.protocol.errors import ChannelClosed, ProximError
+from proxim.rtc.path import Path
+
+if TYPE_CHECKING:
+    from proxim.rtc.connection import Pipe
+    from proxim.rtc.gate import Gate
+    from proxim.rtc.loop import Loop
+    from proxim.rtc.peer import Peer
+
+__all__ = ["Channel", "DataChannel", "Message", "Path"]
+
+CLOSE_TIME = 5.0
+"""Seconds that a close waits for the other side to confirm it."""
+
+Message = str | bytes
+
+
+class Inbox:
+    """Messages that wait to be received. ``error`` is raised once there are none."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.error: ProximError | None = None
+        self._gate = gate
+        self._messages = deque[tuple[Message, int]]()
+        self._changed = trio.lowlevel.ParkingLot()
+
+    def put(self, message: Message, size: int) -> None:
+        """Add a message, for which the gate has counted ``size``."""
+        self._messages.append((message, size))
+        self._changed.unpark()
+
+    def fail(self, error: ProximError | None) -> None:
+        """Set ``error``, and wake the tasks that wait."""
+        self.error = error
+        self._changed.unpark_all()
+
+    async def get(self) -> Message:
+        """Return the next message. Raises ``error``."""
+        await trio.lowlevel.checkpoint()
+        while not self._messages:
+            if self.error is not None:
+                raise self.error
+            await self._changed.park()
+        message, size = self._messages.popleft()
+        self._gate.remove(size)
+        return message
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no message waits."""
+        return not self._messages
+
+    def clear(self) -> None:
+        """Drop the messages that wait."""
+        while self._messages:
+            self._gate.remove(self._messages.popleft()[1])
+
+
+class DataChannel:
+    """A data channel on the connection of a ``Channel``, reliable and ordered. It ends with it.
+
+    ``label`` is the name that its opener gave it. Messages that the program does not receive wait,
+    and beyond 4 MiB in all channels of the session the other side has to wait with more. So receive
+    them, or call ``aclose``.
+    """
+
+    def __init__(
+        self,
+        pipe: Pipe,
+        loop: Loop,
+        inbox: Inbox,
+        post: Callable[..., None],
+        on_change: Callable[[DataChannel], None] | None = None,
+    ) -> None:
+        self.label = pipe.label
+        self._pipe = pipe
+        self._loop = loop
+        self._inbox = inbox
+        self._post = post
+        self._is_open = pipe.is_open
+        self._is_closed = False
+        self._is_closing = False
+        self._changed = trio.lowlevel.ParkingLot()
+        self._on_change = on_change
+        pipe.sink = self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a message can be sent."""
+        return self._is_open
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is closed, and every message was received."""
+        return self._is_closed and self._inbox.is_empty
+
+    async def send(self, data: Message) -> None:
+        """Send a message, as soon as there is room for it.
+
+        Raises ``ChannelClosed`` if the channel is closed; the message was then not sent. A message
+        that was sent arrives unless the connection is lost. Raises ``TypeError`` if ``data`` is not
+        text or bytes, and ``ValueError`` if it is larger than the other side accepts: 256 KiB for a
+        browser, 64 KiB for a Python program.
+        """
+        if not isinstance(data, str | bytes | bytearray | memoryview):
+            raise TypeError(f"a message is text or bytes, not {type(data).__name__}")
+        if self._is_closed or self._is_closing:
+            await trio.lowlevel.checkpoint()
+            raise ChannelClosed("the data channel is closed")
+        await self._loop.call(self._pipe.send, data if isinstance(data, str) else bytes(data))
+
+    async def receive(self) -> Message:
+        """Return the next message. Raises ``ChannelClosed`` after the last one."""
+        return await self._inbox.get()
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        return self
+
+    async def __anext__(self) -> Message:
+        try:
+            return await self.receive()
+        except ChannelClosed:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        """Send what waits, and close the channel for both sides. Drops what was not received.
+
+        Waits up to 5 seconds until the other side has confirmed it.
+        """
+        self.discard()
+        with trio.move_on_after(CLOSE_TIME):
+            await self._wait_closed()
+
+    def discard(self) -> None:
+        """Close the channel, and drop what was not received, without waiting."""
+        self._is_closing = True
+        self._inbox.fail(ChannelClosed("the data channel is closed"))
+        self._inbox.clear()
+        if not self._is_closed:
+            self._loop.soon(self._pipe.close)
+
+    async def __aenter__(self) -> DataChannel:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.aclose()
+
+    async def wait_open(self) -> None:
+        """Wait until it is open. Raises ``ChannelClosed``."""
+        while not self._is_open:
+            if self._is_closed:
+                raise ChannelClosed("the data channel was closed before it opened")
+            await self._changed.park()
+
+    async def _wait_closed(self) -> None:
+        await trio.lowlevel.checkpoint()
+        while not self._is_closed:
+            await self._changed.park()
+
+    # -- in the thread of the connection -------------------------------------------------------
+
+    def opened(self) -> None:
+        """The data channel is open."""
+        self._post(self._change, True)
+
+    def received(self, message: Message, size: int) -> None:
+        """A message has come."""
+        self._post(self._put, message, size)
+
+    def closed(self) -> None:
+        """The data channel is closed."""
+        self._post(self._change, False)
+
+    # -- in Trio ----------------------------------------------------------------------------
+
+    def _put(self, message: Message, size: int) -> None:
+        self._inbox.put(message, size)
+        if self._is_closing:
+            self._inbox.clear()
+
+    def _change(self, is_open: bool) -> None:
+        self._is_open = is_open
+        self._is_closed = not is_open
+        self._changed.unpark_all()
+        if self._on_change is not None:
+            self._on_change(self)
+        elif self._is_closed:
+            self._inbox.fail(ChannelClosed("the data channel is closed"))
+
+
+class Channel:
+    """The channel to the other side of a session, by WebRTC: reliable and ordered.
+
+    It survives: when the connection is lost, ``is_open`` is false until the two sides have
+    connected again. Messages that were on their way at that moment may be lost, since no side can
+    know. ``presence`` reports both changes.
+
+    Every method raises the error of the session after its end (``SessionOver``). While the two
+    sides have given up connecting, it raises ``Unreachable``; ``session.channel()`` then tries
+    again.
+
+    Messages that the program does not receive wait. Beyond 4 MiB in all data channels of the
+    session the other side has to wait with more.
+    """
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the two sides are connected."""
+        return self._peer.main is not None
+
+    async def send(self, data: Message) -> None:
+        """Send a message, as soon as there is room for it; in a gap, over the next connection.
+
+        Raises ``TypeError`` if ``data`` is not text or bytes, and ``ValueError`` if it is larger
+        than the other side accepts: 256 KiB for a browser, 64 KiB for a Python program.
+        """
+        main: DataChannel | None = None
+        while True:
+            main = await self._peer.wait_open(other_than=main)
+            with suppress(ChannelClosed):
+                await main.send(data)
+                return
+
+    async def receive(self) -> Message:
+        """Return the next message."""
+        return await self._peer.inbox.get()
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        return self
+
+    async def __anext__(self) -> Message:
+        """Return the next message until the session ends. Raises ``Unreachable``."""
+        try:
+            return await self.receive()
+        except ProximError:
+            if self._peer.over is None:
+                raise
+            raise StopAsyncIteration from None
+
+    async def presence(self) -> AsyncIterator[bool]:
+        """Yield at each change whether the two sides are connected, until the session ends."""
+        seen = self.is_open
+        while (is_open := await self.presence_after(seen)) is not None:
+            seen = is_open
+            yield is_open
+
+    async def presence_after(self, seen: bool) -> bool | None:
+        """Wait until ``is_open`` differs from ``seen``, and return it; None after the end."""
+        await trio.lowlevel.checkpoint()
+        while self._peer.over is None and self.is_open is seen:
+            await self._peer.changed.park()
+        return self.is_open if self._peer.over is None else None
+
+    async def path(self) -> Path | None:
+        """Return how the two sides are connected; None while they are not."""
+        return await self._peer.path()
+
+    async def open(self, label: str) -> DataChannel:
+        """Open another data channel, and return it once it is open; in a gap, wait for its end.
+
+        Raises ``ChannelClosed`` if the connection is lost before.
+        """
+        return await self._peer.open(label)
+
+    async def incoming(self) -> AsyncIterator[DataChannel]:
+        """Yield each data channel that the other side opens, until the session ends.
+
+        Up to 32 wait; further ones are closed.
+        """
+        while (channel := await self.incoming_next()) is not None:
+            yield channel
+
+    async def incoming_next(self) -> DataChannel | None:
+        """Return the next data channel that the other side opens; None after the end."""
+        return await self._peer.next_incoming()

@@ -1,0 +1,84 @@
+"""One asyncio loop for all connections of the process, in a thread of its own, and calls into it.
+
+The loop starts with its first user, and its thread ends after the last one has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import TypeVar
+
+import trio
+
+T = TypeVar("T")
+
+
+class Loop:
+    """Runs coroutines of asyncio for Trio."""
+
+    _lock = threading.Lock()
+    _shared: Loop | None = None
+
+    def __init__(self) -> None:
+        self._users = 0
+        self.asyncio = asyncio.new_event_loop()
+        threading.Thread(target=self._run, name="proxim-rtc", daemon=True).start()
+
+    @classmethod
+    def enter(cls) -> Loop:
+        """Return the loop, for one more user. Each has to call ``leave``."""
+        with cls._lock:
+            if cls._shared is None:
+                cls._shared = Loop()
+            cls._shared._users += 1
+            return cls._shared
+
+    def leave(self) -> None:
+        """End the thread, if this was the last user."""
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                Loop._shared = None
+                self.asyncio.call_soon_threadsafe(self.asyncio.stop)
+
+    async def call(self, function: Callable[..., Coroutine[object, object, T]], *args: object) -> T:
+        """Call a coroutine function in the loop; return or raise what it does.
+
+        If this is cancelled, the coroutine is cancelled, too.
+        """
+        done = trio.Event()
+        token = trio.lowlevel.current_trio_token()
+
+        def wake(_: object) -> None:
+            with suppress(trio.RunFinishedError):
+                token.run_sync_soon(done.set)
+
+        future = asyncio.run_coroutine_threadsafe(function(*args), self.asyncio)
+        future.add_done_callback(wake)
+        try:
+            await done.wait()
+        finally:
+            future.cancel()
+        return future.result()
+
+    def soon(self, function: Callable[..., object], *args: object) -> None:
+        """Call a plain function soon in the loop."""
+        with suppress(RuntimeError):  # The loop is closed, and with it every connection.
+            self.asyncio.call_soon_threadsafe(function, *args)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.asyncio)
+        try:
+            self.asyncio.run_forever()
+            tasks = asyncio.all_tasks(self.asyncio)
+            for task in tasks:
+                task.cancel()
+            ended = asyncio.gather(*tasks, return_exceptions=True)
+            self.asyncio.run_until_complete(ended)
+            self.asyncio.run_until_complete(self.asyncio.shutdown_asyncgens())
+            self.asyncio.run_until_complete(self.asyncio.shutdown_default_executor())
+        finally:
+            self.asyncio.close()
