@@ -11,7 +11,8 @@
  * - `code_required`: the session was opened with `confirm: "code"`, and `approve` was called without the
  *   number that the guest shows;
  * - `wrong_code`: the guest shows another number, and was declined; the session has ended;
- * - `unreachable`: the two sides can't connect to each other, after several attempts;
+ * - `unreachable`: the two sides can't connect to each other, after several attempts, or the other side
+ *   has no WebRTC;
  * - `webrtc_failed`: the browser's WebRTC reported an error, which is the `cause`.
  */
 export class ProximError extends Error {
@@ -77,9 +78,9 @@ export class Session extends EventTarget {
      * closed, and not the connection under it, the host opens a new one, three times.
      * @type {((event: Event) => unknown) | null} */
     ondisconnected: ((event: Event) => unknown) | null;
-    /** `unreachable` (`error`): the two sides can't connect to each other, after several attempts;
-     * `connected` has rejected. The next attempt begins when a side comes back to the node, or with
-     * `reconnect`.
+    /** `unreachable` (`error`): the two sides can't connect to each other, after several attempts, or the
+     * other side has no WebRTC; `connected` has rejected. The next attempt begins when a side comes back
+     * to the node, or with `reconnect`.
      * @type {((event: Event & { error: ProximError }) => unknown) | null} */
     onunreachable: ((event: Event & {
         error: ProximError;

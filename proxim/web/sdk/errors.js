@@ -14,7 +14,8 @@
  * - `code_required`: the session was opened with `confirm: "code"`, and `approve` was called without the
  *   number that the guest shows;
  * - `wrong_code`: the guest shows another number, and was declined; the session has ended;
- * - `unreachable`: the two sides can't connect to each other, after several attempts;
+ * - `unreachable`: the two sides can't connect to each other, after several attempts, or the other side
+ *   has no WebRTC;
  * - `webrtc_failed`: the browser's WebRTC reported an error, which is the `cause`.
  */
 export class ProximError extends Error {

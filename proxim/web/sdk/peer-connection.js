@@ -25,7 +25,8 @@ const MOST = { waiting: 256, candidates: 256, starts: 20, time: 60_000 };
  * It follows the perfect-negotiation pattern: the host is impolite, the guest polite. Its signals are
  * `{rtc: {from, to?, description?, candidate?}}`, where `from` and `to` each identify one
  * `RTCPeerConnection`. A new `from` means that the other side has started again, after a reload for
- * example. Signals to another `to` are dropped.
+ * example. Signals to another `to` are dropped. `{rtc: {unavailable: true}}` means that the other side
+ * has no WebRTC.
  */
 export class PeerConnection {
   #id = "";
@@ -34,6 +35,8 @@ export class PeerConnection {
   #ignoringOffer = false;
   #negotiated = false;
   #closed = false;
+  /** Whether the other side has no WebRTC. */
+  #refused = false;
   #retries = 0;
   #waiting = 0;
   #candidates = 0;
@@ -73,7 +76,7 @@ export class PeerConnection {
   /** Check the connection after the node or the other side was away, and repair it. */
   check() {
     const state = this.pc?.connectionState;
-    if (!state) this.#enqueue(async () => this.pc || this.#restart());
+    if (!state) this.#enqueue(async () => this.pc || this.#refused || this.#restart());
     else if (state !== "connected") this.#restartIceAfter(state === "failed" ? 0 : 500);
   }
 
@@ -130,6 +133,7 @@ export class PeerConnection {
   /** @param {string} [remote] The id of the other side's connection, if it is known. */
   async #start(remote = "") {
     this.#closeCurrent();
+    this.#refused = false;
     this.session._restarted();
     if (!this.session.iceServers || this.session._iceHasExpired()) await this.session.refreshIce();
     if (this.#closed) return;
@@ -196,7 +200,12 @@ export class PeerConnection {
 
   /** @param {any} signal */
   async #handleSignal(signal) {
-    const { from, to, description, candidate } = signal;
+    const { from, to, description, candidate, unavailable } = signal;
+    if (unavailable === true) {
+      this.#refused = true;
+      this.#failUnreachable("the other side has no WebRTC");
+      return;
+    }
     if (typeof from !== "string" || (to && to !== this.#id)) return;
     if (from !== this.#remote) await this.#follow(from);
     const pc = this.pc;

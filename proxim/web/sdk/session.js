@@ -32,9 +32,9 @@ export class Session extends EventTarget {
    * closed, and not the connection under it, the host opens a new one, three times.
    * @type {((event: Event) => unknown) | null} */
   ondisconnected = null;
-  /** `unreachable` (`error`): the two sides can't connect to each other, after several attempts;
-   * `connected` has rejected. The next attempt begins when a side comes back to the node, or with
-   * `reconnect`.
+  /** `unreachable` (`error`): the two sides can't connect to each other, after several attempts, or the
+   * other side has no WebRTC; `connected` has rejected. The next attempt begins when a side comes back
+   * to the node, or with `reconnect`.
    * @type {((event: Event & { error: ProximError }) => unknown) | null} */
   onunreachable = null;
   /** `rtc` (`pc`): there is a new `RTCPeerConnection`, not negotiated yet; add tracks here.

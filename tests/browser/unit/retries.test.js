@@ -84,6 +84,31 @@ test("the other side's return or new start begins the attempts again", async () 
   }
 });
 
+test("a side without WebRTC is unreachable at once, until it starts a connection or a person tries again", async () => {
+  for (const sign of ["starts", "a person"]) {
+    freshBrowser();
+    const desk = await host();
+    const emitted = [];
+    desk.onunreachable = ({ error }) => emitted.push(error.code);
+    const { connected } = desk;
+    await negotiates();
+    await hears({ unavailable: true });
+    await assert.rejects(connected, { code: "unreachable", message: "the other side has no WebRTC" });
+    assert.deepEqual(emitted, ["unreachable"]);
+    assert.equal(desk.pc, null);
+    await FakeSocket.last.hears({ type: "peer_offline", session_id: ID });
+    await FakeSocket.last.hears({ type: "peer_online", session_id: ID });
+    await passWithNode(1_000_000);
+    assert.equal(FakePeerConnection.all.length, 1, "not by its return alone");
+    if (sign === "starts") await hears({ from: "g7" });
+    else desk.reconnect();
+    await settle();
+    assert.equal(FakePeerConnection.all.length, 2, sign);
+    FakePeerConnection.last.channels[0].opens();
+    assert.equal(await desk.connected, FakePeerConnection.last.channels[0]);
+  }
+});
+
 test("after a success the attempts count from the first again", async () => {
   const desk = await host();
   await pass(15_000);
