@@ -67,7 +67,7 @@ class Peering:
             self._early.clear()
         else:
             self._peer.retry()
-        await self._peer.wait_open()
+        await self._peer.channels.wait_open()
         return self._peer.channel
 
     def refuse(self) -> None:

@@ -220,7 +220,7 @@ class Channel:
     @property
     def is_open(self) -> bool:
         """Whether the two sides are connected."""
-        return self._peer.main is not None
+        return self._peer.channels.main is not None
 
     async def send(self, data: Message) -> None:
         """Send a message, as soon as there is room for it; in a gap, over the next connection.
@@ -230,14 +230,14 @@ class Channel:
         """
         main: DataChannel | None = None
         while True:
-            main = await self._peer.wait_open(other_than=main)
+            main = await self._peer.channels.wait_open(other_than=main)
             with suppress(ChannelClosed):
                 await main.send(data)
                 return
 
     async def receive(self) -> Message:
         """Return the next message."""
-        return await self._peer.inbox.get()
+        return await self._peer.channels.inbox.get()
 
     def __aiter__(self) -> AsyncIterator[Message]:
         return self
@@ -247,7 +247,7 @@ class Channel:
         try:
             return await self.receive()
         except ProximError:
-            if self._peer.over is None:
+            if self._peer.channels.over is None:
                 raise
             raise StopAsyncIteration from None
 
@@ -261,9 +261,9 @@ class Channel:
     async def presence_after(self, seen: bool) -> bool | None:
         """Wait until ``is_open`` differs from ``seen``, and return it; None after the end."""
         await trio.lowlevel.checkpoint()
-        while self._peer.over is None and self.is_open is seen:
-            await self._peer.changed.park()
-        return self.is_open if self._peer.over is None else None
+        while self._peer.channels.over is None and self.is_open is seen:
+            await self._peer.channels.changed.park()
+        return self.is_open if self._peer.channels.over is None else None
 
     async def path(self) -> Path | None:
         """Return how the two sides are connected; None while they are not."""
@@ -286,4 +286,4 @@ class Channel:
 
     async def incoming_next(self) -> DataChannel | None:
         """Return the next data channel that the other side opens; None after the end."""
-        return await self._peer.next_incoming()
+        return await self._peer.channels.next_incoming()

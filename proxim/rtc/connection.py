@@ -119,7 +119,7 @@ class Connection:
         relay_only: bool,
         gate: Gate,
         on_state: Callable[[Connection, str], None],
-        on_channel: Callable[[Connection, Pipe], None],
+        on_channel: Callable[[Pipe], None],
     ) -> None:
         policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
         # Without a list aiortc would ask a server of Google.
@@ -174,6 +174,10 @@ class Connection:
         self._guard()
         return make(self._add(channel))
 
+    async def is_connected(self) -> bool:
+        """Return whether data channels can be opened."""
+        return self._pc.connectionState == "connected"
+
     async def path(self) -> Path | None:
         """Return how this reaches the other side; None while it does not."""
         return await path_of(self._pc)
@@ -222,7 +226,7 @@ class Connection:
         self._on_state(self, self._pc.connectionState)
 
     def _channel_came(self, channel: RTCDataChannel) -> None:
-        self._on_channel(self, self._add(channel))
+        self._on_channel(self._add(channel))
 
     def _add(self, channel: RTCDataChannel) -> Pipe:
         pipe = Pipe(channel, self._gate)

@@ -1,0 +1,124 @@
+"""The data channels of a session: the main one, and those that the other side opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
+from typing import TYPE_CHECKING
+
+import trio
+
+from proxim.protocol.errors import ProximError
+from proxim.rtc.channel import DataChannel, Inbox
+from proxim.rtc.gate import Gate
+from proxim.rtc.loop import Loop
+
+if TYPE_CHECKING:
+    from proxim.rtc.connection import Pipe
+
+MAIN = "proxim"
+"""The label of the main data channel."""
+
+MAX_INCOMING = 32
+"""Data channels of the other side that may wait to be taken."""
+
+
+class Channels:
+    """Has the state that a ``Channel`` shows to the program.
+
+    ``main`` is the main data channel while it is open. ``error`` is set while the two sides have
+    given up connecting, ``over`` after the end. ``changed`` is unparked at each change. ``inbox``
+    has the messages of all main data channels, one after the other.
+    """
+
+    def __init__(self, loop: Loop, *, is_guest: bool, main_closed: Callable[[], None]) -> None:
+        self.main: DataChannel | None = None
+        self.error: ProximError | None = None
+        self.over: ProximError | None = None
+        self.changed = trio.lowlevel.ParkingLot()
+        self.gate = Gate(loop)
+        self.inbox = Inbox(self.gate)
+        self._loop = loop
+        self._is_guest = is_guest
+        self._main_closed = main_closed
+        self._token = trio.lowlevel.current_trio_token()
+        self._add_incoming, self._incoming = trio.open_memory_channel[DataChannel](MAX_INCOMING)
+
+    # -- for the program ----------------------------------------------------------------------
+
+    async def wait_open(self, other_than: DataChannel | None = None) -> DataChannel:
+        """Return the main data channel once it is open. Raises ``over`` or ``error``."""
+        await trio.lowlevel.checkpoint()
+        while self.main is None or self.main is other_than:
+            error = self.over or self.error
+            if error is not None:
+                raise copy(error)
+            await self.changed.park()
+        return self.main
+
+    async def next_incoming(self) -> DataChannel | None:
+        """Return the next data channel of the other side that has news; None after the end."""
+        async for channel in self._incoming:
+            if not channel.is_finished:
+                return channel
+        return None
+
+    # -- for the peer ---------------------------------------------------------------------------
+
+    def set_main(self, channel: DataChannel | None) -> None:
+        """Set the main data channel, which is open, or None in a gap."""
+        self.main = channel
+        self.changed.unpark_all()
+
+    def set_error(self, error: ProximError | None) -> None:
+        """Say that the two sides have given up connecting, or that they try again."""
+        self.error = error
+        self.inbox.fail(error)
+        self.changed.unpark_all()
+
+    def finish(self, over: ProximError) -> None:
+        """End everything, since the session has ended."""
+        self.main = None
+        self.over = over
+        self.inbox.fail(over)
+        self._add_incoming.close()
+        self.changed.unpark_all()
+
+    # -- in the thread of the connection ----------------------------------------------------------
+
+    def post(self, function: Callable[..., object], *args: object) -> None:
+        """Call a plain function in Trio; from any thread."""
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(function, *args)
+
+    def make(self, pipe: Pipe) -> DataChannel:
+        """Return a new data channel for the program."""
+        return DataChannel(pipe, self._loop, Inbox(self.gate), self.post)
+
+    def make_main(self, pipe: Pipe) -> DataChannel:
+        """Return a new main data channel; it becomes ``main`` when it opens."""
+        return DataChannel(pipe, self._loop, self.inbox, self.post, self._main_changed)
+
+    def take(self, pipe: Pipe) -> None:
+        """Take a data channel that the other side has opened."""
+        # The host opens the main one.
+        if pipe.label == MAIN and self._is_guest and self.main is None:
+            self.post(self._main_changed, self.make_main(pipe))
+        else:
+            self.post(self._add, self.make(pipe))
+
+    # -- in Trio ------------------------------------------------------------------------------
+
+    def _add(self, channel: DataChannel) -> None:
+        try:
+            self._add_incoming.send_nowait(channel)
+        except (trio.WouldBlock, trio.ClosedResourceError):
+            channel.discard()
+
+    def _main_changed(self, channel: DataChannel) -> None:
+        if channel.is_open and self.over is None and self.error is None:
+            self.set_main(channel)
+        elif channel is self.main:
+            self.set_main(None)
+            self._main_closed()
