@@ -179,6 +179,7 @@ class Negotiation:
         if description["type"] == "answer":
             if self.role == "guest" or self._applied is not None:
                 return []
+            self._ignores_offer = False
             self._applied = description
             return [Accept(description)]
         # The host's own offer has precedence, and the guest withdraws its own.

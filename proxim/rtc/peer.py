@@ -122,7 +122,7 @@ class Peer:
         """Connect again if the two sides had given up, but not if the other one has no WebRTC."""
         if self.channels.error is not None and not self._is_refused:
             self.channels.set_error(None)
-            self._do(self._restart)
+            self._do(self._begin)
 
     async def run(self) -> None:
         """Connect, and stay connected until the session is over, or this is cancelled."""
@@ -169,7 +169,8 @@ class Peer:
         self._add_action.send_nowait(partial(action, *args))
 
     async def _work(self) -> None:
-        self._do(self._restart)
+        # After the signals that came before: the other side may have begun.
+        self._do(self._begin)
         while True:
             timer = min(self._timers, key=self._timers.__getitem__, default=None)
             action: Callable[[], Awaitable[None]] | None = None
@@ -197,10 +198,11 @@ class Peer:
         await self._session.wait_over()
         scope.cancel()
 
-    async def _restart(self) -> None:
-        """Start a new connection, with all retries."""
-        self._retries = 0
-        await self._start()
+    async def _begin(self) -> None:
+        """Start a connection with all retries, unless there is one."""
+        if not self._negotiation.is_connecting:
+            self._retries = 0
+            await self._start()
 
     async def _start(self) -> None:
         await self._perform(self._negotiation.start())
@@ -319,8 +321,8 @@ class Peer:
         """Repair the connection after the other side or the node was away."""
         if not self._session.peer_online or self._is_refused:
             return
-        if self._connection is None:
-            await self._restart()
+        if not self._negotiation.is_connecting:
+            await self._begin()
         elif self.channels.main is None:
             await self._perform(self._negotiation.repeat())
             if self._timed_out not in self._timers:
