@@ -88,7 +88,7 @@ class DataChannel:
         self._loop = loop
         self._inbox = inbox
         self._post = post
-        self._is_open = pipe.is_open
+        self._is_open = self._has_opened = pipe.is_open
         self._is_closed = False
         self._is_closing = False
         self._changed = trio.lowlevel.ParkingLot()
@@ -110,8 +110,8 @@ class DataChannel:
 
         Raises ``ChannelClosed`` if the channel is closed; the message was then not sent. A message
         that was sent arrives unless the connection is lost. Raises ``TypeError`` if ``data`` is not
-        text or bytes, and ``ValueError`` if it is larger than the other side accepts: 256 KiB for a
-        browser, 64 KiB for a Python program.
+        text or bytes, and ``ValueError`` if it is larger than the other side accepts, which is
+        256 KiB for Chromium and for this SDK.
         """
         if not isinstance(data, str | bytes | bytearray | memoryview):
             raise TypeError(f"a message is text or bytes, not {type(data).__name__}")
@@ -157,8 +157,8 @@ class DataChannel:
         await self.aclose()
 
     async def wait_open(self) -> None:
-        """Wait until it is open. Raises ``ChannelClosed``."""
-        while not self._is_open:
+        """Wait until it has opened. Raises ``ChannelClosed``."""
+        while not self._has_opened:
             if self._is_closed:
                 raise ChannelClosed("the data channel was closed before it opened")
             await self._changed.park()
@@ -191,6 +191,7 @@ class DataChannel:
 
     def _change(self, is_open: bool) -> None:
         self._is_open = is_open
+        self._has_opened |= is_open
         self._is_closed = not is_open
         self._changed.unpark_all()
         if self._on_change is not None:
@@ -226,7 +227,7 @@ class Channel:
         """Send a message, as soon as there is room for it; in a gap, over the next connection.
 
         Raises ``TypeError`` if ``data`` is not text or bytes, and ``ValueError`` if it is larger
-        than the other side accepts: 256 KiB for a browser, 64 KiB for a Python program.
+        than the other side accepts, which is 256 KiB for Chromium and for this SDK.
         """
         main: DataChannel | None = None
         while True:
@@ -272,18 +273,32 @@ class Channel:
     async def open(self, label: str) -> DataChannel:
         """Open another data channel, and return it once it is open; in a gap, wait for its end.
 
-        Raises ``ChannelClosed`` if the connection is lost before.
+        Raises ``ChannelClosed`` if the connection is lost before, and ``ValueError`` if the label
+        is not ASCII, whose length aiortc would state wrongly.
         """
+        if not label.isascii():
+            raise ValueError("the label of a data channel is ASCII text")
         return await self._peer.open(label)
 
-    async def incoming(self) -> AsyncIterator[DataChannel]:
-        """Yield each data channel that the other side opens, until the session ends.
+    def incoming(self) -> AsyncIterator[DataChannel]:
+        """Iterate over the data channels that the other side opens, until the session ends.
 
         Up to 32 wait; further ones are closed.
         """
-        while (channel := await self.incoming_next()) is not None:
-            yield channel
+        return Incoming(self._peer)
 
-    async def incoming_next(self) -> DataChannel | None:
-        """Return the next data channel that the other side opens; None after the end."""
-        return await self._peer.channels.next_incoming()
+
+class Incoming:
+    """Iterates over the data channels that the other side opens."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def __aiter__(self) -> Incoming:
+        return self
+
+    async def __anext__(self) -> DataChannel:
+        channel = await self._peer.channels.next_incoming()
+        if channel is None:
+            raise StopAsyncIteration
+        return channel

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from copy import copy
 from typing import TYPE_CHECKING
 
 import trio
@@ -53,7 +52,7 @@ class Channels:
         while self.main is None or self.main is other_than:
             error = self.over or self.error
             if error is not None:
-                raise copy(error)
+                raise error
             await self.changed.park()
         return self.main
 

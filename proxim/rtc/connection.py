@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from aiortc import (
@@ -130,7 +130,7 @@ class Connection:
         self._on_state = on_state
         self._on_channel = on_channel
         self._pipes: list[Pipe] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = set[asyncio.Task[Any]]()
         self._pc.on("connectionstatechange", self._state_changed)
         self._pc.on("datachannel", self._channel_came)
 
@@ -141,10 +141,13 @@ class Connection:
 
     async def offer(self) -> Description:
         """Return an offer, with all candidates."""
-        return await self._describe()
+        return await asyncio.shield(self._begin(self._describe()))
 
     async def answer(self, offer: Description) -> Description:
         """Apply an offer, and return the answer, with all candidates. Raises what aiortc does."""
+        return await asyncio.shield(self._begin(self._answer(offer)))
+
+    async def _answer(self, offer: Description) -> Description:
         await self._apply(offer)
         for transceiver in self._pc.getTransceivers():
             # Nobody would take its sound or picture, which would pile up.
@@ -153,14 +156,12 @@ class Connection:
 
     async def accept(self, answer: Description) -> None:
         """Apply an answer. Raises what aiortc does."""
-        await self._apply(answer)
+        await asyncio.shield(self._begin(self._apply(answer)))
 
     async def add_candidate(self, candidate: Mapping[str, Any] | None) -> None:
         """Add a candidate of the other side, or None after the last one."""
-        # Not in the caller's task: it takes a while to find out the address behind a `.local` name.
-        task = asyncio.create_task(self._add_candidate(candidate))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        # Not waited for: it takes a while to find out the address behind a `.local` name.
+        self._begin(self._add_candidate(candidate))
 
     async def open(self, label: str, make: Callable[[Pipe], T]) -> T:
         """Open a data channel, and return what ``make`` makes of it, before it can report.
@@ -187,9 +188,15 @@ class Connection:
         self._pc.remove_all_listeners()
         for pipe in self._pipes:
             pipe.end()
-        for task in self._tasks:
-            task.cancel()
+        # One that is cancelled while it opens sockets would leave them open.
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._pc.close()
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _apply(self, description: Description) -> None:
         await self._pc.setRemoteDescription(

@@ -24,6 +24,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._users = 0
+        self._finishing = set[asyncio.Task[object]]()
         self.asyncio = asyncio.new_event_loop()
         threading.Thread(target=self._run, name="proxim-rtc", daemon=True).start()
 
@@ -43,6 +44,16 @@ class Loop:
             if self._users == 0:
                 Loop._shared = None
                 self.asyncio.call_soon_threadsafe(self.asyncio.stop)
+
+    def finish(self, function: Callable[[], Coroutine[object, object, object]]) -> None:
+        """Call a coroutine function in the loop, and let the thread not end before it is done."""
+
+        def start() -> None:
+            task = self.asyncio.create_task(function())
+            self._finishing.add(task)
+            task.add_done_callback(self._finishing.discard)
+
+        self.soon(start)
 
     async def call(self, function: Callable[..., Coroutine[object, object, T]], *args: object) -> T:
         """Call a coroutine function in the loop; return or raise what it does.
@@ -73,12 +84,16 @@ class Loop:
         asyncio.set_event_loop(self.asyncio)
         try:
             self.asyncio.run_forever()
+            self.asyncio.run_until_complete(_all_done(self._finishing))
             tasks = asyncio.all_tasks(self.asyncio)
             for task in tasks:
                 task.cancel()
-            ended = asyncio.gather(*tasks, return_exceptions=True)
-            self.asyncio.run_until_complete(ended)
+            self.asyncio.run_until_complete(_all_done(tasks))
             self.asyncio.run_until_complete(self.asyncio.shutdown_asyncgens())
             self.asyncio.run_until_complete(self.asyncio.shutdown_default_executor())
         finally:
             self.asyncio.close()
+
+
+async def _all_done(tasks: set[asyncio.Task[object]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)

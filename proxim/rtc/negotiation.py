@@ -112,9 +112,9 @@ class Negotiation:
         return [Connect(offers=False), self._send()]
 
     def stop(self) -> None:
-        """Forget the connection."""
+        """Give the connection up. A signal that is still for it starts a new one."""
         self.is_connecting = False
-        self.name = self._remote = ""
+        self._remote = ""
         self._reset()
 
     def described(self, description: Description) -> list[Effect]:

@@ -59,9 +59,6 @@ MAX_WAITING = 256
 REFRESH_TIME = 10.0
 """Seconds to wait for fresh ICE servers; the earlier ones may still work."""
 
-CLOSE_TIME = 5.0
-"""Seconds that the close of a connection may take."""
-
 
 async def load() -> ModuleType:
     """Import aiortc and what is built on it, in the thread of the loop: it takes about a second.
@@ -138,7 +135,7 @@ class Peer:
         finally:
             left = ConnectionLost("the program has left the node")
             self.channels.finish(self._session.over or self.channels.error or left)
-            await self._drop()
+            self._drop()
             self._loop.leave()
 
     # -- for the channel ------------------------------------------------------------------------
@@ -238,7 +235,7 @@ class Peer:
                 await self._call(self._connection.add_candidate, candidate)
             case GiveUp():
                 self._is_refused = True
-                await self._fail("the other side has no WebRTC")
+                self._fail("the other side has no WebRTC")
             case Complain(why):
                 log.warning("the channel of a session: %s", why)
             case _:
@@ -246,7 +243,7 @@ class Peer:
 
     async def _connect(self, offers: bool) -> None:
         """Replace the connection by a new one, with fresh ICE servers but for the first one."""
-        await self._drop()
+        self._drop()
         time = CONNECT_TIME[self._session.role] * 1.5**self._retries
         self._after(time, self._timed_out)
         self._is_refused = False
@@ -282,20 +279,19 @@ class Peer:
         with trio.move_on_at(self._timers.get(self._timed_out, math.inf)):
             return await self._loop.call(function, *args)
 
-    async def _drop(self) -> None:
+    def _drop(self) -> None:
         """Close the connection, if there is one."""
         self._timers.clear()
         connection, self._connection = self._connection, None
         self.channels.set_main(None)
         if connection is not None:
-            with trio.move_on_after(CLOSE_TIME, shield=True), suppress(Exception):
-                await self._loop.call(connection.close)
+            self._loop.finish(connection.close)
 
-    async def _fail(self, why: str) -> None:
+    def _fail(self, why: str) -> None:
         """Give up, until a person or the other side tries again."""
         self._negotiation.stop()
         self.channels.set_error(Unreachable(why))
-        await self._drop()
+        self._drop()
 
     # -- what happens to the connection -----------------------------------------------------------
 
@@ -340,7 +336,7 @@ class Peer:
             self._retries += 1
             await self._start()
         else:
-            await self._fail("the two sides can't connect to each other, after several attempts")
+            self._fail("the two sides can't connect to each other, after several attempts")
 
     async def _main_closed(self) -> None:
         if self._session.role == "host":
@@ -357,4 +353,4 @@ class Peer:
             self._reopened += 1
             await self._call(connection.open, MAIN, self.channels.make_main)
         else:
-            await self._fail("the other side closes the data channel again and again")
+            self._fail("the other side closes the data channel again and again")

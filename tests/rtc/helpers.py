@@ -1,0 +1,55 @@
+"""Both sides of a session and their channels."""
+
+from contextlib import aclosing, asynccontextmanager
+
+import trio
+
+from tests.client.helpers import PATIENCE, paired
+
+
+@asynccontextmanager
+async def joined(url, **options):
+    """The channels of a host and a guest, and their sessions."""
+    async with paired(url, **options) as sessions:
+        yield *await channels(*sessions), *sessions
+
+
+async def channels(*sessions):
+    """Return the open channel of each session."""
+    found = {}
+
+    async def get(session):
+        found[session] = await session.channel()
+
+    with trio.fail_after(PATIENCE):
+        async with trio.open_nursery() as nursery:
+            for session in sessions:
+                nursery.start_soon(get, session)
+    return [found[session] for session in sessions]
+
+
+async def hear(channel, count):
+    """Return the next ``count`` messages."""
+    with trio.fail_after(PATIENCE):
+        return [await channel.receive() for _ in range(count)]
+
+
+async def is_open(channel, wanted):
+    """Wait until a channel is open, or not."""
+    with trio.fail_after(PATIENCE):
+        async with aclosing(channel.presence()) as changes:
+            while channel.is_open is not wanted:
+                await anext(changes)
+
+
+async def break_connection(channel):
+    """Lose the connection under a channel; both sides notice it by themselves."""
+    peer = channel._peer
+    await peer._loop.call(peer._connection._pc.close)
+
+
+def close_main(channel):
+    """Close the main data channel alone, and return it."""
+    main = channel._peer.channels.main
+    channel._peer._loop.soon(main._pipe.close)
+    return main
