@@ -49,7 +49,8 @@ class Peering:
 
     async def channel(self, *, relay_only: bool) -> Channel:
         """Return the channel once it is open. Raises what ``ClientSession.channel`` raises."""
-        from proxim.rtc.peer import Peer, load
+        from proxim.rtc.loop import load
+        from proxim.rtc.peer import Peer
 
         if self._session.over is not None:
             raise self._session.over

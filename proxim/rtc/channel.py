@@ -266,6 +266,13 @@ class Channel:
             await self._peer.channels.changed.park()
         return self.is_open if self._peer.channels.over is None else None
 
+    async def wait_retry(self) -> None:
+        """Wait until the two sides no longer have given up connecting.
+
+        Raises the error of the session at its end.
+        """
+        await self._peer.channels.wait_retry()
+
     async def path(self) -> Path | None:
         """Return how the two sides are connected; None while they are not."""
         return await self._peer.path()

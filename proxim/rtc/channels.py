@@ -56,6 +56,14 @@ class Channels:
             await self.changed.park()
         return self.main
 
+    async def wait_retry(self) -> None:
+        """Wait until ``error`` is not set. Raises ``over``."""
+        await trio.lowlevel.checkpoint()
+        while self.error is not None and self.over is None:
+            await self.changed.park()
+        if self.over is not None:
+            raise self.over
+
     async def next_incoming(self) -> DataChannel | None:
         """Return the next data channel of the other side that has news; None after the end."""
         async for channel in self._incoming:

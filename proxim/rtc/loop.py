@@ -9,6 +9,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
 from typing import TypeVar
 
 import trio
@@ -97,3 +99,19 @@ class Loop:
 
 async def _all_done(tasks: set[asyncio.Task[object]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def load() -> ModuleType:
+    """Import aiortc and what is built on it, in the thread of the loop: it takes about a second.
+
+    Raises ``ImportError`` if it is not installed.
+    """
+    loop = Loop.enter()
+    try:
+        return await loop.call(_import)
+    finally:
+        loop.leave()
+
+
+async def _import() -> ModuleType:
+    return import_module("proxim.rtc.connection")

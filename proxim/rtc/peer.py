@@ -7,7 +7,6 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -58,22 +57,6 @@ MAX_WAITING = 256
 
 REFRESH_TIME = 10.0
 """Seconds to wait for fresh ICE servers; the earlier ones may still work."""
-
-
-async def load() -> ModuleType:
-    """Import aiortc and what is built on it, in the thread of the loop: it takes about a second.
-
-    Raises ``ImportError`` if it is not installed.
-    """
-    loop = Loop.enter()
-    try:
-        return await loop.call(_import)
-    finally:
-        loop.leave()
-
-
-async def _import() -> ModuleType:
-    return import_module("proxim.rtc.connection")
 
 
 class Peer:

@@ -13,7 +13,7 @@ import trio
 from proxim.client.host import Prompt
 from proxim.embed.decision import Answer
 from proxim.embed.futures import in_own_thread, result_of, settle
-from proxim.threads.portal import Portal
+from proxim.threads.portal import CallIn, Portal
 from proxim.threads.session import ThreadPrompt
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 Decide = Callable[[ThreadPrompt], Answer | Awaitable[Answer]]
 """The application's decision on a prompt: ``True`` approves, or the code that the guest shows."""
-
-CallIn = Callable[[Callable[[], None]], object]
-"""Calls a function soon in the application's own event loop, as ``root.after_idle`` of Tk does."""
 
 
 def in_application(

@@ -19,8 +19,8 @@ from proxim.node import Node
 from proxim.protocol.errors import ConnectionLost
 from proxim.protocol.messages import Confirm, SessionInfo
 from proxim.settings import Settings, from_code
-from proxim.threads.decision import CallIn, Decide, in_application
-from proxim.threads.portal import Across, Portal
+from proxim.threads.decision import Decide, in_application
+from proxim.threads.portal import Across, CallIn, Portal
 from proxim.threads.session import ThreadSession
 
 
@@ -118,7 +118,7 @@ class ThreadNode:
             confirm=confirm,
             decide=ask,
         )
-        return ThreadSession(self._portal, self._portal.call(open_session))
+        return ThreadSession(self._portal, self._portal.call(open_session), self._call_in)
 
     def _cancel_start(self) -> None:
         """Cancel the start, or stop the node; no caller has a reference to it."""

@@ -19,6 +19,10 @@ T = TypeVar("T")
 Inner_co = TypeVar("Inner_co", covariant=True)
 
 
+CallIn = Callable[[Callable[[], None]], object]
+"""Calls a function soon in the application's own event loop, as ``root.after_idle`` of Tk does."""
+
+
 class Portal:
     """Runs functions in the node's thread for other threads. Create it in the node's thread."""
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 from proxim.client.host import HostSession, Notice, Prompt
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import ProximError, SessionOver
 from proxim.protocol.messages import Confirm, IceServer, SessionInfo, Status
-from proxim.threads.portal import Across, Portal, blocking
+from proxim.threads.portal import Across, CallIn, Portal, blocking
+
+if TYPE_CHECKING:
+    from proxim.threads.channel import ThreadChannel
 
 
 class ThreadPrompt(Across[Prompt]):
@@ -51,8 +56,9 @@ class ThreadSession(Across[HostSession]):
     raises ``ConnectionLost`` once the node has stopped, and otherwise what ``HostSession`` raises.
     """
 
-    def __init__(self, portal: Portal, session: HostSession) -> None:
+    def __init__(self, portal: Portal, session: HostSession, call_in: CallIn | None = None) -> None:
         super().__init__(portal, session)
+        self._call_in = call_in
         self.session_id = session.session_id
 
     # -- state --------------------------------------------------------------------------------
@@ -124,6 +130,20 @@ class ThreadSession(Across[HostSession]):
         """Wait for a guest's request to pair. Raises ``SessionOver`` if the session ends first."""
         prompt = self._portal.call(self._inner.prompt, timeout=timeout)
         return ThreadPrompt(self._portal, prompt)
+
+    def channel(self, timeout: float | None = None, *, relay_only: bool = False) -> ThreadChannel:
+        """Return the channel to the guest, by WebRTC, once it is open: see ``HostSession.channel``.
+
+        After ``TimeoutError`` the attempts to connect go on, and the next call waits again.
+        """
+        from proxim.threads.channel import ThreadChannel
+
+        wait = partial(self._inner.channel, relay_only=relay_only)
+        return ThreadChannel(self._portal, self._portal.call(wait, timeout=timeout), self._call_in)
+
+    def refuse_channel(self) -> None:
+        """Tell the guest that there will be no channel: see ``HostSession.refuse_channel``."""
+        self._portal.call_sync(self._inner.refuse_channel)
 
     def receive(self, timeout: float | None = None) -> object:
         """Return the next value from the guest. Raises ``SessionOver`` after the last one."""

@@ -1,0 +1,138 @@
+"""The channel to the guest, for threads that do not run Trio."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from threading import Thread
+
+from proxim.embed.futures import settle
+from proxim.protocol.errors import ChannelClosed, ProximError, Unreachable
+from proxim.rtc.channel import Channel, DataChannel, Message
+from proxim.threads.portal import Across, CallIn, Portal, blocking
+
+log = logging.getLogger(__name__)
+
+
+class ThreadDataChannel(Across[DataChannel]):
+    """A ``DataChannel`` with blocking methods, for any thread that does not run Trio."""
+
+    @property
+    def label(self) -> str:
+        """The name that its opener gave it."""
+        return self._inner.label
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a message can be sent."""
+        return self._inner.is_open
+
+    send = blocking(DataChannel.send)
+    close = blocking(DataChannel.aclose)
+
+    def receive(self, timeout: float | None = None) -> Message:
+        """Return the next message. Raises ``ChannelClosed`` after the last one."""
+        return self._portal.call(self._inner.receive, timeout=timeout)
+
+    def __iter__(self) -> Iterator[Message]:
+        """Iterate over the messages until the channel is closed."""
+        try:
+            while True:
+                yield self.receive()
+        except ChannelClosed:
+            return
+
+    def __enter__(self) -> ThreadDataChannel:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class ThreadChannel(Across[Channel]):
+    """A ``Channel`` with blocking methods, for any thread that does not run Trio.
+
+    It survives as a ``Channel`` does. ``timeout`` is in seconds; a method that takes longer raises
+    ``TimeoutError``. Every method raises what that of ``Channel`` raises, and ``ConnectionLost``
+    once the node has stopped.
+    """
+
+    def __init__(self, portal: Portal, channel: Channel, call_in: CallIn | None) -> None:
+        super().__init__(portal, channel)
+        self._call_in = call_in
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the two sides are connected."""
+        return self._inner.is_open
+
+    send = blocking(Channel.send)
+    path = blocking(Channel.path)
+
+    def open(self, label: str) -> ThreadDataChannel:
+        """Open another data channel, and return it once it is open."""
+        return ThreadDataChannel(self._portal, self._portal.call(self._inner.open, label))
+
+    def receive(self, timeout: float | None = None) -> Message:
+        """Return the next message."""
+        return self._portal.call(self._inner.receive, timeout=timeout)
+
+    def __iter__(self) -> Iterator[Message]:
+        """Iterate over the messages until the session ends. Raises ``Unreachable``."""
+        try:
+            while True:
+                yield self.receive()
+        except Unreachable:
+            raise
+        except ProximError:
+            return
+
+    def listen(self, receive: Callable[[Message], object]) -> None:
+        """Call ``receive`` with each message from now on, one after the other. Returns at once.
+
+        The node's ``call_in`` calls it, or else a thread of its own. An exception of ``receive`` is
+        logged. It ends with the session.
+        """
+        Thread(target=self._deliver, args=(receive,), name="proxim-listen", daemon=True).start()
+
+    def incoming(self) -> Iterator[ThreadDataChannel]:
+        """Iterate over the data channels that the other side opens, until the session ends."""
+        channels = self._inner.incoming()
+        try:
+            while True:
+                yield ThreadDataChannel(self._portal, self._portal.call(channels.__anext__))
+        except (StopAsyncIteration, ProximError):
+            return
+
+    def presence(self) -> Iterator[bool]:
+        """Yield at each change whether the two sides are connected, until the session ends."""
+        seen: bool | None = self.is_open
+        while (seen := self._portal.call(self._inner.presence_after, seen)) is not None:
+            yield seen
+
+    def _deliver(self, receive: Callable[[Message], object]) -> None:
+        with suppress(ProximError):
+            for message in self._all_messages():
+                try:
+                    self._call(receive, message)
+                except Exception:
+                    log.exception("the application failed at a message of the channel")
+
+    def _all_messages(self) -> Iterator[Message]:
+        """Iterate until the session ends, also while the two sides have given up connecting."""
+        while True:
+            try:
+                yield from self
+                return
+            except Unreachable:
+                self._portal.call(self._inner.wait_retry)
+
+    def _call(self, receive: Callable[[Message], object], message: Message) -> None:
+        if self._call_in is None:
+            receive(message)
+            return
+        future: Future[object] = Future()
+        self._call_in(lambda: settle(future, receive, message))
+        future.result()
