@@ -67,6 +67,23 @@ class Inbox:
             self._gate.remove(self._messages.popleft()[1])
 
 
+class _Sink:
+    """Passes on to Trio what happens at a data channel, from the thread of its connection."""
+
+    def __init__(self, channel: DataChannel, post: Callable[..., None]) -> None:
+        self._channel = channel
+        self._post = post
+
+    def opened(self) -> None:
+        self._post(self._channel._change, True)
+
+    def received(self, message: Message, size: int) -> None:
+        self._post(self._channel._put, message, size)
+
+    def closed(self) -> None:
+        self._post(self._channel._change, False)
+
+
 class DataChannel:
     """A data channel on the connection of a ``Channel``, reliable and ordered. It ends with it.
 
@@ -87,13 +104,12 @@ class DataChannel:
         self._pipe = pipe
         self._loop = loop
         self._inbox = inbox
-        self._post = post
         self._is_open = self._has_opened = pipe.is_open
         self._is_closed = False
         self._is_closing = False
         self._changed = trio.lowlevel.ParkingLot()
         self._on_change = on_change
-        pipe.sink = self
+        pipe.sink = _Sink(self, post)
 
     @property
     def is_open(self) -> bool:
@@ -101,7 +117,7 @@ class DataChannel:
         return self._is_open
 
     @property
-    def is_finished(self) -> bool:
+    def _is_finished(self) -> bool:
         """Whether it is closed, and every message was received."""
         return self._is_closed and self._inbox.is_empty
 
@@ -138,11 +154,11 @@ class DataChannel:
 
         Waits up to 5 seconds until the other side has confirmed it.
         """
-        self.discard()
+        self._discard()
         with trio.move_on_after(CLOSE_TIME):
             await self._wait_closed()
 
-    def discard(self) -> None:
+    def _discard(self) -> None:
         """Close the channel, and drop what was not received, without waiting."""
         self._is_closing = True
         self._inbox.fail(ChannelClosed("the data channel is closed"))
@@ -156,7 +172,7 @@ class DataChannel:
     async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
-    async def wait_open(self) -> None:
+    async def _wait_open(self) -> None:
         """Wait until it has opened. Raises ``ChannelClosed``."""
         while not self._has_opened:
             if self._is_closed:
@@ -167,22 +183,6 @@ class DataChannel:
         await trio.lowlevel.checkpoint()
         while not self._is_closed:
             await self._changed.park()
-
-    # -- in the thread of the connection -------------------------------------------------------
-
-    def opened(self) -> None:
-        """The data channel is open."""
-        self._post(self._change, True)
-
-    def received(self, message: Message, size: int) -> None:
-        """A message has come."""
-        self._post(self._put, message, size)
-
-    def closed(self) -> None:
-        """The data channel is closed."""
-        self._post(self._change, False)
-
-    # -- in Trio ----------------------------------------------------------------------------
 
     def _put(self, message: Message, size: int) -> None:
         self._inbox.put(message, size)

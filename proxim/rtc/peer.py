@@ -130,9 +130,9 @@ class Peer:
         assert connection is not None
         channel: DataChannel = await self._loop.call(connection.open, label, self.channels.make)
         try:
-            await channel.wait_open()
+            await channel._wait_open()
         except BaseException:
-            channel.discard()
+            channel._discard()
             raise
         return channel
 

@@ -67,12 +67,11 @@ async def watch(channel):
 
 
 async def take(channel):
-    async with aclosing(channel.incoming()) as channels:
-        async for each in channels:
-            say("channel", each.label)
-            async for message in each:
-                say(each.label, message)
-            say("closed", each.label)
+    async for each in channel.incoming():
+        say("channel", each.label)
+        async for message in each:
+            say(each.label, message)
+        say("closed", each.label)
 
 
 async def obey(session, channel):

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { PYTHON } from "../lib/node.js";
+import { PythonSide } from "../lib/python.js";
 import { world } from "../lib/world.js";
 
 const { TURN_URL, TURN_SECRET } = process.env;
@@ -90,5 +91,39 @@ test("the guest in Python connects through the relay", async () => {
     assert.deepEqual(printed, ["The host is being asked.", `It needs this number: ${await told}`, "connected", "over: closed"]);
   } finally {
     guest.kill();
+  }
+});
+
+test("a host in Python connects through the relay, and again after its credentials have expired", async () => {
+  const python = new PythonSide("host", here.node.url, ["--relay-only"]);
+  try {
+    const phone = await here.phone(`http${await python.prints("http")}`, await context());
+    await phone.asks();
+    await python.prints("open");
+    await phone.isConnected();
+    await phone.sees("Relayed");
+    python.does("path");
+    assert.equal(await python.prints("path"), "relay relay udp True");
+    const first = await phone.page.evaluate(() => turnName());
+
+    await phone.page.waitForFunction(
+      (name) => Date.now() / 1000 > Number.parseInt(name, 10) + 1.5 && turnName() !== name,
+      first,
+    );
+    python.does("send after the first credentials");
+    await phone.sees("after the first credentials");
+    assert.ok(!python.lines.includes("gap"), "a connection that works stays");
+
+    // The relay allocates new addresses only for valid credentials.
+    await phone.page.evaluate(() => pcs.at(-1).restartIce());
+    await python.prints("gap");
+    await python.prints("open");
+    await phone.says("by another way");
+    assert.equal(await python.prints("got"), "by another way");
+    python.does("path");
+    assert.equal(await python.prints("path"), "relay relay udp True");
+    assert.equal(await python.ends(), 0);
+  } finally {
+    python.kill();
   }
 });

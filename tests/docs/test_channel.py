@@ -1,0 +1,41 @@
+"""The programs of the page about the channel, run as they stand, with a guest that answers."""
+
+import sys
+
+import trio
+
+import proxim
+from tests.docs.test_docs import blocks
+from tests.docs.test_examples import PATIENCE, hear, running
+
+IN_TRIO, IN_THREAD = blocks("docs/howto/channel.md", "python")
+
+
+def greets_and_prints(program, folder):
+    """Be the guest of a program. It has to say hello, and to print the answer."""
+    script = folder / "program.py"
+    script.write_text(program, encoding="utf-8")
+    with running(sys.executable, script) as process:
+        link = hear(process, r"http\S+/join#\S+")
+
+        async def answer():
+            with trio.fail_after(PATIENCE):
+                async with proxim.open_guest(link, name="Phone") as guest:
+                    channel = await guest.channel()
+                    assert await channel.receive() == "hello"
+                    await channel.send("hi!")
+                    await trio.to_thread.run_sync(hear, process, "hi!")
+
+        trio.run(answer)
+
+
+def test_program_with_trio_talks_with_a_guest(tmp_path):
+    with proxim.run_in_thread(port=0) as node:
+        assert "http://127.0.0.1:8765" in IN_TRIO
+        program = IN_TRIO.replace("http://127.0.0.1:8765", node.url)
+        greets_and_prints(program, tmp_path)
+
+
+def test_program_with_a_node_of_its_own_talks_with_a_guest(tmp_path):
+    assert "port=8765" in IN_THREAD
+    greets_and_prints(IN_THREAD.replace("port=8765", "port=0"), tmp_path)
