@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
+import { Wire } from "./lib/cut.js";
 import { PythonSide } from "./lib/python.js";
 import { world } from "./lib/world.js";
 
@@ -39,8 +40,12 @@ async function pythonGuest(...options) {
 }
 
 /** A Python host, and the page of a phone. */
-async function pythonHost(...options) {
-  const python = new PythonSide("host", here.node.url, options);
+function pythonHost(...options) {
+  return pythonHostAt(here.node.url, ...options);
+}
+
+async function pythonHostAt(url, ...options) {
+  const python = new PythonSide("host", url, options);
   sides.push(python);
   const page = await here.phone(await python.prints("http").then((rest) => `http${rest}`), await context(390));
   await page.asks();
@@ -102,3 +107,79 @@ for (const pair of [pythonGuest, pythonHost]) {
     assert.equal(await python.ends(), 0);
   });
 }
+
+for (const pair of [pythonGuest, pythonHost]) {
+  test(`${pair.name}: without aiortc the page does not wait`, async () => {
+    const { page, python } = await pair("--without-aiortc");
+    assert.equal(await python.prints("error"), "not_supported");
+    await page.sees("The devices can’t connect to each other");
+    await page.page.reload();
+    await page.sees("The devices can’t connect to each other");
+  });
+}
+
+test("a Python guest that is killed takes its seat again as a new program", async () => {
+  const { page, python } = await pythonGuest();
+  const seat = await python.prints("seat");
+  await python.prints("open");
+  await page.isConnected();
+  python.kill();
+  const again = new PythonSide("resume", seat);
+  sides.push(again);
+  await again.prints("open");
+  await talk({ page, python: again }, "After");
+  assert.equal(await again.ends(), 0);
+});
+
+test("the channel goes on while the Python side has lost the node", async () => {
+  const wire = await Wire.to(here.node.port);
+  try {
+    const both = await pythonHostAt(wire.url);
+    const { page, python } = both;
+    await python.prints("open");
+    await talk(both, "Before");
+    wire.cut();
+    await talk(both, "While");
+    wire.mend();
+    await talk(both, "After");
+    assert.ok(!python.lines.includes("gap"));
+    assert.equal(await page.page.evaluate(() => pcs.length), 1);
+    assert.equal(await python.ends(), 0);
+  } finally {
+    wire.close();
+  }
+});
+
+test("a page that sends faster than Python receives has to wait, and nothing is lost", async () => {
+  const { page, python } = await pythonGuest("--idle");
+  await python.prints("open");
+  await page.isConnected();
+  const MESSAGES = 600;
+  const SIZE = 50_000;
+  await page.page.evaluate(
+    ([count, size]) => {
+      const channel = pcs.at(-1).createDataChannel("bulk");
+      globalThis.sent = 0;
+      const pump = () => {
+        for (; sent < count && channel.bufferedAmount < 4_000_000; sent += 1) {
+          channel.send(String(sent).padStart(size, "0"));
+        }
+        if (sent < count) setTimeout(pump, 20);
+      };
+      channel.onopen = pump;
+    },
+    [MESSAGES, SIZE],
+  );
+  assert.equal(await python.prints("channel"), "bulk");
+  let waiting = 0;
+  for (let last = -1; waiting < 4_000_000 || waiting !== last; ) {
+    last = waiting;
+    await page.page.waitForTimeout(2_000);
+    python.does("waiting");
+    waiting = Number(await python.prints("waiting"));
+  }
+  assert.ok(waiting < 9_000_000, String(waiting));
+  assert.ok((await page.page.evaluate(() => sent)) < MESSAGES);
+  python.does("read");
+  for (let number = 0; number < MESSAGES; number += 1) assert.equal(Number(await python.prints("bulk")), number);
+});

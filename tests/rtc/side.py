@@ -1,9 +1,12 @@
 """A Python program at one side of a session, for the tests in a browser.
 
-``python -m tests.rtc.side host URL`` prints a link, and ``… guest LINK`` follows one. It prints a
-line for each event, and takes commands from its standard input:
+``python -m tests.rtc.side host URL`` prints a link, and ``… guest LINK`` follows one. A guest
+prints its ``seat``, and ``… resume SEAT`` takes it. It prints a line for each event, and takes
+commands from its standard input:
 
-    send TEXT · bytes COUNT · path · open LABEL · try · close
+    send TEXT · bytes COUNT · path · open LABEL · try · waiting · read · close
+
+With ``--idle`` it receives only after the command ``read``.
 """
 
 import sys
@@ -11,8 +14,10 @@ from contextlib import aclosing
 
 import trio
 
-from proxim.client import open_guest, open_host
-from proxim.protocol.errors import NotSupported, SessionOver, Unreachable
+from proxim.client import open_guest, open_host, resume_guest
+from proxim.protocol.errors import ConnectionLost, NotSupported, SessionOver, Unreachable
+
+may_read = trio.Event()
 
 
 def say(*words):
@@ -31,6 +36,12 @@ async def guest(link, relay_only):
     async with open_guest(link, name="Python") as guest:
         say("code", guest.code)
         await guest.approved()
+        say("seat", guest.node_url, guest.session_id, guest.resume_token)
+        await talk(guest, relay_only)
+
+
+async def resume(seat, relay_only):
+    async with resume_guest(*seat.split()) as guest:
         await talk(guest, relay_only)
 
 
@@ -43,6 +54,8 @@ async def talk(session, relay_only):
             nursery.start_soon(obey, session, channel)
             nursery.start_soon(watch, channel)
             nursery.start_soon(take, channel)
+            if "--idle" in sys.argv:
+                await may_read.wait()
             async for message in channel:
                 say("got", message if isinstance(message, str) else len(message))
         except (NotSupported, Unreachable) as error:
@@ -69,8 +82,10 @@ async def watch(channel):
 async def take(channel):
     async for each in channel.incoming():
         say("channel", each.label)
+        if "--idle" in sys.argv:
+            await may_read.wait()
         async for message in each:
-            say(each.label, message)
+            say(each.label, message.lstrip("0") or "0")
         say("closed", each.label)
 
 
@@ -93,11 +108,27 @@ async def obey(session, channel):
         elif command == "try":
             channel = await session.channel()
             say("open")
+        elif command == "waiting":
+            say("waiting", channel._peer.channels.gate._waiting)
+        elif command == "read":
+            may_read.set()
         elif command == "close":
-            await session.close()
+            await until_connected(session.close)
             return
+
+
+async def until_connected(action):
+    while True:
+        try:
+            return await action()
+        except ConnectionLost:
+            await trio.sleep(0.1)
 
 
 if __name__ == "__main__":
     role, where = sys.argv[1:3]
-    trio.run({"host": host, "guest": guest}[role], where, "--relay-only" in sys.argv)
+    if "--without-aiortc" in sys.argv:
+        sys.modules["aiortc"] = None
+    trio.run(
+        {"host": host, "guest": guest, "resume": resume}[role], where, "--relay-only" in sys.argv
+    )

@@ -9,9 +9,9 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const PATIENCE = 60_000;
 
 export class PythonSide {
-  /** @param {"host" | "guest"} role @param {string} where The node's URL or the link. */
-  constructor(role, where, options = [], more = []) {
-    const args = [...more, "-m", "tests.rtc.side", role, where, ...options];
+  /** @param {"host" | "guest" | "resume"} role @param {string} where The node's URL, the link or the seat. */
+  constructor(role, where, options = []) {
+    const args = ["-m", "tests.rtc.side", role, where, ...options];
     this.process = spawn(PYTHON, args, { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });
     this.gone = new Promise((resolve) => this.process.once("exit", resolve));
     this.lines = [];
