@@ -94,6 +94,20 @@ for (const pair of [pythonGuest, pythonHost]) {
     assert.equal(await python.ends(), 0);
   });
 
+  test(`${pair.name}: the page adds sound, which Python does not take, and the connection stays`, async () => {
+    const both = await pair();
+    const { page, python } = both;
+    await python.prints("open");
+    await page.page.evaluate(() => {
+      globalThis.sound = pcs.at(-1).addTransceiver("audio");
+    });
+    await page.page.waitForFunction(() => globalThis.sound.currentDirection === "inactive");
+    await talk(both, "With sound");
+    assert.ok(!python.lines.includes("gap"));
+    assert.equal(await page.page.evaluate(() => pcs.length), 1);
+    assert.equal(await python.ends(), 0);
+  });
+
   test(`${pair.name}: the page is loaded again`, async () => {
     const both = await pair();
     const { page, python } = both;

@@ -1,0 +1,84 @@
+"""What the other side may cause by its signals."""
+
+import pytest
+import trio
+
+from proxim.protocol.errors import Unreachable
+from proxim.rtc import peer as peers
+from proxim.rtc.negotiation import MAX_STARTS
+from tests.client.helpers import PATIENCE, hear, paired, until
+from tests.rtc.helpers import channels, joined
+
+RUBBISH = [
+    {},
+    {"from": 1},
+    {"from": "x", "description": {"type": "offer", "sdp": "rubbish"}},
+    {"from": "x", "description": {"type": "answer", "sdp": "v=0\r\nm=\r\na=ice-ufrag:\r\n"}},
+    {"from": "x", "description": {"type": "offer", "sdp": "v=0\r\nm=application 9 X 0\r\n"}},
+    {"from": "x", "candidate": {"candidate": "candidate:rubbish", "sdpMid": 7}},
+    {"from": "x", "candidate": {"candidate": 7}},
+    {"from": "x", "candidate": 7},
+    {"from": "x", "candidate": None},
+    {"unavailable": 1},
+]
+
+
+@pytest.mark.parametrize("role", ["host", "guest"])
+async def test_rubbish_does_not_keep_the_sides_from_connecting(node, role, monkeypatch):
+    monkeypatch.setattr(peers, "CONNECT_TIME", {"host": 5.0, "guest": 5.0})
+    async with paired(node.url) as (session, guest), trio.open_nursery() as nursery:
+        victim, other = (session, guest) if role == "host" else (guest, session)
+        nursery.start_soon(victim.channel)
+        await until(lambda: victim._peering and victim._peering._peer)
+        for rtc in RUBBISH:
+            await other.send({"rtc": rtc})
+        await channels(session, guest)
+
+
+async def test_rubbish_for_a_connection_is_ignored(node):
+    async with joined(node.url) as (host, guest, session, other):
+        name, to = guest._peer._negotiation.name, host._peer._negotiation.name
+        for rtc in RUBBISH:
+            await other.send({"rtc": {**rtc, "from": name, "to": to, "unavailable": False}})
+        await other.send("after")
+        assert await hear(session, 1) == ["after"]
+        await host.send("still")
+        with trio.fail_after(PATIENCE):
+            assert await guest.receive() == "still"
+
+
+async def test_signals_that_wait_are_bounded(node):
+    async with joined(node.url) as (host, *_):
+        peer = host._peer
+        for _ in range(2 * peers.MAX_WAITING):
+            peer.receive({"from": "x", "to": "nobody"})
+        assert peer._waiting == peers.MAX_WAITING
+        await until(lambda: peer._waiting == 0)
+        assert host.is_open
+
+
+async def test_side_that_starts_again_and_again_is_not_followed(node):
+    async with joined(node.url) as (host, _, session, other):
+        connections = set()
+        for number in range(60):
+            answer = {"type": "answer", "sdp": "rubbish"}
+            await other.send({"rtc": {"from": f"x{number}", "description": answer}})
+            await other.send("next")
+            assert await hear(session, 1) == ["next"]
+            await until(lambda: host._peer._waiting == 0)
+            connections.add(host._peer._negotiation.name)
+        assert len(connections) <= MAX_STARTS + 1
+
+
+async def test_side_without_webrtc_that_connects_nevertheless_is_answered(node):
+    async with paired(node.url) as (session, guest), trio.open_nursery() as nursery:
+        session.refuse_channel()
+        assert await hear(guest, 1) == [{"rtc": {"unavailable": True}}]
+        for _ in range(3):
+            await guest.send({"rtc": {"from": "x"}})
+        await guest.send("chat")
+        assert await hear(session, 1) == ["chat"]
+        assert await hear(guest, 1) == [{"rtc": {"unavailable": True}}]
+        with trio.fail_after(PATIENCE), pytest.raises(Unreachable):
+            await guest.channel()
+        nursery.cancel_scope.cancel()
