@@ -15,7 +15,7 @@ PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -q
 # The tests of `make check`: those of what decides and what is said, which start no process.
 QUICK := $(addprefix tests/,protocol session actors net embed client test_house.py test_metrics.py test_settings.py)
 # The tests of what people start and of what programs import.
-PEOPLE := $(addprefix tests/,cli client embed threads doctor test_node.py test_settings.py)
+PEOPLE := $(addprefix tests/,cli client rtc embed threads doctor test_node.py test_settings.py)
 FUZZ_TIME ?= 600
 
 .PHONY: help run test test-all test-pythons test-systems check style types e2e browser-tools sdk-types screenshots attacks fuzz faults

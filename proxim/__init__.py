@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from proxim.node import Node, serve
     from proxim.protocol.errors import (
         AlreadyDecided,
+        ChannelClosed,
         CodeRequired,
         ConnectionLost,
         InvalidSetting,
+        NotSupported,
         ProximError,
         RequestError,
         SessionOver,
+        Unreachable,
         WrongCode,
     )
     from proxim.settings import Settings
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlreadyDecided",
+    "ChannelClosed",
     "CodeRequired",
     "ConnectionLost",
     "Ended",
@@ -43,6 +47,7 @@ __all__ = [
     "InvalidSetting",
     "Missed",
     "Node",
+    "NotSupported",
     "Paired",
     "Prompt",
     "ProximError",
@@ -52,6 +57,7 @@ __all__ = [
     "ThreadNode",
     "ThreadPrompt",
     "ThreadSession",
+    "Unreachable",
     "WrongCode",
     "open_guest",
     "open_host",
@@ -63,8 +69,9 @@ __all__ = [
 _MODULES = {
     "proxim.client": ("HostSession", "Prompt", "open_guest", "open_host"),
     "proxim.protocol.errors": (
-        *("AlreadyDecided", "CodeRequired", "ConnectionLost", "InvalidSetting"),
-        *("ProximError", "RequestError", "SessionOver", "WrongCode"),
+        *("AlreadyDecided", "ChannelClosed", "CodeRequired", "ConnectionLost"),
+        *("InvalidSetting", "NotSupported", "ProximError", "RequestError"),
+        *("SessionOver", "Unreachable", "WrongCode"),
     ),
     "proxim.embed.events": ("Ended", "Missed", "Paired"),
     "proxim.node": ("Node", "serve"),

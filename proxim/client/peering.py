@@ -60,9 +60,14 @@ class Peering:
             self.refuse()
             raise NotSupported(INSTALL) from error
         if self._peer is None:
+            peer = Peer(self, module, relay_only=relay_only)
+            try:
+                self._start_soon(peer.run)
+            except ProximError:
+                peer.discard()
+                raise
             self._refuses = False
-            self._peer = Peer(self, module, relay_only=relay_only)
-            self._start_soon(self._peer.run)
+            self._peer = peer
             for rtc in self._early:
                 self._peer.receive(rtc)
             self._early.clear()

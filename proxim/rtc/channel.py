@@ -226,6 +226,9 @@ class Channel:
     async def send(self, data: Message) -> None:
         """Send a message, as soon as there is room for it; in a gap, over the next connection.
 
+        It may still be on its way when this returns. So let the other side confirm the last one
+        before you end the session.
+
         Raises ``TypeError`` if ``data`` is not text or bytes, and ``ValueError`` if it is larger
         than the other side accepts, which is 256 KiB for Chromium and for this SDK.
         """

@@ -104,6 +104,10 @@ class Peer:
             self.channels.set_error(None)
             self._do(self._begin)
 
+    def discard(self) -> None:
+        """Free the loop, in place of ``run``."""
+        self._loop.leave()
+
     async def run(self) -> None:
         """Connect, and stay connected until the session is over, or this is cancelled."""
         try:

@@ -211,6 +211,14 @@ async def test_program_that_leaves_the_node_ends_the_channel_and_the_thread(node
     await until(lambda: "proxim-rtc" not in [each.name for each in threading.enumerate()])
 
 
+async def test_channel_of_a_program_that_has_left_the_node_is_refused(node):
+    async with paired(node.url) as (session, _):
+        pass
+    with pytest.raises(ConnectionLost):
+        await session.channel()
+    await until(lambda: "proxim-rtc" not in [each.name for each in threading.enumerate()])
+
+
 async def test_further_data_channels(node):
     async with joined(node.url) as (host, guest, *_), trio.open_nursery() as nursery:
 

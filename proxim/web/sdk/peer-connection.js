@@ -25,8 +25,7 @@ const MOST = { waiting: 256, candidates: 256, starts: 20, time: 60_000 };
  * It follows the perfect-negotiation pattern: the host is impolite, the guest polite. Its signals are
  * `{rtc: {from, to?, description?, candidate?}}`, where `from` and `to` each identify one
  * `RTCPeerConnection`. A new `from` means that the other side has started again, after a reload for
- * example. Signals to another `to` are dropped. `{rtc: {unavailable: true}}` means that the other side
- * has no WebRTC.
+ * example. Signals to another `to` are dropped. A side without WebRTC sends `{rtc: {unavailable: true}}`.
  */
 export class PeerConnection {
   #id = "";
@@ -35,7 +34,6 @@ export class PeerConnection {
   #ignoringOffer = false;
   #negotiated = false;
   #closed = false;
-  /** Whether the other side has no WebRTC. */
   #refused = false;
   #retries = 0;
   #waiting = 0;
@@ -147,6 +145,7 @@ export class PeerConnection {
       pc = new RTCPeerConnection({ iceServers: this.session.iceServers ?? [] });
     } catch (error) {
       // The browser has no WebRTC, or does not accept the ICE servers.
+      this.#sendSignal({ unavailable: true });
       this.#fail(webrtcFailed(error));
       return;
     }
@@ -255,10 +254,12 @@ export class PeerConnection {
 
   /** @param {RTCPeerConnection} pc @param {object} content */
   #send(pc, content) {
-    if (pc !== this.pc) return;
-    const to = this.#remote || undefined;
+    if (pc === this.pc) this.#sendSignal({ from: this.#id, to: this.#remote || undefined, ...content });
+  }
+
+  #sendSignal(/** @type {object} */ rtc) {
     try {
-      this.session.send({ rtc: { from: this.#id, to, ...content } });
+      this.session.send({ rtc });
     } catch (error) {
       this.#reportError(error);
     }

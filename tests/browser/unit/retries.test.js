@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { FakePeerConnection, FakeSocket, freshBrowser, ID, pass, settle } from "./fakes.js";
-import { answer, hears, host, negotiates } from "./pair.js";
+import { answer, hears, host, negotiates, said } from "./pair.js";
 
 beforeEach(freshBrowser);
 
@@ -122,7 +122,7 @@ test("after a success the attempts count from the first again", async () => {
   assert.equal(desk.pc, null);
 });
 
-test("a browser without WebRTC rejects connected with webrtc_failed", async () => {
+test("a browser without WebRTC rejects connected with webrtc_failed, and tells the other side", async () => {
   const { RTCPeerConnection } = globalThis;
   globalThis.RTCPeerConnection = undefined;
   const desk = await host();
@@ -131,6 +131,10 @@ test("a browser without WebRTC rejects connected with webrtc_failed", async () =
     assert.ok(error.cause instanceof TypeError);
     return true;
   });
+  assert.deepEqual(said(), [{ unavailable: true }]);
+  await FakeSocket.last.hears({ type: "peer_offline", session_id: ID });
+  await FakeSocket.last.hears({ type: "peer_online", session_id: ID });
+  assert.deepEqual(said(), [{ unavailable: true }, { unavailable: true }]);
   globalThis.RTCPeerConnection = RTCPeerConnection;
   desk.reconnect();
   await settle();
