@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from aioice.stun import TransactionFailed
+from aioice.stun import Class, Message, Method, TransactionFailed
 from aioice.turn import create_turn_endpoint
 
 from proxim.ice import ConfiguredIce, IceOptions
@@ -76,6 +76,32 @@ def test_changed_expiry_gets_401(coturn):
     expiry, _, user = server.username.partition(":")
     later = f"{int(expiry) + 60}:{user}"
     assert refusal(coturn, later, server.credential) == 401
+
+
+def test_allocation_of_aiortc_is_refreshed_after_its_credentials_have_expired(coturn):
+    """So a channel through the relay lasts for hours, on one connection."""
+    server = credentials(coturn, ttl=1)
+
+    async def refresh():
+        async with asyncio.timeout(60):
+            transport, _ = await create_turn_endpoint(
+                asyncio.DatagramProtocol,
+                ("127.0.0.1", int(coturn.url.split(":")[2].partition("?")[0])),
+                username=server.username,
+                password=server.credential,
+            )
+            # coturn accepts an expired name until the end of its second.
+            expiry = int(server.username.partition(":")[0])
+            await asyncio.sleep(expiry + 1.5 - time.time())
+            inner = transport._TurnTransport__inner_protocol
+            request = Message(message_method=Method.REFRESH, message_class=Class.REQUEST)
+            request.attributes["LIFETIME"] = 600
+            response, _ = await inner.request_with_retry(request)
+            await inner.delete()
+            return response.attributes["LIFETIME"]
+
+    assert asyncio.run(refresh()) == 600
+    assert refusal(coturn, server.username, server.credential) == 401
 
 
 @needs_browser("coturn")
