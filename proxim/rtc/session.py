@@ -16,22 +16,27 @@ class Session(Protocol):
     @property
     def role(self) -> Role:
         """The side of the session that this is."""
+        ...
 
     @property
     def over(self) -> ProximError | None:
         """The reason why the session ended; None before."""
+        ...
 
     @property
     def ice_servers(self) -> list[IceServer]:
         """The latest ICE servers."""
+        ...
 
     @property
     def peer_online(self) -> bool:
         """Whether the other side is connected to the node."""
+        ...
 
     @property
     def arrivals(self) -> int:
         """How often the other side has come online, or this side again."""
+        ...
 
     async def send_rtc(self, rtc: Mapping[str, object]) -> None:
         """Send a signal of this peer."""
@@ -47,3 +52,4 @@ class Session(Protocol):
 
     async def arrival_after(self, seen: int) -> int:
         """Wait until ``arrivals`` is not ``seen``, or the session is over, and return it."""
+        ...
