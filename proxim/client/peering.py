@@ -44,6 +44,7 @@ class Peering:
         self._early: list[Mapping[str, object]] = []
         self._refuses = False
         self._refused = ""
+        self._answers = False
 
     # -- for the session ------------------------------------------------------------------------
 
@@ -104,9 +105,16 @@ class Peering:
     def _answer(self, rtc: Mapping[str, object]) -> None:
         """Say it to a connection that has not heard it."""
         name = rtc.get("from")
-        if isinstance(name, str) and name != self._refused:
+        if isinstance(name, str) and name != self._refused and not self._answers:
             self._refused = name
-            self._start_soon(self.send_rtc, UNAVAILABLE)
+            self._answers = True
+            self._start_soon(self._send_unavailable)
+
+    async def _send_unavailable(self) -> None:
+        try:
+            await self.send_rtc(UNAVAILABLE)
+        finally:
+            self._answers = False
 
     async def _tell(self) -> None:
         await self.wait_approved()

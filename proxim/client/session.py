@@ -110,7 +110,7 @@ class ClientSession:
 
         It is told once the session is approved, and again each time it comes back online. Its
         attempts to connect are then not received by ``receive`` and ``signals``. ``channel`` can
-        still be called later.
+        still be called later. Once it was called, this does nothing.
         """
         if self.over is None:
             self._get_peering().refuse()

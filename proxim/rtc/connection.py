@@ -227,7 +227,7 @@ class Connection:
             candidate.sdpMLineIndex = told.get("sdpMLineIndex")
             await self._pc.addIceCandidate(candidate)
         except Exception as error:
-            log.debug("a candidate of the other side cannot be used: %r", error)
+            log.debug("a candidate cannot be used: %s", type(error).__name__)
 
     def _state_changed(self) -> None:
         self._on_state(self, self._pc.connectionState)

@@ -117,7 +117,8 @@ class Peer:
                 nursery.start_soon(self._watch_arrivals, self._session.arrivals)
                 await self._work()
         except Exception as error:
-            log.exception("the channel of a session failed")
+            # Not the text of the error: it may contain what the other side sent.
+            log.error("the channel of a session failed: %s", type(error).__name__)
             self.channels.set_error(Unreachable(f"the channel failed: {error!r}"))
         finally:
             left = ConnectionLost("the program has left the node")
@@ -205,7 +206,7 @@ class Peer:
                 raise
             except Exception as error:
                 # aiortc raises many kinds for descriptions that it cannot use.
-                log.info("WebRTC reports an error: %r", error)
+                log.info("WebRTC reports an error: %s", type(error).__name__)
                 return
 
     async def _perform_one(self, effect: Effect) -> None:
