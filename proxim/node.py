@@ -23,7 +23,6 @@ from proxim.backends import redis, sqlite
 from proxim.client.host import HostSession, SessionKind
 from proxim.embed.decision import Decide, check
 from proxim.embed.events import EventReader, Events
-from proxim.embed.futures import in_own_thread
 from proxim.embed.host import LocalHost
 from proxim.exception_groups import running, ungrouped
 from proxim.ice import ConfiguredIce
@@ -36,6 +35,7 @@ from proxim.net.site import Site
 from proxim.net.sockets import EVERYWHERE, listen, reachable, url_of
 from proxim.net.stats import NetStats
 from proxim.net.tls import load_certificate
+from proxim.portal.futures import in_own_thread
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
 from proxim.protocol.messages import FEATURES, PROTOCOL_VERSION, Confirm, SessionInfo, Welcome
 from proxim.settings import Settings, from_code, split_endpoint, warn

@@ -10,7 +10,7 @@ import trio
 
 from proxim.actors.log import log_crash, session_extra
 from proxim.client.host import CODE, HostSession, Prompt
-from proxim.embed.futures import in_own_thread
+from proxim.portal.futures import in_own_thread
 from proxim.protocol.errors import ProximError, WrongCode
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from threading import Thread
 
-from proxim.embed.futures import settle
+from proxim.portal.futures import settle
+from proxim.portal.portal import Across, CallIn, Portal, blocking
 from proxim.protocol.errors import ChannelClosed, ProximError, Unreachable
 from proxim.rtc.channel import Channel, DataChannel, Message
-from proxim.threads.portal import Across, CallIn, Portal, blocking
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import trio
 
 from proxim.client.host import Prompt
 from proxim.embed.decision import Answer
-from proxim.embed.futures import in_own_thread, result_of, settle
-from proxim.threads.portal import CallIn, Portal
+from proxim.portal.futures import in_own_thread, result_of, settle
+from proxim.portal.portal import CallIn, Portal
 from proxim.threads.session import ThreadPrompt
 
 if TYPE_CHECKING:

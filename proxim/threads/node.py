@@ -14,13 +14,13 @@ import trio
 from proxim.client.host import SessionKind
 from proxim.embed.decision import check
 from proxim.embed.events import EventReader, NodeEvent
-from proxim.embed.futures import Resolver
 from proxim.node import Node
+from proxim.portal.futures import Resolver
+from proxim.portal.portal import Across, CallIn, Portal
 from proxim.protocol.errors import ConnectionLost
 from proxim.protocol.messages import Confirm, SessionInfo
 from proxim.settings import Settings, from_code
 from proxim.threads.decision import Decide, in_application
-from proxim.threads.portal import Across, CallIn, Portal
 from proxim.threads.session import ThreadSession
 
 

@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxim.client.host import HostSession, Notice, Prompt
+from proxim.portal.portal import Across, CallIn, Portal, blocking
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import ProximError, SessionOver
 from proxim.protocol.messages import Confirm, IceServer, SessionInfo, Status
-from proxim.threads.portal import Across, CallIn, Portal, blocking
 
 if TYPE_CHECKING:
     from proxim.threads.channel import ThreadChannel

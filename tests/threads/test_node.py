@@ -15,7 +15,7 @@ import trio
 
 import proxim
 from proxim import clock
-from proxim.embed.futures import in_own_thread
+from proxim.portal.futures import in_own_thread
 from tests.ports import reserved_port
 from tests.threads.helpers import PATIENCE, Guest, nothing_left
 

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 import pytest
 import trio
 
-from proxim.embed.futures import in_own_thread, result_of, settle
+from proxim.portal.futures import in_own_thread, result_of, settle
 
 
 async def test_thread_returns_its_result_or_raises():
