@@ -68,7 +68,7 @@ async def test_countdowns_of_the_sdk_go_on_while_the_machine_sleeps(autojump_clo
         expires_at=None, status="pending", device_info=None, host_online=True, guest_online=False,
     )  # fmt: skip
     session = HostSession(Channel(), info)
-    session.set_link(wire.LinkRenewed(session_id="s", pair_within=300))
+    session._set_link(wire.LinkRenewed(session_id="s", pair_within=300))
     device = DeviceInfo(name="Phone", id="p")
     prompt = Prompt(session, wire.PairPrompt(session_id="s", device_info=device, expires_in=40))
     sleeps(30)

@@ -70,7 +70,7 @@ def command(
 
     async def action(reporter: Reporter) -> None:
         async with register() as host, trio.open_nursery() as nursery:
-            nursery.start_soon(program.report_reachability, host.connection, reporter)
+            nursery.start_soon(program.report_reachability, host, reporter)
             confirm: Confirm = "none" if yes else "code"
             session = await host.create(SessionType(session_type), ttl=ttl, confirm=confirm)
             nursery.start_soon(_report_notices, session, reporter)

@@ -40,7 +40,7 @@ def command(link: str, name: str, device_id: str | None, as_json: bool) -> None:
             open_guest(link, name=name, device_id=device_id) as guest,
             trio.open_nursery() as nursery,
         ):
-            nursery.start_soon(program.report_reachability, guest.connection, reporter)
+            nursery.start_soon(program.report_reachability, guest, reporter)
             await _wait_for_answer(guest, reporter)
             await program.talk(guest, reporter)
             nursery.cancel_scope.cancel()

@@ -13,7 +13,7 @@ import click
 import trio
 
 from proxim.cli.terminal import Reporter, printable
-from proxim.client.connection import NodeConnection
+from proxim.client import Guest, Host
 from proxim.client.session import ClientSession
 from proxim.exception_groups import leaves, ungrouped
 from proxim.protocol import device_names
@@ -190,9 +190,9 @@ async def _send(session: ClientSession, line: str, reporter: Reporter) -> None:
         _report_error(reporter, "Not sent", error)
 
 
-async def report_reachability(connection: NodeConnection, reporter: Reporter) -> None:
+async def report_reachability(client: Host | Guest, reporter: Reporter) -> None:
     """Report when the node becomes unreachable, and when it is back."""
-    async for online in connection.reachable():
+    async for online in client.reachable():
         text = "Reconnected." if online else "Can't reach the node. Reconnecting…"
         reporter.report("node", text, online=online)
 

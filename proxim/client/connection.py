@@ -46,7 +46,7 @@ class NodeConnection(Calls):
 
     ``introduce`` registers or resumes on each new WebSocket before any other request.
     ``on_message`` gets every message from the node, replies included. ``on_failure`` is called
-    when the connection does not come back.
+    when the connection does not come back. ``online`` says whether it is open.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class NodeConnection(Calls):
         self._queue: deque[wire.Signal | wire.CloseSession] = deque()
         self._failure: ProximError | None = None
         self._max_message_bytes = 64 * 1024
-        self._online = False
+        self.online = False
         self._changed = trio.lowlevel.ParkingLot()
         self._pauses = delays()
         self._closing = False
@@ -94,12 +94,17 @@ class NodeConnection(Calls):
 
     async def reachable(self) -> AsyncIterator[bool]:
         """Yield at each change whether the node is reachable."""
-        seen = self._online
+        seen = self.online
         while True:
-            while self._online is seen:
-                await self._changed.park()
-            seen = self._online
+            seen = await self.reachable_after(seen)
             yield seen
+
+    async def reachable_after(self, seen: bool) -> bool:
+        """Wait until ``online`` differs from ``seen``, and return it."""
+        await trio.lowlevel.checkpoint()
+        while self.online is seen:
+            await self._changed.park()
+        return self.online
 
     async def call(
         self, request: wire.ClientMessage, kind: type[_Reply], *, introduces: bool = False
@@ -112,7 +117,7 @@ class NodeConnection(Calls):
         """
         if self._failure is not None:
             raise self._failure
-        if self._ws is None or not (self._online or introduces):
+        if self._ws is None or not (self.online or introduces):
             raise ConnectionLost("not connected to the node")
         self._check_size(request)
         return await super().call(request, kind)
@@ -192,7 +197,7 @@ class NodeConnection(Calls):
                 nursery.start_soon(self._read, self._ws)
                 await self._introduce()
                 self._pauses = delays()
-                self._online = True
+                self.online = True
                 self._changed.unpark_all()
                 if not self._scope.shield:
                     # From here on only ``connected`` ends this, after it has closed the WebSocket.
@@ -206,7 +211,7 @@ class NodeConnection(Calls):
             raise (group if failed is None else self._address.reason(failed)) from None
         finally:
             self._ws = None
-            self._online = False
+            self.online = False
             self._changed.unpark_all()
             self.fail_calls(ConnectionLost("the connection broke before the reply"))
             await trio.aclose_forcefully(stream)
@@ -243,7 +248,7 @@ class NodeConnection(Calls):
 
     async def _send(self, request: wire.ClientMessage) -> None:
         """Send a request after the queued signals; an introduction goes first."""
-        while self._queue and self._online:
+        while self._queue and self.online:
             await self._changed.park()
         if self._ws is None:
             raise ConnectionLost("the connection broke before the request was sent")

@@ -42,14 +42,14 @@ class Guest(ClientSession):
         resume_token: str = "",
         store_token: StoreToken | None = None,
     ) -> None:
-        self.connection = NodeConnection(
+        self._node = NodeConnection(
             node_url,
             ssl_context,
             introduce=self._introduce,
-            on_message=self.handle,
-            on_failure=self.finish,
+            on_message=self._handle,
+            on_failure=self._finish,
         )
-        super().__init__(self.connection, session_id)
+        super().__init__(self._node, session_id)
         self.node_url = node_url
         self.resume_token = resume_token
         self._expires_at = clock.now()
@@ -68,19 +68,24 @@ class Guest(ClientSession):
         if self.over is not None:
             raise self.over
 
+    async def reachable(self) -> AsyncIterator[bool]:
+        """Yield at each change whether the node is reachable."""
+        async for online in self._node.reachable():
+            yield online
+
     async def _introduce(self) -> None:
         """Request pairing on the first connection, resume on all others."""
         if self._ask is not None:
-            await self.connection.call(self._ask, wire.PairPending, introduces=True)
+            await self._node.call(self._ask, wire.PairPending, introduces=True)
             self._ask = None
             return
         request = wire.Resume(session_id=self.session_id, resume_token=self.resume_token)
         try:
-            await self.connection.call(request, wire.Resumed, introduces=True)
+            await self._node.call(request, wire.Resumed, introduces=True)
         except UnknownSession:
             raise SessionOver("expired", "lost") from None
 
-    def handle(self, message: wire.NodeMessage) -> None:
+    def _handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node."""
         match message:
             case wire.PairPending():
@@ -92,14 +97,14 @@ class Guest(ClientSession):
                 if message.resume_token is not UNSET:
                     self._keep_token(message.resume_token)
                 self.code = None if message.code is UNSET else message.code
-                self.set_ice_servers(message.ice_servers, message.ice_ttl)
+                self._set_ice_servers(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:
                     self._expires_at = clock.now() + message.expires_in
                 self.peer_online = message.host_online
-                self.update(message.session)
+                self._update(message.session)
             case _:
                 pass
-        super().handle(message)
+        super()._handle(message)
         if self.status is not Status.PENDING:
             self.code = None
 
@@ -130,7 +135,7 @@ async def open_guest(
     device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
     ask = wire.PairRequest(session_id=session_id, token=token, device_info=device)
     guest = Guest(node_url, session_id, ssl_context, ask=ask, store_token=store_token)
-    async with guest.connection.connected():
+    async with guest._node.connected():
         yield guest
 
 
@@ -153,5 +158,5 @@ async def resume_guest(
     guest = Guest(
         node_url, session_id, ssl_context, resume_token=resume_token, store_token=store_token
     )
-    async with guest.connection.connected():
+    async with guest._node.connected():
         yield guest

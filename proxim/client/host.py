@@ -95,7 +95,7 @@ class HostSession(ClientSession):
         self._lapses_at = clock.now()
         self._prompt: Prompt | None = None
         self._notices: list[Notice] = []
-        self.update(info)
+        self._update(info)
 
     @property
     def lapses_at(self) -> float:
@@ -134,7 +134,7 @@ class HostSession(ClientSession):
     ) -> None:
         """Replace the link by a new one. Raises ``NotAllowed`` once a guest has asked to pair."""
         request = wire.RenewLink(session_id=self.session_id, token_hash=token_hash, qr=qr)
-        self.set_link(await self._connection.call(request, wire.LinkRenewed))
+        self._set_link(await self._connection.call(request, wire.LinkRenewed))
 
     async def notices(self) -> AsyncIterator[Notice]:
         """Yield each notice, from the beginning of the session to its end."""
@@ -148,14 +148,14 @@ class HostSession(ClientSession):
         await self._wait_for(lambda: len(self._notices) > count)
         return self._notices[count] if len(self._notices) > count else None
 
-    def set_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
+    def _set_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
         """Store a new link."""
         self.link = None if message.link is UNSET else message.link
         self.token = None if message.token is UNSET else message.token
         self.qr_svg = None if message.qr_svg is UNSET else message.qr_svg
         self._lapses_at = clock.now() + message.pair_within
 
-    def handle(self, message: wire.NodeMessage) -> None:
+    def _handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node."""
         match message:
             case wire.PairPrompt():
@@ -167,17 +167,17 @@ class HostSession(ClientSession):
                 self._note(Notice.REPLACED)
             case _:
                 pass
-        super().handle(message)
+        super()._handle(message)
 
     def _note(self, notice: Notice) -> None:
         if len(self._notices) < MAX_NOTICES:
             self._notices.append(notice)
 
-    def update(self, info: SessionInfo) -> None:
+    def _update(self, info: SessionInfo) -> None:
         """Store the session object, also after a reconnect."""
         self.info = info
         self.peer_online = info.guest_online
-        super().update(info)
+        super()._update(info)
 
 
 class Host:
@@ -197,7 +197,7 @@ class Host:
         self._created: dict[str, HostSession] = {}
         self._registration = registration
         self._seats = registration.seats
-        self.connection = NodeConnection(
+        self._connection = NodeConnection(
             node_url,
             ssl_context,
             introduce=self._register,
@@ -221,7 +221,7 @@ class Host:
 
         Raises ``NotSupported`` if the node is too old to check a code.
         """
-        if confirm == "code" and "confirm" not in self.connection.features:
+        if confirm == "code" and "confirm" not in self._connection.features:
             raise NotSupported("this node is too old to check the code that a guest shows")
         request = wire.CreateSession(
             session_type=SessionType(session_type),
@@ -230,23 +230,28 @@ class Host:
             qr=qr,
             confirm=confirm,
         )
-        created = await self.connection.call(request, wire.SessionCreated)
+        created = await self._connection.call(request, wire.SessionCreated)
         return self._created.pop(created.session.session_id)
 
     async def list(self) -> list[SessionInfo]:
         """Return all sessions of this owner; ended ones until the node's next sweep."""
-        return (await self.connection.call(wire.ListSessions(), wire.Sessions)).sessions
+        return (await self._connection.call(wire.ListSessions(), wire.Sessions)).sessions
 
     async def close(self, session_id: str) -> None:
         """End a session of this owner, whichever connection holds its seat.
 
         Raises ``UnknownSession`` for any other session.
         """
-        await self.connection.close_session(session_id)
+        await self._connection.close_session(session_id)
+
+    async def reachable(self) -> AsyncIterator[bool]:
+        """Yield at each change whether the node is reachable."""
+        async for online in self._connection.reachable():
+            yield online
 
     async def _register(self) -> None:
         request = structs.replace(self._registration, key=self.key)
-        await self.connection.call(request, wire.Registered, introduces=True)
+        await self._connection.call(request, wire.Registered, introduces=True)
 
     def _handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node. Replies, too: a prompt may follow at once."""
@@ -255,14 +260,14 @@ class Host:
                 self._resume_sessions(message)
             case wire.SessionCreated():
                 session = self._update_session(message.session)
-                session.set_link(message)
+                session._set_link(message)
                 self._created[session.session_id] = session
                 if self._seats is not None:
                     self._seats.append(message.session.session_id)
             case _:
                 session_id = getattr(message, "session_id", None)
                 if isinstance(session_id, str) and session_id in self.sessions:
-                    self.sessions[session_id].handle(message)
+                    self.sessions[session_id]._handle(message)
                     self._remove_if_over(session_id)
 
     def _resume_sessions(self, registered: wire.Registered) -> None:
@@ -270,7 +275,7 @@ class Host:
             self.key = registered.key
         known = {info.session_id for info in registered.sessions}
         for session_id in self.sessions.keys() - known:
-            self.sessions[session_id].finish(SessionOver("expired", "lost"))
+            self.sessions[session_id]._finish(SessionOver("expired", "lost"))
             self._remove_if_over(session_id)
         for info in registered.sessions:
             self._update_session(info)
@@ -285,14 +290,14 @@ class Host:
     def _update_session(self, info: SessionInfo) -> HostSession:
         session = self.sessions.get(info.session_id)
         if session is None:
-            session = self.sessions[info.session_id] = HostSession(self.connection, info)
+            session = self.sessions[info.session_id] = HostSession(self._connection, info)
         else:
-            session.update(info)
+            session._update(info)
         return session
 
     def _finish_all(self, error: ProximError) -> None:
         for session in self.sessions.values():
-            session.finish(error)
+            session._finish(error)
 
 
 @asynccontextmanager
@@ -321,5 +326,5 @@ async def open_host(
         seats=None if seats is None else list(seats),
     )
     host = Host(node_url, registration, ssl_context)
-    async with host.connection.connected():
+    async with host._connection.connected():
         yield host

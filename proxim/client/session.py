@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
+from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -14,7 +13,13 @@ import trio
 from proxim.client.calls import Calls, wire_error
 from proxim.client.peering import Peering
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import BadMessage, ConnectionLost, ProximError, SessionOver
+from proxim.protocol.errors import (
+    BadMessage,
+    ConnectionLost,
+    NotApproved,
+    ProximError,
+    SessionOver,
+)
 from proxim.protocol.messages import IceServer, Reason, Status
 
 if TYPE_CHECKING:
@@ -51,23 +56,28 @@ class ClientSession:
         self.unread_bytes = 0
         self.peer_online = False
         self._connection = connection
-        self._unread = 0
+        self._unread: deque[msgspec.Raw] = deque()
+        self._readable = trio.lowlevel.ParkingLot()
         self._dropped: ProximError | None = None
         self._peering: Peering | None = None
         self._arrivals = 0
-        self._incoming, self._signals = trio.open_memory_channel[msgspec.Raw](math.inf)
         self._changed = trio.lowlevel.ParkingLot()
 
     async def send(self, data: object) -> None:
         """Send a JSON value to the other side, in order, once approved.
 
-        Raises ``SessionOver`` after the end, and ``BadMessage`` if the value is not JSON or larger
-        than the node accepts. Also raises the node's error for an *earlier* signal:
-        ``PeerOffline`` if the backlog for an offline side is full, ``RateLimited`` if the other
-        side reads too slowly, or ``NotApproved``. This signal has then been sent.
+        While this side is offline, the value is queued.
+
+        Raises ``NotApproved`` before the approval, ``SessionOver`` after the end, and
+        ``BadMessage`` if the value is not JSON or larger than the node accepts. Also raises the
+        node's error for an *earlier* signal: ``PeerOffline`` if the backlog for an offline side is
+        full, or ``RateLimited`` if the other side reads too slowly. This signal has then been sent.
         """
         if self.over is not None:
             raise self.over
+        if self.status is not Status.APPROVED:
+            why = "nothing was sent: the session is not approved yet"
+            raise NotApproved(why, session_id=self.session_id)
         signal = wire.Signal(session_id=self.session_id, data=msgspec.Raw(_encode(data)))
         await self._connection.send_signal(signal)
         if self._dropped is not None:
@@ -79,16 +89,33 @@ class ClientSession:
 
         Raises ``SessionOver`` after the last one, or the error that ended the connection.
         """
-        try:
-            return self._read(await self._signals.receive())
-        except trio.EndOfChannel:
-            assert self.over is not None
-            raise self.over from None
+        await self.wait_readable()
+        return self.receive_nowait()
+
+    def receive_nowait(self) -> object:
+        """Return the next value from the other side, if it has arrived.
+
+        Raises ``trio.WouldBlock`` if none has, and otherwise what ``receive`` raises.
+        """
+        if self._unread:
+            data = self._unread.popleft()
+            self.unread_bytes -= len(data)
+            return _decode(data)
+        raise trio.WouldBlock if self.over is None else self.over
+
+    async def wait_readable(self) -> None:
+        """Wait until a value has arrived, or the session has ended."""
+        await trio.lowlevel.checkpoint()
+        while not self._unread and self.over is None:
+            await self._readable.park()
 
     async def signals(self) -> AsyncIterator[object]:
         """Iterate over the values from the other side until the session ends."""
-        async for data in self._signals:
-            yield self._read(data)
+        while True:
+            await self.wait_readable()
+            if not self._unread:
+                return
+            yield self.receive_nowait()
 
     async def channel(self, *, relay_only: bool = False) -> Channel:
         """Return the channel to the other side, by WebRTC, once it is open.
@@ -156,7 +183,7 @@ class ClientSession:
 
     # -- messages from the node --------------------------------------------------------------
 
-    def handle(self, message: wire.NodeMessage) -> None:
+    def _handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node."""
         match message:
             case wire.Signal(data=data):
@@ -166,17 +193,17 @@ class ClientSession:
                 self.peer_online = True
                 self._arrivals += 1
                 self.device_info = message.device_info
-                self.set_ice_servers(message.ice_servers, message.ice_ttl)
+                self._set_ice_servers(message.ice_servers, message.ice_ttl)
                 self.status = Status.APPROVED
             case wire.IceServers():
-                self.set_ice_servers(message.ice_servers, message.ttl)
+                self._set_ice_servers(message.ice_servers, message.ttl)
             case wire.PeerOnline():
                 self.peer_online = True
                 self._arrivals += 1
             case wire.PeerOffline():
                 self.peer_online = False
             case wire.SessionEnded(status=status, reason=reason):
-                self.finish(SessionOver(status, reason))
+                self._finish(SessionOver(status, reason))
             case wire.Error(ref=msgspec.UNSET):
                 self._dropped = wire_error(message)
             case _:
@@ -191,16 +218,8 @@ class ClientSession:
 
     def _take_early_signals(self, peering: Peering) -> None:
         """Give the signals that wait to be received and belong to the channel to it."""
-        waiting: list[msgspec.Raw] = []
-        with suppress(trio.WouldBlock, trio.EndOfChannel):
-            while True:
-                waiting.append(self._signals.receive_nowait())
-        for data in waiting:
-            if peering.receive(data):
-                self._unread -= 1
-                self.unread_bytes -= len(data)
-            else:
-                self._incoming.send_nowait(data)
+        self._unread = deque(data for data in self._unread if not peering.receive(data))
+        self.unread_bytes = sum(map(len, self._unread))
 
     def _queue(self, data: msgspec.Raw) -> None:
         if self.over is not None:
@@ -209,18 +228,18 @@ class ClientSession:
             return
         size = self.unread_bytes + len(data)
         # A single signal of any size has room.
-        if self._unread >= MAX_UNREAD or (
+        if len(self._unread) >= MAX_UNREAD or (
             self._unread and size > self._connection.max_unread_bytes
         ):
             why = "too slow: too many signals wait to be received"
-            self.finish(ConnectionLost(why, close_code=TOO_SLOW))
+            self._finish(ConnectionLost(why, close_code=TOO_SLOW))
             self._connection.give_up(self.session_id)
             return
-        self._unread += 1
         self.unread_bytes = size
-        self._incoming.send_nowait(data.copy())
+        self._unread.append(data.copy())
+        self._readable.unpark_all()
 
-    def set_ice_servers(
+    def _set_ice_servers(
         self,
         ice_servers: list[IceServer] | msgspec.UnsetType,
         ttl: float | msgspec.UnsetType,
@@ -232,17 +251,17 @@ class ClientSession:
         if ice_servers and ttl is not msgspec.UNSET:
             self._connection.ice.schedule(self.session_id, ttl)
 
-    def update(self, info: wire.SessionInfo) -> None:
+    def _update(self, info: wire.SessionInfo) -> None:
         """Store the session object, which shows what happened while this side was offline."""
         self.device_info = info.device_info
         self._arrivals += 1
         if isinstance(info.reason, Reason):
-            self.finish(SessionOver(info.status, info.reason))
+            self._finish(SessionOver(info.status, info.reason))
         elif info.status is Status.APPROVED:
             self.status = Status.APPROVED
         self._changed.unpark_all()
 
-    def finish(self, over: ProximError) -> None:
+    def _finish(self, over: ProximError) -> None:
         """End the session on this side, and wake the tasks that wait for it."""
         if self.over is not None:
             return
@@ -251,13 +270,8 @@ class ClientSession:
             self.status = Status(over.status)
         self.peer_online = False
         self._connection.ice.remove(self.session_id)
-        self._incoming.close()
+        self._readable.unpark_all()
         self._changed.unpark_all()
-
-    def _read(self, data: msgspec.Raw) -> object:
-        self._unread -= 1
-        self.unread_bytes -= len(data)
-        return _decode(data)
 
 
 def _decode(data: msgspec.Raw) -> object:

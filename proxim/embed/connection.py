@@ -71,9 +71,9 @@ class LocalConnection(Calls):
             return
         if isinstance(message, wire.SessionCreated):
             self.session = HostSession(self, message.session)
-            self.session.set_link(message)
+            self.session._set_link(message)
         elif self.session is not None:
-            self.session.handle(message)
+            self.session._handle(message)
         self.settle(message)
 
     def tell_backlog(self, message: wire.NodeMessage) -> None:
@@ -91,7 +91,7 @@ class LocalConnection(Calls):
         self._failure = ConnectionLost(reason, close_code=code)
         leave_seats(self)
         if self.session is not None:
-            self.session.finish(self._failure)
+            self.session._finish(self._failure)
         self.fail_calls(self._failure)
 
     # -- what the session calls --------------------------------------------------------------

@@ -281,3 +281,44 @@ async def test_each_side_gets_its_own_turn_credentials_after_approval(serve):
         names = [side.ice_servers[0].username for side in (session, guest)]
         assert names[0] != names[1]
         assert all(int(name.split(":")[0]) <= time.time() + 60 for name in names)
+
+
+async def test_signal_before_approval_is_refused_and_not_sent(node):
+    async with asked(node.url) as (session, guest):
+        for side in (session, guest):
+            with pytest.raises(NotApproved, match="not approved yet"):
+                await side.send("too early")
+        await session.decide(approve=True)
+        await guest.approved()
+        await session.send("in time")
+        assert await hear(guest, 1) == ["in time"]
+
+
+async def test_receive_without_waiting(node):
+    async with paired(node.url) as (session, guest):
+        with pytest.raises(trio.WouldBlock):
+            guest.receive_nowait()
+        await session.send("one")
+        await guest.wait_readable()
+        assert guest.receive_nowait() == "one"
+        await session.close()
+        await guest.wait_readable()
+        with pytest.raises(SessionOver, match="closed"):
+            guest.receive_nowait()
+
+
+async def test_task_that_only_waits_does_not_hold_a_signal_back(node):
+    async with paired(node.url) as (session, guest), trio.open_nursery() as nursery:
+        heard = []
+
+        async def receive():
+            heard.append(await guest.receive())
+
+        nursery.start_soon(guest.wait_readable)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(receive)
+        await trio.testing.wait_all_tasks_blocked()
+        await session.send("for the one that receives")
+        await until(lambda: heard)
+        assert heard == ["for the one that receives"]
+        nursery.cancel_scope.cancel()
