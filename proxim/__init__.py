@@ -1,5 +1,12 @@
 """Proxim connects two devices for WebRTC, after a person approved it.
 
+A host or a guest of a node that runs elsewhere; ``proxim.aio`` and ``proxim.sync`` have the same
+names::
+
+    async with proxim.open_host(url, uuid="my-desktop") as host:      # from a Trio program
+    async with proxim.aio.open_host(url, uuid="my-desktop") as host:  # from an asyncio program
+    with proxim.sync.open_host(url, uuid="my-desktop") as host:       # from a plain script
+
 A node inside an application::
 
     with proxim.run_in_thread(port=0) as node:                # from any Python program
@@ -11,14 +18,23 @@ A node inside an application::
 Importing the package is fast: the names in ``__all__`` are imported on first use.
 """
 
-from importlib import import_module
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 from proxim.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from proxim import qr
-    from proxim.client import HostSession, Prompt, open_guest, open_host
+    from proxim import aio, qr, sync
+    from proxim.client import (
+        Guest,
+        Host,
+        HostSession,
+        Notice,
+        Prompt,
+        open_guest,
+        open_host,
+        resume_guest,
+    )
     from proxim.embed.events import Ended, Missed, Paired
     from proxim.node import Node, serve
     from proxim.protocol.errors import (
@@ -26,7 +42,9 @@ if TYPE_CHECKING:
         ChannelClosed,
         CodeRequired,
         ConnectionLost,
+        InvalidLink,
         InvalidSetting,
+        NotApproved,
         NotSupported,
         ProximError,
         RequestError,
@@ -34,6 +52,7 @@ if TYPE_CHECKING:
         Unreachable,
         WrongCode,
     )
+    from proxim.protocol.messages import DeviceInfo, SessionInfo
     from proxim.settings import Settings
     from proxim.threads import ThreadNode, ThreadPrompt, ThreadSession, run_in_thread
 
@@ -42,16 +61,23 @@ __all__ = [
     "ChannelClosed",
     "CodeRequired",
     "ConnectionLost",
+    "DeviceInfo",
     "Ended",
+    "Guest",
+    "Host",
     "HostSession",
+    "InvalidLink",
     "InvalidSetting",
     "Missed",
     "Node",
+    "NotApproved",
     "NotSupported",
+    "Notice",
     "Paired",
     "Prompt",
     "ProximError",
     "RequestError",
+    "SessionInfo",
     "SessionOver",
     "Settings",
     "ThreadNode",
@@ -59,37 +85,39 @@ __all__ = [
     "ThreadSession",
     "Unreachable",
     "WrongCode",
+    "aio",
     "open_guest",
     "open_host",
     "qr",
+    "resume_guest",
     "run_in_thread",
     "serve",
+    "sync",
 ]
 
 _MODULES = {
-    "proxim.client": ("HostSession", "Prompt", "open_guest", "open_host"),
-    "proxim.protocol.errors": (
-        *("AlreadyDecided", "ChannelClosed", "CodeRequired", "ConnectionLost"),
-        *("InvalidSetting", "NotSupported", "ProximError", "RequestError"),
-        *("SessionOver", "Unreachable", "WrongCode"),
-    ),
-    "proxim.embed.events": ("Ended", "Missed", "Paired"),
-    "proxim.node": ("Node", "serve"),
-    "proxim.settings": ("Settings",),
-    "proxim.threads": ("ThreadNode", "ThreadPrompt", "ThreadSession", "run_in_thread"),
+    "proxim.client": "Guest Host HostSession Notice Prompt open_guest open_host resume_guest",
+    "proxim.embed.events": "Ended Missed Paired",
+    "proxim.node": "Node serve",
+    "proxim.protocol.errors": "AlreadyDecided ChannelClosed CodeRequired ConnectionLost "
+    "InvalidLink InvalidSetting NotApproved NotSupported ProximError RequestError SessionOver "
+    "Unreachable WrongCode",
+    "proxim.protocol.messages": "DeviceInfo SessionInfo",
+    "proxim.settings": "Settings",
+    "proxim.threads": "ThreadNode ThreadPrompt ThreadSession run_in_thread",
 }
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:
     """Import a name of ``__all__`` on first use (PEP 562)."""
-    if name == "qr":
-        return import_module("proxim.qr")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
-    return value
+    if name in _MODULE_OF:
+        value = globals()[name] = getattr(_import_module(_MODULE_OF[name]), name)
+        return value
+    if name in __all__:
+        return _import_module(f"proxim.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

@@ -24,6 +24,7 @@ from proxim.client.host import HostSession, SessionKind
 from proxim.embed.decision import Decide, check
 from proxim.embed.events import EventReader, Events
 from proxim.embed.host import LocalHost
+from proxim.event_loop import require_trio
 from proxim.exception_groups import running, ungrouped
 from proxim.ice import ConfiguredIce
 from proxim.net.access import Access
@@ -103,6 +104,7 @@ class Node:
 
     async def __aenter__(self) -> Node:
         """Start. Raises what ``run`` raises when it cannot."""
+        require_trio("proxim.run_in_thread")
         life = running(self.run, self.stop)
         await life.__aenter__()
         self._life = life
@@ -118,6 +120,7 @@ class Node:
         listened on, ``InvalidSetting`` when the certificate or the backend cannot be used, and
         ``RuntimeError`` the second time: a node runs once.
         """
+        require_trio("proxim.run_in_thread")
         if self._has_run:
             raise RuntimeError("a node runs once; make another Node with the same settings")
         self._has_run = True
@@ -277,7 +280,9 @@ class Node:
 def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     """Put together what serves the clients of a node at ``url``."""
     settings, supervisor = node.settings, node.supervisor
-    drawings = Drawings(_draw_qr, settings.drawings_at_once, supervisor.stats)
+    # Drawing and its import take tens of milliseconds, in which no other client should wait.
+    draw_qr = partial(in_own_thread, _draw_qr)
+    drawings = Drawings(draw_qr, settings.drawings_at_once, supervisor.stats)
     invitations = Invitations(with_canonical_host(url), drawings.draw)
     router = Router(supervisor, invitations, settings.access_token)
     site = Site(
@@ -333,12 +338,7 @@ def _traces() -> Observer:
     return Traces()
 
 
-async def _draw_qr(link: str) -> str:
-    # Drawing and its import take tens of milliseconds, in which no other client should wait.
-    return await in_own_thread(_draw, link)
-
-
-def _draw(link: str) -> str:
+def _draw_qr(link: str) -> str:
     from proxim import qr
 
     return qr.svg(link)

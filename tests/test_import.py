@@ -1,6 +1,8 @@
 """The modules that an import of the package loads, in a new interpreter."""
 
+import inspect
 import json
+import pydoc
 import subprocess
 import sys
 
@@ -38,11 +40,70 @@ def test_node_does_not_import_the_command_line(name):
     assert ours.isdisjoint(_NOT_FOR_AN_APPLICATION)
 
 
+def test_scripts_import_neither_a_node_nor_asyncio():
+    ours = modules_after("import proxim; proxim.sync.open_host")
+    assert ours.isdisjoint({*_NOT_FOR_AN_APPLICATION, "proxim.node", "proxim.actors"})
+
+
 def test_every_public_name_is_importable():
     for name in proxim.__all__:
         assert getattr(proxim, name) is getattr(proxim, name)
-    assert set(proxim.__all__) <= set(dir(proxim))
     assert not hasattr(proxim, "no_such_thing")
+
+
+def test_completion_shows_public_names_alone():
+    assert set(dir(proxim)) == {*proxim.__all__, "__version__"}
+    for module in (proxim.aio, proxim.sync):
+        assert dir(module) == sorted(module.__all__)
+        assert {getattr(module, name).__name__ for name in module.__all__} == set(module.__all__)
+
+
+SESSION = {
+    *("session_id", "status", "device_info", "peer_online", "ice_servers", "over"),
+    *("send", "receive", "signals", "presence", "refresh_ice", "close", "ended"),
+}
+TRIO = {"presence_after", "receive_nowait", "wait_over", "wait_readable"}
+HOST_SESSION = {
+    "info",
+    "link",
+    "token",
+    "qr_svg",
+    "confirm",
+    "decide",
+    "notices",
+    "prompt",
+    "renew",
+}
+GUEST = {"approved", "code", "node_url", "resume_token"}
+PROMPT = {"approve", "decline", "device_info", "confirm"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "names"),
+    [
+        (proxim.HostSession, {*SESSION, *TRIO, *HOST_SESSION, "lapses_at", "notice_after"}),
+        (proxim.Guest, {*SESSION, *TRIO, *GUEST, "expires_at", "reachable"}),
+        (proxim.Prompt, {*PROMPT, "expires_at"}),
+        (proxim.Host, {"create", "list", "close", "reachable"}),
+        *(
+            each
+            for module in (proxim.aio, proxim.sync)
+            for each in (
+                (module.HostSession, {*SESSION, *HOST_SESSION, "lapses_in"}),
+                (module.Guest, {*SESSION, *GUEST, "expires_in"}),
+                (module.Prompt, {*PROMPT, "expires_in", "is_over", "session_id"}),
+                (module.Host, {"create", "list", "close", "sessions", "uuid", "key"}),
+            )
+        ),
+    ],
+    ids=lambda given: f"{given.__module__}.{given.__name__}" if isinstance(given, type) else "",
+)
+def test_classes_have_public_names_alone(type_, names):
+    shown = {name for name in dir(type_) if not name.startswith("_")}
+    # What is set by the constructor of a class of Trio is not an attribute of the class.
+    assert shown <= names
+    assert all(inspect.getdoc(getattr(type_, name)) for name in shown)
+    assert "_handle" not in pydoc.plain(pydoc.render_doc(type_))
 
 
 @pytest.mark.full("mypy")
@@ -63,5 +124,5 @@ def test_type_checker_sees_the_public_names(tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert 'Revealed type is "proxim.threads.session.ThreadSession"' in done.stdout
+    assert 'Revealed type is "proxim.sync.HostSession"' in done.stdout
     assert "-> builtins.bytes" in done.stdout or "-> bytes" in done.stdout

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from proxim import clock
 from proxim.client.connection import NodeConnection
 from proxim.client.session import ClientSession
+from proxim.event_loop import require_trio
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import SessionOver, UnknownSession
 from proxim.protocol.link import parse_link
@@ -131,6 +132,7 @@ async def open_guest(
     Raises ``InvalidLink``, ``ConnectionLost``, and the node's errors: ``UnknownSession``,
     ``TokenUsed``, ``LinkLapsed``, ``HostOffline``, ``SessionOver``.
     """
+    require_trio("proxim.aio.open_guest, or proxim.sync.open_guest")
     node_url, session_id, token = parse_link(link)
     device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
     ask = wire.PairRequest(session_id=session_id, token=token, device_info=device)
@@ -155,6 +157,7 @@ async def resume_guest(
 
     Raises ``SessionOver`` if the session has ended, and ``ConnectionLost``.
     """
+    require_trio("proxim.aio.resume_guest, or proxim.sync.resume_guest")
     guest = Guest(
         node_url, session_id, ssl_context, resume_token=resume_token, store_token=store_token
     )

@@ -15,6 +15,7 @@ from proxim import clock
 from proxim.client.calls import Calls
 from proxim.client.connection import NodeConnection
 from proxim.client.session import ClientSession
+from proxim.event_loop import require_trio
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
     BadMessage,
@@ -319,6 +320,7 @@ async def open_host(
     Raises ``ConnectionLost`` if the node cannot be reached, ``AccessDenied`` for a wrong access
     token, and ``BadMessage`` if the uuid or the key is malformed.
     """
+    require_trio("proxim.aio.open_host, or proxim.sync.open_host")
     registration = wire.Register(
         uuid=uuid,
         key=key,

@@ -1,22 +1,30 @@
-"""Calls from other threads into the thread in which the node runs."""
+"""Calls from other threads into a thread in which Trio runs."""
 
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial, wraps
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Generic, NoReturn, ParamSpec, TypeVar
 
+import outcome
 import trio
 
+from proxim.event_loop import require_none, trio_runs
+from proxim.portal.futures import settle
 from proxim.protocol.errors import ConnectionLost
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Inner_co = TypeVar("Inner_co", covariant=True)
+
+_LOOK_EVERY = 0.2 if sys.platform == "win32" else None
+"""Seconds. On Windows Ctrl-C does not interrupt a thread that waits for a lock."""
 
 
 CallIn = Callable[[Callable[[], None]], object]
@@ -24,9 +32,23 @@ CallIn = Callable[[Callable[[], None]], object]
 
 
 class Portal:
-    """Runs functions in the node's thread for other threads. Create it in the node's thread."""
+    """Runs functions in Trio's thread for other threads. Create it in Trio's thread.
 
-    def __init__(self) -> None:
+    ``call_in`` calls a function in the application's own event loop. ``gone`` is the text of the
+    ``ConnectionLost`` that calls raise once Trio has ended. With ``refuses_asyncio`` a blocking
+    call in the thread of an asyncio loop raises ``RuntimeError``.
+    """
+
+    def __init__(
+        self,
+        gone: str = "the node has stopped",
+        *,
+        refuses_asyncio: bool = False,
+        call_in: CallIn | None = None,
+    ) -> None:
+        self.call_in = call_in
+        self._gone = gone
+        self._refuses_asyncio = refuses_asyncio
         self._token = trio.lowlevel.current_trio_token()
         self._thread = threading.get_ident()
         self._clock_offset = trio.current_time() - time.perf_counter()
@@ -35,57 +57,115 @@ class Portal:
         """Return the seconds until a moment on Trio's clock, 0 if it has passed; in any thread."""
         return max(0.0, moment - time.perf_counter() - self._clock_offset)
 
+    def submit(self, function: Callable[[], Awaitable[T]]) -> Future[T]:
+        """Start an async function in Trio's thread, and return the future of its result.
+
+        If the future is cancelled, so is the function. The future raises ``ConnectionLost`` if Trio
+        ends first.
+        """
+        future: Future[T] = Future()
+        scope = trio.CancelScope()
+
+        def cancel(_: Future[T]) -> None:
+            if future.cancelled():
+                self.soon(scope.cancel)
+
+        async def work() -> None:
+            with scope:
+                result = await outcome.acapture(function)
+                settle(future, partial(self._unwrap, result))
+
+        def start() -> None:
+            try:
+                trio.lowlevel.spawn_system_task(work)
+            except RuntimeError:
+                settle(future, self._raise_gone)  # Trio is about to end.
+
+        future.add_done_callback(cancel)
+        try:
+            self._token.run_sync_soon(start)
+        except trio.RunFinishedError:
+            self._raise_gone()
+        return future
+
     def call(
         self, function: Callable[..., Awaitable[T]], *args: object, timeout: float | None = None
     ) -> T:
-        """Call an async function in the node's thread; return or raise what it does.
+        """Call an async function in Trio's thread; return or raise what it does.
 
-        Raises ``TimeoutError`` after ``timeout`` seconds, and ``ConnectionLost`` if the node has
-        stopped or stops during the call. An interrupted call (Ctrl-C) is cancelled.
+        Raises ``TimeoutError`` after ``timeout`` seconds, and ``ConnectionLost`` if Trio has ended
+        or ends during the call. An interrupted call (Ctrl-C) is cancelled.
         """
         self.check_thread()
-        scope = trio.CancelScope()
 
         async def work() -> T:
-            with scope, trio.fail_after(math.inf if timeout is None else timeout):
+            with trio.fail_after(math.inf if timeout is None else timeout):
                 return await function(*args)
-            raise AssertionError("the caller was interrupted and does not wait for a result")
 
+        future = self.submit(work)
         try:
-            return trio.from_thread.run(work, trio_token=self._token)
+            return wait(future)
         except trio.TooSlowError:
             raise TimeoutError(f"no result within {timeout} s") from None
-        except (trio.RunFinishedError, trio.Cancelled):
-            raise ConnectionLost("the node has stopped") from None
-        except BaseException:
-            self.soon(scope.cancel)
-            raise
+        finally:
+            future.cancel()
 
     def call_sync(self, function: Callable[[], T]) -> T:
-        """Call a plain function in the node's thread; return or raise what it does."""
-
-        async def work() -> T:
-            return function()
-
-        return self.call(work)
+        """Call a plain function in Trio's thread; return or raise what it does."""
+        self.check_thread()
+        future: Future[T] = Future()
+        try:
+            self._token.run_sync_soon(settle, future, function)
+        except trio.RunFinishedError:
+            self._raise_gone()
+        return wait(future)
 
     def soon(self, function: Callable[[], object]) -> None:
-        """Call a plain function soon in the node's thread, if the thread still runs."""
+        """Call a plain function soon in Trio's thread, if the thread still runs."""
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(function)
 
     def check_thread(self) -> None:
-        """Raise ``RuntimeError`` in the node's own thread, which would wait for itself."""
+        """Raise ``RuntimeError`` in a thread with an event loop, which a wait would stop."""
         if threading.get_ident() == self._thread:
             raise RuntimeError("this waits for the node and cannot be called in its own thread")
+        if self._refuses_asyncio:
+            require_none("proxim.client", "proxim.aio, or asyncio.to_thread")
+        elif trio_runs():
+            raise RuntimeError("this blocks, and Trio runs in this thread: call it from a thread")
+
+    def _unwrap(self, result: outcome.Outcome[T]) -> T:
+        try:
+            return result.unwrap()
+        except trio.Cancelled:
+            raise ConnectionLost(self._gone) from None
+
+    def _raise_gone(self) -> NoReturn:
+        raise ConnectionLost(self._gone)
+
+
+def wait(future: Future[T]) -> T:
+    """Wait for the result of a future, in a way that Ctrl-C interrupts on every system."""
+    while True:
+        try:
+            return future.result(_LOOK_EVERY)
+        except TimeoutError:
+            if future.done():
+                raise
 
 
 class Across(Generic[Inner_co]):
-    """Stands for ``inner``, an object of the node's thread, in other threads."""
+    """Stands for ``inner``, an object of Trio's thread, in other threads."""
 
     def __init__(self, portal: Portal, inner: Inner_co) -> None:
         self._portal = portal
         self._inner = inner
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._inner is other._inner
+
+    def __hash__(self) -> int:
+        return hash(self._inner)
 
 
 def blocking(

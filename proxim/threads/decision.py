@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
@@ -12,14 +11,15 @@ import trio
 
 from proxim.client.host import Prompt
 from proxim.embed.decision import Answer
+from proxim.event_loop import asyncio_loop
 from proxim.portal.futures import in_own_thread, result_of, settle
 from proxim.portal.portal import CallIn, Portal
-from proxim.threads.session import ThreadPrompt
+from proxim.sync import Prompt as SyncPrompt
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-Decide = Callable[[ThreadPrompt], Answer | Awaitable[Answer]]
+Decide = Callable[[SyncPrompt], Answer | Awaitable[Answer]]
 """The application's decision on a prompt: ``True`` approves, or the code that the guest shows."""
 
 
@@ -32,9 +32,9 @@ def in_application(
     thread, or in the node's if there is no loop. A plain function is called by ``call_in`` while
     this holds ``lock``, or in a thread of its own.
     """
-    loop = _running_loop()
+    loop = asyncio_loop()
 
-    async def call(prompt: ThreadPrompt) -> Answer | Awaitable[Answer]:
+    async def call(prompt: SyncPrompt) -> Answer | Awaitable[Answer]:
         if inspect.iscoroutinefunction(decide):
             return decide(prompt)
         if call_in is None:
@@ -47,7 +47,7 @@ def in_application(
             return await result_of(future)
 
     async def ask(prompt: Prompt) -> Answer:
-        answer = await call(ThreadPrompt(portal, prompt))
+        answer = await call(SyncPrompt(portal, prompt))
         if not inspect.isawaitable(answer):
             return answer
         if loop is None:
@@ -82,13 +82,3 @@ def _run_in(loop: AbstractEventLoop, answer: Awaitable[Answer]) -> Future[Answer
         # The loop is closed and will not await this.
         work.close()
         raise
-
-
-def _running_loop() -> AbstractEventLoop | None:
-    """Return the asyncio loop that runs in this thread, if any."""
-    # A program that runs asyncio has imported it.
-    asyncio = sys.modules.get("asyncio")
-    try:
-        return None if asyncio is None else asyncio.get_running_loop()
-    except RuntimeError:
-        return None

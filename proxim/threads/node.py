@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from functools import partial
 from typing import Literal
 
@@ -15,13 +12,13 @@ from proxim.client.host import SessionKind
 from proxim.embed.decision import check
 from proxim.embed.events import EventReader, NodeEvent
 from proxim.node import Node
-from proxim.portal.futures import Resolver
 from proxim.portal.portal import Across, CallIn, Portal
+from proxim.portal.thread import TrioThread
 from proxim.protocol.errors import ConnectionLost
 from proxim.protocol.messages import Confirm, SessionInfo
 from proxim.settings import Settings, from_code
+from proxim.sync import HostSession
 from proxim.threads.decision import Decide, in_application
-from proxim.threads.session import ThreadSession
 
 
 class ThreadNode:
@@ -36,20 +33,15 @@ class ThreadNode:
         self._call_in = call_in
         self._decide_lock = trio.Lock()
         self._node = Node(settings)
-        self._ready: Future[Portal] = Future()
-        self._crash: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="proxim-node", daemon=True)
-        try:
-            self._thread.start()
-            self._portal = self._ready.result()
-            self.url = self._node.url
-            atexit.register(self.stop)
-        except KeyboardInterrupt:
-            self._cancel_start()
-            raise
+        self._thread = TrioThread(
+            "proxim-node", lambda: self._node, lambda: Portal(call_in=call_in)
+        )
+        self._portal, _ = self._thread.__enter__()
+        self._stopped = False
+        self.url = self._node.url
 
     def __enter__(self) -> ThreadNode:
-        if not self._thread.is_alive():
+        if self._thread.finished.done():
             self.stop()  # Raises the exception of a node that crashed.
             raise RuntimeError("a node runs once; start another one with run_in_thread")
         return self
@@ -63,12 +55,9 @@ class ThreadNode:
         A second call does nothing. Raises the exception of a node that crashed.
         """
         self._portal.check_thread()
-        self._portal.soon(self._node.stop)
-        self._thread.join()
-        atexit.unregister(self.stop)
-        if self._crash is not None:
-            crash, self._crash = self._crash, None
-            raise crash
+        if not self._stopped:
+            self._stopped = True
+            self._thread.close()
 
     def sessions(self) -> list[SessionInfo]:
         """Return all sessions of this node, oldest first; ended ones until the next sweep."""
@@ -91,7 +80,7 @@ class ThreadNode:
         qr: Literal["svg"] | None = None,
         confirm: Confirm = "none",
         decide: Decide | None = None,
-    ) -> ThreadSession:
+    ) -> HostSession:
         """Open a session as its host. ``ttl`` in seconds is for temporary sessions.
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
@@ -118,34 +107,7 @@ class ThreadNode:
             confirm=confirm,
             decide=ask,
         )
-        return ThreadSession(self._portal, self._portal.call(open_session), self._call_in)
-
-    def _cancel_start(self) -> None:
-        """Cancel the start, or stop the node; no caller has a reference to it."""
-        if not self._ready.cancel() and self._ready.exception() is None:
-            self._ready.result().soon(self._node.stop)
-        if self._thread.is_alive():
-            self._thread.join()
-
-    # -- in its own thread -------------------------------------------------------------------
-
-    def _run(self) -> None:
-        try:
-            trio.run(self._main)
-        except BaseException as error:
-            if self._ready.done():
-                self._crash = error
-            elif self._ready.set_running_or_notify_cancel():
-                self._ready.set_exception(error)
-
-    async def _main(self) -> None:
-        # Trio's own resolver leaves a thread that outlives the node by ten seconds.
-        trio.socket.set_custom_hostname_resolver(Resolver())
-        async with self._node:
-            portal = Portal()
-            if self._ready.set_running_or_notify_cancel():
-                self._ready.set_result(portal)
-                await self._node.wait_stopping()
+        return HostSession(self._portal, self._portal.call(open_session))
 
 
 class ThreadEvents(Across[EventReader]):

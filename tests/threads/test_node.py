@@ -275,10 +275,11 @@ def test_stop_raises_the_crash_of_the_node(monkeypatch):
         raise ZeroDivisionError
 
     node = proxim.run_in_thread(port=0)
-    monkeypatch.setattr("proxim.node.Node.wait_stopping", crash)
     other = proxim.run_in_thread(port=0)
+    monkeypatch.setattr(other._node.supervisor, "drain", crash)
     with pytest.raises(ZeroDivisionError):
         other.stop()
+    other.stop()
     assert healthy(node)
     node.stop()
 

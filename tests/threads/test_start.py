@@ -86,7 +86,7 @@ def test_interrupt_right_after_the_start_stops_the_node(monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("proxim.threads.node.atexit.register", interrupt)
+    monkeypatch.setattr("proxim.portal.thread.atexit.register", interrupt)
     with pytest.raises(KeyboardInterrupt):
         proxim.run_in_thread(port=0)
     assert "proxim-node" not in {thread.name for thread in threading.enumerate()}

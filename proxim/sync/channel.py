@@ -8,15 +8,16 @@ from concurrent.futures import Future
 from contextlib import suppress
 from threading import Thread
 
+from proxim import rtc
 from proxim.portal.futures import settle
-from proxim.portal.portal import Across, CallIn, Portal, blocking
+from proxim.portal.portal import Across, blocking
 from proxim.protocol.errors import ChannelClosed, ProximError, Unreachable
-from proxim.rtc.channel import Channel, DataChannel, Message
+from proxim.rtc.channel import Message
 
 log = logging.getLogger(__name__)
 
 
-class ThreadDataChannel(Across[DataChannel]):
+class DataChannel(Across[rtc.DataChannel]):
     """A ``DataChannel`` with blocking methods, for any thread that does not run Trio."""
 
     @property
@@ -29,8 +30,8 @@ class ThreadDataChannel(Across[DataChannel]):
         """Whether a message can be sent."""
         return self._inner.is_open
 
-    send = blocking(DataChannel.send)
-    close = blocking(DataChannel.aclose)
+    send = blocking(rtc.DataChannel.send)
+    close = blocking(rtc.DataChannel.aclose)
 
     def receive(self, timeout: float | None = None) -> Message:
         """Return the next message. Raises ``ChannelClosed`` after the last one."""
@@ -44,14 +45,14 @@ class ThreadDataChannel(Across[DataChannel]):
         except ChannelClosed:
             return
 
-    def __enter__(self) -> ThreadDataChannel:
+    def __enter__(self) -> DataChannel:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
 
-class ThreadChannel(Across[Channel]):
+class Channel(Across[rtc.Channel]):
     """A ``Channel`` with blocking methods, for any thread that does not run Trio.
 
     It survives as a ``Channel`` does. ``timeout`` is in seconds; a method that takes longer raises
@@ -59,21 +60,17 @@ class ThreadChannel(Across[Channel]):
     once the node has stopped.
     """
 
-    def __init__(self, portal: Portal, channel: Channel, call_in: CallIn | None) -> None:
-        super().__init__(portal, channel)
-        self._call_in = call_in
-
     @property
     def is_open(self) -> bool:
         """Whether the two sides are connected."""
         return self._inner.is_open
 
-    send = blocking(Channel.send)
-    path = blocking(Channel.path)
+    send = blocking(rtc.Channel.send)
+    path = blocking(rtc.Channel.path)
 
-    def open(self, label: str) -> ThreadDataChannel:
+    def open(self, label: str) -> DataChannel:
         """Open another data channel, and return it once it is open."""
-        return ThreadDataChannel(self._portal, self._portal.call(self._inner.open, label))
+        return DataChannel(self._portal, self._portal.call(self._inner.open, label))
 
     def receive(self, timeout: float | None = None) -> Message:
         """Return the next message."""
@@ -97,12 +94,12 @@ class ThreadChannel(Across[Channel]):
         """
         Thread(target=self._deliver, args=(receive,), name="proxim-listen", daemon=True).start()
 
-    def incoming(self) -> Iterator[ThreadDataChannel]:
+    def incoming(self) -> Iterator[DataChannel]:
         """Iterate over the data channels that the other side opens, until the session ends."""
         channels = self._inner.incoming()
         try:
             while True:
-                yield ThreadDataChannel(self._portal, self._portal.call(channels.__anext__))
+                yield DataChannel(self._portal, self._portal.call(channels.__anext__))
         except (StopAsyncIteration, ProximError):
             return
 
@@ -130,9 +127,9 @@ class ThreadChannel(Across[Channel]):
                 self._portal.call(self._inner.wait_retry)
 
     def _call(self, receive: Callable[[Message], object], message: Message) -> None:
-        if self._call_in is None:
+        if self._portal.call_in is None:
             receive(message)
             return
         future: Future[object] = Future()
-        self._call_in(lambda: settle(future, receive, message))
+        self._portal.call_in(lambda: settle(future, receive, message))
         future.result()

@@ -1,0 +1,218 @@
+"""The Python SDK for asyncio: be a host or a guest from any asyncio program.
+
+::
+
+    async with proxim.aio.open_host("http://127.0.0.1:8765", uuid="my-desktop") as host:
+        session = await host.create("one_time")
+        print(session.link)
+        prompt = await session.prompt()
+        await prompt.approve()
+        await session.send({"hello": "guest"})
+
+    async with proxim.aio.open_guest(link, name="My phone") as guest:
+        await guest.approved()
+        async with asyncio.timeout(60):
+            print(await guest.receive())
+
+It is the SDK of ``proxim.client``, with the same names, arguments and exceptions: that SDK runs in
+a thread of its own, from the beginning of the ``async with`` block to its end. If an asyncio task
+is cancelled, so is the call that it waits for; a signal that arrives meanwhile is not lost.
+``store_token`` is called in the connection's thread, not in the asyncio loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import trio
+
+from proxim import client
+from proxim.client import Notice
+from proxim.client.session import ClientSession
+from proxim.event_loop import require_asyncio
+from proxim.portal.portal import Across, Portal
+from proxim.portal.state import (
+    GuestState,
+    HostSessionState,
+    HostState,
+    PromptState,
+    Session_co,
+    SessionState,
+)
+from proxim.portal.thread import TrioThread
+from proxim.protocol.errors import ProximError
+
+__all__ = [
+    "Guest",
+    "Host",
+    "HostSession",
+    "Notice",
+    "Prompt",
+    "open_guest",
+    "open_host",
+    "resume_guest",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Inner = TypeVar("Inner")
+Made = TypeVar("Made")
+Outer = TypeVar("Outer")
+
+
+def _opening(
+    open_trio: Callable[P, AbstractAsyncContextManager[Inner]],
+    wrap: Callable[[Portal, Inner], Outer],
+) -> Callable[P, AbstractAsyncContextManager[Outer]]:
+    """Return ``open_trio`` as a function whose manager runs it in a thread of its own."""
+
+    @wraps(open_trio)
+    @asynccontextmanager
+    async def opened(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Outer]:
+        require_asyncio(f"proxim.{open_trio.__name__}")
+        thread = TrioThread("proxim", partial(open_trio, *args, **kwargs), _portal)
+        thread.start()
+        try:
+            yield wrap(*await asyncio.wrap_future(thread.started))
+        finally:
+            thread.stop()
+            await asyncio.shield(asyncio.wrap_future(thread.finished))
+            thread.join()
+
+    return opened
+
+
+def _portal() -> Portal:
+    return Portal("the connection is closed: its block has ended")
+
+
+async def _call(across: Across[Any], function: Callable[[], Awaitable[T]]) -> T:
+    """Call an async function in Trio's thread; cancelled, cancel it."""
+    future: Future[T] = across._portal.submit(function)
+    return await asyncio.wrap_future(future)
+
+
+def _awaiting(
+    method: Callable[Concatenate[Inner, P], Awaitable[T]],
+) -> Callable[Concatenate[Across[Inner], P], Coroutine[Any, Any, T]]:
+    """Return ``method`` of the inner object for asyncio; its name and docstring stay."""
+
+    @wraps(method)
+    async def call(across: Across[Inner], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await _call(across, partial(method, across._inner, *args, **kwargs))
+
+    return call
+
+
+def _making(
+    method: Callable[Concatenate[Inner, P], Awaitable[Made]],
+    wrap: Callable[[Portal, Made], Outer],
+) -> Callable[Concatenate[Across[Inner], P], Coroutine[Any, Any, Outer]]:
+    """Return ``method`` for asyncio, whose result is wrapped."""
+
+    @wraps(method)
+    async def call(across: Across[Inner], /, *args: P.args, **kwargs: P.kwargs) -> Outer:
+        made = await _call(across, partial(method, across._inner, *args, **kwargs))
+        return wrap(across._portal, made)
+
+    return call
+
+
+class Prompt(PromptState):
+    """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
+
+    approve = _awaiting(client.Prompt.approve)
+    decline = _awaiting(client.Prompt.decline)
+
+
+class _Session(SessionState[Session_co]):
+    send = _awaiting(ClientSession.send)
+    refresh_ice = _awaiting(ClientSession.refresh_ice)
+    close = _awaiting(ClientSession.close)
+    ended = _awaiting(ClientSession.ended)
+
+    async def receive(self) -> object:
+        """Return the next value from the other side.
+
+        Raises ``SessionOver`` after the last one, or the error that ended the connection.
+        """
+        while True:
+            try:
+                # Not `receive`: a value that it took as this task was cancelled would be lost.
+                return self._portal.call_sync(self._inner.receive_nowait)
+            except trio.WouldBlock:
+                await _call(self, self._inner.wait_readable)
+
+    async def signals(self) -> AsyncIterator[object]:
+        """Iterate over the values from the other side until the session ends."""
+        with suppress(ProximError):
+            while True:
+                yield await self.receive()
+
+    async def presence(self) -> AsyncIterator[bool]:
+        """Yield at each change whether the other side is connected, until the session ends."""
+        seen: bool | None = self.peer_online
+        while seen is not None:
+            seen = await _call(self, partial(self._inner.presence_after, seen))
+            if seen is not None:
+                yield seen
+
+
+class HostSession(HostSessionState, _Session[client.HostSession]):
+    """Runs one session for its host: prompts, decisions, new links.
+
+    ``link`` and ``token`` are set if the node made the token.
+    """
+
+    prompt = _making(client.HostSession.prompt, Prompt)
+    decide = _awaiting(client.HostSession.decide)
+    renew = _awaiting(client.HostSession.renew)
+
+    async def notices(self) -> AsyncIterator[Notice]:
+        """Yield each notice, from the beginning of the session to its end."""
+        for count in itertools.count():
+            notice = await _call(self, partial(self._inner.notice_after, count))
+            if notice is None:
+                return
+            yield notice
+
+
+class Guest(GuestState, _Session[client.Guest]):
+    """Asks to pair, and runs the session for the guest.
+
+    Show ``code``, if there is one, until ``expires_in`` is 0.
+    """
+
+    approved = _awaiting(client.Guest.approved)
+
+
+class Host(HostState):
+    """Registers with a node, and opens and resumes sessions.
+
+    Keep ``key``, its secret, to resume its sessions in a later program.
+    """
+
+    create = _making(client.Host.create, HostSession)
+    list = _awaiting(client.Host.list)
+    close = _awaiting(client.Host.close)
+
+    @property
+    def sessions(self) -> dict[str, HostSession]:
+        """The open sessions by id, as they are now."""
+        found = dict(self._inner.sessions)
+        return {id: HostSession(self._portal, session) for id, session in found.items()}
+
+
+open_host = _opening(client.open_host, Host)
+open_guest = _opening(client.open_guest, Guest)
+resume_guest = _opening(client.resume_guest, Guest)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,146 @@
+"""The state of the SDK's objects, as other threads than Trio's read it."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from proxim import client
+from proxim.client.session import ClientSession
+from proxim.portal.portal import Across, Portal
+from proxim.protocol.errors import ProximError
+from proxim.protocol.messages import Confirm, DeviceInfo, IceServer, SessionInfo, Status
+
+Session_co = TypeVar("Session_co", bound=ClientSession, covariant=True)
+
+
+class PromptState(Across[client.Prompt]):
+    """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
+
+    def __init__(self, portal: Portal, prompt: client.Prompt) -> None:
+        super().__init__(portal, prompt)
+        self.device_info = prompt.device_info
+
+    @property
+    def session_id(self) -> str:
+        """The session that the guest asks for."""
+        return self._inner.session.session_id
+
+    @property
+    def confirm(self) -> Confirm:
+        """``"code"`` if an approval needs the code that the guest shows, otherwise ``"none"``."""
+        return self._inner.confirm
+
+    @property
+    def expires_in(self) -> float:
+        """Seconds left for a decision."""
+        return self._portal.seconds_until(self._inner.expires_at)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the session has ended, so that there is nothing to decide."""
+        return self._inner.session.over is not None
+
+
+class SessionState(Across[Session_co]):
+    """What both sides of a session show of it."""
+
+    def __init__(self, portal: Portal, session: Session_co) -> None:
+        super().__init__(portal, session)
+        self.session_id = session.session_id
+
+    @property
+    def status(self) -> Status:
+        """Pending, approved, rejected or expired."""
+        return self._inner.status
+
+    @property
+    def device_info(self) -> DeviceInfo | None:
+        """The guest's own claim of its name and id; the host has it once the guest has asked."""
+        return self._inner.device_info
+
+    @property
+    def peer_online(self) -> bool:
+        """Whether the other side is connected to the node."""
+        return self._inner.peer_online
+
+    @property
+    def ice_servers(self) -> list[IceServer]:
+        """The latest ICE servers for an ``RTCPeerConnection``, since the approval."""
+        return self._inner.ice_servers
+
+    @property
+    def over(self) -> ProximError | None:
+        """The reason why the session ended; None before."""
+        return self._inner.over
+
+
+class HostSessionState(SessionState[client.HostSession]):
+    """What a host session shows besides: the link."""
+
+    @property
+    def info(self) -> SessionInfo:
+        """The session object, as it was when the host last connected to the node."""
+        return self._inner.info
+
+    @property
+    def link(self) -> str | None:
+        """The link for the guest; ``proxim.qr`` makes a QR code of it."""
+        return self._inner.link
+
+    @property
+    def token(self) -> str | None:
+        """The link's secret."""
+        return self._inner.token
+
+    @property
+    def qr_svg(self) -> str | None:
+        """The link as a QR code, if ``qr`` was given."""
+        return self._inner.qr_svg
+
+    @property
+    def lapses_in(self) -> float:
+        """Seconds until the link expires."""
+        return self._portal.seconds_until(self._inner.lapses_at)
+
+    @property
+    def confirm(self) -> Confirm:
+        """``"code"`` if an approval needs the code that the guest shows, otherwise ``"none"``."""
+        return self._inner.confirm
+
+
+class GuestState(SessionState[client.Guest]):
+    """What a guest shows besides: its code, and what takes its seat again."""
+
+    @property
+    def node_url(self) -> str:
+        """The URL of the node."""
+        return self._inner.node_url
+
+    @property
+    def resume_token(self) -> str:
+        """With it a later program takes the seat again; it changes each time that this one does."""
+        return self._inner.resume_token
+
+    @property
+    def code(self) -> str | None:
+        """The three digits that this device has to show to the person who approves it, if any."""
+        return self._inner.code
+
+    @property
+    def expires_in(self) -> float:
+        """Seconds left for the host's decision."""
+        return self._portal.seconds_until(self._inner.expires_at)
+
+
+class HostState(Across[client.Host]):
+    """What a host shows of its registration."""
+
+    @property
+    def uuid(self) -> str:
+        """The name under which the host has registered."""
+        return self._inner.uuid
+
+    @property
+    def key(self) -> str | None:
+        """The host's secret, with which a later program has its sessions again."""
+        return self._inner.key

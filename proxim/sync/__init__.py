@@ -1,0 +1,205 @@
+"""The Python SDK for plain scripts and threads: be a host or a guest with calls that block.
+
+::
+
+    with proxim.sync.open_host("http://127.0.0.1:8765", uuid="my-desktop") as host:
+        session = host.create("one_time")
+        print(session.link)
+        prompt = session.prompt(timeout=300)
+        prompt.approve()
+        session.send({"hello": "guest"})
+
+    with proxim.sync.open_guest(link, name="My phone") as guest:
+        guest.approved(timeout=60)
+        print(guest.receive(timeout=60))
+
+It is the SDK of ``proxim.client``, with the same names, arguments and exceptions: that SDK runs in
+a thread of its own, from the beginning of the ``with`` block to its end. ``timeout`` is in seconds,
+and ``TimeoutError`` is raised after it; a signal that arrives later is not lost. All objects may be
+used from several threads at once. Ctrl-C interrupts every call. ``store_token`` is called in the
+connection's thread.
+
+A thread that runs asyncio or Trio cannot make these calls, which would stop its event loop:
+``RuntimeError`` is raised. Use ``proxim.aio`` or ``proxim.client`` there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
+from functools import partial, wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from proxim import client
+from proxim.client import Notice
+from proxim.client.session import ClientSession
+from proxim.event_loop import require_none
+from proxim.portal.portal import Across, Portal, blocking
+from proxim.portal.state import (
+    GuestState,
+    HostSessionState,
+    HostState,
+    PromptState,
+    Session_co,
+    SessionState,
+)
+from proxim.portal.thread import TrioThread
+from proxim.protocol.errors import ProximError, SessionOver
+from proxim.sync.channel import Channel, DataChannel
+
+__all__ = [
+    "Channel",
+    "DataChannel",
+    "Guest",
+    "Host",
+    "HostSession",
+    "Notice",
+    "Prompt",
+    "open_guest",
+    "open_host",
+    "resume_guest",
+]
+
+P = ParamSpec("P")
+Inner = TypeVar("Inner")
+Made = TypeVar("Made")
+Outer = TypeVar("Outer")
+
+
+def _opening(
+    open_trio: Callable[P, AbstractAsyncContextManager[Inner]],
+    wrap: Callable[[Portal, Inner], Outer],
+) -> Callable[P, AbstractContextManager[Outer]]:
+    """Return ``open_trio`` as a function whose manager runs it in a thread of its own."""
+
+    @wraps(open_trio)
+    @contextmanager
+    def opened(*args: P.args, **kwargs: P.kwargs) -> Iterator[Outer]:
+        require_none(f"proxim.{open_trio.__name__}", f"proxim.aio.{open_trio.__name__}")
+        with TrioThread("proxim", partial(open_trio, *args, **kwargs), _portal) as (portal, inner):
+            yield wrap(portal, inner)
+
+    return opened
+
+
+def _portal() -> Portal:
+    return Portal("the connection is closed: its block has ended", refuses_asyncio=True)
+
+
+def _making(
+    method: Callable[Concatenate[Inner, P], Awaitable[Made]],
+    wrap: Callable[[Portal, Made], Outer],
+) -> Callable[Concatenate[Across[Inner], P], Outer]:
+    """Return a blocking ``method``, whose result is wrapped for other threads."""
+
+    @wraps(method)
+    def call(across: Across[Inner], /, *args: P.args, **kwargs: P.kwargs) -> Outer:
+        made = across._portal.call(partial(method, across._inner, *args, **kwargs))
+        return wrap(across._portal, made)
+
+    return call
+
+
+class Prompt(PromptState):
+    """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
+
+    approve = blocking(client.Prompt.approve)
+    decline = blocking(client.Prompt.decline)
+
+
+class _Session(SessionState[Session_co]):
+    send = blocking(ClientSession.send)
+    refresh_ice = blocking(ClientSession.refresh_ice)
+    close = blocking(ClientSession.close)
+
+    def receive(self, timeout: float | None = None) -> object:
+        """Return the next value from the other side. Raises ``SessionOver`` after the last one."""
+        return self._portal.call(self._inner.receive, timeout=timeout)
+
+    def channel(self, timeout: float | None = None, *, relay_only: bool = False) -> Channel:
+        """Return the channel to the other side, by WebRTC: see ``HostSession.channel`` for Trio.
+
+        After ``TimeoutError`` the attempts to connect go on, and the next call waits again.
+        """
+        wait = partial(self._inner.channel, relay_only=relay_only)
+        return Channel(self._portal, self._portal.call(wait, timeout=timeout))
+
+    def refuse_channel(self) -> None:
+        """Tell the other side that there will be no channel, so that it does not wait for one."""
+        self._portal.call_sync(self._inner.refuse_channel)
+
+    def ended(self, timeout: float | None = None) -> SessionOver:
+        """Wait for the end of the session, and return its reason."""
+        return self._portal.call(self._inner.ended, timeout=timeout)
+
+    def signals(self) -> Iterator[object]:
+        """Iterate over the values from the other side until the session ends."""
+        with suppress(ProximError):
+            while True:
+                yield self.receive()
+
+    def presence(self) -> Iterator[bool]:
+        """Yield at each change whether the other side is connected, until the session ends."""
+        seen: bool | None = self.peer_online
+        while (seen := self._portal.call(self._inner.presence_after, seen)) is not None:
+            yield seen
+
+
+class HostSession(HostSessionState, _Session[client.HostSession]):
+    """Runs one session for its host: prompts, decisions, new links.
+
+    ``link`` and ``token`` are set if the node made the token.
+    """
+
+    decide = blocking(client.HostSession.decide)
+    renew = blocking(client.HostSession.renew)
+
+    def prompt(self, timeout: float | None = None) -> Prompt:
+        """Wait for a guest's request to pair. Raises ``SessionOver`` if the session ends first."""
+        return Prompt(self._portal, self._portal.call(self._inner.prompt, timeout=timeout))
+
+    def notices(self) -> Iterator[Notice]:
+        """Yield each notice, from the beginning of the session to its end."""
+        for count in itertools.count():
+            notice = self._portal.call(self._inner.notice_after, count)
+            if notice is None:
+                return
+            yield notice
+
+
+class Guest(GuestState, _Session[client.Guest]):
+    """Asks to pair, and runs the session for the guest.
+
+    Show ``code``, if there is one, until ``expires_in`` is 0.
+    """
+
+    def approved(self, timeout: float | None = None) -> None:
+        """Wait for the approval. Raises ``SessionOver`` if the host declines."""
+        self._portal.call(self._inner.approved, timeout=timeout)
+
+
+class Host(HostState):
+    """Registers with a node, and opens and resumes sessions.
+
+    Keep ``key``, its secret, to resume its sessions in a later program.
+    """
+
+    create = _making(client.Host.create, HostSession)
+    list = blocking(client.Host.list)
+    close = blocking(client.Host.close)
+
+    @property
+    def sessions(self) -> dict[str, HostSession]:
+        """The open sessions by id, as they are now."""
+        found = dict(self._inner.sessions)
+        return {id: HostSession(self._portal, session) for id, session in found.items()}
+
+
+open_host = _opening(client.open_host, Host)
+open_guest = _opening(client.open_guest, Guest)
+resume_guest = _opening(client.resume_guest, Guest)
+
+
+def __dir__() -> list[str]:
+    return __all__
