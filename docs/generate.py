@@ -13,7 +13,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import get_args
 
@@ -21,6 +21,7 @@ import msgspec
 from msgspec import inspect as kinds
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxim import aio, client, sync
 from proxim.metrics import exposition
 from proxim.node import Node
 from proxim.protocol import messages
@@ -160,6 +161,35 @@ def state_table() -> str:
     return "\n".join(rows)
 
 
+# -- the Python SDK --------------------------------------------------------------------------
+
+
+def forms_table() -> str:
+    """The methods of the SDK, and how each is called in Trio, in asyncio and in plain scripts."""
+    modules = (client, aio, sync)
+    rows = [
+        "| | " + " | ".join(f"`{module.__name__}`" for module in modules) + " |",
+        "| --- |" + " --- |" * len(modules),
+    ]
+    for name in ("Host", "HostSession", "Prompt", "Guest"):
+        classes = [getattr(module, name) for module in modules]
+        for method, _ in inspect.getmembers(classes[-1], inspect.isfunction):
+            if not method.startswith("_"):
+                ways = [way_to_call(getattr(class_, method)) for class_ in classes]
+                rows.append(f"| `{name}.{method}` | " + " | ".join(ways) + " |")
+    return "\n".join(rows)
+
+
+def way_to_call(method: Callable[..., object]) -> str:
+    if inspect.isasyncgenfunction(method):
+        return "`async for`"
+    if inspect.iscoroutinefunction(method):
+        return "`await`"
+    if inspect.isgeneratorfunction(method):
+        return "`for`"
+    return "call, with `timeout`" if "timeout" in inspect.signature(method).parameters else "call"
+
+
 # -- settings --------------------------------------------------------------------------------
 
 
@@ -233,6 +263,7 @@ def parts() -> dict[str, str]:
         "errors": error_table(),
         "state-diagram": state_diagram(),
         "state-table": state_table(),
+        "python-forms": forms_table(),
         "settings": settings_table(),
         "metrics": metrics_table(),
         **measurements(),

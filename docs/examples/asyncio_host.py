@@ -1,6 +1,7 @@
 """An asyncio program that is the host: it asks in the terminal, and echoes what the guest sends.
 
-python asyncio_host.py
+python asyncio_host.py           # with a node of its own
+python asyncio_host.py NODE_URL
 """
 
 import asyncio
@@ -8,28 +9,30 @@ import sys
 
 import proxim
 
-THE_END = object()
 
-
-async def main():
+async def be_host(url):
     """Pair with one device, and talk until one of the two has enough."""
     keyboard = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(keyboard)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
 
-    async def decide(prompt):
-        print(f"Let “{prompt.device_info.name}” in? [y/N]", flush=True)
-        return await keyboard.readline() == b"y\n"
-
-    with proxim.run_in_thread(port=0) as node:
-        session = node.open_session("one_time", decide=decide)
+    async with proxim.aio.open_host(url, uuid="asyncio-host") as host:
+        session = await host.create("one_time")
         print(f"Open {session.link}", flush=True)
-        signals = session.signals()
-        # What waits for the guest waits in a thread, and the loop goes on.
-        while (data := await asyncio.to_thread(next, signals, THE_END)) is not THE_END:
+        prompt = await session.prompt()
+        print(f"Let “{prompt.device_info.name}” in? [y/N]", flush=True)
+        if await keyboard.readline() == b"y\n":
+            await prompt.approve()
+        else:
+            await prompt.decline()
+        async for data in session.signals():
             print(f"guest: {data}", flush=True)
-            session.send({"you said": data})
+            await session.send({"you said": data})
         print(session.over)
 
 
-asyncio.run(main())
+if sys.argv[1:]:
+    asyncio.run(be_host(sys.argv[1]))
+else:
+    with proxim.run_in_thread(port=0) as node:
+        asyncio.run(be_host(node.url))

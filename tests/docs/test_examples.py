@@ -38,8 +38,8 @@ def running(*command, environ=None):
         process.communicate()
 
 
-def example(name, environ=None):
-    return running(sys.executable, COUNTED, EXAMPLES / name, environ=environ)
+def example(name, *arguments, environ=None):
+    return running(sys.executable, COUNTED, EXAMPLES / name, *arguments, environ=environ)
 
 
 def joining(link):
@@ -88,6 +88,31 @@ def test_a_host_in_a_terminal_may_say_no(name):
         assert_nothing_is_left(host)
 
 
+@pytest.mark.parametrize("host_name", ["asyncio_host.py", "script_host.py"])
+@pytest.mark.parametrize("guest_name", ["asyncio_guest.py", "script_guest.py"])
+def test_a_host_and_a_guest_of_any_kind_pair_at_a_node(node_process, host_name, guest_name):
+    with example(host_name, node_process) as host:
+        with example(guest_name, hear(host, r"http://\S+")) as guest:
+            hear(host, "Let “My program” in")
+            say(host, "y")
+            assert hear(host, "guest: .*") == "guest: hello"
+            assert hear(guest, "host: .*") == "host: {'you said': 'hello'}"
+            assert_nothing_is_left(guest)
+        hear(host, "the session has ended: closed")
+        assert_nothing_is_left(host)
+
+
+@pytest.mark.parametrize("guest_name", ["asyncio_guest.py", "script_guest.py"])
+def test_a_guest_says_that_it_was_declined(node_process, guest_name):
+    with example("script_host.py", node_process) as host:
+        with example(guest_name, hear(host, r"http://\S+")) as guest:
+            hear(host, "Let “My program” in")
+            say(host, "n")
+            _, errors = guest.communicate(timeout=PATIENCE)
+            assert (guest.returncode, errors) == (1, "the session has ended: rejected\n")
+        assert_nothing_is_left(host)
+
+
 # -- in a window -----------------------------------------------------------------------------
 
 
@@ -106,7 +131,7 @@ def desktop():
 
 @window
 def test_a_window_shows_the_code_and_asks(desktop, tmp_path):
-    with example("tk_host.py", desktop.environ) as host:
+    with example("tk_host.py", environ=desktop.environ) as host:
         link = desktop.wait_for(lambda picture: screen.code_in(picture, tmp_path))
         with joining(link) as guest:
             desktop.click(desktop.wait_for(lambda picture: screen.middle_of(picture, GREEN)))
@@ -119,7 +144,7 @@ def test_a_window_shows_the_code_and_asks(desktop, tmp_path):
 
 @window
 def test_a_window_does_not_ask_any_more_when_the_guest_has_gone(desktop, tmp_path):
-    with example("tk_host.py", desktop.environ) as host:
+    with example("tk_host.py", environ=desktop.environ) as host:
         with joining(desktop.wait_for(lambda picture: screen.code_in(picture, tmp_path))):
             desktop.wait_for(lambda picture: screen.middle_of(picture, GREEN))
         desktop.wait_for(lambda picture: not screen.middle_of(picture, GREEN))
@@ -165,8 +190,13 @@ def test_a_window_frees_what_is_tks_in_its_own_thread(desktop, tmp_path):
 
 
 def test_the_page_shows_the_programs_as_they_run():
-    programs = [(EXAMPLES / name).read_text(encoding="utf-8") for name in ("tk_host.py",)]
-    assert all(program in blocks("docs/howto/embed.md", "python") for program in programs)
+    shown = {
+        "embed": ["tk_host.py"],
+        "python": ["script_host.py", "script_guest.py", "asyncio_guest.py"],
+    }
+    for page, names in shown.items():
+        programs = [(EXAMPLES / name).read_text(encoding="utf-8") for name in names]
+        assert all(program in blocks(f"docs/howto/{page}.md", "python") for program in programs)
 
 
 # -- the page --------------------------------------------------------------------------------

@@ -1,0 +1,25 @@
+"""An asyncio program that is the guest: it says hello, and prints the answer.
+
+python asyncio_guest.py LINK
+"""
+
+import asyncio
+import sys
+
+import proxim
+
+
+async def main(link):
+    """Ask to pair, wait for the approval, and talk."""
+    async with proxim.aio.open_guest(link, name="My program") as guest:
+        await guest.approved()
+        await guest.send("hello")
+        async with asyncio.timeout(60):
+            print("host:", await guest.receive())
+        await guest.close()
+
+
+try:
+    asyncio.run(main(sys.argv[1]))
+except proxim.ProximError as error:
+    sys.exit(str(error))

@@ -1,0 +1,17 @@
+"""A plain script that is the guest: it says hello, and prints the answer.
+
+python script_guest.py LINK
+"""
+
+import sys
+
+import proxim
+
+try:
+    with proxim.sync.open_guest(sys.argv[1], name="My program") as guest:
+        guest.approved()
+        guest.send("hello")
+        print("host:", guest.receive(timeout=60))
+        guest.close()
+except proxim.ProximError as error:
+    sys.exit(str(error))

@@ -1,0 +1,22 @@
+"""A plain script that is the host: it asks in the terminal, and echoes what the guest sends.
+
+python script_host.py NODE_URL
+"""
+
+import sys
+
+import proxim
+
+with proxim.sync.open_host(sys.argv[1], uuid="script-host") as host:
+    session = host.create("one_time")
+    print(f"Open {session.link}", flush=True)
+    prompt = session.prompt()
+    print(f"Let “{prompt.device_info.name}” in? [y/N]", flush=True)
+    if sys.stdin.readline() == "y\n":
+        prompt.approve()
+    else:
+        prompt.decline()
+    for data in session.signals():
+        print(f"guest: {data}", flush=True)
+        session.send({"you said": data})
+    print(session.over)
