@@ -115,6 +115,12 @@ def test_type_checker_sees_the_public_names(tmp_path):
         "    session = node.open_session(decide=lambda prompt: len(prompt.device_info.name) > 3)\n"
         "    reveal_type(session)\n"
         "    reveal_type(proxim.qr.png)\n"
+        "async def main() -> None:\n"
+        "    async with proxim.aio.open_host('http://x', uuid='desk') as host:\n"
+        "        reveal_type(await host.create('one_time'))\n"
+        "        reveal_type(await host.list())\n"
+        "with proxim.sync.open_guest('link', name='Phone') as guest:\n"
+        "    reveal_type(guest.ended(timeout=1))\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", script],
@@ -124,5 +130,11 @@ def test_type_checker_sees_the_public_names(tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert 'Revealed type is "proxim.sync.HostSession"' in done.stdout
+    for type_ in (
+        "proxim.sync.HostSession",
+        "proxim.aio.HostSession",
+        "list[proxim.protocol.messages.SessionInfo]",
+        "proxim.protocol.errors.SessionOver",
+    ):
+        assert f'Revealed type is "{type_}"' in done.stdout.replace("builtins.", "")
     assert "-> builtins.bytes" in done.stdout or "-> bytes" in done.stdout

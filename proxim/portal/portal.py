@@ -162,7 +162,7 @@ class Across(Generic[Inner_co]):
         self._inner = inner
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._inner is other._inner
+        return isinstance(other, Across) and self._inner is other._inner
 
     def __hash__(self) -> int:
         return hash(self._inner)
