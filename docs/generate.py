@@ -21,7 +21,7 @@ import msgspec
 from msgspec import inspect as kinds
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxim import aio, client, sync
+from proxim import aio, client, rtc, sync
 from proxim.metrics import exposition
 from proxim.node import Node
 from proxim.protocol import messages
@@ -171,16 +171,19 @@ def forms_table() -> str:
         "| | " + " | ".join(f"`{module.__name__}`" for module in modules) + " |",
         "| --- |" + " --- |" * len(modules),
     ]
-    for name in ("Host", "HostSession", "Prompt", "Guest"):
-        classes = [getattr(module, name) for module in modules]
+    for name in ("Host", "HostSession", "Prompt", "Guest", "Channel"):
+        trio_module = rtc if name == "Channel" else client
+        classes = [getattr(module, name) for module in (trio_module, aio, sync)]
         for method, _ in inspect.getmembers(classes[-1], inspect.isfunction):
             if not method.startswith("_"):
-                ways = [way_to_call(getattr(class_, method)) for class_ in classes]
+                ways = [way_to_call(getattr(class_, method, None)) for class_ in classes]
                 rows.append(f"| `{name}.{method}` | " + " | ".join(ways) + " |")
     return "\n".join(rows)
 
 
-def way_to_call(method: Callable[..., object]) -> str:
+def way_to_call(method: Callable[..., object] | None) -> str:
+    if method is None:
+        return "–"
     if inspect.isasyncgenfunction(method):
         return "`async for`"
     if inspect.iscoroutinefunction(method):

@@ -61,6 +61,7 @@ def test_completion_shows_public_names_alone():
 SESSION = {
     *("session_id", "status", "device_info", "peer_online", "ice_servers", "over"),
     *("send", "receive", "signals", "presence", "refresh_ice", "close", "ended"),
+    *("channel", "refuse_channel"),
 }
 TRIO = {"presence_after", "receive_nowait", "wait_over", "wait_readable"}
 HOST_SESSION = {

@@ -24,19 +24,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
-
-import trio
+from typing import ParamSpec, TypeVar
 
 from proxim import client
+from proxim.aio.calls import awaiting, call, making, receive
+from proxim.aio.channel import Channel, DataChannel
 from proxim.client import Notice
 from proxim.client.session import ClientSession
 from proxim.event_loop import require_asyncio
-from proxim.portal.portal import Across, Portal
+from proxim.portal.portal import Portal
 from proxim.portal.state import (
     GuestState,
     HostSessionState,
@@ -49,6 +48,8 @@ from proxim.portal.thread import TrioThread
 from proxim.protocol.errors import ProximError
 
 __all__ = [
+    "Channel",
+    "DataChannel",
     "Guest",
     "Host",
     "HostSession",
@@ -60,9 +61,7 @@ __all__ = [
 ]
 
 P = ParamSpec("P")
-T = TypeVar("T")
 Inner = TypeVar("Inner")
-Made = TypeVar("Made")
 Outer = TypeVar("Outer")
 
 
@@ -92,62 +91,31 @@ def _portal() -> Portal:
     return Portal("the connection is closed: its block has ended")
 
 
-async def _call(across: Across[Any], function: Callable[[], Awaitable[T]]) -> T:
-    """Call an async function in Trio's thread; cancelled, cancel it."""
-    future: Future[T] = across._portal.submit(function)
-    return await asyncio.wrap_future(future)
-
-
-def _awaiting(
-    method: Callable[Concatenate[Inner, P], Awaitable[T]],
-) -> Callable[Concatenate[Across[Inner], P], Coroutine[Any, Any, T]]:
-    """Return ``method`` of the inner object for asyncio; its name and docstring stay."""
-
-    @wraps(method)
-    async def call(across: Across[Inner], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await _call(across, partial(method, across._inner, *args, **kwargs))
-
-    return call
-
-
-def _making(
-    method: Callable[Concatenate[Inner, P], Awaitable[Made]],
-    wrap: Callable[[Portal, Made], Outer],
-) -> Callable[Concatenate[Across[Inner], P], Coroutine[Any, Any, Outer]]:
-    """Return ``method`` for asyncio, whose result is wrapped."""
-
-    @wraps(method)
-    async def call(across: Across[Inner], /, *args: P.args, **kwargs: P.kwargs) -> Outer:
-        made = await _call(across, partial(method, across._inner, *args, **kwargs))
-        return wrap(across._portal, made)
-
-    return call
-
-
 class Prompt(PromptState):
     """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
 
-    approve = _awaiting(client.Prompt.approve)
-    decline = _awaiting(client.Prompt.decline)
+    approve = awaiting(client.Prompt.approve)
+    decline = awaiting(client.Prompt.decline)
 
 
 class _Session(SessionState[Session_co]):
-    send = _awaiting(ClientSession.send)
-    refresh_ice = _awaiting(ClientSession.refresh_ice)
-    close = _awaiting(ClientSession.close)
-    ended = _awaiting(ClientSession.ended)
+    send = awaiting(ClientSession.send)
+    refresh_ice = awaiting(ClientSession.refresh_ice)
+    close = awaiting(ClientSession.close)
+    ended = awaiting(ClientSession.ended)
 
     async def receive(self) -> object:
         """Return the next value from the other side.
 
         Raises ``SessionOver`` after the last one, or the error that ended the connection.
         """
-        while True:
-            try:
-                # Not `receive`: a value that it took as this task was cancelled would be lost.
-                return self._portal.call_sync(self._inner.receive_nowait)
-            except trio.WouldBlock:
-                await _call(self, self._inner.wait_readable)
+        return await receive(self)
+
+    channel = making(ClientSession.channel, Channel)
+
+    def refuse_channel(self) -> None:
+        """Tell the other side that there will be no channel, so that it does not wait for one."""
+        self._portal.call_sync(self._inner.refuse_channel)
 
     async def signals(self) -> AsyncIterator[object]:
         """Iterate over the values from the other side until the session ends."""
@@ -159,7 +127,7 @@ class _Session(SessionState[Session_co]):
         """Yield at each change whether the other side is connected, until the session ends."""
         seen: bool | None = self.peer_online
         while seen is not None:
-            seen = await _call(self, partial(self._inner.presence_after, seen))
+            seen = await call(self, partial(self._inner.presence_after, seen))
             if seen is not None:
                 yield seen
 
@@ -170,14 +138,14 @@ class HostSession(HostSessionState, _Session[client.HostSession]):
     ``link`` and ``token`` are set if the node made the token.
     """
 
-    prompt = _making(client.HostSession.prompt, Prompt)
-    decide = _awaiting(client.HostSession.decide)
-    renew = _awaiting(client.HostSession.renew)
+    prompt = making(client.HostSession.prompt, Prompt)
+    decide = awaiting(client.HostSession.decide)
+    renew = awaiting(client.HostSession.renew)
 
     async def notices(self) -> AsyncIterator[Notice]:
         """Yield each notice, from the beginning of the session to its end."""
         for count in itertools.count():
-            notice = await _call(self, partial(self._inner.notice_after, count))
+            notice = await call(self, partial(self._inner.notice_after, count))
             if notice is None:
                 return
             yield notice
@@ -189,7 +157,7 @@ class Guest(GuestState, _Session[client.Guest]):
     Show ``code``, if there is one, until ``expires_in`` is 0.
     """
 
-    approved = _awaiting(client.Guest.approved)
+    approved = awaiting(client.Guest.approved)
 
 
 class Host(HostState):
@@ -198,9 +166,9 @@ class Host(HostState):
     Keep ``key``, its secret, to resume its sessions in a later program.
     """
 
-    create = _making(client.Host.create, HostSession)
-    list = _awaiting(client.Host.list)
-    close = _awaiting(client.Host.close)
+    create = making(client.Host.create, HostSession)
+    list = awaiting(client.Host.list)
+    close = awaiting(client.Host.close)
 
     @property
     def sessions(self) -> dict[str, HostSession]:

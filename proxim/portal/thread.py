@@ -6,7 +6,7 @@ import atexit
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Generic, TypeVar
 
 import trio
@@ -39,8 +39,8 @@ class TrioThread(Generic[T]):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def __enter__(self) -> tuple[Portal, T]:
-        self.start()
         try:
+            self.start()
             return wait(self.started)
         except BaseException:
             self.close()
@@ -51,12 +51,12 @@ class TrioThread(Generic[T]):
 
     def start(self) -> None:
         """Start the thread. Does not wait for ``started``."""
-        self._thread.start()
         try:
-            atexit.register(self.close)
-        except BaseException:
-            self.close()
+            self._thread.start()
+        except RuntimeError:
+            self.finished.set_result(None)  # The system gives no more threads.
             raise
+        atexit.register(self.close)
 
     def stop(self) -> None:
         """Cancel the start, or leave the manager. Does not wait for ``finished``."""
@@ -74,7 +74,8 @@ class TrioThread(Generic[T]):
 
     def join(self) -> None:
         """Wait for the thread, which has ``finished``."""
-        self._thread.join()
+        with suppress(RuntimeError):
+            self._thread.join()  # Raises it if there never was a thread.
         atexit.unregister(self.close)
 
     # -- in the thread -----------------------------------------------------------------------

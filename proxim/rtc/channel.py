@@ -38,7 +38,8 @@ class Inbox:
     def put(self, message: Message, size: int) -> None:
         """Add a message, for which the gate has counted ``size``."""
         self._messages.append((message, size))
-        self._changed.unpark()
+        # All, since a task may only wait, and not take it.
+        self._changed.unpark_all()
 
     def fail(self, error: ProximError | None) -> None:
         """Set ``error``, and wake the tasks that wait."""
@@ -47,14 +48,22 @@ class Inbox:
 
     async def get(self) -> Message:
         """Return the next message. Raises ``error``."""
-        await trio.lowlevel.checkpoint()
-        while not self._messages:
-            if self.error is not None:
-                raise self.error
-            await self._changed.park()
+        await self.wait_ready()
+        return self.get_nowait()
+
+    def get_nowait(self) -> Message:
+        """Return the next message. Raises ``trio.WouldBlock`` if there is none, or ``error``."""
+        if not self._messages:
+            raise trio.WouldBlock if self.error is None else self.error
         message, size = self._messages.popleft()
         self._gate.remove(size)
         return message
+
+    async def wait_ready(self) -> None:
+        """Wait until there is a message, or ``error`` is set."""
+        await trio.lowlevel.checkpoint()
+        while not self._messages and self.error is None:
+            await self._changed.park()
 
     @property
     def is_empty(self) -> bool:
@@ -139,6 +148,14 @@ class DataChannel:
     async def receive(self) -> Message:
         """Return the next message. Raises ``ChannelClosed`` after the last one."""
         return await self._inbox.get()
+
+    def receive_nowait(self) -> Message:
+        """Return the next message. Raises ``trio.WouldBlock`` if there is none yet."""
+        return self._inbox.get_nowait()
+
+    async def wait_readable(self) -> None:
+        """Wait until a message has come, or the channel is closed."""
+        await self._inbox.wait_ready()
 
     def __aiter__(self) -> AsyncIterator[Message]:
         return self
@@ -242,6 +259,14 @@ class Channel:
     async def receive(self) -> Message:
         """Return the next message."""
         return await self._peer.channels.inbox.get()
+
+    def receive_nowait(self) -> Message:
+        """Return the next message. Raises ``trio.WouldBlock`` if there is none yet."""
+        return self._peer.channels.inbox.get_nowait()
+
+    async def wait_readable(self) -> None:
+        """Wait until a message has come, or ``receive`` raises."""
+        await self._peer.channels.inbox.wait_ready()
 
     def __aiter__(self) -> AsyncIterator[Message]:
         return self
