@@ -271,14 +271,18 @@ def test_call_in_the_nodes_own_thread_is_refused():
 
 
 def test_stop_raises_the_crash_of_the_node(monkeypatch):
-    async def crash(*_, **__):
+    leave = proxim.Node.__aexit__
+
+    async def crash(*error):
+        await leave(*error)
         raise ZeroDivisionError
 
     node = proxim.run_in_thread(port=0)
     other = proxim.run_in_thread(port=0)
-    monkeypatch.setattr(other._node.supervisor, "drain", crash)
-    with pytest.raises(ZeroDivisionError):
-        other.stop()
+    with monkeypatch.context() as patch:
+        patch.setattr("proxim.node.Node.__aexit__", crash)
+        with pytest.raises(ZeroDivisionError):
+            other.stop()
     other.stop()
     assert healthy(node)
     node.stop()
