@@ -74,7 +74,7 @@ async def test_signals_before_the_first_call_are_not_lost(node):
     async with paired(node.url) as (session, guest), trio.open_nursery() as nursery:
         await session.send("first")
         nursery.start_soon(session.channel)
-        await until(lambda: guest._unread >= 2)
+        await until(lambda: len(guest._unread) >= 2)
         with trio.fail_after(PATIENCE):
             channel = await guest.channel()
         assert channel._peer._retries == 0

@@ -278,11 +278,10 @@ def test_stop_raises_the_crash_of_the_node(monkeypatch):
         raise ZeroDivisionError
 
     node = proxim.run_in_thread(port=0)
+    monkeypatch.setattr("proxim.node.Node.__aexit__", crash)
     other = proxim.run_in_thread(port=0)
-    with monkeypatch.context() as patch:
-        patch.setattr("proxim.node.Node.__aexit__", crash)
-        with pytest.raises(ZeroDivisionError):
-            other.stop()
+    with pytest.raises(ZeroDivisionError):
+        other.stop()
     other.stop()
     assert healthy(node)
     node.stop()
