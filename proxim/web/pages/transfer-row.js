@@ -2,6 +2,7 @@
 
 import { actionButton, el, everyTick, say } from "./dom.js";
 import { size } from "./format.js";
+import { Outgoing } from "./outgoing.js";
 import { text } from "./text.js";
 
 /** @typedef {import("./transfer.js").Transfer} Transfer */
@@ -15,7 +16,7 @@ export function transferRow(transfer, changed, removed) {
   const name = el("bdi");
   const state = el("span", { class: "state small muted" });
   const bar = el("progress", { max: 1, value: 0 });
-  const cancel = actionButton(text.cancel, () => transfer.cancel(), "quiet bad");
+  const cancel = actionButton(text.cancel, () => transfer.cancel("cancelled"), "quiet bad");
   const actions = el("div", { class: "transfer-actions" }, cancel);
   const element = el("div", { class: "transfer" }, el("div", { class: "row" }, el("strong", {}, name), actions), bar, state);
   let url = "";
@@ -37,8 +38,7 @@ export function transferRow(transfer, changed, removed) {
     bar.value = transfer.size ? transfer.done / transfer.size : Number(transfer.state === "done");
     bar.setAttribute("aria-label", text.progressOf(called));
     cancel.setAttribute("aria-label", text.cancelOf(called));
-    const [done, whole, speed] = [transfer.done, transfer.size, transfer.speed].map(size);
-    say(state, text.transferStates[transfer.state]({ isMine: transfer.outgoing, done, size: whole, speed }));
+    say(state, stateWords(transfer));
   };
   const stop = everyTick(update);
   const offer = (/** @type {Blob} */ blob) => {
@@ -69,3 +69,13 @@ export function transferRow(transfer, changed, removed) {
 
 /** @param {Transfer} transfer */
 const calledBy = (transfer) => transfer.name || text.nameless;
+
+/** @param {Transfer} transfer */
+function stateWords(transfer) {
+  const { state, reason, outgoing: isMine } = transfer;
+  if (state === "cancelled") return text.cancelledHere[reason](isMine);
+  if (state === "refused") return text.cancelledThere[reason](isMine);
+  const [done, whole, speed] = [transfer.done, transfer.size, transfer.speed].map(size);
+  const isBlocked = transfer instanceof Outgoing && transfer.isBlocked;
+  return text.transferStates[state]({ isMine, isBlocked, done, size: whole, speed });
+}
