@@ -49,12 +49,15 @@ for (const { width, height, ...tastes } of SHAPES) {
     await desk.says("i".repeat(200));
     const file = { name: `${"f".repeat(60)}.txt`, mimeType: "text/plain", buffer: Buffer.from("x") };
     await phone.page.locator('input[type="file"]').setInputFiles(file);
+    await desk.offer("f.txt").waitFor();
+    await isSound(desk, "an offer");
+    await desk.accepts(file.name);
     await desk.sees("Complete.");
     await isSound(desk, "the workbench");
     await isSound(phone, "the workbench");
     await phone.page.getByRole("button", { name: "End session" }).click();
     await phone.sees("The session has ended");
-    await desk.ended("It was closed.");
+    await desk.ended("The other side ended it.");
     await isSound(desk, "the end");
     await isSound(phone, "the end");
   });

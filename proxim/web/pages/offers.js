@@ -21,26 +21,24 @@ export function offersBox(whoAsks, answered) {
   let deafUntil = 0;
   let stopCalling = () => {};
   const list = el("ul", { class: "offer-list" });
-  const acceptAll = actionButton("", () => answer([...items.keys()], accept));
-  const declineAll = actionButton(text.declineAll, () => answer([...items.keys()], decline), "second");
+  const acceptAll = actionButton("", () => answer(true, [...items.keys()]));
+  const declineAll = actionButton(text.declineAll, () => answer(false, [...items.keys()]), "second");
   const all = el("div", { class: "offer-actions", hidden: true }, acceptAll, declineAll);
   const element = el("section", { class: "offers", "aria-label": text.offers, hidden: true }, list, all);
   // It stays on the page, because a screen reader announces only what is added to a part that it knows.
   const announcer = el("div", { "aria-live": "polite" }, element);
 
-  const accept = (/** @type {Incoming} */ transfer) => {
-    if (performance.now() >= deafUntil) transfer.accept();
-  };
-  const decline = (/** @type {Incoming} */ transfer) => transfer.cancel("declined");
-
-  /** @param {Incoming[]} which @param {(transfer: Incoming) => void} how */
-  const answer = (which, how) => {
+  /** @param {boolean} isYes @param {Incoming[]} which */
+  const answer = (isYes, which) => {
     const before = deafUntil;
-    for (const transfer of which) how(transfer);
+    if (isYes && performance.now() < before) return;
+    for (const transfer of which) {
+      if (isYes) transfer.accept();
+      else transfer.cancel("declined");
+    }
     // What a person has moved does not surprise that person.
     deafUntil = before;
     showDeafness();
-    if (which.some((transfer) => items.has(transfer))) return;
     const [next] = items.values();
     if (next) next.accept.focus({ preventScroll: true });
     else answered();
@@ -68,8 +66,8 @@ export function offersBox(whoAsks, answered) {
   const add = (transfer) => {
     const name = transfer.name || text.nameless;
     const words = sentence(text.wantsToSend, { who: whoAsks(), name, size: size(transfer.size) });
-    const button = actionButton(text.accept, () => answer([transfer], accept), undefined, text.acceptOf(name));
-    const no = actionButton(text.decline, () => answer([transfer], decline), "second", text.declineOf(name));
+    const button = actionButton(text.accept, () => answer(true, [transfer]), "accept", text.acceptOf(name));
+    const no = actionButton(text.decline, () => answer(false, [transfer]), "second", text.declineOf(name));
     const actions = el("div", { class: "offer-actions" }, button, no);
     const item = { element: el("li", {}, el("p", {}, ...words), actions), accept: button };
     items.set(transfer, item);
