@@ -111,7 +111,7 @@ export function workbench(session, role) {
     if (tries > 1) return text.linkingSlow;
     return wasConnected ? text.linkingAgain : text.linking;
   };
-  /** @type {Record<string, (event: any) => void>} */
+  /** @type {Partial<Record<keyof import("../proxim.js").SessionEventMap, (event: any) => void>>} */
   const handlers = {
     presence: () => {},
     rtcstate: () => {},
@@ -154,7 +154,7 @@ export function workbench(session, role) {
     },
   };
   for (const [type, handle] of Object.entries(handlers)) {
-    session.addEventListener(type, (/** @type {Event} */ event) => {
+    session.addEventListener(/** @type {keyof typeof handlers} */ (type), (event) => {
       handle(event);
       update();
     });
