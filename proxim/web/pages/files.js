@@ -119,7 +119,9 @@ export function filesPane(session, whoAsks, flooded) {
     row.forget();
   };
   return {
-    element: el("section", { class: "pane" }, el("div", {}, title, offers.element), field, blocked, full, list),
+    element: el("section", { class: "pane" }, title, field, blocked, full, list),
+    /** The questions whether to take a file, which a person must not overlook. */
+    offers: offers.element,
     /** @param {boolean} on @param {boolean} hasNoWay Whether the two sides can't connect directly, as it looks. */
     enable(on, hasNoWay) {
       connected = on;

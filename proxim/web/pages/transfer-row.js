@@ -60,7 +60,7 @@ export function transferRow(transfer, changed, removed) {
     update();
     bar.hidden = true;
     cancel.remove();
-    element.classList.add(transfer.state === "done" ? "ok" : "bad");
+    element.classList.add(looks(transfer));
     if (transfer.blob) offer(transfer.blob);
     changed();
   });
@@ -69,6 +69,12 @@ export function transferRow(transfer, changed, removed) {
 
 /** @param {Transfer} transfer */
 const calledBy = (transfer) => transfer.name || text.nameless;
+
+/** Return the class of an ended transfer. What this side's person has decided is no fault. @param {Transfer} transfer */
+function looks({ state, reason }) {
+  if (state === "done") return "ok";
+  return state === "cancelled" && ["declined", "cancelled"].includes(reason) ? "stopped" : "bad";
+}
 
 /** @param {Transfer} transfer */
 function stateWords(transfer) {

@@ -57,7 +57,7 @@ export function workbench(session, role) {
   const element = el(
     "section",
     { class: "card bench" },
-    el("div", { class: "bench-top" }, title, pathView(session), leave, remove),
+    el("div", {}, el("div", { class: "bench-top" }, title, pathView(session), leave, remove), files.offers),
     notice,
     el("div", { class: "panes" }, chat.element, files.element),
   );
