@@ -216,6 +216,22 @@ test("a reload during a transfer is an interruption", async () => {
   await phone.file(big.name).getByText("Interrupted").waitFor();
 });
 
+test("the end of a session interrupts files on both sides, offered or not", async () => {
+  const { desk, phone } = await here.pair("persistent");
+  const big = await bigFile("too-late.bin");
+  const small = await file("not-answered.txt", 10);
+  await phone.sends(big.path);
+  await desk.accepts(big.name);
+  await phone.sends(small.path);
+  await desk.offer(small.name).waitFor();
+  await desk.press("End session");
+  for (const person of [desk, phone]) {
+    for (const { name } of [big, small]) await person.file(name).getByText("Interrupted before it was complete.").waitFor();
+    assert.equal(await person.page.locator(".offers").isVisible(), false);
+    assert.equal(await person.page.getByRole("button", { name: "Cancel" }).count(), 0);
+  }
+});
+
 test("a file dropped beside the field does not replace the page", async () => {
   const { desk } = await here.pair("one_time");
   const isTaken = (type, file) =>

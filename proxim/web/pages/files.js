@@ -151,10 +151,10 @@ export function filesPane(session, whoAsks, flooded) {
       for (const row of [...rows]) drop(row);
       guard();
     },
-    /** Leave the received files to be saved, and stop sending. */
+    /** Leave the received files to be saved, and stop all transfers. */
     end() {
       field.hidden = true;
-      for (const { transfer } of those((row) => row.transfer.state === "waiting")) transfer.note("interrupted");
+      for (const { transfer } of those((row) => row.transfer.isOpen)) transfer.note("interrupted");
     },
   };
 }

@@ -155,7 +155,7 @@ export const text = {
       `${isMine ? "Sending" : "Receiving"} ${done} of ${size} · ${speed} a second`,
     confirming: () => "Waiting for the other side to confirm…",
     done: ({ isMine, size }) => `${size} · ${isMine ? "Arrived" : "Complete"}.`,
-    interrupted: ({ isMine }) => `Interrupted: the connection was lost. ${isMine ? "Send it again." : "Have it sent again."}`,
+    interrupted: ({ isMine }) => `Interrupted before it was complete. ${isMine ? "Send it again." : "Have it sent again."}`,
   },
   // Why a file was stopped: by this side, and by the other one. `isMine`: this side is the sender.
   cancelledHere: {
