@@ -35,6 +35,7 @@ export function transferRow(transfer, changed, removed) {
   const update = () => {
     const called = calledBy(transfer);
     say(name, called);
+    bar.hidden = transfer.state !== "running" && transfer.state !== "confirming";
     bar.value = transfer.size ? transfer.done / transfer.size : Number(transfer.state === "done");
     bar.setAttribute("aria-label", text.progressOf(called));
     cancel.setAttribute("aria-label", text.cancelOf(called));
@@ -58,7 +59,6 @@ export function transferRow(transfer, changed, removed) {
     // A screen reader announces only the result: the progress changes four times a second.
     state.setAttribute("role", "status");
     update();
-    bar.hidden = true;
     cancel.remove();
     element.classList.add(looks(transfer));
     if (transfer.blob) offer(transfer.blob);
