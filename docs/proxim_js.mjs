@@ -70,6 +70,44 @@ function withoutInternals(statement) {
   return text;
 }
 
+const EVENT_HANDLER = /^on[a-z]+$/;
+
+/** Return the declarations with an event map for each class that has handlers, and typed listeners. */
+function withListeners(text) {
+  const classes = parse(text).statements.filter(ts.isClassDeclaration);
+  const mapped = classes.filter(({ members }) => members.some((each) => EVENT_HANDLER.test(nameOf(each))));
+  const names = mapped.map(nameOf);
+  for (const node of mapped.reverse()) {
+    const base = node.heritageClauses?.[0]?.types[0]?.expression.getText();
+    const begin = node.getStart(undefined, true);
+    const map = eventMap(node, names.includes(base) ? base : "");
+    text = `${text.slice(0, begin)}${map}${text.slice(begin, node.end - 1)}${listeners(nameOf(node))}${text.slice(node.end - 1)}`;
+  }
+  return text;
+}
+
+/** Return the events of a class by their types, from the types of its handlers. */
+function eventMap(node, base) {
+  const name = nameOf(node);
+  const rows = node.members
+    .filter((member) => EVENT_HANDLER.test(nameOf(member)))
+    .map((member) => {
+      const handler = member.type.types.find(ts.isParenthesizedTypeNode).type;
+      return `    ${nameOf(member).slice(2)}: ${flat(handler.parameters[0].type.getText())};\n`;
+    });
+  const head = `/** The events of \`${name}\`, for its \`addEventListener\`. */\nexport interface ${name}EventMap`;
+  return `${head}${base ? ` extends ${base}EventMap` : ""} {\n${rows.join("")}}\n`;
+}
+
+/** Return the declarations of a class that take listeners of its own events only. */
+function listeners(name) {
+  const one = (method, options) =>
+    `    ${method}<K extends keyof ${name}EventMap>(type: K, ` +
+    `listener: ((this: ${name}, event: ${name}EventMap[K]) => unknown) | { handleEvent(event: ${name}EventMap[K]): unknown } | null, ` +
+    `options?: boolean | ${options}): void;\n`;
+  return one("addEventListener", "AddEventListenerOptions") + one("removeEventListener", "EventListenerOptions");
+}
+
 // -- the page --------------------------------------------------------------------------------
 
 const flat = (text) => text.replace(/\s+/g, " ").trim();
@@ -131,7 +169,7 @@ function classPage(node) {
   const base = node.heritageClauses?.[0]?.types[0]?.expression.getText();
   const members = node.members.filter((member) => !nameOf(member).startsWith("#"));
   const fields = members.filter((each) => ts.isPropertyDeclaration(each) || ts.isGetAccessorDeclaration(each));
-  const events = fields.filter((field) => /^on[a-z]+$/.test(nameOf(field)));
+  const events = fields.filter((field) => EVENT_HANDLER.test(nameOf(field)));
   const others = fields.filter((field) => !events.includes(field) && told(field) + about(field));
   const made = members.find((each) => ts.isConstructorDeclaration(each) && !/^protected/.test(each.getText()));
   const methods = members.filter(ts.isMethodDeclaration);
@@ -166,8 +204,12 @@ function page(types) {
 }
 
 const types = published(declarations());
+const contents = [
+  [TYPES, withListeners(types)],
+  [PAGE, page(types)],
+];
 let drifted = false;
-for (const [file, text] of [[TYPES, types], [PAGE, page(types)]]) {
+for (const [file, text] of contents) {
   let old = "";
   try {
     old = readFileSync(file, "utf8");

@@ -56,6 +56,21 @@ export function parseLink(link: string | URL | Location): {
 };
 /** Return a name for this device, by the browser's user agent: `iPhone`, `Linux PC`. */
 export function deviceName(): string;
+/** The events of `Session`, for its `addEventListener`. */
+export interface SessionEventMap {
+    signal: Event & { data: any; };
+    connected: Event & { channel: RTCDataChannel; };
+    disconnected: Event;
+    unreachable: Event & { error: ProximError; };
+    rtc: Event & { pc: RTCPeerConnection; };
+    rtcstate: Event & { state: RTCPeerConnectionState; };
+    ice: Event & { iceServers: RTCIceServer[]; };
+    presence: Event & { online: boolean; replaced: boolean; };
+    channel: Event & { channel: RTCDataChannel; };
+    approved: Event;
+    over: Event & { error: ProximError; };
+    error: Event & { error: ProximError; };
+}
 /**
  * One side of a session: the base of `HostSession` and `Guest`.
  *
@@ -183,6 +198,14 @@ export class Session extends EventTarget {
      */
     path(): Promise<Path | null>;
     #private;
+    addEventListener<K extends keyof SessionEventMap>(type: K, listener: ((this: Session, event: SessionEventMap[K]) => unknown) | { handleEvent(event: SessionEventMap[K]): unknown } | null, options?: boolean | AddEventListenerOptions): void;
+    removeEventListener<K extends keyof SessionEventMap>(type: K, listener: ((this: Session, event: SessionEventMap[K]) => unknown) | { handleEvent(event: SessionEventMap[K]): unknown } | null, options?: boolean | EventListenerOptions): void;
+}
+/** The events of `Host`, for its `addEventListener`. */
+export interface HostEventMap {
+    session: Event & { session: HostSession; };
+    reachable: Event & { online: boolean; };
+    failed: Event & { error: ProximError; };
 }
 /**
  * A registered host. It stays registered while the page is open. After a reload it takes its sessions
@@ -250,11 +273,10 @@ export class Host extends EventTarget {
         confirm?: "none" | "code";
     }): Promise<HostSession>;
     /**
-     * Return all sessions of this owner, including those that ended recently (protocol: The session
-     * object).
-     * @returns {Promise<any[]>}
+     * Return all sessions of this owner, including those that ended recently.
+     * @returns {Promise<SessionInfo[]>}
      */
-    list(): Promise<any[]>;
+    list(): Promise<SessionInfo[]>;
     /**
      * Ask the node again how the sessions stand, and how much time is left. Call this when the page stood
      * still for a while, or when the device's clock was set: messages may have waited in the meantime. An
@@ -264,6 +286,8 @@ export class Host extends EventTarget {
     /** Disconnect from the node. Sessions that survive a disconnect go on there. */
     leave(): void;
     #private;
+    addEventListener<K extends keyof HostEventMap>(type: K, listener: ((this: Host, event: HostEventMap[K]) => unknown) | { handleEvent(event: HostEventMap[K]): unknown } | null, options?: boolean | AddEventListenerOptions): void;
+    removeEventListener<K extends keyof HostEventMap>(type: K, listener: ((this: Host, event: HostEventMap[K]) => unknown) | { handleEvent(event: HostEventMap[K]): unknown } | null, options?: boolean | EventListenerOptions): void;
 }
 /**
  * Return the seats at a node that this browser can take again: first those of this tab, then the latest.
@@ -273,6 +297,11 @@ export class Host extends EventTarget {
 export function remembered(url?: string | URL): (Remembered & {
     thisTab: boolean;
 })[];
+/** The events of `Guest`, for its `addEventListener`. */
+export interface GuestEventMap extends SessionEventMap {
+    pending: Event;
+    reachable: Event & { online: boolean; };
+}
 /**
  * The guest's side of one session. It sends nothing before `ask` or `resume` is called.
  *
@@ -325,6 +354,8 @@ export class Guest extends Session {
     /** Disconnect from the node and from the host. The seat can be taken again with `remembered`. */
     leave(): void;
     #private;
+    addEventListener<K extends keyof GuestEventMap>(type: K, listener: ((this: Guest, event: GuestEventMap[K]) => unknown) | { handleEvent(event: GuestEventMap[K]): unknown } | null, options?: boolean | AddEventListenerOptions): void;
+    removeEventListener<K extends keyof GuestEventMap>(type: K, listener: ((this: Guest, event: GuestEventMap[K]) => unknown) | { handleEvent(event: GuestEventMap[K]): unknown } | null, options?: boolean | EventListenerOptions): void;
 }
 /** A guest asks to pair. Its name and id are unverified claims. */
 export class Prompt extends Event {
@@ -346,6 +377,12 @@ export class Prompt extends Event {
     /** Decline the guest; the session ends. */
     decline(): Promise<void>;
     #private;
+}
+/** The events of `HostSession`, for its `addEventListener`. */
+export interface HostSessionEventMap extends SessionEventMap {
+    prompt: Prompt;
+    contested: Event;
+    link: Event;
 }
 /**
  * A session of this host. It has a `link`, `qr` and `lapsesAt` if this page opened it or renewed its
@@ -388,6 +425,8 @@ export class HostSession extends Session {
         tokenHash?: string;
     }): Promise<void>;
     #private;
+    addEventListener<K extends keyof HostSessionEventMap>(type: K, listener: ((this: HostSession, event: HostSessionEventMap[K]) => unknown) | { handleEvent(event: HostSessionEventMap[K]): unknown } | null, options?: boolean | AddEventListenerOptions): void;
+    removeEventListener<K extends keyof HostSessionEventMap>(type: K, listener: ((this: HostSession, event: HostSessionEventMap[K]) => unknown) | { handleEvent(event: HostSessionEventMap[K]): unknown } | null, options?: boolean | EventListenerOptions): void;
 }
 /**
  * Join a session, and return the open data channel. The guest asks by the link, or takes this browser's
@@ -431,6 +470,24 @@ export type Status = "pending" | "approved" | "rejected" | "expired";
 export type DeviceInfo = {
     name: string;
     id: string;
+};
+/**
+ * A session, as the node describes it (protocol: The session object). `created_at` and `expires_at` are times
+ * of the node (RFC 3339, UTC); only a temporary session has `expires_at`. `reason` says why a session ended.
+ * With `confirm`, an approval needs the number that the guest shows.
+ */
+export type SessionInfo = {
+    session_id: string;
+    uuid: string;
+    session_type: SessionType;
+    created_at: string;
+    expires_at: string | null;
+    status: Status;
+    device_info: DeviceInfo | null;
+    host_online: boolean;
+    guest_online: boolean;
+    reason?: string;
+    confirm?: "code";
 };
 /**
  * A message of the wire protocol.

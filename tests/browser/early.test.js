@@ -45,12 +45,14 @@ test("messages to a side that still loads its workbench arrive", async () => {
   await desk.says("early words");
   await desk.page.locator('input[type="file"]').setInputFiles(lettered("early.txt"));
   await phone.sees("early words");
+  await phone.accepts("early.txt");
   await phone.file("early.txt").getByText("Complete.").waitFor();
 });
 
 test("sixty files at once arrive, some at a time", async () => {
   const { desk, phone } = await here.pair("one_time");
   const files = Array.from({ length: 60 }, (_, index) => lettered(`file-${index}.txt`));
+  await desk.acceptsEverything();
   await phone.page.locator('input[type="file"]').setInputFiles(files);
   await desk.page.waitForFunction(() => document.querySelectorAll(".transfer.ok .button").length === 60);
   await phone.file("file-59.txt").getByText("Arrived.").waitFor();
@@ -60,21 +62,21 @@ test("sixty files at once arrive, some at a time", async () => {
 
 test("a flood of files fills a bounded list, and no unsaved file is lost", async () => {
   const { desk, phone } = await bothWithAccess();
+  await desk.acceptsEverything();
   await phone.page.locator('input[type="file"]').setInputFiles(lettered("precious.txt"));
   await desk.file("precious.txt").getByText("Complete.").waitFor();
   await phone.page.evaluate(async () => {
-    for (let count = 0; count < 300; count += 1) {
-      const channel = globalThis.pc.createDataChannel("file");
-      await new Promise((resolve) => {
+    const send = (count) =>
+      new Promise((resolve) => {
+        const channel = globalThis.pc.createDataChannel("file");
         channel.onclose = resolve;
-        channel.onmessage = () => channel.close();
-        channel.onopen = () => {
-          // Every third transfer breaks off.
-          const breaksOff = count % 3 === 0;
-          channel.send(JSON.stringify({ name: `flood-${count}`, size: Number(breaksOff) }));
-          if (breaksOff) channel.close();
-        };
+        // Every third transfer breaks off.
+        const breaksOff = count % 3 === 0;
+        channel.onmessage = ({ data }) => (breaksOff || !JSON.parse(data).accept) && channel.close();
+        channel.onopen = () => channel.send(JSON.stringify({ name: `flood-${count}`, size: Number(breaksOff) }));
       });
+    for (let count = 0; count < 300; count += 20) {
+      await Promise.all(Array.from({ length: 20 }, (_, index) => send(count + index)));
     }
   });
   await desk.sees("No more files are taken in");
@@ -94,6 +96,7 @@ test("a file without a name gets one", async () => {
     const channel = globalThis.pc.createDataChannel("file");
     channel.onopen = () => channel.send(JSON.stringify({ name: "\u200b", size: 0 }));
   });
+  await desk.accepts("Unnamed file");
   await desk.file("Unnamed file").getByText("Complete.").waitFor();
   const link = desk.page.getByRole("link", { name: "Save Unnamed file" });
   assert.equal(await link.getAttribute("download"), "Unnamed file");
@@ -112,6 +115,8 @@ const floods = {
     const channel = globalThis.pc.createDataChannel("file");
     channel.onopen = () => {
       channel.send(JSON.stringify({ name: "endless", size: 1e9 }));
+    };
+    channel.onmessage = () => {
       const timer = setInterval(() => {
         if (channel.readyState !== "open") clearInterval(timer);
         else for (let count = 0; count < 500 && channel.bufferedAmount < 1e5; count += 1) channel.send(new Uint8Array(1));
@@ -123,20 +128,25 @@ const floods = {
 for (const [what, flood] of Object.entries(floods)) {
   test(`a flood of ${what} ends the session, and the page says why`, async () => {
     const { desk, phone } = await bothWithAccess();
+    await desk.acceptsEverything();
     await phone.page.evaluate(flood);
     await desk.sees("The other side sent more than this page can show; the session was closed.");
     await desk.ended("It was closed.");
+    // The side that was too fast hears why.
+    await phone.sees("The other side ended it, because this side sent more than it can show.");
     await desk.opens("one_time");
   });
 }
 
-test("unknown channels are closed, and the number of running files is limited", async () => {
+test("unknown channels are closed, and the number of offers is limited", async () => {
   const { desk, phone } = await bothWithAccess();
   const open = await phone.page.evaluate(async () => {
     const channels = [];
+    globalThis.answers = [];
     for (let count = 0; count < 200; count += 1) {
       const channel = globalThis.pc.createDataChannel(count % 2 ? "file" : "nonsense");
       channels.push(channel);
+      channel.onmessage = ({ data }) => globalThis.answers.push(data);
       // The channel may close before this side has seen it open.
       await new Promise((resolve) => (channel.onopen = channel.onclose = resolve));
       if (count % 2 && channel.readyState === "open") channel.send(JSON.stringify({ name: `slow-${count}`, size: 1000 }));
@@ -148,6 +158,9 @@ test("unknown channels are closed, and the number of running files is limited", 
     return channels.filter(({ readyState }) => readyState === "open").length;
   });
   assert.equal(open, 32);
+  assert.equal(await desk.page.locator(".offers li").count(), 32);
+  const answers = await phone.page.evaluate(() => globalThis.answers);
+  assert.ok(answers.length > 0 && answers.every((each) => each === '{"cancel":"busy"}'), answers.join());
   assert.ok((await desk.page.locator(".transfer").count()) <= 62);
   await phone.page.evaluate(() => globalThis.main.send("w".repeat(60_000)));
   await desk.sees("the rest was too long to show");

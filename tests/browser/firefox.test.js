@@ -27,6 +27,8 @@ test("a guest in Firefox asks, chats, gets a file, and comes back after a reload
   await firefox.sees("hello from Chromium");
   const file = { name: "for-the-fox.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(3_000_000, 7) };
   await desk.page.locator('input[type="file"]').setInputFiles(file);
+  await firefox.sees("The other side wants to send for-the-fox.bin, 3.0 MB");
+  await firefox.press("Accept");
   await desk.file(file.name).getByText("Arrived.").waitFor();
   await firefox.sees("Complete.");
   await firefox.sees("Direct");
@@ -36,6 +38,6 @@ test("a guest in Firefox asks, chats, gets a file, and comes back after a reload
   await firefox.sees("welcome back");
   await firefox.press("End session");
   await firefox.sees("The session has ended");
-  await desk.ended("It was closed.");
+  await desk.ended("The other side ended it.");
   assert.equal(await firefox.run("return location.hash"), "");
 });

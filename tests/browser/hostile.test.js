@@ -94,6 +94,30 @@ test("two thousand channels at once end the session, and the page says why", asy
   await desk.opens("one_time");
 });
 
+test("a flood of chat messages through the server ends the session, and both pages say why", async () => {
+  const { desk, phone, id } = await pair();
+  await phone.page.evaluate((id) => {
+    for (let count = 0; count < 1_000; count += 1) socket.send(JSON.stringify({ type: "signal", session_id: id, data: `${count}` }));
+  }, id);
+  await desk.sees("The other side sent more than this page can show; the session was closed.");
+  await phone.sees("The other side ended it, because this side sent more than it can show.");
+  assert.ok((await desk.page.locator(".talk p").count()) <= 500);
+  await desk.opens("one_time");
+});
+
+test("reasons of an end that are not known or not true do no harm", async () => {
+  const { desk, phone, id } = await pair();
+  await phone.page.evaluate((id) => {
+    for (const end of ["x".repeat(10_000), 1, null, {}, "constructor"]) {
+      socket.send(JSON.stringify({ type: "signal", session_id: id, data: { end } }));
+    }
+  }, id);
+  await phone.says("still here");
+  await desk.sees("still here");
+  await desk.press("End session");
+  await desk.ended("It was closed.");
+});
+
 test("marks that are piled up do not cover what stands around them", async () => {
   const { desk, phone } = await pair();
   await phone.says(`z${"\u0301".repeat(500)}`);

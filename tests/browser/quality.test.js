@@ -49,14 +49,42 @@ for (const { width, height, ...tastes } of SHAPES) {
     await desk.says("i".repeat(200));
     const file = { name: `${"f".repeat(60)}.txt`, mimeType: "text/plain", buffer: Buffer.from("x") };
     await phone.page.locator('input[type="file"]').setInputFiles(file);
+    await desk.offer("f.txt").waitFor();
+    await isSound(desk, "an offer");
+    await desk.accepts(file.name);
     await desk.sees("Complete.");
     await isSound(desk, "the workbench");
     await isSound(phone, "the workbench");
     await phone.page.getByRole("button", { name: "End session" }).click();
     await phone.sees("The session has ended");
-    await desk.ended("It was closed.");
+    await desk.ended("The other side ended it.");
     await isSound(desk, "the end");
     await isSound(phone, "the end");
+  });
+}
+
+for (const { width, height, ...tastes } of SHAPES) {
+  test(`chat through the server and many offers are accessible at ${width} px, ${tastes.colorScheme}`, async () => {
+    const look = { viewport: { width, height }, ...tastes };
+    const desk = await here.desk(await here.context(look));
+    const context = await here.context(look);
+    const phone = await here.phone(await desk.opens("persistent"), context);
+    await phone.asksAndWaits("A phone");
+    await desk.approves(phone);
+    await phone.isConnected();
+    const files = Array.from({ length: 30 }, (_, index) => ({ name: `${index}${"f".repeat(60)}.txt`, mimeType: "", buffer: Buffer.from("x") }));
+    await phone.page.locator('input[type="file"]').setInputFiles(files);
+    // A page offers 24 files at a time.
+    await desk.page.getByRole("button", { name: "Accept all 24 (24 B)" }).waitFor();
+    await isSound(desk, "many offers");
+    await isSound(phone, "many offers");
+    await context.addInitScript(() => delete globalThis.RTCPeerConnection);
+    await phone.page.reload();
+    await Promise.all([phone.sees("Messages go through the server"), desk.sees("Messages go through the server")]);
+    await phone.says("w".repeat(200));
+    await desk.sees("w".repeat(200));
+    await isSound(desk, "chat through the server");
+    await isSound(phone, "chat through the server");
   });
 }
 
@@ -199,4 +227,34 @@ test("a prompt in a hidden tab changes its title, sounds, and notifies if permit
   await desk.hears();
   await desk.press("Decline");
   assert.deepEqual(await noticed(), [notice, "sound", "sound", "taken away"]);
+});
+
+test("an offered file in a hidden tab changes its title until it is answered", async () => {
+  const context = await here.context();
+  await context.addInitScript(() => {
+    Object.defineProperty(Document.prototype, "hidden", { get: () => globalThis.isAway ?? false });
+  });
+  const desk = await here.desk(context);
+  const phone = await here.phone(await desk.opens("persistent"));
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  const { page } = desk;
+  await page.evaluate(() => (globalThis.isAway = true));
+  await phone.page.locator('input[type="file"]').setInputFiles({ name: "a.txt", mimeType: "", buffer: Buffer.from("x") });
+  await desk.offer("a.txt").waitFor();
+  assert.equal(await page.title(), "● A file is offered – Proxim");
+  // A request to pair comes in between.
+  await page.evaluate(() => (globalThis.isAway = false));
+  await desk.opens("one_time");
+  const other = await here.phone(await desk.link());
+  await other.asksAndWaits();
+  await desk.hears();
+  assert.equal(await page.title(), "● A device asks – Proxim");
+  await desk.approves(other);
+  await other.isConnected();
+  assert.equal(await page.title(), "● A file is offered – Proxim");
+  await desk.accepts("a.txt");
+  await desk.file("a.txt").getByText("Complete.").waitFor();
+  assert.equal(await page.title(), "Proxim – connect a device");
 });

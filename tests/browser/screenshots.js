@@ -46,12 +46,25 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await phone.says("Hi! Here are the pictures.");
-  await phone.page.locator('input[type="file"]').setInputFiles(PHOTO);
+  await phone.page.locator('input[type="file"]').setInputFiles([PHOTO, { ...PHOTO, name: "sunset.jpg" }]);
+  await desk.offer(PHOTO.name).waitFor();
+  await desk.page.waitForTimeout(700);
+  await desk.page.getByRole("button", { name: "Open" }).click();
+  await shoot(desk, "host-4-offer");
+  await shoot(phone, "guest-3-offered");
+  await desk.accepts(PHOTO.name);
   await desk.sees("Complete.");
+  await desk.page.getByRole("button", { name: "Decline sunset.jpg" }).click();
+  await phone.sees("The other side declined it.");
+  await desk.page.locator('input[type="file"]').setInputFiles({ ...PHOTO, name: "contract.pdf" });
+  await phone.offer("contract.pdf").waitFor();
+  await phone.page.waitForTimeout(700);
+  await phone.offer("contract.pdf").scrollIntoViewIfNeeded();
+  await shoot(phone, "guest-3-offer");
+  await phone.accepts("contract.pdf");
   await desk.says("Got them, thank you.");
   await phone.sees("Got them, thank you.");
   await desk.page.waitForTimeout(8_000);
-  await desk.page.getByRole("button", { name: "Open" }).click();
   await shoot(desk, "host-4-connected");
   await shoot(phone, "guest-3-connected");
 
@@ -67,7 +80,7 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await shoot(late, "guest-5-no-code");
   await desk.page.getByRole("button", { name: /^Close the session/ }).first().click();
   await desk.ended("It was closed.");
-  await phone.sees("The session has ended");
+  await phone.sees("The other side ended it.");
   await shoot(desk, "host-5-ended");
   await shoot(phone, "guest-6-ended");
   // Another page takes over only a host that has a session, and the node sweeps ended ones.
@@ -77,6 +90,24 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await desk.page.evaluate(() => scrollTo(0, 0));
   await shoot(desk, "host-6-elsewhere");
   await other.page.close();
+}
+
+/** Take the pictures of two devices that chat through the server. */
+async function goByServer(node, browser, look, hostShape, guestShape) {
+  const desk = await Desk.at(node, await browser.newContext({ ...hostShape, ...look }));
+  const link = await desk.opens("persistent");
+  const context = await browser.newContext({ ...guestShape, ...look });
+  await context.addInitScript(() => delete globalThis.RTCPeerConnection);
+  const phone = await Phone.opens(link, context);
+  await phone.asksAndWaits("Ada’s phone");
+  await desk.approves(phone);
+  await desk.sees("Messages go through the server");
+  await phone.says("Can you read me?");
+  await desk.says("Yes.");
+  await phone.sees("Yes.");
+  await desk.page.getByRole("button", { name: "Open" }).click();
+  await desk.page.screenshot({ path: `${FOLDER}/${look.name}-host-8-server.png` });
+  await phone.page.screenshot({ path: `${FOLDER}/${look.name}-guest-8-server.png` });
 }
 
 /** Take the pictures of an expired code, on both sides. */
@@ -109,6 +140,7 @@ try {
     try {
       await walk(node, browser, ...look);
       await expire(quick, browser, ...look);
+      await goByServer(node, browser, ...look);
     } finally {
       await Promise.all([node.stop(), quick.stop()]);
     }

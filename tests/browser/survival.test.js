@@ -169,6 +169,7 @@ test("a session that is taken back has one workbench, unless the old one has an 
   await takesOver();
   assert.equal(await desk.page.locator(".bench").count(), 1);
   await phone.page.locator('input[type="file"]').setInputFiles({ name: "precious.txt", mimeType: "text/plain", buffer: Buffer.from("x") });
+  await desk.accepts("precious.txt");
   await desk.file("precious.txt").getByText("Complete.").waitFor();
   await takesOver();
   assert.equal(await desk.page.locator(".bench").count(), 2);

@@ -91,6 +91,13 @@ def test_sdk_is_typed_and_generated_files_are_current() -> None:
 @pytest.mark.full("TypeScript")
 @pytest.mark.needs("node")
 @pytest.mark.usefixtures("packages")
+def test_typescript_accepts_right_uses_of_the_sdk_and_refuses_wrong_ones() -> None:
+    run("node", "node_modules/typescript/bin/tsc", "-p", "types")
+
+
+@pytest.mark.full("TypeScript")
+@pytest.mark.needs("node")
+@pytest.mark.usefixtures("packages")
 def test_pages_are_typed() -> None:
     run("node", "node_modules/typescript/bin/tsc", "-p", str(ROOT / "proxim" / "web"))
 

@@ -40,23 +40,35 @@ function chime() {
   }
 }
 
-/** Call for attention; the function returned stops it. */
-export function callForAttention() {
-  const title = document.title;
-  document.title = text.promptTabTitle;
+/** @type {Set<{ tab: string }>} The calls that go on, the oldest first. */
+const calls = new Set();
+let quietTitle = "";
+
+/** Call for attention; the function returned stops it. @param {keyof typeof text.calls} what */
+export function callForAttention(what) {
+  const words = { ...text.calls[what] };
+  if (calls.size === 0) quietTitle = document.title;
+  calls.add(words);
+  showCalls();
   chime();
-  const notification = notify();
+  const notification = notify(words);
   return () => {
-    document.title = title;
+    if (!calls.delete(words)) return;
+    showCalls();
     notification?.close();
   };
 }
 
-function notify() {
+function showCalls() {
+  document.title = [...calls].at(-1)?.tab ?? quietTitle;
+}
+
+/** @param {{ title: string, body: string }} words */
+function notify({ title, body }) {
   if (!document.hidden || !canNotify || Notification.permission !== "granted") return null;
   try {
     // Without the device's name, which could say anything: a number, for example.
-    const note = new Notification(text.noticeTitle, { body: text.notice });
+    const note = new Notification(title, { body });
     note.onclick = () => window.focus();
     return note;
   } catch {

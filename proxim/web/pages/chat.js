@@ -1,9 +1,11 @@
-// The chat, over the session's own data channel. Each message of the channel is one text.
+// The chat: over the session's own data channel or, while there is none, through the server.
 
-import { el } from "./dom.js";
+import { el, say } from "./dom.js";
 import { Pace } from "./pace.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
+
+/** @typedef {"channel" | "server" | null} Way How messages reach the other side now. */
 
 const MOST_SHOWN = 500;
 /** Characters of a text that this page sends, and shows, at most. */
@@ -14,10 +16,15 @@ const UNNOTICED = 8_000;
 const BURST = 300;
 const RATE = 50;
 
-/** @param {() => void} flooded Called when the other side sends too much. */
-export function chatPane(flooded) {
+/**
+ * @param {(words: string) => void} sendByServer
+ * @param {() => void} flooded Called when the other side sends too much.
+ */
+export function chatPane(sendByServer, flooded) {
   /** @type {RTCDataChannel | null} */
   let channel = null;
+  /** @type {Way} */
+  let way = null;
   let sentAt = -Infinity;
   /** When this page noticed that the other side is gone. */
   let goneAt = Infinity;
@@ -49,9 +56,10 @@ export function chatPane(flooded) {
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     const words = input.value.trim();
-    if (!words || channel?.readyState !== "open") return;
+    if (!words || !way) return;
     try {
-      channel.send(words);
+      if (way === "channel") channel?.send(words);
+      else sendByServer(words);
     } catch {
       // The text stays in the field, so that the person can send it again.
       toast(text.notSent);
@@ -64,10 +72,12 @@ export function chatPane(flooded) {
   const form = el("form", { class: "say", onsubmit: submit }, input, button);
   return {
     element: el("section", { class: "pane" }, el("h3", { text: text.chat }), talk, form),
-    /** @param {boolean} on */
-    enable(on) {
-      goneAt = on ? Infinity : Math.min(goneAt, performance.now());
-      button.disabled = !on || channel?.readyState !== "open";
+    /** @param {Way} now */
+    enable(now) {
+      way = now;
+      goneAt = way === "channel" ? Infinity : Math.min(goneAt, performance.now());
+      button.disabled = !way;
+      say(hint, way === "server" ? text.chatEmptyByServer : text.chatEmpty);
     },
     /** Leave the messages to be read, and remove the form. */
     end() {
@@ -81,15 +91,17 @@ export function chatPane(flooded) {
       talk.append(el("p", { class: "hint small", text: text.perhapsLost }));
       scroll();
     },
+    /** Show a message of the other side. @param {unknown} data */
+    receive(data) {
+      // After a flood the page shows no further message.
+      isFlooded ||= !pace.takes();
+      if (isFlooded) flooded();
+      else if (typeof data === "string") add(data, false);
+    },
     /** @param {RTCDataChannel} open */
     use(open) {
       channel = open;
-      open.addEventListener("message", ({ data }) => {
-        // After a flood the page shows no further message.
-        isFlooded ||= !pace.takes();
-        if (isFlooded) flooded();
-        else if (typeof data === "string") add(data, false);
-      });
+      open.addEventListener("message", ({ data }) => this.receive(data));
     },
   };
 }

@@ -59,6 +59,14 @@ export function copyOf(id) {
   return Object.fromEntries([["element", element], ...parts.map((each) => [each.dataset.part, each])]);
 }
 
+/**
+ * Return a text with names in the place of its `{placeholders}`. The other side chooses such names, so each is
+ * isolated: it cannot reverse the words around it.
+ * @param {string} words @param {Record<string, string>} names @returns {(Node | string)[]}
+ */
+export const sentence = (words, names) =>
+  words.split(/\{(\w+)\}/).map((part, index) => (index % 2 ? el("bdi", { text: names[part] }) : part));
+
 /** Set an element's text if it differs: a screen reader may announce each change. */
 export function say(/** @type {any} */ element, /** @type {string} */ words) {
   if (element.textContent !== words) element.textContent = words;

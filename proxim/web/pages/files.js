@@ -1,21 +1,26 @@
 // The files of a session: those that this side sends, and those that it receives.
 
 import { el } from "./dom.js";
+import { Incoming } from "./incoming.js";
+import { offersBox } from "./offers.js";
+import { Outgoing } from "./outgoing.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
-import { Outgoing, receiveFile, refuse } from "./transfer.js";
+import { refuse } from "./transfer.js";
 import { transferRow } from "./transfer-row.js";
 
 /** @typedef {import("../proxim.js").Session} Session */
+/** @typedef {import("./transfer.js").Transfer} Transfer */
 /** @typedef {import("./transfer-row.js").Row} Row */
 
-/** Files that are sent at the same time, at most; the others wait. */
-const MOST_OUTGOING = 8;
-/** Files that the other side may send at the same time. */
+/** Files that are offered or sent at the same time, at most, and those of them that are sent; the others wait. */
+const MOST_OFFERED = 24;
+const MOST_SENT = 8;
+/** Files that the other side may offer and send at the same time. */
 const MOST_INCOMING = 32;
 /** Received files that may wait to be saved. Further files are refused, so that no file is lost. */
 const MOST_UNSAVED = 100;
-/** Bytes of files that run or wait to be saved, at most. A file that is larger is refused, too. */
+/** Bytes of files that are offered, run or wait to be saved, at most. A file that is larger is refused, too. */
 const MOST_BYTES = 64 * 1024 ** 3;
 /** Rows of finished transfers without an unsaved file, at most. */
 const MOST_OVER = 30;
@@ -31,11 +36,15 @@ addEventListener("drop", missed);
 
 /**
  * @param {Session} session
+ * @param {() => string} whoAsks Returns the name of the other side.
  * @param {() => void} flooded Called when the other side sends too much.
  */
-export function filesPane(session, flooded) {
+export function filesPane(session, whoAsks, flooded) {
+  const title = el("h3", { tabindex: -1, text: text.files });
+  const offers = offersBox(whoAsks, () => title.focus({ preventScroll: true }));
   const list = el("div", { class: "transfers" });
   const full = el("p", { class: "notice small", role: "status", hidden: true, text: text.inboxFull });
+  const blocked = el("p", { class: "notice small", hidden: true, text: text.filesBlocked });
   /** @type {Set<Row>} The oldest first. */
   const rows = new Set();
   let connected = false;
@@ -48,11 +57,17 @@ export function filesPane(session, flooded) {
 
   const field = dropField((files) => {
     if (session.over) toast(text.sessionOver);
-    else for (const file of files) add(new Outgoing(file));
+    else for (const file of files) send(file);
     tend();
   });
+  /** @param {File} file */
+  const send = (file) => {
+    const transfer = new Outgoing(file, flooded);
+    list.prepend(add(transfer).element);
+    transfer.addEventListener("change", () => transfer.state === "accepted" && tend());
+  };
 
-  /** @param {import("./transfer.js").Transfer} transfer */
+  /** @param {Transfer} transfer */
   const add = (transfer) => {
     /** @type {Row} */
     const row = transferRow(transfer, tend, () => {
@@ -60,15 +75,18 @@ export function filesPane(session, flooded) {
       tend();
     });
     rows.add(row);
-    list.prepend(row.element);
+    return row;
   };
   /** @param {(row: Row) => boolean} which */
   const those = (which) => [...rows].filter(which);
   const unsaved = () => those((row) => row.isUnsaved).length;
   const incoming = () => those(({ transfer }) => transfer.isOpen && !transfer.outgoing).length;
-  const room = () =>
-    those((row) => !row.transfer.outgoing && (row.transfer.isOpen || row.isUnsaved))
-      .reduce((left, { transfer }) => left - transfer.size, MOST_BYTES);
+  /** @param {number} size Bytes of an offered file. */
+  const refusal = (size) => {
+    if (size > MOST_BYTES) return "too_large";
+    const taken = those((row) => !row.transfer.outgoing && (row.transfer.isOpen || row.isUnsaved));
+    return size > taken.reduce((left, { transfer }) => left - transfer.size, MOST_BYTES) ? "busy" : null;
+  };
 
   /** Start the files whose turn it is, and remove rows that are no longer needed. */
   const tend = () => {
@@ -77,15 +95,22 @@ export function filesPane(session, flooded) {
     full.hidden = unsaved() < MOST_UNSAVED;
     guard();
     if (!connected || !session.pc) return;
-    const mine = those(({ transfer }) => transfer.outgoing && transfer.isOpen);
-    for (const { transfer } of mine.slice(0, MOST_OUTGOING)) {
-      if (transfer.state === "waiting") /** @type {Outgoing} */ (transfer).start(session.pc);
+    const mine = [...rows].map((row) => row.transfer).filter((each) => each instanceof Outgoing).filter((each) => each.isOpen);
+    for (const transfer of mine.slice(0, MOST_OFFERED)) {
+      if (transfer.state === "waiting") transfer.offer(session.pc);
+    }
+    let running = mine.filter(({ state }) => state === "running" || state === "confirming").length;
+    for (const transfer of mine.filter(({ state }) => state === "accepted")) {
+      if (running >= MOST_SENT) break;
+      running += 1;
+      transfer.start();
     }
   };
   /** Ask before the person leaves the page, but only while that would lose a file. */
   const guard = () => {
-    const inDanger = those((row) => row.isUnsaved || row.transfer.isOpen).length > 0;
-    if (inDanger) addEventListener("beforeunload", askToStay);
+    const isInDanger = (/** @type {Row} */ { isUnsaved, transfer }) =>
+      isUnsaved || (transfer.isOpen && (transfer.outgoing || transfer.state === "running"));
+    if (those(isInDanger).length > 0) addEventListener("beforeunload", askToStay);
     else removeEventListener("beforeunload", askToStay);
   };
   /** @param {Row} row */
@@ -94,19 +119,29 @@ export function filesPane(session, flooded) {
     row.forget();
   };
   return {
-    element: el("section", { class: "pane" }, el("h3", { text: text.files }), field, full, list),
-    /** @param {boolean} on */
-    enable(on) {
+    element: el("section", { class: "pane" }, title, field, blocked, full, list),
+    /** The questions whether to take a file, which a person must not overlook. */
+    offers: offers.element,
+    /** @param {boolean} on @param {boolean} hasNoWay Whether the two sides can't connect directly, as it looks. */
+    enable(on, hasNoWay) {
       connected = on;
+      blocked.hidden = !hasNoWay;
+      field.hidden = hasNoWay || session.over !== null;
+      for (const { transfer } of rows) if (transfer instanceof Outgoing) transfer.isBlocked = hasNoWay;
       tend();
     },
     /** @param {RTCDataChannel} channel */
     receive(channel) {
+      if (channel.readyState === "closed") return;
       // Each running transfer may become a file that waits to be saved.
       const running = incoming();
-      if (!session.pc || running >= MOST_INCOMING || running + unsaved() >= MOST_UNSAVED) refuse(channel);
-      else add(receiveFile(channel, flooded, room));
-      tend();
+      if (!session.pc || running >= MOST_INCOMING || running + unsaved() >= MOST_UNSAVED) return refuse(channel, "busy");
+      const transfer = new Incoming(channel, flooded, refusal);
+      const row = add(transfer);
+      transfer.addEventListener("change", () => {
+        if (transfer.state === "offered") offers.add(transfer);
+        else if (rows.has(row) && !row.element.isConnected) list.prepend(row.element);
+      });
     },
     get hasUnsaved() {
       return unsaved() > 0;
@@ -116,10 +151,10 @@ export function filesPane(session, flooded) {
       for (const row of [...rows]) drop(row);
       guard();
     },
-    /** Leave the received files to be saved, and stop sending. */
+    /** Leave the received files to be saved, and stop all transfers. */
     end() {
       field.hidden = true;
-      for (const { transfer } of those((row) => row.transfer.state === "waiting")) transfer.note("interrupted");
+      for (const { transfer } of those((row) => row.transfer.isOpen)) transfer.note("interrupted");
     },
   };
 }

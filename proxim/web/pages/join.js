@@ -2,6 +2,7 @@
 
 import { Guest, deviceName, parseLink, remembered } from "../proxim.js";
 import { actionButton, byId, el, everyTick, fillText, onTimeJump, secondsTo, showLeft, showReach } from "./dom.js";
+import { endReason } from "./end.js";
 import { duration } from "./format.js";
 import { codeOf, problem, reasonWords } from "./problem.js";
 import { offerRetry, resetRetries } from "./retry.js";
@@ -89,7 +90,7 @@ function begin(guest, again, name) {
     showReach(online);
     if (online) resetRetries();
   };
-  guest.onover = ({ error }) => showOver(error, again, name === undefined);
+  guest.onover = ({ error }) => showOver(error, again, name === undefined, endReason(guest));
   // `onover` hears of a failure, too.
   (name === undefined ? guest.resume() : guest.ask()).catch(() => {});
 }
@@ -115,11 +116,12 @@ const PASSING = ["host_offline", "rate_limited", "unavailable", "limit_reached",
  * Show how the session ended, and what to do next.
  * @param {import("../proxim.js").ProximError} error @param {() => void} [again]
  * @param {boolean} [isSeat] Whether a seat is taken again. That asks no person, so it is retried.
+ * @param {string} [reason] Why the session ended.
  */
-function showOver(error, again, isSeat = false) {
+function showOver(error, again, isSeat = false, reason = "") {
   byId("reach").textContent = "";
   const code = codeOf(error);
-  const { title, next } = wordsFor(error);
+  const { title, next } = wordsFor(error, reason);
   if (!again || !PASSING.includes(code)) {
     store("sessionStorage", ASKING, null);
     tell(title, next);
@@ -153,10 +155,9 @@ function tell(title, next, ...action) {
   view("over");
 }
 
-/** @param {import("../proxim.js").ProximError} error */
-function wordsFor(error) {
+/** @param {import("../proxim.js").ProximError} error @param {string} reason */
+function wordsFor(error, reason) {
   if (error.code !== "session_ended") return problem("guest", error);
-  const reason = String(error.reason);
   const titles = /** @type {Record<string, string>} */ (text.overTitles);
   const next = /** @type {Record<string, string>} */ (text.guestNext)[reason] ?? text.guestNext.closed;
   return { title: titles[reason] ?? text.overTitles.other, next: `${reasonWords(reason)} ${next}` };

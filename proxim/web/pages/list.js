@@ -1,6 +1,7 @@
 // The list of this host's sessions, and of those that ended.
 
 import { byId, copyOf, everyTick, say, secondsTo } from "./dom.js";
+import { closeFor, endReason } from "./end.js";
 import { duration, roughly } from "./format.js";
 import { reasonWords } from "./problem.js";
 import { load, store } from "./storage.js";
@@ -41,7 +42,7 @@ export function addRow(session, open) {
   const { element, who, tag, type, age, left, here, there, show, close } = copyOf("row");
   type.textContent = session.type ? text.types[session.type].name : "";
   show.addEventListener("click", open);
-  close.addEventListener("click", () => session.close().catch(toastProblem("host")));
+  close.addEventListener("click", () => closeFor(session, "left").catch(toastProblem("host")));
   const update = () => {
     const name = session.deviceInfo?.name ?? text.nobody;
     const state = stateOf(session);
@@ -83,7 +84,7 @@ export function moveToEnded(session) {
   const { over } = session;
   // A session goes on if this page lost the node, or was replaced.
   if (over?.code === "session_ended") {
-    noteEnded(session.id, String(session.type), session.deviceInfo?.name, String(over.reason));
+    noteEnded(session.id, String(session.type), session.deviceInfo?.name, endReason(session));
   }
   showCounts();
 }
@@ -117,7 +118,7 @@ function showCounts() {
 }
 
 byId("close-all").addEventListener("click", () => {
-  const closing = [...rows.values()].map(({ session }) => session.close());
+  const closing = [...rows.values()].map(({ session }) => closeFor(session, "left"));
   Promise.all(closing).catch(toastProblem("host"));
 });
 byId("clear-ended").addEventListener("click", () => {

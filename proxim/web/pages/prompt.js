@@ -69,7 +69,7 @@ function show(prompt) {
     byId("contested").hidden = !session.contested;
     approve.disabled = !isReady();
   });
-  stops = [stopTick, callForAttention()];
+  stops = [stopTick, callForAttention("prompt")];
   const settled = () => {
     if (isOpen && waiting[0].prompt === prompt) finish();
   };

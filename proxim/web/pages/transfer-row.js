@@ -2,6 +2,7 @@
 
 import { actionButton, el, everyTick, say } from "./dom.js";
 import { size } from "./format.js";
+import { Outgoing } from "./outgoing.js";
 import { text } from "./text.js";
 
 /** @typedef {import("./transfer.js").Transfer} Transfer */
@@ -15,7 +16,7 @@ export function transferRow(transfer, changed, removed) {
   const name = el("bdi");
   const state = el("span", { class: "state small muted" });
   const bar = el("progress", { max: 1, value: 0 });
-  const cancel = actionButton(text.cancel, () => transfer.cancel(), "quiet bad");
+  const cancel = actionButton(text.cancel, () => transfer.cancel("cancelled"), "quiet bad");
   const actions = el("div", { class: "transfer-actions" }, cancel);
   const element = el("div", { class: "transfer" }, el("div", { class: "row" }, el("strong", {}, name), actions), bar, state);
   let url = "";
@@ -34,11 +35,11 @@ export function transferRow(transfer, changed, removed) {
   const update = () => {
     const called = calledBy(transfer);
     say(name, called);
+    bar.hidden = transfer.state !== "running" && transfer.state !== "confirming";
     bar.value = transfer.size ? transfer.done / transfer.size : Number(transfer.state === "done");
     bar.setAttribute("aria-label", text.progressOf(called));
     cancel.setAttribute("aria-label", text.cancelOf(called));
-    const [done, whole, speed] = [transfer.done, transfer.size, transfer.speed].map(size);
-    say(state, text.transferStates[transfer.state]({ isMine: transfer.outgoing, done, size: whole, speed }));
+    say(state, stateWords(transfer));
   };
   const stop = everyTick(update);
   const offer = (/** @type {Blob} */ blob) => {
@@ -58,9 +59,8 @@ export function transferRow(transfer, changed, removed) {
     // A screen reader announces only the result: the progress changes four times a second.
     state.setAttribute("role", "status");
     update();
-    bar.hidden = true;
     cancel.remove();
-    element.classList.add(transfer.state === "done" ? "ok" : "bad");
+    element.classList.add(looks(transfer));
     if (transfer.blob) offer(transfer.blob);
     changed();
   });
@@ -69,3 +69,19 @@ export function transferRow(transfer, changed, removed) {
 
 /** @param {Transfer} transfer */
 const calledBy = (transfer) => transfer.name || text.nameless;
+
+/** Return the class of an ended transfer. What this side's person has decided is no fault. @param {Transfer} transfer */
+function looks({ state, reason }) {
+  if (state === "done") return "ok";
+  return state === "cancelled" && ["declined", "cancelled"].includes(reason) ? "stopped" : "bad";
+}
+
+/** @param {Transfer} transfer */
+function stateWords(transfer) {
+  const { state, reason, outgoing: isMine } = transfer;
+  if (state === "cancelled") return text.cancelledHere[reason](isMine);
+  if (state === "refused") return text.cancelledThere[reason](isMine);
+  const [done, whole, speed] = [transfer.done, transfer.size, transfer.speed].map(size);
+  const isBlocked = transfer instanceof Outgoing && transfer.isBlocked;
+  return text.transferStates[state]({ isMine, isBlocked, done, size: whole, speed });
+}

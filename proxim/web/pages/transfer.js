@@ -1,64 +1,75 @@
-// Files over data channels. Each file has a channel of its own, so that nothing else waits for it.
-//
-// The sender sends {name, size, type} and then the bytes. SCTP delivers all of them in order, and
-// DTLS protects them. So the receiver has the file once it has as many bytes as were announced, and
-// answers {ok}. A side that cancels sends {cancelled} before it closes the channel; a channel that
-// closes without it was interrupted.
+// One file over a data channel of its own, so that nothing else waits for it. docs/reference/channel.md
+// describes what the two sides say to each other.
 
 const LABEL = "file";
-/** Bytes per message, which every browser accepts. */
-const CHUNK = 64 * 1024;
-/** Bytes to read from a file at once. */
-const READ = 1024 * 1024;
-/** Bytes that may wait in the channel, and below which sending goes on. */
-const HIGH = 8 * 1024 * 1024;
-const LOW = 2 * 1024 * 1024;
-/** Received bytes that are packed into a blob, which a browser may keep on disk. */
-const HEAP = 16 * 1024 * 1024;
 
 /** Messages that a file may have beyond one per `LEAST_PIECE` bytes. More are a flood. */
 const FREE_PIECES = 64;
 const LEAST_PIECE = 1024;
 
-/** Invisible characters of a name, and those that reverse it: exe.png may be a gnp.exe. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{DI}\u2800]/gu;
-const LONGEST_NAME = 255;
-
 /**
- * The state of a transfer. It is `cancelled` by this side, or `refused` by the other one.
- * @typedef {"waiting" | "running" | "confirming" | "done" | "cancelled" | "refused"
- *   | "interrupted"} State
+ * The state of a transfer. It is `cancelled` by this side, or `refused` by the other one, with a reason.
+ *
+ * A file to send is `waiting` for its turn, `offered`, `accepted`, `running` and `confirming`. A file to
+ * receive is `expected` until its offer comes, `offered` until a person answers, and `running`.
+ * @typedef {"waiting" | "expected" | "offered" | "accepted" | "running" | "confirming" | "done"
+ *   | "cancelled" | "refused" | "interrupted"} State
  */
+
+/** @type {State[]} */
+const OVER = ["done", "cancelled", "refused", "interrupted"];
+
+const REASONS = /** @type {const} */ ([
+  "declined",
+  "cancelled",
+  "too_large",
+  "busy",
+  "disk_full",
+  "changed",
+  "not_supported",
+  "failed",
+]);
+
+/** Why a side stopped a transfer. @typedef {typeof REASONS[number]} Reason */
 
 /** A transfer in either direction; `blob` is the received file. */
 export class Transfer extends EventTarget {
-  /** @type {State} */
-  state = "running";
   done = 0;
+  name = "";
+  size = 0;
+  /** @type {Reason} Why it was cancelled or refused. */
+  reason = "failed";
   /** @type {Blob | null} */
   blob = null;
   startedAt = performance.now();
   /** @type {RTCDataChannel | null} */
   channel = null;
+  #pieces = 0;
+  #bytes = 0;
 
-  /** @param {boolean} outgoing */
-  constructor(outgoing) {
+  /**
+   * @param {boolean} outgoing @param {State} state
+   * @param {() => void} flooded Called when the other side sends more than a file can need.
+   */
+  constructor(outgoing, state, flooded) {
     super();
     this.outgoing = outgoing;
-    this.name = "";
-    this.size = 0;
+    /** @type {State} */
+    this.state = state;
+    this.flooded = flooded;
   }
 
   /** Use a channel, and end with it. @param {RTCDataChannel} channel */
   use(channel) {
     this.channel = channel;
     channel.binaryType = "arraybuffer";
+    channel.addEventListener("message", ({ data }) => this.#hear(data));
     // A side that cancels says so first; a reloaded or closed page cannot.
     channel.addEventListener("close", () => this.note("interrupted"));
   }
 
   get isOpen() {
-    return ["waiting", "running", "confirming"].includes(this.state);
+    return !OVER.includes(this.state);
   }
 
   /** Bytes per second so far. */
@@ -66,162 +77,76 @@ export class Transfer extends EventTarget {
     return (this.done / Math.max(1, performance.now() - this.startedAt)) * 1000;
   }
 
-  cancel() {
-    this.note("cancelled");
-    if (this.channel) refuse(this.channel);
+  /** Stop the transfer, and tell the other side why. @param {Reason} reason */
+  cancel(reason) {
+    if (!this.isOpen) return;
+    this.note("cancelled", reason);
+    if (this.channel) refuse(this.channel, reason);
   }
 
-  /** @param {State} [state] */
-  note(state) {
+  /** Send a message. If the channel is closing, the transfer is interrupted. @param {object} message */
+  say(message) {
+    try {
+      this.channel?.send(JSON.stringify(message));
+    } catch {
+      this.channel?.close();
+      this.note("interrupted");
+    }
+  }
+
+  /** @param {State} [state] @param {Reason} [reason] */
+  note(state, reason) {
     if (!this.isOpen) return;
     if (state) this.state = state;
+    if (reason) this.reason = reason;
     this.dispatchEvent(new Event("change"));
+  }
+
+  /** Handle a message that is not a cancellation. @param {any} _message */
+  receive(_message) {
+    this.cancel("failed");
+  }
+
+  /** @param {ArrayBuffer} _piece */
+  receivePiece(_piece) {
+    this.cancel("failed");
+  }
+
+  /** @param {any} data */
+  #hear(data) {
+    this.#pieces += 1;
+    this.#bytes += data.byteLength ?? 0;
+    // Messages after the end count, too.
+    if (this.#pieces > FREE_PIECES + this.#bytes / LEAST_PIECE) return this.flooded();
+    if (!this.isOpen) return;
+    if (typeof data !== "string") return this.receivePiece(data);
+    const message = parse(data);
+    if (typeof message?.cancel !== "string") return this.receive(message);
+    this.note("refused", REASONS.find((each) => each === message.cancel) ?? "failed");
+    this.channel?.close();
   }
 }
 
-/** Cancel a file and close its channel. @param {RTCDataChannel} channel */
-export function refuse(channel) {
+/** Cancel a file and close its channel. @param {RTCDataChannel} channel @param {Reason} reason */
+export function refuse(channel, reason) {
   try {
-    channel.send(JSON.stringify({ cancelled: true }));
+    channel.send(JSON.stringify({ cancel: reason }));
   } catch {
     // The channel is closed or full: the other side sees an interruption.
   }
   channel.close();
 }
 
+/** Return a new channel for a file. @param {RTCPeerConnection} pc */
+export const openChannel = (pc) => pc.createDataChannel(LABEL);
+
 /** Return whether a data channel is for a file. @param {RTCDataChannel} channel */
 export const isTransfer = (channel) => channel.label === LABEL;
 
-/** A file to send. It waits for `start`. */
-export class Outgoing extends Transfer {
-  /** @param {File} file */
-  constructor(file) {
-    super(true);
-    /** @type {State} */
-    this.state = "waiting";
-    this.file = file;
-    this.name = file.name;
-    this.size = file.size;
-  }
-
-  /** @param {RTCPeerConnection} pc */
-  start(pc) {
-    const channel = pc.createDataChannel(LABEL);
-    this.use(channel);
-    this.note("running");
-    channel.bufferedAmountLowThreshold = LOW;
-    channel.addEventListener("message", ({ data }) => {
-      const message = parse(data);
-      this.note(message?.ok === true ? "done" : "refused");
-      channel.close();
-    });
-    channel.addEventListener("open", () => {
-      sendFile(this, channel).catch(() => this.cancel());
-    });
-  }
-}
-
-/** @param {Outgoing} transfer @param {RTCDataChannel} channel */
-async function sendFile(transfer, channel) {
-  const { file } = transfer;
-  channel.send(JSON.stringify({ name: file.name, size: file.size, type: file.type }));
-  transfer.startedAt = performance.now();
-  for (let at = 0; at < file.size; at += READ) {
-    const piece = new Uint8Array(await file.slice(at, at + READ).arrayBuffer());
-    for (let offset = 0; offset < piece.length; offset += CHUNK) {
-      if (channel.bufferedAmount > HIGH) await waitForRoom(channel);
-      if (!transfer.isOpen) return;
-      const chunk = piece.subarray(offset, offset + CHUNK);
-      channel.send(chunk);
-      transfer.done += chunk.length;
-    }
-    transfer.note();
-  }
-  if (transfer.done !== file.size) throw new Error("the file has changed");
-  transfer.note("confirming");
-}
-
-/** Wait until the channel has room or is closed. @param {RTCDataChannel} channel */
-function waitForRoom(channel) {
-  return new Promise((resolve) => {
-    channel.addEventListener("bufferedamountlow", resolve, { once: true });
-    channel.addEventListener("close", resolve, { once: true });
-  });
-}
-
-/**
- * Receive the file that the other side sends.
- * @param {RTCDataChannel} channel
- * @param {() => void} flooded Called when the other side sends more than a file can need.
- * @param {() => number} [room] Returns how many bytes the file may have.
- */
-export function receiveFile(channel, flooded, room = () => Infinity) {
-  const transfer = new Transfer(false);
-  transfer.use(channel);
-  /** @type {(Blob | ArrayBuffer)[]} */
-  let parts = [];
-  let heaped = 0;
-  let announced = false;
-  let pieces = 0;
-  let bytes = 0;
-
-  /** @param {ArrayBuffer} piece */
-  const addPiece = (piece) => {
-    transfer.done += piece.byteLength;
-    // The header comes first, and announces the number of bytes.
-    if (!announced || transfer.done > transfer.size) {
-      transfer.cancel();
-      return;
-    }
-    parts.push(piece);
-    heaped += piece.byteLength;
-    if (heaped >= HEAP) {
-      parts = [new Blob(parts)];
-      heaped = 0;
-    }
-    advance();
-  };
-  const advance = () => {
-    if (transfer.done < transfer.size) return transfer.note();
-    // With a type of the sender's choice, a saved file could become a page of this origin.
-    transfer.blob = new Blob(parts, { type: "application/octet-stream" });
-    channel.send(JSON.stringify({ ok: true }));
-    transfer.note("done");
-  };
-  /** @param {any} message */
-  const receive = (message) => {
-    if (message?.cancelled === true) {
-      transfer.note("refused");
-    } else if (!announced && isHeader(message) && message.size <= room()) {
-      announced = true;
-      transfer.name = [...message.name.slice(0, 2 * LONGEST_NAME).replace(UNSEEN, "").trim()].slice(0, LONGEST_NAME).join("");
-      transfer.size = message.size;
-      transfer.startedAt = performance.now();
-      advance();
-    } else {
-      transfer.cancel();
-    }
-  };
-  channel.addEventListener("message", ({ data }) => {
-    pieces += 1;
-    bytes += data.byteLength ?? 0;
-    // Messages after the end count, too.
-    if (pieces > FREE_PIECES + bytes / LEAST_PIECE) flooded();
-    else if (!transfer.isOpen) return;
-    else if (typeof data === "string") receive(parse(data));
-    else addPiece(data);
-  });
-  return transfer;
-}
-
-/** @param {any} message */
-const isHeader = (message) =>
-  typeof message?.name === "string" && Number.isSafeInteger(message.size) && message.size >= 0;
-
-/** @param {unknown} data */
+/** @param {string} data */
 function parse(data) {
   try {
-    return JSON.parse(String(data));
+    return JSON.parse(data);
   } catch {
     return null;
   }

@@ -2,10 +2,11 @@
 
 import { chatPane } from "./chat.js";
 import { actionButton, byId, el, say } from "./dom.js";
+import { closeFor, endReason, hearEnd } from "./end.js";
 import { filesPane } from "./files.js";
 import { Pace } from "./pace.js";
 import { pathView } from "./path-view.js";
-import { problemText } from "./problem.js";
+import { problemText, reasonWords } from "./problem.js";
 import { text } from "./text.js";
 import { toastProblem } from "./toast.js";
 import { isTransfer } from "./transfer.js";
@@ -15,6 +16,8 @@ import { isTransfer } from "./transfer.js";
 /** Channels that the other side may open at once, and per second. */
 const BURST = 1_000;
 const RATE = 50;
+/** Milliseconds without a channel after which chat messages go through the server. */
+const PATIENCE = 10_000;
 
 /**
  * Add the workbench of an approved session to the page. It is made before the devices are connected, so
@@ -29,11 +32,13 @@ export function workbench(session, role) {
     if (isFlooded) return;
     isFlooded = true;
     session.pc?.close();
-    session.close().catch(() => {});
+    closeFor(session, "flooded").catch(() => {});
     update();
   };
-  const chat = chatPane(flooded);
-  const files = filesPane(session, flooded);
+  // On the guest's side the session has only the guest's own name.
+  const otherName = () => (role === "host" ? session.deviceInfo?.name : undefined);
+  const chat = chatPane((words) => session.send(words), flooded);
+  const files = filesPane(session, () => otherName() ?? text.otherSide, flooded);
   const words = el("p", { role: "status" });
   const again = actionButton(text.tryAgain, () => session.reconnect());
   const notice = el("div", { class: "notice" }, words, again);
@@ -41,7 +46,7 @@ export function workbench(session, role) {
   // The name of the device stands alone: in a sentence it could say something else.
   const who = el("bdi");
   const title = el("h2", { tabindex: -1, "aria-live": "polite" }, state, " ", who);
-  const leave = actionButton(text.leave, () => session.close().catch(toastProblem(role)), "second");
+  const leave = actionButton(text.leave, () => closeFor(session, "left").catch(toastProblem(role)), "second");
   const dismiss = () => {
     files.forget();
     element.remove();
@@ -52,7 +57,7 @@ export function workbench(session, role) {
   const element = el(
     "section",
     { class: "card bench" },
-    el("div", { class: "bench-top" }, title, pathView(session), leave, remove),
+    el("div", {}, el("div", { class: "bench-top" }, title, pathView(session), leave, remove), files.offers),
     notice,
     el("div", { class: "panes" }, chat.element, files.element),
   );
@@ -62,30 +67,51 @@ export function workbench(session, role) {
   let tries = 0;
   /** @type {unknown} Why the SDK stopped trying to connect, if it did. */
   let stuck = null;
+  /** Whether the SDK has stopped trying since the devices were connected last, even if it tries again now. */
+  let gaveUp = false;
+  /** Whether the devices are without a channel for long, and the timer that says so. */
+  let isLate = false;
+  let timer = 0;
 
+  /** @param {boolean} isWaiting Whether the two sides are at the server and have no channel. */
+  const count = (isWaiting) => {
+    if (isWaiting && (timer || isLate)) return;
+    clearTimeout(timer);
+    timer = 0;
+    isLate = false;
+    if (!isWaiting) return;
+    timer = setTimeout(() => {
+      timer = 0;
+      isLate = true;
+      update();
+    }, PATIENCE);
+  };
   const update = () => {
     const connected = !session.over && session.pc?.connectionState === "connected" && main?.readyState === "open";
-    // On the guest's side the session has only the guest's own name.
-    const name = role === "host" ? session.deviceInfo?.name : undefined;
+    const isWaiting = !session.over && !connected && session.peerOnline;
+    count(isWaiting);
+    const isByServer = isWaiting && (gaveUp || isLate);
+    const name = otherName();
     say(who, name ?? "");
     if (name === undefined) say(state, connected ? text.connectedToOther : text.otherSide);
     else say(state, connected ? text.connectedTo : "");
-    chat.enable(connected);
-    files.enable(connected);
+    chat.enable(connected ? "channel" : isByServer ? "server" : null);
+    files.enable(connected, isByServer);
     // The guest page itself says how the session ended.
     notice.hidden = connected || (session.over !== null && role === "guest" && !isFlooded);
     again.hidden = !stuck || session.over !== null || !session.peerOnline;
-    say(words, noticeWords());
+    say(words, isByServer ? text.byServer(noticeWords()) : noticeWords());
   };
   const noticeWords = () => {
     if (isFlooded) return text.flooded;
+    if (session.over?.code === "session_ended") return text.overNotice(reasonWords(endReason(session)));
     if (session.over) return problemText(role, session.over);
     if (!session.peerOnline) return text.peerAway;
     if (stuck) return problemText(role, stuck);
     if (tries > 1) return text.linkingSlow;
     return wasConnected ? text.linkingAgain : text.linking;
   };
-  /** @type {Record<string, (event: any) => void>} */
+  /** @type {Partial<Record<keyof import("../proxim.js").SessionEventMap, (event: any) => void>>} */
   const handlers = {
     presence: () => {},
     rtcstate: () => {},
@@ -96,12 +122,24 @@ export function workbench(session, role) {
       tries += 1;
       stuck = null;
     },
-    unreachable: ({ error }) => (stuck = error),
+    unreachable({ error }) {
+      stuck = error;
+      gaveUp = true;
+    },
     connected({ channel }) {
       wasConnected = true;
+      gaveUp = false;
       tries = 0;
       main = channel;
       chat.use(channel);
+    },
+    signal({ data }) {
+      if (typeof data === "string") chat.receive(data);
+      else hearEnd(session, data);
+    },
+    error({ error }) {
+      // The server has dropped a signal, which may have been a message.
+      if (["peer_offline", "rate_limited"].includes(error.code)) chat.lose();
     },
     over() {
       leave.hidden = true;
@@ -116,7 +154,7 @@ export function workbench(session, role) {
     },
   };
   for (const [type, handle] of Object.entries(handlers)) {
-    session.addEventListener(type, (/** @type {Event} */ event) => {
+    session.addEventListener(/** @type {keyof typeof handlers} */ (type), (event) => {
       handle(event);
       update();
     });

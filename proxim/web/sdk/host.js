@@ -9,7 +9,7 @@ import { HostSession, linkOptions } from "./host-session.js";
 import { nodeAddress } from "./link.js";
 import { storage } from "./storage.js";
 
-/** @import { Message, SessionType } from "./types.js" */
+/** @import { Message, SessionInfo, SessionType } from "./types.js" */
 
 /**
  * A registered host. It stays registered while the page is open. After a reload it takes its sessions
@@ -100,9 +100,8 @@ export class Host extends EventTarget {
   }
 
   /**
-   * Return all sessions of this owner, including those that ended recently (protocol: The session
-   * object).
-   * @returns {Promise<any[]>}
+   * Return all sessions of this owner, including those that ended recently.
+   * @returns {Promise<SessionInfo[]>}
    */
   async list() {
     return (await this._connection.request("sessions", { type: "list_sessions" })).sessions;

@@ -3,6 +3,15 @@
 /** @typedef {"one_time" | "persistent" | "temporary"} SessionType When a session ends by itself. */
 /** @typedef {"pending" | "approved" | "rejected" | "expired"} Status A session's state. */
 /** @typedef {{ name: string, id: string }} DeviceInfo A guest's claim who it is. */
+/**
+ * A session, as the node describes it (protocol: The session object). `created_at` and `expires_at` are times
+ * of the node (RFC 3339, UTC); only a temporary session has `expires_at`. `reason` says why a session ended.
+ * With `confirm`, an approval needs the number that the guest shows.
+ * @typedef {{ session_id: string, uuid: string, session_type: SessionType, created_at: string,
+ *   expires_at: string | null, status: Status, device_info: DeviceInfo | null, host_online: boolean,
+ *   guest_online: boolean, reason?: string, confirm?: "code" }} SessionInfo
+ */
+
 /** @typedef {Record<string, any>} Message A message of the wire protocol. */
 
 /**

@@ -76,7 +76,7 @@ export class Firefox {
   }
 
   async press(name) {
-    const id = await this.#find(`//button[normalize-space()="${name}" and not(@disabled)]`);
+    const id = await this.#find(`//button[normalize-space()="${name}" and not(@disabled) and not(@aria-disabled)]`);
     await this.#call("WebDriver:ElementClick", { id });
   }
 

@@ -50,6 +50,24 @@ class Person {
     return this.page.locator(".transfer", { hasText: name });
   }
 
+  /** Return the question whether to take a file. */
+  offer(name) {
+    return this.page.locator(".offers li", { hasText: name });
+  }
+
+  async accepts(name) {
+    await this.page.getByRole("button", { name: `Accept ${name}`, exact: true }).click();
+  }
+
+  /** Accept whatever is offered until the page is reloaded. */
+  async acceptsEverything() {
+    await this.page.evaluate(() => {
+      setInterval(() => {
+        for (const button of document.querySelectorAll(".accept:not([aria-disabled])")) button.click();
+      }, 50);
+    });
+  }
+
   async hasNoComplaint() {
     assert.deepEqual(this.complaints, []);
   }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { FakeChannel, FakePeerConnection, FakeSocket, freshBrowser, ID, pass, settle } from "./fakes.js";
-import { receiveFile } from "../../../proxim/web/pages/transfer.js";
+import { Incoming } from "../../../proxim/web/pages/incoming.js";
 import { answer, guest, hears, host, offer, said } from "./pair.js";
 
 beforeEach(freshBrowser);
@@ -135,11 +135,11 @@ test("channels that wait for a listener are bounded", async () => {
 });
 
 /** Send messages to a file that is received, and return it. */
-function receives(messages, room) {
+function receives(messages, refusal) {
   const channel = Object.assign(new FakeChannel("file"), { send: mock.fn() });
   channel.opens();
   let floods = 0;
-  const transfer = receiveFile(channel, () => (floods += 1), room);
+  const transfer = new Incoming(channel, () => (floods += 1), refusal);
   for (const data of messages) channel.dispatchEvent(new MessageEvent("message", { data }));
   return { transfer, channel, floods };
 }
@@ -162,12 +162,17 @@ for (const size of [-1, 0.5, 1e308, 2 ** 53, null, "5", [], NaN]) {
 
 test("a file that is larger than the room for it is refused", () => {
   const header = JSON.stringify({ name: "x", size: 1_001 });
-  assert.equal(receives([header], () => 1_000).transfer.state, "cancelled");
-  assert.equal(receives([header], () => 1_001).transfer.state, "running");
+  const refusal = (size) => (size > 1_000 ? "too_large" : null);
+  assert.equal(receives([header], refusal).transfer.state, "cancelled");
+  assert.equal(receives([header]).transfer.state, "offered");
 });
 
 test("a file that does not end where it said is cancelled, and its channel closed", () => {
-  const { transfer, channel } = receives([JSON.stringify({ name: "x", size: 10 }), ...Array(20).fill(new ArrayBuffer(6))]);
+  const { transfer, channel } = receives([JSON.stringify({ name: "x", size: 10 })]);
+  transfer.accept();
+  for (let count = 0; count < 20; count += 1) {
+    channel.dispatchEvent(new MessageEvent("message", { data: new ArrayBuffer(6) }));
+  }
   assert.equal(transfer.state, "cancelled");
   assert.equal(channel.readyState, "closed");
 });

@@ -10,6 +10,7 @@ import { problems, text } from "../../../proxim/web/pages/text.js";
 const PAGES = new URL("../../../proxim/web/pages/", import.meta.url);
 const read = (name) => readFileSync(new URL(name, PAGES), "utf8");
 const PROTOCOL = read("../../../docs/reference/protocol.md");
+const CHANNEL = read("../../../docs/reference/channel.md");
 const ROLES = ["host", "guest"];
 
 /** Return the codes in the protocol's table. */
@@ -70,6 +71,28 @@ test("every reason for an end has a text, and what a guest can do", () => {
     assert.match(text.reasons[reason], /\.$/, reason);
     assert.match(text.guestNext[reason], /\.$/, reason);
   }
+});
+
+/** Return the reasons in a table of the channel protocol, which follows a heading. */
+const channelReasons = (heading) =>
+  [...CHANNEL.slice(CHANNEL.indexOf(heading)).matchAll(/^\| `(\w+)` \|/gm)].map(([, reason]) => reason);
+
+test("every reason of the other side for an end has a text, and what a guest can do", () => {
+  const reasons = channelReasons("## The end");
+  assert.deepEqual(reasons, ["left", "done", "flooded", "failed"]);
+  for (const reason of reasons) {
+    assert.match(text.reasons[reason], /\.$/, reason);
+    assert.match(text.guestNext[reason], /\.$/, reason);
+  }
+});
+
+test("every reason why a file is stopped has a text of its own, on both sides", () => {
+  const reasons = channelReasons("## Files").slice(0, 8);
+  assert.deepEqual(Object.keys(text.cancelledHere), reasons);
+  assert.deepEqual(Object.keys(text.cancelledThere), reasons);
+  const words = [text.cancelledHere, text.cancelledThere].flatMap((table) => Object.values(table).map((say) => say(true)));
+  assert.equal(new Set(words).size, words.length);
+  for (const each of words) assert.match(each, /^[A-Z].*\.$/);
 });
 
 test("the pages' HTML has no texts but the name and the noscript text", () => {
