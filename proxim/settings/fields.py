@@ -76,6 +76,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     public_url: Annotated[
         str | None, Help("URL that links begin with, if not the address of the node.", "URL")
     ] = None
+    join_url: Annotated[
+        _Url, Help("Page that links lead to, if not the page of the node: one of your own.")
+    ] = None
     tls_cert: Annotated[_File, Help("Certificate chain, a PEM file; needs --tls-key.")] = None
     tls_key: Annotated[_File, Help("Private key, a PEM file; needs --tls-cert.")] = None
     approval_timeout: Annotated[_UpToAnHour, Help("Time to approve a guest.")] = 40.0

@@ -47,6 +47,7 @@ export class Connection {
   #maxBytes = 64 * 1024;
   /** @type {string[]} What the node enforces beyond version 1 of the protocol. */
   features = [];
+  #hasOpened = false;
   #introduced = false;
   #everIntroduced = false;
   /** @type {ProximError | null} */
@@ -156,7 +157,10 @@ export class Connection {
     }
     this.#socket = socket;
     this.#schedule(SOCKET_TIMEOUT, () => this.#lost());
-    socket.onopen = () => this.#introduce(socket);
+    socket.onopen = () => {
+      this.#hasOpened = true;
+      this.#introduce(socket);
+    };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => this.#lost(code);
   }
@@ -235,12 +239,19 @@ export class Connection {
     const why =
       code === REPLACED
         ? "another connection took over the seats of this one"
-        : `${this.nodeUrl} cannot be reached, or closed the connection (${code ?? "silence"})`;
+        : `${this.nodeUrl} cannot be reached, or closed the connection (${code ?? "silence"})${this.#hint()}`;
     if (!this.#everIntroduced || FINAL_CLOSE_CODES.has(code ?? 0)) {
       this.#fail(connectionLost(why, code));
     } else {
       this.#retry(0);
     }
+  }
+
+  /** Return what else may be wrong if the first connection fails: a browser does not tell a page. */
+  #hint() {
+    const origin = globalThis.location?.origin;
+    if (this.#hasOpened || !origin || origin === new URL(this.nodeUrl).origin) return "";
+    return `; if the node is running, it probably refuses pages of ${origin}: start it with --allow-origin ${origin}`;
   }
 
   /** Close the socket, and reject the requests that wait for a reply on it. */
