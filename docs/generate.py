@@ -46,7 +46,7 @@ _PATTERNS = {
     messages.Key.__metadata__[0].pattern: "22–128 base64url characters",
     messages.TokenHash.__metadata__[0].pattern: "43 base64url characters",
     messages.Code.__metadata__[0].pattern: "three digits, 100–999",
-    JoinUrl.__metadata__[0].pattern: "an http or https URL of at most 512 characters",
+    JoinUrl.__metadata__[0].pattern: "an http or https URL of at most 256 characters",
 }
 
 

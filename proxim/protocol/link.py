@@ -12,7 +12,7 @@ from proxim.protocol.errors import InvalidLink
 
 JoinUrl = Annotated[
     str,
-    Meta(max_length=512, pattern=r"\Ahttps?://[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]*([/?][!\"$-~]*)?\Z"),
+    Meta(max_length=256, pattern=r"\Ahttps?://[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]*([/?][!\"$-~]*)?\Z"),
 ]
 """The URL of a page that links lead to: printable ASCII, without a user or a fragment."""
 
