@@ -26,6 +26,7 @@ from proxim.embed.events import EventReader, Events
 from proxim.embed.futures import in_own_thread
 from proxim.embed.host import LocalHost
 from proxim.exception_groups import running, ungrouped
+from proxim.extras import missing
 from proxim.ice import ConfiguredIce
 from proxim.net.access import Access
 from proxim.net.limits import Limits
@@ -328,7 +329,7 @@ def _traces() -> Observer:
     try:
         from proxim.traces import Traces
     except ImportError:
-        raise InvalidSetting("traces needs more libraries: pip install 'proxim[otel]'") from None
+        raise missing("traces", "otel") from None
     return Traces()
 
 

@@ -68,7 +68,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     announce: Annotated[
         Annotated[str, Meta(min_length=1, max_length=MAX_LABEL)] | None,
         Help(
-            "Name under which `proxim nodes` finds the node; needs proxim[lan].",
+            "Name under which `proxim nodes` finds the node; needs the extra lan.",
             "NAME",
             flag_value="Proxim",
         ),
@@ -235,7 +235,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
     traces: Annotated[
         bool,
-        Help("Send OpenTelemetry traces to the endpoint in OTEL_* variables; needs proxim[otel]."),
+        Help(
+            "Send OpenTelemetry traces to the endpoint in OTEL_* variables; needs the extra otel."
+        ),
     ] = False
     cluster: Annotated[
         _Url, Help("Redis with which this node shares sessions with other nodes.", is_secret=True)
