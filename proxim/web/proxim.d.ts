@@ -390,7 +390,8 @@ export class HostSession extends Session {
      * Get a new link; the earlier one is invalid at once. It leads to `joinUrl`, by default to where the
      * earlier links of this page led.
      * @param {{ tokenHash?: string, joinUrl?: string | URL }} [options]
-     * @throws {ProximError} `not_allowed` once a guest has asked.
+     * @throws {ProximError} `not_allowed` once a guest has asked, `not_supported` if the node does not know
+     *   `joinUrl`.
      */
     renew({ tokenHash, joinUrl }?: {
         tokenHash?: string;

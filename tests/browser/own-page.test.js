@@ -80,10 +80,11 @@ test("a guest page that is opened without a link says so", async () => {
   await tells(await open(`${APP}/pair.html`), "a link looks like");
 });
 
-test("an isolated page may load the SDK and pair", async () => {
+test("an isolated page with a strict policy may load the SDK and pair", async () => {
   const desk = await open(`${APP}/isolated/desk.html`);
   assert.equal(await desk.evaluate(() => crossOriginIsolated), true);
   await tells(desk, "Scan the code");
+  await desk.locator("#code").evaluate((image) => image.decode());
 });
 
 test("on one machine the pages work without certificates", async () => {

@@ -45,7 +45,7 @@ export class Connection {
   #refs = 0;
   #delay = BACKOFF.first;
   #maxBytes = 64 * 1024;
-  /** @type {string[]} What the node enforces beyond version 1 of the protocol. */
+  /** @type {string[]} What the node does beyond version 1 of the protocol. */
   features = [];
   #hasOpened = false;
   #introduced = false;
@@ -72,6 +72,13 @@ export class Connection {
   /** Resolves once the node knows this client; after a loss it is a new promise. */
   get ready() {
     return this.#ready.promise;
+  }
+
+  /** Throw `not_supported` if the node is too old. @param {string} feature One of `welcome.features`. */
+  async needFeature(feature) {
+    await this.#ready.promise;
+    if (this.features.includes(feature)) return;
+    throw new ProximError("not_supported", `the node at ${this.nodeUrl} is too old: it does not know "${feature}"`);
   }
 
   /**

@@ -117,9 +117,11 @@ export class HostSession extends Session {
    * Get a new link; the earlier one is invalid at once. It leads to `joinUrl`, by default to where the
    * earlier links of this page led.
    * @param {{ tokenHash?: string, joinUrl?: string | URL }} [options]
-   * @throws {ProximError} `not_allowed` once a guest has asked.
+   * @throws {ProximError} `not_allowed` once a guest has asked, `not_supported` if the node does not know
+   *   `joinUrl`.
    */
   async renew({ tokenHash, joinUrl = tokenHash ? undefined : this.#joinUrl } = {}) {
+    if (joinUrl) await this._getConnection().needFeature("join_url");
     const request = { type: "renew_link", session_id: this.id, ...linkRequest(tokenHash, joinUrl) };
     await this._getConnection().request("link_renewed", request);
     if (joinUrl) this.#joinUrl = joinUrl;

@@ -3,12 +3,13 @@
 import { momentIn } from "./clock.js";
 import { Connection } from "./connection.js";
 import { randomHex } from "./device.js";
-import { ProximError, connectionLost, sessionEnded } from "./errors.js";
+import { connectionLost, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
 import { HostSession, linkRequest } from "./host-session.js";
 import { nodeAddress } from "./link.js";
 import { storage } from "./storage.js";
 
+/** @import { ProximError } from "./errors.js" */
 /** @import { Message, SessionType } from "./types.js" */
 
 /**
@@ -88,8 +89,8 @@ export class Host extends EventTarget {
    * @throws {ProximError} `not_supported` if the node does not know `confirm` or `joinUrl`.
    */
   async open({ type = "one_time", ttl, tokenHash, confirm, joinUrl } = {}) {
-    if (confirm === "code") await this.#needFeature("confirm");
-    if (joinUrl) await this.#needFeature("join_url");
+    if (confirm === "code") await this._connection.needFeature("confirm");
+    if (joinUrl) await this._connection.needFeature("join_url");
     const created = await this._connection.request("session_created", {
       type: "create_session",
       session_type: type,
@@ -125,13 +126,6 @@ export class Host extends EventTarget {
   leave() {
     this._connection.close();
     this.#endSessions(connectionLost("the host has left"));
-  }
-
-  /** @param {string} feature One of `welcome.features`. */
-  async #needFeature(feature) {
-    await this.ready;
-    if (this._connection.features.includes(feature)) return;
-    throw new ProximError("not_supported", `the node at ${this.nodeUrl} is too old: it does not know "${feature}"`);
   }
 
   /** Return a time of the node in the time of `performance.now()`. @internal @param {string} time */

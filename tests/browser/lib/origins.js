@@ -1,6 +1,7 @@
 // A node and a web application, each on an origin of its own, with TLS, under the names of the documentation.
 
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:https";
 import { tmpdir } from "node:os";
@@ -19,6 +20,18 @@ export function filesOf(page) {
   return Object.fromEntries([...found].map(([, path, body]) => [path, body]));
 }
 
+/** Set the headers of a page that is isolated and has the policy of the documentation. */
+function isolate(answer, page) {
+  const [, script] = /<script type="module">(.*?)<\/script>/s.exec(page);
+  const hash = createHash("sha256").update(script).digest("base64");
+  const text = readFileSync(new URL("../../../docs/howto/own-page.md", import.meta.url), "utf8");
+  const [, policy] = /^```text\n(script-src .*)\n```/m.exec(text);
+  const strict = `default-src 'none'; ${policy.replace("script-src", `script-src 'sha256-${hash}'`)}`;
+  answer.setHeader("Content-Security-Policy", strict);
+  answer.setHeader("Cross-Origin-Opener-Policy", "same-origin");
+  answer.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
+}
+
 export class Origins {
   /**
    * @param {Record<string, string>} files Those of the application; at `/isolated` it isolates its pages.
@@ -33,10 +46,7 @@ export class Origins {
     origins.app = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, ({ url }, answer) => {
       const path = new URL(url, APP).pathname;
       const file = path.replace(/^\/isolated/, "");
-      if (file !== path) {
-        answer.setHeader("Cross-Origin-Opener-Policy", "same-origin");
-        answer.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
-      }
+      if (file !== path) isolate(answer, files[file]);
       if (!(file in files)) answer.writeHead(404).end();
       else answer.setHeader("Content-Type", TYPES[file.slice(file.lastIndexOf("."))]).end(files[file]);
     });

@@ -58,6 +58,8 @@ test("a page that no link can lead to is refused before anything is sent", async
 test("a node that cannot make such links is refused", async () => {
   const host = await registered(["confirm", "rotate"]);
   await assert.rejects(host.open({ joinUrl: "https://app.example/" }), { code: "not_supported" });
+  const session = await opened(host, {});
+  await assert.rejects(session.renew({ joinUrl: "https://app.example/" }), { code: "not_supported" });
 });
 
 test("a guest page names the node, and finds its seat again without a link", async () => {
