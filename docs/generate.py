@@ -26,6 +26,7 @@ from proxim.metrics import exposition
 from proxim.node import Node
 from proxim.protocol import messages
 from proxim.protocol.errors import REQUEST_ERRORS
+from proxim.protocol.link import JoinUrl
 from proxim.session.session import RULES, State
 from proxim.settings import SETTINGS
 
@@ -46,6 +47,7 @@ _PATTERNS = {
     messages.Key.__metadata__[0].pattern: "22–128 base64url characters",
     messages.TokenHash.__metadata__[0].pattern: "43 base64url characters",
     messages.Code.__metadata__[0].pattern: "three digits, 100–999",
+    JoinUrl.__metadata__[0].pattern: "an http or https URL of at most 256 characters",
 }
 
 

@@ -1,7 +1,7 @@
 """Announce and find nodes in the local network: DNS-SD (RFC 6763) over mDNS (RFC 6762).
 
 An announcement has a name, an address, a port and a version, and nothing about people or
-sessions. It needs the extra ``proxim[lan]``, which runs its own threads and event loop.
+sessions. It needs the extra ``lan``, which runs its own threads and event loop.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
-from proxim.protocol.errors import InvalidSetting
+from proxim.extras import missing
 
 if TYPE_CHECKING:
     from zeroconf import Zeroconf
@@ -49,9 +49,7 @@ def require_library() -> None:
     try:
         import zeroconf  # noqa: F401
     except ImportError:
-        raise InvalidSetting(
-            "finding nodes in the network needs a library: pip install 'proxim[lan]'"
-        ) from None
+        raise missing("finding nodes in the network", "lan") from None
 
 
 async def announce(name: str, address: str, port: int, version: str) -> None:

@@ -26,6 +26,7 @@ from proxim.embed.events import EventReader, Events
 from proxim.embed.host import LocalHost
 from proxim.event_loop import require_trio
 from proxim.exception_groups import running, ungrouped
+from proxim.extras import missing
 from proxim.ice import ConfiguredIce
 from proxim.net.access import Access
 from proxim.net.limits import Limits
@@ -187,10 +188,7 @@ class Node:
         self._stop.set()
 
     def reload_certificate(self) -> None:
-        """Read the certificate's files again, for connections that are made from now on.
-
-        A certificate that cannot be used is logged, and the one in use stays.
-        """
+        """Read the certificate's files again, for later connections; log it if that fails."""
         try:
             tls = self._load_certificate()
         except InvalidSetting as error:
@@ -223,11 +221,13 @@ class Node:
         token_hash: str | None = None,
         qr: Literal["svg"] | None = None,
         confirm: Confirm = "none",
+        join_url: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Be the host of a new session, in this process. ``ttl`` in seconds is for temporary ones.
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
+        The link leads to ``join_url``, a page of your own, instead of the node's.
 
         ``decide`` is called when a guest asks to pair: a coroutine function, or a plain one, which
         gets a thread of its own and may wait for a person. Only ``True`` approves, or with
@@ -239,9 +239,8 @@ class Node:
         check(decide)
         if self._parts is None or self._stop.is_set() or self.leaving:
             raise ConnectionLost("the node does not run")
-        return await self._parts.host.open(
-            session_type, ttl=ttl, token_hash=token_hash, qr=qr, confirm=confirm, decide=decide
-        )
+        open_kind = partial(self._parts.host.open, session_type, ttl=ttl, token_hash=token_hash)
+        return await open_kind(qr=qr, confirm=confirm, join_url=join_url, decide=decide)
 
     def _make_backend(self, supervisor: Supervisor) -> Backend:
         settings = self.settings
@@ -283,7 +282,8 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     # Drawing and its import take tens of milliseconds, in which no other client should wait.
     draw_qr = partial(in_own_thread, _draw_qr)
     drawings = Drawings(draw_qr, settings.drawings_at_once, supervisor.stats)
-    invitations = Invitations(with_canonical_host(url), drawings.draw)
+    join_url = settings.join_url and with_canonical_host(settings.join_url)
+    invitations = Invitations(with_canonical_host(url), drawings.draw, join_url)
     router = Router(supervisor, invitations, settings.access_token)
     site = Site(
         url,
@@ -334,7 +334,7 @@ def _traces() -> Observer:
     try:
         from proxim.traces import Traces
     except ImportError:
-        raise InvalidSetting("traces needs more libraries: pip install 'proxim[otel]'") from None
+        raise missing("traces", "otel") from None
     return Traces()
 
 

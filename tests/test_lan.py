@@ -1,5 +1,6 @@
 """Announced nodes, with real multicast on loopback."""
 
+import re
 import socket
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 import trio
 
 from proxim import __version__, lan
+from proxim.extras import how_to_install
 from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings
@@ -162,9 +164,10 @@ async def test_failed_announcement_is_a_warning(nursery, caplog):
 
 async def test_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "zeroconf", None)
-    with pytest.raises(InvalidSetting, match=r"pip install 'proxim\[lan\]'"):
+    told = re.escape(f"needs the extra lan: {how_to_install('lan')}")
+    with pytest.raises(InvalidSetting, match=told):
         await Node(Settings(port=0, announce="Desk")).run()
-    with pytest.raises(InvalidSetting, match=r"pip install 'proxim\[lan\]'"):
+    with pytest.raises(InvalidSetting, match=told):
         await lan.find(0.1)
 
 

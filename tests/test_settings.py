@@ -54,6 +54,7 @@ SAMPLES = {
     "lan": (True,),
     "announce": ("Desk", "Büro (2)"),
     "public_url": ("https://node.example/base",),
+    "join_url": ("https://app.example/pair?x=1", "http://bücher.example"),
     "tls_cert": ("cert.pem",),
     "tls_key": ("key.pem",),
     "approval_timeout": (0.5, 3600.0),
@@ -319,7 +320,16 @@ def test_unprintable_value_is_refused_and_not_shown(name, text):
 
 @pytest.mark.parametrize(
     "name",
-    ["host", "public_url", "metrics_listen", "allow_origin", "trusted_proxy", "stun", "turn"],
+    [
+        "host",
+        "public_url",
+        "join_url",
+        "metrics_listen",
+        "allow_origin",
+        "trusted_proxy",
+        "stun",
+        "turn",
+    ],
 )
 def test_error_does_not_repeat_a_password_in_a_url(name):
     for text in ("//me:hush@h", "redis://me:hush@h/", "hush@"):
@@ -384,6 +394,17 @@ http://node?x http://node#x
 @pytest.mark.parametrize("url", URLS.split())
 def test_public_url_must_be_a_plain_http_url(url):
     assert repr(url) in refusal({"public_url": url})
+
+
+PAGES = """
+app.example ftp://app https://app:0 https://app:70000 http://[::1 https://app/# https://app/#x
+https://app/ü https:///
+"""
+
+
+@pytest.mark.parametrize("url", PAGES.split())
+def test_page_of_links_must_be_an_http_url_without_a_fragment(url):
+    assert repr(url) in refusal({"join_url": url})
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from proxim.client import open_host
+from proxim.extras import how_to_install
 from proxim.node import Node as WholeNode
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import SessionType
@@ -103,7 +104,7 @@ def test_missing_trace_libraries_are_named():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert "pip install 'proxim[otel]'" in done.stderr
+    assert how_to_install("otel") in done.stderr
 
 
 class Collector(BaseHTTPRequestHandler):

@@ -23,7 +23,11 @@ SCRIPTS = {
 
 #: Section, folder, and the pages that come first in it; all others follow by their names.
 SECTIONS = [
-    ("How to", "howto", ["browser", "embed", "deploy", "proxy", "tls"]),
+    (
+        "How to",
+        "howto",
+        ["install", "browser", "own-page", "call", "embed", "deploy", "proxy", "tls"],
+    ),
     ("Reference", "reference", ["protocol", "settings", "proxim-js", "python"]),
     ("Explanation", "explanation", ["architecture", "security"]),
 ]

@@ -18,13 +18,18 @@ from proxim.session.events import Invitation
 class Invitations:
     """Makes the links of a node at ``public_url``.
 
-    ``draw_qr`` turns a link into an SVG for a client at an address, and may take a while.
+    The links lead to ``join_url``, if it is given, else to the node's own page. ``draw_qr`` turns a
+    link into an SVG for a client at an address, and may take a while.
     """
 
     def __init__(
-        self, public_url: str, draw_qr: Callable[[str, str | None], Awaitable[str]]
+        self,
+        public_url: str,
+        draw_qr: Callable[[str, str | None], Awaitable[str]],
+        join_url: str | None = None,
     ) -> None:
         self._public_url = public_url
+        self._join_url = join_url
         self._draw_qr = draw_qr
 
     async def make(
@@ -36,16 +41,20 @@ class Invitations:
         """Return the new link that a request asks for.
 
         Without ``drawn_for`` the link has no QR code, even if the request asks for one. Raises
-        ``BadMessage`` if it asks for one of a link that only the host knows.
+        ``BadMessage`` if it asks for one of a link that only the host knows, or says where such a
+        link leads.
         """
         if message.token_hash is not None:
-            if message.qr is not None:
-                raise BadMessage(
-                    "`qr` needs a link, and with `token_hash` only the host can know it"
-                )
+            for name in ("qr", "join_url"):
+                if getattr(message, name) is not None:
+                    raise BadMessage(
+                        f"`{name}` needs a link, and with `token_hash` only the host can know it"
+                    )
             return Invitation(tokens.decode_hash(message.token_hash))
         token = new_token()
-        link = str(Link(self._public_url, session_id, token))
+        parts = Link(self._public_url, session_id, token)
+        page = message.join_url or self._join_url
+        link = str(parts) if page is None else parts.on_page(page)
         qr_svg = await self._draw_qr(link, drawn_for.address) if drawn_for else UNSET
         return Invitation(tokens.digest(token), link, token, qr_svg)
 

@@ -16,6 +16,7 @@ from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
 from proxim.cli.terminal import cell, seconds
 from proxim.exception_groups import ungrouped
+from proxim.extras import missing
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings, advice_on_secrets, load_with_sources
 
@@ -76,9 +77,7 @@ async def _status(settings: Settings) -> list[NodeStatus]:
     try:
         from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
     except ImportError:
-        raise InvalidSetting(
-            "cluster needs more libraries: pip install 'proxim[cluster]'"
-        ) from None
+        raise missing("cluster", "cluster") from None
     if settings.cluster is None:
         raise InvalidSetting("cluster is not set: give --cluster, or set PROXIM_CLUSTER")
     place = parse_url(settings.cluster)

@@ -21,7 +21,7 @@ from proxim.protocol.errors import (
     SessionOver,
     WrongCode,
 )
-from proxim.protocol.link import parse_link
+from proxim.protocol.link import clean_link, parse_link
 from proxim.protocol.messages import Confirm, SessionType, Status
 
 SLACK = 1.0
@@ -108,15 +108,20 @@ async def _serve_one_guest(session: HostSession, reporter: Reporter, *, yes: boo
 
 def _show_link(session: HostSession, reporter: Reporter) -> None:
     try:
-        link = str(parse_link(session.link or ""))
+        link = clean_link(session.link or "")
     except InvalidLink as error:
         raise ConnectionLost(f"the link that the node sent cannot be used: {error}") from None
+    try:
+        other = f"n another computer:\n  {command_line('join', str(parse_link(link)))}"
+    except InvalidLink:
+        # The node has its links lead to a page of its operator's (join_url).
+        other = f"pen this link on the other device:\n  {link}"
     code = draw_qr(link)
-    how = f"{code}\n\nScan this, or on" if code else "The QR code does not fit here. On"
+    how = f"{code}\n\nScan this, or o" if code else "The QR code does not fit here. O"
     who = "" if session.confirm == "code" else f"{ANYBODY}\n"
     reporter.report(
         "session",
-        f"{how} another computer:\n  {command_line('join', link)}\n{who}",
+        f"{how}{other}\n{who}",
         session_id=session.session_id,
         session_type=session.info.session_type,
         link=link,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from proxim.protocol.errors import InvalidSetting
+from proxim.extras import missing
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def exporting(*, enabled: bool) -> Iterator[None]:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        raise InvalidSetting("traces needs more libraries: pip install 'proxim[otel]'") from None
+        raise missing("traces", "otel") from None
     provider = TracerProvider(resource=Resource.create({"service.name": "proxim"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)

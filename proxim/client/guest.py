@@ -121,10 +121,14 @@ async def open_guest(
     *,
     name: str,
     device_id: str | None = None,
+    node_url: str | None = None,
     store_token: StoreToken | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Guest]:
     """Request pairing with a link, as a device called ``name``; then ``await guest.approved()``.
+
+    A link that leads to a page of its own (``join_url``) does not say which node it is from: give
+    ``node_url``.
 
     Show ``guest.code`` meanwhile, if there is one. ``store_token`` is called with the resume token,
     and with each new one in its place, for a program that calls ``resume_guest`` later.
@@ -133,7 +137,7 @@ async def open_guest(
     ``TokenUsed``, ``LinkLapsed``, ``HostOffline``, ``SessionOver``.
     """
     require_trio("proxim.aio.open_guest, or proxim.sync.open_guest")
-    node_url, session_id, token = parse_link(link)
+    node_url, session_id, token = parse_link(link, node_url)
     device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
     ask = wire.PairRequest(session_id=session_id, token=token, device_info=device)
     guest = Guest(node_url, session_id, ssl_context, ask=ask, store_token=store_token)

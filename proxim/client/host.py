@@ -35,6 +35,8 @@ MAX_NOTICES = 64
 CODE = re.compile(r"[1-9][0-9]{2}")
 """The code that a guest shows, as the person types it."""
 
+_TOO_OLD_FOR_PAGES = "this node is too old for links that lead to another page"
+
 
 class Notice(StrEnum):
     """What the person at the host may want to know of a session. A hint, not an alarm."""
@@ -82,7 +84,8 @@ class HostSession(ClientSession):
     """Runs one session for its host: prompts, decisions, new links.
 
     ``link`` and ``token`` are set if the node made the token. A session opened by an earlier
-    program has neither.
+    program has neither. ``join_url`` is where this program has its links lead, if not to where the
+    node has them lead.
     """
 
     _role = "host"
@@ -93,6 +96,7 @@ class HostSession(ClientSession):
         self.link: str | None = None
         self.token: str | None = None
         self.qr_svg: str | None = None
+        self.join_url: str | None = None
         self._lapses_at = clock.now()
         self._prompt: Prompt | None = None
         self._notices: list[Notice] = []
@@ -131,11 +135,27 @@ class HostSession(ClientSession):
         return result
 
     async def renew(
-        self, *, token_hash: str | None = None, qr: Literal["svg"] | None = None
+        self,
+        *,
+        token_hash: str | None = None,
+        qr: Literal["svg"] | None = None,
+        join_url: str | None = None,
     ) -> None:
-        """Replace the link by a new one. Raises ``NotAllowed`` once a guest has asked to pair."""
-        request = wire.RenewLink(session_id=self.session_id, token_hash=token_hash, qr=qr)
+        """Replace the link by a new one. Raises ``NotAllowed`` once a guest has asked to pair.
+
+        The link leads to ``join_url``, which is also stored. Raises ``NotSupported`` if the node is
+        too old for that.
+        """
+        self.join_url = join_url or self.join_url
+        request = wire.RenewLink(
+            session_id=self.session_id,
+            token_hash=token_hash,
+            qr=qr,
+            join_url=join_url or (None if token_hash else self.join_url),
+        )
         self._set_link(await self._connection.call(request, wire.LinkRenewed))
+        if request.join_url and not (self.link or "").startswith(f"{request.join_url}#"):
+            raise NotSupported(_TOO_OLD_FOR_PAGES)
 
     async def notices(self) -> AsyncIterator[Notice]:
         """Yield each notice, from the beginning of the session to its end."""
@@ -214,25 +234,32 @@ class Host:
         token_hash: str | None = None,
         qr: Literal["svg"] | None = None,
         confirm: Confirm = "none",
+        join_url: str | None = None,
     ) -> HostSession:
         """Open a session. A temporary session needs ``ttl`` in seconds.
 
         With ``token_hash`` the node never sees the pairing token and does not make a link. With
-        ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
+        ``confirm="code"`` the guest shows a code of three digits, and an approval needs it. The
+        link leads to ``join_url``, a page of your own, instead of the node's.
 
-        Raises ``NotSupported`` if the node is too old to check a code.
+        Raises ``NotSupported`` if the node is too old to check a code, or for a ``join_url``.
         """
         if confirm == "code" and "confirm" not in self._connection.features:
             raise NotSupported("this node is too old to check the code that a guest shows")
+        if join_url is not None and "join_url" not in self._connection.features:
+            raise NotSupported(_TOO_OLD_FOR_PAGES)
         request = wire.CreateSession(
             session_type=SessionType(session_type),
             ttl=ttl,
             token_hash=token_hash,
             qr=qr,
             confirm=confirm,
+            join_url=join_url,
         )
         created = await self._connection.call(request, wire.SessionCreated)
-        return self._created.pop(created.session.session_id)
+        session = self._created.pop(created.session.session_id)
+        session.join_url = join_url
+        return session
 
     async def list(self) -> list[SessionInfo]:
         """Return all sessions of this owner; ended ones until the node's next sweep."""

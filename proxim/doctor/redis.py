@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from proxim.backends.redis.url import parse_url, trust
 from proxim.doctor.result import CheckResult, ask, error
 from proxim.exception_groups import leaves
+from proxim.extras import how_to_install
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings
 
@@ -34,7 +35,7 @@ async def check(settings: Settings) -> AsyncIterator[CheckResult]:
     try:
         from proxim.backends.redis.redis_coordinator import make_client
     except ImportError:
-        yield error("redis", "the library for it is not installed", "pip install 'proxim[cluster]'")
+        yield error("redis", "the library for it is not installed", how_to_install("cluster"))
         return
     client = make_client(place, tls if place.secure else None)
     # The URL may hold a password: a result shows only host and port.

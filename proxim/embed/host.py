@@ -43,6 +43,7 @@ class LocalHost:
         token_hash: str | None,
         qr: Literal["svg"] | None,
         confirm: Confirm = "none",
+        join_url: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Return a new session on a connection of its own, so that none can delay another."""
@@ -57,6 +58,7 @@ class LocalHost:
             token_hash=token_hash,
             qr=qr,
             confirm=confirm,
+            join_url=join_url,
         )
         connection = LocalConnection(self._router, self._limits, self._ice, self._start_soon)
         try:
@@ -66,6 +68,7 @@ class LocalHost:
             connection.close(1000, "the session was not opened")
             raise
         assert connection.session is not None
+        connection.session.join_url = join_url
         self._connections[connection.session.session_id] = connection
         if decide is not None:
             assert self._nursery is not None

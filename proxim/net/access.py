@@ -47,6 +47,12 @@ _SILENT_PROXY = (
     "X-Real-IP: all its clients count as one address"
 )
 
+_SAFE_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[A-Za-z0-9._:\[\]-]{1,253}")
+"""An origin that can be written to a log as it was sent."""
+
+MAX_ORIGINS = 16
+"""Refused origins that a node logs; the pages of strangers would otherwise fill the log."""
+
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Origin = tuple[str, str, int | None]
 
@@ -78,6 +84,7 @@ class Access:
         self._proxies = [ipaddress.ip_network(each, strict=False) for each in rules.trusted_proxy]
         self._limit_loopback = rules.limit_loopback
         self._warnings: set[str] = set()
+        self._refused_origins: set[str] = set()
 
     def refuse(self, request: Request) -> Response | None:
         """Return the response that refuses a WebSocket; None if the request is allowed."""
@@ -86,6 +93,7 @@ class Access:
             return _forbidden("this node does not have that name; add it with allow_host")
         origin = request.header(b"origin").decode("latin-1")
         if origin and _origin(origin) not in self._origins | {self._same(host)}:
+            self._notice_refused(origin)
             return _forbidden("pages of this origin may not connect; allow it with allow_origin")
         return None
 
@@ -150,6 +158,25 @@ class Access:
             return NOWHERE
         networks = (LOOPBACK,) if ip.is_loopback else _networks_around(ip)
         return Source(self._name_of(_network_name(ip)), networks)
+
+    def _notice_refused(self, origin: str) -> None:
+        """Warn once that pages of an origin are refused, and say which setting lets them in."""
+        if origin in self._refused_origins or len(self._refused_origins) >= MAX_ORIGINS:
+            return
+        if origin == "null":
+            self._refused_origins.add(origin)
+            log.warning(
+                "a page without an origin was refused: serve the page by HTTP, since a browser "
+                "gives none to files and sandboxed frames"
+            )
+        elif _SAFE_ORIGIN.fullmatch(origin):
+            self._refused_origins.add(origin)
+            log.warning(
+                "a page of %s was refused; if the page is yours, allow it with allow_origin: "
+                "--allow-origin %s",
+                origin,
+                origin,
+            )
 
     def _warn_once(self, warning: str) -> None:
         if warning not in self._warnings:

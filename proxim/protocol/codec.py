@@ -49,6 +49,7 @@ _PATTERNS = {
     "key": "22 to 128 base64url characters",
     "token_hash": "a SHA-256 hash as 43 base64url characters",
     "code": "a text of three digits, from 100 to 999",
+    "join_url": "an http or https URL of printable ASCII, without a user and a fragment",
 }
 
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
+from msgspec import Meta
+
 from proxim.protocol.errors import InvalidLink
+
+JoinUrl = Annotated[
+    str,
+    Meta(max_length=256, pattern=r"\Ahttps?://[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]*([/?][!\"$-~]*)?\Z"),
+]
+"""The URL of a page that links lead to: printable ASCII, without a user or a fragment."""
 
 _FRAGMENT = re.compile(r"([A-Za-z0-9_-]{16,128})\.([A-Za-z0-9_-]{16,128})")
 
@@ -14,7 +22,8 @@ _FRAGMENT = re.compile(r"([A-Za-z0-9_-]{16,128})\.([A-Za-z0-9_-]{16,128})")
 class Link(NamedTuple):
     """``<public url>/join#<session_id>.<token>``: the URL of the node, the session and its token.
 
-    Session id and token are in the fragment, which a browser never sends to a server.
+    Session id and token are in the fragment, which a browser never sends to a server. A link may
+    lead to another page, which has to know the node: see ``on_page``.
     """
 
     node_url: str
@@ -22,11 +31,25 @@ class Link(NamedTuple):
     token: str
 
     def __str__(self) -> str:
-        return f"{self.node_url.rstrip('/')}/join#{self.session_id}.{self.token}"
+        return self.on_page(f"{self.node_url.rstrip('/')}/join")
+
+    def on_page(self, join_url: str) -> str:
+        """Return the link that leads to the page at ``join_url``."""
+        return f"{join_url}#{self.session_id}.{self.token}"
 
 
-def parse_link(text: str) -> Link:
-    """Return the parts of a link. Raises ``InvalidLink``, which says what is wrong."""
+def clean_link(text: str) -> str:
+    """Return a link to any page without spaces around it, to be shown. Raises ``InvalidLink``."""
+    text = text.strip()
+    parse_link(text, "")
+    return text
+
+
+def parse_link(text: str, node_url: str | None = None) -> Link:
+    """Return the parts of a link. Raises ``InvalidLink``, which says what is wrong.
+
+    With ``node_url``, the node that the program uses, the link may lead to any page.
+    """
     wanted = "a link looks like https://node.example/join#<session id>.<token>"
     text = text.strip()
     try:
@@ -39,9 +62,9 @@ def parse_link(text: str) -> Link:
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise InvalidLink(f"this is not an http or https URL; {wanted}")
     base, found, rest = parts.path.rpartition("/join")
-    if not found or rest.strip("/"):
+    if node_url is None and (not found or rest.strip("/")):
         raise InvalidLink(f"the path does not end in /join; {wanted}")
     secret = _FRAGMENT.fullmatch(parts.fragment)
     if secret is None:
         raise InvalidLink(f"the part after # is missing or cut short; {wanted}")
-    return Link(f"{parts.scheme}://{parts.netloc}{base}", secret[1], secret[2])
+    return Link(node_url or f"{parts.scheme}://{parts.netloc}{base}", secret[1], secret[2])

@@ -14,13 +14,15 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from proxim.protocol.link import JoinUrl
+
 PROTOCOL_VERSION = 1
 SUBPROTOCOL = "proxim.v1"
 MAX_TTL = 10 * 365 * 86_400.0
 """Longest lifetime of a temporary session, in seconds; ``expires_at`` has to be a valid date."""
 MAX_NAME = 64
 """Longest name of a device, in characters."""
-FEATURES = ("confirm", "rotate")
+FEATURES = ("confirm", "rotate", "join_url")
 """What this node does beyond version 1 of the protocol; an older node would not say so."""
 
 
@@ -140,8 +142,8 @@ class CreateSession(_Request, frozen=True):
 
     ``ttl`` (seconds) is required for ``temporary``, and refused for other types. ``token_hash`` is
     the base64url SHA-256 of a pairing token's text, if the host made the token. Without it the
-    node makes the token and the link, and with ``qr`` draws the link. With ``confirm`` "code" an
-    approval needs the code that the guest shows. Reply: ``session_created``.
+    node makes the token and the link to the page ``join_url``, and with ``qr`` draws the link. With
+    ``confirm`` "code" an approval needs the code that the guest shows. Reply: ``session_created``.
     """
 
     session_type: SessionType
@@ -149,17 +151,19 @@ class CreateSession(_Request, frozen=True):
     token_hash: TokenHash | None = None
     qr: Literal["svg"] | None = None
     confirm: Confirm = "none"
+    join_url: JoinUrl | None = None
 
 
 class RenewLink(_Request, frozen=True):
     """Get a new link for a pending session without an open prompt; the old one becomes invalid.
 
-    Reply: ``link_renewed``.
+    The node does not remember ``join_url``. Reply: ``link_renewed``.
     """
 
     session_id: SessionId
     token_hash: TokenHash | None = None
     qr: Literal["svg"] | None = None
+    join_url: JoinUrl | None = None
 
 
 class PairDecision(_Request, frozen=True):
@@ -187,10 +191,7 @@ class CloseSession(_Request, frozen=True):
 
 
 class PairRequest(_Request, frozen=True):
-    """Ask to pair. The right token is used up by this, whatever the outcome.
-
-    Reply: ``pair_pending``, later ``pair_result``.
-    """
+    """Ask to pair; this uses up the right token. Reply: ``pair_pending``, later ``pair_result``."""
 
     session_id: SessionId
     token: Secret
@@ -246,10 +247,7 @@ ClientMessage = (
 
 
 class Welcome(_Reply, frozen=True):
-    """The first message on every connection. ``approval_timeout`` is in seconds.
-
-    ``features`` lists what the node does beyond version 1.
-    """
+    """The first message on every connection. ``features`` lists what is beyond version 1."""
 
     protocol: int
     server: str

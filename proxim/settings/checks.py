@@ -8,8 +8,11 @@ from collections.abc import Callable
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import idna
+import msgspec
 
+from proxim.net.names import with_canonical_host
 from proxim.protocol.errors import InvalidSetting
+from proxim.protocol.link import JoinUrl
 from proxim.redact import quote
 
 MAX_LABEL = 58
@@ -49,6 +52,17 @@ def http_parts(url: str) -> SplitResult | None:
 def _is_public_url(url: str) -> bool:
     parts = http_parts(url)
     return parts is not None and not parts.query and not parts.fragment
+
+
+def _is_join_url(url: str) -> bool:
+    """Return whether links may lead there, with the host as ``node`` writes it into them."""
+    if http_parts(url) is None:
+        return False
+    try:
+        msgspec.convert(with_canonical_host(url), JoinUrl)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def split_endpoint(text: str) -> tuple[str, int]:
@@ -101,6 +115,10 @@ _CHECKS: dict[str, tuple[Callable[[str], bool], str]] = {
     "host": (is_host, "an address or a host name such as 127.0.0.1 or ::1"),
     "announce": (_is_label, f"a printable name of at most {MAX_LABEL} bytes"),
     "public_url": (_is_public_url, "an http or https URL such as https://node.example"),
+    "join_url": (
+        _is_join_url,
+        "an http or https URL such as https://app.example/pair, of ASCII and without #",
+    ),
     "store": (_is_store, "a URL such as sqlite:///var/lib/proxim/sessions.db"),
     "allow_origin": (_is_origin, "an origin such as https://app.example"),
     "trusted_proxy": (_is_network, "an address or a network such as 10.0.0.0/8"),

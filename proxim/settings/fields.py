@@ -68,13 +68,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     announce: Annotated[
         Annotated[str, Meta(min_length=1, max_length=MAX_LABEL)] | None,
         Help(
-            "Name under which `proxim nodes` finds the node; needs proxim[lan].",
+            "Name under which `proxim nodes` finds the node; needs the extra lan.",
             "NAME",
             flag_value="Proxim",
         ),
     ] = None
     public_url: Annotated[
         str | None, Help("URL that links begin with, if not the address of the node.", "URL")
+    ] = None
+    join_url: Annotated[
+        _Url, Help("Page that links lead to, if not the page of the node: one of your own.")
     ] = None
     tls_cert: Annotated[_File, Help("Certificate chain, a PEM file; needs --tls-key.")] = None
     tls_key: Annotated[_File, Help("Private key, a PEM file; needs --tls-cert.")] = None
@@ -232,7 +235,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
     traces: Annotated[
         bool,
-        Help("Send OpenTelemetry traces to the endpoint in OTEL_* variables; needs proxim[otel]."),
+        Help(
+            "Send OpenTelemetry traces to the endpoint in OTEL_* variables; needs the extra otel."
+        ),
     ] = False
     cluster: Annotated[
         _Url, Help("Redis with which this node shares sessions with other nodes.", is_secret=True)

@@ -79,11 +79,13 @@ class ThreadNode:
         token_hash: str | None = None,
         qr: Literal["svg"] | None = None,
         confirm: Confirm = "none",
+        join_url: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Open a session as its host. ``ttl`` in seconds is for temporary sessions.
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
+        The link leads to ``join_url``, a page of your own, instead of the node's.
 
         ``decide`` is called when a guest asks to pair, and may wait for a person. A coroutine
         function runs in the asyncio loop from which this is called, or else in the node's; a plain
@@ -105,6 +107,7 @@ class ThreadNode:
             token_hash=token_hash,
             qr=qr,
             confirm=confirm,
+            join_url=join_url,
             decide=ask,
         )
         return HostSession(self._portal, self._portal.call(open_session))

@@ -4,7 +4,8 @@
  *
  * - `session_ended`: the session is over, with the `status` and `reason` of `session_ended`. The reason
  *   is `lost` if the node does not know the session any more;
- * - `connection_lost`: the node cannot be reached, or closed the connection with `closeCode`;
+ * - `connection_lost`: the node cannot be reached, refuses pages of this origin (`--allow-origin`), or
+ *   closed the connection with `closeCode`;
  * - `invalid_link`: a link or a node's address is not valid, or the browser does not let this page
  *   connect to it;
  * - `not_supported`: the node is too old for what this page relies on;
@@ -44,12 +45,14 @@ export class ProximError extends Error {
     closeCode: number | undefined;
 }
 /**
- * Parse a link (protocol: Links and QR codes).
+ * Parse a link (protocol: Links and QR codes). A link that leads to a page of its own (`joinUrl`) does
+ * not say which node it is from: give `nodeUrl`.
  * @param {string | URL | Location} link
+ * @param {string | URL} [nodeUrl]
  * @returns {{ nodeUrl: string, sessionId: string, token: string }}
  * @throws {ProximError} `invalid_link`
  */
-export function parseLink(link: string | URL | Location): {
+export function parseLink(link: string | URL | Location, nodeUrl?: string | URL): {
     nodeUrl: string;
     sessionId: string;
     token: string;
@@ -261,16 +264,19 @@ export class Host extends EventTarget {
     /**
      * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
      * of a pairing token of your own: the node then never sees the token, and makes no link. With
-     * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it.
-     * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code" }} [options]
+     * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it. With
+     * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's.
+     * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code",
+     *   joinUrl?: string | URL }} [options]
      * @returns {Promise<HostSession>}
-     * @throws {ProximError} `not_supported` if the node does not know `confirm`.
+     * @throws {ProximError} `not_supported` if the node does not know `confirm` or `joinUrl`.
      */
-    open({ type, ttl, tokenHash, confirm }?: {
+    open({ type, ttl, tokenHash, confirm, joinUrl }?: {
         type?: SessionType;
         ttl?: number;
         tokenHash?: string;
         confirm?: "none" | "code";
+        joinUrl?: string | URL;
     }): Promise<HostSession>;
     /**
      * Return all sessions of this owner, including those that ended recently.
@@ -312,13 +318,15 @@ export class Guest extends Session {
     /**
      * @param {string | URL | Location | Remembered} link The host's link, or a seat of
      *   `remembered`.
-     * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options] The name and the id
-     *   that this device claims. With `rtc: false` the SDK makes no WebRTC connection.
+     * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL, rtc?: boolean }} [options] The
+     *   name and the id that this device claims. `nodeUrl` is the node of a link that leads to a page of
+     *   its own, and does not name the node. With `rtc: false` the SDK makes no WebRTC connection.
      * @throws {ProximError} `invalid_link`
      */
     constructor(link: string | URL | Location | Remembered, options?: {
         name?: string;
         deviceId?: string;
+        nodeUrl?: string | URL;
         rtc?: boolean;
     });
     /** `pending`: the host has the prompt, until `expiresAt`.
@@ -417,12 +425,15 @@ export class HostSession extends Session {
     /** @type {number | null} When a temporary session ends, in the time of `Date.now()`. */
     get expiresAt(): number | null;
     /**
-     * Get a new link; the earlier one is invalid at once.
-     * @param {{ tokenHash?: string }} [options]
-     * @throws {ProximError} `not_allowed` once a guest has asked.
+     * Get a new link; the earlier one is invalid at once. It leads to `joinUrl`, by default to where the
+     * earlier links of this page led.
+     * @param {{ tokenHash?: string, joinUrl?: string | URL }} [options]
+     * @throws {ProximError} `not_allowed` once a guest has asked, `not_supported` if the node does not know
+     *   `joinUrl`.
      */
-    renew({ tokenHash }?: {
+    renew({ tokenHash, joinUrl }?: {
         tokenHash?: string;
+        joinUrl?: string | URL;
     }): Promise<void>;
     #private;
     addEventListener<K extends keyof HostSessionEventMap>(type: K, listener: ((this: HostSession, event: HostSessionEventMap[K]) => unknown) | { handleEvent(event: HostSessionEventMap[K]): unknown } | null, options?: boolean | AddEventListenerOptions): void;
@@ -432,7 +443,7 @@ export class HostSession extends Session {
  * Join a session, and return the open data channel. The guest asks by the link, or takes this browser's
  * earlier seat again. With a `Location` the link is removed from the address bar.
  * @param {string | URL | Location} link
- * @param {{ name?: string, deviceId?: string }} [options]
+ * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL }} [options] Those of `Guest`.
  * @returns {Promise<RTCDataChannel>}
  * @example
  * import { join } from "/proxim.js";
@@ -443,17 +454,20 @@ export class HostSession extends Session {
 export function join(link: string | URL | Location, options?: {
     name?: string;
     deviceId?: string;
+    nodeUrl?: string | URL;
 }): Promise<RTCDataChannel>;
 /**
  * Return the guest that `join` uses, for pages that need more than the channel. It has not asked yet.
  * @param {string | URL | Location} link
- * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options]
+ * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL, rtc?: boolean }} [options] Those of
+ *   `Guest`.
  * @returns {Guest}
  * @throws {ProximError} `invalid_link`
  */
 export function guestAt(link: string | URL | Location, options?: {
     name?: string;
     deviceId?: string;
+    nodeUrl?: string | URL;
     rtc?: boolean;
 }): Guest;
 /**

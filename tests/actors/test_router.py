@@ -222,6 +222,28 @@ async def test_qr_code_shows_the_link_and_needs_one(autojump_clock, node):
     assert len(await host.lists()) == 1
 
 
+async def test_link_leads_to_the_page_that_the_request_names(autojump_clock, node):
+    host = await node.host()
+    page = "https://app.example/pair?room=1"
+    created = await host.asks(wire.CreateSession(session_type=PERSISTENT, qr="svg", join_url=page))
+    session_id = created.session.session_id
+    assert created.link == f"{page}#{session_id}.{created.token}"
+    assert created.qr_svg == f"<svg>{created.link}</svg>"
+    renewed = await host.asks(wire.RenewLink(session_id=session_id, join_url=page))
+    assert renewed.link == f"{page}#{session_id}.{renewed.token}"
+    plain = await host.asks(wire.RenewLink(session_id=session_id))
+    assert parse_link(plain.link).session_id == session_id
+
+
+async def test_page_of_a_link_that_only_the_host_knows_is_refused(autojump_clock, node):
+    host = await node.host()
+    page = "https://app.example/pair"
+    both = wire.CreateSession(session_type=PERSISTENT, join_url=page, token_hash=OWN_HASH)
+    refused = await host.asks(both)
+    assert (refused.code, "join_url" in refused.message) == ("bad_message", True)
+    assert await host.lists() == []
+
+
 async def test_renewed_link_invalidates_the_earlier_one_at_once(autojump_clock, node):
     meeting = await node.invites()
     await trio.sleep(301)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,22 +101,61 @@ def test_pages_are_typed() -> None:
     run("node", "node_modules/typescript/bin/tsc", "-p", str(ROOT / "proxim" / "web"))
 
 
-@pytest.mark.needs("node", "npm")
-@pytest.mark.usefixtures("node")
-def test_npm_package_can_be_imported_by_its_name(tmp_path: Path) -> None:
+@pytest.fixture
+def npm_user(tmp_path: Path) -> Path:
+    """Return the folder of a package that has installed ours from its archive."""
     run("npm", "pack", "--silent", "--pack-destination", str(tmp_path), str(ROOT / "proxim/web"))
     (archive,) = tmp_path.glob("*.tgz")
-    home = tmp_path / "node_modules" / "proxim"
-    shutil.unpack_archive(archive, tmp_path)
-    home.parent.mkdir()
-    (tmp_path / "package").rename(home)
-    names = {"package.json", "proxim.js", "proxim.d.ts", "sdk"}
+    user = tmp_path / "user"
+    user.mkdir()
+    (user / "package.json").write_text('{"type": "module", "private": true}')
+    quiet = ("--silent", "--no-audit", "--no-fund")
+    run("npm", "install", *quiet, "--offline", "--prefix", str(user), str(archive))
+    return user
+
+
+@pytest.mark.needs("node", "npm")
+@pytest.mark.usefixtures("node")
+def test_npm_package_can_be_imported_by_its_name(npm_user: Path) -> None:
+    home = npm_user / "node_modules" / "proxim"
+    names = {"package.json", "proxim.js", "proxim.d.ts", "sdk", "README.md", "LICENSE"}
     assert {path.name for path in home.iterdir()} == names
-    script = tmp_path / "user.mjs"
+    assert (home / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    script = npm_user / "user.mjs"
     script.write_text(
         'import { Host, join } from "proxim"; if (!Host || !join) throw new Error("missing");'
     )
     run("node", str(script))
+
+
+@pytest.mark.full("TypeScript")
+@pytest.mark.needs("node", "npm")
+@pytest.mark.usefixtures("packages")
+@pytest.mark.parametrize("resolution", [("nodenext", "nodenext"), ("esnext", "bundler")])
+def test_npm_package_has_the_types_that_its_readme_uses(
+    npm_user: Path, resolution: tuple[str, str]
+) -> None:
+    readme = (npm_user / "node_modules/proxim/README.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```ts\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    assert examples[0] in (ROOT / "docs/howto/install.md").read_text(encoding="utf-8")
+    for number, example in enumerate(examples):
+        (npm_user / f"example{number}.ts").write_text(example)
+    # A wrong use has to be an error, or there are no types.
+    (npm_user / "wrong.ts").write_text(
+        'import { Host } from "proxim";\n'
+        '// @ts-expect-error\nnew Host().open({ type: "forever" });\n'
+    )
+    options = {
+        "module": resolution[0],
+        "moduleResolution": resolution[1],
+        "target": "es2022",
+        "lib": ["es2023", "dom", "dom.iterable"],
+        "types": [],
+        "strict": True,
+        "noEmit": True,
+    }
+    (npm_user / "tsconfig.json").write_text(json.dumps({"compilerOptions": options}))
+    run("node", "node_modules/typescript/bin/tsc", "-p", str(npm_user))
 
 
 @needs_browser("Chromium")

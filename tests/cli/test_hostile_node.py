@@ -253,6 +253,14 @@ def test_url_that_is_not_a_link_is_not_printed_for_copying(tmp_path, hostile):
     assert "echo x" not in out
 
 
+def test_link_to_a_page_of_the_operator_is_shown_without_a_command(tmp_path, hostile):
+    link = f"https://app.example/pair?x=1#{ID}.{TOKEN}"
+    hostile.plot = PLAIN | {"link": link}
+    out = invoke(tmp_path, "host", "--yes", "--node", hostile.url)
+    assert f"pen this link on the other device:\n  {link}\n" in out
+    assert " join " not in out
+
+
 def test_link_is_quoted_for_the_shell(tmp_path, hostile):
     link = f"https://node.example/';echo$IFS'x';'/join#{ID}.{TOKEN}"
     hostile.plot = PLAIN | {"link": link}

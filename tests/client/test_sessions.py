@@ -9,7 +9,14 @@ import trio.testing
 
 from proxim.client import open_guest, open_host, resume_guest
 from proxim.protocol import tokens
-from proxim.protocol.errors import AlreadyDecided, NotApproved, SessionOver, UnknownSession
+from proxim.protocol.errors import (
+    AlreadyDecided,
+    BadMessage,
+    NotApproved,
+    NotSupported,
+    SessionOver,
+    UnknownSession,
+)
 from proxim.protocol.messages import DeviceInfo, SessionType
 from tests.client.helpers import (
     PATIENCE,
@@ -65,6 +72,49 @@ async def test_renewed_link_replaces_the_old_one(node):
                 pass
         async with open_guest(session.link, name="Phone"):
             await session.prompt()
+
+
+async def test_links_lead_to_the_page_of_the_program(node):
+    page = "https://app.example/pair"
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent", join_url=page)
+        assert session.link.startswith(f"{page}#{session.session_id}.")
+        first = session.link
+        await session.renew(qr="svg")
+        assert session.link.startswith(f"{page}#")
+        assert session.link != first
+        await session.renew(join_url="https://other.example/")
+        assert session.link.startswith("https://other.example/#")
+        async with open_guest(session.link, name="Phone", node_url=node.url):
+            await session.prompt()
+        with pytest.raises(BadMessage, match="join_url"):
+            await host.create("persistent", join_url="app.example")
+
+
+async def test_page_for_links_is_refused_where_the_node_is_too_old(nursery):
+    url = await scripted(
+        nursery,
+        lambda asked: (
+            [registered(asked, [info()])]
+            if asked["type"] == "register"
+            else [
+                {
+                    "type": "link_renewed",
+                    "session_id": info()["session_id"],
+                    "pair_within": 300,
+                    "link": f"https://node.example/join#{'s' * 22}.{'t' * 43}",
+                    "ref": asked["ref"],
+                }
+            ]
+        ),
+    )
+    async with open_host(url, uuid="desk") as host:
+        with pytest.raises(NotSupported):
+            await host.create("persistent", join_url="https://app.example/pair")
+        (session,) = host.sessions.values()
+        await session.renew()
+        with pytest.raises(NotSupported):
+            await session.renew(join_url="https://app.example/pair")
 
 
 async def test_list_shows_only_sessions_of_this_uuid_and_key(node):

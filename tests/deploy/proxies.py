@@ -9,6 +9,8 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
+from tests.deploy import compose
+
 DEPLOY = Path(__file__).parent.parent.parent / "docs" / "deploy"
 NAME = "node.example"
 PATIENCE = 60
@@ -68,7 +70,9 @@ class Proxy:
 
     def _adapted(self, name, **swaps):
         """A file of docs/deploy with other addresses; what is to be swapped has to be there."""
-        text = (DEPLOY / name).read_text(encoding="utf-8")
+        return self._swapped((DEPLOY / name).read_text(encoding="utf-8"), name, **swaps)
+
+    def _swapped(self, text, name, **swaps):
         for old, new in {**self._swaps, **swaps}.items():
             assert old in text or old == "90s", f"{name}: there is no {old}"
             text = text.replace(old, new)
@@ -110,9 +114,17 @@ class Proxy:
         return ["haproxy", "-db", "-f", str(config)]
 
     def _caddy(self):
+        return self._caddy_with((DEPLOY / "Caddyfile").read_text(encoding="utf-8"))
+
+    def _compose(self):
+        text = compose.load()["configs"]["caddyfile"]["content"]
+        assert "reverse_proxy node:8765 {" in text
+        return self._caddy_with(text.replace("node:8765", "127.0.0.1:8765"))
+
+    def _caddy_with(self, text):
         here = f"https://{NAME}:{self.port} {{\n\tbind 127.0.0.1 ::1"
         tls = "\ttls {chain} {key}\n".format(**self._files)
-        adapted = self._adapted("Caddyfile", **{f"{NAME} {{": f"{here}\n{tls}"})
+        adapted = self._swapped(text, "Caddyfile", **{f"{NAME} {{": f"{here}\n{tls}"})
         config = self._folder / "Caddyfile"
         config.write_text(f"{{\n\tadmin off\n\tauto_https off\n}}\n{adapted}")
         return ["caddy", "run", "--adapter", "caddyfile", "--config", str(config)]

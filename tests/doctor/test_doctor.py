@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from proxim.doctor import access, ice, machine, ports, redis, run_checks, tls
 from proxim.doctor.ice import is_answer
 from proxim.doctor.result import Level
+from proxim.extras import how_to_install
 from proxim.settings import Settings
 from tests.ports import reserved_port
 
@@ -313,7 +314,7 @@ async def test_missing_redis_library_is_an_error(monkeypatch):
     monkeypatch.delitem(sys.modules, "proxim.backends.redis.redis_coordinator", raising=False)
     (missing,) = await found(redis.check(Settings(cluster="redis://:hush@127.0.0.1:1")))
     assert missing.level is Level.ERROR
-    assert "proxim[cluster]" in missing.remedy
+    assert missing.remedy == how_to_install("cluster")
 
 
 async def test_only_configured_servers_are_checked(free):

@@ -14,7 +14,7 @@ def resume(node: Node, pair: Pair, token: str) -> tuple[Peer, dict]:
 
 
 def test_welcome_names_what_the_node_does_beyond_version_1(node: Node) -> None:
-    assert {"confirm", "rotate"} <= set(node.peer().welcome["features"])
+    assert {"confirm", "rotate", "join_url"} <= set(node.peer().welcome["features"])
 
 
 # -- the code --------------------------------------------------------------------------------

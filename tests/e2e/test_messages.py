@@ -88,10 +88,39 @@ def test_a_ttl_is_refused_for_the_other_types(node: Node, session_type: str) -> 
     assert "ttl" in error["message"]
 
 
-@pytest.mark.parametrize("field", ["session_type", "qr", "token_hash"])
+@pytest.mark.parametrize("field", ["session_type", "qr", "token_hash", "join_url"])
 def test_create_session_names_the_bad_field(node: Node, field: str) -> None:
     fields = {"session_type": "persistent", field: "nope"}
     assert field in node.host().refused("bad_message", "create_session", **fields)["message"]
+
+
+def test_link_leads_to_the_join_url(node: Node) -> None:
+    host, guest, page = node.host(), node.peer(), "https://app.example/pair?x=1"
+    created = host.create(join_url=page)
+    assert created["link"] == f"{page}#{created['session']['session_id']}.{created['token']}"
+    session_id = created["session"]["session_id"]
+    renewed = host.ask("link_renewed", "renew_link", session_id=session_id, join_url=page)
+    assert renewed["link"] == f"{page}#{session_id}.{renewed['token']}"
+    guest.pair({"link": renewed["link"].replace(page, "/join")})
+    host.expect("pair_prompt")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        *(
+            "https://app.example/#x",
+            "https://me@app.example/",
+            "https://app.example/a b",
+            "https://",
+        ),
+        *("//app.example/", "javascript:alert(1)", "https://bücher.example/", "https://a/\u2028"),
+        f"https://app.example/{'x' * 256}",
+    ],
+)
+def test_page_that_no_link_can_lead_to_is_refused(node: Node, page: str) -> None:
+    fields = {"session_type": "persistent", "join_url": page}
+    assert "join_url" in node.host().refused("bad_message", "create_session", **fields)["message"]
 
 
 def test_renew_link_voids_the_earlier_link_at_once(node: Node) -> None:

@@ -14,9 +14,11 @@ PATIENCE = 60
 class Coturn:
     """A server on ``port`` at ``url``; it shares ``secret`` with a node."""
 
-    def __init__(self, folder, port):
-        page = (ROOT / "docs/howto/turn.md").read_text(encoding="utf-8")
-        (config,) = re.findall(r"^```ini\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    def __init__(self, folder, port, config=None):
+        if config is None:
+            page = (ROOT / "docs/howto/turn.md").read_text(encoding="utf-8")
+            (config,) = re.findall(r"^```ini\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+        assert "listening-port=3478\n" in config
         self.secret = re.search(r"^static-auth-secret=(.*)$", config, re.MULTILINE)[1]
         self._port = port
         self.url = f"turn:127.0.0.1:{self._port}?transport=udp"

@@ -1,6 +1,6 @@
 import pytest
 
-from proxim.net.access import Access, Rules
+from proxim.net.access import MAX_ORIGINS, Access, Rules
 from proxim.net.http import Request
 
 
@@ -201,6 +201,34 @@ def test_only_own_and_allowed_origins_are_accepted(origin, host, scheme, passes)
     assert (refusal is None) is passes
     if refusal is not None:
         assert refusal.status == 403
+
+
+def refused(caplog, *origins):
+    """Return what is logged when pages of these origins are refused."""
+    rules = access()
+    for origin in origins:
+        told = rules.refuse(request(host="node.example", origin=origin))
+        assert told is not None
+        assert told.status == 403
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_refused_origin_is_logged_once_with_the_setting_that_lets_it_in(caplog):
+    (told,) = refused(caplog, *["https://app.example"] * 3)
+    assert told.startswith("a page of https://app.example was refused")
+    assert told.endswith("--allow-origin https://app.example")
+    caplog.clear()
+    (told,) = refused(caplog, "null", "null")
+    assert "serve the page by HTTP" in told
+
+
+def test_an_origin_that_is_none_is_not_logged(caplog):
+    assert refused(caplog, "https://a\x1b[2J", "https://a b", f"https://{'a' * 300}", "x" * 9) == []
+
+
+def test_pages_of_strangers_do_not_fill_the_log(caplog):
+    origins = [f"https://{number}.example" for number in range(100)]
+    assert len(refused(caplog, *origins)) == MAX_ORIGINS
 
 
 def test_a_direct_request_from_loopback_to_a_loopback_host_is_local():

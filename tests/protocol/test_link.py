@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxim.protocol.errors import InvalidLink
-from proxim.protocol.link import Link, parse_link
+from proxim.protocol.link import Link, clean_link, parse_link
 
 ID, TOKEN = "i" * 22, "t" * 43
 SECRET = st.from_regex(r"[A-Za-z0-9_-]{16,128}", fullmatch=True)
@@ -51,6 +51,24 @@ def test_invalid_link_is_refused_with_the_reason_and_an_example(text, wrong):
         parse_link(text)
     assert str(caught.value).endswith("/join#<session id>.<token>")
     assert TOKEN not in str(caught.value)
+
+
+@given(NODE, SECRET, SECRET, st.sampled_from(["https://app.example", "http://[::1]:1/a/b?c=d"]))
+def test_link_to_another_page_is_read_with_the_url_of_the_node(node_url, session_id, token, page):
+    link = Link(node_url, session_id, token)
+    text = link.on_page(page)
+    assert text == f"{page}#{session_id}.{token}"
+    assert parse_link(text, node_url) == link
+    assert clean_link(f" {text}\n") == text
+    with pytest.raises(InvalidLink, match="does not end in /join"):
+        parse_link(text)
+
+
+@pytest.mark.parametrize("text", ["https://app.example/pair", "app.example#", "https://a/\x1b#"])
+def test_link_to_another_page_is_checked_like_any_other(text):
+    for check in (clean_link, lambda text: parse_link(text, "https://node.example")):
+        with pytest.raises(InvalidLink):
+            check(f"{text}.{TOKEN}")
 
 
 @pytest.mark.parametrize("path", ["a b", "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "a\x1b"])

@@ -14,8 +14,8 @@ from proxim.protocol.messages import ClientMessage, NodeMessage, Reason, Session
 # Every message as the protocol page lists it; a field with "?" is optional.
 FROM_CLIENTS = """
 register: uuid key? access_token? seats?
-create_session: session_type ttl? token_hash? qr? confirm?
-renew_link: session_id token_hash? qr?
+create_session: session_type ttl? token_hash? qr? confirm? join_url?
+renew_link: session_id token_hash? qr? join_url?
 pair_decision: session_id approve code?
 list_sessions:
 close_session: session_id
@@ -68,6 +68,7 @@ EXAMPLES = {
     "host_online": True,
     "confirm": "code",
     "code": "482",
+    "join_url": "https://app.example/pair",
     "features": ["confirm"],
     "replaced": True,
 }

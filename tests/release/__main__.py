@@ -1,7 +1,7 @@
 """Makes what is published and tries it out where there is no source: ``python -m tests.release``.
 
-In ``dist/`` are then the source archive, the wheel, the bill of materials (CycloneDX), and the
-licences.
+In ``dist/`` are then the source archive, the wheel, the npm package, the bill of materials
+(CycloneDX), and the licences.
 """
 
 import argparse
@@ -27,6 +27,7 @@ def main() -> None:
         work = Path(name)
         sdist, wheel = build.build(ROOT, dist, work)
         say(began, f"built {sdist.name} and {wheel.name}; the tree makes the same wheel")
+        say(began, f"built {build.pack(ROOT, dist).name}, the npm package")
         environment = trial.install(wheel, work)
         rows = bill.write(environment, dist)
         say(began, f"{len(rows)} packages, all under licences that go with ours")

@@ -32,6 +32,21 @@ def build(root: Path, dist: Path, work: Path) -> tuple[Path, Path]:
     return sdist, wheel
 
 
+def build_wheel(root: Path, out: Path) -> Path:
+    """Build the wheel of the tree."""
+    _uv_build(root, out, "--wheel")
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+def pack(root: Path, out: Path) -> Path:
+    """Build the npm package of the browser SDK."""
+    command = ["npm", "pack", "--silent", "--pack-destination", str(out), str(root / "proxim/web")]
+    subprocess.run(command, check=True, timeout=60, capture_output=True)
+    (package,) = out.glob("*.tgz")
+    return package
+
+
 def _uv_build(root: Path, out: Path, *options: str) -> None:
     command = [sys.executable, "-m", "uv", "build", "--quiet", "--out-dir", str(out), *options]
     subprocess.run([*command, str(root)], check=True, timeout=300)

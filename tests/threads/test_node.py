@@ -16,6 +16,7 @@ import trio
 import proxim
 from proxim import clock
 from proxim.portal.futures import in_own_thread
+from proxim.protocol.errors import BadMessage
 from tests.ports import reserved_port
 from tests.threads.helpers import PATIENCE, Guest, nothing_left
 
@@ -126,6 +127,17 @@ def test_link_can_be_renewed_and_drawn():
         assert session.link != before
         assert session.link.endswith(session.token)
         assert proxim.qr.png(session.link).startswith(b"\x89PNG")
+
+
+def test_link_leads_to_the_page_of_the_application():
+    with proxim.run_in_thread(port=0, join_url="http://bücher.example/pair") as node:
+        session = node.open_session()
+        assert session.link.startswith(f"http://xn--bcher-kva.example/pair#{session.session_id}.")
+        own = node.open_session(join_url="https://app.example/")
+        own.renew()
+        assert own.link.startswith(f"https://app.example/#{own.session_id}.")
+        with pytest.raises(BadMessage, match="join_url"):
+            node.open_session(join_url="https://app.example/#x")
 
 
 def test_events_end_with_the_node_without_a_loss():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from proxim.actors.backend import Backend
+from proxim.extras import missing
 from proxim.protocol.errors import InvalidSetting
 from proxim.redact import represent
 
@@ -51,9 +52,7 @@ def make_backend(
         from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
         from proxim.backends.redis.seal import Seal
     except ImportError:
-        raise InvalidSetting(
-            "cluster needs more libraries: pip install 'proxim[cluster]'"
-        ) from None
+        raise missing("cluster", "cluster") from None
     place = parse_url(options.cluster)
     if options.cluster_key is None and not (place.is_local or options.cluster_insecure):
         raise InvalidSetting(

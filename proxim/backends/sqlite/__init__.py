@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxim.actors.backend import Backend
-from proxim.protocol.errors import InvalidSetting
+from proxim.extras import missing
 
 if TYPE_CHECKING:
     from proxim.actors.supervisor import Supervisor
@@ -23,6 +23,6 @@ def make_backend(supervisor: Supervisor, url: str, key: str) -> Backend:
         from proxim.backends.sqlite.backend import SqliteBackend
         from proxim.backends.sqlite.file import StoreFile, path_of
         from proxim.backends.sqlite.seal import Seal
-    except ImportError as error:
-        raise InvalidSetting(f"store: {error.name} is missing: pip install proxim[store]") from None
+    except ImportError:
+        raise missing("store", "store") from None
     return SqliteBackend(supervisor, StoreFile(path_of(url)), Seal(key))

@@ -45,8 +45,9 @@ export class Connection {
   #refs = 0;
   #delay = BACKOFF.first;
   #maxBytes = 64 * 1024;
-  /** @type {string[]} What the node enforces beyond version 1 of the protocol. */
+  /** @type {string[]} What the node does beyond version 1 of the protocol. */
   features = [];
+  #hasOpened = false;
   #introduced = false;
   #everIntroduced = false;
   /** @type {ProximError | null} */
@@ -71,6 +72,13 @@ export class Connection {
   /** Resolves once the node knows this client; after a loss it is a new promise. */
   get ready() {
     return this.#ready.promise;
+  }
+
+  /** Throw `not_supported` if the node is too old. @param {string} feature One of `welcome.features`. */
+  async needFeature(feature) {
+    await this.#ready.promise;
+    if (this.features.includes(feature)) return;
+    throw new ProximError("not_supported", `the node at ${this.nodeUrl} is too old: it does not know "${feature}"`);
   }
 
   /**
@@ -156,7 +164,10 @@ export class Connection {
     }
     this.#socket = socket;
     this.#schedule(SOCKET_TIMEOUT, () => this.#lost());
-    socket.onopen = () => this.#introduce(socket);
+    socket.onopen = () => {
+      this.#hasOpened = true;
+      this.#introduce(socket);
+    };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => this.#lost(code);
   }
@@ -235,12 +246,19 @@ export class Connection {
     const why =
       code === REPLACED
         ? "another connection took over the seats of this one"
-        : `${this.nodeUrl} cannot be reached, or closed the connection (${code ?? "silence"})`;
+        : `${this.nodeUrl} cannot be reached, or closed the connection (${code ?? "silence"})${this.#hint()}`;
     if (!this.#everIntroduced || FINAL_CLOSE_CODES.has(code ?? 0)) {
       this.#fail(connectionLost(why, code));
     } else {
       this.#retry(0);
     }
+  }
+
+  /** Return what else may be wrong if the first connection fails: a browser does not tell a page. */
+  #hint() {
+    const origin = globalThis.location?.origin;
+    if (this.#hasOpened || !origin || origin === new URL(this.nodeUrl).origin) return "";
+    return `; if the node is running, it probably refuses pages of ${origin}: start it with --allow-origin ${origin}`;
   }
 
   /** Close the socket, and reject the requests that wait for a reply on it. */

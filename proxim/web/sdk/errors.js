@@ -7,7 +7,8 @@
  *
  * - `session_ended`: the session is over, with the `status` and `reason` of `session_ended`. The reason
  *   is `lost` if the node does not know the session any more;
- * - `connection_lost`: the node cannot be reached, or closed the connection with `closeCode`;
+ * - `connection_lost`: the node cannot be reached, refuses pages of this origin (`--allow-origin`), or
+ *   closed the connection with `closeCode`;
  * - `invalid_link`: a link or a node's address is not valid, or the browser does not let this page
  *   connect to it;
  * - `not_supported`: the node is too old for what this page relies on;

@@ -38,15 +38,16 @@ export class Guest extends Session {
   /**
    * @param {string | URL | Location | Remembered} link The host's link, or a seat of
    *   `remembered`.
-   * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options] The name and the id
-   *   that this device claims. With `rtc: false` the SDK makes no WebRTC connection.
+   * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL, rtc?: boolean }} [options] The
+   *   name and the id that this device claims. `nodeUrl` is the node of a link that leads to a page of
+   *   its own, and does not name the node. With `rtc: false` the SDK makes no WebRTC connection.
    * @throws {ProximError} `invalid_link`
    */
   constructor(link, options = {}) {
     const seat = /** @type {Partial<Remembered>} */ (link);
     const { nodeUrl, sessionId, token } = seat.resumeToken
       ? { ...seat, token: "" }
-      : parseLink(/** @type {string} */ (link));
+      : parseLink(/** @type {string} */ (link), options.nodeUrl);
     super(String(sessionId), "guest", options.rtc ?? true);
     /** The node's URL. */
     this.nodeUrl = nodeAddress(String(nodeUrl));

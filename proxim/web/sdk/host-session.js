@@ -3,6 +3,7 @@
 import { asDate, momentIn } from "./clock.js";
 import { ProximError } from "./errors.js";
 import { dispatch, emit } from "./events.js";
+import { pageAddress } from "./link.js";
 import { Session } from "./session.js";
 
 /** @import { Host } from "./host.js" */
@@ -71,6 +72,8 @@ export class HostSession extends Session {
   onlink = null;
 
   #host;
+  /** @type {string | URL | undefined} Where new links lead. */
+  #joinUrl;
   #lapsesAt = -Infinity;
   #createdAt;
   #expiresAt;
@@ -111,13 +114,22 @@ export class HostSession extends Session {
   }
 
   /**
-   * Get a new link; the earlier one is invalid at once.
-   * @param {{ tokenHash?: string }} [options]
-   * @throws {ProximError} `not_allowed` once a guest has asked.
+   * Get a new link; the earlier one is invalid at once. It leads to `joinUrl`, by default to where the
+   * earlier links of this page led.
+   * @param {{ tokenHash?: string, joinUrl?: string | URL }} [options]
+   * @throws {ProximError} `not_allowed` once a guest has asked, `not_supported` if the node does not know
+   *   `joinUrl`.
    */
-  async renew({ tokenHash } = {}) {
-    const request = { type: "renew_link", session_id: this.id, ...linkOptions(tokenHash) };
+  async renew({ tokenHash, joinUrl = tokenHash ? undefined : this.#joinUrl } = {}) {
+    if (joinUrl) await this._getConnection().needFeature("join_url");
+    const request = { type: "renew_link", session_id: this.id, ...linkRequest(tokenHash, joinUrl) };
     await this._getConnection().request("link_renewed", request);
+    if (joinUrl) this.#joinUrl = joinUrl;
+  }
+
+  /** @internal @param {string | URL} [joinUrl] */
+  _setJoinUrl(joinUrl) {
+    this.#joinUrl = joinUrl;
   }
 
   /** @internal */
@@ -170,5 +182,11 @@ export class HostSession extends Session {
   }
 }
 
-/** Return the fields of a request for a link. @param {string} [tokenHash] */
-export const linkOptions = (tokenHash) => (tokenHash ? { token_hash: tokenHash } : { qr: "svg" });
+/**
+ * Return the fields of a request for a link.
+ * @param {string} [tokenHash] @param {string | URL} [joinUrl]
+ */
+export const linkRequest = (tokenHash, joinUrl) => ({
+  ...(tokenHash ? { token_hash: tokenHash } : { qr: "svg" }),
+  ...(joinUrl ? { join_url: pageAddress(joinUrl) } : {}),
+});

@@ -3,12 +3,13 @@
 import { momentIn } from "./clock.js";
 import { Connection } from "./connection.js";
 import { randomHex } from "./device.js";
-import { ProximError, connectionLost, sessionEnded } from "./errors.js";
+import { connectionLost, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
-import { HostSession, linkOptions } from "./host-session.js";
+import { HostSession, linkRequest } from "./host-session.js";
 import { nodeAddress } from "./link.js";
 import { storage } from "./storage.js";
 
+/** @import { ProximError } from "./errors.js" */
 /** @import { Message, SessionInfo, SessionType } from "./types.js" */
 
 /**
@@ -80,22 +81,26 @@ export class Host extends EventTarget {
   /**
    * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
    * of a pairing token of your own: the node then never sees the token, and makes no link. With
-   * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it.
-   * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code" }} [options]
+   * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it. With
+   * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's.
+   * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code",
+   *   joinUrl?: string | URL }} [options]
    * @returns {Promise<HostSession>}
-   * @throws {ProximError} `not_supported` if the node does not know `confirm`.
+   * @throws {ProximError} `not_supported` if the node does not know `confirm` or `joinUrl`.
    */
-  async open({ type = "one_time", ttl, tokenHash, confirm } = {}) {
-    if (confirm === "code") await this.#needFeature("confirm");
+  async open({ type = "one_time", ttl, tokenHash, confirm, joinUrl } = {}) {
+    if (confirm === "code") await this._connection.needFeature("confirm");
+    if (joinUrl) await this._connection.needFeature("join_url");
     const created = await this._connection.request("session_created", {
       type: "create_session",
       session_type: type,
       ttl,
       confirm,
-      ...linkOptions(tokenHash),
+      ...linkRequest(tokenHash, joinUrl),
     });
     const session = this.sessions.get(created.session.session_id);
     if (!session) throw sessionEnded("expired", "lost", created.session.session_id);
+    session._setJoinUrl(joinUrl);
     return session;
   }
 
@@ -120,13 +125,6 @@ export class Host extends EventTarget {
   leave() {
     this._connection.close();
     this.#endSessions(connectionLost("the host has left"));
-  }
-
-  /** @param {string} feature One of `welcome.features`. */
-  async #needFeature(feature) {
-    await this.ready;
-    if (this._connection.features.includes(feature)) return;
-    throw new ProximError("not_supported", `the node at ${this.nodeUrl} is too old: it does not know "${feature}"`);
   }
 
   /** Return a time of the node in the time of `performance.now()`. @internal @param {string} time */

@@ -8,7 +8,7 @@ import { remembered, seatOf } from "./seats.js";
  * Join a session, and return the open data channel. The guest asks by the link, or takes this browser's
  * earlier seat again. With a `Location` the link is removed from the address bar.
  * @param {string | URL | Location} link
- * @param {{ name?: string, deviceId?: string }} [options]
+ * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL }} [options] Those of `Guest`.
  * @returns {Promise<RTCDataChannel>}
  * @example
  * import { join } from "/proxim.js";
@@ -25,17 +25,19 @@ export async function join(link, options = {}) {
 /**
  * Return the guest that `join` uses, for pages that need more than the channel. It has not asked yet.
  * @param {string | URL | Location} link
- * @param {{ name?: string, deviceId?: string, rtc?: boolean }} [options]
+ * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL, rtc?: boolean }} [options] Those of
+ *   `Guest`.
  * @returns {Guest}
  * @throws {ProximError} `invalid_link`
  */
 export function guestAt(link, options = {}) {
   const isLocation = typeof link === "object" && "reload" in link;
   if (isLocation && !link.hash) {
-    const seat = remembered(link.href.replace(/\/join\/?([?#].*)?$/, "")).find((each) => each.thisTab);
+    const node = options.nodeUrl ?? link.href.replace(/\/join\/?([?#].*)?$/, "");
+    const seat = remembered(node).find((each) => each.thisTab);
     if (seat) return new Guest(seat, options);
   }
-  const { nodeUrl, sessionId } = parseLink(isLocation ? link.href : link);
+  const { nodeUrl, sessionId } = parseLink(isLocation ? link.href : link, options.nodeUrl);
   // A person may scan a code again: this browser then comes back to its seat.
   const guest = new Guest(seatOf(nodeUrl, sessionId) ?? (isLocation ? link.href : link), options);
   if (isLocation) history.replaceState(history.state, "", link.pathname + link.search);

@@ -14,15 +14,35 @@ export function nodeAddress(url) {
 }
 
 /**
- * Parse a link (protocol: Links and QR codes).
+ * Return the URL of a page that links lead to; a relative one is of this page's origin.
+ * @param {string | URL} url
+ * @returns {string}
+ * @throws {ProximError} `invalid_link`
+ */
+export function pageAddress(url) {
+  try {
+    const { href, protocol } = new URL(url, globalThis.location?.href);
+    if (/^https?:$/.test(protocol) && !href.includes("#")) return href;
+  } catch {
+    // The error below says so.
+  }
+  throw new ProximError("invalid_link", `${url} is not the URL of a page without #, such as https://app.example/pair`);
+}
+
+/**
+ * Parse a link (protocol: Links and QR codes). A link that leads to a page of its own (`joinUrl`) does
+ * not say which node it is from: give `nodeUrl`.
  * @param {string | URL | Location} link
+ * @param {string | URL} [nodeUrl]
  * @returns {{ nodeUrl: string, sessionId: string, token: string }}
  * @throws {ProximError} `invalid_link`
  */
-export function parseLink(link) {
-  const found = /^(https?:\/\/[^?#]+)\/join\/?(?:\?[^#]*)?#([\w-]{16,128})\.([\w-]{16,128})$/.exec(String(link).trim());
-  if (!found) {
+export function parseLink(link, nodeUrl) {
+  const found = /^(https?:\/\/[^?#]+)(?:\?[^#]*)?#([\w-]{16,128})\.([\w-]{16,128})$/.exec(String(link).trim());
+  const [, page, sessionId, token] = found ?? [];
+  const ofNode = /^(.*)\/join\/?$/.exec(page ?? "")?.[1];
+  if (!page || !(nodeUrl ?? ofNode)) {
     throw new ProximError("invalid_link", "a link looks like https://node.example/join#<session id>.<token>");
   }
-  return { nodeUrl: nodeAddress(found[1]), sessionId: found[2], token: found[3] };
+  return { nodeUrl: nodeAddress(nodeUrl ?? String(ofNode)), sessionId, token };
 }

@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+from proxim.extras import how_to_install
+
 WITHOUT = """
 import sys
 sys.modules["cryptography"] = None
@@ -15,7 +17,7 @@ def test_missing_library_of_the_store_is_named(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     told = " ".join(done.stderr.split())
-    assert "store: cryptography.exceptions is missing: pip install proxim[store]" in told
+    assert f"store needs the extra store: {how_to_install('store')}" in told
 
 
 def test_libraries_are_not_imported_without_a_store():

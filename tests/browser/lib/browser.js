@@ -25,7 +25,8 @@ const FLAGS = [
 
 const OPTIONS = { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS };
 
-export const launch = () => chromium.launch(OPTIONS);
+/** @param {string[]} flags More of them. */
+export const launch = (...flags) => chromium.launch({ ...OPTIONS, args: [...FLAGS, ...flags] });
 
 /** Launch a browser whose process the test can stop. */
 export async function launchServer() {

@@ -8,6 +8,9 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export const PYTHON = process.env.PROXIM_PYTHON ?? `${ROOT}.venv/bin/python`;
 
 export class ProximNode {
+  /** What the node has logged. */
+  log = "";
+
   /** @param {string[]} options */
   static async start(...options) {
     const node = new ProximNode();
@@ -34,7 +37,11 @@ export class ProximNode {
     this.url = `http://127.0.0.1:${this.port}`;
     // A session that has just ended must still answer: no sweep may come in between.
     const args = ["-m", "proxim", "serve", "--port", String(this.port), "--sweep-interval", "3600", ...options];
-    this.process = spawn(PYTHON, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+    this.process = spawn(PYTHON, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+    this.process.stderr.on("data", (chunk) => {
+      this.log += chunk;
+      process.stderr.write(chunk);
+    });
     const line = await firstLine(this.process);
     if (!/http/.test(line)) throw new Error(`no address on the first line: ${line}`);
     return this;

@@ -34,6 +34,10 @@ async function asked(options, more) {
 test("a link is parsed, and anything else is refused", () => {
   assert.deepEqual(parseLink(` ${LINK}\n`), { nodeUrl: "http://node", sessionId: ID, token: "t".repeat(43) });
   assert.equal(parseLink(LINK.replace("node", "node/sub")).nodeUrl, "http://node/sub");
+  const elsewhere = LINK.replace("http://node/join", "https://app.example/pair?x=1");
+  assert.throws(() => parseLink(elsewhere), { code: "invalid_link" });
+  assert.deepEqual(parseLink(elsewhere, "http://node/"), parseLink(LINK));
+  assert.deepEqual(parseLink("https://app.example#" + LINK.split("#")[1], "http://node"), parseLink(LINK));
   for (const wrong of ["", "http://node/join", "http://node/#a.b", LINK.replace("http", "ftp"), `${LINK}!`, LINK.slice(0, 40)]) {
     assert.throws(() => parseLink(wrong), { code: "invalid_link" });
   }
