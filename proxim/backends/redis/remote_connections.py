@@ -6,14 +6,15 @@ them to the node that has the client.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 import trio
 from msgspec import Raw
 
 from proxim.actors.actor import Actor
+from proxim.actors.log import log_crash
 from proxim.actors.router import leave_seats, relay
 from proxim.actors.seat import Envelope, Owner, Receipt, Seat
 from proxim.actors.supervisor import Supervisor
@@ -34,6 +35,8 @@ from proxim.protocol import codec
 from proxim.protocol.errors import RequestError, UnknownSession
 from proxim.protocol.messages import NodeMessage, PairPrompt, Signal
 from proxim.session import events as ev
+
+log = logging.getLogger(__name__)
 
 Find = Callable[[str], Awaitable[object]]
 """The registry's ``find``."""
@@ -167,8 +170,12 @@ class RemoteConnections:
         self.nursery.start_soon(self._wait, connection, request, receipt)
 
     async def _load(self, session_id: str) -> None:
-        with suppress(RequestError):
+        try:
             await self._find(session_id)
+        except RequestError:
+            pass  # The client asks again.
+        except Exception as error:
+            log_crash(log, "a session could not be loaded", error)
 
     async def _wait(self, connection: RemoteConnection, request: Request, receipt: Receipt) -> None:
         await receipt.wait()
