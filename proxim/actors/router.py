@@ -181,14 +181,15 @@ class Router:
         key = self._guesses.key(connection, message)
         handle = await self._find(message.session_id)
         if handle is None:
-            raise self._guesses.count(UnknownSession(session_id=message.session_id), key)
+            unknown = UnknownSession(session_id=message.session_id)
+            raise self._guesses.count(unknown, key, connection.address)
         if isinstance(message, wire.Resume):
             # The seat's backlog comes on top of the outbox's bound: never two of them at once.
             await connection.wait_for_room()
         receipt = handle.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
-            raise self._guesses.count(receipt.refusal, key)
+            raise self._guesses.count(receipt.refusal, key, connection.address)
 
     # -- the host's requests -----------------------------------------------------------------
 

@@ -142,7 +142,7 @@ async def test_node_outlives_any_answer(monkeypatch, nursery, seed):
             while hostile.answered < 300:
                 await trio.sleep(0.01)
                 node.member.heartbeat.request()
-                node.member.limits._note_event("guesses", "key")
+                node.member.limits._note_event("guesses", "key", None)
                 node.supervisor.limits.connections.acquire("address")
             hostile.is_hostile = False
             while not node.member.lease.is_connected:  # noqa: ASYNC110
@@ -174,4 +174,4 @@ def test_layout_that_is_no_number_ends_no_process(brittle, writer):
     writer.ask("SET", "proxim:layout", "foo")
     # Once the lease of both has expired, the first that comes back puts it right.
     until(lambda: writer.ask("GET", "proxim:layout") == b"%d" % LAYOUT)
-    comes(lambda: Couple(cluster[0], cluster[1]).approve().talk(1, 2, 3))
+    comes(lambda: Couple(cluster[0], cluster[1]).approve()).talk(1, 2, 3)
