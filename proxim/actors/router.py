@@ -58,8 +58,7 @@ def relay(connection: Connection, message: wire.Signal, now: float) -> Congestio
     if seat is None:
         raise UnknownSession(session_id=message.session_id)
     if seat.line is None or now >= seat.line_until:
-        _post_from(seat, ev.SignalSent(seat.role, message.data), message)
-        return None
+        return _post_from(seat, ev.SignalSent(seat.role, message.data), message)
     # ``ref`` belongs to the sender; the peer gets the rest unchanged.
     told = seat.line(message if message.ref is None else structs.replace(message, ref=None))
     if told is not None and (refusal := refusal_of(told, message.session_id)):
@@ -314,8 +313,8 @@ def _owner_of(connection: Connection) -> Owner:
     return connection.owner
 
 
-def _post_from(seat: Seat, event: Event, message: ClientMessage) -> None:
-    seat.actor.post(Envelope(event, seat.connection, message.ref, seat))
+def _post_from(seat: Seat, event: Event, message: ClientMessage) -> Congestion | None:
+    return seat.actor.post(Envelope(event, seat.connection, message.ref, seat))
 
 
 def _seat_of(connection: Connection, session_id: str) -> Seat:

@@ -167,10 +167,11 @@ class SeatActor(Protocol):
         """The owner of the session."""
         ...
 
-    def post(self, envelope: Envelope) -> None:
-        """Put a client's event into the inbox.
+    def post(self, envelope: Envelope) -> Congestion | None:
+        """Put a client's event into the inbox, or send it to the session's node.
 
-        Raises ``RateLimited``, ``UnknownSession`` or ``Unavailable``.
+        Return ``Congestion.HIGH`` if a signal was sent there and its sender should be read more
+        slowly. Raises ``RateLimited``, ``UnknownSession`` or ``Unavailable``.
         """
 
     def leave(self, seat: Seat) -> None:
