@@ -30,9 +30,13 @@ def read_records(answer: Any) -> Records:
     dataset, *rest = answer
     found = [
         Record(
-            *(text(session_id), text(node)),
-            *(_number(epoch), _number(revision)),
-            *(free == b"1", content(snapshot), bool(lives)),
+            session_id=text(session_id),
+            node=text(node),
+            epoch=_number(epoch),
+            revision=_number(revision),
+            free=free == b"1",
+            snapshot=content(snapshot),
+            lives=bool(lives),
         )
         for session_id, node, epoch, revision, free, snapshot, lives in rest
     ]
