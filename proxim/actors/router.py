@@ -22,7 +22,7 @@ from proxim.actors.invitations import (
     new_session_id,
     new_token,
 )
-from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat, refusal_of
+from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat, too_many_signals
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import messages as wire
@@ -61,8 +61,8 @@ def relay(connection: Connection, message: wire.Signal, now: float) -> Congestio
         return _post_from(seat, ev.SignalSent(seat.role, message.data), message)
     # ``ref`` belongs to the sender; the peer gets the rest unchanged.
     told = seat.line(message if message.ref is None else structs.replace(message, ref=None))
-    if told is not None and (refusal := refusal_of(told, message.session_id)):
-        raise refusal
+    if told is Congestion.FULL:
+        raise too_many_signals(message.session_id)
     return told
 
 

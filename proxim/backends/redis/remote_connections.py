@@ -16,7 +16,7 @@ from msgspec import Raw
 from proxim.actors.actor import Actor
 from proxim.actors.log import log_crash
 from proxim.actors.router import leave_seats, relay
-from proxim.actors.seat import Congestion, Envelope, Owner, Receipt, Seat, refusal_of
+from proxim.actors.seat import Congestion, Envelope, Owner, Receipt, Seat, too_many_signals
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.remote_sessions import unavailable
@@ -224,9 +224,8 @@ class RemoteConnections:
         session_id = connection.session_id
         seat, actor = connection.seats.get(session_id), self._supervisor.find(session_id)
         sender = None if seat is None or actor is None else actor.seats.get(seat.role.peer)
-        refusal = refusal_of(Congestion.FULL, session_id)
-        if sender is not None and refusal is not None:
-            sender.connection.tell(codec.error_message(refusal))
+        if sender is not None:
+            sender.connection.tell(codec.error_message(too_many_signals(session_id)))
 
     def drop_node(self, node: str | None = None) -> None:
         """A node is gone, or every node, and its connections with it."""

@@ -19,7 +19,7 @@ from proxim.actors.seat import (
     Owner,
     Receipt,
     Seat,
-    refusal_of,
+    too_many_signals,
 )
 from proxim.backends.redis import rpc
 from proxim.backends.redis.bus import MessageBus
@@ -127,8 +127,8 @@ class RemoteSeat:
         data = envelope.event.data.copy()
         signal = rpc.SendSignal(seat=self.number, data=data, ref=envelope.ref)
         told = self._sessions.send_signal(self, signal)
-        if refusal := refusal_of(told, self.session_id):
-            raise refusal
+        if told is Congestion.FULL:
+            raise too_many_signals(self.session_id)
         return told
 
     def ask(self, envelope: Envelope, receipt: Receipt | None) -> None:

@@ -1,5 +1,7 @@
 """Signals between nodes that come faster than they go, on a coordinator in memory."""
 
+import gc
+
 import pytest
 import trio
 from msgspec import Raw
@@ -65,6 +67,18 @@ async def test_flood_between_nodes_is_slowed_down_and_refused_and_closes_nobody(
     assert {meeting[role].closed for meeting in (greedy, innocent) for role in Role} == {False}
     await talk_again(innocent)
     await talk_again(greedy)
+
+
+@pytest.mark.parametrize("sender", [HOST, GUEST])
+async def test_refused_signal_does_not_stay_in_memory(autojump_clock, members, sender):
+    meeting = await pairs(members[0], members[1])
+    gc.collect()
+    gc.disable()
+    try:
+        assert Congestion.FULL in flood(meeting[sender], meeting.id)
+        assert not [each for each in gc.get_objects() if isinstance(each, RateLimited)]
+    finally:
+        gc.enable()
 
 
 async def test_request_is_answered_while_another_session_floods(autojump_clock, members):
