@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from proxim import clock
 from proxim.actors.backend import SessionHandle
+from proxim.actors.congestion import too_many_signals
 from proxim.actors.drawings import count_drawing
 from proxim.actors.guesses import AccessCheck, SeatGuesses
 from proxim.actors.invitations import (
@@ -22,7 +23,7 @@ from proxim.actors.invitations import (
     new_session_id,
     new_token,
 )
-from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat, too_many_signals
+from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import messages as wire

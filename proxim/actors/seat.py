@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import trio
 from msgspec import Struct
 
-from proxim.protocol.errors import RateLimited, RequestError
+from proxim.protocol.errors import RequestError
 from proxim.protocol.messages import NodeMessage
 from proxim.session.events import Event, GuestLeft, HostLeft, Role
 from proxim.session.session import Session
@@ -45,24 +45,6 @@ class Congestion(Enum):
     """The signal was taken; its sender should be read more slowly."""
     FULL = auto()
     """The signal was refused."""
-
-
-def refusal_of(told: Congestion | None, session_id: str) -> RateLimited | None:
-    """Return why a connection did not take a signal; None if it did, even if its outbox is high."""
-    return too_many_signals(session_id) if told is Congestion.FULL else None
-
-
-def too_many_signals(session_id: str) -> RateLimited:
-    """Return the refusal of a signal for which the connection of the peer has no room.
-
-    A function that raises it must not keep it in a variable: with its traceback that is a cycle,
-    which keeps the signal in memory until the garbage collector comes.
-    """
-    return RateLimited(
-        "too many signals of this session wait for the peer, which reads them slowly",
-        session_id=session_id,
-        retry_after=1.0,
-    )
 
 
 class Connection(Protocol):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import trio
 
+from proxim.actors.congestion import too_many_signals
 from proxim.actors.seat import (
     Congestion,
     Connection,
@@ -19,7 +20,6 @@ from proxim.actors.seat import (
     Owner,
     Receipt,
     Seat,
-    too_many_signals,
 )
 from proxim.backends.redis import rpc
 from proxim.backends.redis.bus import MessageBus
