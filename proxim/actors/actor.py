@@ -17,8 +17,9 @@ import trio
 from msgspec import structs
 
 from proxim import clock
+from proxim.actors.congestion import refusal_of
 from proxim.actors.inbox import TIME_PASSED, Inbox
-from proxim.actors.seat import LEFT, Connection, Envelope, Owner, Receipt, Seat, refusal_of
+from proxim.actors.seat import LEFT, Congestion, Connection, Envelope, Owner, Receipt, Seat
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
 from proxim.actors.timers import Timers
@@ -43,9 +44,6 @@ _UNSAVED_EVENTS = (ev.SignalSent, ev.IceRequested)
 
 SAVE_TIMEOUT = 3.0
 """Seconds to wait for a save before the requester gets ``unavailable``."""
-
-INBOX_BOUND = 256
-"""Envelopes in one inbox from which ``post`` refuses more; ``ask`` and ``notify`` always fit."""
 
 
 class Actor:
@@ -100,14 +98,14 @@ class Actor:
 
     # -- what the router and the supervisor call ---------------------------------------------
 
-    def post(self, envelope: Envelope) -> None:
-        """Put a client's event into the inbox.
+    def post(self, envelope: Envelope) -> Congestion | None:
+        """Put a client's event into the inbox; slow the sender of signals down if many wait there.
 
         Raises ``RateLimited`` if too many wait there, and after ``close`` the error it was given.
         """
         if self._closed_with is not None:
             raise self._closed_error()
-        if len(self._inbox) >= INBOX_BOUND:
+        if self._inbox.is_full:
             self._services.stats.refusals["inbox"] += 1
             raise RateLimited(
                 "too many requests wait for this session",
@@ -115,6 +113,8 @@ class Actor:
                 retry_after=1.0,
             )
         self._inbox.put(envelope)
+        is_signal = isinstance(envelope.event, ev.SignalSent)
+        return Congestion.HIGH if is_signal and self._inbox.is_high else None
 
     def notify(self, event: Event, seat: Seat | None = None) -> None:
         """Put an event into the inbox that cannot be refused."""

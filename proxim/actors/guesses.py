@@ -28,7 +28,7 @@ class Guesses:
             self._stats.refusals["guesses_per_address"] += 1
             raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
 
-    def count(self, refusal: RequestError, key: str | None) -> RequestError:
+    def count(self, refusal: RequestError, key: str | None, address: str | None) -> RequestError:
         """Return the refusal of a request, and count it if it was for a wrong secret.
 
         Such a refusal has a delay, and is ``RateLimited`` after too many.
@@ -38,7 +38,7 @@ class Guesses:
                 self.check(key)
             except RateLimited as too_many:
                 return too_many
-            refusal.delay = delay(self._window.add(key, clock.now()))
+            refusal.delay = delay(self._window.add(key, clock.now(), address))
         return refusal
 
 
@@ -82,4 +82,4 @@ class AccessCheck(Guesses):
         if self._is_guessable:
             self.check(connection.address)
         if not tokens.matches(access_token, self._hash):
-            raise self.count(denied, connection.address)
+            raise self.count(denied, connection.address, connection.address)

@@ -14,6 +14,13 @@ from proxim.session import events as ev
 TIME_PASSED = Envelope(ev.TimePassed())
 """What a timer puts into an inbox; it is no request, and not counted."""
 
+INBOX_BOUND = 256
+"""Envelopes in one inbox from which ``Actor.post`` refuses more; ``ask`` and ``notify`` always fit.
+"""
+
+_HIGH = 32
+"""Envelopes from which the senders of signals are slowed down, since each may have 64 KiB."""
+
 
 class Inbox:
     """The envelopes that wait for one actor, in order; ``stats`` counts those of all actors.
@@ -30,6 +37,16 @@ class Inbox:
     def __len__(self) -> int:
         """Return how many envelopes wait."""
         return self._receive.statistics().current_buffer_used
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many envelopes wait that no request should be added."""
+        return len(self) >= INBOX_BOUND
+
+    @property
+    def is_high(self) -> bool:
+        """Whether so many envelopes wait that the senders of signals should be slowed down."""
+        return len(self) > _HIGH
 
     def __aiter__(self) -> AsyncIterator[Envelope]:
         """Iterate over the envelopes until ``close``; those that waited then come first."""

@@ -186,8 +186,8 @@ class SlidingWindow:
     """Counts what each key did within ``window`` seconds, at most ``most`` times.
 
     With ``most`` 0 it counts nothing. Moments are monotonic seconds, never less than before.
-    ``on_change`` is called with each key that is counted. Keys that the counts of all nodes
-    together refuse are ``heard``.
+    ``on_change`` is called with each key that is counted, and with the address that caused it.
+    Keys that the counts of all nodes together refuse are ``heard``.
     """
 
     def __init__(self, most: int, window: float) -> None:
@@ -195,18 +195,18 @@ class SlidingWindow:
         self.window = window
         self._moments: dict[str, list[float]] = {}
         self._refused_until: Mapping[str, float] = {}
-        self.on_change: Callable[[str], None] | None = None
+        self.on_change: Callable[[str, str | None], None] | None = None
 
     def __len__(self) -> int:
         """Return how many keys are remembered."""
         return len(self._moments)
 
-    def add(self, key: str | None, now: float) -> int:
+    def add(self, key: str | None, now: float, address: str | None = None) -> int:
         """Count one more; return how many there were before, within the window."""
         if key is None or not self.most:
             return 0
         if self.on_change is not None:
-            self.on_change(key)
+            self.on_change(key, address)
         before = self._recent(key, now)
         # At the end: the dict is ordered by last moments, so that the oldest comes first.
         self._moments.pop(key, None)

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from proxim import clock
 from proxim.actors.backend import SessionHandle
+from proxim.actors.congestion import too_many_signals
 from proxim.actors.drawings import count_drawing
 from proxim.actors.guesses import AccessCheck, SeatGuesses
 from proxim.actors.invitations import (
@@ -22,7 +23,7 @@ from proxim.actors.invitations import (
     new_session_id,
     new_token,
 )
-from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat, refusal_of
+from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import messages as wire
@@ -58,12 +59,11 @@ def relay(connection: Connection, message: wire.Signal, now: float) -> Congestio
     if seat is None:
         raise UnknownSession(session_id=message.session_id)
     if seat.line is None or now >= seat.line_until:
-        _post_from(seat, ev.SignalSent(seat.role, message.data), message)
-        return None
+        return _post_from(seat, ev.SignalSent(seat.role, message.data), message)
     # ``ref`` belongs to the sender; the peer gets the rest unchanged.
     told = seat.line(message if message.ref is None else structs.replace(message, ref=None))
-    if told is not None and (refusal := refusal_of(told, message.session_id)):
-        raise refusal
+    if told is Congestion.FULL:
+        raise too_many_signals(message.session_id)
     return told
 
 
@@ -181,14 +181,15 @@ class Router:
         key = self._guesses.key(connection, message)
         handle = await self._find(message.session_id)
         if handle is None:
-            raise self._guesses.count(UnknownSession(session_id=message.session_id), key)
+            unknown = UnknownSession(session_id=message.session_id)
+            raise self._guesses.count(unknown, key, connection.address)
         if isinstance(message, wire.Resume):
             # The seat's backlog comes on top of the outbox's bound: never two of them at once.
             await connection.wait_for_room()
         receipt = handle.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
-            raise self._guesses.count(receipt.refusal, key)
+            raise self._guesses.count(receipt.refusal, key, connection.address)
 
     # -- the host's requests -----------------------------------------------------------------
 
@@ -313,8 +314,8 @@ def _owner_of(connection: Connection) -> Owner:
     return connection.owner
 
 
-def _post_from(seat: Seat, event: Event, message: ClientMessage) -> None:
-    seat.actor.post(Envelope(event, seat.connection, message.ref, seat))
+def _post_from(seat: Seat, event: Event, message: ClientMessage) -> Congestion | None:
+    return seat.actor.post(Envelope(event, seat.connection, message.ref, seat))
 
 
 def _seat_of(connection: Connection, session_id: str) -> Seat:

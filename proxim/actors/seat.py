@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import trio
 from msgspec import Struct
 
-from proxim.protocol.errors import RateLimited, RequestError
+from proxim.protocol.errors import RequestError
 from proxim.protocol.messages import NodeMessage
 from proxim.session.events import Event, GuestLeft, HostLeft, Role
 from proxim.session.session import Session
@@ -45,17 +45,6 @@ class Congestion(Enum):
     """The signal was taken; its sender should be read more slowly."""
     FULL = auto()
     """The signal was refused."""
-
-
-def refusal_of(told: Congestion | None, session_id: str) -> RateLimited | None:
-    """Return why a connection did not take a signal; None if it did, even if its outbox is high."""
-    if told is not Congestion.FULL:
-        return None
-    return RateLimited(
-        "too many signals of this session wait for the peer, which reads them slowly",
-        session_id=session_id,
-        retry_after=1.0,
-    )
 
 
 class Connection(Protocol):
@@ -167,10 +156,11 @@ class SeatActor(Protocol):
         """The owner of the session."""
         ...
 
-    def post(self, envelope: Envelope) -> None:
-        """Put a client's event into the inbox.
+    def post(self, envelope: Envelope) -> Congestion | None:
+        """Put a client's event into the inbox, or send it to the session's node.
 
-        Raises ``RateLimited``, ``UnknownSession`` or ``Unavailable``.
+        Return ``Congestion.HIGH`` if a signal was sent there and its sender should be read more
+        slowly. Raises ``RateLimited``, ``UnknownSession`` or ``Unavailable``.
         """
 
     def leave(self, seat: Seat) -> None:

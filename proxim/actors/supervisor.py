@@ -204,7 +204,8 @@ class Supervisor:
         """Count and log the end of a session; a denial counts for the guest's address."""
         self.endings[end.reason] += 1
         if end.is_denial:
-            self.limits.denials.add(_denial_key(actor, actor.asked_from), clock.now())
+            address = actor.asked_from
+            self.limits.denials.add(_denial_key(actor, address), clock.now(), address)
         self._log(actor.session, "a %s session ended: %s", actor.session.session_type, end.reason)
         self._notify(actor.session.describe())
 

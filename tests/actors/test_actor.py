@@ -4,12 +4,13 @@ import weakref
 
 import pytest
 import trio
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
 
 from proxim.actors import timers
-from proxim.actors.actor import INBOX_BOUND
-from proxim.actors.seat import Envelope
+from proxim.actors.inbox import INBOX_BOUND
+from proxim.actors.router import relay
+from proxim.actors.seat import Congestion, Envelope
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason, Status
 from proxim.session import events as ev
@@ -228,6 +229,24 @@ async def test_full_inbox_refuses_requests_but_not_departures(autojump_clock, no
     await wait_all_tasks_blocked()
     assert len(asker.heard(wire.IceServers)) == 1 + INBOX_BOUND
     assert isinstance(asker.told[-1], wire.PeerOffline)
+
+
+@EITHER_SIDE
+async def test_sender_of_signals_is_slowed_down_while_many_wait(autojump_clock, node, role):
+    meeting = await node.pairs()
+    meeting.actor.close_line()
+    signal = wire.Signal(session_id=meeting.id, data=Raw(b"7"))
+
+    def send(count):
+        return [relay(meeting[role], signal, trio.current_time()) for _ in range(count)]
+
+    with assert_no_checkpoints():
+        told = send(INBOX_BOUND)
+    assert told == sorted(told, key=[None, Congestion.HIGH].index)
+    assert 16 < told.count(None) < 64
+    await wait_all_tasks_blocked()
+    assert meeting[role.peer].numbers == [7] * INBOX_BOUND
+    assert send(2) == [None, None], "the line is open again"
 
 
 async def test_request_without_sender_gets_no_answer_and_no_seat(autojump_clock, node):

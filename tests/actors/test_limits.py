@@ -235,9 +235,9 @@ async def test_guest_denied_too_often_has_to_wait(autojump_clock, counted):
 
 def test_event_is_told_and_a_key_that_all_nodes_refuse_has_to_wait():
     window, told = SlidingWindow(2, 60.0), []
-    window.on_change = told.append
-    assert window.add("a", 0.0) == 0
-    assert told == ["a"]
+    window.on_change = lambda *about: told.append(about)
+    assert window.add("a", 0.0, "address") == 0
+    assert told == [("a", "address")]
     assert window.retry_after("a", 2.0) == 0.0
     window.heard({"a": 50.0, "b": 40.0})
     assert [window.retry_after(key, 2.0) for key in "ab"] == [48.0, 38.0]

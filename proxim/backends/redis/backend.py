@@ -224,7 +224,7 @@ class RedisBackend(Registry):
             self.remote_sessions.expire_requests(trio.current_time())
             if not self.lease.is_held:
                 self.limits.forget()
-            if self.limits.has_changed:
+            if self.limits.has_changed or self.bus.has_next:
                 self._wake()
             await trio.sleep(WATCH_TIME)
 
@@ -333,7 +333,7 @@ class RedisBackend(Registry):
                 for body in bodies:
                     self.bus.receive(body) if body else self.heartbeat.request()
 
-    def _handle(self, sender: str, message: rpc.Message) -> None:
+    def _handle(self, sender: str, message: rpc.Handled) -> None:
         if isinstance(message, rpc.Reset):
             self._reset_node(sender)
         elif isinstance(message, rpc.ToSession):

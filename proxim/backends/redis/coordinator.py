@@ -13,14 +13,23 @@ from typing import NamedTuple
 
 import msgspec
 
-LAYOUT = 3
+LAYOUT = 4
 """The version of what nodes write to Redis and send to each other; all nodes have the same."""
 
 RETENTION_TIME = 30 * 86_400.0
 """Seconds for which a session is kept that no living node has saved again."""
 
 TOMBSTONE_TIME = 86_400.0
-"""Seconds for which a deleted session's epoch is kept, so that no node saves it again."""
+"""Seconds for which the epoch is kept of a deleted session that another node has taken over.
+
+A node that had it in an earlier epoch, and has not reached Redis since, must not save it again.
+"""
+
+FIRST_TOMBSTONE_TIME = 300.0
+"""Seconds for which the epoch is kept of a deleted session that only ever was at one node.
+
+Nobody else has a copy: only a save of that node may still be on its way, on a broken connection.
+"""
 
 STREAM_BOUND = 1024
 """Batches that may wait for one node; older ones are dropped, and the node notices the gap."""
@@ -28,6 +37,8 @@ STREAM_BOUND = 1024
 REFUSED_BOUND = 1000
 """Keys of one limit that nodes refuse because of each other's counts."""
 
+EVENT_KEYS_BOUND = 10_000
+"""Keys of one limit whose events all nodes count together; each node counts further keys alone."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 """The errors of msgspec about bytes that are not what they should be."""

@@ -19,17 +19,15 @@ from coredis import Redis
 from coredis.commands import Script
 from coredis.retry import NoRetryPolicy
 
-from proxim.backends.redis import scripts
+from proxim.backends.redis import answers, scripts
 from proxim.backends.redis.coordinator import (
     CoordinatorLost,
     Counts,
     EncodedBatch,
     HeartbeatReply,
     Limit,
-    LimitedKey,
     OtherLayout,
     Owned,
-    Record,
     Records,
     Save,
     ms,
@@ -51,7 +49,9 @@ COMMAND_TIME = 2.0
 
 _POLL_TIME = 1.0
 _RETRY_TIME = 0.1
-_BATCHES_AT_ONCE = 64
+_BATCHES_AT_ONCE = 16
+_NO_BATCH = b"?"
+"""In place of an entry that no node has written; no batch looks like this."""
 
 
 class RedisConnection:
@@ -86,7 +86,10 @@ class RedisConnection:
     async def call(
         self, ask: Callable[[Redis[bytes]], Awaitable[_T]], seconds: float = COMMAND_TIME
     ) -> _T:
-        """Return what Redis answers. Raises ``CoordinatorLost`` if it does not in time."""
+        """Return what ``ask`` returns. Raises ``CoordinatorLost`` if it does not in time, or fails.
+
+        So ``ask`` also reads the answer: whoever writes to Redis may have put anything there.
+        """
         client: Redis[bytes] | None = None
         try:
             with trio.fail_after(seconds):
@@ -96,7 +99,9 @@ class RedisConnection:
         except Exception as error:
             # Any error: a client that is being replaced fails in undocumented ways.
             self._discard(client)
-            raise CoordinatorLost(f"Redis does not answer: {type(error).__name__}") from None
+            raise CoordinatorLost(
+                f"Redis does not answer, or not as it should: {type(error).__name__}"
+            ) from None
 
     def _discard(self, client: Redis[bytes] | None) -> None:
         if self._ready.is_set() and client is self._client:
@@ -135,11 +140,14 @@ class Coordinator:
                 nursery.cancel_scope.cancel()
 
     async def _check(self) -> None:
+        async def is_enabled(client: Redis[bytes]) -> bool:
+            return str((await client.info("cluster")).get("cluster_enabled", 0)) != "0"
+
         try:
-            info = await self._commands.call(lambda client: client.info("cluster"))
+            is_cluster = await self._commands.call(is_enabled)
         except CoordinatorLost as lost:
             raise CoordinatorLost(f"{self._place.host}:{self._place.port}: {lost}") from None
-        if int(str(info.get("cluster_enabled", 0))):
+        if is_cluster:
             raise InvalidSetting(
                 "cluster: this Redis is part of a Redis Cluster, which does not work"
             )
@@ -155,39 +163,21 @@ class Coordinator:
         arguments.append(secrets.token_hex(8))
         for limit in limits:
             arguments += [limit.name, limit.most, ms(limit.window)]
-        held, *answer = await self._run(scripts.HEARTBEAT, *arguments)
-        if held == b"layout":
-            raise OtherLayout(int(answer[0]))
-        dataset, age, living, refused = answer
         windows = {limit.name: limit.window for limit in limits}
-        return HeartbeatReply(
-            bool(held),
-            _text(dataset),
-            age / 1000,
-            frozenset(map(_text, living)),
-            [
-                LimitedKey(_text(name), _text(key), value / 1000 if windows[_text(name)] else value)
-                for name, key, value in refused
-            ],
+        reply = await self._run(
+            lambda answer: answers.read_heartbeat(answer, windows), scripts.HEARTBEAT, *arguments
         )
+        if isinstance(reply, int):
+            raise OtherLayout(reply)
+        return reply
 
     async def look(self, session_ids: Sequence[str]) -> Records:
         """Return what was last saved of sessions; unknown ones are left out."""
-        dataset, *answer = await self._run(scripts.LOOK, *session_ids)
-        found = [
-            Record(
-                *(_text(session_id), _text(node)),
-                *(_number(epoch), _number(revision)),
-                *(free == b"1", snapshot, bool(lives)),
-            )
-            for session_id, node, epoch, revision, free, snapshot, lives in answer
-        ]
-        return Records(_text(dataset), found)
+        return await self._run(answers.read_records, scripts.LOOK, *session_ids)
 
     async def owned_by(self, owner: str) -> Owned:
         """Return the ids of an owner's sessions."""
-        dataset, session_ids = await self._run(scripts.OWNED, owner)
-        return Owned(_text(dataset), sorted(map(_text, session_ids)))
+        return await self._run(answers.read_owned, scripts.OWNED, owner)
 
     async def flush(
         self,
@@ -212,39 +202,44 @@ class Coordinator:
             arguments += [limit.name, key, count, limit.most, ms(limit.window)]
         for batch in batches:
             arguments += batch
-        return frozenset(map(_text, await self._run(scripts.FLUSH, *arguments)))
+        return await self._run(answers.read_names, scripts.FLUSH, *arguments)
 
     async def receive(self, node: str) -> list[bytes]:
         """Return the batches for a node, in order; wait for some, at most about a second.
 
         An empty batch asks for a heartbeat: a key has reached a limit, or a node has left.
         """
-        stream = f"{PREFIX}batches:{node}"
-        answer = await self._batches.call(
-            lambda client: client.xread(
-                {stream: self._read.get(node, "0")}, count=_BATCHES_AT_ONCE, block=ms(_POLL_TIME)
-            ),
-            COMMAND_TIME + _POLL_TIME,
-        )
-        entries = answer[stream.encode()] if answer else ()
-        if entries:
-            self._read = {node: _text(entries[-1].identifier)}
-        return [_bytes(entry.field_values[b"b"]) for entry in entries]
+        stream, read = f"{PREFIX}batches:{node}", self._read.get(node, "0")
+
+        async def ask(client: Redis[bytes]) -> tuple[list[bytes], str]:
+            answer = await client.xread(
+                {stream: read}, count=_BATCHES_AT_ONCE, block=ms(_POLL_TIME)
+            )
+            entries = answer[stream.encode()] if answer else ()
+            bodies = [answers.content(entry.field_values.get(b"b", _NO_BATCH)) for entry in entries]
+            return bodies, answers.text(entries[-1].identifier) if entries else read
+
+        bodies, read = await self._batches.call(ask, COMMAND_TIME + _POLL_TIME)
+        if bodies:
+            self._read = {node: read}
+        return bodies
 
     async def leave(self, node: str) -> None:
         """End a node's lease, and delete what it has counted."""
-        await self._run(scripts.LEAVE, node)
+        await self._run(lambda _: None, scripts.LEAVE, node)
 
     async def members(self) -> dict[str, tuple[bytes, float]]:
         """Return what each living node says about itself, and the seconds left of its lease."""
-        answer = await self._run(scripts.MEMBERS)
-        return {_text(node): (about, left / 1000) for node, about, left in answer}
+        return await self._run(answers.read_members, scripts.MEMBERS)
 
-    async def _run(self, text: str, *arguments: str | bytes | int) -> Any:
+    async def _run(self, read: Callable[[Any], _T], text: str, *arguments: str | bytes | int) -> _T:
+        """Run a script, and return what ``read`` makes of its answer."""
         script: Script[bytes] = Script(script=text)
-        return await self._commands.call(
-            lambda client: script(args=[PREFIX, *arguments], client=client)
-        )
+
+        async def ask(client: Redis[bytes]) -> _T:
+            return read(await script(args=[PREFIX, *arguments], client=client))
+
+        return await self._commands.call(ask)
 
 
 def make_client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
@@ -261,16 +256,3 @@ def make_client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
         connect_timeout=COMMAND_TIME,
         retry_policy=NoRetryPolicy(),
     )
-
-
-def _number(text: bytes) -> int:
-    """Return a number that was saved; whoever writes to Redis may have put anything there."""
-    return int(text) if text.isdigit() and len(text) < 16 else -1
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
-
-
-def _bytes(value: bytes | str) -> bytes:
-    return value.encode() if isinstance(value, str) else value

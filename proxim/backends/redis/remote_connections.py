@@ -6,16 +6,18 @@ them to the node that has the client.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 import trio
 from msgspec import Raw
 
 from proxim.actors.actor import Actor
+from proxim.actors.congestion import too_many_signals
+from proxim.actors.log import log_crash
 from proxim.actors.router import leave_seats, relay
-from proxim.actors.seat import Envelope, Owner, Receipt, Seat
+from proxim.actors.seat import Congestion, Envelope, Owner, Receipt, Seat
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.remote_sessions import unavailable
@@ -26,6 +28,7 @@ from proxim.backends.redis.rpc import (
     LeaveSeat,
     Request,
     SendSignal,
+    SignalRefused,
     ToSession,
     decode_event,
 )
@@ -34,6 +37,8 @@ from proxim.protocol import codec
 from proxim.protocol.errors import RequestError, UnknownSession
 from proxim.protocol.messages import NodeMessage, PairPrompt, Signal
 from proxim.session import events as ev
+
+log = logging.getLogger(__name__)
 
 Find = Callable[[str], Awaitable[object]]
 """The registry's ``find``."""
@@ -61,13 +66,23 @@ class RemoteConnection:
         self.prompt = ""
         self._bus = bus
 
-    def tell(self, message: NodeMessage) -> None:
+    def tell(self, message: NodeMessage) -> Congestion | None:
         """Send a message to the node that has the client."""
-        self._send(message, is_backlog=False)
+        if self.closed:
+            return None
+        if isinstance(message, Signal):
+            return self._bus.send_signal(self.node, self._deliver(message), self.session_id)
+        prompt = ""
+        if isinstance(message, PairPrompt):
+            prompt = self.prompt = secrets.token_urlsafe(9)
+        self._bus.send(self.node, self._deliver(message, prompt=prompt), self.session_id)
+        return None
 
     def tell_backlog(self, message: NodeMessage) -> None:
         """Send a signal that was kept while the seat was empty."""
-        self._send(message, is_backlog=True)
+        if not self.closed:
+            deliver = self._deliver(message, is_backlog=True)
+            self._bus.send_backlog(self.node, deliver, self.session_id)
 
     async def wait_for_room(self) -> None:
         """Do nothing: the client's node has waited for room before it sent the request."""
@@ -76,7 +91,8 @@ class RemoteConnection:
     def close(self, code: int, reason: str) -> None:
         """Have the client's node close the connection; the seat is left at once."""
         if not self.closed:
-            self._bus.send(self.node, CloseConnection(seat=self.number, code=code, reason=reason))
+            closing = CloseConnection(seat=self.number, code=code, reason=reason)
+            self._bus.send(self.node, closing, self.session_id)
             self.drop()
 
     def drop(self) -> None:
@@ -84,20 +100,11 @@ class RemoteConnection:
         self.closed = True
         leave_seats(self)
 
-    def _send(self, message: NodeMessage, *, is_backlog: bool) -> None:
-        if self.closed:
-            return
-        if isinstance(message, Signal) and self._bus.is_full(self.node):
-            self.close(4001, "too slow: more waits here than may")
-            return
-        prompt = ""
-        if isinstance(message, PairPrompt):
-            prompt = self.prompt = secrets.token_urlsafe(9)
+    def _deliver(
+        self, message: NodeMessage, *, is_backlog: bool = False, prompt: str = ""
+    ) -> Deliver:
         raw = Raw(codec.encode(message))
-        self._bus.send(
-            self.node,
-            Deliver(seat=self.number, message=raw, is_backlog=is_backlog, prompt=prompt),
-        )
+        return Deliver(seat=self.number, message=raw, is_backlog=is_backlog, prompt=prompt)
 
 
 class RemoteConnections:
@@ -140,6 +147,8 @@ class RemoteConnections:
                 self._signal(connection, message)
             case LeaveSeat() if connection is not None:
                 self._leave(connection)
+            case SignalRefused() if connection is not None:
+                self._refuse_signal(connection)
 
     def _request(self, connection: RemoteConnection, request: Request) -> None:
         actor = self._supervisor.find(request.session_id)
@@ -167,8 +176,12 @@ class RemoteConnections:
         self.nursery.start_soon(self._wait, connection, request, receipt)
 
     async def _load(self, session_id: str) -> None:
-        with suppress(RequestError):
+        try:
             await self._find(session_id)
+        except RequestError:
+            pass  # The client asks again.
+        except Exception as error:
+            log_crash(log, "a session could not be loaded", error)
 
     async def _wait(self, connection: RemoteConnection, request: Request, receipt: Receipt) -> None:
         await receipt.wait()
@@ -185,7 +198,7 @@ class RemoteConnections:
             role=None if seat is None or connection.closed else seat.role,
             refusal=None if refusal is None else codec.error_message(refusal),
         )
-        self._bus.send(connection.node, answer)
+        self._bus.send(connection.node, answer, connection.session_id)
         self._tidy(connection)
 
     def _tidy(self, connection: RemoteConnection) -> None:
@@ -206,6 +219,14 @@ class RemoteConnections:
         except RequestError as error:
             error.session_id = session_id
             connection.tell(codec.error_message(error, message.ref))
+
+    def _refuse_signal(self, connection: RemoteConnection) -> None:
+        """Tell the other side that the connection had no room for its signal."""
+        session_id = connection.session_id
+        seat, actor = connection.seats.get(session_id), self._supervisor.find(session_id)
+        sender = None if seat is None or actor is None else actor.seats.get(seat.role.peer)
+        if sender is not None:
+            sender.connection.tell(codec.error_message(too_many_signals(session_id)))
 
     def drop_node(self, node: str | None = None) -> None:
         """A node is gone, or every node, and its connections with it."""

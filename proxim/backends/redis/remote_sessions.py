@@ -12,7 +12,15 @@ from typing import NamedTuple
 
 import trio
 
-from proxim.actors.seat import Connection, Envelope, Owner, Receipt, Seat
+from proxim.actors.congestion import too_many_signals
+from proxim.actors.seat import (
+    Congestion,
+    Connection,
+    Envelope,
+    Owner,
+    Receipt,
+    Seat,
+)
 from proxim.backends.redis import rpc
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.lease import Lease
@@ -60,9 +68,9 @@ class RemoteSession:
             receipt.set()
         return receipt
 
-    def post(self, envelope: Envelope) -> None:
+    def post(self, envelope: Envelope) -> Congestion | None:
         """Send a request to the session's node. Raises ``Unavailable`` and ``RateLimited``."""
-        self._sessions.seat(self, envelope.sender).post(envelope)
+        return self._sessions.seat(self, envelope.sender).post(envelope)
 
     def leave(self, seat: Seat) -> None:
         """Do nothing: a connection takes its seat at a ``RemoteSeat``."""
@@ -107,15 +115,21 @@ class RemoteSeat:
         """The owner of the session."""
         return self.remote.owner
 
-    def post(self, envelope: Envelope) -> None:
-        """Send a request to the session's node. Raises ``Unavailable`` and ``RateLimited``."""
+    def post(self, envelope: Envelope) -> Congestion | None:
+        """Send a request or a signal to the session's node.
+
+        Raises ``Unavailable`` and ``RateLimited``.
+        """
         if not isinstance(envelope.event, ev.SignalSent):
             self.ask(envelope, None)
-            return
-        self._sessions.check_reachable(self)
+            return None
         # The data is a view into the whole frame, which must not stay in memory as long.
         data = envelope.event.data.copy()
-        self._send(rpc.SendSignal(seat=self.number, data=data, ref=envelope.ref))
+        signal = rpc.SendSignal(seat=self.number, data=data, ref=envelope.ref)
+        told = self._sessions.send_signal(self, signal)
+        if told is Congestion.FULL:
+            raise too_many_signals(self.session_id)
+        return told
 
     def ask(self, envelope: Envelope, receipt: Receipt | None) -> None:
         """Send a request to the session's node; its answer sets ``receipt``."""
@@ -161,12 +175,16 @@ class RemoteSeat:
             case rpc.Answer():
                 self._answered(message)
             case rpc.Deliver():
-                connection = self.connection
                 self._prompt = message.prompt or self._prompt
-                give = connection.tell_backlog if message.is_backlog else connection.tell
-                give(codec.decode_node(bytes(message.message)))
+                self._deliver(codec.decode_node(bytes(message.message)), message.is_backlog)
             case rpc.CloseConnection():
                 self.connection.close(message.code, message.reason)
+
+    def _deliver(self, message: wire.NodeMessage, is_backlog: bool) -> None:
+        if is_backlog:
+            self.connection.tell_backlog(message)
+        elif self.connection.tell(message) is Congestion.FULL:
+            self._send(rpc.SignalRefused(seat=self.number))
 
     def _answered(self, answer: rpc.Answer) -> None:
         """Take the seat, or lose it, and pass the refusal on to the client."""
@@ -214,7 +232,7 @@ class RemoteSeat:
             self.connection.tell(codec.error_message(refusal, pending.envelope.ref))
 
     def _send(self, message: rpc.Message) -> None:
-        self._sessions.send(self.remote.node, message)
+        self._sessions.send(self.remote.node, message, self.session_id)
 
 
 class RemoteSessions:
@@ -241,6 +259,12 @@ class RemoteSessions:
         """Raise ``Unavailable`` if the node cannot be reached, or too much waits for it."""
         if not self._lease.is_connected or self._bus.is_full(seat.remote.node):
             raise unavailable(seat.session_id)
+
+    def send_signal(self, seat: RemoteSeat, signal: rpc.SendSignal) -> Congestion | None:
+        """Send a signal to the session's node. Raises ``Unavailable`` if it cannot be reached."""
+        if not self._lease.is_connected:
+            raise unavailable(seat.session_id)
+        return self._bus.send_signal(seat.remote.node, signal, seat.session_id)
 
     def seat(self, remote: RemoteSession, connection: Connection | None) -> RemoteSeat:
         """Return the connection's remote seat at a session, made if it has none there."""

@@ -56,6 +56,10 @@ class LeaveSeat(_Message, frozen=True):
     """The connection has left its seat."""
 
 
+class SignalRefused(_Message, frozen=True):
+    """The connection had no room for a signal of the other side."""
+
+
 # -- from the session's node to the connection's node ----------------------------------------
 
 
@@ -92,13 +96,22 @@ class Reset(Struct, frozen=True, tag=True):
     """A batch between the two nodes was lost: both drop what they have with each other."""
 
 
-ToSession = Request | SendSignal | LeaveSeat
+class Received(Struct, frozen=True, tag=True):
+    """The node has handled the batches of the other one, up to the one with this ``sent``."""
+
+    sent: int
+
+
+ToSession = Request | SendSignal | LeaveSeat | SignalRefused
 ToConnection = Answer | Deliver | CloseConnection
-Message = ToSession | ToConnection | Reset
+Handled = ToSession | ToConnection | Reset
+Message = Handled | Received
 
 
 class Batch(Struct, frozen=True):
     """Messages that travel together. ``number`` counts the batches from sender to receiver.
+
+    ``sent`` counts the bytes of all their messages, these included.
 
     A batch is JSON, since a signal is JSON and must not be parsed on its way.
     """
@@ -106,6 +119,7 @@ class Batch(Struct, frozen=True):
     sender: str
     number: int
     messages: list[Message]
+    sent: int = 0
 
 
 _EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}

@@ -12,12 +12,15 @@ The first argument is the prefix of all keys:
   saved. A node without a lease owns nothing.
 - ``owner:<hash>``: a set of session ids.
 - ``times:<limit>:<key>``: a list of the moments of the last events, expires with their window.
+- ``timed:<limit>``: a sorted set of the keys that have such a list, by when it expires.
 - ``refused:<limit>``: a set of keys that have reached the limit.
 """
 
 from __future__ import annotations
 
 from proxim.backends.redis.coordinator import (
+    EVENT_KEYS_BOUND,
+    FIRST_TOMBSTONE_TIME,
     LAYOUT,
     REFUSED_BOUND,
     RETENTION_TIME,
@@ -148,7 +151,8 @@ for _ = 1, tonumber(saves) do
     redis.call('HSET', key, 'node', node, 'owner', owner, 'epoch', epoch,
       'revision', revision, 'free', free, 'snapshot', snapshot)
     if snapshot == '' then
-      redis.call('PEXPIRE', key, {ms(TOMBSTONE_TIME)})
+      redis.call('PEXPIRE', key,
+        epoch == 1 and {ms(FIRST_TOMBSTONE_TIME)} or {ms(TOMBSTONE_TIME)})
       redis.call('SREM', all, id)
     else
       redis.call('PEXPIRE', key, {ms(RETENTION_TIME)})
@@ -169,10 +173,15 @@ for _ = 1, tonumber(counts) do
   local field, refused = limit .. ':' .. key, prefix .. 'refused:' .. limit
   if is_new then
     if window > 0 then
-      local times = prefix .. 'times:' .. field
-      for _ = 1, math.min(count, most) do redis.call('RPUSH', times, now()) end
-      redis.call('LTRIM', times, -most, -1)
-      redis.call('PEXPIRE', times, window)
+      local times, timed, time = prefix .. 'times:' .. field, prefix .. 'timed:' .. limit, now()
+      redis.call('ZREMRANGEBYSCORE', timed, '-inf', time)
+      if redis.call('ZCARD', timed) < {EVENT_KEYS_BOUND} or redis.call('ZSCORE', timed, key) then
+        for _ = 1, math.min(count, most) do redis.call('RPUSH', times, time) end
+        redis.call('LTRIM', times, -most, -1)
+        redis.call('PEXPIRE', times, window)
+        redis.call('ZADD', timed, time + window, key)
+        redis.call('PEXPIRE', timed, window)
+      end
     elseif count > 0 then
       redis.call('HSET', own, field, count)
     else

@@ -6,12 +6,12 @@ back with each heartbeat. So no request waits for Redis to be counted. A key is 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from proxim import clock
-from proxim.actors.limits import ConcurrencyLimit, SlidingWindow
+from proxim.actors.limits import MAX_KEYS, ConcurrencyLimit, SlidingWindow
 from proxim.backends.redis.coordinator import Count, Counts, Limit, LimitedKey
 
 COUNTS_AT_ONCE = 1000
@@ -19,6 +19,13 @@ COUNTS_AT_ONCE = 1000
 
 EVENTS_BOUND = 10_000
 """Keys whose events may wait to be counted; events of further keys count at this node alone."""
+
+EVENTS_PER_ADDRESS = 64
+"""Events of one limit that an address may have counted for all nodes in a window.
+
+Further events of the address count at this node alone. They are of different keys, such as session
+ids that somebody made up, and each key would take memory in Redis.
+"""
 
 Shared = Mapping[str, SlidingWindow | ConcurrencyLimit]
 """The limits by the names that all nodes use for them."""
@@ -33,6 +40,8 @@ class SharedLimits:
         self._changed: dict[tuple[str, str], int] = {}
         self._packed: Counts | None = None
         self._number = 0
+        self._shares: Counter[tuple[str, str]] = Counter()
+        self._shares_until = 0.0
         self._shared = {name: each for name, each in shared.items() if each.most > 0}
         for name, each in self._shared.items():
             if isinstance(each, SlidingWindow):
@@ -86,10 +95,23 @@ class SharedLimits:
         # No wake: connections come and go faster than Redis has to know of it.
         self._changed[name, key] = 0
 
-    def _note_event(self, name: str, key: str) -> None:
+    def _note_event(self, name: str, key: str, address: str | None) -> None:
+        if address is not None and not self._has_share(name, address):
+            return
         if (name, key) in self._changed or len(self._changed) < EVENTS_BOUND:
             self._changed[name, key] = self._changed.get((name, key), 0) + 1
             self._wake()
+
+    def _has_share(self, name: str, address: str) -> bool:
+        """Count an event of an address; return whether it counts for all nodes."""
+        now, shares = clock.now(), self._shares
+        if now >= self._shares_until:
+            shares.clear()
+            self._shares_until = now + self._limits[name].window
+        if (name, address) not in shares and len(shares) >= MAX_KEYS:
+            return False
+        shares[name, address] += 1
+        return shares[name, address] <= EVENTS_PER_ADDRESS
 
     # -- what all nodes have counted ---------------------------------------------------------
 

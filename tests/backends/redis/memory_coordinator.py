@@ -50,7 +50,7 @@ class Memory:
     def refusal(self, limit, key):
         """What ``refusal`` in the scripts returns, in seconds."""
         if limit.window:
-            times = self.times[limit.name, key]
+            times = self.times.get((limit.name, key), ())
             if len(times) < limit.most:
                 return 0
             return max(0.0, times[0] + limit.window - trio.current_time())
@@ -138,9 +138,16 @@ class MemoryCoordinator:
         """Whether the key is refused from now on, or no more."""
         memory = self._memory
         if limit.window:
-            times = memory.times[limit.name, key]
-            times.extend([trio.current_time()] * min(number, limit.most))
-            del times[: -limit.most]
+            now = trio.current_time()
+            known = {each for each in memory.times if each[0] == limit.name}
+            for each in list(known):
+                if memory.times[each][-1] + limit.window <= now:
+                    known.remove(each)
+                    del memory.times[each]
+            if (limit.name, key) in known or len(known) < rules.EVENT_KEYS_BOUND:
+                times = memory.times[limit.name, key]
+                times.extend([now] * min(number, limit.most))
+                del times[: -limit.most]
         else:
             memory.counts[node][limit.name, key] = number
         refused, before = memory.refused[limit.name], len(memory.refused[limit.name])

@@ -315,17 +315,20 @@ async def test_node_of_another_version_does_not_start_and_one_that_runs_keeps_ou
     autojump_clock, members, monkeypatch, caplog
 ):
     memory = members[0].coordinator._memory
-    monkeypatch.setattr(coordinator, "LAYOUT", 4)
+    here, there = coordinator.LAYOUT, coordinator.LAYOUT + 1
+    monkeypatch.setattr(coordinator, "LAYOUT", there)
     newcomer = MemberNode(memory)
-    newcomer.coordinator._layout = 4
-    with pytest.raises(InvalidSetting, match=r"cluster: .* version 3 .* this node version 4"):
+    newcomer.coordinator._layout = there
+    versions = f"cluster: .* version {here} .* this node version {there}"
+    with pytest.raises(InvalidSetting, match=versions):
         await newcomer.member.run()
     # The others have left, and nodes of that version have taken over an empty Redis.
     memory.forget()
-    memory.layout = 4
+    memory.layout = there
     memory.leases["new"] = b"{}", trio.current_time() + 100
     await trio.sleep(LEASE)
-    assert "the node is out of the cluster: the nodes of this cluster use version 4" in caplog.text
+    said = f"the node is out of the cluster: the nodes of this cluster use version {there}"
+    assert said in caplog.text
     assert {node.member.trouble for node in members} == {"the cluster's Redis does not answer"}
 
 

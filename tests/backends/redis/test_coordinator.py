@@ -7,8 +7,12 @@ from proxim.backends.redis import coordinator as coordinator_module
 from proxim.backends.redis import redis_coordinator as redis_module
 from proxim.backends.redis import scripts
 from proxim.backends.redis.coordinator import (
+    EVENT_KEYS_BOUND,
+    FIRST_TOMBSTONE_TIME,
+    LAYOUT,
     REFUSED_BOUND,
     STREAM_BOUND,
+    TOMBSTONE_TIME,
     CoordinatorLost,
     Count,
     Counts,
@@ -25,7 +29,7 @@ from tests.ports import reserved_port
 
 LEASE = 60.0
 SOON = 0.3
-
+NEXT = LAYOUT + 1
 
 REDIS = pytest.param("redis", marks=[pytest.mark.full("Redis"), pytest.mark.needs("redis-server")])
 
@@ -352,6 +356,20 @@ async def test_events_expire_one_by_one(counting):
     assert set(await b.refused(short)) == {"x"}
 
 
+async def test_keys_of_events_are_bounded_until_they_expire(monkeypatch, counting):
+    monkeypatch.setattr(coordinator_module, "EVENT_KEYS_BOUND", 2)
+    monkeypatch.setattr(scripts, "FLUSH", scripts.FLUSH.replace(f"{EVENT_KEYS_BOUND}", "2"))
+    a, b, _ = counting
+    short = EVENTS._replace(window=2 * SOON)
+    for key in "xyz":
+        await a.counts(short, key, 3)
+    await b.counts(short, "x", 3)
+    assert set(await b.refused(short)) == {"x", "y"}
+    await trio.sleep(3 * SOON)
+    await a.counts(short, "z", 3)
+    assert set(await b.refused(short)) == {"z"}
+
+
 async def test_repeated_counts_change_nothing(counting):
     a, b, _ = counting
     for _ in range(3):
@@ -378,19 +396,41 @@ async def test_refused_keys_are_bounded(counting):
     assert len(await b.refused()) == REFUSED_BOUND
 
 
+# -- what is kept in Redis -------------------------------------------------------------------
+
+
+async def test_deleted_session_is_kept_short_if_no_other_node_had_it(redis):
+    def left(session_id):
+        return int(redis.ask("PTTL", f"proxim:session:{session_id}")) / 1000
+
+    async with Coordinator(redis_module.parse_url(redis.url)).opened() as coordinator:
+        await lives(coordinator, "a", "b")
+        for session_id in ("one", "two"):
+            await coordinator.flush("a", [save(session_id=session_id)], [])
+        await coordinator.leave("a")
+        await claim(coordinator, "b", "two")
+        await coordinator.flush("a", [save(2, snapshot=b"", session_id="one")], [])
+        await coordinator.flush("b", [save(2, epoch=2, snapshot=b"", session_id="two")], [])
+        assert 0 < left("one") <= FIRST_TOMBSTONE_TIME
+        assert FIRST_TOMBSTONE_TIME < left("two") <= TOMBSTONE_TIME
+        late = [save(1, session_id="one"), save(9, session_id="two")]
+        assert await coordinator.flush("a", late, []) == {"two"}
+        assert await look(coordinator, "one") is await look(coordinator, "two") is None
+
+
 # -- versions --------------------------------------------------------------------------------
 
 
 async def test_node_of_another_version_is_refused_while_others_live(coordinator, monkeypatch):
     await lives(coordinator, "a")
-    other = await as_version(coordinator, 4, monkeypatch)
-    with pytest.raises(OtherLayout, match=r"use version 3 .* this node version 4"):
+    other = await as_version(coordinator, NEXT, monkeypatch)
+    with pytest.raises(OtherLayout, match=f"use version {LAYOUT} .* this node version {NEXT}"):
         await lives(other, "b")
     assert set(await coordinator.members()) == {"a"}, "a refused node leaves no trace"
     await coordinator.leave("a")
     await lives(other, "b")
     with pytest.raises(OtherLayout):
-        await lives(await as_version(coordinator, 3, monkeypatch), "a")
+        await lives(await as_version(coordinator, LAYOUT, monkeypatch), "a")
 
 
 async def as_version(coordinator, layout, monkeypatch):
@@ -398,9 +438,9 @@ async def as_version(coordinator, layout, monkeypatch):
     monkeypatch.setattr(coordinator_module, "LAYOUT", layout)
     if isinstance(coordinator, MemoryCoordinator):
         return MemoryCoordinator(coordinator._memory, layout)
-    former = f"'{7 - layout}'"
-    text = scripts.HEARTBEAT.replace(former, f"'{layout}'")
-    text = text.replace(f"'layout', {7 - layout})", f"'layout', {layout})")
+    former = LAYOUT + NEXT - layout
+    text = scripts.HEARTBEAT.replace(f"'{former}'", f"'{layout}'")
+    text = text.replace(f"'layout', {former})", f"'layout', {layout})")
     monkeypatch.setattr(scripts, "HEARTBEAT", text)
     return coordinator
 

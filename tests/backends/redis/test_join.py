@@ -8,6 +8,7 @@ import pytest
 import trustme
 
 from proxim import Node
+from proxim.backends.redis.coordinator import LAYOUT
 from tests import fork_server
 from tests.backends.redis.nodes import KEY, Cluster, Couple
 from tests.e2e.client import PATIENCE
@@ -81,7 +82,9 @@ def test_node_of_another_version_than_the_cluster_is_refused(redis):
     code, said = refused("--cluster", redis.url)
     assert code == 2
     assert "cluster: the nodes of this cluster use version 1" in said
-    assert "this node version 3: install the same proxim everywhere, or stop all nodes" in said
+    assert (
+        f"this node version {LAYOUT}: install the same proxim everywhere, or stop all nodes" in said
+    )
     assert "Traceback" not in said
     assert b"node:old" in redis.ask("KEYS", "proxim:node:*")
     redis.ask("DEL", "proxim:node:old")
@@ -90,7 +93,7 @@ def test_node_of_another_version_than_the_cluster_is_refused(redis):
         Couple(cluster[0], cluster[1]).approve().talk(1)
     finally:
         cluster.stop()
-    assert redis.ask("GET", "proxim:layout").strip() == b"3"
+    assert redis.ask("GET", "proxim:layout").strip() == b"%d" % LAYOUT
 
 
 @pytest.fixture

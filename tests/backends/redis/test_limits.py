@@ -6,6 +6,7 @@ import secrets
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from proxim.backends.redis.shared_limits import EVENTS_PER_ADDRESS
 from tests.backends.redis.nodes import SHORT_LEASE, Cluster, Node, unlink, until
 from tests.backends.redis.test_secrecy import everything
 from tests.e2e.client import PATIENCE, PHONE
@@ -121,6 +122,22 @@ def test_no_address_is_in_redis(brittle):
     for key, content in until(counts).items():
         assert "127.0.0.1" not in key
         assert b"127.0.0.1" not in content, key
+
+
+def test_address_that_makes_sessions_up_fills_no_redis(brittle):
+    cluster = brittle(2, LOOPBACK)
+    for node in cluster.nodes:
+        peers = [node.peer() for _ in range(20)]
+        guessing = [peers[number % 20] for number in range(EVENTS_PER_ADDRESS + 20)]
+        for number, peer in enumerate(guessing):
+            name = f"made-up-{node.port}-{number}"
+            peer.send("resume", session_id=name, resume_token="y" * 43)
+        for peer in guessing:
+            peer.expect("error", code="unknown_session")
+    # A guess that counts for all nodes is in Redis before this is answered.
+    cluster[0].host().create("persistent")
+    found = [key for key in everything(cluster.redis) if key.startswith("proxim:times:guesses")]
+    assert 0 < len(found) <= 2 * EVENTS_PER_ADDRESS
 
 
 # -- sessions --------------------------------------------------------------------------------

@@ -9,8 +9,10 @@ _READ = {
     "hash": ("HGETALL",),
     "set": ("SMEMBERS",),
     "list": ("LRANGE", "0", "-1"),
-    "stream": ("XRANGE",),
+    "zset": ("ZRANGE", "0", "-1"),
+    "stream": ("XRANGE", "-", "+"),
 }
+"""The command that reads a key of each kind, and what follows the key."""
 
 
 def everything(redis):
@@ -18,8 +20,8 @@ def everything(redis):
     found = {}
     for key in redis.ask("--scan").decode().split():
         kind = redis.ask("TYPE", key).decode().strip()
-        bounds = ("-", "+") if kind == "stream" else ()
-        found[key] = redis.ask(*_READ[kind], key, *bounds)
+        command, *bounds = _READ[kind]
+        found[key] = redis.ask(command, key, *bounds)
     return found
 
 

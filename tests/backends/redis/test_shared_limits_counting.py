@@ -1,6 +1,7 @@
 """What one node counts for all, and what it hears of all, without a node or a coordinator."""
 
 import pytest
+import trio
 
 from proxim.actors.limits import ConcurrencyLimit, SlidingWindow
 from proxim.backends.redis import shared_limits
@@ -103,6 +104,27 @@ def test_events_that_wait_for_redis_are_bounded(monkeypatch, node):
     for who in (ADA, BOB, "eve", ADA):
         node.tally.add(who, 0.0)
     assert node.flush() == [("tally", ADA, 2), ("tally", BOB, 1)]
+
+
+async def test_address_that_makes_keys_up_has_a_share_of_what_all_nodes_count(
+    monkeypatch, node, autojump_clock
+):
+    monkeypatch.setattr(shared_limits, "EVENTS_PER_ADDRESS", 2)
+    for number in range(5):
+        node.tally.add(f"made up {number}", trio.current_time(), "one address")
+    node.tally.add(BOB, trio.current_time(), "another address")
+    assert [key for _, key, _ in node.flush()] == ["made up 0", "made up 1", BOB]
+    assert len(node.tally) == 6, "this node counts all of them"
+    await trio.sleep(60)
+    node.tally.add(ADA, trio.current_time(), "one address")
+    assert node.flush() == [("tally", ADA, 1)]
+
+
+async def test_addresses_with_a_share_are_bounded(monkeypatch, node, autojump_clock):
+    monkeypatch.setattr(shared_limits, "MAX_KEYS", 2)
+    for number in range(4):
+        node.tally.add(f"{number}", 0.0, f"address {number % 3}")
+    assert [key for _, key, _ in node.flush()] == ["0", "1", "3"]
 
 
 def test_a_limit_that_is_off_is_not_counted():

@@ -1,0 +1,24 @@
+"""The refusal of a signal for which there is no room."""
+
+from __future__ import annotations
+
+from proxim.actors.seat import Congestion
+from proxim.protocol.errors import RateLimited
+
+
+def refusal_of(told: Congestion | None, session_id: str) -> RateLimited | None:
+    """Return why a connection did not take a signal; None if it did, even if its outbox is high."""
+    return too_many_signals(session_id) if told is Congestion.FULL else None
+
+
+def too_many_signals(session_id: str) -> RateLimited:
+    """Return the refusal of a signal for which the connection of the peer has no room.
+
+    A function that raises it must not keep it in a variable: with its traceback that is a cycle,
+    which keeps the signal in memory until the garbage collector comes.
+    """
+    return RateLimited(
+        "too many signals of this session wait for the peer, which reads them slowly",
+        session_id=session_id,
+        retry_after=1.0,
+    )

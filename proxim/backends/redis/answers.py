@@ -1,0 +1,75 @@
+"""The answers of Redis to the scripts, as the data that a node works with.
+
+Whoever writes to Redis may have put anything there. Each function raises some error if an answer is
+not what it should be; the coordinator takes any of them for a Redis that does not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proxim.backends.redis.coordinator import HeartbeatReply, LimitedKey, Owned, Record, Records
+
+
+def read_heartbeat(answer: Any, windows: Mapping[str, float]) -> HeartbeatReply | int:
+    """Return the reply, or the version of the layout that other nodes use."""
+    held, *rest = answer
+    if held == b"layout":
+        return _number(rest[0])
+    dataset, age, living, refused = rest
+    keys = []
+    for name, key, value in refused:
+        seconds = int(value) / 1000 if windows[text(name)] else int(value)
+        keys.append(LimitedKey(text(name), text(key), seconds))
+    return HeartbeatReply(bool(held), text(dataset), int(age) / 1000, read_names(living), keys)
+
+
+def read_records(answer: Any) -> Records:
+    """Return the answer to ``look``."""
+    dataset, *rest = answer
+    found = [
+        Record(
+            session_id=text(session_id),
+            node=text(node),
+            epoch=_number(epoch),
+            revision=_number(revision),
+            free=free == b"1",
+            snapshot=content(snapshot),
+            lives=bool(lives),
+        )
+        for session_id, node, epoch, revision, free, snapshot, lives in rest
+    ]
+    return Records(text(dataset), found)
+
+
+def read_owned(answer: Any) -> Owned:
+    """Return the answer to ``owned_by``."""
+    dataset, session_ids = answer
+    return Owned(text(dataset), sorted(read_names(session_ids)))
+
+
+def read_names(answer: Any) -> frozenset[str]:
+    """Return a list of names."""
+    return frozenset(map(text, answer))
+
+
+def read_members(answer: Any) -> dict[str, tuple[bytes, float]]:
+    """Return the answer to ``members``."""
+    return {text(node): (content(about), int(left) / 1000) for node, about, left in answer}
+
+
+def _number(digits: bytes) -> int:
+    return int(digits) if digits.isdigit() and len(digits) < 16 else -1
+
+
+def text(value: Any) -> str:
+    """Return a text. What is not UTF-8 is replaced."""
+    return content(value).decode(errors="replace")
+
+
+def content(value: Any) -> bytes:
+    """Return bytes, as they were saved."""
+    if not isinstance(value, bytes | str):
+        raise TypeError(f"{type(value).__name__} in place of text")
+    return value.encode() if isinstance(value, str) else value
