@@ -28,6 +28,18 @@ class Link(NamedTuple):
 def parse_link(text: str) -> Link:
     """Return the parts of a link. Raises ``InvalidLink``, which says what is wrong."""
     wanted = "a link looks like https://node.example/join#<session id>.<token>"
+    node_url, fragment = split_link(text, wanted)
+    secret = _FRAGMENT.fullmatch(fragment)
+    if secret is None:
+        raise InvalidLink(f"the part after # is missing or cut short; {wanted}")
+    return Link(node_url, secret[1], secret[2])
+
+
+def split_link(text: str, wanted: str) -> tuple[str, str]:
+    """Return the URL of the node and the part after the ``#``.
+
+    Raises ``InvalidLink``, which says what is wrong, and what is ``wanted``.
+    """
     text = text.strip()
     try:
         parts = urlsplit(text)
@@ -41,7 +53,4 @@ def parse_link(text: str) -> Link:
     base, found, rest = parts.path.rpartition("/join")
     if not found or rest.strip("/"):
         raise InvalidLink(f"the path does not end in /join; {wanted}")
-    secret = _FRAGMENT.fullmatch(parts.fragment)
-    if secret is None:
-        raise InvalidLink(f"the part after # is missing or cut short; {wanted}")
-    return Link(f"{parts.scheme}://{parts.netloc}{base}", secret[1], secret[2])
+    return f"{parts.scheme}://{parts.netloc}{base}", parts.fragment
