@@ -95,6 +95,13 @@ def test_pages_are_typed() -> None:
     run("node", "node_modules/typescript/bin/tsc", "-p", str(ROOT / "proxim" / "web"))
 
 
+@pytest.mark.full("esbuild")
+@pytest.mark.needs("node")
+@pytest.mark.usefixtures("packages")
+def test_vendored_library_and_its_licences_are_current() -> None:
+    run("node", "vendor.js", "--check")
+
+
 @pytest.mark.needs("node", "npm")
 @pytest.mark.usefixtures("node")
 def test_npm_package_can_be_imported_by_its_name(tmp_path: Path) -> None:
@@ -104,11 +111,12 @@ def test_npm_package_can_be_imported_by_its_name(tmp_path: Path) -> None:
     shutil.unpack_archive(archive, tmp_path)
     home.parent.mkdir()
     (tmp_path / "package").rename(home)
-    names = {"package.json", "proxim.js", "proxim.d.ts", "sdk"}
+    names = {"package.json", "proxim.js", "proxim.d.ts", "sdk", "vendor"}
     assert {path.name for path in home.iterdir()} == names
     script = tmp_path / "user.mjs"
     script.write_text(
         'import { Host, join } from "proxim"; if (!Host || !join) throw new Error("missing");'
+        'import "./node_modules/proxim/sdk/seal/index.js";'
     )
     run("node", str(script))
 
