@@ -58,6 +58,16 @@ def test_replayed_first_hello_begins_a_new_epoch_and_not_the_old_one_again():
     assert other.adopted == (B, A)
 
 
+def test_echo_of_a_key_that_is_not_outstanding_begins_no_epoch():
+    side = machine(A, B)
+    side.start()
+    side.start()
+    assert side.receive(Hello(C, A), 0) == Step(send=Hello(B, C))
+    assert side.adopted is None
+    assert side.receive(Hello(C, B), 0) == Step((KeyPair(b"", B), C))
+    assert side.out is None
+
+
 def test_five_hellos_are_answered_in_a_second():
     side = machine(A)
     hellos = [Hello(bytes([index]) * 32, NO_KEY) for index in range(1, 9)]

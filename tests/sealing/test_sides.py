@@ -1,15 +1,18 @@
 """Hosts and guests in Python and JavaScript, with each other and before a lying node."""
 
 import itertools
+import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxim.protocol.tokens import encode
+from proxim.sealing.box import seal_box
 from tests.sealing import decoder
 from tests.sealing.schedule import SIDES, run, schedules
 from tests.sealing.sides import Python, pair
+from tests.sealing.test_peer import BAD_TEXTS
 
 JSON = st.recursive(
     st.none()
@@ -175,6 +178,25 @@ def test_words_of_another_session_do_not_open(sdks):
     assert other.receive(host.seal("secret"), 0)[1] == "before"
     assert other.receive(host.start(), 0)[1] == "tampered"
     assert guest.receive(other.seal("secret"), 0)[1] == "before"
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS, ids=lambda text: repr(text[:12]))
+def test_text_that_a_node_would_not_relay_is_dropped(sdk, text):
+    host, guest = pair(Python(), sdk)
+    assert guest.receive(host.peer.seal(text), 0) == (None, "tampered", None)
+    deep = b"[" * 31 + b"]" * 31
+    assert guest.receive(host.peer.seal(deep), 0)[0] == (json.loads(deep), 0)
+
+
+def test_hello_with_a_key_that_shares_nothing_changes_nothing(sdk):
+    host, guest = pair(Python(), sdk)
+    own = decoder.open_hello(guest.start(), host.secret, "g")[0]
+    forged = seal_box(host.secret, "hello", "h", bytes(32) + own, lambda size: bytes(size))
+    assert guest.receive({"s": 1, "h": encode(forged)}, 0) == (None, "tampered", None)
+    assert not guest.is_ready()
+    box = seal_box(host.secret, "hello", "h", b"k" * 32 + own, lambda size: bytes(size))
+    assert guest.receive({"s": 1, "h": encode(box)}, 0)[2] is not None
+    assert guest.is_ready()
 
 
 def test_missing_signals_are_counted(sdks):

@@ -230,6 +230,15 @@ test("a request of a changed byte does not open", async () => {
   await assert.rejects(openAsk(content, `${link.session_id}x`, linkKeys()));
 });
 
+test("a key that shares nothing, and a name that is not allowed, are refused before anything is sent", async () => {
+  const parsed = parseSealedLink(link.text);
+  await assert.rejects(SealedGuest.ask({ ...parsed, hostKey: new Uint8Array(32) }, "P"), RangeError);
+  for (const name of ["", " ", "x".repeat(65), "a\u202eb", "\ud800"]) {
+    await assert.rejects(SealedGuest.ask(parsed, name), RangeError);
+  }
+  for (const name of ["📱".repeat(64), '"'.repeat(64), "\\".repeat(64)]) await SealedGuest.ask(parsed, name);
+});
+
 test("names are allowed as in Python", () => {
   for (const name of vectors.names.allowed) assert.equal(nameFault(name), null, name);
   for (const name of vectors.names.refused) assert.ok(nameFault(name), JSON.stringify(name));

@@ -21,7 +21,7 @@ const MAX_NAME = 64;
  * @param {string} name
  * @param {Uint8Array} key
  * @param {Draw} draw
- * @throws {RangeError} If the name is not allowed.
+ * @throws {RangeError} If the name is not allowed, or the key in the link is not a key.
  */
 export async function sealAsk(link, name, key, draw) {
   const text = padded({ v: 1, name: checkedName(name), k: encode64(key) }, ASK_BYTES);

@@ -35,7 +35,7 @@ export class SealedGuest {
    * @param {SealedLink} link
    * @param {string} name
    * @param {Draw} [draw]
-   * @throws {RangeError} If the name is not allowed.
+   * @throws {RangeError} If the name is not allowed, or the key in the link is not a key.
    */
   static async ask(link, name, draw = drawRandom) {
     const own = newPair(draw);

@@ -31,11 +31,15 @@ function options(psk, pskId, sessionId) {
  * @param {{ hostKey: Uint8Array, psk: Uint8Array, pskId: Uint8Array, sessionId: string }} to
  * @param {Uint8Array} text
  * @param {Draw} draw
+ * @throws {RangeError} If the host's key is not a key.
  */
 export async function hpkeSeal({ hostKey, psk, pskId, sessionId }, text, draw) {
+  const wanted = options(psk, pskId, sessionId);
   const suite = suiteWith(draw);
   const key = await suite.DeserializePublicKey(hostKey);
-  const { encapsulatedSecret, ctx } = await suite.SetupSender(key, options(psk, pskId, sessionId));
+  const { encapsulatedSecret, ctx } = await suite.SetupSender(key, wanted).catch((cause) => {
+    throw new RangeError("the key in the link is not a key", { cause });
+  });
   return { enc: encapsulatedSecret, ciphertext: await ctx.Seal(text), secret: await ctx.Export(EXPORTED, KEY_BYTES) };
 }
 
