@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+import msgspec
 from msgspec import Struct, structs
 
 from proxim.protocol.tokens import encode
@@ -13,7 +14,7 @@ from proxim.sealing.box import open_box
 from proxim.sealing.encoding import DoesNotOpen, Draw, decode
 from proxim.sealing.keys import code_of, exchange, link_secrets, new_pair, pair_of
 from proxim.sealing.link import SealedLink
-from proxim.sealing.peer import SealedPeer
+from proxim.sealing.peer import Received, SealedPeer
 
 
 class GuestState(Struct, frozen=True):
@@ -92,6 +93,14 @@ class SealedGuest:
         if self.state.host_key is not None:
             peer.adopt(pair_of(self.state.private), self.state.host_key)
         return peer
+
+
+def take_return(peer: SealedPeer, seal: str | None, now: float) -> Received:
+    """Take the host's ``pair_result.seal`` for a guest that comes back; ``now`` is in seconds.
+
+    The guest is approved if ``peer`` is ready then. What it returns has a hello to send.
+    """
+    return peer.receive(msgspec.json.encode({"s": 1, "h": seal or ""}), now)
 
 
 def return_seal(peer: SealedPeer) -> str:

@@ -81,6 +81,15 @@ def test_served_module_exports_the_same_names_as_the_entry(tmp_path: Path) -> No
     run("node", str(script))
 
 
+def test_first_load_has_no_code_of_sealed_sessions() -> None:
+    seal = ROOT / "proxim" / "web" / "sdk" / "seal"
+    label = "proxim seal 1"
+    assert label in (seal / "encoding.js").read_text(encoding="utf-8")
+    served = join_modules(ROOT / "proxim" / "web" / "proxim.js").decode()
+    assert label not in served
+    assert "vendor/" not in served
+
+
 @pytest.mark.full("TypeScript")
 @pytest.mark.needs("node")
 @pytest.mark.usefixtures("packages")

@@ -2,7 +2,16 @@
 
 import { createInterface } from "node:readline";
 import { nameFault } from "../../proxim/web/sdk/seal/names.js";
-import { newLink, parseSealedLink, returnSeal, SealedGuest, SealedHost, SealedPeer, sealedLinkText } from "../../proxim/web/sdk/seal/index.js";
+import {
+  newLink,
+  parseSealedLink,
+  returnSeal,
+  SealedGuest,
+  sealedLinkText,
+  SealedHost,
+  SealedPeer,
+  takeReturn,
+} from "../../proxim/web/sdk/seal/index.js";
 
 const bytes = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));
 const hex = (raw) => Buffer.from(raw).toString("hex");
@@ -24,6 +33,8 @@ const commands = {
   secret: ({ id }) => hex(made[id].secret),
   start: ({ id }) => made[id].start(),
   returnSeal: ({ id }) => returnSeal(made[id]),
+  takeReturn: ({ id, seal, now }) => takeReturn(made[id], seal, now * 1000),
+  hostOf: ({ sessionId, secret }) => keep(new SealedHost(sessionId, { secret: bytes(secret) })),
   isReady: ({ id }) => made[id].isReady,
   seal: ({ id, data }) => made[id].seal(data),
   receive: ({ id, data, now }) => made[id].receive(data, now * 1000),

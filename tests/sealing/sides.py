@@ -8,7 +8,7 @@ from msgspec import json as msgjson
 
 from proxim.protocol.messages import SessionType
 from proxim.sealing.answer import Terms
-from proxim.sealing.guest import SealedGuest, return_seal
+from proxim.sealing.guest import SealedGuest, return_seal, take_return
 from proxim.sealing.host import Asked, Returned, SealedHost, new_link
 from proxim.sealing.link import parse_sealed_link
 from proxim.sealing.peer import SealedPeer
@@ -38,7 +38,13 @@ class PythonPeer:
 
     def receive(self, data, now):
         """Return the data and the number that are missing; the notice; the signal to send."""
-        got = self.peer.receive(msgjson.encode(data), now)
+        return self.told(self.peer.receive(msgjson.encode(data), now))
+
+    def take_return(self, seal, now):
+        return self.told(take_return(self.peer, seal, now))
+
+    @staticmethod
+    def told(got):
         opened = None if got.data is None else (msgjson.decode(got.data), got.missed)
         return opened, got.notice, got.send
 
@@ -54,6 +60,10 @@ class Python:
     def host(self, session_id):
         return PythonHost(SealedHost(session_id, new_link()))
 
+    def host_again(self, session_id, secret):
+        """Return the host of a session that was approved before a reload."""
+        return PythonHost(SealedHost(session_id, secret=secret))
+
     def guest(self, link, name):
         return PythonGuest(SealedGuest.ask(parse_sealed_link(link), name))
 
@@ -66,7 +76,10 @@ class Python:
 class PythonHost:
     def __init__(self, host):
         self.host = host
-        self.link = str(host.link(NODE_URL))
+
+    @property
+    def link(self):
+        return str(self.host.link(NODE_URL))
 
     def prompt(self, seal, now=0):
         verdict = self.host.take_prompt(seal, now)
@@ -132,6 +145,11 @@ class JavaScript:
     def host(self, session_id):
         return JavaScriptHost(self, self.ask("host", sessionId=session_id))
 
+    def host_again(self, session_id, secret):
+        """Return the host of a session that was approved before a reload."""
+        id = self.ask("hostOf", sessionId=session_id, secret=secret.hex())
+        return JavaScriptHost(self, id)
+
     def guest(self, link, name):
         return JavaScriptGuest(self, self.ask("guest", link=link, name=name))
 
@@ -149,9 +167,9 @@ class _InNode:
 
 
 class JavaScriptHost(_InNode):
-    def __init__(self, node, id):
-        super().__init__(node, id)
-        self.link = self.ask("link", nodeUrl=NODE_URL)
+    @property
+    def link(self):
+        return self.ask("link", nodeUrl=NODE_URL)
 
     def prompt(self, seal, now=0):
         verdict = self.ask("prompt", seal=seal, now=now)
@@ -204,7 +222,13 @@ class JavaScriptPeer(_InNode):
         return self.ask("seal", data=data)
 
     def receive(self, data, now):
-        got = self.ask("receive", data=data, now=now)
+        return self.told(self.ask("receive", data=data, now=now))
+
+    def take_return(self, seal, now):
+        return self.told(self.ask("takeReturn", seal=seal, now=now))
+
+    @staticmethod
+    def told(got):
         opened = got.get("opened")
         if opened is not None:
             opened = (opened["data"], opened["missed"])

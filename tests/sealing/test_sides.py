@@ -80,14 +80,19 @@ def test_number_is_checked_by_the_host(sdks):
 
 
 def test_guest_comes_back_to_a_session_that_was_opened_again(sdks):
+    hosts, _ = sdks
     host, guest = pair(*sdks)
-    guest = guest.reloaded()
-    seal = guest.return_seal()
-    _, _, answer = host.receive({"s": 1, "h": encode(decoder.unb64(seal)[1:])}, 0)
-    opened, notice, echo = guest.receive(answer, 0)
+    host, guest = hosts.host_again("s" * 22, host.secret), guest.reloaded()
+    verdict = host.prompt(guest.return_seal())
+    assert verdict["kind"] == "returned"
+    assert guest.take_return("", 0) == (None, "tampered", None)
+    assert not guest.is_ready()
+    opened, notice, echo = guest.take_return(verdict["seal"], 0)
     assert (opened, notice) == (None, None)
-    assert host.receive(echo, 0) == (None, None, None)
-    assert host.receive(guest.seal("back"), 0) == (("back", 0), None, None)
+    assert guest.is_ready()
+    peer = host.peer()
+    assert peer.receive(echo, 0) == (None, None, None)
+    assert peer.receive(guest.seal("back"), 0) == (("back", 0), None, None)
 
 
 @given(schedules, st.sampled_from(SIDES))

@@ -1,8 +1,8 @@
 // Messages sealed under the secret of a session (sealing: Boxes).
 
-import { chacha20poly1305 } from "../../vendor/seal.js";
 import { DoesNotOpen, joined, KEY_BYTES } from "./encoding.js";
 import { derive } from "./keys.js";
+import { chacha20poly1305 } from "./primitives.js";
 
 /** @import { Draw, Role } from "./encoding.js" */
 /** @typedef {"ack" | "answer" | "hello"} BoxKind */

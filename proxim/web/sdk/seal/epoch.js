@@ -1,8 +1,8 @@
 // The keys of one epoch, and signals sealed with them (sealing: Epochs, Sealed signals).
 
-import { chacha20poly1305 } from "../../vendor/seal.js";
 import { DoesNotOpen, encode64, joined } from "./encoding.js";
 import { derive, exchange } from "./keys.js";
+import { chacha20poly1305 } from "./primitives.js";
 
 /** @import { KeyPair, Role } from "./encoding.js" */
 

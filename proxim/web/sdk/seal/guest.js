@@ -100,5 +100,13 @@ export class SealedGuest {
   }
 }
 
+/**
+ * Take the host's `pair_result.seal` for a guest that comes back. The guest is approved if `peer` is ready then.
+ * @param {SealedPeer} peer
+ * @param {unknown} seal
+ * @param {number} now In milliseconds, of any clock.
+ */
+export const takeReturn = (peer, seal, now) => peer.receive({ s: 1, h: String(seal) }, now);
+
 /** Return the `pair_request.seal` of a guest that comes back to a session opened again. @param {SealedPeer} peer */
 export const returnSeal = (peer) => encode64(joined(new Uint8Array([REQUEST.back]), peer.startBox()));

@@ -1,12 +1,12 @@
 // One HPKE message with a pre-shared key (sealing: HPKE; RFC 9180, mode_psk).
 
+import { DoesNotOpen, drawRandom, KEY_BYTES, purpose } from "./encoding.js";
 import {
   AEAD_ChaCha20Poly1305,
   CipherSuite,
   KDF_HKDF_SHA256,
   KEM_DHKEM_X25519_HKDF_SHA256,
-} from "../../vendor/seal.js";
-import { DoesNotOpen, drawRandom, KEY_BYTES, purpose } from "./encoding.js";
+} from "./primitives.js";
 
 /** @import { Draw } from "./encoding.js" */
 

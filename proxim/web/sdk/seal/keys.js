@@ -1,7 +1,7 @@
 // Keys, and what is derived from them (sealing: Notation, The link, Epochs).
 
-import { hkdf, sha256, x25519 } from "../../vendor/seal.js";
 import { DoesNotOpen, encode64, KEY_BYTES, purpose, utf8 } from "./encoding.js";
+import { hkdf, sha256, x25519 } from "./primitives.js";
 
 /** @import { Draw, KeyPair } from "./encoding.js" */
 
