@@ -112,10 +112,13 @@ class SealedHost:
         self._decision: Decision | None = None
 
     def link(self, node_url: str) -> SealedLink:
-        """Return the link to show. Raises ``ValueError`` if this side has no keys for one."""
+        """Return the link to show, the latest that is confirmed.
+
+        Raises ``ValueError`` if this side has no keys for one.
+        """
         if not self._keys:
             raise ValueError("this session has no link that this side could open")
-        keys = self._keys[-1]
+        keys = self._keys[0]
         host_key = pair_of(keys.private).public
         return SealedLink(node_url, self.session_id, keys.seed, host_key)
 
@@ -127,9 +130,10 @@ class SealedHost:
         self._keys.append(new_link(self._draw))
         return self._keys[-1]
 
-    def renewed(self) -> None:
-        """Forget all links but the newest, after ``link_renewed``."""
-        del self._keys[:-1]
+    def renewed(self, keys: LinkKeys) -> None:
+        """Forget all links before that of ``keys``, after its ``link_renewed``."""
+        if keys in self._keys:
+            del self._keys[: self._keys.index(keys)]
 
     def take_prompt(self, seal: str | None, now: float) -> Verdict:
         """Return what to do about the ``seal`` of a ``pair_prompt``; ``now`` is in seconds."""

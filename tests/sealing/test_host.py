@@ -56,25 +56,34 @@ def test_request_for_another_session_does_not_open():
     assert SealedHost("t" * 22, keys).take_prompt(guest.state.seal, 0) is Refused.DOES_NOT_OPEN
 
 
+def guest_by(keys):
+    return guest_of(SealedHost(ID, keys))
+
+
 def test_until_a_renewal_is_confirmed_each_link_is_good():
+    for chosen in range(3):
+        host = new_host()
+        shown = host.link("https://node.example")
+        guests = [guest_of(host), guest_by(host.renew()), guest_by(host.renew())]
+        assert host.link("https://node.example") == shown
+        assert host.take_prompt(guests[chosen].state.seal, 0).name == "Phone"
+        assert host.take_prompt(guests[chosen - 1].state.seal, 0) is Refused.TAMPERED
+
+
+def test_confirmed_renewal_makes_the_links_before_worthless():
     host = new_host()
     guests = [guest_of(host)]
-    for _ in range(2):
-        before = host.link("https://node.example")
-        assert host.renew().seed == host.link("https://node.example").seed
-        assert host.link("https://node.example") != before
-        guests.append(guest_of(host))
-    assert host.take_prompt(guests[1].state.seal, 0).name == "Phone"
-    assert host.take_prompt(guests[0].state.seal, 0) is Refused.TAMPERED
-
-
-def test_confirmed_renewal_makes_the_link_before_worthless():
-    host = new_host()
-    old = guest_of(host)
-    host.renew()
-    host.renewed()
-    assert host.take_prompt(old.state.seal, 0) is Refused.DOES_NOT_OPEN
+    lost, confirmed, waiting = (host.renew() for _ in range(3))
+    host.renewed(confirmed)
+    assert host.link("https://node.example").seed == confirmed.seed
+    guests += [guest_by(lost), guest_by(confirmed)]
+    for old in guests[:2]:
+        assert host.take_prompt(old.state.seal, 0) is Refused.DOES_NOT_OPEN
+    host.renewed(lost)
+    host.renewed(waiting)
+    assert host.take_prompt(guests[2].state.seal, 0) is Refused.DOES_NOT_OPEN
     assert host.take_prompt(guest_of(host).state.seal, 0).name == "Phone"
+    host.renewed(waiting)
 
 
 def test_program_without_the_keys_does_nothing():

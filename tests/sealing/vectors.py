@@ -190,5 +190,5 @@ def text():
 
 if __name__ == "__main__":
     PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(text(), encoding="utf-8")
+    PATH.write_text(text(), encoding="utf-8", newline="\n")
     sys.stdout.write(f"written: {PATH}\n")

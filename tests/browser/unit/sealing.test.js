@@ -192,7 +192,7 @@ test("a host opens one request, whichever of its links it is for, and the same a
   const host = new SealedHost(link.session_id, { keys: linkKeys() });
   const old = await newGuest();
   host.renew();
-  assert.notEqual(sealedLinkText(host.link("https://node.example")), link.text);
+  assert.equal(sealedLinkText(host.link("https://node.example")), link.text);
   const [first, again, other] = await Promise.all([
     host.takePrompt(old.state.seal, 0),
     host.takePrompt(old.state.seal, 0),
@@ -205,8 +205,13 @@ test("a host opens one request, whichever of its links it is for, and the same a
 test("a renewed link makes the one before worthless", async () => {
   const host = new SealedHost(link.session_id, { keys: linkKeys() });
   const old = await newGuest();
-  host.renew();
-  host.renewed();
+  const lost = host.renew();
+  const keys = host.renew();
+  host.renewed(lost);
+  host.renewed(keys);
+  host.renewed(lost);
+  const shown = host.link("https://node.example");
+  assert.deepEqual([shown.seed, shown.hostKey], [keys.seed, pairOf(keys.private).public]);
   assert.deepEqual(await host.takePrompt(old.state.seal, 0), { kind: "does_not_open" });
   assert.deepEqual(await host.takePrompt(undefined, 0), { kind: "tampered" });
   assert.deepEqual(await new SealedHost(link.session_id).takePrompt(old.state.seal, 0), { kind: "unknown" });

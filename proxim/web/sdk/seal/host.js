@@ -66,9 +66,14 @@ export class SealedHost {
     this.decision = null;
   }
 
-  /** Return the link to show. @param {string} nodeUrl @returns {SealedLink} @throws {RangeError} Without keys. */
+  /**
+   * Return the link to show, the latest that is confirmed.
+   * @param {string} nodeUrl
+   * @returns {SealedLink}
+   * @throws {RangeError} If this side has no keys for one.
+   */
   link(nodeUrl) {
-    const keys = this.#keys.at(-1);
+    const keys = this.#keys.at(0);
     if (!keys) throw new RangeError("this session has no link that this side could open");
     return { nodeUrl, sessionId: this.sessionId, seed: keys.seed, hostKey: pairOf(keys.private).public };
   }
@@ -83,9 +88,9 @@ export class SealedHost {
     return keys;
   }
 
-  /** Forget all links but the newest, after `link_renewed`. */
-  renewed() {
-    this.#keys.splice(0, this.#keys.length - 1);
+  /** Forget all links before that of `keys`, after its `link_renewed`. @param {LinkKeys} keys */
+  renewed(keys) {
+    this.#keys.splice(0, Math.max(this.#keys.indexOf(keys), 0));
   }
 
   /**
