@@ -115,10 +115,13 @@ class World:
     def settle(self):
         """Let an honest node deliver everything, in order, and the sides start again in time."""
         for _ in range(4):
+            rounds = 0
             while any(side.waiting for side in self.sides.values()):
                 for name in SIDES:
                     self.deliver(name, 0)
                 self.now += 0.25
+                rounds += 1
+                assert rounds < 500, "the sides answer each other for ever"
             if all(side.peer.is_ready() for side in self.sides.values()):
                 return
             self.now += RETRY
