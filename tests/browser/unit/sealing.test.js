@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { openAsk } from "../../../proxim/web/sdk/seal/ask.js";
-import { decode64 } from "../../../proxim/web/sdk/seal/encoding.js";
+import { sealBox } from "../../../proxim/web/sdk/seal/box.js";
+import { decode64, encode64 } from "../../../proxim/web/sdk/seal/encoding.js";
 import { SealedGuest, returnSeal } from "../../../proxim/web/sdk/seal/guest.js";
 import { SealedHost } from "../../../proxim/web/sdk/seal/host.js";
 import { suiteWith } from "../../../proxim/web/sdk/seal/hpke.js";
@@ -186,6 +187,25 @@ test("a wrong number declines, and a number of another form decides nothing", as
   assert.equal(guest.takeAnswer(seal, false).approved, false);
   assert.equal(host.peer, null);
   assert.throws(() => host.approve(guest.code, terms), RangeError);
+});
+
+test("a number that is wrong in one digit is wrong", async () => {
+  for (const at of [0, 1, 2]) {
+    const host = newHost(ack.host_private, ack.salt, answer.salt);
+    await host.takePrompt(request.seal, 0);
+    const digits = [...ack.code];
+    digits[at] = digits[at] === "1" ? "2" : "1";
+    assert.equal(host.approve(digits.join(""), { name: "Desk", type: "one_time", left: null }).approve, false);
+  }
+});
+
+test("the first ack that opens counts", async () => {
+  const guest = await newGuest();
+  assert.ok(guest.takeAck(ack.seal));
+  const other = sealBox(bytes(request.S), "ack", "h", bytes(link.host_key), () => bytes(ack.salt));
+  assert.equal(guest.takeAck(encode64(other)), false);
+  assert.equal(guest.code, ack.code);
+  assert.ok(guest.takeAck(ack.seal));
 });
 
 test("a host opens one request, whichever of its links it is for, and the same again", async () => {
