@@ -40,8 +40,8 @@ const JOINS_RIGHT =
 const MAX_MARKS = 2;
 const UNWANTED = /^[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]$/u;
 const VISIBLE = /^[\p{L}\p{N}\p{P}\p{S}]$/u;
-/** Symbols without ink: an empty Braille pattern, and a null notehead. */
-const BLANK = ["\u2800", "\u{1d159}"];
+/** Characters without ink: an empty Braille pattern, a null notehead, and hieroglyphic blanks. */
+const BLANK = ["\u2800", "\u{1d159}", "\u{13441}", "\u{13442}"];
 const MARK = /^[\p{Mn}\p{Me}]$/u;
 const EMOJI = /^\p{Extended_Pictographic}$/u;
 const AFTER_EMOJI = /^[\ufe0f\u{1f3fb}-\u{1f3ff}]$/u;
