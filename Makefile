@@ -18,7 +18,7 @@ QUICK := $(addprefix tests/,protocol session actors net embed client test_house.
 PEOPLE := $(addprefix tests/,cli client rtc embed threads doctor test_node.py test_settings.py)
 FUZZ_TIME ?= 600
 
-.PHONY: help run test test-all test-pythons test-systems check style types e2e browser-tools sdk-types screenshots attacks fuzz faults
+.PHONY: help run test test-all test-pythons test-systems check style types e2e browser-tools sdk-types vendor vectors screenshots attacks fuzz faults
 .PHONY: one-file cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
 
 help:  ## what there is
@@ -80,6 +80,12 @@ browser-tools: tests/browser/node_modules/.synced  ## what the tests in Chromium
 tests/browser/node_modules/.synced: tests/browser/package.json tests/browser/package-lock.json
 	cd tests/browser && npm ci --silent
 	touch $@
+
+vendor: browser-tools  ## bundle what the browser SDK uses from npm into proxim/web/vendor/, with its licences
+	node tests/browser/vendor.js
+
+vectors: $(TESTS)  ## write the vectors of sealed sessions, tests/vectors/seal-1.json
+	$(BIN)/python -m tests.sealing.vectors
 
 sdk-types: browser-tools  ## write what is made from proxim.js: its .d.ts and its reference
 	node docs/proxim_js.mjs

@@ -12,7 +12,7 @@ import proxim
 
 _NOT_FOR_AN_APPLICATION = {
     *("click", "rich", "redis", "coredis", "platformdirs", "prometheus_client", "asyncio"),
-    "qrcode",
+    *("cryptography", "pyhpke", "qrcode"),
     "proxim.cli",
 }
 

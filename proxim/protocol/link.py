@@ -51,6 +51,19 @@ def parse_link(text: str, node_url: str | None = None) -> Link:
     With ``node_url``, the node that the program uses, the link may lead to any page.
     """
     wanted = "a link looks like https://node.example/join#<session id>.<token>"
+    found_url, fragment = split_link(text, wanted, on_any_page=node_url is not None)
+    secret = _FRAGMENT.fullmatch(fragment)
+    if secret is None:
+        raise InvalidLink(f"the part after # is missing or cut short; {wanted}")
+    return Link(node_url or found_url, secret[1], secret[2])
+
+
+def split_link(text: str, wanted: str, *, on_any_page: bool = False) -> tuple[str, str]:
+    """Return the URL of the node and the part after the ``#``.
+
+    The URL of a link ``on_any_page`` says nothing of the node. Raises ``InvalidLink``, which says
+    what is wrong, and what is ``wanted``.
+    """
     text = text.strip()
     try:
         parts = urlsplit(text)
@@ -62,9 +75,6 @@ def parse_link(text: str, node_url: str | None = None) -> Link:
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise InvalidLink(f"this is not an http or https URL; {wanted}")
     base, found, rest = parts.path.rpartition("/join")
-    if node_url is None and (not found or rest.strip("/")):
+    if not on_any_page and (not found or rest.strip("/")):
         raise InvalidLink(f"the path does not end in /join; {wanted}")
-    secret = _FRAGMENT.fullmatch(parts.fragment)
-    if secret is None:
-        raise InvalidLink(f"the part after # is missing or cut short; {wanted}")
-    return Link(node_url or f"{parts.scheme}://{parts.netloc}{base}", secret[1], secret[2])
+    return f"{parts.scheme}://{parts.netloc}{base}", parts.fragment

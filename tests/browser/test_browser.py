@@ -80,6 +80,15 @@ def test_served_module_exports_the_same_names_as_the_entry(tmp_path: Path) -> No
     run("node", str(script))
 
 
+def test_first_load_has_no_code_of_sealed_sessions() -> None:
+    seal = ROOT / "proxim" / "web" / "sdk" / "seal"
+    label = "proxim seal 1"
+    assert label in (seal / "encoding.js").read_text(encoding="utf-8")
+    served = join_modules(ROOT / "proxim" / "web" / "proxim.js").decode()
+    assert label not in served
+    assert "vendor/" not in served
+
+
 @pytest.mark.full("TypeScript")
 @pytest.mark.needs("node")
 @pytest.mark.usefixtures("packages")
@@ -101,6 +110,13 @@ def test_pages_are_typed() -> None:
     run("node", "node_modules/typescript/bin/tsc", "-p", str(ROOT / "proxim" / "web"))
 
 
+@pytest.mark.full("esbuild")
+@pytest.mark.needs("node")
+@pytest.mark.usefixtures("packages")
+def test_vendored_library_and_its_licences_are_current() -> None:
+    run("node", "vendor.js", "--check")
+
+
 @pytest.fixture
 def npm_user(tmp_path: Path) -> Path:
     """Return the folder of a package that has installed ours from its archive."""
@@ -118,12 +134,13 @@ def npm_user(tmp_path: Path) -> Path:
 @pytest.mark.usefixtures("node")
 def test_npm_package_can_be_imported_by_its_name(npm_user: Path) -> None:
     home = npm_user / "node_modules" / "proxim"
-    names = {"package.json", "proxim.js", "proxim.d.ts", "sdk", "README.md", "LICENSE"}
+    names = {"package.json", "proxim.js", "proxim.d.ts", "sdk", "vendor", "README.md", "LICENSE"}
     assert {path.name for path in home.iterdir()} == names
     assert (home / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     script = npm_user / "user.mjs"
     script.write_text(
         'import { Host, join } from "proxim"; if (!Host || !join) throw new Error("missing");'
+        'import "./node_modules/proxim/sdk/seal/index.js";'
     )
     run("node", str(script))
 

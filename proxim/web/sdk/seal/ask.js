@@ -1,0 +1,61 @@
+// The guest's first message, sealed for the host (sealing: The request).
+
+import { decode64, DoesNotOpen, encode64, joined, KEY_BYTES, padded, unpadded } from "./encoding.js";
+import { hpkeOpen, hpkeSeal } from "./hpke.js";
+import { linkSecrets } from "./keys.js";
+import { nameFault } from "./names.js";
+
+/** @import { Draw } from "./encoding.js" */
+/** @import { SealedLink } from "./link.js" */
+
+/** The first byte of a request by a link, and of one by a guest that was approved before. */
+export const REQUEST = { first: 1, back: 2 };
+
+const ASK_BYTES = 640;
+const TAG_BYTES = 16;
+const MAX_NAME = 64;
+
+/**
+ * Return `pair_request.seal` and the secret of the session.
+ * @param {SealedLink} link
+ * @param {string} name
+ * @param {Uint8Array} key
+ * @param {Draw} draw
+ * @throws {RangeError} If the name is not allowed, or the key in the link is not a key.
+ */
+export async function sealAsk(link, name, key, draw) {
+  const text = padded({ v: 1, name: checkedName(name), k: encode64(key) }, ASK_BYTES);
+  const { enc, ciphertext, secret } = await hpkeSeal({ ...link, ...linkSecrets(link.seed) }, text, draw);
+  return { seal: encode64(joined(new Uint8Array([REQUEST.first]), enc, ciphertext)), secret };
+}
+
+/**
+ * Open the bytes of a `pair_request.seal`.
+ * @param {Uint8Array} content
+ * @param {string} sessionId
+ * @param {{ seed: Uint8Array, private: Uint8Array }} keys
+ * @throws {DoesNotOpen}
+ */
+export async function openAsk(content, sessionId, keys) {
+  const encEnd = 1 + KEY_BYTES;
+  if (content[0] !== REQUEST.first || content.length !== encEnd + ASK_BYTES + TAG_BYTES) throw new DoesNotOpen();
+  const by = { ...linkSecrets(keys.seed), privateKey: keys.private, sessionId };
+  const { text, secret } = await hpkeOpen(by, content.slice(1, encEnd), content.slice(encEnd));
+  const ask = unpadded(text, ASK_BYTES);
+  if (ask.v !== 1) throw new DoesNotOpen();
+  return { name: openedName(ask.name), key: decode64(ask.k, KEY_BYTES), secret };
+}
+
+/** Return a name as it is sent. @param {string} name @throws {RangeError} If it is not allowed. */
+export function checkedName(name) {
+  const normal = name.normalize("NFC");
+  const fault = [...normal].length > MAX_NAME ? `more than ${MAX_NAME} characters` : nameFault(normal);
+  if (fault) throw new RangeError(`the name has ${fault}`);
+  return normal;
+}
+
+/** Return a name that the other side sent. @param {unknown} name @throws {DoesNotOpen} If it is not allowed. */
+export function openedName(name) {
+  if (typeof name !== "string" || [...name].length > MAX_NAME || nameFault(name)) throw new DoesNotOpen();
+  return name.normalize("NFC");
+}

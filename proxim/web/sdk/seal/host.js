@@ -1,0 +1,198 @@
+// The host's side of a sealed pairing (sealing: What the host checks).
+
+import { sealAnswer } from "./answer.js";
+import { openAsk, REQUEST } from "./ask.js";
+import { sealBox } from "./box.js";
+import { decode64, DoesNotOpen, drawRandom, encode64, KEY_BYTES } from "./encoding.js";
+import { codeOf, exchange, linkSecrets, newPair, pairOf } from "./keys.js";
+import { SealedPeer } from "./peer.js";
+
+/** @import { Terms } from "./answer.js" */
+/** @import { Draw, KeyPair } from "./encoding.js" */
+/** @import { SealedLink } from "./link.js" */
+
+/**
+ * The secrets of one link. The node learns the `tokenHash` only.
+ * @typedef {{ seed: Uint8Array, private: Uint8Array, tokenHash: string }} LinkKeys
+ */
+
+/**
+ * What to do about a prompt:
+ *
+ * - `asked`: ask the person about `name`, and send `ack` as `pair_ack` at once. If `isNew` is false the same
+ *   request came again: the prompt is the same, and the `ack` too;
+ * - `returned`: approve with `seal`, and ask nobody, since the guest was approved before;
+ * - `tampered`: reject and close the session, since somebody stripped or replaced the request;
+ * - `does_not_open`: reject. It does not count as a denial;
+ * - `unknown`: another page of the owner has the keys: do nothing, and say so.
+ * @typedef {{ kind: "asked", name: string, ack: string, isNew: boolean } | { kind: "returned", seal: string } |
+ *   { kind: "tampered" | "does_not_open" | "unknown" }} Verdict
+ */
+
+/** @typedef {{ approve: boolean, seal: string }} Decision The fields of `pair_decision`. */
+
+/** Return the secrets of a new link. @param {Draw} [draw] @returns {LinkKeys} */
+export function newLink(draw = drawRandom) {
+  const seed = draw(KEY_BYTES);
+  return { seed, private: draw(KEY_BYTES), tokenHash: linkSecrets(seed).tokenHash };
+}
+
+/** The keys of one session's links, and the one request that it opens. */
+export class SealedHost {
+  #draw;
+  /** @type {LinkKeys[]} */
+  #keys;
+  /** @type {string | null} */
+  #seal = null;
+  /** @type {Verdict | null} */
+  #verdict = null;
+  /** @type {{ secret: Uint8Array, own: KeyPair, guestKey: Uint8Array } | null} */
+  #pending = null;
+  /** @type {Promise<unknown>} */
+  #turn = Promise.resolve();
+
+  /**
+   * @param {string} sessionId
+   * @param {{ keys?: LinkKeys, secret?: Uint8Array, draw?: Draw }} [from] The secrets of the link of a new
+   *   session, or the secret of a session that was approved before a reload.
+   */
+  constructor(sessionId, { keys, secret, draw = drawRandom } = {}) {
+    this.sessionId = sessionId;
+    this.#draw = draw;
+    this.#keys = keys ? [keys] : [];
+    /** The session's other part, once the guest is approved. */
+    this.peer = secret ? new SealedPeer("h", secret, draw) : null;
+    /** The decision that was made, to send it again after a reconnect. @type {Decision | null} */
+    this.decision = null;
+  }
+
+  /**
+   * Return the link to show, the latest that is confirmed.
+   * @param {string} nodeUrl
+   * @returns {SealedLink}
+   * @throws {RangeError} If this side has no keys for one.
+   */
+  link(nodeUrl) {
+    const keys = this.#keys.at(0);
+    if (!keys) throw new RangeError("this session has no link that this side could open");
+    return { nodeUrl, sessionId: this.sessionId, seed: keys.seed, hostKey: pairOf(keys.private).public };
+  }
+
+  /**
+   * Return the secrets of a new link, for `renew_link`. Those before are kept until `renewed`: the answer may be
+   * lost, and either link be valid.
+   */
+  renew() {
+    const keys = newLink(this.#draw);
+    this.#keys.push(keys);
+    return keys;
+  }
+
+  /** Forget all links before that of `keys`, after its `link_renewed`. @param {LinkKeys} keys */
+  renewed(keys) {
+    this.#keys.splice(0, Math.max(this.#keys.indexOf(keys), 0));
+  }
+
+  /**
+   * Return what to do about the `seal` of a `pair_prompt`. Prompts are taken one after the other.
+   * @param {string | undefined} seal
+   * @param {number} now In milliseconds, of any clock.
+   * @returns {Promise<Verdict>}
+   */
+  takePrompt(seal, now) {
+    const taken = this.#turn.then(() => this.#takePrompt(seal, now));
+    this.#turn = taken.catch(() => {});
+    return taken;
+  }
+
+  /**
+   * Return the decision of a person who typed `code`: a wrong one is a rejection.
+   * @param {string} code
+   * @param {Terms} terms
+   * @returns {Decision}
+   * @throws {RangeError} If `code` does not have three digits; it decides nothing then.
+   */
+  approve(code, terms) {
+    if (!/^[1-9][0-9]{2}$/.test(code)) throw new RangeError("a code has three digits, 100 to 999");
+    const { secret, own } = this.#needPending();
+    return this.#decide(isSameCode(code, codeOf(secret, own.public)), terms);
+  }
+
+  /** Return the decision of a host that lets in whoever asks, without a number. @param {Terms} terms */
+  approveUnchecked(terms) {
+    return this.#decide(true, terms);
+  }
+
+  /** Return the decision of a person who says no. @param {Terms} terms */
+  decline(terms) {
+    return this.#decide(false, terms);
+  }
+
+  /** @param {string | undefined} seal @param {number} now @returns {Promise<Verdict>} */
+  async #takePrompt(seal, now) {
+    if (this.#verdict && seal === this.#seal) {
+      return this.#verdict.kind === "asked" ? { ...this.#verdict, isNew: false } : this.#verdict;
+    }
+    if (this.#seal === null && !this.peer && this.#keys.length === 0) return { kind: "unknown" };
+    if (typeof seal !== "string") return { kind: "tampered" };
+    try {
+      this.#verdict = await this.#open(decode64(seal), now);
+    } catch (error) {
+      if (error instanceof DoesNotOpen) return { kind: this.#seal === null ? "does_not_open" : "tampered" };
+      throw error;
+    }
+    this.#seal = seal;
+    return this.#verdict;
+  }
+
+  /** @param {Uint8Array} content @param {number} now @returns {Promise<Verdict>} */
+  async #open(content, now) {
+    if (content[0] === REQUEST.back && this.peer) {
+      const box = this.peer.answerBox(content.slice(1), now);
+      if (box) return { kind: "returned", seal: encode64(box) };
+    }
+    for (const keys of [...this.#keys].reverse()) {
+      const ask = await openAsk(content, this.sessionId, keys).catch((error) => {
+        if (error instanceof DoesNotOpen) return null;
+        throw error;
+      });
+      if (ask) return this.#ask(ask);
+    }
+    throw new DoesNotOpen();
+  }
+
+  /** @param {{ name: string, key: Uint8Array, secret: Uint8Array }} ask @returns {Verdict} */
+  #ask({ name, key, secret }) {
+    const own = newPair(this.#draw);
+    exchange(own.private, key);
+    const ack = encode64(sealBox(secret, "ack", "h", own.public, this.#draw));
+    this.#pending = { secret, own, guestKey: key };
+    this.#keys = [];
+    return { kind: "asked", name, ack, isNew: true };
+  }
+
+  #needPending() {
+    if (!this.#pending) throw new RangeError("no request waits for a decision");
+    return this.#pending;
+  }
+
+  /** @param {boolean} approve @param {Terms} terms @returns {Decision} */
+  #decide(approve, terms) {
+    const { secret, own, guestKey } = this.#needPending();
+    const seal = encode64(sealAnswer(secret, approve, terms, this.#draw));
+    if (approve) {
+      this.peer = new SealedPeer("h", secret, this.#draw);
+      this.peer.adopt(own, guestKey);
+    }
+    this.#pending = null;
+    this.decision = { approve, seal };
+    return this.decision;
+  }
+}
+
+/** Return whether two codes are the same, in a time that reveals neither. @param {string} one @param {string} other */
+function isSameCode(one, other) {
+  let difference = 0;
+  for (let at = 0; at < 3; at++) difference |= one.charCodeAt(at) ^ other.charCodeAt(at);
+  return difference === 0;
+}
