@@ -24,11 +24,14 @@ async def main():
     with proxim.run_in_thread(port=0) as node:
         session = node.open_session("one_time", decide=decide)
         print(f"Open {session.link}", flush=True)
+        session.refuse_channel()  # What the guest says comes as signals, through the node.
         signals = session.signals()
         # What waits for the guest waits in a thread, and the loop goes on.
         while (data := await asyncio.to_thread(next, signals, THE_END)) is not THE_END:
-            print(f"guest: {data}", flush=True)
-            session.send({"you said": data})
+            # A terminal or a page also sends objects, such as the reason of its end.
+            if isinstance(data, str):
+                print(f"guest: {data}", flush=True)
+                session.send({"you said": data})
         print(session.over)
 
 
