@@ -61,7 +61,8 @@ $(BIN)/uv:
 SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --inexact
 
 $(RUNS): pyproject.toml uv.lock | $(BIN)/uv
-	$(SYNC) --no-dev --compile-bytecode
+	@# Not every system has wheels for all that WebRTC needs. Without them the commands say what is missing.
+	$(SYNC) --no-dev --extra rtc --compile-bytecode || $(SYNC) --no-dev --compile-bytecode
 	touch $@
 
 $(TESTS): pyproject.toml uv.lock | $(BIN)/uv

@@ -25,9 +25,12 @@ async def be_host(url):
             await prompt.approve()
         else:
             await prompt.decline()
+        session.refuse_channel()  # What the guest says comes as signals, through the node.
         async for data in session.signals():
-            print(f"guest: {data}", flush=True)
-            await session.send({"you said": data})
+            # A terminal or a page also sends objects, such as the reason of its end.
+            if isinstance(data, str):
+                print(f"guest: {data}", flush=True)
+                await session.send({"you said": data})
         print(session.over)
 
 

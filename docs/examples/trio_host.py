@@ -33,9 +33,12 @@ async def main():
         nursery.start_soon(report, node.events())
         session = await node.open_session("one_time", decide=decide)
         print(f"Open {session.link}", flush=True)
+        session.refuse_channel()  # What the guest says comes as signals, through the node.
         async for data in session.signals():
-            print(f"guest: {data}", flush=True)
-            await session.send({"you said": data})
+            # A terminal or a page also sends objects, such as the reason of its end.
+            if isinstance(data, str):
+                print(f"guest: {data}", flush=True)
+                await session.send({"you said": data})
 
 
 trio.run(main)

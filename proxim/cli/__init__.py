@@ -14,6 +14,8 @@ _COMMANDS = {
     "serve": "Run a node.",
     "host": "Open a session on this computer and show its QR code.",
     "join": "Request pairing with a link.",
+    "send": "Send files to another device.",
+    "receive": "Take files from another device.",
     "sessions": "List and close the sessions of this computer.",
     "nodes": "List the nodes in this network.",
     "cluster": "Show the status of the cluster.",

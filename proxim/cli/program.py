@@ -1,20 +1,18 @@
-"""What the commands share: options, errors, exit codes, and the exchange of lines."""
+"""What the commands share: options, errors and exit codes."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 import trio
 
 from proxim.cli.terminal import Reporter, printable
 from proxim.client import Guest, Host
-from proxim.client.session import ClientSession
 from proxim.exception_groups import leaves, ungrouped
 from proxim.protocol import device_names
 from proxim.protocol.errors import (
@@ -22,9 +20,7 @@ from proxim.protocol.errors import (
     ConnectionLost,
     InvalidLink,
     InvalidSetting,
-    NotSupported,
     ProximError,
-    RequestError,
     SessionOver,
 )
 from proxim.protocol.messages import Reason
@@ -42,7 +38,16 @@ console."""
 if sys.platform == "win32":
     STOPPING.append(signal.SIGBREAK)
 
-_NORMAL_ENDS = {Reason.CLOSED, Reason.DISCONNECTED, Reason.EXPIRED}
+NORMAL_ENDS: Final = {Reason.CLOSED, Reason.DISCONNECTED, Reason.EXPIRED}
+CAUSED: Final = {Reason.CLOSED, Reason.DISCONNECTED}
+"""Ends that a side causes, which may say why (docs/reference/channel.md: Signals)."""
+
+_ENDS = {
+    "left": "the other side ended it",
+    "done": "the other side is done",
+    "flooded": "the other side got more than it can show",
+    "failed": "something went wrong at the other side",
+}
 _REASONS: dict[str, str] = {
     Reason.CLOSED: "it was closed",
     Reason.DISCONNECTED: "the other side disconnected",
@@ -105,8 +110,15 @@ async def _interruptible(action: Callable[[Reporter], Awaitable[None]], reporter
         nursery.cancel_scope.cancel()
 
 
+def hangup_signal() -> list[signal.Signals]:
+    """Return the signal of a closed terminal, unless it is ignored (nohup). Windows has none."""
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return []
+    return [signal.SIGHUP]
+
+
 async def _cancel_on_signal(scope: trio.CancelScope) -> None:
-    with trio.open_signal_receiver(*STOPPING) as signals:
+    with trio.open_signal_receiver(*STOPPING, *hangup_signal()) as signals:
         async for _ in signals:
             scope.cancel()
 
@@ -115,12 +127,13 @@ def _report_failure(reporter: Reporter, error: BaseException) -> int:
     if isinstance(error, SessionOver):
         report_end(reporter, error)
         return REFUSED
-    _report_error(reporter, "Error", error)
+    report_error(reporter, "Error", error)
     return UNREACHABLE if isinstance(error, ConnectionLost) else REFUSED
 
 
-def _report_error(reporter: Reporter, what: str, error: BaseException) -> None:
-    code = error.code if isinstance(error, RequestError | NotSupported) else "connection_lost"
+def report_error(reporter: Reporter, what: str, error: BaseException) -> None:
+    """Report an error that does not end the command."""
+    code = getattr(error, "code", "connection_lost")
     reporter.report("error", f"{what}: {printable(str(error))}", code=code, message=str(error))
 
 
@@ -139,55 +152,15 @@ async def race(*actions: Callable[[], Awaitable[T]]) -> T:
     return finished[0]
 
 
-async def talk(session: ClientSession, reporter: Reporter) -> None:
-    """Exchange lines with the other side until the session ends."""
-    reporter.exit_code = APPROVED
-    reporter.report("connected", "Connected. What you type goes to the other side; /close ends it.")
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_send_lines, session, reporter)
-        nursery.start_soon(_report_presence, session, reporter)
-        async for data in session.signals():
-            text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-            reporter.report("signal", f"< {printable(text)}", data=data)
-        over = await session.ended()
-        nursery.cancel_scope.cancel()
-    report_end(reporter, over)
-    if over.reason not in _NORMAL_ENDS:
-        reporter.exit_code = REFUSED
-
-
-def report_end(reporter: Reporter, over: SessionOver) -> None:
-    """Report the end of a session, and its reason."""
+def report_end(reporter: Reporter, over: SessionOver, *, end: str | None = None) -> None:
+    """Report the end of a session, and its reason; ``end`` is what the other side said of it."""
     why = _REASONS.get(over.reason, over.reason)
-    reporter.report(
-        "ended", f"The session has ended: {why}.", status=over.status, reason=over.reason
-    )
-
-
-async def _send_lines(session: ClientSession, reporter: Reporter) -> None:
-    while (line := await reporter.keyboard.line()) is not None:
-        if line.strip() == "/close":
-            await _close(session, reporter)
-        else:
-            await _send(session, line, reporter)
-    if reporter.keyboard.is_person:
-        await _close(session, reporter)
-
-
-async def _close(session: ClientSession, reporter: Reporter) -> None:
-    try:
-        await session.close()
-    except ConnectionLost as error:
-        _report_error(reporter, "Not closed", error)
-
-
-async def _send(session: ClientSession, line: str, reporter: Reporter) -> None:
-    try:
-        await session.send(line)
-    except SessionOver:
-        pass  # `talk` reports the end.
-    except RequestError as error:
-        _report_error(reporter, "Not sent", error)
+    fields = {}
+    if end is not None:
+        fields["end"] = end if end in _ENDS else "failed"
+        why = _ENDS[fields["end"]]
+    text = f"The session has ended: {why}."
+    reporter.report("ended", text, status=over.status, reason=over.reason, **fields)
 
 
 async def report_reachability(client: Host | Guest, reporter: Reporter) -> None:
@@ -195,9 +168,3 @@ async def report_reachability(client: Host | Guest, reporter: Reporter) -> None:
     async for online in client.reachable():
         text = "Reconnected." if online else "Can't reach the node. Reconnecting…"
         reporter.report("node", text, online=online)
-
-
-async def _report_presence(session: ClientSession, reporter: Reporter) -> None:
-    async for online in session.presence():
-        text = "The other side is online." if online else "The other side is offline."
-        reporter.report("peer", text, online=online)

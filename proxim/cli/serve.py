@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import gc
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import click
 import trio
 
 from proxim.cli import logs, options, tracing
-from proxim.cli.program import STOPPING
+from proxim.cli.program import STOPPING, hangup_signal
 from proxim.cli.terminal import command_line
 from proxim.exception_groups import leaves
 from proxim.node import Node
@@ -60,7 +59,7 @@ def _with_advice(error: BaseException) -> str:
 async def _serve(settings: Settings) -> None:
     manager = Notifier(os.environ)
     node = Node(settings, sockets=take_sockets(os.environ))
-    hangup, has_terminal = _hangup(), _has_terminal()
+    hangup, has_terminal = hangup_signal(), _has_terminal()
     async with trio.open_nursery() as nursery:
         await nursery.start(logs.toggle_on_signal)
         with trio.open_signal_receiver(*STOPPING, *hangup) as signals:
@@ -85,13 +84,6 @@ def _reload(node: Node, manager: Notifier) -> None:
         manager.notify_reloading()
         node.reload_certificate()
         manager.notify("READY=1")
-
-
-def _hangup() -> list[signal.Signals]:
-    """Return the signal to reload, unless it is ignored (nohup). Windows has none."""
-    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        return []
-    return [signal.SIGHUP]
 
 
 def _has_terminal() -> bool:

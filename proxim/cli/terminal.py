@@ -18,6 +18,7 @@ from proxim.clock import now, slept
 from proxim.protocol.messages import MAX_TTL
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
     from rich.table import Table
 
 
@@ -80,23 +81,74 @@ def draw_qr(link: str) -> str | None:
 
 
 class Screen:
-    """Standard output for a person: lines of text, and at most one countdown.
+    """Standard output for a person: lines of text, and below them one thing that changes.
 
-    Without a terminal there is no countdown.
+    That is a countdown, a question, or the progress of files. Without a terminal there is neither a
+    countdown nor progress.
     """
 
     def __init__(self) -> None:
-        self._is_terminal = is_terminal()
+        self.is_terminal = is_terminal()
         self._erase = ""
+        self._question: str | None = None
+        self._bars: Progress | None = None
 
     def say(self, text: str = "") -> None:
-        """Print a line in place of the countdown, if any."""
+        """Print a line above the question or the progress, and in place of the countdown."""
         self.clear()
+        if self._bars is not None and self._bars.live.is_started:
+            self._bars.live.stop()
         click.echo(text)
+        if self._question is not None:
+            self._show_question(self._question)
+        self.draw_bars()
+
+    def ask(self, question: str | None) -> None:
+        """Show a question, with the cursor after it, until this is called with None."""
+        self.clear()
+        self._question = question
+        if question is None:
+            self.draw_bars()
+            return
+        if self._bars is not None:
+            self._bars.live.stop()
+        self._show_question(question)
+
+    def typed(self, line: str) -> None:
+        """Show a line that the person typed into the progress above it."""
+        if self._bars is not None and self._bars.live.is_started:
+            self._write("\x1b[1A")
+            self.say(line)
+
+    def answered(self) -> None:
+        """Leave the question and its answer on the screen."""
+        self._erase = ""
+
+    def _show_question(self, question: str) -> None:
+        if self.is_terminal:
+            self._write(question)
+            self._erase = "\r\x1b[2K"
+        else:
+            click.echo(question)
+            self._question = None  # Not repeated after each line.
+
+    def set_bars(self, bars: Progress | None) -> None:
+        """Show the progress of files from now on, or no longer."""
+        if self._bars is not None:
+            self._bars.live.stop()
+        self._bars = bars
+
+    def draw_bars(self) -> None:
+        """Update the progress of files, unless a question is there."""
+        if self._bars is not None and self._question is None:
+            if self._bars.live.is_started:
+                self._bars.refresh()
+            else:
+                self._bars.live.start(refresh=True)
 
     def show(self, text: str, *, with_answer: bool) -> None:
         """Update the countdown. ``with_answer`` leaves a line below it for the answer."""
-        if not self._is_terminal:
+        if not self.is_terminal:
             return
         if not with_answer:
             self._write(f"\r\x1b[2K{text}")
@@ -126,18 +178,18 @@ class Screen:
 class Reporter:
     """Reports events to a person or, with ``--json``, as one JSON object per line.
 
-    ``exit_code`` is the exit code of the command.
+    ``exit_code`` is the exit code of the command, ``as_json`` whether the reader is a program.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self.exit_code = 1
         self.screen = Screen()
         self.keyboard = standard_input()
-        self._as_json = as_json
+        self.as_json = as_json
 
     def report(self, event: str, text: str, /, **fields: object) -> None:
         """Report an event: ``text`` to a person, ``fields`` to a program."""
-        if self._as_json:
+        if self.as_json:
             click.echo(json.dumps({"event": event, **fields}))
         elif text:
             self.screen.say(text)
@@ -151,11 +203,11 @@ class Reporter:
     ) -> None:
         """Report what a command found: a table to a person, an event for each to a program."""
         self.exit_code = 0
-        if found and not self._as_json:
+        if found and not self.as_json:
             from rich.console import Console
 
             Console().print(make_table())
-        elif not found and not self._as_json:
+        elif not found and not self.as_json:
             self.screen.say(nothing)
         else:
             for fields in found:
@@ -167,7 +219,7 @@ class Reporter:
         try:
             while True:
                 left = math.ceil(seconds(end - now()))
-                if not self._as_json:
+                if not self.as_json:
                     clock = f"{left // 60}:{left % 60:02}"
                     # A wrapped line cannot be overwritten.
                     line = f"{text} {clock}"[-shutil.get_terminal_size().columns + 1 :]

@@ -202,6 +202,9 @@ class NodeConnection(Calls):
                 if not self._scope.shield:
                     # From here on only ``connected`` ends this, after it has closed the WebSocket.
                     self._scope.shield = True
+                    if self._tasks is not None:
+                        # A program that is cancelled may still have something to say there.
+                        self._tasks.cancel_scope.shield = True
                     task_status.started()
                 nursery.start_soon(self.ice.run, self.refresh_ice)
                 await self._write(self._ws)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from proxim.extras import how_to_install
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import NotSupported, ProximError
 from proxim.protocol.messages import IceServer, Status
@@ -23,12 +24,12 @@ log = logging.getLogger(__name__)
 MAX_EARLY = 256
 """Signals that may wait while aiortc is imported."""
 
-INSTALL = (
-    "a channel needs the library aiortc: from a clone of Proxim, pip install '.[rtc]'; "
-    "otherwise pip install 'aiortc>=1.16'"
-)
-
 UNAVAILABLE = {"unavailable": True}
+
+
+def not_installed() -> NotSupported:
+    """Return the error where the extra is missing, with the command that installs it."""
+    return NotSupported(f"a channel needs the extra rtc: {how_to_install('rtc')}")
 
 
 class Peering:
@@ -59,7 +60,7 @@ class Peering:
             module = await load()
         except ImportError as error:
             self.refuse()
-            raise NotSupported(INSTALL) from error
+            raise not_installed() from error
         if self._peer is None:
             peer = Peer(self, module, relay_only=relay_only)
             try:

@@ -256,6 +256,10 @@ class Channel:
                 await main.send(data)
                 return
 
+    async def flush(self) -> None:
+        """Wait until the other side has got all that was sent, or the connection is lost."""
+        await self._peer.flush()
+
     async def receive(self) -> Message:
         """Return the next message."""
         return await self._peer.channels.inbox.get()

@@ -21,7 +21,7 @@ from aiortc.sdp import candidate_from_sdp
 
 from proxim.protocol.errors import ChannelClosed
 from proxim.protocol.messages import IceServer
-from proxim.rtc.gate import Gate
+from proxim.rtc.gate import Gate, is_flushed
 from proxim.rtc.negotiation import Description
 from proxim.rtc.path import Path, path_of
 
@@ -32,6 +32,9 @@ T = TypeVar("T")
 SEND_BUFFER = 256 * 1024
 LOW = 128 * 1024
 """Bytes of a data channel that wait to be sent: above the first, ``send`` waits for the second."""
+
+FLUSH_INTERVAL = 0.01
+"""Seconds between two looks at what is still to be acknowledged: aiortc has no event for it."""
 
 MESSAGE_OVERHEAD = 200
 """About how many bytes a waiting message takes beside its content."""
@@ -182,6 +185,11 @@ class Connection:
     async def path(self) -> Path | None:
         """Return how this reaches the other side; None while it does not."""
         return await path_of(self._pc)
+
+    async def flush(self) -> None:
+        """Wait until the other side has got all that was sent, or the connection is lost."""
+        while self._pc.connectionState == "connected" and not is_flushed(self._pc):  # noqa: ASYNC110
+            await asyncio.sleep(FLUSH_INTERVAL)
 
     async def close(self) -> None:
         """Close everything, and report nothing more but the ends of the data channels."""

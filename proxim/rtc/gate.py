@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from proxim.rtc.loop import Loop
 
 if TYPE_CHECKING:
+    from aiortc import RTCPeerConnection
     from aiortc.rtcsctptransport import DataChunk, RTCSctpTransport
 
 CLOSE_AT = 4 * 1024 * 1024
@@ -86,3 +87,11 @@ async def _send_sack(sctp: RTCSctpTransport) -> None:
     # The state of the connection says that it is lost.
     with suppress(ConnectionError):
         await sctp._send_sack()
+
+
+def is_flushed(pc: RTCPeerConnection) -> bool:
+    """Return whether the other side has acknowledged all that was sent."""
+    sctp = pc.sctp
+    return sctp is None or not (
+        sctp._data_channel_queue or sctp._outbound_queue or sctp._sent_queue
+    )

@@ -141,6 +141,12 @@ class Peer:
             raise
         return channel
 
+    async def flush(self) -> None:
+        """Wait until the other side has got all that was sent, or the connection is lost."""
+        await trio.lowlevel.checkpoint()
+        if self.channels.main is not None and self._connection is not None:
+            await self._loop.call(self._connection.flush)
+
     async def path(self) -> Path | None:
         """Return the path of the connection, if there is one."""
         await trio.lowlevel.checkpoint()

@@ -44,7 +44,7 @@ class Program:
         deadline = time.monotonic() + PATIENCE
         while b"\n" not in self._unread:
             chunk = _read(self.process.stdout.fileno(), deadline)
-            assert chunk, f"no more lines, after {self._unread!r}"
+            assert chunk, f"no more lines, after {self._unread!r}; {self.process.stderr.read()}"
             self._unread += chunk
         line, _, self._unread = self._unread.partition(b"\n")
         return line.decode()

@@ -36,18 +36,20 @@ def test_approved_session_exits_0(start, host):
     assert 35 < prompt["expires_in"] <= 40
     assert host.event("result")["status"] == guest.event("result")["status"] == "approved"
     guest.type("one\ntwo\n")
-    assert [host.event("signal")["data"] for _ in "12"] == ["one", "two"]
+    assert [host.event("chat")["text"] for _ in "12"] == ["one", "two"]
     host.type("three\n/close\n")
-    assert guest.event("signal")["data"] == "three"
+    assert guest.event("chat")["text"] == "three"
+    ended = {"event": "ended", "status": "expired", "reason": "closed"}
+    assert host.event("ended") == ended
+    assert guest.event("ended") == {**ended, "end": "left"}
     for side in (host, guest):
-        assert side.event("ended") == {"event": "ended", "status": "expired", "reason": "closed"}
         assert side.finish() == ("", "", 0)
 
 
 def test_piped_input_is_sent_after_approval(start, host):
     guest = start("join", host.event("session")["link"], "--json")
     guest.type("one\ntwo\n/close\n")
-    assert [host.event("signal")["data"] for _ in "12"] == ["one", "two"]
+    assert [host.event("chat")["text"] for _ in "12"] == ["one", "two"]
     assert (host.exit(), guest.exit()) == (0, 0)
 
 
@@ -55,9 +57,9 @@ def test_end_of_a_pipe_does_not_close_the_session(start, host):
     guest = start("join", host.event("session")["link"], "--json")
     guest.type("last line, with no end")
     guest.end_input()
-    assert host.event("signal")["data"] == "last line, with no end"
+    assert host.event("chat")["text"] == "last line, with no end"
     host.type("answer\n")
-    assert guest.event("signal")["data"] == "answer"
+    assert guest.event("chat")["text"] == "answer"
 
 
 def test_declined_exits_1(start, node):

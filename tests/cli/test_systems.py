@@ -111,7 +111,7 @@ def test_piped_input_is_read_in_a_thread(start, host):
     lines = [f"line {number} ".ljust(999, ".") for number in range(20)]
     guest.event("result")
     guest.type("".join(f"{line}\n" for line in lines))
-    assert [host.event("signal")["data"] for _ in lines] == lines
+    assert [host.event("chat")["text"] for _ in lines] == lines
     guest.type("/close\n")
     assert (host.exit(), guest.exit()) == (0, 0)
 

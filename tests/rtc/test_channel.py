@@ -46,6 +46,17 @@ async def test_what_is_no_message_is_refused(node):
         assert await hear(guest, 1) == [b"more"]
 
 
+async def test_session_can_be_closed_behind_flushed_messages(node):
+    async with joined(node.url) as (host, guest, session, _):
+        for number in range(50):
+            await host.send(str(number) + " " * 50_000)
+        await host.flush()
+        await session.close()
+        with trio.fail_after(PATIENCE):
+            heard = [int(message) async for message in guest]
+    assert heard == list(range(50))
+
+
 async def test_path_says_how_the_sides_are_connected(node):
     async with joined(node.url) as (host, guest, *_):
         for channel in (host, guest):

@@ -1,0 +1,226 @@
+"""The exchange of lines and files with the other side, once a session is approved."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trio
+
+from proxim.cli import program
+from proxim.cli.chat import Chat
+from proxim.cli.direct import PATIENCE, Direct
+from proxim.cli.questions import Questions
+from proxim.cli.terminal import Reporter, printable
+from proxim.cli.transfers import Transfers
+from proxim.protocol.errors import BadMessage, ConnectionLost, ProximError, SessionOver
+
+if TYPE_CHECKING:
+    from proxim.client import Guest, Host
+    from proxim.client.session import ClientSession
+
+HINT = "What you type goes to the other side; /send FILE sends a file, /close ends it."
+
+_ALONE = 60
+"""Seconds without node and channel."""
+
+_GOODBYE = 5.0
+"""Seconds for each step before the session is closed, which is closed all the same."""
+
+
+class Conversation:
+    """Exchanges lines and files until the session ends.
+
+    ``folder`` is for received files, ``take_all`` takes them without asking. ``hint`` says what a
+    person may type. ``done_by_enter`` ends the session at an empty line.
+    """
+
+    def __init__(
+        self,
+        session: ClientSession,
+        reporter: Reporter,
+        *,
+        folder: Path,
+        take_all: bool = False,
+        hint: str = HINT,
+        done_by_enter: bool = False,
+    ) -> None:
+        self.session = session
+        self.reporter = reporter
+        self.direct = Direct(session, reporter, hint)
+        self._chat = Chat(session, self.direct, reporter)
+        self._questions = Questions(reporter)
+        info = session.device_info
+        who = printable(info.name) if info is not None else "The other side"
+        self.transfers = Transfers(reporter, self._questions, who, folder, take_all=take_all)
+        self._done_by_enter = done_by_enter
+        self._client: Host | Guest | None = None
+        self._scope = trio.CancelScope()
+        self._end: str | None = None
+        self._closes = False
+
+    def leave_without(self, client: Host | Guest) -> None:
+        """End, too, once neither the node nor the other device was there for a minute."""
+        self._client = client
+
+    async def run(self, goal: Callable[[], Awaitable[None]] | None = None) -> SessionOver | None:
+        """Run until the session ends, and report and return its end. ``goal`` runs beside.
+
+        Returns None if this side has left instead. Raises the error that ended the connection, if
+        one did.
+        """
+        with self._scope:
+            return await self._run(goal)
+        return None
+
+    async def _run(self, goal: Callable[[], Awaitable[None]] | None) -> SessionOver:
+        self.reporter.report("connected", "Connecting to the other device…")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read_lines, nursery)
+            nursery.start_soon(self._chat.run)
+            nursery.start_soon(self._report_presence)
+            if goal is not None:
+                nursery.start_soon(goal)
+            if self._client is not None:
+                nursery.start_soon(self._leave_when_alone, self._client)
+            # These end by themselves with the session, and show what has come before.
+            async with trio.open_nursery() as readers:
+                readers.start_soon(self.direct.run)
+                readers.start_soon(self._chat.receive)
+                readers.start_soon(self._receive_files)
+                readers.start_soon(self._read_signals)
+            over = await self.session.ended()
+            nursery.cancel_scope.cancel()
+        self.reporter.screen.ask(None)
+        caused = over.reason in program.CAUSED and not self._closes
+        program.report_end(self.reporter, over, end=self._end if caused else None)
+        return over
+
+    async def close(self, end: str) -> None:
+        """Send what waits, say why this side ends the session, and end it."""
+        self._closes = True
+        # Each line takes at most that long, and they may have been waiting for the same.
+        with trio.move_on_after(2 * PATIENCE + _GOODBYE):
+            await self._chat.wait_sent()
+        with trio.move_on_after(_GOODBYE):
+            await self.transfers.stop()
+        if self.direct.channel is not None:
+            with trio.move_on_after(_GOODBYE), suppress(ProximError):
+                await self.direct.channel.flush()
+        with suppress(SessionOver, BadMessage), trio.move_on_after(_GOODBYE):
+            await self.session.send({"end": end})
+        await self.session.close()
+
+    async def finish(self, end: str) -> None:
+        """End the session; if the node cannot be reached, leave it."""
+        try:
+            await self.close(end)
+        except ConnectionLost:
+            self._scope.cancel()
+
+    async def _leave_when_alone(self, client: Host | Guest) -> None:
+        online = True
+
+        async def watch() -> None:
+            nonlocal online
+            async for now in client.reachable():
+                online = now
+
+        alone = 0
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch)
+            while alone < _ALONE:
+                await trio.sleep(1)
+                alone = 0 if online or self.direct.is_open else alone + 1
+            text = "Neither the server nor the other device can be reached."
+            self.reporter.report("alone", text)
+            self._scope.cancel()
+
+    # -- the keyboard --------------------------------------------------------------------------
+
+    async def _read_lines(self, nursery: trio.Nursery) -> None:
+        keyboard = self.reporter.keyboard
+        while (line := await keyboard.line()) is not None:
+            if self._questions.take(line):
+                continue
+            self.reporter.screen.typed(line)
+            command, _, rest = line.strip().partition(" ")
+            if command == "/close":
+                nursery.start_soon(self._close, "left")
+            elif not command and self._done_by_enter:
+                nursery.start_soon(self.finish, "done")
+            elif command == "/send" and rest:
+                nursery.start_soon(self._send_file, _path(rest.strip()))
+            elif command == "/cancel":
+                self.transfers.cancel()
+            elif command:
+                self._chat.say(line)
+        self._questions.close()
+        if keyboard.is_person:
+            await self._close("left")
+
+    async def _close(self, end: str) -> None:
+        try:
+            await self.close(end)
+        except ConnectionLost as error:
+            self._closes = False
+            program.report_error(self.reporter, "Not closed", error)
+
+    # -- files -----------------------------------------------------------------------------------
+
+    async def _send_file(self, path: Path) -> None:
+        try:
+            if not self.direct.is_open and self.direct.problem is None:
+                self.reporter.report("waiting", "Waiting for the direct connection.")
+            channel = await self.direct.wait_open()
+        except ProximError as error:
+            program.report_error(self.reporter, f"{printable(path.name)} was not sent", error)
+        else:
+            await self.transfers.send(channel, path)
+
+    async def _receive_files(self) -> None:
+        while not self.direct.is_over:
+            with suppress(ProximError):
+                await self.transfers.receive(await self.direct.wait_open())
+            await self.direct.wait_repaired()
+
+    # -- the node --------------------------------------------------------------------------------
+
+    async def _read_signals(self) -> None:
+        async for data in self.session.signals():
+            if isinstance(data, str):
+                self._chat.show(data, "signal")
+            elif isinstance(data, dict) and isinstance(data.get("end"), str):
+                self._end = data["end"]
+            else:
+                text = json.dumps(data, ensure_ascii=False)
+                self.reporter.report("signal", f"< {printable(text)}", data=data)
+
+    async def _report_presence(self) -> None:
+        async for online in self.session.presence():
+            text = "The other side is online." if online else "The other side is offline."
+            self.reporter.report("peer", text, online=online)
+
+
+async def talk(session: ClientSession, reporter: Reporter, *, folder: Path, take_all: bool) -> None:
+    """Exchange lines and files with the other side until the session ends."""
+    reporter.exit_code = program.APPROVED
+    over = await Conversation(session, reporter, folder=folder, take_all=take_all).run()
+    if over is not None and over.reason not in program.NORMAL_ENDS:
+        reporter.exit_code = program.REFUSED
+
+
+def _path(text: str) -> Path:
+    """Return the path that a person typed, pasted, or dragged into the terminal."""
+    path = Path(text).expanduser()
+    if not path.exists() and os.sep == "/":
+        with suppress(ValueError):
+            if len(words := shlex.split(text)) == 1:
+                return Path(words[0]).expanduser()
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return Path(text[1:-1]).expanduser() if quoted else path

@@ -1,0 +1,199 @@
+"""Files that cross in a terminal: offered by a command, and taken once the person agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import platformdirs
+import trio
+from rich.filesize import decimal
+
+from proxim.cli.bars import Bars
+from proxim.cli.questions import Questions
+from proxim.cli.terminal import Reporter, printable
+from proxim.files import Offer, open_offers, safe_name, send_file
+from proxim.protocol.errors import ProximError, TransferFailed
+
+if TYPE_CHECKING:
+    from proxim.rtc import Channel
+
+
+def downloads() -> Path:
+    """Return the user's downloads folder."""
+    return platformdirs.user_downloads_path()
+
+
+def with_folder(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option ``--save-to``, as ``save_to: Path``."""
+    return click.option(
+        "--save-to",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=downloads,
+        metavar="DIR",
+        help="Folder for received files.  [default: the user's downloads folder]",
+    )(function)
+
+
+MOST_OUTGOING = 24
+"""Files on offer or on their way at a time (docs/reference/channel.md: Files); others wait."""
+
+take_files_option = click.option(
+    "--take-files", is_flag=True, help="Take every file that the other side offers, unasked."
+)
+
+
+class Transfers:
+    """The files of a session, in both directions.
+
+    ``stored``, ``sent`` and ``failed`` count them; a file that this side's person declines or
+    cancels is none of them.
+    """
+
+    def __init__(
+        self, reporter: Reporter, questions: Questions, who: str, folder: Path, *, take_all: bool
+    ) -> None:
+        self.stored = 0
+        self.sent = 0
+        self.failed = 0
+        self._reporter = reporter
+        self._questions = questions
+        self._who = who
+        self._folder = folder.absolute()
+        self._take_all = take_all
+        self._bars = Bars(reporter)
+        self._numbers = count(1)
+        self._turn = trio.Semaphore(MOST_OUTGOING)
+        self._scopes: set[trio.CancelScope] = set()
+        self._changed = trio.lowlevel.ParkingLot()
+
+    async def wait_stored(self) -> None:
+        """Wait until a file is stored."""
+        while not self.stored:
+            await self._changed.park()
+
+    def cancel(self) -> None:
+        """Stop all files that are on their way."""
+        for scope in self._scopes:
+            scope.cancel()
+
+    async def stop(self) -> None:
+        """Stop all files, and wait until the other side was told."""
+        self.cancel()
+        while self._scopes:
+            await self._changed.park()
+
+    async def send(self, channel: Channel, path: Path) -> None:
+        """Offer a file, and send it. Reports the outcome."""
+        number, name = next(self._numbers), printable(path.name)
+
+        async def send() -> None:
+            size = (await trio.Path(path).stat()).st_size
+            about = f"{name}, {decimal(size)}"
+            self._report("offered", f"Offering {about}.", number, "out", path.name, size)
+            with self._bars.show(number, f"Sending {name}", size) as progress:
+                await send_file(channel, path, progress=progress)
+            self.sent += 1
+            self._report("sent", f"Sent {about}.", number, "out", path.name, size)
+
+        async with self._turn:
+            await self._run(send, f"{name} was not sent", number, "out", path.name)
+
+    async def receive(self, channel: Channel) -> None:
+        """Take the files that the other side offers, until the session ends."""
+        async with open_offers(channel) as offers, trio.open_nursery() as nursery:
+            async for offer in offers:
+                nursery.start_soon(self._receive, offer)
+
+    async def _receive(self, offer: Offer) -> None:
+        number, name = next(self._numbers), safe_name(offer.name)
+        about = f"{printable(name)}, {decimal(offer.size)}"
+
+        async def receive() -> None:
+            tell = partial(
+                self._report, "offer", "", number, "in", name, offer.size, type=offer.type
+            )
+            if not await self._is_wanted(offer, about, tell):
+                await offer.decline()
+                self._report("declined", f"Declined {about}.", number, "in", name, offer.size)
+                return
+            with self._bars.show(number, f"Receiving {printable(name)}", offer.size) as progress:
+                path = await offer.save(self._folder, progress=progress)
+            self.stored += 1
+            self._changed.unpark_all()
+            text = f"Saved {decimal(offer.size)} as {printable(str(path))}"
+            self._report("stored", text, number, "in", name, offer.size, path=str(path))
+
+        await self._run(receive, f"{printable(name)} was not received", number, "in", name)
+
+    async def _is_wanted(self, offer: Offer, about: str, tell: Callable[[], None]) -> bool:
+        """Ask the person. Raises ``TransferFailed`` if the sender takes the offer back."""
+        if self._take_all:
+            tell()
+            return True
+        wanted = False
+        question = f"{self._who} wants to send {about} – take it?"
+
+        async def ask(scope: trio.CancelScope) -> None:
+            nonlocal wanted
+            wanted = await self._questions.ask(question, tell)
+            scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, nursery.cancel_scope)
+            failure = await offer.withdrawn()
+            nursery.cancel_scope.cancel()
+        if not offer.is_open:
+            raise failure
+        return wanted
+
+    async def _run(
+        self,
+        action: Callable[[], Any],
+        what: str,
+        number: int,
+        direction: str,
+        name: str,
+    ) -> None:
+        """Run a transfer, and report why it failed."""
+        with trio.CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
+                await action()
+            except (ProximError, OSError) as error:
+                self.failed += 1
+                reason = error.reason if isinstance(error, TransferFailed) else "failed"
+                why = error.strerror if isinstance(error, OSError) else str(error)
+                text = f"{what}: {printable(why or str(error))}."
+                self._report(reason, text, number, direction, name)
+            finally:
+                self._scopes.discard(scope)
+                self._changed.unpark_all()
+        if scope.cancelled_caught:
+            self._report("cancelled", f"{what}: you cancelled it.", number, direction, name)
+
+    def _report(
+        self,
+        state: str,
+        text: str,
+        number: int,
+        direction: str,
+        name: str,
+        size: int | None = None,
+        **fields: object,
+    ) -> None:
+        known = {} if size is None else {"size": size}
+        self._reporter.report(
+            "file",
+            text,
+            number=number,
+            direction=direction,
+            state=state,
+            name=name,
+            **known,
+            **fields,
+        )
