@@ -102,3 +102,25 @@ def _joins_letters(text: str, at: int) -> bool:
         return idna.valid_contextj(text, at)
     except ValueError:
         return False  # A character beside it that this version of Unicode does not have.
+
+
+def without_faults(text: str) -> str:
+    """Return the text in NFC, without the characters that ``fault`` does not allow."""
+    before = None
+    while before != text:
+        # A character that goes may be what another one needed beside it.
+        before, text = text, normalised(_allowed(text))
+    return text
+
+
+def _allowed(text: str) -> str:
+    kept: list[str] = []
+    marks = 0
+    for at, char in enumerate(text):
+        category = unicodedata.category(char)
+        if (category in _UNWANTED or _IGNORABLE.match(char)) and not _is_needed(text, at):
+            continue
+        marks = marks + 1 if category in _MARKS else 0
+        if marks <= MAX_MARKS:
+            kept.append(char)
+    return "".join(kept)

@@ -25,6 +25,7 @@
     ├── Unreachable             the two sides of a session can't connect to each other by WebRTC
     ├── ChannelClosed           the data channel is closed
     ├── WrongCode               the code was wrong, and the guest is rejected
+    ├── TransferFailed          a file did not cross; has a reason
     ├── ConnectionLost          the node closed the connection, or cannot be reached
     ├── InvalidLink             the text is not a link
     └── InvalidSetting          the value of a setting cannot be used
@@ -215,6 +216,19 @@ class ConnectionLost(ProximError):
     def __init__(self, message: str, *, close_code: int | None = None) -> None:
         super().__init__(message)
         self.close_code = close_code
+
+
+class TransferFailed(ProximError):
+    """A file did not cross the channel (channel protocol: Files).
+
+    ``reason`` is one of the protocol's, or ``interrupted``. ``by_other_side`` is true if the other
+    side gave the reason.
+    """
+
+    def __init__(self, reason: str, message: str, *, by_other_side: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.by_other_side = by_other_side
 
 
 class InvalidLink(ProximError):
