@@ -16,7 +16,8 @@ def in_use():
     """The names of the threads, and what the descriptors lead to."""
     threads = sorted(thread.name for thread in threading.enumerate())
     descriptors = {}
-    for each in os.listdir("/proc/self/fd"):
+    # Other systems than Linux do not say.
+    for each in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
         # One is that of the listing itself, and gone.
         with contextlib.suppress(FileNotFoundError):
             descriptors[each] = os.readlink(f"/proc/self/fd/{each}")
