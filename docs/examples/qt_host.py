@@ -87,7 +87,8 @@ class Window(QtWidgets.QWidget):
         self.code.setVisible(not is_connected)
         self.chat.setVisible(is_connected)
         if is_connected:
-            self.status.setText(f"Connected to “{session.device_info.name}”")
+            state = "Connected to" if session.peer_online else "Waiting for"
+            self.status.setText(f"{state} “{session.device_info.name}”")
         else:
             self.status.setText("Scan this code with your phone")
             if session.device_info is None and session.lapses_in < 1:
@@ -108,10 +109,10 @@ class Window(QtWidgets.QWidget):
 
     def send(self):
         """Send what the person has typed."""
-        text = self.entry.text()
-        self.entry.clear()
-        self.news.put(f"You: {text}")
-        self.in_background(self.way.send, text)
+        if text := self.entry.text():
+            self.entry.clear()
+            self.news.put(f"You: {text}")
+            self.in_background(self.way.send, text)
 
     def hear(self, text):
         """Show what the phone says."""
@@ -125,17 +126,15 @@ class Window(QtWidgets.QWidget):
         watch = QtCore.QTimer(dialog, interval=200)  # Close it once there is nothing to decide.
         watch.timeout.connect(lambda: prompt.is_over and dialog.reject())
         watch.start()
-        number = dialog.textValue() if dialog.exec() else False
+        number = dialog.textValue().strip() if dialog.exec() else False
         dialog.deleteLater()
         return number
 
     def ask_file(self, offer):
         """Return whether the person takes a file."""
         text = f"Take <b>{escape(offer.name)}</b>, {offer.size / 1e6:.1f} MB?"
-        return (
-            QtWidgets.QMessageBox.question(self, "A file", text)
-            == QtWidgets.QMessageBox.StandardButton.Yes
-        )
+        answer = QtWidgets.QMessageBox.question(self, "A file", text)
+        return answer == QtWidgets.QMessageBox.StandardButton.Yes
 
     def show_file(self, offer):
         """Say what has become of a file."""

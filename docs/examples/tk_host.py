@@ -84,7 +84,8 @@ class Window(tk.Tk):
             self.open_session(node)
         session = self.session
         if session.status == "approved":
-            self.status["text"] = f"Connected to “{session.device_info.name}”"
+            state = "Connected to" if session.peer_online else "Waiting for"
+            self.status["text"] = f"{state} “{session.device_info.name}”"
             self.code.pack_forget()
             self.chat.pack(fill="x")
         else:
@@ -112,10 +113,10 @@ class Window(tk.Tk):
 
     def send(self, *_):
         """Send what the person has typed."""
-        text = self.entry.get()
-        self.entry.delete(0, "end")
-        self.news.put(f"You: {text}")
-        self.in_background(self.way.send, text)
+        if text := self.entry.get():
+            self.entry.delete(0, "end")
+            self.news.put(f"You: {text}")
+            self.in_background(self.way.send, text)
 
     def hear(self, text):
         """Show what the phone says."""
@@ -157,7 +158,7 @@ class AskNumber(simpledialog.Dialog):
 
     def apply(self):
         """Take the number, after OK."""
-        self.number = self.entry.get()
+        self.number = self.entry.get().strip()
 
 
 # Python collects garbage in any thread, and what belongs to Tk with it: so not by itself.
