@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         ProximError,
         RequestError,
         SessionOver,
+        TransferFailed,
         Unreachable,
         WrongCode,
     )
@@ -83,6 +84,7 @@ __all__ = [
     "ThreadNode",
     "ThreadPrompt",
     "ThreadSession",
+    "TransferFailed",
     "Unreachable",
     "WrongCode",
     "aio",
@@ -101,7 +103,7 @@ _MODULES = {
     "proxim.node": "Node serve",
     "proxim.protocol.errors": "AlreadyDecided ChannelClosed CodeRequired ConnectionLost "
     "InvalidLink InvalidSetting NotApproved NotSupported ProximError RequestError SessionOver "
-    "Unreachable WrongCode",
+    "TransferFailed Unreachable WrongCode",
     "proxim.protocol.messages": "DeviceInfo SessionInfo",
     "proxim.settings": "Settings",
     "proxim.threads": "ThreadNode ThreadPrompt ThreadSession run_in_thread",

@@ -18,7 +18,7 @@ from proxim.cli import program
 from proxim.cli.identity import Register
 from proxim.cli.terminal import Reporter, command_line, draw_qr, printable, seconds
 from proxim.client import Guest, Host, HostSession, Notice, Prompt, open_guest
-from proxim.client.host import CODE
+from proxim.client.host_session import CODE
 from proxim.client.peering import not_installed
 from proxim.client.session import ClientSession
 from proxim.protocol.errors import (

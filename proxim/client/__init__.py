@@ -20,7 +20,8 @@ acknowledgements. A refused request raises the exception of the same name from
 """
 
 from proxim.client.guest import Guest, open_guest, resume_guest
-from proxim.client.host import Host, HostSession, Notice, Prompt, open_host
+from proxim.client.host import Host, open_host
+from proxim.client.host_session import HostSession, Notice, Prompt
 
 __all__ = [
     "Guest",

@@ -16,7 +16,7 @@ from proxim.actors.log import log_crash
 from proxim.actors.router import Router, leave_seats
 from proxim.actors.seat import Owner, Seat
 from proxim.client.calls import Calls
-from proxim.client.host import HostSession
+from proxim.client.host_session import HostSession
 from proxim.client.ice import IceRefresher
 from proxim.client.session import TOO_SLOW
 from proxim.net.limits import Limits

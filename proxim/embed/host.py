@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 import trio
 
 from proxim.actors.router import Router
-from proxim.client.host import HostSession, SessionKind
+from proxim.client.host_session import HostSession, SessionKind
 from proxim.client.ice import IceRefresher
 from proxim.embed.connection import LocalConnection
 from proxim.embed.decision import Decide, answer

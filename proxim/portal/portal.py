@@ -16,6 +16,8 @@ import outcome
 import trio
 
 from proxim.event_loop import require_none, trio_runs
+from proxim.exception_groups import leaves
+from proxim.portal.application import Application, CallIn
 from proxim.portal.futures import settle
 from proxim.protocol.errors import ConnectionLost
 
@@ -27,15 +29,11 @@ _LOOK_EVERY = 0.2 if sys.platform == "win32" else None
 """Seconds. On Windows Ctrl-C does not interrupt a thread that waits for a lock."""
 
 
-CallIn = Callable[[Callable[[], None]], object]
-"""Calls a function soon in the application's own event loop, as ``root.after_idle`` of Tk does."""
-
-
 class Portal:
     """Runs functions in Trio's thread for other threads. Create it in Trio's thread.
 
-    ``call_in`` calls a function in the application's own event loop. ``gone`` is the text of the
-    ``ConnectionLost`` that calls raise once Trio has ended. With ``refuses_asyncio`` a blocking
+    ``application`` calls the functions of the application, by ``call_in``. ``gone`` is the text of
+    the ``ConnectionLost`` that calls raise once Trio has ended. With ``refuses_asyncio`` a blocking
     call in the thread of an asyncio loop raises ``RuntimeError``.
     """
 
@@ -46,7 +44,7 @@ class Portal:
         refuses_asyncio: bool = False,
         call_in: CallIn | None = None,
     ) -> None:
-        self.call_in = call_in
+        self.application = Application(call_in)
         self._gone = gone
         self._refuses_asyncio = refuses_asyncio
         self._token = trio.lowlevel.current_trio_token()
@@ -137,8 +135,10 @@ class Portal:
     def _unwrap(self, result: outcome.Outcome[T]) -> T:
         try:
             return result.unwrap()
-        except trio.Cancelled:
-            raise ConnectionLost(self._gone) from None
+        except BaseException as error:
+            if all(isinstance(leaf, trio.Cancelled) for leaf in leaves(error)):
+                raise ConnectionLost(self._gone) from None
+            raise
 
     def _raise_gone(self) -> NoReturn:
         raise ConnectionLost(self._gone)

@@ -47,6 +47,7 @@ from proxim.portal.state import (
 from proxim.portal.thread import TrioThread
 from proxim.protocol.errors import ProximError, SessionOver
 from proxim.sync.channel import Channel, DataChannel
+from proxim.sync.files import Offer
 
 __all__ = [
     "Channel",
@@ -55,6 +56,7 @@ __all__ = [
     "Host",
     "HostSession",
     "Notice",
+    "Offer",
     "Prompt",
     "open_guest",
     "open_host",

@@ -1,18 +1,20 @@
-"""The channel to the guest, for threads that do not run Trio."""
+"""The channel to the other side, for threads that do not run Trio."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+import os
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 
 from proxim import rtc
-from proxim.portal.futures import settle
+from proxim.files import send_file
 from proxim.portal.portal import Across, blocking
 from proxim.protocol.errors import ChannelClosed, ProximError, Unreachable
 from proxim.rtc.channel import Message
+from proxim.sync.files import Offer, receive_files
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +96,36 @@ class Channel(Across[rtc.Channel]):
         """
         Thread(target=self._deliver, args=(receive,), name="proxim-listen", daemon=True).start()
 
+    def send_file(self, path: str | os.PathLike[str]) -> None:
+        """Offer a file to the other side, and send it once that side accepts.
+
+        Returns when the other side has stored the file. Raises ``TransferFailed`` if the file does
+        not cross, and ``OSError`` if it cannot be read.
+        """
+        self._portal.call(send_file, self._inner, path)
+
+    def receive_files(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        decide: Callable[[Offer], bool | Awaitable[bool]],
+        done: Callable[[Offer], object],
+    ) -> None:
+        """Store the files that the other side offers and ``decide`` accepts. Returns at once.
+
+        ``decide`` is called as that of ``open_session`` is, and may wait for a person. Only
+        ``True`` accepts; an exception is logged and declines. ``done`` is called at the end of each
+        file that was not declined, with ``path`` or ``error`` set: the other side may take its
+        offer back before the decision, too.
+
+        The names in ``folder`` are safe and new: see ``proxim.files``. It ends with the session.
+        This takes all data channels that the other side opens, so do not use ``incoming``, too.
+        """
+        application = self._portal.application
+        ask, tell = application.asking(decide), application.telling(done)
+        work = partial(receive_files, self._inner, folder, ask, tell)
+        Thread(target=self._run, args=(work,), name="proxim-files", daemon=True).start()
+
     def incoming(self) -> Iterator[DataChannel]:
         """Iterate over the data channels that the other side opens, until the session ends."""
         channels = self._inner.incoming()
@@ -109,11 +141,15 @@ class Channel(Across[rtc.Channel]):
         while (seen := self._portal.call(self._inner.presence_after, seen)) is not None:
             yield seen
 
+    def _run(self, work: Callable[[], Awaitable[None]]) -> None:
+        with suppress(ProximError):
+            self._portal.call(work)
+
     def _deliver(self, receive: Callable[[Message], object]) -> None:
         with suppress(ProximError):
             for message in self._all_messages():
                 try:
-                    self._call(receive, message)
+                    self._portal.application.call(receive, message)
                 except Exception:
                     log.exception("the application failed at a message of the channel")
 
@@ -125,11 +161,3 @@ class Channel(Across[rtc.Channel]):
                 return
             except Unreachable:
                 self._portal.call(self._inner.wait_retry)
-
-    def _call(self, receive: Callable[[Message], object], message: Message) -> None:
-        if self._portal.call_in is None:
-            receive(message)
-            return
-        future: Future[object] = Future()
-        self._portal.call_in(lambda: settle(future, receive, message))
-        future.result()

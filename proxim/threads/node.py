@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Literal
 
-import trio
-
-from proxim.client.host import SessionKind
-from proxim.embed.decision import check
+from proxim.client.host_session import Prompt, SessionKind
+from proxim.embed.decision import Answer, check
 from proxim.embed.events import EventReader, NodeEvent
 from proxim.node import Node
-from proxim.portal.portal import Across, CallIn, Portal
+from proxim.portal.application import CallIn
+from proxim.portal.portal import Across, Portal
 from proxim.portal.thread import TrioThread
 from proxim.protocol.errors import ConnectionLost
 from proxim.protocol.messages import Confirm, SessionInfo
 from proxim.settings import Settings, from_code
 from proxim.sync import HostSession
-from proxim.threads.decision import Decide, in_application
+from proxim.sync import Prompt as SyncPrompt
+
+Decide = Callable[[SyncPrompt], Answer | Awaitable[Answer]]
+"""The application's decision on a prompt: ``True`` approves, or the code that the guest shows."""
 
 
 class ThreadNode:
@@ -30,8 +32,6 @@ class ThreadNode:
 
     def __init__(self, settings: Settings, call_in: CallIn | None) -> None:
         self.settings = settings
-        self._call_in = call_in
-        self._decide_lock = trio.Lock()
         self._node = Node(settings)
         self._thread = TrioThread(
             "proxim-node", lambda: self._node, lambda: Portal(call_in=call_in)
@@ -97,9 +97,6 @@ class ThreadNode:
         ``ttl``, and ``ConnectionLost`` if the node has stopped.
         """
         check(decide)
-        ask = None
-        if decide is not None:
-            ask = in_application(self._portal, decide, self._call_in, self._decide_lock)
         open_session = partial(
             self._node.open_session,
             session_type,
@@ -108,9 +105,13 @@ class ThreadNode:
             qr=qr,
             confirm=confirm,
             join_url=join_url,
-            decide=ask,
+            decide=None if decide is None else self._asking(decide),
         )
         return HostSession(self._portal, self._portal.call(open_session))
+
+    def _asking(self, decide: Decide) -> Callable[[Prompt], Awaitable[Answer]]:
+        ask: Callable[[SyncPrompt], Awaitable[Answer]] = self._portal.application.asking(decide)
+        return lambda prompt: ask(SyncPrompt(self._portal, prompt))
 
 
 class ThreadEvents(Across[EventReader]):

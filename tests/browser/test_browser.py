@@ -16,7 +16,8 @@ ROOT = HERE.parent.parent
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FIREFOX = os.environ.get("FIREFOX", "/usr/bin/firefox-esr")
 IN_FIREFOX = HERE / "firefox.test.js"
-IN_CHROMIUM = sorted({*HERE.glob("*.test.js")} - {IN_FIREFOX})
+WITH_WINDOWS = HERE / "windows.test.js"
+IN_CHROMIUM = sorted({*HERE.glob("*.test.js")} - {IN_FIREFOX, WITH_WINDOWS})
 TYPESCRIPT = HERE / "node_modules" / "typescript"
 
 
@@ -184,3 +185,10 @@ def test_pages_in_chromium(path: Path) -> None:
 @needs_browser("Firefox", FIREFOX)
 def test_guest_page_in_firefox() -> None:
     run("node", "--test", str(IN_FIREFOX))
+
+
+@needs_browser("Chromium and Xvfb", "Xvfb")
+def test_phone_and_a_window_of_python() -> None:
+    for name in ("tkinter", "PySide6.QtWidgets"):
+        pytest.importorskip(name, exc_type=ImportError)
+    run("node", "--test", str(WITH_WINDOWS))

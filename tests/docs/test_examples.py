@@ -10,18 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import screen
 from tests.docs.test_docs import ROOT, blocks
 
 EXAMPLES = ROOT / "docs" / "examples"
 COUNTED = Path(__file__).with_name("counted.py")
-GREEN = (0x1A, 0x7F, 0x37)
 PATIENCE = 60
 """Seconds after which something that was to come does not come any more."""
 
 
 @contextmanager
-def running(*command, environ=None):
+def running(*command):
     """A program with pipes; it is ended in the end."""
     process = subprocess.Popen(
         [*map(str, command)],
@@ -29,7 +27,7 @@ def running(*command, environ=None):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**(environ or os.environ), "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
     try:
         yield process
@@ -38,8 +36,8 @@ def running(*command, environ=None):
         process.communicate()
 
 
-def example(name, *arguments, environ=None):
-    return running(sys.executable, COUNTED, EXAMPLES / name, *arguments, environ=environ)
+def example(name, *arguments):
+    return running(sys.executable, COUNTED, EXAMPLES / name, *arguments)
 
 
 def joining(link):
@@ -111,82 +109,6 @@ def test_a_guest_says_that_it_was_declined(node_process, guest_name):
             _, errors = guest.communicate(timeout=PATIENCE)
             assert (guest.returncode, errors) == (1, "the session has ended: rejected\n")
         assert_nothing_is_left(host)
-
-
-# -- in a window -----------------------------------------------------------------------------
-
-
-def window(test):
-    """Mark a test that needs a screen, and tools to look at it and to click on it."""
-    return pytest.mark.full("Xvfb")(pytest.mark.needs("Xvfb", "xdotool", "zbarimg")(test))
-
-
-@pytest.fixture(scope="module")
-def desktop():
-    """A screen that the windows share, one after the other."""
-    pytest.importorskip("tkinter", reason="this Python has no tkinter (python3-tk)")
-    with screen.screen() as desktop:
-        yield desktop
-
-
-@window
-def test_a_window_shows_the_code_and_asks(desktop, tmp_path):
-    with example("tk_host.py", environ=desktop.environ) as host:
-        link = desktop.wait_for(lambda picture: screen.code_in(picture, tmp_path))
-        with joining(link) as guest:
-            desktop.click(desktop.wait_for(lambda picture: screen.middle_of(picture, GREEN)))
-            hear(guest, "approved")
-            desktop.wait_for(lambda picture: not screen.middle_of(picture, GREEN))
-            desktop.type("Escape", (100, 100))
-            hear(guest, "shutdown")
-        assert_nothing_is_left(host)
-
-
-@window
-def test_a_window_does_not_ask_any_more_when_the_guest_has_gone(desktop, tmp_path):
-    with example("tk_host.py", environ=desktop.environ) as host:
-        with joining(desktop.wait_for(lambda picture: screen.code_in(picture, tmp_path))):
-            desktop.wait_for(lambda picture: screen.middle_of(picture, GREEN))
-        desktop.wait_for(lambda picture: not screen.middle_of(picture, GREEN))
-        desktop.type("Escape", (100, 100))
-        assert_nothing_is_left(host)
-
-
-GARBAGE = """
-    import threading
-
-    freed_in = []
-
-    class Loop:
-        def __init__(self):
-            self.itself = self
-
-        def __del__(self):
-            freed_in.append(threading.current_thread().name)
-
-    Loop()
-    busy = threading.Thread(target=lambda: [[] for _ in range(100_000)])
-    busy.start()
-    busy.join()
-    root.after(3000, root.destroy)
-    root.mainloop()
-    print(freed_in)
-"""
-
-
-@window
-def test_a_window_frees_what_is_tks_in_its_own_thread(desktop, tmp_path):
-    shown = (EXAMPLES / "tk_host.py").read_text(encoding="utf-8")
-    program = tmp_path / "program.py"
-    program.write_text(shown.replace("\n    root.mainloop()\n", GARBAGE), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, program],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        env=desktop.environ,
-    )
-    assert (done.stdout, done.stderr) == ("['MainThread']\n", "")
 
 
 def test_the_page_shows_the_programs_as_they_run():

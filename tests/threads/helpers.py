@@ -50,15 +50,15 @@ LEAVING = 8
 
 
 @contextmanager
-def nothing_left():
-    """Assert that no thread or descriptor of the block is left."""
+def nothing_left(leaving=LEAVING):
+    """Assert that no thread or descriptor of the block is left after some seconds."""
     threads, descriptors = set(threading.enumerate()), open_descriptors()
 
     def is_left():
         return set(threading.enumerate()) - threads or open_descriptors() > descriptors
 
     yield
-    deadline = time.monotonic() + LEAVING
+    deadline = time.monotonic() + leaving
     while is_left() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not is_left()

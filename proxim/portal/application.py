@@ -1,0 +1,112 @@
+"""Call functions of an application without Trio: in a thread, its asyncio loop or its GUI."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+import trio
+
+from proxim.event_loop import asyncio_loop
+from proxim.portal.futures import in_own_thread, result_of, settle
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+T = TypeVar("T")
+Result = TypeVar("Result")
+
+CallIn = Callable[[Callable[[], None]], object]
+"""Calls a function soon in the application's own event loop, as ``root.after_idle`` of Tk does."""
+
+
+class Application:
+    """Calls functions of the application, and waits for them in Trio.
+
+    A coroutine function runs in the asyncio loop of the thread that gave it, or in Trio's
+    if there is none. A plain function is called by ``call_in``, or in a thread of its own.
+    """
+
+    def __init__(self, call_in: CallIn | None) -> None:
+        self._call_in = call_in
+        self._lock = trio.Lock()
+
+    def asking(
+        self, decide: Callable[[T], Result | Awaitable[Result]]
+    ) -> Callable[[T], Awaitable[Result]]:
+        """Return a function that calls ``decide`` from Trio, and returns or raises what it does.
+
+        ``call_in`` gets one question at a time, since a dialog on top of another one would hold
+        that one's answer back. Call this in the thread that gives ``decide``.
+        """
+        return self._calling(decide, self._lock)
+
+    def telling(
+        self, done: Callable[[T], Result | Awaitable[Result]]
+    ) -> Callable[[T], Awaitable[Result]]:
+        """Return a function as ``asking`` does. It does not wait for the answer to a question."""
+        return self._calling(done, trio.Lock())
+
+    def call(self, function: Callable[[T], object], value: T) -> None:
+        """Call a plain function, and wait for it, in a thread that is not the application's."""
+        if self._call_in is None:
+            function(value)
+            return
+        future: Future[object] = Future()
+        self._call_in(lambda: settle(future, function, value))
+        future.result()
+
+    def _calling(
+        self, function: Callable[[T], Result | Awaitable[Result]], lock: trio.Lock
+    ) -> Callable[[T], Awaitable[Result]]:
+        loop = asyncio_loop()
+
+        async def start(value: T) -> Result | Awaitable[Result]:
+            if inspect.iscoroutinefunction(function):
+                return function(value)
+            if self._call_in is None:
+                return await in_own_thread(function, value)
+            future: Future[Result | Awaitable[Result]] = Future()
+            async with lock:
+                # `call_in` may block until the application's loop runs, so it gets a thread.
+                await in_own_thread(self._call_in, lambda: settle(future, function, value))
+                return await result_of(future)
+
+        async def call(value: T) -> Result:
+            result = await start(value)
+            if not inspect.isawaitable(result):
+                return result
+            if loop is None:
+                return await _await_in_node(result)
+            return await result_of(_run_in(loop, result))
+
+        return call
+
+
+async def _await_in_node(answer: Awaitable[Result]) -> Result:
+    """Await ``answer`` here. An exit or a Ctrl-C that it raises must not end the node."""
+    try:
+        return await answer
+    except (Exception, trio.Cancelled, GeneratorExit):
+        raise
+    except BaseException as error:
+        if isinstance(error, BaseExceptionGroup) and error.subgroup(trio.Cancelled):
+            raise
+        raise RuntimeError(f"{type(error).__name__} was raised") from error
+
+
+def _run_in(loop: AbstractEventLoop, answer: Awaitable[Result]) -> Future[Result]:
+    from asyncio import run_coroutine_threadsafe
+
+    async def wait() -> Result:
+        return await answer
+
+    work = answer if inspect.iscoroutine(answer) else wait()
+    try:
+        return run_coroutine_threadsafe(work, loop)
+    except RuntimeError:
+        # The loop is closed and will not await this.
+        work.close()
+        raise
