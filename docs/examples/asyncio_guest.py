@@ -13,6 +13,7 @@ async def main(link):
     """Ask to pair, wait for the approval, and talk."""
     async with proxim.aio.open_guest(link, name="My program") as guest:
         await guest.approved()
+        guest.refuse_channel()  # What the host says comes as signals, through the node.
         await guest.send("hello")
         async with asyncio.timeout(60):
             print("host:", await guest.receive())

@@ -10,6 +10,7 @@ import proxim
 try:
     with proxim.sync.open_guest(sys.argv[1], name="My program") as guest:
         guest.approved()
+        guest.refuse_channel()  # What the host says comes as signals, through the node.
         guest.send("hello")
         print("host:", guest.receive(timeout=60))
         guest.close()

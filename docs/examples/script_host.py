@@ -16,7 +16,10 @@ with proxim.sync.open_host(sys.argv[1], uuid="script-host") as host:
         prompt.approve()
     else:
         prompt.decline()
+    session.refuse_channel()  # What the guest says comes as signals, through the node.
     for data in session.signals():
-        print(f"guest: {data}", flush=True)
-        session.send({"you said": data})
+        # A terminal or a page also sends objects, such as the reason of its end.
+        if isinstance(data, str):
+            print(f"guest: {data}", flush=True)
+            session.send({"you said": data})
     print(session.over)

@@ -59,7 +59,7 @@ def test_side_without_webrtc_says_so_in_words(start, node, without_aiortc):
     host = start("host", "--yes", "--node", node, terminal=True, **without_aiortc)
     link = host.see(r"join '(http\S+)'")[1]
     guest = start("join", link, terminal=True)
-    host.see(r"This computer cannot connect directly: .*aiortc")
+    host.see(r"This computer cannot connect directly: .*extra rtc")
     guest.see(r"cannot connect directly: the other side has no WebRTC")
     for side in (host, guest):
         side.see(r"Chat goes through the server, which can read it\. Files cannot cross\.")

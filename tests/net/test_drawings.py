@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 import trio
 
-from proxim import node as node_module
+from proxim import qr
 from proxim.net.limits import Limits
 from proxim.net.token_bucket import TokenBucket
 from proxim.node import Node
@@ -51,7 +51,7 @@ async def node():
 
 
 async def test_an_owner_gets_only_so_many_codes_in_a_minute(nursery, autojump_clock, monkeypatch):
-    monkeypatch.setattr(node_module, "_draw", str)
+    monkeypatch.setattr(qr, "svg", str)
     house = House(nursery, settings=Settings(drawings_per_owner=3))
     host, same, other = [await house.client() for _ in range(3)]
     session_id, _ = await open_session(host)
@@ -75,7 +75,7 @@ async def test_an_owner_gets_only_so_many_codes_in_a_minute(nursery, autojump_cl
 
 
 async def test_who_changes_its_owner_gets_four_times_as_many_codes(nursery, monkeypatch):
-    monkeypatch.setattr(node_module, "_draw", str)
+    monkeypatch.setattr(qr, "svg", str)
     house = House(nursery, settings=Settings(drawings_per_owner=3))
     greedy, other = [await house.client(peer=f"203.0.113.{number}") for number in (1, 2)]
     asked = {"session_type": "persistent", "qr": "svg"}
@@ -89,7 +89,7 @@ async def test_who_changes_its_owner_gets_four_times_as_many_codes(nursery, monk
 
 
 async def test_a_renewed_link_counts_for_the_owner_of_its_session(nursery, monkeypatch):
-    monkeypatch.setattr(node_module, "_draw", str)
+    monkeypatch.setattr(qr, "svg", str)
     house = House(nursery, settings=Settings(drawings_per_owner=3))
     host = await house.client()
     session_id, _ = await open_session(host)
@@ -103,7 +103,7 @@ async def test_a_renewed_link_counts_for_the_owner_of_its_session(nursery, monke
 
 
 async def test_a_renewal_that_the_guest_asks_for_counts_for_nobody(nursery, monkeypatch):
-    monkeypatch.setattr(node_module, "_draw", str)
+    monkeypatch.setattr(qr, "svg", str)
     house = House(nursery, settings=Settings(drawings_per_owner=1))
     host, guest, session_id = await house.pair()
     await guest.ask("register", uuid="guest")
@@ -117,8 +117,8 @@ async def test_a_renewal_that_the_guest_asks_for_counts_for_nobody(nursery, monk
 @pytest.mark.real_time
 async def test_pipelined_renewals_on_four_connections_delay_no_other_client(node, monkeypatch):
     drawn, waits = [], []
-    draw = node_module._draw
-    monkeypatch.setattr(node_module, "_draw", lambda link: drawn.append(1) or draw(link))
+    draw = qr.svg
+    monkeypatch.setattr(qr, "svg", lambda link: drawn.append(1) or draw(link))
     async with AsyncExitStack() as stack:
         bystander = await stack.enter_async_context(connected(node))
         await bystander.ask("register", uuid="bystander")

@@ -14,7 +14,7 @@ from tests.net.helpers import KEY, TEXT, connected, dial, frame, open_session, r
 def drawn(monkeypatch):
     """The links for which a QR code was drawn."""
     links = []
-    monkeypatch.setattr("proxim.node._draw", lambda link: links.append(link) or "<svg/>")
+    monkeypatch.setattr("proxim.qr.svg", lambda link: links.append(link) or "<svg/>")
     return links
 
 
