@@ -73,6 +73,7 @@ def test_files_are_sent_and_received(sender, receiver, photo, folder, tmp_path):
     assert (folder / "empty.txt").read_bytes() == b""
 
 
+@pytest.mark.full("transfers between processes")
 def test_free_name_is_used(sender, receiver, photo, folder, listed):
     folder.mkdir()
     (folder / "holiday.jpg").write_text("mine")
@@ -83,6 +84,7 @@ def test_free_name_is_used(sender, receiver, photo, folder, listed):
     assert (folder / "holiday.jpg").read_text() == "mine"
 
 
+@pytest.mark.full("transfers between processes")
 def test_script_answers_each_file(sender, receiver, photo, film, listed):
     giver = sender(photo, film)
     taker = receiver(giver)
@@ -115,6 +117,7 @@ def test_receiver_with_a_code_ends_after_the_first_file(start, node, photo, fold
     assert (folder / "holiday.jpg").read_bytes() == photo.read_bytes()
 
 
+@pytest.mark.full("transfers between processes")
 def test_receiver_that_gets_nothing_exits_1(start, node):
     taker = start("receive", "--json", "--node", node)
     link = taker.event("session")["link"]
@@ -128,6 +131,7 @@ def test_receiver_that_gets_nothing_exits_1(start, node):
 
 
 @pytest.mark.not_on("win32", "darwin", reason="the limits of another process cannot be set")
+@pytest.mark.full("transfers between processes")
 def test_full_disk_is_told_to_the_sender(sender, receiver, film, listed):
     import resource
 
@@ -142,6 +146,7 @@ def test_full_disk_is_told_to_the_sender(sender, receiver, film, listed):
     assert listed() == []
 
 
+@pytest.mark.full("transfers between processes")
 @pytest.mark.parametrize("who", ["sender", "receiver"])
 def test_ctrl_c_removes_the_partial_file_and_is_told(sender, receiver, film, listed, who):
     giver = sender(film)
@@ -155,6 +160,7 @@ def test_ctrl_c_removes_the_partial_file_and_is_told(sender, receiver, film, lis
     assert listed() == []
 
 
+@pytest.mark.full("transfers between processes")
 def test_killed_sender_interrupts(start, serve, receiver, film, listed):
     giver = start("send", "--yes", "--json", "--node", serve(), str(film))
     taker = receiver(giver, "--yes")
@@ -165,6 +171,7 @@ def test_killed_sender_interrupts(start, serve, receiver, film, listed):
     assert listed() == []
 
 
+@pytest.mark.full("transfers between processes")
 def test_file_crosses_though_the_node_is_gone(start, receiver, film, listed, folder):
     node = start("serve", "--port", "0")
     giver = start("send", "--yes", "--json", "--node", node.url(), str(film))

@@ -75,6 +75,7 @@ def test_question_goes_if_the_offer_is_taken_back(talking, photo):
     phone.see("< y")
 
 
+@pytest.mark.full("transfers between processes")
 def test_progress_is_shown_below_what_is_said(talking, film):
     desk, phone = talking
     phone.type(f"/send '{film}'\n")
@@ -111,6 +112,7 @@ def test_send_and_receive_at_terminals(start, node, photo, tmp_path):
     assert (tmp_path / "Downloads" / "holiday.jpg").read_bytes() == photo.read_bytes()
 
 
+@pytest.mark.full("transfers between processes")
 def test_enter_ends_a_receiver(start, node, photo):
     taker = start("receive", "--node", node, terminal=True)
     link = taker.see(r"send --to '(http\S+)' FILE")[1]
@@ -128,6 +130,7 @@ def test_enter_ends_a_receiver(start, node, photo):
     assert "the other side is done" in phone.text
 
 
+@pytest.mark.full("transfers between processes")
 @pytest.mark.not_on("win32", reason="a closed console ends its programs")
 def test_closed_terminal_removes_the_partial_file(start, node, film, tmp_path):
     giver = start("send", "--yes", "--json", "--node", node, str(film))
