@@ -94,6 +94,10 @@ class Calls(ABC):
         with suppress(SessionOver):
             await self.call(wire.CloseSession(session_id=session_id), wire.SessionEnded)
 
+    def is_reply(self, message: wire.NodeMessage) -> bool:
+        """Return whether a request waits for this message."""
+        return isinstance(message.ref, str) and message.ref in self._waiting
+
     def settle(self, message: wire.NodeMessage) -> None:
         """Wake the request that ``message`` replies to, if any."""
         if isinstance(message.ref, str) and (waiting := self._waiting.pop(message.ref, None)):

@@ -104,9 +104,9 @@ class Host:
     def _handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node. Replies, too: a prompt may follow at once."""
         match message:
-            case wire.Registered():
+            case wire.Registered() if self._connection.is_reply(message):
                 self._resume_sessions(message)
-            case wire.SessionCreated():
+            case wire.SessionCreated() if self._connection.is_reply(message):
                 session = self._update_session(message.session)
                 session._set_link(message)
                 self._created[session.session_id] = session

@@ -301,6 +301,23 @@ async def test_prompt_right_after_the_reply_is_not_lost(nursery):
             assert (await session.prompt()).device_info.name == "Phone"
 
 
+async def test_sessions_that_nobody_asked_for_are_not_kept(nursery):
+    def answer(asked):
+        unasked = [
+            {"type": "session_created", "session": info(session_id=f"{number:022}"), "link": "x"}
+            for number in range(100)
+        ]
+        right = registered(asked, []) if asked["type"] == "register" else {"type": "sessions"}
+        return [
+            *unasked,
+            {**right, "ref": asked["ref"], **({} if "uuid" in right else {"sessions": []})},
+        ]
+
+    async with open_host(await scripted(nursery, answer), uuid="desk") as host:
+        assert await host.list() == []
+        assert host.sessions == {}
+
+
 async def test_ice_servers_are_refreshed_on_both_sides_before_they_expire(serve):
     node = await serve(turn=("turn:a",), turn_secret="hush", turn_ttl=2.0)
     async with paired(node.url) as (session, guest):

@@ -4,6 +4,7 @@ import { EarlyMessages } from "./early-messages.js";
 import { ProximError, webrtcFailed } from "./errors.js";
 import { emit } from "./events.js";
 import { randomHex } from "./device.js";
+import { PeerLimits } from "./peer-limits.js";
 
 /** @import { Session } from "./session.js" */
 
@@ -15,9 +16,8 @@ const CONNECT_TIMEOUT = { host: 15_000, guest: 35_000 };
 const MAX_RETRIES = 4;
 /** How often the host reopens a data channel that was closed alone, and the milliseconds before. */
 const REOPEN = { most: 3, pause: 500 };
-/** What the other side may cause: signals that wait, candidates of a connection, and how often it may start
- * again within `time` milliseconds. A browser makes only some hundred connections before it frees one. */
-const MOST = { waiting: 256, candidates: 256, starts: 20, time: 60_000 };
+/** Signals of the other side that may wait. */
+const MOST_WAITING = 256;
 
 /**
  * Connects the two sides of a session by WebRTC, with as many `RTCPeerConnection`s as that takes.
@@ -37,9 +37,7 @@ export class PeerConnection {
   #refused = false;
   #retries = 0;
   #waiting = 0;
-  #candidates = 0;
-  /** @type {number[]} When the other side has started again. */
-  #starts = [];
+  #limits = new PeerLimits();
   /** @type {RTCPeerConnection | null} */
   pc = null;
   /** @type {RTCDataChannel | null} */
@@ -60,7 +58,7 @@ export class PeerConnection {
 
   /** @param {any} signal A signal of the other side's `PeerConnection`. */
   receive(signal) {
-    if (this.#waiting >= MOST.waiting) {
+    if (this.#waiting >= MOST_WAITING) {
       this.#reportError(new ProximError("limit_reached", "the other side sends faster than this one can follow"));
       return;
     }
@@ -138,7 +136,8 @@ export class PeerConnection {
     this.#id = randomHex(4);
     this.#remote = remote;
     this.#makingOffer = this.#ignoringOffer = this.#negotiated = false;
-    this.#reopened = this.#candidates = 0;
+    this.#reopened = 0;
+    this.#limits.restart();
     this.#earlyMessages = new EarlyMessages((error) => this.#reportError(error));
     let pc;
     try {
@@ -215,8 +214,7 @@ export class PeerConnection {
 
   /** @param {RTCPeerConnection} pc @param {RTCIceCandidateInit} candidate */
   async #addCandidate(pc, candidate) {
-    this.#candidates += 1;
-    if (this.#candidates <= MOST.candidates) await pc.addIceCandidate(candidate);
+    if (this.#limits.countCandidate()) await pc.addIceCandidate(candidate);
   }
 
   /**
@@ -225,12 +223,7 @@ export class PeerConnection {
    * @param {string} from
    */
   async #follow(from) {
-    const now = performance.now();
-    this.#starts = this.#starts.filter((at) => now - at < MOST.time);
-    if (this.#starts.length >= MOST.starts) {
-      throw new ProximError("limit_reached", "the other side starts again too often");
-    }
-    this.#starts.push(now);
+    this.#limits.countStart();
     if (this.#negotiated || !this.pc) return this.#start(from);
     const before = this.#remote;
     this.#remote = from;
@@ -245,6 +238,7 @@ export class PeerConnection {
     const collision = isOffer && (this.#makingOffer || pc.signalingState !== "stable");
     this.#ignoringOffer = collision && this.role === "host";
     if (this.#ignoringOffer) return;
+    this.#limits.countDescription(description);
     await pc.setRemoteDescription(description);
     this.#negotiated = true;
     if (!isOffer) return;

@@ -73,6 +73,31 @@ for (const side of [host, guest]) {
   }
 }
 
+for (const [what, sdp] of [
+  ["media", "v=0" + "\nm=audio 9 UDP/TLS/RTP/SAVPF 0".repeat(65)],
+  ["candidates", "v=0" + "\na=candidate:1 1 udp 1 192.0.2.1 9 typ host".repeat(257)],
+]) {
+  test(`a description with too many ${what} is not given to WebRTC`, async () => {
+    const phone = await guest();
+    const errors = [];
+    phone.onerror = ({ error }) => errors.push(error.code);
+    await hears({ from: "h1", description: { type: "offer", sdp } });
+    assert.deepEqual(errors, ["limit_reached"]);
+    assert.equal(FakePeerConnection.last.remoteDescription ?? null, null);
+    await hears({ from: "h1", description: offer });
+    assert.ok(said().some((rtc) => rtc.description?.type === "answer"));
+  });
+}
+
+test("descriptions that never end are applied at a bounded rate", async () => {
+  const phone = await guest();
+  let errors = 0;
+  phone.onerror = ({ error }) => (errors += Number(error.code === "limit_reached"));
+  for (let count = 0; count < 200; count += 1) await hears({ from: "h1", description: offer });
+  assert.equal(said().filter((rtc) => rtc.description?.type === "answer").length, 60);
+  assert.equal(errors, 140);
+});
+
 test("thousands of starts of the other side make a bounded number of connections", async () => {
   const desk = await host();
   let errors = 0;
