@@ -48,6 +48,8 @@ class Questions:
         """
         if self._question is None:
             return False
+        if self._answer is not None:
+            return True  # Typed behind the answer, before the question was gone.
         is_person = self._reporter.keyboard.is_person
         answer = _ANSWERS.get(line.strip().lower(), False if is_person and not line else None)
         if answer is None:

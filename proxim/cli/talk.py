@@ -145,6 +145,7 @@ class Conversation:
 
     async def _read_lines(self, nursery: trio.Nursery) -> None:
         keyboard = self.reporter.keyboard
+        keyboard.discard()  # What a person typed before was not meant for the other side.
         while (line := await keyboard.line()) is not None:
             if self._questions.take(line):
                 continue
@@ -152,10 +153,14 @@ class Conversation:
             command, _, rest = line.strip().partition(" ")
             if command == "/close":
                 nursery.start_soon(self._close, "left")
+            elif not command and self._done_by_enter and self.transfers.are_running:
+                self.reporter.report("busy", "Still receiving. Ctrl-C stops.")
             elif not command and self._done_by_enter:
                 nursery.start_soon(self.finish, "done")
             elif command == "/send" and rest:
                 nursery.start_soon(self._send_file, _path(rest.strip()))
+            elif command == "/send":
+                self.reporter.report("usage", "/send FILE offers a file, /close ends the session.")
             elif command == "/cancel":
                 self.transfers.cancel()
             elif command:

@@ -87,6 +87,11 @@ class Transfers:
         while self._scopes:
             await self._changed.park()
 
+    @property
+    def are_running(self) -> bool:
+        """Whether a file is offered, or crosses, in either direction."""
+        return bool(self._scopes)
+
     async def send(self, channel: Channel, path: Path) -> None:
         """Offer a file, and send it. Reports the outcome."""
         number, name = next(self._numbers), printable(path.name)

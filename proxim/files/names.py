@@ -42,6 +42,7 @@ def safe_name(claim: str) -> str:
     """
     name = re.split(r"[/\\]", claim[:MAX_CLAIM].rstrip("/\\"))[-1]
     name = "".join(" " if unicodedata.category(char) == "Zs" else char for char in name)
+    name = re.sub(" {2,}", " ", name)  # A row of them would hide what follows.
     name = _tidy(device_names.without_faults(_FORBIDDEN.sub("_", name)))
     if name.startswith("."):
         name = _tidy("_" + name.lstrip(". "))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import trio
@@ -17,9 +19,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 
 CallIn = Callable[[Callable[[], None]], object]
 """Calls a function soon in the application's own event loop, as ``root.after_idle`` of Tk does."""
+
+MOST_THREADS = 32
+"""Functions that run at once in threads of their own; the others wait for one of them."""
 
 
 class Application:
@@ -31,7 +37,7 @@ class Application:
 
     def __init__(self, call_in: CallIn | None) -> None:
         self._call_in = call_in
-        self._lock = trio.Lock()
+        self._turns = self._new_turns()
 
     def asking(
         self, decide: Callable[[T], Result | Awaitable[Result]]
@@ -39,15 +45,16 @@ class Application:
         """Return a function that calls ``decide`` from Trio, and returns or raises what it does.
 
         ``call_in`` gets one question at a time, since a dialog on top of another one would hold
-        that one's answer back. Call this in the thread that gives ``decide``.
+        that one's answer back. The next one waits until ``decide`` has returned, even if nobody
+        waits for its answer any more. Call this in the thread that gives ``decide``.
         """
-        return self._calling(decide, self._lock)
+        return self._calling(decide, self._turns)
 
     def telling(
         self, done: Callable[[T], Result | Awaitable[Result]]
     ) -> Callable[[T], Awaitable[Result]]:
         """Return a function as ``asking`` does. It does not wait for the answer to a question."""
-        return self._calling(done, trio.Lock())
+        return self._calling(done, self._new_turns())
 
     def call(self, function: Callable[[T], object], value: T) -> None:
         """Call a plain function, and wait for it, in a thread that is not the application's."""
@@ -58,21 +65,39 @@ class Application:
         self._call_in(lambda: settle(future, function, value))
         future.result()
 
+    def _new_turns(self) -> trio.Semaphore:
+        return trio.Semaphore(MOST_THREADS if self._call_in is None else 1)
+
     def _calling(
-        self, function: Callable[[T], Result | Awaitable[Result]], lock: trio.Lock
+        self, function: Callable[[T], Result | Awaitable[Result]], turns: trio.Semaphore
     ) -> Callable[[T], Awaitable[Result]]:
         loop = asyncio_loop()
 
         async def start(value: T) -> Result | Awaitable[Result]:
             if inspect.iscoroutinefunction(function):
                 return function(value)
+            await turns.acquire()
+            token = trio.lowlevel.current_trio_token()
+
+            def releasing(call: Callable[[], Returned]) -> Returned:
+                try:
+                    return call()
+                finally:
+                    # Here, since a cancelled wait for the answer does not end the function.
+                    with suppress(trio.RunFinishedError):
+                        token.run_sync_soon(turns.release)
+
             if self._call_in is None:
-                return await in_own_thread(function, value)
+                return await in_own_thread(releasing, partial(function, value))
             future: Future[Result | Awaitable[Result]] = Future()
-            async with lock:
+            answer = partial(releasing, partial(settle, future, function, value))
+            try:
                 # `call_in` may block until the application's loop runs, so it gets a thread.
-                await in_own_thread(self._call_in, lambda: settle(future, function, value))
-                return await result_of(future)
+                await in_own_thread(self._call_in, answer)
+            except Exception:
+                turns.release()
+                raise
+            return await result_of(future)
 
         async def call(value: T) -> Result:
             result = await start(value)

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 import trio
 
+from proxim import node as node_module
 from proxim import qr
 from proxim.net.limits import Limits
 from proxim.net.token_bucket import TokenBucket
@@ -28,6 +29,16 @@ from tests.net.helpers import (
 
 def message(kind, **fields):
     return frame(TEXT, json.dumps({"type": kind, **fields}).encode())
+
+
+def draw_at_once(monkeypatch):
+    """Draw without a thread, during which the clock of a test would jump on."""
+
+    async def here(function, *args):
+        return function(*args)
+
+    monkeypatch.setattr(node_module, "in_own_thread", here)
+    monkeypatch.setattr(qr, "svg", str)
 
 
 async def opened(stream, uuid="desk"):
@@ -51,7 +62,7 @@ async def node():
 
 
 async def test_an_owner_gets_only_so_many_codes_in_a_minute(nursery, autojump_clock, monkeypatch):
-    monkeypatch.setattr(qr, "svg", str)
+    draw_at_once(monkeypatch)
     house = House(nursery, settings=Settings(drawings_per_owner=3))
     host, same, other = [await house.client() for _ in range(3)]
     session_id, _ = await open_session(host)
@@ -75,7 +86,7 @@ async def test_an_owner_gets_only_so_many_codes_in_a_minute(nursery, autojump_cl
 
 
 async def test_who_changes_its_owner_gets_four_times_as_many_codes(nursery, monkeypatch):
-    monkeypatch.setattr(qr, "svg", str)
+    draw_at_once(monkeypatch)
     house = House(nursery, settings=Settings(drawings_per_owner=3))
     greedy, other = [await house.client(peer=f"203.0.113.{number}") for number in (1, 2)]
     asked = {"session_type": "persistent", "qr": "svg"}
@@ -89,7 +100,7 @@ async def test_who_changes_its_owner_gets_four_times_as_many_codes(nursery, monk
 
 
 async def test_a_renewed_link_counts_for_the_owner_of_its_session(nursery, monkeypatch):
-    monkeypatch.setattr(qr, "svg", str)
+    draw_at_once(monkeypatch)
     house = House(nursery, settings=Settings(drawings_per_owner=3))
     host = await house.client()
     session_id, _ = await open_session(host)
@@ -103,7 +114,7 @@ async def test_a_renewed_link_counts_for_the_owner_of_its_session(nursery, monke
 
 
 async def test_a_renewal_that_the_guest_asks_for_counts_for_nobody(nursery, monkeypatch):
-    monkeypatch.setattr(qr, "svg", str)
+    draw_at_once(monkeypatch)
     house = House(nursery, settings=Settings(drawings_per_owner=1))
     host, guest, session_id = await house.pair()
     await guest.ask("register", uuid="guest")

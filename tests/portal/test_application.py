@@ -1,0 +1,65 @@
+"""How functions of an application are called from Trio."""
+
+import threading
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from proxim.portal.application import MOST_THREADS, Application
+
+
+async def abandoned(ask, value):
+    """Ask, and stop waiting for the answer at once."""
+    with trio.move_on_after(0.01):
+        await ask(value)
+
+
+async def test_question_that_nobody_waits_for_any_more_is_still_the_only_one(nursery):
+    shown = []
+    ask = Application(shown.append).asking(lambda value: value)
+    await abandoned(ask, "withdrawn")
+    answers = []
+
+    async def note():
+        answers.append(await ask("next"))
+
+    nursery.start_soon(note)
+    await wait_all_tasks_blocked(0.01)
+    assert len(shown) == 1
+    shown[0]()
+    while len(shown) < 2:
+        await wait_all_tasks_blocked(0.01)
+    shown[1]()
+    await wait_all_tasks_blocked(0.01)
+    assert answers == ["next"]
+
+
+async def test_questions_that_nobody_waits_for_do_not_add_up_to_threads():
+    goes_on, begun = threading.Event(), []
+
+    def decide(value):
+        begun.append(value)
+        goes_on.wait()
+        return value
+
+    ask = Application(None).asking(decide)
+    try:
+        async with trio.open_nursery() as nursery:
+            for number in range(MOST_THREADS + 10):
+                nursery.start_soon(abandoned, ask, number)
+        assert len(begun) <= MOST_THREADS
+    finally:
+        goes_on.set()
+    with trio.fail_after(60):
+        assert await ask("next") == "next"
+
+
+async def test_function_that_could_not_be_called_does_not_keep_its_turn():
+    def broken(function):
+        raise RuntimeError("the window is gone")
+
+    ask = Application(broken).asking(lambda value: value)
+    for _ in range(2):
+        with trio.fail_after(60), pytest.raises(RuntimeError, match="the window is gone"):
+            await ask("question")
