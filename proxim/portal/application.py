@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import trio
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Result = TypeVar("Result")
-Returned = TypeVar("Returned")
 
 CallIn = Callable[[Callable[[], None]], object]
 """Calls a function soon in the application's own event loop, as ``root.after_idle`` of Tk does."""
@@ -79,21 +77,29 @@ class Application:
             await turns.acquire()
             token = trio.lowlevel.current_trio_token()
 
-            def releasing(call: Callable[[], Returned]) -> Returned:
+            def release() -> None:
+                # Once the function has ended, which a cancelled wait for its answer does not do.
+                with suppress(trio.RunFinishedError):
+                    token.run_sync_soon(turns.release)
+
+            def answer() -> Result | Awaitable[Result]:
                 try:
-                    return call()
+                    return function(value)
                 finally:
-                    # Here, since a cancelled wait for the answer does not end the function.
-                    with suppress(trio.RunFinishedError):
-                        token.run_sync_soon(turns.release)
+                    release()
+
+            def answer_in_loop() -> None:
+                try:
+                    settle(future, function, value)
+                finally:
+                    release()
 
             if self._call_in is None:
-                return await in_own_thread(releasing, partial(function, value))
+                return await in_own_thread(answer)
             future: Future[Result | Awaitable[Result]] = Future()
-            answer = partial(releasing, partial(settle, future, function, value))
             try:
                 # `call_in` may block until the application's loop runs, so it gets a thread.
-                await in_own_thread(self._call_in, answer)
+                await in_own_thread(self._call_in, answer_in_loop)
             except Exception:
                 turns.release()
                 raise

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxim.protocol.device_names import fault, normalised
+from proxim.protocol.device_names import fault, normalised, without_faults
 
 GOOD = ["My phone", "Zoë’s iPhone", "電話", "טלפון", "📱 ❤️", "पहाड़ों", "Điện thoại", "a\u0308\u0323"]
 NEEDS_JOINERS = {
@@ -139,3 +139,16 @@ def test_joiner_in_latin_text_is_refused_whatever_stands_elsewhere(name):
 @given(st.text(st.characters(categories=["Zs", "Mn", "Me", "Mc", "Cf", "Cn"])))
 def test_allowed_name_has_a_letter_number_or_symbol(name):
     assert fault(name) is not None
+
+
+@given(st.text(max_size=40))
+def test_without_faults_only_an_empty_or_blank_name_has_one(name):
+    cleaned = without_faults(f"a{name}")
+    assert fault(cleaned) is None
+    assert without_faults(cleaned) == cleaned
+
+
+def test_without_faults_keeps_what_a_name_may_have():
+    for name in [*GOOD, *NEEDS_JOINERS.values()]:
+        assert without_faults(name) == normalised(name)
+    assert without_faults("a\u202eb\u0000c" + "\u0301" * 50).startswith("ab")

@@ -1,4 +1,5 @@
 import re
+from copy import copy
 
 import pytest
 
@@ -8,6 +9,7 @@ from proxim.protocol.errors import (
     ProximError,
     RequestError,
     SessionOver,
+    TransferFailed,
     UnknownSession,
     request_error,
 )
@@ -62,3 +64,17 @@ def test_other_errors_keep_their_fields():
     assert str(over) == "the session has ended: closed"
     assert ConnectionLost("gone", close_code=4000).close_code == 4000
     assert ConnectionLost("gone").close_code is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SessionOver("expired", "closed"),
+        ConnectionLost("gone", close_code=4000),
+        TransferFailed("disk_full", "there is no room", by_other_side=True),
+    ],
+)
+def test_copy_of_an_error_is_one_of_its_own_with_the_same_fields(error):
+    twin = copy(error)
+    assert twin is not error
+    assert (type(twin), str(twin), vars(twin)) == (type(error), str(error), vars(error))
