@@ -106,7 +106,7 @@ def judge(data: bytes) -> None:
     judge_snapshot(data)
     for purpose in ("batch:n", f"snapshot:{SESSION}:n:1:1:0"):
         try:
-            SEALED.open(data, purpose)
+            SEALED.unseal(data, purpose)
         except BrokenSeal:
             continue
         raise AssertionError("what nobody has sealed was opened")
