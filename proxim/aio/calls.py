@@ -57,7 +57,7 @@ class Receiver(Protocol[T_co]):
 
     def receive_nowait(self) -> T_co:
         """Return what has arrived. Raises ``trio.WouldBlock``."""
-        raise NotImplementedError
+        ...
 
     async def wait_readable(self) -> None:
         """Wait until ``receive_nowait`` does not raise ``trio.WouldBlock``."""

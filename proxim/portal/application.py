@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import trio
 
 from proxim.event_loop import asyncio_loop
-from proxim.portal.futures import in_own_thread, result_of, settle
+from proxim.portal.futures import result_of, settle, start_thread
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -76,32 +77,28 @@ class Application:
                 return function(value)
             await turns.acquire()
             token = trio.lowlevel.current_trio_token()
-
-            def release() -> None:
-                # Once the function has ended, which a cancelled wait for its answer does not do.
-                with suppress(trio.RunFinishedError):
-                    token.run_sync_soon(turns.release)
-
-            def answer() -> Result | Awaitable[Result]:
-                try:
-                    return function(value)
-                finally:
-                    release()
-
-            def answer_in_loop() -> None:
-                try:
-                    settle(future, function, value)
-                finally:
-                    release()
-
-            if self._call_in is None:
-                return await in_own_thread(answer)
             future: Future[Result | Awaitable[Result]] = Future()
+
+            def finish(call: Callable[[], Result | Awaitable[Result]]) -> None:
+                try:
+                    settle(future, call)
+                finally:
+                    # Only here: a cancelled wait for the answer does not end the function.
+                    with suppress(trio.RunFinishedError):
+                        token.run_sync_soon(turns.release)
+
+            def hand_over(call_in: CallIn) -> None:
+                # In a thread, since `call_in` may block until the application's loop runs.
+                try:
+                    call_in(answer)
+                except BaseException as error:
+                    finish(partial(_raise, error))
+
+            answer = partial(finish, partial(function, value))
             try:
-                # `call_in` may block until the application's loop runs, so it gets a thread.
-                await in_own_thread(self._call_in, answer_in_loop)
-            except Exception:
-                turns.release()
+                start_thread(answer if self._call_in is None else partial(hand_over, self._call_in))
+            except RuntimeError:
+                turns.release()  # The system gives no more threads.
                 raise
             return await result_of(future)
 
@@ -114,6 +111,10 @@ class Application:
             return await result_of(_run_in(loop, result))
 
         return call
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 async def _await_in_node(answer: Awaitable[Result]) -> Result:

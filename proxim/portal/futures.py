@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -39,8 +40,13 @@ async def in_own_thread(function: Callable[..., T], *args: object) -> T:
     thread of it. If this is cancelled, the thread continues until the function returns.
     """
     future: Future[T] = Future()
-    Thread(target=settle, args=(future, function, *args), name="proxim-worker", daemon=True).start()
+    start_thread(partial(settle, future, function, *args))
     return await result_of(future)
+
+
+def start_thread(function: Callable[[], object]) -> None:
+    """Call a function in a thread of its own. Raises ``RuntimeError`` if there is no more."""
+    Thread(target=function, name="proxim-worker", daemon=True).start()
 
 
 class Resolver(trio.abc.HostnameResolver):

@@ -48,7 +48,7 @@ class Gate:
             if self._waiting < REFUSE_AT:
                 await receive(chunk)
 
-        sctp._receive_data_chunk = guarded  # type: ignore[method-assign]
+        sctp._receive_data_chunk = guarded  # type: ignore[method-assign]  # aiortc has no hook here
         self._sctp = sctp
         if self._is_closed:
             sctp._advertised_rwnd -= WINDOW

@@ -55,6 +55,24 @@ async def test_questions_that_nobody_waits_for_do_not_add_up_to_threads():
         assert await ask("next") == "next"
 
 
+@pytest.mark.parametrize("call_in", [None, lambda function: function()], ids=["thread", "loop"])
+async def test_wait_that_ends_before_its_thread_runs_does_not_keep_its_turn(monkeypatch, call_in):
+    goes_on = threading.Event()
+
+    class LateThread(threading.Thread):
+        def run(self):
+            goes_on.wait()
+            super().run()
+
+    monkeypatch.setattr("proxim.portal.futures.Thread", LateThread)
+    monkeypatch.setattr("proxim.portal.application.MOST_THREADS", 1)
+    ask = Application(call_in).asking(lambda value: value)
+    await abandoned(ask, "withdrawn")
+    goes_on.set()
+    with trio.fail_after(60):
+        assert await ask("next") == "next"
+
+
 async def test_function_that_could_not_be_called_does_not_keep_its_turn():
     def broken(function):
         raise RuntimeError("the window is gone")
