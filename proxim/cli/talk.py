@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from proxim.client import Guest, Host
     from proxim.client.session import ClientSession
 
-HINT = "What you type goes to the other side; /send FILE sends a file, /close ends it."
+HINT = "Your lines go to the other side; /send FILE sends a file, /close ends it."
 
 _ALONE = 60
 """Seconds without node and channel."""

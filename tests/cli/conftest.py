@@ -78,3 +78,18 @@ def node(tmp_path_factory):
 def host(start, node):
     """A host in a script that approves the first guest."""
     return start("host", "--yes", "--json", "--node", node)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(os.urandom(300_000))
+    return path
+
+
+@pytest.fixture
+def film(tmp_path):
+    """A file that takes a while to cross."""
+    path = tmp_path / "film.mp4"
+    path.write_bytes(bytes(8_000_000))
+    return path

@@ -1,26 +1,8 @@
 """Files between two terminals or scripts: `send` and `receive`, `host` and `join`."""
 
-import os
 import signal
 
 import pytest
-
-BIG = 8_000_000
-"""Bytes of a file that takes a while to cross."""
-
-
-@pytest.fixture
-def photo(tmp_path):
-    path = tmp_path / "holiday.jpg"
-    path.write_bytes(os.urandom(300_000))
-    return path
-
-
-@pytest.fixture
-def film(tmp_path):
-    path = tmp_path / "film.mp4"
-    path.write_bytes(bytes(BIG))
-    return path
 
 
 @pytest.fixture
@@ -183,7 +165,7 @@ def test_file_crosses_though_the_node_is_gone(start, receiver, film, listed, fol
     # Nobody is there to end it.
     taker.type("\n")
     assert taker.exit() == 0
-    assert (folder / "film.mp4").stat().st_size == BIG
+    assert (folder / "film.mp4").stat().st_size == film.stat().st_size
 
 
 def test_host_and_join_exchange_files_and_chat(start, host, photo, film, folder):
@@ -194,7 +176,7 @@ def test_host_and_join_exchange_files_and_chat(start, host, photo, film, folder)
     assert guest.event("chat") == {"event": "chat", "text": "look", "by": "channel"}
     assert file_event(guest, "stored")["path"] == str(folder / "holiday.jpg")
     guest.type(f"/send {film}\n")
-    assert file_event(host, "offer")["size"] == BIG
+    assert file_event(host, "offer")["size"] == film.stat().st_size
     host.type("y\n")
     guest.event("progress")
     guest.type("/cancel\n")

@@ -1,27 +1,11 @@
 """Files between two people at terminals."""
 
-import os
-
 import pytest
 
 from tests.cli.helpers import PATIENCE
 from tests.cli.test_person import LINK, NUMBER
 
 ASKED = r"Phone wants to send holiday\.jpg, 300\.0 kB – take it\? \[y/N\]"
-
-
-@pytest.fixture
-def photo(tmp_path):
-    path = tmp_path / "holiday.jpg"
-    path.write_bytes(os.urandom(300_000))
-    return path
-
-
-@pytest.fixture
-def film(tmp_path):
-    path = tmp_path / "film.mp4"
-    path.write_bytes(bytes(8_000_000))
-    return path
 
 
 @pytest.fixture
@@ -32,7 +16,7 @@ def talking(start, node):
     desk.see("type the number|Type the number")
     desk.type(phone.see(NUMBER)[1] + "\n")
     for side in (desk, phone):
-        side.see(r"Connected directly\. What you type goes to the other side; /send FILE")
+        side.see(r"Connected directly\. Your lines go to the other side; /send FILE")
     return desk, phone
 
 

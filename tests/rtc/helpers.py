@@ -28,12 +28,6 @@ async def channels(*sessions):
     return [found[session] for session in sessions]
 
 
-async def hear(channel, count):
-    """Return the next ``count`` messages."""
-    with trio.fail_after(PATIENCE):
-        return [await channel.receive() for _ in range(count)]
-
-
 async def is_open(channel, wanted):
     """Wait until a channel is open, or not."""
     with trio.fail_after(PATIENCE):

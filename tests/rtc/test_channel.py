@@ -16,8 +16,8 @@ from proxim.protocol.errors import (
     Unreachable,
 )
 from proxim.rtc import peer as peers
-from tests.client.helpers import PATIENCE, paired, until
-from tests.rtc.helpers import break_connection, channels, close_main, hear, is_open, joined
+from tests.client.helpers import PATIENCE, hear, paired, until
+from tests.rtc.helpers import break_connection, channels, close_main, is_open, joined
 
 MESSAGES = ["text", "", "dž 🎈", b"", b"\0bytes", bytes(256 * 1024), "x" * 65_000]
 

@@ -1,6 +1,6 @@
 """The answers of Redis to the scripts, as the data that a node works with.
 
-Whoever writes to Redis may have put anything there. Each function raises some error if an answer is
+Another program that writes to Redis may have put anything there. Each function raises some error if an answer is
 not what it should be; the coordinator takes any of them for a Redis that does not answer.
 """
 
@@ -64,7 +64,7 @@ def _number(digits: bytes) -> int:
 
 
 def text(value: Any) -> str:
-    """Return a text. What is not UTF-8 is replaced."""
+    """Return a text. Bytes that are not UTF-8 are replaced."""
     return content(value).decode(errors="replace")
 
 

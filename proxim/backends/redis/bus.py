@@ -152,7 +152,7 @@ class MessageBus:
             self._acknowledge(sender, message.sent)
             return
         if isinstance(message, rpc.Reset):
-            # What was lost may have been an acknowledgement.
+            # An acknowledgement may be among the lost messages.
             self._acknowledge(sender)
         self._handle(sender, message)
 

@@ -28,7 +28,7 @@ A node that had it in an earlier epoch, and has not reached Redis since, must no
 FIRST_TOMBSTONE_TIME = 300.0
 """Seconds for which the epoch is kept of a deleted session that only ever was at one node.
 
-Nobody else has a copy: only a save of that node may still be on its way, on a broken connection.
+No other node has a copy: only a save of that node may still be on its way, on a broken connection.
 """
 
 STREAM_BOUND = 1024

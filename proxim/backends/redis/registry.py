@@ -65,7 +65,7 @@ class Registry(Backend):
         session_ids = await self._session_ids(owner)
         found = await self._find([each for each in session_ids if not self._supervisor.find(each)])
         self._check_settled()
-        # Whoever writes to Redis can list any session as anybody's.
+        # A program that writes to Redis can list any session under any owner.
         return [each for each in found if not isinstance(each, Actor) and each.owner == owner]
 
     async def check_limits(self, owner: Owner) -> None:
