@@ -1,7 +1,8 @@
 """The answers of Redis to the scripts, as the data that a node works with.
 
-Another program that writes to Redis may have put anything there. Each function raises some error if an answer is
-not what it should be; the coordinator takes any of them for a Redis that does not answer.
+Another program that writes to Redis may have put anything there. Each function raises some error
+if an answer is not what it should be; the coordinator takes any of them for a Redis that does not
+answer.
 """
 
 from __future__ import annotations
