@@ -17,7 +17,11 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FIREFOX = os.environ.get("FIREFOX", "/usr/bin/firefox-esr")
 IN_FIREFOX = HERE / "firefox.test.js"
 WITH_WINDOWS = HERE / "windows.test.js"
-IN_CHROMIUM = sorted({*HERE.glob("*.test.js")} - {IN_FIREFOX, WITH_WINDOWS})
+CONNECTED = [
+    HERE / f"{name}.test.js"
+    for name in ("call", "files", "python", "server", "survival", "terminal")
+]
+IN_CHROMIUM = sorted({*HERE.glob("*.test.js")} - {IN_FIREFOX, WITH_WINDOWS, *CONNECTED})
 TYPESCRIPT = HERE / "node_modules" / "typescript"
 
 
