@@ -18,7 +18,7 @@ QUICK := $(addprefix tests/,protocol session actors net embed client test_house.
 PEOPLE := $(addprefix tests/,cli client rtc embed threads doctor test_node.py test_settings.py)
 FUZZ_TIME ?= 600
 
-.PHONY: help run test test-all test-pythons test-systems check style types e2e browser-tools sdk-types vendor vectors screenshots attacks fuzz faults
+.PHONY: help run test test-all test-pythons test-systems check style types e2e browser-tools sdk-types vendor vectors screenshots attacks fuzz faults compose
 .PHONY: one-file cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
 
 help:  ## what there is
@@ -99,6 +99,9 @@ attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some mi
 
 faults: $(STAMP)  ## random clients at one node, and at three whose faults are random, by many seeds; half an hour
 	$(BIN)/pytest tests/backends/redis/test_property.py tests/backends/redis/test_gate.py tests/e2e/test_gate.py --full --slow $(ARGS)
+
+compose: $(TESTS)  ## have Docker Compose check docs/deploy/compose.yml; needs Docker with its plugin for Compose
+	$(BIN)/pytest tests/deploy/test_compose.py --full --docker -m docker $(ARGS)
 
 one-file: $(STAMP)  ## make one executable of an application with PyInstaller, and pair with it; half a minute
 	$(BIN)/pytest tests/docs/test_one_file.py --full $(ARGS)

@@ -19,7 +19,11 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
     # Started with `nohup`. A process inherits what is ignored, but not what is handled.
     signal.signal(signal.SIGHUP, lambda *_: None)
 
-FRONT_DOORS = {"full": "make test-all", "slow": "make attacks, make faults"}
+FRONT_DOORS = {
+    "full": "make test-all",
+    "slow": "make attacks, make faults",
+    "docker": "make compose",
+}
 """Marks of the tests that ``make test`` leaves out, and what runs them."""
 PLACES = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import yaml
+
 FILE = Path(__file__).parent.parent.parent / "docs" / "deploy" / "compose.yml"
 
 GIVEN = {
@@ -17,8 +19,6 @@ _VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?::\?([^}]*))?\})")
 
 def load():
     """Return the file with the variables of ``GIVEN``."""
-    import yaml  # Only the documentation's tools need it, besides this.
-
     return yaml.safe_load(_VARIABLE.sub(lambda found: GIVEN.get(found[1], "$"), text()))
 
 

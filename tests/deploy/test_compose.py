@@ -15,8 +15,6 @@ from tests.deploy.test_proxies import PHONE, ask, hear
 from tests.ice.coturn import Coturn
 from tests.ports import reserved_port
 
-pytest.importorskip("yaml")
-
 pytestmark = pytest.mark.full("compose")
 
 
@@ -31,14 +29,8 @@ def docker_compose(*arguments, **variables):
     )
 
 
-@pytest.fixture
-def installed():
-    if docker_compose("version").returncode != 0:
-        pytest.skip("Docker has no plugin for Compose here")
-
-
-@pytest.mark.needs("docker")
-def test_compose_accepts_the_file_and_reads_it_as_the_tests_do(installed):
+@pytest.mark.docker("Docker Compose")
+def test_compose_accepts_the_file_and_reads_it_as_the_tests_do():
     done = docker_compose("config", "--format", "json", **compose.GIVEN)
     assert done.returncode == 0, done.stderr
     shown, ours = json.loads(done.stdout), compose.load()
@@ -46,9 +38,9 @@ def test_compose_accepts_the_file_and_reads_it_as_the_tests_do(installed):
     assert shown["configs"]["caddyfile"]["content"] == ours["configs"]["caddyfile"]["content"]
 
 
-@pytest.mark.needs("docker")
+@pytest.mark.docker("Docker Compose")
 @pytest.mark.parametrize("name", compose.GIVEN)
-def test_compose_names_a_missing_variable(installed, name):
+def test_compose_names_a_missing_variable(name):
     given = {each: value for each, value in compose.GIVEN.items() if each != name}
     done = docker_compose("config", **given)
     assert done.returncode != 0
