@@ -36,9 +36,10 @@ sys.path[:0] = [str(BENCH), str(DOCS)]
 
 import chart  # noqa: E402
 import manual  # noqa: E402
+import python_api  # noqa: E402
 import report  # noqa: E402
 
-_PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_PART = re.compile(r"(<!-- generated: (?P<name>[\w.-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _HOST = {"Register", "CreateSession", "RenewLink", "PairDecision", "ListSessions"}
 _GUEST = {"PairRequest", "Resume"}
@@ -277,7 +278,14 @@ def parts() -> dict[str, str]:
 
 def renew(text: str) -> str:
     contents = parts()
-    return _PART.sub(lambda part: f"{part[1]}{contents[part['name']]}\n{part[3]}", text)
+
+    def content(name: str) -> str:
+        if not name.startswith("proxim."):
+            return contents[name]
+        describe = python_api.errors if name.endswith(".errors") else python_api.describe
+        return describe(name)
+
+    return _PART.sub(lambda part: f"{part[1]}{content(part['name'])}\n{part[3]}", text)
 
 
 def main(arguments: list[str]) -> int:
