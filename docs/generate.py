@@ -24,7 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from proxim import aio, client, rtc, sync
 from proxim.metrics import exposition
 from proxim.node import Node
-from proxim.protocol import messages
+from proxim.protocol import messages, schema
 from proxim.protocol.errors import REQUEST_ERRORS
 from proxim.protocol.link import JoinUrl
 from proxim.session.session import RULES, State
@@ -291,7 +291,10 @@ def renew(text: str) -> str:
 def main(arguments: list[str]) -> int:
     drifted = False
     pages = {page: renew(page.read_text(encoding="utf-8")) for page in sorted(DOCS.rglob("*.md"))}
-    made = {DOCS / "man" / "proxim.1": manual.page()}
+    made = {
+        DOCS / "man" / "proxim.1": manual.page(),
+        DOCS / "reference" / "schema.json": schema.text(),
+    }
     for page, new in {**pages, **pictures(), **made}.items():
         old = page.read_text(encoding="utf-8") if page.exists() else ""
         if new == old:
