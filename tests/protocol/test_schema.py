@@ -19,10 +19,12 @@ TEXTS = [
     *("", "x", "desk", "desk\n", "svg", "code", "none", "one_time", "temporary"),
     *("482", "082", "4821", "https://a.example/", "ftp://a.example"),
     *(HASH, HASH + "=", HASH + "\n", "k" * 22, "k" * 21, "x" * 600),
+    *("s" * 256, "s" * 257, "s" * 1025, "s" * 2049),
 ]
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
+    st.integers(-2, 2),
     st.integers(-2, 400_000_000),
     st.floats(allow_nan=False, allow_infinity=False),
     st.sampled_from(TEXTS),
