@@ -11,7 +11,7 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
-from proxim.backends.redis.coordinator import CoordinatorLost
+from proxim.backends.redis.records import CoordinatorLost
 from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
 from proxim.cli.terminal import cell, seconds
@@ -75,7 +75,7 @@ def status(config: Path | None, as_json: bool, **flags: object) -> None:
 
 async def _status(settings: Settings) -> list[NodeStatus]:
     try:
-        from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
+        from proxim.backends.redis.coordinator import Coordinator, parse_url
     except ImportError:
         raise missing("cluster", "cluster") from None
     if settings.cluster is None:

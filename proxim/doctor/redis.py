@@ -33,7 +33,7 @@ async def check(settings: Settings) -> AsyncIterator[CheckResult]:
         yield error("redis", str(problem), "correct cluster, or cluster_ca")
         return
     try:
-        from proxim.backends.redis.redis_coordinator import make_client
+        from proxim.backends.redis.coordinator import make_client
     except ImportError:
         yield error("redis", "the library for it is not installed", how_to_install("cluster"))
         return

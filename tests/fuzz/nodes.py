@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["proxim"]):
     from proxim.actors.seat import Envelope, Owner, Receipt, Seat
     from proxim.backends.redis import rpc
     from proxim.backends.redis.bus import MessageBus
-    from proxim.backends.redis.coordinator import UNREADABLE, Record
+    from proxim.backends.redis.records import UNREADABLE, Record
     from proxim.backends.redis.remote_connections import RemoteConnections
     from proxim.backends.redis.remote_sessions import RemoteSession, RemoteSessions
     from proxim.backends.redis.seal import BrokenSeal, Seal

@@ -49,7 +49,7 @@ def make_backend(
     assert options.cluster is not None
     try:
         from proxim.backends.redis.backend import RedisBackend
-        from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
+        from proxim.backends.redis.coordinator import Coordinator, parse_url
         from proxim.backends.redis.seal import Seal
     except ImportError:
         raise missing("cluster", "cluster") from None

@@ -17,10 +17,10 @@ from proxim.actors.seat import Envelope, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis import rpc
 from proxim.backends.redis.bus import MessageBus
-from proxim.backends.redis.coordinator import CoordinatorLost, OtherLayout
+from proxim.backends.redis.coordinator import Coordinator
 from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
-from proxim.backends.redis.redis_coordinator import Coordinator
+from proxim.backends.redis.records import CoordinatorLost, OtherLayout
 from proxim.backends.redis.registry import Registry
 from proxim.backends.redis.remote_connections import RemoteConnection, RemoteConnections
 from proxim.backends.redis.remote_sessions import RemoteSessions, unavailable

@@ -18,8 +18,8 @@ import msgspec
 from proxim.actors.log import log_crash
 from proxim.actors.seat import Congestion
 from proxim.backends.redis import rpc
-from proxim.backends.redis.coordinator import UNREADABLE, EncodedBatch
 from proxim.backends.redis.outgoing import WINDOW, Outgoing
+from proxim.backends.redis.records import UNREADABLE, EncodedBatch
 from proxim.backends.redis.rpc import Batch, Handled, Message
 from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.clock import now

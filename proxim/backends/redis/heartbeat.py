@@ -7,8 +7,8 @@ from collections.abc import Callable
 import msgspec
 import trio
 
+from proxim.backends.redis.coordinator import Coordinator
 from proxim.backends.redis.lease import Lease
-from proxim.backends.redis.redis_coordinator import Coordinator
 from proxim.backends.redis.shared_limits import SharedLimits
 from proxim.clock import now
 

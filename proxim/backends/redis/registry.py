@@ -15,10 +15,10 @@ from proxim.actors.log import session_extra
 from proxim.actors.seat import Owner, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
-from proxim.backends.redis.coordinator import CoordinatorLost, Record
+from proxim.backends.redis.coordinator import Coordinator
 from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
-from proxim.backends.redis.redis_coordinator import Coordinator
+from proxim.backends.redis.records import CoordinatorLost, Record
 from proxim.backends.redis.remote_sessions import RemoteSession, RemoteSessions, unavailable
 from proxim.backends.redis.seal import BrokenSeal
 from proxim.backends.redis.write_queue import WriteQueue

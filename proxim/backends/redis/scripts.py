@@ -18,7 +18,7 @@ The first argument is the prefix of all keys:
 
 from __future__ import annotations
 
-from proxim.backends.redis.coordinator import (
+from proxim.backends.redis.records import (
     EVENT_KEYS_BOUND,
     FIRST_TOMBSTONE_TIME,
     LAYOUT,

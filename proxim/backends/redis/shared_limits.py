@@ -12,7 +12,7 @@ from functools import partial
 
 from proxim import clock
 from proxim.actors.limits import MAX_KEYS, ConcurrencyLimit, SlidingWindow
-from proxim.backends.redis.coordinator import Count, Counts, Limit, LimitedKey
+from proxim.backends.redis.records import Count, Counts, Limit, LimitedKey
 
 COUNTS_AT_ONCE = 1000
 """Counts in one flush at most."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, structs
 
-from proxim.backends.redis.coordinator import UNREADABLE
+from proxim.backends.redis.records import UNREADABLE
 
 if TYPE_CHECKING:
-    from proxim.backends.redis.redis_coordinator import Coordinator
+    from proxim.backends.redis.coordinator import Coordinator
 
 
 class NodeStatus(Struct, frozen=True, kw_only=True):

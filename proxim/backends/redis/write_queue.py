@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from proxim.actors.actor import Actor
 from proxim.actors.seat import Owner, Receipt
-from proxim.backends.redis.coordinator import RETENTION_TIME, Record, Save
+from proxim.backends.redis.records import RETENTION_TIME, Record, Save
 from proxim.backends.redis.seal import Seal
 from proxim.clock import now
 from proxim.protocol.errors import Unavailable

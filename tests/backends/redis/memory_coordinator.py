@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import trio
 
-from proxim.backends.redis import coordinator as rules
-from proxim.backends.redis.coordinator import (
+from proxim.backends.redis import records as rules
+from proxim.backends.redis.records import (
     STREAM_BOUND,
     HeartbeatReply,
     LimitedKey,

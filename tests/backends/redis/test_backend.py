@@ -6,10 +6,10 @@ from msgspec import Raw, structs
 
 from proxim.actors.actor import SAVE_TIMEOUT
 from proxim.actors.seat import Envelope, Owner
-from proxim.backends.redis import coordinator, write_queue
+from proxim.backends.redis import records, write_queue
 from proxim.backends.redis.backend import RedisBackend
-from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.heartbeat import SETTLE_TIME
+from proxim.backends.redis.records import CoordinatorLost
 from proxim.backends.redis.rpc import LeaveSeat, Request
 from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.protocol import codec
@@ -315,8 +315,8 @@ async def test_node_of_another_version_does_not_start_and_one_that_runs_keeps_ou
     autojump_clock, members, monkeypatch, caplog
 ):
     memory = members[0].coordinator._memory
-    here, there = coordinator.LAYOUT, coordinator.LAYOUT + 1
-    monkeypatch.setattr(coordinator, "LAYOUT", there)
+    here, there = records.LAYOUT, records.LAYOUT + 1
+    monkeypatch.setattr(records, "LAYOUT", there)
     newcomer = MemberNode(memory)
     newcomer.coordinator._layout = there
     versions = f"cluster: .* version {here} .* this node version {there}"
