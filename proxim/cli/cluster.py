@@ -80,10 +80,10 @@ async def _status(settings: Settings) -> list[NodeStatus]:
         raise missing("cluster", "cluster") from None
     if settings.cluster is None:
         raise InvalidSetting("cluster is not set: give --cluster, or set PROXIM_CLUSTER")
-    place = parse_url(settings.cluster)
+    address = parse_url(settings.cluster)
     found: list[NodeStatus] = []
     with ungrouped(CoordinatorLost):
-        async with Coordinator(place, ca=settings.cluster_ca).opened() as coordinator:
+        async with Coordinator(address, ca=settings.cluster_ca).opened() as coordinator:
             found = await survey(coordinator)
     return found
 

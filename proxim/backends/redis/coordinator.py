@@ -32,7 +32,7 @@ from proxim.backends.redis.records import (
     Save,
     ms,
 )
-from proxim.backends.redis.url import Place, parse_url, trust
+from proxim.backends.redis.url import RedisAddress, parse_url, trust
 from proxim.exception_groups import ungrouped
 from proxim.protocol.errors import InvalidSetting
 
@@ -61,8 +61,8 @@ class RedisConnection:
     cancelled while it connects. With one slot no further command would get through.
     """
 
-    def __init__(self, place: Place, tls: ssl.SSLContext | None) -> None:
-        self._place = place
+    def __init__(self, address: RedisAddress, tls: ssl.SSLContext | None) -> None:
+        self._address = address
         self._tls = tls
         self._client: Redis[bytes]
         self._ready = trio.Event()
@@ -72,7 +72,7 @@ class RedisConnection:
         """Keep a client connected until cancelled."""
         while True:
             try:
-                async with make_client(self._place, self._tls) as self._client:
+                async with make_client(self._address, self._tls) as self._client:
                     self._ready.set()
                     await self._broken.wait()
             except Exception as error:
@@ -118,10 +118,10 @@ class Coordinator:
     ``InvalidSetting`` if it cannot be used.
     """
 
-    def __init__(self, place: Place, *, ca: str | None = None) -> None:
-        tls = trust(ca) if place.secure else None
-        self._place = place
-        self._commands, self._batches = RedisConnection(place, tls), RedisConnection(place, tls)
+    def __init__(self, address: RedisAddress, *, ca: str | None = None) -> None:
+        tls = trust(ca) if address.secure else None
+        self._address = address
+        self._commands, self._batches = RedisConnection(address, tls), RedisConnection(address, tls)
         self._read: dict[str, str] = {}
 
     @asynccontextmanager
@@ -146,20 +146,25 @@ class Coordinator:
         try:
             is_cluster = await self._commands.call(is_enabled)
         except CoordinatorLost as lost:
-            raise CoordinatorLost(f"{self._place.host}:{self._place.port}: {lost}") from None
+            raise CoordinatorLost(f"{self._address.host}:{self._address.port}: {lost}") from None
         if is_cluster:
             raise InvalidSetting(
                 "cluster: this Redis is part of a Redis Cluster, which does not work"
             )
 
     async def heartbeat(
-        self, node: str, about: bytes, lease: float, limits: Sequence[Limit]
+        self, node: str, description: bytes, lease: float, limits: Sequence[Limit]
     ) -> HeartbeatReply:
         """Renew a node's lease for ``lease`` seconds. Batches received before are deleted.
 
         Raises ``OtherLayout`` if nodes live that use another layout.
         """
-        arguments: list[str | bytes | int] = [node, about, ms(lease), self._read.get(node, "0")]
+        arguments: list[str | bytes | int] = [
+            node,
+            description,
+            ms(lease),
+            self._read.get(node, "0"),
+        ]
         arguments.append(secrets.token_hex(8))
         for limit in limits:
             arguments += [limit.name, limit.most, ms(limit.window)]
@@ -242,15 +247,15 @@ class Coordinator:
         return await self._commands.call(ask)
 
 
-def make_client(place: Place, tls: ssl.SSLContext | None) -> Redis[bytes]:
+def make_client(address: RedisAddress, tls: ssl.SSLContext | None) -> Redis[bytes]:
     """Return a client with one connection that retries nothing."""
     # No retries: the command may have been carried out, so the caller decides.
     return Redis(
-        place.host,
-        place.port,
-        place.db,
-        username=place.username,
-        password=place.password,
+        address.host,
+        address.port,
+        address.db,
+        username=address.username,
+        password=address.password,
         ssl_context=tls,
         max_connections=1,
         connect_timeout=COMMAND_TIME,

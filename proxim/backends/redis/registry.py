@@ -27,7 +27,7 @@ from proxim.session.snapshot import InvalidSnapshot
 
 log = logging.getLogger(__name__)
 
-TAKE_TIME = 2.0
+CLAIM_TIME = 2.0
 """Seconds that the save may take by which a session is taken over, before `unavailable`."""
 
 _LOOKS = 3
@@ -127,19 +127,19 @@ class Registry(Backend):
         for _ in range(_LOOKS):
             if not session_ids:
                 return handles
-            taking: dict[str, Receipt] = {}
+            claiming: dict[str, Receipt] = {}
             for record in await self._look(session_ids):
                 handle = self._handle_of(record)
                 if isinstance(handle, Receipt):
-                    taking[record.session_id] = handle
+                    claiming[record.session_id] = handle
                 elif handle is not None:
                     handles.append(handle)
-            with trio.move_on_after(TAKE_TIME):
-                for receipt in taking.values():
+            with trio.move_on_after(CLAIM_TIME):
+                for receipt in claiming.values():
                     await receipt.wait()
-            handles += [self._restore(each) for each in taking if self.write_queue.owned(each)]
-            session_ids = [each for each in taking if not self.write_queue.owned(each)]
-            if any(self.write_queue.taking(each) for each in session_ids):
+            handles += [self._restore(each) for each in claiming if self.write_queue.owned(each)]
+            session_ids = [each for each in claiming if not self.write_queue.owned(each)]
+            if any(self.write_queue.claiming(each) for each in session_ids):
                 break
         raise unavailable()
 
@@ -159,7 +159,7 @@ class Registry(Backend):
     def _handle_of(self, record: Record) -> SessionHandle | Receipt | None:
         """Return a handle on a session, or the receipt of the save that takes it over."""
         session_id, queue = record.session_id, self.write_queue
-        if (receipt := queue.taking(session_id)) is not None:
+        if (receipt := queue.claiming(session_id)) is not None:
             return receipt
         is_own = record.node == self.bus.node and not record.free
         if is_own and queue.owned(session_id):
@@ -172,7 +172,7 @@ class Registry(Backend):
         owner = Owner(snapshot.uuid, snapshot.key_hash)
         if is_own:
             # This node has ended the session, or refused to open it: the record is outdated.
-            queue.bury(record, owner)
+            queue.delete_outdated(record, owner)
             return None
         if record.free or not record.lives:
             return queue.take_over(record, snapshot, owner)

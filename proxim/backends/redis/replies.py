@@ -57,7 +57,9 @@ def read_names(reply: Any) -> frozenset[str]:
 
 def read_members(reply: Any) -> dict[str, tuple[bytes, float]]:
     """Return the reply to ``members``."""
-    return {text(node): (content(about), int(left) / 1000) for node, about, left in reply}
+    return {
+        text(node): (content(description), int(left) / 1000) for node, description, left in reply
+    }
 
 
 def _number(digits: bytes) -> int:

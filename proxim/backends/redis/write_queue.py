@@ -35,7 +35,7 @@ class _Entry(Struct):
     """Whether Redis knows the session at all."""
     is_free: bool = False
     is_deleted: bool = False
-    is_taking: bool = False
+    is_claiming: bool = False
     """Whether the save is under way by which this node takes the session over."""
 
 
@@ -72,12 +72,12 @@ class WriteQueue:
     def owned(self, session_id: str) -> Snapshot | None:
         """Return the snapshot of a session that is this node's and has not ended."""
         entry = self._entries.get(session_id)
-        return None if entry is None or entry.is_taking or entry.is_deleted else entry.snapshot
+        return None if entry is None or entry.is_claiming or entry.is_deleted else entry.snapshot
 
-    def taking(self, session_id: str) -> Receipt | None:
-        """Return a receipt of the save by which this node takes a session over, if it does."""
+    def claiming(self, session_id: str) -> Receipt | None:
+        """Return a receipt of the save by which this node claims a session, if it does."""
         entry = self._entries.get(session_id)
-        if entry is None or not entry.is_taking:
+        if entry is None or not entry.is_claiming:
             return None
         queued = self._dirty if session_id in self._dirty else self._packed
         queued[session_id].append(receipt := Receipt())
@@ -96,11 +96,11 @@ class WriteQueue:
         """Queue the save by which this node takes a session over, unless another is faster."""
         self.drop(record.session_id)
         entry = _Entry(owner.hash, record.epoch + 1, snapshot=saved, saved=saved)
-        entry.is_known = entry.is_taking = True
+        entry.is_known = entry.is_claiming = True
         self._entries[record.session_id] = entry
         return self._mark(record.session_id, entry)
 
-    def bury(self, record: Record, owner: Owner) -> None:
+    def delete_outdated(self, record: Record, owner: Owner) -> None:
         """Queue the deletion of a session that is recorded as this node's, and is not."""
         entry = _Entry(owner.hash, record.epoch + 1, is_known=True, is_deleted=True)
         self._entries[record.session_id] = entry
@@ -119,14 +119,14 @@ class WriteQueue:
         entry = self._entries.get(session_id)
         if entry is None:
             entry = self._entries[session_id] = _Entry(actor.owner.hash)
-        taken = Snapshot.of(actor.session, key_hash, skew=self.skew, handed=handed)
-        if taken == entry.snapshot and session_id not in self._dirty:
+        current = Snapshot.of(actor.session, key_hash, skew=self.skew, handed=handed)
+        if current == entry.snapshot and session_id not in self._dirty:
             waiting = self._packed.get(session_id)
             if waiting is None:
                 return None
             waiting.append(receipt := Receipt())
             return receipt
-        entry.snapshot, entry.is_free = taken, handed
+        entry.snapshot, entry.is_free = current, handed
         return self._mark(session_id, entry)
 
     def delete(self, session_id: str) -> None:
@@ -139,7 +139,7 @@ class WriteQueue:
     def mark_all(self) -> None:
         """Queue all sessions again, since Redis may lack them."""
         for session_id, entry in self._entries.items():
-            if entry.snapshot is not None and not entry.is_taking:
+            if entry.snapshot is not None and not entry.is_claiming:
                 self._mark(session_id, entry)
 
     async def mark_all_forever(self) -> None:
@@ -177,7 +177,7 @@ class WriteQueue:
         for session_id, receipts in packed.items():
             entry = self._entries.get(session_id)
             if entry is not None:
-                entry.is_known, entry.is_taking = True, False
+                entry.is_known, entry.is_claiming = True, False
                 entry.saved = self._packed_snapshots.get(session_id)
                 if entry.is_deleted and session_id not in self._dirty:
                     del self._entries[session_id]
@@ -219,18 +219,18 @@ _BY_ITSELF = frozenset(Reason) - {
 """Why a session ends without a commitment, as it would at any node that takes it over."""
 
 
-def _is_commitment(taken: Snapshot | None, saved: Snapshot | None) -> bool:
+def _is_commitment(current: Snapshot | None, saved: Snapshot | None) -> bool:
     """Return whether another node, with the saved snapshot, would not come to the same state.
 
     It sees by itself who is there, and that a session's time is up. It does not see that neither
     side came back to a session that was handed over, since it would wait for both sides again.
     """
-    if taken is None or saved is None:
-        return taken is not None and taken.reason not in _BY_ITSELF
-    if taken.reason in _BY_ITSELF:
-        return taken.reason is Reason.DISCONNECTED and saved.handed
-    return _committed(taken) != _committed(saved)
+    if current is None or saved is None:
+        return current is not None and current.reason not in _BY_ITSELF
+    if current.reason in _BY_ITSELF:
+        return current.reason is Reason.DISCONNECTED and saved.handed
+    return _committed(current) != _committed(saved)
 
 
-def _committed(taken: Snapshot) -> object:
-    return taken.state, taken.reason, taken.token_hash, taken.resume_hash
+def _committed(current: Snapshot) -> object:
+    return current.state, current.reason, current.token_hash, current.resume_hash

@@ -43,8 +43,8 @@ async def coordinator(request, monkeypatch):
         return
     server = request.getfixturevalue("shared_redis")
     # In a database of its own: the nodes of these tests are in nobody's cluster.
-    place = coordinator_module.parse_url(server.url)._replace(db=2)
-    async with Coordinator(place).opened() as connected:
+    address = coordinator_module.parse_url(server.url)._replace(db=2)
+    async with Coordinator(address).opened() as connected:
         await connected._commands.call(lambda client: client.flushdb())
         yield connected
 
@@ -515,8 +515,8 @@ def test_refusal_does_not_contain_the_password():
 
 
 def test_url_is_parsed():
-    place = coordinator_module.parse_url("rediss://us%40er:p%2Fw@[::1]:7000/3")
-    assert place == ("::1", 7000, 3, "us@er", "p/w", True)
+    address = coordinator_module.parse_url("rediss://us%40er:p%2Fw@[::1]:7000/3")
+    assert address == ("::1", 7000, 3, "us@er", "p/w", True)
     assert coordinator_module.parse_url("redis://h") == ("h", 6379, 0, None, None, False)
 
 
