@@ -87,7 +87,10 @@ def session_in(state: str, **fields: object) -> dict[str, object]:
 
 
 JOIN = rpc.Request(
-    **{name: value for name, value in REQUEST.items() if name != "type"},
+    seat_number=REQUEST["seat"],
+    request_number=REQUEST["number"],
+    session_id=SESSION,
+    epoch=REQUEST["epoch"],
     **dict(zip(("event", "fields"), rpc.encode_event(ev.HostJoined()), strict=True)),
     owner=Owner("desk", b"k"),
 )
@@ -193,7 +196,7 @@ def of_client(bus: MessageBus) -> RemoteSessions:
     client = Client()
     receipt = remote.ask(Envelope(ev.HostJoined(), client))
     assert receipt.refusal is None
-    assert sessions._seats.keys() == {1}
+    assert sessions._remote_seats.keys() == {1}
     return sessions
 
 

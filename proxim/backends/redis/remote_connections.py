@@ -47,15 +47,15 @@ Find = Callable[[str], Awaitable[object]]
 class RemoteConnection:
     """Stands for a client of another node at one session of this node.
 
-    Both nodes know it by its ``number``.
+    Both nodes know it by its ``seat_number``.
     """
 
     has_left = False
     """The client's node drops the requests of a client that has hung up."""
 
-    def __init__(self, bus: MessageBus, node: str, number: int, session_id: str) -> None:
+    def __init__(self, bus: MessageBus, node: str, seat_number: int, session_id: str) -> None:
         self.node = node
-        self.number = number
+        self.seat_number = seat_number
         self.session_id = session_id
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
@@ -91,7 +91,7 @@ class RemoteConnection:
     def close(self, code: int, reason: str) -> None:
         """Have the client's node close the connection; the seat is left at once."""
         if not self.closed:
-            closing = CloseConnection(seat=self.number, code=code, reason=reason)
+            closing = CloseConnection(seat_number=self.seat_number, code=code, reason=reason)
             self._bus.send(self.node, closing, self.session_id)
             self.drop()
 
@@ -104,7 +104,9 @@ class RemoteConnection:
         self, message: NodeMessage, *, is_backlog: bool = False, prompt: str = ""
     ) -> Deliver:
         raw = Raw(codec.encode(message))
-        return Deliver(seat=self.number, message=raw, is_backlog=is_backlog, prompt=prompt)
+        return Deliver(
+            seat_number=self.seat_number, message=raw, is_backlog=is_backlog, prompt=prompt
+        )
 
 
 class RemoteConnections:
@@ -133,14 +135,14 @@ class RemoteConnections:
 
     def receive(self, sender: str, message: ToSession) -> None:
         """Handle a message of a client's node to one of this node's sessions."""
-        connection = self._connections.get((sender, message.seat))
+        connection = self._connections.get((sender, message.seat_number))
         match message:
             case Request():
                 if connection is None:
                     connection = RemoteConnection(
-                        self._bus, sender, message.seat, message.session_id
+                        self._bus, sender, message.seat_number, message.session_id
                     )
-                    self._connections[sender, message.seat] = connection
+                    self._connections[sender, message.seat_number] = connection
                 connection.owner, connection.address = message.owner, message.address
                 self._request(connection, message)
             case SendSignal() if connection is not None:
@@ -193,8 +195,8 @@ class RemoteConnections:
     ) -> None:
         seat = connection.seats.get(request.session_id)
         answer = Answer(
-            seat=request.seat,
-            number=request.number,
+            seat_number=request.seat_number,
+            request_number=request.request_number,
             role=None if seat is None or connection.closed else seat.role,
             refusal=None if refusal is None else codec.error_message(refusal),
         )
@@ -203,7 +205,7 @@ class RemoteConnections:
 
     def _tidy(self, connection: RemoteConnection) -> None:
         if connection.closed or not (connection.seats or connection.pending):
-            self._connections.pop((connection.node, connection.number), None)
+            self._connections.pop((connection.node, connection.seat_number), None)
 
     def _leave(self, connection: RemoteConnection) -> None:
         seat = connection.seats.pop(connection.session_id, None)
