@@ -93,7 +93,7 @@ class Node:
             limits=NodeLimits(self.settings.limit_settings, self.limits.connections_per_address),
             sweep_interval=self.settings.sweep_interval,
             ice=self.ice.grant,
-            notify=self._events.notify,
+            announce=self._events.announce,
             observer=_traces() if self.settings.traces else None,
             make_backend=self._make_backend,
         )

@@ -59,7 +59,7 @@ class Supervisor:
 
     ``endings`` counts how sessions ended, ``crashes`` the actors that failed. ``limits`` holds the
     counters behind the node's limits, ``terms`` the settings of each session. ``ice`` grants ICE
-    servers to approved sessions. ``notify`` is called with each session that was approved or has
+    servers to approved sessions. ``announce`` is called with each session that was approved or has
     ended; it neither waits nor raises.
     """
 
@@ -70,7 +70,7 @@ class Supervisor:
         limits: NodeLimits | None = None,
         sweep_interval: float = 30.0,
         ice: IceSource = no_ice_servers,
-        notify: Callable[[SessionInfo], None] = lambda _: None,
+        announce: Callable[[SessionInfo], None] = lambda _: None,
         observer: Observer | None = None,
         make_backend: Callable[[Supervisor], Backend] = Backend,
     ) -> None:
@@ -81,7 +81,7 @@ class Supervisor:
         self.limits = limits or NodeLimits()
         self.grant_ice = ice
         self._sweep_interval = sweep_interval
-        self._notify = notify
+        self._announce = announce
         self.observer = observer or Observer()
         self._actors: dict[str, Actor] = {}
         self._sources: dict[str, Source] = {}
@@ -198,7 +198,7 @@ class Supervisor:
 
     def note_approval(self, actor: Actor) -> None:
         """Announce that an actor's session is approved, and saved."""
-        self._notify(actor.session.describe())
+        self._announce(actor.session.describe())
 
     def note_end(self, actor: Actor, end: Finish) -> None:
         """Count and log the end of a session; a denial counts for the guest's address."""
@@ -207,7 +207,7 @@ class Supervisor:
             address = actor.asked_from
             self.limits.denials.add(_denial_key(actor, address), clock.now(), address)
         self._log(actor.session, "a %s session ended: %s", actor.session.session_type, end.reason)
-        self._notify(actor.session.describe())
+        self._announce(actor.session.describe())
 
     async def catch_up(self) -> None:
         """After the machine slept, return once each session ended whose time was over meanwhile."""
@@ -287,7 +287,7 @@ class Supervisor:
     def _note_crash_of(self, session: Session) -> None:
         self.endings[Reason.INTERNAL_ERROR] += 1
         info = session.describe()
-        self._notify(structs.replace(info, status=Status.EXPIRED, reason=Reason.INTERNAL_ERROR))
+        self._announce(structs.replace(info, status=Status.EXPIRED, reason=Reason.INTERNAL_ERROR))
 
     def _log(self, session: Session, text: str, *words: object) -> None:
         if log.isEnabledFor(logging.DEBUG):

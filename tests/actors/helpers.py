@@ -132,7 +132,7 @@ class Node:
         connections_per_address=0,
         make_backend=Backend,
         observer=None,
-        notify=lambda _: None,
+        announce=lambda _: None,
         **terms,
     ):
         self.supervisor = Supervisor(
@@ -141,7 +141,7 @@ class Node:
             sweep_interval=sweep_interval,
             ice=lambda ttl, peer: IceGrant([ICE], ttl / 2),
             observer=observer,
-            notify=notify,
+            announce=announce,
             make_backend=make_backend,
         )
         self.drawing = trio.Event()
