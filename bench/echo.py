@@ -25,7 +25,7 @@ from proxim.net.outbox import Cork, Outbox
 from proxim.net.stats import NetStats
 from proxim.net.stream import TcpStream
 from proxim.net.upgrade import handshake_answer, refuse_upgrade
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import NodeWebSocket
 
 
 async def serve(limits: Limits, socket_stream: trio.SocketStream) -> None:
@@ -50,7 +50,7 @@ async def echo(stream: TcpStream, limits: Limits) -> None:
     async with trio.open_nursery() as nursery:
         keepalive = Keepalive(limits)
         outbox = Outbox(stream, limits, Cork(NetStats()), keepalive, nursery.start_soon)
-        ws = LeanWebSocket(stream, limits, outbox, keepalive)
+        ws = NodeWebSocket(stream, limits, outbox, keepalive)
         with keepalive.deadline_scope():
             while messages := await ws.receive():
                 with contextlib.suppress(ConnectionClosed):

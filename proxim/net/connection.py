@@ -15,7 +15,7 @@ from proxim.net.keepalive import Due, Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox, Spawn
 from proxim.net.reader import ClientRequest, Read, Reader
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import NodeWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 
@@ -65,7 +65,7 @@ class SocketConnection:
         self._cork = cork
         self._keepalive = Keepalive(limits)
         self._outbox = Outbox(stream, limits, cork, self._keepalive, spawn, source)
-        self._ws = LeanWebSocket(stream, limits, self._outbox, self._keepalive)
+        self._ws = NodeWebSocket(stream, limits, self._outbox, self._keepalive)
 
     # -- its life ----------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
 from proxim.net.outbox import Cork
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import NodeWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, InternalError, RequestError
@@ -80,7 +80,7 @@ class Reader:
     def __init__(
         self,
         connection: Connection,
-        ws: LeanWebSocket,
+        ws: NodeWebSocket,
         keepalive: Keepalive,
         router: Router,
         limits: Limits,

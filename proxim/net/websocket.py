@@ -42,7 +42,7 @@ class _NoChannel:
         """Do nothing: there is no channel."""
 
 
-class LeanWebSocket(WebSocketConnection):
+class NodeWebSocket(WebSocketConnection):
     """Receives messages from one client, and sends to it by way of its outbox.
 
     It tells the ``keepalive`` when a pong arrives, and when a message is incomplete.

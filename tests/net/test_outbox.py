@@ -11,7 +11,7 @@ from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox
 from proxim.net.stats import NetStats
 from proxim.net.token_bucket import TokenBucket
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import NodeWebSocket
 from tests.net.helpers import PING, House, frame, open_session
 
 
@@ -69,7 +69,7 @@ def write(outbox, *texts):
 
 
 def close(outbox, code):
-    LeanWebSocket(Kernel(), Limits(), outbox, Keepalive(Limits())).send_close(code, "")
+    NodeWebSocket(Kernel(), Limits(), outbox, Keepalive(Limits())).send_close(code, "")
 
 
 @pytest.mark.parametrize("room", [*range(14), 99])
@@ -127,7 +127,7 @@ async def test_all_tasks_that_wait_for_room_get_it(nursery):
 async def test_pongs_are_bounded_for_a_peer_that_does_not_read(nursery):
     limits = {"outbox_size": 1000, "controls": TokenBucket.of(0, 20)}
     outbox = outbox_to(Kernel(), nursery, **limits)
-    ws = LeanWebSocket(Kernel(), Limits(**limits), outbox, Keepalive(Limits()))
+    ws = NodeWebSocket(Kernel(), Limits(**limits), outbox, Keepalive(Limits()))
     pong = len(frame(PING, b"x" * 100, masked=False))
     for _ in range(50):
         assert ws.feed(frame(PING, b"x" * 100)) == []

@@ -14,7 +14,7 @@ from proxim.net.limits import Limits
 from proxim.net.outbox import Cork, Outbox
 from proxim.net.stats import NetStats
 from proxim.net.stream import TcpStream
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import NodeWebSocket
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
 from tests.net.test_stream import sockets
 
@@ -47,7 +47,7 @@ def lean(stream, nursery, **limits):
     limits = Limits(**limits)
     keepalive = Keepalive(limits)
     outbox = Outbox(stream, limits, Cork(NetStats()), keepalive, nursery.start_soon)
-    return LeanWebSocket(stream, limits, outbox, keepalive)
+    return NodeWebSocket(stream, limits, outbox, keepalive)
 
 
 def plain(stream, nursery):
