@@ -8,12 +8,12 @@ from functools import partial
 
 from proxim import rtc
 from proxim.aio.calls import awaiting, call, making, receive
-from proxim.portal.portal import Across
+from proxim.portal.portal import ThreadProxy
 from proxim.protocol.errors import ChannelClosed, ProximError, Unreachable
 from proxim.rtc.channel import Message
 
 
-class DataChannel(Across[rtc.DataChannel]):
+class DataChannel(ThreadProxy[rtc.DataChannel]):
     """A data channel on the connection of a ``Channel``, reliable and ordered. It ends with it."""
 
     @property
@@ -46,7 +46,7 @@ class DataChannel(Across[rtc.DataChannel]):
         await self.aclose()
 
 
-class Channel(Across[rtc.Channel]):
+class Channel(ThreadProxy[rtc.Channel]):
     """The channel to the other side of a session, by WebRTC: reliable and ordered.
 
     It survives as the ``Channel`` for Trio does, and raises the same.

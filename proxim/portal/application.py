@@ -38,7 +38,7 @@ class Application:
         self._call_in = call_in
         self._turns = self._new_turns()
 
-    def asking(
+    def wrap_question(
         self, decide: Callable[[T], Result | Awaitable[Result]]
     ) -> Callable[[T], Awaitable[Result]]:
         """Return a function that calls ``decide`` from Trio, and returns or raises what it does.
@@ -49,10 +49,10 @@ class Application:
         """
         return self._calling(decide, self._turns)
 
-    def telling(
+    def wrap_callback(
         self, done: Callable[[T], Result | Awaitable[Result]]
     ) -> Callable[[T], Awaitable[Result]]:
-        """Return a function as ``asking`` does. It does not wait for the answer to a question."""
+        """Return a function as ``wrap_question`` does, which does not wait for other answers."""
         return self._calling(done, self._new_turns())
 
     def call(self, function: Callable[[T], object], value: T) -> None:

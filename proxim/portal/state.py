@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from proxim import client
 from proxim.client.session import ClientSession
-from proxim.portal.portal import Across, Portal
+from proxim.portal.portal import Portal, ThreadProxy
 from proxim.protocol.errors import ProximError
 from proxim.protocol.fields import Confirm
 from proxim.protocol.messages import DeviceInfo, IceServer, SessionInfo, Status
@@ -14,7 +14,7 @@ from proxim.protocol.messages import DeviceInfo, IceServer, SessionInfo, Status
 Session_co = TypeVar("Session_co", bound=ClientSession, covariant=True)
 
 
-class PromptState(Across[client.Prompt]):
+class PromptState(ThreadProxy[client.Prompt]):
     """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
 
     def __init__(self, portal: Portal, prompt: client.Prompt) -> None:
@@ -42,7 +42,7 @@ class PromptState(Across[client.Prompt]):
         return self._inner.session.over is not None
 
 
-class SessionState(Across[Session_co]):
+class SessionState(ThreadProxy[Session_co]):
     """What both sides of a session show of it."""
 
     def __init__(self, portal: Portal, session: Session_co) -> None:
@@ -133,7 +133,7 @@ class GuestState(SessionState[client.Guest]):
         return self._portal.seconds_until(self._inner.expires_at)
 
 
-class HostState(Across[client.Host]):
+class HostState(ThreadProxy[client.Host]):
     """What a host shows of its registration."""
 
     @property

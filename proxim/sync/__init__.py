@@ -35,7 +35,7 @@ from proxim import client
 from proxim.client import Notice
 from proxim.client.session import ClientSession
 from proxim.event_loop import require_none
-from proxim.portal.portal import Across, Portal, blocking
+from proxim.portal.portal import Portal, ThreadProxy, blocking
 from proxim.portal.state import (
     GuestState,
     HostSessionState,
@@ -92,13 +92,13 @@ def _portal() -> Portal:
 def _making(
     method: Callable[Concatenate[Inner, P], Awaitable[Made]],
     wrap: Callable[[Portal, Made], Outer],
-) -> Callable[Concatenate[Across[Inner], P], Outer]:
+) -> Callable[Concatenate[ThreadProxy[Inner], P], Outer]:
     """Return a blocking ``method``, whose result is wrapped for other threads."""
 
     @wraps(method)
-    def call(across: Across[Inner], /, *args: P.args, **kwargs: P.kwargs) -> Outer:
-        made = across._portal.call(partial(method, across._inner, *args, **kwargs))
-        return wrap(across._portal, made)
+    def call(proxy: ThreadProxy[Inner], /, *args: P.args, **kwargs: P.kwargs) -> Outer:
+        made = proxy._portal.call(partial(method, proxy._inner, *args, **kwargs))
+        return wrap(proxy._portal, made)
 
     return call
 

@@ -11,7 +11,7 @@ from threading import Thread
 
 from proxim import rtc
 from proxim.files import send_file
-from proxim.portal.portal import Across, blocking
+from proxim.portal.portal import ThreadProxy, blocking
 from proxim.protocol.errors import ChannelClosed, ProximError, Unreachable
 from proxim.rtc.channel import Message
 from proxim.sync.files import Offer, receive_files
@@ -19,7 +19,7 @@ from proxim.sync.files import Offer, receive_files
 log = logging.getLogger(__name__)
 
 
-class DataChannel(Across[rtc.DataChannel]):
+class DataChannel(ThreadProxy[rtc.DataChannel]):
     """A ``DataChannel`` with blocking methods, for any thread that does not run Trio."""
 
     @property
@@ -54,7 +54,7 @@ class DataChannel(Across[rtc.DataChannel]):
         self.close()
 
 
-class Channel(Across[rtc.Channel]):
+class Channel(ThreadProxy[rtc.Channel]):
     """A ``Channel`` with blocking methods, for any thread that does not run Trio.
 
     It survives as a ``Channel`` does. ``timeout`` is in seconds; a method that takes longer raises
@@ -122,7 +122,7 @@ class Channel(Across[rtc.Channel]):
         This takes all data channels that the other side opens, so do not use ``incoming``, too.
         """
         application = self._portal.application
-        ask, tell = application.asking(decide), application.telling(done)
+        ask, tell = application.wrap_question(decide), application.wrap_callback(done)
         work = partial(receive_files, self._inner, folder, ask, tell)
         Thread(target=self._run, args=(work,), name="proxim-files", daemon=True).start()
 
