@@ -71,7 +71,7 @@ class Channels:
                 return channel
         return None
 
-    # -- for the peer ---------------------------------------------------------------------------
+    # -- for the connector ----------------------------------------------------------------------
 
     def set_main(self, channel: DataChannel | None) -> None:
         """Set the main data channel, which is open, or None in a gap."""
@@ -94,26 +94,26 @@ class Channels:
 
     # -- in the thread of the connection ----------------------------------------------------------
 
-    def post(self, function: Callable[..., object], *args: object) -> None:
+    def run_in_trio(self, function: Callable[..., object], *args: object) -> None:
         """Call a plain function in Trio; from any thread."""
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(function, *args)
 
     def make(self, pipe: Pipe) -> DataChannel:
         """Return a new data channel for the program."""
-        return DataChannel(pipe, self._loop, Inbox(self.gate), self.post)
+        return DataChannel(pipe, self._loop, Inbox(self.gate), self.run_in_trio)
 
     def make_main(self, pipe: Pipe) -> DataChannel:
         """Return a new main data channel; it becomes ``main`` when it opens."""
-        return DataChannel(pipe, self._loop, self.inbox, self.post, self._main_changed)
+        return DataChannel(pipe, self._loop, self.inbox, self.run_in_trio, self._main_changed)
 
     def take(self, pipe: Pipe) -> None:
         """Take a data channel that the other side has opened."""
         # The host opens the main one.
         if pipe.label == MAIN and self._is_guest and self.main is None:
-            self.post(self._main_changed, self.make_main(pipe))
+            self.run_in_trio(self._main_changed, self.make_main(pipe))
         else:
-            self.post(self._add, self.make(pipe))
+            self.run_in_trio(self._add, self.make(pipe))
 
     # -- in Trio ------------------------------------------------------------------------------
 
