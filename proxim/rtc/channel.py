@@ -125,11 +125,6 @@ class DataChannel:
         """Whether a message can be sent."""
         return self._is_open
 
-    @property
-    def _is_finished(self) -> bool:
-        """Whether it is closed, and every message was received."""
-        return self._is_closed and self._inbox.is_empty
-
     async def send(self, data: Message) -> None:
         """Send a message, as soon as there is room for it.
 
@@ -215,6 +210,31 @@ class DataChannel:
             self._on_change(self)
         elif self._is_closed:
             self._inbox.fail(ChannelClosed("the data channel is closed"))
+
+
+# What the other modules of this room do with a data channel, and no program.
+
+
+def is_finished(channel: DataChannel) -> bool:
+    """Return whether a data channel is closed, and every message was received."""
+    return channel._is_closed and channel._inbox.is_empty
+
+
+def discard(channel: DataChannel) -> None:
+    """Close a data channel, and drop what was not received, without waiting."""
+    channel._discard()
+
+
+async def wait_open(channel: DataChannel) -> None:
+    """Wait until a data channel has opened; discard it if the wait fails or is cancelled.
+
+    Raises ``ChannelClosed``.
+    """
+    try:
+        await channel._wait_open()
+    except BaseException:
+        channel._discard()
+        raise
 
 
 class Channel:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from proxim.protocol.errors import ProximError
-from proxim.rtc.channel import DataChannel, Inbox
+from proxim.rtc.channel import DataChannel, Inbox, discard, is_finished
 from proxim.rtc.gate import Gate
 from proxim.rtc.loop import Loop
 
@@ -67,7 +67,7 @@ class Channels:
     async def next_incoming(self) -> DataChannel | None:
         """Return the next data channel of the other side that has news; None after the end."""
         async for channel in self._incoming:
-            if not channel._is_finished:
+            if not is_finished(channel):
                 return channel
         return None
 
@@ -121,7 +121,7 @@ class Channels:
         try:
             self._add_incoming.send_nowait(channel)
         except (trio.WouldBlock, trio.ClosedResourceError):
-            channel._discard()
+            discard(channel)
 
     def _main_changed(self, channel: DataChannel) -> None:
         if channel.is_open and self.over is None and self.error is None:

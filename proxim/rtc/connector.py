@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from proxim.protocol.errors import ConnectionLost, ProximError, Unreachable
-from proxim.rtc.channel import Channel, DataChannel
+from proxim.rtc.channel import Channel, DataChannel, wait_open
 from proxim.rtc.channels import MAIN, Channels
 from proxim.rtc.loop import Loop
 from proxim.rtc.negotiation import (
@@ -49,8 +49,10 @@ MAX_RETRIES = 4
 """Retries before the other side is unreachable, until a person or the other side tries again."""
 
 MAX_REOPENED = 3
+"""How often the host opens the main channel again on a connection that still works."""
+
 REOPEN_DELAY = 0.5
-"""How often the host opens the main channel again that alone was closed, and the seconds before."""
+"""Seconds before the host does so."""
 
 MAX_WAITING = 256
 """Signals of the other side that may wait."""
@@ -134,11 +136,7 @@ class Connector:
         connection = self._connection
         assert connection is not None
         channel: DataChannel = await self._loop.call(connection.open, label, self.channels.make)
-        try:
-            await channel._wait_open()
-        except BaseException:
-            channel._discard()
-            raise
+        await wait_open(channel)
         return channel
 
     async def flush(self) -> None:
