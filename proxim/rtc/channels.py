@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import trio
 
 from proxim.protocol.errors import ProximError
-from proxim.rtc.channel import DataChannel, Inbox, discard, is_finished
+from proxim.rtc.channel import DataChannel, discard, is_finished
 from proxim.rtc.gate import Gate
+from proxim.rtc.inbox import Inbox
 from proxim.rtc.loop import Loop
 
 if TYPE_CHECKING:
