@@ -10,10 +10,12 @@ from proxim.actors.limits import NOWHERE, Source
 from proxim.actors.router import Router, leave_seats
 from proxim.actors.seat import Congestion, Owner, Seat
 from proxim.net.closing import peer_has_closed
+from proxim.net.cork import Cork
 from proxim.net.frames import text_frame
 from proxim.net.keepalive import Due, Keepalive
 from proxim.net.limits import Limits
-from proxim.net.outbox import Cork, Outbox, Spawn
+from proxim.net.outbox import Outbox, Spawn
+from proxim.net.outbox_totals import OutboxTotals
 from proxim.net.reader import ClientRequest, Read, Reader
 from proxim.net.websocket import NodeWebSocket
 from proxim.protocol import codec
@@ -41,6 +43,7 @@ class SocketConnection:
         "_limits",
         "_outbox",
         "_router",
+        "_totals",
         "_ws",
         "address",
         "networks",
@@ -54,6 +57,7 @@ class SocketConnection:
         router: Router,
         limits: Limits,
         cork: Cork,
+        totals: OutboxTotals,
         spawn: Spawn,
         source: Source = NOWHERE,
     ) -> None:
@@ -63,8 +67,9 @@ class SocketConnection:
         self._router = router
         self._limits = limits
         self._cork = cork
+        self._totals = totals
         self._keepalive = Keepalive(limits)
-        self._outbox = Outbox(stream, limits, cork, self._keepalive, spawn, source)
+        self._outbox = Outbox(stream, limits, cork, totals, self._keepalive, spawn, source)
         self._ws = NodeWebSocket(stream, limits, self._outbox, self._keepalive)
 
     # -- its life ----------------------------------------------------------------------------
@@ -80,7 +85,10 @@ class SocketConnection:
 
     async def run(self) -> None:
         """Serve the client until its socket ends, or its time is over."""
-        reader = Reader(self, self._ws, self._keepalive, self._router, self._limits, self._cork)
+        stats = self._totals.stats
+        reader = Reader(
+            self, self._ws, self._keepalive, self._router, self._limits, self._cork, stats
+        )
         try:
             while (result := await reader.read()) is not Read.CLOSED:
                 if isinstance(result, ClientRequest):
@@ -95,7 +103,7 @@ class SocketConnection:
                 await self._ws.finish()
         finally:
             self._ws.stop_sending()
-            self._cork.stats.count_close(self._ws.closed)
+            stats.count_close(self._ws.closed)
             leave_seats(self)
 
     async def _answer(self, request: ClientRequest, reader: Reader) -> None:
@@ -160,7 +168,7 @@ class SocketConnection:
         outbox.write(text_frame(codec.encode(message)))
         if outbox.size and (
             outbox.size > self._limits.outbox_size
-            or outbox.counted > self._cork.stats.outbox_bound
+            or outbox.counted > self._totals.bound
             or not isinstance(message, wire.Signal)
         ):
             self._check_outbox(message)

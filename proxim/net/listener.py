@@ -23,10 +23,11 @@ from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller
 from proxim.net.access import Access, is_for_loopback
 from proxim.net.connection import SocketConnection
+from proxim.net.cork import Cork
 from proxim.net.frames import text_frame
 from proxim.net.http import BadRequest, Request, Response, read_request, respond
 from proxim.net.limits import Limits
-from proxim.net.outbox import Cork
+from proxim.net.outbox_totals import OutboxTotals
 from proxim.net.poller import Poller
 from proxim.net.site import Site, method_not_allowed
 from proxim.net.stats import NetStats
@@ -97,7 +98,8 @@ class Listener:
         self._max_connections = limits.max_connections or descriptors.for_connections(soft_limit)
         self.tls = tls
         self._stats = stats
-        self._cork = Cork(stats)
+        self._cork = Cork()
+        self._outbox_totals = OutboxTotals(limits.max_outbox_bytes, stats)
         self._refusals = router.stats.refusals
         self._poller: Poller | None = None
         # Without a limit of its own: its ``room`` keeps a part of ``max_connections`` free.
@@ -260,7 +262,13 @@ class Listener:
 
     def _open(self, stream: trio.abc.Stream, handshake: bytes, source: Source) -> SocketConnection:
         connection = SocketConnection(
-            stream, self._router, self._limits, self._cork, self._spawn, source
+            stream,
+            self._router,
+            self._limits,
+            self._cork,
+            self._outbox_totals,
+            self._spawn,
+            source,
         )
         connection.open(handshake + self._welcome)
         self.connections.add(connection)

@@ -14,9 +14,10 @@ from proxim import clock
 from proxim.actors.log import log_crash
 from proxim.actors.router import Router, relay
 from proxim.actors.seat import Connection
+from proxim.net.cork import Cork
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
-from proxim.net.outbox import Cork
+from proxim.net.stats import NetStats
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
 from proxim.net.websocket import NodeWebSocket
 from proxim.protocol import codec
@@ -74,6 +75,7 @@ class Reader:
         "_pause_until",
         "_result",
         "_router",
+        "_stats",
         "_ws",
     )
 
@@ -85,6 +87,7 @@ class Reader:
         router: Router,
         limits: Limits,
         cork: Cork,
+        stats: NetStats,
     ) -> None:
         self._connection = connection
         self._ws = ws
@@ -92,6 +95,7 @@ class Reader:
         self._router = router
         self._limits = limits
         self._cork = cork
+        self._stats = stats
         self._frames: Sequence[str | bytes] = ()
         self._result: ClientRequest | Read | None = None
         self._late_refusal: tuple[str | bytes, RequestError] | None = None
@@ -143,7 +147,7 @@ class Reader:
 
     def _feed(self, data: bytes) -> bool:
         """Take what was read; false if the connection's task has to wake up."""
-        self._cork.stats.bytes_read += len(data)
+        self._stats.bytes_read += len(data)
         self._frames = self._ws.feed(data)
         self._result = self._relay()
         return self._result is None and not self._ws.peer_has_ended
@@ -196,8 +200,8 @@ class Reader:
                     refuse(self._connection, frame, error)
         finally:
             self._full_at = full_at
-            self._cork.stats.signals += relayed
-            self._cork.stats.signal_bytes += size
+            self._stats.signals += relayed
+            self._stats.signal_bytes += size
             if several:
                 self._cork.pull_out()
         return None

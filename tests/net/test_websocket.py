@@ -9,9 +9,11 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Ping
 
+from proxim.net.cork import Cork
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
-from proxim.net.outbox import Cork, Outbox
+from proxim.net.outbox import Outbox
+from proxim.net.outbox_totals import OutboxTotals
 from proxim.net.stats import NetStats
 from proxim.net.stream import TcpStream
 from proxim.net.websocket import NodeWebSocket
@@ -46,7 +48,8 @@ class Peer:
 def lean(stream, nursery, **limits):
     limits = Limits(**limits)
     keepalive = Keepalive(limits)
-    outbox = Outbox(stream, limits, Cork(NetStats()), keepalive, nursery.start_soon)
+    totals = OutboxTotals(limits.max_outbox_bytes, NetStats())
+    outbox = Outbox(stream, limits, Cork(), totals, keepalive, nursery.start_soon)
     return NodeWebSocket(stream, limits, outbox, keepalive)
 
 
