@@ -196,7 +196,7 @@ class Node:
             log.error("the certificate is not renewed, the one before stays: %s", error)
             return
         if tls is not None and self._parts is not None:
-            self._parts.listener.tls = tls
+            self._parts.listener.renew_certificate(tls)
             log.info("the certificate is renewed")
 
     async def wait_stopping(self) -> None:

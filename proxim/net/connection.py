@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import trio
 
 from proxim.actors.limits import NOWHERE, Source
@@ -109,7 +107,7 @@ class SocketConnection:
     async def _answer(self, request: ClientRequest, reader: Reader) -> None:
         """Have the router answer a request, and send its refusal if it is refused."""
         if isinstance(request.message, _INTRODUCTIONS):
-            self._keepalive.introduce_by = math.inf
+            self._keepalive.introduced()
         try:
             await self._router.route(self, request.message)
         except Exception as error:

@@ -15,7 +15,6 @@ fails when their shape changes.
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from functools import cached_property
 from typing import cast
@@ -114,13 +113,13 @@ class NodeWebSocket(WebSocketConnection):
             return []
         found = self._codec.feed(data)
         if self._codec.was_plain:
-            self._keepalive.message_by = math.inf
+            self._keepalive.message_complete()
             return cast("list[str | bytes]", found)
         messages = self._handle_control_frames(found)
         if self._codec.is_incomplete:
             self._keepalive.message_incomplete(is_new=bool(messages))
         else:
-            self._keepalive.message_by = math.inf
+            self._keepalive.message_complete()
         return messages
 
     def connection_lost(self) -> None:
@@ -172,7 +171,7 @@ class NodeWebSocket(WebSocketConnection):
                     if self._outbox.size <= self._limits.outbox_size:
                         self._outbox.write(frame)
                 case Pong():
-                    self._keepalive.pong_by = math.inf
+                    self._keepalive.pong_received()
                     if self._has_pinged:
                         self._pongs = (*self._pongs, each)
                 case CloseConnection():

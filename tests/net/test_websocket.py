@@ -248,12 +248,12 @@ async def test_messages_may_be_sent_until_the_peers_close_is_answered(memory):
 
 async def test_a_pong_ends_the_time_for_it(memory):
     ws, peer = memory
-    ws._keepalive.pong_by = 1.0
+    ws._keepalive._pong_by = 1.0
     ws.send_ping()
     assert await peer.hear() == ("Ping", b"")
-    assert ws._keepalive.pong_by == 1
+    assert ws._keepalive._pong_by == 1
     await peer.say(frame(10), frame(TEXT))
-    assert (await ws.receive(), ws._keepalive.pong_by) == ([""], math.inf)
+    assert (await ws.receive(), ws._keepalive._pong_by) == ([""], math.inf)
 
 
 # -- the private names of trio-websocket that are used ------------------------------------------
