@@ -14,7 +14,7 @@ from proxim.net.outbox_totals import OutboxTotals
 from proxim.net.stats import NetStats
 from proxim.net.token_bucket import TokenBucket
 from proxim.net.websocket import NodeWebSocket
-from tests.net.helpers import PING, House, frame, open_session
+from tests.net.helpers import PING, MemoryNode, frame, open_session
 
 
 class Recorder(Keepalive):
@@ -67,9 +67,9 @@ class Shared:
         self.totals = OutboxTotals(most, self.stats)
 
     @classmethod
-    def of(cls, house):
+    def of(cls, memory_node):
         shared = cls()
-        shared.cork, shared.totals = house.listener._cork, house.listener._outbox_totals
+        shared.cork, shared.totals = memory_node.listener._cork, memory_node.listener._outbox_totals
         return shared
 
 
@@ -296,9 +296,9 @@ async def test_max_outbox_bytes_of_zero_is_no_limit(nursery):
     assert outbox.exceeded_limit() is None
 
 
-async def left_with_a_backlog(house):
+async def left_with_a_backlog(memory_node):
     """Return the ids and token of a guest that left, and for which a signal waits."""
-    host, guest = await house.client(), await house.client()
+    host, guest = await memory_node.client(), await memory_node.client()
     session_id, token = await open_session(host)
     device = {"name": "Phone", "id": "phone-1"}
     await guest.say("pair_request", session_id=session_id, token=token, device_info=device)
@@ -314,9 +314,9 @@ async def left_with_a_backlog(house):
 
 @pytest.mark.parametrize("lasts", [5, 20])
 async def test_a_backlog_is_handed_over_once_all_outboxes_have_room(nursery, autojump_clock, lasts):
-    house, kernel = House(nursery, max_outbox_bytes=4_000_000), Kernel()
-    seat, guest = await left_with_a_backlog(house), await house.client()
-    most = outbox_to(kernel, nursery, Shared.of(house), write_time=60)
+    memory_node, kernel = MemoryNode(nursery, max_outbox_bytes=4_000_000), Kernel()
+    seat, guest = await left_with_a_backlog(memory_node), await memory_node.client()
+    most = outbox_to(kernel, nursery, Shared.of(memory_node), write_time=60)
     most.write(b"1" * 3_000_100)
     start = trio.current_time()
     await guest.say("resume", **seat)
@@ -327,8 +327,8 @@ async def test_a_backlog_is_handed_over_once_all_outboxes_have_room(nursery, aut
     kernel.open.set()
     await most.wait_below(1)
     if lasts > 10:
-        assert house.supervisor.stats.refusals == {"max_outbox_bytes": 1}
-        guest = await house.client()
+        assert memory_node.supervisor.stats.refusals == {"max_outbox_bytes": 1}
+        guest = await memory_node.client()
         await guest.say("resume", **seat)
     assert (await guest.hear())["type"] == "resumed"
     assert (await guest.hear("signal"))["data"] == "kept"
@@ -341,12 +341,12 @@ async def test_a_backlog_is_handed_over_once_all_outboxes_have_room(nursery, aut
 async def test_networks_that_have_much_waiting_keep_no_other_from_coming_back(
     nursery, autojump_clock, address, waits
 ):
-    house = House(nursery, max_outbox_bytes=4_000_000)
-    seat = await left_with_a_backlog(house)
+    memory_node = MemoryNode(nursery, max_outbox_bytes=4_000_000)
+    seat = await left_with_a_backlog(memory_node)
     hoarder = Source("2001:db8::/64", ("2001:db8::/56", "2001:db8::/48"))
-    shared = Shared.of(house)
+    shared = Shared.of(memory_node)
     outbox_to(Kernel(), nursery, shared, source=hoarder, write_time=60).write(b"1" * 3_000_100)
-    guest = await house.client(peer=address)
+    guest = await memory_node.client(peer=address)
     start = trio.current_time()
     await guest.say("resume", **seat)
     if waits:
@@ -384,9 +384,9 @@ async def test_no_more_clients_get_room_at_once_than_there_is(nursery, autojump_
 
 
 async def test_who_pairs_does_not_wait_for_room_in_all_outboxes(nursery, autojump_clock):
-    house = House(nursery, max_outbox_bytes=4_000_000)
-    most = outbox_to(Kernel(), nursery, Shared.of(house), write_time=60)
+    memory_node = MemoryNode(nursery, max_outbox_bytes=4_000_000)
+    most = outbox_to(Kernel(), nursery, Shared.of(memory_node), write_time=60)
     most.write(b"1" * 3_000_100)
     start = trio.current_time()
-    await house.pair()
+    await memory_node.pair()
     assert trio.current_time() == start
