@@ -6,9 +6,9 @@ from proxim.actors.seat import Congestion
 from proxim.protocol.errors import RateLimited
 
 
-def refusal_of(told: Congestion | None, session_id: str) -> RateLimited | None:
+def refusal_of(congestion: Congestion | None, session_id: str) -> RateLimited | None:
     """Return why a connection did not take a signal; None if it did, even if its outbox is high."""
-    return too_many_signals(session_id) if told is Congestion.FULL else None
+    return too_many_signals(session_id) if congestion is Congestion.FULL else None
 
 
 def too_many_signals(session_id: str) -> RateLimited:

@@ -143,10 +143,14 @@ class Reader:
             self._late_refusal = request.frame, error
             self._pause_until = trio.current_time() + error.delay
         else:
-            refuse(self._connection, request.frame, error)
+            send_refusal(self._connection, request.frame, error)
 
     def _feed(self, data: bytes) -> bool:
-        """Take what was read; false if the connection's task has to wake up."""
+        """Take what was read; false if the connection's task has to wake up.
+
+        The poller calls this in its own task, while the connection's task sleeps in ``read``. So
+        this relays signals at once, and leaves in ``_result`` what that task has to look at.
+        """
         self._stats.bytes_read += len(data)
         self._frames = self._ws.feed(data)
         self._result = self._relay()
@@ -165,7 +169,7 @@ class Reader:
             return Read.PAUSED
         if self._late_refusal is not None:
             late, self._late_refusal = self._late_refusal, None
-            refuse(self._connection, *late)
+            send_refusal(self._connection, *late)
         frames, self._frames = self._frames, ()
         full_at = self._full_at if self._full_at > now else now
         refuse_from = now + bucket.window
@@ -197,7 +201,7 @@ class Reader:
                         self._pause_until = now + _SLOW_TIME
                         return Read.PAUSED
                 except Exception as error:
-                    refuse(self._connection, frame, error)
+                    send_refusal(self._connection, frame, error)
         finally:
             self._full_at = full_at
             self._stats.signals += relayed
@@ -216,7 +220,7 @@ class Reader:
             self._connection.close(1008, "too many messages in too short a time")
 
 
-def refuse(connection: Connection, frame: str | bytes, error: Exception) -> None:
+def send_refusal(connection: Connection, frame: str | bytes, error: Exception) -> None:
     """Send the ``error`` message for a frame; a crash is logged and is an ``internal_error``."""
     if not isinstance(error, RequestError):
         log_crash(log, "a request failed; the connection goes on", error)

@@ -112,7 +112,7 @@ class NodeWebSocket(WebSocketConnection):
             self.connection_lost()
             return []
         found = self._codec.feed(data)
-        if self._codec.was_plain:
+        if self._codec.was_plain:  # The usual case: messages alone, and all of them complete.
             self._keepalive.message_complete()
             return cast("list[str | bytes]", found)
         messages = self._handle_control_frames(found)

@@ -276,7 +276,7 @@ async def test_telling_an_ended_connection_does_nothing(
     (connection,) = memory_node.listener.connections
     if end == "crashed":
         monkeypatch.setattr("proxim.net.reader._decode", None)
-        monkeypatch.setattr("proxim.net.reader.refuse", None)
+        monkeypatch.setattr("proxim.net.reader.send_refusal", None)
         await client.say("ping")
     elif end == "left":
         await client.ws.aclose()

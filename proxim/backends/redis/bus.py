@@ -78,10 +78,10 @@ class MessageBus:
 
     def send_signal(self, node: str, message: Message, session_id: str) -> Congestion | None:
         """Send a signal, unless too much of its session waits; return what its sender is told."""
-        told = self._outgoing[node].put_signal(message, session_id)
-        if told is not Congestion.FULL:
+        congestion = self._outgoing[node].put_signal(message, session_id)
+        if congestion is not Congestion.FULL:
             self._wake()
-        return told
+        return congestion
 
     def send_backlog(self, node: str, message: Message, session_id: str) -> None:
         """Send a signal that was kept while its seat was empty."""

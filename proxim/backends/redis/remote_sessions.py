@@ -130,10 +130,10 @@ class RemoteSeat:
         # The data is a view into the whole frame, which must not stay in memory as long.
         data = envelope.event.data.copy()
         signal = rpc.SendSignal(seat_number=self.seat_number, data=data, ref=envelope.ref)
-        told = self._sessions.send_signal(self, signal)
-        if told is Congestion.FULL:
+        congestion = self._sessions.send_signal(self, signal)
+        if congestion is Congestion.FULL:
             raise too_many_signals(self.session_id)
-        return told
+        return congestion
 
     def ask(self, envelope: Envelope, receipt: Receipt | None) -> None:
         """Send a request to the session's node; its answer sets ``receipt``."""
