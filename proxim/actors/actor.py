@@ -17,9 +17,10 @@ import trio
 from msgspec import structs
 
 from proxim import clock
-from proxim.actors.congestion import refusal_of
-from proxim.actors.inbox import TIME_PASSED, Inbox
-from proxim.actors.seat import LEFT, Congestion, Connection, Envelope, Owner, Receipt, Seat
+from proxim.actors.congestion import Congestion, refusal_of
+from proxim.actors.connection import Connection, Owner
+from proxim.actors.inbox import TIME_PASSED, Envelope, Inbox, Receipt
+from proxim.actors.seat import LEFT, Seat
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
 from proxim.actors.timers import Timers

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from proxim.actors.seat import Envelope, Owner, Receipt, SeatActor
+from proxim.actors.connection import Owner
+from proxim.actors.inbox import Envelope, Receipt
+from proxim.actors.seat import SeatActor
 from proxim.protocol.errors import RequestError
 
 if TYPE_CHECKING:

@@ -1,9 +1,19 @@
-"""The refusal of a signal for which there is no room."""
+"""What happens to a signal for which there is little room, or none."""
 
 from __future__ import annotations
 
-from proxim.actors.seat import Congestion
+from enum import Enum, auto
+
 from proxim.protocol.errors import RateLimited
+
+
+class Congestion(Enum):
+    """What a connection answers to a signal of a session of which too much waits there."""
+
+    HIGH = auto()
+    """The signal was taken; its sender should be read more slowly."""
+    FULL = auto()
+    """The signal was refused."""
 
 
 def refusal_of(congestion: Congestion | None, session_id: str) -> RateLimited | None:

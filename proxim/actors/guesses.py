@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from proxim import clock
+from proxim.actors.connection import Connection
 from proxim.actors.limits import SlidingWindow, delay, key_of
-from proxim.actors.seat import Connection
 from proxim.actors.stats import Stats
 from proxim.protocol import tokens
 from proxim.protocol.errors import AccessDenied, RateLimited, RequestError, UnknownSession

@@ -14,9 +14,11 @@ from msgspec import UNSET, UnsetType, structs
 from proxim import clock
 from proxim.actors.backend import SessionHandle
 from proxim.actors.checks import check_new_session, check_renewal
-from proxim.actors.congestion import too_many_signals
+from proxim.actors.congestion import Congestion, too_many_signals
+from proxim.actors.connection import Connection, Owner
 from proxim.actors.drawings import count_drawing
 from proxim.actors.guesses import AccessCheck, SeatGuesses
+from proxim.actors.inbox import Envelope
 from proxim.actors.invitations import (
     Invitations,
     new_code,
@@ -24,7 +26,7 @@ from proxim.actors.invitations import (
     new_session_id,
     new_token,
 )
-from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat
+from proxim.actors.seat import Seat
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import messages as wire

@@ -12,9 +12,10 @@ from msgspec import structs
 from proxim import clock
 from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend
+from proxim.actors.connection import Connection, Owner
+from proxim.actors.inbox import Envelope
 from proxim.actors.limits import NOWHERE, NodeLimits, Source, key_of
 from proxim.actors.log import log_crash, session_extra
-from proxim.actors.seat import Connection, Envelope, Owner
 from proxim.actors.services import ClosedError
 from proxim.actors.stats import Before, Stats
 from proxim.actors.timers import Timers

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import trio
 
+from proxim.actors.congestion import Congestion
+from proxim.actors.connection import Owner
 from proxim.actors.limits import NOWHERE, Source
 from proxim.actors.router import Router, leave_seats
-from proxim.actors.seat import Congestion, Owner, Seat
+from proxim.actors.seat import Seat
 from proxim.net.closing import peer_has_closed
 from proxim.net.cork import Cork
 from proxim.net.frames import text_frame

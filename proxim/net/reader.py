@@ -11,9 +11,9 @@ from typing import NamedTuple
 import trio
 
 from proxim import clock
+from proxim.actors.connection import Connection
 from proxim.actors.log import log_crash
 from proxim.actors.router import Router, relay
-from proxim.actors.seat import Connection
 from proxim.net.cork import Cork
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits

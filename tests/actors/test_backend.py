@@ -7,8 +7,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.actor import SAVE_TIMEOUT
 from proxim.actors.backend import Backend
+from proxim.actors.inbox import Envelope, Receipt
 from proxim.actors.router import leave_seats
-from proxim.actors.seat import Envelope, Receipt
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import LimitReached
 from proxim.protocol.messages import Reason

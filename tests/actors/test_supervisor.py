@@ -7,8 +7,8 @@ from trio.testing import assert_checkpoints, assert_no_checkpoints, wait_all_tas
 
 from proxim.actors import supervisor as supervisor_module
 from proxim.actors.actor import Actor
+from proxim.actors.inbox import Envelope
 from proxim.actors.log import log_id
-from proxim.actors.seat import Envelope
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason, Status
 from proxim.session import events as ev

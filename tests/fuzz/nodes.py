@@ -20,7 +20,9 @@ import trio
 with atheris.instrument_imports(include=["proxim"]):
     import msgspec
 
-    from proxim.actors.seat import Envelope, Owner, Receipt, Seat
+    from proxim.actors.connection import Owner
+    from proxim.actors.inbox import Envelope, Receipt
+    from proxim.actors.seat import Seat
     from proxim.backends.redis import rpc
     from proxim.backends.redis.bus import MessageBus
     from proxim.backends.redis.records import UNREADABLE, Record

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import trio
 
 from proxim.actors.actor import Actor
-from proxim.actors.seat import Envelope, Receipt
+from proxim.actors.inbox import Envelope, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis import rpc
 from proxim.backends.redis.bus import MessageBus

@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from proxim.actors.congestion import Congestion
 from proxim.actors.log import log_crash
-from proxim.actors.seat import Congestion
 from proxim.backends.redis import rpc
 from proxim.backends.redis.outgoing import WINDOW, Outgoing
 from proxim.backends.redis.records import UNREADABLE, EncodedBatch

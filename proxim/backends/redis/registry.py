@@ -11,8 +11,9 @@ import trio
 
 from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend, SessionHandle
+from proxim.actors.connection import Owner
+from proxim.actors.inbox import Receipt
 from proxim.actors.log import session_extra
-from proxim.actors.seat import Owner, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.coordinator import Coordinator

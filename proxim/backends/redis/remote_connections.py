@@ -14,10 +14,12 @@ import trio
 from msgspec import Raw
 
 from proxim.actors.actor import Actor
-from proxim.actors.congestion import too_many_signals
+from proxim.actors.congestion import Congestion, too_many_signals
+from proxim.actors.connection import Owner
+from proxim.actors.inbox import Envelope, Receipt
 from proxim.actors.log import log_crash
 from proxim.actors.router import leave_seats, relay
-from proxim.actors.seat import Congestion, Envelope, Owner, Receipt, Seat
+from proxim.actors.seat import Seat
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.remote_sessions import unavailable

@@ -12,15 +12,10 @@ from typing import NamedTuple
 
 import trio
 
-from proxim.actors.congestion import too_many_signals
-from proxim.actors.seat import (
-    Congestion,
-    Connection,
-    Envelope,
-    Owner,
-    Receipt,
-    Seat,
-)
+from proxim.actors.congestion import Congestion, too_many_signals
+from proxim.actors.connection import Connection, Owner
+from proxim.actors.inbox import Envelope, Receipt
+from proxim.actors.seat import Seat
 from proxim.backends.redis import rpc
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.lease import Lease

@@ -12,7 +12,7 @@ from typing import get_args
 import msgspec
 from msgspec import Raw, Struct, field
 
-from proxim.actors.seat import Owner
+from proxim.actors.connection import Owner
 from proxim.protocol.messages import Error
 from proxim.session.events import Event, Role
 

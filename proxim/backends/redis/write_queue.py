@@ -9,7 +9,8 @@ import trio
 from msgspec import Struct
 
 from proxim.actors.actor import Actor
-from proxim.actors.seat import Owner, Receipt
+from proxim.actors.connection import Owner
+from proxim.actors.inbox import Receipt
 from proxim.backends.redis.records import RETENTION_TIME, Record, Save
 from proxim.backends.redis.seal import Seal
 from proxim.clock import now

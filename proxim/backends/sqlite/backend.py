@@ -17,7 +17,8 @@ from msgspec import structs
 
 from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend
-from proxim.actors.seat import Owner, Receipt
+from proxim.actors.connection import Owner
+from proxim.actors.inbox import Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.sqlite.file import DiskError, StoreFile
 from proxim.backends.sqlite.seal import BrokenSeal, Seal

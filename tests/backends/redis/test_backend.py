@@ -5,7 +5,8 @@ import trio
 from msgspec import Raw, structs
 
 from proxim.actors.actor import SAVE_TIMEOUT
-from proxim.actors.seat import Envelope, Owner
+from proxim.actors.connection import Owner
+from proxim.actors.inbox import Envelope
 from proxim.backends.redis import records, write_queue
 from proxim.backends.redis.backend import RedisBackend
 from proxim.backends.redis.heartbeat import SETTLE_TIME

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from proxim.actors.seat import Owner
+from proxim.actors.connection import Owner
 from proxim.backends.redis.records import Record
 from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.backends.redis.write_queue import WriteQueue

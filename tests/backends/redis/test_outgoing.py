@@ -3,7 +3,7 @@
 import pytest
 from msgspec import Raw
 
-from proxim.actors.seat import Congestion
+from proxim.actors.congestion import Congestion
 from proxim.backends.redis import outgoing as module
 from proxim.backends.redis import rpc
 from proxim.backends.redis.outgoing import (
