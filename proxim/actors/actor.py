@@ -17,6 +17,7 @@ import trio
 from msgspec import structs
 
 from proxim import clock
+from proxim.actors.backend import SaveReceipt
 from proxim.actors.congestion import Congestion, refusal_of
 from proxim.actors.connection import Connection, Owner
 from proxim.actors.inbox import TIME_PASSED, Envelope, Inbox, Receipt
@@ -130,8 +131,7 @@ class Actor:
         """
         receipt = Receipt()
         if self._closed_with is not None:
-            receipt.refusal = self._closed_error()
-            receipt.set()
+            receipt.refuse(self._closed_error())
         else:
             self._inbox.put(envelope._replace(receipt=receipt))
         return receipt
@@ -222,8 +222,7 @@ class Actor:
     def _refuse(self, envelope: Envelope, error: RequestError) -> None:
         error.session_id = self.session.session_id
         if envelope.receipt is not None:
-            envelope.receipt.refusal = error
-            envelope.receipt.set()
+            envelope.receipt.refuse(error)
         elif envelope.sender is not None:
             envelope.sender.tell(error_message(error, envelope.ref))
 
@@ -277,7 +276,7 @@ class Actor:
         for effect in effects:
             self._perform(effect, envelope)
 
-    async def _wait_for_save(self, saved: Receipt, envelope: Envelope) -> None:
+    async def _wait_for_save(self, saved: SaveReceipt, envelope: Envelope) -> None:
         """Wait for a save; after ``SAVE_TIMEOUT`` refuse the request that caused it.
 
         Requests that wait in the inbox are refused then, too; other events stay there.

@@ -31,6 +31,25 @@ class SessionHandle(SeatActor, Protocol):
         ...
 
 
+class SaveReceipt(Receipt):
+    """Lets tasks wait until a change has been saved, or was found to have to go on without that.
+
+    ``is_saved`` says that a crash loses the change no more. With a refusal, a new session cannot be
+    opened.
+    """
+
+    __slots__ = ("is_saved",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_saved = False
+
+    def set_saved(self) -> None:
+        """Note that the change is saved, and wake the tasks that wait."""
+        self.is_saved = True
+        self.set()
+
+
 class Backend:
     """Decides when a change is saved, and whether this node may act: here at once, and always.
 
@@ -43,7 +62,7 @@ class Backend:
 
     # -- saving ------------------------------------------------------------------------------
 
-    def save(self, actor: Actor) -> Receipt | None:
+    def save(self, actor: Actor) -> SaveReceipt | None:
         """Save a session that may have changed.
 
         The actor tells no client of the change before the receipt is set; without a receipt it

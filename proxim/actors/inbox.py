@@ -19,26 +19,24 @@ if TYPE_CHECKING:
 
 
 class Receipt:
-    """Lets a task wait until an envelope has been handled, or a change has been saved.
+    """Lets a task wait until an envelope has been handled.
 
-    ``refusal`` says why it was refused, if it was; the waiting task tells the client. ``is_saved``
-    says that a crash loses the change no more; the receipt of one that is not saved is set, too.
+    ``refusal`` says why it was refused, if it was; the waiting task tells the client.
     """
 
-    __slots__ = ("_done", "is_saved", "refusal")
+    __slots__ = ("_done", "refusal")
 
     def __init__(self) -> None:
         self.refusal: RequestError | None = None
-        self.is_saved = False
         self._done = trio.Event()
 
     def set(self) -> None:
-        """Wake the tasks that wait: the envelope was handled, or nobody waits for the save."""
+        """Wake the tasks that wait."""
         self._done.set()
 
-    def set_saved(self) -> None:
-        """Note that the change is saved, and wake the tasks that wait."""
-        self.is_saved = True
+    def refuse(self, refusal: RequestError) -> None:
+        """Note the refusal, and wake the tasks that wait."""
+        self.refusal = refusal
         self.set()
 
     async def wait(self) -> None:

@@ -13,7 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import trio
 
 from proxim.actors.actor import Actor
-from proxim.actors.inbox import Envelope, Receipt
+from proxim.actors.backend import SaveReceipt
+from proxim.actors.inbox import Envelope
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis import rpc
 from proxim.backends.redis.bus import MessageBus
@@ -260,7 +261,7 @@ class RedisBackend(Registry):
 
     # -- saving ------------------------------------------------------------------------------
 
-    def save(self, actor: Actor) -> Receipt | None:
+    def save(self, actor: Actor) -> SaveReceipt | None:
         receipt = self.write_queue.record(actor)
         if receipt is not None and not self.lease.is_connected:
             self.write_queue.release_waiting()  # Redis is silent: only commitments may wait.

@@ -10,9 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import trio
 
 from proxim.actors.actor import Actor
-from proxim.actors.backend import Backend, SessionHandle
+from proxim.actors.backend import Backend, SaveReceipt, SessionHandle
 from proxim.actors.connection import Owner
-from proxim.actors.inbox import Receipt
 from proxim.actors.log import session_extra
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
@@ -128,10 +127,10 @@ class Registry(Backend):
         for _ in range(_LOOKS):
             if not session_ids:
                 return handles
-            claiming: dict[str, Receipt] = {}
+            claiming: dict[str, SaveReceipt] = {}
             for record in await self._look(session_ids):
                 handle = self._handle_of(record)
-                if isinstance(handle, Receipt):
+                if isinstance(handle, SaveReceipt):
                     claiming[record.session_id] = handle
                 elif handle is not None:
                     handles.append(handle)
@@ -157,7 +156,7 @@ class Registry(Backend):
             raise unavailable()
         return records.found
 
-    def _handle_of(self, record: Record) -> SessionHandle | Receipt | None:
+    def _handle_of(self, record: Record) -> SessionHandle | SaveReceipt | None:
         """Return a handle on a session, or the receipt of the save that takes it over."""
         session_id, queue = record.session_id, self.write_queue
         if (receipt := queue.claiming(session_id)) is not None:

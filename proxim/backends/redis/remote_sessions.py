@@ -59,8 +59,7 @@ class RemoteSession:
         try:
             self._sessions.remote_seat(self, envelope.sender).ask(envelope, receipt)
         except RequestError as refusal:
-            receipt.refusal = refusal
-            receipt.set()
+            receipt.refuse(refusal)
         return receipt
 
     def post(self, envelope: Envelope) -> Congestion | None:
@@ -224,9 +223,9 @@ class RemoteSeat:
             self.connection.close(1012, "the session's node is gone; come again")
 
     def _end(self, pending: _Pending, refusal: RequestError | None) -> None:
-        if pending.receipt is not None:
-            pending.receipt.refusal = refusal
-            pending.receipt.set()
+        receipt = pending.receipt
+        if receipt is not None:
+            receipt.set() if refusal is None else receipt.refuse(refusal)
         elif refusal is not None:
             self.connection.tell(codec.error_message(refusal, pending.envelope.ref))
 

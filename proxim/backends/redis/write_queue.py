@@ -9,8 +9,8 @@ import trio
 from msgspec import Struct
 
 from proxim.actors.actor import Actor
+from proxim.actors.backend import SaveReceipt
 from proxim.actors.connection import Owner
-from proxim.actors.inbox import Receipt
 from proxim.backends.redis.records import RETENTION_TIME, Record, Save
 from proxim.backends.redis.seal import Seal
 from proxim.clock import now
@@ -53,8 +53,8 @@ class WriteQueue:
         self._seal = seal
         self._wake = wake
         self._entries: dict[str, _Entry] = {}
-        self._dirty: dict[str, list[Receipt]] = {}
-        self._packed: dict[str, list[Receipt]] = {}
+        self._dirty: dict[str, list[SaveReceipt]] = {}
+        self._packed: dict[str, list[SaveReceipt]] = {}
         self._packed_snapshots: dict[str, Snapshot | None] = {}
 
     def __len__(self) -> int:
@@ -75,13 +75,13 @@ class WriteQueue:
         entry = self._entries.get(session_id)
         return None if entry is None or entry.is_claiming or entry.is_deleted else entry.snapshot
 
-    def claiming(self, session_id: str) -> Receipt | None:
+    def claiming(self, session_id: str) -> SaveReceipt | None:
         """Return a receipt of the save by which this node claims a session, if it does."""
         entry = self._entries.get(session_id)
         if entry is None or not entry.is_claiming:
             return None
         queued = self._dirty if session_id in self._dirty else self._packed
-        queued[session_id].append(receipt := Receipt())
+        queued[session_id].append(receipt := SaveReceipt())
         return receipt
 
     def read(self, record: Record) -> Snapshot:
@@ -93,7 +93,7 @@ class WriteQueue:
 
     # -- changes -----------------------------------------------------------------------------
 
-    def take_over(self, record: Record, saved: Snapshot, owner: Owner) -> Receipt:
+    def take_over(self, record: Record, saved: Snapshot, owner: Owner) -> SaveReceipt:
         """Queue the save by which this node takes a session over, unless another is faster."""
         self.drop(record.session_id)
         entry = _Entry(owner.hash, record.epoch + 1, snapshot=saved, saved=saved)
@@ -114,7 +114,7 @@ class WriteQueue:
             for receipt in receipts:
                 receipt.set()
 
-    def record(self, actor: Actor, *, handed: bool = False) -> Receipt | None:
+    def record(self, actor: Actor, *, handed: bool = False) -> SaveReceipt | None:
         """Queue a session's snapshot. The receipt is set once it is saved; None if it is."""
         session_id, key_hash = actor.session.session_id, actor.owner.key_hash
         entry = self._entries.get(session_id)
@@ -125,7 +125,7 @@ class WriteQueue:
             waiting = self._packed.get(session_id)
             if waiting is None:
                 return None
-            waiting.append(receipt := Receipt())
+            waiting.append(receipt := SaveReceipt())
             return receipt
         entry.snapshot, entry.is_free = current, handed
         return self._mark(session_id, entry)
@@ -149,9 +149,9 @@ class WriteQueue:
             await trio.sleep(RETENTION_TIME / 30)
             self.mark_all()
 
-    def _mark(self, session_id: str, entry: _Entry) -> Receipt:
+    def _mark(self, session_id: str, entry: _Entry) -> SaveReceipt:
         entry.revision += 1
-        self._dirty.setdefault(session_id, []).append(receipt := Receipt())
+        self._dirty.setdefault(session_id, []).append(receipt := SaveReceipt())
         self._wake()
         return receipt
 
@@ -199,9 +199,10 @@ class WriteQueue:
                 if entry.is_known and _is_commitment(entry.snapshot, entry.saved):
                     continue
                 for receipt in receipts:
-                    if not entry.is_known:
-                        receipt.refusal = Unavailable("the nodes cannot reach each other")
-                    receipt.set()
+                    if entry.is_known:
+                        receipt.set()
+                    else:
+                        receipt.refuse(Unavailable("the nodes cannot reach each other"))
                 receipts.clear()
                 if not entry.is_known:
                     del queued[session_id]
