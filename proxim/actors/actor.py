@@ -89,7 +89,7 @@ class Actor:
     async def run(self) -> None:
         """Handle one envelope after the other until ``close``."""
         async for envelope in self._inbox:
-            await self._handle_envelope(envelope)
+            await self._receive(envelope)
             del envelope  # Otherwise it stays in memory while the actor waits.
             if self._closed_with is None:
                 self._timer = self._timers.reset(self._timer, self.session.deadline, self)
@@ -201,14 +201,14 @@ class Actor:
 
     # -- one envelope ------------------------------------------------------------------------
 
-    async def _handle_envelope(self, envelope: Envelope) -> None:
+    async def _receive(self, envelope: Envelope) -> None:
         """Handle or refuse an envelope; drop it if its sender has lost its seat or is gone."""
         self._inbox.note_taken(envelope)
         if envelope.receipt is not None and envelope.sender is not None and envelope.sender.closed:
             pass  # The sender asked for a seat and is gone: its token must not be used up.
         elif self._closed_with is not None:
             self._refuse(envelope, self._closed_error())
-        elif refusal := self._services.backend.refusal(self, envelope):
+        elif refusal := self._services.backend.verify_right(self, envelope):
             self._refuse(envelope, refusal)
         elif envelope.seat is None or self.seats.get(envelope.seat.role) is envelope.seat:
             try:
@@ -227,6 +227,7 @@ class Actor:
             envelope.sender.tell(error_message(error, envelope.ref))
 
     async def _handle(self, envelope: Envelope) -> None:
+        """Have the session decide about an event, unless this node need not ask or may not."""
         if envelope.seat is not None and isinstance(envelope.event, ev.HostLeft | ev.GuestLeft):
             self._vacate(self.seats.pop(envelope.seat.role))
         event = envelope.event
@@ -241,7 +242,7 @@ class Actor:
             return
         if isinstance(event, ev.ResumeRequested):
             event = self._noted(event, envelope.sender)
-        await self._step(event, envelope)
+        await self._decide(event, envelope)
         if self._line_allowed and not self._inbox and self._closed_with is None:
             self._open_line()
 
@@ -254,7 +255,8 @@ class Actor:
             is_seated=seat is not None and seat.connection is sender,
         )
 
-    async def _step(self, event: Event, envelope: Envelope) -> None:
+    async def _decide(self, event: Event, envelope: Envelope) -> None:
+        """Give an event to the session, save what that changed, and perform the effects."""
         session, now = self.session, clock.now()
         before = Before(session.state, session.deadline, session.prompted_at)
         try:

@@ -89,8 +89,12 @@ class Backend:
         """The moment (of ``clock.now``) from which signals go through the actor again."""
         return math.inf
 
-    def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
-        """Return why this node may not handle an envelope now, or None if it may."""
+    def verify_right(self, actor: Actor, envelope: Envelope) -> RequestError | None:
+        """Return why this node may not handle an envelope now, or None if it may.
+
+        In a cluster, a node that finds itself suspended beyond its lease first releases the actors
+        of all its sessions, this one too.
+        """
         return None
 
     # -- sessions of other nodes -------------------------------------------------------------

@@ -188,18 +188,18 @@ class Router:
         seat = connection.seats.get(message.session_id)
         if seat is not None and seat.role is Role.HOST:
             raise NotAllowed("this connection is the session's host", session_id=message.session_id)
-        key = self._guesses.key(connection, message)
+        key = self._guesses.check_request(connection, message)
         handle = await self._find(message.session_id)
         if handle is None:
             unknown = UnknownSession(session_id=message.session_id)
-            raise self._guesses.count(unknown, key, connection.address)
+            raise self._guesses.count_refusal(unknown, key, connection.address)
         if isinstance(message, wire.Resume):
             # The seat's backlog comes on top of the outbox's bound: never two of them at once.
             await connection.wait_for_room()
         receipt = handle.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
-            raise self._guesses.count(receipt.refusal, key, connection.address)
+            raise self._guesses.count_refusal(receipt.refusal, key, connection.address)
 
     # -- the host's requests -----------------------------------------------------------------
 
@@ -245,7 +245,10 @@ class Router:
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
         self._supervisor.check_limits(owner, connection)
         await self._backend.check_limits(owner)
-        session_id, drawn_for = new_session_id(), self._drawn_for(connection, message, owner)
+        session_id, drawn_for = (
+            new_session_id(),
+            self._count_drawing_for(connection, message, owner),
+        )
         invitation = await self._invitations.make(session_id, message, drawn_for)
         now = clock.now()
         session = Session.open(
@@ -278,14 +281,16 @@ class Router:
         check_renewal(message, session)
         # The session refuses the renewal in any other state, so a drawing would be in vain.
         is_pending = session.state is State.PENDING
-        drawn_for = self._drawn_for(connection, message, seat.actor.owner) if is_pending else None
+        drawn_for = (
+            self._count_drawing_for(connection, message, seat.actor.owner) if is_pending else None
+        )
         invitation = await self._invitations.make(message.session_id, message, drawn_for)
         _post_from(seat, ev.RenewalRequested(invitation), message)
 
-    def _drawn_for(
+    def _count_drawing_for(
         self, connection: Connection, message: wire.CreateSession | wire.RenewLink, owner: Owner
     ) -> Connection | None:
-        """Return whom to draw the link for, if anybody, and count it.
+        """Count a drawing, and return the client that it is for; None if there is nothing to draw.
 
         Raises ``RateLimited`` for too many.
         """

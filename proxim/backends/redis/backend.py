@@ -236,7 +236,7 @@ class RedisBackend(Registry):
         lease = self.lease
         return lease.connected_until if _has_remote_side(actor) else lease.running_until
 
-    def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
+    def verify_right(self, actor: Actor, envelope: Envelope) -> RequestError | None:
         if self.lease.was_suspended:
             self._give_up_all()
             return unavailable()
