@@ -336,9 +336,8 @@ class Actor:
             message = with_ice_servers(message, self._services.grant_ice(effect.ice_lifetime, peer))
         if isinstance(effect, ev.Reply) and envelope.ref is not None:
             message = structs.replace(message, ref=envelope.ref)
-        # Signals delivered on joining are backlog; they bypass the outbox limit.
-        if isinstance(message, Signal) and envelope.receipt is not None:
-            to.tell_backlog(message)
+        if isinstance(effect, ev.Tell) and effect.is_backlog:
+            to.tell_backlog(message)  # It bypasses the outbox limit.
         elif refusal := refusal_of(to.tell(message), self.session.session_id):
             self._refuse(envelope, refusal)
 

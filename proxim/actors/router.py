@@ -110,6 +110,7 @@ class Router:
         (protocol: Errors).
         """
         if isinstance(message, wire.Signal):
+            # Of an embedded host; the reader of a socket relays its signals itself.
             relay(connection, message, clock.now())
             return
         if isinstance(message, _ANSWERED) and connection.has_left:

@@ -190,11 +190,13 @@ class Tell(Struct, frozen=True):
     """Send a message to the client in the seat of ``role``, if there is one.
 
     With ``ice_lifetime`` the message also gets ICE servers that are valid for so many seconds.
+    ``is_backlog`` marks a signal that was kept while the seat was empty.
     """
 
     role: Role
     message: NodeMessage
     ice_lifetime: float | None = None
+    is_backlog: bool = False
 
 
 class Reply(Struct, frozen=True):

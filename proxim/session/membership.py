@@ -41,7 +41,7 @@ class Membership(Record):
             online = wire.PeerOnline(session_id=self.session_id, replaced=not was_offline or UNSET)
             effects.append(Tell(role.peer, online))
         effects += [
-            Tell(role, wire.Signal(session_id=self.session_id, data=data))
+            Tell(role, wire.Signal(session_id=self.session_id, data=data), is_backlog=True)
             for data in self._backlog_for(role).take_all()
         ]
         return [*effects, ev.OpenLine()] if role.peer in self.online else effects
