@@ -16,7 +16,7 @@ from proxim.actors.actor import Actor
 from proxim.actors.backend import SaveReceipt
 from proxim.actors.inbox import Envelope
 from proxim.actors.supervisor import Supervisor
-from proxim.backends.redis import rpc
+from proxim.backends.redis import rights, rpc
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.coordinator import Coordinator
 from proxim.backends.redis.heartbeat import Heartbeat
@@ -29,7 +29,6 @@ from proxim.backends.redis.seal import Seal
 from proxim.backends.redis.shared_limits import SharedLimits
 from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol.errors import InvalidSetting, RequestError, Unavailable
-from proxim.session import events as ev
 from proxim.session.state import State
 
 log = logging.getLogger(__name__)
@@ -43,7 +42,6 @@ LEAVE_TIME = 3.0
 _RETRY_TIME = 0.2
 _RESTARTING = "the node is restarting; come again"
 _ELSEWHERE = "the session is on another node now; come again"
-_COMMITTING = (ev.PairRequested, ev.HostDecided, ev.RenewalRequested, ev.CloseRequested)
 
 
 class RedisBackend(Registry):
@@ -232,29 +230,13 @@ class RedisBackend(Registry):
     # -- the right to act --------------------------------------------------------------------
 
     def line_until(self, actor: Actor) -> float:
-        """Return until when the process is known to run, and to reach the other side's node."""
-        lease = self.lease
-        return lease.connected_until if _has_remote_side(actor) else lease.running_until
+        return rights.line_until(self.lease, actor)
 
     def verify_right(self, actor: Actor, envelope: Envelope) -> RequestError | None:
         if self.lease.was_suspended:
             self._give_up_all()
             return unavailable()
-        return None if self._may_act(actor, envelope) else unavailable()
-
-    def _may_act(self, actor: Actor, envelope: Envelope) -> bool:
-        """Return whether the node may act on an envelope now.
-
-        Timeouts and disconnects always proceed. Requests need the lease. Commitments need a Redis
-        that answers, since they are saved before anybody is told; so do signals to another node.
-        """
-        if envelope.sender is None:
-            return True
-        if isinstance(envelope.event, ev.SignalSent):
-            return self.lease.is_connected or not _has_remote_side(actor)
-        if isinstance(envelope.event, _COMMITTING):
-            return self.lease.is_connected
-        return self.lease.is_held
+        return None if rights.may_act(self.lease, actor, envelope) else unavailable()
 
     def hash_address(self, address: str) -> str:
         return self._seal.name_of(address)
@@ -345,7 +327,3 @@ class RedisBackend(Registry):
     def _reset_node(self, node: str) -> None:
         self.remote_sessions.drop_node(node)
         self.remote_connections.drop_node(node)
-
-
-def _has_remote_side(actor: Actor) -> bool:
-    return any(isinstance(seat.connection, RemoteConnection) for seat in actor.seats.values())
