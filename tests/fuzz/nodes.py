@@ -183,7 +183,7 @@ def of_session(bus: MessageBus) -> RemoteConnections:
     actor = Actor()
     supervisor = SimpleNamespace(find=lambda each: actor if each == SESSION else None)
     connections = RemoteConnections(bus, supervisor, lambda _: 1, None)
-    connections.nursery = SimpleNamespace(start_soon=lambda *_: None)
+    connections._nursery = SimpleNamespace(start_soon=lambda *_: None)
     connections.receive("n", JOIN)
     (connection,) = connections._connections.values()
     connection.seats[SESSION] = Seat(actor, Role.HOST, connection)

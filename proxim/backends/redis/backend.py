@@ -7,13 +7,14 @@ other nodes are to be sent, the registry finds sessions. Here stands what these 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import trio
 
 from proxim.actors.actor import Actor
-from proxim.actors.backend import SaveReceipt
+from proxim.actors.backend import Backend, SaveReceipt, SessionHandle
+from proxim.actors.connection import Owner
 from proxim.actors.inbox import Envelope
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis import rights, rpc
@@ -44,7 +45,7 @@ _RESTARTING = "the node is restarting; come again"
 _ELSEWHERE = "the session is on another node now; come again"
 
 
-class RedisBackend(Registry):
+class RedisBackend(Backend):
     """Keeps the sessions of one node in Redis, by the right of its lease.
 
     ``describe_node`` returns what other nodes and people may know of this node, as JSON types.
@@ -59,7 +60,8 @@ class RedisBackend(Registry):
         lease: float,
         describe_node: Callable[[], dict[str, object]],
     ) -> None:
-        super().__init__(supervisor, coordinator)
+        super().__init__(supervisor)
+        self._coordinator = coordinator
         self._seal = seal
         self._work = trio.Event()
         self._flushing = trio.Lock()
@@ -77,8 +79,17 @@ class RedisBackend(Registry):
             lambda: {**describe_node(), "waiting": len(self.write_queue)},
         )
         self.remote_sessions = RemoteSessions(self.bus, self.lease)
+        self.registry = Registry(
+            supervisor,
+            coordinator,
+            self.heartbeat,
+            self.lease,
+            self.bus,
+            self.write_queue,
+            self.remote_sessions,
+        )
         self.remote_connections = RemoteConnections(
-            self.bus, supervisor, self.write_queue.epoch, self.find
+            self.bus, supervisor, self.write_queue.epoch, self.registry.find
         )
 
     # -- membership --------------------------------------------------------------------------
@@ -116,7 +127,7 @@ class RedisBackend(Registry):
         self.lease.note_running()
         with self._scope:
             async with trio.open_nursery() as nursery:
-                self.remote_connections.nursery = nursery
+                await nursery.start(self.remote_connections.run)
                 for task in (
                     self._heartbeat_forever,
                     self._flush_forever,
@@ -237,6 +248,15 @@ class RedisBackend(Registry):
             self._give_up_all()
             return unavailable()
         return None if rights.may_act(self.lease, actor, envelope) else unavailable()
+
+    async def find(self, session_id: str) -> SessionHandle | None:
+        return await self.registry.find(session_id)
+
+    async def owned_elsewhere(self, owner: Owner) -> Sequence[SessionHandle]:
+        return await self.registry.owned_elsewhere(owner)
+
+    async def check_limits(self, owner: Owner) -> None:
+        await self.registry.check_limits(owner)
 
     def hash_address(self, address: str) -> str:
         return self._seal.name_of(address)

@@ -68,6 +68,10 @@ class RemoteConnection:
         self.prompt = ""
         self._bus = bus
 
+    def identify(self, owner: Owner | None, address: str | None) -> None:
+        """Note what the client's node knows of the client."""
+        self.owner, self.address = owner, address
+
     def tell(self, message: NodeMessage) -> Congestion | None:
         """Send a message to the node that has the client."""
         if self.closed:
@@ -114,7 +118,7 @@ class RemoteConnection:
 class RemoteConnections:
     """Handles what the clients of other nodes send to sessions of this node.
 
-    Requests are answered in ``nursery``.
+    Requests are answered while ``run`` runs.
 
     ``epoch`` returns the epoch in which this node owns a session, or 0. ``find`` loads a session
     that another node believes to be here.
@@ -128,7 +132,13 @@ class RemoteConnections:
         self._epoch = epoch
         self._find = find
         self._connections: dict[tuple[str, int], RemoteConnection] = {}
-        self.nursery: trio.Nursery
+        self._nursery: trio.Nursery
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Answer requests, and load sessions, until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            task_status.started()
+            await trio.sleep_forever()
 
     @property
     def nodes(self) -> set[str]:
@@ -145,7 +155,7 @@ class RemoteConnections:
                         self._bus, sender, message.seat_number, message.session_id
                     )
                     self._connections[sender, message.seat_number] = connection
-                connection.owner, connection.address = message.owner, message.address
+                connection.identify(message.owner, message.address)
                 self._request(connection, message)
             case SendSignal() if connection is not None:
                 self._signal(connection, message)
@@ -160,7 +170,7 @@ class RemoteConnections:
             self._answer(connection, request, unavailable(request.session_id))
             if actor is None:
                 # This node has taken the session over for a client that was gone by then.
-                self.nursery.start_soon(self._load, request.session_id)
+                self._nursery.start_soon(self._load, request.session_id)
             return
         event = decode_event(request.event, request.fields)
         if isinstance(event, ev.HostDecided) and request.prompt != connection.prompt:
@@ -177,7 +187,7 @@ class RemoteConnections:
             actor.close_line()
         receipt = actor.ask(Envelope(event, connection, request.ref, seat))
         connection.pending += 1
-        self.nursery.start_soon(self._wait, connection, request, receipt)
+        self._nursery.start_soon(self._wait, connection, request, receipt)
 
     async def _load(self, session_id: str) -> None:
         try:
