@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import trio
+from msgspec import structs
 
 from proxim.actors.actor import Actor
 from proxim.actors.backend import SaveReceipt, SessionHandle
@@ -194,8 +195,9 @@ class Registry:
     def _restore(self, session_id: str) -> Actor:
         snapshot = self._write_queue.owned(session_id)
         assert snapshot is not None
-        session = snapshot.restore(self._supervisor.terms, skew=self._write_queue.skew)
-        session.online = frozenset()
+        # The seats of the actor that is gone are empty now.
+        vacant = structs.replace(snapshot, online=())
+        session = vacant.restore(self._supervisor.terms, skew=self._write_queue.skew)
         owner = Owner(snapshot.uuid, snapshot.key_hash)
         return self._supervisor.restore(session, owner, handed=snapshot.handed)
 

@@ -46,10 +46,10 @@ class SharedLimits:
         for name, each in self._shared.items():
             if isinstance(each, SlidingWindow):
                 self._limits[name] = Limit(name, each.most, each.window)
-                each.on_change = partial(self._note_event, name)
+                each.watch(partial(self._note_event, name))
             else:
                 self._limits[name] = Limit(name, each.most)
-                each.on_change = partial(self._note_change, name)
+                each.watch(partial(self._note_change, name))
         self.count_all()
 
     @property
