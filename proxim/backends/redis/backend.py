@@ -165,10 +165,11 @@ class RedisBackend(Backend):
         node = self.bus.node
         # Before Redis is asked: a node that joins meanwhile may be missing from the reply.
         known = self.remote_sessions.nodes | self.remote_connections.nodes | self.bus.nodes
-        if not await self.heartbeat.send(node) or node != self.bus.node:
+        heard = await self.heartbeat.send(node)
+        if not heard.lease_held or node != self.bus.node:
             await self._join()
             return
-        self.heartbeat.renew()
+        self.heartbeat.renew(heard)
         for dead in known - self.heartbeat.living:
             self._reset_node(dead)
             self.bus.forget(dead)
@@ -188,13 +189,13 @@ class RedisBackend(Backend):
             # The process runs, and knows it, though it holds no lease.
             self.lease.note_running()
             node = self.bus.node
-            await self.heartbeat.send(node)
+            heard = await self.heartbeat.send(node)
             self.write_queue.mark_all()
             while saves := self.write_queue.pack(node):
                 self._finish_flush(await self._coordinator.flush(node, saves, ()))
             if node != self.bus.node:
                 return  # The process was suspended meanwhile; the next heartbeat joins again.
-            self.heartbeat.renew()
+            self.heartbeat.renew(heard)
             self.limits.count_all()
         self._wake()
         # Only now: until all is saved under the new node id, other nodes could take it over.
