@@ -102,7 +102,7 @@ class RemoteSeat:
         self._pending: dict[int, _Pending] = {}
 
     @property
-    def is_idle(self) -> bool:
+    def is_unused(self) -> bool:
         """Whether there is neither a seat nor an unanswered request."""
         return self._seat is None and not self._pending
 
@@ -279,8 +279,8 @@ class RemoteSessions:
         return seat
 
     def tidy(self, seat: RemoteSeat) -> None:
-        """Forget a remote seat that is idle."""
-        if seat.is_idle:
+        """Forget a remote seat that is unused."""
+        if seat.is_unused:
             self._forget(seat)
 
     def _forget(self, seat: RemoteSeat) -> None:
