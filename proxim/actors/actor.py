@@ -33,7 +33,7 @@ from proxim.protocol.errors import (
     Unavailable,
     UnknownSession,
 )
-from proxim.protocol.messages import Reason, SessionEnded, Signal, Status
+from proxim.protocol.messages import NodeMessage, Reason, SessionEnded, Signal, Status
 from proxim.session import events as ev
 from proxim.session.events import Effect, Event, Role
 from proxim.session.ice import with_ice_servers
@@ -240,20 +240,9 @@ class Actor:
         ):
             self._refuse(envelope, refusal)
             return
-        if isinstance(event, ev.ResumeRequested):
-            event = self._noted(event, envelope.sender)
         await self._decide(event, envelope)
         if self._line_allowed and not self._inbox and self._closed_with is None:
             self._open_line()
-
-    def _noted(self, event: ev.ResumeRequested, sender: Connection | None) -> ev.ResumeRequested:
-        """Note whether the sender holds the guest's seat; take out a token that could be lost."""
-        seat = self.seats.get(Role.GUEST)
-        return structs.replace(
-            event,
-            successor=event.successor if self._services.backend.can_save else None,
-            is_seated=seat is not None and seat.connection is sender,
-        )
 
     async def _decide(self, event: Event, envelope: Envelope) -> None:
         """Give an event to the session, save what that changed, and perform the effects."""
@@ -264,19 +253,21 @@ class Actor:
         finally:
             if session.state is not before.state:
                 self._services.note_transition(self, before, now)
+        is_saved = self._services.backend.can_save
         if not isinstance(event, _UNSAVED_EVENTS) or session.state is not before.state:
             saved = self._services.backend.save(self)
             if saved is not None:
                 await self._wait_for_save(saved, envelope)
-                if not saved.is_saved and isinstance(event, ev.ResumeRequested):
-                    effects = session.withdraw_successor(event, effects)
+                is_saved = is_saved and saved.is_saved
+        if not is_saved and isinstance(event, ev.ResumeRequested) and event.successor is not None:
+            session.handle(ev.SuccessorLost(event.successor), now)
         if self._closed_with is not None:
             self._refuse(envelope, self._closed_error())
             return
         if before.state is not session.state is State.APPROVED:
             self._services.note_approval(self)
         for effect in effects:
-            self._perform(effect, envelope)
+            self._perform(effect, envelope, now, is_saved=is_saved)
 
     async def _wait_for_save(self, saved: SaveReceipt, envelope: Envelope) -> None:
         """Wait for a save; after ``SAVE_TIMEOUT`` refuse the request that caused it.
@@ -297,21 +288,22 @@ class Actor:
                 else:
                     self._refuse(each, Unavailable())
 
-    def _perform(self, effect: Effect, envelope: Envelope) -> None:
+    def _perform(self, effect: Effect, envelope: Envelope, now: float, *, is_saved: bool) -> None:
         match effect:
             case ev.Tell(role, message):
                 if role in self.seats:
-                    self._tell(self.seats[role].connection, effect, envelope)
+                    self._tell(self.seats[role].connection, effect, message, envelope)
                 elif isinstance(message, Signal):
                     # The request for the seat was refused for being late; the session is told next.
-                    refusal = self.session.keep_signal(role, message.data)
-                    if refusal is not None and not envelope.is_refused:
-                        self._refuse(envelope, refusal)
-            case ev.Reply():
+                    for each in self.session.handle(ev.SignalReturned(role, message.data), now):
+                        self._perform(each, envelope, now, is_saved=is_saved)
+            case ev.Reply(message, _, if_unsaved):
                 if envelope.sender is not None and not envelope.is_refused:
-                    self._tell(envelope.sender, effect, envelope)
+                    reply = message if is_saved or if_unsaved is None else if_unsaved
+                    self._tell(envelope.sender, effect, reply, envelope)
             case ev.Refuse(error):
-                self._refuse(envelope, error)
+                if not envelope.is_refused:
+                    self._refuse(envelope, error)
             case ev.Admit(role) if envelope.is_refused:
                 if role not in self.seats:  # The sender knows of no seat, and would leave none.
                     self.notify(LEFT[role]())
@@ -328,8 +320,13 @@ class Actor:
             case _:  # Finish
                 self._services.note_end(self, effect)
 
-    def _tell(self, to: Connection, effect: ev.Tell | ev.Reply, envelope: Envelope) -> None:
-        message = effect.message
+    def _tell(
+        self,
+        to: Connection,
+        effect: ev.Tell | ev.Reply,
+        message: NodeMessage,
+        envelope: Envelope,
+    ) -> None:
         if effect.ice_lifetime is not None:
             seat = to.seats.get(self.session.session_id)
             peer = f"{self.session.session_id} {seat.role if seat else ''}"

@@ -126,9 +126,9 @@ class Router:
             case wire.PairRequest():
                 await self._pair(connection, message)
             case wire.Resume():
-                event = ev.ResumeRequested(
-                    message.resume_token, new_resume_token(message.resume_token)
-                )
+                token = message.resume_token
+                is_seated = message.session_id in connection.seats
+                event = ev.ResumeRequested(token, new_resume_token(token), is_seated)
                 await self._request_seat(connection, message, event)
             case wire.Register():
                 await self._register(connection, message)

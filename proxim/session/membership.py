@@ -65,12 +65,11 @@ class Membership(Record):
         self.vacate(now, _LEAVER[type(event)])
         return []
 
-    def keep_signal(self, role: Role, data: Raw) -> PeerOffline | None:
-        """Keep a signal for a seat that is empty; return the refusal if there is no room."""
-        if self._backlog_for(role).keep(data):
-            return None
-        full = "the peer is offline, and its backlog is full; this was dropped"
-        return PeerOffline(full, session_id=self.session_id)
+    def _keep_signal(self, role: Role, data: Raw) -> list[Effect]:
+        """Keep a signal for a seat that is empty. Raises ``PeerOffline`` if there is no room."""
+        if not self._backlog_for(role).keep(data):
+            raise PeerOffline("the peer is offline, and its backlog is full; this was dropped")
+        return []
 
     def _backlog_for(self, role: Role) -> Backlog:
         if role not in self.backlogs:
