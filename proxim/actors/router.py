@@ -14,7 +14,6 @@ from msgspec import UNSET, UnsetType, structs
 from proxim import clock
 from proxim.actors.backend import SessionHandle
 from proxim.actors.checks import check_new_session, check_renewal
-from proxim.actors.congestion import Congestion, too_many_signals
 from proxim.actors.connection import Connection, Owner
 from proxim.actors.drawings import count_drawing
 from proxim.actors.guesses import AccessCheck, SeatGuesses
@@ -26,6 +25,7 @@ from proxim.actors.invitations import (
     new_session_id,
     new_token,
 )
+from proxim.actors.relay import post_from, relay
 from proxim.actors.seat import Seat
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
@@ -48,34 +48,6 @@ from proxim.session.state import State
 
 _ANSWERED = (wire.ListSessions, wire.RefreshIce, wire.Ping)
 """Requests whose only effect is their answer."""
-
-
-def relay(connection: Connection, message: wire.Signal, now: float) -> Congestion | None:
-    """Send a signal to the peer, over the line if it is open, else through the inbox.
-
-    ``now`` is a moment of ``clock.now``, the same for all signals of one read. Return
-    ``Congestion.HIGH`` if the sender should be read more slowly. Raises a ``RequestError`` if the
-    signal is refused.
-    """
-    seat = connection.seats.get(message.session_id)
-    if seat is None:
-        raise UnknownSession(session_id=message.session_id)
-    if seat.line is None or now >= seat.line_until:
-        return _post_from(seat, ev.SignalSent(seat.role, message.data), message)
-    # ``ref`` belongs to the sender; the peer gets the rest unchanged.
-    told = seat.line(message if message.ref is None else structs.replace(message, ref=None))
-    if told is Congestion.FULL:
-        raise too_many_signals(message.session_id)
-    return told
-
-
-def leave_seats(connection: Connection) -> None:
-    """Close the lines of a connection that is gone, and tell its sessions.
-
-    It may be called again: an actor ignores a seat that is empty by then.
-    """
-    for seat in list(connection.seats.values()):
-        seat.actor.leave(seat)
 
 
 class Router:
@@ -119,10 +91,10 @@ class Router:
         match message:
             case wire.PairDecision():
                 decided = ev.HostDecided(message.approve, message.code, message.seal)
-                _post_from(_host_seat_of(connection, message.session_id), decided, message)
+                post_from(_host_seat_of(connection, message.session_id), decided, message)
             case wire.PairAck():
                 acknowledged = ev.HostAcknowledged(message.seal)
-                _post_from(_host_seat_of(connection, message.session_id), acknowledged, message)
+                post_from(_host_seat_of(connection, message.session_id), acknowledged, message)
             case wire.PairRequest():
                 await self._pair(connection, message)
             case wire.Resume():
@@ -141,7 +113,7 @@ class Router:
             case wire.CloseSession():
                 await self._close(connection, message)
             case wire.RefreshIce():
-                _post_from(_seat_of(connection, message.session_id), ev.IceRequested(), message)
+                post_from(_seat_of(connection, message.session_id), ev.IceRequested(), message)
             case _:  # Ping
                 connection.tell(wire.Pong(ref=_ref(message)))
 
@@ -155,7 +127,7 @@ class Router:
         seat = _seat_of(connection, message.session_id)
         # A later signal must not overtake this request on the line.
         seat.actor.close_line()
-        _post_from(seat, ev.CloseRequested(seat.role), message)
+        post_from(seat, ev.CloseRequested(seat.role), message)
 
     async def _find(self, session_id: str) -> SessionHandle | None:
         return self._supervisor.find(session_id) or await self._backend.find(session_id)
@@ -286,7 +258,7 @@ class Router:
             self._count_drawing_for(connection, message, seat.actor.owner) if is_pending else None
         )
         invitation = await self._invitations.make(message.session_id, message, drawn_for)
-        _post_from(seat, ev.RenewalRequested(invitation), message)
+        post_from(seat, ev.RenewalRequested(invitation), message)
 
     def _count_drawing_for(
         self, connection: Connection, message: wire.CreateSession | wire.RenewLink, owner: Owner
@@ -331,10 +303,6 @@ def _owner_of(connection: Connection) -> Owner:
     if connection.owner is None:
         raise NotRegistered("`register` comes first")
     return connection.owner
-
-
-def _post_from(seat: Seat, event: Event, message: ClientMessage) -> Congestion | None:
-    return seat.actor.post(Envelope(event, seat.connection, message.ref, seat))
 
 
 def _seat_of(connection: Connection, session_id: str) -> Seat:

@@ -7,7 +7,8 @@ import trio
 from proxim.actors.congestion import Congestion
 from proxim.actors.connection import Owner
 from proxim.actors.limits import NOWHERE, Source
-from proxim.actors.router import Router, leave_seats
+from proxim.actors.relay import leave_seats
+from proxim.actors.router import Router
 from proxim.actors.seat import Seat
 from proxim.net.closing import peer_has_closed
 from proxim.net.cork import Cork

@@ -13,7 +13,8 @@ import trio
 from proxim import clock
 from proxim.actors.connection import Connection
 from proxim.actors.log import log_crash
-from proxim.actors.router import Router, relay
+from proxim.actors.relay import relay
+from proxim.actors.router import Router
 from proxim.net.cork import Cork
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits

@@ -7,7 +7,8 @@ from trio.testing import wait_all_tasks_blocked
 from proxim.actors.backend import Backend
 from proxim.actors.invitations import Invitations
 from proxim.actors.limits import LimitSettings, NodeLimits
-from proxim.actors.router import Router, leave_seats
+from proxim.actors.relay import leave_seats
+from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import codec
 from proxim.protocol import messages as wire

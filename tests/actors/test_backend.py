@@ -8,7 +8,7 @@ from trio.testing import wait_all_tasks_blocked
 from proxim.actors.actor import SAVE_TIMEOUT
 from proxim.actors.backend import Backend, SaveReceipt
 from proxim.actors.inbox import Envelope
-from proxim.actors.router import leave_seats
+from proxim.actors.relay import leave_seats
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import LimitReached
 from proxim.protocol.messages import Reason

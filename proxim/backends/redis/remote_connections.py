@@ -18,7 +18,7 @@ from proxim.actors.congestion import Congestion, too_many_signals
 from proxim.actors.connection import Owner
 from proxim.actors.inbox import Envelope, Receipt
 from proxim.actors.log import log_crash
-from proxim.actors.router import leave_seats, relay
+from proxim.actors.relay import leave_seats, relay
 from proxim.actors.seat import Seat
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus

@@ -7,7 +7,7 @@ import trio
 from msgspec import Raw
 
 from proxim.actors.congestion import Congestion
-from proxim.actors.router import relay
+from proxim.actors.relay import relay
 from proxim.backends.redis import bus as bus_module
 from proxim.backends.redis.outgoing import SIGNAL_BOUND, WINDOW
 from proxim.backends.redis.rpc import Received
