@@ -279,7 +279,7 @@ class Router:
 
 
 def _without_guest(connection: Connection, handles: Sequence[SessionHandle]) -> list[SessionHandle]:
-    """Return the sessions of which the connection is not the guest: nobody is both sides."""
+    """Return the sessions of which the connection is not the guest: no client is both sides."""
     return [
         handle
         for handle in handles

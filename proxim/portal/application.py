@@ -44,7 +44,7 @@ class Application:
         """Return a function that calls ``decide`` from Trio, and returns or raises what it does.
 
         ``call_in`` gets one question at a time, since a dialog on top of another one would hold
-        that one's answer back. The next one waits until ``decide`` has returned, even if nobody
+        that one's answer back. The next one waits until ``decide`` has returned, even if no task
         waits for its answer any more. Call this in the thread that gives ``decide``.
         """
         return self._calling(decide, self._turns)

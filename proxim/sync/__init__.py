@@ -111,6 +111,8 @@ class Prompt(PromptState):
 
 
 class _Session(SessionState[Session_co]):
+    """What both sides of a session do, blocking."""
+
     send = blocking(ClientSession.send)
     refresh_ice = blocking(ClientSession.refresh_ice)
     close = blocking(ClientSession.close)

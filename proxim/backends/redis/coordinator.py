@@ -88,7 +88,7 @@ class RedisConnection:
     ) -> _T:
         """Return what ``ask`` returns. Raises ``CoordinatorLost`` if it does not in time, or fails.
 
-        So ``ask`` also reads the answer: whoever writes to Redis may have put anything there.
+        So ``ask`` also reads the answer: another program may have put anything there.
         """
         client: Redis[bytes] | None = None
         try:

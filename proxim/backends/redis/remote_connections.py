@@ -174,7 +174,7 @@ class RemoteConnections:
             return
         event = decode_event(request.event, request.fields)
         if isinstance(event, ev.HostDecided) and request.prompt != connection.prompt:
-            # Somebody sends a decision again that was made on another prompt.
+            # The decision was made on another prompt, and is sent again.
             self._answer(connection, request, unavailable(request.session_id))
             return
         seat = connection.seats.get(request.session_id) if _needs_seat(event) else None

@@ -212,7 +212,7 @@ class RemoteSeat:
             if pending.until <= until:
                 del self._pending[number]
                 if pending.receipt is not None and self._seat is None:
-                    # The seat may be granted late, and nobody would sit there.
+                    # The seat may be granted late, to a client that no longer asks for it.
                     self._send(rpc.LeaveSeat(seat_number=self.seat_number))
                 self._end(pending, unavailable(self.session_id))
 

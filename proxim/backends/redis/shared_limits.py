@@ -24,7 +24,7 @@ EVENTS_PER_ADDRESS = 64
 """Events of one limit that an address may have counted for all nodes in a window.
 
 Further events of the address count at this node alone. They are of different keys, such as session
-ids that somebody made up, and each key would take memory in Redis.
+ids that the client made up, and each key would take memory in Redis.
 """
 
 Shared = Mapping[str, SlidingWindow | ConcurrencyLimit]

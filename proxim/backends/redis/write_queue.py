@@ -191,7 +191,7 @@ class WriteQueue:
         """Let no actor wait longer, since Redis does not answer; a new session is given up.
 
         A commitment still waits, as long as another node may take the session over by an older
-        snapshot: nobody may hear of it before it is saved.
+        snapshot: no client may hear of it before it is saved.
         """
         for queued in (self._packed, self._dirty):
             for session_id, receipts in list(queued.items()):
