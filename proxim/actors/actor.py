@@ -5,7 +5,7 @@ to the session, and performs the effects that the session returns. A timer puts 
 the inbox at the session's deadline. The actor waits only for the backend to save a change.
 
 Signals need not pass through the inbox. After the effect ``OpenLine`` each seat has a *line*, the
-``tell`` of the other side's connection, and the router calls that. The actor closes the line when a
+``tell`` of the other side's connection, and ``relay`` calls that. The actor closes the line when a
 seat changes hands or the session ends, and opens it only when the inbox is empty, to keep order.
 """
 

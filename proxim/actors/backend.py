@@ -51,7 +51,7 @@ class SaveReceipt(Receipt):
 
 
 class Backend:
-    """Decides when a change is saved, and whether this node may act: here at once, and always.
+    """Keeps the state of sessions, and the right to act for them: here in memory, and always.
 
     Only coroutines wait. ``find``, ``owned_elsewhere`` and ``check_limits`` raise ``Unavailable``
     while the answer cannot be known; the other methods raise nothing unless they say so.

@@ -8,7 +8,7 @@ from proxim.protocol.errors import RateLimited
 
 
 class Congestion(Enum):
-    """What a connection answers to a signal of a session of which too much waits there."""
+    """Says that too many signals of one session wait at a connection."""
 
     HIGH = auto()
     """The signal was taken; its sender should be read more slowly."""

@@ -247,8 +247,8 @@ class Supervisor:
         # other sessions end.
         while alive := [actor for actor in self.actors() if not actor.session.ended]:
             to_end = [actor for actor in alive if not self.hand_over(actor)]
-            told = {actor: actor.ask(Envelope(ev.ShutDown())) for actor in to_end}
-            for actor, receipt in told.items():
+            receipts = {actor: actor.ask(Envelope(ev.ShutDown())) for actor in to_end}
+            for actor, receipt in receipts.items():
                 await receipt.wait()
                 if receipt.refusal is not None and self.find(actor.session.session_id) is actor:
                     self.release(actor, Unavailable)

@@ -33,7 +33,7 @@ def not_installed() -> NotSupported:
 
 
 class Peering:
-    """What ``proxim.rtc`` needs of a session, and the session of it.
+    """Passes the signals of WebRTC between a session and its connector.
 
     From the first ``channel`` or ``refuse`` on, signals of the form ``{"rtc": {…}}`` come here.
     """

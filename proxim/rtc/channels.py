@@ -25,7 +25,7 @@ MAX_INCOMING = 32
 
 
 class Channels:
-    """Has the state that a ``Channel`` shows to the program.
+    """Keeps the data channels of one session, over all its connections, for a ``Channel``.
 
     ``main`` is the main data channel while it is open. ``error`` is set while the two sides have
     given up connecting, ``over`` after the end. ``changed`` is unparked at each change. ``inbox``

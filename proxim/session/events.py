@@ -40,7 +40,10 @@ class Invitation(Struct, frozen=True):
 
 
 class Terms(Struct, frozen=True):
-    """The settings of a node that hold for each session. Times in seconds."""
+    """The settings of a node that hold for each session. Times in seconds.
+
+    ``backlogs`` is not a setting: all sessions of the node share it, and count their bytes there.
+    """
 
     approval_timeout: float = 40.0
     qr_ttl: float = 300.0

@@ -21,7 +21,7 @@ GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
 
 
 class Membership(Record):
-    """A session's seats and its end: what each side is told of the other, and of the end."""
+    """Fills and empties the two seats of a session, and ends it; returns what each side is told."""
 
     # -- seats -------------------------------------------------------------------------------
 
