@@ -13,7 +13,7 @@ from proxim.protocol.messages import Pong
 from tests.net.helpers import KEY, TEXT, MemoryNode, dial, frame, open_session, shake
 
 WELCOME_KEYS = {
-    *("type", "protocol", "server", "approval_timeout", "max_message_bytes", "features"),
+    *("type", "protocol", "server", "approval_timeout", "max_message_bytes", "features", "seal"),
 }
 DEVICE = {"name": "Phone", "id": "phone-1"}
 
