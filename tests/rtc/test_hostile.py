@@ -7,7 +7,7 @@ from proxim.protocol.errors import Unreachable
 from proxim.rtc import peer as peers
 from proxim.rtc.negotiation import MAX_STARTS
 from tests.client.helpers import PATIENCE, hear, paired, until
-from tests.rtc.helpers import channels, joined
+from tests.rtc.helpers import channels, is_open, joined
 
 RUBBISH = [
     {},
@@ -82,3 +82,20 @@ async def test_side_without_webrtc_that_connects_nevertheless_is_answered(node):
         with trio.fail_after(PATIENCE), pytest.raises(Unreachable):
             await guest.channel()
         nursery.cancel_scope.cancel()
+
+
+async def test_side_that_sends_too_much_gets_a_new_connection(node):
+    async with joined(node.url) as (host, guest, *_):
+        sctp, loop = guest._peer._connection._pc.sctp, guest._peer._loop
+        earlier = host._peer._connection
+
+        async def send():
+            await sctp._send(1000, 50, b"\3" + bytes(2000))  # The label of a data channel.
+
+        await loop.call(send)
+        await until(lambda: host._peer._connection not in (earlier, None))
+        await is_open(host, True)
+        await is_open(guest, True)
+        await guest.send("still")
+        with trio.fail_after(PATIENCE):
+            assert await host.receive() == "still"
