@@ -1,4 +1,4 @@
-"""Bounds what waits to be received. With ``path`` and ``reassembly``, it uses private names of aiortc.
+"""Bounds what waits to be received. It uses private names of aiortc, as ``reassembly`` does.
 
 aiortc itself acknowledges each message and emits it, however many wait, and it stores the chunks
 of messages that are not complete, however many they are.

@@ -78,7 +78,7 @@ class Stream(InboundStream):
             yield from super().pop_messages()
 
     def _complete_at(self, place: int) -> slice | None:
-        """Return where the message is to which the chunk at ``place`` belongs, if it is complete."""
+        """Return where the message of the chunk at ``place`` is, if it is complete."""
         queue = self.reassembly
         first = last = place
         while not (begins := queue[first].flags & SCTP_DATA_FIRST_FRAG):
