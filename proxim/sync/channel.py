@@ -122,7 +122,7 @@ class Channel(Across[rtc.Channel]):
         This takes all data channels that the other side opens, so do not use ``incoming``, too.
         """
         application = self._portal.application
-        ask, tell = application.asking(decide), application.telling(done)
+        ask, tell = application.asking_about_files(decide), application.telling(done)
         work = partial(receive_files, self._inner, folder, ask, tell)
         Thread(target=self._run, args=(work,), name="proxim-files", daemon=True).start()
 
