@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxim.rtc.loop import Loop
 
@@ -91,10 +91,10 @@ class Gate:
             if chunks > MAX_CHUNKS or self._incomplete(sctp) > MAX_INCOMPLETE:
                 raise LimitExceeded("too much of incomplete messages")
 
-        async def guarded_message(stream_id: int, protocol: int, data: bytes) -> None:
-            if protocol == DCEP and len(data) > MAX_OPENING:
+        async def guarded_message(stream_id: int, pp_id: int, data: bytes) -> None:
+            if pp_id == DCEP and len(data) > MAX_OPENING:
                 raise LimitExceeded("too long a label of a data channel")
-            await receive_message(stream_id, protocol, data)
+            await receive_message(stream_id, pp_id, data)
             if len(sctp._data_channels) > MAX_CHANNELS:
                 raise LimitExceeded("too many data channels")
 
@@ -152,8 +152,8 @@ class Gate:
 
 
 def _refusing(
-    sctp: RTCSctpTransport, receive: Callable[[Chunk], Awaitable[None]]
-) -> Callable[[Chunk], Awaitable[None]]:
+    sctp: RTCSctpTransport, receive: Callable[[Chunk], Coroutine[Any, Any, None]]
+) -> Callable[[Chunk], Coroutine[Any, Any, None]]:
     """Return ``receive``, which frees what has arrived when the other side exceeds a limit.
 
     The transport of aiortc reads until a ``ConnectionError``, and then reports that it is closed.
