@@ -108,7 +108,7 @@ class Gate:
 
         # aiortc has no hooks for any of these.
         sctp._receive_data_chunk = guarded  # type: ignore[method-assign]
-        sctp._receive_chunk = _refusing(sctp, receive_any)  # type: ignore[method-assign]
+        sctp._receive_chunk = _refusing(sctp, receive_any)  # type: ignore
         sctp._data_channel_receive = guarded_message  # type: ignore[method-assign]
         sctp._get_inbound_stream = stream  # type: ignore[method-assign]
         sctp._mark_received = lambda tsn: mark_received(sctp, tsn)  # type: ignore[method-assign]
