@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from proxim import lan
 from proxim.cli import options, program
@@ -42,6 +43,6 @@ def _table(nodes: list[lan.Neighbour]) -> Table:
     table = Table("Name", "Address", "Version")
     for node in nodes:
         hosts = [f"[{each}]" if ":" in each else each for each in node.addresses]
-        addresses = "\n".join(cell(f"{host}:{node.port}") for host in hosts)
+        addresses = Text("\n").join(cell(f"{host}:{node.port}") for host in hosts)
         table.add_row(cell(node.name), addresses, cell(node.version))
     return table

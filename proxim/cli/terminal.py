@@ -20,6 +20,7 @@ from proxim.protocol.fields import MAX_TTL
 if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
+    from rich.text import Text
 
 
 def printable(text: str) -> str:
@@ -33,11 +34,14 @@ def printable(text: str) -> str:
     )
 
 
-def cell(text: object) -> str:
-    """Return ``text`` for a cell of a table of rich, as ``printable`` does."""
-    from rich.markup import escape
+def cell(text: object) -> Text:
+    """Return ``text`` for a cell of a table of rich, as ``printable`` does.
 
-    return escape(printable(str(text)))
+    rich shows a ``Text`` as it is. In a string it would look for markup and emoji codes.
+    """
+    from rich.text import Text
+
+    return Text(printable(str(text)))
 
 
 def seconds(number: float) -> float:

@@ -89,7 +89,8 @@ def test_send_and_receive_at_terminals(start, node, photo, tmp_path):
     taker = start("receive", link, "--name", "Laptop", terminal=True)
     giver.see("Type the number")
     giver.type(taker.see(NUMBER)[1] + "\n")
-    taker.see(r"wants to send holiday\.jpg, 300\.0 kB – take it\?")
+    # The guest knows no name of the host; the name in its session is its own.
+    taker.see(r"The other side wants to send holiday\.jpg, 300\.0 kB – take it\?")
     taker.type("y\n")
     assert [side.exit() for side in (giver, taker)] == [0, 0]
     assert "The session has ended: the other side is done." in taker.text
