@@ -52,6 +52,7 @@ SAMPLES = {
     "host": ("node.example", "::1"),
     "port": (0, 65535),
     "lan": (True,),
+    "require_seal": (True,),
     "announce": ("Desk", "Büro (2)"),
     "public_url": ("https://node.example/base",),
     "join_url": ("https://app.example/pair?x=1", "http://bücher.example"),
