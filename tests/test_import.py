@@ -134,7 +134,7 @@ def test_type_checker_sees_the_public_names(tmp_path):
     for type_ in (
         "proxim.sync.HostSession",
         "proxim.aio.HostSession",
-        "list[proxim.protocol.messages.SessionInfo]",
+        "list[proxim.protocol.fields.SessionInfo]",
         "proxim.protocol.errors.SessionOver",
     ):
         assert f'Revealed type is "{type_}"' in done.stdout.replace("builtins.", "")
