@@ -289,6 +289,29 @@ async def test_kept_signals_wait_for_the_next_newcomer_if_the_first_is_refused(
     assert len(meeting.actor.session.backlogs[role]) == 0
 
 
+async def test_refused_host_is_not_told_of_the_prompt(autojump_clock, node, backend):
+    meeting = await node.prompts()
+    await meeting.leaves(HOST)
+    kept = backend.slow()
+    client, message = meeting.newcomer(HOST)
+    client.patience = 2 * SAVE_TIMEOUT
+    await client.sends(message)
+    backend.receipt = None
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert not client.heard(wire.PairPrompt)
+    assert meeting.actor.seats.keys() == {GUEST}
+
+
+async def test_request_that_was_refused_for_being_late_keeps_its_error(autojump_clock, node):
+    meeting = await node.pairs()
+    receipt = meeting.actor.ask(Envelope(ev.ResumeRequested("wrong", "new"), node.connect()))
+    late = LimitReached("late")
+    receipt.refuse(late)
+    await wait_all_tasks_blocked()
+    assert receipt.refusal is late
+
+
 async def test_signal_after_a_refused_newcomer_is_refused_once_the_backlog_is_full(
     autojump_clock, start
 ):
