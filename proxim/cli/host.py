@@ -46,7 +46,7 @@ def command(
 ) -> None:
     """Open a session on this computer, show its QR code, and ask before a guest connects.
 
-    The guest shows a number of three digits; whoever approves it types that number here.
+    The guest shows a number of three digits. The person at this computer types it to approve.
 
     After approval, lines typed on one side arrive on the other. /send FILE offers a file, /cancel
     stops the files that are on their way, /close ends the session. A file that the other side

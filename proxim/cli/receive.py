@@ -39,8 +39,9 @@ def command(
     Without LINK, show a code here: a phone that scans it can send files from its browser, another
     computer with `proxim send --to LINK FILE`.
 
-    It asks before it takes a file, and never writes over another one. It ends when the other side
-    does, as `proxim send` does by itself after its files; when you press Enter; or with --once.
+    The command asks before it takes a file, and never overwrites a file. The command ends when the
+    other side ends the session, as `proxim send` does after its files, when you press Enter, or,
+    with --once, after the first file.
 
     Exit codes: 0 files were stored, and none failed; 1 otherwise; 2 usage; 3 node unreachable.
     """

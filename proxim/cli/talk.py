@@ -16,7 +16,7 @@ from proxim.cli import program
 from proxim.cli.chat import Chat
 from proxim.cli.direct import PATIENCE, Direct
 from proxim.cli.questions import Questions
-from proxim.cli.terminal import Reporter, printable
+from proxim.cli.terminal import Reporter, printable, quoted
 from proxim.cli.transfers import Transfers
 from proxim.protocol.errors import BadMessage, ConnectionLost, ProximError, SessionOver
 
@@ -56,7 +56,7 @@ class Conversation:
         self._chat = Chat(session, self.direct, reporter)
         self._questions = Questions(reporter)
         info = session.device_info
-        who = printable(info.name) if info is not None else "The other side"
+        who = quoted(info.name) if info is not None else "The other side"
         self.transfers = Transfers(reporter, self._questions, who, folder, take_all=take_all)
         self._done_by_enter = done_by_enter
         self._client: Host | Guest | None = None

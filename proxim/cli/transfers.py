@@ -15,7 +15,7 @@ from rich.filesize import decimal
 
 from proxim.cli.bars import Bars
 from proxim.cli.questions import Questions
-from proxim.cli.terminal import Reporter, printable
+from proxim.cli.terminal import Reporter, printable, quoted
 from proxim.files import Offer, open_offers, safe_name, send_file
 from proxim.protocol.errors import ProximError, TransferFailed
 
@@ -122,7 +122,7 @@ class Transfers:
             tell = partial(
                 self._report, "offer", "", number, "in", name, offer.size, type=offer.type
             )
-            if not await self._is_wanted(offer, about, tell):
+            if not await self._is_wanted(offer, f"{quoted(name)}, {decimal(offer.size)}", tell):
                 await offer.decline()
                 self._report("declined", f"Declined {about}.", number, "in", name, offer.size)
                 return

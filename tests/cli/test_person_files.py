@@ -3,9 +3,9 @@
 import pytest
 
 from tests.cli.helpers import PATIENCE
-from tests.cli.test_person import LINK, NUMBER
+from tests.cli.test_person import LINK
 
-ASKED = r"Phone wants to send holiday\.jpg, 300\.0 kB – take it\? \[y/N\]"
+ASKED = r"“Phone” wants to send “holiday\.jpg”, 300\.0 kB – take it\? \[y/N\]"
 
 
 @pytest.fixture
@@ -13,8 +13,7 @@ def talking(start, node):
     """Two people whose devices are connected."""
     desk = start("host", "--node", node, terminal=True)
     phone = start("join", desk.see(LINK)[1], "--name", "Phone", terminal=True)
-    desk.see("type the number|Type the number")
-    desk.type(phone.see(NUMBER)[1] + "\n")
+    desk.type_number(phone)
     for side in (desk, phone):
         side.see(r"Connected directly\. Your lines go to the other side; /send FILE")
     return desk, phone
@@ -87,8 +86,7 @@ def test_send_and_receive_at_terminals(start, node, photo, tmp_path):
     giver = start("send", str(photo), "--node", node, terminal=True)
     link = giver.see(r"receive '(http\S+)'")[1]
     taker = start("receive", link, "--name", "Laptop", terminal=True)
-    giver.see("Type the number")
-    giver.type(taker.see(NUMBER)[1] + "\n")
+    giver.type_number(taker)
     taker.see(r"wants to send holiday\.jpg, 300\.0 kB – take it\?")
     taker.type("y\n")
     assert [side.exit() for side in (giver, taker)] == [0, 0]
@@ -101,8 +99,7 @@ def test_enter_ends_a_receiver(start, node, photo):
     taker = start("receive", "--node", node, terminal=True)
     link = taker.see(r"send --to '(http\S+)' FILE")[1]
     phone = start("join", link, "--name", "Phone", terminal=True)
-    taker.see("Type the number")
-    taker.type(phone.see(NUMBER)[1] + "\n")
+    taker.type_number(phone)
     phone.see("Connected directly")
     phone.type(f"/send {photo}\n")
     taker.see(ASKED)
