@@ -14,6 +14,7 @@ from rich.table import Table
 from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
+from proxim.cli.group import Group
 from proxim.cli.terminal import cell, seconds
 from proxim.exception_groups import ungrouped
 from proxim.extras import missing
@@ -30,7 +31,7 @@ SILENT = 2.0
 """Seconds without a heartbeat after which a node is shown as silent. There are two a second."""
 
 
-@click.group("cluster")
+@click.group("cluster", cls=Group)
 def command() -> None:
     """Look at a cluster of nodes."""
 

@@ -8,6 +8,7 @@ from msgspec import UNSET
 from rich.table import Column, Table
 
 from proxim.cli import program
+from proxim.cli.group import Group
 from proxim.cli.identity import Register, with_host
 from proxim.cli.terminal import Reporter, cell, printable
 from proxim.protocol.messages import SessionInfo
@@ -16,7 +17,7 @@ ID_LENGTH = 22
 """Columns for a whole session id, which ``close`` needs."""
 
 
-@click.group("sessions")
+@click.group("sessions", cls=Group)
 def command() -> None:
     """List and close the sessions of this computer."""
 

@@ -14,6 +14,10 @@ from tests.cli.helpers import PATIENCE, scan
 LINK = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
 
 
+def flat(text):
+    return " ".join(text.split())
+
+
 def _events(out):
     return [json.loads(line) for line in out.splitlines()]
 
@@ -82,6 +86,24 @@ def test_code_that_the_guest_reports_approves_it(start, node):
     assert host.event("result")["status"] == guest.event("result")["status"] == "approved"
 
 
+def test_wrong_number_of_a_script_opens_another_session(start, node):
+    host = start("host", "--json", "--node", node)
+    first = host.event("session")
+    guest = start("join", first["link"], "--json")
+    code = guest.event("pending")["code"]
+    host.event("prompt")
+    host.type("\n123\n" if code != "123" else "\n124\n")
+    host.event("code_required")
+    assert host.event("result")["status"] == "rejected"
+    assert guest.event("ended")["reason"] == "rejected"
+    second = host.event("session")
+    assert second["session_id"] != first["session_id"]
+    guest = start("join", second["link"], "--json")
+    host.event("prompt")
+    host.type(f"{guest.event('pending')['code']}\n")
+    assert host.event("result")["status"] == guest.event("result")["status"] == "approved"
+
+
 def test_guest_of_a_host_that_asks_for_no_code_reports_none(start, host):
     guest = start("join", host.event("session")["link"], "--json")
     assert guest.event("pending")["code"] is None
@@ -111,8 +133,39 @@ def test_expired_link_exits_1(start, run, serve):
 @pytest.mark.parametrize("command", [["host", "--node"], ["join"], ["sessions", "list", "--node"]])
 def test_unreachable_node_exits_3(run, command):
     link = "http://127.0.0.1:1/join#" + "s" * 22 + "." + "t" * 43
-    _, _, code = run(*command, link if command == ["join"] else "http://127.0.0.1:1")
+    out, _, code = run(*command, link if command == ["join"] else "http://127.0.0.1:1")
     assert code == 3
+    assert "http://127.0.0.1:1 cannot be reached: Connection refused\n" in out
+    assert "Start a node with `proxim serve`, or give the URL of another one." in out
+
+
+def test_unreachable_node_elsewhere_is_not_to_be_started_here(run):
+    out, _, code = run("join", LINK.replace("node.example", "node.invalid"))
+    assert code == 3
+    assert "Check that the node runs there, and that this computer is in its network." in out
+
+
+@pytest.mark.parametrize("url", ["nonsense", "127.0.0.1:8765", "ftp://x", "http://", "http://x:0"])
+@pytest.mark.parametrize("command", [["host"], ["receive"], ["sessions", "list"]])
+def test_malformed_address_of_a_node_is_wrong_usage(run, command, url):
+    _, err, code = run(*command, "--node", url)
+    assert code == 2
+    assert f"'{url}' is not the URL of a node, such as http://127.0.0.1:8765" in flat(err)
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["serv"], "There is no command 'serv'; did you mean `serve`?"),
+        (["recieve"], "There is no command 'recieve'; did you mean `receive`?"),
+        (["config", "shwo"], "There is no command 'shwo'; did you mean `show`?"),
+        (["xyzzy"], "There is no command 'xyzzy'; there are serve, host, join,"),
+    ],
+)
+def test_unknown_command_names_the_nearest(run, command, told):
+    _, err, code = run(*command)
+    assert code == 2
+    assert told in flat(err)
 
 
 def test_wrong_token_exits_1(run, host):
