@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import trio
 
@@ -28,6 +29,9 @@ _SEQUENCE_TIME = 0.05
 """Seconds for the rest of an escape sequence; Esc alone is a key."""
 _SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|O.|[^\x1b[O])", re.DOTALL)
 _END = "\x04"
+
+Mode = list[Any]
+"""The mode of a terminal; empty on Windows, whose console sends keys in any case."""
 
 _TWO_PART_KEYS = ("\x00", "\xe0")
 """What begins a function key or an arrow on Windows; the second half follows."""
@@ -79,25 +83,31 @@ class Keyboard:
     @contextmanager
     def by_key(self) -> Iterator[None]:
         """Make each key available at once during the block, unechoed; discard what is unread."""
-        if sys.platform == "win32":
-            yield
-            return
-        before = termios.tcgetattr(self._fd)
+        before = self._mode()
         self.send_keys()
         try:
             yield
         finally:
-            termios.tcsetattr(self._fd, termios.TCSAFLUSH, before)
-            self._typed = b""
+            self._set_mode(before)
+
+    def _mode(self) -> Mode:
+        mode: Mode = []
+        if sys.platform != "win32":
+            mode = termios.tcgetattr(self._fd)
+        return mode
+
+    def _set_mode(self, mode: Mode) -> None:
+        if sys.platform != "win32":
+            termios.tcsetattr(self._fd, termios.TCSAFLUSH, mode)
+        self._typed = b""
 
     def send_keys(self) -> None:
         """Have the terminal send keys; again after a shell had it, when the process was stopped."""
+        mode = self._mode()
         if sys.platform != "win32":
-            mode = termios.tcgetattr(self._fd)
             mode[3] &= ~(termios.ICANON | termios.ECHO)
             mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
-            termios.tcsetattr(self._fd, termios.TCSAFLUSH, mode)
-            self._typed = b""
+        self._set_mode(mode)
 
     async def key(self) -> str | None:
         """Return the next key inside ``by_key``; None at the end of input.

@@ -30,14 +30,14 @@ class Questions:
         """
         async with self._turn:
             self._question, self._answer = question, None
-            self._is_open = not self._reporter.keyboard.is_person
+            self._is_open = False
             tell()
-            self._show(f"{question} [y/N] ")
             try:
-                if not self._is_open:
+                if self._reporter.keyboard.is_person:
+                    self._show(question)
                     await self._reporter.keyboard.settle()
-                    self._is_open = True
-                    self._show(f"{question} [y/N] ")  # Without what was typed.
+                self._is_open = True
+                self._show(f"{question} [y/N] ")
                 while self._answer is None and not self._is_closed:
                     await self._changed.park()
             finally:
@@ -56,7 +56,7 @@ class Questions:
             return True  # Typed behind the answer, before the question was gone.
         if not self._is_open:
             self._reporter.screen.answered()
-            self._show(f"{self._question} [y/N] ")
+            self._show(self._question)
             return True
         is_person = self._reporter.keyboard.is_person
         answer = _ANSWERS.get(line.strip().lower(), False if is_person and not line else None)

@@ -25,7 +25,6 @@ from proxim.protocol.fields import MAX_TTL
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-    from rich.table import Table
 
 
 NAME_COLUMNS = 32
@@ -233,14 +232,12 @@ class Reporter:
         event: str,
         found: Sequence[Mapping[str, object]],
         nothing: str,
-        make_table: Callable[[], Table],
+        show: Callable[[], None],
     ) -> None:
-        """Report what a command found: a table to a person, an event for each to a program."""
+        """Report what a command found: ``show`` it to a person, an event for each to a program."""
         self.exit_code = 0
         if found and not self.as_json:
-            from rich.console import Console
-
-            Console().print(make_table())
+            show()
         elif not found and not self.as_json:
             self.screen.say(nothing)
         else:

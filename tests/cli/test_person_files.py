@@ -62,7 +62,7 @@ def test_question_goes_if_the_offer_is_taken_back(talking, photo):
 def test_progress_is_shown_below_what_is_said(talking, film):
     desk, phone = talking
     phone.type(f"/send '{film}'\n")
-    desk.see("take it")
+    desk.see(r"take it\? \[y/N\]")
     desk.type("y\n")
     desk.see(r"Receiving film\.mp4 .*8\.0 MB")
     phone.see(r"Sending film\.mp4 .*8\.0 MB")
@@ -79,7 +79,7 @@ def test_name_cannot_control_the_terminal(talking, tmp_path):
     path = tmp_path / "a\u202egpj.\x1b[2Jexe"
     path.write_text("x")
     phone.type(f"/send {path}\n".replace("\x1b", "\x16\x1b"))
-    desk.see(r"Phone wants to send agpj\.\[2Jexe, 1 byte")
+    desk.see(r"“Phone” wants to send “agpj\.\[2Jexe”, 1 byte")
 
 
 def test_send_and_receive_at_terminals(start, node, photo, tmp_path):
@@ -87,7 +87,7 @@ def test_send_and_receive_at_terminals(start, node, photo, tmp_path):
     link = giver.see(r"receive '(http\S+)'")[1]
     taker = start("receive", link, "--name", "Laptop", terminal=True)
     giver.type_number(taker)
-    taker.see(r"wants to send holiday\.jpg, 300\.0 kB – take it\?")
+    taker.see(r"wants to send “holiday\.jpg”, 300\.0 kB – take it\? \[y/N\]")
     taker.type("y\n")
     assert [side.exit() for side in (giver, taker)] == [0, 0]
     assert "The session has ended: the other side is done." in taker.text
