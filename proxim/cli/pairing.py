@@ -16,6 +16,7 @@ import trio
 from proxim import clock
 from proxim.cli import program
 from proxim.cli.identity import Register
+from proxim.cli.own_page import command_for
 from proxim.cli.terminal import Reporter, command_line, draw_qr, printable, seconds
 from proxim.client import Guest, Host, HostSession, Notice, Prompt, open_guest
 from proxim.client.host_session import CODE
@@ -29,7 +30,7 @@ from proxim.protocol.errors import (
     WrongCode,
 )
 from proxim.protocol.fields import Confirm
-from proxim.protocol.link import clean_link, parse_link
+from proxim.protocol.link import clean_link
 from proxim.protocol.messages import SessionType, Status
 
 SLACK = 1.0
@@ -40,6 +41,9 @@ QUESTION = "Type the number that it shows, or press Enter to decline."
 
 Answer = Callable[[str], str]
 """Returns the command with which another computer answers a link."""
+
+Command = Callable[[str], tuple[str, bool]]
+"""Returns that command, and whether the link leads to a page of an application."""
 
 
 class Paired(NamedTuple):
@@ -83,11 +87,14 @@ def guest_options(function: Callable[..., None]) -> Callable[..., None]:
 
 @asynccontextmanager
 async def joining(
-    link: str, reporter: Reporter, *, name: str, device_id: str | None
+    link: str, reporter: Reporter, *, name: str, device_id: str | None, node: str | None
 ) -> AsyncIterator[Paired]:
-    """Ask to pair with a link, and wait for the approval, which is reported."""
+    """Ask to pair with a link, and wait for the approval, which is reported.
+
+    ``node`` is the URL of the node if the link does not say it.
+    """
     async with (
-        open_guest(link, name=name, device_id=device_id) as guest,
+        open_guest(link, name=name, device_id=device_id, node_url=node) as guest,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(program.report_reachability, guest, reporter)
@@ -116,8 +123,10 @@ async def hosting(
         confirm: Confirm = "none" if yes else "code"
         session = await host.create(session_type, ttl=ttl, confirm=confirm)
         nursery.start_soon(_report_notices, session, reporter)
-        answer = answer or partial(command_line, "join")
-        await _approve_guest(session, reporter, answer, yes=yes)
+        command = partial(
+            command_for, node=register.node, answer=answer or partial(command_line, "join")
+        )
+        await _approve_guest(session, reporter, command, yes=yes)
         yield Paired(session, host)
         nursery.cancel_scope.cancel()
 
@@ -129,9 +138,9 @@ def check_channel() -> None:
 
 
 async def _approve_guest(
-    session: HostSession, reporter: Reporter, answer: Answer, *, yes: bool
+    session: HostSession, reporter: Reporter, command: Command, *, yes: bool
 ) -> None:
-    show = partial(_show_link, session, reporter, answer)
+    show = partial(_show_link, session, reporter, command)
     show()
     prompt = await _wait_for_guest(session, reporter, show, has_person=not yes)
     reporter.report(
@@ -156,16 +165,16 @@ async def _approve_guest(
     reporter.report("result", "Approved.", status=result.status)
 
 
-def _show_link(session: HostSession, reporter: Reporter, answer: Answer) -> None:
+def _show_link(session: HostSession, reporter: Reporter, command: Command) -> None:
     try:
         link = clean_link(session.link or "")
     except InvalidLink as error:
         raise ConnectionLost(f"the link that the node sent cannot be used: {error}") from None
-    try:
-        other = f"n another computer:\n  {answer(str(parse_link(link)))}"
-    except InvalidLink:
-        # The node has its links lead to a page of its operator's (join_url).
-        other = f"pen this link on the other device:\n  {link}"
+    line, is_on_own_page = command(link)
+    other = f"n another computer:\n  {line}"
+    if is_on_own_page:
+        # The command works in a terminal only, and the page may be for more than pairing.
+        other = f"pen this link on the other device:\n  {link}\n\nO{other}"
     code = draw_qr(link)
     how = f"{code}\n\nScan this, or o" if code else "The QR code does not fit here. O"
     who = "" if session.confirm == "code" else f"{ANYBODY}\n"

@@ -8,6 +8,7 @@ import click
 
 from proxim.cli import program
 from proxim.cli.identity import Register, with_host
+from proxim.cli.own_page import node_of
 from proxim.cli.pairing import check_channel, guest_options, hosting, joining
 from proxim.cli.talk import Conversation
 from proxim.cli.terminal import Reporter, command_line
@@ -55,7 +56,13 @@ def command(
                 answer=lambda link: command_line("send", "--to", link, "FILE"),
             )
             if link is None
-            else joining(link, reporter, name=name, device_id=device_id)
+            else joining(
+                link,
+                reporter,
+                name=name,
+                device_id=device_id,
+                node=node_of(link, register.node),
+            )
         )
         async with opened as (session, node):
             talk = Conversation(
