@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from proxim.cli.direct import PATIENCE, Direct
+from proxim.cli.flood import Heard
 from proxim.cli.terminal import Reporter, printable
 from proxim.protocol.errors import ConnectionLost, ProximError, RequestError, SessionOver
 
@@ -23,10 +24,13 @@ LONGEST = 10_000
 class Chat:
     """Sends lines in order, and shows the messages of the other side."""
 
-    def __init__(self, session: ClientSession, direct: Direct, reporter: Reporter) -> None:
+    def __init__(
+        self, session: ClientSession, direct: Direct, reporter: Reporter, heard: Heard
+    ) -> None:
         self._session = session
         self._direct = direct
         self._reporter = reporter
+        self._heard = heard
         self._add, self._lines = trio.open_memory_channel[str](inf)
         self._unsent = 0
         self._changed = trio.lowlevel.ParkingLot()
@@ -73,7 +77,7 @@ class Chat:
     def show(self, text: str, by: str) -> None:
         """Show a message of the other side, which came ``by`` the channel or by a signal."""
         shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-        self._reporter.report("chat", f"< {printable(shown)}", text=shown, by=by)
+        self._heard.report("chat", f"< {printable(shown)}", text=shown, by=by)
 
     async def receive(self) -> None:
         """Show the messages of the channel until the session ends."""

@@ -37,6 +37,7 @@ def command(
     offers is taken once you type y.
 
     Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
+    After Ctrl-C, 0 if the host has approved, otherwise 1.
     """
 
     async def action(reporter: Reporter) -> None:

@@ -44,6 +44,7 @@ def command(
     does, as `proxim send` does by itself after its files; when you press Enter; or with --once.
 
     Exit codes: 0 files were stored, and none failed; 1 otherwise; 2 usage; 3 node unreachable.
+    They are the same after Ctrl-C, which stops a file that is on its way.
     """
 
     async def action(reporter: Reporter) -> None:
@@ -75,8 +76,10 @@ def command(
                 await transfers.wait_stored()
                 await talk.finish("done")
 
-            await talk.run(end_after_first if once else None)
-            is_done = transfers.stored and not transfers.failed
-            reporter.exit_code = program.APPROVED if is_done else program.REFUSED
+            try:
+                await talk.run(end_after_first if once else None)
+            finally:  # Also if Ctrl-C ends it.
+                is_done = transfers.stored and not transfers.failed
+                reporter.exit_code = program.APPROVED if is_done else program.REFUSED
 
     program.run(action, as_json=as_json)

@@ -48,6 +48,7 @@ def command(
     through the server.
 
     Exit codes: 0 all files are stored there, 1 at least one is not, 2 usage, 3 node unreachable.
+    They are the same after Ctrl-C.
     """
 
     async def action(reporter: Reporter) -> None:

@@ -15,6 +15,7 @@ import trio
 from proxim.cli import program
 from proxim.cli.chat import Chat
 from proxim.cli.direct import PATIENCE, Direct
+from proxim.cli.flood import Heard
 from proxim.cli.questions import Questions
 from proxim.cli.terminal import Reporter, printable
 from proxim.cli.transfers import Transfers
@@ -53,11 +54,14 @@ class Conversation:
         self.session = session
         self.reporter = reporter
         self.direct = Direct(session, reporter, hint)
-        self._chat = Chat(session, self.direct, reporter)
+        self._heard = Heard(reporter)
+        self._chat = Chat(session, self.direct, reporter, self._heard)
         self._questions = Questions(reporter)
         info = session.device_info
         who = printable(info.name) if info is not None else "The other side"
-        self.transfers = Transfers(reporter, self._questions, who, folder, take_all=take_all)
+        self.transfers = Transfers(
+            reporter, self._heard, self._questions, who, folder, take_all=take_all
+        )
         self._done_by_enter = done_by_enter
         self._client: Host | Guest | None = None
         self._scope = trio.CancelScope()
@@ -84,6 +88,7 @@ class Conversation:
             nursery.start_soon(self._read_lines, nursery)
             nursery.start_soon(self._chat.run)
             nursery.start_soon(self._report_presence)
+            nursery.start_soon(self._heard.run)
             if goal is not None:
                 nursery.start_soon(goal)
             if self._client is not None:
@@ -97,6 +102,7 @@ class Conversation:
             over = await self.session.ended()
             nursery.cancel_scope.cancel()
         self.reporter.screen.ask(None)
+        self._heard.say_left_out()
         caused = over.reason in program.CAUSED and not self._closes
         program.report_end(self.reporter, over, end=self._end if caused else None)
         return over
@@ -179,6 +185,8 @@ class Conversation:
     # -- files -----------------------------------------------------------------------------------
 
     async def _send_file(self, path: Path) -> None:
+        if not await self.transfers.can_send(path):
+            return
         try:
             if not self.direct.is_open and self.direct.problem is None:
                 self.reporter.report("waiting", "Waiting for the direct connection.")
@@ -204,12 +212,12 @@ class Conversation:
                 self._end = data["end"]
             else:
                 text = json.dumps(data, ensure_ascii=False)
-                self.reporter.report("signal", f"< {printable(text)}", data=data)
+                self._heard.report("signal", f"< {printable(text)}", data=data)
 
     async def _report_presence(self) -> None:
         async for online in self.session.presence():
             text = "The other side is online." if online else "The other side is offline."
-            self.reporter.report("peer", text, online=online)
+            self._heard.report("peer", text, online=online)
 
 
 async def talk(session: ClientSession, reporter: Reporter, *, folder: Path, take_all: bool) -> None:

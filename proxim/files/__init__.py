@@ -15,13 +15,14 @@ A file crosses only once its receiver has accepted it, and never through the nod
 
 from proxim.files.names import safe_name
 from proxim.files.receiving import MOST_OPEN, Offer, open_offers, receive_offer
-from proxim.files.sending import send_file
+from proxim.files.sending import check_file, send_file
 from proxim.files.wire import DataChannel
 
 __all__ = [
     "MOST_OPEN",
     "DataChannel",
     "Offer",
+    "check_file",
     "open_offers",
     "receive_offer",
     "safe_name",
