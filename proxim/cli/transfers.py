@@ -18,7 +18,7 @@ from proxim.cli.bars import Bars
 from proxim.cli.flood import Allowance, Heard
 from proxim.cli.questions import Questions
 from proxim.cli.terminal import Reporter, printable
-from proxim.files import Offer, check_file, open_offers, safe_name, send_file
+from proxim.files import MOST_OUTGOING, Offer, check_file, open_offers, safe_name, send_file
 from proxim.protocol.errors import ProximError, TransferFailed
 
 if TYPE_CHECKING:
@@ -41,9 +41,6 @@ def with_folder(function: Callable[..., None]) -> Callable[..., None]:
     )(function)
 
 
-MOST_OUTGOING = 24
-"""Files on offer or on their way at a time (docs/reference/channel.md: Files); others wait."""
-
 MOST_WITHDRAWN = 8
 WITHDRAWN_PER_SECOND = 0.5
 """Questions about files that the other side may take back, at once and in the long run.
@@ -54,6 +51,10 @@ Each question takes the line that the person types, so many of them would lock t
 take_files_option = click.option(
     "--take-files", is_flag=True, help="Take every file that the other side offers, unasked."
 )
+
+
+def _ignore(_: int) -> None:
+    """Do nothing."""
 
 
 class Transfers:
@@ -117,6 +118,7 @@ class Transfers:
 
         async def send() -> None:
             size = 0
+            progress: Callable[[int], None] = _ignore
 
             def offered(bytes_: int) -> None:
                 nonlocal size, progress
@@ -125,7 +127,6 @@ class Transfers:
                 self._report("offered", text, number, "out", path.name, size)
                 progress = bars.enter_context(self._bars.show(number, f"Sending {name}", size))
 
-            progress: Callable[[int], None]
             with ExitStack() as bars:
                 await send_file(
                     channel, path, offered=offered, progress=lambda done: progress(done)
@@ -179,26 +180,18 @@ class Transfers:
         if self._take_all:
             tell()
             return True
-        wanted = False
         question = f"{self._who} wants to send {about} – take it?"
 
-        async def ask(scope: trio.CancelScope) -> None:
-            nonlocal wanted
+        async def ask() -> bool:
             # An offer that is withdrawn meanwhile is not asked about.
             async with self._pause:
                 await trio.sleep(self._asking.wait())
                 self._asking.use(1)
             wanted = await self._questions.ask(question, tell)
             self._asking.give_back(1)
-            scope.cancel()
+            return wanted
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(ask, nursery.cancel_scope)
-            failure = await offer.withdrawn()
-            nursery.cancel_scope.cancel()
-        if not offer.is_open:
-            raise failure
-        return wanted
+        return await offer.ask(ask)
 
     async def _run(
         self,

@@ -21,6 +21,9 @@ from proxim.protocol.errors import ChannelClosed, ProximError
 Progress = Callable[[int], object]
 """Is called with the number of bytes that have crossed, after each step."""
 
+MOST_OUTGOING = 24
+"""Files on offer or on their way at a time (docs/reference/channel.md: Files); others wait."""
+
 _BLOCK = 1024 * 1024
 """Bytes that are read at once, since each read is a step to another thread and back."""
 
