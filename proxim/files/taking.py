@@ -73,14 +73,14 @@ async def _receive(offer: Offer, folder: str | os.PathLike[str], decide: Ask, do
 
     try:
         if not await offer._inner.ask(is_wanted):
-            offer.finish(failure("declined"))
+            offer._finish(failure("declined"))
             await offer._inner.decline()
             return
-        offer.path = await offer._inner.save(folder, progress=offer.count)
+        offer.path = await offer._inner.save(folder, progress=offer._count)
     except (TransferFailed, OSError) as error:
-        offer.finish(error)
+        offer._finish(error)
     else:
-        offer.finish()
+        offer._finish()
     try:
         await done(offer)
     except Exception:

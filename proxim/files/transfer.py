@@ -33,11 +33,11 @@ class Transfer:
             return f"{self.name}: {self.crossed / max(self.size, 1):.0%}"
         return f"Received {self.path}" if self.is_incoming else f"Sent {self.name}"
 
-    def count(self, crossed: int) -> None:
+    def _count(self, crossed: int) -> None:
         """Set how many bytes have crossed."""
         self.crossed = crossed
 
-    def finish(self, error: ProximError | OSError | None = None) -> None:
+    def _finish(self, error: ProximError | OSError | None = None) -> None:
         """Set that the file has crossed, or why it has not."""
         self.error = error
         self.is_over = True

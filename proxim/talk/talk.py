@@ -85,7 +85,7 @@ class Talk:
                 readers.start_soon(self._read_signals)
             nursery.cancel_scope.cancel()
         for transfer in list(self.transfers):
-            transfer.finish(self._session.over)
+            transfer._finish(self._session.over)
             await self._end(transfer)
         while True:
             try:
@@ -132,11 +132,11 @@ class Talk:
         assert transfer.path is not None
         try:
             channel = await self._direct.wait_open()
-            await send_file(channel, transfer.path, progress=transfer.count)
+            await send_file(channel, transfer.path, progress=transfer._count)
         except (ProximError, OSError) as error:
-            transfer.finish(error)
+            transfer._finish(error)
         else:
-            transfer.finish()
+            transfer._finish()
         finally:
             self._turn.release()
         await self._end(transfer)
