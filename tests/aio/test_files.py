@@ -129,3 +129,41 @@ def test_missing_file_and_failed_function_are_said(node, photo, tmp_path, caplog
 
     run(main)
     assert "`decide` failed" in caplog.text
+
+
+def test_two_programs_talk_as_the_pages_do(node, photo, tmp_path):
+    async def main():
+        told = {name: asyncio.Queue() for name in ("desk", "phone")}
+        loop_thread = threading.current_thread()
+
+        async with paired(node) as (session, guest):
+            talks = {}
+            for name, side in (("desk", session), ("phone", guest)):
+
+                def tell(line, queue=told[name]):
+                    assert threading.current_thread() is loop_thread
+                    queue.put_nowait(str(line))
+
+                talks[name] = side.talk(
+                    tmp_path / name, hear=tell, notice=tell, decide=lambda _: True, done=tell
+                )
+
+            async def is_told(name, wanted):
+                while await told[name].get() != wanted:
+                    pass
+
+            for name in talks:
+                await is_told(name, "Connected directly.")
+            talks["desk"].send("hello")
+            await is_told("phone", "hello")
+            sent = talks["phone"].send_file(photo)
+            assert (sent.name, sent.size) == ("holiday.jpg", photo.stat().st_size)
+            await is_told("phone", "Sent holiday.jpg")
+            await is_told("desk", f"Received {tmp_path / 'desk' / 'holiday.jpg'}")
+            assert (tmp_path / "desk" / "holiday.jpg").read_bytes() == photo.read_bytes()
+            assert sent.is_over
+            await session.close()
+            for name in talks:
+                await is_told(name, "the session has ended: closed.")
+
+    run(main)
