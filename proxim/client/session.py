@@ -163,6 +163,10 @@ class ClientSession:
         """Wait until ``over`` is set."""
         await self._wait_for(lambda: False)
 
+    async def wait_approved(self) -> None:
+        """Wait until the session is approved, or ``over`` is set."""
+        await self._wait_for(lambda: self.status is Status.APPROVED)
+
     async def presence(self) -> AsyncIterator[bool]:
         """Yield at each change whether the other side is connected, until the session ends."""
         seen = self.peer_online

@@ -38,6 +38,7 @@ class Direct:
         self.is_over = False
         self._session = session
         self._listener = listener
+        self._is_approved = False
         self._closed_at = trio.current_time()
         self._changed = trio.lowlevel.ParkingLot()
 
@@ -48,6 +49,10 @@ class Direct:
 
     async def run(self) -> None:
         """Open the channel, and again after a failure, until the session ends."""
+        await self._session.wait_approved()
+        self._closed_at = trio.current_time()
+        self._is_approved = True
+        self._changed.unpark_all()
         while self._session.over is None:
             try:
                 self.channel = await self._session.channel()
@@ -103,6 +108,8 @@ class Direct:
 
     async def wait_for_chat(self) -> Channel | None:
         """Return the channel once it is open; None if a message has to go through the node."""
+        while not self._is_approved:
+            await self._changed.park()
         with trio.move_on_at(self._closed_at + PATIENCE):
             try:
                 return await self.wait_open()
