@@ -63,7 +63,14 @@ SESSION = {
     *("send", "receive", "signals", "presence", "refresh_ice", "close", "ended"),
     *("channel", "refuse_channel"),
 }
-TRIO = {"presence_after", "receive_nowait", "wait_approved", "wait_over", "wait_readable"}
+TRIO = {
+    "expect_channel",
+    "presence_after",
+    "receive_nowait",
+    "wait_approved",
+    "wait_over",
+    "wait_readable",
+}
 HOST_SESSION = {
     "info",
     "link",

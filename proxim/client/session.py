@@ -132,6 +132,14 @@ class ClientSession:
         """
         return await self._get_peering().channel(relay_only=relay_only)
 
+    def expect_channel(self) -> None:
+        """Keep the signals of the connection for a later ``channel``, as that does by itself.
+
+        For a program that receives before it calls ``channel``.
+        """
+        if self.over is None:
+            self._get_peering()
+
     def refuse_channel(self) -> None:
         """Tell the other side that there will be no channel, so that it does not wait for one.
 

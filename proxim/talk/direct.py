@@ -37,6 +37,8 @@ class Direct:
         self.problem: ProximError | None = None
         self.is_over = False
         self._session = session
+        # Whoever reads the session's signals may do so before `run` gets its turn.
+        session.expect_channel()
         self._listener = listener
         self._is_approved = False
         self._closed_at = trio.current_time()

@@ -11,6 +11,9 @@ class Session:
 
     over = None
 
+    def expect_channel(self):
+        pass
+
     async def wait_approved(self):
         await trio.sleep(60)
 

@@ -180,3 +180,18 @@ async def test_failure_of_the_application_is_logged_and_the_talk_goes_on(node, d
         desk.talk.send("two")
         await until(lambda: heard == ["one", "two"])
     assert "the application failed at what it was told" in caplog.text
+
+
+async def test_signals_that_connect_are_kept_before_the_talk_runs(node, desk):
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        async with open_guest(session.link, name="Phone") as guest:
+            desk.begins(session)
+            await (await session.prompt()).approve()
+            await guest.approved()
+            await guest.send({"rtc": {"from": "g1"}})
+            await guest.send("hello")
+            with trio.fail_after(PATIENCE):
+                # A reader that comes first does not take the other side's beginning.
+                assert await session.receive() == "hello"
+            await session.close()
