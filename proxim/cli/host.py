@@ -53,6 +53,7 @@ def command(
     offers is taken once you type y.
 
     Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
+    After Ctrl-C, 0 if the guest was approved, otherwise 1.
     """
     if (session_type == SessionType.TEMPORARY) != (ttl is not None):
         raise click.UsageError("--ttl SECONDS goes with --type temporary, and only with it")

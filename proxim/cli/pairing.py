@@ -18,6 +18,7 @@ from proxim.cli import program
 from proxim.cli.approval import NumberQuestion, ask_number, wants_new_link
 from proxim.cli.identity import Register
 from proxim.cli.invitation import Invitation, Waiting, Way, press_keys
+from proxim.cli.own_page import command_for
 from proxim.cli.terminal import Reporter, command_line, is_loopback, seconds, time_left
 from proxim.client import Guest, Host, HostSession, Notice, Prompt, open_guest
 from proxim.client.peering import not_installed
@@ -30,7 +31,7 @@ from proxim.protocol.errors import (
     WrongCode,
 )
 from proxim.protocol.fields import Confirm
-from proxim.protocol.link import clean_link, parse_link
+from proxim.protocol.link import clean_link
 from proxim.protocol.messages import SessionType, Status
 
 T = TypeVar("T")
@@ -44,6 +45,9 @@ WRONG_NUMBER = "That was another number, so the device was declined."
 
 Answer = Callable[[str], str]
 """Returns the command with which another computer answers a link."""
+
+Command = Callable[[str], tuple[str, bool]]
+"""Returns that command, and whether the link leads to a page of an application."""
 
 
 class Paired(NamedTuple):
@@ -87,11 +91,14 @@ def guest_options(function: Callable[..., None]) -> Callable[..., None]:
 
 @asynccontextmanager
 async def joining(
-    link: str, reporter: Reporter, *, name: str, device_id: str | None
+    link: str, reporter: Reporter, *, name: str, device_id: str | None, node: str | None
 ) -> AsyncIterator[Paired]:
-    """Ask to pair with a link, and wait for the approval, which is reported."""
+    """Ask to pair with a link, and wait for the approval, which is reported.
+
+    ``node`` is the URL of the node if the link does not say it.
+    """
     async with (
-        open_guest(link, name=name, device_id=device_id) as guest,
+        open_guest(link, name=name, device_id=device_id, node_url=node) as guest,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(program.report_reachability, guest, reporter)
@@ -119,11 +126,14 @@ async def hosting(
     async with register() as host, trio.open_nursery() as nursery:
         nursery.start_soon(program.report_reachability, host, reporter)
         confirm: Confirm = "none" if yes else "code"
+        command = partial(
+            command_for, node=register.node, answer=answer or partial(command_line, "join")
+        )
         async with _showing(reporter):
             session = await host.create(session_type, ttl=ttl, confirm=confirm)
             nursery.start_soon(_report_notices, session, reporter)
             about: list[str] = []
-            while not await _approve_guest(session, reporter, answer, about, yes=yes):
+            while not await _approve_guest(session, reporter, command, about, yes=yes):
                 about = [WRONG_NUMBER]
                 session = await host.create(session_type, ttl=ttl, confirm=confirm)
                 nursery.start_soon(_report_notices, session, reporter)
@@ -152,13 +162,13 @@ def check_channel() -> None:
 
 
 async def _approve_guest(
-    session: HostSession, reporter: Reporter, answer: Answer, about: list[str], *, yes: bool
+    session: HostSession, reporter: Reporter, command: Command, about: list[str], *, yes: bool
 ) -> bool:
     """Show the link and ask the person; return false if they type another number.
 
     ``about`` is said beside the link. Raises ``SessionOver`` if the guest is not approved.
     """
-    show = partial(_show_link, session, reporter, answer, about)
+    show = partial(_show_link, session, reporter, command, about)
     prompt = await _wait_for_guest(session, reporter, show, has_person=not yes)
     question = NumberQuestion(prompt.device_info, time_left(prompt.expires_at))
     fields = {
@@ -187,17 +197,17 @@ async def _approve_guest(
 
 
 def _show_link(
-    session: HostSession, reporter: Reporter, answer: Answer, about: list[str]
+    session: HostSession, reporter: Reporter, command: Command, about: list[str]
 ) -> Invitation:
     try:
         link = clean_link(session.link or "")
     except InvalidLink as error:
         raise ConnectionLost(f"the link that the node sent cannot be used: {error}") from None
-    try:
-        ways = [Way("run this on another computer", answer(str(parse_link(link))))]
-    except InvalidLink:
-        # The node has its links lead to a page of its operator's (join_url).
-        ways = [Way("open this link on the other device", link)]
+    line, is_on_own_page = command(link)
+    ways = [Way("run this on another computer", line)]
+    if is_on_own_page:
+        # The command works in a terminal only, and the page may be for more than pairing.
+        ways.insert(0, Way("open this link on the other device", link))
     invitation = Invitation(
         link,
         ways,

@@ -115,10 +115,14 @@ def check_text(option: str, text: str, longest: int) -> None:
 
 
 async def _interruptible(action: Callable[[Reporter], Awaitable[None]], reporter: Reporter) -> None:
+    stopped_by: list[int] = []
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_cancel_on_signal, nursery.cancel_scope)
+        nursery.start_soon(_cancel_on_signal, nursery.cancel_scope, stopped_by)
         await action(reporter)
         nursery.cancel_scope.cancel()
+    if stopped_by and stopped_by[0] in STOPPING:
+        # A terminal shows ^C where the cursor was. One that was closed shows nothing any more.
+        reporter.report("stopped", "\nStopped." if reporter.screen.is_terminal else "Stopped.")
 
 
 def hangup_signal() -> list[signal.Signals]:
@@ -128,9 +132,10 @@ def hangup_signal() -> list[signal.Signals]:
     return [signal.SIGHUP]
 
 
-async def _cancel_on_signal(scope: trio.CancelScope) -> None:
+async def _cancel_on_signal(scope: trio.CancelScope, stopped_by: list[int]) -> None:
     with trio.open_signal_receiver(*STOPPING, *hangup_signal()) as signals:
-        async for _ in signals:
+        async for number in signals:
+            stopped_by.append(number)
             scope.cancel()
 
 

@@ -16,7 +16,7 @@ from proxim.protocol.errors import InvalidSetting
 from proxim.redact import represent
 from proxim.session.budget import Budget
 from proxim.session.events import Terms
-from proxim.settings.checks import MAX_LABEL, check_texts, split_endpoint
+from proxim.settings.checks import MAX_LABEL, check_join_url, check_texts, split_endpoint
 from proxim.settings.help import Help, Metavar, secrets_of
 
 MIN_KEY_LENGTH = 32
@@ -296,6 +296,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         if self.lan and self.host != DEFAULT_HOST:
             raise InvalidSetting("lan listens on all addresses: give lan or host, not both")
         check_texts(self)
+        own_url = None if self.tls_cert is None else f"https://{self.host}"
+        check_join_url(self.join_url, self.public_url or own_url)
         if self.metrics_listen is not None:
             split_endpoint(self.metrics_listen)
         self.ice.check()

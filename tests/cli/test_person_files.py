@@ -58,6 +58,21 @@ def test_question_goes_if_the_offer_is_taken_back(talking, photo):
     phone.see("< y")
 
 
+def test_directory_is_not_offered(talking, tmp_path):
+    _, phone = talking
+    (tmp_path / "trip").mkdir()
+    for name, why in (
+        ("trip", "a directory cannot be sent"),
+        ("gone", "No such file or directory"),
+    ):
+        phone.type(f"/send {tmp_path / name}\n")
+        phone.see(rf"{name} was not sent: {why}\.")
+    phone.type("/send\n")
+    phone.see("/send FILE offers a file")
+    for side in talking:
+        assert "ffering" not in side.text
+
+
 @pytest.mark.full("transfers between processes")
 def test_progress_is_shown_below_what_is_said(talking, film):
     desk, phone = talking
