@@ -18,14 +18,16 @@ import trio
 from trio_websocket import ConnectionClosed
 
 from proxim.net.closing import lingering_close
+from proxim.net.cork import Cork
 from proxim.net.http import BadRequest, Response, read_request
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
-from proxim.net.outbox import Cork, Outbox
+from proxim.net.outbox import Outbox
+from proxim.net.outbox_totals import OutboxTotals
 from proxim.net.stats import NetStats
 from proxim.net.stream import TcpStream
 from proxim.net.upgrade import handshake_answer, refuse_upgrade
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import NodeWebSocket
 
 
 async def serve(limits: Limits, socket_stream: trio.SocketStream) -> None:
@@ -49,8 +51,9 @@ async def echo(stream: TcpStream, limits: Limits) -> None:
     """Send back what comes, until the peer is done."""
     async with trio.open_nursery() as nursery:
         keepalive = Keepalive(limits)
-        outbox = Outbox(stream, limits, Cork(NetStats()), keepalive, nursery.start_soon)
-        ws = LeanWebSocket(stream, limits, outbox, keepalive)
+        totals = OutboxTotals(limits.max_outbox_bytes, NetStats())
+        outbox = Outbox(stream, limits, Cork(), totals, keepalive, nursery.start_soon)
+        ws = NodeWebSocket(stream, limits, outbox, keepalive)
         with keepalive.deadline_scope():
             while messages := await ws.receive():
                 with contextlib.suppress(ConnectionClosed):

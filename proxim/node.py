@@ -59,13 +59,14 @@ class Parts(NamedTuple):
 
 
 class Node:
-    """A signaling node. ``url`` is where it can be reached, once it runs.
+    """Runs a signaling node, of which it puts the parts together.
 
     Made of ``Settings``, or of single settings by their names, as in ``Node(port=0)``. It runs
     once: inside ``async with``, or while ``run`` does. ``local_url`` is the address on which it
-    listens; ``url`` is the same unless there is a public URL. ``metrics_address`` is the address of
-    the metrics port, if there is one. With ``sockets``, which listen already, it opens no others,
-    and closes these. ``leaving`` says that it stops soon, ``draining`` that it accepts no clients.
+    listens; ``url``, where clients reach it, is the same unless there is a public URL.
+    ``metrics_address`` is the address of the metrics port, if there is one. With ``sockets``, which
+    listen already, it opens no others, and closes these. ``leaving`` says that it stops soon,
+    ``draining`` that it accepts no clients.
 
     Raises ``InvalidSetting`` when a setting's value is unusable.
     """
@@ -93,7 +94,7 @@ class Node:
             limits=NodeLimits(self.settings.limit_settings, self.limits.connections_per_address),
             sweep_interval=self.settings.sweep_interval,
             ice=self.ice.grant,
-            notify=self._events.notify,
+            announce=self._events.announce,
             observer=_traces() if self.settings.traces else None,
             make_backend=self._make_backend,
         )
@@ -196,7 +197,7 @@ class Node:
             log.error("the certificate is not renewed, the one before stays: %s", error)
             return
         if tls is not None and self._parts is not None:
-            self._parts.listener.tls = tls
+            self._parts.listener.renew_certificate(tls)
             log.info("the certificate is renewed")
 
     async def wait_stopping(self) -> None:

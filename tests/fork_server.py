@@ -28,7 +28,7 @@ PRELOADED = (
     "proxim.cli.cluster",
     "proxim.node",
     "proxim.net.access",
-    "proxim.backends.redis.redis_coordinator",
+    "proxim.backends.redis.coordinator",
     "proxim.backends.redis.backend",
     "proxim.backends.redis.seal",
     "proxim.backends.sqlite.backend",

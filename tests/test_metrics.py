@@ -15,7 +15,7 @@ from proxim.net.stats import NetStats
 from proxim.protocol import messages as wire
 from proxim.settings import SETTINGS
 from tests.actors.helpers import GUEST, HOST, PERSISTENT, TEMPORARY, Node, crash_at
-from tests.net.helpers import House, approve, get, open_session
+from tests.net.helpers import MemoryNode, approve, get, open_session
 
 
 class Shown:
@@ -141,9 +141,9 @@ async def test_bytes_in_backlogs_are_shown(autojump_clock, node, shown):
 
 
 async def test_signals_and_connections_are_counted(autojump_clock, nursery):
-    house = House(nursery)
-    shown = Shown(house.supervisor, house.node.net_stats)
-    host, guest = await house.client(), await house.client()
+    memory_node = MemoryNode(nursery)
+    shown = Shown(memory_node.supervisor, memory_node.node.net_stats)
+    host, guest = await memory_node.client(), await memory_node.client()
     session_id = await approve(host, guest)
     for _ in range(5):
         await host.say("signal", session_id=session_id, data="x" * 100)
@@ -164,20 +164,20 @@ async def test_signals_and_connections_are_counted(autojump_clock, nursery):
 
 
 async def test_refusals_are_counted_by_limit(autojump_clock, nursery):
-    house = House(nursery, introduction_time=5, head_time=1, max_connections=2)
-    shown = Shown(house.supervisor, house.node.net_stats)
-    assert (await house.ask(b"GET /")).status == 408
-    await house.client()
-    await house.client()
-    assert (await house.ask(get("/ws"))).status == 426
-    stream = house.plug()
+    memory_node = MemoryNode(nursery, introduction_time=5, head_time=1, max_connections=2)
+    shown = Shown(memory_node.supervisor, memory_node.node.net_stats)
+    assert (await memory_node.ask(b"GET /")).status == 408
+    await memory_node.client()
+    await memory_node.client()
+    assert (await memory_node.ask(get("/ws"))).status == 426
+    stream = memory_node.plug()
     await stream.send_all(
         b"GET /ws HTTP/1.1\r\nHost: node\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
     assert b"503" in bytes(await stream.receive_some(100))
     await trio.sleep(15)
-    assert sum(house.supervisor.stats.refusals.values()) == 4
+    assert sum(memory_node.supervisor.stats.refusals.values()) == 4
     assert shown["refusals_total", "head_time"] == 1
     assert shown["refusals_total", "max_connections"] == 1
     assert shown["refusals_total", "introduction_time"] == 2
@@ -196,7 +196,7 @@ async def test_scrape_reads_no_session(autojump_clock, node, shown, monkeypatch)
 
 
 async def test_nodes_in_one_process_count_separately(autojump_clock, nursery):
-    first, second = House(nursery), House(nursery)
+    first, second = MemoryNode(nursery), MemoryNode(nursery)
     await open_session(await first.client())
     assert Shown(first.supervisor, first.node.net_stats)["connections"] == 1
     assert Shown(second.supervisor, second.node.net_stats)["connections"] == 0

@@ -5,7 +5,7 @@ to the session, and performs the effects that the session returns. A timer puts 
 the inbox at the session's deadline. The actor waits only for the backend to save a change.
 
 Signals need not pass through the inbox. After the effect ``OpenLine`` each seat has a *line*, the
-``tell`` of the other side's connection, and the router calls that. The actor closes the line when a
+``tell`` of the other side's connection, and ``relay`` calls that. The actor closes the line when a
 seat changes hands or the session ends, and opens it only when the inbox is empty, to keep order.
 """
 
@@ -17,9 +17,11 @@ import trio
 from msgspec import structs
 
 from proxim import clock
-from proxim.actors.congestion import refusal_of
-from proxim.actors.inbox import TIME_PASSED, Inbox
-from proxim.actors.seat import LEFT, Congestion, Connection, Envelope, Owner, Receipt, Seat
+from proxim.actors.backend import SaveReceipt
+from proxim.actors.congestion import Congestion, refusal_of
+from proxim.actors.connection import Connection, Owner
+from proxim.actors.inbox import TIME_PASSED, Envelope, Inbox, Receipt
+from proxim.actors.seat import LEFT, Seat
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
 from proxim.actors.timers import Timers
@@ -31,7 +33,7 @@ from proxim.protocol.errors import (
     Unavailable,
     UnknownSession,
 )
-from proxim.protocol.messages import Reason, SessionEnded, Signal, Status
+from proxim.protocol.messages import NodeMessage, Reason, SessionEnded, Signal, Status
 from proxim.session import events as ev
 from proxim.session.events import Effect, Event, Role
 from proxim.session.ice import with_ice_servers
@@ -87,7 +89,7 @@ class Actor:
     async def run(self) -> None:
         """Handle one envelope after the other until ``close``."""
         async for envelope in self._inbox:
-            await self._handle_envelope(envelope)
+            await self._receive(envelope)
             del envelope  # Otherwise it stays in memory while the actor waits.
             if self._closed_with is None:
                 self._timer = self._timers.reset(self._timer, self.session.deadline, self)
@@ -129,8 +131,7 @@ class Actor:
         """
         receipt = Receipt()
         if self._closed_with is not None:
-            receipt.refusal = self._closed_error()
-            receipt.set()
+            receipt.refuse(self._closed_error())
         else:
             self._inbox.put(envelope._replace(receipt=receipt))
         return receipt
@@ -200,14 +201,14 @@ class Actor:
 
     # -- one envelope ------------------------------------------------------------------------
 
-    async def _handle_envelope(self, envelope: Envelope) -> None:
+    async def _receive(self, envelope: Envelope) -> None:
         """Handle or refuse an envelope; drop it if its sender has lost its seat or is gone."""
         self._inbox.note_taken(envelope)
         if envelope.receipt is not None and envelope.sender is not None and envelope.sender.closed:
             pass  # The sender asked for a seat and is gone: its token must not be used up.
         elif self._closed_with is not None:
             self._refuse(envelope, self._closed_error())
-        elif refusal := self._services.backend.refusal(self, envelope):
+        elif refusal := self._services.backend.verify_right(self, envelope):
             self._refuse(envelope, refusal)
         elif envelope.seat is None or self.seats.get(envelope.seat.role) is envelope.seat:
             try:
@@ -221,12 +222,12 @@ class Actor:
     def _refuse(self, envelope: Envelope, error: RequestError) -> None:
         error.session_id = self.session.session_id
         if envelope.receipt is not None:
-            envelope.receipt.refusal = error
-            envelope.receipt.set()
+            envelope.receipt.refuse(error)
         elif envelope.sender is not None:
             envelope.sender.tell(error_message(error, envelope.ref))
 
     async def _handle(self, envelope: Envelope) -> None:
+        """Have the session decide about an event, unless this node need not ask or may not."""
         if envelope.seat is not None and isinstance(envelope.event, ev.HostLeft | ev.GuestLeft):
             self._vacate(self.seats.pop(envelope.seat.role))
         event = envelope.event
@@ -239,22 +240,12 @@ class Actor:
         ):
             self._refuse(envelope, refusal)
             return
-        if isinstance(event, ev.ResumeRequested):
-            event = self._noted(event, envelope.sender)
-        await self._step(event, envelope)
+        await self._decide(event, envelope)
         if self._line_allowed and not self._inbox and self._closed_with is None:
             self._open_line()
 
-    def _noted(self, event: ev.ResumeRequested, sender: Connection | None) -> ev.ResumeRequested:
-        """Note whether the sender holds the guest's seat; take out a token that could be lost."""
-        seat = self.seats.get(Role.GUEST)
-        return structs.replace(
-            event,
-            successor=event.successor if self._services.backend.can_save else None,
-            is_seated=seat is not None and seat.connection is sender,
-        )
-
-    async def _step(self, event: Event, envelope: Envelope) -> None:
+    async def _decide(self, event: Event, envelope: Envelope) -> None:
+        """Give an event to the session, save what that changed, and perform the effects."""
         session, now = self.session, clock.now()
         before = Before(session.state, session.deadline, session.prompted_at)
         try:
@@ -262,21 +253,23 @@ class Actor:
         finally:
             if session.state is not before.state:
                 self._services.note_transition(self, before, now)
+        is_saved = self._services.backend.can_save
         if not isinstance(event, _UNSAVED_EVENTS) or session.state is not before.state:
             saved = self._services.backend.save(self)
             if saved is not None:
                 await self._wait_for_save(saved, envelope)
-                if not saved.is_saved and isinstance(event, ev.ResumeRequested):
-                    effects = session.withdraw_successor(event, effects)
+                is_saved = is_saved and saved.is_saved
+        if not is_saved and isinstance(event, ev.ResumeRequested) and event.successor is not None:
+            session.handle(ev.SuccessorLost(event.successor), now)
         if self._closed_with is not None:
             self._refuse(envelope, self._closed_error())
             return
         if before.state is not session.state is State.APPROVED:
             self._services.note_approval(self)
         for effect in effects:
-            self._perform(effect, envelope)
+            self._perform(effect, envelope, now, is_saved=is_saved)
 
-    async def _wait_for_save(self, saved: Receipt, envelope: Envelope) -> None:
+    async def _wait_for_save(self, saved: SaveReceipt, envelope: Envelope) -> None:
         """Wait for a save; after ``SAVE_TIMEOUT`` refuse the request that caused it.
 
         Requests that wait in the inbox are refused then, too; other events stay there.
@@ -295,21 +288,22 @@ class Actor:
                 else:
                     self._refuse(each, Unavailable())
 
-    def _perform(self, effect: Effect, envelope: Envelope) -> None:
+    def _perform(self, effect: Effect, envelope: Envelope, now: float, *, is_saved: bool) -> None:
         match effect:
             case ev.Tell(role, message):
                 if role in self.seats:
-                    self._tell(self.seats[role].connection, effect, envelope)
+                    self._tell(self.seats[role].connection, effect, message, envelope)
                 elif isinstance(message, Signal):
                     # The request for the seat was refused for being late; the session is told next.
-                    refusal = self.session.keep_signal(role, message.data)
-                    if refusal is not None and not envelope.is_refused:
-                        self._refuse(envelope, refusal)
-            case ev.Reply():
+                    for each in self.session.handle(ev.SignalReturned(role, message.data), now):
+                        self._perform(each, envelope, now, is_saved=is_saved)
+            case ev.Reply(message, _, if_unsaved):
                 if envelope.sender is not None and not envelope.is_refused:
-                    self._tell(envelope.sender, effect, envelope)
+                    reply = message if is_saved or if_unsaved is None else if_unsaved
+                    self._tell(envelope.sender, effect, reply, envelope)
             case ev.Refuse(error):
-                self._refuse(envelope, error)
+                if not envelope.is_refused:
+                    self._refuse(envelope, error)
             case ev.Admit(role) if envelope.is_refused:
                 if role not in self.seats:  # The sender knows of no seat, and would leave none.
                     self.notify(LEFT[role]())
@@ -326,17 +320,21 @@ class Actor:
             case _:  # Finish
                 self._services.note_end(self, effect)
 
-    def _tell(self, to: Connection, effect: ev.Tell | ev.Reply, envelope: Envelope) -> None:
-        message = effect.message
+    def _tell(
+        self,
+        to: Connection,
+        effect: ev.Tell | ev.Reply,
+        message: NodeMessage,
+        envelope: Envelope,
+    ) -> None:
         if effect.ice_lifetime is not None:
             seat = to.seats.get(self.session.session_id)
             peer = f"{self.session.session_id} {seat.role if seat else ''}"
             message = with_ice_servers(message, self._services.grant_ice(effect.ice_lifetime, peer))
         if isinstance(effect, ev.Reply) and envelope.ref is not None:
             message = structs.replace(message, ref=envelope.ref)
-        # Signals delivered on joining are backlog; they bypass the outbox limit.
-        if isinstance(message, Signal) and envelope.receipt is not None:
-            to.tell_backlog(message)
+        if isinstance(effect, ev.Tell) and effect.is_backlog:
+            to.tell_backlog(message)  # It bypasses the outbox limit.
         elif refusal := refusal_of(to.tell(message), self.session.session_id):
             self._refuse(envelope, refusal)
 

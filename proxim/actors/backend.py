@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from proxim.actors.seat import Envelope, Owner, Receipt, SeatActor
+from proxim.actors.connection import Owner
+from proxim.actors.inbox import Envelope, Receipt
+from proxim.actors.seat import SeatActor
 from proxim.protocol.errors import RequestError
 
 if TYPE_CHECKING:
@@ -29,8 +31,27 @@ class SessionHandle(SeatActor, Protocol):
         ...
 
 
+class SaveReceipt(Receipt):
+    """Lets tasks wait until a change has been saved, or was found to have to go on without that.
+
+    ``is_saved`` says that a crash loses the change no more. With a refusal, a new session cannot be
+    opened.
+    """
+
+    __slots__ = ("is_saved",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_saved = False
+
+    def set_saved(self) -> None:
+        """Note that the change is saved, and wake the tasks that wait."""
+        self.is_saved = True
+        self.set()
+
+
 class Backend:
-    """Decides when a change is saved, and whether this node may act: here at once, and always.
+    """Keeps the state of sessions, and the right to act for them: here in memory, and always.
 
     Only coroutines wait. ``find``, ``owned_elsewhere`` and ``check_limits`` raise ``Unavailable``
     while the answer cannot be known; the other methods raise nothing unless they say so.
@@ -41,7 +62,7 @@ class Backend:
 
     # -- saving ------------------------------------------------------------------------------
 
-    def save(self, actor: Actor) -> Receipt | None:
+    def save(self, actor: Actor) -> SaveReceipt | None:
         """Save a session that may have changed.
 
         The actor tells no client of the change before the receipt is set; without a receipt it
@@ -68,8 +89,12 @@ class Backend:
         """The moment (of ``clock.now``) from which signals go through the actor again."""
         return math.inf
 
-    def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
-        """Return why this node may not handle an envelope now, or None if it may."""
+    def verify_right(self, actor: Actor, envelope: Envelope) -> RequestError | None:
+        """Return why this node may not handle an envelope now, or None if it may.
+
+        In a cluster, a node that finds itself suspended beyond its lease first releases the actors
+        of all its sessions, this one too.
+        """
         return None
 
     # -- sessions of other nodes -------------------------------------------------------------

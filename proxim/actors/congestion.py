@@ -1,14 +1,24 @@
-"""The refusal of a signal for which there is no room."""
+"""What happens to a signal for which there is little room, or none."""
 
 from __future__ import annotations
 
-from proxim.actors.seat import Congestion
+from enum import Enum, auto
+
 from proxim.protocol.errors import RateLimited
 
 
-def refusal_of(told: Congestion | None, session_id: str) -> RateLimited | None:
+class Congestion(Enum):
+    """Says that too many signals of one session wait at a connection."""
+
+    HIGH = auto()
+    """The signal was taken; its sender should be read more slowly."""
+    FULL = auto()
+    """The signal was refused."""
+
+
+def refusal_of(congestion: Congestion | None, session_id: str) -> RateLimited | None:
     """Return why a connection did not take a signal; None if it did, even if its outbox is high."""
-    return too_many_signals(session_id) if told is Congestion.FULL else None
+    return too_many_signals(session_id) if congestion is Congestion.FULL else None
 
 
 def too_many_signals(session_id: str) -> RateLimited:

@@ -9,8 +9,8 @@ from weakref import WeakValueDictionary
 import trio
 
 from proxim import clock
+from proxim.actors.connection import Connection, Owner
 from proxim.actors.limits import NodeLimits
-from proxim.actors.seat import Connection, Owner
 from proxim.actors.stats import Stats
 from proxim.protocol.errors import RateLimited
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from proxim import clock
+from proxim.actors.connection import Connection
 from proxim.actors.limits import SlidingWindow, delay, key_of
-from proxim.actors.seat import Connection
 from proxim.actors.stats import Stats
 from proxim.protocol import tokens
 from proxim.protocol.errors import AccessDenied, RateLimited, RequestError, UnknownSession
@@ -28,7 +28,9 @@ class Guesses:
             self._stats.refusals["guesses_per_address"] += 1
             raise RateLimited("too many wrong ids or tokens from this address", retry_after=wait)
 
-    def count(self, refusal: RequestError, key: str | None, address: str | None) -> RequestError:
+    def count_refusal(
+        self, refusal: RequestError, key: str | None, address: str | None
+    ) -> RequestError:
         """Return the refusal of a request, and count it if it was for a wrong secret.
 
         Such a refusal has a delay, and is ``RateLimited`` after too many.
@@ -49,7 +51,7 @@ class SeatGuesses(Guesses):
     session counts alone: a client that asks for one that is gone harms no neighbour.
     """
 
-    def key(self, connection: Connection, request: PairRequest | Resume) -> str | None:
+    def check_request(self, connection: Connection, request: PairRequest | Resume) -> str | None:
         """Return the key of a request. Raises ``RateLimited`` if it must not be looked at.
 
         That is the case only for short tokens, which some hosts make themselves.
@@ -82,4 +84,4 @@ class AccessCheck(Guesses):
         if self._is_guessable:
             self.check(connection.address)
         if not tokens.matches(access_token, self._hash):
-            raise self.count(denied, connection.address, connection.address)
+            raise self.count_refusal(denied, connection.address, connection.address)

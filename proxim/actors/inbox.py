@@ -1,15 +1,67 @@
-"""The inbox of an actor: a memory channel whose envelopes are counted."""
+"""The inbox of an actor, and what lies in it: events in envelopes, some with a receipt."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
-from proxim.actors.seat import Envelope
 from proxim.actors.stats import Stats
+from proxim.protocol.errors import RequestError
 from proxim.session import events as ev
+from proxim.session.events import Event
+
+if TYPE_CHECKING:
+    from proxim.actors.connection import Connection
+    from proxim.actors.seat import Seat
+
+
+class Receipt:
+    """Lets a task wait until an envelope has been handled.
+
+    ``refusal`` says why it was refused, if it was; the waiting task tells the client.
+    """
+
+    __slots__ = ("_done", "refusal")
+
+    def __init__(self) -> None:
+        self.refusal: RequestError | None = None
+        self._done = trio.Event()
+
+    def set(self) -> None:
+        """Wake the tasks that wait."""
+        self._done.set()
+
+    def refuse(self, refusal: RequestError) -> None:
+        """Note the refusal, and wake the tasks that wait."""
+        self.refusal = refusal
+        self.set()
+
+    async def wait(self) -> None:
+        """Wait until the receipt is set."""
+        await self._done.wait()
+
+
+class Envelope(NamedTuple):
+    """An event on its way to an actor.
+
+    ``sender`` gets the reply, with ``ref``. ``seat`` is the sender's seat, if it holds one.
+    ``receipt`` is set when the envelope has been handled.
+    """
+
+    event: Event
+    sender: Connection | None = None
+    ref: str | None = None
+    seat: Seat | None = None
+    receipt: Receipt | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the sender that waited for the receipt was refused, if only for being late."""
+        return self.receipt is not None and self.receipt.refusal is not None
+
 
 TIME_PASSED = Envelope(ev.TimePassed())
 """What a timer puts into an inbox; it is no request, and not counted."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import UNSET
 
-from proxim.actors.seat import Connection
+from proxim.actors.connection import Connection
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.errors import BadMessage

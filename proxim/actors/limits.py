@@ -86,15 +86,14 @@ class LimitSettings(Struct, frozen=True):
 class ConcurrencyLimit:
     """Counts how many of something each key has now, at most ``most``; 0 means no limit.
 
-    ``on_change`` is called with each key whose number here has changed. Numbers at other nodes are
-    ``heard``, and count as if they were acquired here.
+    Numbers at other nodes are ``heard``, and count as if they were acquired here.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._held: Counter[str] = Counter()
         self._elsewhere: Mapping[str, int] = {}
-        self.on_change: Callable[[str], None] | None = None
+        self._on_change: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         """Return how many keys have any, here or at other nodes."""
@@ -121,6 +120,10 @@ class ConcurrencyLimit:
         """Count one less."""
         self._change(key, -1)
 
+    def watch(self, on_change: Callable[[str], None]) -> None:
+        """Have ``on_change`` called with each key whose number here has changed."""
+        self._on_change = on_change
+
     def heard(self, elsewhere: Mapping[str, int]) -> None:
         """Replace the numbers at other nodes."""
         self._elsewhere = elsewhere
@@ -130,8 +133,8 @@ class ConcurrencyLimit:
             self._held[key] += more
             if not self._held[key]:
                 del self._held[key]
-            if self.on_change is not None:
-                self.on_change(key)
+            if self._on_change is not None:
+                self._on_change(key)
 
 
 class NetworkLimit:
@@ -186,7 +189,6 @@ class SlidingWindow:
     """Counts what each key did within ``window`` seconds, at most ``most`` times.
 
     With ``most`` 0 it counts nothing. Moments are monotonic seconds, never less than before.
-    ``on_change`` is called with each key that is counted, and with the address that caused it.
     Keys that the counts of all nodes together refuse are ``heard``.
     """
 
@@ -195,7 +197,7 @@ class SlidingWindow:
         self.window = window
         self._moments: dict[str, list[float]] = {}
         self._refused_until: Mapping[str, float] = {}
-        self.on_change: Callable[[str, str | None], None] | None = None
+        self._on_change: Callable[[str, str | None], None] | None = None
 
     def __len__(self) -> int:
         """Return how many keys are remembered."""
@@ -205,14 +207,18 @@ class SlidingWindow:
         """Count one more; return how many there were before, within the window."""
         if key is None or not self.most:
             return 0
-        if self.on_change is not None:
-            self.on_change(key, address)
+        if self._on_change is not None:
+            self._on_change(key, address)
         before = self._recent(key, now)
         # At the end: the dict is ordered by last moments, so that the oldest comes first.
         self._moments.pop(key, None)
         self._moments[key] = [*before[-self.most + 1 :], now] if self.most > 1 else [now]
         self._forget(now)
         return len(before)
+
+    def watch(self, on_change: Callable[[str, str | None], None]) -> None:
+        """Have ``on_change`` called with each key that is counted, and its address."""
+        self._on_change = on_change
 
     def heard(self, refused_until: Mapping[str, float]) -> None:
         """Replace the keys that the counts of all nodes refuse, and until when they do."""

@@ -12,14 +12,14 @@ _KEY = secrets.token_bytes(32)
 """Known to this process alone, so that a log and a session id cannot be matched."""
 
 
-def pseudonym(session_id: str) -> str:
+def log_id(session_id: str) -> str:
     """Return ten hexadecimal digits that stand for a session in the log of this process."""
     return hashlib.blake2b(session_id.encode(), key=_KEY, digest_size=5).hexdigest()
 
 
 def session_extra(session_id: str) -> dict[str, str]:
     """Return the ``extra`` of a log line about a session."""
-    return {"session": pseudonym(session_id)}
+    return {"session": log_id(session_id)}
 
 
 def log_crash(

@@ -14,9 +14,10 @@ from msgspec import UNSET, UnsetType, structs
 from proxim import clock
 from proxim.actors.backend import SessionHandle
 from proxim.actors.checks import check_new_session, check_renewal
-from proxim.actors.congestion import too_many_signals
+from proxim.actors.connection import Connection, Owner
 from proxim.actors.drawings import count_drawing
 from proxim.actors.guesses import AccessCheck, SeatGuesses
+from proxim.actors.inbox import Envelope
 from proxim.actors.invitations import (
     Invitations,
     new_code,
@@ -24,7 +25,8 @@ from proxim.actors.invitations import (
     new_session_id,
     new_token,
 )
-from proxim.actors.seat import Congestion, Connection, Envelope, Owner, Seat
+from proxim.actors.relay import post_from, relay
+from proxim.actors.seat import Seat
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import messages as wire
@@ -46,34 +48,6 @@ from proxim.session.state import State
 
 _ANSWERED = (wire.ListSessions, wire.RefreshIce, wire.Ping)
 """Requests whose only effect is their answer."""
-
-
-def relay(connection: Connection, message: wire.Signal, now: float) -> Congestion | None:
-    """Send a signal to the peer, over the line if it is open, else through the inbox.
-
-    ``now`` is a moment of ``clock.now``, the same for all signals of one read. Return
-    ``Congestion.HIGH`` if the sender should be read more slowly. Raises a ``RequestError`` if the
-    signal is refused.
-    """
-    seat = connection.seats.get(message.session_id)
-    if seat is None:
-        raise UnknownSession(session_id=message.session_id)
-    if seat.line is None or now >= seat.line_until:
-        return _post_from(seat, ev.SignalSent(seat.role, message.data), message)
-    # ``ref`` belongs to the sender; the peer gets the rest unchanged.
-    told = seat.line(message if message.ref is None else structs.replace(message, ref=None))
-    if told is Congestion.FULL:
-        raise too_many_signals(message.session_id)
-    return told
-
-
-def leave_seats(connection: Connection) -> None:
-    """Close the lines of a connection that is gone, and tell its sessions.
-
-    It may be called again: an actor ignores a seat that is empty by then.
-    """
-    for seat in list(connection.seats.values()):
-        seat.actor.leave(seat)
 
 
 class Router:
@@ -108,6 +82,7 @@ class Router:
         (protocol: Errors).
         """
         if isinstance(message, wire.Signal):
+            # Of an embedded host; the reader of a socket relays its signals itself.
             relay(connection, message, clock.now())
             return
         if isinstance(message, _ANSWERED) and connection.has_left:
@@ -116,16 +91,16 @@ class Router:
         match message:
             case wire.PairDecision():
                 decided = ev.HostDecided(message.approve, message.code, message.seal)
-                _post_from(_host_seat_of(connection, message.session_id), decided, message)
+                post_from(_host_seat_of(connection, message.session_id), decided, message)
             case wire.PairAck():
                 acknowledged = ev.HostAcknowledged(message.seal)
-                _post_from(_host_seat_of(connection, message.session_id), acknowledged, message)
+                post_from(_host_seat_of(connection, message.session_id), acknowledged, message)
             case wire.PairRequest():
                 await self._pair(connection, message)
             case wire.Resume():
-                event = ev.ResumeRequested(
-                    message.resume_token, new_resume_token(message.resume_token)
-                )
+                token = message.resume_token
+                is_seated = message.session_id in connection.seats
+                event = ev.ResumeRequested(token, new_resume_token(token), is_seated)
                 await self._request_seat(connection, message, event)
             case wire.Register():
                 await self._register(connection, message)
@@ -138,7 +113,7 @@ class Router:
             case wire.CloseSession():
                 await self._close(connection, message)
             case wire.RefreshIce():
-                _post_from(_seat_of(connection, message.session_id), ev.IceRequested(), message)
+                post_from(_seat_of(connection, message.session_id), ev.IceRequested(), message)
             case _:  # Ping
                 connection.tell(wire.Pong(ref=_ref(message)))
 
@@ -152,7 +127,7 @@ class Router:
         seat = _seat_of(connection, message.session_id)
         # A later signal must not overtake this request on the line.
         seat.actor.close_line()
-        _post_from(seat, ev.CloseRequested(seat.role), message)
+        post_from(seat, ev.CloseRequested(seat.role), message)
 
     async def _find(self, session_id: str) -> SessionHandle | None:
         return self._supervisor.find(session_id) or await self._backend.find(session_id)
@@ -186,18 +161,18 @@ class Router:
         seat = connection.seats.get(message.session_id)
         if seat is not None and seat.role is Role.HOST:
             raise NotAllowed("this connection is the session's host", session_id=message.session_id)
-        key = self._guesses.key(connection, message)
+        key = self._guesses.check_request(connection, message)
         handle = await self._find(message.session_id)
         if handle is None:
             unknown = UnknownSession(session_id=message.session_id)
-            raise self._guesses.count(unknown, key, connection.address)
+            raise self._guesses.count_refusal(unknown, key, connection.address)
         if isinstance(message, wire.Resume):
             # The seat's backlog comes on top of the outbox's bound: never two of them at once.
             await connection.wait_for_room()
         receipt = handle.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
-            raise self._guesses.count(receipt.refusal, key, connection.address)
+            raise self._guesses.count_refusal(receipt.refusal, key, connection.address)
 
     # -- the host's requests -----------------------------------------------------------------
 
@@ -243,7 +218,10 @@ class Router:
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
         self._supervisor.check_limits(owner, connection)
         await self._backend.check_limits(owner)
-        session_id, drawn_for = new_session_id(), self._drawn_for(connection, message, owner)
+        session_id, drawn_for = (
+            new_session_id(),
+            self._count_drawing_for(connection, message, owner),
+        )
         invitation = await self._invitations.make(session_id, message, drawn_for)
         now = clock.now()
         session = Session.open(
@@ -276,14 +254,16 @@ class Router:
         check_renewal(message, session)
         # The session refuses the renewal in any other state, so a drawing would be in vain.
         is_pending = session.state is State.PENDING
-        drawn_for = self._drawn_for(connection, message, seat.actor.owner) if is_pending else None
+        drawn_for = (
+            self._count_drawing_for(connection, message, seat.actor.owner) if is_pending else None
+        )
         invitation = await self._invitations.make(message.session_id, message, drawn_for)
-        _post_from(seat, ev.RenewalRequested(invitation), message)
+        post_from(seat, ev.RenewalRequested(invitation), message)
 
-    def _drawn_for(
+    def _count_drawing_for(
         self, connection: Connection, message: wire.CreateSession | wire.RenewLink, owner: Owner
     ) -> Connection | None:
-        """Return whom to draw the link for, if anybody, and count it.
+        """Count a drawing, and return the client that it is for; None if there is nothing to draw.
 
         Raises ``RateLimited`` for too many.
         """
@@ -299,7 +279,7 @@ class Router:
 
 
 def _without_guest(connection: Connection, handles: Sequence[SessionHandle]) -> list[SessionHandle]:
-    """Return the sessions of which the connection is not the guest: nobody is both sides."""
+    """Return the sessions of which the connection is not the guest: no client is both sides."""
     return [
         handle
         for handle in handles
@@ -323,10 +303,6 @@ def _owner_of(connection: Connection) -> Owner:
     if connection.owner is None:
         raise NotRegistered("`register` comes first")
     return connection.owner
-
-
-def _post_from(seat: Seat, event: Event, message: ClientMessage) -> Congestion | None:
-    return seat.actor.post(Envelope(event, seat.connection, message.ref, seat))
 
 
 def _seat_of(connection: Connection, session_id: str) -> Seat:

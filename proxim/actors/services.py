@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from proxim.actors.seat import Connection
+from proxim.actors.connection import Connection
 from proxim.actors.stats import Before, Stats
 from proxim.protocol.errors import RequestError, Unavailable, UnknownSession
 from proxim.session.events import Finish

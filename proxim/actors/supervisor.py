@@ -12,9 +12,10 @@ from msgspec import structs
 from proxim import clock
 from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend
+from proxim.actors.connection import Connection, Owner
+from proxim.actors.inbox import Envelope
 from proxim.actors.limits import NOWHERE, NodeLimits, Source, key_of
 from proxim.actors.log import log_crash, session_extra
-from proxim.actors.seat import Connection, Envelope, Owner
 from proxim.actors.services import ClosedError
 from proxim.actors.stats import Before, Stats
 from proxim.actors.timers import Timers
@@ -59,7 +60,7 @@ class Supervisor:
 
     ``endings`` counts how sessions ended, ``crashes`` the actors that failed. ``limits`` holds the
     counters behind the node's limits, ``terms`` the settings of each session. ``ice`` grants ICE
-    servers to approved sessions. ``notify`` is called with each session that was approved or has
+    servers to approved sessions. ``announce`` is called with each session that was approved or has
     ended; it neither waits nor raises.
     """
 
@@ -70,7 +71,7 @@ class Supervisor:
         limits: NodeLimits | None = None,
         sweep_interval: float = 30.0,
         ice: IceSource = no_ice_servers,
-        notify: Callable[[SessionInfo], None] = lambda _: None,
+        announce: Callable[[SessionInfo], None] = lambda _: None,
         observer: Observer | None = None,
         make_backend: Callable[[Supervisor], Backend] = Backend,
     ) -> None:
@@ -81,7 +82,7 @@ class Supervisor:
         self.limits = limits or NodeLimits()
         self.grant_ice = ice
         self._sweep_interval = sweep_interval
-        self._notify = notify
+        self._announce = announce
         self.observer = observer or Observer()
         self._actors: dict[str, Actor] = {}
         self._sources: dict[str, Source] = {}
@@ -198,7 +199,7 @@ class Supervisor:
 
     def note_approval(self, actor: Actor) -> None:
         """Announce that an actor's session is approved, and saved."""
-        self._notify(actor.session.describe())
+        self._announce(actor.session.describe())
 
     def note_end(self, actor: Actor, end: Finish) -> None:
         """Count and log the end of a session; a denial counts for the guest's address."""
@@ -207,7 +208,7 @@ class Supervisor:
             address = actor.asked_from
             self.limits.denials.add(_denial_key(actor, address), clock.now(), address)
         self._log(actor.session, "a %s session ended: %s", actor.session.session_type, end.reason)
-        self._notify(actor.session.describe())
+        self._announce(actor.session.describe())
 
     async def catch_up(self) -> None:
         """After the machine slept, return once each session ended whose time was over meanwhile."""
@@ -246,8 +247,8 @@ class Supervisor:
         # other sessions end.
         while alive := [actor for actor in self.actors() if not actor.session.ended]:
             to_end = [actor for actor in alive if not self.hand_over(actor)]
-            told = {actor: actor.ask(Envelope(ev.ShutDown())) for actor in to_end}
-            for actor, receipt in told.items():
+            receipts = {actor: actor.ask(Envelope(ev.ShutDown())) for actor in to_end}
+            for actor, receipt in receipts.items():
                 await receipt.wait()
                 if receipt.refusal is not None and self.find(actor.session.session_id) is actor:
                     self.release(actor, Unavailable)
@@ -287,7 +288,7 @@ class Supervisor:
     def _note_crash_of(self, session: Session) -> None:
         self.endings[Reason.INTERNAL_ERROR] += 1
         info = session.describe()
-        self._notify(structs.replace(info, status=Status.EXPIRED, reason=Reason.INTERNAL_ERROR))
+        self._announce(structs.replace(info, status=Status.EXPIRED, reason=Reason.INTERNAL_ERROR))
 
     def _log(self, session: Session, text: str, *words: object) -> None:
         if log.isEnabledFor(logging.DEBUG):

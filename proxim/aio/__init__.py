@@ -109,6 +109,8 @@ class Prompt(PromptState):
 
 
 class _Session(SessionState[Session_co]):
+    """What both sides of a session do, for asyncio."""
+
     send = awaiting(ClientSession.send)
     refresh_ice = awaiting(ClientSession.refresh_ice)
     close = awaiting(ClientSession.close)

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import trio
 
-from proxim.portal.portal import Across, Portal
+from proxim.portal.portal import Portal, ThreadProxy
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,20 +20,20 @@ Made = TypeVar("Made")
 Outer = TypeVar("Outer")
 
 
-async def call(across: Across[Any], function: Callable[[], Awaitable[T]]) -> T:
+async def call(proxy: ThreadProxy[Any], function: Callable[[], Awaitable[T]]) -> T:
     """Call an async function in Trio's thread; cancelled, cancel it."""
-    future: Future[T] = across._portal.submit(function)
+    future: Future[T] = proxy._portal.submit(function)
     return await asyncio.wrap_future(future)
 
 
 def awaiting(
     method: Callable[Concatenate[Inner, P], Awaitable[T]],
-) -> Callable[Concatenate[Across[Inner], P], Coroutine[Any, Any, T]]:
+) -> Callable[Concatenate[ThreadProxy[Inner], P], Coroutine[Any, Any, T]]:
     """Return ``method`` of the inner object for asyncio; its name and docstring stay."""
 
     @wraps(method)
-    async def method_call(across: Across[Inner], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await call(across, partial(method, across._inner, *args, **kwargs))
+    async def method_call(proxy: ThreadProxy[Inner], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await call(proxy, partial(method, proxy._inner, *args, **kwargs))
 
     return method_call
 
@@ -41,13 +41,13 @@ def awaiting(
 def making(
     method: Callable[Concatenate[Inner, P], Awaitable[Made]],
     wrap: Callable[[Portal, Made], Outer],
-) -> Callable[Concatenate[Across[Inner], P], Coroutine[Any, Any, Outer]]:
+) -> Callable[Concatenate[ThreadProxy[Inner], P], Coroutine[Any, Any, Outer]]:
     """Return ``method`` for asyncio, whose result is wrapped."""
 
     @wraps(method)
-    async def method_call(across: Across[Inner], /, *args: P.args, **kwargs: P.kwargs) -> Outer:
-        made = await call(across, partial(method, across._inner, *args, **kwargs))
-        return wrap(across._portal, made)
+    async def method_call(proxy: ThreadProxy[Inner], /, *args: P.args, **kwargs: P.kwargs) -> Outer:
+        made = await call(proxy, partial(method, proxy._inner, *args, **kwargs))
+        return wrap(proxy._portal, made)
 
     return method_call
 
@@ -63,11 +63,11 @@ class Receiver(Protocol[T_co]):
         """Wait until ``receive_nowait`` does not raise ``trio.WouldBlock``."""
 
 
-async def receive(across: Across[Receiver[T]]) -> T:
+async def receive(proxy: ThreadProxy[Receiver[T]]) -> T:
     """Return what arrives next."""
     while True:
         try:
             # In one step: what Trio took while this task was cancelled would be lost.
-            return across._portal.call_sync(across._inner.receive_nowait)
+            return proxy._portal.call_sync(proxy._inner.receive_nowait)
         except trio.WouldBlock:
-            await call(across, across._inner.wait_readable)
+            await call(proxy, proxy._inner.wait_readable)

@@ -11,7 +11,7 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
-from proxim.backends.redis.coordinator import CoordinatorLost
+from proxim.backends.redis.records import CoordinatorLost
 from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
 from proxim.cli.group import Group
@@ -71,15 +71,15 @@ def status(config: Path | None, as_json: bool, **flags: object) -> None:
 
 async def _status(settings: Settings) -> list[NodeStatus]:
     try:
-        from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
+        from proxim.backends.redis.coordinator import Coordinator, parse_url
     except ImportError:
         raise missing("cluster", "cluster") from None
     if settings.cluster is None:
         raise InvalidSetting("cluster is not set: give --cluster, or set PROXIM_CLUSTER")
-    place = parse_url(settings.cluster)
+    address = parse_url(settings.cluster)
     found: list[NodeStatus] = []
     with ungrouped(CoordinatorLost):
-        async with Coordinator(place, ca=settings.cluster_ca).opened() as coordinator:
+        async with Coordinator(address, ca=settings.cluster_ca).opened() as coordinator:
             found = await survey(coordinator)
     return found
 

@@ -16,8 +16,8 @@ from proxim.protocol.messages import IceServer
 if TYPE_CHECKING:
     from proxim.client.session import ClientSession
     from proxim.rtc.channel import Channel
+    from proxim.rtc.connector import Connector
     from proxim.rtc.negotiation import Role
-    from proxim.rtc.peer import Peer
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def not_installed() -> NotSupported:
 
 
 class Peering:
-    """What ``proxim.rtc`` needs of a session, and the session of it.
+    """Passes the signals of WebRTC between a session and its connector.
 
     From the first ``channel`` or ``refuse`` on, signals of the form ``{"rtc": {…}}`` come here.
     """
@@ -41,7 +41,7 @@ class Peering:
     def __init__(self, session: ClientSession) -> None:
         self.session_id = session.session_id
         self._session = session
-        self._peer: Peer | None = None
+        self._connector: Connector | None = None
         self._early: list[Mapping[str, object]] = []
         self._refuses = False
         self._refused = ""
@@ -51,8 +51,8 @@ class Peering:
 
     async def channel(self, *, relay_only: bool) -> Channel:
         """Return the channel once it is open. Raises what ``ClientSession.channel`` raises."""
+        from proxim.rtc.connector import Connector
         from proxim.rtc.loop import load
-        from proxim.rtc.peer import Peer
 
         if self._session.over is not None:
             raise self._session.over
@@ -61,26 +61,26 @@ class Peering:
         except ImportError as error:
             self.refuse()
             raise not_installed() from error
-        if self._peer is None:
-            peer = Peer(self, module, relay_only=relay_only)
+        if self._connector is None:
+            connector = Connector(self, module, relay_only=relay_only)
             try:
-                self._start_soon(peer.run)
+                self._start_soon(connector.run)
             except ProximError:
-                peer.discard()
+                connector.discard()
                 raise
             self._refuses = False
-            self._peer = peer
+            self._connector = connector
             for rtc in self._early:
-                self._peer.receive(rtc)
+                self._connector.receive(rtc)
             self._early.clear()
         else:
-            self._peer.retry()
-        await self._peer.channels.wait_open()
-        return self._peer.channel
+            self._connector.retry()
+        await self._connector.channels.wait_open()
+        return self._connector.channel
 
     def refuse(self) -> None:
         """Tell the other side that there will be no channel, and again each time it comes back."""
-        if self._peer is None and not self._refuses:
+        if self._connector is None and not self._refuses:
             self._refuses = True
             self._start_soon(self._tell)
 
@@ -95,8 +95,8 @@ class Peering:
         rtc = value.get("rtc") if isinstance(value, dict) else None
         if not isinstance(rtc, dict):
             return False
-        if self._peer is not None:
-            self._peer.receive(rtc)
+        if self._connector is not None:
+            self._connector.receive(rtc)
         elif self._refuses:
             self._answer(rtc)
         elif len(self._early) < MAX_EARLY:
@@ -134,7 +134,7 @@ class Peering:
 
         self._session._connection.start_soon(guarded)
 
-    # -- for the peer ---------------------------------------------------------------------------
+    # -- for the connector ----------------------------------------------------------------------
 
     @property
     def role(self) -> Role:

@@ -28,24 +28,24 @@ async def check(settings: Settings) -> AsyncIterator[CheckResult]:
     if settings.cluster is None:
         return
     try:
-        place, tls = parse_url(settings.cluster), trust(settings.cluster_ca)
+        address, tls = parse_url(settings.cluster), trust(settings.cluster_ca)
     except InvalidSetting as problem:
         yield error("redis", str(problem), "correct cluster, or cluster_ca")
         return
     try:
-        from proxim.backends.redis.redis_coordinator import make_client
+        from proxim.backends.redis.coordinator import make_client
     except ImportError:
         yield error("redis", "the library for Redis is not installed", how_to_install("cluster"))
         return
-    client = make_client(place, tls if place.secure else None)
+    client = make_client(address, tls if address.secure else None)
     # The URL may hold a password: a result shows only host and port.
-    address = f"{place.host}:{place.port}"
+    endpoint = f"{address.host}:{address.port}"
     try:
-        yield await ask("redis", address, _REMEDY, partial(_ping, client))
+        yield await ask("redis", endpoint, _REMEDY, partial(_ping, client))
     except _Refused as refused:
         yield error(
             "redis",
-            f"{address} answers {refused}",
+            f"{endpoint} answers {refused}",
             "correct the user and the password in its URL, the database behind them, "
             "and that user's rights in Redis",
         )

@@ -12,9 +12,11 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from proxim.actors.connection import Owner
 from proxim.actors.log import log_crash
-from proxim.actors.router import Router, leave_seats
-from proxim.actors.seat import Owner, Seat
+from proxim.actors.relay import leave_seats
+from proxim.actors.router import Router
+from proxim.actors.seat import Seat
 from proxim.client.calls import Calls
 from proxim.client.host_session import HostSession
 from proxim.client.ice import IceRefresher

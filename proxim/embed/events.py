@@ -94,7 +94,7 @@ class Events:
         self._readers.add(reader)
         return reader
 
-    def notify(self, session: SessionInfo) -> None:
+    def announce(self, session: SessionInfo) -> None:
         """Pass on that a session was approved, or has ended."""
         event = Paired(session) if session.status is Status.APPROVED else Ended(session)
         for reader in self._readers:

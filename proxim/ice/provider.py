@@ -100,12 +100,16 @@ class Provider:
 
 
 class _Server(Struct):
+    """An ICE server, as providers describe it."""
+
     urls: str | list[str]
     username: str | None = None
     credential: str | None = None
 
 
 class _Response(Struct):
+    """The response of a provider."""
+
     ice_servers: list[_Server] | _Server
     ttl: float | None = None
 

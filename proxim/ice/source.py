@@ -35,7 +35,7 @@ class _User(NamedTuple):
 class ConfiguredIce:
     """A node's source of ICE servers.
 
-    ``wall`` is the wall clock, in seconds since 1970; ``now`` is a clock that nobody sets.
+    ``wall`` is the wall clock, in seconds since 1970; ``now`` is a clock that is never set.
 
     Raises ``InvalidSetting`` if the file with the secret cannot be read.
     """

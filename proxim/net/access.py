@@ -58,7 +58,7 @@ _Origin = tuple[str, str, int | None]
 
 
 class Rules(Struct, frozen=True):
-    """The operator's settings about who may connect, and whom limits count."""
+    """The operator's settings: who may connect, by Origin and Host, and which address counts."""
 
     allow_origin: Sequence[str] = ()
     allow_host: Sequence[str] = ()

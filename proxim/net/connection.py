@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import math
-
 import trio
 
+from proxim.actors.congestion import Congestion
+from proxim.actors.connection import Owner
 from proxim.actors.limits import NOWHERE, Source
-from proxim.actors.router import Router, leave_seats
-from proxim.actors.seat import Congestion, Owner, Seat
+from proxim.actors.relay import leave_seats
+from proxim.actors.router import Router
+from proxim.actors.seat import Seat
 from proxim.net.closing import peer_has_closed
+from proxim.net.cork import Cork
 from proxim.net.frames import text_frame
 from proxim.net.keepalive import Due, Keepalive
 from proxim.net.limits import Limits
-from proxim.net.outbox import Cork, Outbox, Spawn
+from proxim.net.outbox import Outbox, Spawn
+from proxim.net.outbox_totals import OutboxTotals
 from proxim.net.reader import ClientRequest, Read, Reader
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import NodeWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
+
+_SHARED_FROM = 8
+"""From 1/8 of the outbox on, each of several sessions has only its share of it for signals."""
 
 _SLOW_DOWN_FROM = 0.5
 """The used part of a session's share of the outbox from which the sender is slowed down."""
@@ -41,6 +47,7 @@ class SocketConnection:
         "_limits",
         "_outbox",
         "_router",
+        "_totals",
         "_ws",
         "address",
         "networks",
@@ -54,6 +61,7 @@ class SocketConnection:
         router: Router,
         limits: Limits,
         cork: Cork,
+        totals: OutboxTotals,
         spawn: Spawn,
         source: Source = NOWHERE,
     ) -> None:
@@ -63,9 +71,10 @@ class SocketConnection:
         self._router = router
         self._limits = limits
         self._cork = cork
+        self._totals = totals
         self._keepalive = Keepalive(limits)
-        self._outbox = Outbox(stream, limits, cork, self._keepalive, spawn, source)
-        self._ws = LeanWebSocket(stream, limits, self._outbox, self._keepalive)
+        self._outbox = Outbox(stream, limits, cork, totals, self._keepalive, spawn, source)
+        self._ws = NodeWebSocket(stream, limits, self._outbox, self._keepalive)
 
     # -- its life ----------------------------------------------------------------------------
 
@@ -80,7 +89,10 @@ class SocketConnection:
 
     async def run(self) -> None:
         """Serve the client until its socket ends, or its time is over."""
-        reader = Reader(self, self._ws, self._keepalive, self._router, self._limits, self._cork)
+        stats = self._totals.stats
+        reader = Reader(
+            self, self._ws, self._keepalive, self._router, self._limits, self._cork, stats
+        )
         try:
             while (result := await reader.read()) is not Read.CLOSED:
                 if isinstance(result, ClientRequest):
@@ -95,13 +107,13 @@ class SocketConnection:
                 await self._ws.finish()
         finally:
             self._ws.stop_sending()
-            self._cork.stats.count_close(self._ws.closed)
+            stats.count_close(self._ws.closed)
             leave_seats(self)
 
     async def _answer(self, request: ClientRequest, reader: Reader) -> None:
         """Have the router answer a request, and send its refusal if it is refused."""
         if isinstance(request.message, _INTRODUCTIONS):
-            self._keepalive.introduce_by = math.inf
+            self._keepalive.introduced()
         try:
             await self._router.route(self, request.message)
         except Exception as error:
@@ -152,7 +164,7 @@ class SocketConnection:
         outbox = self._outbox
         if (
             outbox.size
-            and outbox.size > self._limits.outbox_size // 8
+            and outbox.size > self._limits.outbox_size // _SHARED_FROM
             and isinstance(message, wire.Signal)
             and len(self.seats) > 1
         ):
@@ -160,7 +172,7 @@ class SocketConnection:
         outbox.write(text_frame(codec.encode(message)))
         if outbox.size and (
             outbox.size > self._limits.outbox_size
-            or outbox.counted > self._cork.stats.outbox_bound
+            or outbox.counted > self._totals.bound
             or not isinstance(message, wire.Signal)
         ):
             self._check_outbox(message)

@@ -93,6 +93,7 @@ class FrameCodec:
         buffer = self._unread + data if self._unread else data
         found: list[Received] = []
         position = 0 if self._parts or self._ended else self._decode_plain(buffer, found)
+        # Then there is nothing else to judge: no control frame, no close, no incomplete message.
         self.was_plain = position == len(buffer)
         if self.was_plain:
             self._unread = b""

@@ -34,84 +34,96 @@ class Keepalive:
     """
 
     __slots__ = (
+        "_close_by",
+        "_introduce_by",
         "_limits",
+        "_message_by",
+        "_outbox_by",
         "_ping_at",
+        "_pong_by",
         "_scope",
-        "close_by",
-        "introduce_by",
-        "message_by",
-        "outbox_by",
-        "pong_by",
     )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._scope = _NO_DEADLINE
-        self._ping_at = self.pong_by = self.introduce_by = math.inf
-        self.message_by = self.outbox_by = self.close_by = math.inf
+        self._ping_at = self._pong_by = self._introduce_by = math.inf
+        self._message_by = self._outbox_by = self._close_by = math.inf
 
     def start(self) -> None:
         """Start the time for the introduction and the time to the first ping."""
         now = trio.current_time()
-        self.introduce_by = now + self._limits.introduction_time
+        self._introduce_by = now + self._limits.introduction_time
         self._ping_at = now + self._limits.ping_interval
+
+    def introduced(self) -> None:
+        """End the time for the introduction."""
+        self._introduce_by = math.inf
 
     def start_closing(self) -> None:
         """Give the peer its time to close as well, and wake a reader that pauses."""
         now = trio.current_time()
-        self.close_by = now + self._limits.close_time
+        self._close_by = now + self._limits.close_time
         self._ping_at = math.inf
         self._wake_by(now)
 
     def end_now(self) -> None:
         """Have the connection end at once."""
-        self.close_by = -math.inf
+        self._close_by = -math.inf
         self._wake_by(-math.inf)
 
     def check_outbox_after(self, seconds: float) -> None:
         """Have the outbox checked, unless a check is pending."""
-        if self.outbox_by == math.inf:
-            self.outbox_by = trio.current_time() + seconds
-            self._wake_by(self.outbox_by)
+        if self._outbox_by == math.inf:
+            self._outbox_by = trio.current_time() + seconds
+            self._wake_by(self._outbox_by)
 
     def message_incomplete(self, *, is_new: bool) -> None:
         """Start the time for the rest of a message, unless it runs already."""
-        if is_new or self.message_by == math.inf:
-            self.message_by = trio.current_time() + self._limits.message_time
-            self._wake_by(self.message_by)
+        if is_new or self._message_by == math.inf:
+            self._message_by = trio.current_time() + self._limits.message_time
+            self._wake_by(self._message_by)
+
+    def message_complete(self) -> None:
+        """End the time for the rest of a message."""
+        self._message_by = math.inf
+
+    def pong_received(self) -> None:
+        """End the time for a pong."""
+        self._pong_by = math.inf
 
     def reading_paused(self, until: float) -> None:
         """Wait longer for a pong, which cannot be read during the pause."""
-        self.pong_by = max(self.pong_by, until + self._limits.pong_time)
+        self._pong_by = max(self._pong_by, until + self._limits.pong_time)
 
     @property
     def is_closing(self) -> bool:
         """Whether the node has closed the connection, and only waits for the peer's close frame."""
-        return self.close_by < math.inf
+        return self._close_by < math.inf
 
     def deadline_scope(self, until: float = math.inf) -> trio.CancelScope:
         """Return a scope that is cancelled at the next deadline, or at ``until``."""
-        peer_times = min(self.pong_by, self.introduce_by, self.message_by, self.close_by)
-        deadline = min(until, peer_times, self.outbox_by, self._ping_at)
+        peer_times = min(self._pong_by, self._introduce_by, self._message_by, self._close_by)
+        deadline = min(until, peer_times, self._outbox_by, self._ping_at)
         self._scope = trio.CancelScope(deadline=deadline)
         return self._scope
 
     def due(self, now: float) -> Due | None:
         """Return the most urgent of what is due, and reset its deadline; None if nothing is due."""
-        if now >= self.close_by or now >= self.pong_by:
+        if now >= self._close_by or now >= self._pong_by:
             return Due.END
-        if now >= self.introduce_by:
-            self.introduce_by = math.inf
+        if now >= self._introduce_by:
+            self._introduce_by = math.inf
             return Due.INTRODUCTION
-        if now >= self.outbox_by:
-            self.outbox_by = math.inf
+        if now >= self._outbox_by:
+            self._outbox_by = math.inf
             return Due.OUTBOX
-        if now >= self.message_by:
-            self.message_by = math.inf
+        if now >= self._message_by:
+            self._message_by = math.inf
             return Due.MESSAGE
         if now >= self._ping_at:
             # A ping does not prolong the time for the pong to an earlier one.
-            self.pong_by = min(self.pong_by, now + self._limits.pong_time)
+            self._pong_by = min(self._pong_by, now + self._limits.pong_time)
             self._ping_at = now + self._limits.ping_interval
             return Due.PING
         return None

@@ -1,4 +1,4 @@
-"""The limits of one connection. Sizes are in bytes, times in seconds."""
+"""The limits of connections. Sizes are in bytes, times in seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from proxim.net.token_bucket import TokenBucket
 
 
 class Limits(Struct, frozen=True):
-    """The limits of one connection, with their defaults."""
+    """Limits each connection, and all of them together; with defaults."""
 
     head_size: int = 16 * 1024
     head_fields: int = 100

@@ -23,10 +23,11 @@ from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller
 from proxim.net.access import Access, is_for_loopback
 from proxim.net.connection import SocketConnection
+from proxim.net.cork import Cork
 from proxim.net.frames import text_frame
 from proxim.net.http import BadRequest, Request, Response, read_request, respond
 from proxim.net.limits import Limits
-from proxim.net.outbox import Cork
+from proxim.net.outbox_totals import OutboxTotals
 from proxim.net.poller import Poller
 from proxim.net.site import Site, method_not_allowed
 from proxim.net.stats import NetStats
@@ -71,7 +72,7 @@ _LIMIT_OF = {
 class Listener:
     """Accepts sockets and serves each in a task. ``connections`` are the open WebSockets.
 
-    ``tls`` is for the handshakes from now on; open connections keep their context.
+    With ``tls`` it serves TLS; see ``renew_certificate``.
     """
 
     def __init__(
@@ -95,9 +96,10 @@ class Listener:
         self._access = access
         soft_limit, _ = descriptors.limits()
         self._max_connections = limits.max_connections or descriptors.for_connections(soft_limit)
-        self.tls = tls
+        self._tls = tls
         self._stats = stats
-        self._cork = Cork(stats)
+        self._cork = Cork()
+        self._outbox_totals = OutboxTotals(limits.max_outbox_bytes, stats)
         self._refusals = router.stats.refusals
         self._poller: Poller | None = None
         # Without a limit of its own: its ``room`` keeps a part of ``max_connections`` free.
@@ -121,6 +123,10 @@ class Listener:
                 self._nursery.start_soon(self.accept, each)
             task_status.started()
             await trio.sleep_forever()
+
+    def renew_certificate(self, tls: ssl.SSLContext) -> None:
+        """Use another context for the handshakes from now on; open connections keep theirs."""
+        self._tls = tls
 
     async def accept(self, listening: socket.socket) -> None:
         """Accept on one socket; pause while the process is out of file descriptors."""
@@ -156,8 +162,8 @@ class Listener:
         try:
             if not self._access.is_proxy(peer):
                 slot.take(self._access.source(peer))
-            if self.tls is not None:
-                stream = await self._do_tls_handshake(stream, self.tls)
+            if self._tls is not None:
+                stream = await self._do_tls_handshake(stream, self._tls)
             connection = await self._handle_request(stream, peer, slot)
             if connection is not None:
                 await connection.run()
@@ -219,7 +225,7 @@ class Listener:
             response = self._take_slot(request, peer, slot)
         if response is None:
             return self._open(stream, handshake_answer(request), slot.source)
-        if self.tls is not None and not is_for_loopback(request):
+        if self._tls is not None and not is_for_loopback(request):
             # Not for localhost, where it would bind what others serve there on other ports.
             response = structs.replace(response, headers=(*response.headers, _HSTS))
         await respond(stream, response, self._limits, head_only=request.method == "HEAD")
@@ -260,7 +266,13 @@ class Listener:
 
     def _open(self, stream: trio.abc.Stream, handshake: bytes, source: Source) -> SocketConnection:
         connection = SocketConnection(
-            stream, self._router, self._limits, self._cork, self._spawn, source
+            stream,
+            self._router,
+            self._limits,
+            self._cork,
+            self._outbox_totals,
+            self._spawn,
+            source,
         )
         connection.open(handshake + self._welcome)
         self.connections.add(connection)

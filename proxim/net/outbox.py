@@ -3,61 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 import trio
 
 from proxim.actors.limits import NOWHERE, Source
+from proxim.net.cork import Cork
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
+from proxim.net.outbox_totals import OutboxTotals
 from proxim.net.shares import Shares
-from proxim.net.stats import NetStats
 
 _BURST_TIME = 0.1
 """Seconds for a burst of messages to leave before they count as waiting."""
 
-_BACKLOG = 256 * 1024
-"""Bytes that a client may be given at once when it comes back."""
-
-_SHARE = 32
-"""One outbox may have at most 1/32 of the bytes that are free in all."""
-
 Spawn = Callable[[Callable[[], Awaitable[None]]], object]
 """Starts a task that outlives the caller; it ends when the stream is closed."""
-
-
-class Cork:
-    """Holds back what is written to the outboxes, so that many frames leave in one call each.
-
-    All connections of a listener share one cork, and by it what all outboxes have in common:
-    ``stats`` counts their bytes, ``bytes_of`` those of each address and network, and in ``shrunk``
-    tasks wait until all together have room.
-    """
-
-    __slots__ = ("_held", "bytes_of", "is_in", "shrunk", "stats")
-
-    def __init__(self, stats: NetStats) -> None:
-        self.is_in = False
-        self.shrunk = trio.lowlevel.ParkingLot()
-        self.bytes_of: Counter[str] = Counter()
-        self.stats = stats
-        self._held: list[Outbox] = []
-
-    def put_in(self) -> None:
-        """Hold back what is written from now on. No task may wait until ``pull_out``."""
-        self.is_in = True
-
-    def hold(self, outbox: Outbox) -> None:
-        """Have an outbox flushed when the cork is pulled out."""
-        self._held.append(outbox)
-
-    def pull_out(self) -> None:
-        """Send what was held back."""
-        self.is_in = False
-        held, self._held = self._held, []
-        for outbox in held:
-            outbox.flush()
 
 
 class Outbox:
@@ -81,6 +43,7 @@ class Outbox:
         "_source",
         "_spawn",
         "_stream",
+        "_totals",
         "_written",
         "counted",
         "is_open",
@@ -92,6 +55,7 @@ class Outbox:
         stream: trio.abc.Stream,
         limits: Limits,
         cork: Cork,
+        totals: OutboxTotals,
         keepalive: Keepalive,
         spawn: Spawn,
         source: Source = NOWHERE,
@@ -102,6 +66,7 @@ class Outbox:
         self._stream = stream
         self._limits = limits
         self._cork = cork
+        self._totals = totals
         self._keepalive = keepalive
         self._spawn = spawn
         self._source = source
@@ -173,17 +138,8 @@ class Outbox:
             await self._shrunk.park()
 
     async def wait_for_total_room(self) -> None:
-        """Wait until a quarter of the bytes that all outboxes may have is free.
-
-        A client whose address and networks have nothing queued does not wait: the rest is for it.
-        """
-        while self._total_room <= 0 and not self._is_newcomer:
-            await self._cork.shrunk.park()
-
-    @property
-    def _is_newcomer(self) -> bool:
-        names = self._source.names
-        return bool(names) and not any(name in self._cork.bytes_of for name in names)
+        """Wait until there is room for a backlog in all outboxes together."""
+        await self._totals.wait_for_room(self._source)
 
     def _send_now(self, data: bytes) -> int:
         send_now = getattr(self._stream, "send_now", None)
@@ -197,7 +153,7 @@ class Outbox:
         return sent
 
     async def _write_queue(self) -> None:
-        self._cork.stats.queueing.add(self)
+        self._totals.stats.queueing.add(self)
         try:
             while self._queue:
                 with trio.move_on_after(self._limits.write_time) as timeout:
@@ -218,7 +174,7 @@ class Outbox:
                 self.close()
             self._queue, self._shares, self.size = None, None, 0
             self._count()
-            self._cork.stats.queueing.discard(self)
+            self._totals.stats.queueing.discard(self)
             self._notify_shrunk()
 
     def _notify_shrunk(self) -> None:
@@ -226,27 +182,9 @@ class Outbox:
             self._shrunk.unpark_all()
 
     def _count(self) -> None:
-        """Note how much is queued here now, and so how much each outbox may have."""
-        stats, most = self._cork.stats, self._limits.max_outbox_bytes
+        """Note how much is queued here now."""
         more, self.counted = self.size - self.counted, self.size
-        stats.outbox_bytes += more
-        held = self._cork.bytes_of
-        for name in self._source.names:
-            held[name] += more
-            if not held[name]:
-                del held[name]
-        if most > 0:
-            # Backlogs are not bound, so all outboxes together may have more than ``most``.
-            stats.outbox_bound = max(most - stats.outbox_bytes, 0) // _SHARE
-        if self._cork.shrunk and more < 0:
-            # The others would give it away once more; the address of one may have nothing by now.
-            self._cork.shrunk.unpark(count=max(1, self._total_room // _BACKLOG))
-
-    @property
-    def _total_room(self) -> float:
-        """How many bytes are free until three quarters of those of all outboxes are taken."""
-        most = self._limits.max_outbox_bytes
-        return most - most // 4 - self._cork.stats.outbox_bytes if most else math.inf
+        self._totals.add(more, self._source)
 
     # -- its bounds --------------------------------------------------------------------------
 
@@ -269,7 +207,7 @@ class Outbox:
         """Return the limit that the queued bytes exceed, if any; backlogs do not count."""
         if self._size_without_backlog > self._limits.outbox_size:
             return "outbox_size"
-        if self.counted - self._backlog_size > self._cork.stats.outbox_bound:
+        if self.counted - self._backlog_size > self._totals.bound:
             return "max_outbox_bytes"
         return None
 
@@ -282,7 +220,7 @@ class Outbox:
         """
         self._shares = self._shares or Shares()
         queued = self._shares.of(session_id, self._written) + len(data)
-        most = min(self._limits.outbox_size, self._cork.stats.outbox_bound)
+        most = min(self._limits.outbox_size, self._totals.bound)
         free = most - self._size_without_backlog - len(data)
         if queued > free:
             return math.inf

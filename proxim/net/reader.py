@@ -11,14 +11,16 @@ from typing import NamedTuple
 import trio
 
 from proxim import clock
+from proxim.actors.connection import Connection
 from proxim.actors.log import log_crash
-from proxim.actors.router import Router, relay
-from proxim.actors.seat import Connection
+from proxim.actors.relay import relay
+from proxim.actors.router import Router
+from proxim.net.cork import Cork
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
-from proxim.net.outbox import Cork
+from proxim.net.stats import NetStats
 from proxim.net.stream import RECEIVE_BYTES, TcpStream
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import NodeWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, InternalError, RequestError
@@ -74,17 +76,19 @@ class Reader:
         "_pause_until",
         "_result",
         "_router",
+        "_stats",
         "_ws",
     )
 
     def __init__(
         self,
         connection: Connection,
-        ws: LeanWebSocket,
+        ws: NodeWebSocket,
         keepalive: Keepalive,
         router: Router,
         limits: Limits,
         cork: Cork,
+        stats: NetStats,
     ) -> None:
         self._connection = connection
         self._ws = ws
@@ -92,6 +96,7 @@ class Reader:
         self._router = router
         self._limits = limits
         self._cork = cork
+        self._stats = stats
         self._frames: Sequence[str | bytes] = ()
         self._result: ClientRequest | Read | None = None
         self._late_refusal: tuple[str | bytes, RequestError] | None = None
@@ -139,11 +144,15 @@ class Reader:
             self._late_refusal = request.frame, error
             self._pause_until = trio.current_time() + error.delay
         else:
-            refuse(self._connection, request.frame, error)
+            send_refusal(self._connection, request.frame, error)
 
     def _feed(self, data: bytes) -> bool:
-        """Take what was read; false if the connection's task has to wake up."""
-        self._cork.stats.bytes_read += len(data)
+        """Take what was read; false if the connection's task has to wake up.
+
+        The poller calls this in its own task, while the connection's task sleeps in ``read``. So
+        this relays signals at once, and leaves in ``_result`` what that task has to look at.
+        """
+        self._stats.bytes_read += len(data)
         self._frames = self._ws.feed(data)
         self._result = self._relay()
         return self._result is None and not self._ws.peer_has_ended
@@ -161,7 +170,7 @@ class Reader:
             return Read.PAUSED
         if self._late_refusal is not None:
             late, self._late_refusal = self._late_refusal, None
-            refuse(self._connection, *late)
+            send_refusal(self._connection, *late)
         frames, self._frames = self._frames, ()
         full_at = self._full_at if self._full_at > now else now
         refuse_from = now + bucket.window
@@ -193,11 +202,11 @@ class Reader:
                         self._pause_until = now + _SLOW_TIME
                         return Read.PAUSED
                 except Exception as error:
-                    refuse(self._connection, frame, error)
+                    send_refusal(self._connection, frame, error)
         finally:
             self._full_at = full_at
-            self._cork.stats.signals += relayed
-            self._cork.stats.signal_bytes += size
+            self._stats.signals += relayed
+            self._stats.signal_bytes += size
             if several:
                 self._cork.pull_out()
         return None
@@ -212,7 +221,7 @@ class Reader:
             self._connection.close(1008, "too many messages in too short a time")
 
 
-def refuse(connection: Connection, frame: str | bytes, error: Exception) -> None:
+def send_refusal(connection: Connection, frame: str | bytes, error: Exception) -> None:
     """Send the ``error`` message for a frame; a crash is logged and is an ``internal_error``."""
     if not isinstance(error, RequestError):
         log_crash(log, "a request failed; the connection goes on", error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 
 from trio_websocket import CloseReason
@@ -18,12 +17,11 @@ class NetStats:
     """Counts what happens on the WebSockets of one node.
 
     ``signals`` counts the signals that were read, without those that were refused at once;
-    ``signal_bytes`` counts their data, as JSON. ``outbox_bytes`` are the bytes in all outboxes, and
-    ``outbox_bound`` is derived from them: how many one outbox may have at the moment.
+    ``signal_bytes`` counts their data, as JSON. ``outbox_bytes`` are the bytes in all outboxes.
     """
 
     __slots__ = (
-        *("bytes_read", "closed", "opened", "outbox_bound", "outbox_bytes", "queueing"),
+        *("bytes_read", "closed", "opened", "outbox_bytes", "queueing"),
         *("signal_bytes", "signals"),
     )
 
@@ -35,7 +33,6 @@ class NetStats:
         self.closed: Counter[str] = Counter()
         self.queueing: set[object] = set()
         self.outbox_bytes = 0
-        self.outbox_bound = sys.maxsize
 
     @property
     def open(self) -> int:

@@ -15,7 +15,6 @@ fails when their shape changes.
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from functools import cached_property
 from typing import cast
@@ -42,7 +41,7 @@ class _NoChannel:
         """Do nothing: there is no channel."""
 
 
-class LeanWebSocket(WebSocketConnection):
+class NodeWebSocket(WebSocketConnection):
     """Receives messages from one client, and sends to it by way of its outbox.
 
     It tells the ``keepalive`` when a pong arrives, and when a message is incomplete.
@@ -113,14 +112,14 @@ class LeanWebSocket(WebSocketConnection):
             self.connection_lost()
             return []
         found = self._codec.feed(data)
-        if self._codec.was_plain:
-            self._keepalive.message_by = math.inf
+        if self._codec.was_plain:  # The usual case: messages alone, and all of them complete.
+            self._keepalive.message_complete()
             return cast("list[str | bytes]", found)
         messages = self._handle_control_frames(found)
         if self._codec.is_incomplete:
             self._keepalive.message_incomplete(is_new=bool(messages))
         else:
-            self._keepalive.message_by = math.inf
+            self._keepalive.message_complete()
         return messages
 
     def connection_lost(self) -> None:
@@ -172,7 +171,7 @@ class LeanWebSocket(WebSocketConnection):
                     if self._outbox.size <= self._limits.outbox_size:
                         self._outbox.write(frame)
                 case Pong():
-                    self._keepalive.pong_by = math.inf
+                    self._keepalive.pong_received()
                     if self._has_pinged:
                         self._pongs = (*self._pongs, each)
                 case CloseConnection():

@@ -1,1 +1,1 @@
-"""Where Trio and the other threads of a program meet."""
+"""Calls between Trio and the other threads of a program."""

@@ -52,21 +52,21 @@ class Application:
             for held in list(self._functions):
                 held.function = None
 
-    def asking(
+    def wrap_question(
         self, decide: Callable[[T], Result | Awaitable[Result]]
     ) -> Callable[[T], Awaitable[Result]]:
         """Return a function that calls ``decide`` from Trio, and returns or raises what it does.
 
         ``call_in`` gets one question at a time, since a dialog on top of another one would hold
-        that one's answer back. The next one waits until ``decide`` has returned, even if nobody
+        that one's answer back. The next one waits until ``decide`` has returned, even if no task
         waits for its answer any more. Call this in the thread that gives ``decide``.
         """
         return self._calling(decide, self._turns)
 
-    def telling(
+    def wrap_callback(
         self, done: Callable[[T], Result | Awaitable[Result]]
     ) -> Callable[[T], Awaitable[Result]]:
-        """Return a function as ``asking`` does. It does not wait for the answer to a question."""
+        """Return a function as ``wrap_question`` does, which does not wait for other answers."""
         return self._calling(done, self._new_turns())
 
     def call(self, function: Callable[[T], object], value: T) -> None:

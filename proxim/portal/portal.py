@@ -158,7 +158,7 @@ def wait(future: Future[T]) -> T:
                 raise
 
 
-class Across(Generic[Inner_co]):
+class ThreadProxy(Generic[Inner_co]):
     """Stands for ``inner``, an object of Trio's thread, in other threads."""
 
     def __init__(self, portal: Portal, inner: Inner_co) -> None:
@@ -166,7 +166,7 @@ class Across(Generic[Inner_co]):
         self._inner = inner
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Across) and self._inner is other._inner
+        return isinstance(other, ThreadProxy) and self._inner is other._inner
 
     def __hash__(self) -> int:
         return hash(self._inner)
@@ -174,11 +174,11 @@ class Across(Generic[Inner_co]):
 
 def blocking(
     method: Callable[Concatenate[Inner_co, P], Awaitable[T]],
-) -> Callable[Concatenate[Across[Inner_co], P], T]:
+) -> Callable[Concatenate[ThreadProxy[Inner_co], P], T]:
     """Return ``method`` of the inner object for other threads; its name and docstring stay."""
 
     @wraps(method)
-    def call(across: Across[Inner_co], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return across._portal.call(partial(method, across._inner, *args, **kwargs))
+    def call(proxy: ThreadProxy[Inner_co], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return proxy._portal.call(partial(method, proxy._inner, *args, **kwargs))
 
     return call

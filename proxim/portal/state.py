@@ -10,7 +10,7 @@ from proxim import client, rtc
 from proxim.client.session import ClientSession
 from proxim.files.taking import Offer
 from proxim.files.transfer import Transfer
-from proxim.portal.portal import Across, Portal
+from proxim.portal.portal import Portal, ThreadProxy
 from proxim.portal.talk import Talk
 from proxim.protocol.errors import ProximError
 from proxim.protocol.fields import Confirm
@@ -19,7 +19,7 @@ from proxim.protocol.messages import DeviceInfo, IceServer, SessionInfo, Status
 Session_co = TypeVar("Session_co", bound=ClientSession, covariant=True)
 
 
-class PromptState(Across[client.Prompt]):
+class PromptState(ThreadProxy[client.Prompt]):
     """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
 
     def __init__(self, portal: Portal, prompt: client.Prompt) -> None:
@@ -47,7 +47,7 @@ class PromptState(Across[client.Prompt]):
         return self._inner.session.over is not None
 
 
-class SessionState(Across[Session_co]):
+class SessionState(ThreadProxy[Session_co]):
     """What both sides of a session show of it."""
 
     def __init__(self, portal: Portal, session: Session_co) -> None:
@@ -168,7 +168,7 @@ class GuestState(SessionState[client.Guest]):
         return self._portal.seconds_until(self._inner.expires_at)
 
 
-class DataChannelState(Across[rtc.DataChannel]):
+class DataChannelState(ThreadProxy[rtc.DataChannel]):
     """A data channel on the connection of a ``Channel``, reliable and ordered. It ends with it."""
 
     @property
@@ -182,7 +182,7 @@ class DataChannelState(Across[rtc.DataChannel]):
         return self._inner.is_open
 
 
-class ChannelState(Across[rtc.Channel]):
+class ChannelState(ThreadProxy[rtc.Channel]):
     """What the channel to the other side shows of itself."""
 
     @property
@@ -191,7 +191,7 @@ class ChannelState(Across[rtc.Channel]):
         return self._inner.is_open
 
 
-class HostState(Across[client.Host]):
+class HostState(ThreadProxy[client.Host]):
     """What a host shows of its registration."""
 
     @property

@@ -37,10 +37,10 @@ class Talk:
             talk.Talk,
             session,
             folder,
-            hear=application.telling(hear),
-            notice=application.telling(notice),
-            decide=application.asking(decide),
-            done=application.telling(done),
+            hear=application.wrap_callback(hear),
+            notice=application.wrap_callback(notice),
+            decide=application.wrap_question(decide),
+            done=application.wrap_callback(done),
         )
         self._portal = portal
         self._inner = portal.call_sync(make)

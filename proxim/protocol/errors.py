@@ -118,7 +118,7 @@ class LinkLapsed(RequestError):
 
 
 class HostOffline(RequestError):
-    """The host is offline, so that nobody can approve; the link stays valid."""
+    """The host is offline, so that no person can approve; the link stays valid."""
 
     code = "host_offline"
 

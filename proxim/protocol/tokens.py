@@ -61,7 +61,7 @@ def family_hash(resume_token: str) -> bytes | None:
 def is_unguessable(token: str) -> bool:
     """Return whether a token has as many characters as one of 256 random bits.
 
-    Nobody finds such a token by trying, so a limit on wrong ones does not need to refuse it.
+    Such a token is not found by trying, so a limit on wrong ones does not need to refuse it.
     """
     return len(token) >= TOKEN_LENGTH
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -10,87 +9,35 @@ from typing import TYPE_CHECKING
 import trio
 
 from proxim.protocol.errors import ChannelClosed, ProximError
+from proxim.rtc.inbox import Inbox, Message
 from proxim.rtc.path import Path
 
 if TYPE_CHECKING:
     from proxim.rtc.connection import Pipe
-    from proxim.rtc.gate import Gate
+    from proxim.rtc.connector import Connector
     from proxim.rtc.loop import Loop
-    from proxim.rtc.peer import Peer
 
 __all__ = ["Channel", "DataChannel", "Message", "Path"]
 
 CLOSE_TIME = 5.0
 """Seconds that a close waits for the other side to confirm it."""
 
-Message = str | bytes
-
-
-class Inbox:
-    """Messages that wait to be received. ``error`` is raised once there are none."""
-
-    def __init__(self, gate: Gate) -> None:
-        self.error: ProximError | None = None
-        self._gate = gate
-        self._messages = deque[tuple[Message, int]]()
-        self._changed = trio.lowlevel.ParkingLot()
-
-    def put(self, message: Message, size: int) -> None:
-        """Add a message, for which the gate has counted ``size``."""
-        self._messages.append((message, size))
-        # All, since a task may only wait, and not take it.
-        self._changed.unpark_all()
-
-    def fail(self, error: ProximError | None) -> None:
-        """Set ``error``, and wake the tasks that wait."""
-        self.error = error
-        self._changed.unpark_all()
-
-    async def get(self) -> Message:
-        """Return the next message. Raises ``error``."""
-        await self.wait_ready()
-        return self.get_nowait()
-
-    def get_nowait(self) -> Message:
-        """Return the next message. Raises ``trio.WouldBlock`` if there is none, or ``error``."""
-        if not self._messages:
-            raise trio.WouldBlock if self.error is None else self.error
-        message, size = self._messages.popleft()
-        self._gate.remove(size)
-        return message
-
-    async def wait_ready(self) -> None:
-        """Wait until there is a message, or ``error`` is set."""
-        await trio.lowlevel.checkpoint()
-        while not self._messages and self.error is None:
-            await self._changed.park()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no message waits."""
-        return not self._messages
-
-    def clear(self) -> None:
-        """Drop the messages that wait."""
-        while self._messages:
-            self._gate.remove(self._messages.popleft()[1])
-
 
 class _Sink:
     """Passes on to Trio what happens at a data channel, from the thread of its connection."""
 
-    def __init__(self, channel: DataChannel, post: Callable[..., None]) -> None:
+    def __init__(self, channel: DataChannel, run_in_trio: Callable[..., None]) -> None:
         self._channel = channel
-        self._post = post
+        self._run_in_trio = run_in_trio
 
     def opened(self) -> None:
-        self._post(self._channel._change, True)
+        self._run_in_trio(self._channel._change, True)
 
     def received(self, message: Message, size: int) -> None:
-        self._post(self._channel._put, message, size)
+        self._run_in_trio(self._channel._put, message, size)
 
     def closed(self) -> None:
-        self._post(self._channel._change, False)
+        self._run_in_trio(self._channel._change, False)
 
 
 class DataChannel:
@@ -106,7 +53,7 @@ class DataChannel:
         pipe: Pipe,
         loop: Loop,
         inbox: Inbox,
-        post: Callable[..., None],
+        run_in_trio: Callable[..., None],
         on_change: Callable[[DataChannel], None] | None = None,
     ) -> None:
         self.label = pipe.label
@@ -118,17 +65,12 @@ class DataChannel:
         self._is_closing = False
         self._changed = trio.lowlevel.ParkingLot()
         self._on_change = on_change
-        pipe.sink = _Sink(self, post)
+        pipe.sink = _Sink(self, run_in_trio)
 
     @property
     def is_open(self) -> bool:
         """Whether a message can be sent."""
         return self._is_open
-
-    @property
-    def _is_finished(self) -> bool:
-        """Whether it is closed, and every message was received."""
-        return self._is_closed and self._inbox.is_empty
 
     async def send(self, data: Message) -> None:
         """Send a message, as soon as there is room for it.
@@ -217,6 +159,31 @@ class DataChannel:
             self._inbox.fail(ChannelClosed("the data channel is closed"))
 
 
+# What the other modules of this room do with a data channel, and no program.
+
+
+def is_finished(channel: DataChannel) -> bool:
+    """Return whether a data channel is closed, and every message was received."""
+    return channel._is_closed and channel._inbox.is_empty
+
+
+def discard(channel: DataChannel) -> None:
+    """Close a data channel, and drop what was not received, without waiting."""
+    channel._discard()
+
+
+async def wait_open(channel: DataChannel) -> None:
+    """Wait until a data channel has opened; discard it if the wait fails or is cancelled.
+
+    Raises ``ChannelClosed``.
+    """
+    try:
+        await channel._wait_open()
+    except BaseException:
+        channel._discard()
+        raise
+
+
 class Channel:
     """The channel to the other side of a session, by WebRTC: reliable and ordered.
 
@@ -232,13 +199,13 @@ class Channel:
     session the other side has to wait with more.
     """
 
-    def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
 
     @property
     def is_open(self) -> bool:
         """Whether the two sides are connected."""
-        return self._peer.channels.main is not None
+        return self._connector.channels.main is not None
 
     async def send(self, data: Message) -> None:
         """Send a message, as soon as there is room for it; in a gap, over the next connection.
@@ -251,7 +218,7 @@ class Channel:
         """
         main: DataChannel | None = None
         while True:
-            main = await self._peer.channels.wait_open(other_than=main)
+            main = await self._connector.channels.wait_open(other_than=main)
             with suppress(ChannelClosed):
                 await main.send(data)
                 return
@@ -259,19 +226,19 @@ class Channel:
     async def flush(self) -> None:
         """Wait until the other side has got all that was sent, or the connection is lost."""
         with suppress(ChannelClosed):
-            await self._peer.flush()
+            await self._connector.flush()
 
     async def receive(self) -> Message:
         """Return the next message."""
-        return await self._peer.channels.inbox.get()
+        return await self._connector.channels.inbox.get()
 
     def receive_nowait(self) -> Message:
         """Return the next message. Raises ``trio.WouldBlock`` if there is none yet."""
-        return self._peer.channels.inbox.get_nowait()
+        return self._connector.channels.inbox.get_nowait()
 
     async def wait_readable(self) -> None:
         """Wait until a message has come, or ``receive`` raises."""
-        await self._peer.channels.inbox.wait_ready()
+        await self._connector.channels.inbox.wait_ready()
 
     def __aiter__(self) -> AsyncIterator[Message]:
         return self
@@ -281,7 +248,7 @@ class Channel:
         try:
             return await self.receive()
         except ProximError:
-            if self._peer.channels.over is None:
+            if self._connector.channels.over is None:
                 raise
             raise StopAsyncIteration from None
 
@@ -295,21 +262,21 @@ class Channel:
     async def presence_after(self, seen: bool) -> bool | None:
         """Wait until ``is_open`` differs from ``seen``, and return it; None after the end."""
         await trio.lowlevel.checkpoint()
-        while self._peer.channels.over is None and self.is_open is seen:
-            await self._peer.channels.changed.park()
-        return self.is_open if self._peer.channels.over is None else None
+        while self._connector.channels.over is None and self.is_open is seen:
+            await self._connector.channels.changed.park()
+        return self.is_open if self._connector.channels.over is None else None
 
     async def wait_retry(self) -> None:
         """Wait until the two sides no longer have given up connecting.
 
         Raises the error of the session at its end.
         """
-        await self._peer.channels.wait_retry()
+        await self._connector.channels.wait_retry()
 
     async def path(self) -> Path | None:
         """Return how the two sides are connected; None while they are not."""
         with suppress(ChannelClosed):
-            return await self._peer.path()
+            return await self._connector.path()
         return None
 
     async def open(self, label: str) -> DataChannel:
@@ -320,27 +287,27 @@ class Channel:
         """
         if not label.isascii():
             raise ValueError("the label of a data channel is ASCII text")
-        return await self._peer.open(label)
+        return await self._connector.open(label)
 
     def incoming(self) -> AsyncIterator[DataChannel]:
         """Iterate over the data channels that the other side opens, until the session ends.
 
         Up to 32 wait; further ones are closed.
         """
-        return Incoming(self._peer)
+        return Incoming(self._connector)
 
 
 class Incoming:
     """Iterates over the data channels that the other side opens."""
 
-    def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
 
     def __aiter__(self) -> Incoming:
         return self
 
     async def __anext__(self) -> DataChannel:
-        channel = await self._peer.channels.next_incoming()
+        channel = await self._connector.channels.next_incoming()
         if channel is None:
             raise StopAsyncIteration
         return channel

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import trio
 
 from proxim.protocol.errors import ProximError
-from proxim.rtc.channel import DataChannel, Inbox
+from proxim.rtc.channel import DataChannel, discard, is_finished
 from proxim.rtc.gate import Gate
+from proxim.rtc.inbox import Inbox
 from proxim.rtc.loop import Loop
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ MAX_INCOMING = 32
 
 
 class Channels:
-    """Has the state that a ``Channel`` shows to the program.
+    """Keeps the data channels of one session, over all its connections, for a ``Channel``.
 
     ``main`` is the main data channel while it is open. ``error`` is set while the two sides have
     given up connecting, ``over`` after the end. ``changed`` is unparked at each change. ``inbox``
@@ -67,11 +68,11 @@ class Channels:
     async def next_incoming(self) -> DataChannel | None:
         """Return the next data channel of the other side that has news; None after the end."""
         async for channel in self._incoming:
-            if not channel._is_finished:
+            if not is_finished(channel):
                 return channel
         return None
 
-    # -- for the peer ---------------------------------------------------------------------------
+    # -- for the connector ----------------------------------------------------------------------
 
     def set_main(self, channel: DataChannel | None) -> None:
         """Set the main data channel, which is open, or None in a gap."""
@@ -94,26 +95,26 @@ class Channels:
 
     # -- in the thread of the connection ----------------------------------------------------------
 
-    def post(self, function: Callable[..., object], *args: object) -> None:
+    def run_in_trio(self, function: Callable[..., object], *args: object) -> None:
         """Call a plain function in Trio; from any thread."""
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(function, *args)
 
     def make(self, pipe: Pipe) -> DataChannel:
         """Return a new data channel for the program."""
-        return DataChannel(pipe, self._loop, Inbox(self.gate), self.post)
+        return DataChannel(pipe, self._loop, Inbox(self.gate), self.run_in_trio)
 
     def make_main(self, pipe: Pipe) -> DataChannel:
         """Return a new main data channel; it becomes ``main`` when it opens."""
-        return DataChannel(pipe, self._loop, self.inbox, self.post, self._main_changed)
+        return DataChannel(pipe, self._loop, self.inbox, self.run_in_trio, self._main_changed)
 
     def take(self, pipe: Pipe) -> None:
         """Take a data channel that the other side has opened."""
         # The host opens the main one.
         if pipe.label == MAIN and self._is_guest and self.main is None:
-            self.post(self._main_changed, self.make_main(pipe))
+            self.run_in_trio(self._main_changed, self.make_main(pipe))
         else:
-            self.post(self._add, self.make(pipe))
+            self.run_in_trio(self._add, self.make(pipe))
 
     # -- in Trio ------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ class Channels:
         try:
             self._add_incoming.send_nowait(channel)
         except (trio.WouldBlock, trio.ClosedResourceError):
-            channel._discard()
+            discard(channel)
 
     def _main_changed(self, channel: DataChannel) -> None:
         if channel.is_open and self.over is None and self.error is None:

@@ -153,7 +153,7 @@ class Connection:
     async def _answer(self, offer: Description) -> Description:
         await self._apply(offer)
         for transceiver in self._pc.getTransceivers():
-            # Nobody would take its sound or picture, which would pile up.
+            # No program would take its sound or picture, which would pile up.
             transceiver.direction = "inactive"
         return await self._describe()
 

@@ -33,6 +33,8 @@ class Answer(NamedTuple):
 
 
 class _Answer(Struct, frozen=True):
+    """An answer as it is sealed, in JSON."""
+
     v: Literal[1]
     yes: bool
     name: Name

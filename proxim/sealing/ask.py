@@ -27,6 +27,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 
 
 class _Ask(Struct, frozen=True):
+    """A request as it is sealed, in JSON; ``k`` is the guest's key."""
+
     v: Literal[1]
     name: Name
     k: str

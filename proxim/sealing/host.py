@@ -51,7 +51,7 @@ class Asked(NamedTuple):
 
 
 class Returned(NamedTuple):
-    """Approve with ``seal``, and ask nobody: the guest was approved before."""
+    """Approve with ``seal`` without a question: the guest was approved before."""
 
     seal: str
 
@@ -60,7 +60,7 @@ class Refused(StrEnum):
     """Reject; the person does not need to be asked."""
 
     TAMPERED = "tampered"
-    """Somebody stripped or replaced the request. Close the session, too."""
+    """The request was stripped or replaced on its way. Close the session, too."""
     DOES_NOT_OPEN = "does_not_open"
     """It is not a request for this link. It does not count as a denial."""
 
@@ -164,7 +164,7 @@ class SealedHost:
         return self._decide(hmac.compare_digest(code.encode(), expected.encode()), terms)
 
     def approve_unchecked(self, terms: Terms) -> Decision:
-        """Return the decision of a host that lets in whoever asks, without a number."""
+        """Return the decision of a host that approves every guest, without a number."""
         return self._decide(True, terms)
 
     def decline(self, terms: Terms) -> Decision:

@@ -25,7 +25,7 @@ class Notice(StrEnum):
     """Why a signal was dropped. Show at most one ``TAMPERED`` a minute."""
 
     TAMPERED = "tampered"
-    """The peer did not seal it: the node or somebody on the way forged or changed it."""
+    """The peer did not seal it: it was forged or changed at the node or on the way."""
     LATE = "late"
     """It came twice, or after one that was sent later."""
     BEFORE = "before"
@@ -46,6 +46,8 @@ class Received(NamedTuple):
 
 
 class _Wire(Struct, frozen=True):
+    """The data of a sealed signal: a hello (``h``), or a box (``c``) with epoch and number."""
+
     s: Literal[1]
     h: str | UnsetType = UNSET
     e: str | UnsetType = UNSET

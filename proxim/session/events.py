@@ -40,7 +40,10 @@ class Invitation(Struct, frozen=True):
 
 
 class Terms(Struct, frozen=True):
-    """The settings of a node that hold for each session. Times in seconds."""
+    """The settings of a node that hold for each session. Times in seconds.
+
+    ``backlogs`` is not a setting: all sessions of the node share it, and count their bytes there.
+    """
 
     approval_timeout: float = 40.0
     qr_ttl: float = 300.0
@@ -87,8 +90,8 @@ class PairRequested(Struct, frozen=True):
 class ResumeRequested(Struct, frozen=True):
     """A client asks for the guest seat with a resume token.
 
-    ``successor`` is a new token, which takes the place of that one; None if it stays.
-    ``is_seated`` says that the client holds the seat already.
+    ``successor`` is a new token, which takes the place of that one if it can be saved; None if the
+    first one stays. ``is_seated`` says that the client holds the seat already.
     """
 
     resume_token: str
@@ -128,6 +131,19 @@ class SignalSent(Struct, frozen=True):
 
     sender: Role
     data: Raw
+
+
+class SignalReturned(Struct, frozen=True):
+    """A signal was for a seat that is empty after all: its request was refused for being late."""
+
+    receiver: Role
+    data: Raw
+
+
+class SuccessorLost(Struct, frozen=True):
+    """The ``successor`` of a resume token could not be saved, and was given to no client."""
+
+    successor: str
 
 
 class IceRequested(Struct, frozen=True):
@@ -174,6 +190,8 @@ Event = (
     | HostDecided
     | RenewalRequested
     | SignalSent
+    | SignalReturned
+    | SuccessorLost
     | IceRequested
     | CloseRequested
     | TimePassed
@@ -190,21 +208,25 @@ class Tell(Struct, frozen=True):
     """Send a message to the client in the seat of ``role``, if there is one.
 
     With ``ice_lifetime`` the message also gets ICE servers that are valid for so many seconds.
+    ``is_backlog`` marks a signal that was kept while the seat was empty.
     """
 
     role: Role
     message: NodeMessage
     ice_lifetime: float | None = None
+    is_backlog: bool = False
 
 
 class Reply(Struct, frozen=True):
     """Send a message to the sender of the event, with or without a seat, and with its ``ref``.
 
     With ``ice_lifetime`` the message also gets ICE servers that are valid for so many seconds.
+    ``if_unsaved`` takes the place of the message if the change could not be saved.
     """
 
     message: NodeMessage
     ice_lifetime: float | None = None
+    if_unsaved: NodeMessage | None = None
 
 
 class Refuse(Struct, frozen=True):

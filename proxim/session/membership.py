@@ -21,7 +21,7 @@ GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
 
 
 class Membership(Record):
-    """A session's seats and its end: what each side is told of the other, and of the end."""
+    """Fills and empties the two seats of a session, and ends it; returns what each side is told."""
 
     # -- seats -------------------------------------------------------------------------------
 
@@ -41,7 +41,7 @@ class Membership(Record):
             online = wire.PeerOnline(session_id=self.session_id, replaced=not was_offline or UNSET)
             effects.append(Tell(role.peer, online))
         effects += [
-            Tell(role, wire.Signal(session_id=self.session_id, data=data))
+            Tell(role, wire.Signal(session_id=self.session_id, data=data), is_backlog=True)
             for data in self._backlog_for(role).take_all()
         ]
         return [*effects, ev.OpenLine()] if role.peer in self.online else effects
@@ -65,12 +65,11 @@ class Membership(Record):
         self.vacate(now, _LEAVER[type(event)])
         return []
 
-    def keep_signal(self, role: Role, data: Raw) -> PeerOffline | None:
-        """Keep a signal for a seat that is empty; return the refusal if there is no room."""
-        if self._backlog_for(role).keep(data):
-            return None
-        full = "the peer is offline, and its backlog is full; this was dropped"
-        return PeerOffline(full, session_id=self.session_id)
+    def _keep_signal(self, role: Role, data: Raw) -> list[Effect]:
+        """Keep a signal for a seat that is empty. Raises ``PeerOffline`` if there is no room."""
+        if not self._backlog_for(role).keep(data):
+            raise PeerOffline("the peer is offline, and its backlog is full; this was dropped")
+        return []
 
     def _backlog_for(self, role: Role) -> Backlog:
         if role not in self.backlogs:

@@ -15,8 +15,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar, cast
 
-from msgspec import UNSET, structs
-
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.errors import (
@@ -149,8 +147,8 @@ class Session(Membership):
         self.code = ""
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
-        told = to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
-        return [*told, ev.OpenLine() if Role.GUEST in self.online else self._guest_offline()]
+        effects = to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
+        return [*effects, ev.OpenLine() if Role.GUEST in self.online else self._guest_offline()]
 
     def _refuse_early_decision(self, event: Event, now: float) -> list[Effect]:
         raise NotAllowed("no guest has asked to pair")
@@ -227,20 +225,14 @@ class Session(Membership):
         if self.is_superseded(shown):
             return [*self._end(Reason.TOKEN_REUSED), *self._reply_session_ended(event, now)]
         self.rotate_resume_token(shown, event.successor)
-        told = self._take_seat(Role.GUEST, again=event.is_seated)
+        effects = self._take_seat(Role.GUEST, again=event.is_seated)
         lifetime = self.ice_lifetime(now) if self.state is State.APPROVED else None
-        return [Admit(Role.GUEST), Reply(self.resumed(now, event.successor), lifetime), *told]
+        reply = Reply(self.resumed(now, event.successor), lifetime, self.resumed(now))
+        return [Admit(Role.GUEST), reply, *effects]
 
-    def withdraw_successor(self, event: ev.ResumeRequested, effects: list[Effect]) -> list[Effect]:
-        """Take back a new resume token, before anybody was told; return the effects without it."""
-        if event.successor is not None:
-            self.forget_successor(event.successor)
-        return [
-            structs.replace(each, message=structs.replace(each.message, resume_token=UNSET))
-            if isinstance(each, Reply) and isinstance(each.message, wire.Resumed)
-            else each
-            for each in effects
-        ]
+    def _successor_lost(self, event: ev.SuccessorLost, now: float) -> list[Effect]:
+        self.forget_successor(event.successor)
+        return []
 
     def _resume_requested_when_ended(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         self.find_resume_token(event.resume_token)
@@ -252,8 +244,10 @@ class Session(Membership):
         receiver = event.sender.peer
         if receiver in self.online:
             return [Tell(receiver, wire.Signal(session_id=self.session_id, data=event.data))]
-        refusal = self.keep_signal(receiver, event.data)
-        return [] if refusal is None else [ev.Refuse(refusal)]
+        return self._keep_signal(receiver, event.data)
+
+    def _signal_returned(self, event: ev.SignalReturned, now: float) -> list[Effect]:
+        return self._keep_signal(event.receiver, event.data)
 
     def _refuse_signal(self, event: ev.SignalSent, now: float) -> list[Effect]:
         raise NotApproved(f"no signals are relayed: the session is {self._status_text()}")
@@ -351,6 +345,8 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostDecided, Session._refuse_early_decision),
         _on(ev.RenewalRequested, Session._renewal_requested),
         _on(ev.SignalSent, Session._refuse_signal),
+        _on(ev.SignalReturned, Session._ignore),
+        _on(ev.SuccessorLost, Session._ignore),
         _on(ev.IceRequested, Session._refuse_ice),
         _on(ev.CloseRequested, Session._close_requested, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
@@ -368,6 +364,8 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostDecided, Session._host_decided, State.APPROVED, State.ENDED),
         _on(ev.RenewalRequested, Session._refuse_renewal),
         _on(ev.SignalSent, Session._refuse_signal),
+        _on(ev.SignalReturned, Session._ignore),
+        _on(ev.SuccessorLost, Session._successor_lost),
         _on(ev.IceRequested, Session._refuse_ice),
         _on(ev.CloseRequested, Session._close_requested, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
@@ -385,6 +383,8 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostDecided, Session._refuse_late_decision),
         _on(ev.RenewalRequested, Session._refuse_renewal),
         _on(ev.SignalSent, Session._signal_sent),
+        _on(ev.SignalReturned, Session._signal_returned),
+        _on(ev.SuccessorLost, Session._successor_lost),
         _on(ev.IceRequested, Session._ice_requested),
         _on(ev.CloseRequested, Session._close_requested, State.ENDED),
         _on(ev.TimePassed, Session._time_passed, State.ENDED),
@@ -402,6 +402,8 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostDecided, Session._refuse_late_decision),
         _on(ev.RenewalRequested, Session._reply_session_ended),
         _on(ev.SignalSent, Session._refuse_signal),
+        _on(ev.SignalReturned, Session._ignore),
+        _on(ev.SuccessorLost, Session._ignore),
         _on(ev.IceRequested, Session._refuse_ice),
         _on(ev.CloseRequested, Session._reply_session_ended),
         _on(ev.TimePassed, Session._ignore),

@@ -206,8 +206,8 @@ class Record(Struct, kw_only=True, eq=False):
     def rotate_resume_token(self, shown: bytes, successor: str | None) -> None:
         """Note which resume token was shown, and which was given for it, if any.
 
-        The use of a successor supersedes the token that it was given for, and its siblings: whoever
-        shows one of these later has a copy, or somebody else has.
+        The use of a successor supersedes the token that it was given for, and its siblings: one of
+        these that is shown later was copied.
         """
         if shown != self.resume_hash:
             assert self.resume_hash is not None
@@ -220,7 +220,7 @@ class Record(Struct, kw_only=True, eq=False):
             self.successors = (*self.successors, tokens.digest(successor))[-MAX_SUCCESSORS:]
 
     def forget_successor(self, successor: str) -> None:
-        """Note that a successor was given to nobody."""
+        """Note that a successor was given to no client."""
         gone = tokens.digest(successor)
         self.successors = tuple(each for each in self.successors if each != gone)
 

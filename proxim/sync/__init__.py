@@ -37,7 +37,7 @@ from proxim.client.session import ClientSession
 from proxim.event_loop import require_none
 from proxim.files.taking import Offer
 from proxim.files.transfer import Transfer
-from proxim.portal.portal import Across, Portal, blocking
+from proxim.portal.portal import Portal, ThreadProxy, blocking
 from proxim.portal.state import (
     GuestState,
     HostSessionState,
@@ -96,13 +96,13 @@ def _portal() -> Portal:
 def _making(
     method: Callable[Concatenate[Inner, P], Awaitable[Made]],
     wrap: Callable[[Portal, Made], Outer],
-) -> Callable[Concatenate[Across[Inner], P], Outer]:
+) -> Callable[Concatenate[ThreadProxy[Inner], P], Outer]:
     """Return a blocking ``method``, whose result is wrapped for other threads."""
 
     @wraps(method)
-    def call(across: Across[Inner], /, *args: P.args, **kwargs: P.kwargs) -> Outer:
-        made = across._portal.call(partial(method, across._inner, *args, **kwargs))
-        return wrap(across._portal, made)
+    def call(proxy: ThreadProxy[Inner], /, *args: P.args, **kwargs: P.kwargs) -> Outer:
+        made = proxy._portal.call(partial(method, proxy._inner, *args, **kwargs))
+        return wrap(proxy._portal, made)
 
     return call
 
@@ -115,6 +115,8 @@ class Prompt(PromptState):
 
 
 class _Session(SessionState[Session_co]):
+    """What both sides of a session do, blocking."""
+
     send = blocking(ClientSession.send)
     refresh_ice = blocking(ClientSession.refresh_ice)
     close = blocking(ClientSession.close)

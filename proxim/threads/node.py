@@ -11,7 +11,7 @@ from proxim.embed.decision import Answer, check
 from proxim.embed.events import EventReader, NodeEvent
 from proxim.node import Node
 from proxim.portal.application import CallIn
-from proxim.portal.portal import Across, Portal
+from proxim.portal.portal import Portal, ThreadProxy
 from proxim.portal.thread import TrioThread
 from proxim.protocol.errors import ConnectionLost
 from proxim.protocol.fields import Confirm
@@ -107,16 +107,17 @@ class ThreadNode:
             qr=qr,
             confirm=confirm,
             join_url=join_url,
-            decide=None if decide is None else self._asking(decide),
+            decide=None if decide is None else self._wrap_question(decide),
         )
         return HostSession(self._portal, self._portal.call(open_session))
 
-    def _asking(self, decide: Decide) -> Callable[[Prompt], Awaitable[Answer]]:
-        ask: Callable[[SyncPrompt], Awaitable[Answer]] = self._portal.application.asking(decide)
+    def _wrap_question(self, decide: Decide) -> Callable[[Prompt], Awaitable[Answer]]:
+        application = self._portal.application
+        ask: Callable[[SyncPrompt], Awaitable[Answer]] = application.wrap_question(decide)
         return lambda prompt: ask(SyncPrompt(self._portal, prompt))
 
 
-class ThreadEvents(Across[EventReader]):
+class ThreadEvents(ThreadProxy[EventReader]):
     """An iterator over the node's events. It blocks, and ends when the node stops."""
 
     def __iter__(self) -> Iterator[NodeEvent]:

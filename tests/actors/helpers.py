@@ -7,7 +7,8 @@ from trio.testing import wait_all_tasks_blocked
 from proxim.actors.backend import Backend
 from proxim.actors.invitations import Invitations
 from proxim.actors.limits import LimitSettings, NodeLimits
-from proxim.actors.router import Router, leave_seats
+from proxim.actors.relay import leave_seats
+from proxim.actors.router import Router
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
@@ -132,7 +133,7 @@ class Node:
         connections_per_address=0,
         make_backend=Backend,
         observer=None,
-        notify=lambda _: None,
+        announce=lambda _: None,
         **terms,
     ):
         self.supervisor = Supervisor(
@@ -141,7 +142,7 @@ class Node:
             sweep_interval=sweep_interval,
             ice=lambda ttl, peer: IceGrant([ICE], ttl / 2),
             observer=observer,
-            notify=notify,
+            announce=announce,
             make_backend=make_backend,
         )
         self.drawing = trio.Event()

@@ -8,9 +8,9 @@ from msgspec import UNSET, Raw
 from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
 
 from proxim.actors import timers
-from proxim.actors.inbox import INBOX_BOUND
-from proxim.actors.router import relay
-from proxim.actors.seat import Congestion, Envelope
+from proxim.actors.congestion import Congestion
+from proxim.actors.inbox import INBOX_BOUND, Envelope
+from proxim.actors.relay import relay
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason, Status
 from proxim.session import events as ev

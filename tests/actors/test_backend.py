@@ -6,9 +6,9 @@ from msgspec import UNSET, Raw
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.actor import SAVE_TIMEOUT
-from proxim.actors.backend import Backend
-from proxim.actors.router import leave_seats
-from proxim.actors.seat import Envelope, Receipt
+from proxim.actors.backend import Backend, SaveReceipt
+from proxim.actors.inbox import Envelope
+from proxim.actors.relay import leave_seats
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import LimitReached
 from proxim.protocol.messages import Reason
@@ -40,7 +40,7 @@ class SlowBackend(Backend):
         return self.hands_over and actor.session.state is State.APPROVED
 
     def slow(self):
-        self.receipt = Receipt()
+        self.receipt = SaveReceipt()
         return self.receipt
 
 
@@ -106,8 +106,7 @@ async def test_session_is_not_created_before_it_is_saved(autojump_clock, node, b
 async def test_session_that_cannot_be_saved_is_not_created(autojump_clock, node, backend):
     host = await node.host()
     kept = backend.slow()
-    kept.refusal = LimitReached("no room")
-    kept.set()
+    kept.refuse(LimitReached("no room"))
     refusal = await host.asks(wire.CreateSession(session_type=PERSISTENT))
     assert refusal.code == "limit_reached"
     assert node.supervisor.actors() == []
@@ -227,7 +226,7 @@ async def test_memory_backend_waits_for_nothing_and_shares_nothing(autojump_cloc
 
 async def test_approval_is_announced_once_it_is_saved(autojump_clock, start):
     announced = []
-    node = await start(make_backend=SlowBackend, notify=announced.append)
+    node = await start(make_backend=SlowBackend, announce=announced.append)
     meeting = await node.prompts()
     kept = node.supervisor.backend.slow()
     await meeting.host.sends(meeting.decision())

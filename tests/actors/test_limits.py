@@ -43,7 +43,7 @@ def test_numbers_of_other_nodes_count_like_those_here():
 
 def test_only_changes_here_are_told():
     limit, told = ConcurrencyLimit(1), []
-    limit.on_change = told.append
+    limit.watch(told.append)
     for who in (HERE, None):
         limit.acquire(who)
         limit.release(who)
@@ -235,7 +235,7 @@ async def test_guest_denied_too_often_has_to_wait(autojump_clock, counted):
 
 def test_event_is_told_and_a_key_that_all_nodes_refuse_has_to_wait():
     window, told = SlidingWindow(2, 60.0), []
-    window.on_change = lambda *about: told.append(about)
+    window.watch(lambda *about: told.append(about))
     assert window.add("a", 0.0, "address") == 0
     assert told == [("a", "address")]
     assert window.retry_after("a", 2.0) == 0.0

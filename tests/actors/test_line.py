@@ -8,7 +8,8 @@ from msgspec import Raw
 from trio.testing import MockClock, assert_no_checkpoints, wait_all_tasks_blocked
 
 from proxim.actors.actor import Actor
-from proxim.actors.seat import Congestion, Envelope
+from proxim.actors.congestion import Congestion
+from proxim.actors.inbox import Envelope
 from proxim.protocol import messages as wire
 from proxim.session import events as ev
 from tests.actors.helpers import GUEST, HOST, ONE_TIME, TEMPORARY, Node

@@ -1,6 +1,6 @@
 import logging
 
-from proxim.actors.log import log_crash, pseudonym
+from proxim.actors.log import log_crash, log_id
 
 log = logging.getLogger(__name__)
 
@@ -27,4 +27,4 @@ def test_crash_is_logged_with_its_traceback_and_without_its_text(caplog):
     assert lines.index("ValueError") < lines.index("KeyError"), "the cause comes first"
     assert "in fail" in record.message
     assert "hush" not in record.message.replace('"hush', "")
-    assert record.session == pseudonym("an id")
+    assert record.session == log_id("an id")

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from proxim.actors.seat import Envelope
+from proxim.actors.inbox import Envelope
 from proxim.protocol import messages as wire
 from proxim.session import events as ev
 from tests.actors.helpers import DEVICE, GUEST, HOST, ICE, PERSISTENT

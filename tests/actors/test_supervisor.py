@@ -7,8 +7,8 @@ from trio.testing import assert_checkpoints, assert_no_checkpoints, wait_all_tas
 
 from proxim.actors import supervisor as supervisor_module
 from proxim.actors.actor import Actor
-from proxim.actors.log import pseudonym
-from proxim.actors.seat import Envelope
+from proxim.actors.inbox import Envelope
+from proxim.actors.log import log_id
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason, Status
 from proxim.session import events as ev
@@ -288,8 +288,8 @@ async def test_drain_tells_every_seat_of_the_shutdown(autojump_clock, node):
     assert node.supervisor.endings == {Reason.SHUTDOWN: 9, Reason.CLOSED: 1}
 
 
-async def test_log_names_a_session_by_its_pseudonym(autojump_clock, node, caplog):
+async def test_log_names_a_session_by_its_log_id(autojump_clock, node, caplog):
     caplog.set_level(logging.DEBUG, "proxim.actors")
     meeting = await node.invites()
-    assert {record.session for record in caplog.records} == {pseudonym(meeting.id)}
+    assert {record.session for record in caplog.records} == {log_id(meeting.id)}
     assert meeting.id not in caplog.text

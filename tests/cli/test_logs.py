@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from websockets.sync.client import connect
 
-from proxim.actors.log import pseudonym
+from proxim.actors.log import log_id
 from tests.cli.helpers import PATIENCE
 
 
@@ -58,7 +58,7 @@ def open_and_close(ws):
     return session_id
 
 
-def test_json_log_has_a_pseudonym_instead_of_the_session_id(talk):
+def test_json_log_has_a_log_id_instead_of_the_session_id(talk):
     _, ws, errors = talk("--log-level", "debug", "--log-format", "json")
     session_id = open_and_close(ws)
     opened = json.loads(errors.line("opened"))
@@ -66,7 +66,7 @@ def test_json_log_has_a_pseudonym_instead_of_the_session_id(talk):
     assert opened["event"] == "a persistent session was opened"
     assert (opened["level"], ended["event"]) == ("debug", "a persistent session ended: closed")
     assert re.fullmatch("[0-9a-f]{10}", opened["session"])
-    assert opened["session"] == ended["session"] != pseudonym(session_id)
+    assert opened["session"] == ended["session"] != log_id(session_id)
     assert opened.keys() == {"event", "level", "timestamp", "session"}
     assert session_id not in json.dumps([opened, ended])
 
@@ -96,5 +96,5 @@ def test_sigusr1_toggles_debug_level(talk):
     assert (err, code) == ("", 0)
 
 
-def test_pseudonym_is_stable_and_unique():
-    assert pseudonym("a") == pseudonym("a") != pseudonym("b")
+def test_log_id_is_stable_and_unique():
+    assert log_id("a") == log_id("a") != log_id("b")

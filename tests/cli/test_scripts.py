@@ -2,9 +2,11 @@
 
 import json
 import shlex
+import shutil
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -201,6 +203,16 @@ def test_identity_is_made_once(run, node, identity):
     assert run("sessions", "list", "--node", node)[2] == 0
     assert identity.read_bytes() == made
     assert [each.name for each in identity.parent.iterdir()] == [identity.name]
+
+
+def test_identity_of_an_earlier_version_is_read(tmp_path):
+    # Written by commit f682a040.
+    earlier = Path(__file__).parent / "earlier" / "identity.json"
+    shutil.copyfile(earlier, tmp_path / "identity.json")
+    (tmp_path / "identity.json").chmod(0o600)
+    identity = load_identity(tmp_path / "identity.json")
+    assert identity.uuid == "4acc86da-c587-4968-8c82-c86e3b094fa6"
+    assert identity.key == "Z4wMDshD1II_F8pf0-8loMQVJCuEX54BguoXiZXBhUE"
 
 
 @pytest.mark.parametrize("content", [b"\xff", b'{"uuid": "a b", "key": "short"}'])

@@ -311,7 +311,7 @@ async def test_absent_redis_is_an_error():
 
 async def test_missing_redis_library_is_an_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "coredis", None)
-    monkeypatch.delitem(sys.modules, "proxim.backends.redis.redis_coordinator", raising=False)
+    monkeypatch.delitem(sys.modules, "proxim.backends.redis.coordinator", raising=False)
     (missing,) = await found(redis.check(Settings(cluster="redis://:hush@127.0.0.1:1")))
     assert missing.level is Level.ERROR
     assert missing.remedy == how_to_install("cluster")

@@ -5,13 +5,13 @@ import trio
 from proxim.net.token_bucket import TokenBucket
 from proxim.protocol.link import parse_link
 from proxim.settings import Settings
-from tests.net.helpers import House
+from tests.net.helpers import MemoryNode
 
 DEVICE = {"name": "Phone", "id": "phone-1"}
 NO_RATE = TokenBucket.of(0, 1)
 
 
-class Parlour(House):
+class Parlour(MemoryNode):
     """A node without sockets, on which an application opens sessions."""
 
     def __init__(self, nursery, *, settings=None, **limits):

@@ -5,7 +5,7 @@ import threading
 import pytest
 import trio
 
-from proxim.actors.log import pseudonym
+from proxim.actors.log import log_id
 from tests.embed.helpers import over
 
 
@@ -83,7 +83,7 @@ async def test_failing_decide_rejects_the_guest_and_is_logged(autojump_clock, pa
     assert "the guest is rejected" in record.message
     assert "in decide" in record.message
     assert record.message.endswith("ValueError"), "its text names the device"
-    assert record.session == pseudonym(session.session_id)
+    assert record.session == log_id(session.session_id)
     _, guest = await parlour.pair_up()
     assert await guest.pings()
 

@@ -63,12 +63,12 @@ async def test_slow_reader_gets_missed_in_place_of_lost_events(autojump_clock):
     events = Events()
     slow, quick = events.read(), events.read()
     for number in range(BOUND + 7):
-        events.notify(told(number))
+        events.announce(told(number))
         assert (await anext(quick)).session.session_id == str(number)
     first = await anext(slow)
     assert first.session.session_id == "0"
     await anext(slow)
-    events.notify(told("later"))
+    events.announce(told("later"))
     rest = [await anext(slow) for _ in range(BOUND)]
     assert [event.session.session_id for event in rest[:-2]] == [str(n) for n in range(2, BOUND)]
     assert rest[-2] == Missed(7)
@@ -78,7 +78,7 @@ async def test_slow_reader_gets_missed_in_place_of_lost_events(autojump_clock):
 async def test_events_end_with_the_node_once_all_are_read(autojump_clock):
     events = Events()
     reader = events.read()
-    events.notify(told(1, Status.APPROVED))
+    events.announce(told(1, Status.APPROVED))
     events.finish()
     assert [type(event) async for event in reader] == [Paired]
     assert [event async for event in events.read()] == []

@@ -20,10 +20,12 @@ import trio
 with atheris.instrument_imports(include=["proxim"]):
     import msgspec
 
-    from proxim.actors.seat import Envelope, Owner, Receipt, Seat
+    from proxim.actors.connection import Owner
+    from proxim.actors.inbox import Envelope, Receipt
+    from proxim.actors.seat import Seat
     from proxim.backends.redis import rpc
     from proxim.backends.redis.bus import MessageBus
-    from proxim.backends.redis.coordinator import UNREADABLE, Record
+    from proxim.backends.redis.records import UNREADABLE, Record
     from proxim.backends.redis.remote_connections import RemoteConnections
     from proxim.backends.redis.remote_sessions import RemoteSession, RemoteSessions
     from proxim.backends.redis.seal import BrokenSeal, Seal
@@ -87,7 +89,10 @@ def session_in(state: str, **fields: object) -> dict[str, object]:
 
 
 JOIN = rpc.Request(
-    **{name: value for name, value in REQUEST.items() if name != "type"},
+    seat_number=REQUEST["seat"],
+    request_number=REQUEST["number"],
+    session_id=SESSION,
+    epoch=REQUEST["epoch"],
     **dict(zip(("event", "fields"), rpc.encode_event(ev.HostJoined()), strict=True)),
     owner=Owner("desk", b"k"),
 )
@@ -178,7 +183,7 @@ def of_session(bus: MessageBus) -> RemoteConnections:
     actor = Actor()
     supervisor = SimpleNamespace(find=lambda each: actor if each == SESSION else None)
     connections = RemoteConnections(bus, supervisor, lambda _: 1, None)
-    connections.nursery = SimpleNamespace(start_soon=lambda *_: None)
+    connections._nursery = SimpleNamespace(start_soon=lambda *_: None)
     connections.receive("n", JOIN)
     (connection,) = connections._connections.values()
     connection.seats[SESSION] = Seat(actor, Role.HOST, connection)
@@ -193,7 +198,7 @@ def of_client(bus: MessageBus) -> RemoteSessions:
     client = Client()
     receipt = remote.ask(Envelope(ev.HostJoined(), client))
     assert receipt.refusal is None
-    assert sessions._seats.keys() == {1}
+    assert sessions._remote_seats.keys() == {1}
     return sessions
 
 

@@ -7,13 +7,13 @@ from proxim.net.limits import Limits
 from proxim.net.token_bucket import TokenBucket
 from proxim.node import Node
 from proxim.settings import Settings
-from tests.net.helpers import House
+from tests.net.helpers import MemoryNode
 
 
 @pytest.fixture
-def house(nursery):
+def memory_node(nursery):
     """A listener on memory streams."""
-    return House(nursery)
+    return MemoryNode(nursery)
 
 
 @pytest.fixture

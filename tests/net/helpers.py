@@ -25,7 +25,7 @@ UPGRADE = {
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 
 
-class House:
+class MemoryNode:
     """A node without its sockets: its listener is handed memory streams."""
 
     def __init__(self, nursery, tls=None, settings=None, url="http://node", **limits):

@@ -17,7 +17,7 @@ from proxim.settings import Settings
 from tests.net.helpers import (
     KEY,
     TEXT,
-    House,
+    MemoryNode,
     connected,
     dial,
     frame,
@@ -63,8 +63,8 @@ async def node():
 
 async def test_an_owner_gets_only_so_many_codes_in_a_minute(nursery, autojump_clock, monkeypatch):
     draw_at_once(monkeypatch)
-    house = House(nursery, settings=Settings(drawings_per_owner=3))
-    host, same, other = [await house.client() for _ in range(3)]
+    memory_node = MemoryNode(nursery, settings=Settings(drawings_per_owner=3))
+    host, same, other = [await memory_node.client() for _ in range(3)]
     session_id, _ = await open_session(host)
     asked = {"session_id": session_id, "qr": "svg"}
     for _ in range(3):
@@ -82,13 +82,13 @@ async def test_an_owner_gets_only_so_many_codes_in_a_minute(nursery, autojump_cl
     assert "qr_svg" in await other.ask("create_session", session_type="persistent", qr="svg")
     await trio.sleep(57)
     assert "qr_svg" in await host.ask("renew_link", **asked)
-    assert house.supervisor.stats.refusals["drawings_per_owner"] == 2
+    assert memory_node.supervisor.stats.refusals["drawings_per_owner"] == 2
 
 
 async def test_who_changes_its_owner_gets_four_times_as_many_codes(nursery, monkeypatch):
     draw_at_once(monkeypatch)
-    house = House(nursery, settings=Settings(drawings_per_owner=3))
-    greedy, other = [await house.client(peer=f"203.0.113.{number}") for number in (1, 2)]
+    memory_node = MemoryNode(nursery, settings=Settings(drawings_per_owner=3))
+    greedy, other = [await memory_node.client(peer=f"203.0.113.{number}") for number in (1, 2)]
     asked = {"session_type": "persistent", "qr": "svg"}
     for number in range(12):
         await greedy.ask("register", uuid=f"desk-{number}")
@@ -101,8 +101,8 @@ async def test_who_changes_its_owner_gets_four_times_as_many_codes(nursery, monk
 
 async def test_a_renewed_link_counts_for_the_owner_of_its_session(nursery, monkeypatch):
     draw_at_once(monkeypatch)
-    house = House(nursery, settings=Settings(drawings_per_owner=3))
-    host = await house.client()
+    memory_node = MemoryNode(nursery, settings=Settings(drawings_per_owner=3))
+    host = await memory_node.client()
     session_id, _ = await open_session(host)
     for number in range(3):
         await host.ask("register", uuid=f"desk-{number}")
@@ -115,8 +115,8 @@ async def test_a_renewed_link_counts_for_the_owner_of_its_session(nursery, monke
 
 async def test_a_renewal_that_the_guest_asks_for_counts_for_nobody(nursery, monkeypatch):
     draw_at_once(monkeypatch)
-    house = House(nursery, settings=Settings(drawings_per_owner=1))
-    host, guest, session_id = await house.pair()
+    memory_node = MemoryNode(nursery, settings=Settings(drawings_per_owner=1))
+    host, guest, session_id = await memory_node.pair()
     await guest.ask("register", uuid="guest")
     asked = {"session_id": session_id, "qr": "svg"}
     for _ in range(3):

@@ -12,7 +12,7 @@ from proxim.net.http import BadRequest, _plain_request, _read_with_h11, read_req
 from proxim.net.limits import Limits
 from proxim.protocol import schema
 from proxim.settings import Settings
-from tests.net.helpers import House, get, read_all, request
+from tests.net.helpers import MemoryNode, get, read_all, request
 
 GOOD = b"GET /join?x=1 HTTP/1.1\r\nHost: node\r\nX-One: a\r\nX-One: b, c\r\n\r\n"
 LIMITS = Limits(head_size=1000, head_fields=10)
@@ -111,18 +111,18 @@ async def test_other_versions_of_http_are_refused(head):
     assert await refused(head) == 505
 
 
-async def test_a_bad_request_is_answered(house):
-    answer = await house.ask(b"\x00\xff nonsense\r\n\r\n")
+async def test_a_bad_request_is_answered(memory_node):
+    answer = await memory_node.ask(b"\x00\xff nonsense\r\n\r\n")
     assert (answer.status, answer.headers["connection"]) == (400, "close")
 
 
-async def test_a_slow_request_is_answered(house, autojump_clock):
-    assert (await house.ask(b"GET / HT")).status == 408
+async def test_a_slow_request_is_answered(memory_node, autojump_clock):
+    assert (await memory_node.ask(b"GET / HT")).status == 408
 
 
 @pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/readyz", "/schema.json", "/metrics"])
-async def test_head_is_get_without_the_body(house, path):
-    ask = partial(house.ask, peer="127.0.0.1")
+async def test_head_is_get_without_the_body(memory_node, path):
+    ask = partial(memory_node.ask, peer="127.0.0.1")
     full = await ask(get(path, host="localhost"))
     empty = await ask(get(path, "HEAD", host="localhost"))
     assert full.status == empty.status == 200
@@ -132,8 +132,8 @@ async def test_head_is_get_without_the_body(house, path):
     assert empty.body == ""
 
 
-async def test_pages_of_all_origins_may_read_the_schema(house):
-    answer = await house.ask(get("/schema.json"))
+async def test_pages_of_all_origins_may_read_the_schema(memory_node):
+    answer = await memory_node.ask(get("/schema.json"))
     assert answer.body == schema.text()
     assert answer.headers["content-type"] == "application/schema+json"
     assert answer.headers["access-control-allow-origin"] == "*"
@@ -142,14 +142,14 @@ async def test_pages_of_all_origins_may_read_the_schema(house):
 
 @pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/readyz", "/metrics", "/ws"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-async def test_another_method_is_refused_with_the_allowed_ones(house, path, method):
-    answer = await house.ask(get(path, method))
+async def test_another_method_is_refused_with_the_allowed_ones(memory_node, path, method):
+    answer = await memory_node.ask(get(path, method))
     assert (answer.status, answer.headers["allow"]) == (405, "get, head")
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/join/x", "//", "/ws/", "/%6aoin", "*"])
-async def test_an_unknown_path_is_not_found(house, path):
-    assert (await house.ask(get(path))).status == 404
+async def test_an_unknown_path_is_not_found(memory_node, path):
+    assert (await memory_node.ask(get(path))).status == 404
 
 
 @pytest.mark.parametrize(
@@ -170,31 +170,31 @@ async def test_the_authority_of_an_absolute_target_counts_in_place_of_host(targe
 
 @pytest.mark.parametrize(("target", "status"), [("http://node/ws", 101), ("http://evil/ws", 403)])
 async def test_an_absolute_target_is_served_if_its_authority_is_a_name_of_the_node(
-    house, target, status
+    memory_node, target, status
 ):
-    async with house.plug() as stream:
+    async with memory_node.plug() as stream:
         host = {101: "evil", 403: "node"}[status]
         await stream.send_all(request(path=target, Host=host))
         assert (await stream.receive_some())[9:12] == b"%d" % status
-    assert (await house.ask(get("http://node/healthz", host="evil"))).status == 200
-    assert (await house.ask(get("http://evil/healthz", host="node"))).status == 404
+    assert (await memory_node.ask(get("http://node/healthz", host="evil"))).status == 200
+    assert (await memory_node.ask(get("http://evil/healthz", host="node"))).status == 404
 
 
-async def test_the_metrics_are_not_for_an_absolute_target_of_another_name(house):
+async def test_the_metrics_are_not_for_an_absolute_target_of_another_name(memory_node):
     for host, status in (("127.0.0.1:1", 200), ("node", 403), ("evil.example", 404)):
         target = get(f"http://{host}/metrics", host="127.0.0.1")
-        assert (await house.ask(target, "127.0.0.1")).status == status
+        assert (await memory_node.ask(target, "127.0.0.1")).status == status
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_a_plain_request_for_the_websocket_is_refused(house, method):
-    answer = await house.ask(get("/ws", method))
+async def test_a_plain_request_for_the_websocket_is_refused(memory_node, method):
+    answer = await memory_node.ask(get("/ws", method))
     assert (answer.status, answer.headers["upgrade"]) == (426, "websocket")
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/none", "/ws"])
-async def test_every_response_passes_a_strict_parser(house, path):
-    stream, reader = house.plug(), h11.Connection(h11.CLIENT)
+async def test_every_response_passes_a_strict_parser(memory_node, path):
+    stream, reader = memory_node.plug(), h11.Connection(h11.CLIENT)
     reader.send(h11.Request(method="GET", target=path, headers=[("Host", "node")]))
     reader.send(h11.EndOfMessage())
     await stream.send_all(get(path))
@@ -203,16 +203,16 @@ async def test_every_response_passes_a_strict_parser(house, path):
     assert events == [h11.Response, h11.Data, h11.EndOfMessage]
 
 
-async def test_a_draining_node_says_so_and_accepts_no_websocket(house):
-    assert (await house.ask(get("/healthz"))).status == 200
-    house.node.leaving = True
-    assert (await house.ask(get("/healthz"))).status == 503
-    assert (await house.ask(get("/readyz"))).status == 503
+async def test_a_draining_node_says_so_and_accepts_no_websocket(memory_node):
+    assert (await memory_node.ask(get("/healthz"))).status == 200
+    memory_node.node.leaving = True
+    assert (await memory_node.ask(get("/healthz"))).status == 503
+    assert (await memory_node.ask(get("/readyz"))).status == 503
     # Clients are accepted until a load balancer has had time to see that the node drains.
-    assert await (await house.client()).pings()
-    house.node.draining = True
-    assert (await house.ask(request())).status == 503
-    assert (await house.ask(get("/"))).status == 200
+    assert await (await memory_node.client()).pings()
+    memory_node.node.draining = True
+    assert (await memory_node.ask(request())).status == 503
+    assert (await memory_node.ask(get("/"))).status == 200
 
 
 LABELS = {
@@ -221,9 +221,9 @@ LABELS = {
 }
 
 
-async def test_the_metrics_can_be_parsed_and_contain_no_names(house):
-    _host, _guest, session_id = await house.pair()
-    answer = await house.ask(get("/metrics", host="127.0.0.1"), "127.0.0.1")
+async def test_the_metrics_can_be_parsed_and_contain_no_names(memory_node):
+    _host, _guest, session_id = await memory_node.pair()
+    answer = await memory_node.ask(get("/metrics", host="127.0.0.1"), "127.0.0.1")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     families = list(text_string_to_metric_families(answer.body))
     labels = {name for family in families for sample in family.samples for name in sample.labels}
@@ -232,24 +232,24 @@ async def test_the_metrics_can_be_parsed_and_contain_no_names(house):
         assert identity not in answer.body
 
 
-async def test_only_this_machine_may_read_the_metrics(house):
+async def test_only_this_machine_may_read_the_metrics(memory_node):
     local = get("/metrics", host="127.0.0.1")
-    assert (await house.ask(local, "::1")).status == 200
+    assert (await memory_node.ask(local, "::1")).status == 200
     for asked, peer in (
         (local, "192.0.2.1"),
         (local, None),
         (get("/metrics", host="evil.example"), "127.0.0.1"),
         (local.replace(b"\r\n\r\n", b"\r\nForwarded: for=192.0.2.1\r\n\r\n"), "127.0.0.1"),
     ):
-        answer = await house.ask(asked, peer)
+        answer = await memory_node.ask(asked, peer)
         assert answer.status == 403
         assert "metrics_listen" in answer.body
         assert "proxim_" not in answer.body
 
 
 async def test_with_a_metrics_port_the_main_port_has_no_metrics(nursery):
-    house = House(nursery, settings=Settings(metrics_listen="127.0.0.1:0"))
-    assert (await house.ask(get("/metrics", host="127.0.0.1"), "127.0.0.1")).status == 404
+    memory_node = MemoryNode(nursery, settings=Settings(metrics_listen="127.0.0.1:0"))
+    assert (await memory_node.ask(get("/metrics", host="127.0.0.1"), "127.0.0.1")).status == 404
 
 
 # -- simple heads are parsed without h11, and as h11 parses them --------------------------------

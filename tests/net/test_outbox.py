@@ -5,14 +5,16 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import TextMessage
 
 from proxim.actors.limits import NOWHERE, Source
+from proxim.net.cork import Cork
 from proxim.net.frames import text_frame
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
-from proxim.net.outbox import Cork, Outbox
+from proxim.net.outbox import Outbox
+from proxim.net.outbox_totals import OutboxTotals
 from proxim.net.stats import NetStats
 from proxim.net.token_bucket import TokenBucket
-from proxim.net.websocket import LeanWebSocket
-from tests.net.helpers import PING, House, frame, open_session
+from proxim.net.websocket import NodeWebSocket
+from tests.net.helpers import PING, MemoryNode, frame, open_session
 
 
 class Recorder(Keepalive):
@@ -56,11 +58,26 @@ class Kernel(trio.abc.Stream):
         return ["".join(e.data) if isinstance(e, TextMessage) else e.code for e in peer.events()]
 
 
-def outbox_to(kernel, nursery, cork=None, keepalive=None, source=NOWHERE, **limits):
+class Shared:
+    """What all outboxes of a node share."""
+
+    def __init__(self, most=256 * 1024 * 1024):
+        self.cork = Cork()
+        self.stats = NetStats()
+        self.totals = OutboxTotals(most, self.stats)
+
+    @classmethod
+    def of(cls, memory_node):
+        shared = cls()
+        shared.cork, shared.totals = memory_node.listener._cork, memory_node.listener._outbox_totals
+        return shared
+
+
+def outbox_to(kernel, nursery, shared=None, keepalive=None, source=NOWHERE, **limits):
     limits = Limits(**limits)
     keepalive = keepalive or Keepalive(limits)
-    cork = cork or Cork(NetStats())
-    return Outbox(kernel, limits, cork, keepalive, nursery.start_soon, source)
+    shared = shared or Shared()
+    return Outbox(kernel, limits, shared.cork, shared.totals, keepalive, nursery.start_soon, source)
 
 
 def write(outbox, *texts):
@@ -69,7 +86,7 @@ def write(outbox, *texts):
 
 
 def close(outbox, code):
-    LeanWebSocket(Kernel(), Limits(), outbox, Keepalive(Limits())).send_close(code, "")
+    NodeWebSocket(Kernel(), Limits(), outbox, Keepalive(Limits())).send_close(code, "")
 
 
 @pytest.mark.parametrize("room", [*range(14), 99])
@@ -127,7 +144,7 @@ async def test_all_tasks_that_wait_for_room_get_it(nursery):
 async def test_pongs_are_bounded_for_a_peer_that_does_not_read(nursery):
     limits = {"outbox_size": 1000, "controls": TokenBucket.of(0, 20)}
     outbox = outbox_to(Kernel(), nursery, **limits)
-    ws = LeanWebSocket(Kernel(), Limits(**limits), outbox, Keepalive(Limits()))
+    ws = NodeWebSocket(Kernel(), Limits(**limits), outbox, Keepalive(Limits()))
     pong = len(frame(PING, b"x" * 100, masked=False))
     for _ in range(50):
         assert ws.feed(frame(PING, b"x" * 100)) == []
@@ -150,15 +167,15 @@ async def test_no_task_waits_for_room_that_never_comes(end, autojump_clock):
 
 
 async def test_a_cork_sends_many_frames_in_one_call(nursery):
-    cork = Cork(NetStats())
+    shared = Shared()
     kernels = [Kernel(room) for room in (99, 0, 8)]
-    first, second, third = outboxes = [outbox_to(kernel, nursery, cork) for kernel in kernels]
-    cork.put_in()
+    first, second, third = outboxes = [outbox_to(kernel, nursery, shared) for kernel in kernels]
+    shared.cork.put_in()
     for n in range(5):
         for outbox in outboxes:
             write(outbox, b"%d" % n)
     assert (first.size, kernels[0].calls) == (15, [])
-    cork.pull_out()
+    shared.cork.pull_out()
     assert [len(kernel.calls) for kernel in kernels] == [1, 1, 1]
     assert (first.size, second.size, third.size) == (0, 15, 7)
     for outbox, kernel in zip(outboxes, kernels, strict=True):
@@ -170,23 +187,23 @@ async def test_a_cork_sends_many_frames_in_one_call(nursery):
 
 
 async def test_a_close_behind_a_cork_is_sent(nursery):
-    cork, kernel = Cork(NetStats()), Kernel(99)
-    outbox = outbox_to(kernel, nursery, cork)
-    cork.put_in()
+    shared, kernel = Shared(), Kernel(99)
+    outbox = outbox_to(kernel, nursery, shared)
+    shared.cork.put_in()
     write(outbox, b"one")
     close(outbox, 4000)
-    cork.pull_out()
+    shared.cork.pull_out()
     assert kernel.heard() == ["one", 4000]
 
 
 async def test_a_cork_does_not_delay_what_was_queued_before(nursery):
-    cork, kernel = Cork(NetStats()), Kernel(2)
-    outbox = outbox_to(kernel, nursery, cork)
+    shared, kernel = Shared(), Kernel(2)
+    outbox = outbox_to(kernel, nursery, shared)
     write(outbox, b"before")
-    cork.put_in()
+    shared.cork.put_in()
     write(outbox, b"in")
-    cork.pull_out()
-    cork.pull_out()
+    shared.cork.pull_out()
+    shared.cork.pull_out()
     kernel.open.set()
     await outbox.wait_below(1)
     assert (kernel.heard(), len(kernel.calls)) == (["before", "in"], 1)
@@ -196,41 +213,41 @@ async def test_a_cork_does_not_delay_what_was_queued_before(nursery):
 
 
 async def test_bytes_of_all_outboxes_are_counted_while_they_wait(nursery):
-    cork, kernels = Cork(NetStats()), [Kernel(3), Kernel(), Kernel(99)]
-    outboxes = [outbox_to(kernel, nursery, cork) for kernel in kernels]
+    shared, kernels = Shared(), [Kernel(3), Kernel(), Kernel(99)]
+    outboxes = [outbox_to(kernel, nursery, shared) for kernel in kernels]
     for outbox in outboxes:
         outbox.write(b"12345")
-    assert cork.stats.outbox_bytes == 2 + 5
-    cork.put_in()
+    assert shared.stats.outbox_bytes == 2 + 5
+    shared.cork.put_in()
     for outbox in outboxes:
         outbox.write(b"12345")
-    cork.pull_out()
-    assert cork.stats.outbox_bytes == sum(outbox.size for outbox in outboxes) == 7 + 10
+    shared.cork.pull_out()
+    assert shared.stats.outbox_bytes == sum(outbox.size for outbox in outboxes) == 7 + 10
     outboxes[1].drop_queued()
-    assert cork.stats.outbox_bytes == sum(outbox.size for outbox in outboxes)
+    assert shared.stats.outbox_bytes == sum(outbox.size for outbox in outboxes)
     for kernel in kernels:
         kernel.open.set()
     for outbox in outboxes:
         await outbox.wait_below(1)
-    assert cork.stats.outbox_bytes == 0
+    assert shared.stats.outbox_bytes == 0
 
 
 @pytest.mark.parametrize("end", ["timeout", "cancelled"])
 async def test_bytes_that_are_dropped_are_not_counted(autojump_clock, nursery, end):
-    cork = Cork(NetStats())
+    shared = Shared()
     async with trio.open_nursery() as connection:
-        outbox = outbox_to(Kernel(), connection, cork, write_time=3)
+        outbox = outbox_to(Kernel(), connection, shared, write_time=3)
         outbox.write(b"12345")
-        assert cork.stats.outbox_bytes == 5
+        assert shared.stats.outbox_bytes == 5
         await trio.testing.wait_all_tasks_blocked()
         if end == "cancelled":
             connection.cancel_scope.cancel()
-    assert cork.stats.outbox_bytes == 0
+    assert shared.stats.outbox_bytes == 0
 
 
 async def test_outbox_may_have_a_share_of_what_is_free(nursery):
-    cork = Cork(NetStats())
-    first, second = [outbox_to(Kernel(), nursery, cork, max_outbox_bytes=3200) for _ in range(2)]
+    shared = Shared(3200)
+    first, second = [outbox_to(Kernel(), nursery, shared) for _ in range(2)]
     first.write(b"1" * 50)
     assert first.exceeded_limit() is None
     first.write(b"1" * 50)
@@ -242,46 +259,46 @@ async def test_outbox_may_have_a_share_of_what_is_free(nursery):
 
 
 async def test_bytes_that_a_cork_holds_back_are_no_reason_to_close(nursery):
-    cork = Cork(NetStats())
+    shared = Shared(32)
     kernel = Kernel(10_000)
-    outbox = outbox_to(kernel, nursery, cork, max_outbox_bytes=32)
-    cork.put_in()
+    outbox = outbox_to(kernel, nursery, shared)
+    shared.cork.put_in()
     outbox.write(b"1" * 1000)
     assert outbox.exceeded_limit() is None
-    cork.pull_out()
-    assert cork.stats.outbox_bytes == outbox.size == 0
+    shared.cork.pull_out()
+    assert shared.stats.outbox_bytes == outbox.size == 0
 
 
 async def test_backlogs_beyond_the_bound_of_all_make_nobody_slow_who_has_nothing_waiting(nursery):
-    cork = Cork(NetStats())
-    hoarder, healthy = [outbox_to(Kernel(), nursery, cork, max_outbox_bytes=320) for _ in range(2)]
+    shared = Shared(320)
+    hoarder, healthy = [outbox_to(Kernel(), nursery, shared) for _ in range(2)]
     hoarder.write_backlog(b"1" * 1000)
-    assert cork.stats.outbox_bound == 0
-    cork.put_in()
+    assert shared.totals.bound == 0
+    shared.cork.put_in()
     healthy.write(b"1")
     assert healthy.exceeded_limit() is None
 
 
 async def test_bytes_that_were_dropped_behind_a_cork_are_not_counted_once_it_is_out(nursery):
-    cork = Cork(NetStats())
-    outbox = outbox_to(Kernel(10_000), nursery, cork)
-    cork.put_in()
+    shared = Shared()
+    outbox = outbox_to(Kernel(10_000), nursery, shared)
+    shared.cork.put_in()
     write(outbox, b"one", b"two")
     outbox.drop_queued()
     close(outbox, 4001)
-    cork.pull_out()
-    assert (outbox.size, outbox.counted, cork.stats.outbox_bytes) == (0, 0, 0)
+    shared.cork.pull_out()
+    assert (outbox.size, outbox.counted, shared.stats.outbox_bytes) == (0, 0, 0)
 
 
 async def test_max_outbox_bytes_of_zero_is_no_limit(nursery):
-    outbox = outbox_to(Kernel(), nursery, max_outbox_bytes=0)
+    outbox = outbox_to(Kernel(), nursery, Shared(0))
     outbox.write(b"1" * 200_000)
     assert outbox.exceeded_limit() is None
 
 
-async def left_with_a_backlog(house):
+async def left_with_a_backlog(memory_node):
     """Return the ids and token of a guest that left, and for which a signal waits."""
-    host, guest = await house.client(), await house.client()
+    host, guest = await memory_node.client(), await memory_node.client()
     session_id, token = await open_session(host)
     device = {"name": "Phone", "id": "phone-1"}
     await guest.say("pair_request", session_id=session_id, token=token, device_info=device)
@@ -297,9 +314,9 @@ async def left_with_a_backlog(house):
 
 @pytest.mark.parametrize("lasts", [5, 20])
 async def test_a_backlog_is_handed_over_once_all_outboxes_have_room(nursery, autojump_clock, lasts):
-    house, kernel = House(nursery, max_outbox_bytes=4_000_000), Kernel()
-    seat, guest = await left_with_a_backlog(house), await house.client()
-    most = outbox_to(kernel, nursery, house.listener._cork, write_time=60)
+    memory_node, kernel = MemoryNode(nursery, max_outbox_bytes=4_000_000), Kernel()
+    seat, guest = await left_with_a_backlog(memory_node), await memory_node.client()
+    most = outbox_to(kernel, nursery, Shared.of(memory_node), write_time=60)
     most.write(b"1" * 3_000_100)
     start = trio.current_time()
     await guest.say("resume", **seat)
@@ -310,8 +327,8 @@ async def test_a_backlog_is_handed_over_once_all_outboxes_have_room(nursery, aut
     kernel.open.set()
     await most.wait_below(1)
     if lasts > 10:
-        assert house.supervisor.stats.refusals == {"max_outbox_bytes": 1}
-        guest = await house.client()
+        assert memory_node.supervisor.stats.refusals == {"max_outbox_bytes": 1}
+        guest = await memory_node.client()
         await guest.say("resume", **seat)
     assert (await guest.hear())["type"] == "resumed"
     assert (await guest.hear("signal"))["data"] == "kept"
@@ -324,12 +341,12 @@ async def test_a_backlog_is_handed_over_once_all_outboxes_have_room(nursery, aut
 async def test_networks_that_have_much_waiting_keep_no_other_from_coming_back(
     nursery, autojump_clock, address, waits
 ):
-    house = House(nursery, max_outbox_bytes=4_000_000)
-    seat = await left_with_a_backlog(house)
+    memory_node = MemoryNode(nursery, max_outbox_bytes=4_000_000)
+    seat = await left_with_a_backlog(memory_node)
     hoarder = Source("2001:db8::/64", ("2001:db8::/56", "2001:db8::/48"))
-    cork = house.listener._cork
-    outbox_to(Kernel(), nursery, cork, source=hoarder, write_time=60).write(b"1" * 3_000_100)
-    guest = await house.client(peer=address)
+    shared = Shared.of(memory_node)
+    outbox_to(Kernel(), nursery, shared, source=hoarder, write_time=60).write(b"1" * 3_000_100)
+    guest = await memory_node.client(peer=address)
     start = trio.current_time()
     await guest.say("resume", **seat)
     if waits:
@@ -340,12 +357,12 @@ async def test_networks_that_have_much_waiting_keep_no_other_from_coming_back(
 
 
 async def test_no_more_clients_get_room_at_once_than_there_is(nursery, autojump_clock):
-    cork, kernels = Cork(NetStats()), (Kernel(), Kernel())
-    full = [outbox_to(each, nursery, cork, max_outbox_bytes=4_000_000) for each in kernels]
+    shared, kernels = Shared(4_000_000), (Kernel(), Kernel())
+    full = [outbox_to(each, nursery, shared) for each in kernels]
     for outbox in full:
         outbox.write(b"1" * 1_600_000)
     waiting, ready = (
-        [outbox_to(Kernel(), nursery, cork, max_outbox_bytes=4_000_000) for _ in "123456789"],
+        [outbox_to(Kernel(), nursery, shared) for _ in "123456789"],
         [],
     )
 
@@ -362,14 +379,14 @@ async def test_no_more_clients_get_room_at_once_than_there_is(nursery, autojump_
     kernels[0].open.set()
     await trio.sleep(2)
     assert 0 < len(ready) < len(waiting)
-    assert cork.stats.outbox_bytes <= 4_000_000
+    assert shared.stats.outbox_bytes <= 4_000_000
     nursery.cancel_scope.cancel()
 
 
 async def test_who_pairs_does_not_wait_for_room_in_all_outboxes(nursery, autojump_clock):
-    house = House(nursery, max_outbox_bytes=4_000_000)
-    most = outbox_to(Kernel(), nursery, house.listener._cork, write_time=60)
+    memory_node = MemoryNode(nursery, max_outbox_bytes=4_000_000)
+    most = outbox_to(Kernel(), nursery, Shared.of(memory_node), write_time=60)
     most.write(b"1" * 3_000_100)
     start = trio.current_time()
-    await house.pair()
+    await memory_node.pair()
     assert trio.current_time() == start

@@ -7,16 +7,16 @@ import trio.testing
 from proxim.net.token_bucket import TokenBucket
 from proxim.protocol.messages import Pong
 from proxim.settings import Settings
-from tests.net.helpers import KEY, PING, TEXT, House, frame, open_session, request, shake
+from tests.net.helpers import KEY, PING, TEXT, MemoryNode, frame, open_session, request, shake
 
 HERE = "192.0.2.1"
 WRONG = {"session_id": "no-such-session", "resume_token": "w"}
 SMALL = frame(TEXT, b'{"type":"ping"}')
 
 
-async def upgraded(house, **options):
+async def upgraded(memory_node, **options):
     """Return a raw stream after the handshake and the welcome."""
-    stream = house.plug(**options)
+    stream = memory_node.plug(**options)
     await shake(stream)
     return stream
 
@@ -35,8 +35,8 @@ async def last_words(stream):
 async def test_beyond_the_burst_messages_are_read_at_the_rate_and_none_is_lost(
     nursery, autojump_clock, at_once
 ):
-    house = House(nursery, messages=TokenBucket.of(10, 5))
-    stream, start = await upgraded(house), trio.current_time()
+    memory_node = MemoryNode(nursery, messages=TokenBucket.of(10, 5))
+    stream, start = await upgraded(memory_node), trio.current_time()
     for _ in range(1 if at_once else 25):
         await stream.send_all(SMALL * (25 if at_once else 1))
     heard = b""
@@ -46,8 +46,8 @@ async def test_beyond_the_burst_messages_are_read_at_the_rate_and_none_is_lost(
 
 
 async def test_the_burst_refills_with_time(nursery, autojump_clock):
-    house = House(nursery, messages=TokenBucket.of(10, 5))
-    client, start = await house.client(), trio.current_time()
+    memory_node = MemoryNode(nursery, messages=TokenBucket.of(10, 5))
+    client, start = await memory_node.client(), trio.current_time()
     for _ in range(3):
         for _ in range(5):
             assert await client.pings()
@@ -56,8 +56,8 @@ async def test_the_burst_refills_with_time(nursery, autojump_clock):
 
 
 async def test_a_paused_client_that_slows_down_is_not_closed(nursery, autojump_clock):
-    house = House(nursery, messages=TokenBucket.of(10, 5))
-    client = await house.client()
+    memory_node = MemoryNode(nursery, messages=TokenBucket.of(10, 5))
+    client = await memory_node.client()
     await client.ask("register", uuid="desk", key=KEY)
     for _ in range(10):
         for _ in range(12):
@@ -69,8 +69,8 @@ async def test_a_paused_client_that_slows_down_is_not_closed(nursery, autojump_c
 
 
 async def test_a_client_that_stays_too_fast_is_closed_with_1008(nursery, autojump_clock):
-    house = House(nursery, messages=TokenBucket.of(10, 5))
-    stream, start = await upgraded(house), trio.current_time()
+    memory_node = MemoryNode(nursery, messages=TokenBucket.of(10, 5))
+    stream, start = await upgraded(memory_node), trio.current_time()
     await stream.send_all(frame(TEXT, b'{"type":"register","uuid":"d"}') + SMALL * 1000)
     await stream.send_all(frame(8, (1000).to_bytes(2)))
     heard, code = await last_words(stream)
@@ -80,8 +80,8 @@ async def test_a_client_that_stays_too_fast_is_closed_with_1008(nursery, autojum
 
 async def test_pings_go_on_while_messages_wait(nursery, autojump_clock):
     # The pong waits in the kernel behind the messages, for longer than the time for a pong.
-    house = House(nursery, messages=TokenBucket.of(1, 1), ping_interval=2, pong_time=1)
-    client = await house.client()
+    memory_node = MemoryNode(nursery, messages=TokenBucket.of(1, 1), ping_interval=2, pong_time=1)
+    client = await memory_node.client()
     await client.ask("register", uuid="desk", key=KEY)
     for _ in range(7):
         await client.say("ping")
@@ -91,25 +91,25 @@ async def test_pings_go_on_while_messages_wait(nursery, autojump_clock):
 
 
 async def test_messages_before_a_close_are_answered_even_if_slowly(nursery, autojump_clock):
-    house = House(nursery, messages=TokenBucket.of(10, 5))
-    stream = await upgraded(house)
+    memory_node = MemoryNode(nursery, messages=TokenBucket.of(10, 5))
+    stream = await upgraded(memory_node)
     await stream.send_all(SMALL * 20 + frame(8, (1000).to_bytes(2)))
     heard, code = await last_words(stream)
     assert (heard.count(b"pong"), code) == (20, 1000)
 
 
 async def test_a_pause_ends_when_the_node_closes(nursery, autojump_clock):
-    house = House(nursery, messages=TokenBucket.of(0.1, 1))
-    client = await house.client()
+    memory_node = MemoryNode(nursery, messages=TokenBucket.of(0.1, 1))
+    client = await memory_node.client()
     for _ in range(3):
         await client.say("ping")
     assert (await client.hear())["type"] == "pong"
     start = trio.current_time()
-    (connection,) = house.listener.connections
+    (connection,) = memory_node.listener.connections
     connection.close(4000, "replaced")
     assert await client.ending() == 4000
     assert trio.current_time() == start
-    await house.listener.close_all(1001, "waits until none is left")
+    await memory_node.listener.close_all(1001, "waits until none is left")
     assert trio.current_time() - start <= 1, "less than the pause, or the time for a good-bye"
 
 
@@ -118,8 +118,8 @@ async def test_a_pause_ends_when_the_node_closes(nursery, autojump_clock):
 
 @pytest.mark.parametrize("opcode", [PING, 10])
 async def test_too_many_control_frames_are_closed_with_1008(nursery, autojump_clock, opcode):
-    house = House(nursery, controls=TokenBucket.of(1, 10))
-    stream = await upgraded(house)
+    memory_node = MemoryNode(nursery, controls=TokenBucket.of(1, 10))
+    stream = await upgraded(memory_node)
     await stream.send_all(SMALL + frame(opcode) * 30 + SMALL)
     heard, code = await last_words(stream)
     assert (code, heard.count(b'"pong"')) == (1008, 1)
@@ -131,12 +131,12 @@ async def test_too_many_control_frames_are_closed_with_1008(nursery, autojump_cl
 async def test_the_time_for_an_incomplete_message_is_limited(
     nursery, autojump_clock, begun, before
 ):
-    house = House(nursery, introduction_time=100)
-    stream = await upgraded(house)
+    memory_node = MemoryNode(nursery, introduction_time=100)
+    stream = await upgraded(memory_node)
     await trio.sleep(1)
     await stream.send_all(before + begun)
     await trio.sleep(9)
-    (connection,) = house.listener.connections
+    (connection,) = memory_node.listener.connections
     assert not connection.closed
     await trio.sleep(1.1)
     assert connection.closed
@@ -144,8 +144,8 @@ async def test_the_time_for_an_incomplete_message_is_limited(
 
 
 async def test_each_message_has_its_own_time(nursery, autojump_clock):
-    house = House(nursery, introduction_time=100)
-    stream = await upgraded(house)
+    memory_node = MemoryNode(nursery, introduction_time=100)
+    stream = await upgraded(memory_node)
     rest = SMALL[9:] + SMALL[:9]
     await stream.send_all(SMALL[:9])
     for _ in range(5):
@@ -160,8 +160,8 @@ async def test_each_message_has_its_own_time(nursery, autojump_clock):
 
 
 async def test_a_whole_backlog_is_not_counted_in_the_outbox(nursery, autojump_clock):
-    house = House(nursery)
-    host, guest = await house.client(), await house.client()
+    memory_node = MemoryNode(nursery)
+    host, guest = await memory_node.client(), await memory_node.client()
     session_id, token = await open_session(host)
     device = {"name": "Phone", "id": "phone-1"}
     asked = {"session_id": session_id, "token": token, "device_info": device}
@@ -173,10 +173,10 @@ async def test_a_whole_backlog_is_not_counted_in_the_outbox(nursery, autojump_cl
     for _ in range(64):
         await host.say("signal", session_id=session_id, data="x" * 4094)
     assert await host.pings()
-    slow = await house.client(pair=trio.testing.lockstep_stream_pair)
+    slow = await memory_node.client(pair=trio.testing.lockstep_stream_pair)
     await slow.say("resume", session_id=session_id, resume_token=resume_token)
     assert (await host.hear())["type"] == "peer_online"
-    connections = house.listener.connections
+    connections = memory_node.listener.connections
     (connection,) = (each for each in connections if each.seats and not each.owner)
     assert connection._outbox.size > 256 * 1024
     # The full outbox size is allowed on top of the backlog, and no more.
@@ -189,8 +189,8 @@ async def test_a_whole_backlog_is_not_counted_in_the_outbox(nursery, autojump_cl
 
 
 async def test_a_burst_of_messages_is_not_too_many(nursery, autojump_clock):
-    house = House(nursery, outbox_messages=10)
-    stream = await upgraded(house)
+    memory_node = MemoryNode(nursery, outbox_messages=10)
+    stream = await upgraded(memory_node)
     await stream.send_all(SMALL * 150)
     heard = b""
     while heard.count(b"pong") < 150:
@@ -198,12 +198,12 @@ async def test_a_burst_of_messages_is_not_too_many(nursery, autojump_clock):
 
 
 async def test_too_many_queued_messages_are_closed_with_4001(nursery, autojump_clock):
-    house = House(nursery, outbox_messages=10)
+    memory_node = MemoryNode(nursery, outbox_messages=10)
     ours, theirs = trio.testing.lockstep_stream_pair()
-    stream = await upgraded(house, pair=lambda: (ours, theirs))
+    stream = await upgraded(memory_node, pair=lambda: (ours, theirs))
     await stream.send_all(SMALL * 10)
     await trio.sleep(1)
-    (connection,) = house.listener.connections
+    (connection,) = memory_node.listener.connections
     assert not connection.closed
     await stream.send_all(SMALL * 5)
     await trio.sleep(0.2)
@@ -219,11 +219,11 @@ async def test_too_many_queued_messages_are_closed_with_4001(nursery, autojump_c
 
 
 async def test_a_wrong_guess_delays_only_its_connection_and_pings_go_on(nursery, autojump_clock):
-    house = House(nursery, settings=Settings(guesses_per_address=20), ping_interval=3)
+    memory_node = MemoryNode(nursery, settings=Settings(guesses_per_address=20), ping_interval=3)
     start = trio.current_time()
     waits = []
     for _ in range(10):
-        client = await house.client(peer=HERE)
+        client = await memory_node.client(peer=HERE)
         before = trio.current_time()
         assert (await client.ask("resume", **WRONG))["code"] == "unknown_session"
         waits.append(trio.current_time() - before)
@@ -233,8 +233,8 @@ async def test_a_wrong_guess_delays_only_its_connection_and_pings_go_on(nursery,
 
 
 async def test_messages_behind_a_wrong_guess_wait_with_it(nursery, autojump_clock):
-    house = House(nursery)
-    client, other = await house.client(peer=HERE), await house.client(peer=HERE)
+    memory_node = MemoryNode(nursery)
+    client, other = await memory_node.client(peer=HERE), await memory_node.client(peer=HERE)
     start = trio.current_time()
     await client.say("resume", **WRONG)
     await trio.testing.wait_all_tasks_blocked()
@@ -247,8 +247,8 @@ async def test_messages_behind_a_wrong_guess_wait_with_it(nursery, autojump_cloc
 
 
 async def test_a_burst_behind_a_wrong_guess_is_only_read_more_slowly(nursery, autojump_clock):
-    house = House(nursery, messages=TokenBucket.of(10, 5))
-    client = await house.client(peer=HERE)
+    memory_node = MemoryNode(nursery, messages=TokenBucket.of(10, 5))
+    client = await memory_node.client(peer=HERE)
     await client.say("resume", **WRONG)
     for _ in range(12):
         await client.say("ping")
@@ -258,14 +258,14 @@ async def test_a_burst_behind_a_wrong_guess_is_only_read_more_slowly(nursery, au
 
 
 async def test_a_client_that_leaves_during_a_delay_is_gone_at_once(nursery, autojump_clock):
-    house = House(nursery)
-    client = await house.client(peer=HERE)
+    memory_node = MemoryNode(nursery)
+    client = await memory_node.client(peer=HERE)
     start = trio.current_time()
     await client.say("resume", **WRONG)
     await trio.testing.wait_all_tasks_blocked()
     await trio.aclose_forcefully(client.ws._stream)
     await trio.testing.wait_all_tasks_blocked()
-    assert not house.listener.connections
+    assert not memory_node.listener.connections
     assert trio.current_time() == start
 
 
@@ -273,33 +273,33 @@ async def test_a_client_that_leaves_during_a_delay_is_gone_at_once(nursery, auto
 
 
 async def test_the_connections_of_an_address_are_limited(nursery, autojump_clock):
-    house = House(nursery, connections_per_address=2)
-    clients = [await house.client(peer=HERE) for _ in range(2)]
-    async with house.plug(peer=HERE) as third:
+    memory_node = MemoryNode(nursery, connections_per_address=2)
+    clients = [await memory_node.client(peer=HERE) for _ in range(2)]
+    async with memory_node.plug(peer=HERE) as third:
         assert b" 503 " in await third.receive_some()
-    await house.client(peer="192.0.2.2")
+    await memory_node.client(peer="192.0.2.2")
     await trio.aclose_forcefully(clients[0].ws._stream)
     await trio.testing.wait_all_tasks_blocked()
-    await house.client(peer=HERE)
+    await memory_node.client(peer=HERE)
 
 
 async def test_the_connections_of_a_node_are_limited(nursery):
-    house = House(nursery, max_connections=2)
+    memory_node = MemoryNode(nursery, max_connections=2)
     for _ in range(2):
-        client = await house.client()
-    assert (await house.ask(request())).status == 503
-    assert (await house.ask(request("GET", "/healthz"))).status == 200
+        client = await memory_node.client()
+    assert (await memory_node.ask(request())).status == 503
+    assert (await memory_node.ask(request("GET", "/healthz"))).status == 200
     await trio.aclose_forcefully(client.ws._stream)
     await trio.testing.wait_all_tasks_blocked()
-    await house.client()
+    await memory_node.client()
 
 
 async def test_behind_a_proxy_the_reported_address_is_limited(nursery):
     settings = Settings(trusted_proxy=("10.0.0.0/8",))
-    house = House(nursery, settings=settings, connections_per_address=1)
+    memory_node = MemoryNode(nursery, settings=settings, connections_per_address=1)
 
     async def knock(address):
-        stream = house.plug(peer="10.0.0.1")
+        stream = memory_node.plug(peer="10.0.0.1")
         await stream.send_all(request(X_Forwarded_For=address))
         return (await stream.receive_some())[9:12], stream
 
@@ -314,19 +314,19 @@ async def test_behind_a_proxy_the_reported_address_is_limited(nursery):
 
 async def test_a_proxy_on_this_machine_that_reports_no_address_is_limited_itself(nursery, caplog):
     settings = Settings(trusted_proxy=("127.0.0.1",))
-    house = House(nursery, settings=settings, connections_per_address=2)
+    memory_node = MemoryNode(nursery, settings=settings, connections_per_address=2)
     for headers in ({}, {"X_Real_IP": ""}):
-        stream = house.plug(peer="127.0.0.1")
+        stream = memory_node.plug(peer="127.0.0.1")
         await stream.send_all(request(**headers))
         assert b" 101 " in await stream.receive_some()
-    assert (await house.ask(request(), "127.0.0.1")).status == 503
+    assert (await memory_node.ask(request(), "127.0.0.1")).status == 503
     (record,) = caplog.records
     assert "a trusted proxy does not report" in record.message
 
 
-async def test_a_websocket_through_an_unlisted_proxy_is_warned_about(house, caplog):
+async def test_a_websocket_through_an_unlisted_proxy_is_warned_about(memory_node, caplog):
     for _ in range(2):
-        stream = house.plug(peer="127.0.0.1")
+        stream = memory_node.plug(peer="127.0.0.1")
         await stream.send_all(request(X_Forwarded_For="192.0.2.1"))
         assert b" 101 " in await stream.receive_some()
     (record,) = caplog.records
@@ -334,8 +334,8 @@ async def test_a_websocket_through_an_unlisted_proxy_is_warned_about(house, capl
 
 
 async def test_a_session_counts_for_the_address_of_its_host(nursery):
-    house = House(nursery, settings=Settings(sessions_per_address=1))
-    host = await house.client(peer=HERE)
+    memory_node = MemoryNode(nursery, settings=Settings(sessions_per_address=1))
+    host = await memory_node.client(peer=HERE)
     await open_session(host)
     answer = await host.ask("create_session", session_type="persistent")
     assert answer["code"] == "limit_reached"

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import pytest
 
 from proxim.net import pages
-from tests.net.helpers import House, get, parse, read_all, request
+from tests.net.helpers import MemoryNode, get, parse, read_all, request
 
 ROOT = Path(__file__).parent.parent.parent
 WEB = ROOT / "proxim" / "web"
@@ -19,9 +19,9 @@ PATHS = pages.paths()
 SDK = pages.join_modules(WEB / "proxim.js")
 
 
-async def fetch(house, path, **headers):
+async def fetch(memory_node, path, **headers):
     """Return the response, and its body unchanged."""
-    stream = house.plug()
+    stream = memory_node.plug()
     fields = {"Host": "node"} | {name.replace("_", "-"): value for name, value in headers.items()}
     await stream.send_all(request("GET", path, headers=fields))
     raw = await read_all(stream)
@@ -33,8 +33,8 @@ def test_named_paths_are_served():
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_every_file_is_served_unchanged_with_its_headers(house, path):
-    answer, body = await fetch(house, path)
+async def test_every_file_is_served_unchanged_with_its_headers(memory_node, path):
+    answer, body = await fetch(memory_node, path)
     if path == "/proxim.js":
         assert body == SDK
     else:
@@ -69,37 +69,37 @@ async def test_every_file_is_served_unchanged_with_its_headers(house, path):
         ("/web/icon.svg", "image/svg+xml"),
     ],
 )
-async def test_file_has_its_content_type(house, path, kind):
-    assert (await fetch(house, path))[0].headers["content-type"] == kind
+async def test_file_has_its_content_type(memory_node, path, kind):
+    assert (await fetch(memory_node, path))[0].headers["content-type"] == kind
 
 
 @pytest.mark.parametrize("known", ["{tag}", 'W/{tag}, "other"', '"other", {tag}', "*"])
-async def test_known_version_gets_304_without_a_body(house, known):
-    tag = (await fetch(house, "/"))[0].headers["etag"]
-    answer, body = await fetch(house, "/", If_None_Match=known.format(tag=tag))
+async def test_known_version_gets_304_without_a_body(memory_node, known):
+    tag = (await fetch(memory_node, "/"))[0].headers["etag"]
+    answer, body = await fetch(memory_node, "/", If_None_Match=known.format(tag=tag))
     assert (answer.status, body) == (304, b"")
     assert answer.headers["etag"] == tag
     assert "content-length" not in answer.headers
 
 
-async def test_other_version_gets_the_file(house):
-    assert (await fetch(house, "/", If_None_Match='"other"'))[0].status == 200
+async def test_other_version_gets_the_file(memory_node):
+    assert (await fetch(memory_node, "/", If_None_Match='"other"'))[0].status == 200
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br, GZIP;q=0.5", "deflate, gzip; q=1"])
-async def test_file_is_compressed_if_the_client_accepts_gzip(house, coding):
-    answer, body = await fetch(house, "/proxim.js", Accept_Encoding=coding)
+async def test_file_is_compressed_if_the_client_accepts_gzip(memory_node, coding):
+    answer, body = await fetch(memory_node, "/proxim.js", Accept_Encoding=coding)
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["vary"] == "accept-encoding"
     assert gzip.decompress(body) == SDK
-    plain, _ = await fetch(house, "/proxim.js")
+    plain, _ = await fetch(memory_node, "/proxim.js")
     assert plain.headers["vary"] == "accept-encoding"
     assert plain.headers["etag"] != answer.headers["etag"]
 
 
 @pytest.mark.parametrize("coding", ["", "br", "gzip;q=0", "gzip; q=0.000", "xgzip"])
-async def test_file_is_plain_if_the_client_does_not_accept_gzip(house, coding):
-    answer, body = await fetch(house, "/proxim.js", Accept_Encoding=coding)
+async def test_file_is_plain_if_the_client_does_not_accept_gzip(memory_node, coding):
+    answer, body = await fetch(memory_node, "/proxim.js", Accept_Encoding=coding)
     assert "content-encoding" not in answer.headers
     assert body == SDK
 
@@ -121,8 +121,8 @@ async def test_file_is_plain_if_the_client_does_not_accept_gzip(house, coding):
         "/host.js",
     ],
 )
-async def test_other_paths_are_not_found(house, path):
-    assert (await house.ask(get(path))).status == 404
+async def test_other_paths_are_not_found(memory_node, path):
+    assert (await memory_node.ask(get(path))).status == 404
 
 
 def test_joined_module_has_imports_first_and_each_module_once(tmp_path):
@@ -207,14 +207,14 @@ def test_wheel_has_every_file(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["/join?fbclid=x", "/join?", "/join?utm_source=a&b=%23"])
-async def test_the_guest_page_is_served_whatever_the_query(house, path):
-    answer, body = await fetch(house, path)
+async def test_the_guest_page_is_served_whatever_the_query(memory_node, path):
+    answer, body = await fetch(memory_node, path)
     assert (answer.status, body) == (200, (PAGES / "join.html").read_bytes())
 
 
 @pytest.mark.parametrize("path", ["/join/", "/join/?x=1"])
-async def test_the_guest_page_with_a_slash_leads_to_the_page(house, path):
-    answer, _ = await fetch(house, path)
+async def test_the_guest_page_with_a_slash_leads_to_the_page(memory_node, path):
+    answer, _ = await fetch(memory_node, path)
     assert (answer.status, answer.headers["location"]) == (308, "../join")
     assert urljoin("https://node.example/base/join/", "../join") == "https://node.example/base/join"
 
@@ -222,19 +222,19 @@ async def test_the_guest_page_with_a_slash_leads_to_the_page(house, path):
 @pytest.mark.parametrize(
     "path", ["/join%23", "/join%23ID.TOKEN?x=1", "/join%2523A.B", "/join/%23A"]
 )
-async def test_a_link_that_a_scanner_spoiled_gets_a_page_that_says_so(house, path):
-    answer, body = await fetch(house, path)
+async def test_a_link_that_a_scanner_spoiled_gets_a_page_that_says_so(memory_node, path):
+    answer, body = await fetch(memory_node, path)
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert b"The scanner changed the link" in body
     assert b"ID" not in body
     assert b'href="/web/style.css"' in body
-    assert (await house.ask(get(path, "POST"))).status == 405
+    assert (await memory_node.ask(get(path, "POST"))).status == 405
 
 
 @pytest.fixture
 def below(nursery):
     """A node below a path, whose proxy removes the path from requests, or does not."""
-    return House(nursery, url="https://node.example/pair")
+    return MemoryNode(nursery, url="https://node.example/pair")
 
 
 @pytest.mark.parametrize("path", ["/pair", "/pair?x=1"])

@@ -6,7 +6,7 @@ import trio.testing
 
 from proxim.actors.actor import Actor
 from proxim.net.shares import Shares
-from tests.net.helpers import House, approve
+from tests.net.helpers import MemoryNode, approve
 from tests.net.test_outbox import Kernel, outbox_to
 
 
@@ -47,11 +47,11 @@ async def test_a_share_is_free_again_once_it_is_written(nursery):
 
 async def crowded(nursery, **limits):
     """Return a host that does not read, with two guests, and their sessions."""
-    house = House(nursery, outbox_size=200_000, **limits)
-    host = await house.client(pair=trio.testing.lockstep_stream_pair)
-    guests = [await house.client(), await house.client()]
+    memory_node = MemoryNode(nursery, outbox_size=200_000, **limits)
+    host = await memory_node.client(pair=trio.testing.lockstep_stream_pair)
+    guests = [await memory_node.client(), await memory_node.client()]
     sessions = [await approve(host, guest) for guest in guests]
-    return house, host, guests, sessions
+    return memory_node, host, guests, sessions
 
 
 async def flood(guest, session_id, count):
@@ -67,13 +67,13 @@ async def flood(guest, session_id, count):
 
 
 async def test_a_guest_that_floods_a_slow_host_is_slowed_and_then_refused(nursery, autojump_clock):
-    house, host, (loud, quiet), (first, second) = await crowded(nursery)
+    memory_node, host, (loud, quiet), (first, second) = await crowded(nursery)
     start = trio.current_time()
     codes = await flood(loud, first, 60)
     assert {*codes} == {"rate_limited"}
     assert 20 < len(codes) < 50, "it has a share"
     assert trio.current_time() - start > 0.5, "it was slowed first"
-    assert len(house.listener.connections) == 3
+    assert len(memory_node.listener.connections) == 3
     # The other session goes on, without an error or a delay.
     start = trio.current_time()
     assert await flood(quiet, second, 3) == []
@@ -86,7 +86,7 @@ async def test_a_guest_that_floods_a_slow_host_is_slowed_and_then_refused(nurser
     assert taken[second] == [0, 1, 2]
     assert await flood(loud, first, 1) == []
     assert (await host.hear("signal"))["session_id"] == first
-    assert house.supervisor.stats.refusals["outbox_size"] == len(codes)
+    assert memory_node.supervisor.stats.refusals["outbox_size"] == len(codes)
 
 
 async def test_a_signal_that_a_full_connection_refuses_in_the_inbox_is_told_to_its_sender(
@@ -94,12 +94,12 @@ async def test_a_signal_that_a_full_connection_refuses_in_the_inbox_is_told_to_i
 ):
     # Without a line every signal goes through the inbox.
     monkeypatch.setattr(Actor, "_open_line", lambda self: None)
-    house, _host, (loud, _), (first, _) = await crowded(nursery)
+    memory_node, _host, (loud, _), (first, _) = await crowded(nursery)
     codes = []
     for _ in range(60):
         codes += await flood(loud, first, 1)
     assert {*codes} == {"rate_limited"}
-    assert len(house.listener.connections) == 3
+    assert len(memory_node.listener.connections) == 3
 
 
 async def test_a_host_that_reads_nothing_is_still_disconnected(nursery, autojump_clock):

@@ -9,7 +9,7 @@ from trio_websocket import wrap_client_stream
 
 from proxim.node import Node
 from proxim.settings import Settings
-from tests.net.helpers import Client, House, approve, connected, dial, get, parse, read_all
+from tests.net.helpers import Client, MemoryNode, approve, connected, dial, get, parse, read_all
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +29,17 @@ def trusting(authority):
 def secured(nursery, authority):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("node").configure_cert(context)
-    return House(nursery, tls=context)
+    return MemoryNode(nursery, tls=context)
 
 
-def wrap(house, trusting):
-    return trio.SSLStream(house.plug(), trusting, server_hostname="node", https_compatible=True)
+def wrap(memory_node, trusting):
+    return trio.SSLStream(
+        memory_node.plug(), trusting, server_hostname="node", https_compatible=True
+    )
 
 
-async def over_tls(house, trusting):
-    ws = await wrap_client_stream(house.nursery, wrap(house, trusting), "node", "/ws")
+async def over_tls(memory_node, trusting):
+    ws = await wrap_client_stream(memory_node.nursery, wrap(memory_node, trusting), "node", "/ws")
     return await Client(ws).welcomed()
 
 
@@ -48,12 +50,12 @@ async def test_http_is_answered_over_tls(secured, trusting):
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/none"])
-async def test_over_tls_browsers_are_told_to_use_only_that(secured, trusting, house, path):
+async def test_over_tls_browsers_are_told_to_use_only_that(secured, trusting, memory_node, path):
     stream = wrap(secured, trusting)
     await stream.send_all(get(path))
     told = parse(await read_all(stream)).headers["strict-transport-security"]
     assert told == "max-age=31536000"
-    assert "strict-transport-security" not in (await house.ask(get(path))).headers
+    assert "strict-transport-security" not in (await memory_node.ask(get(path))).headers
 
 
 @pytest.mark.parametrize("host", ["localhost:8765", "127.0.0.1", "[::1]:1"])

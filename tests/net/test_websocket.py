@@ -9,12 +9,14 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Ping
 
+from proxim.net.cork import Cork
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
-from proxim.net.outbox import Cork, Outbox
+from proxim.net.outbox import Outbox
+from proxim.net.outbox_totals import OutboxTotals
 from proxim.net.stats import NetStats
 from proxim.net.stream import TcpStream
-from proxim.net.websocket import LeanWebSocket
+from proxim.net.websocket import NodeWebSocket
 from tests.net.helpers import BINARY, CLOSE, PING, TEXT, frame
 from tests.net.test_stream import sockets
 
@@ -46,8 +48,9 @@ class Peer:
 def lean(stream, nursery, **limits):
     limits = Limits(**limits)
     keepalive = Keepalive(limits)
-    outbox = Outbox(stream, limits, Cork(NetStats()), keepalive, nursery.start_soon)
-    return LeanWebSocket(stream, limits, outbox, keepalive)
+    totals = OutboxTotals(limits.max_outbox_bytes, NetStats())
+    outbox = Outbox(stream, limits, Cork(), totals, keepalive, nursery.start_soon)
+    return NodeWebSocket(stream, limits, outbox, keepalive)
 
 
 def plain(stream, nursery):
@@ -245,12 +248,12 @@ async def test_messages_may_be_sent_until_the_peers_close_is_answered(memory):
 
 async def test_a_pong_ends_the_time_for_it(memory):
     ws, peer = memory
-    ws._keepalive.pong_by = 1.0
+    ws._keepalive._pong_by = 1.0
     ws.send_ping()
     assert await peer.hear() == ("Ping", b"")
-    assert ws._keepalive.pong_by == 1
+    assert ws._keepalive._pong_by == 1
     await peer.say(frame(10), frame(TEXT))
-    assert (await ws.receive(), ws._keepalive.pong_by) == ([""], math.inf)
+    assert (await ws.receive(), ws._keepalive._pong_by) == ([""], math.inf)
 
 
 # -- the private names of trio-websocket that are used ------------------------------------------

@@ -19,7 +19,7 @@ async def abandoned(ask, value):
 
 async def test_question_that_nobody_waits_for_any_more_is_still_the_only_one(nursery):
     shown = []
-    ask = Application(shown.append).asking(lambda value: value)
+    ask = Application(shown.append).wrap_question(lambda value: value)
     await abandoned(ask, "withdrawn")
     answers = []
 
@@ -45,7 +45,7 @@ async def test_questions_that_nobody_waits_for_do_not_add_up_to_threads():
         goes_on.wait()
         return value
 
-    ask = Application(None).asking(decide)
+    ask = Application(None).wrap_question(decide)
     try:
         async with trio.open_nursery() as nursery:
             for number in range(MOST_THREADS + 10):
@@ -68,7 +68,7 @@ async def test_wait_that_ends_before_its_thread_runs_does_not_keep_its_turn(monk
 
     monkeypatch.setattr("proxim.portal.futures.Thread", LateThread)
     monkeypatch.setattr("proxim.portal.application.MOST_THREADS", 1)
-    ask = Application(call_in).asking(lambda value: value)
+    ask = Application(call_in).wrap_question(lambda value: value)
     await abandoned(ask, "withdrawn")
     goes_on.set()
     with trio.fail_after(60):
@@ -79,7 +79,7 @@ async def test_function_that_could_not_be_called_does_not_keep_its_turn():
     def broken(function):
         raise RuntimeError("the window is gone")
 
-    ask = Application(broken).asking(lambda value: value)
+    ask = Application(broken).wrap_question(lambda value: value)
     for _ in range(2):
         with trio.fail_after(60), pytest.raises(RuntimeError, match="the window is gone"):
             await ask("question")
@@ -95,7 +95,7 @@ class Window:
 async def test_functions_are_let_go_when_the_application_ends(nursery):
     window, shown = Window(), []
     application = Application(shown.append)
-    tell = application.telling(window.show)
+    tell = application.wrap_callback(window.show)
     nursery.start_soon(tell, "before")
     await wait_all_tasks_blocked(0.01)
     shown.pop()()
@@ -115,7 +115,7 @@ async def test_functions_are_let_go_when_the_application_ends(nursery):
 
 async def test_functions_without_an_event_loop_of_the_application_are_still_called():
     application = Application(None)
-    tell = application.telling(lambda value: value)
+    tell = application.wrap_callback(lambda value: value)
     application.end()
     with trio.fail_after(60):
         assert await tell("late") == "late"

@@ -38,12 +38,12 @@ async def is_open(channel, wanted):
 
 async def break_connection(channel):
     """Lose the connection under a channel; both sides notice it by themselves."""
-    peer = channel._peer
+    peer = channel._connector
     await peer._loop.call(peer._connection._pc.close)
 
 
 def close_main(channel):
     """Close the main data channel alone, and return it."""
-    main = channel._peer.channels.main
-    channel._peer._loop.soon(main._pipe.close)
+    main = channel._connector.channels.main
+    channel._connector._loop.soon(main._pipe.close)
     return main

@@ -109,7 +109,7 @@ async def obey(session, channel):
             channel = await session.channel()
             say("open")
         elif command == "waiting":
-            say("waiting", channel._peer.channels.gate._waiting)
+            say("waiting", channel._connector.channels.gate._waiting)
         elif command == "read":
             may_read.set()
         elif command == "close":

@@ -17,7 +17,7 @@ from proxim.protocol.errors import (
     SessionOver,
     Unreachable,
 )
-from proxim.rtc import peer as peers
+from proxim.rtc import connector
 from proxim.rtc.loop import Loop
 from tests.client.helpers import PATIENCE, hear, paired, until
 from tests.rtc.helpers import break_connection, channels, close_main, is_open, joined
@@ -104,7 +104,7 @@ async def test_signals_before_the_first_call_are_not_lost(node):
         await until(lambda: len(guest._unread) >= 2)
         with trio.fail_after(PATIENCE):
             channel = await guest.channel()
-        assert channel._peer._retries == 0
+        assert channel._connector._retries == 0
         assert await hear(guest, 1) == ["first"]
         assert guest.unread_bytes == 0
 
@@ -310,28 +310,28 @@ async def test_data_channels_that_nobody_takes_are_bounded(node):
 
 async def test_main_channel_that_is_closed_alone_is_opened_again(node):
     async with joined(node.url) as (host, guest, *_):
-        connection = host._peer._connection
+        connection = host._connector._connection
         close_main(guest)
         await is_open(guest, False)
         await host.send("by a new one")
         assert await hear(guest, 1) == ["by a new one"]
-        assert host._peer._connection is connection
+        assert host._connector._connection is connection
 
 
 async def test_host_gives_up_a_main_channel_that_is_closed_each_time(node, monkeypatch):
-    monkeypatch.setattr(peers, "REOPEN_DELAY", 0)
+    monkeypatch.setattr(connector, "REOPEN_DELAY", 0)
     async with joined(node.url) as (host, guest, *_):
-        for _ in range(peers.MAX_REOPENED + 1):
+        for _ in range(connector.MAX_REOPENED + 1):
             await is_open(guest, True)
             main = close_main(guest)
-            await until(lambda main=main: guest._peer.channels.main is not main)
+            await until(lambda main=main: guest._connector.channels.main is not main)
         with trio.fail_after(PATIENCE), pytest.raises(Unreachable, match="again and again"):
             await host.receive()
 
 
 async def test_receiver_that_does_not_read_is_not_flooded_and_loses_nothing(node):
     async with joined(node.url) as (host, guest, *_), trio.open_nursery() as nursery:
-        gate = guest._peer.channels.gate
+        gate = guest._connector.channels.gate
         sent = 0
 
         async def flood():
@@ -353,7 +353,7 @@ async def test_receiver_that_does_not_read_is_not_flooded_and_loses_nothing(node
 
 
 async def test_other_side_that_never_answers_is_unreachable(node, monkeypatch):
-    monkeypatch.setattr(peers, "CONNECT_TIME", {"host": 0.01, "guest": 0.01})
+    monkeypatch.setattr(connector, "CONNECT_TIME", {"host": 0.01, "guest": 0.01})
     async with paired(node.url) as (session, _):
         with trio.fail_after(PATIENCE):
             with pytest.raises(Unreachable, match="after several attempts") as caught:
@@ -365,11 +365,11 @@ async def test_other_side_that_never_answers_is_unreachable(node, monkeypatch):
 
 async def test_attempts_begin_again_when_the_other_side_starts(node, monkeypatch):
     times = {"host": 0.01, "guest": 0.01}
-    monkeypatch.setattr(peers, "CONNECT_TIME", times)
+    monkeypatch.setattr(connector, "CONNECT_TIME", times)
     async with paired(node.url) as (session, guest):
         with trio.fail_after(PATIENCE), pytest.raises(Unreachable):
             await session.channel()
-        channel = session._peering._peer.channel
+        channel = session._peering._connector.channel
         with pytest.raises(Unreachable):
             await channel.send("now")
         times.update(host=60.0, guest=60.0)
@@ -410,7 +410,7 @@ async def test_side_that_refuses_says_so_again_when_the_other_one_comes_back(nod
             with trio.fail_after(PATIENCE), pytest.raises(Unreachable):
                 await guest.channel()
             # A later real start connects both.
-            waiting = guest._peering._peer.channel
+            waiting = guest._peering._connector.channel
             with trio.fail_after(PATIENCE):
                 host = await session.channel()
             await host.send("after all")

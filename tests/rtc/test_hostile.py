@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from proxim.protocol.errors import Unreachable
-from proxim.rtc import peer as peers
+from proxim.rtc import connector
 from proxim.rtc.negotiation import MAX_STARTS
 from tests.client.helpers import PATIENCE, hear, paired, until
 from tests.rtc.helpers import channels, joined
@@ -25,11 +25,11 @@ RUBBISH = [
 
 @pytest.mark.parametrize("role", ["host", "guest"])
 async def test_rubbish_does_not_keep_the_sides_from_connecting(node, role, monkeypatch):
-    monkeypatch.setattr(peers, "CONNECT_TIME", {"host": 5.0, "guest": 5.0})
+    monkeypatch.setattr(connector, "CONNECT_TIME", {"host": 5.0, "guest": 5.0})
     async with paired(node.url) as (session, guest), trio.open_nursery() as nursery:
         victim, other = (session, guest) if role == "host" else (guest, session)
         nursery.start_soon(victim.channel)
-        await until(lambda: victim._peering and victim._peering._peer)
+        await until(lambda: victim._peering and victim._peering._connector)
         for rtc in RUBBISH:
             await other.send({"rtc": rtc})
         await channels(session, guest)
@@ -37,7 +37,7 @@ async def test_rubbish_does_not_keep_the_sides_from_connecting(node, role, monke
 
 async def test_rubbish_for_a_connection_is_ignored(node):
     async with joined(node.url) as (host, guest, session, other):
-        name, to = guest._peer._negotiation.name, host._peer._negotiation.name
+        name, to = guest._connector._negotiation.name, host._connector._negotiation.name
         for rtc in RUBBISH:
             await other.send({"rtc": {**rtc, "from": name, "to": to, "unavailable": False}})
         await other.send("after")
@@ -49,11 +49,11 @@ async def test_rubbish_for_a_connection_is_ignored(node):
 
 async def test_signals_that_wait_are_bounded(node):
     async with joined(node.url) as (host, *_):
-        peer = host._peer
-        for _ in range(2 * peers.MAX_WAITING):
-            peer.receive({"from": "x", "to": "nobody"})
-        assert peer._waiting == peers.MAX_WAITING
-        await until(lambda: peer._waiting == 0)
+        connecting = host._connector
+        for _ in range(2 * connector.MAX_WAITING):
+            connecting.receive({"from": "x", "to": "nobody"})
+        assert connecting._waiting == connector.MAX_WAITING
+        await until(lambda: connecting._waiting == 0)
         assert host.is_open
 
 
@@ -65,8 +65,8 @@ async def test_side_that_starts_again_and_again_is_not_followed(node):
             await other.send({"rtc": {"from": f"x{number}", "description": answer}})
             await other.send("next")
             assert await hear(session, 1) == ["next"]
-            await until(lambda: host._peer._waiting == 0)
-            connections.add(host._peer._negotiation.name)
+            await until(lambda: host._connector._waiting == 0)
+            connections.add(host._connector._negotiation.name)
         assert len(connections) <= MAX_STARTS + 1
 
 

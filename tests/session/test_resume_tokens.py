@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason
@@ -166,9 +167,14 @@ def test_every_token_of_the_guest_hears_why_the_session_ended():
     assert ended().comes(GUEST).reason is Reason.CLOSED
 
 
-def test_without_a_successor_there_is_nothing_to_withdraw():
-    session = approved(PERSISTENT).session
-    before = session.resume_hash
-    effects = [ev.CloseLine()]
-    assert session.withdraw_successor(ev.ResumeRequested(RESUME), effects) == effects
-    assert session.resume_hash == before
+@STAGES
+def test_successor_that_was_not_saved_is_forgotten(stage):
+    meeting = stage(PERSISTENT)
+    effects = meeting.session.handle(ev.ResumeRequested(RESUME, "first"), meeting.now)
+    (reply,) = [each for each in effects if isinstance(each, ev.Reply)]
+    assert reply.message == structs.replace(reply.if_unsaved, resume_token="first")
+    assert reply.if_unsaved.resume_token == wire.UNSET
+    assert meeting.session.handle(ev.SuccessorLost("first"), meeting.now) == []
+    assert meeting.session.successors == ()
+    assert code(meeting.comes(GUEST, "first")) == "unknown_session"
+    assert isinstance(meeting.comes(GUEST, RESUME), wire.Resumed)

@@ -58,6 +58,7 @@ def test_every_rule_leads_only_to_its_states():
     events += [ev.HostDecided(approve) for approve in (True, False)]
     events += [ev.CloseRequested(role) for role in Role]
     events += [ev.Restored(handed) for handed in (True, False)]
+    events += [ev.SignalReturned(GUEST, Raw(b"1")), ev.SuccessorLost(RESUME)]
     events += [ev.SignalSent(HOST, Raw(b"1")), ev.RenewalRequested(ev.Invitation(b""))]
     events += [ev.HostAcknowledged(ACK)]
     absences = [(), (HOST,), (GUEST,), (HOST, GUEST)]

@@ -49,20 +49,20 @@ def make_backend(
     assert options.cluster is not None
     try:
         from proxim.backends.redis.backend import RedisBackend
-        from proxim.backends.redis.redis_coordinator import Coordinator, parse_url
+        from proxim.backends.redis.coordinator import Coordinator, parse_url
         from proxim.backends.redis.seal import Seal
     except ImportError:
         raise missing("cluster", "cluster") from None
-    place = parse_url(options.cluster)
-    if options.cluster_key is None and not (place.is_local or options.cluster_insecure):
+    address = parse_url(options.cluster)
+    if options.cluster_key is None and not (address.is_local or options.cluster_insecure):
         raise InvalidSetting(
-            f"cluster: {place.host} is another machine, and without cluster_key whoever writes to "
-            "Redis can approve sessions and read signals: give all nodes the same cluster_key; if "
-            "nobody else can reach that Redis, cluster_insecure"
+            f"cluster: {address.host} is another machine, and without cluster_key whoever writes "
+            "to Redis can approve sessions and read signals: give all nodes the same cluster_key; "
+            "if nobody else can reach that Redis, cluster_insecure"
         )
     return RedisBackend(
         supervisor,
-        Coordinator(place, ca=options.cluster_ca),
+        Coordinator(address, ca=options.cluster_ca),
         seal=Seal(options.cluster_key),
         lease=options.cluster_lease,
         describe_node=describe_node,

@@ -7,20 +7,22 @@ other nodes are to be sent, the registry finds sessions. Here stands what these 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import trio
 
 from proxim.actors.actor import Actor
-from proxim.actors.seat import Envelope, Receipt
+from proxim.actors.backend import Backend, SaveReceipt, SessionHandle
+from proxim.actors.connection import Owner
+from proxim.actors.inbox import Envelope
 from proxim.actors.supervisor import Supervisor
-from proxim.backends.redis import rpc
+from proxim.backends.redis import rights, rpc
 from proxim.backends.redis.bus import MessageBus
-from proxim.backends.redis.coordinator import CoordinatorLost, OtherLayout
+from proxim.backends.redis.coordinator import Coordinator
 from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
-from proxim.backends.redis.redis_coordinator import Coordinator
+from proxim.backends.redis.records import CoordinatorLost, OtherLayout
 from proxim.backends.redis.registry import Registry
 from proxim.backends.redis.remote_connections import RemoteConnection, RemoteConnections
 from proxim.backends.redis.remote_sessions import RemoteSessions, unavailable
@@ -28,7 +30,6 @@ from proxim.backends.redis.seal import Seal
 from proxim.backends.redis.shared_limits import SharedLimits
 from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol.errors import InvalidSetting, RequestError, Unavailable
-from proxim.session import events as ev
 from proxim.session.state import State
 
 log = logging.getLogger(__name__)
@@ -42,10 +43,9 @@ LEAVE_TIME = 3.0
 _RETRY_TIME = 0.2
 _RESTARTING = "the node is restarting; come again"
 _ELSEWHERE = "the session is on another node now; come again"
-_COMMITTING = (ev.PairRequested, ev.HostDecided, ev.RenewalRequested, ev.CloseRequested)
 
 
-class RedisBackend(Registry):
+class RedisBackend(Backend):
     """Keeps the sessions of one node in Redis, by the right of its lease.
 
     ``describe_node`` returns what other nodes and people may know of this node, as JSON types.
@@ -60,7 +60,8 @@ class RedisBackend(Registry):
         lease: float,
         describe_node: Callable[[], dict[str, object]],
     ) -> None:
-        super().__init__(supervisor, coordinator)
+        super().__init__(supervisor)
+        self._coordinator = coordinator
         self._seal = seal
         self._work = trio.Event()
         self._flushing = trio.Lock()
@@ -78,8 +79,17 @@ class RedisBackend(Registry):
             lambda: {**describe_node(), "waiting": len(self.write_queue)},
         )
         self.remote_sessions = RemoteSessions(self.bus, self.lease)
+        self.registry = Registry(
+            supervisor,
+            coordinator,
+            self.heartbeat,
+            self.lease,
+            self.bus,
+            self.write_queue,
+            self.remote_sessions,
+        )
         self.remote_connections = RemoteConnections(
-            self.bus, supervisor, self.write_queue.epoch, self.find
+            self.bus, supervisor, self.write_queue.epoch, self.registry.find
         )
 
     # -- membership --------------------------------------------------------------------------
@@ -117,7 +127,7 @@ class RedisBackend(Registry):
         self.lease.note_running()
         with self._scope:
             async with trio.open_nursery() as nursery:
-                self.remote_connections.nursery = nursery
+                await nursery.start(self.remote_connections.run)
                 for task in (
                     self._heartbeat_forever,
                     self._flush_forever,
@@ -155,10 +165,11 @@ class RedisBackend(Registry):
         node = self.bus.node
         # Before Redis is asked: a node that joins meanwhile may be missing from the reply.
         known = self.remote_sessions.nodes | self.remote_connections.nodes | self.bus.nodes
-        if not await self.heartbeat.send(node) or node != self.bus.node:
+        heard = await self.heartbeat.send(node)
+        if not heard.lease_held or node != self.bus.node:
             await self._join()
             return
-        self.heartbeat.renew()
+        self.heartbeat.renew(heard)
         for dead in known - self.heartbeat.living:
             self._reset_node(dead)
             self.bus.forget(dead)
@@ -178,13 +189,13 @@ class RedisBackend(Registry):
             # The process runs, and knows it, though it holds no lease.
             self.lease.note_running()
             node = self.bus.node
-            await self.heartbeat.send(node)
+            heard = await self.heartbeat.send(node)
             self.write_queue.mark_all()
             while saves := self.write_queue.pack(node):
                 self._finish_flush(await self._coordinator.flush(node, saves, ()))
             if node != self.bus.node:
                 return  # The process was suspended meanwhile; the next heartbeat joins again.
-            self.heartbeat.renew()
+            self.heartbeat.renew(heard)
             self.limits.count_all()
         self._wake()
         # Only now: until all is saved under the new node id, other nodes could take it over.
@@ -231,36 +242,29 @@ class RedisBackend(Registry):
     # -- the right to act --------------------------------------------------------------------
 
     def line_until(self, actor: Actor) -> float:
-        """Return until when the process is known to run, and to reach the other side's node."""
-        lease = self.lease
-        return lease.connected_until if _has_remote_side(actor) else lease.running_until
+        return rights.line_until(self.lease, actor)
 
-    def refusal(self, actor: Actor, envelope: Envelope) -> RequestError | None:
+    def verify_right(self, actor: Actor, envelope: Envelope) -> RequestError | None:
         if self.lease.was_suspended:
             self._give_up_all()
             return unavailable()
-        return None if self._may_act(actor, envelope) else unavailable()
+        return None if rights.may_act(self.lease, actor, envelope) else unavailable()
 
-    def _may_act(self, actor: Actor, envelope: Envelope) -> bool:
-        """Return whether the node may act on an envelope now.
+    async def find(self, session_id: str) -> SessionHandle | None:
+        return await self.registry.find(session_id)
 
-        Timeouts and disconnects always proceed. Requests need the lease. Commitments need a Redis
-        that answers, since they are saved before anybody is told; so do signals to another node.
-        """
-        if envelope.sender is None:
-            return True
-        if isinstance(envelope.event, ev.SignalSent):
-            return self.lease.is_connected or not _has_remote_side(actor)
-        if isinstance(envelope.event, _COMMITTING):
-            return self.lease.is_connected
-        return self.lease.is_held
+    async def owned_elsewhere(self, owner: Owner) -> Sequence[SessionHandle]:
+        return await self.registry.owned_elsewhere(owner)
+
+    async def check_limits(self, owner: Owner) -> None:
+        await self.registry.check_limits(owner)
 
     def hash_address(self, address: str) -> str:
         return self._seal.name_of(address)
 
     # -- saving ------------------------------------------------------------------------------
 
-    def save(self, actor: Actor) -> Receipt | None:
+    def save(self, actor: Actor) -> SaveReceipt | None:
         receipt = self.write_queue.record(actor)
         if receipt is not None and not self.lease.is_connected:
             self.write_queue.release_waiting()  # Redis is silent: only commitments may wait.
@@ -344,7 +348,3 @@ class RedisBackend(Registry):
     def _reset_node(self, node: str) -> None:
         self.remote_sessions.drop_node(node)
         self.remote_connections.drop_node(node)
-
-
-def _has_remote_side(actor: Actor) -> bool:
-    return any(isinstance(seat.connection, RemoteConnection) for seat in actor.seats.values())

@@ -15,11 +15,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from proxim.actors.congestion import Congestion
 from proxim.actors.log import log_crash
-from proxim.actors.seat import Congestion
 from proxim.backends.redis import rpc
-from proxim.backends.redis.coordinator import UNREADABLE, EncodedBatch
 from proxim.backends.redis.outgoing import WINDOW, Outgoing
+from proxim.backends.redis.records import UNREADABLE, EncodedBatch
 from proxim.backends.redis.rpc import Batch, Handled, Message
 from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.clock import now
@@ -78,10 +78,10 @@ class MessageBus:
 
     def send_signal(self, node: str, message: Message, session_id: str) -> Congestion | None:
         """Send a signal, unless too much of its session waits; return what its sender is told."""
-        told = self._outgoing[node].put_signal(message, session_id)
-        if told is not Congestion.FULL:
+        congestion = self._outgoing[node].put_signal(message, session_id)
+        if congestion is not Congestion.FULL:
             self._wake()
-        return told
+        return congestion
 
     def send_backlog(self, node: str, message: Message, session_id: str) -> None:
         """Send a signal that was kept while its seat was empty."""

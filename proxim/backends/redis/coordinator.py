@@ -1,164 +1,263 @@
-"""The data that nodes and their coordinator, Redis, exchange.
+"""The coordinator on Redis (or Valkey). Each command is one script, and has a time limit.
 
-The coordinator knows which nodes live, which node owns each session in which *epoch*, and the
-session's snapshot. It carries batches from node to node, and counts what all nodes limit together.
-The epoch is raised whenever another node takes a session over, so that the node that had it before
-writes nothing more.
+One connection is for commands, one for batches. Batches are read so many at a time, so that none
+pile up in this process. Batches that were sent while a connection was broken are read after it
+is made again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import logging
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
-import msgspec
+import trio
+from coredis import Redis
+from coredis.commands import Script
+from coredis.retry import NoRetryPolicy
 
-LAYOUT = 5
-"""The version of what nodes write to Redis and send to each other; all nodes have the same."""
+from proxim.backends.redis import replies, scripts
+from proxim.backends.redis.records import (
+    CoordinatorLost,
+    Counts,
+    EncodedBatch,
+    HeartbeatReply,
+    Limit,
+    OtherLayout,
+    Owned,
+    Records,
+    Save,
+    ms,
+)
+from proxim.backends.redis.url import RedisAddress, parse_url, trust
+from proxim.exception_groups import ungrouped
+from proxim.protocol.errors import InvalidSetting
 
-RETENTION_TIME = 30 * 86_400.0
-"""Seconds for which a session is kept that no living node has saved again."""
+__all__ = ["Coordinator", "parse_url"]
 
-TOMBSTONE_TIME = 86_400.0
-"""Seconds for which the epoch is kept of a deleted session that another node has taken over.
+log = logging.getLogger(__name__)
+# The library logs each failed connection with a traceback, and raises the error as well.
+logging.getLogger("coredis").setLevel(logging.CRITICAL)
+_T = TypeVar("_T")
 
-A node that had it in an earlier epoch, and has not reached Redis since, must not save it again.
-"""
+PREFIX = "proxim:"
+COMMAND_TIME = 2.0
+"""Seconds that a command may take."""
 
-FIRST_TOMBSTONE_TIME = 300.0
-"""Seconds for which the epoch is kept of a deleted session that only ever was at one node.
-
-No other node has a copy: only a save of that node may still be on its way, on a broken connection.
-"""
-
-STREAM_BOUND = 1024
-"""Batches that may wait for one node; older ones are dropped, and the node notices the gap."""
-
-REFUSED_BOUND = 1000
-"""Keys of one limit that nodes refuse because of each other's counts."""
-
-EVENT_KEYS_BOUND = 10_000
-"""Keys of one limit whose events all nodes count together; each node counts further keys alone."""
-
-UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
-"""The errors of msgspec about bytes that are not what they should be."""
-
-
-def ms(seconds: float) -> int:
-    """Return seconds as milliseconds, of which Redis counts whole ones."""
-    return int(seconds * 1000)
-
-
-class CoordinatorLost(Exception):
-    """The coordinator cannot be reached, or does not answer in time."""
+_POLL_TIME = 1.0
+_RETRY_TIME = 0.1
+_BATCHES_AT_ONCE = 16
+_NO_BATCH = b"?"
+"""In place of an entry that no node has written; no batch looks like this."""
 
 
-class OtherLayout(CoordinatorLost):
-    """Nodes live that use another version of the layout."""
+class RedisConnection:
+    """Sends commands to Redis on one connection, and replaces its client after any failure.
 
-    def __init__(self, found: int) -> None:
-        super().__init__(
-            f"the nodes of this cluster use version {found} of its layout in Redis, and this node "
-            f"version {LAYOUT}: install the same proxim everywhere, or stop all nodes before you "
-            "start this one (`proxim cluster status` lists the nodes)"
+    The library's pool never frees the slot of a connection that breaks in use, or whose command is
+    cancelled while it connects. With one slot no further command would get through.
+    """
+
+    def __init__(self, address: RedisAddress, tls: ssl.SSLContext | None) -> None:
+        self._address = address
+        self._tls = tls
+        self._client: Redis[bytes]
+        self._ready = trio.Event()
+        self._broken = trio.Event()
+
+    async def run(self) -> None:
+        """Keep a client connected until cancelled."""
+        while True:
+            try:
+                async with make_client(self._address, self._tls) as self._client:
+                    self._ready.set()
+                    await self._broken.wait()
+            except Exception as error:
+                log.debug("a connection to Redis broke: %s", type(error).__name__)
+                if self._ready.is_set():
+                    # Otherwise commands wait for this very event.
+                    self._ready = trio.Event()
+                await trio.sleep(_RETRY_TIME)
+            self._broken = trio.Event()
+
+    async def call(
+        self, ask: Callable[[Redis[bytes]], Awaitable[_T]], seconds: float = COMMAND_TIME
+    ) -> _T:
+        """Return what ``ask`` returns. Raises ``CoordinatorLost`` if it does not in time, or fails.
+
+        So ``ask`` also reads the answer: another program may have put anything there.
+        """
+        client: Redis[bytes] | None = None
+        try:
+            with trio.fail_after(seconds):
+                await self._ready.wait()
+                client = self._client
+                return await ask(client)
+        except Exception as error:
+            # Any error: a client that is being replaced fails in undocumented ways.
+            self._discard(client)
+            raise CoordinatorLost(
+                f"Redis does not answer, or not as it should: {type(error).__name__}"
+            ) from None
+
+    def _discard(self, client: Redis[bytes] | None) -> None:
+        if self._ready.is_set() and client is self._client:
+            self._ready = trio.Event()
+            self._broken.set()
+
+
+class Coordinator:
+    """One node's connection to Redis, as the coordinator of its cluster.
+
+    Each coroutine raises ``CoordinatorLost``. The tests have a coordinator in memory beside it.
+
+    ``ca`` is a PEM file with certificate authorities besides the system's. Raises
+    ``InvalidSetting`` if it cannot be used.
+    """
+
+    def __init__(self, address: RedisAddress, *, ca: str | None = None) -> None:
+        tls = trust(ca) if address.secure else None
+        self._address = address
+        self._commands, self._batches = RedisConnection(address, tls), RedisConnection(address, tls)
+        self._read: dict[str, str] = {}
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Coordinator]:
+        """Stay connected to Redis.
+
+        Raises ``InvalidSetting`` if this Redis cannot be used, ``CoordinatorLost`` if it cannot be
+        reached.
+        """
+        with ungrouped(CoordinatorLost), ungrouped(InvalidSetting):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._commands.run)
+                nursery.start_soon(self._batches.run)
+                await self._check()
+                yield self
+                nursery.cancel_scope.cancel()
+
+    async def _check(self) -> None:
+        async def is_enabled(client: Redis[bytes]) -> bool:
+            return str((await client.info("cluster")).get("cluster_enabled", 0)) != "0"
+
+        try:
+            is_cluster = await self._commands.call(is_enabled)
+        except CoordinatorLost as lost:
+            raise CoordinatorLost(f"{self._address.host}:{self._address.port}: {lost}") from None
+        if is_cluster:
+            raise InvalidSetting(
+                "cluster: this Redis is part of a Redis Cluster, which does not work"
+            )
+
+    async def heartbeat(
+        self, node: str, description: bytes, lease: float, limits: Sequence[Limit]
+    ) -> HeartbeatReply:
+        """Renew a node's lease for ``lease`` seconds. Batches received before are deleted.
+
+        Raises ``OtherLayout`` if nodes live that use another layout.
+        """
+        arguments: list[str | bytes | int] = [
+            node,
+            description,
+            ms(lease),
+            self._read.get(node, "0"),
+        ]
+        arguments.append(secrets.token_hex(8))
+        for limit in limits:
+            arguments += [limit.name, limit.most, ms(limit.window)]
+        windows = {limit.name: limit.window for limit in limits}
+        reply = await self._run(
+            lambda answer: replies.read_heartbeat(answer, windows), scripts.HEARTBEAT, *arguments
         )
+        if isinstance(reply, int):
+            raise OtherLayout(reply)
+        return reply
+
+    async def look(self, session_ids: Sequence[str]) -> Records:
+        """Return what was last saved of sessions; unknown ones are left out."""
+        return await self._run(replies.read_records, scripts.LOOK, *session_ids)
+
+    async def owned_by(self, owner: str) -> Owned:
+        """Return the ids of an owner's sessions."""
+        return await self._run(replies.read_owned, scripts.OWNED, owner)
+
+    async def flush(
+        self,
+        node: str,
+        saves: Sequence[Save],
+        batches: Sequence[EncodedBatch],
+        counts: Counts | None = None,
+    ) -> frozenset[str]:
+        """Save, count and send, all at once; return the sessions that another node owns.
+
+        Of such a session another node has saved the same epoch or a later one, and this save is
+        not newer. A save of an older epoch or revision changes nothing. To a dead node nothing is
+        sent, and from a dead node nothing is sent or counted. When this raises, it may have
+        happened.
+        """
+        number, changes = counts or (0, ())
+        arguments: list[str | bytes | int] = [node, len(saves), len(changes), number]
+        for save in saves:
+            arguments += [save.session_id, save.owner, save.epoch, save.revision]
+            arguments += [save.snapshot, int(save.free)]
+        for limit, key, count in changes:
+            arguments += [limit.name, key, count, limit.most, ms(limit.window)]
+        for batch in batches:
+            arguments += batch
+        return await self._run(replies.read_names, scripts.FLUSH, *arguments)
+
+    async def receive(self, node: str) -> list[bytes]:
+        """Return the batches for a node, in order; wait for some, at most about a second.
+
+        An empty batch asks for a heartbeat: a key has reached a limit, or a node has left.
+        """
+        stream, read = f"{PREFIX}batches:{node}", self._read.get(node, "0")
+
+        async def ask(client: Redis[bytes]) -> tuple[list[bytes], str]:
+            answer = await client.xread(
+                {stream: read}, count=_BATCHES_AT_ONCE, block=ms(_POLL_TIME)
+            )
+            entries = answer[stream.encode()] if answer else ()
+            bodies = [replies.content(entry.field_values.get(b"b", _NO_BATCH)) for entry in entries]
+            return bodies, replies.text(entries[-1].identifier) if entries else read
+
+        bodies, read = await self._batches.call(ask, COMMAND_TIME + _POLL_TIME)
+        if bodies:
+            self._read = {node: read}
+        return bodies
+
+    async def leave(self, node: str) -> None:
+        """End a node's lease, and delete what it has counted."""
+        await self._run(lambda _: None, scripts.LEAVE, node)
+
+    async def members(self) -> dict[str, tuple[bytes, float]]:
+        """Return what each living node says about itself, and the seconds left of its lease."""
+        return await self._run(replies.read_members, scripts.MEMBERS)
+
+    async def _run(self, read: Callable[[Any], _T], text: str, *arguments: str | bytes | int) -> _T:
+        """Run a script, and return what ``read`` makes of its answer."""
+        script: Script[bytes] = Script(script=text)
+
+        async def ask(client: Redis[bytes]) -> _T:
+            return read(await script(args=[PREFIX, *arguments], client=client))
+
+        return await self._commands.call(ask)
 
 
-class Save(NamedTuple):
-    """A session's new state. ``revision`` grows with each save in an epoch.
-
-    An empty ``snapshot`` deletes the session. If ``free``, any node may take it over. A node takes
-    a session over by a save in a new epoch.
-    """
-
-    session_id: str
-    owner: str
-    epoch: int
-    revision: int
-    snapshot: bytes
-    free: bool = False
-
-
-class Record(NamedTuple):
-    """The last save of a session: by which node, and whether that node lives."""
-
-    session_id: str
-    node: str
-    epoch: int
-    revision: int
-    free: bool
-    snapshot: bytes
-    lives: bool
-
-
-class EncodedBatch(NamedTuple):
-    """Messages for one node."""
-
-    node: str
-    body: bytes
-
-
-class Limit(NamedTuple):
-    """How many one key may have at all nodes together.
-
-    With a ``window`` (in seconds) events are counted, which expire after it. Otherwise each node
-    sets how many it holds, until it sets another number or dies.
-    """
-
-    name: str
-    most: int
-    window: float = 0.0
-
-
-class Count(NamedTuple):
-    """``number`` more events, or how many the node holds now."""
-
-    limit: Limit
-    key: str
-    number: int
-
-
-class Counts(NamedTuple):
-    """Counts of one node. Each has a larger ``number``, so that none is applied twice."""
-
-    number: int
-    counts: Sequence[Count]
-
-
-class LimitedKey(NamedTuple):
-    """A key that has reached a limit.
-
-    ``value`` is how many other nodes hold; for events, in how many seconds the key may go on.
-    """
-
-    limit: str
-    key: str
-    value: float
-
-
-class Records(NamedTuple):
-    """Records, and the name of the data set that has them."""
-
-    dataset: str
-    found: list[Record]
-
-
-class Owned(NamedTuple):
-    """The ids of an owner's sessions, and the name of the data set that lists them."""
-
-    dataset: str
-    session_ids: list[str]
-
-
-class HeartbeatReply(NamedTuple):
-    """The reply to a heartbeat.
-
-    ``lease_held`` is whether the lease was still running. ``dataset`` names the data set: another
-    name means that everything was forgotten, ``age`` seconds ago.
-    """
-
-    lease_held: bool
-    dataset: str
-    age: float
-    living: frozenset[str]
-    refused: list[LimitedKey]
+def make_client(address: RedisAddress, tls: ssl.SSLContext | None) -> Redis[bytes]:
+    """Return a client with one connection that retries nothing."""
+    # No retries: the command may have been carried out, so the caller decides.
+    return Redis(
+        address.host,
+        address.port,
+        address.db,
+        username=address.username,
+        password=address.password,
+        ssl_context=tls,
+        max_connections=1,
+        connect_timeout=COMMAND_TIME,
+        retry_policy=NoRetryPolicy(),
+    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 import trio
 
+from proxim.backends.redis.coordinator import Coordinator
 from proxim.backends.redis.lease import Lease
-from proxim.backends.redis.redis_coordinator import Coordinator
 from proxim.backends.redis.shared_limits import SharedLimits
 from proxim.clock import now
 
@@ -19,8 +20,20 @@ SETTLE_TIME = 2.0
 """Seconds for all nodes to write back what Redis has forgotten."""
 
 
+class Heard(NamedTuple):
+    """What a heartbeat, sent at ``asked_at``, was answered.
+
+    ``lease_held`` is whether the node's lease has held since the last one; ``dataset`` names what
+    Redis remembers.
+    """
+
+    lease_held: bool
+    dataset: str
+    asked_at: float
+
+
 class Heartbeat:
-    """Sends heartbeats, and holds the reply to the last one.
+    """Sends heartbeats, and holds what the node knows by their replies.
 
     ``dataset`` names what Redis remembers, ``living`` are the nodes with a lease. ``describe``
     returns what other nodes and people may know of this node, as JSON types.
@@ -39,8 +52,7 @@ class Heartbeat:
         self._lease = lease
         self._limits = limits
         self._describe = describe
-        self._heard_dataset = ""
-        self._age = self._lag = self._asked_at = 0.0
+        self._age = self._lag = 0.0
         self._requested = trio.Event()
 
     @property
@@ -48,8 +60,8 @@ class Heartbeat:
         """Whether all nodes have written back what Redis may have forgotten."""
         return self._age >= SETTLE_TIME
 
-    async def send(self, node: str) -> bool:
-        """Send a heartbeat, and return whether the node's lease has held since the last one.
+    async def send(self, node: str) -> Heard:
+        """Send a heartbeat, and return the reply. It renews the lease only by ``renew``.
 
         Raises ``CoordinatorLost``, and ``OtherLayout`` if nodes of another version live.
         """
@@ -59,16 +71,16 @@ class Heartbeat:
         )
         self._lease.answered()
         self._lag = now() - asked_at
-        self._asked_at, self._age = asked_at, reply.age
-        self._heard_dataset, self.living = reply.dataset, reply.living
+        self._age, self.living = reply.age, reply.living
         self._limits.heard(reply.refused)
         # If Redis was suspended, an earlier heartbeat may have come just before this one.
-        return reply.lease_held and self._lease.is_held and reply.dataset == self.dataset
+        held = reply.lease_held and self._lease.is_held and reply.dataset == self.dataset
+        return Heard(held, reply.dataset, asked_at)
 
-    def renew(self) -> None:
-        """Renew the lease, as of the moment at which the last heartbeat was sent."""
-        self.dataset = self._heard_dataset
-        self._lease.renew(self._asked_at)
+    def renew(self, heard: Heard) -> None:
+        """Renew the lease, as of the moment at which a heartbeat was sent."""
+        self.dataset = heard.dataset
+        self._lease.renew(heard.asked_at)
 
     def end(self) -> None:
         """End the lease: whatever Redis answers, the node has to join again."""

@@ -14,7 +14,7 @@ import math
 from collections import deque
 from typing import NamedTuple
 
-from proxim.actors.seat import Congestion
+from proxim.actors.congestion import Congestion
 from proxim.backends.redis import rpc
 
 SIGNAL_BOUND = 16 * 2**20

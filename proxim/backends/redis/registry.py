@@ -8,17 +8,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import trio
+from msgspec import structs
 
 from proxim.actors.actor import Actor
-from proxim.actors.backend import Backend, SessionHandle
+from proxim.actors.backend import SaveReceipt, SessionHandle
+from proxim.actors.connection import Owner
 from proxim.actors.log import session_extra
-from proxim.actors.seat import Owner, Receipt
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
-from proxim.backends.redis.coordinator import CoordinatorLost, Record
+from proxim.backends.redis.coordinator import Coordinator
 from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
-from proxim.backends.redis.redis_coordinator import Coordinator
+from proxim.backends.redis.records import CoordinatorLost, Record
 from proxim.backends.redis.remote_sessions import RemoteSession, RemoteSessions, unavailable
 from proxim.backends.redis.seal import BrokenSeal
 from proxim.backends.redis.write_queue import WriteQueue
@@ -27,27 +28,32 @@ from proxim.session.snapshot import InvalidSnapshot
 
 log = logging.getLogger(__name__)
 
-TAKE_TIME = 2.0
+CLAIM_TIME = 2.0
 """Seconds that the save may take by which a session is taken over, before `unavailable`."""
 
 _LOOKS = 3
 
 
-class Registry(Backend):
-    """The part of the backend that finds a cluster's sessions, and takes over those that are free.
+class Registry:
+    """Finds the sessions of all nodes, and takes over those that are free."""
 
-    ``RedisBackend`` sets the other parts of a member, with which this works.
-    """
-
-    bus: MessageBus
-    heartbeat: Heartbeat
-    lease: Lease
-    remote_sessions: RemoteSessions
-    write_queue: WriteQueue
-
-    def __init__(self, supervisor: Supervisor, coordinator: Coordinator) -> None:
-        super().__init__(supervisor)
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        coordinator: Coordinator,
+        heartbeat: Heartbeat,
+        lease: Lease,
+        bus: MessageBus,
+        write_queue: WriteQueue,
+        remote_sessions: RemoteSessions,
+    ) -> None:
+        self._supervisor = supervisor
         self._coordinator = coordinator
+        self._heartbeat = heartbeat
+        self._lease = lease
+        self._bus = bus
+        self._write_queue = write_queue
+        self._remote_sessions = remote_sessions
         self._finding: defaultdict[str, trio.Lock] = defaultdict(trio.Lock)
 
     async def find(self, session_id: str) -> SessionHandle | None:
@@ -127,41 +133,48 @@ class Registry(Backend):
         for _ in range(_LOOKS):
             if not session_ids:
                 return handles
-            taking: dict[str, Receipt] = {}
+            claiming: dict[str, SaveReceipt] = {}
             for record in await self._look(session_ids):
-                handle = self._handle_of(record)
-                if isinstance(handle, Receipt):
-                    taking[record.session_id] = handle
-                elif handle is not None:
-                    handles.append(handle)
-            with trio.move_on_after(TAKE_TIME):
-                for receipt in taking.values():
+                found = self._claim_or_reach(record)
+                if isinstance(found, SaveReceipt):
+                    claiming[record.session_id] = found
+                elif found is not None:
+                    handles.append(found)
+            with trio.move_on_after(CLAIM_TIME):
+                for receipt in claiming.values():
                     await receipt.wait()
-            handles += [self._restore(each) for each in taking if self.write_queue.owned(each)]
-            session_ids = [each for each in taking if not self.write_queue.owned(each)]
-            if any(self.write_queue.taking(each) for each in session_ids):
+            handles += [self._restore(each) for each in claiming if self._write_queue.owned(each)]
+            session_ids = [each for each in claiming if not self._write_queue.owned(each)]
+            if any(self._write_queue.claiming(each) for each in session_ids):
                 break
         raise unavailable()
 
     async def _look(self, session_ids: list[str]) -> list[Record]:
         self._check_connected()
-        node = self.bus.node
+        node = self._bus.node
         try:
             records = await self._coordinator.look(session_ids)
         except CoordinatorLost:
             raise unavailable() from None
-        self.lease.answered()
+        self._lease.answered()
         self._check_dataset(records.dataset)
-        if node != self.bus.node:
+        if node != self._bus.node:
             raise unavailable()
         return records.found
 
-    def _handle_of(self, record: Record) -> SessionHandle | Receipt | None:
-        """Return a handle on a session, or the receipt of the save that takes it over."""
-        session_id, queue = record.session_id, self.write_queue
-        if (receipt := queue.taking(session_id)) is not None:
+    def _claim_or_reach(self, record: Record) -> SessionHandle | SaveReceipt | None:
+        """Decide by its record in Redis how this node comes to a session without an actor here.
+
+        - This node is about to claim it: return the receipt of that save.
+        - The record is this node's: restore the session, or delete the record if it is outdated.
+        - The session is free, or its node died: claim it, and return the receipt.
+        - It is at another node: return a remote session.
+        - Its snapshot cannot be read: log that, and return None.
+        """
+        session_id, queue = record.session_id, self._write_queue
+        if (receipt := queue.claiming(session_id)) is not None:
             return receipt
-        is_own = record.node == self.bus.node and not record.free
+        is_own = record.node == self._bus.node and not record.free
         if is_own and queue.owned(session_id):
             return self._restore(session_id)
         try:
@@ -172,30 +185,31 @@ class Registry(Backend):
         owner = Owner(snapshot.uuid, snapshot.key_hash)
         if is_own:
             # This node has ended the session, or refused to open it: the record is outdated.
-            queue.bury(record, owner)
+            queue.delete_outdated(record, owner)
             return None
         if record.free or not record.lives:
             return queue.take_over(record, snapshot, owner)
         session = snapshot.restore(self._supervisor.terms, skew=queue.skew)
-        return RemoteSession(self.remote_sessions, record.node, record.epoch, session, owner)
+        return RemoteSession(self._remote_sessions, record.node, record.epoch, session, owner)
 
     def _restore(self, session_id: str) -> Actor:
-        snapshot = self.write_queue.owned(session_id)
+        snapshot = self._write_queue.owned(session_id)
         assert snapshot is not None
-        session = snapshot.restore(self._supervisor.terms, skew=self.write_queue.skew)
-        session.online = frozenset()
+        # The seats of the actor that is gone are empty now.
+        vacant = structs.replace(snapshot, online=())
+        session = vacant.restore(self._supervisor.terms, skew=self._write_queue.skew)
         owner = Owner(snapshot.uuid, snapshot.key_hash)
         return self._supervisor.restore(session, owner, handed=snapshot.handed)
 
     def _check_connected(self) -> None:
-        if not self.lease.is_connected:
+        if not self._lease.is_connected:
             raise unavailable()
 
     def _check_dataset(self, dataset: str) -> None:
         # Redis has forgotten everything since the last heartbeat: a session may only seem unknown.
-        if dataset != self.heartbeat.dataset:
+        if dataset != self._heartbeat.dataset:
             raise unavailable()
 
     def _check_settled(self, session_id: str | None = None) -> None:
-        if not self.heartbeat.is_settled:
+        if not self._heartbeat.is_settled:
             raise unavailable(session_id)

@@ -14,10 +14,12 @@ import trio
 from msgspec import Raw
 
 from proxim.actors.actor import Actor
-from proxim.actors.congestion import too_many_signals
+from proxim.actors.congestion import Congestion, too_many_signals
+from proxim.actors.connection import Owner
+from proxim.actors.inbox import Envelope, Receipt
 from proxim.actors.log import log_crash
-from proxim.actors.router import leave_seats, relay
-from proxim.actors.seat import Congestion, Envelope, Owner, Receipt, Seat
+from proxim.actors.relay import leave_seats, relay
+from proxim.actors.seat import Seat
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.remote_sessions import unavailable
@@ -47,15 +49,15 @@ Find = Callable[[str], Awaitable[object]]
 class RemoteConnection:
     """Stands for a client of another node at one session of this node.
 
-    Both nodes know it by its ``number``.
+    Both nodes know it by its ``seat_number``.
     """
 
     has_left = False
     """The client's node drops the requests of a client that has hung up."""
 
-    def __init__(self, bus: MessageBus, node: str, number: int, session_id: str) -> None:
+    def __init__(self, bus: MessageBus, node: str, seat_number: int, session_id: str) -> None:
         self.node = node
-        self.number = number
+        self.seat_number = seat_number
         self.session_id = session_id
         self.seats: dict[str, Seat] = {}
         self.owner: Owner | None = None
@@ -65,6 +67,10 @@ class RemoteConnection:
         self.pending = 0
         self.prompt = ""
         self._bus = bus
+
+    def identify(self, owner: Owner | None, address: str | None) -> None:
+        """Note what the client's node knows of the client."""
+        self.owner, self.address = owner, address
 
     def tell(self, message: NodeMessage) -> Congestion | None:
         """Send a message to the node that has the client."""
@@ -91,7 +97,7 @@ class RemoteConnection:
     def close(self, code: int, reason: str) -> None:
         """Have the client's node close the connection; the seat is left at once."""
         if not self.closed:
-            closing = CloseConnection(seat=self.number, code=code, reason=reason)
+            closing = CloseConnection(seat_number=self.seat_number, code=code, reason=reason)
             self._bus.send(self.node, closing, self.session_id)
             self.drop()
 
@@ -104,13 +110,15 @@ class RemoteConnection:
         self, message: NodeMessage, *, is_backlog: bool = False, prompt: str = ""
     ) -> Deliver:
         raw = Raw(codec.encode(message))
-        return Deliver(seat=self.number, message=raw, is_backlog=is_backlog, prompt=prompt)
+        return Deliver(
+            seat_number=self.seat_number, message=raw, is_backlog=is_backlog, prompt=prompt
+        )
 
 
 class RemoteConnections:
     """Handles what the clients of other nodes send to sessions of this node.
 
-    Requests are answered in ``nursery``.
+    Requests are answered while ``run`` runs.
 
     ``epoch`` returns the epoch in which this node owns a session, or 0. ``find`` loads a session
     that another node believes to be here.
@@ -124,7 +132,13 @@ class RemoteConnections:
         self._epoch = epoch
         self._find = find
         self._connections: dict[tuple[str, int], RemoteConnection] = {}
-        self.nursery: trio.Nursery
+        self._nursery: trio.Nursery
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Answer requests, and load sessions, until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            task_status.started()
+            await trio.sleep_forever()
 
     @property
     def nodes(self) -> set[str]:
@@ -133,15 +147,15 @@ class RemoteConnections:
 
     def receive(self, sender: str, message: ToSession) -> None:
         """Handle a message of a client's node to one of this node's sessions."""
-        connection = self._connections.get((sender, message.seat))
+        connection = self._connections.get((sender, message.seat_number))
         match message:
             case Request():
                 if connection is None:
                     connection = RemoteConnection(
-                        self._bus, sender, message.seat, message.session_id
+                        self._bus, sender, message.seat_number, message.session_id
                     )
-                    self._connections[sender, message.seat] = connection
-                connection.owner, connection.address = message.owner, message.address
+                    self._connections[sender, message.seat_number] = connection
+                connection.identify(message.owner, message.address)
                 self._request(connection, message)
             case SendSignal() if connection is not None:
                 self._signal(connection, message)
@@ -156,11 +170,11 @@ class RemoteConnections:
             self._answer(connection, request, unavailable(request.session_id))
             if actor is None:
                 # This node has taken the session over for a client that was gone by then.
-                self.nursery.start_soon(self._load, request.session_id)
+                self._nursery.start_soon(self._load, request.session_id)
             return
         event = decode_event(request.event, request.fields)
         if isinstance(event, ev.HostDecided) and request.prompt != connection.prompt:
-            # Somebody sends a decision again that was made on another prompt.
+            # The decision was made on another prompt, and is sent again.
             self._answer(connection, request, unavailable(request.session_id))
             return
         seat = connection.seats.get(request.session_id) if _needs_seat(event) else None
@@ -173,7 +187,7 @@ class RemoteConnections:
             actor.close_line()
         receipt = actor.ask(Envelope(event, connection, request.ref, seat))
         connection.pending += 1
-        self.nursery.start_soon(self._wait, connection, request, receipt)
+        self._nursery.start_soon(self._wait, connection, request, receipt)
 
     async def _load(self, session_id: str) -> None:
         try:
@@ -193,8 +207,8 @@ class RemoteConnections:
     ) -> None:
         seat = connection.seats.get(request.session_id)
         answer = Answer(
-            seat=request.seat,
-            number=request.number,
+            seat_number=request.seat_number,
+            request_number=request.request_number,
             role=None if seat is None or connection.closed else seat.role,
             refusal=None if refusal is None else codec.error_message(refusal),
         )
@@ -203,7 +217,7 @@ class RemoteConnections:
 
     def _tidy(self, connection: RemoteConnection) -> None:
         if connection.closed or not (connection.seats or connection.pending):
-            self._connections.pop((connection.node, connection.number), None)
+            self._connections.pop((connection.node, connection.seat_number), None)
 
     def _leave(self, connection: RemoteConnection) -> None:
         seat = connection.seats.pop(connection.session_id, None)

@@ -12,15 +12,10 @@ from typing import NamedTuple
 
 import trio
 
-from proxim.actors.congestion import too_many_signals
-from proxim.actors.seat import (
-    Congestion,
-    Connection,
-    Envelope,
-    Owner,
-    Receipt,
-    Seat,
-)
+from proxim.actors.congestion import Congestion, too_many_signals
+from proxim.actors.connection import Connection, Owner
+from proxim.actors.inbox import Envelope, Receipt
+from proxim.actors.seat import Seat
 from proxim.backends.redis import rpc
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.lease import Lease
@@ -62,15 +57,14 @@ class RemoteSession:
             receipt.set()
             return receipt
         try:
-            self._sessions.seat(self, envelope.sender).ask(envelope, receipt)
+            self._sessions.remote_seat(self, envelope.sender).ask(envelope, receipt)
         except RequestError as refusal:
-            receipt.refusal = refusal
-            receipt.set()
+            receipt.refuse(refusal)
         return receipt
 
     def post(self, envelope: Envelope) -> Congestion | None:
         """Send a request to the session's node. Raises ``Unavailable`` and ``RateLimited``."""
-        return self._sessions.seat(self, envelope.sender).post(envelope)
+        return self._sessions.remote_seat(self, envelope.sender).post(envelope)
 
     def leave(self, seat: Seat) -> None:
         """Do nothing: a connection takes its seat at a ``RemoteSeat``."""
@@ -88,15 +82,19 @@ class _Pending(NamedTuple):
 
 
 class RemoteSeat:
-    """Joins a connection of this node to a session at another, by a ``number`` of both."""
+    """Joins a connection of this node to a session at another, by a ``seat_number`` of both."""
 
     def __init__(
-        self, sessions: RemoteSessions, remote: RemoteSession, connection: Connection, number: int
+        self,
+        sessions: RemoteSessions,
+        remote: RemoteSession,
+        connection: Connection,
+        seat_number: int,
     ) -> None:
         self.remote = remote
         self.session = remote.session
         self.connection = connection
-        self.number = number
+        self.seat_number = seat_number
         self.session_id = remote.session.session_id
         self._sessions = sessions
         self._seat: Seat | None = None
@@ -104,7 +102,7 @@ class RemoteSeat:
         self._pending: dict[int, _Pending] = {}
 
     @property
-    def is_idle(self) -> bool:
+    def is_unused(self) -> bool:
         """Whether there is neither a seat nor an unanswered request."""
         return self._seat is None and not self._pending
 
@@ -125,11 +123,11 @@ class RemoteSeat:
             return None
         # The data is a view into the whole frame, which must not stay in memory as long.
         data = envelope.event.data.copy()
-        signal = rpc.SendSignal(seat=self.number, data=data, ref=envelope.ref)
-        told = self._sessions.send_signal(self, signal)
-        if told is Congestion.FULL:
+        signal = rpc.SendSignal(seat_number=self.seat_number, data=data, ref=envelope.ref)
+        congestion = self._sessions.send_signal(self, signal)
+        if congestion is Congestion.FULL:
             raise too_many_signals(self.session_id)
-        return told
+        return congestion
 
     def ask(self, envelope: Envelope, receipt: Receipt | None) -> None:
         """Send a request to the session's node; its answer sets ``receipt``."""
@@ -145,9 +143,9 @@ class RemoteSeat:
         event, fields = rpc.encode_event(envelope.event)
         self._send(
             rpc.Request(
-                seat=self.number,
+                seat_number=self.seat_number,
                 session_id=self.session_id,
-                number=number,
+                request_number=number,
                 epoch=self.remote.epoch,
                 event=event,
                 fields=fields,
@@ -161,7 +159,7 @@ class RemoteSeat:
     def leave(self, seat: Seat) -> None:
         """Tell the session's node that the connection has left its seat."""
         self._seat = None
-        self._send(rpc.LeaveSeat(seat=self.number))
+        self._send(rpc.LeaveSeat(seat_number=self.seat_number))
         self._sessions.tidy(self)
 
     def close_line(self) -> None:
@@ -184,11 +182,11 @@ class RemoteSeat:
         if is_backlog:
             self.connection.tell_backlog(message)
         elif self.connection.tell(message) is Congestion.FULL:
-            self._send(rpc.SignalRefused(seat=self.number))
+            self._send(rpc.SignalRefused(seat_number=self.seat_number))
 
     def _answered(self, answer: rpc.Answer) -> None:
         """Take the seat, or lose it, and pass the refusal on to the client."""
-        pending = self._pending.pop(answer.number, None)
+        pending = self._pending.pop(answer.request_number, None)
         if pending is None:
             return
         self._take_seat(answer)
@@ -202,7 +200,7 @@ class RemoteSeat:
                 del seats[self.session_id]
             self._seat = None
         elif self.connection.closed:
-            self._send(rpc.LeaveSeat(seat=self.number))
+            self._send(rpc.LeaveSeat(seat_number=self.seat_number))
         elif self._seat is None:
             self._seat = seats[self.session_id] = Seat(self, answer.role, self.connection)
 
@@ -214,8 +212,8 @@ class RemoteSeat:
             if pending.until <= until:
                 del self._pending[number]
                 if pending.receipt is not None and self._seat is None:
-                    # The seat may be granted late, and nobody would sit there.
-                    self._send(rpc.LeaveSeat(seat=self.number))
+                    # The seat may be granted late, to a client that no longer asks for it.
+                    self._send(rpc.LeaveSeat(seat_number=self.seat_number))
                 self._end(pending, unavailable(self.session_id))
 
     def close(self) -> None:
@@ -225,9 +223,9 @@ class RemoteSeat:
             self.connection.close(1012, "the session's node is gone; come again")
 
     def _end(self, pending: _Pending, refusal: RequestError | None) -> None:
-        if pending.receipt is not None:
-            pending.receipt.refusal = refusal
-            pending.receipt.set()
+        receipt = pending.receipt
+        if receipt is not None:
+            receipt.set() if refusal is None else receipt.refuse(refusal)
         elif refusal is not None:
             self.connection.tell(codec.error_message(refusal, pending.envelope.ref))
 
@@ -242,13 +240,13 @@ class RemoteSessions:
         self.send = bus.send
         self._bus = bus
         self._lease = lease
-        self._seats: dict[int, RemoteSeat] = {}
+        self._remote_seats: dict[int, RemoteSeat] = {}
         self._last = 0
 
     @property
     def nodes(self) -> set[str]:
         """The nodes that have the sessions."""
-        return {seat.remote.node for seat in self._seats.values()}
+        return {seat.remote.node for seat in self._remote_seats.values()}
 
     def next_number(self) -> int:
         """Return a number that was not used before."""
@@ -266,7 +264,7 @@ class RemoteSessions:
             raise unavailable(seat.session_id)
         return self._bus.send_signal(seat.remote.node, signal, seat.session_id)
 
-    def seat(self, remote: RemoteSession, connection: Connection | None) -> RemoteSeat:
+    def remote_seat(self, remote: RemoteSession, connection: Connection | None) -> RemoteSeat:
         """Return the connection's remote seat at a session, made if it has none there."""
         assert connection is not None
         held = connection.seats.get(remote.session.session_id)
@@ -277,32 +275,32 @@ class RemoteSessions:
             held.actor.refuse()
             self._forget(held.actor)
         number = self.next_number()
-        seat = self._seats[number] = RemoteSeat(self, remote, connection, number)
+        seat = self._remote_seats[number] = RemoteSeat(self, remote, connection, number)
         return seat
 
     def tidy(self, seat: RemoteSeat) -> None:
-        """Forget a remote seat that is idle."""
-        if seat.is_idle:
+        """Forget a remote seat that is unused."""
+        if seat.is_unused:
             self._forget(seat)
 
     def _forget(self, seat: RemoteSeat) -> None:
-        self._seats.pop(seat.number, None)
+        self._remote_seats.pop(seat.seat_number, None)
 
     def receive(self, sender: str, message: rpc.ToConnection) -> None:
         """Handle a message of a session's node to one of this node's connections."""
-        seat = self._seats.get(message.seat)
+        seat = self._remote_seats.get(message.seat_number)
         if seat is not None and seat.remote.node == sender:
             seat.receive(message)
 
     def expire_requests(self, now: float) -> None:
         """Refuse all requests that were not answered in time."""
-        for seat in list(self._seats.values()):
+        for seat in list(self._remote_seats.values()):
             seat.refuse(now)
             self.tidy(seat)
 
     def drop_node(self, node: str | None = None) -> None:
         """A node is gone, or every node: close the connections that have a seat there."""
-        for seat in list(self._seats.values()):
+        for seat in list(self._remote_seats.values()):
             if node in (None, seat.remote.node):
                 seat.close()
                 self._forget(seat)

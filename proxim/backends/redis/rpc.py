@@ -1,8 +1,8 @@
 """The RPC messages that nodes send to each other, and the batches in which they travel.
 
 A client's connection is at one node, its session perhaps at another. Each message is about one
-connection at one session. The connection's node has numbered this pair, which is a ``seat`` here
-even while the connection only asks for one.
+connection at one session. The connection's node has numbered this pair (``seat_number``), also
+while the connection only asks for a seat.
 """
 
 from __future__ import annotations
@@ -10,32 +10,32 @@ from __future__ import annotations
 from typing import get_args
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
-from proxim.actors.seat import Owner
+from proxim.actors.connection import Owner
 from proxim.protocol.messages import Error
 from proxim.session.events import Event, Role
 
 
 class _Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
-    """A message about one client at one session; ``seat`` numbers the pair of them."""
+    """A message about one client at one session; ``seat_number`` is that of the pair of them."""
 
-    seat: int
+    seat_number: int = field(name="seat")
 
 
 # -- from the connection's node to the session's node ----------------------------------------
 
 
 class Request(_Message, frozen=True):
-    """A client's request, as the event that it is; an ``Answer`` with its number follows.
+    """A client's request, as the event that it is; an ``Answer`` follows.
 
-    ``epoch`` is the one in which the session was found. ``address`` and ``owner`` are what the
-    connection's node knows of the client. ``prompt`` is what came with the prompt that a decision
-    answers.
+    Its answer has the same ``request_number``. ``epoch`` is the one in which the session was found.
+    ``address`` and ``owner`` are what the connection's node knows of the client. ``prompt`` is what
+    came with the prompt that a decision answers.
     """
 
     session_id: str
-    number: int
+    request_number: int = field(name="number")
     epoch: int
     event: str
     fields: Raw
@@ -66,7 +66,7 @@ class SignalRefused(_Message, frozen=True):
 class Answer(_Message, frozen=True):
     """The end of a request. ``role`` is the seat that the connection has now, if any."""
 
-    number: int
+    request_number: int = field(name="number")
     role: Role | None = None
     refusal: Error | None = None
 

@@ -18,7 +18,7 @@ The first argument is the prefix of all keys:
 
 from __future__ import annotations
 
-from proxim.backends.redis.coordinator import (
+from proxim.backends.redis.records import (
     EVENT_KEYS_BOUND,
     FIRST_TOMBSTONE_TIME,
     LAYOUT,
@@ -75,7 +75,7 @@ end
 
 
 HEARTBEAT = f"""{_COMMON}
-local about, lease, read, name = unpack(ARGV, 3, 6)
+local description, lease, read, name = unpack(ARGV, 3, 6)
 local nodes, found = living(), redis.call('GET', prefix .. 'layout')
 if found ~= '{LAYOUT}' then
   for _, each in ipairs(nodes) do
@@ -85,7 +85,7 @@ if found ~= '{LAYOUT}' then
 end
 local key, batches = prefix .. 'node:' .. node, prefix .. 'batches:' .. node
 local held = redis.call('EXISTS', key)
-redis.call('SET', key, about, 'PX', lease)
+redis.call('SET', key, description, 'PX', lease)
 redis.call('PEXPIRE', prefix .. 'counts:' .. node, lease + 1000)
 redis.call('XTRIM', batches, 'MINID', read)
 redis.call('PEXPIRE', batches, 4 * lease)

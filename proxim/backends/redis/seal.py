@@ -41,6 +41,6 @@ class Seal:
     def name_of(self, address: str) -> str:
         """Return the hash by which all nodes with this key know an address.
 
-        Without a key, whoever tries all addresses finds which one it is.
+        Without a key, a program that tries all addresses finds which one it is.
         """
         return hashlib.blake2b(address.encode(), key=self._naming_key, digest_size=12).hexdigest()

@@ -12,7 +12,7 @@ from functools import partial
 
 from proxim import clock
 from proxim.actors.limits import MAX_KEYS, ConcurrencyLimit, SlidingWindow
-from proxim.backends.redis.coordinator import Count, Counts, Limit, LimitedKey
+from proxim.backends.redis.records import Count, Counts, Limit, LimitedKey
 
 COUNTS_AT_ONCE = 1000
 """Counts in one flush at most."""
@@ -24,7 +24,7 @@ EVENTS_PER_ADDRESS = 64
 """Events of one limit that an address may have counted for all nodes in a window.
 
 Further events of the address count at this node alone. They are of different keys, such as session
-ids that somebody made up, and each key would take memory in Redis.
+ids that the client made up, and each key would take memory in Redis.
 """
 
 Shared = Mapping[str, SlidingWindow | ConcurrencyLimit]
@@ -46,10 +46,10 @@ class SharedLimits:
         for name, each in self._shared.items():
             if isinstance(each, SlidingWindow):
                 self._limits[name] = Limit(name, each.most, each.window)
-                each.on_change = partial(self._note_event, name)
+                each.watch(partial(self._note_event, name))
             else:
                 self._limits[name] = Limit(name, each.most)
-                each.on_change = partial(self._note_change, name)
+                each.watch(partial(self._note_change, name))
         self.count_all()
 
     @property

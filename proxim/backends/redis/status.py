@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, structs
 
-from proxim.backends.redis.coordinator import UNREADABLE
+from proxim.backends.redis.records import UNREADABLE
 
 if TYPE_CHECKING:
-    from proxim.backends.redis.redis_coordinator import Coordinator
+    from proxim.backends.redis.coordinator import Coordinator
 
 
 class NodeStatus(Struct, frozen=True, kw_only=True):
@@ -39,13 +39,13 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
 async def survey(coordinator: Coordinator) -> list[NodeStatus]:
     """Return all living nodes, sorted by address. Raises ``CoordinatorLost``."""
     members = await coordinator.members()
-    found = [_status(node, about, left) for node, (about, left) in members.items()]
+    found = [_status(node, description, left) for node, (description, left) in members.items()]
     return sorted(found, key=lambda status: (status.url, status.at, status.node))
 
 
-def _status(node: str, about: bytes, left: float) -> NodeStatus:
+def _status(node: str, description: bytes, left: float) -> NodeStatus:
     said = NodeStatus()
     with suppress(*UNREADABLE):
-        said = msgspec.json.decode(about, type=NodeStatus)
+        said = msgspec.json.decode(description, type=NodeStatus)
     silent = max(0.0, said.lease - left)
     return structs.replace(said, node=node, lease_left=round(left, 2), silent=round(silent, 2))

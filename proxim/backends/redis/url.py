@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from proxim.protocol.errors import InvalidSetting
 
 
-class Place(NamedTuple):
+class RedisAddress(NamedTuple):
     """The address of a Redis, and how to log in."""
 
     host: str
@@ -29,10 +29,10 @@ class Place(NamedTuple):
             return self.host == "localhost"
 
     def __repr__(self) -> str:
-        return f"Place({self.host!r}, {self.port})"  # Not the password.
+        return f"RedisAddress({self.host!r}, {self.port})"  # Not the password.
 
 
-def parse_url(url: str) -> Place:
+def parse_url(url: str) -> RedisAddress:
     """Parse ``redis://[user:password@]host[:port][/db]``, or ``rediss://`` for TLS.
 
     Raises ``InvalidSetting``, whose text does not contain the password.
@@ -54,7 +54,7 @@ def parse_url(url: str) -> Place:
         raise InvalidSetting(f"cluster: {wanted}")
     username = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
-    return Place(host, port or 6379, int(db), username, password, parts.scheme == "rediss")
+    return RedisAddress(host, port or 6379, int(db), username, password, parts.scheme == "rediss")
 
 
 def trust(ca: str | None) -> ssl.SSLContext:

@@ -9,8 +9,9 @@ import trio
 from msgspec import Struct
 
 from proxim.actors.actor import Actor
-from proxim.actors.seat import Owner, Receipt
-from proxim.backends.redis.coordinator import RETENTION_TIME, Record, Save
+from proxim.actors.backend import SaveReceipt
+from proxim.actors.connection import Owner
+from proxim.backends.redis.records import RETENTION_TIME, Record, Save
 from proxim.backends.redis.seal import Seal
 from proxim.clock import now
 from proxim.protocol.errors import Unavailable
@@ -35,7 +36,7 @@ class _Entry(Struct):
     """Whether Redis knows the session at all."""
     is_free: bool = False
     is_deleted: bool = False
-    is_taking: bool = False
+    is_claiming: bool = False
     """Whether the save is under way by which this node takes the session over."""
 
 
@@ -52,8 +53,8 @@ class WriteQueue:
         self._seal = seal
         self._wake = wake
         self._entries: dict[str, _Entry] = {}
-        self._dirty: dict[str, list[Receipt]] = {}
-        self._packed: dict[str, list[Receipt]] = {}
+        self._dirty: dict[str, list[SaveReceipt]] = {}
+        self._packed: dict[str, list[SaveReceipt]] = {}
         self._packed_snapshots: dict[str, Snapshot | None] = {}
 
     def __len__(self) -> int:
@@ -72,15 +73,15 @@ class WriteQueue:
     def owned(self, session_id: str) -> Snapshot | None:
         """Return the snapshot of a session that is this node's and has not ended."""
         entry = self._entries.get(session_id)
-        return None if entry is None or entry.is_taking or entry.is_deleted else entry.snapshot
+        return None if entry is None or entry.is_claiming or entry.is_deleted else entry.snapshot
 
-    def taking(self, session_id: str) -> Receipt | None:
-        """Return a receipt of the save by which this node takes a session over, if it does."""
+    def claiming(self, session_id: str) -> SaveReceipt | None:
+        """Return a receipt of the save by which this node claims a session, if it does."""
         entry = self._entries.get(session_id)
-        if entry is None or not entry.is_taking:
+        if entry is None or not entry.is_claiming:
             return None
         queued = self._dirty if session_id in self._dirty else self._packed
-        queued[session_id].append(receipt := Receipt())
+        queued[session_id].append(receipt := SaveReceipt())
         return receipt
 
     def read(self, record: Record) -> Snapshot:
@@ -92,15 +93,15 @@ class WriteQueue:
 
     # -- changes -----------------------------------------------------------------------------
 
-    def take_over(self, record: Record, saved: Snapshot, owner: Owner) -> Receipt:
+    def take_over(self, record: Record, saved: Snapshot, owner: Owner) -> SaveReceipt:
         """Queue the save by which this node takes a session over, unless another is faster."""
         self.drop(record.session_id)
         entry = _Entry(owner.hash, record.epoch + 1, snapshot=saved, saved=saved)
-        entry.is_known = entry.is_taking = True
+        entry.is_known = entry.is_claiming = True
         self._entries[record.session_id] = entry
         return self._mark(record.session_id, entry)
 
-    def bury(self, record: Record, owner: Owner) -> None:
+    def delete_outdated(self, record: Record, owner: Owner) -> None:
         """Queue the deletion of a session that is recorded as this node's, and is not."""
         entry = _Entry(owner.hash, record.epoch + 1, is_known=True, is_deleted=True)
         self._entries[record.session_id] = entry
@@ -113,20 +114,20 @@ class WriteQueue:
             for receipt in receipts:
                 receipt.set()
 
-    def record(self, actor: Actor, *, handed: bool = False) -> Receipt | None:
+    def record(self, actor: Actor, *, handed: bool = False) -> SaveReceipt | None:
         """Queue a session's snapshot. The receipt is set once it is saved; None if it is."""
         session_id, key_hash = actor.session.session_id, actor.owner.key_hash
         entry = self._entries.get(session_id)
         if entry is None:
             entry = self._entries[session_id] = _Entry(actor.owner.hash)
-        taken = Snapshot.of(actor.session, key_hash, skew=self.skew, handed=handed)
-        if taken == entry.snapshot and session_id not in self._dirty:
+        current = Snapshot.of(actor.session, key_hash, skew=self.skew, handed=handed)
+        if current == entry.snapshot and session_id not in self._dirty:
             waiting = self._packed.get(session_id)
             if waiting is None:
                 return None
-            waiting.append(receipt := Receipt())
+            waiting.append(receipt := SaveReceipt())
             return receipt
-        entry.snapshot, entry.is_free = taken, handed
+        entry.snapshot, entry.is_free = current, handed
         return self._mark(session_id, entry)
 
     def delete(self, session_id: str) -> None:
@@ -139,7 +140,7 @@ class WriteQueue:
     def mark_all(self) -> None:
         """Queue all sessions again, since Redis may lack them."""
         for session_id, entry in self._entries.items():
-            if entry.snapshot is not None and not entry.is_taking:
+            if entry.snapshot is not None and not entry.is_claiming:
                 self._mark(session_id, entry)
 
     async def mark_all_forever(self) -> None:
@@ -148,9 +149,9 @@ class WriteQueue:
             await trio.sleep(RETENTION_TIME / 30)
             self.mark_all()
 
-    def _mark(self, session_id: str, entry: _Entry) -> Receipt:
+    def _mark(self, session_id: str, entry: _Entry) -> SaveReceipt:
         entry.revision += 1
-        self._dirty.setdefault(session_id, []).append(receipt := Receipt())
+        self._dirty.setdefault(session_id, []).append(receipt := SaveReceipt())
         self._wake()
         return receipt
 
@@ -177,7 +178,7 @@ class WriteQueue:
         for session_id, receipts in packed.items():
             entry = self._entries.get(session_id)
             if entry is not None:
-                entry.is_known, entry.is_taking = True, False
+                entry.is_known, entry.is_claiming = True, False
                 entry.saved = self._packed_snapshots.get(session_id)
                 if entry.is_deleted and session_id not in self._dirty:
                     del self._entries[session_id]
@@ -190,7 +191,7 @@ class WriteQueue:
         """Let no actor wait longer, since Redis does not answer; a new session is given up.
 
         A commitment still waits, as long as another node may take the session over by an older
-        snapshot: nobody may hear of it before it is saved.
+        snapshot: no client may hear of it before it is saved.
         """
         for queued in (self._packed, self._dirty):
             for session_id, receipts in list(queued.items()):
@@ -198,9 +199,10 @@ class WriteQueue:
                 if entry.is_known and _is_commitment(entry.snapshot, entry.saved):
                     continue
                 for receipt in receipts:
-                    if not entry.is_known:
-                        receipt.refusal = Unavailable("the nodes cannot reach each other")
-                    receipt.set()
+                    if entry.is_known:
+                        receipt.set()
+                    else:
+                        receipt.refuse(Unavailable("the nodes cannot reach each other"))
                 receipts.clear()
                 if not entry.is_known:
                     del queued[session_id]
@@ -219,18 +221,18 @@ _BY_ITSELF = frozenset(Reason) - {
 """Why a session ends without a commitment, as it would at any node that takes it over."""
 
 
-def _is_commitment(taken: Snapshot | None, saved: Snapshot | None) -> bool:
+def _is_commitment(current: Snapshot | None, saved: Snapshot | None) -> bool:
     """Return whether another node, with the saved snapshot, would not come to the same state.
 
     It sees by itself who is there, and that a session's time is up. It does not see that neither
     side came back to a session that was handed over, since it would wait for both sides again.
     """
-    if taken is None or saved is None:
-        return taken is not None and taken.reason not in _BY_ITSELF
-    if taken.reason in _BY_ITSELF:
-        return taken.reason is Reason.DISCONNECTED and saved.handed
-    return _committed(taken) != _committed(saved)
+    if current is None or saved is None:
+        return current is not None and current.reason not in _BY_ITSELF
+    if current.reason in _BY_ITSELF:
+        return current.reason is Reason.DISCONNECTED and saved.handed
+    return _committed(current) != _committed(saved)
 
 
-def _committed(taken: Snapshot) -> object:
-    return taken.state, taken.reason, taken.token_hash, taken.resume_hash
+def _committed(current: Snapshot) -> object:
+    return current.state, current.reason, current.token_hash, current.resume_hash

@@ -16,8 +16,8 @@ import trio
 from msgspec import structs
 
 from proxim.actors.actor import Actor
-from proxim.actors.backend import Backend
-from proxim.actors.seat import Owner, Receipt
+from proxim.actors.backend import Backend, SaveReceipt
+from proxim.actors.connection import Owner
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.sqlite.file import DiskError, StoreFile
 from proxim.backends.sqlite.seal import BrokenSeal, Seal
@@ -69,7 +69,7 @@ class SqliteBackend(Backend):
         self._stored: dict[str, Snapshot] = {}
         self._changes: dict[str, Snapshot | None] = {}
         self._writing: dict[str, Snapshot | None] = {}
-        self._written, self._next_written = Receipt(), Receipt()
+        self._written, self._next_written = SaveReceipt(), SaveReceipt()
         self._wake = trio.Event()
         self._found: list[Snapshot] = []
         self._key_checked = False
@@ -86,7 +86,7 @@ class SqliteBackend(Backend):
 
     # -- what the supervisor calls -----------------------------------------------------------
 
-    def save(self, actor: Actor) -> Receipt | None:
+    def save(self, actor: Actor) -> SaveReceipt | None:
         """Note a change of a session; return a receipt if it has to be written first."""
         session = actor.session
         if session.session_type is not SessionType.PERSISTENT:
@@ -175,7 +175,7 @@ class SqliteBackend(Backend):
                 await trio.sleep(self._retry_delay)
             self._wake = trio.Event()
             self._writing, self._changes = self._changes, {}
-            self._written, self._next_written = self._next_written, Receipt()
+            self._written, self._next_written = self._next_written, SaveReceipt()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._time_out_write)
                 await self._write()
@@ -260,7 +260,7 @@ class SqliteBackend(Backend):
         self.is_failing = True
         # Actors whose change came during this write must not wait for the next one.
         self._next_written.set()
-        self._next_written = Receipt()
+        self._next_written = SaveReceipt()
         self._wake.set()
 
     def _read_all(self) -> list[Snapshot]:

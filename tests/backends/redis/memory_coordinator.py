@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import trio
 
-from proxim.backends.redis import coordinator as rules
-from proxim.backends.redis.coordinator import (
+from proxim.backends.redis import records as rules
+from proxim.backends.redis.records import (
     STREAM_BOUND,
     HeartbeatReply,
     LimitedKey,
@@ -72,7 +72,7 @@ class MemoryCoordinator:
         self._memory = memory
         self._layout = layout
 
-    async def heartbeat(self, node, about, lease, limits):
+    async def heartbeat(self, node, description, lease, limits):
         await trio.lowlevel.checkpoint()
         memory, now = self._memory, trio.current_time()
         if memory.layout != self._layout:
@@ -80,7 +80,7 @@ class MemoryCoordinator:
                 raise OtherLayout(memory.layout)
             memory.layout = self._layout
         held = memory.lives(node)
-        memory.leases[node] = about, now + lease
+        memory.leases[node] = description, now + lease
         refused = []
         for limit in limits:
             for key in list(memory.refused[limit.name]):

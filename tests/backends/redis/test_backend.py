@@ -5,11 +5,12 @@ import trio
 from msgspec import Raw, structs
 
 from proxim.actors.actor import SAVE_TIMEOUT
-from proxim.actors.seat import Envelope, Owner
-from proxim.backends.redis import coordinator, write_queue
+from proxim.actors.connection import Owner
+from proxim.actors.inbox import Envelope
+from proxim.backends.redis import records, write_queue
 from proxim.backends.redis.backend import RedisBackend
-from proxim.backends.redis.coordinator import CoordinatorLost
 from proxim.backends.redis.heartbeat import SETTLE_TIME
+from proxim.backends.redis.records import CoordinatorLost
 from proxim.backends.redis.rpc import LeaveSeat, Request
 from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.protocol import codec
@@ -315,8 +316,8 @@ async def test_node_of_another_version_does_not_start_and_one_that_runs_keeps_ou
     autojump_clock, members, monkeypatch, caplog
 ):
     memory = members[0].coordinator._memory
-    here, there = coordinator.LAYOUT, coordinator.LAYOUT + 1
-    monkeypatch.setattr(coordinator, "LAYOUT", there)
+    here, there = records.LAYOUT, records.LAYOUT + 1
+    monkeypatch.setattr(records, "LAYOUT", there)
     newcomer = MemberNode(memory)
     newcomer.coordinator._layout = there
     versions = f"cluster: .* version {here} .* this node version {there}"
@@ -672,7 +673,7 @@ async def test_decision_answers_no_prompt_but_its_own(autojump_clock, members, h
     assert meeting.host.heard(wire.PairPrompt)
     (sender, joined), (_, decision) = requests[:2]
     at = meeting.actor.seats[HOST].connection
-    for request in (structs.replace(decision, seat=at.number), joined, decision):
+    for request in (structs.replace(decision, seat_number=at.seat_number), joined, decision):
         receive(sender, request)
         await trio.sleep(0.5)
         assert meeting.guest.heard(wire.PairResult) == []
@@ -681,7 +682,7 @@ async def test_decision_answers_no_prompt_but_its_own(autojump_clock, members, h
     await members[1].connect().registers()
     await trio.sleep(0.5)
     at = meeting.actor.seats[HOST].connection
-    receive(sender, structs.replace(decision, seat=at.number, prompt=at.prompt))
+    receive(sender, structs.replace(decision, seat_number=at.seat_number, prompt=at.prompt))
     await trio.sleep(0.5)
     assert [each.status for each in meeting.guest.heard(wire.PairResult)] == ["approved"]
 
@@ -699,8 +700,8 @@ async def test_owner_alone_comes_as_the_host_from_another_node(
     receive(
         sender,
         Request(
-            seat=1, session_id=meeting.id, number=1, epoch=epoch, event=event, fields=fields,
-            owner=stranger,
+            seat_number=1, session_id=meeting.id, request_number=1, epoch=epoch, event=event,
+            fields=fields, owner=stranger,
         ),
     )  # fmt: skip
     await trio.sleep(0.5)
@@ -804,7 +805,7 @@ async def test_seat_left_at_another_node_can_be_taken_at_once(autojump_clock, me
     (far,) = members[0].member.remote_connections._connections.values()
     # The remote side leaves, and a local one comes, before the actor has its turn.
     members[0].member.remote_connections.receive(
-        members[1].member.bus.node, LeaveSeat(seat=far.number)
+        members[1].member.bus.node, LeaveSeat(seat_number=far.seat_number)
     )
     await meeting.guest.asks(meeting.resume())
     assert old.closed is False

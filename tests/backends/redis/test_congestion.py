@@ -6,8 +6,8 @@ import pytest
 import trio
 from msgspec import Raw
 
-from proxim.actors.router import relay
-from proxim.actors.seat import Congestion
+from proxim.actors.congestion import Congestion
+from proxim.actors.relay import relay
 from proxim.backends.redis import bus as bus_module
 from proxim.backends.redis.outgoing import SIGNAL_BOUND, WINDOW
 from proxim.backends.redis.rpc import Received

@@ -4,9 +4,9 @@ import pytest
 import trio
 
 from proxim.backends.redis import coordinator as coordinator_module
-from proxim.backends.redis import redis_coordinator as redis_module
-from proxim.backends.redis import scripts
-from proxim.backends.redis.coordinator import (
+from proxim.backends.redis import records, scripts
+from proxim.backends.redis.coordinator import Coordinator
+from proxim.backends.redis.records import (
     EVENT_KEYS_BOUND,
     FIRST_TOMBSTONE_TIME,
     LAYOUT,
@@ -21,7 +21,6 @@ from proxim.backends.redis.coordinator import (
     OtherLayout,
     Save,
 )
-from proxim.backends.redis.redis_coordinator import Coordinator
 from proxim.protocol.errors import InvalidSetting
 from tests.backends.redis import memory_coordinator as memory_module
 from tests.backends.redis.memory_coordinator import Memory, MemoryCoordinator
@@ -38,14 +37,14 @@ REDIS = pytest.param("redis", marks=[pytest.mark.full("Redis"), pytest.mark.need
 async def coordinator(request, monkeypatch):
     # For so long a receiver waits for mail when there is none.
     monkeypatch.setattr(memory_module, "POLL_TIME", SOON)
-    monkeypatch.setattr(redis_module, "_POLL_TIME", SOON)
+    monkeypatch.setattr(coordinator_module, "_POLL_TIME", SOON)
     if request.param == "memory":
         yield MemoryCoordinator(Memory())
         return
     server = request.getfixturevalue("shared_redis")
     # In a database of its own: the nodes of these tests are in nobody's cluster.
-    place = redis_module.parse_url(server.url)._replace(db=2)
-    async with Coordinator(place).opened() as connected:
+    address = coordinator_module.parse_url(server.url)._replace(db=2)
+    async with Coordinator(address).opened() as connected:
         await connected._commands.call(lambda client: client.flushdb())
         yield connected
 
@@ -357,7 +356,7 @@ async def test_events_expire_one_by_one(counting):
 
 
 async def test_keys_of_events_are_bounded_until_they_expire(monkeypatch, counting):
-    monkeypatch.setattr(coordinator_module, "EVENT_KEYS_BOUND", 2)
+    monkeypatch.setattr(records, "EVENT_KEYS_BOUND", 2)
     monkeypatch.setattr(scripts, "FLUSH", scripts.FLUSH.replace(f"{EVENT_KEYS_BOUND}", "2"))
     a, b, _ = counting
     short = EVENTS._replace(window=2 * SOON)
@@ -403,7 +402,7 @@ async def test_deleted_session_is_kept_short_if_no_other_node_had_it(redis):
     def left(session_id):
         return int(redis.ask("PTTL", f"proxim:session:{session_id}")) / 1000
 
-    async with Coordinator(redis_module.parse_url(redis.url)).opened() as coordinator:
+    async with Coordinator(coordinator_module.parse_url(redis.url)).opened() as coordinator:
         await lives(coordinator, "a", "b")
         for session_id in ("one", "two"):
             await coordinator.flush("a", [save(session_id=session_id)], [])
@@ -435,7 +434,7 @@ async def test_node_of_another_version_is_refused_while_others_live(coordinator,
 
 async def as_version(coordinator, layout, monkeypatch):
     """Return the same coordinator as a node of that version uses it."""
-    monkeypatch.setattr(coordinator_module, "LAYOUT", layout)
+    monkeypatch.setattr(records, "LAYOUT", layout)
     if isinstance(coordinator, MemoryCoordinator):
         return MemoryCoordinator(coordinator._memory, layout)
     former = LAYOUT + NEXT - layout
@@ -447,7 +446,7 @@ async def as_version(coordinator, layout, monkeypatch):
 
 async def test_living_nodes_without_a_version_have_version_one(redis):
     """Version 1 used the same keys for nodes."""
-    async with Coordinator(redis_module.parse_url(redis.url)).opened() as coordinator:
+    async with Coordinator(coordinator_module.parse_url(redis.url)).opened() as coordinator:
         redis.ask("SADD", "proxim:nodes", "old")
         redis.ask("SET", "proxim:node:old", '{"version": "0.1"}')
         with pytest.raises(OtherLayout, match="use version 1 "):
@@ -460,7 +459,7 @@ async def test_living_nodes_without_a_version_have_version_one(redis):
 
 
 async def test_restarted_redis_has_another_dataset(redis):
-    async with Coordinator(redis_module.parse_url(redis.url)).opened() as coordinator:
+    async with Coordinator(coordinator_module.parse_url(redis.url)).opened() as coordinator:
         (before,) = await lives(coordinator, "a")
         redis.restart()
         for _ in range(3):
@@ -476,7 +475,7 @@ async def test_restarted_redis_has_another_dataset(redis):
 
 @pytest.mark.real_time
 async def test_commands_to_a_frozen_redis_time_out(redis):
-    async with Coordinator(redis_module.parse_url(redis.url)).opened() as coordinator:
+    async with Coordinator(coordinator_module.parse_url(redis.url)).opened() as coordinator:
         redis.freeze()
 
         async def fail(*attempts):
@@ -495,7 +494,7 @@ async def test_commands_to_a_frozen_redis_time_out(redis):
 async def test_connecting_to_a_stopped_redis_fails(redis):
     redis.kill()
     with pytest.raises(CoordinatorLost):
-        async with Coordinator(redis_module.parse_url(redis.url)).opened():
+        async with Coordinator(coordinator_module.parse_url(redis.url)).opened():
             pass
 
 
@@ -506,24 +505,24 @@ async def test_connecting_to_a_stopped_redis_fails(redis):
 )  # fmt: skip
 def test_url_of_anything_but_one_redis_is_refused(url):
     with pytest.raises(InvalidSetting, match="the URL of one Redis"):
-        redis_module.parse_url(url)
+        coordinator_module.parse_url(url)
 
 
 def test_refusal_does_not_contain_the_password():
     with pytest.raises(InvalidSetting) as refusal:
-        redis_module.parse_url("redis+sentinel://user:hunter2@h")
+        coordinator_module.parse_url("redis+sentinel://user:hunter2@h")
     assert "hunter2" not in str(refusal.value)
 
 
 def test_url_is_parsed():
-    place = redis_module.parse_url("rediss://us%40er:p%2Fw@[::1]:7000/3")
-    assert place == ("::1", 7000, 3, "us@er", "p/w", True)
-    assert redis_module.parse_url("redis://h") == ("h", 6379, 0, None, None, False)
+    address = coordinator_module.parse_url("rediss://us%40er:p%2Fw@[::1]:7000/3")
+    assert address == ("::1", 7000, 3, "us@er", "p/w", True)
+    assert coordinator_module.parse_url("redis://h") == ("h", 6379, 0, None, None, False)
 
 
 async def test_redis_cluster_is_refused(start_redis):
     with reserved_port() as bus:
         server = start_redis("--cluster-enabled", "yes", "--cluster-port", str(bus))
         with pytest.raises(InvalidSetting, match="Redis Cluster"):
-            async with Coordinator(redis_module.parse_url(server.url)).opened():
+            async with Coordinator(coordinator_module.parse_url(server.url)).opened():
                 pass

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from proxim.actors.seat import Owner
-from proxim.backends.redis.coordinator import Record
+from proxim.actors.connection import Owner
+from proxim.backends.redis.records import Record
 from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol import tokens

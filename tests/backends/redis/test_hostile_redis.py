@@ -5,9 +5,9 @@ import random
 import pytest
 import trio
 
-from proxim.backends.redis import backend, heartbeat, redis_coordinator
-from proxim.backends.redis.coordinator import LAYOUT
-from proxim.backends.redis.redis_coordinator import Coordinator
+from proxim.backends.redis import backend, coordinator, heartbeat
+from proxim.backends.redis.coordinator import Coordinator
+from proxim.backends.redis.records import LAYOUT
 from proxim.backends.redis.url import parse_url
 from tests.backends.redis.memory_coordinator import Memory
 from tests.backends.redis.nodes import KEY, SHORT_LEASE, Couple, until
@@ -131,7 +131,7 @@ class HostedNode(MemberNode):
 )
 async def test_node_outlives_any_answer(monkeypatch, nursery, seed):
     monkeypatch.setattr(heartbeat, "HEARTBEAT_TIME", 0.02)
-    for module in (backend, redis_coordinator):
+    for module in (backend, coordinator):
         monkeypatch.setattr(module, "_RETRY_TIME", 0.005)
     hostile = HostileRedis(seed)
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")

@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from proxim import Node
-from proxim.backends.redis.coordinator import LAYOUT
+from proxim.backends.redis.records import LAYOUT
 from tests import fork_server
 from tests.backends.redis.nodes import KEY, Cluster, Couple
 from tests.e2e.client import PATIENCE

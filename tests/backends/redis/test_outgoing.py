@@ -3,7 +3,7 @@
 import pytest
 from msgspec import Raw
 
-from proxim.actors.seat import Congestion
+from proxim.actors.congestion import Congestion
 from proxim.backends.redis import outgoing as module
 from proxim.backends.redis import rpc
 from proxim.backends.redis.outgoing import (
@@ -23,7 +23,7 @@ SMALL = 2000
 
 
 def signal(seat, size=SMALL):
-    return rpc.SendSignal(seat=seat, data=Raw(b'"%b"' % (b"x" * (size - 2))))
+    return rpc.SendSignal(seat_number=seat, data=Raw(b'"%b"' % (b"x" * (size - 2))))
 
 
 class Queue:
@@ -36,7 +36,7 @@ class Queue:
 
     def put(self, *names):
         for name in names:
-            self.outgoing.put(self._named(name, rpc.LeaveSeat(seat=0)), name[0])
+            self.outgoing.put(self._named(name, rpc.LeaveSeat(seat_number=0)), name[0])
 
     def signal(self, *names, size=SMALL):
         told = [
@@ -120,7 +120,7 @@ def test_many_sessions_that_fill_the_queue_leave_room_for_a_stranger(queue):
     counts = queue.fill([f"greedy {number}" for number in range(1000)])
     assert sum(counts.values()) * LARGE < SIGNAL_BOUND
     assert queue.signal("stranger", size=LARGE // 4) is not Congestion.FULL
-    request = rpc.LeaveSeat(seat=1)
+    request = rpc.LeaveSeat(seat_number=1)
     queue.outgoing.put(request, "another")
     assert queue.outgoing.take(queue.now)[0] is request
     assert not queue.outgoing.is_full
@@ -144,7 +144,7 @@ def test_backlog_is_never_refused_and_keeps_its_place(queue):
 
 def test_requests_are_bounded_too(queue):
     request = rpc.Request(
-        seat=1, session_id="a", number=1, epoch=1, event="", fields=Raw(b"x" * LARGE)
+        seat_number=1, session_id="a", request_number=1, epoch=1, event="", fields=Raw(b"x" * LARGE)
     )
     count = 0
     while not queue.outgoing.is_full:

@@ -5,7 +5,7 @@ import trio
 
 from proxim.actors.limits import ConcurrencyLimit, SlidingWindow
 from proxim.backends.redis import shared_limits
-from proxim.backends.redis.coordinator import Limit, LimitedKey
+from proxim.backends.redis.records import Limit, LimitedKey
 from proxim.backends.redis.shared_limits import SharedLimits
 
 ADA, BOB = "ada", "bob"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from proxim.protocol.errors import ConnectionLost, ProximError, Unreachable
-from proxim.rtc.channel import Channel, DataChannel
+from proxim.rtc.channel import Channel, DataChannel, wait_open
 from proxim.rtc.channels import MAIN, Channels
 from proxim.rtc.loop import Loop
 from proxim.rtc.negotiation import (
@@ -49,8 +49,10 @@ MAX_RETRIES = 4
 """Retries before the other side is unreachable, until a person or the other side tries again."""
 
 MAX_REOPENED = 3
+"""How often the host opens the main channel again on a connection that still works."""
+
 REOPEN_DELAY = 0.5
-"""How often the host opens the main channel again that alone was closed, and the seconds before."""
+"""Seconds before the host does so."""
 
 MAX_WAITING = 256
 """Signals of the other side that may wait."""
@@ -59,15 +61,15 @@ REFRESH_TIME = 10.0
 """Seconds to wait for fresh ICE servers; the earlier ones may still work."""
 
 
-class Peer:
-    """An actor that connects to the other side: it does one action after the other.
+class Connector:
+    """Connects to the other side of a session: a task that does one action after the other.
 
-    ``channel`` is for the program. ``aiortc`` is the module that ``load`` returns.
+    ``channel`` is for the program. ``connections`` is the module that ``load`` returns.
     """
 
-    def __init__(self, session: Session, aiortc: ModuleType, *, relay_only: bool) -> None:
+    def __init__(self, session: Session, connections: ModuleType, *, relay_only: bool) -> None:
         self._session = session
-        self._aiortc = aiortc
+        self._connections = connections
         self._relay_only = relay_only
         self._loop = Loop.enter()
         self._negotiation = Negotiation(session.role)
@@ -134,11 +136,7 @@ class Peer:
         connection = self._connection
         assert connection is not None
         channel: DataChannel = await self._loop.call(connection.open, label, self.channels.make)
-        try:
-            await channel._wait_open()
-        except BaseException:
-            channel._discard()
-            raise
+        await wait_open(channel)
         return channel
 
     async def flush(self) -> None:
@@ -249,7 +247,7 @@ class Peer:
                 await self._session.refresh_ice()
         self._has_started = True
         make = partial(
-            self._aiortc.Connection.make,
+            self._connections.Connection.make,
             self._session.ice_servers,
             relay_only=self._relay_only,
             gate=self.channels.gate,
@@ -291,7 +289,7 @@ class Peer:
 
     def _on_state(self, connection: Connection, state: str) -> None:
         """Note a new state of the connection, in its thread."""
-        self.channels.post(self._do, self._state_changed, connection, state)
+        self.channels.run_in_trio(self._do, self._state_changed, connection, state)
 
     async def _state_changed(self, connection: Connection, state: str) -> None:
         if connection is not self._connection:

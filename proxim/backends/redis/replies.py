@@ -1,7 +1,7 @@
-"""The answers of Redis to the scripts, as the data that a node works with.
+"""The replies of Redis to the scripts, as the records that a node works with.
 
 Another program that writes to Redis may have put anything there. Each function raises some error
-if an answer is not what it should be; the coordinator takes any of them for a Redis that does not
+if a reply is not what it should be; the coordinator takes any of them for a Redis that does not
 answer.
 """
 
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from proxim.backends.redis.coordinator import HeartbeatReply, LimitedKey, Owned, Record, Records
+from proxim.backends.redis.records import HeartbeatReply, LimitedKey, Owned, Record, Records
 
 
-def read_heartbeat(answer: Any, windows: Mapping[str, float]) -> HeartbeatReply | int:
+def read_heartbeat(reply: Any, windows: Mapping[str, float]) -> HeartbeatReply | int:
     """Return the reply, or the version of the layout that other nodes use."""
-    held, *rest = answer
+    held, *rest = reply
     if held == b"layout":
         return _number(rest[0])
     dataset, age, living, refused = rest
@@ -26,9 +26,9 @@ def read_heartbeat(answer: Any, windows: Mapping[str, float]) -> HeartbeatReply 
     return HeartbeatReply(bool(held), text(dataset), int(age) / 1000, read_names(living), keys)
 
 
-def read_records(answer: Any) -> Records:
-    """Return the answer to ``look``."""
-    dataset, *rest = answer
+def read_records(reply: Any) -> Records:
+    """Return the reply to ``look``."""
+    dataset, *rest = reply
     found = [
         Record(
             session_id=text(session_id),
@@ -44,20 +44,22 @@ def read_records(answer: Any) -> Records:
     return Records(text(dataset), found)
 
 
-def read_owned(answer: Any) -> Owned:
-    """Return the answer to ``owned_by``."""
-    dataset, session_ids = answer
+def read_owned(reply: Any) -> Owned:
+    """Return the reply to ``owned_by``."""
+    dataset, session_ids = reply
     return Owned(text(dataset), sorted(read_names(session_ids)))
 
 
-def read_names(answer: Any) -> frozenset[str]:
+def read_names(reply: Any) -> frozenset[str]:
     """Return a list of names."""
-    return frozenset(map(text, answer))
+    return frozenset(map(text, reply))
 
 
-def read_members(answer: Any) -> dict[str, tuple[bytes, float]]:
-    """Return the answer to ``members``."""
-    return {text(node): (content(about), int(left) / 1000) for node, about, left in answer}
+def read_members(reply: Any) -> dict[str, tuple[bytes, float]]:
+    """Return the reply to ``members``."""
+    return {
+        text(node): (content(description), int(left) / 1000) for node, description, left in reply
+    }
 
 
 def _number(digits: bytes) -> int:
