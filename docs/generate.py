@@ -24,7 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from proxim import aio, client, rtc, sync
 from proxim.metrics import exposition
 from proxim.node import Node
-from proxim.protocol import messages
+from proxim.protocol import fields, messages
 from proxim.protocol.errors import REQUEST_ERRORS
 from proxim.protocol.link import JoinUrl
 from proxim.session.session import RULES, State
@@ -40,13 +40,13 @@ import report  # noqa: E402
 
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-_HOST = {"Register", "CreateSession", "RenewLink", "PairDecision", "ListSessions"}
+_HOST = {"Register", "CreateSession", "RenewLink", "PairDecision", "PairAck", "ListSessions"}
 _GUEST = {"PairRequest", "Resume"}
 _PATTERNS = {
-    messages.Uuid.__metadata__[0].pattern: "1–64 of `A-Za-z0-9._:-`",
-    messages.Key.__metadata__[0].pattern: "22–128 base64url characters",
-    messages.TokenHash.__metadata__[0].pattern: "43 base64url characters",
-    messages.Code.__metadata__[0].pattern: "three digits, 100–999",
+    fields.Uuid.__metadata__[0].pattern: "1–64 of `A-Za-z0-9._:-`",
+    fields.Key.__metadata__[0].pattern: "22–128 base64url characters",
+    fields.TokenHash.__metadata__[0].pattern: "43 base64url characters",
+    fields.Code.__metadata__[0].pattern: "three digits, 100–999",
     JoinUrl.__metadata__[0].pattern: "an http or https URL of at most 256 characters",
 }
 
@@ -81,6 +81,8 @@ def describe_field(field: kinds.Field) -> str:
 
 def describe_kind(kind: kinds.Type) -> str:
     match kind:
+        case kinds.StrType(pattern=fields.BASE64URL, max_length=most):
+            return f"at most {most} base64url characters"
         case kinds.StrType(pattern=str(pattern)):
             return _PATTERNS[pattern]
         case kinds.StrType(min_length=None, max_length=None):

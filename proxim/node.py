@@ -39,7 +39,8 @@ from proxim.net.stats import NetStats
 from proxim.net.tls import load_certificate
 from proxim.portal.futures import in_own_thread
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
-from proxim.protocol.messages import FEATURES, PROTOCOL_VERSION, Confirm, SessionInfo, Welcome
+from proxim.protocol.fields import Confirm
+from proxim.protocol.messages import SessionInfo, Welcome
 from proxim.settings import Settings, from_code, split_endpoint, warn
 from proxim.version import __version__
 
@@ -284,7 +285,8 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     drawings = Drawings(draw_qr, settings.drawings_at_once, supervisor.stats)
     join_url = settings.join_url and with_canonical_host(settings.join_url)
     invitations = Invitations(with_canonical_host(url), drawings.draw, join_url)
-    router = Router(supervisor, invitations, settings.access_token)
+    token, require_seal = settings.access_token, settings.require_seal
+    router = Router(supervisor, invitations, token, require_seal=require_seal)
     site = Site(
         url,
         is_leaving=lambda: node.leaving,
@@ -294,13 +296,8 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     )
     scheme = "http" if tls is None else "https"
     access = Access(url, scheme, settings.access_rules, supervisor.backend.hash_address)
-    welcome = Welcome(
-        protocol=PROTOCOL_VERSION,
-        server=f"proxim/{__version__}",
-        approval_timeout=settings.approval_timeout,
-        max_message_bytes=node.limits.message_size,
-        features=list(FEATURES),
-    )
+    server, max_bytes = f"proxim/{__version__}", node.limits.message_size
+    welcome = Welcome.of(server, settings.approval_timeout, max_bytes)
     listener = Listener(
         router,
         site,

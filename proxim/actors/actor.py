@@ -39,7 +39,7 @@ from proxim.session.session import Session
 from proxim.session.state import State
 
 _CRASHED = "the node failed at this session"
-_UNSAVED_EVENTS = (ev.SignalSent, ev.IceRequested)
+_UNSAVED_EVENTS = (ev.SignalSent, ev.IceRequested, ev.HostAcknowledged)
 """Events that change nothing which a snapshot holds, unless the session's time was up before."""
 
 SAVE_TIMEOUT = 3.0

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from proxim import clock
 from proxim.actors.backend import SessionHandle
+from proxim.actors.checks import check_new_session, check_renewal
 from proxim.actors.congestion import too_many_signals
 from proxim.actors.drawings import count_drawing
 from proxim.actors.guesses import AccessCheck, SeatGuesses
@@ -30,7 +31,6 @@ from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.codec import error_message
 from proxim.protocol.errors import (
-    BadMessage,
     LinkLapsed,
     NotAllowed,
     NotRegistered,
@@ -38,7 +38,7 @@ from proxim.protocol.errors import (
     Unavailable,
     UnknownSession,
 )
-from proxim.protocol.messages import ClientMessage, SessionType
+from proxim.protocol.messages import ClientMessage
 from proxim.session import events as ev
 from proxim.session.events import Event, Role
 from proxim.session.session import Session
@@ -79,8 +79,8 @@ def leave_seats(connection: Connection) -> None:
 class Router:
     """Routes the messages of all connections of a node to the right actors.
 
-    If there is an ``access_token``, only a client that sends it may register. ``stats`` and
-    ``limits`` are the supervisor's.
+    If there is an ``access_token``, only a client that sends it may register. With ``require_seal``
+    only sealed sessions are opened. ``stats`` and ``limits`` are the supervisor's.
     """
 
     def __init__(
@@ -88,12 +88,15 @@ class Router:
         supervisor: Supervisor,
         invitations: Invitations,
         access_token: str | None = None,
+        *,
+        require_seal: bool = False,
     ) -> None:
         self.stats = supervisor.stats
         self.limits = supervisor.limits
         self._supervisor = supervisor
         self._backend = supervisor.backend
         self._invitations = invitations
+        self._require_seal = require_seal
         self._guesses = SeatGuesses(self.limits.guesses, self.stats)
         self._access = AccessCheck(access_token, self.limits.access_guesses, self.stats)
 
@@ -112,8 +115,11 @@ class Router:
         await self._supervisor.catch_up()
         match message:
             case wire.PairDecision():
-                decided = ev.HostDecided(message.approve, message.code)
-                _post_from(_host_seat_of(connection, message), decided, message)
+                decided = ev.HostDecided(message.approve, message.code, message.seal)
+                _post_from(_host_seat_of(connection, message.session_id), decided, message)
+            case wire.PairAck():
+                acknowledged = ev.HostAcknowledged(message.seal)
+                _post_from(_host_seat_of(connection, message.session_id), acknowledged, message)
             case wire.PairRequest():
                 await self._pair(connection, message)
             case wire.Resume():
@@ -161,7 +167,9 @@ class Router:
     # -- the guest's requests ----------------------------------------------------------------
 
     async def _pair(self, connection: Connection, message: wire.PairRequest) -> None:
-        event = ev.PairRequested(message.token, message.device_info, new_resume_token(), new_code())
+        event = ev.PairRequested(
+            message.token, message.device_info, new_resume_token(), new_code(), message.seal
+        )
         try:
             await self._request_seat(connection, message, event)
         except (LinkLapsed, TokenUsed) as refusal:
@@ -231,7 +239,7 @@ class Router:
 
     async def _create_session(self, connection: Connection, message: wire.CreateSession) -> None:
         owner = _owner_of(connection)
-        _check_ttl(message)
+        check_new_session(message, require_seal=self._require_seal)
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
         self._supervisor.check_limits(owner, connection)
         await self._backend.check_limits(owner)
@@ -248,6 +256,7 @@ class Router:
             now=now,
             terms=self._supervisor.terms,
             confirm=message.confirm,
+            sealed=message.seal is not None,
         )
         await self._supervisor.open(session, owner, connection)
         connection.tell(
@@ -262,9 +271,11 @@ class Router:
         )
 
     async def _renew_link(self, connection: Connection, message: wire.RenewLink) -> None:
-        seat = _host_seat_of(connection, message)
+        seat = _host_seat_of(connection, message.session_id)
+        session = seat.actor.session
+        check_renewal(message, session)
         # The session refuses the renewal in any other state, so a drawing would be in vain.
-        is_pending = seat.actor.session.state is State.PENDING
+        is_pending = session.state is State.PENDING
         drawn_for = self._drawn_for(connection, message, seat.actor.owner) if is_pending else None
         invitation = await self._invitations.make(message.session_id, message, drawn_for)
         _post_from(seat, ev.RenewalRequested(invitation), message)
@@ -325,21 +336,13 @@ def _seat_of(connection: Connection, session_id: str) -> Seat:
     return seat
 
 
-def _host_seat_of(connection: Connection, message: wire.PairDecision | wire.RenewLink) -> Seat:
-    if message.session_id not in connection.seats:
+def _host_seat_of(connection: Connection, session_id: str) -> Seat:
+    if session_id not in connection.seats:
         _owner_of(connection)
-    seat = _seat_of(connection, message.session_id)
+    seat = _seat_of(connection, session_id)
     if seat.role is not Role.HOST:
-        raise NotAllowed("only the host may do this", session_id=message.session_id)
+        raise NotAllowed("only the host may do this", session_id=session_id)
     return seat
-
-
-def _check_ttl(message: wire.CreateSession) -> None:
-    temporary = message.session_type is SessionType.TEMPORARY
-    if temporary and message.ttl is None:
-        raise BadMessage("`ttl` is missing: a temporary session needs its seconds")
-    if not temporary and message.ttl is not None:
-        raise BadMessage(f"`ttl` is for temporary sessions, not for {message.session_type}")
 
 
 def _ref(message: ClientMessage) -> str | UnsetType:

@@ -23,7 +23,7 @@ from proxim.client import Host, open_host
 from proxim.private_files import check_private
 from proxim.protocol import tokens
 from proxim.protocol.errors import InvalidSetting
-from proxim.protocol.messages import Key, Uuid
+from proxim.protocol.fields import Key, Uuid
 
 
 class Identity(msgspec.Struct, frozen=True):

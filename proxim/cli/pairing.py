@@ -28,8 +28,9 @@ from proxim.protocol.errors import (
     SessionOver,
     WrongCode,
 )
+from proxim.protocol.fields import Confirm
 from proxim.protocol.link import clean_link, parse_link
-from proxim.protocol.messages import Confirm, SessionType, Status
+from proxim.protocol.messages import SessionType, Status
 
 SLACK = 1.0
 """Seconds for a prompt that is on its way when the link expires."""

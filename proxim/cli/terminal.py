@@ -15,7 +15,7 @@ import trio
 
 from proxim.cli.keyboard import standard_input
 from proxim.clock import now, slept
-from proxim.protocol.messages import MAX_TTL
+from proxim.protocol.fields import MAX_TTL
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -18,7 +18,8 @@ from proxim.protocol.errors import (
     ProximError,
     SessionOver,
 )
-from proxim.protocol.messages import Confirm, SessionInfo, SessionType
+from proxim.protocol.fields import Confirm
+from proxim.protocol.messages import SessionInfo, SessionType
 
 
 class Host:

@@ -19,7 +19,8 @@ from proxim.protocol.errors import (
     NotSupported,
     WrongCode,
 )
-from proxim.protocol.messages import Confirm, SessionInfo, SessionType, Status
+from proxim.protocol.fields import Confirm
+from proxim.protocol.messages import SessionInfo, SessionType, Status
 
 SessionKind = SessionType | Literal["one_time", "persistent", "temporary"]
 

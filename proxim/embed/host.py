@@ -17,7 +17,8 @@ from proxim.embed.decision import Decide, answer
 from proxim.net.limits import Limits
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, UnknownSession
-from proxim.protocol.messages import Confirm, SessionType
+from proxim.protocol.fields import Confirm
+from proxim.protocol.messages import SessionType
 
 UUID = "in-process"
 """The uuid of the application's sessions. Their key is random, and known to the node alone."""

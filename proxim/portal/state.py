@@ -8,7 +8,8 @@ from proxim import client
 from proxim.client.session import ClientSession
 from proxim.portal.portal import Across, Portal
 from proxim.protocol.errors import ProximError
-from proxim.protocol.messages import Confirm, DeviceInfo, IceServer, SessionInfo, Status
+from proxim.protocol.fields import Confirm
+from proxim.protocol.messages import DeviceInfo, IceServer, SessionInfo, Status
 
 Session_co = TypeVar("Session_co", bound=ClientSession, covariant=True)
 

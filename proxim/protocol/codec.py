@@ -13,7 +13,7 @@ from typing import NamedTuple, get_args
 import msgspec
 from msgspec import structs
 
-from proxim.protocol import depth, device_names, messages
+from proxim.protocol import depth, device_names, fields
 from proxim.protocol.errors import BadMessage, RequestError
 from proxim.protocol.messages import (
     ClientMessage,
@@ -41,7 +41,9 @@ _ALLOWED = {
     "session_type": ", ".join(SessionType),
     "qr": '"svg"',
     "confirm": '"none", "code"',
+    "seal": "1",
 }
+_HIDDEN_NAME = f'"{fields.SEALED_DEVICE}" with `seal`: the name goes into the seal'
 _LONGEST_FIELD = 64
 """The longest unknown field name that an error text repeats, in characters."""
 _PATTERNS = {
@@ -49,6 +51,7 @@ _PATTERNS = {
     "key": "22 to 128 base64url characters",
     "token_hash": "a SHA-256 hash as 43 base64url characters",
     "code": "a text of three digits, from 100 to 999",
+    "seal": "base64url characters without padding",
     "join_url": "an http or https URL of printable ASCII, without a user and a fragment",
 }
 
@@ -70,6 +73,8 @@ def decode_client(frame: str | bytes) -> ClientMessage:
     if depth.is_too_deep(text):
         raise _too_deep(text)
     if isinstance(message, PairRequest):
+        if message.seal is not None and message.device_info.name != fields.SEALED_DEVICE:
+            raise BadMessage(f"`device_info.name` must be {_HIDDEN_NAME}")
         return structs.replace(message, device_info=_checked(message.device_info))
     return message
 
@@ -95,11 +100,11 @@ def reference_of(frame: str | bytes) -> Reference:
     The frame may be invalid, so that there is no message to ask. Each is None if it is invalid.
     """
     try:
-        fields = msgspec.json.decode(frame, type=dict[str, msgspec.Raw])
+        raw = msgspec.json.decode(frame, type=dict[str, msgspec.Raw])
     except _DECODE_ERRORS:
         return Reference(None, None)
     return Reference(
-        _text(fields.get("ref"), messages.Ref), _text(fields.get("session_id"), messages.SessionId)
+        _text(raw.get("ref"), fields.Ref), _text(raw.get("session_id"), fields.SessionId)
     )
 
 
@@ -136,8 +141,8 @@ def _utf8(frame: bytes) -> str:
 def _checked(device: DeviceInfo) -> DeviceInfo:
     """Return the device with its name normalised. Raises ``BadMessage`` if it is not allowed."""
     name = device_names.normalised(device.name)
-    if len(name) > messages.MAX_NAME:
-        raise BadMessage(f"`device_info.name`: expected `str` of length <= {messages.MAX_NAME}")
+    if len(name) > fields.MAX_NAME:
+        raise BadMessage(f"`device_info.name`: expected `str` of length <= {fields.MAX_NAME}")
     # Both the sent and the normalised name are checked, since either may be displayed.
     for field, text in (("name", device.name), ("name", name), ("id", device.id)):
         if fault := device_names.fault(text):

@@ -8,105 +8,42 @@ get a default.
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
+from proxim.protocol.fields import (
+    Ack,
+    Answer,
+    Code,
+    Confirm,
+    Key,
+    Ref,
+    RequestSeal,
+    Secret,
+    SessionId,
+    TokenHash,
+    Ttl,
+    Uuid,
+)
+from proxim.protocol.fields import DeviceInfo as DeviceInfo
+from proxim.protocol.fields import IceServer as IceServer
+from proxim.protocol.fields import Reason as Reason
+from proxim.protocol.fields import SessionInfo as SessionInfo
+from proxim.protocol.fields import SessionType as SessionType
+from proxim.protocol.fields import Status as Status
 from proxim.protocol.link import JoinUrl
 
 PROTOCOL_VERSION = 1
 SUBPROTOCOL = "proxim.v1"
-MAX_TTL = 10 * 365 * 86_400.0
-"""Longest lifetime of a temporary session, in seconds; ``expires_at`` has to be a valid date."""
-MAX_NAME = 64
-"""Longest name of a device, in characters."""
-FEATURES = ("confirm", "rotate", "join_url")
+FEATURES = ("confirm", "rotate", "join_url", "seal")
 """What this node does beyond version 1 of the protocol; an older node would not say so."""
-
-
-class SessionType(StrEnum):
-    """The type of a session, which says when it ends by itself (protocol: Lifecycle)."""
-
-    ONE_TIME = "one_time"
-    PERSISTENT = "persistent"
-    TEMPORARY = "temporary"
-
-
-class Status(StrEnum):
-    """The state of a session as clients see it."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-
-
-class Reason(StrEnum):
-    """The reason for which a session ended."""
-
-    CLOSED = "closed"
-    DISCONNECTED = "disconnected"
-    EXPIRED = "expired"
-    REJECTED = "rejected"
-    APPROVAL_TIMEOUT = "approval_timeout"
-    INACTIVE = "inactive"
-    SHUTDOWN = "shutdown"
-    INTERNAL_ERROR = "internal_error"
-    TOKEN_REUSED = "token_reused"
-    IDLE = "idle"
-
-    @classmethod
-    def _missing_(cls, value: object) -> Reason:
-        return cls.CLOSED  # A later version of the protocol may have more reasons.
-
-
-Ref = Annotated[str, Meta(max_length=64)]
-SessionId = Annotated[str, Meta(max_length=128)]
-Secret = Annotated[str, Meta(max_length=512)]
-Uuid = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._:-]{1,64}\Z")]
-Key = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{22,128}\Z")]
-TokenHash = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{43}=?\Z")]
-Ttl = Annotated[float, Meta(gt=0, le=MAX_TTL)]
-Confirm = Literal["none", "code"]
-Code = Annotated[str, Meta(pattern=r"\A[1-9][0-9]{2}\Z")]
-"""The number of one request to pair, which the guest shows and the host's person types in."""
+SEAL_VERSION: Literal[1] = 1
+"""The version of sealed sessions (docs/reference/sealing.md)."""
 
 
 def _type_of(class_name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", class_name).lower()
-
-
-class DeviceInfo(Struct, frozen=True):
-    """The name and id that a guest claims to have. Nothing proves them."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
-    id: Annotated[str, Meta(min_length=1, max_length=128)]
-
-
-class IceServer(Struct, frozen=True, omit_defaults=True):
-    """One entry for ``new RTCPeerConnection({iceServers})``."""
-
-    urls: str | list[str]
-    username: str | None = None
-    credential: str | None = None
-
-
-class SessionInfo(Struct, frozen=True, kw_only=True):
-    """The session object: ``reason`` once it has ended, ``confirm`` if an approval needs a code."""
-
-    session_id: str
-    uuid: str
-    session_type: SessionType
-    created_at: datetime
-    expires_at: datetime | None
-    status: Status
-    device_info: DeviceInfo | None
-    host_online: bool
-    guest_online: bool
-    reason: Reason | UnsetType = UNSET
-    confirm: Literal["code"] | UnsetType = UNSET
 
 
 class _Request(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=_type_of):
@@ -143,7 +80,8 @@ class CreateSession(_Request, frozen=True):
     ``ttl`` (seconds) is required for ``temporary``, and refused for other types. ``token_hash`` is
     the base64url SHA-256 of a pairing token's text, if the host made the token. Without it the
     node makes the token and the link to the page ``join_url``, and with ``qr`` draws the link. With
-    ``confirm`` "code" an approval needs the code that the guest shows. Reply: ``session_created``.
+    ``confirm`` "code" an approval needs the code that the guest shows. With ``seal`` 1 the session
+    is sealed; that needs ``token_hash``. Reply: ``session_created``.
     """
 
     session_type: SessionType
@@ -152,6 +90,7 @@ class CreateSession(_Request, frozen=True):
     qr: Literal["svg"] | None = None
     confirm: Confirm = "none"
     join_url: JoinUrl | None = None
+    seal: Literal[1] | None = None
 
 
 class RenewLink(_Request, frozen=True):
@@ -169,12 +108,24 @@ class RenewLink(_Request, frozen=True):
 class PairDecision(_Request, frozen=True):
     """Approve or reject the guest of the prompt. Reply: ``pair_result``.
 
-    If the prompt has ``confirm``, an approval needs the ``code`` that the guest shows.
+    If the prompt has ``confirm``, an approval needs the ``code`` that the guest shows. In a sealed
+    session an approval needs a ``seal``, which the guest gets in ``pair_result``.
     """
 
     session_id: SessionId
     approve: bool
     code: Code | None = None
+    seal: Answer | None = None
+
+
+class PairAck(_Request, frozen=True):
+    """Acknowledge the request of a prompt in a sealed session, once for each prompt.
+
+    The guest receives the same message without ``ref``. No reply.
+    """
+
+    session_id: SessionId
+    seal: Ack
 
 
 class ListSessions(_Request, frozen=True):
@@ -191,11 +142,15 @@ class CloseSession(_Request, frozen=True):
 
 
 class PairRequest(_Request, frozen=True):
-    """Ask to pair; this uses up the right token. Reply: ``pair_pending``, later ``pair_result``."""
+    """Ask to pair; this uses up the right token. Reply: ``pair_pending``, later ``pair_result``.
+
+    A sealed session needs ``seal``, which the host gets in ``pair_prompt``.
+    """
 
     session_id: SessionId
     token: Secret
     device_info: DeviceInfo
+    seal: RequestSeal | None = None
 
 
 class Resume(_Request, frozen=True):
@@ -233,6 +188,7 @@ ClientMessage = (
     | CreateSession
     | RenewLink
     | PairDecision
+    | PairAck
     | ListSessions
     | CloseSession
     | PairRequest
@@ -247,13 +203,29 @@ ClientMessage = (
 
 
 class Welcome(_Reply, frozen=True):
-    """The first message on every connection. ``features`` lists what is beyond version 1."""
+    """The first message on every connection. ``features`` lists what is beyond version 1.
+
+    ``seal`` is the version of sealed sessions, if the node carries them.
+    """
 
     protocol: int
     server: str
     approval_timeout: float
     max_message_bytes: int
     features: list[str] | UnsetType = UNSET
+    seal: int | UnsetType = UNSET
+
+    @classmethod
+    def of(cls, server: str, approval_timeout: float, max_message_bytes: int) -> Welcome:
+        """Return the message of a node of this version."""
+        return cls(
+            protocol=PROTOCOL_VERSION,
+            server=server,
+            approval_timeout=approval_timeout,
+            max_message_bytes=max_message_bytes,
+            features=list(FEATURES),
+            seal=SEAL_VERSION,
+        )
 
 
 class Registered(_Reply, frozen=True):
@@ -307,17 +279,21 @@ class PairPending(_Reply, frozen=True):
 class PairPrompt(_Reply, frozen=True):
     """To the host: a guest asks to pair; ``expires_in`` is the time left, in seconds.
 
-    With ``confirm`` an approval needs the code that the guest shows.
+    With ``confirm`` an approval needs the code that the guest shows. ``seal`` is the guest's.
     """
 
     session_id: str
     device_info: DeviceInfo
     expires_in: float
     confirm: Literal["code"] | UnsetType = UNSET
+    seal: str | UnsetType = UNSET
 
 
 class Contested(_Reply, frozen=True):
-    """To the host, once for each link: another request came with its token, which was used."""
+    """To the host, once for each link: another request came with its token, which was used.
+
+    In a sealed session it had another seal, too.
+    """
 
     session_id: str
 
@@ -325,7 +301,7 @@ class Contested(_Reply, frozen=True):
 class PairResult(_Reply, frozen=True):
     """To both sides: the outcome of the prompt. ``ice_servers`` only if approved.
 
-    ``ice_ttl`` is how long they are valid, in seconds.
+    ``ice_ttl`` is how long they are valid, in seconds. ``seal`` is that of the host's decision.
     """
 
     session_id: str
@@ -333,6 +309,7 @@ class PairResult(_Reply, frozen=True):
     device_info: DeviceInfo
     ice_servers: list[IceServer] | UnsetType = UNSET
     ice_ttl: float | UnsetType = UNSET
+    seal: str | UnsetType = UNSET
 
 
 class Resumed(_Reply, frozen=True):
@@ -340,7 +317,8 @@ class Resumed(_Reply, frozen=True):
 
     ``ice_servers`` only if approved; ``ice_ttl`` is how long they are valid, in seconds.
     ``resume_token`` is new, and takes the place of the one that was shown. ``code`` is that of
-    ``pair_pending``, while the prompt is open.
+    ``pair_pending``, while the prompt is open. ``ack`` is the ``seal`` of the host's ``pair_ack``,
+    and ``seal`` that of ``pair_result``, once approved.
     """
 
     session: SessionInfo
@@ -350,6 +328,8 @@ class Resumed(_Reply, frozen=True):
     ice_ttl: float | UnsetType = UNSET
     resume_token: str | UnsetType = UNSET
     code: Code | UnsetType = UNSET
+    ack: str | UnsetType = UNSET
+    seal: str | UnsetType = UNSET
 
 
 class PeerOnline(_Reply, frozen=True):
@@ -405,6 +385,7 @@ NodeMessage = (
     | Sessions
     | PairPending
     | PairPrompt
+    | PairAck
     | Contested
     | PairResult
     | Resumed

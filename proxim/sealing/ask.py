@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Meta, Struct
 
 from proxim.protocol import device_names
-from proxim.protocol.messages import MAX_NAME
+from proxim.protocol.fields import MAX_NAME
 from proxim.protocol.tokens import encode
 from proxim.sealing import hpke
 from proxim.sealing.encoding import KEY_BYTES, DoesNotOpen, Draw, decode, padded, unpadded

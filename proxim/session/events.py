@@ -73,13 +73,15 @@ class HostLeft(Struct, frozen=True):
 class PairRequested(Struct, frozen=True):
     """A guest asks to pair. ``resume_token`` is new, and the guest's once the host is prompted.
 
-    ``code`` is new, too; the guest is told it if the session needs one.
+    ``code`` is new, too; the guest is told it if the session needs one. ``seal`` is there if the
+    guest takes the session for a sealed one.
     """
 
     token: str
     device_info: DeviceInfo
     resume_token: str
     code: str = ""
+    seal: str | None = None
 
 
 class ResumeRequested(Struct, frozen=True):
@@ -98,11 +100,21 @@ class GuestLeft(Struct, frozen=True):
     """The guest's connection has closed."""
 
 
+class HostAcknowledged(Struct, frozen=True):
+    """The host of a sealed session has opened the request, and sends its ack for the guest."""
+
+    seal: str
+
+
 class HostDecided(Struct, frozen=True):
-    """The host has answered the prompt, with the guest's ``code`` if the session needs it."""
+    """The host has answered the prompt, with the guest's ``code`` if the session needs it.
+
+    ``seal`` is for the guest; an approval of a sealed session needs it.
+    """
 
     approve: bool
     code: str | None = None
+    seal: str | None = None
 
 
 class RenewalRequested(Struct, frozen=True):
@@ -158,6 +170,7 @@ Event = (
     | PairRequested
     | ResumeRequested
     | GuestLeft
+    | HostAcknowledged
     | HostDecided
     | RenewalRequested
     | SignalSent

@@ -101,6 +101,7 @@ class Membership(Record):
         effects: list[Effect] = [ev.CloseLine()]
         if was_prompted:
             effects += to_both(self.pair_result(), Role.HOST if decided else None)
+        self.seals = None
         return [*effects, *to_both(self.session_ended(), answers), ev.Finish(reason, is_denial)]
 
     def _status_text(self) -> str:

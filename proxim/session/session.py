@@ -28,10 +28,12 @@ from proxim.protocol.errors import (
     RequestError,
     TokenUsed,
 )
-from proxim.protocol.messages import Confirm, Reason, SessionType, Status
+from proxim.protocol.fields import Confirm
+from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.session import events as ev
 from proxim.session.events import Admit, Effect, Event, Reply, Role, Tell
 from proxim.session.membership import GRACE_OF, Membership, to_both
+from proxim.session.seals import Seals, check_seal
 from proxim.session.state import Alarm, State
 
 RETURN_TIME = 30.0
@@ -59,6 +61,7 @@ class Session(Membership):
         now: float,
         terms: ev.Terms,
         confirm: Confirm = "none",
+        sealed: bool = False,
     ) -> Session:
         """Return a new session, pending, with its host online; ``ttl`` if it is temporary."""
         return cls(
@@ -72,6 +75,7 @@ class Session(Membership):
             alarms={} if ttl is None else {Alarm.EXPIRY: now + ttl},
             terms=terms,
             confirm=confirm,
+            sealed=sealed,
         )
 
     # -- the state machine -------------------------------------------------------------------
@@ -120,9 +124,23 @@ class Session(Membership):
     def _refuse_renewal(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
         raise NotAllowed("the link was used; only a pending session's link can be renewed")
 
+    def _host_acknowledged(self, event: ev.HostAcknowledged, now: float) -> list[Effect]:
+        check_seal(event.seal, self.sealed)
+        assert self.seals is not None
+        if event.seal == self.seals.ack:
+            return []  # The host sends its ack again, since it was told of the prompt again.
+        self.seals = self.seals.with_ack(event.seal)
+        return [Tell(Role.GUEST, self.pair_ack())]
+
     def _host_decided(self, event: ev.HostDecided, now: float) -> list[Effect]:
+        if event.approve or event.seal is not None:
+            check_seal(event.seal, self.sealed)
+        if self.seals is not None:
+            self.seals = self.seals.with_answer(event.seal or "")
         if not event.approve:
-            return self._end(Reason.REJECTED, decided=True, is_denial=True)
+            # The program of a sealed session that could not open a request declines without a seal.
+            by_person = event.seal is not None or not self.sealed
+            return self._end(Reason.REJECTED, decided=True, is_denial=by_person)
         if self.confirm == "code":
             if event.code is None:
                 raise NotAllowed("an approval needs the code that the other device shows")
@@ -134,10 +152,10 @@ class Session(Membership):
         told = to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
         return [*told, ev.OpenLine() if Role.GUEST in self.online else self._guest_offline()]
 
-    def _refuse_early_decision(self, event: ev.HostDecided, now: float) -> list[Effect]:
+    def _refuse_early_decision(self, event: Event, now: float) -> list[Effect]:
         raise NotAllowed("no guest has asked to pair")
 
-    def _refuse_second_decision(self, event: ev.HostDecided, now: float) -> list[Effect]:
+    def _refuse_late_decision(self, event: Event, now: float) -> list[Effect]:
         raise AlreadyDecided(f"too late: the session is {self._status_text()}")
 
     # -- the guest ---------------------------------------------------------------------------
@@ -152,6 +170,7 @@ class Session(Membership):
 
     def _check_pair_request(self, event: ev.PairRequested, now: float) -> None:
         self.check_token(event.token)
+        check_seal(event.seal, self.sealed)
         if now >= self.link_expires_at:
             raise LinkLapsed("this link has expired; ask the host for a new one")
         if Role.HOST not in self.online:
@@ -164,16 +183,34 @@ class Session(Membership):
         self.resume_hash = tokens.digest(event.resume_token)
         self.family_hash = tokens.family_hash(event.resume_token)
         self.code = event.code if self.confirm == "code" else ""
+        self.seals = None if event.seal is None else Seals.of(event.seal)
         self.alarms[Alarm.PROMPT] = now + self.terms.approval_timeout
         self._take_seat(Role.GUEST)
         pending = self.pair_pending(event.resume_token, now)
         return [Admit(Role.GUEST), Reply(pending), Tell(Role.HOST, self.prompt(now))]
 
-    def _refuse_used_link(self, event: ev.PairRequested, now: float) -> list[Effect]:
+    def _pair_requested_when_prompted(self, event: ev.PairRequested, now: float) -> list[Effect]:
+        if not self._is_repeated(event):
+            return self._refuse_used_link(event, now)
+        # The guest has not heard of the prompt, so it gets a token as if it had resumed.
+        assert self.resume_hash is not None
+        self.rotate_resume_token(self.resume_hash, event.resume_token)
+        self._take_seat(Role.GUEST)
+        pending = Reply(self.pair_pending(event.resume_token, now))
+        ack = [Tell(Role.GUEST, self.pair_ack())] if self.seals and self.seals.ack else []
+        return [Admit(Role.GUEST), pending, *ack]
+
+    def _is_repeated(self, event: ev.PairRequested) -> bool:
+        """Return whether a sealed request is the one that prompted, sent again by its guest."""
         self.check_token(event.token)
+        check_seal(event.seal, self.sealed)
+        return event.seal is not None and self.seals is not None and self.seals.are_of(event.seal)
+
+    def _refuse_used_link(self, event: ev.PairRequested, now: float) -> list[Effect]:
+        is_same_guest = self._is_repeated(event)
         used = TokenUsed("this link has been used; ask the host for a new session")
         used.session_id = self.session_id
-        if self.ended or self.contested or Role.HOST not in self.online:
+        if is_same_guest or self.ended or self.contested or Role.HOST not in self.online:
             return [ev.Refuse(used)]
         self.contested = True
         return [ev.Refuse(used), Tell(Role.HOST, wire.Contested(session_id=self.session_id))]
@@ -181,7 +218,7 @@ class Session(Membership):
     def _pair_requested_when_ended(self, event: ev.PairRequested, now: float) -> list[Effect]:
         if self.resume_hash is not None:
             return self._refuse_used_link(event, now)
-        self.check_token(event.token)
+        self._is_repeated(event)
         return self._reply_session_ended(event, now)
 
     def _resume_requested(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
@@ -309,6 +346,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         # No guest has a resume token yet, so this refuses every one of them.
         _on(ev.ResumeRequested, Session._resume_requested),
         _on(ev.GuestLeft, Session._ignore),
+        _on(ev.HostAcknowledged, Session._refuse_early_decision),
         _on(ev.HostDecided, Session._refuse_early_decision),
         _on(ev.RenewalRequested, Session._renewal_requested),
         _on(ev.SignalSent, Session._refuse_signal),
@@ -322,9 +360,10 @@ RULES: dict[State, dict[type[Event], Rule]] = {
     State.PROMPTED: _table(
         _on(ev.HostJoined, Session._host_joined_when_prompted),
         _on(ev.HostLeft, Session._left, State.ENDED),
-        _on(ev.PairRequested, Session._refuse_used_link),
+        _on(ev.PairRequested, Session._pair_requested_when_prompted),
         _on(ev.ResumeRequested, Session._resume_requested, State.ENDED),
         _on(ev.GuestLeft, Session._left, State.ENDED),
+        _on(ev.HostAcknowledged, Session._host_acknowledged),
         _on(ev.HostDecided, Session._host_decided, State.APPROVED, State.ENDED),
         _on(ev.RenewalRequested, Session._refuse_renewal),
         _on(ev.SignalSent, Session._refuse_signal),
@@ -341,7 +380,8 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.PairRequested, Session._refuse_used_link),
         _on(ev.ResumeRequested, Session._resume_requested, State.ENDED),
         _on(ev.GuestLeft, Session._left, State.ENDED),
-        _on(ev.HostDecided, Session._refuse_second_decision),
+        _on(ev.HostAcknowledged, Session._refuse_late_decision),
+        _on(ev.HostDecided, Session._refuse_late_decision),
         _on(ev.RenewalRequested, Session._refuse_renewal),
         _on(ev.SignalSent, Session._signal_sent),
         _on(ev.IceRequested, Session._ice_requested),
@@ -357,7 +397,8 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.PairRequested, Session._pair_requested_when_ended),
         _on(ev.ResumeRequested, Session._resume_requested_when_ended),
         _on(ev.GuestLeft, Session._left_when_ended),
-        _on(ev.HostDecided, Session._refuse_second_decision),
+        _on(ev.HostAcknowledged, Session._refuse_late_decision),
+        _on(ev.HostDecided, Session._refuse_late_decision),
         _on(ev.RenewalRequested, Session._reply_session_ended),
         _on(ev.SignalSent, Session._refuse_signal),
         _on(ev.IceRequested, Session._refuse_ice),

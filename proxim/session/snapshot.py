@@ -12,15 +12,19 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from proxim.protocol.messages import Confirm, DeviceInfo, Reason, SessionType
+from proxim.protocol.fields import Confirm
+from proxim.protocol.messages import DeviceInfo, Reason, SessionType
 from proxim.session.events import Role, Terms
+from proxim.session.seals import Seals
 from proxim.session.session import Session
 from proxim.session.state import Alarm, State
 
 VERSION = 1
 CONFIRM_VERSION = 2
+SEALED_VERSION = 3
 """The format; increased when an older program would misunderstand a snapshot. An older program
-would approve a session with ``confirm`` without the code, so only these have the second."""
+would approve a session with ``confirm`` without the code, so only these have the second; and a
+sealed session without a seal, so only these have the third."""
 
 
 class InvalidSnapshot(Exception):
@@ -32,6 +36,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``key_hash`` is the owner's. ``online`` are the roles whose seats were taken, ``offline_since``
     says since when none was. ``handed`` says that the node handed the session over when it stopped.
+    ``seals`` are those of an approved session: an open prompt ends with its process.
     """
 
     version: int
@@ -49,6 +54,8 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     device: DeviceInfo | None = None
     confirm: Confirm = "none"
     contested: bool = False
+    sealed: bool = False
+    seals: Seals | None = None
     resume_hash: bytes | None = None
     successors: tuple[bytes, ...] = ()
     superseded: tuple[bytes, ...] = ()
@@ -63,7 +70,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ) -> Snapshot:
         """Return the snapshot of a session; ``skew`` is wall-clock time minus monotonic time."""
         return cls(
-            version=CONFIRM_VERSION if session.confirm == "code" else VERSION,
+            version=_version_of(session),
             session_id=session.session_id,
             uuid=session.uuid,
             key_hash=key_hash,
@@ -78,6 +85,8 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             device=session.device,
             confirm=session.confirm,
             contested=session.contested,
+            sealed=session.sealed,
+            seals=session.seals if session.state is State.APPROVED else None,
             resume_hash=session.resume_hash,
             successors=session.successors,
             superseded=session.superseded,
@@ -107,6 +116,8 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             device=self.device,
             confirm=self.confirm,
             contested=self.contested,
+            sealed=self.sealed,
+            seals=self.seals,
             resume_hash=self.resume_hash,
             successors=self.successors,
             superseded=self.superseded,
@@ -114,6 +125,12 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             online=frozenset(self.online),
             offline_since=_moved(self.offline_since, terms, -skew),
         )
+
+
+def _version_of(session: Session) -> int:
+    if session.sealed:
+        return SEALED_VERSION
+    return CONFIRM_VERSION if session.confirm == "code" else VERSION
 
 
 def _moved(offline_since: float | None, terms: Terms, skew: float) -> float | None:
@@ -139,8 +156,8 @@ def decode(text: bytes) -> Snapshot:
         snapshot = _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidSnapshot(str(error)) from None
-    if snapshot.version not in (VERSION, CONFIRM_VERSION):
-        raise InvalidSnapshot(f"version {snapshot.version}; this program knows {CONFIRM_VERSION}")
+    if snapshot.version not in (VERSION, CONFIRM_VERSION, SEALED_VERSION):
+        raise InvalidSnapshot(f"version {snapshot.version}; this program knows {SEALED_VERSION}")
     if snapshot.state not in State.__members__ or not snapshot.alarms.keys() <= set(
         Alarm.__members__
     ):
@@ -157,5 +174,6 @@ def _check_consistent(snapshot: Snapshot) -> None:
         (Alarm.PROMPT.name in snapshot.alarms) is not (state is State.PROMPTED)
         or (state in (State.PROMPTED, State.APPROVED) and not is_paired)
         or (snapshot.reason is not None) is not (state is State.ENDED)
+        or (snapshot.seals is not None) is not (snapshot.sealed and state is State.APPROVED)
     ):
         raise InvalidSnapshot(f"its fields do not go with its state, {snapshot.state}")

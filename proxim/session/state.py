@@ -15,8 +15,9 @@ from msgspec import UNSET, Struct, UnsetType, field
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.errors import UnknownSession
+from proxim.protocol.fields import Confirm
 from proxim.protocol.messages import (
-    Confirm,
+    SEAL_VERSION,
     DeviceInfo,
     Reason,
     SessionInfo,
@@ -25,6 +26,7 @@ from proxim.protocol.messages import (
 )
 from proxim.session.backlog import Backlog
 from proxim.session.events import Invitation, Role, Terms
+from proxim.session.seals import Seals
 
 DAY = 86_400.0
 
@@ -69,7 +71,8 @@ class Record(Struct, kw_only=True, eq=False):
 
     ``alarms`` are the moments at which time alone ends the session. ``code`` is that of the open
     prompt, if an approval needs one. ``contested`` says that the host was told of a second request
-    with the token of its link. ``online`` are the roles whose seats are taken.
+    with the token of its link. ``online`` are the roles whose seats are taken. A ``sealed`` session
+    has ``seals`` while it is prompted or approved.
 
     ``resume_hash`` is the hash of the resume token that the guest showed last, or of its first;
     it is set once the link was used. ``successors`` were given to the guest in exchange for that
@@ -93,6 +96,8 @@ class Record(Struct, kw_only=True, eq=False):
     confirm: Confirm = "none"
     code: str = ""
     contested: bool = False
+    sealed: bool = False
+    seals: Seals | None = None
     resume_hash: bytes | None = None
     successors: tuple[bytes, ...] = ()
     superseded: tuple[bytes, ...] = ()
@@ -235,6 +240,7 @@ class Record(Struct, kw_only=True, eq=False):
             guest_online=Role.GUEST in self.online,
             reason=self.reason or UNSET,
             confirm=self._confirm,
+            seal=SEAL_VERSION if self.sealed else UNSET,
         )
 
     @property
@@ -269,13 +275,22 @@ class Record(Struct, kw_only=True, eq=False):
             device_info=self.device,
             expires_in=self.prompt_left(now),
             confirm=self._confirm,
+            seal=UNSET if self.seals is None else self.seals.request,
         )
+
+    def pair_ack(self) -> wire.PairAck:
+        """Return the host's ack, for the guest."""
+        assert self.seals is not None
+        return wire.PairAck(session_id=self.session_id, seal=self.seals.ack)
 
     def pair_result(self) -> wire.PairResult:
         """Return the outcome of the prompt, for both sides."""
         assert self.device is not None
         return wire.PairResult(
-            session_id=self.session_id, status=self.status, device_info=self.device
+            session_id=self.session_id,
+            status=self.status,
+            device_info=self.device,
+            seal=UNSET if self.seals is None else self.seals.answer or UNSET,
         )
 
     def resumed(self, now: float, resume_token: str | None = None) -> wire.Resumed:
@@ -286,6 +301,8 @@ class Record(Struct, kw_only=True, eq=False):
             expires_in=self.prompt_left(now) if self.state is State.PROMPTED else UNSET,
             resume_token=resume_token or UNSET,
             code=self.code or UNSET,
+            ack=UNSET if self.seals is None else self.seals.ack or UNSET,
+            seal=UNSET if self.seals is None else self.seals.answer or UNSET,
         )
 
     def ice_lifetime(self, now: float) -> float:

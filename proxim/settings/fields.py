@@ -117,6 +117,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             "Token that hosts need to register; without it every host may.", "TOKEN", is_secret=True
         ),
     ] = None
+    require_seal: Annotated[
+        bool, Help("Open sealed sessions only, in which the node learns no names.")
+    ] = False
     allow_origin: Annotated[
         tuple[str, ...],
         Help("A web origin whose pages may connect, besides the node's own.", "ORIGIN"),

@@ -14,7 +14,8 @@ from proxim.portal.application import CallIn
 from proxim.portal.portal import Across, Portal
 from proxim.portal.thread import TrioThread
 from proxim.protocol.errors import ConnectionLost
-from proxim.protocol.messages import Confirm, SessionInfo
+from proxim.protocol.fields import Confirm
+from proxim.protocol.messages import SessionInfo
 from proxim.settings import Settings, from_code
 from proxim.sync import HostSession
 from proxim.sync import Prompt as SyncPrompt

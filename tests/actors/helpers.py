@@ -126,6 +126,7 @@ class Node:
         self,
         *,
         access_token=None,
+        require_seal=False,
         sweep_interval=30.0,
         limit_settings=NO_LIMITS,
         connections_per_address=0,
@@ -147,7 +148,10 @@ class Node:
         self.drawing.set()
         self.drawn = 0
         self.router = Router(
-            self.supervisor, Invitations("https://node.example", self._draw_qr), access_token
+            self.supervisor,
+            Invitations("https://node.example", self._draw_qr),
+            access_token,
+            require_seal=require_seal,
         )
 
     async def _draw_qr(self, link, _address):

@@ -40,6 +40,7 @@ MEANING = {
     "X": "not_allowed",
     "P": "not_approved",
     "D": "already_decided",
+    "B": "bad_message",
 }
 ANSWERS = {  # The reply, where it is "+", "." for none, or else the error; in the order of WHO.
     wire.Register: (wire.Registered, "+++++++"),
@@ -48,6 +49,7 @@ ANSWERS = {  # The reply, where it is "+", "." for none, or else the error; in t
     wire.ListSessions: (wire.Sessions, "R+RR+++"),
     wire.RenewLink: (wire.LinkRenewed, "RUXX+XX"),
     wire.PairDecision: (wire.PairResult, "RUXXX+D"),
+    wire.PairAck: (wire.PairAck, "RUXXXBD"),  # The session is not sealed.
     wire.CloseSession: (wire.SessionEnded, "UUX++++"),
     wire.PairRequest: (wire.PairPending, "TTTTXXX"),
     wire.Resume: (wire.Resumed, "++++XXX"),
@@ -62,6 +64,7 @@ def request(kind, meeting):
         wire.Register: {"uuid": "elsewhere", "key": KEY},
         wire.CreateSession: {"session_type": PERSISTENT},
         wire.PairDecision: {"approve": True},
+        wire.PairAck: {"seal": "ack"},
         wire.PairRequest: {"token": meeting.token, "device_info": DEVICE},
         wire.Resume: {"resume_token": getattr(meeting, "resume_token", WRONG)},
         wire.Signal: {"data": b"1"},

@@ -113,6 +113,12 @@ DECIDE,"code":"1234"} -> `code` must be a text of three digits, from 100 to 999
 DECIDE,"code":"123\\n"} -> `code` must be a text of three digits, from 100 to 999
 DECIDE,"code":123} -> `code`: expected `str | null`, got `int`
 CREATE,"token_hash":"x"} -> `token_hash` must be a SHA-256 hash as 43 base64url characters
+CREATE,"seal":2} -> `seal` must be one of: 1
+CREATE,"seal":"1"} -> `seal`: expected `int | null`, got `str`
+DECIDE,"seal":""} -> `seal` must be base64url characters without padding
+DECIDE,"seal":"eA=="} -> `seal` must be base64url characters without padding
+DECIDE,"seal":1} -> `seal`: expected `str | null`, got `int`
+{"type":"pair_ack","session_id":"s"} -> `seal` is missing
 """
 STARTS = {
     "ASK": '{"type":"pair_request","session_id":"s","token":"t"',
@@ -221,3 +227,27 @@ def test_error_message_has_the_fields_of_the_refusal():
     assert full == wire.Error(
         code="rate_limited", message="slow down", session_id="s", retry_after=2.5, ref="r"
     )
+
+
+LONGEST_SEALS = {
+    1024: '{"type":"pair_request","session_id":"s","token":"t",'
+    '"device_info":{"name":"Sealed device","id":"i"},"seal":"SEAL"}',
+    256: '{"type":"pair_ack","session_id":"s","seal":"SEAL"}',
+    2048: '{"type":"pair_decision","session_id":"s","approve":false,"seal":"SEAL"}',
+}
+
+
+@pytest.mark.parametrize("longest", LONGEST_SEALS)
+def test_seal_is_bounded(longest):
+    frame = LONGEST_SEALS[longest]
+    assert decode_client(frame.replace("SEAL", "s" * longest)).seal == "s" * longest
+    too_long = refusal(frame.replace("SEAL", "s" * (longest + 1)))
+    assert too_long.startswith("`seal`: expected `str")
+    assert too_long.endswith(f"of length <= {longest}")
+
+
+def test_name_outside_a_seal_is_refused():
+    frame = LONGEST_SEALS[1024]
+    wanted = '`device_info.name` must be "Sealed device" with `seal`: the name goes into the seal'
+    assert refusal(frame.replace("Sealed device", "Zoe's phone")) == wanted
+    decode_client(frame.replace('"SEAL"', "null").replace("Sealed device", "Zoe's phone"))

@@ -14,28 +14,30 @@ from proxim.protocol.messages import ClientMessage, NodeMessage, Reason, Session
 # Every message as the protocol page lists it; a field with "?" is optional.
 FROM_CLIENTS = """
 register: uuid key? access_token? seats?
-create_session: session_type ttl? token_hash? qr? confirm? join_url?
+create_session: session_type ttl? token_hash? qr? confirm? join_url? seal?
 renew_link: session_id token_hash? qr? join_url?
-pair_decision: session_id approve code?
+pair_decision: session_id approve code? seal?
+pair_ack: session_id seal
 list_sessions:
 close_session: session_id
-pair_request: session_id token device_info
+pair_request: session_id token device_info seal?
 resume: session_id resume_token
 signal: session_id data
 refresh_ice: session_id
 ping:
 """
 FROM_THE_NODE = """
-welcome: protocol server approval_timeout max_message_bytes features?
+welcome: protocol server approval_timeout max_message_bytes features? seal?
 registered: uuid sessions key?
 session_created: session pair_within link? token? qr_svg?
 link_renewed: session_id pair_within link? token? qr_svg?
 sessions: sessions
 pair_pending: session_id resume_token expires_in session_type? code?
-pair_prompt: session_id device_info expires_in confirm?
+pair_prompt: session_id device_info expires_in confirm? seal?
+pair_ack: session_id seal
 contested: session_id
-pair_result: session_id status device_info ice_servers? ice_ttl?
-resumed: session host_online ice_servers? expires_in? ice_ttl? resume_token? code?
+pair_result: session_id status device_info ice_servers? ice_ttl? seal?
+resumed: session host_online ice_servers? expires_in? ice_ttl? resume_token? code? ack? seal?
 signal: session_id data
 peer_online: session_id replaced?
 peer_offline: session_id
@@ -72,15 +74,21 @@ EXAMPLES = {
     "features": ["confirm"],
     "replaced": True,
 }
+OF_A_KIND = {
+    wire.CreateSession: {"seal": 1},
+    wire.Welcome: {"seal": 1},
+    wire.PairRequest: {"device_info": wire.DeviceInfo(name="Sealed device", id="p-1")},
+}
 SECONDS = {"ttl", "approval_timeout", "pair_within", "expires_in", "retry_after", "ice_ttl"}
 KINDS = [(decode_client, kind) for kind in get_args(ClientMessage)]
 KINDS += [(decode_node, kind) for kind in get_args(NodeMessage)]
 
 
 def example(kind, *, full):
+    examples = {**EXAMPLES, **OF_A_KIND.get(kind, {})}
     return kind(
         **{
-            field.name: EXAMPLES.get(field.name, 2.5 if field.name in SECONDS else "text")
+            field.name: examples.get(field.name, 2.5 if field.name in SECONDS else "text")
             for field in fields(kind)
             if full or field.required
         }

@@ -23,8 +23,11 @@ WINDOW, QR_TTL, TTL = 40.0, 300.0, 600.0
 TOKEN, RESUME, ID = "right-token", "right-resume-token", "session-id"
 CODE, OTHER_CODE = "482", "483"
 DEVICE = DeviceInfo(name="Phone", id="phone-1")
+REQUEST_SEAL, OTHER_SEAL, ACK, ANSWER = "request-seal", "other-seal", "ack-seal", "answer-seal"
 
-_SENT_BY = {ev.HostJoined: HOST, ev.HostDecided: HOST, ev.RenewalRequested: HOST}
+_SENT_BY = dict.fromkeys(
+    (ev.HostJoined, ev.HostAcknowledged, ev.HostDecided, ev.RenewalRequested), HOST
+)
 _LEAVING = {ev.HostLeft: HOST, ev.GuestLeft: GUEST}
 
 
@@ -34,7 +37,7 @@ class Meeting:
     Each method hands an event to the session, and returns the reply to its sender, or None.
     """
 
-    def __init__(self, kind=ONE_TIME, *, ttl=TTL, confirm="none", **terms):
+    def __init__(self, kind=ONE_TIME, *, ttl=TTL, confirm="none", sealed=False, **terms):
         self.now = START
         self.session = Session.open(
             session_id=ID,
@@ -46,6 +49,7 @@ class Meeting:
             now=START,
             terms=Terms(**terms),
             confirm=confirm,
+            sealed=sealed,
         )
         self.seats = {HOST}
         self.line = False
@@ -78,8 +82,13 @@ class Meeting:
                     self.line = isinstance(effect, OpenLine)
         return reply
 
-    def asks(self, token=TOKEN, code=CODE):
-        return self.hand(ev.PairRequested(token, DEVICE, RESUME, code))
+    def asks(self, token=TOKEN, code=CODE, seal=..., resume_token=RESUME):
+        """Ask to pair, with the seal that the session needs if no other is given."""
+        seal = self._needed(REQUEST_SEAL) if seal is ... else seal
+        return self.hand(ev.PairRequested(token, DEVICE, resume_token, code, seal))
+
+    def acknowledges(self, seal=ACK):
+        return self.hand(ev.HostAcknowledged(seal))
 
     def comes(self, role, resume_token=RESUME, successor=None):
         asks_back = ev.ResumeRequested(resume_token, successor)
@@ -88,8 +97,12 @@ class Meeting:
     def leaves(self, role):
         return self.hand(ev.HostLeft() if role is HOST else ev.GuestLeft())
 
-    def decides(self, approve=True, code=None):
-        return self.hand(ev.HostDecided(approve, code))
+    def decides(self, approve=True, code=None, seal=...):
+        seal = self._needed(ANSWER) if seal is ... else seal
+        return self.hand(ev.HostDecided(approve, code, seal))
+
+    def _needed(self, seal):
+        return seal if self.session.sealed else None
 
     def renews(self, token):
         return self.hand(ev.RenewalRequested(ev.Invitation(tokens.digest(token), token=token)))

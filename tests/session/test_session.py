@@ -14,6 +14,7 @@ from proxim.session.events import Event, Finish, Role
 from proxim.session.session import RULES
 from proxim.session.state import DAY, State
 from tests.session.helpers import (
+    ACK,
     DEVICE,
     GUEST,
     HOST,
@@ -58,6 +59,7 @@ def test_every_rule_leads_only_to_its_states():
     events += [ev.CloseRequested(role) for role in Role]
     events += [ev.Restored(handed) for handed in (True, False)]
     events += [ev.SignalSent(HOST, Raw(b"1")), ev.RenewalRequested(ev.Invitation(b""))]
+    events += [ev.HostAcknowledged(ACK)]
     absences = [(), (HOST,), (GUEST,), (HOST, GUEST)]
     reached = defaultdict(set)
     for stage, kind, grace, absent, later, event in product(

@@ -145,7 +145,7 @@ def test_handed_over_one_time_session_ends_without_its_sides():
 
 @pytest.mark.parametrize(
     "change",
-    [{"version": 3}, {"state": "DREAMING"}, {"alarms": {"SNOOZE": 1.0}}, {"session_id": None}],
+    [{"version": 4}, {"state": "DREAMING"}, {"alarms": {"SNOOZE": 1.0}}, {"session_id": None}],
 )
 def test_snapshot_with_unknown_content_is_refused(change):
     whole = json.loads(snapshot.encode(Snapshot.of(approved().session, KEY_HASH, skew=SKEW)))

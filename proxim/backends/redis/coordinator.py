@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-LAYOUT = 4
+LAYOUT = 5
 """The version of what nodes write to Redis and send to each other; all nodes have the same."""
 
 RETENTION_TIME = 30 * 86_400.0
