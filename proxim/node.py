@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import trio
+from msgspec import structs
 
 from proxim import lan
 from proxim.actors.backend import Backend
@@ -285,6 +286,7 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     drawings = Drawings(draw_qr, settings.drawings_at_once, supervisor.stats)
     join_url = settings.join_url and with_canonical_host(settings.join_url)
     invitations = Invitations(with_canonical_host(url), drawings.draw, join_url)
+    page = join_url or f"{with_canonical_host(url).rstrip('/')}/join"
     token, require_seal = settings.access_token, settings.require_seal
     router = Router(supervisor, invitations, token, require_seal=require_seal)
     site = Site(
@@ -298,6 +300,7 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     access = Access(url, scheme, settings.access_rules, supervisor.backend.hash_address)
     server, max_bytes = f"proxim/{__version__}", node.limits.message_size
     welcome = Welcome.of(server, settings.approval_timeout, max_bytes)
+    welcome = structs.replace(welcome, join_url=page)
     listener = Listener(
         router,
         site,

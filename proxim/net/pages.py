@@ -170,6 +170,6 @@ def _read(path: Path, gzipped: bool, prefix: str | None) -> tuple[Response, str]
         # A browser asks each time, so that a page and its scripts have the same version.
         cache_control="no-cache",
         # Pages of any origin may import the SDK; which of them may connect is for allow_origin.
-        resource_policy="cross-origin" if is_sdk else "same-origin",
+        resource_policy="cross-origin" if path in _SDK else "same-origin",
     )
     return response, tag

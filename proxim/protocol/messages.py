@@ -205,7 +205,8 @@ ClientMessage = (
 class Welcome(_Reply, frozen=True):
     """The first message on every connection. ``features`` lists what is beyond version 1.
 
-    ``seal`` is the version of sealed sessions, if the node carries them.
+    ``seal`` is the version of sealed sessions, if the node carries them. ``join_url`` is where the
+    node has its links lead; a host that makes its own links may use it.
     """
 
     protocol: int
@@ -214,6 +215,7 @@ class Welcome(_Reply, frozen=True):
     max_message_bytes: int
     features: list[str] | UnsetType = UNSET
     seal: int | UnsetType = UNSET
+    join_url: str | UnsetType = UNSET
 
     @classmethod
     def of(cls, server: str, approval_timeout: float, max_message_bytes: int) -> Welcome:

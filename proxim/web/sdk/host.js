@@ -138,9 +138,15 @@ export class Host extends EventTarget {
     return session;
   }
 
-  /** Return where links lead if the host does not say so. @internal */
+  /**
+   * Return where the links of sealed sessions lead if the host does not say so. A node that serves this page, or runs
+   * on this computer, knows best. With another node they lead to it, and not where it wants.
+   * @internal
+   */
   _linkPage() {
-    return this._connection.joinUrl ?? `${this.nodeUrl}/join`;
+    const { origin, hostname } = new URL(this.nodeUrl);
+    const isOwn = origin === globalThis.location?.origin || /^(localhost|127\..*|\[::1\])$/.test(hostname);
+    return (isOwn && this._connection.joinUrl) || `${this.nodeUrl}/join`;
   }
 
   /**

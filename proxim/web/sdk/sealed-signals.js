@@ -12,7 +12,7 @@ const HELLO_TIMEOUT = 10_000;
 /** Milliseconds between two notices of tampering: a hostile node could otherwise send any number. */
 const NOTICE_PAUSE = 60_000;
 /** Values that may wait. */
-const MAX_QUEUE = 256;
+const MAX_WAITING = 256;
 const TAG_BYTES = 16;
 /** What a sealed signal has beside its ciphertext, at most. */
 const FRAME = { s: 1, e: "e".repeat(11), n: Number.MAX_SAFE_INTEGER, c: "" };
@@ -59,7 +59,7 @@ export class SealedSignals {
   /** @param {unknown} data @throws {ProximError} `bad_message`, `limit_reached` */
   send(data) {
     const copy = this.#checked(data);
-    if (this.#queue.length >= MAX_QUEUE) {
+    if (this.#queue.length >= MAX_WAITING) {
       throw new ProximError("limit_reached", "the other side is offline, and too many messages wait for it");
     }
     this.#queue.push(copy);
