@@ -5,6 +5,8 @@ import { FakeSocket, ICE, ID, session } from "./fakes.js";
 
 const TOKENS = { resume_token: "r".repeat(65) };
 
+const other = (side) => (side === "host" ? "guest" : "host");
+
 /** Let everything happen that needs no clock. */
 export async function turn() {
   for (let count = 0; count < 10; count += 1) await new Promise((resolve) => setImmediate(resolve));
@@ -53,17 +55,22 @@ export class Relay {
     if (sent && socket?.readyState === 1) await socket.hears(sent);
   }
 
-  /** The connection of a side breaks. */
+  /** The connection of a side breaks, or its page was closed. */
   async loses(side) {
     const socket = this.#sides.get(side);
     this.#sides.delete(side);
-    await socket.breaks();
-    await this.tells(side === "host" ? "guest" : "host", { type: "peer_offline", session_id: ID });
+    if (socket.readyState === 1) await socket.breaks();
+    if (this.info.status === "approved") await this.tells(other(side), { type: "peer_offline", session_id: ID });
+  }
+
+  /** Return the messages of a type that the sides have sent. */
+  said(type) {
+    return this.heard.filter((message) => message.type === type);
   }
 
   async #comes(side) {
     if (this.info.status !== "approved") return;
-    await this.tells(side === "host" ? "guest" : "host", { type: "peer_online", session_id: ID });
+    await this.tells(other(side), { type: "peer_online", session_id: ID });
   }
 
   async #take(socket, message) {
@@ -103,10 +110,10 @@ export class Relay {
         await this.#comes("guest");
         break;
       case "signal":
-        await this.tells(side === "host" ? "guest" : "host", { type: "signal", session_id: ID, data: message.data });
+        await this.tells(other(side), { type: "signal", session_id: ID, data: message.data });
         break;
       case "close_session":
-        await this.ends("closed");
+        await this.ends("closed", message.ref);
         break;
     }
   }
@@ -127,11 +134,12 @@ export class Relay {
     if (!approve) await this.ends("rejected");
   }
 
-  async ends(reason) {
+  async ends(reason, ref) {
     this.isKnown = false;
     this.info = { ...this.info, status: reason === "rejected" ? "rejected" : "expired", reason };
     const message = { type: "session_ended", session_id: ID, status: this.info.status, reason };
-    for (const side of ["guest", "host"]) await this.tells(side, message);
+    await this.tells("guest", message);
+    await this.tells("host", { ...message, ref });
   }
 }
 

@@ -3,15 +3,25 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Guest, Host, parseLink, remembered } from "../../../proxim/web/proxim.js";
-import "../../../proxim/web/sdk/seal/index.js";
+import { SealedGuest, sealedLink } from "../../../proxim/web/sdk/seal/index.js";
 import "../../../proxim/web/sdk/seal/qr.js";
-import { FakeSocket, freshBrowser, ID, LINK, pass, settle } from "./fakes.js";
+import { freshBrowser, ID, pass, settle } from "./fakes.js";
 import { asked, opened, paired, recorded, Relay } from "./relay.js";
 
 beforeEach(freshBrowser);
 
-const stored = () => ["localStorage", "sessionStorage"].map((kind) => JSON.stringify(contents(globalThis[kind]))).join();
-const contents = (kind) => ["proxim.seal.http://node", "proxim.guest.http://node"].map((name) => kind.getItem(name));
+/** Return all that this browser has stored of sealed sessions. */
+function stored() {
+  const values = [];
+  for (const kind of ["localStorage", "sessionStorage"]) {
+    for (const name of ["proxim.guest.http://node", `proxim.seal.http://node.${uuid()}`]) {
+      values.push(globalThis[kind].getItem(name));
+    }
+  }
+  return values.filter((value) => value && value !== "{}").join();
+}
+const uuid = () => JSON.parse(globalThis.localStorage.getItem("proxim.host.http://node")).uuid;
+const wrong = (code) => String(((Number(code) - 99) % 900) + 100);
 
 test("a sealed link has three parts, which the node is not told", async () => {
   const { relay, desk, host } = await opened();
@@ -49,4 +59,384 @@ test("the two pair by the number that the handshake gives", async () => {
   assert.deepEqual([deskHeard.signals, phoneHeard.signals], [["hi"], [{ hello: 1 }]]);
   const said = JSON.stringify(relay.heard);
   for (const secret of ["Phone", "Desk", "hello", '"hi"', phone.code]) assert.ok(!said.includes(secret), secret);
+});
+
+test("a wrong number declines once and for all, and the guest hears it from the host", async () => {
+  const { relay, desk, phone, prompt } = await asked();
+  await assert.rejects(prompt.approve(), { code: "code_required" });
+  await assert.rejects(prompt.approve("048"), { code: "code_required" });
+  assert.equal(relay.said("pair_decision").length, 0);
+  const declined = assert.rejects(prompt.approve(wrong(phone.code)), { code: "wrong_code" });
+  await assert.rejects(prompt.approve(phone.code), { code: "already_decided" });
+  await relay.runs();
+  await declined;
+  assert.deepEqual([phone.over.reason, desk.over.reason], ["rejected", "rejected"]);
+});
+
+test("a host that lets in whoever asks needs no number", async () => {
+  const { relay, phone, prompt } = await asked();
+  const approving = prompt.approveUnchecked();
+  await relay.runs();
+  await approving;
+  await phone.approved;
+});
+
+test("no property of a host's session or prompt has the number", async () => {
+  const { phone, prompt, desk } = await asked();
+  for (const each of [prompt, desk, prompt.deviceInfo]) {
+    const values = Object.entries(each).filter(([name]) => !name.startsWith("_")).map(([, value]) => value);
+    assert.ok(!values.includes(phone.code));
+  }
+});
+
+test("the guest shows no number that the node sent", async () => {
+  const { phone, relay } = await asked({}, { change: (message) => (message.type === "pair_ack" ? null : message) });
+  assert.equal(phone.status, "pending");
+  assert.equal(phone.code, null);
+  await relay.tells("guest", { type: "pair_pending", session_id: ID, resume_token: "r", expires_in: 40, code: "482" });
+  assert.equal(phone.code, null);
+});
+
+test("an approval that the node forged approves nobody", async () => {
+  const forged = (message, to) => (to === "guest" && message.type === "pair_result" ? { ...message, status: "approved" } : message);
+  for (const forge of [forged, (message, to) => ({ ...forged(message, to), ...(to === "guest" && { seal: undefined }) })]) {
+    freshBrowser();
+    const { relay, phone, prompt } = await asked({}, { change: forge });
+    prompt.decline().catch(() => {});
+    await relay.runs();
+    await assert.rejects(phone.approved, { code: "tampered" });
+    assert.equal(phone.over.code, "tampered");
+    assert.deepEqual(remembered(), []);
+  }
+});
+
+test("a rejection by the node alone is not confirmed by the host", async () => {
+  const stripped = (message) => (message.type === "pair_result" ? { ...message, seal: undefined } : message);
+  const { relay, phone, prompt } = await asked({}, { change: stripped });
+  prompt.decline().catch(() => {});
+  await relay.runs();
+  assert.deepEqual([phone.over.reason, phone.over.status], ["unconfirmed", "rejected"]);
+});
+
+test("a request whose seal was stripped is tampered, and closes the session", async () => {
+  const { relay, desk } = await opened();
+  const heard = recorded(desk);
+  let prompts = 0;
+  desk.onprompt = () => (prompts += 1);
+  relay.change = (message) => (message.type === "pair_prompt" ? { ...message, seal: undefined } : message);
+  new Guest(desk.link, { rtc: false }).ask();
+  await relay.runs();
+  assert.deepEqual([heard.notices, desk.over.code, prompts], [["tampered"], "tampered", 0]);
+  assert.deepEqual(relay.said("pair_decision").map(({ approve }) => approve), [false]);
+  assert.equal(relay.said("close_session").length, 1);
+});
+
+test("another request after the first one is tampered", async () => {
+  const { relay, desk } = await asked();
+  const photo = await SealedGuest.ask(sealedLink(parseLink(desk.link)), "Phone");
+  await relay.tells("host", { type: "pair_prompt", session_id: ID, device_info: { name: "x", id: "1" }, expires_in: 40, seal: photo.state.seal });
+  await relay.runs();
+  assert.equal(desk.over.code, "tampered");
+});
+
+test("a request without the secrets of the link is declined, and asks nobody", async () => {
+  const { relay, desk } = await opened();
+  const heard = recorded(desk);
+  desk.onprompt = () => assert.fail("nobody is to be asked");
+  relay.change = (message) => (message.type === "pair_prompt" ? { ...message, seal: "AQ" } : message);
+  new Guest(desk.link, { rtc: false }).ask();
+  await relay.runs();
+  assert.deepEqual(heard.notices, ["does_not_open"]);
+  assert.deepEqual(relay.said("pair_decision").map(({ approve, seal }) => [approve, seal]), [[false, undefined]]);
+});
+
+test("a host does not believe an approval that it did not give", async () => {
+  const { relay, desk } = await asked();
+  await relay.tells("host", { type: "pair_result", session_id: ID, status: "approved", device_info: { name: "x", id: "1" } });
+  assert.equal(desk.over.code, "tampered");
+});
+
+test("signals that the peer did not seal are dropped, and said once a minute", async () => {
+  const { relay, deskHeard } = await paired();
+  const forged = { type: "signal", session_id: ID, data: { rtc: { from: "x" } } };
+  for (let count = 0; count < 3; count += 1) await relay.tells("host", forged);
+  assert.deepEqual(deskHeard.notices, ["tampered"]);
+  await pass(61_000);
+  await relay.tells("host", forged);
+  assert.deepEqual([deskHeard.notices, deskHeard.signals], [["tampered", "tampered"], []]);
+});
+
+test("a signal that comes again is late, and missing ones are counted", async () => {
+  const { relay, phone, desk, deskHeard } = await paired();
+  phone.send(1);
+  await relay.runs();
+  await relay.tells("host", { type: "signal", session_id: ID, data: relay.said("signal").at(-1).data });
+  relay.change = (message, to) => (message.type === "signal" && to === "host" ? null : message);
+  let missed = 0;
+  desk.addEventListener("notice", (event) => (missed += event.missed));
+  phone.send(2);
+  phone.send(3);
+  await relay.runs();
+  relay.change = (message) => message;
+  phone.send(4);
+  await relay.runs();
+  assert.deepEqual([deskHeard.signals, deskHeard.notices, missed], [[1, 4], ["late", "missed"], 2]);
+});
+
+/** Check that both sides hear each other. */
+async function talk(relay, desk, phone) {
+  const [deskHeard, phoneHeard] = [recorded(desk), recorded(phone)];
+  desk.send("from the desk");
+  phone.send("from the phone");
+  await relay.runs();
+  assert.deepEqual([deskHeard.signals, phoneHeard.signals], [["from the phone"], ["from the desk"]]);
+}
+
+test("a guest comes back after a reload, by its secret alone", async () => {
+  const { relay, desk, phone } = await paired();
+  phone.leave();
+  await relay.loses("guest");
+  const [seat] = remembered();
+  assert.deepEqual(Object.keys(seat.seal).sort(), ["hostName", "name", "secret", "type", "until"]);
+  const deskHeard = recorded(desk);
+  desk.send("while the phone is away");
+  const again = new Guest(seat, { rtc: false });
+  const heard = recorded(again);
+  again.resume();
+  await relay.runs();
+  assert.ok(again.sealed);
+  assert.equal(again.hostName, "Desk");
+  assert.deepEqual([heard.signals, heard.notices, deskHeard.notices], [["while the phone is away"], [], []]);
+  await talk(relay, desk, again);
+});
+
+test("a host comes back after a reload", async () => {
+  const { relay, host, phone } = await paired();
+  host.leave();
+  await relay.loses("host");
+  phone.send("while the desk is away");
+  const again = new Host("http://node", { rtc: false });
+  const heard = [];
+  again.onsession = ({ session }) => (session.onsignal = ({ data }) => heard.push(data));
+  await relay.runs();
+  const desk = again.sessions.get(ID);
+  assert.deepEqual([desk.sealed, desk.deviceInfo.name, desk.status], [true, "Phone", "approved"]);
+  assert.deepEqual(heard, ["while the desk is away"]);
+  await talk(relay, desk, phone);
+});
+
+test("both come back after their connections broke, and nothing is lost", async () => {
+  const { relay, desk, phone, deskHeard, phoneHeard } = await paired();
+  await relay.loses("host");
+  desk.send(1);
+  phone.send(2);
+  await relay.loses("guest");
+  phone.send(3);
+  await pass(2_000);
+  await relay.runs();
+  assert.deepEqual([deskHeard.signals, phoneHeard.signals], [[2, 3], [1]]);
+  assert.deepEqual([deskHeard.notices, phoneHeard.notices], [[], []]);
+});
+
+test("what the node kept from before a reload opens for nobody", async () => {
+  const { relay, desk, phone } = await paired();
+  desk.send("old");
+  await relay.runs();
+  const { data } = relay.said("signal").at(-1);
+  phone.leave();
+  await relay.loses("guest");
+  const again = new Guest(remembered()[0], { rtc: false });
+  const heard = recorded(again);
+  again.resume();
+  await relay.runs();
+  await relay.tells("guest", { type: "signal", session_id: ID, data });
+  assert.deepEqual([heard.signals, heard.notices], [[], ["before"]]);
+});
+
+test("a hello that is lost is sent again after ten seconds", async () => {
+  const { relay, desk, phone } = await paired();
+  await relay.loses("guest");
+  relay.change = (message) => (message.type === "signal" ? null : message);
+  await pass(2_000);
+  await relay.runs();
+  const sent = relay.said("signal").length;
+  relay.change = (message) => message;
+  await pass(9_000);
+  await relay.runs();
+  assert.equal(relay.said("signal").length, sent);
+  await pass(1_100);
+  await relay.runs();
+  await talk(relay, desk, phone);
+});
+
+test("a node that cannot carry seals gets no token, and no session", async () => {
+  const relay = new Relay();
+  relay.features = ["confirm"];
+  const host = new Host("http://node", { rtc: false });
+  const opening = host.open({ sealed: true });
+  const guest = new Guest(`http://node/join#${ID}.${"A".repeat(43)}.${"Q".repeat(43)}`, { rtc: false });
+  const asking = guest.ask();
+  opening.catch(() => {});
+  asking.catch(() => {});
+  await relay.runs();
+  await assert.rejects(opening, { code: "seal_unavailable" });
+  await assert.rejects(asking, { code: "seal_unavailable" });
+  assert.deepEqual(relay.heard.map(({ type }) => type), ["register"]);
+  assert.equal(stored(), "");
+});
+
+test("a host that gives a token hash of its own cannot seal", async () => {
+  const relay = new Relay();
+  const opening = new Host("http://node").open({ sealed: true, tokenHash: "x".repeat(43) });
+  await assert.rejects(opening, { code: "bad_message" });
+  assert.deepEqual(relay.heard, []);
+});
+
+test("the guest ends a temporary session by its own clock", async () => {
+  const { phone, relay } = await paired({ type: "temporary", ttl: 3_600 });
+  assert.equal(phone.type, "temporary");
+  relay.change = () => null;
+  await pass(3_590_000);
+  assert.equal(phone.over, null);
+  await pass(11_000);
+  assert.deepEqual([phone.over.code, phone.over.reason], ["session_ended", "expired"]);
+  assert.deepEqual(remembered(), []);
+});
+
+test("the secrets go when the session has ended", async () => {
+  const { relay, desk } = await paired();
+  assert.match(stored(), /secret/);
+  const closing = desk.close();
+  await relay.runs();
+  await closing;
+  assert.doesNotMatch(stored(), /secret|seal|private/);
+});
+
+test("the secrets of a one-time session are not shared with other tabs", async () => {
+  await asked({ type: "one_time" });
+  assert.equal(globalThis.localStorage.getItem("proxim.guest.http://node"), null);
+  assert.match(globalThis.sessionStorage.getItem("proxim.guest.http://node"), /private/);
+});
+
+test("a guest that heard no answer to its request sends the same again", async () => {
+  const { relay, desk } = await opened();
+  relay.change = (message) => (message.type === "pair_pending" ? null : message);
+  const first = new Guest(desk.link, { rtc: false, name: "Phone" });
+  first.ask().catch(() => {});
+  await relay.runs();
+  await relay.loses("guest");
+  assert.equal(first.over.code, "connection_lost");
+  relay.change = (message) => message;
+  const again = new Guest(desk.link, { rtc: false, name: "Other" });
+  again.ask();
+  await relay.runs();
+  const [one, two] = relay.said("pair_request");
+  assert.equal(one.seal, two.seal);
+  assert.match(again.code, /^\d{3}$/);
+});
+
+test("a host that is reloaded before its answer has the same prompt and the same number", async () => {
+  const { relay, host, phone } = await asked();
+  const { code } = phone;
+  host.leave();
+  await relay.loses("host");
+  const again = new Host("http://node", { rtc: false });
+  let prompt = null;
+  again.onsession = ({ session }) => (session.onprompt = (event) => (prompt = event));
+  await relay.runs();
+  assert.equal(prompt.deviceInfo.name, "Phone");
+  const acks = relay.said("pair_ack").map(({ seal }) => seal);
+  assert.equal(acks[0], acks[1]);
+  const approving = prompt.approve(code);
+  await relay.runs();
+  await approving;
+  await talk(relay, again.sessions.get(ID), phone);
+});
+
+test("a decision that the node did not hear is sent again", async () => {
+  const { relay, desk, phone, prompt } = await asked();
+  const lost = assert.rejects(prompt.approve(phone.code), { code: "connection_lost" });
+  await settle();
+  await relay.loses("host");
+  await lost;
+  await pass(2_000);
+  await relay.runs();
+  await phone.approved;
+  await talk(relay, desk, phone);
+});
+
+test("a prompt for a link of another browser is not answered, and the host says so", async () => {
+  const { relay, host } = await asked();
+  host.leave();
+  await relay.loses("host");
+  globalThis.localStorage.removeItem(`proxim.seal.http://node.${uuid()}`);
+  const again = new Host("http://node", { rtc: false });
+  const notices = [];
+  again.onsession = ({ session }) => (session.onnotice = ({ notice }) => notices.push(notice));
+  await relay.runs();
+  assert.deepEqual(notices, ["elsewhere"]);
+  assert.equal(again.sessions.get(ID).sealed, true);
+  assert.equal(relay.said("pair_decision").length, 0);
+});
+
+test("another browser of the owner can renew the link, and answers then", async () => {
+  const { relay, host } = await opened();
+  host.leave();
+  await relay.loses("host");
+  globalThis.localStorage.removeItem(`proxim.seal.http://node.${uuid()}`);
+  const again = new Host("http://node", { rtc: false });
+  await relay.runs();
+  const session = again.sessions.get(ID);
+  assert.equal(session.link, null);
+  const renewing = session.renew();
+  await relay.runs();
+  await renewing;
+  let asks = false;
+  session.onprompt = () => (asks = true);
+  new Guest(session.link, { rtc: false }).ask();
+  await relay.runs();
+  assert.ok(asks);
+});
+
+test("a renewed link replaces the one before, and both work while the answer is lost", async () => {
+  for (const isLost of [false, true]) {
+    freshBrowser();
+    const { relay, desk } = await opened();
+    const old = desk.link;
+    let asks = false;
+    desk.onprompt = () => (asks = true);
+    if (isLost) relay.change = (message) => (message.type === "link_renewed" ? null : message);
+    const renewing = desk.renew();
+    await relay.runs();
+    if (!isLost) await renewing;
+    assert.equal(desk.link === old, isLost);
+    assert.equal(relay.said("renew_link").length, 1);
+    new Guest(old, { rtc: false }).ask();
+    await relay.runs();
+    assert.equal(asks, isLost);
+  }
+});
+
+test("what cannot be sealed or relayed is refused at once", async () => {
+  const { phone: early } = await asked();
+  assert.throws(() => early.send(1), { code: "not_approved" });
+  freshBrowser();
+  const { relay, phone, phoneHeard } = await paired();
+  const deep = JSON.parse("[".repeat(32) + "]".repeat(32));
+  for (const data of ["\ud800", deep, undefined, 1n, "x".repeat(48 * 1024)]) {
+    assert.throws(() => phone.send(data), { code: "bad_message" });
+  }
+  phone.send("x".repeat(47 * 1024));
+  await relay.loses("host");
+  for (let count = 0; count < 256; count += 1) phone.send(count);
+  assert.throws(() => phone.send(256), { code: "limit_reached" });
+  assert.deepEqual(phoneHeard.errors, []);
+});
+
+test("a link with three parts of another form sends nothing", () => {
+  const parts = [ID, "A".repeat(43), "Q".repeat(43)];
+  assert.deepEqual(parseLink(`http://node/join#${parts.join(".")}`).seal, { seed: parts[1], hostKey: parts[2] });
+  for (const wrongParts of [[ID, "A".repeat(42), parts[2]], [ID, `${"A".repeat(42)}B`, parts[2]], [...parts, "x"], [ID, "A".repeat(43), ""]]) {
+    assert.throws(() => new Guest(`http://node/join#${wrongParts.join(".")}`), { code: "invalid_link" });
+  }
 });
