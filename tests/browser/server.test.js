@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { PYTHON } from "./lib/node.js";
+import { withoutSeal } from "./lib/plain.js";
 import { world } from "./lib/world.js";
 
 const here = world();
@@ -28,6 +29,8 @@ async function meet(scripts) {
   const contexts = {};
   for (const [who, viewport] of [["desk", { width: 1280, height: 1000 }], ["phone", { width: 390, height: 844 }]]) {
     contexts[who] = await here.context({ viewport });
+    // The messages of a sealed session cannot be told apart.
+    await withoutSeal(contexts[who]);
     await contexts[who].addInitScript(watch);
     if (scripts[who]) await contexts[who].addInitScript(scripts[who]);
   }
