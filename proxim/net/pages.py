@@ -48,7 +48,9 @@ _REFERENCE = re.compile(r'( (?:src|href)=")(?=web/|proxim\.js")')
 
 _TYPE_IMPORT = re.compile(r"^/\*\* @import .* \*/\n", re.MULTILINE)
 _FROM = re.compile(r'^(?:import|export) \{([^}]*)\} from "(\./.+)";\n', re.MULTILINE)
-_VENDORED = re.compile(r'^(?:import|export)( \{[^}]*\} from )"(\.[./]+/vendor/.+)";\n', re.MULTILINE)
+_VENDORED = re.compile(
+    r'^(?:import|export)( \{[^}]*\} from )"(\.[./]+/vendor/.+)";\n', re.MULTILINE
+)
 _LATER = re.compile(r'\bimport\("(\..+?)"\)')
 _EXPORT = re.compile(r"^export (?=async|class|const|function)", re.MULTILINE)
 
@@ -113,13 +115,14 @@ def join_modules(entry: Path) -> bytes:
             relative = os.path.relpath(path.parent / target, entry.parent).replace(os.sep, "/")
             return f'"{relative if relative.startswith(".") else f"./{relative}"}"'
 
-        text = _LATER.sub(lambda found: f"import({from_entry(found[1])})", text)
-        text = _VENDORED.sub(lambda found: f"import{found[1]}{from_entry(found[2])};\n", text)
         for _, target in _FROM.findall(text):
             module = path.parent / target
             if module not in texts:
                 add(module)
-        texts[path] = _EXPORT.sub("", _FROM.sub("", text))
+        text = _EXPORT.sub("", _FROM.sub("", text))
+        text = _LATER.sub(lambda found: f"import({from_entry(found[1])})", text)
+        text = _VENDORED.sub(lambda found: f"import{found[1]}{from_entry(found[2])};\n", text)
+        texts[path] = text
 
     add(entry)
     head = texts.pop(entry)
