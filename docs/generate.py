@@ -24,7 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from proxim import aio, client, rtc, sync
 from proxim.metrics import exposition
 from proxim.node import Node
-from proxim.protocol import fields, messages
+from proxim.protocol import fields, messages, schema
 from proxim.protocol.errors import REQUEST_ERRORS
 from proxim.protocol.link import JoinUrl
 from proxim.session.session import RULES, State
@@ -36,9 +36,10 @@ sys.path[:0] = [str(BENCH), str(DOCS)]
 
 import chart  # noqa: E402
 import manual  # noqa: E402
+import python_api  # noqa: E402
 import report  # noqa: E402
 
-_PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_PART = re.compile(r"(<!-- generated: (?P<name>[\w.-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _HOST = {"Register", "CreateSession", "RenewLink", "PairDecision", "PairAck", "ListSessions"}
 _GUEST = {"PairRequest", "Resume"}
@@ -279,13 +280,23 @@ def parts() -> dict[str, str]:
 
 def renew(text: str) -> str:
     contents = parts()
-    return _PART.sub(lambda part: f"{part[1]}{contents[part['name']]}\n{part[3]}", text)
+
+    def content(name: str) -> str:
+        if not name.startswith("proxim."):
+            return contents[name]
+        describe = python_api.errors if name.endswith(".errors") else python_api.describe
+        return describe(name)
+
+    return _PART.sub(lambda part: f"{part[1]}{content(part['name'])}\n{part[3]}", text)
 
 
 def main(arguments: list[str]) -> int:
     drifted = False
     pages = {page: renew(page.read_text(encoding="utf-8")) for page in sorted(DOCS.rglob("*.md"))}
-    made = {DOCS / "man" / "proxim.1": manual.page()}
+    made = {
+        DOCS / "man" / "proxim.1": manual.page(),
+        DOCS / "reference" / "schema.json": schema.text(),
+    }
     for page, new in {**pages, **pictures(), **made}.items():
         old = page.read_text(encoding="utf-8") if page.exists() else ""
         if new == old:

@@ -9,6 +9,7 @@ from proxim.settings.advice import advice, advice_for_public_nodes
 LONG = "t" * 22
 TURN = {"turn": ("turn:a",), "turn_secret": "s"}
 PROVIDER = {"ice_provider": "https://turn.example/credentials"}
+OWN_PAGE = {"join_url": "https://app.example/join"}
 PUBLIC = {"public_url": "https://node.example"}
 
 
@@ -24,6 +25,9 @@ PUBLIC = {"public_url": "https://node.example"}
         ({**TURN, **PROVIDER}, ["turn"]),
         ({**TURN, **PROVIDER, "access_token": LONG}, []),
         ({**TURN, "access_token": "short"}, ["access_token"]),
+        ({"require_seal": True}, []),
+        (OWN_PAGE, []),
+        ({**OWN_PAGE, "require_seal": True}, ["join_url"]),
     ],
 )
 def test_settings_that_may_be_meant_otherwise_are_named(settings, named):

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from proxim.net import pages
 from proxim.net.http import Request, Response
+from proxim.protocol import schema
 
 _Answers = dict[str, Callable[[Request], Response]]
 
@@ -44,6 +45,7 @@ class Site:
         self._answers: _Answers = {
             **dict.fromkeys(pages.paths(), partial(pages.answer, prefix=prefix)),
             **probes,
+            "/schema.json": _schema,
             "": partial(_redirect, f"{prefix}/"),
             # Relative, so that it is right also where a proxy has removed a prefix.
             "/join/": partial(_redirect, "../join"),
@@ -92,6 +94,17 @@ def _answer(answers: _Answers, request: Request) -> Response:
     if request.method not in ("GET", "HEAD"):
         return method_not_allowed()
     return answers[request.path](request)
+
+
+def _schema(_request: Request) -> Response:
+    # Pages of all origins may read it: it says nothing about this node.
+    return Response(
+        HTTPStatus.OK,
+        schema.text(),
+        content_type="application/schema+json",
+        headers=(("Access-Control-Allow-Origin", "*"),),
+        resource_policy="cross-origin",
+    )
 
 
 def _redirect(target: str, _request: Request) -> Response:

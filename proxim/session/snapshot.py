@@ -25,6 +25,7 @@ SEALED_VERSION = 3
 """The format; increased when an older program would misunderstand a snapshot. An older program
 would approve a session with ``confirm`` without the code, so only these have the second; and a
 sealed session without a seal, so only these have the third."""
+VERSIONS = (VERSION, CONFIRM_VERSION, SEALED_VERSION)
 
 
 class InvalidSnapshot(Exception):
@@ -156,8 +157,8 @@ def decode(text: bytes) -> Snapshot:
         snapshot = _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidSnapshot(str(error)) from None
-    if snapshot.version not in (VERSION, CONFIRM_VERSION, SEALED_VERSION):
-        raise InvalidSnapshot(f"version {snapshot.version}; this program knows {SEALED_VERSION}")
+    if snapshot.version not in VERSIONS:
+        raise InvalidSnapshot(f"version {snapshot.version}; this program knows {VERSIONS[-1]}")
     if snapshot.state not in State.__members__ or not snapshot.alarms.keys() <= set(
         Alarm.__members__
     ):

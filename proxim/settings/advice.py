@@ -48,6 +48,12 @@ def advice(settings: Settings) -> Iterator[Advice]:
             "relay",
             "set access_token",
         )
+    if settings.require_seal and settings.join_url is not None:
+        yield Advice(
+            "join_url",
+            "with require_seal the hosts make all links, and no link leads there",
+            "have the hosts name the page, and leave join_url out",
+        )
 
 
 def advice_for_public_nodes(settings: Settings) -> Iterator[Advice]:

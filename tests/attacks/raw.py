@@ -7,6 +7,8 @@ import ssl
 import struct
 import time
 
+from tests.wire import checked
+
 PATIENCE = 30.0
 """Seconds to wait for what has to come; long, since a busy machine may be slow."""
 
@@ -168,7 +170,7 @@ class Raw:
             elif opcode == CLOSE:
                 raise Gone(int.from_bytes(payload[:2]), payload[2:].decode())
             elif opcode == TEXT:
-                message = json.loads(payload)
+                message = checked(json.loads(payload))
                 if kind in (None, message["type"]):
                     return message
 

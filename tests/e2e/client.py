@@ -15,6 +15,8 @@ from typing import IO, Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests.wire import checked
+
 Message = dict[str, Any]
 
 #: What each message of the node must hold.
@@ -26,6 +28,7 @@ SHAPES = {
     "sessions": "sessions",
     "pair_prompt": "session_id device_info expires_in",
     "pair_pending": "session_id resume_token expires_in",
+    "pair_ack": "session_id seal",
     "contested": "session_id",
     "pair_result": "session_id status device_info",
     "resumed": "session host_online",
@@ -139,7 +142,7 @@ class Peer:
         self.ws = self.held.enter_context(connect(url, close_timeout=2, **options))
         self.inbox: deque[Message] = deque()
         self.refs = 0
-        self.frame = ""  # the last frame as it came
+        self.frames: list[str] = []  # all frames as they came
 
     def send(self, kind: str, **fields: Any) -> None:
         self.ws.send(json.dumps({"type": kind, **fields}))
@@ -195,8 +198,8 @@ class Peer:
     def _receive(self, timeout: float) -> Message:
         frame = self.ws.recv(timeout)
         assert isinstance(frame, str), "each message is one text frame"
-        self.frame = frame
-        message = json.loads(frame)
+        self.frames.append(frame)
+        message = checked(json.loads(frame))
         assert set(SHAPES[message["type"]].split()) <= set(message), message
         return message
 

@@ -1,5 +1,7 @@
 """Clients that do at random what clients may do, and what they may not, at one node.
 
+In sealed sessions they send texts in place of seals, which the node cannot tell from others.
+
 Each client decides by dice of its own, so that a seed gives the same intentions again; when they
 happen depends on the machine. All that the clients send and receive goes to one log.
 """
@@ -8,6 +10,7 @@ from contextlib import suppress
 
 import trio
 
+from proxim.protocol import tokens
 from tests.e2e.gate_client import Client, Gone
 
 SETTINGS = (
@@ -21,8 +24,8 @@ class Owner(Client):
     """A host, which sits in its sessions by several connections at once."""
 
     role = "host"
-    deeds = "create decide renew register close close_unseated abort leave refresh ping look"
-    weights = (6, 10, 2, 2, 0.5, 0.3, 0.5, 0.3, 1, 1, 1)
+    deeds = "create decide renew register close close_unseated abort leave refresh ping look ack"
+    weights = (6, 10, 2, 2, 0.5, 0.3, 0.5, 0.3, 1, 1, 1, 6)
 
     def __init__(self, world, name):
         super().__init__(world, name)
@@ -72,19 +75,39 @@ class Owner(Client):
         line = await self.registered_line()
         kind = self.dice.choices(["persistent", "temporary", "one_time"], [3, 2, 2])[0]
         fields = {"ttl": self.dice.uniform(1, 6)} if kind == "temporary" else {}
-        if self.dice.random() < 0.4:
+        approval = self.dice.choices(["plain", "code", "sealed"], [4, 4, 4])[0]
+        if approval == "code":
             fields["confirm"] = "code"
+        token, by_host = self.token()
+        if approval == "sealed":
+            fields |= {"seal": 1, **by_host}
         answer = await line.ask("create_session", session_type=kind, **fields)
         session_id = answer["session"]["session_id"]
         self.seats[session_id] = line
-        self.world.links.append((session_id, answer["token"]))
+        if approval == "sealed":
+            self.world.sealed.add(session_id)
+        self.world.links.append((session_id, answer.get("token", token)))
+
+    def token(self):
+        """Return a new pairing token, and the field by which the node learns its hash."""
+        token = f"{self.dice.getrandbits(256):064x}"
+        return token, {"token_hash": tokens.encode(tokens.digest(token))}
 
     async def renew(self):
         if self.seats:
             session_id, line = self.dice.choice(sorted(self.seats.items(), key=str))
-            answer = await line.ask("renew_link", session_id=session_id)
+            token, by_host = self.token()
+            fields = by_host if session_id in self.world.sealed else {}
+            answer = await line.ask("renew_link", session_id=session_id, **fields)
             if answer["type"] == "link_renewed":
-                self.world.links.append((session_id, answer["token"]))
+                self.world.links.append((session_id, answer.get("token", token)))
+
+    async def ack(self):
+        """Send the ack of a prompt, now and then another one, and rarely without a seal."""
+        for session_id, line in sorted(self.prompts.items(), key=str):
+            if session_id in self.world.sealed or self.dice.random() < 0.1:
+                ack = "another" if self.dice.random() < 0.1 else "ack"
+                await line.send("pair_ack", session_id=session_id, seal=f"{ack}-{session_id}")
 
     async def decide(self):
         """Answer a prompt in one of the ways that a person may."""
@@ -95,6 +118,8 @@ class Owner(Client):
         right = self.world.codes.get(session_id)
         ask = {"session_id": session_id, "approve": True}
         with_code = ask if right is None else {**ask, "code": right}
+        if session_id in self.world.sealed:
+            with_code = {**ask, "seal": f"answer-{session_id}"}
         match self.dice.choices(
             ["yes", "no", "wrong", "without", "nothing", "twice"], [14, 1, 1, 1, 1, 2]
         )[0]:
@@ -131,12 +156,13 @@ class Guest(Client):
     """A guest, which comes back with its newest token, and now and then with an older one."""
 
     role = "guest"
-    deeds = "pair resume close abort leave refresh ping"
-    weights = (8, 3, 0.3, 0.7, 0.3, 1, 1)
+    deeds = "pair again resume close abort leave refresh ping"
+    weights = (8, 2, 3, 0.3, 0.7, 0.3, 1, 1)
 
     def __init__(self, world, name):
         super().__init__(world, name)
         self.tokens = {}
+        self.asked = []
 
     def heard(self, line, message):
         super().heard(line, message)
@@ -166,17 +192,25 @@ class Guest(Client):
             del self.world.links[at]
         if self.dice.random() < 0.1:
             token = token[::-1]
-        device = {"name": self.name, "id": "x"}
-        line = await self.line()
-        await line.ask("pair_request", session_id=session_id, token=token, device_info=device)
+        fields = {"device_info": {"name": self.name, "id": "x"}}
+        if session_id in self.world.sealed and self.dice.random() < 0.95:
+            outside = {"name": "Sealed device", "id": "x"}
+            fields = {"device_info": outside, "seal": f"request-{self.name}-{session_id}"}
+        self.asked.append({"session_id": session_id, "token": token, **fields})
+        await (await self.line()).ask("pair_request", **self.asked[-1])
+
+    async def again(self):
+        """Send one of the last requests again, as a guest does that heard no answer."""
+        if self.asked:
+            await (await self.line()).ask("pair_request", **self.dice.choice(self.asked[-3:]))
 
     async def resume(self, *, newest=False):
         if not self.tokens:
             return
         session_id = self.dice.choice(sorted(self.tokens))
         at = -1 if newest else self.dice.choices([-1, -2, 0], [40, 4, 1])[0]
-        tokens = self.tokens[session_id]
-        token = tokens[at] if at + len(tokens) >= 0 else tokens[-1]
+        given = self.tokens[session_id]
+        token = given[at] if at + len(given) >= 0 else given[-1]
         is_new = newest or self.dice.random() < 0.8
         line = await self.connect() if is_new else await self.line()
         await self._resume(line, session_id, token)
@@ -187,9 +221,9 @@ class Guest(Client):
             self.tokens.pop(session_id, None)
 
     async def settle(self):
-        for session_id, tokens in list(self.tokens.items()):
+        for session_id, given in list(self.tokens.items()):
             with suppress(Gone):
-                await self._resume(await self.connect(), session_id, tokens[-1])
+                await self._resume(await self.connect(), session_id, given[-1])
 
 
 class Stranger(Client):
@@ -233,7 +267,7 @@ class Stranger(Client):
 class World:
     """One node, or several of a cluster, their clients and the clients' log.
 
-    ``links`` and ``codes`` are what people see.
+    ``links`` and ``codes`` are what people see. The sessions in ``sealed`` are sealed.
     """
 
     def __init__(self, seed, *ports):
@@ -242,6 +276,7 @@ class World:
         self.log = []
         self.links = []
         self.codes = {}
+        self.sealed = set()
         self.is_over = False
         self.nursery = None
 

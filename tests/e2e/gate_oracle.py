@@ -7,7 +7,7 @@ entry rests on stands before it in the log.
 
 import math
 from bisect import bisect
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import accumulate, pairwise
 
 from tests.backends.redis.log import GONE, GOT, SENT, show
@@ -15,8 +15,17 @@ from tests.backends.redis.log import GONE, GOT, SENT, show
 LIVE = ("pending", "approved")
 OF_A_LIVE_SESSION = {
     *("signal", "peer_online", "peer_offline", "ice_servers", "contested", "link_renewed"),
-    *("pair_prompt", "pair_pending", "pair_result", "resumed"),
+    *("pair_prompt", "pair_ack", "pair_pending", "pair_result", "resumed"),
 }
+UNANSWERED = ("signal", "pair_ack")
+"""Requests that have no answer but an error."""
+CARRIED = {
+    "pair_prompt": {"seal": "pair_request"},
+    "pair_ack": {"seal": "pair_ack"},
+    "pair_result": {"seal": "pair_decision"},
+    "resumed": {"ack": "pair_ack", "seal": "pair_decision"},
+}
+"""The fields of messages that have a seal, and the requests from which it comes."""
 
 
 class Seat:
@@ -35,6 +44,7 @@ class Story:
         self.log = list(enumerate(log))
         self.requests, self.answers, self.unasked = {}, defaultdict(list), []
         self.owners, self.ended, self.codes = {}, {}, defaultdict(set)
+        self.sealed = set()
         self.seats = defaultdict(dict)
         self.sent, self.decisions, handled = {}, defaultdict(list), defaultdict(list)
         self.gone = {(entry.who, entry.line) for entry in log if entry.kind == GONE}
@@ -79,6 +89,8 @@ class Story:
         match entry.type:
             case "session_created":
                 self.owners[entry.session_id] = entry.who
+                if request.what.get("seal"):
+                    self.sealed.add(entry.session_id)
                 self._sit(at, entry, "host", message["session"])
             case "registered":
                 wanted = request.what.get("seats")
@@ -123,19 +135,20 @@ def judge(log, *, one_node=True):
     if not one_node:
         story.forget_handled()
     rules = (answered, signals, in_order, whole, over, one_outcome, decided, to_members, rotated)
-    return [words for rule in rules for words in rule(story)]
+    return [words for rule in (*rules, sealed) for words in rule(story)]
 
 
 # -- answers ---------------------------------------------------------------------------------
 
 
 def answered(story):
-    """Each request gets one answer, unless its connection is gone; a signal at most an error."""
+    """Each request gets one answer, unless its connection is gone; some get at most an error."""
     for request, (_, entry) in story.requests.items():
         found = story.answers.get(request, [])
-        if len(found) > 1 or (entry.type == "signal" and found and found[0].type != "error"):
+        needs_none = entry.type in UNANSWERED
+        if len(found) > 1 or (needs_none and found and found[0].type != "error"):
             yield f"too many answers to {show(entry)}: {found}"
-        elif not found and entry.type != "signal" and (entry.who, entry.line) not in story.gone:
+        elif not found and not needs_none and (entry.who, entry.line) not in story.gone:
             yield f"no answer to {show(entry)}"
     for entry in story.unasked:
         yield f"an answer to nothing: {show(entry)}"
@@ -290,13 +303,18 @@ def to_members(story):
                 yield f"told to a guest: {show(entry)}"
         elif "code" in entry.what:
             yield f"the code was told to the host: {show(entry)}"
+        elif entry.type == "pair_ack":
+            yield f"the ack was told to the host: {show(entry)}"
     asked = defaultdict(list)
     for at, entry in story.of(SENT, "pair_request"):
-        asked[entry.session_id].append(at)
+        seal = entry.what.get("seal")
+        if seal is None or all(seal != other for _, other in asked[entry.session_id]):
+            asked[entry.session_id].append((at, seal))
     contested = defaultdict(int)
     for at, entry in story.of(GOT, "contested"):
         contested[entry.session_id] += 1
-        if contested[entry.session_id] > 1 or bisect(asked[entry.session_id], at) < 2:
+        others = sum(asked_at < at for asked_at, _ in asked[entry.session_id])
+        if contested[entry.session_id] > 1 or others < 2:
             yield f"contested by nobody, or again: {show(entry)}"
 
 
@@ -304,6 +322,7 @@ def rotated(story):
     """A superseded resume token takes no seat, and no other token ends the session."""
     given_for = defaultdict(dict)
     superseded, perhaps, shown = {}, set(), set()
+    pending = Counter(entry.session_id for _, entry in story.of(GOT, "pair_pending"))
     for at, entry in story.log:
         session_id = entry.session_id
         if entry.kind == SENT and entry.type == "resume":
@@ -320,7 +339,9 @@ def rotated(story):
             given_for[session_id][entry.what["resume_token"]] = token
         elif entry.kind == GOT and entry.type == "session_ended":
             is_reused = entry.what["reason"] == "token_reused"
-            if is_reused and not any(each[0] == session_id for each in shown & perhaps):
+            # A sealed request that was sent again gives a successor for any of the tokens.
+            may_be_any = shown if pending[session_id] > 1 else shown & perhaps
+            if is_reused and not any(each[0] == session_id for each in may_be_any):
                 yield f"no superseded token was shown: {show(entry)}"
 
 
@@ -330,3 +351,33 @@ def _dead_by(shown, given_for):
     if parent is None:
         return set()
     return {parent, *(token for token, of in given_for.items() if of == parent)} - {shown}
+
+
+# -- seals -----------------------------------------------------------------------------------
+
+
+def sealed(story):
+    """Seals are told as they were sent, the same to all, and in sealed sessions alone."""
+    sent, told, guests = defaultdict(set), defaultdict(set), {}
+    for _, entry in story.log:
+        session_id = entry.session_id
+        if entry.kind == SENT and "seal" in entry.what:
+            if entry.type == "pair_request" or entry.who == story.owners.get(session_id):
+                sent[session_id, entry.type].add(entry.what["seal"])
+        elif entry.kind == GOT and entry.type == "pair_pending":
+            if guests.setdefault(session_id, entry.who) != entry.who:
+                yield f"two guests were let ask with one link: {show(entry)}"
+        elif entry.kind == GOT and entry.type in CARRIED:
+            is_needed = (
+                entry.type != "resumed" and entry.what.get("status", "approved") == "approved"
+            )
+            for field, origin in CARRIED[entry.type].items():
+                of = session_id, origin
+                seal = entry.what.get(field)
+                if seal is None:
+                    if is_needed and session_id in story.sealed:
+                        yield f"no seal: {show(entry)}"
+                    continue
+                told[of].add(seal)
+                if session_id not in story.sealed or seal not in sent[of] or len(told[of]) > 1:
+                    yield f"not the seal that was sent: {show(entry)}"

@@ -32,7 +32,7 @@ WANTED = {
 WANTED_IN_A_MINUTE = WANTED | {
     *("rejected", "contested", "token_used"),
     *("expired", "closed", "disconnected", "approval_timeout", "token_reused", "link_renewed"),
-    *("not_allowed", "already_decided", "peer_offline", 1000),
+    *("not_allowed", "already_decided", "peer_offline", "pair_ack", "bad_message", 1000),
 }
 SIGNALS = 100
 """Signals that have to cross for each second of a run, however long they take."""

@@ -1,5 +1,7 @@
 """The oracle of the random run finds each broken promise, in logs made by hand."""
 
+import pytest
+
 from tests.backends.redis.log import GONE, GOT, SENT, Entry
 from tests.e2e.gate_oracle import judge
 
@@ -28,6 +30,7 @@ class Tale:
         self.note(GOT, who, {"type": type_, "session_id": S, **fields}, line)
 
     def open(self, **fields):
+        """Open a session, a sealed one with ``seal``."""
         created = {"type": "session_created", "session": {"session_id": S, "status": "pending"}}
         self.ask("owner", "create_session", created, session_type="persistent", **fields)
         return self
@@ -238,3 +241,69 @@ def test_superseded_token_that_works_and_good_one_that_ends_the_session_are_foun
     tale.ask("guest", "resume", None, session_id=S, resume_token="t0")
     tale.ends("token_reused")
     finds(tale, "no superseded token was shown")
+
+
+# -- seals -----------------------------------------------------------------------------------
+
+
+class Sealed(Tale):
+    """A tale of a sealed session; a field of a message may be told otherwise."""
+
+    def __init__(self, **otherwise):
+        super().__init__()
+        self.otherwise = otherwise
+        self.open(seal=1)
+        self.asks("guest")
+        self.carried("owner", "pair_prompt", seal="request")
+        self.note(SENT, "owner", {"type": "pair_ack", "session_id": S, "ref": "a", "seal": "ack"})
+        self.carried("guest", "pair_ack", seal="ack")
+
+    def asks(self, who, seal="request"):
+        pending = {"type": "pair_pending", "resume_token": f"t{self.refs}"}
+        self.ask(who, "pair_request", pending, session_id=S, seal=seal)
+
+    def carried(self, who, kind, **fields):
+        fields |= self.otherwise.get(kind, {})
+        self.hear(who, kind, **{name: each for name, each in fields.items() if each is not None})
+
+    def approves(self, **fields):
+        ask = {"type": "pair_decision", "session_id": S, "ref": "d", "approve": True}
+        self.note(SENT, "owner", {**ask, "seal": "answer"})
+        for who, ref in (("owner", {"ref": "d"}), ("guest", {})):
+            self.carried(who, "pair_result", status="approved", seal="answer", **ref)
+        return self
+
+
+def test_nothing_is_found_where_seals_are_carried():
+    tale = Sealed()
+    tale.asks("guest")
+    assert judge(tale.approves().ends().log) == []
+
+
+@pytest.mark.parametrize("kind", ["pair_prompt", "pair_ack", "pair_result"])
+@pytest.mark.parametrize("seal", ["forged", None])
+def test_seal_that_was_not_sent_is_found(kind, seal):
+    words = "no seal" if seal is None else "not the seal that was sent"
+    finds(Sealed(**{kind: {"seal": seal}}).approves(), words)
+
+
+def test_ack_to_the_host_or_a_second_one_is_found():
+    tale = Sealed()
+    tale.carried("owner", "pair_ack", seal="ack")
+    finds(tale, "the ack was told to the host")
+    tale = Sealed()
+    tale.note(SENT, "owner", {"type": "pair_ack", "session_id": S, "ref": "b", "seal": "other"})
+    tale.carried("guest", "pair_ack", seal="other")
+    finds(tale, "not the seal that was sent")
+
+
+def test_second_guest_that_may_ask_is_found():
+    tale = Sealed()
+    tale.asks("another guest", "other")
+    finds(tale, "two guests were let ask with one link")
+
+
+def test_seal_in_a_plain_session_is_found():
+    tale = Tale().open().pair()
+    tale.hear("guest", "pair_ack", seal="ack")
+    finds(tale, "not the seal that was sent")

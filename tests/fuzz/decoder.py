@@ -19,13 +19,22 @@ with atheris.instrument_imports(include=["proxim"]):
     from proxim.protocol import codec
     from proxim.protocol.depth import MAX_DEPTH
     from proxim.protocol.errors import BadMessage
-    from proxim.protocol.messages import PairRequest, Signal
+    from proxim.protocol.fields import SEALED_DEVICE
+    from proxim.protocol.messages import PairAck, PairDecision, PairRequest, Signal
 
+LONGEST_SEAL = 2048
 SEEDS = [
     b'{"type":"register","uuid":"desk","key":"kkkkkkkkkkkkkkkkkkkkkk","seats":["s"]}',
     b'{"type":"create_session","session_type":"temporary","ttl":60,"qr":"svg","ref":"r"}',
     b'{"type":"pair_request","session_id":"s","token":"t","device_info":{"name":"n","id":"i"}}',
     b'{"type":"signal","session_id":"s","data":{"sdp":"v=0","list":[[[1,2.5e3,null]]]}}',
+    b'{"type":"create_session","session_type":"one_time","seal":1,"token_hash":"'
+    + b"h" * 43
+    + b'"}',
+    b'{"type":"pair_request","session_id":"s","token":"t","seal":"Ab_-",'
+    b'"device_info":{"name":"Sealed device","id":"i"}}',
+    b'{"type":"pair_ack","session_id":"s","seal":"Ab_-"}',
+    b'{"type":"pair_decision","session_id":"s","approve":true,"seal":"Ab_-"}',
     b'{"type":"pair_decision","session_id":"s","approve":true}',
     b'{"type":"resume","session_id":"s","resume_token":"t"}',
     b'{"type":"close_session","session_id":"s","x":' + b"[" * 31 + b"]" * 31 + b"}",
@@ -53,6 +62,9 @@ def judge(data: bytes) -> None:
     else:
         assert again == message
     assert message.ref is None or address.ref == message.ref
+    if isinstance(message, PairAck | PairDecision | PairRequest) and message.seal is not None:
+        assert 0 < len(message.seal) <= LONGEST_SEAL
+        assert not isinstance(message, PairRequest) or message.device_info.name == SEALED_DEVICE
     if isinstance(message, PairRequest):
         assert (
             device_names.fault(message.device_info.name)

@@ -41,6 +41,9 @@ OPEN, SEALED = Seal(None), Seal("k" * 32)
 LATER = (
     ev.HostJoined(),
     ev.PairRequested("t", DeviceInfo("n", "i"), "r"),
+    ev.PairRequested("t", DeviceInfo("n", "i"), "r", seal="s"),
+    ev.HostAcknowledged("s"),
+    ev.HostDecided(approve=True, seal="s"),
     ev.ResumeRequested("r"),
     ev.HostDecided(approve=True),
     ev.IceRequested(),
@@ -54,6 +57,7 @@ REQUEST = {"type": "Request", "seat": 1, "session_id": SESSION, "number": 1, "ep
 MESSAGES = [
     {**REQUEST, "event": "HostDecided", "fields": {"approve": True}, "prompt": "p"},
     {**REQUEST, "event": "HostJoined", "fields": {"seen": "pending"}, "ref": "r"},
+    {**REQUEST, "event": "HostAcknowledged", "fields": {"seal": "s"}},
     {**REQUEST, "event": "RenewalRequested", "fields": {"invitation": {"token_hash": "aGFzaA=="}}},
     {"type": "SendSignal", "seat": 1, "data": {"sdp": "v=0"}},
     {"type": "LeaveSeat", "seat": 1},
@@ -88,12 +92,15 @@ JOIN = rpc.Request(
     owner=Owner("desk", b"k"),
 )
 PAIRED = {"device": {"name": "n", "id": "i"}, "resume_hash": "aGFzaA==", "online": ["host"]}
+SEALS = {"digest": "aGFzaA==", "ack": "a", "answer": "b"}
 SNAPSHOTS = [
     session_in("PENDING"),
     session_in("PROMPTED", alarms={"PROMPT": 40.0}, **PAIRED),
     session_in("APPROVED", alarms={"EXPIRY": 600.0}, handed=True, **PAIRED),
     session_in("ENDED", reason=Reason.CLOSED),
     session_in("APPROVED", session_type=SessionType.ONE_TIME, handed=True, **PAIRED),
+    session_in("PENDING", version=3, sealed=True),
+    session_in("APPROVED", version=3, sealed=True, seals=SEALS, **PAIRED),
 ]
 SEEDS = [
     *(msgspec.json.encode({"sender": "n", "number": 1, "messages": [each]}) for each in MESSAGES),

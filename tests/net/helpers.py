@@ -11,6 +11,7 @@ from trio_websocket import ConnectionClosed, wrap_client_stream
 from proxim.net.limits import Limits
 from proxim.node import Node, compose
 from proxim.settings import Settings
+from tests.wire import checked
 
 KEY = "k" * 22
 NONCE = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -81,7 +82,7 @@ class Client:
     async def hear(self, kind=None):
         """Return the next message; with ``kind``, the next of that kind."""
         while True:
-            message = json.loads(await self.ws.get_message())
+            message = checked(json.loads(await self.ws.get_message()))
             if kind in (None, message["type"]):
                 return message
 

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxim.net.http import BadRequest, _plain_request, _read_with_h11, read_request
 from proxim.net.limits import Limits
+from proxim.protocol import schema
 from proxim.settings import Settings
 from tests.net.helpers import House, get, read_all, request
 
@@ -119,7 +120,7 @@ async def test_a_slow_request_is_answered(house, autojump_clock):
     assert (await house.ask(b"GET / HT")).status == 408
 
 
-@pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/readyz", "/schema.json", "/metrics"])
 async def test_head_is_get_without_the_body(house, path):
     ask = partial(house.ask, peer="127.0.0.1")
     full = await ask(get(path, host="localhost"))
@@ -129,6 +130,14 @@ async def test_head_is_get_without_the_body(house, path):
     # Figures of the process grow in the meantime.
     assert path == "/metrics" or empty.headers["content-length"] == full.headers["content-length"]
     assert empty.body == ""
+
+
+async def test_pages_of_all_origins_may_read_the_schema(house):
+    answer = await house.ask(get("/schema.json"))
+    assert answer.body == schema.text()
+    assert answer.headers["content-type"] == "application/schema+json"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
 
 
 @pytest.mark.parametrize("path", ["/", "/join", "/healthz", "/readyz", "/metrics", "/ws"])

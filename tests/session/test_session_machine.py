@@ -13,12 +13,16 @@ from proxim.session.events import Admit, Finish, Refuse, Reply, Role, Tell
 from proxim.session.session import RULES
 from proxim.session.state import MAX_SUCCESSORS, MAX_SUPERSEDED
 from tests.session.helpers import (
+    ACK,
+    ANSWER,
     CODE,
     GUEST,
     HOST,
     ONE_TIME,
     OTHER_CODE,
+    OTHER_SEAL,
     QR_TTL,
+    REQUEST_SEAL,
     RESUME,
     START,
     TEMPORARY,
@@ -44,7 +48,7 @@ AT_ONCE = {
 class Watched(Meeting):
     """A meeting with a model of the session, with which it compares."""
 
-    def __init__(self, kind, ttl, grace, confirm):
+    def __init__(self, kind, ttl, grace, confirm, sealed=False):
         self.one_time, self.grace = kind is ONE_TIME, grace
         self.expires_at = START + ttl if kind is TEMPORARY else math.inf
         self.token, self.link_expires_at = TOKEN, START + QR_TTL
@@ -53,7 +57,8 @@ class Watched(Meeting):
         self.left_at = {}
         self.shown, self.given, self.past = RESUME, [], []
         self.confirm = confirm
-        super().__init__(kind, ttl=ttl, one_time_grace=grace, confirm=confirm)
+        self.seal, self.ack, self.answer = None, None, None
+        super().__init__(kind, ttl=ttl, one_time_grace=grace, confirm=confirm, sealed=sealed)
 
     def comes(self, role, resume_token=None, successor=None):
         return super().comes(role, resume_token or self.shown, successor)
@@ -68,9 +73,14 @@ class Watched(Meeting):
                 others = [each for each in self.given if each != token]
                 self.past = [*self.past, self.shown, *others][-MAX_SUPERSEDED:]
                 self.shown, self.given = token, []
-            if successor is not None:
-                self.given = [*self.given, successor][-MAX_SUCCESSORS:]
+            self.is_given(successor)
+            assert reply.ack == (self.ack or wire.UNSET)
+            assert reply.seal == (self.answer or wire.UNSET)
         return reply
+
+    def is_given(self, successor):
+        if successor is not None:
+            self.given = [*self.given, successor][-MAX_SUCCESSORS:]
 
     @property
     def dues(self):
@@ -93,16 +103,25 @@ class Watched(Meeting):
         reply = super().hand(event, sender)
         said = [effect.message for effect in self.effects if isinstance(effect, (Tell, Reply))]
 
-        if isinstance(reply, wire.PairPending):
-            assert self.asked_at is None, "the token worked twice"
+        if isinstance(reply, wire.PairPending) and self.asked_at is not None:
+            assert event.seal == self.seal is not None, "the token worked twice"
+            assert not due
+            assert not self.approved
+            self.is_given(event.resume_token)
+        elif isinstance(reply, wire.PairPending):
             assert not due
             assert self.now < self.link_expires_at
-            self.asked_at = self.now
+            assert (event.seal is not None) is self.session.sealed
+            self.asked_at, self.seal = self.now, event.seal
+        acks = [message.seal for message in said if isinstance(message, wire.PairAck)]
+        assert acks in ([], [self.ack or getattr(event, "seal", None)])
         results = [message for message in said if isinstance(message, wire.PairResult)]
         assert all(result == results[0] for result in results)
         if results and results[0].status is Status.APPROVED:
             assert event.approve
             assert self.confirm == "none" or event.code == CODE
+            assert not self.session.sealed or event.seal == ANSWER
+            self.answer = event.seal
             assert prompted
             assert not due
             assert len(results) == 2
@@ -150,11 +169,12 @@ class Lifecycle(RuleBasedStateMachine):
         kind=st.sampled_from(SessionType),
         ttl=st.sampled_from([25.0, WINDOW, 500.0]),
         grace=st.sampled_from([15.0, 60.0, 0.0]),
-        confirm=st.sampled_from(["none", "code"]),
+        approval=st.sampled_from(["none", "code", "sealed"]),
         stage=st.sampled_from([0, 1, 2]),
     )
-    def open(self, kind, ttl, grace, confirm, stage):
-        self.meeting = Watched(kind, ttl, grace, confirm)
+    def open(self, kind, ttl, grace, approval, stage):
+        sealed, confirm = approval == "sealed", "code" if approval == "code" else "none"
+        self.meeting = Watched(kind, ttl, grace, confirm, sealed)
         self.sent = {HOST: [], GUEST: []}
         self.number = 0
         if stage >= 1:
@@ -166,15 +186,25 @@ class Lifecycle(RuleBasedStateMachine):
     def session(self):
         return self.meeting.session
 
-    @rule(right=st.booleans())
-    def a_guest_asks(self, right):
+    @rule(right=st.booleans(), seal=st.sampled_from([REQUEST_SEAL, REQUEST_SEAL, OTHER_SEAL, None]))
+    def a_guest_asks(self, right, seal):
         meeting = self.meeting
         used, there = meeting.asked_at is not None, HOST in meeting.seats
-        reply = meeting.asks(meeting.token if right else "wrong")
+        contested = len(meeting.told(HOST, wire.Contested))
+        self.number += 1
+        resume_token = f"resume-{self.number}" if used else RESUME
+        seal = seal if self.session.sealed or seal == OTHER_SEAL else None
+        reply = meeting.asks(meeting.token if right else "wrong", CODE, seal, resume_token)
+        if meeting.seal == seal or (seal is not None) is not self.session.sealed:
+            assert not self.session.sealed or len(meeting.told(HOST, wire.Contested)) == contested
         if not right:
             assert code(reply) == "unknown_session"
+        elif (seal is not None) is not self.session.sealed:
+            assert code(reply) == "bad_message"
         elif used:
-            assert code(reply) == "token_used"
+            is_again = self.session.sealed and seal == meeting.seal
+            is_open = not meeting.approved and not self.session.ended
+            assert code(reply) == (None if is_again and is_open else "token_used")
         elif self.session.ended:
             assert reply.reason is self.session.reason
         elif meeting.now >= meeting.link_expires_at:
@@ -220,14 +250,36 @@ class Lifecycle(RuleBasedStateMachine):
             self.meeting.comes(role)
 
     @precondition(lambda self: HOST in self.meeting.seats)
+    @rule(seal=st.sampled_from([ACK, ACK, OTHER_SEAL]))
+    def the_host_acknowledges(self, seal):
+        meeting = self.meeting
+        reply = meeting.acknowledges(seal)
+        if meeting.asked_at is None and not self.session.ended:
+            assert code(reply) == "not_allowed"
+        elif meeting.approved or self.session.ended:
+            assert code(reply) == "already_decided"
+        elif not self.session.sealed:
+            assert code(reply) == "bad_message"
+        elif meeting.ack in (None, seal):
+            assert reply is None
+            meeting.ack = seal
+        else:
+            assert code(reply) == "not_allowed"
+
+    @precondition(lambda self: HOST in self.meeting.seats)
     @rule(
         approve=st.sampled_from([True, True, False]),
         sent=st.sampled_from([CODE, CODE, None, OTHER_CODE]),
+        has_seal=st.sampled_from([True, True, False]),
     )
-    def the_host_decides(self, approve, sent):
+    def the_host_decides(self, approve, sent, has_seal):
         meeting = self.meeting
+        is_open = meeting.asked_at is not None and not meeting.approved and not self.session.ended
         needed = approve and meeting.confirm == "code" and meeting.asked_at is not None
-        reply = meeting.decides(approve, sent)
+        reply = meeting.decides(approve, sent, *([] if has_seal else [None]))
+        if is_open and approve and self.session.sealed and not has_seal and not self.session.ended:
+            assert code(reply) == "bad_message"
+            return
         if needed and sent is None and not meeting.approved and not self.session.ended:
             assert code(reply) == "not_allowed"
         if needed and sent == OTHER_CODE:

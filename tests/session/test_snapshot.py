@@ -4,6 +4,7 @@ import math
 import pytest
 from msgspec import UNSET, Raw, structs
 
+from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason, SessionType
 from proxim.session import events as ev
 from proxim.session import snapshot
@@ -12,13 +13,17 @@ from proxim.session.session import RETURN_TIME
 from proxim.session.snapshot import InvalidSnapshot, Snapshot
 from proxim.session.state import Record, State
 from tests.session.helpers import (
+    ACK,
+    ANSWER,
     CODE,
     GUEST,
     HOST,
     ONE_TIME,
     OTHER_CODE,
+    OTHER_SEAL,
     PERSISTENT,
     QR_TTL,
+    REQUEST_SEAL,
     RESUME,
     TEMPORARY,
     TOKEN,
@@ -52,11 +57,14 @@ def restored(meeting, *, later=0.0, handed=False, **terms):
 
 @EVERY_KIND
 @pytest.mark.parametrize("stage", STAGES)
-def test_snapshot_restores_the_same_session(stage, kind):
-    before = stage(kind).session
+@pytest.mark.parametrize("sealed", [True, False])
+def test_snapshot_restores_the_same_session(stage, kind, sealed):
+    before = stage(kind, sealed=sealed).session
     text = snapshot.encode(Snapshot.of(before, KEY_HASH, skew=SKEW))
     after = snapshot.decode(text).restore(before.terms, skew=SKEW)
-    for name in set(Record.__struct_fields__) - NEVER_STORED - {"alarms", "link_expires_at"}:
+    # An open prompt ends with its process, and with it what was sealed for it.
+    skipped = NEVER_STORED | ({"seals"} if before.state is State.PROMPTED else set())
+    for name in set(Record.__struct_fields__) - skipped - {"alarms", "link_expires_at"}:
         assert getattr(after, name) == getattr(before, name), name
     assert after.describe() == before.describe()
     assert after.link_expires_at == pytest.approx(before.link_expires_at)
@@ -101,6 +109,50 @@ def test_restored_session_relays_once_both_are_back(kind):
     meeting.comes(HOST)
     assert meeting.line
     assert code(meeting.asks()) == "token_used"
+
+
+def test_restored_sealed_session_tells_the_guest_its_seals():
+    meeting = asked(PERSISTENT, sealed=True)
+    meeting.acknowledges()
+    meeting.decides()
+    moved = restored(meeting)
+    back = moved.comes(GUEST)
+    assert (back.ack, back.seal, back.session.seal) == (ACK, ANSWER, 1)
+    moved.comes(HOST)
+    assert code(moved.asks()) == "token_used"
+    assert moved.told(HOST, wire.Contested) == []
+    moved.asks(seal=OTHER_SEAL)
+    assert len(moved.told(HOST, wire.Contested)) == 1
+
+
+def test_restored_pending_session_is_still_sealed():
+    moved = restored(Meeting(PERSISTENT, sealed=True))
+    moved.comes(HOST)
+    assert code(moved.asks(seal=None)) == "bad_message"
+    assert isinstance(moved.asks(), wire.PairPending)
+
+
+def test_seals_of_an_open_prompt_are_not_written():
+    meeting = asked(PERSISTENT, sealed=True)
+    before = Snapshot.of(meeting.session, KEY_HASH, skew=SKEW)
+    meeting.acknowledges()
+    assert Snapshot.of(meeting.session, KEY_HASH, skew=SKEW) == before
+    assert REQUEST_SEAL not in snapshot.encode(before).decode()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_only_snapshots_that_older_programs_misread_have_a_new_version(stage):
+    for version, fields in (1, {}), (2, {"confirm": "code"}), (3, {"sealed": True}):
+        taken = Snapshot.of(stage(PERSISTENT, **fields).session, KEY_HASH, skew=SKEW)
+        assert json.loads(snapshot.encode(taken))["version"] == version
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_snapshot_from_before_sealed_sessions_is_read(version):
+    whole = json.loads(snapshot.encode(Snapshot.of(approved().session, KEY_HASH, skew=SKEW)))
+    assert not {"sealed", "seals"} & whole.keys()
+    session = snapshot.decode(json.dumps(whole | {"version": version}).encode())
+    assert (session.sealed, session.seals) == (False, None)
 
 
 def test_restored_link_expires_at_its_moment():
@@ -165,6 +217,9 @@ def test_snapshot_with_unknown_content_is_refused(change):
         (approved, {"resume_hash": None}),
         (approved, {"alarms": {"PROMPT": 1.0}}),
         (ended, {"reason": None}),
+        (approved, {"sealed": True}),
+        (approved, {"seals": {"digest": "aGFzaA=="}}),
+        (asked, {"sealed": True, "seals": {"digest": "aGFzaA=="}}),
     ],
 )
 def test_snapshot_that_contradicts_itself_is_refused(stage, change):

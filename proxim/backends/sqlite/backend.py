@@ -130,10 +130,13 @@ class SqliteBackend(Backend):
     def _snapshot(self, session: Session, owner: Owner) -> Snapshot:
         """Return the snapshot to store, without seats, and with the device's id as its name.
 
-        A restored session has empty seats, and the name of a device is private.
+        A restored session has empty seats, and the name of a device is private. A sealed session
+        has no name to hide.
         """
         taken = Snapshot.of(session, owner.key_hash, skew=self._skew)
-        device = taken.device and DeviceInfo(taken.device.id[:_NAME_LENGTH], taken.device.id)
+        device = taken.device
+        if device is not None and not session.sealed:
+            device = DeviceInfo(device.id[:_NAME_LENGTH], device.id)
         return structs.replace(taken, device=device, online=())
 
     # -- what the node calls -----------------------------------------------------------------

@@ -7,6 +7,7 @@ import trio
 from trio_websocket import ConnectionClosed
 
 from tests.backends.redis.log import GONE, GOT, SENT
+from tests.wire import checked
 
 
 class Gone(Exception):
@@ -32,7 +33,7 @@ class Line:
     async def read(self):
         with suppress(ConnectionClosed):
             while True:
-                self._got(json.loads(await self.ws.get_message()))
+                self._got(checked(json.loads(await self.ws.get_message())))
         self.is_gone = True
         self.client.note(self, GONE, self.ws.closed.code if self.ws.closed else None)
         self.client.lost(self)

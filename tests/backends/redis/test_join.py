@@ -75,13 +75,14 @@ def test_redis_elsewhere_needs_a_key_or_the_word_of_the_operator(given):
     Node(cluster="redis://192.0.2.1:1/0", **given)
 
 
-def test_node_of_another_version_than_the_cluster_is_refused(redis):
-    redis.ask("SET", "proxim:layout", "1")
+@pytest.mark.parametrize("older", ["1", "4"], ids=["the first", "before sealed sessions"])
+def test_node_of_another_version_than_the_cluster_is_refused(redis, older):
+    redis.ask("SET", "proxim:layout", older)
     redis.ask("SADD", "proxim:nodes", "old")
     redis.ask("SET", "proxim:node:old", "{}")
     code, said = refused("--cluster", redis.url)
     assert code == 2
-    assert "cluster: the nodes of this cluster use version 1" in said
+    assert f"cluster: the nodes of this cluster use version {older} of its layout" in said
     assert (
         f"this node version {LAYOUT}: install the same proxim everywhere, or stop all nodes" in said
     )

@@ -12,6 +12,7 @@ from proxim.protocol import messages as wire
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import Reason, Status
 from tests.actors.helpers import DEVICE, GUEST, HOST, KEY, ONE_TIME, TEMPORARY
+from tests.actors.test_sealed import SEALED, sealed_request
 from tests.backends.sqlite.conftest import KEY as STORE_KEY
 from tests.backends.sqlite.conftest import Life, until
 
@@ -80,6 +81,29 @@ async def test_restored_session_with_confirm_needs_the_code_of_its_guest(live):
     assert (await host.asks(wire.PairDecision(**decision))).code == "not_allowed"
     result = await host.asks(wire.PairDecision(**decision, code=pending.code))
     assert result.status is Status.APPROVED
+
+
+async def test_restored_sealed_session_has_its_seals_and_no_name(live):
+    first = await live()
+    host = await first.node.host()
+    created = await host.asks(wire.CreateSession(**SEALED))
+    session_id = created.session.session_id
+    pending = await first.node.connect().asks(sealed_request(session_id))
+    writes = len(first.disk.writes)
+    await host.sends(wire.PairAck(session_id=session_id, seal="ack"))
+    await host.asks(wire.PairDecision(session_id=session_id, approve=True, seal="answer"))
+    assert len(first.disk.writes) == writes + 1, "an ack waits for no disk"
+    await first.die()
+    second = await live()
+    host = await second.node.host()
+    (info,) = host.heard(wire.Registered)[0].sessions
+    assert (info.seal, info.device_info.name) == (1, "Sealed device")
+    resume = wire.Resume(session_id=session_id, resume_token=pending.resume_token)
+    resumed = await second.node.connect().asks(resume)
+    assert (resumed.ack, resumed.seal) == ("ack", "answer")
+    again = await second.node.connect().asks(sealed_request(session_id))
+    assert again.code == "token_used"
+    assert host.heard(wire.Contested) == []
 
 
 async def test_restored_pending_session_has_a_link_that_works_once(live):
