@@ -32,13 +32,26 @@ function pairs(page) {
   return blocks.flatMap((code, index) => (index % 2 ? [] : [[code, blocks[index + 1]]]));
 }
 
+/** The number that a guest prints, for the person at the host. */
+const numbers = {
+  found: () => {},
+  /** @type {Promise<string>} */
+  next: Promise.resolve(""),
+  restart() {
+    this.next = new Promise((resolve) => (this.found = resolve));
+  },
+};
+
 /** Run a block in an empty page, and return the page and what it prints. */
 async function run(code, path) {
   const page = await (await here.context()).newPage();
   const printed = [];
-  page.on("console", (message) => printed.push(message.text()));
+  page.on("console", (message) => {
+    printed.push(message.text());
+    if (/^\d{3}$/.test(message.text())) numbers.found(message.text());
+  });
   page.on("pageerror", (error) => printed.push(`failed: ${error}`));
-  page.on("dialog", (dialog) => dialog.accept());
+  page.on("dialog", async (dialog) => dialog.accept(dialog.type() === "prompt" ? await numbers.next : undefined));
   await page.goto(path);
   await page.addScriptTag({ type: "module", content: code });
   const expected = [...code.matchAll(/\/\/ prints: (.*)$/gm)].map(([, words]) => words);
@@ -58,6 +71,7 @@ async function prints({ printed, expected }) {
 for (const page of ["../README.md", "howto/browser.md", "reference/proxim-js.md"]) {
   for (const [index, [host, guest]] of pairs(page).entries()) {
     test(`${page}, example ${index + 1}`, async () => {
+      numbers.restart();
       const desk = await run(host, `${site.url}/example`);
       const image = desk.page.locator('img[src^="data:"]');
       await image.waitFor();
