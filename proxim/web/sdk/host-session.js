@@ -218,7 +218,8 @@ export class HostSession extends Session {
       connection.send({ type: "pair_ack", session_id: this.id, seal: verdict.ack });
       this.#ask({ ...message, device_info: this.#named(message.device_info) });
     } else if (verdict.kind === "returned") {
-      connection.send(this.#decisionRequest({ approve: true, seal: verdict.seal }));
+      const isOver = secret.until !== null && Date.now() >= secret.until;
+      connection.send(this.#decisionRequest(isOver ? { approve: false } : { approve: true, seal: verdict.seal }));
     } else if (verdict.kind === "tampered") {
       connection.send(this.#decisionRequest({ approve: false }));
       this.#tampered("the request");

@@ -211,7 +211,9 @@ export class Host extends EventTarget {
     for (const [id, session] of [...this.sessions]) {
       if (!known.has(id)) session._end(sessionEnded("expired", "lost", id));
     }
-    if (!this.#options.seats) this.#secrets.keepOnly([...known]);
+    const live = infos.filter((info) => !info.reason).map((info) => info.session_id);
+    // A host with seats is not told of all sessions.
+    if (!this.#options.seats) this.#secrets.keepOnly(live);
     for (const info of infos) {
       if (this.sessions.has(info.session_id) || !info.reason) this.#updateSession(info);
     }

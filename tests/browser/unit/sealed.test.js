@@ -312,6 +312,21 @@ test("the secrets go when the session has ended", async () => {
   assert.doesNotMatch(stored(), /secret|seal|private/);
 });
 
+test("the secrets of a session that ended while the page was closed go, too", async () => {
+  for (const isListed of [true, false]) {
+    freshBrowser();
+    const { relay, host } = await opened();
+    host.leave();
+    await relay.loses("host");
+    relay.isKnown = isListed;
+    relay.info = { ...relay.info, status: "expired", reason: "closed" };
+    assert.match(stored(), /private/);
+    new Host("http://node", { rtc: false });
+    await relay.runs();
+    assert.equal(stored(), "");
+  }
+});
+
 test("the secrets of a one-time session are not shared with other tabs", async () => {
   await asked({ type: "one_time" });
   assert.equal(globalThis.localStorage.getItem("proxim.guest.http://node"), null);
