@@ -33,7 +33,11 @@ export class Relay {
       await turn();
       for (const socket of FakeSocket.all) {
         if (socket.readyState === 0) {
-          await socket.opens(64 * 1024, this.features);
+          socket.readyState = 1;
+          socket.onopen();
+          // A side that has to know what the node can do waits for the welcome.
+          await turn();
+          await socket.hears({ type: "welcome", protocol: 1, max_message_bytes: 64 * 1024, features: this.features });
           idle = 0;
         }
         const from = this.#handled.get(socket) ?? 0;
