@@ -24,6 +24,7 @@ _COMMANDS = {
     "health": "Check whether the node on this machine serves; for probes.",
     "doctor": "Check the environment of a node, and say how to fix it.",
     "config": "Show the settings, and the schema of a config file.",
+    "conform": "Check a client that you wrote against the protocol.",
     "completion": "Print the completion script for a shell.",
 }
 

@@ -87,7 +87,9 @@ class Guest(ClientSession):
             raise SessionOver("expired", "lost") from None
 
     def _handle(self, message: wire.NodeMessage) -> None:
-        """Handle a message from the node."""
+        """Handle a message from the node. The connection has one session, so others are ignored."""
+        if getattr(message, "session_id", UNSET) not in (self.session_id, UNSET):
+            return
         match message:
             case wire.PairPending():
                 self._keep_token(message.resume_token)

@@ -137,3 +137,9 @@ def test_wire_values_are_those_of_the_protocol():
     assert [*Status] == ["pending", "approved", "rejected", "expired"]
     reasons = "closed disconnected expired rejected approval_timeout inactive shutdown"
     assert [*Reason] == [*reasons.split(), "internal_error", "token_reused", "idle"]
+
+
+def test_welcome_says_what_the_node_does_beyond_version_1():
+    welcome = wire.Welcome.of("proxim/1", 40.0, 65536)
+    assert (welcome.protocol, welcome.seal) == (1, 1)
+    assert set(welcome.features) == {"confirm", "rotate", "join_url", "seal"}
