@@ -63,7 +63,14 @@ SESSION = {
     *("send", "receive", "signals", "presence", "refresh_ice", "close", "ended"),
     *("channel", "refuse_channel"),
 }
-TRIO = {"presence_after", "receive_nowait", "wait_over", "wait_readable"}
+TRIO = {
+    "expect_channel",
+    "presence_after",
+    "receive_nowait",
+    "wait_approved",
+    "wait_over",
+    "wait_readable",
+}
 HOST_SESSION = {
     "info",
     "link",
@@ -90,8 +97,8 @@ PROMPT = {"approve", "decline", "device_info", "confirm"}
             each
             for module in (proxim.aio, proxim.sync)
             for each in (
-                (module.HostSession, {*SESSION, *HOST_SESSION, "lapses_in"}),
-                (module.Guest, {*SESSION, *GUEST, "expires_in"}),
+                (module.HostSession, {*SESSION, *HOST_SESSION, "lapses_in", "talk"}),
+                (module.Guest, {*SESSION, *GUEST, "expires_in", "talk"}),
                 (module.Prompt, {*PROMPT, "expires_in", "is_over", "session_id"}),
                 (module.Host, {"create", "list", "close", "sessions", "uuid", "key"}),
             )

@@ -46,13 +46,14 @@ def command(
 ) -> None:
     """Open a session on this computer, show its QR code, and ask before a guest connects.
 
-    The guest shows a number of three digits; whoever approves it types that number here.
+    The guest shows a number of three digits. The person at this computer types it to approve.
 
     After approval, lines typed on one side arrive on the other. /send FILE offers a file, /cancel
     stops the files that are on their way, /close ends the session. A file that the other side
     offers is taken once you type y.
 
     Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
+    After Ctrl-C, 0 if the guest was approved, otherwise 1.
     """
     if (session_type == SessionType.TEMPORARY) != (ttl is not None):
         raise click.UsageError("--ttl SECONDS goes with --type temporary, and only with it")

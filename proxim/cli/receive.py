@@ -8,6 +8,7 @@ import click
 
 from proxim.cli import program
 from proxim.cli.identity import Register, with_host
+from proxim.cli.own_page import node_of
 from proxim.cli.pairing import check_channel, guest_options, hosting, joining
 from proxim.cli.talk import Conversation
 from proxim.cli.terminal import Reporter, command_line
@@ -39,10 +40,12 @@ def command(
     Without LINK, show a code here: a phone that scans it can send files from its browser, another
     computer with `proxim send --to LINK FILE`.
 
-    It asks before it takes a file, and never writes over another one. It ends when the other side
-    does, as `proxim send` does by itself after its files; when you press Enter; or with --once.
+    The command asks before it takes a file, and never overwrites a file. The command ends when the
+    other side ends the session, as `proxim send` does after its files, when you press Enter, or,
+    with --once, after the first file.
 
     Exit codes: 0 files were stored, and none failed; 1 otherwise; 2 usage; 3 node unreachable.
+    They are the same after Ctrl-C, which stops a file that is on its way.
     """
 
     async def action(reporter: Reporter) -> None:
@@ -55,7 +58,13 @@ def command(
                 answer=lambda link: command_line("send", "--to", link, "FILE"),
             )
             if link is None
-            else joining(link, reporter, name=name, device_id=device_id)
+            else joining(
+                link,
+                reporter,
+                name=name,
+                device_id=device_id,
+                node=node_of(link, register.node),
+            )
         )
         async with opened as (session, node):
             talk = Conversation(
@@ -68,8 +77,10 @@ def command(
                 await transfers.wait_stored()
                 await talk.finish("done")
 
-            await talk.run(end_after_first if once else None)
-            is_done = transfers.stored and not transfers.failed
-            reporter.exit_code = program.APPROVED if is_done else program.REFUSED
+            try:
+                await talk.run(end_after_first if once else None)
+            finally:  # Also if Ctrl-C ends it.
+                is_done = transfers.stored and not transfers.failed
+                reporter.exit_code = program.APPROVED if is_done else program.REFUSED
 
     program.run(action, as_json=as_json)

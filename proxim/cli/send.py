@@ -9,6 +9,7 @@ import click
 
 from proxim.cli import program
 from proxim.cli.identity import Register, with_host
+from proxim.cli.own_page import node_of
 from proxim.cli.pairing import check_channel, guest_options, hosting, joining
 from proxim.cli.talk import Conversation
 from proxim.cli.terminal import Reporter, command_line
@@ -47,6 +48,7 @@ def command(
     through the server.
 
     Exit codes: 0 all files are stored there, 1 at least one is not, 2 usage, 3 node unreachable.
+    They are the same after Ctrl-C.
     """
 
     async def action(reporter: Reporter) -> None:
@@ -54,7 +56,13 @@ def command(
         opened = (
             hosting(register, reporter, yes=yes, answer=partial(command_line, "receive"))
             if link is None
-            else joining(link, reporter, name=name, device_id=device_id)
+            else joining(
+                link,
+                reporter,
+                name=name,
+                device_id=device_id,
+                node=node_of(link, register.node),
+            )
         )
         async with opened as (session, _):
             talk = Conversation(session, reporter, folder=downloads(), hint=HINT)

@@ -11,7 +11,7 @@ import msgspec
 from proxim.extras import how_to_install
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import NotSupported, ProximError
-from proxim.protocol.messages import IceServer, Status
+from proxim.protocol.messages import IceServer
 
 if TYPE_CHECKING:
     from proxim.client.session import ClientSession
@@ -173,7 +173,7 @@ class Peering:
 
     async def wait_approved(self) -> None:
         """Wait until the session is approved, or over."""
-        await self._session._wait_for(lambda: self._session.status is Status.APPROVED)
+        await self._session.wait_approved()
 
     async def wait_over(self) -> None:
         """Wait until the session is over."""

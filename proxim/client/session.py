@@ -132,6 +132,14 @@ class ClientSession:
         """
         return await self._get_peering().channel(relay_only=relay_only)
 
+    def expect_channel(self) -> None:
+        """Keep the signals of the connection for a later ``channel``, as that does by itself.
+
+        For a program that receives before it calls ``channel``.
+        """
+        if self.over is None:
+            self._get_peering()
+
     def refuse_channel(self) -> None:
         """Tell the other side that there will be no channel, so that it does not wait for one.
 
@@ -162,6 +170,10 @@ class ClientSession:
     async def wait_over(self) -> None:
         """Wait until ``over`` is set."""
         await self._wait_for(lambda: False)
+
+    async def wait_approved(self) -> None:
+        """Wait until the session is approved, or ``over`` is set."""
+        await self._wait_for(lambda: self.status is Status.APPROVED)
 
     async def presence(self) -> AsyncIterator[bool]:
         """Yield at each change whether the other side is connected, until the session ends."""

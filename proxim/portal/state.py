@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from proxim import client
+from proxim import client, rtc
 from proxim.client.session import ClientSession
+from proxim.files.taking import Offer
+from proxim.files.transfer import Transfer
 from proxim.portal.portal import Across, Portal
+from proxim.portal.talk import Talk
 from proxim.protocol.errors import ProximError
 from proxim.protocol.fields import Confirm
 from proxim.protocol.messages import DeviceInfo, IceServer, SessionInfo, Status
@@ -68,6 +73,36 @@ class SessionState(Across[Session_co]):
     def ice_servers(self) -> list[IceServer]:
         """The latest ICE servers for an ``RTCPeerConnection``, since the approval."""
         return self._inner.ice_servers
+
+    def talk(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        hear: Callable[[str], object],
+        notice: Callable[[str], object],
+        decide: Callable[[Offer], bool | Awaitable[bool]],
+        done: Callable[[Transfer], object],
+    ) -> Talk:
+        """Exchange chat and files with the other side, as the node's pages do, until the end.
+
+        Returns at once, also before the approval. ``hear`` is called with each chat message, and
+        ``notice`` with a sentence for the person: when the connection changes, a message cannot be
+        sent, or the session has ended. ``decide`` says whether to take the file that the other side
+        offers, into ``folder``; ``done`` is called with each file at its end, in both directions,
+        unless it was declined here.
+
+        The functions are called as ``decide`` of ``open_session`` is; their exceptions are logged.
+        It takes the session's channel and signals, so do not use ``channel`` and ``receive``, too.
+        """
+        return Talk(
+            self._portal,
+            self._inner,
+            folder,
+            hear=hear,
+            notice=notice,
+            decide=decide,
+            done=done,
+        )
 
     @property
     def over(self) -> ProximError | None:
@@ -131,6 +166,29 @@ class GuestState(SessionState[client.Guest]):
     def expires_in(self) -> float:
         """Seconds left for the host's decision."""
         return self._portal.seconds_until(self._inner.expires_at)
+
+
+class DataChannelState(Across[rtc.DataChannel]):
+    """A data channel on the connection of a ``Channel``, reliable and ordered. It ends with it."""
+
+    @property
+    def label(self) -> str:
+        """The name that its opener gave it."""
+        return self._inner.label
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a message can be sent."""
+        return self._inner.is_open
+
+
+class ChannelState(Across[rtc.Channel]):
+    """What the channel to the other side shows of itself."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the two sides are connected."""
+        return self._inner.is_open
 
 
 class HostState(Across[client.Host]):

@@ -217,11 +217,17 @@ class WrongCode(ProximError):
 
 
 class ConnectionLost(ProximError):
-    """The node cannot be reached, or closed the connection with ``close_code``."""
+    """The node cannot be reached, or closed the connection with ``close_code``.
 
-    def __init__(self, message: str, *, close_code: int | None = None) -> None:
+    ``unreached`` is the URL if there was no answer from it at all.
+    """
+
+    def __init__(
+        self, message: str, *, close_code: int | None = None, unreached: str | None = None
+    ) -> None:
         super().__init__(message)
         self.close_code = close_code
+        self.unreached = unreached
 
 
 class TransferFailed(ProximError):

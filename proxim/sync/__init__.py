@@ -35,6 +35,8 @@ from proxim import client
 from proxim.client import Notice
 from proxim.client.session import ClientSession
 from proxim.event_loop import require_none
+from proxim.files.taking import Offer
+from proxim.files.transfer import Transfer
 from proxim.portal.portal import Across, Portal, blocking
 from proxim.portal.state import (
     GuestState,
@@ -44,10 +46,10 @@ from proxim.portal.state import (
     Session_co,
     SessionState,
 )
+from proxim.portal.talk import Talk
 from proxim.portal.thread import TrioThread
 from proxim.protocol.errors import ProximError, SessionOver
 from proxim.sync.channel import Channel, DataChannel
-from proxim.sync.files import Offer
 
 __all__ = [
     "Channel",
@@ -58,6 +60,8 @@ __all__ = [
     "Notice",
     "Offer",
     "Prompt",
+    "Talk",
+    "Transfer",
     "open_guest",
     "open_host",
     "resume_guest",

@@ -58,6 +58,7 @@ class ThreadNode:
         self._portal.check_thread()
         if not self._stopped:
             self._stopped = True
+            self._portal.application.end()
             self._thread.close()
 
     def sessions(self) -> list[SessionInfo]:

@@ -43,7 +43,7 @@ export class ProximError extends Error {
     retryAfter: number | undefined;
     /** How a session ended, for `session_ended`. */
     status: Status | undefined;
-    /** Why a session ended, for `session_ended`. */
+    /** Why a session ended, for `session_ended`; `no_webrtc` if an `unreachable` side has none. */
     reason: string | undefined;
     /** The WebSocket's close code, for `connection_lost`. */
     closeCode: number | undefined;

@@ -289,7 +289,7 @@ def test_endless_time_is_clamped_on_the_screen(start, hostile):
     hostile.plot = PLAIN | {"number": 1e308}
     desk = start("host", "--node", hostile.url, terminal=True)
     # Ten years.
-    desk.see(r"Enter to decline\. 52(56000:00|55999:\d\d)")
+    desk.see(r"Esc declines\. 52(56000:00|55999:\d\d) left\.")
 
 
 @pytest.mark.parametrize("code", ["bad_message", "token_used", "new_code"])

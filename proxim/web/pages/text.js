@@ -281,6 +281,10 @@ export const problems = {
       "The devices can’t connect to each other",
       "Bring both into the same network, or have the node’s owner set up a relay; then try again.",
     ],
+    no_webrtc: [
+      "The other device can’t connect directly",
+      "WebRTC is missing or switched off there. Allow it in its browser’s settings, or install it for its program.",
+    ],
     webrtc_failed: [
       "This browser could not begin the connection",
       "Allow WebRTC in its settings, or take another browser; then try again.",

@@ -41,7 +41,7 @@ export class ProximError extends Error {
     this.retryAfter = more.retryAfter;
     /** How a session ended, for `session_ended`. */
     this.status = more.status;
-    /** Why a session ended, for `session_ended`. */
+    /** Why a session ended, for `session_ended`; `no_webrtc` if an `unreachable` side has none. */
     this.reason = more.reason;
     /** The WebSocket's close code, for `connection_lost`. */
     this.closeCode = more.closeCode;

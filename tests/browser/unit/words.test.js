@@ -58,6 +58,15 @@ test("an unknown session says why it may be unknown, and what to scan", () => {
   for (const word of ["renewed", "ended", "incomplete", "the screen shows now"]) assert.ok(next.includes(word), word);
 });
 
+test("a device without WebRTC is told apart from one that cannot be reached", () => {
+  const [missing, unreached] = ["no_webrtc", undefined].map((reason) =>
+    problemText("host", new ProximError("unreachable", "", { reason })),
+  );
+  assert.match(missing, /WebRTC is missing or switched off there/);
+  assert.doesNotMatch(missing, /relay|network/);
+  assert.match(unreached, /relay/);
+});
+
 test("the approval timeout is said once", () => {
   const words = `${text.overTitles.approval_timeout} ${text.reasons.approval_timeout} ${text.guestNext.approval_timeout}`;
   assert.equal(words.match(/nobody answered/gi).length, 1);
