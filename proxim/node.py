@@ -284,10 +284,12 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     # Drawing and its import take tens of milliseconds, in which no other client should wait.
     draw_qr = partial(in_own_thread, _draw_qr)
     drawings = Drawings(draw_qr, settings.drawings_at_once, supervisor.stats)
+    public_url = with_canonical_host(url)
     join_url = settings.join_url and with_canonical_host(settings.join_url)
-    invitations = Invitations(with_canonical_host(url), drawings.draw, join_url)
-    token, require_seal = settings.access_token, settings.require_seal
-    router = Router(supervisor, invitations, token, require_seal=require_seal)
+    invitations = Invitations(public_url, drawings.draw, join_url)
+    page = join_url or f"{public_url.rstrip('/')}/join"
+    token = settings.access_token
+    router = Router(supervisor, invitations, token, require_seal=settings.require_seal)
     site = Site(
         url,
         is_leaving=lambda: node.leaving,
@@ -297,8 +299,8 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     )
     scheme = "http" if tls is None else "https"
     access = Access(url, scheme, settings.access_rules, supervisor.backend.hash_address)
-    server, max_bytes = f"proxim/{__version__}", node.limits.message_size
-    welcome = Welcome.of(server, settings.approval_timeout, max_bytes)
+    max_bytes = node.limits.message_size
+    welcome = Welcome.of(f"proxim/{__version__}", settings.approval_timeout, max_bytes, page)
     listener = Listener(
         router,
         site,

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { withoutSeal } from "./lib/plain.js";
 import { world } from "./lib/world.js";
 
 // The node slows down whoever sends too much: without that, a page has to bear even more.
@@ -29,6 +30,8 @@ function watch() {
 
 async function pair() {
   const context = await here.context({ viewport: { width: 1280, height: 1000 } });
+  // A sealed session drops all that this guest sends beside its SDK.
+  await withoutSeal(context);
   await context.addInitScript(watch);
   const desk = await here.desk(context);
   const link = await desk.opens("persistent");

@@ -49,7 +49,7 @@ test("the host's page is not told the number", async () => {
   const prompts = heard.map((text) => JSON.parse(text)).filter(({ type }) => type === "pair_prompt");
   assert.ok(prompts.length > 0);
   for (const message of prompts) {
-    assert.deepEqual(Object.keys(message).sort(), ["confirm", "device_info", "expires_in", "session_id", "type"]);
+    assert.deepEqual(Object.keys(message).sort(), ["device_info", "expires_in", "seal", "session_id", "type"]);
     assert.ok(!Object.values(message.device_info).includes(number));
   }
 });

@@ -103,6 +103,8 @@ for (const path of ["/", "/join"]) {
           return (await request.sizes()).responseBodySize + (await request.sizes()).responseHeadersSize;
         }),
     );
+    // Only a sealed link loads the code of sealed sessions.
+    assert.deepEqual(requests.map((request) => request.url()).filter((url) => /\/(sdk|vendor)\//.test(url)), []);
     const total = sizes.reduce((sum, each) => sum + each, 0);
     assert.ok(sizes.length > 5 && total < 100_000, `${total} bytes`);
   });

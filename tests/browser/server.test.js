@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { PYTHON } from "./lib/node.js";
+import { withoutSeal } from "./lib/plain.js";
 import { world } from "./lib/world.js";
 
 const here = world();
@@ -28,6 +29,8 @@ async function meet(scripts) {
   const contexts = {};
   for (const [who, viewport] of [["desk", { width: 1280, height: 1000 }], ["phone", { width: 390, height: 844 }]]) {
     contexts[who] = await here.context({ viewport });
+    // The messages of a sealed session cannot be told apart.
+    await withoutSeal(contexts[who]);
     await contexts[who].addInitScript(watch);
     if (scripts[who]) await contexts[who].addInitScript(scripts[who]);
   }
@@ -121,7 +124,7 @@ test("a message through the server is shown also while the channel is open", asy
 });
 
 test("a Python program that does not answer WebRTC chats with the page, and its reason of the end is shown", async () => {
-  const desk = await here.desk();
+  const desk = await here.desk(await withoutSeal(await here.context({ viewport: { width: 1280, height: 1000 } })));
   const link = await desk.opens("persistent");
   const script = fileURLToPath(new URL("lib/silent_guest.py", import.meta.url));
   const guest = spawn(PYTHON, [script, link], { stdio: ["ignore", "pipe", "inherit"] });

@@ -27,7 +27,7 @@ refresh_ice: session_id
 ping:
 """
 FROM_THE_NODE = """
-welcome: protocol server approval_timeout max_message_bytes features? seal?
+welcome: protocol server approval_timeout max_message_bytes features? seal? join_url?
 registered: uuid sessions key?
 session_created: session pair_within link? token? qr_svg?
 link_renewed: session_id pair_within link? token? qr_svg?
@@ -140,6 +140,7 @@ def test_wire_values_are_those_of_the_protocol():
 
 
 def test_welcome_says_what_the_node_does_beyond_version_1():
-    welcome = wire.Welcome.of("proxim/1", 40.0, 65536)
-    assert (welcome.protocol, welcome.seal) == (1, 1)
+    page = "https://node.example/join"
+    welcome = wire.Welcome.of("proxim/1", 40.0, 65536, page)
+    assert (welcome.protocol, welcome.seal, welcome.join_url) == (1, 1, page)
     assert set(welcome.features) == {"confirm", "rotate", "join_url", "seal"}

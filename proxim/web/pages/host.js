@@ -8,6 +8,7 @@ import { addRow, moveToEnded, noteEnded } from "./list.js";
 import { codeOf, problem } from "./problem.js";
 import { ask, comesSilently } from "./prompt.js";
 import { offerRetry, resetRetries } from "./retry.js";
+import { showNotice } from "./sealed.js";
 import { isStorageOpen, load, store } from "./storage.js";
 import { text } from "./text.js";
 import { toast, toastProblem } from "./toast.js";
@@ -51,6 +52,7 @@ async function tellMissed() {
 function welcome(session) {
   addRow(session, () => open(session));
   session.onprompt = (prompt) => comesSilently() || ask(prompt, openAgain);
+  session.onnotice = showNotice;
   session.oncontested = () => session.prompt || toast(text.contestedLater);
   session.onpresence = ({ replaced }) => replaced && toast(text.guestMoved);
   session.onapproved = () => {
@@ -91,7 +93,8 @@ async function openAgain({ type, createdAt, expiresAt }) {
 }
 
 /** @param {HostSession["type"]} type @param {number} [ttl] In seconds. */
-const openSession = (type, ttl) => host.open({ type: type ?? undefined, ttl, confirm: "code" });
+const openSession = (type, ttl) =>
+  host.open({ type: type ?? undefined, ttl, confirm: "code", sealed: host.features.includes("seal") });
 
 /** Show the code of a session, or the chooser. @param {HostSession | null} session @param {string} [notice] */
 function setStage(session, notice = "") {

@@ -6,6 +6,7 @@ import { endReason } from "./end.js";
 import { duration } from "./format.js";
 import { codeOf, problem, reasonWords } from "./problem.js";
 import { offerRetry, resetRetries } from "./retry.js";
+import { showNotice } from "./sealed.js";
 import { isStorageOpen, load, store } from "./storage.js";
 import { text } from "./text.js";
 import { workbench } from "./workbench.js";
@@ -80,6 +81,7 @@ function begin(guest, again, name) {
     store("sessionStorage", ASKING, null);
     if (guest.status === "pending") showWaiting(guest, name);
   };
+  guest.onnotice = showNotice;
   guest.onapproved = () => {
     store("sessionStorage", ASKING, null);
     view();

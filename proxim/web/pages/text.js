@@ -127,6 +127,17 @@ export const text = {
   chatEmpty: "Say something. It goes straight to the other device.",
   chatEmptyByServer: "Say something. It goes through the server.",
   byServer: (why) => `${why} Messages go through the server, which could read them. Files need a direct connection.`,
+  byServerSealed: (why) => `${why} Messages go through the server, sealed. Files need a direct connection.`,
+  sealed: "Sealed",
+  notSealed: "Not sealed",
+  sealedHint: "The server can neither read nor forge the names, the approval and the messages.",
+  notSealedHint: "The server could read and forge the names, the approval and the messages that go through it.",
+  // By the SDK's notices. Those that follow every reload have no text.
+  sealNotices: {
+    tampered: "Something between the two devices was changed on its way, and was refused.",
+    does_not_open: "A device without the right code asked, and was turned away.",
+    elsewhere: "A device asks by a code that another browser or program of yours shows. Answer there.",
+  },
   message: "Message",
   send: "Send",
   youSaid: "You: ",
@@ -209,6 +220,7 @@ export const text = {
     internal_error: "The node had a fault.",
     lost: "The node knows nothing of it any more, perhaps after a restart.",
     idle: "Both sides were away for so long that the node removed it.",
+    unconfirmed: "The server says that the request was declined. The other side has not confirmed that.",
     token_reused: "The key to come back to this connection was used twice. Perhaps somebody has copied it.",
     // What the other side said before it closed the session
     left: "The other side ended it.",
@@ -227,6 +239,7 @@ export const text = {
     internal_error: "Ask for a new code.",
     lost: "Ask for a new code.",
     idle: "Ask for a new code.",
+    unconfirmed: "Ask the person at the other side, and ask for a new code.",
     token_reused: "Ask for a new code. Only one of your browser windows can use a connection.",
     left: "Ask for a new code to connect again.",
     done: "Ask for a new code to connect again.",
@@ -235,6 +248,7 @@ export const text = {
   },
   overTitles: {
     rejected: "Declined",
+    unconfirmed: "Declined – not confirmed by the other side",
     approval_timeout: "No answer",
     other: "The session has ended",
   },
@@ -258,6 +272,11 @@ export const problems = {
     rate_limited: ["Too many tries", "Wait a moment, then try again."],
     unavailable: ["The node cannot do this at the moment", "Wait a moment, then try again."],
     internal_error: ["The node had a fault", "Try again. If it stays so, tell who runs the node."],
+    seal_unavailable: ["This server does not carry sealed connections", "Nothing was sent. Tell its owner to update it."],
+    tampered: [
+      "Something was changed on its way",
+      "Somebody between the two devices has removed or forged a part, so the connection was refused. Begin with a new code, on a server that you trust.",
+    ],
     unreachable: [
       "The devices can’t connect to each other",
       "Bring both into the same network, or have the node’s owner set up a relay; then try again.",

@@ -7,6 +7,7 @@ import { filesPane } from "./files.js";
 import { Pace } from "./pace.js";
 import { pathView } from "./path-view.js";
 import { problemText, reasonWords } from "./problem.js";
+import { sealMark } from "./sealed.js";
 import { text } from "./text.js";
 import { toastProblem } from "./toast.js";
 import { isTransfer } from "./transfer.js";
@@ -57,7 +58,7 @@ export function workbench(session, role) {
   const element = el(
     "section",
     { class: "card bench" },
-    el("div", {}, el("div", { class: "bench-top" }, title, pathView(session), leave, remove), files.offers),
+    el("div", {}, el("div", { class: "bench-top" }, title, sealMark(session), pathView(session), leave, remove), files.offers),
     notice,
     el("div", { class: "panes" }, chat.element, files.element),
   );
@@ -100,7 +101,7 @@ export function workbench(session, role) {
     // The guest page itself says how the session ended.
     notice.hidden = connected || (session.over !== null && role === "guest" && !isFlooded);
     again.hidden = !stuck || session.over !== null || !session.peerOnline;
-    say(words, isByServer ? text.byServer(noticeWords()) : noticeWords());
+    say(words, isByServer ? (session.sealed ? text.byServerSealed : text.byServer)(noticeWords()) : noticeWords());
   };
   const noticeWords = () => {
     if (isFlooded) return text.flooded;
@@ -140,6 +141,9 @@ export function workbench(session, role) {
     error({ error }) {
       // The server has dropped a signal, which may have been a message.
       if (["peer_offline", "rate_limited"].includes(error.code)) chat.lose();
+    },
+    notice({ notice }) {
+      if (notice === "missed") chat.lose();
     },
     over() {
       leave.hidden = true;

@@ -27,7 +27,7 @@ function sdkCodes() {
 
 test("every error code has a text of its own, and what to do next", () => {
   const codes = [...wireCodes(), ...sdkCodes()];
-  assert.ok(wireCodes().length >= 14 && sdkCodes().length === 8, codes.join());
+  assert.ok(wireCodes().length >= 14 && sdkCodes().length === 10, codes.join());
   for (const role of ROLES) {
     for (const code of codes) {
       const { title, next } = problem(role, new ProximError(code, "as the wire says it"));
@@ -76,7 +76,7 @@ test("every reason for an end has a text, and what a guest can do", () => {
   const [, cell] = /`reason`\? \| (.*?) \|/.exec(PROTOCOL);
   const reasons = [...cell.matchAll(/`(\w+)`/g)].map(([, reason]) => reason);
   assert.ok(reasons.length >= 8);
-  for (const reason of [...reasons, "lost"]) {
+  for (const reason of [...reasons, "lost", "unconfirmed"]) {
     assert.match(text.reasons[reason], /\.$/, reason);
     assert.match(text.guestNext[reason], /\.$/, reason);
   }
