@@ -205,7 +205,8 @@ ClientMessage = (
 class Welcome(_Reply, frozen=True):
     """The first message on every connection. ``features`` lists what is beyond version 1.
 
-    ``seal`` is the version of sealed sessions, if the node carries them.
+    ``seal`` is the version of sealed sessions, if the node carries them. ``join_url`` is the page
+    that the node's links lead to; believe it only of a node on the same computer.
     """
 
     protocol: int
@@ -214,9 +215,12 @@ class Welcome(_Reply, frozen=True):
     max_message_bytes: int
     features: list[str] | UnsetType = UNSET
     seal: int | UnsetType = UNSET
+    join_url: str | UnsetType = UNSET
 
     @classmethod
-    def of(cls, server: str, approval_timeout: float, max_message_bytes: int) -> Welcome:
+    def of(
+        cls, server: str, approval_timeout: float, max_message_bytes: int, join_url: str
+    ) -> Welcome:
         """Return the message of a node of this version."""
         return cls(
             protocol=PROTOCOL_VERSION,
@@ -225,6 +229,7 @@ class Welcome(_Reply, frozen=True):
             max_message_bytes=max_message_bytes,
             features=list(FEATURES),
             seal=SEAL_VERSION,
+            join_url=join_url,
         )
 
 

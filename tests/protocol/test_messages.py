@@ -27,7 +27,7 @@ refresh_ice: session_id
 ping:
 """
 FROM_THE_NODE = """
-welcome: protocol server approval_timeout max_message_bytes features? seal?
+welcome: protocol server approval_timeout max_message_bytes features? seal? join_url?
 registered: uuid sessions key?
 session_created: session pair_within link? token? qr_svg?
 link_renewed: session_id pair_within link? token? qr_svg?
