@@ -69,7 +69,10 @@ class Direct:
 
     def _give_up(self, error: ProximError, what: str) -> None:
         if self.problem is None:
-            consequence = "Chat goes through the server, which can read it. Files cannot cross."
+            reads = "cannot" if self._session.sealed else "can"
+            consequence = (
+                f"Chat goes through the server, which {reads} read it. Files cannot cross."
+            )
             self._reporter.report(
                 "channel", f"{what}: {error}.\n{consequence}", open=False, error=str(error)
             )

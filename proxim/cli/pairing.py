@@ -25,12 +25,14 @@ from proxim.protocol.errors import (
     AlreadyDecided,
     ConnectionLost,
     InvalidLink,
+    SealUnavailable,
     SessionOver,
     WrongCode,
 )
 from proxim.protocol.fields import Confirm
-from proxim.protocol.link import clean_link, parse_link
+from proxim.protocol.link import clean_link
 from proxim.protocol.messages import SessionType, Status
+from proxim.sealing.link import parse_any_link
 
 SLACK = 1.0
 """Seconds for a prompt that is on its way when the link expires."""
@@ -52,7 +54,24 @@ class Paired(NamedTuple):
 _NOTICES = {
     Notice.CONTESTED: "Another device has opened the same link. Only one can have scanned it here.",
     Notice.REPLACED: "The other device came back by another connection.",
+    Notice.TAMPERED: "The server, or somebody between, has changed a message. It was dropped.",
+    Notice.LATE: "A message came twice or too late. It was dropped.",
+    Notice.BEFORE: "A message from before a reload was dropped.",
+    Notice.MISSED: "Messages of the other device are missing.",
+    Notice.UNOPENED: "A device asked that does not have this link. It was rejected.",
+    Notice.KEYS_ELSEWHERE: "A device asks, but another program has the keys to answer it.",
 }
+
+_APPROVED = {
+    True: "Approved. Sealed: the server cannot read what you exchange.",
+    False: "Approved. Not sealed: the server can read what goes through it.",
+}
+
+plain_option = click.option(
+    "--plain",
+    is_flag=True,
+    help="Do not seal: the server can then read names and signals. For old nodes and devices.",
+)
 
 
 def guest_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -70,7 +89,7 @@ def guest_options(function: Callable[..., None]) -> Callable[..., None]:
         "--device-id",
         metavar="ID",
         callback=check(128),
-        help="The device id shown to the host.  [default: random]",
+        help="The device id shown to the host of a link that is not sealed.  [default: random]",
     )(function)
     return click.option(
         "--name",
@@ -91,6 +110,7 @@ async def joining(
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(program.report_reachability, guest, reporter)
+        nursery.start_soon(_report_notices, guest, reporter)
         await _wait_for_answer(guest, reporter)
         yield Paired(guest, guest)
         nursery.cancel_scope.cancel()
@@ -102,19 +122,25 @@ async def hosting(
     reporter: Reporter,
     *,
     yes: bool,
+    plain: bool,
     session_type: SessionType = SessionType.ONE_TIME,
     ttl: float | None = None,
     answer: Answer | None = None,
 ) -> AsyncIterator[Paired]:
     """Open a session, show its link, and approve the guest that the person wants.
 
-    ``yes`` approves the first one. ``answer`` returns the command for another computer, else it is
-    ``join``. Raises ``SessionOver`` if no guest is approved.
+    ``yes`` approves the first one, ``plain`` does not seal the session. ``answer`` returns the
+    command for another computer, else it is ``join``.
+
+    Raises ``SessionOver`` if no guest is approved.
     """
     async with register() as host, trio.open_nursery() as nursery:
         nursery.start_soon(program.report_reachability, host, reporter)
         confirm: Confirm = "none" if yes else "code"
-        session = await host.create(session_type, ttl=ttl, confirm=confirm)
+        try:
+            session = await host.create(session_type, ttl=ttl, confirm=confirm, sealed=not plain)
+        except SealUnavailable as error:
+            raise SealUnavailable(f"{error}; --plain opens a session that it can read") from None
         nursery.start_soon(_report_notices, session, reporter)
         answer = answer or partial(command_line, "join")
         await _approve_guest(session, reporter, answer, yes=yes)
@@ -131,20 +157,23 @@ def check_channel() -> None:
 async def _approve_guest(
     session: HostSession, reporter: Reporter, answer: Answer, *, yes: bool
 ) -> None:
-    show = partial(_show_link, session, reporter, answer)
+    show = partial(_show_link, session, reporter, answer, f"{ANYBODY}\n" if yes else "")
     show()
     prompt = await _wait_for_guest(session, reporter, show, has_person=not yes)
     reporter.report(
         "prompt",
         "\nA device asks to pair. It gives this name, which is not verified:\n"
         f"  {printable(prompt.device_info.name)} (id {printable(prompt.device_info.id)})",
-        confirm=prompt.confirm,
+        confirm="none" if yes else prompt.confirm,
         device_info=msgspec.to_builtins(prompt.device_info),
         expires_in=seconds(prompt.expires_at - trio.current_time()),
     )
     code = None if yes else await _ask_person(prompt, reporter)
     try:
-        result = await (prompt.approve(code) if yes or code else prompt.decline())
+        if yes:
+            result = await prompt.approve_unchecked()
+        else:
+            result = await (prompt.approve(code) if code else prompt.decline())
     except AlreadyDecided:
         raise await session.ended() from None
     except WrongCode:
@@ -153,28 +182,33 @@ async def _approve_guest(
     if result.status is not Status.APPROVED:
         reporter.report("result", "Declined.", status=result.status)
         raise await session.ended()
-    reporter.report("result", "Approved.", status=result.status)
+    _report_approval(session, reporter)
 
 
-def _show_link(session: HostSession, reporter: Reporter, answer: Answer) -> None:
+def _report_approval(session: ClientSession, reporter: Reporter) -> None:
+    text = _APPROVED[session.sealed]
+    reporter.report("result", text, status=session.status, sealed=session.sealed)
+
+
+def _show_link(session: HostSession, reporter: Reporter, answer: Answer, who: str) -> None:
     try:
         link = clean_link(session.link or "")
     except InvalidLink as error:
         raise ConnectionLost(f"the link that the node sent cannot be used: {error}") from None
     try:
-        other = f"n another computer:\n  {answer(str(parse_link(link)))}"
+        other = f"n another computer:\n  {answer(str(parse_any_link(link)))}"
     except InvalidLink:
         # The node has its links lead to a page of its operator's (join_url).
         other = f"pen this link on the other device:\n  {link}"
     code = draw_qr(link)
     how = f"{code}\n\nScan this, or o" if code else "The QR code does not fit here. O"
-    who = "" if session.confirm == "code" else f"{ANYBODY}\n"
     reporter.report(
         "session",
         f"{how}{other}\n{who}",
         session_id=session.session_id,
         session_type=session.info.session_type,
         link=link,
+        sealed=session.sealed,
         pair_within=seconds(session.lapses_at - trio.current_time()),
     )
 
@@ -228,7 +262,7 @@ async def _ask_person(prompt: Prompt, reporter: Reporter) -> str | None:
     )
 
 
-async def _report_notices(session: HostSession, reporter: Reporter) -> None:
+async def _report_notices(session: ClientSession, reporter: Reporter) -> None:
     async for notice in session.notices():
         reporter.report(notice, _NOTICES[notice])
 
@@ -238,16 +272,18 @@ async def _raise_at_end(session: HostSession) -> NoReturn:
 
 
 async def _wait_for_answer(guest: Guest, reporter: Reporter) -> None:
+    await guest.wait_code()
     reporter.report(
         "pending",
         "The host is being asked."
         if guest.code is None
         else f"The host is being asked. It needs this number:\n\n    {guest.code}\n",
         code=guest.code,
+        sealed=guest.sealed,
         session_id=guest.session_id,
         expires_in=seconds(guest.expires_at - trio.current_time()),
     )
     await program.race(
         guest.approved, lambda: reporter.count_down(guest.expires_at, "Waiting for approval.")
     )
-    reporter.report("result", "Approved.", status=guest.status)
+    _report_approval(guest, reporter)
