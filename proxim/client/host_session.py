@@ -26,6 +26,7 @@ from proxim.protocol.errors import (
 )
 from proxim.protocol.fields import Confirm
 from proxim.protocol.messages import DeviceInfo, SessionInfo, SessionType, Status
+from proxim.sealing.link import is_sealed
 
 if TYPE_CHECKING:
     from proxim.client.sealed_host import HostSeal
@@ -178,8 +179,8 @@ class HostSession(ClientSession):
             raise NotSupported(TOO_OLD_FOR_PAGES)
 
     def _set_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
-        """Store a new link."""
-        self.link = None if message.link is UNSET else message.link
+        """Store a new link; a node cannot make a sealed one without the guest trusting its key."""
+        self.link = None if message.link is UNSET or is_sealed(message.link) else message.link
         self.token = None if message.token is UNSET else message.token
         self.qr_svg = None if message.qr_svg is UNSET else message.qr_svg
         self._lapses_at = clock.now() + message.pair_within

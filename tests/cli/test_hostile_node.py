@@ -277,6 +277,13 @@ def test_node_that_cannot_check_the_number_is_refused(tmp_path, hostile):
     assert "too old" in event["message"]
 
 
+def test_node_that_cannot_carry_seals_is_refused_with_the_way_out(tmp_path, hostile):
+    out = invoke(tmp_path, "host", "--json", "--node", hostile.url)
+    (event,) = map(json.loads, out.splitlines())
+    assert (event["event"], event["code"]) == ("error", "seal_unavailable")
+    assert "too old; --plain opens" in event["message"]
+
+
 def test_endless_time_is_clamped(tmp_path, hostile):
     hostile.plot = PLAIN | {"number": 1e308}
     out = invoke(tmp_path, "host", "--yes", "--plain", "--json", "--node", hostile.url)

@@ -34,6 +34,14 @@ async def notice(peer, count=0):
         return await peer.notice_after(count)
 
 
+async def test_sealed_link_that_the_node_has_made_is_not_shown(between):
+    link = f"{between.url}/join#{'i' * 22}.{'s' * 43}.{'k' * 43}"
+    between.change = changing("session_created", DOWN, link=link)
+    async with open_host(between.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        assert (session.link, session.sealed) == (None, False)
+
+
 async def test_number_of_the_node_is_never_shown(node, between):
     between.change = changing("pair_pending", DOWN, code="482")
     async with asked(node.url, guest_url=between.url) as (_session, guest, prompt):
