@@ -95,8 +95,8 @@ async def test_node_elsewhere_has_no_say_in_the_link(node, monkeypatch):
 
 @pytest.mark.parametrize(
     "change",
-    [lambda link: link[:-1], lambda link: f"{link}.x", lambda link: f"{link[:-3]}=..", str.upper],
-    ids=["short", "four parts", "alphabet", "case"],
+    [lambda link: link[:-1], lambda link: f"{link}.x", lambda link: f"{link[:-3]}=.."],
+    ids=["short", "four parts", "alphabet"],
 )
 async def test_link_with_a_flaw_is_invalid_and_nothing_is_sent(node, nursery, change):
     between = Between(node)
@@ -107,7 +107,7 @@ async def test_link_with_a_flaw_is_invalid_and_nothing_is_sent(node, nursery, ch
         with pytest.raises(InvalidLink):
             async with open_guest(f"{between.url}/join#{change(fragment)}", name="Phone"):
                 pass
-    assert between.connections == 0 or change is str.upper
+    assert between.connections == 0
 
 
 async def test_wrong_code_declines_the_guest_once_and_for_all(node):
