@@ -20,6 +20,7 @@ from proxim.actors.limits import NodeLimits
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Observer, Supervisor
 from proxim.backends import redis, sqlite
+from proxim.client.calls import draw_qr
 from proxim.client.host_session import HostSession, SessionKind
 from proxim.embed.decision import Decide, check
 from proxim.embed.events import EventReader, Events
@@ -224,16 +225,18 @@ class Node:
         qr: Literal["svg"] | None = None,
         confirm: Confirm = "none",
         join_url: str | None = None,
+        sealed: bool = False,
         decide: Decide | None = None,
     ) -> HostSession:
         """Be the host of a new session, in this process. ``ttl`` in seconds is for temporary ones.
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
+        So it does with ``sealed``, and the node has nothing that it could read or forge.
         The link leads to ``join_url``, a page of your own, instead of the node's.
 
         ``decide`` is called when a guest asks to pair: a coroutine function, or a plain one, which
         gets a thread of its own and may wait for a person. Only ``True`` approves, or with
-        ``confirm`` only the code as a ``str``. Without it, await ``session.prompt()``.
+        a code only the code as a ``str``. Without ``decide``, await ``session.prompt()``.
 
         Raises ``ConnectionLost`` while the node does not run, ``LimitReached`` when there are too
         many sessions, ``BadMessage`` for an unusable type or ``ttl``, ``TypeError``.
@@ -242,7 +245,8 @@ class Node:
         if self._parts is None or self._stop.is_set() or self.leaving:
             raise ConnectionLost("the node does not run")
         open_kind = partial(self._parts.host.open, session_type, ttl=ttl, token_hash=token_hash)
-        return await open_kind(qr=qr, confirm=confirm, join_url=join_url, decide=decide)
+        open_at = partial(open_kind, qr=qr, confirm=confirm, join_url=join_url)
+        return await open_at(sealed=sealed, decide=decide)
 
     def _make_backend(self, supervisor: Supervisor) -> Backend:
         settings = self.settings
@@ -282,8 +286,8 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     """Put together what serves the clients of a node at ``url``."""
     settings, supervisor = node.settings, node.supervisor
     # Drawing and its import take tens of milliseconds, in which no other client should wait.
-    draw_qr = partial(in_own_thread, _draw_qr)
-    drawings = Drawings(draw_qr, settings.drawings_at_once, supervisor.stats)
+    draw = partial(in_own_thread, draw_qr)
+    drawings = Drawings(draw, settings.drawings_at_once, supervisor.stats)
     public_url = with_canonical_host(url)
     join_url = settings.join_url and with_canonical_host(settings.join_url)
     invitations = Invitations(public_url, drawings.draw, join_url)
@@ -311,7 +315,7 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
         stats=node.net_stats,
         tls=tls,
     )
-    return Parts(LocalHost(router, node.limits, settings.access_token), site, listener)
+    return Parts(LocalHost(router, node.limits, settings.access_token, page), site, listener)
 
 
 async def serve(
@@ -336,12 +340,6 @@ def _traces() -> Observer:
     except ImportError:
         raise missing("traces", "otel") from None
     return Traces()
-
-
-def _draw_qr(link: str) -> str:
-    from proxim import qr
-
-    return qr.svg(link)
 
 
 def _metrics(supervisor: Supervisor, net_stats: NetStats) -> str:

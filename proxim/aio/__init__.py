@@ -105,6 +105,7 @@ class Prompt(PromptState):
     """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
 
     approve = awaiting(client.Prompt.approve)
+    approve_unchecked = awaiting(client.Prompt.approve_unchecked)
     decline = awaiting(client.Prompt.decline)
 
 
@@ -143,6 +144,14 @@ class _Session(SessionState[Session_co]):
             if seen is not None:
                 yield seen
 
+    async def notices(self) -> AsyncIterator[Notice]:
+        """Yield each notice, from the beginning of the session to its end."""
+        for count in itertools.count():
+            notice = await call(self, partial(self._inner.notice_after, count))
+            if notice is None:
+                return
+            yield notice
+
 
 class HostSession(HostSessionState, _Session[client.HostSession]):
     """Runs one session for its host: prompts, decisions, new links.
@@ -154,22 +163,15 @@ class HostSession(HostSessionState, _Session[client.HostSession]):
     decide = awaiting(client.HostSession.decide)
     renew = awaiting(client.HostSession.renew)
 
-    async def notices(self) -> AsyncIterator[Notice]:
-        """Yield each notice, from the beginning of the session to its end."""
-        for count in itertools.count():
-            notice = await call(self, partial(self._inner.notice_after, count))
-            if notice is None:
-                return
-            yield notice
-
 
 class Guest(GuestState, _Session[client.Guest]):
     """Asks to pair, and runs the session for the guest.
 
-    Show ``code``, if there is one, until ``expires_in`` is 0.
+    Show ``wait_code()``, if there is one, until ``expires_in`` is 0.
     """
 
     approved = awaiting(client.Guest.approved)
+    wait_code = awaiting(client.Guest.wait_code)
 
 
 class Host(HostState):

@@ -27,6 +27,7 @@ from proxim.protocol.errors import (
     AlreadyDecided,
     ConnectionLost,
     InvalidLink,
+    SealUnavailable,
     SessionOver,
     WrongCode,
 )
@@ -60,7 +61,24 @@ class Paired(NamedTuple):
 _NOTICES = {
     Notice.CONTESTED: "Another device has opened the same link. Only one can have scanned it here.",
     Notice.REPLACED: "The other device came back by another connection.",
+    Notice.TAMPERED: "The server, or somebody between, has changed a message. It was dropped.",
+    Notice.LATE: "A message came twice or too late. It was dropped.",
+    Notice.BEFORE: "A message from before a reload was dropped.",
+    Notice.MISSED: "Messages of the other device are missing.",
+    Notice.UNOPENED: "A device asked that does not have this link. It was rejected.",
+    Notice.KEYS_ELSEWHERE: "A device asks, but another program has the keys to answer it.",
 }
+
+_APPROVED = {
+    True: "Approved. Sealed: the server cannot read what you exchange.",
+    False: "Approved. Not sealed: the server can read what goes through it.",
+}
+
+plain_option = click.option(
+    "--plain",
+    is_flag=True,
+    help="Do not seal: the server can then read names and signals. For old nodes and devices.",
+)
 
 
 def guest_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -78,7 +96,7 @@ def guest_options(function: Callable[..., None]) -> Callable[..., None]:
         "--device-id",
         metavar="ID",
         callback=check(128),
-        help="The device id shown to the host.  [default: random]",
+        help="The device id shown to the host of a link that is not sealed.  [default: random]",
     )(function)
     return click.option(
         "--name",
@@ -102,6 +120,7 @@ async def joining(
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(program.report_reachability, guest, reporter)
+        nursery.start_soon(_report_notices, guest, reporter)
         await _wait_for_answer(guest, reporter)
         yield Paired(guest, guest)
         nursery.cancel_scope.cancel()
@@ -113,14 +132,17 @@ async def hosting(
     reporter: Reporter,
     *,
     yes: bool,
+    plain: bool,
     session_type: SessionType = SessionType.ONE_TIME,
     ttl: float | None = None,
     answer: Answer | None = None,
 ) -> AsyncIterator[Paired]:
     """Open a session, show its link, and approve the guest that the person wants.
 
-    ``yes`` approves the first one. ``answer`` returns the command for another computer, else it is
-    ``join``. Raises ``SessionOver`` if no guest is approved.
+    ``yes`` approves the first one, ``plain`` does not seal the session. ``answer`` returns the
+    command for another computer, else it is ``join``.
+
+    Raises ``SessionOver`` if no guest is approved.
     """
     answer = answer or partial(command_line, "join")
     async with register() as host, trio.open_nursery() as nursery:
@@ -129,15 +151,26 @@ async def hosting(
         command = partial(
             command_for, node=register.node, answer=answer or partial(command_line, "join")
         )
-        async with _showing(reporter):
-            session = await host.create(session_type, ttl=ttl, confirm=confirm)
+        about = [ANYBODY] if yes else []
+
+        async def create() -> HostSession:
+            try:
+                session = await host.create(
+                    session_type, ttl=ttl, confirm=confirm, sealed=not plain
+                )
+            except SealUnavailable as error:
+                raise SealUnavailable(
+                    f"{error}; --plain opens a session that it can read"
+                ) from None
             nursery.start_soon(_report_notices, session, reporter)
-            about: list[str] = []
+            return session
+
+        async with _showing(reporter):
+            session = await create()
             while not await _approve_guest(session, reporter, command, about, yes=yes):
                 about = [WRONG_NUMBER]
-                session = await host.create(session_type, ttl=ttl, confirm=confirm)
-                nursery.start_soon(_report_notices, session, reporter)
-        reporter.report("result", "Approved.", status=Status.APPROVED)
+                session = await create()
+        _report_approval(session, reporter)
         yield Paired(session, host)
         nursery.cancel_scope.cancel()
 
@@ -172,7 +205,7 @@ async def _approve_guest(
     prompt = await _wait_for_guest(session, reporter, show, has_person=not yes)
     question = NumberQuestion(prompt.device_info, time_left(prompt.expires_at))
     fields = {
-        "confirm": prompt.confirm,
+        "confirm": "none" if yes else prompt.confirm,
         "device_info": msgspec.to_builtins(prompt.device_info),
         "expires_in": seconds(prompt.expires_at - trio.current_time()),
     }
@@ -183,7 +216,10 @@ async def _approve_guest(
         reporter.present("prompt", question, **fields)
     code = None if yes else await _until_end(session, lambda: ask_number(question, reporter))
     try:
-        result = await (prompt.approve(code) if yes or code else prompt.decline())
+        if yes:
+            result = await prompt.approve_unchecked()
+        else:
+            result = await (prompt.approve(code) if code else prompt.decline())
     except AlreadyDecided:
         raise await session.ended() from None
     except WrongCode:
@@ -194,6 +230,11 @@ async def _approve_guest(
         reporter.report("result", "Declined.", status=result.status)
         raise await session.ended()
     return True
+
+
+def _report_approval(session: ClientSession, reporter: Reporter) -> None:
+    text = _APPROVED[session.sealed]
+    reporter.report("result", text, status=session.status, sealed=session.sealed)
 
 
 def _show_link(
@@ -221,6 +262,7 @@ def _show_link(
         session_id=session.session_id,
         session_type=session.info.session_type,
         link=link,
+        sealed=session.sealed,
         pair_within=seconds(session.lapses_at - trio.current_time()),
     )
     return invitation
@@ -228,8 +270,8 @@ def _show_link(
 
 def _about(session: HostSession, link: str) -> list[str]:
     """Return the sentences that a person reads beside the code of this link."""
-    sentences = [] if session.confirm == "code" else [ANYBODY]
-    return [*sentences, ONLY_HERE] if is_loopback(link) else sentences
+    sealed = "Sealed." if session.sealed else "Not sealed."
+    return [sealed, ONLY_HERE] if is_loopback(link) else [sealed]
 
 
 async def _wait_for_guest(
@@ -255,7 +297,7 @@ async def _wait_for_guest(
         await session.renew()
 
 
-async def _report_notices(session: HostSession, reporter: Reporter) -> None:
+async def _report_notices(session: ClientSession, reporter: Reporter) -> None:
     async for notice in session.notices():
         reporter.report(notice, _NOTICES[notice])
 
@@ -270,13 +312,15 @@ async def _until_end(session: HostSession, ask: Callable[[], Awaitable[T]]) -> T
 
 
 async def _wait_for_answer(guest: Guest, reporter: Reporter) -> None:
+    await guest.wait_code()
     async with _showing(reporter):
         reporter.present(
             "pending",
             Waiting(guest.code, time_left(guest.expires_at)),
             code=guest.code,
+            sealed=guest.sealed,
             session_id=guest.session_id,
             expires_in=seconds(guest.expires_at - trio.current_time()),
         )
         await guest.approved()
-    reporter.report("result", "Approved.", status=guest.status)
+    _report_approval(guest, reporter)

@@ -63,6 +63,9 @@ _REASONS: dict[str, str] = {
     Reason.TOKEN_REUSED: "a used resume token was shown again, so it may have been copied",
     "lost": "the node no longer knows it",
     "lapsed": "its link expired",
+    "unconfirmed": "the server says that the host declined, and the host has not confirmed it",
+    "tampered": "the server, or somebody between, has changed or forged a message",
+    "unopened": "a device asked that does not have the link",
 }
 
 

@@ -9,7 +9,7 @@ import click
 from proxim.cli import program
 from proxim.cli.identity import Register, with_host
 from proxim.cli.own_page import node_of
-from proxim.cli.pairing import check_channel, guest_options, hosting, joining
+from proxim.cli.pairing import check_channel, guest_options, hosting, joining, plain_option
 from proxim.cli.talk import Conversation
 from proxim.cli.terminal import Reporter, command_line
 from proxim.cli.transfers import with_folder
@@ -24,6 +24,7 @@ HINT = "Press Enter once you have all files; the other side can end it, too."
 @with_folder
 @click.option("--yes", is_flag=True, help="Take every file without asking.")
 @click.option("--once", is_flag=True, help="End after the first file.")
+@plain_option
 @program.json_option
 def command(
     link: str | None,
@@ -33,6 +34,7 @@ def command(
     save_to: Path,
     yes: bool,
     once: bool,
+    plain: bool,
     as_json: bool,
 ) -> None:
     """Take files from the device that shows LINK (in quotes, since it has a #).
@@ -55,6 +57,7 @@ def command(
                 register,
                 reporter,
                 yes=False,
+                plain=plain,
                 answer=lambda link: command_line("send", "--to", link, "FILE"),
             )
             if link is None

@@ -10,7 +10,7 @@ import click
 from proxim.cli import program
 from proxim.cli.identity import Register, with_host
 from proxim.cli.own_page import node_of
-from proxim.cli.pairing import check_channel, guest_options, hosting, joining
+from proxim.cli.pairing import check_channel, guest_options, hosting, joining, plain_option
 from proxim.cli.talk import Conversation
 from proxim.cli.terminal import Reporter, command_line
 from proxim.cli.transfers import downloads
@@ -31,6 +31,7 @@ HINT = "/cancel stops the files, /close ends it."
 @guest_options
 @click.option("--to", "link", metavar="LINK", help="Send to the device that shows this link.")
 @click.option("--yes", is_flag=True, help="Approve the first guest without asking. For scripts.")
+@plain_option
 @program.json_option
 def command(
     files: tuple[Path, ...],
@@ -39,6 +40,7 @@ def command(
     device_id: str | None,
     link: str | None,
     yes: bool,
+    plain: bool,
     as_json: bool,
 ) -> None:
     """Send each FILE to another device, which shows the code or opens the link, and end.
@@ -54,7 +56,9 @@ def command(
     async def action(reporter: Reporter) -> None:
         check_channel()
         opened = (
-            hosting(register, reporter, yes=yes, answer=partial(command_line, "receive"))
+            hosting(
+                register, reporter, yes=yes, plain=plain, answer=partial(command_line, "receive")
+            )
             if link is None
             else joining(
                 link,

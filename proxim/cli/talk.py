@@ -20,7 +20,7 @@ from proxim.cli.terminal import Reporter, printable, quoted
 from proxim.cli.transfers import Transfers
 from proxim.protocol.errors import BadMessage, ConnectionLost, ProximError, SessionOver
 from proxim.talk import PATIENCE, Chat, Direct
-from proxim.talk.listener import NO_CHANNEL, why_indirect
+from proxim.talk.listener import why_indirect, without_channel
 
 if TYPE_CHECKING:
     from proxim.client import Guest, Host
@@ -40,8 +40,9 @@ _GOODBYE = 5.0
 class _Told:
     """Reports what happens to the channel and to chat."""
 
-    def __init__(self, reporter: Reporter, heard: Heard, hint: str) -> None:
+    def __init__(self, reporter: Reporter, heard: Heard, hint: str, *, sealed: bool) -> None:
         self._reporter = reporter
+        self._sealed = sealed
         self._heard = heard
         self._hint = hint
 
@@ -55,7 +56,7 @@ class _Told:
         self._reporter.report("channel", lost, open=False)
 
     def gave_up(self, error: ProximError) -> None:
-        text = f"{why_indirect(error)}\n{NO_CHANNEL}"
+        text = f"{why_indirect(error)}\n{without_channel(sealed=self._sealed)}"
         self._reporter.report("channel", text, open=False, error=str(error))
 
     async def heard(self, text: str, by: By) -> None:
@@ -89,7 +90,7 @@ class Conversation:
         self.session = session
         self.reporter = reporter
         self._heard = Heard(reporter)
-        told = _Told(reporter, self._heard, hint)
+        told = _Told(reporter, self._heard, hint, sealed=session.sealed)
         self.direct = Direct(session, told)
         self._chat = Chat(session, self.direct, told)
         self._questions = Questions(reporter)

@@ -60,6 +60,11 @@ class SessionState(ThreadProxy[Session_co]):
         return self._inner.status
 
     @property
+    def sealed(self) -> bool:
+        """Whether the node can read and forge neither names, nor decisions, nor signals."""
+        return self._inner.sealed
+
+    @property
     def device_info(self) -> DeviceInfo | None:
         """The guest's own claim of its name and id; the host has it once the guest has asked."""
         return self._inner.device_info
@@ -156,6 +161,11 @@ class GuestState(SessionState[client.Guest]):
     def resume_token(self) -> str:
         """With it a later program takes the seat again; it changes each time that this one does."""
         return self._inner.resume_token
+
+    @property
+    def host_name(self) -> str | None:
+        """The name that the host of a sealed session gives itself, once it has approved."""
+        return self._inner.host_name
 
     @property
     def code(self) -> str | None:

@@ -22,6 +22,7 @@
     ├── SessionOver             the session has ended
     ├── CodeRequired            an approval needs the code that the guest shows; nothing was sent
     ├── NotSupported            the node is too old, or an optional library is missing
+    │   └── SealUnavailable     the session cannot be sealed
     ├── Unreachable             the two sides of a session can't connect to each other by WebRTC
     ├── ChannelClosed           the data channel is closed
     ├── WrongCode               the code was wrong, and the guest is rejected
@@ -200,6 +201,15 @@ class NotSupported(ProximError):
     """The node is too old for what the program asked for, or an optional library is missing."""
 
     code: ClassVar[str] = "not_supported"
+
+
+class SealUnavailable(NotSupported):
+    """The session cannot be sealed: the node is too old, or this program lacks the secrets.
+
+    Nothing was sent, and nothing is sent without a seal instead.
+    """
+
+    code: ClassVar[str] = "seal_unavailable"
 
 
 class Unreachable(ProximError):

@@ -111,6 +111,7 @@ class Prompt(PromptState):
     """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
 
     approve = blocking(client.Prompt.approve)
+    approve_unchecked = blocking(client.Prompt.approve_unchecked)
     decline = blocking(client.Prompt.decline)
 
 
@@ -153,6 +154,14 @@ class _Session(SessionState[Session_co]):
         while (seen := self._portal.call(self._inner.presence_after, seen)) is not None:
             yield seen
 
+    def notices(self) -> Iterator[Notice]:
+        """Yield each notice, from the beginning of the session to its end."""
+        for count in itertools.count():
+            notice = self._portal.call(self._inner.notice_after, count)
+            if notice is None:
+                return
+            yield notice
+
 
 class HostSession(HostSessionState, _Session[client.HostSession]):
     """Runs one session for its host: prompts, decisions, new links.
@@ -167,24 +176,20 @@ class HostSession(HostSessionState, _Session[client.HostSession]):
         """Wait for a guest's request to pair. Raises ``SessionOver`` if the session ends first."""
         return Prompt(self._portal, self._portal.call(self._inner.prompt, timeout=timeout))
 
-    def notices(self) -> Iterator[Notice]:
-        """Yield each notice, from the beginning of the session to its end."""
-        for count in itertools.count():
-            notice = self._portal.call(self._inner.notice_after, count)
-            if notice is None:
-                return
-            yield notice
-
 
 class Guest(GuestState, _Session[client.Guest]):
     """Asks to pair, and runs the session for the guest.
 
-    Show ``code``, if there is one, until ``expires_in`` is 0.
+    Show ``wait_code()``, if there is one, until ``expires_in`` is 0.
     """
 
     def approved(self, timeout: float | None = None) -> None:
         """Wait for the approval. Raises ``SessionOver`` if the host declines."""
         self._portal.call(self._inner.approved, timeout=timeout)
+
+    def wait_code(self, timeout: float | None = None) -> str | None:
+        """Wait for the code that this device has to show, and return it; None if there is none."""
+        return self._portal.call(self._inner.wait_code, timeout=timeout)
 
 
 class Host(HostState):

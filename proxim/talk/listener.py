@@ -41,5 +41,7 @@ def why_indirect(error: ProximError) -> str:
     return f"{who} cannot connect directly: {error}."
 
 
-NO_CHANNEL = "Chat goes through the server, which can read it. Files cannot cross."
-"""What it means that there is no channel."""
+def without_channel(*, sealed: bool) -> str:
+    """Return what it means that a session has no channel."""
+    reads = "cannot" if sealed else "can"
+    return f"Chat goes through the server, which {reads} read it. Files cannot cross."

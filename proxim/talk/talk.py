@@ -17,7 +17,7 @@ from proxim.files.transfer import Transfer
 from proxim.protocol.errors import ProximError
 from proxim.talk.chat import Chat
 from proxim.talk.direct import Direct
-from proxim.talk.listener import NO_CHANNEL, By, why_indirect
+from proxim.talk.listener import By, why_indirect, without_channel
 
 if TYPE_CHECKING:
     from proxim.client.session import ClientSession
@@ -59,7 +59,7 @@ class Talk:
         self._notices, self._to_tell = trio.open_memory_channel[str](inf)
         self._outgoing, self._to_send = trio.open_memory_channel[Transfer](inf)
         self._turn = trio.Semaphore(MOST_OUTGOING)
-        told = _Told(self)
+        told = _Told(self, sealed=session.sealed)
         self._direct = Direct(session, told)
         self._chat = Chat(session, self._direct, told)
 
@@ -173,8 +173,9 @@ async def _ignore(_: object) -> bool:
 class _Told:
     """Turns what happens into sentences for a person."""
 
-    def __init__(self, talk: Talk) -> None:
+    def __init__(self, talk: Talk, *, sealed: bool) -> None:
         self._talk = talk
+        self._sealed = sealed
 
     def opened(self, path: ChannelPath | None) -> None:
         is_relayed = path is not None and path.relayed
@@ -184,7 +185,7 @@ class _Told:
         self._talk.tell("The direct connection is lost. Reconnecting…")
 
     def gave_up(self, error: ProximError) -> None:
-        self._talk.tell(f"{why_indirect(error)} {NO_CHANNEL}")
+        self._talk.tell(f"{why_indirect(error)} {without_channel(sealed=self._sealed)}")
 
     async def heard(self, text: str, by: By) -> None:
         await self._talk.hear(text)

@@ -39,7 +39,8 @@ def test_approved_session_exits_0(start, host):
     guest = start("join", session["link"], "--json", "--name", "Lap", "--device-id", "lap-1")
     assert guest.event("pending")["session_id"] == session["session_id"]
     prompt = host.event("prompt")
-    assert prompt["device_info"] == {"name": "Lap", "id": "lap-1"}
+    assert prompt["device_info"]["name"] == "Lap"
+    assert prompt["device_info"]["id"] != "lap-1"
     assert 35 < prompt["expires_in"] <= 40
     assert host.event("result")["status"] == guest.event("result")["status"] == "approved"
     guest.type("one\ntwo\n")
@@ -107,10 +108,29 @@ def test_wrong_number_of_a_script_opens_another_session(start, node):
     assert host.event("result")["status"] == guest.event("result")["status"] == "approved"
 
 
-def test_guest_of_a_host_that_asks_for_no_code_reports_none(start, host):
-    guest = start("join", host.event("session")["link"], "--json")
-    assert guest.event("pending")["code"] is None
+def test_session_is_sealed_and_both_sides_say_so(start, node):
+    host = start("host", "--yes", "--json", "--node", node)
+    session = host.event("session")
+    assert session["sealed"] is True
+    assert session["link"].count(".") == node.count(".") + 2
+    guest = start("join", session["link"], "--json")
+    pending = guest.event("pending")
+    assert (pending["sealed"], len(pending["code"])) == (True, 3)
     assert host.event("prompt")["confirm"] == "none"
+    assert host.event("result")["sealed"] is guest.event("result")["sealed"] is True
+
+
+def test_plain_session_is_not_sealed(start, node):
+    host = start("host", "--yes", "--plain", "--json", "--node", node)
+    session = host.event("session")
+    assert session["sealed"] is False
+    guest = start("join", session["link"], "--json", "--name", "Lap", "--device-id", "lap-1")
+    pending = guest.event("pending")
+    assert (pending["sealed"], pending["code"]) == (False, None)
+    prompt = host.event("prompt")
+    assert prompt["device_info"] == {"name": "Lap", "id": "lap-1"}
+    assert prompt["confirm"] == "none"
+    assert host.event("result")["sealed"] is guest.event("result")["sealed"] is False
 
 
 def test_unanswered_exits_1(start, serve):
@@ -172,8 +192,8 @@ def test_unknown_command_names_the_nearest(run, command, told):
 
 
 def test_wrong_token_exits_1(run, host):
-    wrong = host.event("session")["link"][:-4] + "AAAA"
-    out, _, code = run("join", wrong, "--json")
+    link, _, key = host.event("session")["link"].rsplit(".", 2)
+    out, _, code = run("join", f"{link}.{'A' * 43}.{key}", "--json")
     assert [event["code"] for event in _events(out)] == ["unknown_session"]
     assert code == 1
 
