@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxim import clock
 from proxim.actors.connection import Connection
-from proxim.actors.limits import SlidingWindow, delay, key_of
+from proxim.actors.limits import LOOPBACK, SlidingWindow, delay, key_of
 from proxim.actors.stats import Stats
 from proxim.protocol import tokens
 from proxim.protocol.errors import AccessDenied, RateLimited, RequestError, UnknownSession
@@ -72,6 +72,7 @@ class AccessCheck(Guesses):
         super().__init__(window, stats)
         self._hash = None if access_token is None else tokens.digest(access_token)
         self._is_guessable = len(access_token or "") < tokens.ACCESS_TOKEN_LENGTH
+        self._local = SlidingWindow(window.most, window.window)
 
     def admit(self, connection: Connection, access_token: str | None) -> None:
         """Raise ``AccessDenied`` or ``RateLimited`` unless the token is right."""
@@ -84,4 +85,7 @@ class AccessCheck(Guesses):
         if self._is_guessable:
             self.check(connection.address)
         if not tokens.matches(access_token, self._hash):
+            if self._is_guessable and connection.address is None:
+                # All programs on this machine together are slowed down, and never refused.
+                denied.delay = delay(self._local.add(LOOPBACK, clock.now()))
             raise self.count_refusal(denied, connection.address, connection.address)

@@ -119,7 +119,7 @@ class Channel(ChannelState):
         that the other side opens, so do not use ``incoming``, too.
         """
         application = self._portal.application
-        ask, tell = application.wrap_question(decide), application.wrap_callback(done)
+        ask, tell = application.wrap_file_question(decide), application.wrap_callback(done)
         work = partial(receive_files, self._inner, folder, decide=ask, done=tell)
         with suppress(SessionOver):
             await call(self, work)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from proxim.cli.terminal import Reporter, cell
+from proxim.cli.terminal import Reporter, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -48,7 +48,7 @@ class Bars:
     def _bar(self, text: str, size: int) -> Iterator[Callable[[int], None]]:
         progress = self._progress or self._start()
         is_due = _every(_BAR_INTERVAL)
-        task = progress.add_task(cell(text), total=size)
+        task = progress.add_task(printable(text), total=size)
 
         def update(done: int) -> None:
             progress.update(task, completed=done)
@@ -68,7 +68,7 @@ class Bars:
         from rich import progress as columns
 
         self._progress = columns.Progress(
-            columns.TextColumn("{task.description}"),
+            columns.TextColumn("{task.description}", markup=False),
             columns.BarColumn(bar_width=20),
             columns.DownloadColumn(),
             columns.TransferSpeedColumn(),

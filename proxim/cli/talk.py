@@ -18,6 +18,7 @@ from proxim.cli.flood import Heard
 from proxim.cli.questions import Questions
 from proxim.cli.terminal import Reporter, printable, quoted
 from proxim.cli.transfers import Transfers
+from proxim.client import HostSession
 from proxim.protocol.errors import BadMessage, ConnectionLost, ProximError, SessionOver
 from proxim.talk import PATIENCE, Chat, Direct
 from proxim.talk.listener import why_indirect, without_channel
@@ -94,7 +95,8 @@ class Conversation:
         self.direct = Direct(session, told)
         self._chat = Chat(session, self.direct, told)
         self._questions = Questions(reporter)
-        info = session.device_info
+        # A guest's session has the name of this device, which the guest has given itself.
+        info = session.device_info if isinstance(session, HostSession) else None
         who = quoted(info.name) if info is not None else "The other side"
         self.transfers = Transfers(
             reporter, self._heard, self._questions, who, folder, take_all=take_all
@@ -267,10 +269,18 @@ async def talk(session: ClientSession, reporter: Reporter, *, folder: Path, take
 
 def _path(text: str) -> Path:
     """Return the path that a person typed, pasted, or dragged into the terminal."""
-    path = Path(text).expanduser()
+    path = _expanded(text)
     if not path.exists() and os.sep == "/":
         with suppress(ValueError):
             if len(words := shlex.split(text)) == 1:
-                return Path(words[0]).expanduser()
+                return _expanded(words[0])
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
-    return Path(text[1:-1]).expanduser() if quoted else path
+    return _expanded(text[1:-1]) if quoted else path
+
+
+def _expanded(text: str) -> Path:
+    """Return a path, with the folder of a user for ``~`` if there is one."""
+    path = Path(text)
+    with suppress(RuntimeError):  # There is no such user, or the user has no folder.
+        return path.expanduser()
+    return path

@@ -25,6 +25,7 @@ from proxim.protocol.fields import MAX_TTL
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from rich.text import Text
 
 
 NAME_COLUMNS = 32
@@ -65,11 +66,14 @@ def cut(text: str, columns: int) -> str:
     return f"{start(text, columns - 1 - end)}…{start(text[::-1], end)[::-1]}"
 
 
-def cell(text: object) -> str:
-    """Return ``text`` for a cell of a table of rich, as ``printable`` does."""
-    from rich.markup import escape
+def cell(text: object) -> Text:
+    """Return ``text`` for a cell of a table of rich, as ``printable`` does.
 
-    return escape(printable(str(text)))
+    rich shows a ``Text`` as it is. In a string it would look for markup and emoji codes.
+    """
+    from rich.text import Text
+
+    return Text(printable(str(text)))
 
 
 def seconds(number: float) -> float:

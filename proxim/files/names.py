@@ -6,6 +6,7 @@ that shows all that it contains, and that stays inside the folder.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 
@@ -33,12 +34,21 @@ _RESERVED = re.compile(
 )
 """Names of devices on Windows, with any extension, and files that change what its folder does."""
 
+_HIDDEN = re.compile(
+    r"\.(?:lnk|scf|url|pif|website|appref-ms|library-ms|search-ms|searchconnector-ms"
+    r"|desklink|mapimail|shb|shs|xnk|zfsendtotarget|\{[0-9a-f-]+\})$",
+    re.IGNORECASE,
+)
+"""Extensions that Windows never shows. It follows some of these links when the folder is opened."""
+
 
 def safe_name(claim: str) -> str:
     """Return a name for a file that its sender calls ``claim``.
 
     It is the last part of the claim, without invisible characters, and of at most 255 bytes. It
-    does not begin with a dot, since it would be hidden then, or configure a program.
+    does not begin with a dot, since it would be hidden then, or configure a program, nor with a
+    hyphen, since a command would take it for an option. It does not end in an extension that
+    Windows hides: ``photo.jpg.lnk`` becomes ``photo.jpg.lnk_``.
     """
     name = re.split(r"[/\\]", claim[:MAX_CLAIM].rstrip("/\\"))[-1]
     name = "".join(" " if unicodedata.category(char) == "Zs" else char for char in name)
@@ -46,10 +56,25 @@ def safe_name(claim: str) -> str:
     name = _tidy(device_names.without_faults(_FORBIDDEN.sub("_", name)))
     if name.startswith("."):
         name = _tidy("_" + name.lstrip(". "))
-    if _RESERVED.match(name):
+    if _RESERVED.match(name) or name.startswith("-"):
         name = f"_{name}"
     name = _tidy(device_names.without_faults(_cut(name, MAX_BYTES)))
+    if _HIDDEN.search(name):
+        name = _cut(name, MAX_BYTES - 1) + "_"
     return FALLBACK if device_names.fault(name) or not name.strip("_") else name
+
+
+def storable(name: str) -> str:
+    """Return a name with ``_`` for each character that file names cannot have on this system."""
+    return "".join(char if _is_storable(char) else "_" for char in name)
+
+
+def _is_storable(char: str) -> bool:
+    try:
+        os.fsencode(char)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def numbered(name: str, number: int) -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import trio
 
-from proxim.files.names import numbered, partial, safe_name
+from proxim.files import origin
+from proxim.files.names import numbered, partial, safe_name, storable
 
 FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """Errors that say that the disk is full, the user's share of it, or the file too large for it."""
@@ -43,7 +44,7 @@ class PartialFile:
 
     def __init__(self, folder: Path, claim: str, size: int) -> None:
         self._folder = folder
-        self._name = safe_name(claim)
+        self._name = storable(safe_name(claim))
         folder.mkdir(parents=True, exist_ok=True)
         _check_room(folder, size)
         self._path = folder / partial(self._name, secrets.token_hex(4))
@@ -62,6 +63,7 @@ class PartialFile:
         # Some file systems report a full disk only here.
         os.fsync(self._fd)
         self._close()
+        origin.mark(self._path)
         for number in count(1):
             path = self._folder / numbered(self._name, number)
             with contextlib.suppress(FileExistsError):

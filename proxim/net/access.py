@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -45,6 +45,12 @@ _UNLISTED_PROXY = (
 _SILENT_PROXY = (
     "a trusted proxy does not report the address of its client in X-Forwarded-For, Forwarded or "
     "X-Real-IP: all its clients count as one address"
+)
+
+_CONTRADICTION = (
+    "a trusted proxy passes several headers with different addresses of its client, of which the "
+    "client may have sent some: such a client counts as the proxy; let the proxy remove the others "
+    "of X-Forwarded-For, Forwarded and X-Real-IP"
 )
 
 _SAFE_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[A-Za-z0-9._:\[\]-]{1,253}")
@@ -140,18 +146,32 @@ class Access:
     def source_behind(self, peer: str | None, request: Request) -> Source:
         """Return the ``source`` of a proxy's client: the right-most hop that is not a proxy.
 
-        A proxy that reports no usable address is counted itself, also one on this machine.
+        A proxy that reports no usable address is counted itself, also one on this machine. So is
+        one whose headers contradict each other: the client may have sent one of them.
         """
-        last = _parse(peer or "")
-        for hop in _hops(request):
-            ip = _parse(hop)
-            if ip is None:
-                self._warn_once(_SILENT_PROXY)
-                break
-            last = ip
-            if not self._is_trusted(ip):
-                return self.source(str(ip))
+        first, *others = _reports(request)
+        walked = self._walk(first)
+        for other in others:
+            address = self._walk(other)[-1]
+            if address is not None and address not in walked:
+                self._warn_once(_CONTRADICTION)
+                return self._source(_parse(peer or ""))
+        last = walked.pop()
+        if last is None:
+            self._warn_once(_SILENT_PROXY)
+            last = walked.pop() if walked else _parse(peer or "")
+        elif not self._is_trusted(last):
+            return self.source(str(last))
         return self._source(last)
+
+    def _walk(self, hops: Iterable[str]) -> list[_Ip | None]:
+        """Return the hops up to the first that is not a proxy, or is not an address: None."""
+        walked: list[_Ip | None] = []
+        for hop in hops:
+            walked.append(_parse(hop))
+            if not self._is_trusted(walked[-1]):
+                break
+        return walked
 
     def _source(self, ip: _Ip | None) -> Source:
         if ip is None:
@@ -227,19 +247,20 @@ def _origin(text: str) -> _Origin | None:
     return (parts.scheme, canonical(parts.hostname), port) if parts.hostname else None
 
 
-def _hops(request: Request) -> Iterator[str]:
-    """Yield the addresses that proxies reported, the nearest proxy's first; some may be invalid.
+def _reports(request: Request) -> list[Iterable[str]]:
+    """Return what each header of proxies says: addresses, the nearest proxy's first.
 
-    If there are several headers, the client may have sent some. X-Forwarded-For is used, since
-    nearly all proxies write that; X-Real-IP if there is nothing else.
+    X-Forwarded-For comes first, since nearly all proxies write that. Some may be invalid.
     """
-    forwarded_for = request.header(b"x-forwarded-for").decode("latin-1")
-    if forwarded_for:
-        return (text.strip() for text in reversed(forwarded_for.split(",")))
-    forwarded = request.header(b"forwarded").decode("latin-1")
-    if forwarded:
-        return (_address_in(element) for element in _elements(forwarded))
-    return iter([request.header(b"x-real-ip").decode("latin-1")])
+    found: list[Iterable[str]] = []
+    if forwarded_for := request.header(b"x-forwarded-for").decode("latin-1"):
+        found.append(text.strip() for text in reversed(forwarded_for.split(",")))
+    if forwarded := request.header(b"forwarded").decode("latin-1"):
+        found.append(_address_in(element) for element in _elements(forwarded))
+    real_ip = request.header(b"x-real-ip").decode("latin-1")
+    if real_ip or not found:
+        found.append([real_ip])
+    return found
 
 
 def _elements(text: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import trio
 
@@ -27,6 +27,75 @@ CallIn = Callable[[Callable[[], None]], object]
 MOST_THREADS = 32
 """Functions that run at once in threads of their own; the others wait for one of them."""
 
+MOST_FILE_THREADS = 4
+"""The same for the questions about files of one session, so that they delay no other question."""
+
+
+class Turns(Protocol):
+    """Limits how many functions run at once. ``trio.Semaphore`` is one."""
+
+    async def acquire(self) -> None:
+        """Wait for a turn, and take it."""
+        ...
+
+    def release(self) -> None:
+        """Give a turn back."""
+        ...
+
+
+class _SharedTurns:
+    """Turns of all questions: those about prompts go before those about files."""
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._prompts = trio.lowlevel.ParkingLot()
+        self._files = trio.lowlevel.ParkingLot()
+
+    async def acquire(self) -> None:
+        """Wait for a turn of a prompt, and take it."""
+        await self._acquire(self._prompts)
+
+    async def acquire_for_file(self) -> None:
+        """Wait for a turn of a file, and take it."""
+        await self._acquire(self._files)
+
+    async def _acquire(self, waiting: trio.lowlevel.ParkingLot) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._free:
+            self._free -= 1
+        else:
+            await waiting.park()  # `release` passes its turn on.
+
+    def release(self) -> None:
+        """Give a turn to the next question, or back."""
+        for waiting in (self._prompts, self._files):
+            if waiting:
+                waiting.unpark()
+                return
+        self._free += 1
+
+
+class _FileTurns:
+    """Turns of one session's files: one at a time, behind the prompts of all sessions."""
+
+    def __init__(self, shared: _SharedTurns) -> None:
+        self._own = trio.Semaphore(1)
+        self._shared = shared
+
+    async def acquire(self) -> None:
+        """Wait for a turn, and take it."""
+        await self._own.acquire()
+        try:
+            await self._shared.acquire_for_file()
+        except BaseException:
+            self._own.release()
+            raise
+
+    def release(self) -> None:
+        """Give a turn back."""
+        self._shared.release()
+        self._own.release()
+
 
 class Application:
     """Calls functions of the application, and waits for them in Trio.
@@ -39,7 +108,7 @@ class Application:
         self._call_in = call_in
         self._has_ended = False
         self._functions = weakref.WeakSet[_Held]()
-        self._turns = self._new_turns()
+        self._turns = _SharedTurns(MOST_THREADS if call_in is None else 1)
 
     def end(self) -> None:
         """Call nothing by ``call_in`` any more: the application's event loop may have ended.
@@ -63,11 +132,23 @@ class Application:
         """
         return self._calling(decide, self._turns)
 
+    def wrap_file_question(
+        self, decide: Callable[[T], Result | Awaitable[Result]]
+    ) -> Callable[[T], Awaitable[Result]]:
+        """Return a function as ``wrap_question`` does, for the files of one session.
+
+        Its questions have turns of their own, so that a session with many open offers keeps no
+        prompt waiting. With ``call_in`` they come behind all prompts, one for each session.
+        """
+        if self._call_in is None:
+            return self._calling(decide, trio.Semaphore(MOST_FILE_THREADS))
+        return self._calling(decide, _FileTurns(self._turns))
+
     def wrap_callback(
         self, done: Callable[[T], Result | Awaitable[Result]]
     ) -> Callable[[T], Awaitable[Result]]:
         """Return a function as ``wrap_question`` does, which does not wait for other answers."""
-        return self._calling(done, self._new_turns())
+        return self._calling(done, trio.Semaphore(MOST_THREADS if self._call_in is None else 1))
 
     def call(self, function: Callable[[T], object], value: T) -> None:
         """Call a plain function, and wait for it, in a thread that is not the application's."""
@@ -78,11 +159,8 @@ class Application:
         self._call_in(lambda: settle(future, function, value))
         future.result()
 
-    def _new_turns(self) -> trio.Semaphore:
-        return trio.Semaphore(MOST_THREADS if self._call_in is None else 1)
-
     def _calling(
-        self, function: Callable[[T], Result | Awaitable[Result]], turns: trio.Semaphore
+        self, function: Callable[[T], Result | Awaitable[Result]], turns: Turns
     ) -> Callable[[T], Awaitable[Result]]:
         loop = asyncio_loop()
         is_coroutine_function = inspect.iscoroutinefunction(function)

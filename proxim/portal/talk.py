@@ -39,7 +39,7 @@ class Talk:
             folder,
             hear=application.wrap_callback(hear),
             notice=application.wrap_callback(notice),
-            decide=application.wrap_question(decide),
+            decide=application.wrap_file_question(decide),
             done=application.wrap_callback(done),
         )
         self._portal = portal

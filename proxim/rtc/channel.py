@@ -78,7 +78,7 @@ class DataChannel:
         Raises ``ChannelClosed`` if the channel is closed; the message was then not sent. A message
         that was sent arrives unless the connection is lost. Raises ``TypeError`` if ``data`` is not
         text or bytes, and ``ValueError`` if it is larger than the other side accepts, which is
-        256 KiB for Chromium and for this SDK.
+        256 KiB for Chromium and for this SDK, and never under 64 KiB.
         """
         if not isinstance(data, str | bytes | bytearray | memoryview):
             raise TypeError(f"a message is text or bytes, not {type(data).__name__}")
@@ -214,7 +214,8 @@ class Channel:
         before you end the session.
 
         Raises ``TypeError`` if ``data`` is not text or bytes, and ``ValueError`` if it is larger
-        than the other side accepts, which is 256 KiB for Chromium and for this SDK.
+        than the other side accepts, which is 256 KiB for Chromium and for this SDK, and never under
+        64 KiB.
         """
         main: DataChannel | None = None
         while True:

@@ -22,7 +22,7 @@ from aiortc.sdp import candidate_from_sdp
 from proxim.protocol.errors import ChannelClosed
 from proxim.protocol.messages import IceServer
 from proxim.rtc.gate import Gate, is_flushed
-from proxim.rtc.negotiation import Description
+from proxim.rtc.negotiation import MAX_MEDIA, Description
 from proxim.rtc.path import Path, path_of
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,11 @@ class Connection:
 
     async def _answer(self, offer: Description) -> Description:
         await self._apply(offer)
-        for transceiver in self._pc.getTransceivers():
+        transceivers = self._pc.getTransceivers()
+        if len(transceivers) > MAX_MEDIA:
+            # Each offer may name other ones, and aiortc answers for all of them.
+            raise ValueError("the other side sends too many media, one offer after the other")
+        for transceiver in transceivers:
             # No program would take its sound or picture, which would pile up.
             transceiver.direction = "inactive"
         return await self._describe()

@@ -14,6 +14,7 @@ import re
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -30,6 +31,17 @@ MAX_CANDIDATES = 256
 MAX_STARTS = 20
 STARTS_TIME = 60.0
 """How often the other side may cause a new connection within these seconds."""
+
+MAX_DESCRIPTIONS = 60
+"""Descriptions that the other side may send within ``STARTS_TIME``, as in ``peer-limits.js``."""
+
+MAX_MEDIA = 8
+"""Media of a description. Each takes aiortc about 10 ms, in which no channel of the process moves.
+A browser, which uses them, allows 64."""
+
+MIN_MESSAGE_SIZE = 65_536
+"""Bytes of a message that each side has to accept, unless it says 0, for any size. It is the size
+of a side that says nothing (RFC 8841), and the largest message of files."""
 
 _ICE = re.compile(r"^a=ice-(?:ufrag|pwd):(\S+)", re.MULTILINE)
 
@@ -93,6 +105,7 @@ class Negotiation:
         self._make_name = make_name
         self._remote = ""
         self._starts = deque[float](maxlen=MAX_STARTS)
+        self._descriptions = deque[float](maxlen=MAX_DESCRIPTIONS)
         self._reset()
 
     def _reset(self) -> None:
@@ -155,7 +168,7 @@ class Negotiation:
         Start again, too, but only after a description was applied. Otherwise both sides would
         start again because of each other, for ever.
         """
-        if not self._may_start(now):
+        if not _may(self._starts, now):
             return [Complain("the other side starts again too often")]
         if self._applied is not None or not self.is_connecting:
             return self.start(sender)
@@ -165,17 +178,11 @@ class Negotiation:
             return [self._send(description=self._local)]
         return []
 
-    def _may_start(self, now: float) -> bool:
-        while self._starts and now - self._starts[0] >= STARTS_TIME:
-            self._starts.popleft()
-        if len(self._starts) == MAX_STARTS:
-            return False
-        self._starts.append(now)
-        return True
-
     def _describe(self, description: Description, now: float) -> list[Effect]:
-        if description["sdp"].count("\na=candidate:") > MAX_CANDIDATES:
-            return [Complain("the other side sends too many candidates")]
+        if (problem := _problem_of(description["sdp"])) is not None:
+            return [Complain(problem)]
+        if not _may(self._descriptions, now):
+            return [Complain("the other side describes its connection too often")]
         if description["type"] == "answer":
             if self.role == "guest" or self._applied is not None:
                 return []
@@ -189,7 +196,7 @@ class Negotiation:
         if description == self._applied and self._local:
             return [self._send(description=self._local)]
         if self._applied is not None and _ice(description) != _ice(self._applied):
-            if not self._may_start(now):
+            if not _may(self._starts, now):
                 return [Complain("the other side restarts ICE too often")]
             return self.start()
         self._applied = description
@@ -207,6 +214,32 @@ class Negotiation:
     def _send(self, **content: object) -> Send:
         to = {"to": self._remote} if self._remote else {}
         return Send({"from": self.name, **to, **content})
+
+
+def _may(times: deque[float], now: float) -> bool:
+    """Count what the other side does now; return false if that is too often."""
+    while times and now - times[0] >= STARTS_TIME:
+        times.popleft()
+    if len(times) == times.maxlen:
+        return False
+    times.append(now)
+    return True
+
+
+def _problem_of(sdp: str) -> str | None:
+    """Return why a description is not applied, or None. It has the lines that aiortc sees."""
+    candidates = media = 0
+    for line in sdp.splitlines():
+        candidates += line.startswith("a=candidate:")
+        media += line.startswith("m=")
+        if line.startswith("a=max-message-size:"):
+            with suppress(ValueError):  # aiortc refuses what is not a number.
+                size = int(line.partition(":")[2])
+                if size != 0 and size < MIN_MESSAGE_SIZE:
+                    return f"the other side accepts only messages under {MIN_MESSAGE_SIZE} bytes"
+    if candidates > MAX_CANDIDATES:
+        return "the other side sends too many candidates"
+    return "the other side sends too many media" if media > MAX_MEDIA else None
 
 
 def _description(value: object) -> Description | None:

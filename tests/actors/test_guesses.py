@@ -117,12 +117,17 @@ async def test_wrong_access_token_is_a_guess_and_a_missing_one_is_not(autojump_c
 
 
 LATE = [("access_denied", 0.1), ("access_denied", 0.2), *[("rate_limited", 0.0)] * 2]
+SLOW = [("access_denied", seconds) for seconds in (0.1, 0.2, 0.4, 0.4)]
 
 
 @pytest.mark.parametrize(
     ("right", "address", "answers"),
-    [("r" * 22, HERE, LATE), ("right", None, [("access_denied", 0.0)] * 4)],
-    ids=["long access token", "loopback"],
+    [
+        ("r" * 22, HERE, LATE),
+        ("right", None, SLOW),
+        ("r" * 22, None, [("access_denied", 0.0)] * 4),
+    ],
+    ids=["long access token", "loopback", "long access token on loopback"],
 )
 async def test_wrong_access_tokens_do_not_lock_the_owner_out(
     autojump_clock, nursery, right, address, answers

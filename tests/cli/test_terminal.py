@@ -1,6 +1,12 @@
-import pytest
+from io import StringIO
+from types import SimpleNamespace
 
-from proxim.cli.terminal import printable
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from proxim.cli.bars import Bars
+from proxim.cli.terminal import cell, printable
 
 HOSTILE = {
     "\x1b[2J\x1b]0;owned\x07": "\\x1b[2J\\x1b]0;owned\\x07",
@@ -22,3 +28,24 @@ def test_control_characters_are_escaped(text):
 
 def test_printable_text_is_unchanged():
     assert printable("Zoë’s Gerät 電話 📱") == "Zoë’s Gerät 電話 📱"
+
+
+MARKUP = r"Mum :o: :smile: \ \[b] [red]x[/red] [/] C:\temp\ "
+
+
+def test_name_in_a_table_is_shown_as_it_is():
+    console = Console(file=StringIO(), width=200)
+    table = Table("Device")
+    table.add_row(cell(MARKUP))
+    console.print(table)
+    console.print(cell(MARKUP))
+    shown = console.file.getvalue()
+    assert shown.count(MARKUP.rstrip()) == 2
+
+
+def test_name_beside_the_progress_of_a_file_is_shown_as_it_is():
+    screen = SimpleNamespace(is_terminal=True, set_bars=lambda _: None, draw_bars=lambda: None)
+    bars = Bars(SimpleNamespace(as_json=False, screen=screen))
+    with bars.show(1, MARKUP, 5):
+        column, (task,) = bars._progress.columns[0], bars._progress.tasks
+        assert str(column.render(task)) == MARKUP

@@ -23,6 +23,7 @@ PHONE = {"name": "Phone", "id": "phone-1"}
 CLAIMS = {
     "Forwarded": ["for=198.51.100.9", 'for="198.51.100.9', "for=198.51.100.9, "],
     "X-Forwarded-For": ["198.51.100.9"],
+    "X-Real-IP": ["198.51.100.9"],
 }
 """Where a client may say that it comes from."""
 

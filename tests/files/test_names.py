@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxim.files import safe_name
-from proxim.files.names import MAX_BYTES, numbered, partial
+from proxim.files.names import MAX_BYTES, numbered, partial, storable
 from proxim.protocol import device_names
 
 NAMES = {
@@ -45,6 +45,12 @@ NAMES = {
     '<a>|"b"?*.txt': "_a___b___.txt",
     "wide\u3000space.txt": "wide space.txt",
     "cafe\u0301.txt": "café.txt",
+    "-rf": "_-rf",
+    "photo.jpg.lnk": "photo.jpg.lnk_",
+    "x.URL": "x.URL_",
+    "share.library-ms": "share.library-ms_",
+    "x.{21EC2020-3AEA-1069-A2DD-08002B30309D}": "x.{21EC2020-3AEA-1069-A2DD-08002B30309D}_",
+    "curl.txt": "curl.txt",
     "z" + "\u0335" * 50 + ".txt": "z\u0335\u0335.txt",
 }
 
@@ -84,6 +90,8 @@ HOSTILE = st.text() | st.lists(
                 "\u0301",
                 "~",
                 "-",
+                ".lnk",
+                ".{0}",
             ),
         ]
     )
@@ -92,6 +100,8 @@ HOSTILE = st.text() | st.lists(
 
 @given(HOSTILE)
 @example("*\ufe0f")
+@example("a" * 251 + ".lnk")
+@example("a" * 251 + ".lnk." + "b" * 30)
 @example("a" * 250 + "👩\u200d🚀")
 def test_every_name_is_safe_on_every_system(claim):
     name = safe_name(claim)
@@ -99,7 +109,8 @@ def test_every_name_is_safe_on_every_system(claim):
     assert device_names.fault(name) is None
     assert not set(name) & set('/\\<>:"|?*\0')
     assert 1 <= len(name.encode()) <= MAX_BYTES
-    assert name[0] not in ". "
+    assert name[0] not in ".- "
+    assert not name.lower().endswith((".lnk", ".{0}"))
     assert name[-1] not in ". "
     assert os.path.basename(name) == name
     assert name.partition(".")[0].rstrip().upper() not in {"CON", "NUL", "COM1", "PRN", "AUX"}
@@ -122,3 +133,8 @@ def test_number_stands_before_the_extension():
     assert numbered("holiday.jpg", 2) == "holiday (2).jpg"
     assert numbered("README", 3) == "README (3)"
     assert numbered("é" * 125 + ".jpeg", 2) == "é" * 123 + " (2).jpeg"
+
+
+def test_characters_that_the_system_cannot_store_are_replaced(monkeypatch):
+    monkeypatch.setattr(os, "fsencode", lambda text: text.encode("iso-8859-1"))
+    assert storable("Zoë 日本.jpg") == "Zoë __.jpg"

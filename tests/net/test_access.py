@@ -106,12 +106,20 @@ def test_only_listed_peers_are_proxies():
         ({"forwarded": 'for=192.0.2.1;host="a;for=198.51.100.9;b"'}, "192.0.2.1"),
         ({"forwarded": 'host="a;for=198.51.100.9;b";for=192.0.2.1'}, "192.0.2.1"),
         ({"forwarded": 'for="192.0.2.1\\"'}, "10.0.0.1"),
-        ({"forwarded": "for=198.51.100.9", "x_forwarded_for": "192.0.2.1"}, "192.0.2.1"),
+        ({"forwarded": "for=192.0.2.1", "x_forwarded_for": "192.0.2.1"}, "192.0.2.1"),
+        ({"forwarded": "for=_hidden", "x_forwarded_for": "192.0.2.1"}, "192.0.2.1"),
         ({"x_real_ip": "192.0.2.1"}, "192.0.2.1"),
         ({"x_real_ip": "2001:db8::1"}, "2001:db8::/64"),
         ({"x_real_ip": "garbage"}, "10.0.0.1"),
-        ({"x_real_ip": "198.51.100.9", "x_forwarded_for": "192.0.2.1"}, "192.0.2.1"),
-        ({"x_real_ip": "198.51.100.9", "forwarded": "for=192.0.2.1"}, "192.0.2.1"),
+        # The address of the proxy before, as nginx writes it.
+        ({"x_real_ip": "10.0.0.3", "x_forwarded_for": "192.0.2.1, 10.0.0.3"}, "192.0.2.1"),
+        ({"x_real_ip": "192.0.2.1", "x_forwarded_for": "192.0.2.1, 10.0.0.3"}, "192.0.2.1"),
+        ({"x_real_ip": "192.0.2.1", "x_forwarded_for": "198.51.100.9, 192.0.2.1"}, "192.0.2.1"),
+        # The client may have sent either header.
+        ({"x_real_ip": "198.51.100.9", "x_forwarded_for": "192.0.2.1"}, "10.0.0.1"),
+        ({"x_real_ip": "198.51.100.9", "forwarded": "for=192.0.2.1"}, "10.0.0.1"),
+        ({"forwarded": "for=198.51.100.9", "x_forwarded_for": "192.0.2.1"}, "10.0.0.1"),
+        ({"x_real_ip": "198.51.100.9", "x_forwarded_for": "127.0.0.1"}, "10.0.0.1"),
         ({}, "10.0.0.1"),
     ],
 )
@@ -129,6 +137,15 @@ def test_a_loopback_proxy_without_a_usable_address_is_counted_and_warned_about_o
         assert rules.source_behind("127.0.0.1", request(**headers)).address == "127.0.0.1"
     (record,) = caplog.records
     assert "a trusted proxy does not report" in record.message
+
+
+def test_client_that_sends_another_header_than_its_proxy_chooses_no_address(caplog):
+    rules = access(trusted_proxy=("127.0.0.1",))
+    for number in range(3):
+        headers = {"x_real_ip": "203.0.113.9", "x_forwarded_for": f"198.51.100.{number}"}
+        assert rules.source_behind("127.0.0.1", request(**headers)).address == "127.0.0.1"
+    (record,) = caplog.records
+    assert "several headers with different addresses" in record.message
 
 
 def test_a_proxy_that_reports_an_address_is_not_warned_about(caplog):

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from proxim.portal.application import MOST_THREADS, Application
+from proxim.portal.application import MOST_FILE_THREADS, MOST_THREADS, Application
 
 
 async def abandoned(ask, value):
@@ -119,3 +119,63 @@ async def test_functions_without_an_event_loop_of_the_application_are_still_call
     application.end()
     with trio.fail_after(60):
         assert await tell("late") == "late"
+
+
+async def test_questions_about_files_of_a_session_delay_no_other_question():
+    goes_on, begun = threading.Event(), []
+
+    def wait_for_person(value):
+        begun.append(value)
+        goes_on.wait()
+
+    application = Application(None)
+    ask_about_files = application.wrap_file_question(wait_for_person)
+    try:
+        async with trio.open_nursery() as nursery:
+            for number in range(MOST_THREADS):
+                nursery.start_soon(abandoned, ask_about_files, number)
+        with trio.fail_after(60):
+            assert await application.wrap_question(lambda value: value)("prompt") == "prompt"
+            assert await application.wrap_file_question(lambda value: value)("other") == "other"
+        assert len(begun) <= MOST_FILE_THREADS
+    finally:
+        goes_on.set()
+
+
+async def test_prompt_in_the_loop_of_the_application_goes_before_files(nursery):
+    shown, asked = [], []
+    application = Application(shown.append)
+
+    async def answer_next():
+        while not shown:
+            await wait_all_tasks_blocked(0.01)
+        shown.pop()()
+
+    ask_about_prompt = application.wrap_question(asked.append)
+    for session in ("first", "second"):
+        ask_about_file = application.wrap_file_question(asked.append)
+        for number in range(3):
+            nursery.start_soon(ask_about_file, f"{session} {number}")
+            await wait_all_tasks_blocked()
+    nursery.start_soon(ask_about_prompt, "prompt")
+    await wait_all_tasks_blocked()
+    with trio.fail_after(60):
+        for _ in range(7):
+            await answer_next()
+    assert asked[:4] == ["first 0", "prompt", "second 0", "first 1"]
+    assert len(asked) == 7
+
+
+async def test_question_about_a_file_that_was_withdrawn_gives_its_turn_back(nursery):
+    shown = []
+    application = Application(shown.append)
+    nursery.start_soon(application.wrap_question(lambda value: value), "prompt")
+    await wait_all_tasks_blocked(0.01)
+    ask = application.wrap_file_question(lambda value: value)
+    await abandoned(ask, "withdrawn")
+    nursery.start_soon(ask, "next")
+    shown.pop()()
+    with trio.fail_after(60):
+        while not shown:
+            await wait_all_tasks_blocked(0.01)
+    shown.pop()()

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from proxim.rtc.negotiation import (
     MAX_CANDIDATES,
+    MAX_DESCRIPTIONS,
+    MAX_MEDIA,
     MAX_STARTS,
     STARTS_TIME,
     Accept,
@@ -297,3 +299,50 @@ def test_two_sides_agree_whatever_happens(events):
         pair.perform("host", pair.sides["host"].start())
         pair.settle()
     assert pair.agree
+
+
+def answered(more, role="host"):
+    """Return the effects of a first description with more lines."""
+    negotiation, _ = started(role)
+    kind = "answer" if role == "host" else "offer"
+    rtc = {"from": "x1", "to": negotiation.name, "description": sdp(kind, more=more)}
+    return negotiation.receive(rtc, 0)
+
+
+@pytest.mark.parametrize("size", [1, 65_535, -1])
+@pytest.mark.parametrize("role", ["host", "guest"])
+def test_side_that_accepts_only_small_messages_is_refused(role, size):
+    assert answered(f"a=max-message-size:{size}\n", role) == [
+        Complain("the other side accepts only messages under 65536 bytes")
+    ]
+
+
+@pytest.mark.parametrize("size", [0, 65_536, 262_144])
+def test_side_that_accepts_usual_messages_is_not_refused(size):
+    assert [type(each) for each in answered(f"a=max-message-size:{size}\n")] == [Accept]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\u2028"])
+def test_media_of_a_description_are_bounded(end):
+    line = f"m=audio 9 UDP/TLS/RTP/SAVPF 0{end}"
+    assert [type(each) for each in answered(line * MAX_MEDIA)] == [Accept]
+    assert answered(line * (MAX_MEDIA + 1)) == [Complain("the other side sends too many media")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\x0b"])
+def test_candidates_of_a_description_are_bounded(end):
+    effects = answered(f"a=candidate:1{end}" * (MAX_CANDIDATES + 1))
+    assert effects == [Complain("the other side sends too many candidates")]
+
+
+def test_descriptions_of_a_minute_are_bounded():
+    guest = negotiated("guest")
+    rtc = {"from": "x1", "to": guest.name}
+    for number in range(1, MAX_DESCRIPTIONS):
+        offer = sdp("offer", more=f"a=x:{number}\n")
+        assert guest.receive({**rtc, "description": offer}, 1) == [Answer(offer)]
+    later = sdp("offer", more="a=x:later\n")
+    assert guest.receive({**rtc, "description": later}, 1) == [
+        Complain("the other side describes its connection too often")
+    ]
+    assert guest.receive({**rtc, "description": later}, STARTS_TIME + 1) == [Answer(later)]

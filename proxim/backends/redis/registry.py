@@ -183,11 +183,12 @@ class Registry:
             log.error("a session cannot be read: %s", error, extra=session_extra(session_id))
             return None
         owner = Owner(snapshot.uuid, snapshot.key_hash)
-        if is_own:
+        is_free = record.free or not record.lives
+        if is_own or (is_free and queue.has_ended(record)):
             # This node has ended the session, or refused to open it: the record is outdated.
             queue.delete_outdated(record, owner)
             return None
-        if record.free or not record.lives:
+        if is_free:
             return queue.take_over(record, snapshot, owner)
         session = snapshot.restore(self._supervisor.terms, skew=queue.skew)
         return RemoteSession(self._remote_sessions, record.node, record.epoch, session, owner)

@@ -22,6 +22,9 @@ from proxim.session.snapshot import InvalidSnapshot, Snapshot
 SAVES_AT_ONCE = 500
 """Sessions in one flush at most."""
 
+MOST_ENDED = 65_536
+"""Ended sessions whose epochs are kept, about 10 MB. The oldest goes first."""
+
 
 class _Entry(Struct):
     """One session of this node: what Redis has of it, and what is to be saved."""
@@ -56,6 +59,7 @@ class WriteQueue:
         self._dirty: dict[str, list[SaveReceipt]] = {}
         self._packed: dict[str, list[SaveReceipt]] = {}
         self._packed_snapshots: dict[str, Snapshot | None] = {}
+        self._ended: dict[str, int] = {}
 
     def __len__(self) -> int:
         """Return how many sessions have changes that Redis lacks."""
@@ -91,6 +95,13 @@ class WriteQueue:
             raise InvalidSnapshot("it is the snapshot of another session")
         return found
 
+    def has_ended(self, record: Record) -> bool:
+        """Return whether this node has ended the session of a record in its epoch or a later one.
+
+        Then somebody has put an older record back, or Redis has restored it.
+        """
+        return record.epoch <= self._ended.get(record.session_id, 0)
+
     # -- changes -----------------------------------------------------------------------------
 
     def take_over(self, record: Record, saved: Snapshot, owner: Owner) -> SaveReceipt:
@@ -102,7 +113,7 @@ class WriteQueue:
         return self._mark(record.session_id, entry)
 
     def delete_outdated(self, record: Record, owner: Owner) -> None:
-        """Queue the deletion of a session that is recorded as this node's, and is not."""
+        """Queue the deletion of a session that this node has ended, and Redis lists as good."""
         entry = _Entry(owner.hash, record.epoch + 1, is_known=True, is_deleted=True)
         self._entries[record.session_id] = entry
         self._mark(record.session_id, entry)
@@ -135,6 +146,9 @@ class WriteQueue:
         entry = self._entries.get(session_id)
         if entry is not None:
             entry.is_deleted = True
+            self._ended[session_id] = entry.epoch
+            if len(self._ended) > MOST_ENDED:
+                del self._ended[next(iter(self._ended))]
             self._mark(session_id, entry)
 
     def mark_all(self) -> None:

@@ -9,6 +9,10 @@ const HEAP = 16 * 1024 * 1024;
 
 /** Invisible characters of a name, and those that reverse it: exe.png may be a gnp.exe. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{DI}\u2800]/gu;
+/** Spaces, of which a row would hide what follows it. */
+const SPACES = /\p{Zs}+/gu;
+/** More than two marks on a character, which would cover the lines above and below. */
+const PILED_MARKS = /([\p{Mn}\p{Me}]{2})[\p{Mn}\p{Me}]+/gu;
 const LONGEST_NAME = 255;
 
 /** With a type of the sender's choice, a saved file could become a page of this origin. */
@@ -89,6 +93,9 @@ export class Incoming extends Transfer {
 const isOffer = (message) =>
   typeof message?.name === "string" && Number.isSafeInteger(message.size) && message.size >= 0;
 
-/** @param {string} claimed */
-const nameFrom = (claimed) =>
-  [...claimed.slice(0, 2 * LONGEST_NAME).replace(UNSEEN, "").trim()].slice(0, LONGEST_NAME).join("");
+/** Return a name as `safe_name` of the Python SDK shows it. @param {string} claimed */
+function nameFrom(claimed) {
+  const seen = claimed.slice(0, 2 * LONGEST_NAME).normalize("NFC").replace(UNSEEN, "");
+  const name = seen.replace(SPACES, " ").replace(PILED_MARKS, "$1").trim();
+  return [...name].slice(0, LONGEST_NAME).join("");
+}

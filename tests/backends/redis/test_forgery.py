@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from proxim.actors.connection import Owner
+from proxim.backends.redis import write_queue
 from proxim.backends.redis.records import Record
+from proxim.backends.redis.registry import Registry
 from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol import tokens
@@ -205,3 +207,42 @@ def test_snapshot_opens_as_the_save_that_it_was_alone(altered):
     assert queue.read(record).uuid == session.uuid
     with pytest.raises(BrokenSeal):
         queue.read(record._replace(**altered))
+
+
+def flushed(queue, node):
+    """Flush a queue with one session, and return what Redis has of the session then."""
+    (saved,) = queue.pack(node)
+    queue.mark_saved()
+    version = saved.epoch, saved.revision, saved.free
+    return Record(saved.session_id, node, *version, saved.snapshot, lives=True)
+
+
+@pytest.mark.parametrize("freed", [{}, {"lives": False}])
+def test_node_takes_over_no_older_record_of_a_session_that_it_has_ended(freed):
+    """A session was handed over at a restart, closed at the next node, and is put back."""
+    session = approved(SessionType.PERSISTENT).session
+    owner = Owner("desk", b"k" * 32)
+    former, queue = (WriteQueue(Seal(KEY), lambda: None) for _ in range(2))
+    former.record(SimpleNamespace(session=session, owner=owner), handed=True)
+    record = flushed(former, "former")._replace(**freed)
+    bus = SimpleNamespace(node="node")
+    registry = Registry(None, None, None, None, bus, queue, None)
+    assert isinstance(registry._claim_or_reach(record), SaveReceipt)
+    flushed(queue, "node")
+    queue.delete(session.session_id)
+    deleted = flushed(queue, "node")
+    assert registry._claim_or_reach(record) is None
+    again = flushed(queue, "node")
+    assert deleted.snapshot == again.snapshot == b""
+    assert queue.epoch(session.session_id) == 0
+
+
+def test_ended_sessions_that_a_node_remembers_are_bounded(monkeypatch):
+    monkeypatch.setattr(write_queue, "MOST_ENDED", 3)
+    queue = WriteQueue(Seal(KEY), lambda: None)
+    session = approved(SessionType.PERSISTENT).session
+    for number in range(10):
+        session.session_id = f"session-{number}"
+        queue.record(SimpleNamespace(session=session, owner=Owner("desk", b"k" * 32)))
+        queue.delete(session.session_id)
+    assert list(queue._ended) == ["session-7", "session-8", "session-9"]

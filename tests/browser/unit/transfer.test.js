@@ -189,6 +189,15 @@ test("invisible and reversing characters are removed from a file's name", async 
   assert.equal(received.name, "agnp.exe");
 });
 
+test("wide spaces and piled marks do not hide a part of a file's name", async () => {
+  const name = `photo.jpg${"\u3000".repeat(80)}${" ".repeat(80)}z${"\u0335".repeat(250)}e\u0301.exe`;
+  const header = JSON.stringify({ name: name.slice(0, 500), size: 10 });
+  const meddle = (data) => (typeof data === "string" && data.includes("name") ? header : data);
+  const { received } = transferOf(randomBytes(10), { meddle });
+  assert.equal(await over(received), "done");
+  assert.equal(received.name, "photo.jpg z\u0335\u0335é.exe");
+});
+
 test("a second offer cancels the transfer", async () => {
   const again = '{"name":"b.exe","size":1000}';
   const meddle = (data) => (typeof data === "string" ? data : again);
