@@ -55,7 +55,7 @@ test("blocked storage is said before a person chooses, and before a guest asks",
   const blocked = await here.context();
   await blocked.addInitScript(blockStorage);
   const desk = await here.desk(blocked);
-  const words = "because its storage is blocked";
+  const words = "This browser blocks the storage of this page.";
   await desk.sees(words);
   const other = await here.context();
   await other.addInitScript(blockStorage);
