@@ -144,7 +144,7 @@ test("the device's name stands on lines of its own, away from the field", async 
     return {
       tag: element.localName,
       words: element.textContent,
-      box: top(element.parentElement),
+      box: top(element.closest(".claim")),
       input: document.querySelector("#number").getBoundingClientRect().bottom,
     };
   });

@@ -45,20 +45,24 @@ export function chatPane(sendByServer, flooded) {
   const button = el("button", { type: "submit", text: text.send });
 
   let scrolls = 0;
+  /** Whether the person has not scrolled back to read earlier messages. */
+  let isAtEnd = true;
   // Once per frame, because reading the height makes the browser compute the layout.
   const scroll = () => {
-    const isNear = talk.scrollHeight - talk.scrollTop - talk.clientHeight < NEAR;
-    if (!isNear) return;
     scrolls ||= requestAnimationFrame(() => {
       scrolls = 0;
-      talk.scrollTop = talk.scrollHeight;
+      if (isAtEnd) talk.scrollTop = talk.scrollHeight;
     });
   };
+  talk.addEventListener("scroll", () => {
+    isAtEnd = talk.scrollHeight - talk.scrollTop - talk.clientHeight < NEAR;
+  });
+  new ResizeObserver(scroll).observe(talk);
   /** @param {Element} element */
   const place = (element) => {
-    scroll();
     hint.remove();
     talk.append(element);
+    scroll();
   };
 
   /** @param {string} words @param {boolean} mine */
@@ -82,9 +86,9 @@ export function chatPane(sendByServer, flooded) {
       return;
     }
     sentAt = performance.now();
+    isAtEnd = true;
     add(words, true);
     input.value = "";
-    talk.scrollTop = talk.scrollHeight;
   };
   input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || !hasKeyboard()) return;
