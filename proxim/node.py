@@ -223,12 +223,14 @@ class Node:
         qr: Literal["svg"] | None = None,
         confirm: Confirm = "none",
         join_url: str | None = None,
+        host_name: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Be the host of a new session, in this process. ``ttl`` in seconds is for temporary ones.
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
-        The link leads to ``join_url``, a page of your own, instead of the node's.
+        The link leads to ``join_url``, a page of your own, instead of the node's. The guest sees
+        ``host_name``, a name of this device.
 
         ``decide`` is called when a guest asks to pair: a coroutine function, or a plain one, which
         gets a thread of its own and may wait for a person. Only ``True`` approves, or with
@@ -241,7 +243,9 @@ class Node:
         if self._parts is None or self._stop.is_set() or self.leaving:
             raise ConnectionLost("the node does not run")
         open_kind = partial(self._parts.host.open, session_type, ttl=ttl, token_hash=token_hash)
-        return await open_kind(qr=qr, confirm=confirm, join_url=join_url, decide=decide)
+        return await open_kind(
+            qr=qr, confirm=confirm, join_url=join_url, host_name=host_name, decide=decide
+        )
 
     def _make_backend(self, supervisor: Supervisor) -> Backend:
         settings = self.settings

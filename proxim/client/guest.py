@@ -28,7 +28,8 @@ class Guest(ClientSession):
     ``resume_token`` lets a later program take the seat again. It changes each time this side comes
     back: only the latest is good for long. ``code`` is the code of three digits that this device
     has to show, for the person who approves it, until ``expires_at``; None if the host does not ask
-    for one.
+    for one. ``host_name`` is what the host calls its device: a claim that nobody has checked, and
+    None if the host gives no name.
     """
 
     _role = "guest"
@@ -55,6 +56,7 @@ class Guest(ClientSession):
         self.resume_token = resume_token
         self._expires_at = clock.now()
         self.code: str | None = None
+        self.host_name: str | None = None
         self._ask = ask
         self._store_token = store_token
 
@@ -93,12 +95,14 @@ class Guest(ClientSession):
         match message:
             case wire.PairPending():
                 self._keep_token(message.resume_token)
+                self.host_name = None if message.host_name is UNSET else message.host_name
                 self.peer_online = True
                 self.code = None if message.code is UNSET else message.code
                 self._expires_at = clock.now() + message.expires_in
             case wire.Resumed():
                 if message.resume_token is not UNSET:
                     self._keep_token(message.resume_token)
+                self.host_name = None if message.host_name is UNSET else message.host_name
                 self.code = None if message.code is UNSET else message.code
                 self._set_ice_servers(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:

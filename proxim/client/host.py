@@ -56,12 +56,14 @@ class Host:
         qr: Literal["svg"] | None = None,
         confirm: Confirm = "none",
         join_url: str | None = None,
+        host_name: str | None = None,
     ) -> HostSession:
         """Open a session. A temporary session needs ``ttl`` in seconds.
 
         With ``token_hash`` the node never sees the pairing token and does not make a link. With
         ``confirm="code"`` the guest shows a code of three digits, and an approval needs it. The
-        link leads to ``join_url``, a page of your own, instead of the node's.
+        link leads to ``join_url``, a page of your own, instead of the node's. The guest sees
+        ``host_name``, a name of this device; an older node does not pass it on.
 
         Raises ``NotSupported`` if the node is too old to check a code, or for a ``join_url``.
         """
@@ -76,6 +78,7 @@ class Host:
             qr=qr,
             confirm=confirm,
             join_url=join_url,
+            host_name=host_name,
         )
         created = await self._connection.call(request, wire.SessionCreated)
         session = self._created.pop(created.session.session_id)

@@ -45,6 +45,7 @@ class LocalHost:
         qr: Literal["svg"] | None,
         confirm: Confirm = "none",
         join_url: str | None = None,
+        host_name: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Return a new session on a connection of its own, so that none can delay another."""
@@ -60,6 +61,7 @@ class LocalHost:
             qr=qr,
             confirm=confirm,
             join_url=join_url,
+            host_name=host_name,
         )
         connection = LocalConnection(self._router, self._limits, self._ice, self._start_soon)
         try:

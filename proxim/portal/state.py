@@ -163,6 +163,11 @@ class GuestState(SessionState[client.Guest]):
         return self._inner.code
 
     @property
+    def host_name(self) -> str | None:
+        """What the host calls its device, unchecked; None if it gives no name."""
+        return self._inner.host_name
+
+    @property
     def expires_in(self) -> float:
         """Seconds left for the host's decision."""
         return self._portal.seconds_until(self._inner.expires_at)

@@ -82,12 +82,14 @@ class ThreadNode:
         qr: Literal["svg"] | None = None,
         confirm: Confirm = "none",
         join_url: str | None = None,
+        host_name: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Open a session as its host. ``ttl`` in seconds is for temporary sessions.
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
-        The link leads to ``join_url``, a page of your own, instead of the node's.
+        The link leads to ``join_url``, a page of your own, instead of the node's. The guest sees
+        ``host_name``, a name of this device.
 
         ``decide`` is called when a guest asks to pair, and may wait for a person. A coroutine
         function runs in the asyncio loop from which this is called, or else in the node's; a plain
@@ -107,6 +109,7 @@ class ThreadNode:
             qr=qr,
             confirm=confirm,
             join_url=join_url,
+            host_name=host_name,
             decide=None if decide is None else self._asking(decide),
         )
         return HostSession(self._portal, self._portal.call(open_session))

@@ -265,18 +265,20 @@ export class Host extends EventTarget {
      * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
      * of a pairing token of your own: the node then never sees the token, and makes no link. With
      * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it. With
-     * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's.
+     * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's. The guest
+     * sees `hostName`, a name of this device; an older node does not pass it on.
      * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code",
-     *   joinUrl?: string | URL }} [options]
+     *   joinUrl?: string | URL, hostName?: string }} [options]
      * @returns {Promise<HostSession>}
      * @throws {ProximError} `not_supported` if the node does not know `confirm` or `joinUrl`.
      */
-    open({ type, ttl, tokenHash, confirm, joinUrl }?: {
+    open({ type, ttl, tokenHash, confirm, joinUrl, hostName }?: {
         type?: SessionType;
         ttl?: number;
         tokenHash?: string;
         confirm?: "none" | "code";
         joinUrl?: string | URL;
+        hostName?: string;
     }): Promise<HostSession>;
     /**
      * Return all sessions of this owner, including those that ended recently.
@@ -341,6 +343,8 @@ export class Guest extends Session {
     nodeUrl: string;
     /** @type {string | null} The number to show while the prompt is open, if the host has to type it. */
     code: string | null;
+    /** @type {string | null} What the host calls its device: a claim that nobody has checked. */
+    hostName: string | null;
     /**
      * Ask to pair, by the link. Resolves once the host has the prompt; `approved` gives the decision.
      * @throws {ProximError} `unknown_session`, `token_used`, `link_lapsed`, `host_offline`,

@@ -96,7 +96,7 @@ test("a no is told to the sender, and nothing was sent", async () => {
   const { desk, phone } = await here.pair("one_time");
   const photo = await file("unwanted.jpg", 1000);
   await desk.sends(photo.path);
-  await phone.offer(photo.name).getByText("The other device wants to send").waitFor();
+  await phone.offer(photo.name).getByText("Linux PC wants to send").waitFor();
   await phone.page.getByRole("button", { name: `Decline ${photo.name}` }).click();
   await phone.file(photo.name).getByText("You declined it.").waitFor();
   await desk.file(photo.name).getByText("The other device declined it.").waitFor();

@@ -109,7 +109,7 @@ test("two people can pair by keyboard alone", async () => {
   const phone = await here.phone(await desk.link());
   await phone.page.getByLabel("Name of this device").focus();
   await phone.page.keyboard.press("Enter");
-  await phone.sees("Waiting for approval");
+  await phone.sees(/^Waiting for/);
   await desk.hears();
   await page.keyboard.type(await phone.number());
   await page.keyboard.press("Enter");
@@ -139,7 +139,7 @@ test("of two guests with one code one asks, and the other learns that it was use
   await Promise.all(phones.map((phone) => phone.asks()));
   const outcome = (phone) =>
     Promise.race([
-      phone.sees("Waiting for approval").then(() => "waits"),
+      phone.sees(/^Waiting for/).then(() => "waits"),
       phone.sees("This code was used already").then(() => "used"),
     ]);
   const outcomes = await Promise.all(phones.map(outcome));

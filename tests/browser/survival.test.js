@@ -70,7 +70,7 @@ test("after a reload of the guest it still waits, and gets its answer", async ()
   const phone = await here.phone(await desk.link());
   await phone.asksAndWaits();
   await phone.page.reload();
-  await phone.sees("Waiting for approval");
+  await phone.sees(/^Waiting for/);
   await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });

@@ -6,6 +6,7 @@ import { setOnline, shown } from "./code.js";
 import { actionButton, byId, fillText, onTimeJump, showReach } from "./dom.js";
 import { closeFor } from "./end.js";
 import { addRow, moveToEnded, noteEnded } from "./list.js";
+import { ownName, setOwnName, startOwnName } from "./own-name.js";
 import { codeOf, problem } from "./problem.js";
 import { ask, comesSilently, wasApproved } from "./prompt.js";
 import { offerRetry, resetRetries } from "./retry.js";
@@ -94,6 +95,21 @@ function open(session) {
   }
 }
 
+/** Open a session under the name of this device. @param {import("./stage.js").Kind} kind */
+async function openSession({ type, ttl }) {
+  const open = () => host.open({ type: type ?? undefined, ttl, confirm: "code", hostName: ownName() });
+  try {
+    return await open();
+  } catch (error) {
+    // The name has a character that could deceive.
+    if (codeOf(error) !== "bad_message") throw error;
+    setOwnName("");
+    byId("own-name").value = ownName();
+    toast(text.ownNameRefused);
+    return open();
+  }
+}
+
 /** @param {HostSession} session */
 function openBench(session) {
   const last = benches.get(session.id);
@@ -146,10 +162,12 @@ function showTrouble(title, next) {
 fillText();
 document.title = text.hostTitle;
 const stage = startStage({
-  open: ({ type, ttl }) => host.open({ type: type ?? undefined, ttl, confirm: "code" }),
+  open: openSession,
   answer: (session) => session.prompt && ask(session.prompt),
 });
 offerNotifications();
+// A session keeps its name: another one takes its place, unless a device has asked already.
+startOwnName(() => shown && !shown.deviceInfo && stage.openAgain(shown));
 onTimeJump(() => {
   // Only a session without an answer has a time that a message may have told too late.
   const isPending = [...(host?.sessions.values() ?? [])].some(({ status }) => status === "pending");

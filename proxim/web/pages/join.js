@@ -1,9 +1,10 @@
 // The guest page: names the host, asks when the person wants it to, and shows the result.
 
-import { Guest, deviceName, parseLink, remembered } from "../proxim.js";
+import { Guest, parseLink, remembered } from "../proxim.js";
 import { actionButton, byId, el, everyTick, fillText, onTimeJump, secondsTo, sentence, showLeft, showReach } from "./dom.js";
 import { endReason } from "./end.js";
 import { duration } from "./format.js";
+import { ownName, setOwnName } from "./own-name.js";
 import { pictureOf } from "./pictures.js";
 import { codeOf, problem, reasonWords } from "./problem.js";
 import { offerRetry, resetRetries } from "./retry.js";
@@ -14,7 +15,6 @@ import { text } from "./text.js";
 import { workbench } from "./workbench.js";
 
 const ASKING = "proxim.asking";
-const NAME = "proxim.name";
 /** Seconds left from which the time is amber. */
 const LATE = 10;
 const nodeUrl = new URL("..", import.meta.url);
@@ -54,15 +54,15 @@ function showForm(link) {
   }
   const [form, input, button] = ["asking", "name", "ask"].map(byId);
   byId("whom").textContent = text.askWhom(location.host);
-  input.value = load("localStorage", NAME) ?? deviceName();
+  input.value = ownName();
   button.disabled = false;
   button.textContent = text.ask;
   form.onsubmit = (/** @type {Event} */ event) => {
     event.preventDefault();
     button.disabled = true;
     button.textContent = text.asking;
-    const name = input.value.trim() || deviceName();
-    store("localStorage", NAME, name);
+    setOwnName(input.value);
+    const name = ownName();
     begin(new Guest(link, { name }), () => showForm(link), name);
   };
   view("asking");
@@ -117,13 +117,13 @@ function begin(guest, again, name) {
 function showWaiting(guest, name) {
   const isNew = byId("waiting").hidden;
   whole = Math.max(whole, secondsTo(guest.expiresAt));
-  byId("waiting-title").textContent = text.waitingTitle;
+  const host = guest.hostName;
+  byId("waiting-title").replaceChildren(...(host === null ? [text.waitingTitle] : sentence(text.waitingFor, { host })));
   byId("waiting-number").textContent = guest.code;
   byId("waiting-number").hidden = guest.code === null;
   byId("waiting-name").textContent = name === undefined ? "" : text.waitingName(name);
   view("waiting");
-  const what = guest.code === null ? text.waiting : text.waitingNumber;
-  byId("waiting-words").replaceChildren(...sentence(what, {}));
+  byId("waiting-words").textContent = guest.code === null ? text.waiting : text.waitingNumber;
   leaveView = everyTick(() => {
     const seconds = secondsTo(guest.expiresAt);
     showLeft(byId("waiting-left"), text.waitingLeft(duration(seconds)), seconds / whole, seconds < LATE);

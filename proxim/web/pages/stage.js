@@ -21,13 +21,15 @@ export function stage(host) {
   const [card, title, notice, showButton] = ["stage", "new-title", "stage-notice", "show-code"].map(byId);
   let shownAt = 0;
   let isOpening = false;
+  /** Whether the card had the focus before its buttons were turned off. */
+  let hadFocus = false;
 
   /** Show the code of a session; without one the card is folded. @param {HostSession | null} session @param {string} [words] */
   const show = (session, words = "") => {
     if (session?.over) return;
-    const { activeElement } = document;
     // The page shows its first code without taking the focus. Whatever has the focus may be hidden now.
-    const takesFocus = activeElement !== document.body && card.contains(activeElement);
+    const takesFocus = hadFocus || card.contains(document.activeElement);
+    hadFocus = false;
     if (shown && session && shown !== session && !shown.deviceInfo) shown.close().catch(() => {});
     shownAt = performance.now();
     title.textContent = session || !document.querySelector(".bench") ? text.newSession : text.another;
@@ -45,6 +47,7 @@ export function stage(host) {
     if (isOpening) return;
     isOpening = true;
     const buttons = [showButton, byId("show-typed")];
+    hadFocus = card.contains(document.activeElement);
     for (const button of buttons) button.disabled = true;
     showButton.textContent = text.opening;
     try {
@@ -57,6 +60,12 @@ export function stage(host) {
     for (const button of buttons) button.disabled = false;
     showButton.textContent = text.showCode;
   };
+
+  /** Return the kind of a session. @param {HostSession} session @returns {Kind} */
+  const kindOf = ({ type, createdAt, expiresAt }) => ({
+    type,
+    ttl: expiresAt === null ? undefined : Math.round((expiresAt - createdAt) / 1000),
+  });
 
   /** Open a session as soon as a person sees the page. @param {Kind} [kind] @param {string} [words] */
   const openWhenSeen = (kind, words) => {
@@ -76,6 +85,8 @@ export function stage(host) {
   return {
     show,
     openWhenSeen,
+    /** Open a session like this one, in its place. @param {HostSession} session */
+    openAgain: (session) => open(kindOf(session)),
     /** Scroll to the card. */
     reveal: () => card.scrollIntoView({ block: "nearest" }),
     /** Show another code in the place of one that ended. @param {HostSession} session @param {boolean} isWrong Whether it
@@ -86,8 +97,7 @@ export function stage(host) {
       const isTooSoon = reason !== "rejected" && performance.now() - shownAt < SHORTEST;
       show(null);
       if (isTooSoon) return;
-      const { type, createdAt, expiresAt } = session;
-      openWhenSeen({ type, ttl: expiresAt === null ? undefined : Math.round((expiresAt - createdAt) / 1000) }, words);
+      openWhenSeen(kindOf(session), words);
     },
   };
 }

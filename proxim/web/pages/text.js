@@ -145,7 +145,6 @@ export const text = {
   waitingFor: "Waiting for {host}",
   waiting: "The other person sees your request now, and has to approve it.",
   waitingNumber: "Type this number on the other device, and press “Approve” there.",
-  waitingNumberAt: "Type this number on {host}, and press “Approve” there.",
   waitingName: (name) => `You asked as “${name}”.`,
   waitingLeft: (time) => `${time} left`,
   scanAgain: "Scan a code",

@@ -1,5 +1,6 @@
 // The workbench of two connected devices: chat, files, and how they are connected.
 
+import { Guest } from "../proxim.js";
 import { chatPane } from "./chat.js";
 import { actionButton, byId, el, say } from "./dom.js";
 import { closeFor, endOf, endReason, hearEnd } from "./end.js";
@@ -37,8 +38,9 @@ export function workbench(session, role) {
     closeFor(session, "flooded").catch(() => {});
     update();
   };
-  // On the guest's side the session has only the guest's own name.
-  const otherName = () => (role === "host" ? session.deviceInfo?.name : undefined);
+  // On the guest's side `deviceInfo` has the guest's own name.
+  const otherName = () =>
+    session instanceof Guest ? (session.hostName ?? undefined) : session.deviceInfo?.name;
   const chat = chatPane((words) => session.send(words), flooded);
   const toTitle = () => title.focus({ preventScroll: true });
   const files = filesPane(session, () => otherName() ?? text.otherSide, flooded, chat.place, toTitle);

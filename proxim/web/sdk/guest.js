@@ -53,6 +53,8 @@ export class Guest extends Session {
     this.nodeUrl = nodeAddress(String(nodeUrl));
     /** @type {string | null} The number to show while the prompt is open, if the host has to type it. */
     this.code = null;
+    /** @type {string | null} What the host calls its device: a claim that nobody has checked. */
+    this.hostName = null;
     this.#token = token;
     this.#resumeToken = seat.resumeToken ?? "";
     this.#options = options;
@@ -130,12 +132,14 @@ export class Guest extends Session {
     if (message.type === "pair_pending") {
       this.#resumeToken = message.resume_token;
       this.type = message.session_type ?? null;
+      this.hostName = message.host_name ?? null;
       this.#remember();
       this.#promptPending(message);
     } else if (message.type === "resumed") {
       // First of all: once the new token has been used, the old one ends the session.
       this.#resumeToken = message.resume_token ?? this.#resumeToken;
       this.type = message.session.session_type;
+      this.hostName = message.host_name ?? null;
       this.#remember();
       this._setIceServers(message.ice_servers, message.ice_ttl);
       this._update(message.session);

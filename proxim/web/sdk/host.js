@@ -82,13 +82,14 @@ export class Host extends EventTarget {
    * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
    * of a pairing token of your own: the node then never sees the token, and makes no link. With
    * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it. With
-   * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's.
+   * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's. The guest
+   * sees `hostName`, a name of this device; an older node does not pass it on.
    * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code",
-   *   joinUrl?: string | URL }} [options]
+   *   joinUrl?: string | URL, hostName?: string }} [options]
    * @returns {Promise<HostSession>}
    * @throws {ProximError} `not_supported` if the node does not know `confirm` or `joinUrl`.
    */
-  async open({ type = "one_time", ttl, tokenHash, confirm, joinUrl } = {}) {
+  async open({ type = "one_time", ttl, tokenHash, confirm, joinUrl, hostName } = {}) {
     if (confirm === "code") await this._connection.needFeature("confirm");
     if (joinUrl) await this._connection.needFeature("join_url");
     const created = await this._connection.request("session_created", {
@@ -96,6 +97,7 @@ export class Host extends EventTarget {
       session_type: type,
       ttl,
       confirm,
+      host_name: hostName,
       ...linkRequest(tokenHash, joinUrl),
     });
     const session = this.sessions.get(created.session.session_id);
