@@ -22,7 +22,7 @@ translate(problems);
 `;
 
 /** Names, numbers, links and commands, which are in no language. */
-const UNTRANSLATED = /^[\s\d:.,·#%]*$|^https?:|^[\w-]{8,}$|^(A phone|Linux PC|a\.txt|hello|[0-9.:]+)$/;
+const UNTRANSLATED = /^[\s\d:.,·#%]*( [AP]M)?$|^https?:|^[\w-]{8,}$|^(A phone|Linux PC|a\.txt|hello|[0-9.:]+)$/;
 
 /** Return the visible texts of a page that are not from the table. */
 const strangers = ({ page }) =>
