@@ -311,18 +311,9 @@ export const problems = {
     rate_limited: ["Too many tries", "Wait a moment, then try again."],
     unavailable: ["The server cannot do this at the moment", "Wait a moment, then try again."],
     internal_error: ["The server had a fault", "Try again. If it happens again, tell the owner of the server."],
-    unreachable: [
-      "The devices can’t connect to each other",
-      "Bring both into the same network, or ask the owner of the server to set up a relay; then try again.",
-    ],
-    no_webrtc: [
-      "The other device can’t connect directly",
-      "WebRTC is missing or switched off there. Allow it in its browser’s settings, or install it for its program.",
-    ],
-    webrtc_failed: [
-      "This browser could not begin the connection",
-      "Allow WebRTC in its settings, or take another browser; then try again.",
-    ],
+    unreachable: ["The devices can’t connect to each other", "Bring both into the same network, or ask the owner of the server to set up a relay; then try again."],
+    no_webrtc: ["The other device can’t connect directly", "WebRTC is missing or switched off there. Allow it in its browser’s settings, or install it for its program."],
+    webrtc_failed: ["This browser could not begin the connection", "Allow WebRTC in its settings, or take another browser; then try again."],
     other: ["That did not work", "Reload the page, and try again."],
   },
   host: {
@@ -347,10 +338,7 @@ export const problems = {
     code_required: ["The number is missing", "Ask for a new code."],
     wrong_code: ["That was another number", "Ask for a new code."],
     not_supported: ["This server is too old for this page", "Ask the owner of the server to update it."],
-    unknown_session: [
-      "This code is not valid any more",
-      "It may have been renewed, the connection may have ended, or the link is incomplete. Scan the code that the screen shows now.",
-    ],
+    unknown_session: ["This code is not valid any more", "It may have been renewed, the connection may have ended, or the link is incomplete. Scan the code that the screen shows now."],
     host_offline: ["The other device is offline", "Ask its owner to open the page, then try again."],
     not_allowed: ["That cannot be done now", "Ask for a new code."],
     already_decided: ["The answer was given already", "Ask for a new code."],

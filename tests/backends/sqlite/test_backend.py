@@ -5,7 +5,6 @@ from hashlib import sha256
 
 import pytest
 import trio
-from msgspec import UNSET
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.backends.sqlite.file import DiskError
