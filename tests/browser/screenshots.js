@@ -2,6 +2,7 @@
 //
 //     node screenshots.js
 //
+// With LOOK=dark, for example, it takes those of one look only, and leaves the documentation alone.
 // It writes them to build/screenshots, and those of the documentation to docs/images, too.
 
 import { copyFile, mkdir } from "node:fs/promises";
@@ -134,6 +135,28 @@ async function expire(node, browser, look, hostShape, guestShape) {
   await phone.page.screenshot({ path: `${FOLDER}/${look.name}-guest-7-expired.png` });
 }
 
+/** Take the pictures of a server that asks for a token, and of one that has gone. */
+async function lose(browser, look, hostShape, guestShape) {
+  const node = await ProximNode.start("--access-token", "open sesame");
+  const context = await browser.newContext({ ...hostShape, ...look });
+  const page = await context.newPage();
+  await page.goto(node.url);
+  await page.getByLabel("Access token").fill("wrong");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByText("This access token is wrong").waitFor();
+  await page.screenshot({ path: `${FOLDER}/${look.name}-host-9-token.png` });
+  await page.getByLabel("Access token").fill("open sesame");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.locator("#qr[src]").waitFor();
+  const phone = await Phone.opens(await page.locator("#link").inputValue(), await browser.newContext({ ...guestShape, ...look }));
+  await node.stop();
+  await page.getByText("The code is back when the server is.").waitFor();
+  await page.screenshot({ path: `${FOLDER}/${look.name}-host-9-offline.png` });
+  await phone.asks();
+  await phone.sees("The server can’t be reached");
+  await phone.page.screenshot({ path: `${FOLDER}/${look.name}-guest-9-offline.png` });
+}
+
 await mkdir(FOLDER, { recursive: true });
 const browser = await launch();
 try {
@@ -143,13 +166,14 @@ try {
     // The host may be the phone, too.
     [{ name: "swapped", colorScheme: "light" }, PHONE, DESKTOP],
   ];
-  for (const look of looks) {
+  for (const look of looks.filter(([{ name }]) => [undefined, name].includes(process.env.LOOK))) {
     const node = await ProximNode.start();
     const quick = await ProximNode.start("--qr-ttl", "2");
     try {
       await walk(node, browser, ...look);
       await expire(quick, browser, ...look);
       await goByServer(node, browser, ...look);
+      await lose(browser, ...look);
     } finally {
       await Promise.all([node.stop(), quick.stop()]);
     }
@@ -158,4 +182,4 @@ try {
   await browser.close();
 }
 await mkdir(IMAGES, { recursive: true });
-for (const name of SHOWN) await copyFile(`${FOLDER}/${name}.png`, `${IMAGES}/${name}.png`);
+for (const name of process.env.LOOK ? [] : SHOWN) await copyFile(`${FOLDER}/${name}.png`, `${IMAGES}/${name}.png`);

@@ -24,6 +24,7 @@ test("a browser that scans its own code again comes back to its seat", async () 
   await phone.asksAndWaits();
   const number = await phone.number();
   const again = await here.phone(link, phone.page.context());
+  await again.press("Use it here");
   await again.sees(/^Waiting for/);
   assert.equal(await again.number(), number);
   await phone.sees("Continued somewhere else");

@@ -146,7 +146,8 @@ function showOver(error, again, isSeat = false, reason = "") {
   const what = code === "session_ended" ? reason : code;
   const { title, next } = wordsFor(error, reason);
   if (code === "replaced" && again) {
-    tell(what, title, next, actionButton(text.useHere, again));
+    const seat = remembered(nodeUrl).find(({ sessionId }) => sessionId === current?.id);
+    tell(what, title, next, actionButton(text.useHere, () => (seat ? rejoin(seat) : again())));
   } else if (!again || !PASSING.includes(code)) {
     store("sessionStorage", ASKING, null);
     tell(what, title, next);
