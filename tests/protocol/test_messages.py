@@ -45,7 +45,7 @@ ice_servers: session_id ice_servers ttl
 session_ended: session_id status reason
 pong:
 error: code message session_id? retry_after?
-"""
+"""  # noqa: E501
 DEVICE = wire.DeviceInfo(name="Zoë's phone", id="p-1")
 SESSION_OBJECT = """{"session_id":"s","uuid":"desk","session_type":"one_time",
 "created_at":"2026-11-22T08:00:00Z","expires_at":null,"status":"pending","device_info":null,

@@ -9,7 +9,9 @@ from tests.actors.helpers import DEVICE
 async def test_name_of_the_host_is_not_stored(live):
     first = await live()
     host = await first.node.host()
-    created = await host.asks(wire.CreateSession(session_type="persistent", host_name="Work laptop"))
+    created = await host.asks(
+        wire.CreateSession(session_type="persistent", host_name="Work laptop")
+    )
     await first.die()
     second = await live()
     await second.node.host()
