@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { scan } from "./browser.js";
 
-const PATIENCE = Number(process.env.PATIENCE ?? 60_000);
+const PATIENCE = 60_000;
 
 const NAMES = { one_time: "Once", temporary: "For a while", persistent: "Until closed" };
 
