@@ -150,7 +150,7 @@ async function lose(browser, look, hostShape, guestShape) {
   await page.locator("#qr[src]").waitFor();
   const phone = await Phone.opens(await page.locator("#link").inputValue(), await browser.newContext({ ...guestShape, ...look }));
   await node.stop();
-  await page.getByText("The code is back when the server is.").waitFor();
+  await page.locator("#reach.off").waitFor();
   await page.screenshot({ path: `${FOLDER}/${look.name}-host-9-offline.png` });
   await phone.asks();
   await phone.sees("The server can’t be reached");
