@@ -229,8 +229,8 @@ class Node:
         """Be the host of a new session, in this process. ``ttl`` in seconds is for temporary ones.
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
-        The link leads to ``join_url``, a page of your own, instead of the node's. The guest sees
-        ``host_name``, a name of this device.
+        The link leads to ``join_url``, a page of your own. The guest sees ``host_name``, a name of
+        this device.
 
         ``decide`` is called when a guest asks to pair: a coroutine function, or a plain one, which
         gets a thread of its own and may wait for a person. Only ``True`` approves, or with
@@ -243,9 +243,8 @@ class Node:
         if self._parts is None or self._stop.is_set() or self.leaving:
             raise ConnectionLost("the node does not run")
         open_kind = partial(self._parts.host.open, session_type, ttl=ttl, token_hash=token_hash)
-        return await open_kind(
-            qr=qr, confirm=confirm, join_url=join_url, host_name=host_name, decide=decide
-        )
+        open_kind = partial(open_kind, join_url=join_url, host_name=host_name)
+        return await open_kind(qr=qr, confirm=confirm, decide=decide)
 
     def _make_backend(self, supervisor: Supervisor) -> Backend:
         settings = self.settings
