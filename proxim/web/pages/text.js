@@ -1,5 +1,4 @@
-// All English texts of the pages. The only other text is in <noscript>, which no script can fill in; a
-// test checks that.
+// All English texts of the pages. The only other text is in <noscript>, which no script can fill in.
 
 /**
  * @typedef {string | ((...parts: any[]) => string)} Words
