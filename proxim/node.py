@@ -226,13 +226,15 @@ class Node:
         confirm: Confirm = "none",
         join_url: str | None = None,
         sealed: bool = False,
+        host_name: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Be the host of a new session, in this process. ``ttl`` in seconds is for temporary ones.
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
-        So it does with ``sealed``, and the node has nothing that it could read or forge.
-        The link leads to ``join_url``, a page of your own, instead of the node's.
+        So it does with ``sealed``, and the node has nothing that it could read or forge. The link
+        leads to ``join_url``, a page of your own. The guest sees ``host_name``, a name of this
+        device.
 
         ``decide`` is called when a guest asks to pair: a coroutine function, or a plain one, which
         gets a thread of its own and may wait for a person. Only ``True`` approves, or with
@@ -246,7 +248,7 @@ class Node:
             raise ConnectionLost("the node does not run")
         open_kind = partial(self._parts.host.open, session_type, ttl=ttl, token_hash=token_hash)
         open_at = partial(open_kind, qr=qr, confirm=confirm, join_url=join_url)
-        return await open_at(sealed=sealed, decide=decide)
+        return await open_at(sealed=sealed, host_name=host_name, decide=decide)
 
     def _make_backend(self, supervisor: Supervisor) -> Backend:
         settings = self.settings

@@ -59,7 +59,7 @@ def test_sealing_is_loaded_by_no_plain_session_and_no_server():
     )
     assert "proxim.cli.serve" in ours
     assert "proxim.sealing.link" in ours
-    assert ours.isdisjoint({"cryptography", "pyhpke", "proxim.sealing.peer", "qrcode"})
+    assert ours.isdisjoint({"cryptography", "pyhpke", "proxim.sealing.peer"})
 
 
 def test_scripts_import_neither_a_node_nor_asyncio():

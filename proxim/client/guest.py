@@ -41,6 +41,8 @@ class Guest(ClientSession):
     too. ``code`` is the code of three digits that this device has to show, for the person who
     approves it, until ``expires_at``; None if the host does not ask for one. In a sealed session it
     is None until the host has answered: see ``wait_code``.
+    ``host_name`` is what the host calls its device: a claim that is not verified, and None if the
+    host gives no name. A sealed session has it once it is approved.
     """
 
     _role = "guest"
@@ -68,6 +70,7 @@ class Guest(ClientSession):
         self.resume_token = resume_token
         self._expires_at = clock.now()
         self.code: str | None = None
+        self._host_name: str | None = None
         self._ask = ask
         self._token = resume_token.partition(".")[0]
         self._store_token = store_token
@@ -84,8 +87,8 @@ class Guest(ClientSession):
 
     @property
     def host_name(self) -> str | None:
-        """The name that the host of a sealed session gives itself, once it has approved."""
-        return None if self._seal is None else self._seal.host_name
+        """What the host calls its device; in a sealed session once it has approved."""
+        return self._host_name if self._seal is None else self._seal.host_name
 
     @property
     def expires_at(self) -> float:
@@ -143,6 +146,7 @@ class Guest(ClientSession):
         match message:
             case wire.PairPending():
                 self._keep_token(message.resume_token)
+                self._set_host_name(message.host_name)
                 self.peer_online = True
                 self._set_code(message.code)
                 self._expires_at = clock.now() + message.expires_in
@@ -150,6 +154,7 @@ class Guest(ClientSession):
                 if message.resume_token is not UNSET:
                     self._keep_token(message.resume_token)
                 self._set_code(message.code)
+                self._set_host_name(message.host_name)
                 self._set_ice_servers(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:
                     self._expires_at = clock.now() + message.expires_in
@@ -172,6 +177,9 @@ class Guest(ClientSession):
         """Store the code from the node; that of a sealed session comes from the host alone."""
         if self._seal is None:
             self.code = None if code is UNSET else code
+
+    def _set_host_name(self, name: str | UnsetType) -> None:
+        self._host_name = None if name is UNSET else name
 
     def _keep_token(self, token: str) -> None:
         """Store the resume token, and with it the secrets of a sealed session."""

@@ -77,12 +77,14 @@ class Host:
         confirm: Confirm = "none",
         join_url: str | None = None,
         sealed: bool = False,
+        host_name: str | None = None,
     ) -> HostSession:
         """Open a session. A temporary session needs ``ttl`` in seconds.
 
         With ``token_hash`` the node never sees the pairing token and does not make a link. With
         ``confirm="code"`` the guest shows a code of three digits, and an approval needs it. The
-        link leads to ``join_url``, a page of your own, instead of the node's.
+        link leads to ``join_url``, a page of your own, instead of the node's. The guest sees
+        ``host_name``, a name of this device; an older node does not pass it on.
 
         With ``sealed`` the node can neither read nor forge names, decisions and signals. The host
         makes the link itself, and an approval needs the code that the guest shows.
@@ -92,7 +94,7 @@ class Host:
         """
         if sealed:
             return await self._create_sealed(
-                SessionType(session_type), ttl, token_hash, qr, join_url
+                SessionType(session_type), ttl, token_hash, qr, join_url, host_name
             )
         if confirm == "code" and "confirm" not in self._connection.features:
             raise NotSupported("this node is too old to check the code that a guest shows")
@@ -105,6 +107,7 @@ class Host:
             qr=qr,
             confirm=confirm,
             join_url=join_url,
+            host_name=host_name,
         )
         created = await self._connection.call(request, wire.SessionCreated)
         session = self._created.pop(created.session.session_id)
@@ -118,25 +121,28 @@ class Host:
         token_hash: str | None,
         qr: Literal["svg"] | None,
         join_url: str | None,
+        host_name: str | None,
     ) -> HostSession:
         if "seal" not in self._connection.features:
             raise SealUnavailable(CANNOT_SEAL)
         from proxim.client.sealed_host import HostSeal, new_request
 
+        if host_name is not None:
+            host_name = checked_name(host_name)
         keys, request = new_request(session_type, ttl, token_hash)
         created = await self._connection.call(request, wire.SessionCreated)
         session = self._created.pop(created.session.session_id)
         session.join_url = join_url
-        place = self._place(join_url)
+        place = self._place(join_url, host_name)
         seal = HostSeal.create(session.session_id, keys, request, place, self._seals)
         await session._make_sealed(seal, qr)
         return session
 
-    def _place(self, join_url: str | None = None) -> Place:
+    def _place(self, join_url: str | None = None, host_name: str | None = None) -> Place:
         from proxim.client.sealed_host import Place
 
         page = join_url or self._own_page()
-        return Place(self._node_url, self.uuid, page, self._name)
+        return Place(self._node_url, self.uuid, page, host_name or self._name)
 
     def _own_page(self) -> str:
         """Return the page that links lead to.
@@ -270,7 +276,7 @@ async def open_host(
         node_url,
         registration,
         ssl_context,
-        name=computer_name() if name is None else _checked(name),
+        name=computer_name() if name is None else checked_name(name),
         seals={} if seals is None else seals,
     )
     async with host._connection.connected():
@@ -283,7 +289,8 @@ def computer_name() -> str:
     return "a computer" if not name or device_names.fault(name) else name
 
 
-def _checked(name: str) -> str:
+def checked_name(name: str) -> str:
+    """Return a name that a host may give itself. Raises ``BadMessage``."""
     fault = device_names.fault(name)
     if fault or not 1 <= len(device_names.normalised(name)) <= MAX_NAME:
         why = fault or f"not 1 to {MAX_NAME} characters"

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 import trio
 
 from proxim.actors.router import Router
-from proxim.client.host import computer_name
+from proxim.client.host import checked_name, computer_name
 from proxim.client.host_session import HostSession, SessionKind
 from proxim.client.ice import IceRefresher
 from proxim.embed.connection import LocalConnection
@@ -51,6 +51,7 @@ class LocalHost:
         confirm: Confirm = "none",
         join_url: str | None = None,
         sealed: bool = False,
+        host_name: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Return a new session on a connection of its own, so that none can delay another."""
@@ -61,7 +62,7 @@ class LocalHost:
             )
         if sealed:
             session = await self._open_sealed(
-                SessionType(session_type), ttl, token_hash, qr, join_url
+                SessionType(session_type), ttl, token_hash, qr, join_url, host_name
             )
         else:
             request = wire.CreateSession(
@@ -71,6 +72,7 @@ class LocalHost:
                 qr=qr,
                 confirm=confirm,
                 join_url=join_url,
+                host_name=host_name,
             )
             session = await self._create(request)
         session.join_url = join_url
@@ -86,12 +88,15 @@ class LocalHost:
         token_hash: str | None,
         qr: Literal["svg"] | None,
         join_url: str | None,
+        host_name: str | None,
     ) -> HostSession:
         from proxim.client.sealed_host import HostSeal, Place, new_request
 
+        if host_name is not None:
+            host_name = checked_name(host_name)
         keys, request = new_request(session_type, ttl, token_hash)
         session = await self._create(request)
-        place = Place("", UUID, join_url or self._page, computer_name())
+        place = Place("", UUID, join_url or self._page, host_name or computer_name())
         # Stored nowhere: the session ends with the node.
         seal = HostSeal.create(session.session_id, keys, request, place, {})
         await session._make_sealed(seal, qr)

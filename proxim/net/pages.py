@@ -23,6 +23,7 @@ _CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
 }
 
 _NAMED = {
@@ -62,6 +63,7 @@ _CONTENT_SECURITY_POLICY = "; ".join(
         # The QR code is a data URL, so that its link is never fetched.
         "img-src 'self' data:",
         "connect-src 'self'",
+        "manifest-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",

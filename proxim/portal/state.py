@@ -164,13 +164,8 @@ class GuestState(SessionState[client.Guest]):
 
     @property
     def host_name(self) -> str | None:
-        """The name that the host of a sealed session gives itself, once it has approved."""
+        """What the host calls its device, unchecked; None if it gives no name."""
         return self._inner.host_name
-
-    @property
-    def code(self) -> str | None:
-        """The three digits that this device has to show to the person who approves it, if any."""
-        return self._inner.code
 
     @property
     def expires_in(self) -> float:

@@ -17,6 +17,7 @@ from proxim.protocol.fields import (
     Answer,
     Code,
     Confirm,
+    DeviceName,
     Key,
     Ref,
     RequestSeal,
@@ -81,7 +82,8 @@ class CreateSession(_Request, frozen=True):
     the base64url SHA-256 of a pairing token's text, if the host made the token. Without it the
     node makes the token and the link to the page ``join_url``, and with ``qr`` draws the link. With
     ``confirm`` "code" an approval needs the code that the guest shows. With ``seal`` 1 the session
-    is sealed; that needs ``token_hash``. Reply: ``session_created``.
+    is sealed; that needs ``token_hash``. The guest is told ``host_name``, the host's claim how its
+    device is called. Reply: ``session_created``.
     """
 
     session_type: SessionType
@@ -91,6 +93,7 @@ class CreateSession(_Request, frozen=True):
     confirm: Confirm = "none"
     join_url: JoinUrl | None = None
     seal: Literal[1] | None = None
+    host_name: DeviceName | None = None
 
 
 class RenewLink(_Request, frozen=True):
@@ -271,7 +274,7 @@ class PairPending(_Reply, frozen=True):
     """The host was prompted; ``expires_in`` is the time left, in seconds.
 
     ``session_type`` says for how long the resume token is useful. The guest shows ``code``, if it
-    is there, to the person who approves.
+    is there, to the person who approves. ``host_name`` is that of ``create_session``, a claim.
     """
 
     session_id: str
@@ -279,6 +282,7 @@ class PairPending(_Reply, frozen=True):
     expires_in: float
     session_type: SessionType | UnsetType = UNSET
     code: Code | UnsetType = UNSET
+    host_name: str | UnsetType = UNSET
 
 
 class PairPrompt(_Reply, frozen=True):
@@ -323,7 +327,8 @@ class Resumed(_Reply, frozen=True):
     ``ice_servers`` only if approved; ``ice_ttl`` is how long they are valid, in seconds.
     ``resume_token`` is new, and takes the place of the one that was shown. ``code`` is that of
     ``pair_pending``, while the prompt is open. ``ack`` is the ``seal`` of the host's ``pair_ack``,
-    and ``seal`` that of ``pair_result``, once approved.
+    and ``seal`` that of ``pair_result``, once approved. ``host_name`` is that of
+    ``create_session``.
     """
 
     session: SessionInfo
@@ -335,6 +340,7 @@ class Resumed(_Reply, frozen=True):
     code: Code | UnsetType = UNSET
     ack: str | UnsetType = UNSET
     seal: str | UnsetType = UNSET
+    host_name: str | UnsetType = UNSET
 
 
 class PeerOnline(_Reply, frozen=True):

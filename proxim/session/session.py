@@ -60,6 +60,7 @@ class Session(Membership):
         terms: ev.Terms,
         confirm: Confirm = "none",
         sealed: bool = False,
+        host_name: str = "",
     ) -> Session:
         """Return a new session, pending, with its host online; ``ttl`` if it is temporary."""
         return cls(
@@ -74,6 +75,7 @@ class Session(Membership):
             terms=terms,
             confirm=confirm,
             sealed=sealed,
+            host_name=host_name,
         )
 
     # -- the state machine -------------------------------------------------------------------

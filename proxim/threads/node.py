@@ -83,13 +83,15 @@ class ThreadNode:
         confirm: Confirm = "none",
         join_url: str | None = None,
         sealed: bool = False,
+        host_name: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Open a session as its host. ``ttl`` in seconds is for temporary sessions.
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
         So it does with ``sealed``, and the node has nothing that it could read or forge. The link
-        leads to ``join_url``, a page of your own, instead of the node's.
+        leads to ``join_url``, a page of your own, instead of the node's. The guest sees
+        ``host_name``, a name of this device.
 
         ``decide`` is called when a guest asks to pair, and may wait for a person. A coroutine
         function runs in the asyncio loop from which this is called, or else in the node's; a plain
@@ -109,6 +111,7 @@ class ThreadNode:
             qr=qr,
             confirm=confirm,
             join_url=join_url,
+            host_name=host_name,
             sealed=sealed,
             decide=None if decide is None else self._wrap_question(decide),
         )

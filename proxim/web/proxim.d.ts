@@ -283,22 +283,25 @@ export class Host extends EventTarget {
      * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
      * of a pairing token of your own: the node then never sees the token, and makes no link. With
      * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it. With
-     * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's.
+     * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's. The guest
+     * sees `hostName`, a name of this device; an older node does not pass it on.
      *
      * With `sealed`, the node can neither read nor forge the names, the decision and the signals. This page
      * makes the link and the QR code, which the node never has, and `prompt.approve` always needs the number.
+     * The guest then learns the name of this device once it is approved.
      * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code",
-     *   joinUrl?: string | URL, sealed?: boolean }} [options]
+     *   joinUrl?: string | URL, hostName?: string, sealed?: boolean }} [options]
      * @returns {Promise<HostSession>}
      * @throws {ProximError} `not_supported` if the node does not know `confirm` or `joinUrl`,
      *   `seal_unavailable` if it does not carry sealed sessions.
      */
-    open({ type, ttl, tokenHash, confirm, joinUrl, sealed }?: {
+    open({ type, ttl, tokenHash, confirm, joinUrl, hostName, sealed }?: {
         type?: SessionType;
         ttl?: number;
         tokenHash?: string;
         confirm?: "none" | "code";
         joinUrl?: string | URL;
+        hostName?: string;
         sealed?: boolean;
     }): Promise<HostSession>;
     /**
@@ -364,7 +367,7 @@ export class Guest extends Session {
     nodeUrl: string;
     /** @type {string | null} The number to show while the prompt is open, if the host has to type it. */
     code: string | null;
-    /** @type {string | null} The host's name, as it says itself; only a sealed session has it, once approved. */
+    /** @type {string | null} What the host calls its device: a claim. A sealed session has it once approved. */
     hostName: string | null;
     /**
      * Ask to pair, by the link. Resolves once the host has the prompt; `approved` gives the decision.

@@ -101,7 +101,7 @@ test("the guest in Python opens a data channel with the host page", async () => 
     await desk.sees("Hello from Python");
     await desk.says("Are you there?");
     await desk.sees("You said: Are you there?");
-    await desk.press("End session");
+    await desk.press("End connection");
     assert.equal(await gone, 0);
     assert.deepEqual(printed, ["The host is being asked.", `It needs this number: ${await told}`, "connected", "host: Are you there?", "over: closed"]);
   } finally {

@@ -78,6 +78,7 @@ async def test_every_file_is_served_unchanged_with_its_headers(memory_node, path
         ("/proxim.js", "text/javascript; charset=utf-8"),
         ("/web/style.css", "text/css; charset=utf-8"),
         ("/web/icon.svg", "image/svg+xml"),
+        ("/web/proxim.webmanifest", "application/manifest+json"),
     ],
 )
 async def test_file_has_its_content_type(memory_node, path, kind):

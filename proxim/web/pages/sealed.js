@@ -12,11 +12,12 @@ const told = new Map();
 
 /** Return the mark that says whether a session is sealed. @param {import("../proxim.js").Session} session */
 export const sealMark = ({ sealed }) =>
-  el("span", {
-    class: `tag ${sealed ? "good" : "warn"}`,
-    text: sealed ? text.sealed : text.notSealed,
-    title: sealed ? text.sealedHint : text.notSealedHint,
-  });
+  el(
+    "p",
+    {},
+    el("span", { class: `tag ${sealed ? "good" : "warn"}`, text: sealed ? text.sealed : text.notSealed }),
+    ` ${sealed ? text.sealedHint : text.notSealedHint}`,
+  );
 
 /** Show what a sealed session has noticed. @param {{ notice: import("../proxim.js").Notice }} event */
 export function showNotice({ notice }) {

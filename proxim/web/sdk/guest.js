@@ -61,7 +61,7 @@ export class Guest extends Session {
     this.nodeUrl = nodeAddress(String(nodeUrl));
     /** @type {string | null} The number to show while the prompt is open, if the host has to type it. */
     this.code = null;
-    /** @type {string | null} The host's name, as it says itself; only a sealed session has it, once approved. */
+    /** @type {string | null} What the host calls its device: a claim. A sealed session has it once approved. */
     this.hostName = null;
     if (seat.resumeToken && seal) this.#secret = new GuestSecret(this.id, undefined, /** @type {GuestKept} */ (seal));
     else if (seal) this.#secret = new GuestSecret(this.id, /** @type {LinkSeal} */ (seal), askedFor(this.nodeUrl, this.id));
@@ -154,6 +154,7 @@ export class Guest extends Session {
     if (message.type === "pair_pending") {
       this.#resumeToken = message.resume_token;
       this.type = message.session_type ?? null;
+      this.hostName = message.host_name ?? null;
       this.#remember();
       this.#promptPending(message);
     } else if (message.type === "pair_ack") {
@@ -171,6 +172,7 @@ export class Guest extends Session {
       if (isApproved && this.#secret && !this.#secret.takeAnswer(message.seal, true)) return this.#tampered();
       const session = this.#corrected(message.session);
       this.type = session.session_type;
+      if (!this.#secret) this.hostName = message.host_name ?? null;
       this.#remember();
       this._setIceServers(message.ice_servers, message.ice_ttl);
       this._update(session);

@@ -91,18 +91,20 @@ export class Host extends EventTarget {
    * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
    * of a pairing token of your own: the node then never sees the token, and makes no link. With
    * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it. With
-   * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's.
+   * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's. The guest
+   * sees `hostName`, a name of this device; an older node does not pass it on.
    *
    * With `sealed`, the node can neither read nor forge the names, the decision and the signals. This page
    * makes the link and the QR code, which the node never has, and `prompt.approve` always needs the number.
+   * The guest then learns the name of this device once it is approved.
    * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code",
-   *   joinUrl?: string | URL, sealed?: boolean }} [options]
+   *   joinUrl?: string | URL, hostName?: string, sealed?: boolean }} [options]
    * @returns {Promise<HostSession>}
    * @throws {ProximError} `not_supported` if the node does not know `confirm` or `joinUrl`,
    *   `seal_unavailable` if it does not carry sealed sessions.
    */
-  async open({ type = "one_time", ttl, tokenHash, confirm, joinUrl, sealed = false } = {}) {
-    if (sealed) return this.#openSealed(type, ttl, tokenHash, joinUrl);
+  async open({ type = "one_time", ttl, tokenHash, confirm, joinUrl, hostName, sealed = false } = {}) {
+    if (sealed) return this.#openSealed(type, ttl, tokenHash, joinUrl, hostName);
     if (confirm === "code") await this._connection.needFeature("confirm");
     if (joinUrl) await this._connection.needFeature("join_url");
     const created = await this._connection.request("session_created", {
@@ -110,6 +112,7 @@ export class Host extends EventTarget {
       session_type: type,
       ttl,
       confirm,
+      host_name: hostName,
       ...linkRequest(tokenHash, joinUrl),
     });
     const session = this.sessions.get(created.session.session_id);
@@ -121,13 +124,17 @@ export class Host extends EventTarget {
   /**
    * @param {SessionType} type @param {number | undefined} ttl
    * @param {string | undefined} tokenHash @param {string | URL | undefined} joinUrl
+   * @param {string | undefined} hostName
    */
-  async #openSealed(type, ttl, tokenHash, joinUrl) {
+  async #openSealed(type, ttl, tokenHash, joinUrl, hostName) {
     if (tokenHash) throw new ProximError("bad_message", "a sealed session makes its own token: leave out tokenHash");
     const page = joinUrl && pageAddress(joinUrl);
     await this._connection.ready;
     await this._connection.needSeal();
-    const { newLink } = await this.#secrets.load();
+    const { newLink, nameFault } = await this.#secrets.load();
+    const fault = hostName && nameFault(hostName);
+    if (fault) throw new ProximError("bad_message", `hostName has ${fault}`);
+    if (hostName) this._name = hostName;
     const keys = newLink();
     const request = { type: "create_session", session_type: type, ttl, token_hash: keys.tokenHash, seal: 1 };
     const hold = (/** @type {Message} */ { session }) =>

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from proxim.actors.connection import Owner
+from proxim.actors.inbox import SaveReceipt
 from proxim.backends.redis import write_queue
 from proxim.backends.redis.records import Record
 from proxim.backends.redis.registry import Registry

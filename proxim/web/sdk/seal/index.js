@@ -4,4 +4,5 @@ export { decode64, encode64, readJson, utf8 } from "./encoding.js";
 export { sealedLink } from "./link.js";
 export { SealedGuest } from "./guest.js";
 export { newLink, SealedHost } from "./host.js";
+export { nameFault } from "./names.js";
 export { SealedPeer } from "./peer.js";
