@@ -8,7 +8,6 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { scan } from "./lib/browser.js";
 import { ProximNode, PYTHON } from "./lib/node.js";
-import { withoutSeal } from "./lib/plain.js";
 import { Site } from "./lib/site.js";
 import { world } from "./lib/world.js";
 
@@ -85,7 +84,7 @@ for (const page of ["../README.md", "howto/browser.md", "reference/proxim-js.md"
 }
 
 test("the guest in Python opens a data channel with the host page", async () => {
-  const desk = await here.desk(await withoutSeal(await here.context({ viewport: { width: 1280, height: 1000 } })));
+  const desk = await here.desk(await here.context({ viewport: { width: 1280, height: 1000 } }));
   await desk.opens("one_time");
   const example = fileURLToPath(new URL("examples/aiortc_guest.py", DOCS));
   const guest = spawn(PYTHON, [example, await desk.link()], { stdio: ["ignore", "pipe", "inherit"] });

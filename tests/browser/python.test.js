@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { Wire } from "./lib/cut.js";
-import { withoutSeal } from "./lib/plain.js";
 import { PythonSide } from "./lib/python.js";
 import { world } from "./lib/world.js";
 
@@ -31,7 +30,7 @@ async function context(width) {
 
 /** The page of a desktop, and a Python guest. */
 async function pythonGuest(...options) {
-  const page = await here.desk(await withoutSeal(await context(1280)));
+  const page = await here.desk(await context(1280));
   await page.opens("persistent");
   const python = new PythonSide("guest", await page.link(), options);
   sides.push(python);

@@ -124,7 +124,7 @@ test("a message through the server is shown also while the channel is open", asy
 });
 
 test("a Python program that does not answer WebRTC chats with the page, and its reason of the end is shown", async () => {
-  const desk = await here.desk(await withoutSeal(await here.context({ viewport: { width: 1280, height: 1000 } })));
+  const desk = await here.desk(await here.context({ viewport: { width: 1280, height: 1000 } }));
   const link = await desk.opens("persistent");
   const script = fileURLToPath(new URL("lib/silent_guest.py", import.meta.url));
   const guest = spawn(PYTHON, [script, link], { stdio: ["ignore", "pipe", "inherit"] });

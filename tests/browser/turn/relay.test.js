@@ -6,7 +6,6 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { PYTHON } from "../lib/node.js";
-import { withoutSeal } from "../lib/plain.js";
 import { PythonSide } from "../lib/python.js";
 import { world } from "../lib/world.js";
 
@@ -71,7 +70,7 @@ test("two pages connect through the relay, and go on after their credentials exp
 });
 
 test("the guest in Python connects through the relay", async () => {
-  const desk = await here.desk(await withoutSeal(await context()));
+  const desk = await here.desk(await context());
   await desk.opens("one_time");
   const example = fileURLToPath(new URL("../../../docs/examples/aiortc_guest.py", import.meta.url));
   const options = { stdio: ["ignore", "pipe", "inherit"] };
