@@ -84,7 +84,7 @@ class Program:
 class Terminal:
     """A ``proxim`` in a terminal of ``size`` columns and lines, with a person."""
 
-    def __init__(self, arguments, environ, size=(140, 60)):
+    def __init__(self, arguments, environ, size=(220, 60)):
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         self._fd, theirs = os.openpty()

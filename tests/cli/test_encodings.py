@@ -11,7 +11,7 @@ BLOCKS = set("▀▄█")
 @pytest.mark.needs("zbarimg")
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "iso-8859-15", "ascii"])
 def test_qr_code_without_half_blocks_is_drawn_in_colours(start, tmp_path, encoding):
-    drawn = start("qr", LINK, terminal=True, PYTHONIOENCODING=encoding, COLUMNS="140")
+    drawn = start("qr", LINK, terminal=True, PYTHONIOENCODING=encoding, COLUMNS="220")
     assert drawn.exit() == 0
     assert scan(drawn.picture(), tmp_path / "screen.png") == LINK
 
@@ -19,7 +19,7 @@ def test_qr_code_without_half_blocks_is_drawn_in_colours(start, tmp_path, encodi
 @pytest.mark.needs("zbarimg")
 def test_host_draws_its_code_in_colours(start, node, tmp_path):
     desk = start(
-        "host", "--node", node, terminal=True, PYTHONIOENCODING="iso-8859-1", COLUMNS="140"
+        "host", "--node", node, terminal=True, PYTHONIOENCODING="iso-8859-1", COLUMNS="220"
     )
     link = desk.see(r"join '(http\S+)'")[1]
     assert "?" not in desk.text.partition("Scan this")[0]
