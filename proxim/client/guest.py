@@ -140,10 +140,10 @@ class Guest(ClientSession):
         self._node.retry_first(RETRIES)
 
     def _handle(self, message: wire.NodeMessage) -> None:
-        """Handle a message from the node. The connection has one session, so others are ignored."""
-        if getattr(message, "session_id", UNSET) not in (self.session_id, UNSET):
-            return
+        """Handle a message from the node."""
         match message:
+            case wire.Signal() if message.session_id != self.session_id:
+                return
             case wire.PairPending():
                 self._keep_token(message.resume_token)
                 self._set_host_name(message.host_name)
