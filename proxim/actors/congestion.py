@@ -1,4 +1,4 @@
-"""What happens to a signal for which there is little room, or none."""
+"""The handling of signals for which a receiver has little room, or none."""
 
 from __future__ import annotations
 

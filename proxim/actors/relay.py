@@ -1,4 +1,4 @@
-"""What a connection sends from its seats: signals, and that it is gone."""
+"""Passes on what a connection sends from its seats: signals, and its leaving."""
 
 from __future__ import annotations
 

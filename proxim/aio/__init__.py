@@ -99,7 +99,7 @@ class Prompt(PromptState):
 
 
 class _Session(SessionState[Session_co]):
-    """What both sides of a session do, for asyncio."""
+    """The methods that both sides of a session have, for asyncio."""
 
     send = awaiting(ClientSession.send)
     refresh_ice = awaiting(ClientSession.refresh_ice)

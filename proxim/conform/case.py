@@ -13,7 +13,7 @@ Script = Callable[["Stage"], Awaitable[None]]
 
 
 class Role(StrEnum):
-    """What the client under test is."""
+    """The role of the client under test."""
 
     GUEST = "guest"
     HOST = "host"
@@ -47,7 +47,7 @@ class Case(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What came of a case. ``outcome`` is "passed", "failed" or "skipped", ``why`` says more."""
+    """The result of a case. ``outcome`` is "passed", "failed" or "skipped", ``why`` says more."""
 
     case: Case
     outcome: str

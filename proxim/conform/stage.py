@@ -1,4 +1,4 @@
-"""What the scripts share: a session, and the usual ways to get the client there."""
+"""The stage of a case: a session, and the usual ways to bring the client into it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the outboxes of all connections hold together, and so how much one of them may have."""
+"""The total of all outboxes, and the bound that follows from it for each of them."""
 
 from __future__ import annotations
 

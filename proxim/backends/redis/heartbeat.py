@@ -21,7 +21,7 @@ SETTLE_TIME = 2.0
 
 
 class Heard(NamedTuple):
-    """What a heartbeat, sent at ``asked_at``, was answered.
+    """The answer to a heartbeat that was sent at ``asked_at``.
 
     ``lease_held`` is whether the node's lease has held since the last one; ``dataset`` names what
     Redis remembers.

@@ -1,4 +1,4 @@
-"""What a node may do for its sessions, by what is known of its lease and of Redis."""
+"""The rights of a node over its sessions, by the state of its lease and of Redis."""
 
 from __future__ import annotations
 
