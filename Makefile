@@ -25,6 +25,7 @@ help:  ## what there is
 	@sed -n 's/^\([a-z0-9][a-z0-9 -]*\):.*## /\1: /p' Makefile
 
 run: $(RUNS)  ## install and start the node
+	@echo "Starting the node: $(strip $(BIN)/proxim serve $(ARGS))"
 	@$(BIN)/proxim serve $(ARGS)
 
 test: $(TESTS)  ## install, and run the tests that need only Python, in parallel
@@ -52,18 +53,20 @@ types: $(STAMP)  ## mypy and pyright, for Linux, macOS and Windows
 		$(BIN)/pyright --pythonpath $(BIN)/python --pythonplatform $$system || exit; done
 
 $(BIN)/uv:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Proxim needs Python 3.11 or later")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Proxim needs Python 3.11 or later")'
+	@echo "Making a Python environment in $(VENV)."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 # Three environments in one folder, each larger than the one before: for a node, for the tests of
 # `make test`, and for everything else. None removes what another has installed.
 SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --inexact
 
 $(RUNS): pyproject.toml uv.lock | $(BIN)/uv
+	@echo "Installing Proxim and its libraries into $(VENV). The first time, this takes a minute or two."
 	@# Not every system has wheels for all that WebRTC needs. Without them the commands say what is missing.
-	$(SYNC) --no-dev --extra rtc --compile-bytecode || $(SYNC) --no-dev --compile-bytecode
-	touch $@
+	@$(SYNC) --no-dev --extra rtc --compile-bytecode || $(SYNC) --no-dev --compile-bytecode
+	@touch $@
 
 $(TESTS): pyproject.toml uv.lock | $(BIN)/uv
 	$(SYNC) --no-dev --group test

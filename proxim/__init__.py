@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         NotSupported,
         ProximError,
         RequestError,
+        SealUnavailable,
         SessionOver,
         TransferFailed,
         Unreachable,
@@ -78,6 +79,7 @@ __all__ = [
     "Prompt",
     "ProximError",
     "RequestError",
+    "SealUnavailable",
     "SessionInfo",
     "SessionOver",
     "Settings",
@@ -102,8 +104,8 @@ _MODULES = {
     "proxim.embed.events": "Ended Missed Paired",
     "proxim.node": "Node serve",
     "proxim.protocol.errors": "AlreadyDecided ChannelClosed CodeRequired ConnectionLost "
-    "InvalidLink InvalidSetting NotApproved NotSupported ProximError RequestError SessionOver "
-    "TransferFailed Unreachable WrongCode",
+    "InvalidLink InvalidSetting NotApproved NotSupported ProximError RequestError SealUnavailable "
+    "SessionOver TransferFailed Unreachable WrongCode",
     "proxim.protocol.messages": "DeviceInfo SessionInfo",
     "proxim.settings": "Settings",
     "proxim.threads": "ThreadNode ThreadPrompt ThreadSession run_in_thread",

@@ -2,4 +2,4 @@
 
 from proxim.cli import main
 
-main(prog_name="proxim")
+main()

@@ -20,6 +20,7 @@ from proxim.actors.limits import NodeLimits
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Observer, Supervisor
 from proxim.backends import redis, sqlite
+from proxim.client.calls import draw_qr
 from proxim.client.host_session import HostSession, SessionKind
 from proxim.embed.decision import Decide, check
 from proxim.embed.events import EventReader, Events
@@ -224,16 +225,20 @@ class Node:
         qr: Literal["svg"] | None = None,
         confirm: Confirm = "none",
         join_url: str | None = None,
+        sealed: bool = False,
+        host_name: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Be the host of a new session, in this process. ``ttl`` in seconds is for temporary ones.
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
-        The link leads to ``join_url``, a page of your own, instead of the node's.
+        So it does with ``sealed``, and the node has nothing that it could read or forge. The link
+        leads to ``join_url``, a page of your own. The guest sees ``host_name``, a name of this
+        device.
 
         ``decide`` is called when a guest asks to pair: a coroutine function, or a plain one, which
         gets a thread of its own and may wait for a person. Only ``True`` approves, or with
-        ``confirm`` only the code as a ``str``. Without it, await ``session.prompt()``.
+        a code only the code as a ``str``. Without ``decide``, await ``session.prompt()``.
 
         Raises ``ConnectionLost`` while the node does not run, ``LimitReached`` when there are too
         many sessions, ``BadMessage`` for an unusable type or ``ttl``, ``TypeError``.
@@ -242,7 +247,8 @@ class Node:
         if self._parts is None or self._stop.is_set() or self.leaving:
             raise ConnectionLost("the node does not run")
         open_kind = partial(self._parts.host.open, session_type, ttl=ttl, token_hash=token_hash)
-        return await open_kind(qr=qr, confirm=confirm, join_url=join_url, decide=decide)
+        open_at = partial(open_kind, qr=qr, confirm=confirm, join_url=join_url)
+        return await open_at(sealed=sealed, host_name=host_name, decide=decide)
 
     def _make_backend(self, supervisor: Supervisor) -> Backend:
         settings = self.settings
@@ -282,12 +288,14 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     """Put together what serves the clients of a node at ``url``."""
     settings, supervisor = node.settings, node.supervisor
     # Drawing and its import take tens of milliseconds, in which no other client should wait.
-    draw_qr = partial(in_own_thread, _draw_qr)
-    drawings = Drawings(draw_qr, settings.drawings_at_once, supervisor.stats)
+    draw = partial(in_own_thread, draw_qr)
+    drawings = Drawings(draw, settings.drawings_at_once, supervisor.stats)
+    public_url = with_canonical_host(url)
     join_url = settings.join_url and with_canonical_host(settings.join_url)
-    invitations = Invitations(with_canonical_host(url), drawings.draw, join_url)
-    token, require_seal = settings.access_token, settings.require_seal
-    router = Router(supervisor, invitations, token, require_seal=require_seal)
+    invitations = Invitations(public_url, drawings.draw, join_url)
+    page = join_url or f"{public_url.rstrip('/')}/join"
+    token = settings.access_token
+    router = Router(supervisor, invitations, token, require_seal=settings.require_seal)
     site = Site(
         url,
         is_leaving=lambda: node.leaving,
@@ -297,8 +305,8 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     )
     scheme = "http" if tls is None else "https"
     access = Access(url, scheme, settings.access_rules, supervisor.backend.hash_address)
-    server, max_bytes = f"proxim/{__version__}", node.limits.message_size
-    welcome = Welcome.of(server, settings.approval_timeout, max_bytes)
+    max_bytes = node.limits.message_size
+    welcome = Welcome.of(f"proxim/{__version__}", settings.approval_timeout, max_bytes, page)
     listener = Listener(
         router,
         site,
@@ -309,7 +317,7 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
         stats=node.net_stats,
         tls=tls,
     )
-    return Parts(LocalHost(router, node.limits, settings.access_token), site, listener)
+    return Parts(LocalHost(router, node.limits, settings.access_token, page), site, listener)
 
 
 async def serve(
@@ -334,12 +342,6 @@ def _traces() -> Observer:
     except ImportError:
         raise missing("traces", "otel") from None
     return Traces()
-
-
-def _draw_qr(link: str) -> str:
-    from proxim import qr
-
-    return qr.svg(link)
 
 
 def _metrics(supervisor: Supervisor, net_stats: NetStats) -> str:

@@ -53,7 +53,7 @@ async def test_node_warns_when_it_starts(caplog):
         async with Node(port=0, access_token="hush", **TURN):
             pass
     (line,) = [each.getMessage() for each in caplog.records]
-    assert line.startswith("access_token: it has fewer than 22 characters")
+    assert line.startswith("access_token: the token has fewer than 22 characters")
     assert "hush" not in line
 
 
@@ -62,4 +62,4 @@ async def test_node_that_gives_relays_to_everybody_warns_when_it_starts(caplog):
         async with Node(port=0, **TURN):
             pass
     (line,) = [each.getMessage() for each in caplog.records]
-    assert line.startswith("turn: without access_token everybody")
+    assert line.startswith("turn: without access_token every client")

@@ -40,6 +40,28 @@ def test_node_does_not_import_the_command_line(name):
     assert ours.isdisjoint(_NOT_FOR_AN_APPLICATION)
 
 
+def test_sealing_is_loaded_by_no_plain_session_and_no_server():
+    """A host, a guest, an embedded host and ``proxim serve`` start without it."""
+    ours = modules_after(
+        "import proxim.cli.serve, proxim.cli.host, proxim.cli.join, proxim.sync, proxim.aio\n"
+        "from proxim.cli import main\n"
+        "async def pair():\n"
+        "    async with (\n"
+        "        proxim.Node(port=0) as node,\n"
+        "        proxim.open_host(node.url, uuid='desk') as host,\n"
+        "        proxim.open_guest((await host.create('one_time')).link, name='Phone') as guest,\n"
+        "    ):\n"
+        "        prompt = await next(iter(host.sessions.values())).prompt()\n"
+        "        await prompt.approve()\n"
+        "        await guest.approved()\n"
+        "import proxim, trio\n"
+        "trio.run(pair)\n"
+    )
+    assert "proxim.cli.serve" in ours
+    assert "proxim.sealing.link" in ours
+    assert ours.isdisjoint({"cryptography", "pyhpke", "proxim.sealing.peer"})
+
+
 def test_scripts_import_neither_a_node_nor_asyncio():
     ours = modules_after("import proxim; proxim.sync.open_host")
     assert ours.isdisjoint({*_NOT_FOR_AN_APPLICATION, "proxim.node", "proxim.actors"})
@@ -61,9 +83,17 @@ def test_completion_shows_public_names_alone():
 SESSION = {
     *("session_id", "status", "device_info", "peer_online", "ice_servers", "over"),
     *("send", "receive", "signals", "presence", "refresh_ice", "close", "ended"),
-    *("channel", "refuse_channel"),
+    *("channel", "refuse_channel", "sealed", "notices"),
 }
-TRIO = {"presence_after", "receive_nowait", "wait_over", "wait_readable"}
+TRIO = {
+    "notice_after",
+    "expect_channel",
+    "presence_after",
+    "receive_nowait",
+    "wait_approved",
+    "wait_over",
+    "wait_readable",
+}
 HOST_SESSION = {
     "info",
     "link",
@@ -71,18 +101,17 @@ HOST_SESSION = {
     "qr_svg",
     "confirm",
     "decide",
-    "notices",
     "prompt",
     "renew",
 }
-GUEST = {"approved", "code", "node_url", "resume_token"}
-PROMPT = {"approve", "decline", "device_info", "confirm"}
+GUEST = {"approved", "code", "host_name", "node_url", "resume_token", "wait_code"}
+PROMPT = {"approve", "approve_unchecked", "decline", "device_info", "confirm"}
 
 
 @pytest.mark.parametrize(
     ("type_", "names"),
     [
-        (proxim.HostSession, {*SESSION, *TRIO, *HOST_SESSION, "lapses_at", "notice_after"}),
+        (proxim.HostSession, {*SESSION, *TRIO, *HOST_SESSION, "lapses_at"}),
         (proxim.Guest, {*SESSION, *TRIO, *GUEST, "expires_at", "reachable"}),
         (proxim.Prompt, {*PROMPT, "expires_at"}),
         (proxim.Host, {"create", "list", "close", "reachable"}),
@@ -90,8 +119,8 @@ PROMPT = {"approve", "decline", "device_info", "confirm"}
             each
             for module in (proxim.aio, proxim.sync)
             for each in (
-                (module.HostSession, {*SESSION, *HOST_SESSION, "lapses_in"}),
-                (module.Guest, {*SESSION, *GUEST, "expires_in"}),
+                (module.HostSession, {*SESSION, *HOST_SESSION, "lapses_in", "talk"}),
+                (module.Guest, {*SESSION, *GUEST, "expires_in", "talk"}),
                 (module.Prompt, {*PROMPT, "expires_in", "is_over", "session_id"}),
                 (module.Host, {"create", "list", "close", "sessions", "uuid", "key"}),
             )

@@ -126,6 +126,14 @@ async def test_the_welcome_tells_the_settings(start):
         assert client.welcome["approval_timeout"] == 12.5
         assert client.welcome["max_message_bytes"] == Limits().message_size
         assert client.welcome["protocol"] == 1
+        assert client.welcome["join_url"] == f"{running.node.url}/join"
+
+
+async def test_the_welcome_tells_where_links_lead(start):
+    page = "https://app.example/pair"
+    running = await start(join_url=page)
+    async with connected(running.node) as client:
+        assert client.welcome["join_url"] == page
 
 
 @pytest.mark.parametrize("how", ["stopped", "cancelled"])

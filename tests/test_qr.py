@@ -61,12 +61,22 @@ def test_png_has_the_module_size_and_a_margin_of_four():
 @scanner
 @pytest.mark.parametrize("surroundings", ["black", "white", "#002b36"])
 @pytest.mark.parametrize("link", [LINK, LONG])
-def test_terminal_code_can_be_scanned_in_any_colours(tmp_path, link, surroundings):
-    assert scan(photograph(qr.terminal(link), surroundings), tmp_path / "code.png") == link
+@pytest.mark.parametrize("quiet_zone", [4, 2, 1])
+def test_terminal_code_can_be_scanned_in_any_colours(tmp_path, link, surroundings, quiet_zone):
+    shown = "\n".join(qr.TerminalCode(link).lines(quiet_zone))
+    assert scan(photograph(shown, surroundings), tmp_path / "code.png") == link
+
+
+@pytest.mark.parametrize("half_blocks", [True, False])
+@pytest.mark.parametrize("quiet_zone", [4, 2, 1])
+def test_terminal_code_has_the_size_that_it_says(half_blocks, quiet_zone):
+    code = qr.TerminalCode(LINK, half_blocks=half_blocks)
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in code.lines(quiet_zone)]
+    assert {(len(line), len(lines)) for line in lines} == {code.size(quiet_zone)}
 
 
 def test_terminal_code_sets_and_resets_colours():
-    for line in qr.terminal(LINK).split("\n"):
+    for line in qr.TerminalCode(LINK).lines():
         screen = pyte.Screen(len(line) + 1, 1)
         pyte.Stream(screen).feed(line + "x")
         *code, after = [screen.buffer[0][column] for column in range(screen.cursor.x)]
@@ -104,8 +114,6 @@ def test_svg_can_be_scanned_on_any_page(tmp_path, backdrop):
     assert scan(paint(qr.svg(LINK), backdrop), tmp_path / "code.png") == LINK
 
 
-def test_all_formats_have_the_same_modules():
+def test_files_have_the_same_modules():
     png = Image.open(io.BytesIO(qr.png(LINK, module_pixels=SCALE))).convert("L")
     assert paint(qr.svg(LINK), "white").convert("L").tobytes() == png.tobytes()
-    shown = photograph(qr.terminal(LINK), "white").crop((0, 2 * SCALE, png.width, png.height + 12))
-    assert shown.convert("L").tobytes() == png.tobytes()

@@ -409,6 +409,17 @@ def test_page_of_links_must_be_an_http_url_without_a_fragment(url):
 
 
 @pytest.mark.parametrize(
+    "tls", [{"public_url": "https://node.example"}, {"tls_cert": "a.pem", "tls_key": "b.pem"}]
+)
+def test_links_of_a_node_with_tls_do_not_lead_to_a_page_without(tls):
+    told = refusal({"join_url": "http://app.example/", **tls})
+    assert "'http://app.example/' is on http and the node on https" in told
+    assert Settings(join_url="https://app.example/", **tls).join_url
+    plain = {"public_url": "http://node.example", "join_url": "http://app.example/"}
+    assert Settings(**plain).join_url
+
+
+@pytest.mark.parametrize(
     "origin",
     ["app.example", "https://", "https://a.example/", "https://a:0", "null", "*", "http://["],
 )

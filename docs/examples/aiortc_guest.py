@@ -18,6 +18,7 @@ from proxim import open_guest
 async def main(link: str, relay_only: bool) -> None:
     async with open_guest(link, name="Python") as guest:
         print("The host is being asked.", flush=True)
+        await guest.wait_code()
         if guest.code:
             print(f"It needs this number: {guest.code}", flush=True)
         channel = await guest.channel(relay_only=relay_only)

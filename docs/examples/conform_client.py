@@ -41,6 +41,7 @@ class Client:
 
     async def pair(self, link, name):
         async with open_guest(link, name=name) as self.session:
+            await self.session.wait_code()
             if self.session.code:
                 tell("code", code=self.session.code)
             await self.session.approved()

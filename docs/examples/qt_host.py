@@ -8,14 +8,13 @@ import sys
 from contextlib import suppress
 from html import escape
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
 import proxim
 
 FOLDER = Path.home() / "Downloads"
+PLAIN = QtCore.Qt.TextFormat.PlainText
 
 
 class Window(QtWidgets.QWidget):
@@ -26,21 +25,19 @@ class Window(QtWidgets.QWidget):
     def __init__(self):
         super().__init__(windowTitle="Connect a phone")
         self.called.connect(self.call)
-        self.news = SimpleQueue()  # Lines for the log. Other threads must not touch the window.
-        self.status = QtWidgets.QLabel(textFormat=QtCore.Qt.TextFormat.PlainText)
+        self.status = QtWidgets.QLabel(textFormat=PLAIN)
         self.status.setStyleSheet("font-size: 18pt; margin: 8px")
         self.picture = QtWidgets.QLabel(alignment=QtCore.Qt.AlignmentFlag.AlignCenter)
         self.link = QtWidgets.QLineEdit(readOnly=True)
-        copy = QtWidgets.QPushButton("Copy the link", clicked=self.copy)
-        self.code = row(self.link, copy)
+        self.code = row(self.link, button("Copy the link", self.copy))
         self.entry = QtWidgets.QLineEdit(returnPressed=self.send)
-        send = QtWidgets.QPushButton("Send", clicked=self.send)
-        end = QtWidgets.QPushButton("Disconnect", clicked=lambda: self.session.close())
-        self.chat = row(self.entry, send, end)
+        send, file = button("Send", self.send), button("Send a file…", self.send_file)
+        self.chat = row(self.entry, send, file, button("Disconnect", lambda: self.session.close()))
+        self.progress = QtWidgets.QLabel(textFormat=PLAIN)
         self.log = QtWidgets.QPlainTextEdit(readOnly=True)
         layout = QtWidgets.QVBoxLayout(self)
-        for widget in (self.status, self.picture, self.code, self.chat, self.log):
-            layout.addWidget(widget)
+        for each in (self.status, self.picture, self.code, self.chat, self.progress, self.log):
+            layout.addWidget(each)
 
     def call(self, function):
         """Call a function."""
@@ -49,33 +46,13 @@ class Window(QtWidgets.QWidget):
     def open_session(self, node):
         """Wait for a phone."""
         self.session = node.open_session("temporary", ttl=3600, confirm="code", decide=self.ask)
-        self.way = self.session  # Chat goes through the server until there is a channel.
-        self.in_background(self.talk, self.session)
-
-    def talk(self, session):
-        """Connect to the phone, and take what it sends."""
-        try:
-            channel = session.channel()  # Once a phone is approved.
-            channel.listen(self.hear)
-            channel.receive_files(FOLDER, decide=self.ask_file, done=self.show_file)
-            self.way = channel
-        except (proxim.Unreachable, proxim.NotSupported) as error:
-            self.news.put(f"No files, and chat goes through the server: {error}.")
-        for data in session.signals():  # So comes the phone's chat if there is no channel.
-            if isinstance(data, str):
-                self.hear(data)
-        self.news.put(f"{session.over}.")
-
-    def in_background(self, function, *args):
-        """Call what may wait for the phone in a thread, so that the window goes on."""
-
-        def work():
-            try:
-                function(*args)
-            except proxim.ProximError as error:
-                self.news.put(f"{error}.")
-
-        Thread(target=work, daemon=True).start()
+        self.talk = self.session.talk(
+            FOLDER,
+            hear=lambda text: self.say(f"Phone: {text}"),
+            notice=self.say,
+            decide=self.ask_file,
+            done=self.say,
+        )
 
     def tick(self, node):
         """Keep what the window shows up to date."""
@@ -86,6 +63,7 @@ class Window(QtWidgets.QWidget):
         self.picture.setVisible(not is_connected)
         self.code.setVisible(not is_connected)
         self.chat.setVisible(is_connected)
+        self.progress.setText("\n".join(map(str, self.talk.transfers)))
         if is_connected:
             state = "Connected to" if session.peer_online else "Waiting for"
             self.status.setText(f"{state} “{session.device_info.name}”")
@@ -100,8 +78,6 @@ class Window(QtWidgets.QWidget):
                 picture = QtGui.QPixmap()
                 picture.loadFromData(proxim.qr.png(session.link, module_pixels=7))
                 self.picture.setPixmap(picture)
-        while not self.news.empty():
-            self.log.appendPlainText(self.news.get())
 
     def copy(self):
         """Copy the link, for a phone that cannot scan it."""
@@ -111,34 +87,48 @@ class Window(QtWidgets.QWidget):
         """Send what the person has typed."""
         if text := self.entry.text():
             self.entry.clear()
-            self.news.put(f"You: {text}")
-            self.in_background(self.way.send, text)
+            self.say(f"You: {text}")
+            self.talk.send(text)
 
-    def hear(self, text):
-        """Show what the phone says."""
-        self.news.put(f"Phone: {text}")
+    def send_file(self):
+        """Offer a file that the person chooses."""
+        path, _ = QtWidgets.QFileDialog.getOpenFileName(self)
+        if path:
+            self.talk.send_file(path)
+
+    def say(self, line):
+        """Show a line, or what has become of a file."""
+        self.log.appendPlainText(str(line))
 
     def ask(self, prompt):
         """Return the number that the phone shows, or False to decline."""
         dialog = QtWidgets.QInputDialog(self, windowTitle="A device asks to connect")
         name = escape(prompt.device_info.name)
         dialog.setLabelText(f"<b>{name}</b> asks to connect.<br>Type the number that it shows:")
-        watch = QtCore.QTimer(dialog, interval=200)  # Close it once there is nothing to decide.
-        watch.timeout.connect(lambda: prompt.is_over and dialog.reject())
-        watch.start()
-        number = dialog.textValue().strip() if dialog.exec() else False
-        dialog.deleteLater()
-        return number
+        return dialog.textValue().strip() if answer(dialog, prompt) else False
 
     def ask_file(self, offer):
         """Return whether the person takes a file."""
-        text = f"Take <b>{escape(offer.name)}</b>, {offer.size / 1e6:.1f} MB?"
-        answer = QtWidgets.QMessageBox.question(self, "A file", text)
-        return answer == QtWidgets.QMessageBox.StandardButton.Yes
+        dialog = QtWidgets.QMessageBox(self, windowTitle="A file")
+        dialog.setText(f"Take <b>{escape(offer.name)}</b>, {offer.size / 1e6:.1f} MB?")
+        buttons = QtWidgets.QMessageBox.StandardButton
+        dialog.setStandardButtons(buttons.Yes | buttons.No)
+        return answer(dialog, offer) == buttons.Yes
 
-    def show_file(self, offer):
-        """Say what has become of a file."""
-        self.news.put(f"Received {offer.path}" if offer.path else f"{offer.name}: {offer.error}")
+
+def answer(dialog, subject):
+    """Return the answer to a dialog, which ends once there is nothing to decide."""
+    watch = QtCore.QTimer(dialog, interval=200)
+    watch.timeout.connect(lambda: subject.is_over and dialog.reject())
+    watch.start()
+    result = dialog.exec()
+    dialog.deleteLater()
+    return result
+
+
+def button(text, clicked):
+    """Return a button."""
+    return QtWidgets.QPushButton(text, clicked=clicked)
 
 
 def row(*widgets):

@@ -9,9 +9,7 @@ import sys
 import tkinter as tk
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
-from tkinter import messagebox, scrolledtext, simpledialog, ttk
+from tkinter import filedialog, scrolledtext, simpledialog, ttk
 
 import proxim
 
@@ -25,7 +23,6 @@ class Window(tk.Tk):
         super().__init__()
         self.title("Connect a phone")
         self.bind("<Escape>", lambda _: self.destroy())
-        self.news = SimpleQueue()  # Lines for the log. Other threads must not touch the window.
         self.status = ttk.Label(self, font=("", 16))
         self.status.pack(pady=12)
         self.code = ttk.Frame(self, padding=(12, 0))
@@ -39,9 +36,13 @@ class Window(tk.Tk):
         self.entry = ttk.Entry(self.chat)
         self.entry.bind("<Return>", self.send)
         self.entry.pack(side="left", fill="x", expand=True)
-        ttk.Button(self.chat, text="Send", command=self.send).pack(side="left")
-        end = ttk.Button(self.chat, text="Disconnect", command=lambda: self.session.close())
-        end.pack(side="left")
+        for text, command in (
+            ("Send", self.send),
+            ("Send a file…", self.send_file),
+            ("Disconnect", lambda: self.session.close()),
+        ):
+            ttk.Button(self.chat, text=text, command=command).pack(side="left")
+        self.progress = ttk.Label(self, padding=(12, 6))
         self.log = scrolledtext.ScrolledText(self, width=60, height=8, wrap="word")
         self.log.bind("<Key>", lambda _: "break")  # It is for reading.
         self.log.pack(side="bottom", fill="both", expand=True, padx=12, pady=12)
@@ -49,33 +50,13 @@ class Window(tk.Tk):
     def open_session(self, node):
         """Wait for a phone."""
         self.session = node.open_session("temporary", ttl=3600, confirm="code", decide=self.ask)
-        self.way = self.session  # Chat goes through the server until there is a channel.
-        self.in_background(self.talk, self.session)
-
-    def talk(self, session):
-        """Connect to the phone, and take what it sends."""
-        try:
-            channel = session.channel()  # Once a phone is approved.
-            channel.listen(self.hear)
-            channel.receive_files(FOLDER, decide=self.ask_file, done=self.show_file)
-            self.way = channel
-        except (proxim.Unreachable, proxim.NotSupported) as error:
-            self.news.put(f"No files, and chat goes through the server: {error}.")
-        for data in session.signals():  # So comes the phone's chat if there is no channel.
-            if isinstance(data, str):
-                self.hear(data)
-        self.news.put(f"{session.over}.")
-
-    def in_background(self, function, *args):
-        """Call what may wait for the phone in a thread, so that the window goes on."""
-
-        def work():
-            try:
-                function(*args)
-            except proxim.ProximError as error:
-                self.news.put(f"{error}.")
-
-        Thread(target=work, daemon=True).start()
+        self.talk = self.session.talk(
+            FOLDER,
+            hear=lambda text: self.say(f"Phone: {text}"),
+            notice=self.say,
+            decide=self.ask_file,
+            done=self.say,
+        )
 
     def tick(self, node):
         """Keep what the window shows up to date."""
@@ -88,9 +69,12 @@ class Window(tk.Tk):
             self.status["text"] = f"{state} “{session.device_info.name}”"
             self.code.pack_forget()
             self.chat.pack(fill="x")
+            self.progress["text"] = "\n".join(map(str, self.talk.transfers))
+            self.progress.pack(fill="x")
         else:
             self.status["text"] = "Scan this code with your phone"
             self.chat.pack_forget()
+            self.progress.pack_forget()
             self.code.pack(fill="x")
             if session.device_info is None and session.lapses_in < 1:
                 with suppress(proxim.RequestError):  # A phone has just asked.
@@ -101,9 +85,6 @@ class Window(tk.Tk):
                     master=self, data=proxim.qr.png(session.link, module_pixels=7)
                 )
                 self.picture["image"] = self.image
-        while not self.news.empty():
-            self.log.insert("end", f"{self.news.get()}\n")
-            self.log.see("end")
         self.after(300, self.tick, node)
 
     def copy(self):
@@ -115,50 +96,53 @@ class Window(tk.Tk):
         """Send what the person has typed."""
         if text := self.entry.get():
             self.entry.delete(0, "end")
-            self.news.put(f"You: {text}")
-            self.in_background(self.way.send, text)
+            self.say(f"You: {text}")
+            self.talk.send(text)
 
-    def hear(self, text):
-        """Show what the phone says."""
-        self.news.put(f"Phone: {text}")
+    def send_file(self):
+        """Offer a file that the person chooses."""
+        if path := filedialog.askopenfilename(parent=self):
+            self.talk.send_file(path)
+
+    def say(self, line):
+        """Show a line, or what has become of a file."""
+        self.log.insert("end", f"{line}\n")
+        self.log.see("end")
 
     def ask(self, prompt):
         """Return the number that the phone shows, or False to decline."""
-        return AskNumber(self, prompt).number
+        text = f"“{prompt.device_info.name}” asks to connect.\nType the number that it shows:"
+        return Question(self, prompt, text, has_number=True).answer
 
     def ask_file(self, offer):
         """Return whether the person takes a file."""
         text = f"Take “{offer.name}”, {offer.size / 1e6:.1f} MB?"
-        return messagebox.askyesno("A file", text, parent=self)
-
-    def show_file(self, offer):
-        """Say what has become of a file."""
-        self.news.put(f"Received {offer.path}" if offer.path else f"{offer.name}: {offer.error}")
+        return Question(self, offer, text).answer
 
 
-class AskNumber(simpledialog.Dialog):
-    """Asks for the number that a phone shows, as long as it waits."""
+class Question(simpledialog.Dialog):
+    """Asks about a request or a file, as long as it waits."""
 
-    def __init__(self, parent, prompt):
-        self.prompt, self.number = prompt, False
-        super().__init__(parent, "A device asks to connect")  # Returns when it is closed.
+    def __init__(self, parent, subject, text, has_number=False):
+        self.subject, self.text, self.has_number, self.answer = subject, text, has_number, False
+        super().__init__(parent, "Your phone")  # Returns when it is closed.
 
     def body(self, frame):
         """Fill the dialog, and return what gets the focus."""
-        text = f"“{self.prompt.device_info.name}” asks to connect.\nType the number that it shows:"
-        ttk.Label(frame, text=text, padding=12).pack()
+        ttk.Label(frame, text=self.text, padding=12).pack()
         self.entry = ttk.Entry(frame, width=4, font=("", 24))
-        self.entry.pack()
+        if self.has_number:
+            self.entry.pack()
         self.watch()
-        return self.entry
+        return self.entry if self.has_number else None
 
     def watch(self):
         """Close the dialog once there is nothing to decide."""
-        self.cancel() if self.prompt.is_over else self.after(200, self.watch)
+        self.cancel() if self.subject.is_over else self.after(200, self.watch)
 
     def apply(self):
-        """Take the number, after OK."""
-        self.number = self.entry.get().strip()
+        """Take the answer, after OK."""
+        self.answer = self.entry.get().strip() if self.has_number else True
 
 
 # Python collects garbage in any thread, and what belongs to Tk with it: so not by itself.

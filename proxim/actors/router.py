@@ -235,6 +235,7 @@ class Router:
             terms=self._supervisor.terms,
             confirm=message.confirm,
             sealed=message.seal is not None,
+            host_name=message.host_name or "",
         )
         await self._supervisor.open(session, owner, connection)
         connection.tell(

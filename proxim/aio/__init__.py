@@ -35,6 +35,8 @@ from proxim.aio.channel import Channel, DataChannel
 from proxim.client import Notice
 from proxim.client.session import ClientSession
 from proxim.event_loop import require_asyncio
+from proxim.files.taking import Offer
+from proxim.files.transfer import Transfer
 from proxim.portal.portal import Portal
 from proxim.portal.state import (
     GuestState,
@@ -44,6 +46,7 @@ from proxim.portal.state import (
     Session_co,
     SessionState,
 )
+from proxim.portal.talk import Talk
 from proxim.portal.thread import TrioThread
 from proxim.protocol.errors import ProximError
 
@@ -54,7 +57,10 @@ __all__ = [
     "Host",
     "HostSession",
     "Notice",
+    "Offer",
     "Prompt",
+    "Talk",
+    "Transfer",
     "open_guest",
     "open_host",
     "resume_guest",
@@ -75,7 +81,8 @@ def _opening(
     @asynccontextmanager
     async def opened(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Outer]:
         require_asyncio(f"proxim.{open_trio.__name__}")
-        thread = TrioThread("proxim", partial(open_trio, *args, **kwargs), _portal)
+        make_portal = partial(_portal, asyncio.get_running_loop())
+        thread = TrioThread("proxim", partial(open_trio, *args, **kwargs), make_portal)
         thread.start()
         try:
             yield wrap(*await asyncio.wrap_future(thread.started))
@@ -87,14 +94,18 @@ def _opening(
     return opened
 
 
-def _portal() -> Portal:
-    return Portal("the connection is closed: its block has ended")
+def _portal(loop: asyncio.AbstractEventLoop) -> Portal:
+    # Plain functions of the application run in its loop, not in threads of their own.
+    return Portal(
+        "the connection is closed: its block has ended", call_in=loop.call_soon_threadsafe
+    )
 
 
 class Prompt(PromptState):
     """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
 
     approve = awaiting(client.Prompt.approve)
+    approve_unchecked = awaiting(client.Prompt.approve_unchecked)
     decline = awaiting(client.Prompt.decline)
 
 
@@ -133,6 +144,14 @@ class _Session(SessionState[Session_co]):
             if seen is not None:
                 yield seen
 
+    async def notices(self) -> AsyncIterator[Notice]:
+        """Yield each notice, from the beginning of the session to its end."""
+        for count in itertools.count():
+            notice = await call(self, partial(self._inner.notice_after, count))
+            if notice is None:
+                return
+            yield notice
+
 
 class HostSession(HostSessionState, _Session[client.HostSession]):
     """Runs one session for its host: prompts, decisions, new links.
@@ -144,22 +163,15 @@ class HostSession(HostSessionState, _Session[client.HostSession]):
     decide = awaiting(client.HostSession.decide)
     renew = awaiting(client.HostSession.renew)
 
-    async def notices(self) -> AsyncIterator[Notice]:
-        """Yield each notice, from the beginning of the session to its end."""
-        for count in itertools.count():
-            notice = await call(self, partial(self._inner.notice_after, count))
-            if notice is None:
-                return
-            yield notice
-
 
 class Guest(GuestState, _Session[client.Guest]):
     """Asks to pair, and runs the session for the guest.
 
-    Show ``code``, if there is one, until ``expires_in`` is 0.
+    Show ``wait_code()``, if there is one, until ``expires_in`` is 0.
     """
 
     approved = awaiting(client.Guest.approved)
+    wait_code = awaiting(client.Guest.wait_code)
 
 
 class Host(HostState):

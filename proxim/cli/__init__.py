@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from proxim.cli import streams
+from proxim.cli.group import Group, program_name
 
 _COMMANDS = {
     "serve": "Run a node.",
@@ -29,11 +30,13 @@ _COMMANDS = {
 }
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """A group that imports the module of a command only to run it, to start quickly."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         streams.prepare()
+        # Usage errors name the program as it was typed; the script of a shell has one name.
+        options = {"prog_name": program_name(), "complete_var": "_PROXIM_COMPLETE", **options}
         return super().main(*arguments, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

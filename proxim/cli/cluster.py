@@ -14,23 +14,19 @@ from rich.table import Table
 from proxim.backends.redis.records import CoordinatorLost
 from proxim.backends.redis.status import NodeStatus, survey
 from proxim.cli import program
+from proxim.cli.group import Group
+from proxim.cli.tables import fits, open_console
 from proxim.cli.terminal import cell, seconds
 from proxim.exception_groups import ungrouped
 from proxim.extras import missing
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import Settings, advice_on_secrets, load_with_sources
 
-WIDE = 200
-"""Columns of the table if the output is not a terminal."""
-
-MEASURED = 10_000
-"""Columns of a terminal that is wide enough for every table."""
-
 SILENT = 2.0
 """Seconds without a heartbeat after which a node is shown as silent. There are two a second."""
 
 
-@click.group("cluster")
+@click.group("cluster", cls=Group)
 def command() -> None:
     """Look at a cluster of nodes."""
 
@@ -89,13 +85,8 @@ async def _status(settings: Settings) -> list[NodeStatus]:
 
 
 def _show(found: list[NodeStatus]) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        # A program that reads this needs whole addresses.
-        console.width = WIDE
-    table = _table(found)
-    width = console.measure(table, options=console.options.update_width(MEASURED)).maximum
-    if width <= console.width:
+    console, table = open_console(), _table(found)
+    if fits(table, console):
         console.print(table)
         return
     # In lines, for a terminal that is too narrow for the table.

@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from proxim.cli import options
+from proxim.cli.group import Group
 from proxim.cli.terminal import cell
 from proxim.protocol.errors import InvalidSetting
 from proxim.redact import MASK
 from proxim.settings import SETTINGS, load_with_sources, schema
 
 
-@click.group("config")
+@click.group("config", cls=Group)
 def command() -> None:
     """Show the settings, and the schema of a config file."""
 
@@ -29,7 +30,7 @@ def command() -> None:
 def show_command(config: Path | None, as_json: bool, changed: bool, **flags: object) -> None:
     """Print the settings that `proxim serve` would use, and the source of each.
 
-    It takes the same options, environment and config file. Secrets are masked.
+    The command takes the same options, environment and config file. Secrets are masked.
     """
     try:
         settings, sources = load_with_sources(flags, os.environ, config)
@@ -44,6 +45,9 @@ def show_command(config: Path | None, as_json: bool, changed: bool, **flags: obj
     if as_json:
         entries = {name: {"value": shown[name], "source": sources[name]} for name in shown}
         click.echo(json.dumps(entries, indent=2))
+        return
+    if not shown:
+        click.echo("Every setting has its default.")
         return
     table = Table("Setting", "Value", "From", box=None, pad_edge=False)
     for name, value in shown.items():

@@ -148,7 +148,7 @@ def _lateness(now: Scrape) -> str:
     half = now.quantile("proxim_expiry_lateness_seconds", 0.5)
     most = now.quantile("proxim_expiry_lateness_seconds", 0.99)
     if math.isnan(half):
-        return "– (nothing has expired)"
+        return "– (no session has expired)"
     return f"at most {half * 1000:g} ms for half, {most * 1000:g} ms for 99 % of expiries"
 
 

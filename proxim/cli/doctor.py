@@ -25,8 +25,8 @@ _MARKS = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.ERRO
 def command(config: Path | None, as_json: bool, **flags: object) -> None:
     """Check the environment of a node with these settings, and say how to fix each problem.
 
-    It checks settings, ports, certificate, file descriptors, clock, STUN and TURN servers, and
-    Redis. It takes the options, the environment and the config file of `proxim serve`.
+    The checks are of settings, ports, certificate, file descriptors, clock, STUN and TURN servers,
+    and Redis. The command takes the options, the environment and the config file of `proxim serve`.
 
     Exit codes: 0 no errors, 1 errors, 2 usage.
     """

@@ -44,4 +44,4 @@ def fetch(url: str, *, tls: ssl.SSLContext | None = None) -> str:
         raise ConnectionLost(f"{url}: {error.code} {error.reason}: {body}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise ConnectionLost(f"{url} cannot be read: {reason}") from None
+        raise ConnectionLost(f"{url} cannot be read: {reason}", unreached=url) from None

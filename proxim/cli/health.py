@@ -22,10 +22,10 @@ _EVERYWHERE = ("0.0.0.0", "::")
 def command(config: Path | None, **flags: object) -> None:
     """Request /healthz from the node that runs on this machine with these settings.
 
-    It takes the options, the environment and the config file of `proxim serve`, which have the
-    port and TLS. Made for the health check of a container.
+    The command takes the options, the environment and the config file of `proxim serve`, which
+    have the port and TLS. The command is made for the health check of a container.
 
-    Exit codes: 0 it serves, 2 usage, 3 it does not answer, or is shutting down.
+    Exit codes: 0 the node serves, 2 usage, 3 the node does not answer, or is shutting down.
     """
 
     async def action(reporter: Reporter) -> None:

@@ -8,7 +8,7 @@ import click
 
 from proxim.cli import options, program
 from proxim.cli.identity import Register, with_host
-from proxim.cli.pairing import hosting
+from proxim.cli.pairing import hosting, plain_option
 from proxim.cli.talk import talk
 from proxim.cli.terminal import Reporter
 from proxim.cli.transfers import take_files_option, with_folder
@@ -34,6 +34,7 @@ from proxim.protocol.messages import SessionType
 @click.option("--yes", is_flag=True, help="Approve the first guest without asking. For scripts.")
 @with_folder
 @take_files_option
+@plain_option
 @program.json_option
 def command(
     register: Register,
@@ -42,24 +43,31 @@ def command(
     yes: bool,
     save_to: Path,
     take_files: bool,
+    plain: bool,
     as_json: bool,
 ) -> None:
     """Open a session on this computer, show its QR code, and ask before a guest connects.
 
-    The guest shows a number of three digits; whoever approves it types that number here.
+    The guest shows a number of three digits. The person at this computer types it to approve.
 
     After approval, lines typed on one side arrive on the other. /send FILE offers a file, /cancel
     stops the files that are on their way, /close ends the session. A file that the other side
     offers is taken once you type y.
 
     Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
+    After Ctrl-C, 0 if the guest was approved, otherwise 1.
     """
     if (session_type == SessionType.TEMPORARY) != (ttl is not None):
         raise click.UsageError("--ttl SECONDS goes with --type temporary, and only with it")
 
     async def action(reporter: Reporter) -> None:
         opened = hosting(
-            register, reporter, yes=yes, session_type=SessionType(session_type), ttl=ttl
+            register,
+            reporter,
+            yes=yes,
+            plain=plain,
+            session_type=SessionType(session_type),
+            ttl=ttl,
         )
         async with opened as (session, _):
             await talk(session, reporter, folder=save_to, take_all=take_files)

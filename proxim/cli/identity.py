@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import dataclasses
 import functools
 import os
 import secrets
@@ -33,8 +34,22 @@ class Identity(msgspec.Struct, frozen=True):
     key: Key
 
 
-Register = Callable[[], AbstractAsyncContextManager[Host]]
-"""Registers this computer at the node of the options."""
+@dataclasses.dataclass(frozen=True)
+class Register:
+    """Registers this computer at ``node``, with the options of a host."""
+
+    node: str
+    identity: Path | None
+    access_token: str | None
+
+    def __call__(self) -> AbstractAsyncContextManager[Host]:
+        """Return the manager that connects to the node. Raises what ``load_identity`` raises."""
+        path = self.identity or platformdirs.user_config_path("proxim") / "identity.json"
+        me = load_identity(path)
+        # No seats: other programs with this identity keep their sessions.
+        return open_host(
+            self.node, uuid=me.uuid, key=me.key, access_token=self.access_token, seats=[]
+        )
 
 
 def with_host(function: Callable[..., None]) -> Callable[..., None]:
@@ -61,13 +76,7 @@ def with_host(function: Callable[..., None]) -> Callable[..., None]:
             text = "all users of this machine can see --access-token in the command line"
             click.echo(f"Warning: {text}: set PROXIM_ACCESS_TOKEN", err=True)
 
-        def register() -> AbstractAsyncContextManager[Host]:
-            path = identity or platformdirs.user_config_path("proxim") / "identity.json"
-            me = load_identity(path)
-            # No seats: other programs with this identity keep their sessions.
-            return open_host(node, uuid=me.uuid, key=me.key, access_token=access_token, seats=[])
-
-        function(register=register, **options)
+        function(register=Register(node, identity, access_token), **options)
 
     return command
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from proxim.cli import program
+from proxim.cli.own_page import node_of, node_option
 from proxim.cli.pairing import guest_options, joining
 from proxim.cli.talk import talk
 from proxim.cli.terminal import Reporter
@@ -15,12 +16,19 @@ from proxim.cli.transfers import take_files_option, with_folder
 
 @click.command("join")
 @click.argument("link")
+@node_option
 @guest_options
 @with_folder
 @take_files_option
 @program.json_option
 def command(
-    link: str, name: str, device_id: str | None, save_to: Path, take_files: bool, as_json: bool
+    link: str,
+    node: str | None,
+    name: str,
+    device_id: str | None,
+    save_to: Path,
+    take_files: bool,
+    as_json: bool,
 ) -> None:
     """Request pairing with LINK (in quotes, since it has a #), and wait for the approval.
 
@@ -29,10 +37,12 @@ def command(
     offers is taken once you type y.
 
     Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
+    After Ctrl-C, 0 if the host has approved, otherwise 1.
     """
 
     async def action(reporter: Reporter) -> None:
-        async with joining(link, reporter, name=name, device_id=device_id) as (guest, _):
+        opened = joining(link, reporter, name=name, device_id=device_id, node=node_of(link, node))
+        async with opened as (guest, _):
             await talk(guest, reporter, folder=save_to, take_all=take_files)
 
     program.run(action, as_json=as_json)

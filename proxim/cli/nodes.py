@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from proxim import lan
 from proxim.cli import options, program
-from proxim.cli.terminal import Reporter, cell
+from proxim.cli.tables import show_table
+from proxim.cli.terminal import Reporter
 
 
 @click.command("nodes")
@@ -34,15 +33,15 @@ def command(wait: float, as_json: bool) -> None:
             raise click.ClickException(f"cannot listen on the network: {error}") from None
         events = [node._asdict() for node in found]
         nothing = "No node announces itself in this network."
-        reporter.report_all("node_found", events, nothing, lambda: _table(found))
+        reporter.report_all("node_found", events, nothing, lambda: _show(found))
 
     program.run(action, as_json=as_json)
 
 
-def _table(nodes: list[lan.Neighbour]) -> Table:
-    table = Table("Name", "Address", "Version")
-    for node in nodes:
-        hosts = [f"[{each}]" if ":" in each else each for each in node.addresses]
-        addresses = Text("\n").join(cell(f"{host}:{node.port}") for host in hosts)
-        table.add_row(cell(node.name), addresses, cell(node.version))
-    return table
+def _show(nodes: list[lan.Neighbour]) -> None:
+    show_table(("Name", "Address", "Version"), [_row(node) for node in nodes])
+
+
+def _row(node: lan.Neighbour) -> tuple[str, str, str]:
+    hosts = [f"[{each}]" if ":" in each else each for each in node.addresses]
+    return node.name, ", ".join(f"{host}:{node.port}" for host in hosts), node.version

@@ -34,20 +34,50 @@ class Seconds(click.FloatRange):
 
 
 class Grouped(click.Command):
-    """A command whose help lists the options by group of settings."""
+    """A command whose help lists the options by group of settings, with ``--help-all`` all."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options of the command, and of every command."""
+        return [*super().get_params(ctx), _help_all]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each option under the heading of its setting's group."""
-        settings = {setting.name: setting.group for setting in SETTINGS}
+        settings = {setting.name: setting for setting in SETTINGS}
         groups: dict[str, list[tuple[str, str]]] = {}
+        hidden = 0
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
-                group = settings.get(parameter.name or "", "Other")
-                groups.setdefault(group, []).append(record)
+            setting = settings.get(parameter.name or "")
+            if setting is not None and not setting.is_common and _HELP_ALL not in ctx.meta:
+                hidden += 1
+            elif record is not None:
+                groups.setdefault(setting.group if setting else "Other", []).append(record)
         for group, records in groups.items():
             with formatter.section(group):
                 formatter.write_dl(records)
+        if hidden:
+            formatter.write_paragraph()
+            formatter.write_text(f"There are {hidden} more options: see --help-all.")
+
+
+_HELP_ALL = "proxim.help_all"
+
+
+def _show_all(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        ctx.meta[_HELP_ALL] = True
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+_help_all = click.Option(
+    ["--help-all"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_all,
+    help="Show this message with every option, and exit.",
+)
 
 
 def _option(setting: Setting) -> Callable[[Any], Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TypeVar
 
 import click
 import msgspec
@@ -15,31 +15,40 @@ import trio
 
 from proxim import clock
 from proxim.cli import program
+from proxim.cli.approval import NumberQuestion, ask_number, wants_new_link
 from proxim.cli.identity import Register
-from proxim.cli.terminal import Reporter, command_line, draw_qr, printable, seconds
+from proxim.cli.invitation import Invitation, Waiting, Way, press_keys
+from proxim.cli.own_page import command_for
+from proxim.cli.terminal import Reporter, command_line, is_loopback, seconds, time_left
 from proxim.client import Guest, Host, HostSession, Notice, Prompt, open_guest
-from proxim.client.host_session import CODE
 from proxim.client.peering import not_installed
 from proxim.client.session import ClientSession
 from proxim.protocol.errors import (
     AlreadyDecided,
     ConnectionLost,
     InvalidLink,
+    SealUnavailable,
     SessionOver,
     WrongCode,
 )
 from proxim.protocol.fields import Confirm
-from proxim.protocol.link import clean_link, parse_link
+from proxim.protocol.link import clean_link
 from proxim.protocol.messages import SessionType, Status
+
+T = TypeVar("T")
 
 SLACK = 1.0
 """Seconds for a prompt that is on its way when the link expires."""
 
 ANYBODY = "The first device that opens this link is let in without a question (--yes)."
-QUESTION = "Type the number that it shows, or press Enter to decline."
+ONLY_HERE = "Only this computer can open the link. To let phones in, start the node with --lan."
+WRONG_NUMBER = "That was another number, so the device was declined."
 
 Answer = Callable[[str], str]
 """Returns the command with which another computer answers a link."""
+
+Command = Callable[[str], tuple[str, bool]]
+"""Returns that command, and whether the link leads to a page of an application."""
 
 
 class Paired(NamedTuple):
@@ -52,7 +61,24 @@ class Paired(NamedTuple):
 _NOTICES = {
     Notice.CONTESTED: "Another device has opened the same link. Only one can have scanned it here.",
     Notice.REPLACED: "The other device came back by another connection.",
+    Notice.TAMPERED: "The server, or somebody between, has changed a message. It was dropped.",
+    Notice.LATE: "A message came twice or too late. It was dropped.",
+    Notice.BEFORE: "A message from before a reload was dropped.",
+    Notice.MISSED: "Messages of the other device are missing.",
+    Notice.UNOPENED: "A device asked that does not have this link. It was rejected.",
+    Notice.KEYS_ELSEWHERE: "A device asks, but another program has the keys to answer it.",
 }
+
+_APPROVED = {
+    True: "Approved. Sealed: the server cannot read what you exchange.",
+    False: "Approved. Not sealed: the server can read what goes through it.",
+}
+
+plain_option = click.option(
+    "--plain",
+    is_flag=True,
+    help="Do not seal: the server can then read names and signals. For old nodes and devices.",
+)
 
 
 def guest_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -70,7 +96,7 @@ def guest_options(function: Callable[..., None]) -> Callable[..., None]:
         "--device-id",
         metavar="ID",
         callback=check(128),
-        help="The device id shown to the host.  [default: random]",
+        help="The device id shown to the host of a link that is not sealed.  [default: random]",
     )(function)
     return click.option(
         "--name",
@@ -83,14 +109,18 @@ def guest_options(function: Callable[..., None]) -> Callable[..., None]:
 
 @asynccontextmanager
 async def joining(
-    link: str, reporter: Reporter, *, name: str, device_id: str | None
+    link: str, reporter: Reporter, *, name: str, device_id: str | None, node: str | None
 ) -> AsyncIterator[Paired]:
-    """Ask to pair with a link, and wait for the approval, which is reported."""
+    """Ask to pair with a link, and wait for the approval, which is reported.
+
+    ``node`` is the URL of the node if the link does not say it.
+    """
     async with (
-        open_guest(link, name=name, device_id=device_id) as guest,
+        open_guest(link, name=name, device_id=device_id, node_url=node) as guest,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(program.report_reachability, guest, reporter)
+        nursery.start_soon(_report_notices, guest, reporter)
         await _wait_for_answer(guest, reporter)
         yield Paired(guest, guest)
         nursery.cancel_scope.cancel()
@@ -102,24 +132,60 @@ async def hosting(
     reporter: Reporter,
     *,
     yes: bool,
+    plain: bool,
     session_type: SessionType = SessionType.ONE_TIME,
     ttl: float | None = None,
     answer: Answer | None = None,
 ) -> AsyncIterator[Paired]:
     """Open a session, show its link, and approve the guest that the person wants.
 
-    ``yes`` approves the first one. ``answer`` returns the command for another computer, else it is
-    ``join``. Raises ``SessionOver`` if no guest is approved.
+    ``yes`` approves the first one, ``plain`` does not seal the session. ``answer`` returns the
+    command for another computer, else it is ``join``.
+
+    Raises ``SessionOver`` if no guest is approved.
     """
+    answer = answer or partial(command_line, "join")
     async with register() as host, trio.open_nursery() as nursery:
         nursery.start_soon(program.report_reachability, host, reporter)
         confirm: Confirm = "none" if yes else "code"
-        session = await host.create(session_type, ttl=ttl, confirm=confirm)
-        nursery.start_soon(_report_notices, session, reporter)
-        answer = answer or partial(command_line, "join")
-        await _approve_guest(session, reporter, answer, yes=yes)
+        command = partial(
+            command_for, node=register.node, answer=answer or partial(command_line, "join")
+        )
+        about = [ANYBODY] if yes else []
+
+        async def create() -> HostSession:
+            try:
+                session = await host.create(
+                    session_type, ttl=ttl, confirm=confirm, sealed=not plain
+                )
+            except SealUnavailable as error:
+                raise SealUnavailable(
+                    f"{error}; --plain opens a session that it can read"
+                ) from None
+            nursery.start_soon(_report_notices, session, reporter)
+            return session
+
+        async with _showing(reporter):
+            session = await create()
+            while not await _approve_guest(session, reporter, command, about, yes=yes):
+                about = [WRONG_NUMBER]
+                session = await create()
+        _report_approval(session, reporter)
         yield Paired(session, host)
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _showing(reporter: Reporter) -> AsyncIterator[None]:
+    """Keep the view current that the block presents, read single keys, and remove it at the end."""
+    with reporter.keyboard.by_key() if reporter.has_keys else nullcontext():
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(reporter.keep_current)
+                yield
+                nursery.cancel_scope.cancel()
+        finally:
+            reporter.screen.dismiss()
 
 
 def check_channel() -> None:
@@ -129,125 +195,132 @@ def check_channel() -> None:
 
 
 async def _approve_guest(
-    session: HostSession, reporter: Reporter, answer: Answer, *, yes: bool
-) -> None:
-    show = partial(_show_link, session, reporter, answer)
-    show()
+    session: HostSession, reporter: Reporter, command: Command, about: list[str], *, yes: bool
+) -> bool:
+    """Show the link and ask the person; return false if they type another number.
+
+    ``about`` is said beside the link. Raises ``SessionOver`` if the guest is not approved.
+    """
+    show = partial(_show_link, session, reporter, command, about)
     prompt = await _wait_for_guest(session, reporter, show, has_person=not yes)
-    reporter.report(
-        "prompt",
-        "\nA device asks to pair. It gives this name, which is not verified:\n"
-        f"  {printable(prompt.device_info.name)} (id {printable(prompt.device_info.id)})",
-        confirm=prompt.confirm,
-        device_info=msgspec.to_builtins(prompt.device_info),
-        expires_in=seconds(prompt.expires_at - trio.current_time()),
-    )
-    code = None if yes else await _ask_person(prompt, reporter)
+    question = NumberQuestion(prompt.device_info, time_left(prompt.expires_at))
+    fields = {
+        "confirm": "none" if yes else prompt.confirm,
+        "device_info": msgspec.to_builtins(prompt.device_info),
+        "expires_in": seconds(prompt.expires_at - trio.current_time()),
+    }
+    if yes:
+        reporter.screen.dismiss()
+        reporter.report("prompt", question.claims(), **fields)
+    else:
+        reporter.present("prompt", question, **fields)
+    code = None if yes else await _until_end(session, lambda: ask_number(question, reporter))
     try:
-        result = await (prompt.approve(code) if yes or code else prompt.decline())
+        if yes:
+            result = await prompt.approve_unchecked()
+        else:
+            result = await (prompt.approve(code) if code else prompt.decline())
     except AlreadyDecided:
         raise await session.ended() from None
     except WrongCode:
-        reporter.report("result", "Wrong number. Declined.", status=Status.REJECTED)
-        raise await session.ended() from None
+        reporter.report("result", WRONG_NUMBER, status=Status.REJECTED)
+        return False
     if result.status is not Status.APPROVED:
+        reporter.screen.dismiss()
         reporter.report("result", "Declined.", status=result.status)
         raise await session.ended()
-    reporter.report("result", "Approved.", status=result.status)
+    return True
 
 
-def _show_link(session: HostSession, reporter: Reporter, answer: Answer) -> None:
+def _report_approval(session: ClientSession, reporter: Reporter) -> None:
+    text = _APPROVED[session.sealed]
+    reporter.report("result", text, status=session.status, sealed=session.sealed)
+
+
+def _show_link(
+    session: HostSession, reporter: Reporter, command: Command, about: list[str]
+) -> Invitation:
     try:
         link = clean_link(session.link or "")
     except InvalidLink as error:
         raise ConnectionLost(f"the link that the node sent cannot be used: {error}") from None
-    try:
-        other = f"n another computer:\n  {answer(str(parse_link(link)))}"
-    except InvalidLink:
-        # The node has its links lead to a page of its operator's (join_url).
-        other = f"pen this link on the other device:\n  {link}"
-    code = draw_qr(link)
-    how = f"{code}\n\nScan this, or o" if code else "The QR code does not fit here. O"
-    who = "" if session.confirm == "code" else f"{ANYBODY}\n"
-    reporter.report(
+    line, is_on_own_page = command(link)
+    ways = [Way("run this on another computer", line)]
+    if is_on_own_page:
+        # The command works in a terminal only, and the page may be for more than pairing.
+        ways.insert(0, Way("open this link on the other device", link))
+    invitation = Invitation(
+        link,
+        ways,
+        [*about, *_about(session, link)],
+        time_left(session.lapses_at),
+        has_keys=reporter.has_keys,
+    )
+    reporter.present(
         "session",
-        f"{how}{other}\n{who}",
+        invitation,
         session_id=session.session_id,
         session_type=session.info.session_type,
         link=link,
+        sealed=session.sealed,
         pair_within=seconds(session.lapses_at - trio.current_time()),
     )
+    return invitation
+
+
+def _about(session: HostSession, link: str) -> list[str]:
+    """Return the sentences that a person reads beside the code of this link."""
+    sealed = "Sealed." if session.sealed else "Not sealed."
+    return [sealed, ONLY_HERE] if is_loopback(link) else [sealed]
 
 
 async def _wait_for_guest(
-    session: HostSession, reporter: Reporter, show: Callable[[], None], *, has_person: bool
+    session: HostSession,
+    reporter: Reporter,
+    show: Callable[[], Invitation],
+    *,
+    has_person: bool,
 ) -> Prompt:
-    """Wait for a guest; when the link expires, offer the person a new one."""
+    """Show the link and wait for a guest; when it expires, offer the person a new one."""
     while True:
+        invitation = show()
         prompt: Prompt | None = await program.race(
             session.prompt,
             lambda: clock.sleep_until(session.lapses_at + clock.slept() + SLACK),
-            lambda: reporter.count_down(session.lapses_at, "Waiting. The link expires in"),
+            partial(press_keys, invitation, reporter),
         )
         if prompt is not None:
             return prompt
-        if not has_person or not await _wants_new_link(session, reporter):
+        if not has_person or not await _until_end(session, lambda: wants_new_link(reporter)):
             await session.close()
             raise SessionOver("expired", "lapsed")
         await session.renew()
-        show()
 
 
-async def _wants_new_link(session: HostSession, reporter: Reporter) -> bool:
-    reporter.report("lapsed", "This link has expired. Press Enter for a new one.")
-    reporter.keyboard.discard()
-    line = await program.race(reporter.keyboard.line, lambda: _raise_at_end(session))
-    return line is not None
-
-
-async def _ask_person(prompt: Prompt, reporter: Reporter) -> str | None:
-    """Return the number that the person types, or None if they decline."""
-    # Lines typed before the question are not an answer.
-    reporter.keyboard.discard()
-
-    async def answer() -> str | None:
-        while True:
-            line = await reporter.keyboard.line()
-            reporter.screen.keep()
-            typed = "" if line is None else line.strip().lower()
-            if typed in ("", "n", "no"):
-                return None
-            if CODE.fullmatch(typed):
-                return typed
-            reporter.report("code_required", "That is not a number of three digits.")
-
-    return await program.race(
-        answer,
-        lambda: _raise_at_end(prompt.session),
-        lambda: reporter.count_down(prompt.expires_at, QUESTION, with_answer=True),
-    )
-
-
-async def _report_notices(session: HostSession, reporter: Reporter) -> None:
+async def _report_notices(session: ClientSession, reporter: Reporter) -> None:
     async for notice in session.notices():
         reporter.report(notice, _NOTICES[notice])
 
 
-async def _raise_at_end(session: HostSession) -> NoReturn:
-    raise await session.ended()
+async def _until_end(session: HostSession, ask: Callable[[], Awaitable[T]]) -> T:
+    """Return the answer to a question. Raises ``SessionOver`` if the session ends before."""
+
+    async def raise_at_end() -> NoReturn:
+        raise await session.ended()
+
+    return await program.race(ask, raise_at_end)
 
 
 async def _wait_for_answer(guest: Guest, reporter: Reporter) -> None:
-    reporter.report(
-        "pending",
-        "The host is being asked."
-        if guest.code is None
-        else f"The host is being asked. It needs this number:\n\n    {guest.code}\n",
-        code=guest.code,
-        session_id=guest.session_id,
-        expires_in=seconds(guest.expires_at - trio.current_time()),
-    )
-    await program.race(
-        guest.approved, lambda: reporter.count_down(guest.expires_at, "Waiting for approval.")
-    )
-    reporter.report("result", "Approved.", status=guest.status)
+    await guest.wait_code()
+    async with _showing(reporter):
+        reporter.present(
+            "pending",
+            Waiting(guest.code, time_left(guest.expires_at)),
+            code=guest.code,
+            sealed=guest.sealed,
+            session_id=guest.session_id,
+            expires_in=seconds(guest.expires_at - trio.current_time()),
+        )
+        await guest.approved()
+    _report_approval(guest, reporter)

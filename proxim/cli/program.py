@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import click
 import trio
 
-from proxim.cli.terminal import Reporter, printable
+from proxim.cli.terminal import Reporter, command_line, is_loopback, printable
 from proxim.client import Guest, Host
 from proxim.exception_groups import leaves, ungrouped
 from proxim.protocol import device_names
@@ -24,7 +24,9 @@ from proxim.protocol.errors import (
     SessionOver,
 )
 from proxim.protocol.messages import Reason
+from proxim.redact import quote
 from proxim.settings import DEFAULT_URL
+from proxim.settings.checks import http_parts
 
 T = TypeVar("T")
 
@@ -61,7 +63,18 @@ _REASONS: dict[str, str] = {
     Reason.TOKEN_REUSED: "a used resume token was shown again, so it may have been copied",
     "lost": "the node no longer knows it",
     "lapsed": "its link expired",
+    "unconfirmed": "the server says that the host declined, and the host has not confirmed it",
+    "tampered": "the server, or somebody between, has changed or forged a message",
+    "unopened": "a device asked that does not have the link",
 }
+
+
+def _check_node(_: click.Context, _option: click.Parameter, url: str) -> str:
+    """Return the URL of a node. Raises ``click.BadParameter`` if it is not one."""
+    if http_parts(url) is None:
+        raise click.BadParameter(f"{quote(url)} is not the URL of a node, such as {DEFAULT_URL}")
+    return url
+
 
 node_option = click.option(
     "--node",
@@ -69,6 +82,7 @@ node_option = click.option(
     show_default=True,
     envvar="PROXIM_NODE",
     metavar="URL",
+    callback=_check_node,
     help="The node to use.",
 )
 json_option = click.option(
@@ -104,10 +118,14 @@ def check_text(option: str, text: str, longest: int) -> None:
 
 
 async def _interruptible(action: Callable[[Reporter], Awaitable[None]], reporter: Reporter) -> None:
+    stopped_by: list[int] = []
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_cancel_on_signal, nursery.cancel_scope)
+        nursery.start_soon(_cancel_on_signal, nursery.cancel_scope, stopped_by)
         await action(reporter)
         nursery.cancel_scope.cancel()
+    if stopped_by and stopped_by[0] in STOPPING:
+        # A terminal shows ^C where the cursor was. One that was closed shows nothing any more.
+        reporter.report("stopped", "\nStopped." if reporter.screen.is_terminal else "Stopped.")
 
 
 def hangup_signal() -> list[signal.Signals]:
@@ -117,9 +135,10 @@ def hangup_signal() -> list[signal.Signals]:
     return [signal.SIGHUP]
 
 
-async def _cancel_on_signal(scope: trio.CancelScope) -> None:
+async def _cancel_on_signal(scope: trio.CancelScope, stopped_by: list[int]) -> None:
     with trio.open_signal_receiver(*STOPPING, *hangup_signal()) as signals:
-        async for _ in signals:
+        async for number in signals:
+            stopped_by.append(number)
             scope.cancel()
 
 
@@ -128,7 +147,18 @@ def _report_failure(reporter: Reporter, error: BaseException) -> int:
         report_end(reporter, error)
         return REFUSED
     report_error(reporter, "Error", error)
-    return UNREACHABLE if isinstance(error, ConnectionLost) else REFUSED
+    if not isinstance(error, ConnectionLost):
+        return REFUSED
+    if error.unreached is not None and not reporter.as_json:
+        reporter.screen.say(_advice(error.unreached))
+    return UNREACHABLE
+
+
+def _advice(url: str) -> str:
+    """Return what a person can do if no node answers at ``url``."""
+    if is_loopback(url):
+        return f"Start a node with `{command_line('serve')}`, or give the URL of another one."
+    return "Check that the node runs there, and that this computer is in its network."
 
 
 def report_error(reporter: Reporter, what: str, error: BaseException) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import click
 
 from proxim import qr
-from proxim.cli.terminal import draw_qr
+from proxim.cli.invitation import QUIET_ZONES, TOO_LONG, code_of, too_small
+from proxim.cli.terminal import is_terminal
 from proxim.protocol.errors import InvalidLink
 from proxim.protocol.link import parse_link
 
@@ -32,5 +34,18 @@ def command(link: str, svg: Path | None, png: Path | None) -> None:
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     if svg is None and png is None:
-        code = draw_qr(link) or f"The QR code does not fit here. The link is:\n  {link}"
-        click.echo(code, color=True)
+        click.echo(_draw(link), color=True)
+
+
+def _draw(link: str) -> str:
+    """Return the QR code with as much white around as the window allows, or else the link."""
+    window = shutil.get_terminal_size()
+    code, problem = code_of(link), TOO_LONG
+    if code is not None:
+        for quiet_zone in QUIET_ZONES:
+            columns, rows = code.size(quiet_zone)
+            # The prompt of the shell takes the last row.
+            if not is_terminal() or (columns <= window.columns and rows < window.lines):
+                return "\n".join(code.lines(quiet_zone))
+        problem = too_small(columns, rows + 1, window)
+    return f"{problem}\nThe link is:\n  {link}"

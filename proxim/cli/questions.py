@@ -19,6 +19,7 @@ class Questions:
         self._turn = trio.Lock()
         self._question: str | None = None
         self._answer: bool | None = None
+        self._is_open = False
         self._is_closed = False
         self._changed = trio.lowlevel.ParkingLot()
 
@@ -28,12 +29,15 @@ class Questions:
         ``tell`` tells a program, which may answer from then on.
         """
         async with self._turn:
-            # Lines typed before the question are not an answer.
-            self._reporter.keyboard.discard()
             self._question, self._answer = question, None
+            self._is_open = False
             tell()
-            self._show(f"{question} [y/N] ")
             try:
+                if self._reporter.keyboard.is_person:
+                    self._show(question)
+                    await self._reporter.keyboard.settle()
+                self._is_open = True
+                self._show(f"{question} [y/N] ")
                 while self._answer is None and not self._is_closed:
                     await self._changed.park()
             finally:
@@ -50,6 +54,10 @@ class Questions:
             return False
         if self._answer is not None:
             return True  # Typed behind the answer, before the question was gone.
+        if not self._is_open:
+            self._reporter.screen.answered()
+            self._show(self._question)
+            return True
         is_person = self._reporter.keyboard.is_person
         answer = _ANSWERS.get(line.strip().lower(), False if is_person and not line else None)
         if answer is None:

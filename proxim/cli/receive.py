@@ -8,7 +8,8 @@ import click
 
 from proxim.cli import program
 from proxim.cli.identity import Register, with_host
-from proxim.cli.pairing import check_channel, guest_options, hosting, joining
+from proxim.cli.own_page import node_of
+from proxim.cli.pairing import check_channel, guest_options, hosting, joining, plain_option
 from proxim.cli.talk import Conversation
 from proxim.cli.terminal import Reporter, command_line
 from proxim.cli.transfers import with_folder
@@ -23,6 +24,7 @@ HINT = "Press Enter once you have all files; the other side can end it, too."
 @with_folder
 @click.option("--yes", is_flag=True, help="Take every file without asking.")
 @click.option("--once", is_flag=True, help="End after the first file.")
+@plain_option
 @program.json_option
 def command(
     link: str | None,
@@ -32,6 +34,7 @@ def command(
     save_to: Path,
     yes: bool,
     once: bool,
+    plain: bool,
     as_json: bool,
 ) -> None:
     """Take files from the device that shows LINK (in quotes, since it has a #).
@@ -39,10 +42,12 @@ def command(
     Without LINK, show a code here: a phone that scans it can send files from its browser, another
     computer with `proxim send --to LINK FILE`.
 
-    It asks before it takes a file, and never writes over another one. It ends when the other side
-    does, as `proxim send` does by itself after its files; when you press Enter; or with --once.
+    The command asks before it takes a file, and never overwrites a file. The command ends when the
+    other side ends the session, as `proxim send` does after its files, when you press Enter, or,
+    with --once, after the first file.
 
     Exit codes: 0 files were stored, and none failed; 1 otherwise; 2 usage; 3 node unreachable.
+    They are the same after Ctrl-C, which stops a file that is on its way.
     """
 
     async def action(reporter: Reporter) -> None:
@@ -52,10 +57,17 @@ def command(
                 register,
                 reporter,
                 yes=False,
+                plain=plain,
                 answer=lambda link: command_line("send", "--to", link, "FILE"),
             )
             if link is None
-            else joining(link, reporter, name=name, device_id=device_id)
+            else joining(
+                link,
+                reporter,
+                name=name,
+                device_id=device_id,
+                node=node_of(link, register.node),
+            )
         )
         async with opened as (session, node):
             talk = Conversation(
@@ -68,8 +80,10 @@ def command(
                 await transfers.wait_stored()
                 await talk.finish("done")
 
-            await talk.run(end_after_first if once else None)
-            is_done = transfers.stored and not transfers.failed
-            reporter.exit_code = program.APPROVED if is_done else program.REFUSED
+            try:
+                await talk.run(end_after_first if once else None)
+            finally:  # Also if Ctrl-C ends it.
+                is_done = transfers.stored and not transfers.failed
+                reporter.exit_code = program.APPROVED if is_done else program.REFUSED
 
     program.run(action, as_json=as_json)

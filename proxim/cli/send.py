@@ -9,7 +9,8 @@ import click
 
 from proxim.cli import program
 from proxim.cli.identity import Register, with_host
-from proxim.cli.pairing import check_channel, guest_options, hosting, joining
+from proxim.cli.own_page import node_of
+from proxim.cli.pairing import check_channel, guest_options, hosting, joining, plain_option
 from proxim.cli.talk import Conversation
 from proxim.cli.terminal import Reporter, command_line
 from proxim.cli.transfers import downloads
@@ -30,6 +31,7 @@ HINT = "/cancel stops the files, /close ends it."
 @guest_options
 @click.option("--to", "link", metavar="LINK", help="Send to the device that shows this link.")
 @click.option("--yes", is_flag=True, help="Approve the first guest without asking. For scripts.")
+@plain_option
 @program.json_option
 def command(
     files: tuple[Path, ...],
@@ -38,6 +40,7 @@ def command(
     device_id: str | None,
     link: str | None,
     yes: bool,
+    plain: bool,
     as_json: bool,
 ) -> None:
     """Send each FILE to another device, which shows the code or opens the link, and end.
@@ -47,14 +50,23 @@ def command(
     through the server.
 
     Exit codes: 0 all files are stored there, 1 at least one is not, 2 usage, 3 node unreachable.
+    They are the same after Ctrl-C.
     """
 
     async def action(reporter: Reporter) -> None:
         check_channel()
         opened = (
-            hosting(register, reporter, yes=yes, answer=partial(command_line, "receive"))
+            hosting(
+                register, reporter, yes=yes, plain=plain, answer=partial(command_line, "receive")
+            )
             if link is None
-            else joining(link, reporter, name=name, device_id=device_id)
+            else joining(
+                link,
+                reporter,
+                name=name,
+                device_id=device_id,
+                node=node_of(link, register.node),
+            )
         )
         async with opened as (session, _):
             talk = Conversation(session, reporter, folder=downloads(), hint=HINT)

@@ -13,7 +13,7 @@ import trio
 
 from proxim.cli import logs, options, tracing
 from proxim.cli.program import STOPPING, hangup_signal
-from proxim.cli.terminal import command_line
+from proxim.cli.terminal import command_line, is_loopback
 from proxim.exception_groups import leaves
 from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
@@ -121,4 +121,7 @@ def _print_urls(node: Node) -> None:
         click.echo(f"It listens on:               {node.local_url}")
     click.echo(f"Next, in a browser:          {node.url}/")
     click.echo(f"Or in a second terminal:     {command_line('host', *where)}")
+    if is_loopback(node.url):
+        click.echo("Only this computer can open its codes. To let phones in, stop it and start it")
+        click.echo(f"with --lan:                  {command_line('serve', '--lan')}")
     click.echo("Stop it with Ctrl-C.")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 import msgspec
 from msgspec import UNSET
-from rich.table import Column, Table
 
 from proxim.cli import program
+from proxim.cli.group import Group
 from proxim.cli.identity import Register, with_host
-from proxim.cli.terminal import Reporter, cell, printable
+from proxim.cli.tables import show_table
+from proxim.cli.terminal import Reporter, printable
 from proxim.protocol.messages import SessionInfo
 
-ID_LENGTH = 22
-"""Columns for a whole session id, which ``close`` needs."""
 
-
-@click.group("sessions")
+@click.group("sessions", cls=Group)
 def command() -> None:
     """List and close the sessions of this computer."""
 
@@ -34,7 +34,7 @@ def list_command(register: Register, as_json: bool) -> None:
         async with register() as host:
             found = await host.list()
         events = [msgspec.to_builtins(info) for info in found]
-        reporter.report_all("session", events, "No sessions.", lambda: _table(found))
+        reporter.report_all("session", events, "No sessions.", lambda: _show(found))
 
     program.run(action, as_json=as_json)
 
@@ -63,20 +63,28 @@ def close_command(
     program.run(action, as_json=as_json)
 
 
-def _table(sessions: list[SessionInfo]) -> Table:
-    table = Table(Column("Session", no_wrap=True, min_width=ID_LENGTH))
-    for heading in ("Type", "Status", "Device", "Opened", "Expires", "Host", "Guest"):
-        table.add_column(heading, overflow="fold")
-    for info in sessions:
-        expires = "" if info.expires_at is None else f"{info.expires_at:%d %b %H:%M:%S}"
-        table.add_row(
-            cell(info.session_id),
-            info.session_type,
-            info.status if info.reason is UNSET else f"{info.status} ({info.reason})",
-            "" if info.device_info is None else cell(info.device_info.name),
-            f"{info.created_at:%d %b %H:%M:%S}",
-            expires,
-            "●" if info.host_online else "○",
-            "●" if info.guest_online else "○",
-        )
-    return table
+def _show(sessions: list[SessionInfo]) -> None:
+    headings = ("Session", "Type", "Status", "Device", "Opened", "Expires", "Host", "Guest")
+    show_table(headings, [_row(info) for info in sessions])
+
+
+def _row(info: SessionInfo) -> tuple[str, ...]:
+    why = "" if info.reason is UNSET else f" ({info.reason.replace('_', ' ')})"
+    return (
+        info.session_id,
+        info.session_type.replace("_", " "),
+        f"{info.status}{why}",
+        "" if info.device_info is None else info.device_info.name,
+        _time(info.created_at),
+        "" if info.expires_at is None else _time(info.expires_at),
+        _presence(info.host_online),
+        _presence(info.guest_online),
+    )
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%d %b %H:%M:%S}"
+
+
+def _presence(online: bool) -> str:
+    return "online" if online else "offline"

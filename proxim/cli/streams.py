@@ -11,7 +11,7 @@ from contextlib import suppress
 _NON_ASCII = "▀▄█“”–…"
 """Characters of the QR code and the texts that a Windows code page may lack."""
 
-_PLAIN = dict(zip("“”–→●○✓✗▁▂▃▄▅▆▇█", '""->*o+x_.,:;=%#', strict=True)) | {"…": "..."}
+_PLAIN = dict(zip("“”–→✓✗▁▂▃▄▅▆▇█", '""->+x_.,:;=%#', strict=True)) | {"…": "..."}
 """What is printed for characters of the commands that an encoding lacks."""
 
 

@@ -10,20 +10,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import trio
 
 from proxim.cli import program
-from proxim.cli.chat import Chat
-from proxim.cli.direct import PATIENCE, Direct
+from proxim.cli.flood import Heard
 from proxim.cli.questions import Questions
-from proxim.cli.terminal import Reporter, printable
+from proxim.cli.terminal import Reporter, printable, quoted
 from proxim.cli.transfers import Transfers
 from proxim.client import HostSession
 from proxim.protocol.errors import BadMessage, ConnectionLost, ProximError, SessionOver
+from proxim.talk import PATIENCE, Chat, Direct
+from proxim.talk.listener import why_indirect, without_channel
 
 if TYPE_CHECKING:
     from proxim.client import Guest, Host
     from proxim.client.session import ClientSession
+    from proxim.rtc.path import Path as ChannelPath
+    from proxim.talk.listener import By
 
 HINT = "Your lines go to the other side; /send FILE sends a file, /close ends it."
 
@@ -32,6 +36,39 @@ _ALONE = 60
 
 _GOODBYE = 5.0
 """Seconds for each step before the session is closed, which is closed all the same."""
+
+
+class _Told:
+    """Reports what happens to the channel and to chat."""
+
+    def __init__(self, reporter: Reporter, heard: Heard, hint: str, *, sealed: bool) -> None:
+        self._reporter = reporter
+        self._sealed = sealed
+        self._heard = heard
+        self._hint = hint
+
+    def opened(self, path: ChannelPath | None) -> None:
+        how = "through a relay" if path is not None and path.relayed else "directly"
+        text = f"Connected {how}. {self._hint}"
+        self._reporter.report("channel", text, open=True, path=msgspec.to_builtins(path))
+
+    def lost(self) -> None:
+        lost = "The direct connection is lost. Reconnecting…"
+        self._reporter.report("channel", lost, open=False)
+
+    def gave_up(self, error: ProximError) -> None:
+        text = f"{why_indirect(error)}\n{without_channel(sealed=self._sealed)}"
+        self._reporter.report("channel", text, open=False, error=str(error))
+
+    async def heard(self, text: str, by: By) -> None:
+        self._heard.report("chat", f"< {printable(text)}", text=text, by=by)
+
+    def sent_by_node(self) -> None:
+        text = "Sent through the server, since the devices are not connected directly yet."
+        self._reporter.report("by_server", text)
+
+    def not_sent(self, error: ProximError) -> None:
+        program.report_error(self._reporter, "Not sent", error)
 
 
 class Conversation:
@@ -53,13 +90,17 @@ class Conversation:
     ) -> None:
         self.session = session
         self.reporter = reporter
-        self.direct = Direct(session, reporter, hint)
-        self._chat = Chat(session, self.direct, reporter)
+        self._heard = Heard(reporter)
+        told = _Told(reporter, self._heard, hint, sealed=session.sealed)
+        self.direct = Direct(session, told)
+        self._chat = Chat(session, self.direct, told)
         self._questions = Questions(reporter)
         # A guest's session has the name of this device, which the guest has given itself.
         info = session.device_info if isinstance(session, HostSession) else None
-        who = printable(info.name) if info is not None else "The other side"
-        self.transfers = Transfers(reporter, self._questions, who, folder, take_all=take_all)
+        who = quoted(info.name) if info is not None else "The other side"
+        self.transfers = Transfers(
+            reporter, self._heard, self._questions, who, folder, take_all=take_all
+        )
         self._done_by_enter = done_by_enter
         self._client: Host | Guest | None = None
         self._scope = trio.CancelScope()
@@ -86,6 +127,7 @@ class Conversation:
             nursery.start_soon(self._read_lines, nursery)
             nursery.start_soon(self._chat.run)
             nursery.start_soon(self._report_presence)
+            nursery.start_soon(self._heard.run)
             if goal is not None:
                 nursery.start_soon(goal)
             if self._client is not None:
@@ -99,6 +141,7 @@ class Conversation:
             over = await self.session.ended()
             nursery.cancel_scope.cancel()
         self.reporter.screen.ask(None)
+        self._heard.say_left_out()
         caused = over.reason in program.CAUSED and not self._closes
         program.report_end(self.reporter, over, end=self._end if caused else None)
         return over
@@ -181,6 +224,8 @@ class Conversation:
     # -- files -----------------------------------------------------------------------------------
 
     async def _send_file(self, path: Path) -> None:
+        if not await self.transfers.can_send(path):
+            return
         try:
             if not self.direct.is_open and self.direct.problem is None:
                 self.reporter.report("waiting", "Waiting for the direct connection.")
@@ -201,17 +246,17 @@ class Conversation:
     async def _read_signals(self) -> None:
         async for data in self.session.signals():
             if isinstance(data, str):
-                self._chat.show(data, "signal")
+                await self._chat.hear(data, "signal")
             elif isinstance(data, dict) and isinstance(data.get("end"), str):
                 self._end = data["end"]
             else:
                 text = json.dumps(data, ensure_ascii=False)
-                self.reporter.report("signal", f"< {printable(text)}", data=data)
+                self._heard.report("signal", f"< {printable(text)}", data=data)
 
     async def _report_presence(self) -> None:
         async for online in self.session.presence():
             text = "The other side is online." if online else "The other side is offline."
-            self.reporter.report("peer", text, online=online)
+            self._heard.report("peer", text, online=online)
 
 
 async def talk(session: ClientSession, reporter: Reporter, *, folder: Path, take_all: bool) -> None:

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import math
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
 
 import click
 import trio
 
+from proxim.cli.group import program_name
 from proxim.cli.keyboard import standard_input
+from proxim.cli.panel import Panel, View
+from proxim.cli.words import start, width, wrap
 from proxim.clock import now, slept
 from proxim.protocol.fields import MAX_TTL
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-    from rich.table import Table
     from rich.text import Text
+
+
+NAME_COLUMNS = 32
+"""Columns of a name in a sentence."""
+
+MAX_NOTES = 2
+"""Lines said beside a view; later ones replace earlier ones."""
+
+ANSWER_COLUMNS = 8
+"""Columns behind a question."""
 
 
 def printable(text: str) -> str:
@@ -32,6 +47,23 @@ def printable(text: str) -> str:
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
         for char in text
     )
+
+
+def quoted(name: str, columns: int = NAME_COLUMNS) -> str:
+    """Return a name of a device or a file in quotation marks, as ``cut`` does."""
+    return f"“{cut(name, columns)}”"
+
+
+def cut(text: str, columns: int) -> str:
+    """Return a printable text without its middle if it is wider than ``columns``.
+
+    The end stays, since that of a file's name says its kind.
+    """
+    text = printable(text)
+    if width(text) <= columns:
+        return text
+    end = columns // 3
+    return f"{start(text, columns - 1 - end)}…{start(text[::-1], end)[::-1]}"
 
 
 def cell(text: object) -> Text:
@@ -54,58 +86,75 @@ def is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def is_loopback(url: str) -> bool:
+    """Return whether only this computer can open a URL."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def command_line(*arguments: str) -> str:
     """Return a command of this program, for copying into a shell."""
-    # Or its path, if it is not in PATH.
-    program = "proxim" if shutil.which("proxim") else sys.argv[0]
-    return f"{program} {shlex.join(arguments)}"
-
-
-def draw_qr(link: str) -> str | None:
-    """Return the QR code of a link, or None if it does not fit into the terminal.
-
-    Without half blocks in the encoding of the output, it is drawn with colours, and twice as wide.
-    """
-    from proxim import qr
-
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    try:
-        qr.HALF_BLOCKS.encode(encoding)
-    except UnicodeEncodeError:
-        has_half_blocks = False
-    else:
-        has_half_blocks = True
-    try:
-        code = qr.terminal(link, half_blocks=has_half_blocks)
-    except ValueError:
-        return None
-    width = len(click.unstyle(code.partition("\n")[0]))
-    is_too_wide = is_terminal() and width > shutil.get_terminal_size().columns
-    return None if is_too_wide and not has_half_blocks else code
+    return f"{program_name()} {shlex.join(arguments)}"
 
 
 class Screen:
     """Standard output for a person: lines of text, and below them one thing that changes.
 
-    That is a countdown, a question, or the progress of files. Without a terminal there is neither a
-    countdown nor progress.
+    That is a view, a question, or the progress of files. Without a terminal a view is printed once,
+    and there is no progress.
     """
 
     def __init__(self) -> None:
         self.is_terminal = is_terminal()
+        self._panel = Panel(self._write)
+        self._view: View | None = None
+        self._notes: list[str] = []
         self._erase = ""
         self._question: str | None = None
         self._bars: Progress | None = None
 
+    def present(self, view: View) -> None:
+        """Show a view below the lines, in place of the one before."""
+        if not self.is_terminal:
+            click.echo(view.text())
+            return
+        self._view, self._notes = view, []
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draw the view as it is now, if there is one."""
+        if self._view is not None:
+            self._panel.draw(self._view, self._notes)
+
+    def redraw(self) -> None:
+        """Draw the view anew, after another program had the terminal."""
+        self._panel.forget()
+        self.refresh()
+
+    def dismiss(self) -> None:
+        """Remove the view."""
+        self._panel.erase()
+        self._view = None
+
     def say(self, text: str = "") -> None:
-        """Print a line above the question or the progress, and in place of the countdown."""
+        """Print a line above the question or the progress; a view shows it as a note."""
+        if self._view is not None:
+            self._notes = [*self._notes, text][-MAX_NOTES:]
+            self.refresh()
+            return
         self.clear()
         if self._bars is not None and self._bars.live.is_started:
             self._bars.live.stop()
-        click.echo(text)
+        click.echo("\n".join(self._wrap(text)))
         if self._question is not None:
             self._show_question(self._question)
         self.draw_bars()
+
+    def _wrap(self, text: str) -> list[str]:
+        return wrap(text, shutil.get_terminal_size().columns) if self.is_terminal else [text]
 
     def ask(self, question: str | None) -> None:
         """Show a question, with the cursor after it, until this is called with None."""
@@ -130,8 +179,10 @@ class Screen:
 
     def _show_question(self, question: str) -> None:
         if self.is_terminal:
-            self._write(question)
-            self._erase = "\r\x1b[2K"
+            # The answer stands behind the question, so its last row must not be full.
+            rows = self._wrap(f"{question}{'_' * ANSWER_COLUMNS}")
+            self._write("\n".join(rows).removesuffix("_" * ANSWER_COLUMNS))
+            self._erase = "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (len(rows) - 1)
         else:
             click.echo(question)
             self._question = None  # Not repeated after each line.
@@ -150,26 +201,8 @@ class Screen:
             else:
                 self._bars.live.start(refresh=True)
 
-    def show(self, text: str, *, with_answer: bool) -> None:
-        """Update the countdown. ``with_answer`` leaves a line below it for the answer."""
-        if not self.is_terminal:
-            return
-        if not with_answer:
-            self._write(f"\r\x1b[2K{text}")
-            self._erase = "\r\x1b[2K"
-        elif self._erase:
-            # Save the cursor, go up to the countdown, write it, return to the answer.
-            self._write(f"\x1b7\x1b[1A\r\x1b[2K{text}\x1b8")
-        else:
-            self._write(f"{text}\n> ")
-            self._erase = "\r\x1b[2K\x1b[1A\x1b[2K"
-
-    def keep(self) -> None:
-        """Leave the countdown and the answer on the screen."""
-        self._erase = ""
-
     def clear(self) -> None:
-        """Remove the countdown."""
+        """Remove the question."""
         if self._erase:
             self._write(self._erase)
             self._erase = ""
@@ -203,31 +236,54 @@ class Reporter:
         event: str,
         found: Sequence[Mapping[str, object]],
         nothing: str,
-        make_table: Callable[[], Table],
+        show: Callable[[], None],
     ) -> None:
-        """Report what a command found: a table to a person, an event for each to a program."""
+        """Report what a command found: ``show`` it to a person, an event for each to a program."""
         self.exit_code = 0
         if found and not self.as_json:
-            from rich.console import Console
-
-            Console().print(make_table())
+            show()
         elif not found and not self.as_json:
             self.screen.say(nothing)
         else:
             for fields in found:
                 self.report(event, "", **fields)
 
-    async def count_down(self, until: float, text: str, *, with_answer: bool = False) -> NoReturn:
-        """Show the time left until ``until`` (on Trio's clock), until cancelled."""
-        end = until + slept()
-        try:
+    def present(self, event: str, view: View, /, **fields: object) -> None:
+        """Report an event that a person sees as a view, until ``screen.dismiss``."""
+        if self.as_json:
+            self.report(event, "", **fields)
+        else:
+            self.screen.present(view)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a person presses keys where the view is; a script or a pipe sends lines."""
+        return not self.as_json and self.screen.is_terminal and self.keyboard.is_person
+
+    async def keep_current(self) -> NoReturn:
+        """Draw the view again every second, for its countdown and the size of the window."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._take_the_terminal_back)
             while True:
-                left = math.ceil(seconds(end - now()))
-                if not self.as_json:
-                    clock = f"{left // 60}:{left % 60:02}"
-                    # A wrapped line cannot be overwritten.
-                    line = f"{text} {clock}"[-shutil.get_terminal_size().columns + 1 :]
-                    self.screen.show(line, with_answer=with_answer)
                 await trio.sleep(1)
-        finally:
-            self.screen.clear()
+                self.screen.refresh()
+
+    async def _take_the_terminal_back(self) -> None:
+        """Read keys and draw the view anew when the process goes on after a stop (Ctrl-Z, fg)."""
+        if sys.platform == "win32" or not self.has_keys:
+            return
+        with trio.open_signal_receiver(signal.SIGCONT) as signals:
+            async for _ in signals:
+                self.keyboard.send_keys()
+                self.screen.redraw()
+
+
+def time_left(until: float) -> Callable[[], str]:
+    """Return a function that returns the time left until ``until`` (on Trio's clock), as 4:59."""
+    end = until + slept()
+
+    def left() -> str:
+        remaining = math.ceil(seconds(end - now()))
+        return f"{remaining // 60}:{remaining % 60:02}"
+
+    return left

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -14,9 +15,10 @@ import trio
 from rich.filesize import decimal
 
 from proxim.cli.bars import Bars
+from proxim.cli.flood import Allowance, Heard
 from proxim.cli.questions import Questions
-from proxim.cli.terminal import Reporter, printable
-from proxim.files import Offer, open_offers, safe_name, send_file
+from proxim.cli.terminal import Reporter, printable, quoted
+from proxim.files import MOST_OUTGOING, Offer, check_file, open_offers, safe_name, send_file
 from proxim.protocol.errors import ProximError, TransferFailed
 
 if TYPE_CHECKING:
@@ -39,12 +41,20 @@ def with_folder(function: Callable[..., None]) -> Callable[..., None]:
     )(function)
 
 
-MOST_OUTGOING = 24
-"""Files on offer or on their way at a time (docs/reference/channel.md: Files); others wait."""
+MOST_WITHDRAWN = 8
+WITHDRAWN_PER_SECOND = 0.5
+"""Questions about files that the other side may take back, at once and in the long run.
+
+Each question takes the line that the person types, so many of them would lock the keyboard.
+"""
 
 take_files_option = click.option(
     "--take-files", is_flag=True, help="Take every file that the other side offers, unasked."
 )
+
+
+def _ignore(_: int) -> None:
+    """Do nothing."""
 
 
 class Transfers:
@@ -55,18 +65,28 @@ class Transfers:
     """
 
     def __init__(
-        self, reporter: Reporter, questions: Questions, who: str, folder: Path, *, take_all: bool
+        self,
+        reporter: Reporter,
+        heard: Heard,
+        questions: Questions,
+        who: str,
+        folder: Path,
+        *,
+        take_all: bool,
     ) -> None:
         self.stored = 0
         self.sent = 0
         self.failed = 0
         self._reporter = reporter
+        self._heard = heard
         self._questions = questions
         self._who = who
         self._folder = folder.absolute()
         self._take_all = take_all
         self._bars = Bars(reporter)
         self._numbers = count(1)
+        self._asking = Allowance(MOST_WITHDRAWN, WITHDRAWN_PER_SECOND)
+        self._pause = trio.Lock()
         self._turn = trio.Semaphore(MOST_OUTGOING)
         self._scopes: set[trio.CancelScope] = set()
         self._changed = trio.lowlevel.ParkingLot()
@@ -97,16 +117,36 @@ class Transfers:
         number, name = next(self._numbers), printable(path.name)
 
         async def send() -> None:
-            size = (await trio.Path(path).stat()).st_size
-            about = f"{name}, {decimal(size)}"
-            self._report("offered", f"Offering {about}.", number, "out", path.name, size)
-            with self._bars.show(number, f"Sending {name}", size) as progress:
-                await send_file(channel, path, progress=progress)
+            size = 0
+            progress: Callable[[int], None] = _ignore
+
+            def offered(bytes_: int) -> None:
+                nonlocal size, progress
+                size = bytes_
+                text = f"Offering {name}, {decimal(size)}."
+                self._report("offered", text, number, "out", path.name, size)
+                progress = bars.enter_context(self._bars.show(number, f"Sending {name}", size))
+
+            with ExitStack() as bars:
+                await send_file(
+                    channel, path, offered=offered, progress=lambda done: progress(done)
+                )
             self.sent += 1
-            self._report("sent", f"Sent {about}.", number, "out", path.name, size)
+            text = f"Sent {name}, {decimal(size)}."
+            self._report("sent", text, number, "out", path.name, size)
 
         async with self._turn:
             await self._run(send, f"{name} was not sent", number, "out", path.name)
+
+    async def can_send(self, path: Path) -> bool:
+        """Return whether there is a file at ``path``; report it otherwise."""
+        try:
+            await check_file(path)
+        except OSError as error:
+            what = f"{printable(path.name)} was not sent"
+            self._report_failure(error, what, next(self._numbers), "out", path.name)
+            return False
+        return True
 
     async def receive(self, channel: Channel) -> None:
         """Take the files that the other side offers, until the session ends."""
@@ -122,7 +162,7 @@ class Transfers:
             tell = partial(
                 self._report, "offer", "", number, "in", name, offer.size, type=offer.type
             )
-            if not await self._is_wanted(offer, about, tell):
+            if not await self._is_wanted(offer, f"{quoted(name)}, {decimal(offer.size)}", tell):
                 await offer.decline()
                 self._report("declined", f"Declined {about}.", number, "in", name, offer.size)
                 return
@@ -140,21 +180,18 @@ class Transfers:
         if self._take_all:
             tell()
             return True
-        wanted = False
         question = f"{self._who} wants to send {about} – take it?"
 
-        async def ask(scope: trio.CancelScope) -> None:
-            nonlocal wanted
+        async def ask() -> bool:
+            # An offer that is withdrawn meanwhile is not asked about.
+            async with self._pause:
+                await trio.sleep(self._asking.wait())
+                self._asking.use(1)
             wanted = await self._questions.ask(question, tell)
-            scope.cancel()
+            self._asking.give_back(1)
+            return wanted
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(ask, nursery.cancel_scope)
-            failure = await offer.withdrawn()
-            nursery.cancel_scope.cancel()
-        if not offer.is_open:
-            raise failure
-        return wanted
+        return await offer.ask(ask)
 
     async def _run(
         self,
@@ -170,16 +207,20 @@ class Transfers:
             try:
                 await action()
             except (ProximError, OSError) as error:
-                self.failed += 1
-                reason = error.reason if isinstance(error, TransferFailed) else "failed"
-                why = error.strerror if isinstance(error, OSError) else str(error)
-                text = f"{what}: {printable(why or str(error))}."
-                self._report(reason, text, number, direction, name)
+                self._report_failure(error, what, number, direction, name)
             finally:
                 self._scopes.discard(scope)
                 self._changed.unpark_all()
         if scope.cancelled_caught:
             self._report("cancelled", f"{what}: you cancelled it.", number, direction, name)
+
+    def _report_failure(
+        self, error: ProximError | OSError, what: str, number: int, direction: str, name: str
+    ) -> None:
+        self.failed += 1
+        reason = error.reason if isinstance(error, TransferFailed) else "failed"
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        self._report(reason, f"{what}: {printable(why or str(error))}.", number, direction, name)
 
     def _report(
         self,
@@ -192,7 +233,8 @@ class Transfers:
         **fields: object,
     ) -> None:
         known = {} if size is None else {"size": size}
-        self._reporter.report(
+        reporter = self._heard if direction == "in" else self._reporter
+        reporter.report(
             "file",
             text,
             number=number,

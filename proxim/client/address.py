@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
@@ -23,6 +24,15 @@ MAX_REPLY_BYTES = 64 * 1024 * 1024
 """Maximum size of a message from a node; a list of very many sessions is long."""
 
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the system says of the first attempt: Trio only says that all have failed."""
+    while error.__cause__ is not None:
+        error = next(leaves(error.__cause__))
+    number = getattr(error, "errno", None) or 0
+    # A resolver has negative numbers.
+    return os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error)
 
 
 class Address:
@@ -61,10 +71,10 @@ class Address:
         except trio.BrokenResourceError as error:
             why = f"TLS failed: {error.__cause__ or error}"
         except (OSError, UnicodeError) as error:
-            why = str(error)
+            why = _reason(error)
         except trio.TooSlowError:
             why = f"no answer within {CONNECT_TIME:g} seconds"
-        raise ConnectionLost(f"{self._url} cannot be reached: {why}")
+        raise ConnectionLost(f"{self._url} cannot be reached: {why}", unreached=self._url)
 
     async def open_websocket(self, stream: Stream, nursery: trio.Nursery) -> WebSocketConnection:
         """Do the WebSocket handshake; the reader runs in ``nursery``.

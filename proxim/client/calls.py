@@ -34,13 +34,17 @@ class Calls(ABC):
 
     ``ice`` refreshes ICE servers before they expire. ``features`` lists what the node does beyond
     version 1 of the protocol. ``max_unread_bytes`` is the size of the signals of one session that
-    may wait to be received.
+    may wait to be received. ``online`` says whether the connection is open; the functions in
+    ``when_online`` are called when it is open again.
     """
+
+    online = True
 
     def __init__(self, ice: IceRefresher, max_unread_bytes: int = 4 * 1024 * 1024) -> None:
         self.ice = ice
         self.max_unread_bytes = max_unread_bytes
         self.features: Sequence[str] = ()
+        self.when_online: set[Callable[[], None]] = set()
         self._waiting: dict[str, trio.MemorySendChannel[_Outcome]] = {}
         self._refs = count(1)
 
@@ -48,9 +52,20 @@ class Calls(ABC):
     async def _send(self, request: wire.ClientMessage) -> None:
         """Send a message, in order. Raises ``ConnectionLost``, or a ``RequestError``."""
 
-    async def send_signal(self, signal: wire.Signal) -> None:
-        """Send a signal, in order. Raises ``BadMessage`` if it is larger than the node accepts."""
+    async def send_signal(self, signal: wire.Signal | wire.PairAck) -> None:
+        """Send a message that has no reply, in order.
+
+        Raises ``BadMessage`` if it is larger than the node accepts.
+        """
         await self._send(signal)
+
+    @abstractmethod
+    def check_size(self, message: wire.ClientMessage) -> None:
+        """Raise ``BadMessage`` if a message is larger than the node accepts."""
+
+    async def draw(self, link: str) -> str:
+        """Return the QR code of a link, as SVG."""
+        return await trio.to_thread.run_sync(draw_qr, link)
 
     @abstractmethod
     def start_soon(self, task: Callable[[], Awaitable[object]]) -> None:
@@ -108,6 +123,13 @@ class Calls(ABC):
         for waiting in self._waiting.values():
             waiting.send_nowait(copy(error))
         self._waiting.clear()
+
+
+def draw_qr(link: str) -> str:
+    """Return the QR code of a link, as SVG. That and the import take tens of milliseconds."""
+    from proxim import qr
+
+    return qr.svg(link)
 
 
 def wire_error(message: wire.Error) -> RequestError:

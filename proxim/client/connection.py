@@ -13,7 +13,7 @@ import trio
 from msgspec import UNSET
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from proxim.client.address import Address
+from proxim.client.address import CONNECT_TIME, Address
 from proxim.client.backoff import delays
 from proxim.client.calls import REF_BYTES, Calls
 from proxim.client.ice import IceRefresher
@@ -64,10 +64,13 @@ class NodeConnection(Calls):
         self._on_message = on_message
         self._on_failure = on_failure
         self._ws: WebSocketConnection | None = None
-        self._queue: deque[wire.Signal | wire.CloseSession] = deque()
+        self._queue: deque[wire.Signal | wire.PairAck | wire.CloseSession] = deque()
         self._failure: ProximError | None = None
+        self._retries: int | None = None
         self._max_message_bytes = 64 * 1024
         self.online = False
+        self.join_url: str | None = None
+        self._welcomed = trio.Event()
         self._changed = trio.lowlevel.ParkingLot()
         self._pauses = delays()
         self._closing = False
@@ -91,6 +94,13 @@ class NodeConnection(Calls):
             if self._ws is not None:
                 await self._ws.aclose()
         self._scope.cancel()
+
+    async def welcomed(self) -> None:
+        """Wait until the node has said what it can do. Raises ``ConnectionLost``."""
+        with trio.move_on_after(CONNECT_TIME):
+            await self._welcomed.wait()
+            return
+        raise ConnectionLost("the node does not answer like a node")
 
     async def reachable(self) -> AsyncIterator[bool]:
         """Yield at each change whether the node is reachable."""
@@ -119,15 +129,15 @@ class NodeConnection(Calls):
             raise self._failure
         if self._ws is None or not (self.online or introduces):
             raise ConnectionLost("not connected to the node")
-        self._check_size(request)
+        self.check_size(request)
         return await super().call(request, kind)
 
-    async def send_signal(self, signal: wire.Signal) -> None:
-        """Queue a signal; it is sent in order, now or after the next reconnect.
+    async def send_signal(self, signal: wire.Signal | wire.PairAck) -> None:
+        """Queue a message that has no reply; it is sent in order, now or after the next reconnect.
 
         Raises ``BadMessage`` if it is larger than the node accepts.
         """
-        self._check_size(signal)
+        self.check_size(signal)
         while len(self._queue) >= MAX_QUEUED and self._failure is None:
             await self._changed.park()
         if self._failure is not None:
@@ -147,7 +157,22 @@ class NodeConnection(Calls):
         self._queue.append(wire.CloseSession(session_id=session_id))
         self._changed.unpark_all()
 
-    def _check_size(self, message: wire.ClientMessage) -> None:
+    def retry_first(self, retries: int) -> None:
+        """From now on connect again, so many times, although no introduction has succeeded.
+
+        For a request that the node may have received, and that can be sent again.
+        """
+        if self._retries is None:
+            self._retries = retries
+
+    def _may_retry(self, error: ProximError) -> bool:
+        if not self._retries or not _is_temporary(error):
+            return False
+        self._retries -= 1
+        return True
+
+    def check_size(self, message: wire.ClientMessage) -> None:
+        """Raise ``BadMessage`` if a message is larger than the node accepts."""
         size = len(codec.encode(message))
         if size > self._max_message_bytes:
             raise BadMessage(
@@ -176,7 +201,7 @@ class NodeConnection(Calls):
                 try:
                     await self._connect_once(task_status)
                 except ProximError as error:
-                    if not self._scope.shield:
+                    if not self._scope.shield and not self._may_retry(error):
                         raise
                     if not _is_temporary(error):
                         self._failure = error
@@ -193,12 +218,15 @@ class NodeConnection(Calls):
         stream = await self._address.open_stream()
         try:
             async with trio.open_nursery() as nursery:
+                self._welcomed = trio.Event()
                 self._ws = await self._address.open_websocket(stream, nursery)
                 nursery.start_soon(self._read, self._ws)
                 await self._introduce()
                 self._pauses = delays()
                 self.online = True
                 self._changed.unpark_all()
+                for wake in self.when_online:
+                    wake()
                 if not self._scope.shield:
                     # From here on only ``connected`` ends this, after it has closed the WebSocket.
                     self._scope.shield = True
@@ -237,6 +265,8 @@ class NodeConnection(Calls):
                 # A request gets its ref after the size check.
                 self._max_message_bytes = message.max_message_bytes - REF_BYTES
                 self.features = () if message.features is UNSET else message.features
+                self.join_url = None if message.join_url is UNSET else message.join_url
+                self._welcomed.set()
             self._on_message(message)
             self.settle(message)
 

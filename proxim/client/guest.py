@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import secrets
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from msgspec import UNSET
+import trio
+from msgspec import UNSET, UnsetType
 
 from proxim import clock
 from proxim.client.connection import NodeConnection
+from proxim.client.notices import Notice
 from proxim.client.session import ClientSession
 from proxim.event_loop import require_trio
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import SessionOver, UnknownSession
+from proxim.protocol.errors import ProximError, SealUnavailable, SessionOver, UnknownSession
 from proxim.protocol.link import parse_link
-from proxim.protocol.messages import DeviceInfo, Status
+from proxim.protocol.messages import DeviceInfo, Reason, Status
+from proxim.sealing.link import is_sealed
+
+if TYPE_CHECKING:
+    from proxim.client.sealed_guest import GuestSeal
+
+RETRIES = 5
+"""How often a sealed guest sends its request again, if the connection is lost before the reply."""
 
 StoreToken = Callable[[str], object]
 """Stores a resume token in the place of the one before."""
@@ -26,9 +37,12 @@ class Guest(ClientSession):
     """Asks to pair, and runs the session for the guest.
 
     ``resume_token`` lets a later program take the seat again. It changes each time this side comes
-    back: only the latest is good for long. ``code`` is the code of three digits that this device
-    has to show, for the person who approves it, until ``expires_at``; None if the host does not ask
-    for one.
+    back: only the latest is good for long. That of a sealed session has the secrets of the session,
+    too. ``code`` is the code of three digits that this device has to show, for the person who
+    approves it, until ``expires_at``; None if the host does not ask for one. In a sealed session it
+    is None until the host has answered: see ``wait_code``.
+    ``host_name`` is what the host calls its device: a claim that is not verified, and None if the
+    host gives no name. A sealed session has it once it is approved.
     """
 
     _role = "guest"
@@ -42,6 +56,7 @@ class Guest(ClientSession):
         ask: wire.PairRequest | None = None,
         resume_token: str = "",
         store_token: StoreToken | None = None,
+        seal: GuestSeal | None = None,
     ) -> None:
         self._node = NodeConnection(
             node_url,
@@ -55,8 +70,25 @@ class Guest(ClientSession):
         self.resume_token = resume_token
         self._expires_at = clock.now()
         self.code: str | None = None
+        self._host_name: str | None = None
         self._ask = ask
+        self._token = resume_token.partition(".")[0]
         self._store_token = store_token
+        self._seal = seal
+        self._is_declined = False
+        if seal is not None:
+            # The node has another name, which says nothing.
+            self.device_info = DeviceInfo(name=seal.name, id=secrets.token_hex(8))
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the node can read and forge neither names, nor decisions, nor signals."""
+        return self._seal is not None
+
+    @property
+    def host_name(self) -> str | None:
+        """What the host calls its device; in a sealed session once it has approved."""
+        return self._host_name if self._seal is None else self._seal.host_name
 
     @property
     def expires_at(self) -> float:
@@ -69,6 +101,16 @@ class Guest(ClientSession):
         if self.over is not None:
             raise self.over
 
+    async def wait_code(self) -> str | None:
+        """Wait for the code that this device has to show, and return it.
+
+        Returns None at once if there is none: the host asks for none, or has decided.
+        """
+        await self._wait_for(
+            lambda: not self.sealed or self.code is not None or self.status is not Status.PENDING
+        )
+        return self.code
+
     async def reachable(self) -> AsyncIterator[bool]:
         """Yield at each change whether the node is reachable."""
         async for online in self._node.reachable():
@@ -77,14 +119,25 @@ class Guest(ClientSession):
     async def _introduce(self) -> None:
         """Request pairing on the first connection, resume on all others."""
         if self._ask is not None:
+            if self.sealed:
+                await self._check_node()
             await self._node.call(self._ask, wire.PairPending, introduces=True)
             self._ask = None
             return
-        request = wire.Resume(session_id=self.session_id, resume_token=self.resume_token)
+        request = wire.Resume(session_id=self.session_id, resume_token=self._token)
         try:
             await self._node.call(request, wire.Resumed, introduces=True)
         except UnknownSession:
             raise SessionOver("expired", "lost") from None
+
+    async def _check_node(self) -> None:
+        """Stop before the token is sent to a node that cannot carry the seal."""
+        await self._node.welcomed()
+        if "seal" not in self._node.features:
+            why = "the link is sealed, and this node cannot carry sealed sessions: it is too old"
+            raise SealUnavailable(why)
+        # If the reply is lost, the node takes the same request again.
+        self._node.retry_first(RETRIES)
 
     def _handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node."""
@@ -93,28 +146,109 @@ class Guest(ClientSession):
                 return
             case wire.PairPending():
                 self._keep_token(message.resume_token)
+                self._set_host_name(message.host_name)
                 self.peer_online = True
-                self.code = None if message.code is UNSET else message.code
+                self._set_code(message.code)
                 self._expires_at = clock.now() + message.expires_in
             case wire.Resumed():
                 if message.resume_token is not UNSET:
                     self._keep_token(message.resume_token)
-                self.code = None if message.code is UNSET else message.code
+                self._set_code(message.code)
+                self._set_host_name(message.host_name)
                 self._set_ice_servers(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:
                     self._expires_at = clock.now() + message.expires_in
                 self.peer_online = message.host_online
+                if self._seal is not None:
+                    self._take_ack(self._seal, message.ack)
+                    self._take_answer(self._seal, message.session.status, message.seal)
                 self._update(message.session)
+            case wire.PairAck() if self._seal is not None:
+                self._take_ack(self._seal, message.seal)
+            case wire.PairResult() if self._seal is not None:
+                self._take_answer(self._seal, message.status, message.seal)
             case _:
                 pass
         super()._handle(message)
         if self.status is not Status.PENDING:
             self.code = None
 
-    def _keep_token(self, resume_token: str) -> None:
-        self.resume_token = resume_token
+    def _set_code(self, code: str | UnsetType) -> None:
+        """Store the code from the node; that of a sealed session comes from the host alone."""
+        if self._seal is None:
+            self.code = None if code is UNSET else code
+
+    def _set_host_name(self, name: str | UnsetType) -> None:
+        self._host_name = None if name is UNSET else name
+
+    def _keep_token(self, token: str) -> None:
+        """Store the resume token, and with it the secrets of a sealed session."""
+        self._token = token
+        self.resume_token = token if self._seal is None else f"{token}.{self._seal.stored}"
         if self._store_token is not None:
-            self._store_token(resume_token)
+            self._store_token(self.resume_token)
+
+    # -- sealed ----------------------------------------------------------------------------------
+
+    def _take_ack(self, seal: GuestSeal, ack: str | UnsetType) -> None:
+        """Show the code, once the host's ack has opened."""
+        if ack is UNSET or seal.peer is not None:
+            return
+        if seal.take_ack(ack):
+            self.code = seal.code
+            if self._token:
+                self._keep_token(self._token)
+        else:
+            self._notices.add_at(Notice.TAMPERED, trio.current_time())
+
+    def _take_answer(self, seal: GuestSeal, status: Status, text: str | UnsetType) -> None:
+        """Believe the host's own answer, and nothing that the node says instead of it."""
+        if seal.peer is None and status is not Status.PENDING:
+            is_approved = status is Status.APPROVED
+            answer = seal.take_answer(None if text is UNSET else text, is_approved=is_approved)
+            self._is_declined = answer is not None and not answer.approved
+        if status is not Status.APPROVED:
+            return
+        if seal.peer is None:
+            self._notices.add(Notice.TAMPERED)
+            self._leave(SessionOver(Status.REJECTED, Notice.TAMPERED))
+            return
+        if self._line is None:
+            from proxim.client.sealed import SealedLine
+
+            self._keep_token(self._token)
+            self._line = SealedLine(self, seal.peer)
+            if seal.ends_at is not None:
+                self._connection.start_soon(self._end_on_time)
+
+    async def _end_on_time(self) -> None:
+        """End the session when the host's answer said that it ends, by this side's own clock."""
+        assert self._seal is not None
+        assert self._seal.ends_at is not None
+        await clock.sleep_until(clock.now() + self._seal.ends_at - time.time())
+        self._leave(SessionOver(Status.EXPIRED, Reason.EXPIRED))
+
+    def _leave(self, over: SessionOver) -> None:
+        """End the session for both sides, without waiting for the node."""
+        if self.over is None:
+            self._connection.give_up(self.session_id)
+            self._finish(over)
+
+    def _believes_approval(self) -> bool:
+        """Return whether the session is approved, as the node says."""
+        return self._seal is None or self._seal.peer is not None
+
+    def _set_device(self, device_info: DeviceInfo | None) -> None:
+        """Store what the node says of this device; in a sealed session it does not know."""
+        if self._seal is None:
+            super()._set_device(device_info)
+
+    def _finish(self, over: ProximError) -> None:
+        """End the session on this side. A rejection counts only if the host has sealed it."""
+        is_rejection = isinstance(over, SessionOver) and over.reason == Reason.REJECTED
+        if self.sealed and is_rejection and not self._is_declined:
+            over = SessionOver(Status.REJECTED, "unconfirmed")
+        super()._finish(over)
 
 
 @asynccontextmanager
@@ -132,17 +266,30 @@ async def open_guest(
     A link that leads to a page of its own (``join_url``) does not say which node it is from: give
     ``node_url``.
 
-    Show ``guest.code`` meanwhile, if there is one. ``store_token`` is called with the resume token,
-    and with each new one in its place, for a program that calls ``resume_guest`` later.
+    Show ``guest.wait_code()`` meanwhile, if it is not None. ``store_token`` is called with the
+    resume token, and with each new one in its place, for a program that calls ``resume_guest``
+    later.
 
-    Raises ``InvalidLink``, ``ConnectionLost``, and the node's errors: ``UnknownSession``,
-    ``TokenUsed``, ``LinkLapsed``, ``HostOffline``, ``SessionOver``.
+    The link alone decides whether the session is sealed. Then the host alone reads ``name``, and
+    ``device_id`` is not sent.
+
+    Raises ``InvalidLink``, ``ConnectionLost``, ``SealUnavailable`` if the link is sealed and the
+    node is too old, and the node's errors: ``UnknownSession``, ``TokenUsed``, ``LinkLapsed``,
+    ``HostOffline``, ``SessionOver``.
     """
     require_trio("proxim.aio.open_guest, or proxim.sync.open_guest")
-    node_url, session_id, token = parse_link(link, node_url)
-    device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
-    ask = wire.PairRequest(session_id=session_id, token=token, device_info=device)
-    guest = Guest(node_url, session_id, ssl_context, ask=ask, store_token=store_token)
+    seal = None
+    if is_sealed(link):
+        from proxim.client.sealed_guest import GuestSeal
+
+        seal, node_url, ask = GuestSeal.ask(link, name, node_url)
+    else:
+        node_url, session_id, token = parse_link(link, node_url)
+        device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
+        ask = wire.PairRequest(session_id=session_id, token=token, device_info=device)
+    guest = Guest(
+        node_url, ask.session_id, ssl_context, ask=ask, store_token=store_token, seal=seal
+    )
     async with guest._node.connected():
         yield guest
 
@@ -161,11 +308,22 @@ async def resume_guest(
     ``store_token`` is called with each new resume token. Store it: a token that is shown after its
     successor was used ends the session with ``token_reused``, since one of the two is a copy.
 
-    Raises ``SessionOver`` if the session has ended, and ``ConnectionLost``.
+    Raises ``SessionOver`` if the session has ended, ``ConnectionLost``, and ``BadMessage`` if the
+    resume token of a sealed session is cut short.
     """
     require_trio("proxim.aio.resume_guest, or proxim.sync.resume_guest")
+    seal = None
+    if sealed := resume_token.partition(".")[2]:
+        from proxim.client.sealed_guest import GuestSeal
+
+        seal = GuestSeal.restore(sealed)
     guest = Guest(
-        node_url, session_id, ssl_context, resume_token=resume_token, store_token=store_token
+        node_url,
+        session_id,
+        ssl_context,
+        resume_token=resume_token,
+        store_token=store_token,
+        seal=seal,
     )
     async with guest._node.connected():
         yield guest

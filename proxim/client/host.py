@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import platform
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Literal
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from msgspec import UNSET, structs
 
 from proxim.client.connection import NodeConnection
 from proxim.client.host_session import TOO_OLD_FOR_PAGES, HostSession, SessionKind
 from proxim.event_loop import require_trio
+from proxim.protocol import device_names
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
+    BadMessage,
     NotSupported,
     ProximError,
+    SealUnavailable,
     SessionOver,
 )
-from proxim.protocol.fields import Confirm
+from proxim.protocol.fields import MAX_NAME, Confirm
 from proxim.protocol.messages import SessionInfo, SessionType
+
+if TYPE_CHECKING:
+    from proxim.client.sealed_host import HostSeal, Place
+
+CANNOT_SEAL = "this node cannot carry sealed sessions: it is too old"
 
 
 class Host:
@@ -31,9 +42,18 @@ class Host:
     """
 
     def __init__(
-        self, node_url: str, registration: wire.Register, ssl_context: ssl.SSLContext | None
+        self,
+        node_url: str,
+        registration: wire.Register,
+        ssl_context: ssl.SSLContext | None,
+        *,
+        name: str,
+        seals: MutableMapping[str, str],
     ) -> None:
         self.uuid = registration.uuid
+        self._node_url = node_url
+        self._name = name
+        self._seals = seals
         self.key = registration.key
         self.sessions: dict[str, HostSession] = {}
         self._created: dict[str, HostSession] = {}
@@ -56,15 +76,26 @@ class Host:
         qr: Literal["svg"] | None = None,
         confirm: Confirm = "none",
         join_url: str | None = None,
+        sealed: bool = False,
+        host_name: str | None = None,
     ) -> HostSession:
         """Open a session. A temporary session needs ``ttl`` in seconds.
 
         With ``token_hash`` the node never sees the pairing token and does not make a link. With
         ``confirm="code"`` the guest shows a code of three digits, and an approval needs it. The
-        link leads to ``join_url``, a page of your own, instead of the node's.
+        link leads to ``join_url``, a page of your own, instead of the node's. The guest sees
+        ``host_name``, a name of this device; an older node does not pass it on.
 
-        Raises ``NotSupported`` if the node is too old to check a code, or for a ``join_url``.
+        With ``sealed`` the node can neither read nor forge names, decisions and signals. The host
+        makes the link itself, and an approval needs the code that the guest shows.
+
+        Raises ``NotSupported`` if the node is too old to check a code, or for a ``join_url``, and
+        ``SealUnavailable`` if it is too old for sealed sessions.
         """
+        if sealed:
+            return await self._create_sealed(
+                SessionType(session_type), ttl, token_hash, qr, join_url, host_name
+            )
         if confirm == "code" and "confirm" not in self._connection.features:
             raise NotSupported("this node is too old to check the code that a guest shows")
         if join_url is not None and "join_url" not in self._connection.features:
@@ -76,11 +107,52 @@ class Host:
             qr=qr,
             confirm=confirm,
             join_url=join_url,
+            host_name=host_name,
         )
         created = await self._connection.call(request, wire.SessionCreated)
         session = self._created.pop(created.session.session_id)
         session.join_url = join_url
         return session
+
+    async def _create_sealed(
+        self,
+        session_type: SessionType,
+        ttl: float | None,
+        token_hash: str | None,
+        qr: Literal["svg"] | None,
+        join_url: str | None,
+        host_name: str | None,
+    ) -> HostSession:
+        if "seal" not in self._connection.features:
+            raise SealUnavailable(CANNOT_SEAL)
+        from proxim.client.sealed_host import HostSeal, new_request
+
+        if host_name is not None:
+            host_name = checked_name(host_name)
+        keys, request = new_request(session_type, ttl, token_hash)
+        created = await self._connection.call(request, wire.SessionCreated)
+        session = self._created.pop(created.session.session_id)
+        session.join_url = join_url
+        place = self._place(join_url, host_name)
+        seal = HostSeal.create(session.session_id, keys, request, place, self._seals)
+        await session._make_sealed(seal, qr)
+        return session
+
+    def _place(self, join_url: str | None = None, host_name: str | None = None) -> Place:
+        from proxim.client.sealed_host import Place
+
+        page = join_url or self._own_page()
+        return Place(self._node_url, self.uuid, page, host_name or self._name)
+
+    def _own_page(self) -> str:
+        """Return the page that links lead to.
+
+        A node on this computer knows by which address other devices reach it. Of any other node
+        only the program's own URL counts, since a link must not lead where a node wants.
+        """
+        if self._connection.join_url and _is_here(self._node_url):
+            return self._connection.join_url
+        return f"{self._node_url.rstrip('/')}/join"
 
     async def list(self) -> list[SessionInfo]:
         """Return all sessions of this owner; ended ones until the node's next sweep."""
@@ -129,6 +201,16 @@ class Host:
         for info in registered.sessions:
             self._update_session(info)
             self._remove_if_over(info.session_id)
+        if self._seats is None and self._seals:
+            self._forget_ended(known)
+
+    def _forget_ended(self, known: set[str]) -> None:
+        """Delete the stored secrets of sessions that have ended while no program was there."""
+        from proxim.client.sealed_host import owner_of
+
+        for session_id in set(self._seals) - known:
+            if owner_of(self._seals[session_id]) == (self._node_url, self.uuid):
+                del self._seals[session_id]
 
     def _remove_if_over(self, session_id: str) -> None:
         if self.sessions[session_id].over is not None:
@@ -139,10 +221,18 @@ class Host:
     def _update_session(self, info: SessionInfo) -> HostSession:
         session = self.sessions.get(info.session_id)
         if session is None:
-            session = self.sessions[info.session_id] = HostSession(self._connection, info)
+            seal = self._stored_seal(info.session_id)
+            session = self.sessions[info.session_id] = HostSession(self._connection, info, seal)
         else:
             session._update(info)
         return session
+
+    def _stored_seal(self, session_id: str) -> HostSeal | None:
+        if session_id not in self._seals:
+            return None
+        from proxim.client.sealed_host import HostSeal
+
+        return HostSeal.restore(session_id, self._place(), self._seals)
 
     def _finish_all(self, error: ProximError) -> None:
         for session in self.sessions.values():
@@ -157,6 +247,8 @@ async def open_host(
     key: str | None = None,
     access_token: str | None = None,
     seats: Sequence[str] | None = None,
+    name: str | None = None,
+    seals: MutableMapping[str, str] | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Host]:
     """Register with a node as ``uuid``, and stay registered inside the ``async with`` block.
@@ -165,8 +257,13 @@ async def open_host(
     has the sessions that are still open. This takes their host seats, or only those of the session
     ids in ``seats``; the connections that held them are closed with 4000.
 
+    The guests of sealed sessions are told ``name``, else that of this computer. ``seals`` keeps the
+    secrets of these sessions, a text for each session id, for a later program or another one of
+    this owner: any mutable mapping, stored as safely as the key. Without it they go with the
+    program, which is then the only one that can answer.
+
     Raises ``ConnectionLost`` if the node cannot be reached, ``AccessDenied`` for a wrong access
-    token, and ``BadMessage`` if the uuid or the key is malformed.
+    token, and ``BadMessage`` if the uuid, the key or the name is malformed.
     """
     require_trio("proxim.aio.open_host, or proxim.sync.open_host")
     registration = wire.Register(
@@ -175,6 +272,36 @@ async def open_host(
         access_token=access_token,
         seats=None if seats is None else list(seats),
     )
-    host = Host(node_url, registration, ssl_context)
+    host = Host(
+        node_url,
+        registration,
+        ssl_context,
+        name=computer_name() if name is None else checked_name(name),
+        seals={} if seals is None else seals,
+    )
     async with host._connection.connected():
         yield host
+
+
+def computer_name() -> str:
+    """Return the name of this computer, if it is one that a device may have."""
+    name = platform.node()[:MAX_NAME]
+    return "a computer" if not name or device_names.fault(name) else name
+
+
+def checked_name(name: str) -> str:
+    """Return a name that a host may give itself. Raises ``BadMessage``."""
+    fault = device_names.fault(name)
+    if fault or not 1 <= len(device_names.normalised(name)) <= MAX_NAME:
+        why = fault or f"not 1 to {MAX_NAME} characters"
+        raise BadMessage(f"the name of the host has {why}")
+    return name
+
+
+def _is_here(node_url: str) -> bool:
+    """Return whether a URL leads to this computer."""
+    name = urlsplit(node_url).hostname or ""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"

@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import AsyncIterator
-from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from proxim import clock
 from proxim.client.calls import Calls
+from proxim.client.notices import Notice
 from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
+    AlreadyDecided,
     BadMessage,
     CodeRequired,
+    NotAllowed,
     NotSupported,
+    ProximError,
+    SealUnavailable,
+    SessionOver,
     WrongCode,
 )
 from proxim.protocol.fields import Confirm
-from proxim.protocol.messages import SessionInfo, SessionType, Status
+from proxim.protocol.messages import DeviceInfo, SessionInfo, SessionType, Status
+from proxim.sealing.link import is_sealed
+
+if TYPE_CHECKING:
+    from proxim.client.sealed_host import HostSeal
+    from proxim.sealing.host import Refused
+
+log = logging.getLogger(__name__)
 
 SessionKind = SessionType | Literal["one_time", "persistent", "temporary"]
-
-MAX_NOTICES = 64
-"""Notices that a session keeps; it does not keep further ones."""
 
 CODE = re.compile(r"[1-9][0-9]{2}")
 """The code that a guest shows, as the person types it."""
 
 TOO_OLD_FOR_PAGES = "this node is too old for links that lead to another page"
-
-
-class Notice(StrEnum):
-    """What the person at the host may want to know of a session. A hint, not an alarm."""
-
-    CONTESTED = "contested"
-    """Another device has shown the link, after the link was used; told once for each link."""
-    REPLACED = "replaced"
-    """The guest came by another connection while its earlier one still stood."""
 
 
 class Prompt:
@@ -74,18 +74,25 @@ class Prompt:
         """Decline the guest; the session ends."""
         return await self.session.decide(approve=False)
 
+    async def approve_unchecked(self) -> wire.PairResult:
+        """Approve the guest of a sealed session without the code that it shows.
+
+        Whoever has read the link is let in. In another session it is ``approve`` without a code.
+        """
+        return await self.session.decide(approve=True, unchecked=True)
+
 
 class HostSession(ClientSession):
     """Runs one session for its host: prompts, decisions, new links.
 
     ``link`` and ``token`` are set if the node made the token. A session opened by an earlier
     program has neither. ``join_url`` is where this program has its links lead, if not to where the
-    node has them lead.
+    node has them lead. A sealed session has a ``link`` that the host has made, until a guest asks.
     """
 
     _role = "host"
 
-    def __init__(self, connection: Calls, info: SessionInfo) -> None:
+    def __init__(self, connection: Calls, info: SessionInfo, seal: HostSeal | None = None) -> None:
         super().__init__(connection, info.session_id)
         self.info = info
         self.link: str | None = None
@@ -94,8 +101,15 @@ class HostSession(ClientSession):
         self.join_url: str | None = None
         self._lapses_at = clock.now()
         self._prompt: Prompt | None = None
-        self._notices: list[Notice] = []
+        self._seal = seal
+        if seal is not None:
+            self.link = seal.link
         self._update(info)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the node can read and forge neither names, nor decisions, nor signals."""
+        return self._seal is not None or self.info.seal is not UNSET
 
     @property
     def lapses_at(self) -> float:
@@ -113,17 +127,26 @@ class HostSession(ClientSession):
     @property
     def confirm(self) -> Confirm:
         """``"code"`` if an approval needs the code that the guest shows, otherwise ``"none"``."""
+        if self.sealed:
+            return "code"
         return "none" if self.info.confirm is UNSET else self.info.confirm
 
-    async def decide(self, *, approve: bool, code: str | None = None) -> wire.PairResult:
-        """Answer the prompt. Raises what ``Prompt.approve`` raises."""
-        if not approve:
+    async def decide(
+        self, *, approve: bool, code: str | None = None, unchecked: bool = False
+    ) -> wire.PairResult:
+        """Answer the prompt, ``unchecked`` as ``Prompt.approve_unchecked`` does.
+
+        Raises what ``Prompt.approve`` raises.
+        """
+        if not approve or (unchecked and self.sealed):
             code = None
         elif self.confirm == "none" and code is not None:
             raise BadMessage("the session was opened without `confirm`: its guest shows no code")
         elif self.confirm == "code" and not (isinstance(code, str) and CODE.fullmatch(code)):
             raise CodeRequired("an approval needs the three digits that the guest shows")
         decision = wire.PairDecision(session_id=self.session_id, approve=approve, code=code)
+        if self.sealed:
+            decision = self._sealed_decision(decision)
         result = await self._connection.call(decision, wire.PairResult)
         if approve and result.status is not Status.APPROVED:
             raise WrongCode("this is not the code that the guest shows; the guest is rejected")
@@ -142,6 +165,9 @@ class HostSession(ClientSession):
         too old for that.
         """
         self.join_url = join_url or self.join_url
+        if self.sealed:
+            await self._renew_sealed(token_hash, qr)
+            return
         request = wire.RenewLink(
             session_id=self.session_id,
             token_hash=token_hash,
@@ -152,21 +178,9 @@ class HostSession(ClientSession):
         if request.join_url and not (self.link or "").startswith(f"{request.join_url}#"):
             raise NotSupported(TOO_OLD_FOR_PAGES)
 
-    async def notices(self) -> AsyncIterator[Notice]:
-        """Yield each notice, from the beginning of the session to its end."""
-        count = 0
-        while (notice := await self.notice_after(count)) is not None:
-            yield notice
-            count += 1
-
-    async def notice_after(self, count: int) -> Notice | None:
-        """Wait for the notice after the first ``count``, and return it; None after the end."""
-        await self._wait_for(lambda: len(self._notices) > count)
-        return self._notices[count] if len(self._notices) > count else None
-
     def _set_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
-        """Store a new link."""
-        self.link = None if message.link is UNSET else message.link
+        """Store a new link; a node cannot make a sealed one without the guest trusting its key."""
+        self.link = None if message.link is UNSET or is_sealed(message.link) else message.link
         self.token = None if message.token is UNSET else message.token
         self.qr_svg = None if message.qr_svg is UNSET else message.qr_svg
         self._lapses_at = clock.now() + message.pair_within
@@ -174,23 +188,151 @@ class HostSession(ClientSession):
     def _handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node."""
         match message:
+            case wire.PairPrompt() if self.sealed:
+                self._take_prompt(message)
             case wire.PairPrompt():
                 self.device_info = message.device_info
                 self._prompt = Prompt(self, message)
             case wire.Contested():
-                self._note(Notice.CONTESTED)
+                self._notices.add(Notice.CONTESTED)
             case wire.PeerOnline(replaced=True):
-                self._note(Notice.REPLACED)
+                self._notices.add(Notice.REPLACED)
             case _:
                 pass
         super()._handle(message)
-
-    def _note(self, notice: Notice) -> None:
-        if len(self._notices) < MAX_NOTICES:
-            self._notices.append(notice)
 
     def _update(self, info: SessionInfo) -> None:
         """Store the session object, also after a reconnect."""
         self.info = info
         self.peer_online = info.guest_online
         super()._update(info)
+
+    def _finish(self, over: ProximError) -> None:
+        """End the session on this side; delete the secrets of one that has ended."""
+        super()._finish(over)
+        if self._seal is not None and isinstance(self.over, SessionOver):
+            self._seal.forget()
+
+    # -- sealed ----------------------------------------------------------------------------------
+
+    async def _make_sealed(self, seal: HostSeal, qr: Literal["svg"] | None) -> None:
+        """Begin a new session with the secrets of its first link."""
+        self._seal = seal
+        await self._show_sealed_link(qr)
+
+    async def _show_sealed_link(self, qr: Literal["svg"] | None) -> None:
+        assert self._seal is not None
+        self.link, self.qr_svg = self._seal.link, None
+        if qr is not None and self.link is not None:
+            self.qr_svg = await self._connection.draw(self.link)
+
+    def _need_seal(self) -> HostSeal:
+        if self._seal is None:
+            raise SealUnavailable("this program does not have the secrets of this sealed session")
+        return self._seal
+
+    def _sealed_decision(self, decision: wire.PairDecision) -> wire.PairDecision:
+        """Return the decision with its seal; an approval with a wrong code is a rejection."""
+        seal = self._need_seal()
+        if self.over is not None:
+            raise AlreadyDecided("the session has ended")
+        try:
+            approve, text = seal.decide(approve=decision.approve, code=decision.code)
+        except ValueError:
+            raise NotAllowed("no guest waits for a decision", session_id=self.session_id) from None
+        return self._wire_decision(approve, text)
+
+    async def _renew_sealed(self, token_hash: str | None, qr: Literal["svg"] | None) -> None:
+        from proxim.client.sealed_host import OWN_TOKEN
+
+        if token_hash is not None:
+            raise BadMessage(OWN_TOKEN)
+        seal = self._need_seal()
+        if self.join_url is not None:
+            seal.lead_to(self.join_url)
+        # Stored before the node has them: if its answer is lost, either link may be the valid one.
+        keys = seal.renew()
+        request = wire.RenewLink(session_id=self.session_id, token_hash=keys.token_hash)
+        renewed = await self._connection.call(request, wire.LinkRenewed)
+        seal.renewed(keys)
+        self._set_link(renewed)
+        await self._show_sealed_link(qr)
+
+    def _take_prompt(self, message: wire.PairPrompt) -> None:
+        """Open the request of a guest, answer it, and tell the application."""
+        from proxim.client.sealed_host import Asked, Refused, Returned
+
+        if self._seal is None:
+            self._notices.add(Notice.KEYS_ELSEWHERE)
+            return
+        verdict = self._seal.take_prompt(None if message.seal is UNSET else message.seal)
+        decision = self._seal.decision
+        if isinstance(verdict, Refused):
+            self._refuse(verdict)
+        elif isinstance(verdict, Returned):
+            self._post(self._wire_decision(True, verdict.seal))
+        elif not isinstance(verdict, Asked):
+            self._notices.add(Notice.KEYS_ELSEWHERE)
+        else:
+            ack = wire.PairAck(session_id=self.session_id, seal=verdict.ack)
+            self._set_device(message.device_info)
+            if decision is not None:
+                # The node did not get it, or a lost connection has lost the reply.
+                self._post(ack, self._wire_decision(*decision))
+            else:
+                self._post(ack)
+                assert self.device_info is not None
+                named = structs.replace(message, device_info=self.device_info)
+                self._prompt = Prompt(self, named)
+
+    def _refuse(self, verdict: Refused) -> None:
+        """Reject a guest that the person does not have to be asked about; the session ends."""
+        from proxim.client.sealed_host import NOTICES
+
+        notice = NOTICES[verdict]
+        self._notices.add(notice)
+        self._post(wire.PairDecision(session_id=self.session_id, approve=False))
+        self._finish(SessionOver(Status.REJECTED, notice))
+
+    def _wire_decision(self, approve: bool, seal: str) -> wire.PairDecision:
+        return wire.PairDecision(session_id=self.session_id, approve=approve, seal=seal)
+
+    def _post(self, *messages: wire.PairAck | wire.PairDecision) -> None:
+        """Send messages soon. If one is lost, the node shows the prompt again."""
+
+        async def post() -> None:
+            try:
+                for message in messages:
+                    if isinstance(message, wire.PairAck):
+                        await self._connection.send_signal(message)
+                    else:
+                        await self._connection.call(message, wire.PairResult)
+            except ProximError as error:
+                log.info("an answer to a guest was not sent: %s", error)
+
+        self._connection.start_soon(post)
+
+    def _believes_approval(self) -> bool:
+        """Return whether this host has approved the guest, as the node says."""
+        if self._seal is None:
+            return True
+        if self._seal.peer is None:
+            # Perhaps by another program, which had the seat until just now.
+            self._seal = self._seal.again()
+        if self._seal.peer is None:
+            self._notices.add(Notice.TAMPERED)
+            self._connection.give_up(self.session_id)
+            self._finish(SessionOver(Status.REJECTED, Notice.TAMPERED))
+            return False
+        if self._line is None:
+            from proxim.client.sealed import SealedLine
+
+            self._line = SealedLine(self, self._seal.peer)
+        return True
+
+    def _set_device(self, device_info: DeviceInfo | None) -> None:
+        """Store what is known of the guest: its name comes from its own seal."""
+        name = None if self._seal is None else self._seal.guest_name
+        if device_info is not None and name is not None:
+            device_info = DeviceInfo(name=name, id=device_info.id)
+        self.device_info = device_info

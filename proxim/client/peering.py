@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from proxim.extras import how_to_install
-from proxim.protocol import messages as wire
 from proxim.protocol.errors import NotSupported, ProximError
-from proxim.protocol.messages import IceServer, Status
+from proxim.protocol.messages import IceServer
 
 if TYPE_CHECKING:
     from proxim.client.session import ClientSession
@@ -162,10 +161,8 @@ class Peering:
         return self._session._arrivals
 
     async def send_rtc(self, rtc: Mapping[str, object]) -> None:
-        """Send a signal. Raises what ``Calls.send_signal`` raises."""
-        data = msgspec.Raw(msgspec.json.encode({"rtc": rtc}))
-        signal = wire.Signal(session_id=self.session_id, data=data)
-        await self._session._connection.send_signal(signal)
+        """Send a signal. Raises what ``ClientSession.send`` raises."""
+        await self._session._send_data(msgspec.Raw(msgspec.json.encode({"rtc": rtc})))
 
     async def refresh_ice(self) -> None:
         """Replace ``ice_servers`` by fresh ones. Raises what ``Calls.refresh_ice`` raises."""
@@ -173,7 +170,7 @@ class Peering:
 
     async def wait_approved(self) -> None:
         """Wait until the session is approved, or over."""
-        await self._session._wait_for(lambda: self._session.status is Status.APPROVED)
+        await self._session.wait_approved()
 
     async def wait_over(self) -> None:
         """Wait until the session is over."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, ClassVar
@@ -11,18 +10,21 @@ import msgspec
 import trio
 
 from proxim.client.calls import Calls, wire_error
+from proxim.client.notices import Notice, NoticeLog
 from proxim.client.peering import Peering
+from proxim.client.values import decode, encode
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
-    BadMessage,
     ConnectionLost,
     NotApproved,
     ProximError,
+    SealUnavailable,
     SessionOver,
 )
 from proxim.protocol.messages import IceServer, Reason, Status
 
 if TYPE_CHECKING:
+    from proxim.client.sealed import SealedLine
     from proxim.rtc.channel import Channel
     from proxim.rtc.negotiation import Role
 
@@ -62,6 +64,13 @@ class ClientSession:
         self._peering: Peering | None = None
         self._arrivals = 0
         self._changed = trio.lowlevel.ParkingLot()
+        self._notices = NoticeLog()
+        self._line: SealedLine | None = None
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the node can read and forge neither names, nor decisions, nor signals."""
+        return False
 
     async def send(self, data: object) -> None:
         """Send a JSON value to the other side, in order, once approved.
@@ -72,17 +81,29 @@ class ClientSession:
         ``BadMessage`` if the value is not JSON or larger than the node accepts. Also raises the
         node's error for an *earlier* signal: ``PeerOffline`` if the backlog for an offline side is
         full, or ``RateLimited`` if the other side reads too slowly. This signal has then been sent.
+
+        In a sealed session the value is queued, too, while the other side is offline. Raises
+        ``PeerOffline`` if 256 of them wait; this signal has then not been sent.
         """
         if self.over is not None:
             raise self.over
         if self.status is not Status.APPROVED:
             why = "nothing was sent: the session is not approved yet"
             raise NotApproved(why, session_id=self.session_id)
-        signal = wire.Signal(session_id=self.session_id, data=msgspec.Raw(_encode(data)))
-        await self._connection.send_signal(signal)
+        await self._send_data(msgspec.Raw(encode(data)))
         if self._dropped is not None:
             dropped, self._dropped = self._dropped, None
             raise dropped
+
+    async def _send_data(self, data: msgspec.Raw) -> None:
+        """Send JSON as a signal, sealed in a sealed session."""
+        if self._line is not None:
+            await self._line.send(data)
+        elif self.sealed:
+            raise SealUnavailable("this program does not have the secret of this sealed session")
+        else:
+            signal = wire.Signal(session_id=self.session_id, data=data)
+            await self._connection.send_signal(signal)
 
     async def receive(self) -> object:
         """Return the next value from the other side.
@@ -100,7 +121,7 @@ class ClientSession:
         if self._unread:
             data = self._unread.popleft()
             self.unread_bytes -= len(data)
-            return _decode(data)
+            return decode(data)
         raise trio.WouldBlock if self.over is None else self.over
 
     async def wait_readable(self) -> None:
@@ -131,6 +152,14 @@ class ClientSession:
         at the end. Raises ``NotSupported`` if aiortc is not installed; the other side is told so.
         """
         return await self._get_peering().channel(relay_only=relay_only)
+
+    def expect_channel(self) -> None:
+        """Keep the signals of the connection for a later ``channel``, as that does by itself.
+
+        For a program that receives before it calls ``channel``.
+        """
+        if self.over is None:
+            self._get_peering()
 
     def refuse_channel(self) -> None:
         """Tell the other side that there will be no channel, so that it does not wait for one.
@@ -163,6 +192,10 @@ class ClientSession:
         """Wait until ``over`` is set."""
         await self._wait_for(lambda: False)
 
+    async def wait_approved(self) -> None:
+        """Wait until the session is approved, or ``over`` is set."""
+        await self._wait_for(lambda: self.status is Status.APPROVED)
+
     async def presence(self) -> AsyncIterator[bool]:
         """Yield at each change whether the other side is connected, until the session ends."""
         seen = self.peer_online
@@ -174,6 +207,18 @@ class ClientSession:
         """Wait until ``peer_online`` differs from ``seen``, and return it; None after the end."""
         await self._wait_for(lambda: self.peer_online is not seen)
         return self.peer_online if self.over is None else None
+
+    async def notices(self) -> AsyncIterator[Notice]:
+        """Yield each notice, from the beginning of the session to its end."""
+        count = 0
+        while (notice := await self.notice_after(count)) is not None:
+            yield notice
+            count += 1
+
+    async def notice_after(self, count: int) -> Notice | None:
+        """Wait for the notice after the first ``count``, and return it; None after the end."""
+        await self._wait_for(lambda: len(self._notices) > count)
+        return self._notices[count] if len(self._notices) > count else None
 
     async def _wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until a condition is true, or the session has ended."""
@@ -187,19 +232,25 @@ class ClientSession:
         """Handle a message from the node."""
         match message:
             case wire.Signal(data=data):
-                self._queue(data)
+                opened = self._open(data)
+                if opened is not None:
+                    self._queue(opened)
                 return  # Nobody waits for this through `_changed`.
-            case wire.PairResult(status=Status.APPROVED):
+            case wire.PairResult(status=Status.APPROVED) if self._believes_approval():
                 self.peer_online = True
                 self._arrivals += 1
-                self.device_info = message.device_info
+                self._set_device(message.device_info)
                 self._set_ice_servers(message.ice_servers, message.ice_ttl)
                 self.status = Status.APPROVED
+                if self._line is not None:
+                    self._line.begin()
             case wire.IceServers():
                 self._set_ice_servers(message.ice_servers, message.ttl)
             case wire.PeerOnline():
                 self.peer_online = True
                 self._arrivals += 1
+                if self._line is not None:
+                    self._line.peer_came_back()
             case wire.PeerOffline():
                 self.peer_online = False
             case wire.SessionEnded(status=status, reason=reason):
@@ -208,7 +259,19 @@ class ClientSession:
                 self._dropped = wire_error(message)
             case _:
                 pass
+        self._wake()
+
+    def _open(self, data: msgspec.Raw) -> msgspec.Raw | None:
+        """Return what the other side has sent; None if nothing is to be received."""
+        if self._line is not None:
+            return self._line.receive(data)
+        return None if self.sealed else data
+
+    def _wake(self) -> None:
+        """Wake the tasks that wait for a change."""
         self._changed.unpark_all()
+        if self._line is not None:
+            self._line.wake()
 
     def _get_peering(self) -> Peering:
         if self._peering is None:
@@ -253,13 +316,23 @@ class ClientSession:
 
     def _update(self, info: wire.SessionInfo) -> None:
         """Store the session object, which shows what happened while this side was offline."""
-        self.device_info = info.device_info
+        self._set_device(info.device_info)
         self._arrivals += 1
         if isinstance(info.reason, Reason):
             self._finish(SessionOver(info.status, info.reason))
-        elif info.status is Status.APPROVED:
+        elif info.status is Status.APPROVED and self._believes_approval():
             self.status = Status.APPROVED
-        self._changed.unpark_all()
+            if self._line is not None:
+                self._line.start()
+        self._wake()
+
+    def _believes_approval(self) -> bool:
+        """Return whether the session is approved, as the node says."""
+        return True
+
+    def _set_device(self, device_info: wire.DeviceInfo | None) -> None:
+        """Store what the node says of the guest."""
+        self.device_info = device_info
 
     def _finish(self, over: ProximError) -> None:
         """End the session on this side, and wake the tasks that wait for it."""
@@ -271,29 +344,5 @@ class ClientSession:
         self.peer_online = False
         self._connection.ice.remove(self.session_id)
         self._readable.unpark_all()
-        self._changed.unpark_all()
-
-
-def _decode(data: msgspec.Raw) -> object:
-    """Decode a value. The node has checked that it is JSON, but not its numbers."""
-    try:
-        return msgspec.json.decode(data)
-    except msgspec.DecodeError:
-        # A number such as 1e999; the standard library decodes it as infinity.
-        return json.loads(bytes(data), parse_int=_parse_int)
-
-
-def _parse_int(digits: str) -> int | float:
-    """Parse an integer; a very long one as a float, since Python refuses thousands of digits."""
-    return int(digits) if len(digits) < 1000 else float(digits)
-
-
-def _encode(value: object) -> bytes:
-    try:
-        text = msgspec.json.encode(value)
-        if b"null" in text:
-            # msgspec encodes NaN and infinity, which JSON does not have, as null.
-            json.dumps(value, allow_nan=False, skipkeys=True, default=str)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise BadMessage(f"not a JSON value: {error}") from None
-    return text
+        self._wake()
+        self._line = None

@@ -34,7 +34,7 @@ async def check(settings: Settings) -> AsyncIterator[CheckResult]:
                 yield error(name, f"{url} is not a STUN or TURN URL", "write it as stun:host:3478")
                 continue
             port = f"{server.transport.upper()} {server.port}"
-            remedy = f"is it running, and does a firewall let {port} through?"
+            remedy = f"is the server running, and does a firewall let {port} through?"
             by = _ask_by_udp if server.transport == "udp" else _ask_by_tcp
             yield await ask(name, url, remedy, partial(by, server))
 

@@ -13,8 +13,8 @@ from proxim.settings import Settings, split_endpoint
 _REMEDIES = {
     errno.EACCES: "choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE",
     errno.EADDRNOTAVAIL: "choose an address that this machine has; see `ip address`",
-    errno.EADDRINUSE: "if the node itself uses it, this is fine; otherwise stop the other program, "
-    "or choose another port",
+    errno.EADDRINUSE: "if the node itself uses the port, this is fine; otherwise stop the other "
+    "program, or choose another port",
 }
 
 

@@ -16,7 +16,7 @@ from proxim.settings import Settings
 if TYPE_CHECKING:
     from coredis import Redis
 
-_REMEDY = "is it running, and does a firewall let this machine reach it?"
+_REMEDY = "is Redis running, and does a firewall let this machine reach it?"
 
 
 class _Refused(Exception):
@@ -35,7 +35,7 @@ async def check(settings: Settings) -> AsyncIterator[CheckResult]:
     try:
         from proxim.backends.redis.coordinator import make_client
     except ImportError:
-        yield error("redis", "the library for it is not installed", how_to_install("cluster"))
+        yield error("redis", "the library for Redis is not installed", how_to_install("cluster"))
         return
     client = make_client(address, tls if address.secure else None)
     # The URL may hold a password: a result shows only host and port.

@@ -17,11 +17,12 @@ from proxim.actors.log import log_crash
 from proxim.actors.relay import leave_seats
 from proxim.actors.router import Router
 from proxim.actors.seat import Seat
-from proxim.client.calls import Calls
+from proxim.client.calls import Calls, draw_qr
 from proxim.client.host_session import HostSession
 from proxim.client.ice import IceRefresher
 from proxim.client.session import TOO_SLOW
 from proxim.net.limits import Limits
+from proxim.portal.futures import in_own_thread
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, ConnectionLost, InternalError, RequestError
@@ -108,15 +109,26 @@ class LocalConnection(Calls):
         """Free the seat of an application that does not receive; the guest sees it go offline."""
         self.close(TOO_SLOW, "too slow: too many signals wait to be received")
 
-    async def _send(self, request: wire.ClientMessage) -> None:
-        """Route a message as if it had come in a frame, as soon as the rate limit permits it."""
-        frame = codec.encode(request)
+    def check_size(self, message: wire.ClientMessage) -> None:
+        """Raise ``BadMessage`` if a message is larger than the node accepts."""
+        self._check_size(codec.encode(message))
+
+    def _check_size(self, frame: bytes) -> None:
         limits = self._limits
         most = limits.message_size if self.seats else limits.message_size_unseated
         if len(frame) > most:
             raise BadMessage(f"the message has {len(frame)} bytes; at most {most} are allowed")
+
+    async def draw(self, link: str) -> str:
+        """Return the QR code of a link, as SVG. No thread is left, as one of Trio's would be."""
+        return await in_own_thread(draw_qr, link)
+
+    async def _send(self, request: wire.ClientMessage) -> None:
+        """Route a message as if it had come in a frame, as soon as the rate limit permits it."""
+        frame = codec.encode(request)
+        self._check_size(frame)
         message = codec.decode_client(frame)
-        rate = limits.messages
+        rate = self._limits.messages
         async with self._turn:
             if self._full_at >= trio.current_time() + rate.window:
                 await trio.sleep_until(rate.next_at(self._full_at))

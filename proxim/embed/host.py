@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 import trio
 
 from proxim.actors.router import Router
+from proxim.client.host import checked_name, computer_name
 from proxim.client.host_session import HostSession, SessionKind
 from proxim.client.ice import IceRefresher
 from proxim.embed.connection import LocalConnection
@@ -25,9 +26,13 @@ UUID = "in-process"
 
 
 class LocalHost:
-    """Opens the application's sessions. They have one owner, so that its limits apply to all."""
+    """Opens the application's sessions. They have one owner, so that its limits apply to all.
 
-    def __init__(self, router: Router, limits: Limits, access_token: str | None) -> None:
+    The links of sealed sessions lead to ``page``.
+    """
+
+    def __init__(self, router: Router, limits: Limits, access_token: str | None, page: str) -> None:
+        self._page = page
         self._router = router
         self._limits = limits
         key = secrets.token_urlsafe(32)
@@ -45,6 +50,8 @@ class LocalHost:
         qr: Literal["svg"] | None,
         confirm: Confirm = "none",
         join_url: str | None = None,
+        sealed: bool = False,
+        host_name: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Return a new session on a connection of its own, so that none can delay another."""
@@ -53,14 +60,49 @@ class LocalHost:
             raise BadMessage(
                 f"session_type must be one of {', '.join(kinds)}, not {session_type!r}"
             )
-        request = wire.CreateSession(
-            session_type=SessionType(session_type),
-            ttl=ttl,
-            token_hash=token_hash,
-            qr=qr,
-            confirm=confirm,
-            join_url=join_url,
-        )
+        if sealed:
+            session = await self._open_sealed(
+                SessionType(session_type), ttl, token_hash, qr, join_url, host_name
+            )
+        else:
+            request = wire.CreateSession(
+                session_type=SessionType(session_type),
+                ttl=ttl,
+                token_hash=token_hash,
+                qr=qr,
+                confirm=confirm,
+                join_url=join_url,
+                host_name=host_name,
+            )
+            session = await self._create(request)
+        session.join_url = join_url
+        if decide is not None:
+            assert self._nursery is not None
+            self._nursery.start_soon(answer, session, decide)
+        return session
+
+    async def _open_sealed(
+        self,
+        session_type: SessionType,
+        ttl: float | None,
+        token_hash: str | None,
+        qr: Literal["svg"] | None,
+        join_url: str | None,
+        host_name: str | None,
+    ) -> HostSession:
+        from proxim.client.sealed_host import HostSeal, Place, new_request
+
+        if host_name is not None:
+            host_name = checked_name(host_name)
+        keys, request = new_request(session_type, ttl, token_hash)
+        session = await self._create(request)
+        place = Place("", UUID, join_url or self._page, host_name or computer_name())
+        # Stored nowhere: the session ends with the node.
+        seal = HostSeal.create(session.session_id, keys, request, place, {})
+        await session._make_sealed(seal, qr)
+        return session
+
+    async def _create(self, request: wire.CreateSession) -> HostSession:
         connection = LocalConnection(self._router, self._limits, self._ice, self._start_soon)
         try:
             await connection.call(self._register, wire.Registered)
@@ -69,11 +111,7 @@ class LocalHost:
             connection.close(1000, "the session was not opened")
             raise
         assert connection.session is not None
-        connection.session.join_url = join_url
         self._connections[connection.session.session_id] = connection
-        if decide is not None:
-            assert self._nursery is not None
-            self._nursery.start_soon(answer, connection.session, decide)
         return connection.session
 
     async def run(self) -> None:

@@ -15,14 +15,20 @@ A file crosses only once its receiver has accepted it, and never through the nod
 
 from proxim.files.names import safe_name
 from proxim.files.receiving import MOST_OPEN, Offer, open_offers, receive_offer
-from proxim.files.sending import send_file
+from proxim.files.sending import MOST_OUTGOING, check_file, send_file
+from proxim.files.taking import receive_files
+from proxim.files.transfer import Transfer
 from proxim.files.wire import DataChannel
 
 __all__ = [
     "MOST_OPEN",
+    "MOST_OUTGOING",
     "DataChannel",
     "Offer",
+    "Transfer",
+    "check_file",
     "open_offers",
+    "receive_files",
     "receive_offer",
     "safe_name",
     "send_file",

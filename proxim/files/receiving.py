@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from math import inf
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Protocol
 
 import trio
 
-from proxim.exception_groups import running
+from proxim.exception_groups import running, ungrouped
 from proxim.files import wire
 from proxim.files.partial import FULL, Writer, open_writer
 from proxim.files.sending import Progress
@@ -93,10 +93,32 @@ class Offer:
             self.is_open = False
             await wire.end(self._channel, reason)
 
+    async def ask(self, question: Callable[[], Awaitable[bool]]) -> bool:
+        """Return what ``question`` does, an async function that asks the person.
+
+        Raises ``TransferFailed`` if the sender takes the offer back or is gone before. ``question``
+        is then cancelled.
+        """
+        wanted = False
+        with ungrouped(Exception):
+            async with trio.open_nursery() as nursery:
+
+                async def ask() -> None:
+                    nonlocal wanted
+                    wanted = await question()
+                    nursery.cancel_scope.cancel()
+
+                nursery.start_soon(ask)
+                failure = await self.withdrawn()
+                nursery.cancel_scope.cancel()
+        if not self.is_open:
+            raise failure
+        return wanted
+
     async def withdrawn(self) -> TransferFailed:
         """Wait until the sender takes the offer back or is gone, and return why.
 
-        For a program that asks its person: cancel this before ``save`` or ``decline``.
+        For a program that waits for more: cancel this before ``save`` or ``decline``.
         """
         try:
             await wire.receive(self._channel)

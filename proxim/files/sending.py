@@ -21,6 +21,9 @@ from proxim.protocol.errors import ChannelClosed, ProximError
 Progress = Callable[[int], object]
 """Is called with the number of bytes that have crossed, after each step."""
 
+MOST_OUTGOING = 24
+"""Files on offer or on their way at a time (docs/reference/channel.md: Files); others wait."""
+
 _BLOCK = 1024 * 1024
 """Bytes that are read at once, since each read is a step to another thread and back."""
 
@@ -38,27 +41,40 @@ async def send_file(
     path: str | os.PathLike[str],
     *,
     progress: Progress | None = None,
+    offered: Callable[[int], object] | None = None,
     accepted: Callable[[], object] | None = None,
 ) -> None:
     """Offer a file to the other side, and send it once that side accepts.
 
-    Returns when the other side has stored the file. ``accepted`` is called when it accepts;
-    ``progress`` is called with the number of bytes that were sent so far.
+    Returns when the other side has stored the file. ``offered`` is called with the size of the file
+    once the other side is asked, ``accepted`` when it accepts, and ``progress`` with the number of
+    bytes that were sent so far.
 
     Raises ``TransferFailed`` if the file does not cross: its ``reason`` says why. Raises
     ``OSError`` if the file cannot be read, and what ``channel.open`` raises. A cancelled call tells
     the other side.
     """
     path = Path(path)
-    if not await trio.Path(path).is_file():
-        # To open a named pipe would wait for its other end.
-        code = errno.EINVAL if await trio.Path(path).exists() else errno.ENOENT
-        raise OSError(code, os.strerror(code), str(path))
+    await check_file(path)
     file = await trio.to_thread.run_sync(lambda: path.open("rb", buffering=0))
     try:
-        await _send(channel, path.name, file, progress or _ignore, accepted or _ignore)
+        told = (offered or _ignore, accepted or _ignore)
+        await _send(channel, path.name, file, progress or _ignore, *told)
     finally:
         file.close()
+
+
+async def check_file(path: Path) -> None:
+    """Raise ``OSError`` unless there is a regular file at ``path``."""
+    look = trio.Path(path)
+    if await look.is_file():
+        return
+    if await look.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a directory cannot be sent", str(path))
+    if await look.exists():
+        # To open a named pipe would wait for its other end.
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
 def _ignore(*_: object) -> None:
@@ -70,6 +86,7 @@ async def _send(
     name: str,
     file: FileIO,
     progress: Progress,
+    offered: Callable[[int], object],
     accepted: Callable[[], object],
 ) -> None:
     before = os.fstat(file.fileno())
@@ -82,6 +99,7 @@ async def _send(
         raise wire.failure(wire.INTERRUPTED) from None
     async with wire.closing(data):
         await wire.send(data, Offer(name, before.st_size, kind))
+        offered(before.st_size)
         if await wire.receive(data) != Answer(accept=True):
             raise wire.failure("failed")
         accepted()

@@ -46,6 +46,7 @@ _THEIR_REASONS = {
 }
 _OUR_REASONS = {
     INTERRUPTED: "the connection was interrupted",
+    "declined": "it was declined",
     "disk_full": "the disk is full",
     "changed": "it changed while it was read",
     "failed": "the other side did not follow the protocol for files",

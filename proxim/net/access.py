@@ -181,16 +181,21 @@ class Access:
 
     def _notice_refused(self, origin: str) -> None:
         """Warn once that pages of an origin are refused, and say which setting lets them in."""
-        if origin in self._refused_origins or len(self._refused_origins) >= MAX_ORIGINS:
+        refused = self._refused_origins
+        if origin in refused or not (origin == "null" or _SAFE_ORIGIN.fullmatch(origin)):
             return
+        if len(refused) >= MAX_ORIGINS:
+            self._warn_once(
+                f"pages of {MAX_ORIGINS} origins were refused; further ones are not logged"
+            )
+            return
+        refused.add(origin)
         if origin == "null":
-            self._refused_origins.add(origin)
             log.warning(
                 "a page without an origin was refused: serve the page by HTTP, since a browser "
                 "gives none to files and sandboxed frames"
             )
-        elif _SAFE_ORIGIN.fullmatch(origin):
-            self._refused_origins.add(origin)
+        else:
             log.warning(
                 "a page of %s was refused; if the page is yours, allow it with allow_origin: "
                 "--allow-origin %s",

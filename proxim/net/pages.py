@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import re
 from functools import cache
 from html import escape
@@ -22,13 +23,24 @@ _CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
 }
 
 _NAMED = {
     "/": _PAGES / "host.html",
     "/join": _PAGES / "join.html",
     "/proxim.js": _WEB / "proxim.js",
+    # Only a sealed link loads these. They lie where the SDK's modules import them from.
+    "/sdk/seal/index.js": _WEB / "sdk" / "seal" / "index.js",
+    "/sdk/seal/qr.js": _WEB / "sdk" / "seal" / "qr.js",
+    "/vendor/seal.js": _WEB / "vendor" / "seal.js",
+    "/vendor/qr.js": _WEB / "vendor" / "qr.js",
 }
+_JOINED = {_NAMED["/proxim.js"], _NAMED["/sdk/seal/index.js"]}
+"""Modules that are served together with those that they import."""
+
+_SDK = {path for path in _NAMED.values() if path.suffix == ".js"}
+"""What pages of other origins may import."""
 
 _SPOILED_LINK = _PAGES / "spoiled.html"
 
@@ -37,6 +49,10 @@ _REFERENCE = re.compile(r'( (?:src|href)=")(?=web/|proxim\.js")')
 
 _TYPE_IMPORT = re.compile(r"^/\*\* @import .* \*/\n", re.MULTILINE)
 _FROM = re.compile(r'^(?:import|export) \{([^}]*)\} from "(\./.+)";\n', re.MULTILINE)
+_VENDORED = re.compile(
+    r'^(?:import|export)( \{[^}]*\} from )"(\.[./]+/vendor/.+)";\n', re.MULTILINE
+)
+_LATER = re.compile(r'\bimport\("(\..+?)"\)')
 _EXPORT = re.compile(r"^export (?=async|class|const|function)", re.MULTILINE)
 
 _CONTENT_SECURITY_POLICY = "; ".join(
@@ -47,6 +63,7 @@ _CONTENT_SECURITY_POLICY = "; ".join(
         # The QR code is a data URL, so that its link is never fetched.
         "img-src 'self' data:",
         "connect-src 'self'",
+        "manifest-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -88,17 +105,26 @@ def _answer_with(path: Path, request: Request, prefix: str | None) -> Response:
 def join_modules(entry: Path) -> bytes:
     """Return the ES module ``entry``, which only exports from others, and those as one module.
 
-    The modules share one scope then: a name at the top level is declared in one of them only.
+    The modules share one scope then: a name at the top level is declared in one of them only. What
+    they import from ``vendor/`` or with ``import()`` stays a module of its own.
     """
     texts: dict[Path, str] = {}
 
     def add(path: Path) -> None:
         text = _TYPE_IMPORT.sub("", path.read_text(encoding="utf-8"))
+
+        def from_entry(target: str) -> str:
+            relative = os.path.relpath(path.parent / target, entry.parent).replace(os.sep, "/")
+            return f'"{relative if relative.startswith(".") else f"./{relative}"}"'
+
         for _, target in _FROM.findall(text):
             module = path.parent / target
             if module not in texts:
                 add(module)
-        texts[path] = _EXPORT.sub("", _FROM.sub("", text))
+        text = _EXPORT.sub("", _FROM.sub("", text))
+        text = _LATER.sub(lambda found: f"import({from_entry(found[1])})", text)
+        text = _VENDORED.sub(lambda found: f"import{found[1]}{from_entry(found[2])};\n", text)
+        texts[path] = text
 
     add(entry)
     head = texts.pop(entry)
@@ -123,8 +149,7 @@ def _files() -> dict[str, Path]:
 def _read(path: Path, gzipped: bool, prefix: str | None) -> tuple[Response, str]:
     """Return a file and its tag. It is read at the first request, to keep the start short."""
     # One file is loaded sooner than many: a connection is closed after its response.
-    is_sdk = path == _NAMED["/proxim.js"]
-    body = join_modules(path) if is_sdk else path.read_bytes()
+    body = join_modules(path) if path in _JOINED else path.read_bytes()
     if path.suffix == ".html" and prefix is not None:
         root = f"{escape(prefix)}/"
         body = _REFERENCE.sub(lambda start: start[1] + root, body.decode()).encode()
@@ -144,12 +169,12 @@ def _read(path: Path, gzipped: bool, prefix: str | None) -> tuple[Response, str]
             # For browsers that know no frame-ancestors.
             ("X-Frame-Options", "DENY"),
             ("Cross-Origin-Opener-Policy", "same-origin"),
-            *((("Access-Control-Allow-Origin", "*"),) if is_sdk else ()),
+            *((("Access-Control-Allow-Origin", "*"),) if path in _SDK else ()),
             *coding,
         ),
         # A browser asks each time, so that a page and its scripts have the same version.
         cache_control="no-cache",
         # Pages of any origin may import the SDK; which of them may connect is for allow_origin.
-        resource_policy="cross-origin" if is_sdk else "same-origin",
+        resource_policy="cross-origin" if path in _SDK else "same-origin",
     )
     return response, tag

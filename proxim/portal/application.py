@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import trio
 
@@ -105,7 +106,20 @@ class Application:
 
     def __init__(self, call_in: CallIn | None) -> None:
         self._call_in = call_in
+        self._has_ended = False
+        self._functions = weakref.WeakSet[_Held]()
         self._turns = _SharedTurns(MOST_THREADS if call_in is None else 1)
+
+    def end(self) -> None:
+        """Call nothing by ``call_in`` any more: the application's event loop may have ended.
+
+        Its functions are let go, too, as they may belong to a window. Trio's tasks that wait for
+        them would leave it to the garbage collector, which may run in any thread.
+        """
+        if self._call_in is not None:
+            self._has_ended = True
+            for held in list(self._functions):
+                held.function = None
 
     def wrap_question(
         self, decide: Callable[[T], Result | Awaitable[Result]]
@@ -149,11 +163,19 @@ class Application:
         self, function: Callable[[T], Result | Awaitable[Result]], turns: Turns
     ) -> Callable[[T], Awaitable[Result]]:
         loop = asyncio_loop()
+        is_coroutine_function = inspect.iscoroutinefunction(function)
+        held = _Held(function)
+        self._functions.add(held)
+        del function
 
         async def start(value: T) -> Result | Awaitable[Result]:
-            if inspect.iscoroutinefunction(function):
-                return function(value)
+            if is_coroutine_function:
+                coroutine: Awaitable[Result] = held(value)
+                return coroutine
             await turns.acquire()
+            if self._has_ended:
+                # Trio is about to end, too.
+                await trio.sleep_forever()
             token = trio.lowlevel.current_trio_token()
             future: Future[Result | Awaitable[Result]] = Future()
 
@@ -172,7 +194,7 @@ class Application:
                 except BaseException as error:
                     finish(partial(_raise, error))
 
-            answer = partial(finish, partial(function, value))
+            answer = partial(finish, partial(held, value))
             try:
                 start_thread(answer if self._call_in is None else partial(hand_over, self._call_in))
             except RuntimeError:
@@ -189,6 +211,18 @@ class Application:
             return await result_of(_run_in(loop, result))
 
         return call
+
+
+class _Held:
+    """A function of the application, until it is let go."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function: Callable[[Any], Any] | None = function
+
+    def __call__(self, value: object) -> Any:
+        if self.function is None:
+            raise RuntimeError("the application has ended")
+        return self.function(value)
 
 
 def _raise(error: BaseException) -> NoReturn:

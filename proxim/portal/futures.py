@@ -83,3 +83,5 @@ def settle(future: Future[Any], function: Callable[..., object], *args: object) 
             failure = RuntimeError(f"{type(error).__name__} was raised")
             failure.__cause__ = error
             future.set_exception(failure)
+        finally:
+            del future, function, args  # The traceback of an exception leads to this frame.

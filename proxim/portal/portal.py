@@ -64,8 +64,10 @@ class Portal:
         future: Future[T] = Future()
         scope = trio.CancelScope()
 
-        def cancel(_: Future[T]) -> None:
-            if future.cancelled():
+        # Its future is an argument, since a future that led to itself would keep its exception, and
+        # with that the window of an application, for the garbage collector.
+        def cancel(done: Future[T]) -> None:
+            if done.cancelled():
                 self.soon(scope.cancel)
 
         async def work() -> None:
@@ -139,6 +141,8 @@ class Portal:
             if all(isinstance(leaf, trio.Cancelled) for leaf in leaves(error)):
                 raise ConnectionLost(self._gone) from None
             raise
+        finally:
+            del result  # The traceback of its exception leads to this frame.
 
     def _raise_gone(self) -> NoReturn:
         raise ConnectionLost(self._gone)

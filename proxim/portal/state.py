@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from proxim import client
+from proxim import client, rtc
 from proxim.client.session import ClientSession
+from proxim.files.taking import Offer
+from proxim.files.transfer import Transfer
 from proxim.portal.portal import Portal, ThreadProxy
+from proxim.portal.talk import Talk
 from proxim.protocol.errors import ProximError
 from proxim.protocol.fields import Confirm
 from proxim.protocol.messages import DeviceInfo, IceServer, SessionInfo, Status
@@ -55,6 +60,11 @@ class SessionState(ThreadProxy[Session_co]):
         return self._inner.status
 
     @property
+    def sealed(self) -> bool:
+        """Whether the node can read and forge neither names, nor decisions, nor signals."""
+        return self._inner.sealed
+
+    @property
     def device_info(self) -> DeviceInfo | None:
         """The guest's own claim of its name and id; the host has it once the guest has asked."""
         return self._inner.device_info
@@ -68,6 +78,36 @@ class SessionState(ThreadProxy[Session_co]):
     def ice_servers(self) -> list[IceServer]:
         """The latest ICE servers for an ``RTCPeerConnection``, since the approval."""
         return self._inner.ice_servers
+
+    def talk(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        hear: Callable[[str], object],
+        notice: Callable[[str], object],
+        decide: Callable[[Offer], bool | Awaitable[bool]],
+        done: Callable[[Transfer], object],
+    ) -> Talk:
+        """Exchange chat and files with the other side, as the node's pages do, until the end.
+
+        Returns at once, also before the approval. ``hear`` is called with each chat message, and
+        ``notice`` with a sentence for the person: when the connection changes, a message cannot be
+        sent, or the session has ended. ``decide`` says whether to take the file that the other side
+        offers, into ``folder``; ``done`` is called with each file at its end, in both directions,
+        unless it was declined here.
+
+        The functions are called as ``decide`` of ``open_session`` is; their exceptions are logged.
+        It takes the session's channel and signals, so do not use ``channel`` and ``receive``, too.
+        """
+        return Talk(
+            self._portal,
+            self._inner,
+            folder,
+            hear=hear,
+            notice=notice,
+            decide=decide,
+            done=done,
+        )
 
     @property
     def over(self) -> ProximError | None:
@@ -123,14 +163,37 @@ class GuestState(SessionState[client.Guest]):
         return self._inner.resume_token
 
     @property
-    def code(self) -> str | None:
-        """The three digits that this device has to show to the person who approves it, if any."""
-        return self._inner.code
+    def host_name(self) -> str | None:
+        """What the host calls its device, unchecked; None if it gives no name."""
+        return self._inner.host_name
 
     @property
     def expires_in(self) -> float:
         """Seconds left for the host's decision."""
         return self._portal.seconds_until(self._inner.expires_at)
+
+
+class DataChannelState(ThreadProxy[rtc.DataChannel]):
+    """A data channel on the connection of a ``Channel``, reliable and ordered. It ends with it."""
+
+    @property
+    def label(self) -> str:
+        """The name that its opener gave it."""
+        return self._inner.label
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a message can be sent."""
+        return self._inner.is_open
+
+
+class ChannelState(ThreadProxy[rtc.Channel]):
+    """What the channel to the other side shows of itself."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the two sides are connected."""
+        return self._inner.is_open
 
 
 class HostState(ThreadProxy[client.Host]):

@@ -17,6 +17,7 @@ from proxim.protocol import depth, device_names, fields
 from proxim.protocol.errors import BadMessage, RequestError
 from proxim.protocol.messages import (
     ClientMessage,
+    CreateSession,
     DeviceInfo,
     Error,
     NodeMessage,
@@ -76,6 +77,8 @@ def decode_client(frame: str | bytes) -> ClientMessage:
         if message.seal is not None and message.device_info.name != fields.SEALED_DEVICE:
             raise BadMessage(f"`device_info.name` must be {_HIDDEN_NAME}")
         return structs.replace(message, device_info=_checked(message.device_info))
+    if isinstance(message, CreateSession) and message.host_name is not None:
+        return structs.replace(message, host_name=_checked_name(message.host_name, "host_name"))
     return message
 
 
@@ -140,14 +143,22 @@ def _utf8(frame: bytes) -> str:
 
 def _checked(device: DeviceInfo) -> DeviceInfo:
     """Return the device with its name normalised. Raises ``BadMessage`` if it is not allowed."""
-    name = device_names.normalised(device.name)
-    if len(name) > fields.MAX_NAME:
-        raise BadMessage(f"`device_info.name`: expected `str` of length <= {fields.MAX_NAME}")
-    # Both the sent and the normalised name are checked, since either may be displayed.
-    for field, text in (("name", device.name), ("name", name), ("id", device.id)):
-        if fault := device_names.fault(text):
-            raise BadMessage(f"`device_info.{field}` has {fault}")
+    name = _checked_name(device.name, "device_info.name")
+    if fault := device_names.fault(device.id):
+        raise BadMessage(f"`device_info.id` has {fault}")
     return DeviceInfo(name=name, id=device.id)
+
+
+def _checked_name(sent: str, field: str) -> str:
+    """Return a device's name normalised. Raises ``BadMessage`` if it is not allowed."""
+    name = device_names.normalised(sent)
+    if len(name) > fields.MAX_NAME:
+        raise BadMessage(f"`{field}`: expected `str` of length <= {fields.MAX_NAME}")
+    # Both the sent and the normalised name are checked, since either may be displayed.
+    for text in (sent, name):
+        if fault := device_names.fault(text):
+            raise BadMessage(f"`{field}` has {fault}")
+    return name
 
 
 def _too_deep(text: str) -> BadMessage:

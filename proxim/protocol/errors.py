@@ -22,6 +22,7 @@
     ├── SessionOver             the session has ended
     ├── CodeRequired            an approval needs the code that the guest shows; nothing was sent
     ├── NotSupported            the node is too old, or an optional library is missing
+    │   └── SealUnavailable     the session cannot be sealed
     ├── Unreachable             the two sides of a session can't connect to each other by WebRTC
     ├── ChannelClosed           the data channel is closed
     ├── WrongCode               the code was wrong, and the guest is rejected
@@ -202,6 +203,15 @@ class NotSupported(ProximError):
     code: ClassVar[str] = "not_supported"
 
 
+class SealUnavailable(NotSupported):
+    """The session cannot be sealed: the node is too old, or this program lacks the secrets.
+
+    Nothing was sent, and nothing is sent without a seal instead.
+    """
+
+    code: ClassVar[str] = "seal_unavailable"
+
+
 class Unreachable(ProximError):
     """The two sides of a session can't connect to each other, or the other one has no WebRTC."""
 
@@ -217,11 +227,17 @@ class WrongCode(ProximError):
 
 
 class ConnectionLost(ProximError):
-    """The node cannot be reached, or closed the connection with ``close_code``."""
+    """The node cannot be reached, or closed the connection with ``close_code``.
 
-    def __init__(self, message: str, *, close_code: int | None = None) -> None:
+    ``unreached`` is the URL if there was no answer from it at all.
+    """
+
+    def __init__(
+        self, message: str, *, close_code: int | None = None, unreached: str | None = None
+    ) -> None:
         super().__init__(message)
         self.close_code = close_code
+        self.unreached = unreached
 
 
 class TransferFailed(ProximError):

@@ -69,10 +69,13 @@ class Reason(StrEnum):
         return cls.CLOSED  # A later version of the protocol may have more reasons.
 
 
+DeviceName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+
+
 class DeviceInfo(Struct, frozen=True):
     """The name and id that a guest claims to have. Nothing proves them."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+    name: DeviceName
     id: Annotated[str, Meta(min_length=1, max_length=128)]
 
 

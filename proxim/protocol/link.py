@@ -16,6 +16,7 @@ JoinUrl = Annotated[
 ]
 """The URL of a page that links lead to: printable ASCII, without a user or a fragment."""
 
+_SEALED = re.compile(r"(#[^.]*\.[^.]*)\.[A-Za-z0-9_-]{43}\Z")
 _FRAGMENT = re.compile(r"([A-Za-z0-9_-]{16,128})\.([A-Za-z0-9_-]{16,128})")
 
 
@@ -39,9 +40,12 @@ class Link(NamedTuple):
 
 
 def clean_link(text: str) -> str:
-    """Return a link to any page without spaces around it, to be shown. Raises ``InvalidLink``."""
+    """Return a link to any page without spaces around it, to be shown. Raises ``InvalidLink``.
+
+    The link may be sealed.
+    """
     text = text.strip()
-    parse_link(text, "")
+    parse_link(_SEALED.sub(r"\1", text), "")
     return text
 
 

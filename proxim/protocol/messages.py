@@ -17,6 +17,7 @@ from proxim.protocol.fields import (
     Answer,
     Code,
     Confirm,
+    DeviceName,
     Key,
     Ref,
     RequestSeal,
@@ -81,7 +82,8 @@ class CreateSession(_Request, frozen=True):
     the base64url SHA-256 of a pairing token's text, if the host made the token. Without it the
     node makes the token and the link to the page ``join_url``, and with ``qr`` draws the link. With
     ``confirm`` "code" an approval needs the code that the guest shows. With ``seal`` 1 the session
-    is sealed; that needs ``token_hash``. Reply: ``session_created``.
+    is sealed; that needs ``token_hash``. The guest is told ``host_name``, the host's claim how its
+    device is called. Reply: ``session_created``.
     """
 
     session_type: SessionType
@@ -91,6 +93,7 @@ class CreateSession(_Request, frozen=True):
     confirm: Confirm = "none"
     join_url: JoinUrl | None = None
     seal: Literal[1] | None = None
+    host_name: DeviceName | None = None
 
 
 class RenewLink(_Request, frozen=True):
@@ -205,7 +208,8 @@ ClientMessage = (
 class Welcome(_Reply, frozen=True):
     """The first message on every connection. ``features`` lists what is beyond version 1.
 
-    ``seal`` is the version of sealed sessions, if the node carries them.
+    ``seal`` is the version of sealed sessions, if the node carries them. ``join_url`` is the page
+    that the node's links lead to; believe it only of a node on the same computer.
     """
 
     protocol: int
@@ -214,9 +218,12 @@ class Welcome(_Reply, frozen=True):
     max_message_bytes: int
     features: list[str] | UnsetType = UNSET
     seal: int | UnsetType = UNSET
+    join_url: str | UnsetType = UNSET
 
     @classmethod
-    def of(cls, server: str, approval_timeout: float, max_message_bytes: int) -> Welcome:
+    def of(
+        cls, server: str, approval_timeout: float, max_message_bytes: int, join_url: str
+    ) -> Welcome:
         """Return the message of a node of this version."""
         return cls(
             protocol=PROTOCOL_VERSION,
@@ -225,6 +232,7 @@ class Welcome(_Reply, frozen=True):
             max_message_bytes=max_message_bytes,
             features=list(FEATURES),
             seal=SEAL_VERSION,
+            join_url=join_url,
         )
 
 
@@ -266,7 +274,7 @@ class PairPending(_Reply, frozen=True):
     """The host was prompted; ``expires_in`` is the time left, in seconds.
 
     ``session_type`` says for how long the resume token is useful. The guest shows ``code``, if it
-    is there, to the person who approves.
+    is there, to the person who approves. ``host_name`` is that of ``create_session``, a claim.
     """
 
     session_id: str
@@ -274,6 +282,7 @@ class PairPending(_Reply, frozen=True):
     expires_in: float
     session_type: SessionType | UnsetType = UNSET
     code: Code | UnsetType = UNSET
+    host_name: str | UnsetType = UNSET
 
 
 class PairPrompt(_Reply, frozen=True):
@@ -318,7 +327,8 @@ class Resumed(_Reply, frozen=True):
     ``ice_servers`` only if approved; ``ice_ttl`` is how long they are valid, in seconds.
     ``resume_token`` is new, and takes the place of the one that was shown. ``code`` is that of
     ``pair_pending``, while the prompt is open. ``ack`` is the ``seal`` of the host's ``pair_ack``,
-    and ``seal`` that of ``pair_result``, once approved.
+    and ``seal`` that of ``pair_result``, once approved. ``host_name`` is that of
+    ``create_session``.
     """
 
     session: SessionInfo
@@ -330,6 +340,7 @@ class Resumed(_Reply, frozen=True):
     code: Code | UnsetType = UNSET
     ack: str | UnsetType = UNSET
     seal: str | UnsetType = UNSET
+    host_name: str | UnsetType = UNSET
 
 
 class PeerOnline(_Reply, frozen=True):

@@ -226,7 +226,8 @@ class Channel:
 
     async def flush(self) -> None:
         """Wait until the other side has got all that was sent, or the connection is lost."""
-        await self._connector.flush()
+        with suppress(ChannelClosed):
+            await self._connector.flush()
 
     async def receive(self) -> Message:
         """Return the next message."""
@@ -275,7 +276,9 @@ class Channel:
 
     async def path(self) -> Path | None:
         """Return how the two sides are connected; None while they are not."""
-        return await self._connector.path()
+        with suppress(ChannelClosed):
+            return await self._connector.path()
+        return None
 
     async def open(self, label: str) -> DataChannel:
         """Open another data channel, and return it once it is open; in a gap, wait for its end.

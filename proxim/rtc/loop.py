@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
 from typing import TypeVar
 
 import trio
+
+from proxim.protocol.errors import ChannelClosed
 
 T = TypeVar("T")
 
@@ -60,7 +63,8 @@ class Loop:
     async def call(self, function: Callable[..., Coroutine[object, object, T]], *args: object) -> T:
         """Call a coroutine function in the loop; return or raise what it does.
 
-        If this is cancelled, the coroutine is cancelled, too.
+        If this is cancelled, the coroutine is cancelled, too. Raises ``ChannelClosed`` if the loop
+        ends first.
         """
         done = trio.Event()
         token = trio.lowlevel.current_trio_token()
@@ -75,7 +79,10 @@ class Loop:
             await done.wait()
         finally:
             future.cancel()
-        return future.result()
+        try:
+            return future.result()
+        except CancelledError:
+            raise ChannelClosed("the connection was closed meanwhile") from None
 
     def soon(self, function: Callable[..., object], *args: object) -> None:
         """Call a plain function soon in the loop."""

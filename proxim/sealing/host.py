@@ -9,6 +9,8 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from proxim.protocol.tokens import encode
 from proxim.sealing.answer import Terms, seal_answer
 from proxim.sealing.ask import FIRST, RETURN, Ask, open_ask
@@ -87,6 +89,17 @@ class Decision(NamedTuple):
     seal: str
 
 
+class HostState(Struct, frozen=True):
+    """What a host keeps to go on in a later program: all of it is secret."""
+
+    keys: list[LinkKeys]
+    seal: str | None = None
+    asked: Asked | None = None
+    pending: _Pending | None = None
+    decision: Decision | None = None
+    secret: bytes | None = None
+
+
 class SealedHost:
     """The keys of one session's links, and the one request that it opens.
 
@@ -110,6 +123,39 @@ class SealedHost:
         self._verdict: Asked | Returned | None = None
         self._pending: _Pending | None = None
         self._decision: Decision | None = None
+
+    @classmethod
+    def restore(
+        cls, session_id: str, state: HostState, *, draw: Draw = secrets.token_bytes
+    ) -> SealedHost:
+        """Return the host of an earlier program's ``state``."""
+        host = cls(session_id, secret=state.secret, draw=draw)
+        host._keys = list(state.keys)
+        host._seal, host._verdict = state.seal, state.asked
+        host._pending, host._decision = state.pending, state.decision
+        return host
+
+    @property
+    def state(self) -> HostState:
+        """What to store after each change, where the host's key is stored."""
+        return HostState(
+            list(self._keys),
+            self._seal,
+            self._verdict if isinstance(self._verdict, Asked) else None,
+            self._pending,
+            self._decision,
+            None if self.peer is None else self.peer.secret,
+        )
+
+    @property
+    def guest_name(self) -> str | None:
+        """The name of the guest whose request was opened; None before."""
+        return self._verdict.name if isinstance(self._verdict, Asked) else None
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether this side has keys of a link."""
+        return bool(self._keys)
 
     def link(self, node_url: str) -> SealedLink:
         """Return the link to show, the latest that is confirmed.

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from proxim.protocol.errors import InvalidLink
-from proxim.protocol.link import split_link
+from proxim.protocol.link import Link, parse_link, split_link
 from proxim.protocol.tokens import encode
 from proxim.sealing.encoding import KEY_BYTES, DoesNotOpen, decode
 
@@ -22,8 +22,11 @@ class SealedLink(NamedTuple):
     host_key: bytes
 
     def __str__(self) -> str:
-        secret = f"{self.session_id}.{encode(self.seed)}.{encode(self.host_key)}"
-        return f"{self.node_url.rstrip('/')}/join#{secret}"
+        return self.on_page(f"{self.node_url.rstrip('/')}/join")
+
+    def on_page(self, join_url: str) -> str:
+        """Return the link that leads to the page at ``join_url``."""
+        return f"{join_url}#{self.session_id}.{encode(self.seed)}.{encode(self.host_key)}"
 
 
 def is_sealed(link: str) -> bool:
@@ -31,10 +34,13 @@ def is_sealed(link: str) -> bool:
     return link.partition("#")[2].count(".") == 2
 
 
-def parse_sealed_link(text: str) -> SealedLink:
-    """Return the parts of a sealed link. Raises ``InvalidLink``, which says what is wrong."""
+def parse_sealed_link(text: str, node_url: str | None = None) -> SealedLink:
+    """Return the parts of a sealed link. Raises ``InvalidLink``, which says what is wrong.
+
+    With ``node_url``, the node that the program uses, the link may lead to any page.
+    """
     wanted = "a sealed link looks like https://node.example/join#<session id>.<seed>.<key>"
-    node_url, fragment = split_link(text, wanted)
+    found_url, fragment = split_link(text, wanted, on_any_page=node_url is not None)
     parts = _FRAGMENT.fullmatch(fragment)
     try:
         if parts is None:
@@ -42,4 +48,9 @@ def parse_sealed_link(text: str) -> SealedLink:
         seed, host_key = (decode(part, KEY_BYTES) for part in parts.groups()[1:])
     except DoesNotOpen:
         raise InvalidLink(f"the part after # is missing, changed or cut short; {wanted}") from None
-    return SealedLink(node_url, parts[1], seed, host_key)
+    return SealedLink(node_url or found_url, parts[1], seed, host_key)
+
+
+def parse_any_link(text: str) -> Link | SealedLink:
+    """Return the parts of a plain or of a sealed link. Raises ``InvalidLink``."""
+    return parse_sealed_link(text) if is_sealed(text) else parse_link(text)

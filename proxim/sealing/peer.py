@@ -76,6 +76,11 @@ class SealedPeer:
         """Whether ``seal`` may be called: the sides agree on an epoch, and none is on its way."""
         return self._epoch is not None and self._machine.out is None
 
+    @property
+    def epoch_id(self) -> str | None:
+        """The id of the epoch; None before the first."""
+        return None if self._epoch is None else self._epoch.id
+
     def adopt(self, own: KeyPair, peer_key: bytes) -> None:
         """Begin epoch 0 with the keys of the request and the ack. Raises ``DoesNotOpen``."""
         self._epoch = Epoch(self.role, self.secret, own, peer_key)

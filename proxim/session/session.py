@@ -60,6 +60,7 @@ class Session(Membership):
         terms: ev.Terms,
         confirm: Confirm = "none",
         sealed: bool = False,
+        host_name: str = "",
     ) -> Session:
         """Return a new session, pending, with its host online; ``ttl`` if it is temporary."""
         return cls(
@@ -74,6 +75,7 @@ class Session(Membership):
             terms=terms,
             confirm=confirm,
             sealed=sealed,
+            host_name=host_name,
         )
 
     # -- the state machine -------------------------------------------------------------------
@@ -206,7 +208,8 @@ class Session(Membership):
 
     def _refuse_used_link(self, event: ev.PairRequested, now: float) -> list[Effect]:
         is_same_guest = self._is_repeated(event)
-        used = TokenUsed("this link has been used; ask the host for a new session")
+        text = "this link was used already, and a link connects one device; ask for a new one"
+        used = TokenUsed(text)
         used.session_id = self.session_id
         if is_same_guest or self.ended or self.contested or Role.HOST not in self.online:
             return [ev.Refuse(used)]

@@ -54,6 +54,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: Reason | None = None
     device: DeviceInfo | None = None
     confirm: Confirm = "none"
+    host_name: str = ""
     contested: bool = False
     sealed: bool = False
     seals: Seals | None = None
@@ -85,6 +86,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             reason=session.reason,
             device=session.device,
             confirm=session.confirm,
+            host_name=session.host_name,
             contested=session.contested,
             sealed=session.sealed,
             seals=session.seals if session.state is State.APPROVED else None,
@@ -116,6 +118,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             reason=self.reason,
             device=self.device,
             confirm=self.confirm,
+            host_name=self.host_name,
             contested=self.contested,
             sealed=self.sealed,
             seals=self.seals,

@@ -69,7 +69,8 @@ _REASONS = {
 class Record(Struct, kw_only=True, eq=False):
     """Holds a session's state. Moments are seconds of one monotonic clock.
 
-    ``alarms`` are the moments at which time alone ends the session. ``code`` is that of the open
+    ``alarms`` are the moments at which time alone ends the session. ``host_name`` is what the host
+    calls its device; empty if it gives no name. ``code`` is that of the open
     prompt, if an approval needs one. ``contested`` says that the host was told of a second request
     with the token of its link. ``online`` are the roles whose seats are taken. A ``sealed`` session
     has ``seals`` while it is prompted or approved.
@@ -94,6 +95,7 @@ class Record(Struct, kw_only=True, eq=False):
     reason: Reason | None = None
     device: DeviceInfo | None = None
     confirm: Confirm = "none"
+    host_name: str = ""
     code: str = ""
     contested: bool = False
     sealed: bool = False
@@ -265,6 +267,7 @@ class Record(Struct, kw_only=True, eq=False):
             expires_in=self.prompt_left(now),
             session_type=self.session_type,
             code=self.code or UNSET,
+            host_name=self.host_name or UNSET,
         )
 
     def prompt(self, now: float) -> wire.PairPrompt:
@@ -303,6 +306,7 @@ class Record(Struct, kw_only=True, eq=False):
             code=self.code or UNSET,
             ack=UNSET if self.seals is None else self.seals.ack or UNSET,
             seal=UNSET if self.seals is None else self.seals.answer or UNSET,
+            host_name=self.host_name or UNSET,
         )
 
     def ice_lifetime(self, now: float) -> float:

@@ -37,15 +37,15 @@ def advice(settings: Settings) -> Iterator[Advice]:
     if token is not None and len(token) < ACCESS_TOKEN_LENGTH:
         yield Advice(
             "access_token",
-            f"it has fewer than {ACCESS_TOKEN_LENGTH} characters: it may be found by trying, "
-            "and wrong ones from an address keep the hosts there from registering",
-            "give a longer one, for example the output of `openssl rand -base64 24`",
+            f"the token has fewer than {ACCESS_TOKEN_LENGTH} characters: an attacker may find it "
+            "by trying, and wrong tokens from an address keep the hosts there from registering",
+            "set a longer token, for example the output of `openssl rand -base64 24`",
         )
     if token is None and (settings.turn or settings.ice_provider):
         yield Advice(
             "turn" if settings.turn else "ice_provider",
-            "without access_token everybody who reaches the node may open a session and use the "
-            "relay",
+            "without access_token every client that reaches the node can open a session and use "
+            "the relay",
             "set access_token",
         )
     if settings.require_seal and settings.join_url is not None:
@@ -61,8 +61,9 @@ def advice_for_public_nodes(settings: Settings) -> Iterator[Advice]:
     if settings.public_url is not None and settings.access_token is None and not settings.idle_days:
         yield Advice(
             "idle_days",
-            "every host may open sessions here, and persistent ones stay until somebody ends them",
-            "end forgotten ones, for example with --idle-days 30, or set access_token",
+            "every host may open sessions here, and persistent sessions stay until a side ends "
+            "them",
+            "end unused sessions, for example with --idle-days 30, or set access_token",
         )
 
 

@@ -10,6 +10,14 @@ import msgspec
 from proxim.settings.fields import GROUPS, Settings
 from proxim.settings.help import Help, Metavar
 
+_COMMON = frozenset(
+    {
+        *("host", "port", "lan", "announce", "public_url", "tls_cert", "tls_key"),
+        *("approval_timeout", "qr_ttl", "store", "store_key", "access_token", "trusted_proxy"),
+        *("stun", "turn", "turn_secret_file", "log_level"),
+    }
+)
+
 
 class Setting(NamedTuple):
     """One setting, for the command line, the config file and the documentation."""
@@ -31,6 +39,11 @@ class Setting(NamedTuple):
     def variable(self) -> str:
         """The environment variable."""
         return "PROXIM_" + self.name.upper()
+
+    @property
+    def is_common(self) -> bool:
+        """Whether the short help of a command has it."""
+        return self.name in _COMMON
 
     @property
     def is_switch(self) -> bool:

@@ -133,3 +133,17 @@ def check_texts(settings: object) -> None:
         for text in given if isinstance(given, tuple) else (given,):
             if text is not None and not is_valid(text):
                 raise InvalidSetting(f"{name}: {quote(text)} is not {wanted}")
+
+
+def check_join_url(join_url: str | None, node_url: str | None) -> None:
+    """Raise ``InvalidSetting`` if links of a node with TLS lead to a page without TLS.
+
+    Anybody between that page and the phone could read the link's secret, or replace the page.
+    """
+    if join_url is None or node_url is None:
+        return
+    if urlsplit(node_url).scheme == "https" and urlsplit(join_url).scheme == "http":
+        raise InvalidSetting(
+            f"join_url: {quote(join_url)} is on http and the node on https, so links would lose "
+            "the protection of TLS: serve the page on https"
+        )

@@ -16,7 +16,7 @@ from proxim.protocol.errors import InvalidSetting
 from proxim.redact import represent
 from proxim.session.budget import Budget
 from proxim.session.events import Terms
-from proxim.settings.checks import MAX_LABEL, check_texts, split_endpoint
+from proxim.settings.checks import MAX_LABEL, check_join_url, check_texts, split_endpoint
 from proxim.settings.help import Help, Metavar, secrets_of
 
 MIN_KEY_LENGTH = 32
@@ -77,7 +77,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         str | None, Help("URL that links begin with, if not the address of the node.", "URL")
     ] = None
     join_url: Annotated[
-        _Url, Help("Page that links lead to, if not the page of the node: one of your own.")
+        _Url, Help("Page of your own that links lead to, instead of the page of the node.")
     ] = None
     tls_cert: Annotated[_File, Help("Certificate chain, a PEM file; needs --tls-key.")] = None
     tls_key: Annotated[_File, Help("Private key, a PEM file; needs --tls-cert.")] = None
@@ -93,13 +93,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(ge=0, le=3650),
         Metavar("DAYS"),
-        Help("Days after which a session ends whose sides are both offline; 0 means never."),
+        Help("Days after which a session ends if both sides are offline; 0 means never."),
     ] = 0.0
     store: Annotated[
         str | None,
         Help(
             "File that keeps persistent sessions across restarts, as sqlite:///PATH; "
-            "without it nothing is written to disk.",
+            "without it the node writes nothing to disk.",
             "URL",
         ),
     ] = None
@@ -114,7 +114,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     access_token: Annotated[
         _Secret,
         Help(
-            "Token that hosts need to register; without it every host may.", "TOKEN", is_secret=True
+            "Token that hosts need to register; without it every host can.", "TOKEN", is_secret=True
         ),
     ] = None
     require_seal: Annotated[
@@ -146,25 +146,28 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
             is_secret=True,
         ),
     ] = None
-    turn_secret_file: Annotated[_File, Help("A file that contains only that secret.")] = None
+    turn_secret_file: Annotated[_File, Help("A file that contains only turn_secret.")] = None
     turn_username: Annotated[
         _Secret, Help("User name at the TURN servers, the same for all devices.", "NAME")
     ] = None
     turn_credential: Annotated[
-        _Secret, Help("Password of that user.", "PASSWORD", is_secret=True)
+        _Secret, Help("Password of turn_username at the TURN servers.", "PASSWORD", is_secret=True)
     ] = None
     turn_ttl: Annotated[_Seconds, Help("Lifetime of TURN credentials.")] = 3600.0
     ice_provider: Annotated[
-        _Url, Help("URL of a provider of more ICE servers, asked by HTTP POST.", is_secret=True)
+        _Url,
+        Help(
+            "URL of a provider of more ICE servers; the node asks it by HTTP POST.", is_secret=True
+        ),
     ] = None
     ice_provider_token: Annotated[
-        _Secret, Help("Bearer token for that request.", "TOKEN", is_secret=True)
+        _Secret, Help("Bearer token for requests to the ICE provider.", "TOKEN", is_secret=True)
     ] = None
     ice_provider_timeout: Annotated[
-        _Seconds, Help("Time limit for the answer of the provider.")
+        _Seconds, Help("Time limit for an answer of the ICE provider.")
     ] = 5.0
     ice_provider_cache: Annotated[
-        _Seconds, Help("Time for which an answer of the provider is used.")
+        _Seconds, Help("Time for which an answer of the ICE provider is reused.")
     ] = 600.0
     head_size: Annotated[_Bytes, Help("Size of the head of a request.")] = 16_384
     head_fields: Annotated[_Positive, Help("Header fields of a request.")] = 100
@@ -187,7 +190,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     outbox_size: Annotated[
         _Bytes, Help("Size of the outbox of a connection that reads too slowly.")
     ] = 262_144
-    outbox_messages: Annotated[_Positive, Help("Messages other than signals in that outbox.")] = 64
+    outbox_messages: Annotated[
+        _Positive, Help("Messages other than signals in the outbox of a connection.")
+    ] = 64
     message_rate: Annotated[
         _PerSecond, Help("Messages of a connection per second; 0 means no limit.")
     ] = 50.0
@@ -232,7 +237,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     metrics_listen: Annotated[
         str | None,
         Help(
-            "Serve /metrics there instead of the main port, where only this machine may read it.",
+            "Serve /metrics at this address, instead of on the main port and to this machine only.",
             "ADDRESS:PORT",
         ),
     ] = None
@@ -291,6 +296,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         if self.lan and self.host != DEFAULT_HOST:
             raise InvalidSetting("lan listens on all addresses: give lan or host, not both")
         check_texts(self)
+        own_url = None if self.tls_cert is None else f"https://{self.host}"
+        check_join_url(self.join_url, self.public_url or own_url)
         if self.metrics_listen is not None:
             split_endpoint(self.metrics_listen)
         self.ice.check()

@@ -35,6 +35,8 @@ from proxim import client
 from proxim.client import Notice
 from proxim.client.session import ClientSession
 from proxim.event_loop import require_none
+from proxim.files.taking import Offer
+from proxim.files.transfer import Transfer
 from proxim.portal.portal import Portal, ThreadProxy, blocking
 from proxim.portal.state import (
     GuestState,
@@ -44,10 +46,10 @@ from proxim.portal.state import (
     Session_co,
     SessionState,
 )
+from proxim.portal.talk import Talk
 from proxim.portal.thread import TrioThread
 from proxim.protocol.errors import ProximError, SessionOver
 from proxim.sync.channel import Channel, DataChannel
-from proxim.sync.files import Offer
 
 __all__ = [
     "Channel",
@@ -58,6 +60,8 @@ __all__ = [
     "Notice",
     "Offer",
     "Prompt",
+    "Talk",
+    "Transfer",
     "open_guest",
     "open_host",
     "resume_guest",
@@ -107,6 +111,7 @@ class Prompt(PromptState):
     """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
 
     approve = blocking(client.Prompt.approve)
+    approve_unchecked = blocking(client.Prompt.approve_unchecked)
     decline = blocking(client.Prompt.decline)
 
 
@@ -149,6 +154,14 @@ class _Session(SessionState[Session_co]):
         while (seen := self._portal.call(self._inner.presence_after, seen)) is not None:
             yield seen
 
+    def notices(self) -> Iterator[Notice]:
+        """Yield each notice, from the beginning of the session to its end."""
+        for count in itertools.count():
+            notice = self._portal.call(self._inner.notice_after, count)
+            if notice is None:
+                return
+            yield notice
+
 
 class HostSession(HostSessionState, _Session[client.HostSession]):
     """Runs one session for its host: prompts, decisions, new links.
@@ -163,24 +176,20 @@ class HostSession(HostSessionState, _Session[client.HostSession]):
         """Wait for a guest's request to pair. Raises ``SessionOver`` if the session ends first."""
         return Prompt(self._portal, self._portal.call(self._inner.prompt, timeout=timeout))
 
-    def notices(self) -> Iterator[Notice]:
-        """Yield each notice, from the beginning of the session to its end."""
-        for count in itertools.count():
-            notice = self._portal.call(self._inner.notice_after, count)
-            if notice is None:
-                return
-            yield notice
-
 
 class Guest(GuestState, _Session[client.Guest]):
     """Asks to pair, and runs the session for the guest.
 
-    Show ``code``, if there is one, until ``expires_in`` is 0.
+    Show ``wait_code()``, if there is one, until ``expires_in`` is 0.
     """
 
     def approved(self, timeout: float | None = None) -> None:
         """Wait for the approval. Raises ``SessionOver`` if the host declines."""
         self._portal.call(self._inner.approved, timeout=timeout)
+
+    def wait_code(self, timeout: float | None = None) -> str | None:
+        """Wait for the code that this device has to show, and return it; None if there is none."""
+        return self._portal.call(self._inner.wait_code, timeout=timeout)
 
 
 class Host(HostState):

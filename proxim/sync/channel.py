@@ -11,26 +11,18 @@ from threading import Thread
 
 from proxim import rtc
 from proxim.files import send_file
-from proxim.portal.portal import ThreadProxy, blocking
+from proxim.files.sending import Progress
+from proxim.files.taking import Offer, receive_files
+from proxim.portal.portal import blocking
+from proxim.portal.state import ChannelState, DataChannelState
 from proxim.protocol.errors import ChannelClosed, ProximError, Unreachable
 from proxim.rtc.channel import Message
-from proxim.sync.files import Offer, receive_files
 
 log = logging.getLogger(__name__)
 
 
-class DataChannel(ThreadProxy[rtc.DataChannel]):
+class DataChannel(DataChannelState):
     """A ``DataChannel`` with blocking methods, for any thread that does not run Trio."""
-
-    @property
-    def label(self) -> str:
-        """The name that its opener gave it."""
-        return self._inner.label
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a message can be sent."""
-        return self._inner.is_open
 
     send = blocking(rtc.DataChannel.send)
     close = blocking(rtc.DataChannel.aclose)
@@ -54,18 +46,13 @@ class DataChannel(ThreadProxy[rtc.DataChannel]):
         self.close()
 
 
-class Channel(ThreadProxy[rtc.Channel]):
+class Channel(ChannelState):
     """A ``Channel`` with blocking methods, for any thread that does not run Trio.
 
     It survives as a ``Channel`` does. ``timeout`` is in seconds; a method that takes longer raises
     ``TimeoutError``. Every method raises what that of ``Channel`` raises, and ``ConnectionLost``
     once the node has stopped.
     """
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the two sides are connected."""
-        return self._inner.is_open
 
     send = blocking(rtc.Channel.send)
     path = blocking(rtc.Channel.path)
@@ -96,13 +83,14 @@ class Channel(ThreadProxy[rtc.Channel]):
         """
         Thread(target=self._deliver, args=(receive,), name="proxim-listen", daemon=True).start()
 
-    def send_file(self, path: str | os.PathLike[str]) -> None:
+    def send_file(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
         """Offer a file to the other side, and send it once that side accepts.
 
         Returns when the other side has stored the file. Raises ``TransferFailed`` if the file does
-        not cross, and ``OSError`` if it cannot be read.
+        not cross, and ``OSError`` if it cannot be read. ``progress`` is called with the number of
+        bytes so far, in the connection's thread, so it must neither block nor touch a window.
         """
-        self._portal.call(send_file, self._inner, path)
+        self._portal.call(partial(send_file, self._inner, path, progress=progress))
 
     def receive_files(
         self,
@@ -123,7 +111,7 @@ class Channel(ThreadProxy[rtc.Channel]):
         """
         application = self._portal.application
         ask, tell = application.wrap_file_question(decide), application.wrap_callback(done)
-        work = partial(receive_files, self._inner, folder, ask, tell)
+        work = partial(receive_files, self._inner, folder, decide=ask, done=tell)
         Thread(target=self._run, args=(work,), name="proxim-files", daemon=True).start()
 
     def incoming(self) -> Iterator[DataChannel]:

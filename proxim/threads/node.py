@@ -58,6 +58,7 @@ class ThreadNode:
         self._portal.check_thread()
         if not self._stopped:
             self._stopped = True
+            self._portal.application.end()
             self._thread.close()
 
     def sessions(self) -> list[SessionInfo]:
@@ -81,18 +82,22 @@ class ThreadNode:
         qr: Literal["svg"] | None = None,
         confirm: Confirm = "none",
         join_url: str | None = None,
+        sealed: bool = False,
+        host_name: str | None = None,
         decide: Decide | None = None,
     ) -> HostSession:
         """Open a session as its host. ``ttl`` in seconds is for temporary sessions.
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
-        The link leads to ``join_url``, a page of your own, instead of the node's.
+        So it does with ``sealed``, and the node has nothing that it could read or forge. The link
+        leads to ``join_url``, a page of your own, instead of the node's. The guest sees
+        ``host_name``, a name of this device.
 
         ``decide`` is called when a guest asks to pair, and may wait for a person. A coroutine
         function runs in the asyncio loop from which this is called, or else in the node's; a plain
         function is called by the node's ``call_in``, or else in a thread of its own. Only ``True``
-        approves, or with ``confirm`` only the code as a ``str``; an exception is logged and
-        declines. Without ``decide``, ``session.prompt()`` waits for the guest.
+        approves, or with a code only the code as a ``str``; an exception is logged and declines.
+        Without ``decide``, ``session.prompt()`` waits for the guest.
 
         Raises ``LimitReached`` if there are too many sessions, ``BadMessage`` for an invalid
         ``ttl``, and ``ConnectionLost`` if the node has stopped.
@@ -106,6 +111,8 @@ class ThreadNode:
             qr=qr,
             confirm=confirm,
             join_url=join_url,
+            host_name=host_name,
+            sealed=sealed,
             decide=None if decide is None else self._wrap_question(decide),
         )
         return HostSession(self._portal, self._portal.call(open_session))

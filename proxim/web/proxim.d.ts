@@ -3,14 +3,18 @@
  * Every error of the SDK. `code` is a code of the wire (protocol: Errors), or one of
  *
  * - `session_ended`: the session is over, with the `status` and `reason` of `session_ended`. The reason
- *   is `lost` if the node does not know the session any more;
+ *   is `lost` if the node does not know the session any more, and `unconfirmed` if the node says that the host of
+ *   a sealed session declined, and the host's own word is missing;
  * - `connection_lost`: the node cannot be reached, refuses pages of this origin (`--allow-origin`), or
  *   closed the connection with `closeCode`;
  * - `invalid_link`: a link or a node's address is not valid, or the browser does not let this page
  *   connect to it;
  * - `not_supported`: the node is too old for what this page relies on;
- * - `code_required`: the session was opened with `confirm: "code"`, and `approve` was called without the
- *   number that the guest shows;
+ * - `seal_unavailable`: the node does not carry sealed sessions. Nothing was sent to it;
+ * - `tampered`: somebody between the two sides of a sealed session has removed, changed or forged its request or
+ *   its approval. The session is over;
+ * - `code_required`: the session is sealed or was opened with `confirm: "code"`, and `approve` was called without
+ *   the number that the guest shows;
  * - `wrong_code`: the guest shows another number, and was declined; the session has ended;
  * - `unreachable`: the two sides can't connect to each other, after several attempts, or the other side
  *   has no WebRTC;
@@ -39,23 +43,25 @@ export class ProximError extends Error {
     retryAfter: number | undefined;
     /** How a session ended, for `session_ended`. */
     status: Status | undefined;
-    /** Why a session ended, for `session_ended`. */
+    /** Why a session ended, for `session_ended`; `no_webrtc` if an `unreachable` side has none. */
     reason: string | undefined;
     /** The WebSocket's close code, for `connection_lost`. */
     closeCode: number | undefined;
 }
 /**
  * Parse a link (protocol: Links and QR codes). A link that leads to a page of its own (`joinUrl`) does
- * not say which node it is from: give `nodeUrl`.
+ * not say which node it is from: give `nodeUrl`. The link of a sealed session has `seal` instead of
+ * a token.
  * @param {string | URL | Location} link
  * @param {string | URL} [nodeUrl]
- * @returns {{ nodeUrl: string, sessionId: string, token: string }}
+ * @returns {{ nodeUrl: string, sessionId: string, token: string, seal?: LinkSeal }}
  * @throws {ProximError} `invalid_link`
  */
 export function parseLink(link: string | URL | Location, nodeUrl?: string | URL): {
     nodeUrl: string;
     sessionId: string;
     token: string;
+    seal?: LinkSeal;
 };
 /** Return a name for this device, by the browser's user agent: `iPhone`, `Linux PC`. */
 export function deviceName(): string;
@@ -72,6 +78,7 @@ export interface SessionEventMap {
     channel: Event & { channel: RTCDataChannel; };
     approved: Event;
     over: Event & { error: ProximError; };
+    notice: Event & { notice: Notice; missed: number; };
     error: Event & { error: ProximError; };
 }
 /**
@@ -139,6 +146,12 @@ export class Session extends EventTarget {
     onover: ((event: Event & {
         error: ProximError;
     }) => unknown) | null;
+    /** `notice` (`notice`, `missed`): a side of a sealed session has noticed something (`Notice`).
+     * @type {((event: Event & { notice: Notice, missed: number }) => unknown) | null} */
+    onnotice: ((event: Event & {
+        notice: Notice;
+        missed: number;
+    }) => unknown) | null;
     /** `error` (`error`): the node refused a signal, or WebRTC reported an error. The session goes on.
      * @type {((event: Event & { error: ProximError }) => unknown) | null} */
     onerror: ((event: Event & {
@@ -146,6 +159,8 @@ export class Session extends EventTarget {
     }) => unknown) | null;
     /** The session's id. */
     id: string;
+    /** Whether it is sealed: the node can neither read nor forge the names, the decision and the signals. */
+    sealed: boolean;
     /** @type {Status} The session's state. */
     status: Status;
     /** @type {SessionType | null} When it ends by itself; null until a guest knows it. */
@@ -172,10 +187,10 @@ export class Session extends EventTarget {
     get pc(): RTCPeerConnection | null;
     /**
      * Send any JSON value to the other side through the node, in order, once approved. Up to 256 values
-     * wait while the node is offline.
+     * wait while the node is offline, and in a sealed session also while the other side is offline.
      * @param {unknown} data
      * @throws {ProximError} `session_ended`, `bad_message` when `data` is not JSON or too large for the
-     *   node, `limit_reached` when too many values wait.
+     *   node, `limit_reached` when too many values wait, `not_approved` in a sealed session before the approval.
      */
     send(data: unknown): void;
     /** End the session. It may have ended already. */
@@ -226,15 +241,16 @@ export interface HostEventMap {
 export class Host extends EventTarget {
     /**
      * @param {string | URL} [url] The node; by default the page's own origin.
-     * @param {{ accessToken?: string, uuid?: string, key?: string, seats?: string[],
+     * @param {{ accessToken?: string, uuid?: string, key?: string, name?: string, seats?: string[],
      *   rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
-     *   remembered identity. With `seats`, the host takes only the sessions with these ids again. With
+     *   remembered identity. The guests of sealed sessions are told the `name`. With `seats`, the host takes only the sessions with these ids again. With
      *   `rtc: false` the SDK makes no WebRTC connection, and every signal is a `signal` event.
      */
     constructor(url?: string | URL, options?: {
         accessToken?: string;
         uuid?: string;
         key?: string;
+        name?: string;
         seats?: string[];
         rtc?: boolean;
     });
@@ -261,22 +277,32 @@ export class Host extends EventTarget {
     get ready(): Promise<void>;
     /** The permanent id of this host. */
     get uuid(): string;
+    /** What the node does beyond version 1 of the protocol, such as `seal`; empty before `ready`. */
+    get features(): string[];
     /**
      * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
      * of a pairing token of your own: the node then never sees the token, and makes no link. With
      * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it. With
-     * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's.
+     * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's. The guest
+     * sees `hostName`, a name of this device; an older node does not pass it on.
+     *
+     * With `sealed`, the node can neither read nor forge the names, the decision and the signals. This page
+     * makes the link and the QR code, which the node never has, and `prompt.approve` always needs the number.
+     * The guest then learns the name of this device once it is approved.
      * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code",
-     *   joinUrl?: string | URL }} [options]
+     *   joinUrl?: string | URL, hostName?: string, sealed?: boolean }} [options]
      * @returns {Promise<HostSession>}
-     * @throws {ProximError} `not_supported` if the node does not know `confirm` or `joinUrl`.
+     * @throws {ProximError} `not_supported` if the node does not know `confirm` or `joinUrl`,
+     *   `seal_unavailable` if it does not carry sealed sessions.
      */
-    open({ type, ttl, tokenHash, confirm, joinUrl }?: {
+    open({ type, ttl, tokenHash, confirm, joinUrl, hostName, sealed }?: {
         type?: SessionType;
         ttl?: number;
         tokenHash?: string;
         confirm?: "none" | "code";
         joinUrl?: string | URL;
+        hostName?: string;
+        sealed?: boolean;
     }): Promise<HostSession>;
     /**
      * Return all sessions of this owner, including those that ended recently.
@@ -329,7 +355,7 @@ export class Guest extends Session {
         nodeUrl?: string | URL;
         rtc?: boolean;
     });
-    /** `pending`: the host has the prompt, until `expiresAt`.
+    /** `pending`: the host has the prompt, until `expiresAt`. In a sealed session it comes again with the `code`.
      * @type {((event: Event) => unknown) | null} */
     onpending: ((event: Event) => unknown) | null;
     /** `reachable` (`online`): the node is reached, or is lost for now.
@@ -341,6 +367,8 @@ export class Guest extends Session {
     nodeUrl: string;
     /** @type {string | null} The number to show while the prompt is open, if the host has to type it. */
     code: string | null;
+    /** @type {string | null} What the host calls its device: a claim. A sealed session has it once approved. */
+    hostName: string | null;
     /**
      * Ask to pair, by the link. Resolves once the host has the prompt; `approved` gives the decision.
      * @throws {ProximError} `unknown_session`, `token_used`, `link_lapsed`, `host_offline`,
@@ -376,12 +404,18 @@ export class Prompt extends Event {
     get expiresAt(): number;
     /**
      * Approve the guest.
-     * @param {string} [code] The three digits that the guest shows, for a session with
+     * @param {string} [code] The three digits that the guest shows, for a session that is sealed or has
      *   `confirm: "code"`. There is one attempt: with another number the guest is declined.
      * @throws {ProximError} `code_required`; the prompt stays. `wrong_code`; the session has ended.
      *   `already_decided` if it is too late.
      */
     approve(code?: string): Promise<void>;
+    /**
+     * Approve the guest of a sealed session without the number. Then any device that has seen the link gets in: only
+     * for hosts that let in whoever asks.
+     * @throws {ProximError} `already_decided` if it is too late.
+     */
+    approveUnchecked(): Promise<void>;
     /** Decline the guest; the session ends. */
     decline(): Promise<void>;
     #private;
@@ -488,7 +522,7 @@ export type DeviceInfo = {
 /**
  * A session, as the node describes it (protocol: The session object). `created_at` and `expires_at` are times
  * of the node (RFC 3339, UTC); only a temporary session has `expires_at`. `reason` says why a session ended.
- * With `confirm`, an approval needs the number that the guest shows.
+ * With `confirm`, an approval needs the number that the guest shows. With `seal`, the session is sealed.
  */
 export type SessionInfo = {
     session_id: string;
@@ -502,6 +536,7 @@ export type SessionInfo = {
     guest_online: boolean;
     reason?: string;
     confirm?: "code";
+    seal?: 1;
 };
 /**
  * A message of the wire protocol.
@@ -527,7 +562,7 @@ export type Path = {
     protocol: string;
 };
 /**
- * A seat that a guest can take again, from `remembered`.
+ * A seat that a guest can take again, from `remembered`. `seal` has the secrets of a sealed session.
  */
 export type Remembered = {
     nodeUrl: string;
@@ -535,5 +570,25 @@ export type Remembered = {
     resumeToken: string;
     type: string;
     since: number;
+    seal?: object;
 };
+/**
+ * The secrets in the link of a sealed session.
+ */
+export type LinkSeal = {
+    seed: string;
+    hostKey: string;
+};
+/**
+ * What a side of a sealed session has noticed:
+ *
+ * - `tampered`: a signal that the other side did not seal was dropped; said at most once a minute. At a host also: a
+ *   request was changed, and the session is over;
+ * - `late`: a signal came twice or too late, and was dropped;
+ * - `before`: a signal is from before a reload, and was dropped;
+ * - `missed`: `missed` signals of the other side did not arrive;
+ * - `does_not_open`: a device asked without the secrets of the link, and was declined;
+ * - `elsewhere`: another browser or program of this owner has the session's secrets. Answer there.
+ */
+export type Notice = "tampered" | "late" | "before" | "missed" | "does_not_open" | "elsewhere";
 export {};

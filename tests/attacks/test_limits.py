@@ -41,8 +41,8 @@ DEFAULTS = {
 
 @pytest.fixture(scope="module")
 def help_text():
-    """What ``proxim serve --help`` prints, with single spaces."""
-    done = subprocess.run([*SERVE, "--help"], capture_output=True, text=True, check=True)
+    """What ``proxim serve --help-all`` prints, with single spaces."""
+    done = subprocess.run([*SERVE, "--help-all"], capture_output=True, text=True, check=True)
     return " ".join(done.stdout.split())
 
 

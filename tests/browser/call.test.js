@@ -30,7 +30,7 @@ async function open(url) {
 
 const tells = (page, words) => page.getByRole("status").getByText(words).waitFor();
 
-/** Wait until so many videos of the other side play, with the tracks that they should have. */
+/** Wait until so many videos of the other device play, with the tracks that they should have. */
 async function plays(page, ...kinds) {
   await page.waitForFunction((wanted) => {
     const videos = [...document.querySelectorAll("video.other")];
@@ -40,7 +40,7 @@ async function plays(page, ...kinds) {
   }, kinds.sort());
 }
 
-/** Wait until sound of the other side has energy: the fake microphone beeps. */
+/** Wait until sound of the other device has energy: the fake microphone beeps. */
 async function hears(page) {
   await page.waitForFunction(async () => {
     const [video] = document.querySelectorAll("video.other");

@@ -65,11 +65,11 @@ for (const [way, hours] of [["forward", 1], ["back", -1]]) {
     const sent = [];
     const set = (person) => person.page.evaluate((by) => (globalThis.ahead += by), hours * 3_600_000);
     const first = await desk.opens("persistent");
-    await desk.press("Pause renewing");
+    await desk.pressesBehind("Pause refreshing");
     await set(desk);
     await desk.page.waitForTimeout(1_200);
     if (hours < 0) assert.ok((await left(desk, "#code-left")) > 280);
-    await desk.press("Renew again");
+    await desk.pressesBehind("Refresh again");
     await desk.page.waitForFunction((old) => document.querySelector("#link").value !== old || old === "", hours < 0 ? "" : first);
     assert.ok((await left(desk, "#code-left")) > 280);
     const context = await withClock();

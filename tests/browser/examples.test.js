@@ -32,13 +32,26 @@ function pairs(page) {
   return blocks.flatMap((code, index) => (index % 2 ? [] : [[code, blocks[index + 1]]]));
 }
 
+/** The number that a guest prints, for the person at the host. */
+const numbers = {
+  found: () => {},
+  /** @type {Promise<string>} */
+  next: Promise.resolve(""),
+  restart() {
+    this.next = new Promise((resolve) => (this.found = resolve));
+  },
+};
+
 /** Run a block in an empty page, and return the page and what it prints. */
 async function run(code, path) {
   const page = await (await here.context()).newPage();
   const printed = [];
-  page.on("console", (message) => printed.push(message.text()));
+  page.on("console", (message) => {
+    printed.push(message.text());
+    if (/^\d{3}$/.test(message.text())) numbers.found(message.text());
+  });
   page.on("pageerror", (error) => printed.push(`failed: ${error}`));
-  page.on("dialog", (dialog) => dialog.accept());
+  page.on("dialog", async (dialog) => dialog.accept(dialog.type() === "prompt" ? await numbers.next : undefined));
   await page.goto(path);
   await page.addScriptTag({ type: "module", content: code });
   const expected = [...code.matchAll(/\/\/ prints: (.*)$/gm)].map(([, words]) => words);
@@ -58,6 +71,7 @@ async function prints({ printed, expected }) {
 for (const page of ["../README.md", "howto/browser.md", "reference/proxim-js.md"]) {
   for (const [index, [host, guest]] of pairs(page).entries()) {
     test(`${page}, example ${index + 1}`, async () => {
+      numbers.restart();
       const desk = await run(host, `${site.url}/example`);
       const image = desk.page.locator('img[src^="data:"]');
       await image.waitFor();
@@ -70,7 +84,7 @@ for (const page of ["../README.md", "howto/browser.md", "reference/proxim-js.md"
 }
 
 test("the guest in Python opens a data channel with the host page", async () => {
-  const desk = await here.desk();
+  const desk = await here.desk(await here.context({ viewport: { width: 1280, height: 1000 } }));
   await desk.opens("one_time");
   const example = fileURLToPath(new URL("examples/aiortc_guest.py", DOCS));
   const guest = spawn(PYTHON, [example, await desk.link()], { stdio: ["ignore", "pipe", "inherit"] });
@@ -86,7 +100,7 @@ test("the guest in Python opens a data channel with the host page", async () => 
     await desk.sees("Hello from Python");
     await desk.says("Are you there?");
     await desk.sees("You said: Are you there?");
-    await desk.press("End session");
+    await desk.press("End connection");
     assert.equal(await gone, 0);
     assert.deepEqual(printed, ["The host is being asked.", `It needs this number: ${await told}`, "connected", "host: Are you there?", "over: closed"]);
   } finally {

@@ -41,7 +41,7 @@ async function checksum(path) {
 }
 
 async function saves(person, { name }) {
-  await person.file(name).getByText("Complete.").waitFor({ timeout: 120_000 });
+  await person.file(name).getByText("Complete").waitFor({ timeout: 120_000 });
   const [download] = await Promise.all([
     person.page.waitForEvent("download"),
     person.page.getByRole("link", { name: `Save ${name}` }).click(),
@@ -62,7 +62,7 @@ test("50 MB arrive unchanged both ways at the same time", async () => {
   await desk.sees("the chat does not wait for files");
   assert.equal(await saves(phone, down), down.sum);
   assert.equal(await saves(desk, up), up.sum);
-  await desk.file(down.name).getByText("Arrived.").waitFor();
+  await desk.file(down.name).getByText("Received ✓").waitFor();
 });
 
 test("an empty file and a file with HTML in its name arrive", async () => {
@@ -71,7 +71,7 @@ test("an empty file and a file with HTML in its name arrive", async () => {
     const each = await file(name, size);
     await phone.sends(each.path);
     await desk.accepts(name);
-    await desk.file(name).getByText("Complete.").waitFor();
+    await desk.file(name).getByText("Complete").waitFor();
   }
   assert.equal(await desk.page.locator("b").count(), 0);
 });
@@ -84,11 +84,11 @@ test("a file waits for a yes, and no byte of it comes before", async () => {
   const offer = desk.offer(name);
   await offer.waitFor();
   assert.match(await offer.textContent(), /^Linux PC wants to send holiday\.jpg, 4\.2 MB/);
-  await phone.file(name).getByText("Waiting for the other side to accept it…").waitFor();
+  await phone.file(name).getByText("Waiting for the other device to accept it…").waitFor();
   assert.equal(await desk.file(name).count(), 0);
   await desk.accepts(name);
   assert.equal(await saves(desk, photo), photo.sum);
-  await phone.file(name).getByText("Arrived.").waitFor();
+  await phone.file(name).getByText("Received ✓").waitFor();
   assert.equal(await desk.page.locator(".offers").isVisible(), false);
 });
 
@@ -96,10 +96,10 @@ test("a no is told to the sender, and nothing was sent", async () => {
   const { desk, phone } = await here.pair("one_time");
   const photo = await file("unwanted.jpg", 1000);
   await desk.sends(photo.path);
-  await phone.offer(photo.name).getByText("The other side wants to send").waitFor();
+  await phone.offer(photo.name).getByText("Linux PC wants to send").waitFor();
   await phone.page.getByRole("button", { name: `Decline ${photo.name}` }).click();
   await phone.file(photo.name).getByText("You declined it.").waitFor();
-  await desk.file(photo.name).getByText("The other side declined it.").waitFor();
+  await desk.file(photo.name).getByText("The other device declined it.").waitFor();
   assert.equal(await phone.page.getByRole("link", { name: /^Save/ }).count(), 0);
 });
 
@@ -109,7 +109,7 @@ test("a sender can take an offer back", async () => {
   await phone.sends(photo.path);
   await desk.offer(photo.name).waitFor();
   await phone.page.getByRole("button", { name: `Cancel ${photo.name}` }).click();
-  await desk.file(photo.name).getByText("The other side cancelled it.").waitFor();
+  await desk.file(photo.name).getByText("The other device cancelled it.").waitFor();
   assert.equal(await desk.page.locator(".offers").isVisible(), false);
 });
 
@@ -124,11 +124,11 @@ test("several files can be accepted or declined at once, with the keyboard alone
   // The focus goes to the next question.
   await page.waitForFunction(() => document.activeElement.getAttribute("aria-label") === "Accept b.txt");
   await page.getByRole("button", { name: "Accept all 2 (2.0 MB)" }).press("Enter");
-  await page.waitForFunction(() => document.activeElement.textContent === "Files");
+  await page.waitForFunction(() => document.activeElement.textContent.startsWith("Connected to"));
   for (const each of files) assert.equal(await saves(desk, each), each.sum);
   await phone.sends(...files.map(({ path }) => path));
   await page.getByRole("button", { name: "Decline all" }).click();
-  for (const { name } of files) await phone.file(name).getByText("The other side declined it.").waitFor();
+  for (const { name } of files) await phone.file(name).getByText("The other device declined it.").waitFor();
 });
 
 test("an offer that has just come or moved cannot be accepted for a moment", async () => {
@@ -150,7 +150,7 @@ test("an offer that has just come or moved cannot be accepted for a moment", asy
   // The first one goes, and the second one takes its place under the pointer.
   await desk.page.locator(".accept:not([aria-disabled])").first().waitFor();
   await phone.page.getByRole("button", { name: `Cancel ${first.name}` }).click();
-  await desk.file(first.name).getByText("The other side cancelled it.").waitFor();
+  await desk.file(first.name).getByText("The other device cancelled it.").waitFor();
   await desk.offer(second.name).waitFor();
   assert.ok((await desk.page.evaluate(() => globalThis.taken)).every((each) => each === "true"));
   await desk.accepts(second.name);
@@ -165,7 +165,7 @@ for (const canceller of ["desk", "phone"]) {
     await people.phone.accepts(big.name);
     await people[canceller].page.getByRole("button", { name: `Cancel ${big.name}` }).click();
     for (const [name, person] of Object.entries(people)) {
-      const words = name === canceller ? "You cancelled it." : "The other side cancelled it.";
+      const words = name === canceller ? "You cancelled it." : "The other device cancelled it.";
       await person.file(big.name).getByText(words).waitFor();
     }
     const small = await file(`small-${canceller}.bin`, 1000);
@@ -185,7 +185,7 @@ test("a reload asks first only while a file is not saved", async () => {
   // A browser asks only if a person has used the page, so the test clicks first. The page reloads itself,
   // because Playwright would wait for a reload that does not happen.
   const reloads = async () => {
-    await desk.page.getByRole("heading", { name: "Chat" }).click();
+    await desk.page.locator(".talk").click();
     await desk.page.evaluate(() => void setTimeout(() => location.reload()));
   };
   const small = await file("precious.txt", 1000);
@@ -198,7 +198,7 @@ test("a reload asks first only while a file is not saved", async () => {
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await phone.sends(small.path);
   await desk.accepts(small.name);
-  await desk.file(small.name).getByText("Complete.").waitFor();
+  await desk.file(small.name).getByText("Complete").waitFor();
   await Promise.all([desk.page.waitForEvent("dialog"), reloads()]);
   assert.deepEqual(asked, ["beforeunload"]);
   assert.equal(await saves(desk, small), small.sum);
@@ -224,9 +224,14 @@ test("the end of a session interrupts files on both sides, offered or not", asyn
   await desk.accepts(big.name);
   await phone.sends(small.path);
   await desk.offer(small.name).waitFor();
-  await desk.press("End session");
-  for (const person of [desk, phone]) {
-    for (const { name } of [big, small]) await person.file(name).getByText("Interrupted before it was complete.").waitFor();
+  await desk.press("End connection");
+  await desk.sees("A file is not complete yet. It stops on both devices.");
+  await desk.press("Keep connected");
+  assert.ok(await phone.page.getByRole("button", { name: "End connection" }).isVisible());
+  await desk.press("End connection");
+  await desk.press("End it now");
+  for (const [person, why] of [[desk, "Stopped: you ended the connection."], [phone, "Stopped: the other device ended the connection."]]) {
+    for (const { name } of [big, small]) await person.file(name).getByText(why).waitFor();
     assert.equal(await person.page.locator(".offers").isVisible(), false);
     assert.equal(await person.page.getByRole("button", { name: "Cancel" }).count(), 0);
   }
@@ -258,5 +263,5 @@ test("a screen reader announces how a transfer ended, but not its progress", asy
   await desk.file(big.name).getByText("Receiving").waitFor();
   assert.equal(await desk.file(big.name).getByRole("status").count(), 0);
   await phone.page.getByRole("button", { name: `Cancel ${big.name}` }).click();
-  await desk.file(big.name).getByRole("status").getByText("The other side cancelled it.").waitFor();
+  await desk.file(big.name).getByRole("status").getByText("The other device cancelled it.").waitFor();
 });

@@ -13,25 +13,29 @@ const hasFocusOn = ({ page }, words) =>
 test("the focus follows what the host page shows", async () => {
   const desk = await here.desk();
   await desk.opens("persistent");
-  await hasFocusOn(desk, "Scan with the other device");
-  await desk.press("Cancel");
   await hasFocusOn(desk, "Connect a device");
-  await desk.ended("It was closed.");
+  await desk.closesCode();
+  await hasFocusOn(desk, "Connect a device");
+  const phone = await here.phone(await desk.opens("one_time"));
+  await phone.asksAndWaits();
+  await desk.hears();
+  await desk.press("Decline");
+  await desk.ended("The request was declined.");
   await desk.press("Clear");
-  await hasFocusOn(desk, "Sessions of this desktop");
+  await hasFocusOn(desk, "Connect a device");
 });
 
 test("after the approval both sides have the focus in the workbench, and its title is announced", async () => {
   const { desk, phone } = await here.pair("persistent");
   await hasFocusOn(desk, "Connected to");
-  await hasFocusOn(phone, "Connected to the other side");
+  await hasFocusOn(phone, "Connected to");
   for (const { page } of [desk, phone]) {
     assert.equal(await page.locator(".bench h2").getAttribute("aria-live"), "polite");
   }
-  await phone.press("End session");
-  await phone.sees("The session has ended");
+  await phone.press("End connection");
+  await phone.sees("The connection has ended");
   await desk.press("Dismiss");
-  await hasFocusOn(desk, "Connect a device");
+  await hasFocusOn(desk, "Connect another device");
 });
 
 test("a page that opens leaves the focus where it was", async () => {

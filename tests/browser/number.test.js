@@ -12,11 +12,11 @@ async function asks(name, context) {
   const link = await desk.opens("persistent");
   const phone = await here.phone(link);
   await phone.asksAndWaits(name);
-  await desk.page.getByRole("dialog", { name: "Did you just scan this code?" }).waitFor();
+  await desk.page.getByRole("dialog", { name: /show a number\? Type it\.$/ }).waitFor();
   return { desk, phone, link };
 }
 
-const field = ({ page }) => page.getByLabel("Type the number that the other device shows");
+const field = ({ page }) => page.getByLabel("Number on the other device");
 const approve = ({ page }) => page.getByRole("button", { name: "Approve" });
 
 /** A number that the phone does not show. */
@@ -49,7 +49,7 @@ test("the host's page is not told the number", async () => {
   const prompts = heard.map((text) => JSON.parse(text)).filter(({ type }) => type === "pair_prompt");
   assert.ok(prompts.length > 0);
   for (const message of prompts) {
-    assert.deepEqual(Object.keys(message).sort(), ["confirm", "device_info", "expires_in", "session_id", "type"]);
+    assert.deepEqual(Object.keys(message).sort(), ["device_info", "expires_in", "seal", "session_id", "type"]);
     assert.ok(!Object.values(message.device_info).includes(number));
   }
 });
@@ -87,13 +87,12 @@ test("a wrong number declines at once, and a new code is drawn", async () => {
   const { desk, phone, link } = await asks();
   await field(desk).fill(await wrong(phone));
   await desk.press("Approve");
-  await phone.sees("The person at the other side said no.");
+  await phone.sees("The other person declined, or typed another number.");
   await desk.ended("The request was declined.");
   await desk.sees("That was another number, so the device was declined. Scan this new code.");
   assert.equal(await desk.page.getByRole("dialog").count(), 0);
   const next = await desk.link();
   assert.notEqual(next.split("#")[1].split(".")[0], link.split("#")[1].split(".")[0]);
-  await desk.page.locator("#list").getByText("Until closed").waitFor();
   const other = await here.phone(next);
   await other.asksAndWaits();
   await desk.approves(other);
@@ -145,7 +144,7 @@ test("the device's name stands on lines of its own, away from the field", async 
     return {
       tag: element.localName,
       words: element.textContent,
-      box: top(element.parentElement),
+      box: top(element.closest(".claim")),
       input: document.querySelector("#number").getBoundingClientRect().bottom,
     };
   });
@@ -170,10 +169,10 @@ test("after two denials by a person the next prompt comes silently", async () =>
   }
   const phone = await here.phone(await desk.opens("persistent"));
   await phone.asksAndWaits();
-  await desk.sees("A device asks. Press “Answer” in the list.");
+  await desk.sees("A device has used this code");
   assert.equal(await desk.page.getByRole("dialog").count(), 0);
   assert.equal(await desk.page.title(), "Proxim – connect a device");
-  await desk.press("Answer");
+  await desk.page.locator("#cover").getByRole("button", { name: "Answer" }).click();
   await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });

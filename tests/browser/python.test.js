@@ -126,9 +126,9 @@ for (const pair of [pythonGuest, pythonHost]) {
   test(`${pair.name}: without aiortc the page does not wait`, async () => {
     const { page, python } = await pair("--without-aiortc");
     assert.equal(await python.prints("error"), "not_supported");
-    await page.sees("The devices can’t connect to each other");
+    await page.sees("WebRTC is missing or switched off there");
     await page.page.reload();
-    await page.sees("The devices can’t connect to each other");
+    await page.sees("WebRTC is missing or switched off there");
   });
 }
 

@@ -32,11 +32,14 @@ for (const { width, height, ...tastes } of SHAPES) {
   test(`every state is accessible at ${width} px, ${tastes.colorScheme}`, async () => {
     const look = { viewport: { width, height }, ...tastes };
     const desk = await here.desk(await here.context(look));
-    await isSound(desk, "choosing");
+    await desk.hasCode();
+    await isSound(desk, "the first code");
+    await desk.unfolds("Can’t scan?");
     await desk.opens("persistent");
+    await desk.unfolds("Keep connected longer…");
     await isSound(desk, "the code");
     const phone = await here.phone(await desk.link(), await here.context(look));
-    await phone.sees("Nothing has been sent yet.");
+    await phone.sees("This page has sent nothing yet.");
     await isSound(phone, "asking");
     const name = `An awfully long name ${"x".repeat(43)}`;
     await phone.asksAndWaits(name);
@@ -48,16 +51,16 @@ for (const { width, height, ...tastes } of SHAPES) {
     await phone.says("w".repeat(200));
     await desk.says("i".repeat(200));
     const file = { name: `${"f".repeat(60)}.txt`, mimeType: "text/plain", buffer: Buffer.from("x") };
-    await phone.page.locator('input[type="file"]').setInputFiles(file);
+    await phone.page.locator('input[type="file"]:not([capture])').setInputFiles(file);
     await desk.offer("f.txt").waitFor();
     await isSound(desk, "an offer");
     await desk.accepts(file.name);
-    await desk.sees("Complete.");
+    await desk.sees("Complete");
     await isSound(desk, "the workbench");
     await isSound(phone, "the workbench");
-    await phone.page.getByRole("button", { name: "End session" }).click();
-    await phone.sees("The session has ended");
-    await desk.ended("The other side ended it.");
+    await phone.page.getByRole("button", { name: "End connection" }).click();
+    await phone.sees("The connection has ended");
+    await desk.ended("The other device ended it.");
     await isSound(desk, "the end");
     await isSound(phone, "the end");
   });
@@ -73,7 +76,7 @@ for (const { width, height, ...tastes } of SHAPES) {
     await desk.approves(phone);
     await phone.isConnected();
     const files = Array.from({ length: 30 }, (_, index) => ({ name: `${index}${"f".repeat(60)}.txt`, mimeType: "", buffer: Buffer.from("x") }));
-    await phone.page.locator('input[type="file"]').setInputFiles(files);
+    await phone.page.locator('input[type="file"]:not([capture])').setInputFiles(files);
     // A page offers 24 files at a time.
     await desk.page.getByRole("button", { name: "Accept all 24 (24 B)" }).waitFor();
     await isSound(desk, "many offers");
@@ -103,6 +106,8 @@ for (const path of ["/", "/join"]) {
           return (await request.sizes()).responseBodySize + (await request.sizes()).responseHeadersSize;
         }),
     );
+    // Only a sealed link loads the code of sealed sessions.
+    assert.deepEqual(requests.map((request) => request.url()).filter((url) => /\/(sdk|vendor)\//.test(url)), []);
     const total = sizes.reduce((sum, each) => sum + each, 0);
     assert.ok(sizes.length > 5 && total < 100_000, `${total} bytes`);
   });
@@ -111,8 +116,9 @@ for (const path of ["/", "/join"]) {
 test("path and round-trip time are shown while connected", async () => {
   const { desk, phone } = await here.pair("one_time");
   for (const person of [desk, phone]) {
+    await person.press("About this connection");
     await person.sees(/^Direct$/);
-    assert.match(await person.page.locator(".path").getAttribute("title"), /^Here: own address. There: (own address|address found on the way). UDP.$/);
+    assert.match(await person.page.locator(".about p").first().textContent(), /^Direct Here: own address. There: (own address|address found on the way). UDP.$/);
     await person.sees(/Round trip (under )?\d+ ms/);
     const line = person.page.locator(".spark polyline");
     await person.page.waitForFunction(
@@ -128,13 +134,14 @@ test("the page asks for an access token, and remembers it", async () => {
     const context = await here.context();
     const page = await context.newPage();
     await page.goto(strict.url);
-    await page.getByText("This node asks for an access token").waitFor();
+    await page.getByText("This server asks for an access token").waitFor();
     await page.getByLabel("Access token").fill("wrong");
     await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText("This access token is wrong").waitFor();
     await page.waitForFunction(() => document.querySelector("#access")?.value === "");
     await page.getByLabel("Access token").fill("open sesame");
     await page.getByRole("button", { name: "Continue" }).click();
-    await page.getByText("Node reached").waitFor();
+    await page.locator("#reach.on").waitFor();
     await page.close();
     const desk = await Desk.at(strict, context);
     await desk.opens("one_time");
@@ -154,7 +161,7 @@ test("the pages work on plain http", async () => {
   });
   const desk = await here.desk(context);
   await desk.opens("one_time");
-  await desk.press("Copy link");
+  await desk.pressesBehind("Copy link");
   await desk.sees("Copied");
   const phone = await here.phone(await desk.link());
   await phone.asksAndWaits();
@@ -180,7 +187,7 @@ test("the guest sends nothing before it asks, and WebRTC does not start before t
   });
   const phone = await here.phone(await desk.link(), context);
   const made = () => phone.page.evaluate(() => globalThis.made);
-  await phone.sees("Nothing has been sent yet.");
+  await phone.sees("This page has sent nothing yet.");
   assert.deepEqual(await made(), []);
   await phone.asksAndWaits();
   assert.deepEqual(await made(), ["WebSocket"]);
@@ -213,12 +220,12 @@ test("a prompt in a hidden tab changes its title, sounds, and notifies if permit
   await desk.opens("persistent");
   // After a reload the browser allows sounds only after the next click.
   await desk.page.reload();
-  await desk.press("Show code");
-  await desk.page.locator('.code img[src^="data:"]').waitFor();
+  await desk.hasCode();
+  await desk.page.getByRole("heading", { name: "Connect a device" }).click();
   const phone = await here.phone(await desk.link());
   await desk.page.evaluate(() => (globalThis.isAway = true));
   await phone.asksAndWaits("My phone");
-  await desk.sees("Did you just scan this code?");
+  await desk.sees("Does My phone show a number?");
   assert.equal(await desk.page.title(), "● A device asks – Proxim");
   const noticed = () => desk.page.evaluate(() => globalThis.noticed.toSorted());
   // Not the device's name, which could say anything.
@@ -241,7 +248,7 @@ test("an offered file in a hidden tab changes its title until it is answered", a
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   const { page } = desk;
   await page.evaluate(() => (globalThis.isAway = true));
-  await phone.page.locator('input[type="file"]').setInputFiles({ name: "a.txt", mimeType: "", buffer: Buffer.from("x") });
+  await phone.page.locator('input[type="file"]:not([capture])').setInputFiles({ name: "a.txt", mimeType: "", buffer: Buffer.from("x") });
   await desk.offer("a.txt").waitFor();
   assert.equal(await page.title(), "● A file is offered – Proxim");
   // A request to pair comes in between.
@@ -255,6 +262,6 @@ test("an offered file in a hidden tab changes its title until it is answered", a
   await other.isConnected();
   assert.equal(await page.title(), "● A file is offered – Proxim");
   await desk.accepts("a.txt");
-  await desk.file("a.txt").getByText("Complete.").waitFor();
+  await desk.file("a.txt").getByText("Complete").waitFor();
   assert.equal(await page.title(), "Proxim – connect a device");
 });

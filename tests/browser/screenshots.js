@@ -2,6 +2,7 @@
 //
 //     node screenshots.js
 //
+// With LOOK=dark, for example, it takes those of one look only, and leaves the documentation alone.
 // It writes them to build/screenshots, and those of the documentation to docs/images, too.
 
 import { copyFile, mkdir } from "node:fs/promises";
@@ -34,9 +35,12 @@ async function walk(node, browser, look, hostShape, guestShape) {
   };
   const deskContext = await context(hostShape);
   const desk = await Desk.at(node, deskContext);
-  await shoot(desk, "host-1-choose");
-  await desk.opens("persistent");
+  await desk.hasCode();
   await shoot(desk, "host-2-code");
+  await desk.unfolds("Can’t scan?");
+  await desk.unfolds("Keep connected longer…");
+  await desk.page.screenshot({ path: `${FOLDER}/${look.name}-host-1-choose.png`, fullPage: true });
+  await desk.opens("persistent");
   const phone = await Phone.opens(await desk.link(), await context(guestShape));
   await shoot(phone, "guest-1-ask");
   await phone.asksAndWaits("Ada’s phone");
@@ -46,17 +50,16 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await phone.says("Hi! Here are the pictures.");
-  await phone.page.locator('input[type="file"]').setInputFiles([PHOTO, { ...PHOTO, name: "sunset.jpg" }]);
+  await phone.page.locator('input[type="file"]:not([capture])').setInputFiles([PHOTO, { ...PHOTO, name: "sunset.jpg" }]);
   await desk.offer(PHOTO.name).waitFor();
   await desk.page.waitForTimeout(700);
-  await desk.page.getByRole("button", { name: "Open" }).click();
   await shoot(desk, "host-4-offer");
   await shoot(phone, "guest-3-offered");
   await desk.accepts(PHOTO.name);
-  await desk.sees("Complete.");
+  await desk.sees("Complete");
   await desk.page.getByRole("button", { name: "Decline sunset.jpg" }).click();
-  await phone.sees("The other side declined it.");
-  await desk.page.locator('input[type="file"]').setInputFiles({ ...PHOTO, name: "contract.pdf" });
+  await phone.sees("The other device declined it.");
+  await desk.page.locator('input[type="file"]:not([capture])').setInputFiles({ ...PHOTO, name: "contract.pdf" });
   await phone.offer("contract.pdf").waitFor();
   await phone.page.waitForTimeout(700);
   await phone.offer("contract.pdf").scrollIntoViewIfNeeded();
@@ -64,10 +67,16 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await phone.accepts("contract.pdf");
   await desk.says("Got them, thank you.");
   await phone.sees("Got them, thank you.");
+  await phone.says("They are at https://example.org/album, too.\nAnd two lines.");
+  await desk.sees("And two lines.");
+  await desk.press("About this connection");
   await desk.page.waitForTimeout(8_000);
   await shoot(desk, "host-4-connected");
   await shoot(phone, "guest-3-connected");
 
+  await phone.page.setViewportSize({ width: 780, height: 360 });
+  await shoot(phone, "guest-3-landscape");
+  await phone.page.setViewportSize(guestShape.viewport);
   await desk.page.evaluate(() => scrollTo(0, 0));
   await desk.opens("one_time");
   const second = await Phone.opens(await desk.link(), await context(guestShape));
@@ -78,14 +87,16 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await shoot(second, "guest-4-declined");
   const late = await Phone.opens(second.page.url(), await context(guestShape));
   await shoot(late, "guest-5-no-code");
-  await desk.page.getByRole("button", { name: /^Close the session/ }).first().click();
-  await desk.ended("It was closed.");
-  await phone.sees("The other side ended it.");
+  await desk.page.getByRole("button", { name: /^End the connection/ }).first().click();
+  await desk.ended("You ended it.");
+  await phone.sees("The other device ended it.");
   await shoot(desk, "host-5-ended");
   await shoot(phone, "guest-6-ended");
-  // Another page takes over only a host that has a session, and the node sweeps ended ones.
-  await desk.opens("one_time");
-  const other = await Desk.at(node, deskContext);
+  const other = new Desk(await deskContext.newPage());
+  await other.page.goto(node.url);
+  await other.sees("This page is open in another tab");
+  await shoot(other, "host-6-second-tab");
+  await other.press("Use it here");
   await desk.sees("This page is open somewhere else");
   await desk.page.evaluate(() => scrollTo(0, 0));
   await shoot(desk, "host-6-elsewhere");
@@ -105,7 +116,6 @@ async function goByServer(node, browser, look, hostShape, guestShape) {
   await phone.says("Can you read me?");
   await desk.says("Yes.");
   await phone.sees("Yes.");
-  await desk.page.getByRole("button", { name: "Open" }).click();
   await desk.page.screenshot({ path: `${FOLDER}/${look.name}-host-8-server.png` });
   await phone.page.screenshot({ path: `${FOLDER}/${look.name}-guest-8-server.png` });
 }
@@ -114,7 +124,7 @@ async function goByServer(node, browser, look, hostShape, guestShape) {
 async function expire(node, browser, look, hostShape, guestShape) {
   const desk = await Desk.at(node, await browser.newContext({ ...hostShape, ...look }));
   await desk.opens("one_time");
-  await desk.press("Pause renewing");
+  await desk.pressesBehind("Pause refreshing");
   const link = await desk.link();
   await desk.page.locator(".code-face.stale").waitFor();
   await desk.page.evaluate(() => scrollTo(0, 0));
@@ -123,6 +133,28 @@ async function expire(node, browser, look, hostShape, guestShape) {
   await phone.asks();
   await phone.sees("This code has expired");
   await phone.page.screenshot({ path: `${FOLDER}/${look.name}-guest-7-expired.png` });
+}
+
+/** Take the pictures of a server that asks for a token, and of one that has gone. */
+async function lose(browser, look, hostShape, guestShape) {
+  const node = await ProximNode.start("--access-token", "open sesame");
+  const context = await browser.newContext({ ...hostShape, ...look });
+  const page = await context.newPage();
+  await page.goto(node.url);
+  await page.getByLabel("Access token").fill("wrong");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByText("This access token is wrong").waitFor();
+  await page.screenshot({ path: `${FOLDER}/${look.name}-host-9-token.png` });
+  await page.getByLabel("Access token").fill("open sesame");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.locator("#qr[src]").waitFor();
+  const phone = await Phone.opens(await page.locator("#link").inputValue(), await browser.newContext({ ...guestShape, ...look }));
+  await node.stop();
+  await page.locator("#reach.off").waitFor();
+  await page.screenshot({ path: `${FOLDER}/${look.name}-host-9-offline.png` });
+  await phone.asks();
+  await phone.sees("The server can’t be reached");
+  await phone.page.screenshot({ path: `${FOLDER}/${look.name}-guest-9-offline.png` });
 }
 
 await mkdir(FOLDER, { recursive: true });
@@ -134,13 +166,14 @@ try {
     // The host may be the phone, too.
     [{ name: "swapped", colorScheme: "light" }, PHONE, DESKTOP],
   ];
-  for (const look of looks) {
+  for (const look of looks.filter(([{ name }]) => [undefined, name].includes(process.env.LOOK))) {
     const node = await ProximNode.start();
     const quick = await ProximNode.start("--qr-ttl", "2");
     try {
       await walk(node, browser, ...look);
       await expire(quick, browser, ...look);
       await goByServer(node, browser, ...look);
+      await lose(browser, ...look);
     } finally {
       await Promise.all([node.stop(), quick.stop()]);
     }
@@ -149,4 +182,4 @@ try {
   await browser.close();
 }
 await mkdir(IMAGES, { recursive: true });
-for (const name of SHOWN) await copyFile(`${FOLDER}/${name}.png`, `${IMAGES}/${name}.png`);
+for (const name of process.env.LOOK ? [] : SHOWN) await copyFile(`${FOLDER}/${name}.png`, `${IMAGES}/${name}.png`);

@@ -24,7 +24,8 @@ test("a browser that scans its own code again comes back to its seat", async () 
   await phone.asksAndWaits();
   const number = await phone.number();
   const again = await here.phone(link, phone.page.context());
-  await again.sees("Waiting for approval");
+  await again.press("Use it here");
+  await again.sees(/^Waiting for/);
   assert.equal(await again.number(), number);
   await phone.sees("Continued somewhere else");
   await desk.approves(again);
@@ -55,7 +56,7 @@ test("blocked storage is said before a person chooses, and before a guest asks",
   const blocked = await here.context();
   await blocked.addInitScript(blockStorage);
   const desk = await here.desk(blocked);
-  const words = "because its storage is blocked";
+  const words = "This browser blocks the storage of this page.";
   await desk.sees(words);
   const other = await here.context();
   await other.addInitScript(blockStorage);

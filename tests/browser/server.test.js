@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { PYTHON } from "./lib/node.js";
+import { withoutSeal } from "./lib/plain.js";
 import { world } from "./lib/world.js";
 
 const here = world();
@@ -28,6 +29,8 @@ async function meet(scripts) {
   const contexts = {};
   for (const [who, viewport] of [["desk", { width: 1280, height: 1000 }], ["phone", { width: 390, height: 844 }]]) {
     contexts[who] = await here.context({ viewport });
+    // The messages of a sealed session cannot be told apart.
+    await withoutSeal(contexts[who]);
     await contexts[who].addInitScript(watch);
     if (scripts[who]) await contexts[who].addInitScript(scripts[who]);
   }
@@ -59,7 +62,7 @@ for (const who of ["desk", "phone"]) {
     for (const person of [desk, phone]) {
       await person.sees(BY_SERVER);
       await person.sees(NO_FILES);
-      assert.equal(await person.page.locator(".drop").isVisible(), false);
+      assert.equal(await person.page.locator(".pickers").isVisible(), false);
       await person.sees("It goes through the server.");
     }
     await theyTalk(desk, phone, "by the server");
@@ -67,8 +70,8 @@ for (const who of ["desk", "phone"]) {
     await desk.page.reload();
     await desk.sees(BY_SERVER);
     await theyTalk(desk, phone, "after a reload");
-    await phone.press("End session");
-    await desk.ended("The other side ended it.");
+    await phone.press("End connection");
+    await desk.ended("The other device ended it.");
   });
 }
 
@@ -96,7 +99,7 @@ test("the chat goes through the server after a while, and over the channel once 
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   for (const { page } of [desk, phone]) await page.getByText(BY_SERVER).waitFor({ state: "hidden" });
   await desk.accepts("patient.txt");
-  await file.getByText("Arrived.").waitFor();
+  await file.getByText("Received ✓").waitFor();
   await theyTalk(desk, phone, "by the channel");
   assert.deepEqual([await byServer(desk), await byServer(phone)], [[], []]);
 });
@@ -121,7 +124,7 @@ test("a message through the server is shown also while the channel is open", asy
 });
 
 test("a Python program that does not answer WebRTC chats with the page, and its reason of the end is shown", async () => {
-  const desk = await here.desk();
+  const desk = await here.desk(await here.context({ viewport: { width: 1280, height: 1000 } }));
   const link = await desk.opens("persistent");
   const script = fileURLToPath(new URL("lib/silent_guest.py", import.meta.url));
   const guest = spawn(PYTHON, [script, link], { stdio: ["ignore", "pipe", "inherit"] });
@@ -133,25 +136,25 @@ test("a Python program that does not answer WebRTC chats with the page, and its 
     await desk.says("hello, program");
     await desk.sees("You said: hello, program");
     await desk.says("bye");
-    await desk.sees("The session has ended. The other side had finished, and ended it.");
-    await desk.ended("The other side had finished, and ended it.");
+    await desk.sees("The connection has ended. The other device had finished, and ended it.");
+    await desk.ended("The other device had finished, and ended it.");
   } finally {
     guest.kill();
   }
 });
 
 test("each side hears that the other one ended the session", async () => {
-  for (const [who, press] of [["phone", "End session"], ["desk", "End session"], ["desk", "Close"]]) {
+  for (const [who, press] of [["phone", "End connection"], ["desk", "End connection"], ["desk", "Close"]]) {
     const { desk, phone } = await here.pair("one_time");
     if (who === "phone") {
       await phone.press(press);
-      await desk.ended("The other side ended it.");
-      await phone.sees("It was closed. Ask for a new code to connect again.");
+      await desk.ended("The other device ended it.");
+      await phone.sees("You ended it. Ask for a new code to connect again.");
     } else {
-      if (press === "Close") await desk.page.getByRole("button", { name: /^Close the session/ }).click();
+      if (press === "Close") await desk.page.getByRole("button", { name: /^End the connection/ }).click();
       else await desk.press(press);
-      await phone.sees("The other side ended it. Ask for a new code to connect again.");
-      await desk.ended("It was closed.");
+      await phone.sees("The other device ended it. Ask for a new code to connect again.");
+      await desk.ended("You ended it.");
     }
     await desk.press("Dismiss");
   }

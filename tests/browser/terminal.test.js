@@ -51,7 +51,7 @@ async function pairs(terminal, link) {
 
 /** Save a file that a page has received, and return its bytes. */
 async function saves(person, name) {
-  await person.file(name).getByText("Complete.").waitFor();
+  await person.file(name).getByText("Complete").waitFor();
   const [download] = await Promise.all([
     person.page.waitForEvent("download"),
     person.page.getByRole("link", { name: `Save ${name}` }).click(),
@@ -83,7 +83,7 @@ test("a photo goes from the phone to the terminal's folder, and one comes back",
   const { path } = await terminal.event("file", { state: "stored" });
   assert.equal(path, join(folder, "holiday.jpg"));
   assert.ok(photo.bytes.equals(await readFile(path)));
-  await phone.file("holiday.jpg").getByText("Arrived.").waitFor();
+  await phone.file("holiday.jpg").getByText("Received ✓").waitFor();
   const answer = await file("answer.png", 1_000_000);
   terminal.types(`/send ${answer.path}`);
   await phone.accepts("answer.png");
@@ -92,9 +92,9 @@ test("a photo goes from the phone to the terminal's folder, and one comes back",
   await phone.sends(photo.path);
   await terminal.event("file", { state: "offer" });
   terminal.types("n");
-  await phone.file("holiday.jpg").getByText("The other side declined it.").waitFor();
+  await phone.file("holiday.jpg").getByText("The other device declined it.").waitFor();
   terminal.types("/close");
-  await phone.sees("The other side ended it.");
+  await phone.sees("The other device ended it.");
   assert.equal(await terminal.exits(), 0);
 });
 
@@ -104,7 +104,7 @@ test("a terminal that receives one photo ends by itself", async () => {
   const phone = await pairs(terminal, link);
   const photo = await file("once.jpg", 100_000);
   await phone.sends(photo.path);
-  await phone.sees("The other side had finished, and ended it.");
+  await phone.sees("The other device had finished, and ended it.");
   assert.equal(await terminal.exits(), 0);
   assert.ok(photo.bytes.equals(await readFile(join(folder, "once.jpg"))));
 });
@@ -114,7 +114,7 @@ test("a terminal sends files to the phone, and ends by itself", async () => {
   const { terminal, link } = await opens("send", ...files.map(({ path }) => path));
   const phone = await pairs(terminal, link);
   for (const { name } of files) await phone.accepts(name);
-  await phone.sees("The other side had finished, and ended it.");
+  await phone.sees("The other device had finished, and ended it.");
   assert.equal(await terminal.exits(), 0);
   for (const { name, bytes } of files) assert.ok(bytes.equals(await saves(phone, name)));
 });
@@ -141,7 +141,7 @@ test("a phone that reloads its page connects again", async () => {
   await phone.sends(photo.path);
   const { path } = await terminal.event("file", { state: "stored" });
   assert.ok(photo.bytes.equals(await readFile(path)));
-  await phone.press("End session");
+  await phone.press("End connection");
   assert.equal((await terminal.event("ended")).end, "left");
 });
 

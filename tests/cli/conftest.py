@@ -30,12 +30,15 @@ def environ(tmp_path):
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts ``proxim`` with pipes, or at a ``terminal``, and ends each after the test."""
+    """Starts ``proxim`` with pipes, or at a ``terminal``; ends each after the test."""
     with ExitStack() as programs:
 
-        def start(*arguments, terminal=False, **environ):
+        def start(*arguments, terminal=False, size=None, **environ):
+            environ = {**_environ(tmp_path), **environ}
+            if size is not None:
+                return programs.enter_context(Terminal(arguments, environ, size))
             kind = Terminal if terminal else Program
-            return programs.enter_context(kind(arguments, {**_environ(tmp_path), **environ}))
+            return programs.enter_context(kind(arguments, environ))
 
         yield start
 

@@ -15,6 +15,10 @@ import pyte
 from PIL import Image, ImageDraw
 
 PROXIM = Path(sys.executable).with_name("proxim")
+NUMBER = r"number on the other device:\s+(\d\d\d)\s"
+"""Where a guest shows its number."""
+FIELD = r"(?m)^>"
+"""The field for a number, once it takes keys."""
 PATIENCE = 60
 """Timeout in seconds."""
 
@@ -78,15 +82,13 @@ class Program:
 
 
 class Terminal:
-    """A ``proxim`` in a terminal, with a person."""
+    """A ``proxim`` in a terminal of ``size`` columns and lines, with a person."""
 
-    COLUMNS, LINES = 140, 60
-
-    def __init__(self, arguments, environ):
-        self.screen = pyte.Screen(self.COLUMNS, self.LINES)
+    def __init__(self, arguments, environ, size=(220, 60)):
+        self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         self._fd, theirs = os.openpty()
-        termios.tcsetwinsize(theirs, (self.LINES, self.COLUMNS))
+        termios.tcsetwinsize(theirs, size[::-1])
         self.process = subprocess.Popen(
             [PROXIM, *arguments],
             stdin=theirs,
@@ -125,8 +127,42 @@ class Terminal:
             self._stream.feed(chunk)
         return found
 
+    def has(self, pattern):
+        """Return whether a pattern is on the screen, with all that has been written by now."""
+        while select.select([self._fd], [], [], 0)[0] and (chunk := _read(self._fd, 0)):
+            self._stream.feed(chunk)
+        return re.search(pattern, self.text) is not None
+
     def type(self, text):
         os.write(self._fd, text.encode())
+
+    def type_until(self, key, pattern):
+        """Press a key, again and again while it is ignored, until a pattern is on the screen."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.has(pattern):
+            assert time.monotonic() < deadline, self.text
+            self.type(key)
+            time.sleep(0.1)
+
+    def resize(self, columns, lines):
+        """Change the size of the window; what was on the screen is lost."""
+        self.screen.resize(lines, columns)
+        self.screen.reset()
+        termios.tcsetwinsize(self._fd, (lines, columns))
+
+    def as_a_shell(self):
+        """Set the terminal to lines, and the screen to a prompt, as a shell does after Ctrl-Z."""
+        mode = termios.tcgetattr(self._fd)
+        mode[3] |= termios.ICANON | termios.ECHO
+        termios.tcsetattr(self._fd, termios.TCSANOW, mode)
+        self.screen.reset()
+        self._stream.feed(b"$ fg\r\n")
+
+    def type_number(self, guest):
+        """Type the number that the guest's terminal shows, once this one takes keys."""
+        number = guest.see(NUMBER)[1]
+        self.see(FIELD)
+        self.type(f"{number}\n")
 
     def exit(self):
         """Return its exit code, once its output is on the screen."""
@@ -137,21 +173,31 @@ class Terminal:
 
     def picture(self):
         """Return the screen as an image, in the colours of a dark terminal."""
-        wide, high = 6, 12
-        image = Image.new("RGB", (self.COLUMNS * wide, self.LINES * high), "black")
-        draw = ImageDraw.Draw(image)
-        for row in range(self.LINES):
-            for column in range(self.COLUMNS):
-                cell = self.screen.buffer[row][column]
-                ink = _colour(cell.fg, "#cccccc")
-                left, top = column * wide, row * high
-                area = (left, top, left + wide - 1, top + high - 1)
-                draw.rectangle(area, _colour(cell.bg, "#000000"))
-                if cell.data in "▀█":
-                    draw.rectangle((*area[:3], top + high // 2 - 1), ink)
-                if cell.data in "▄█":
-                    draw.rectangle((left, top + high // 2, *area[2:]), ink)
-        return image
+        return picture(self.screen)
+
+
+def picture(screen, ink="#cccccc", paper="#000000"):
+    """Return a screen as an image.
+
+    Every character of a text is a block of ink, the worst neighbour of a code.
+    """
+    wide, high = 6, 12
+    image = Image.new("RGB", (screen.columns * wide, screen.lines * high), paper)
+    draw = ImageDraw.Draw(image)
+    for row in range(screen.lines):
+        for column in range(screen.columns):
+            cell = screen.buffer[row][column]
+            colour = _colour(cell.fg, ink)
+            left, top = column * wide, row * high
+            area = (left, top, left + wide - 1, top + high - 1)
+            draw.rectangle(area, _colour(cell.bg, paper))
+            if cell.data in "▀█":
+                draw.rectangle((*area[:3], top + high // 2 - 1), colour)
+            if cell.data in "▄█":
+                draw.rectangle((left, top + high // 2, *area[2:]), colour)
+            if cell.data not in " ▀▄█":
+                draw.rectangle((left, top + 2, left + wide - 2, top + high - 3), colour)
+    return image
 
 
 def _colour(name, default):

@@ -21,6 +21,17 @@ def test_settings_are_shown_with_their_sources(run, tmp_path):
     assert shown["host"] == {"value": "127.0.0.1", "source": "default"}
 
 
+def test_only_changed_settings_are_shown(run):
+    out, err, code = run("config", "show", "--changed", "--port", "1", PROXIM_QR_TTL="60")
+    assert (err, code) == ("", 0)
+    assert [line.split() for line in out.splitlines()] == [
+        ["Setting", "Value", "From"],
+        ["port", "1", "--port"],
+        ["qr_ttl", "60.0", "PROXIM_QR_TTL"],
+    ]
+    assert run("config", "show", "--changed")[0] == "Every setting has its default.\n"
+
+
 @pytest.mark.parametrize("options", [(), ("--json",), ("--changed",)])
 def test_secrets_are_masked(run, options):
     out, _, code = run("config", "show", *options, PROXIM_ACCESS_TOKEN="5ecret")

@@ -138,8 +138,22 @@ def test_ctrl_c_removes_the_partial_file_and_is_told(sender, receiver, film, lis
     stopped, other = (giver, taker) if who == "sender" else (taker, giver)
     stopped.process.send_signal(signal.SIGINT)
     assert file_event(other, "cancelled")
+    assert stopped.event("stopped")
     assert (stopped.exit(), other.exit()) == (1, 1)
     assert listed() == []
+
+
+def test_receiver_that_is_stopped_with_its_files_exits_0(start, node, photo, folder):
+    taker = start("receive", "--yes", "--json", "--node", node, "--save-to", str(folder))
+    link = taker.event("session")["link"]
+    phone = start("join", link, "--json")
+    taker.event("prompt")
+    taker.type(phone.event("pending")["code"] + "\n")
+    phone.type(f"/send {photo}\n")
+    assert file_event(taker, "stored")
+    taker.process.send_signal(signal.SIGINT)
+    assert taker.event("stopped")
+    assert taker.exit() == 0
 
 
 @pytest.mark.full("transfers between processes")

@@ -180,7 +180,7 @@ def invoke(tmp_path, *arguments):
 
 
 COMMANDS = [
-    ("host", "--yes", "--node", "{url}"),
+    ("host", "--yes", "--plain", "--node", "{url}"),
     ("join", "{url}/join#" + f"{ID}.{TOKEN}"),
     ("sessions", "list", "--node", "{url}"),
     ("sessions", "close", "--all", "--node", "{url}"),
@@ -242,13 +242,13 @@ def test_deeply_nested_signal_is_not_a_crash(tmp_path, hostile, form):
     # Some depth is accepted when the message is read, and too deep when it is shown.
     for nested in [*range(880, 1000, 4), 100_000]:
         hostile.plot = PLAIN | {"nested": nested}
-        out = invoke(tmp_path, "host", "--yes", "--node", hostile.url, *form)
+        out = invoke(tmp_path, "host", "--yes", "--plain", "--node", hostile.url, *form)
         assert "Approved" in out or "approved" in out
 
 
 def test_url_that_is_not_a_link_is_not_printed_for_copying(tmp_path, hostile):
     hostile.plot = PLAIN | {"link": "https://node.example/'; echo x; '"}
-    out = invoke(tmp_path, "host", "--yes", "--node", hostile.url)
+    out = invoke(tmp_path, "host", "--yes", "--plain", "--node", hostile.url)
     assert "the link that the node sent cannot be used" in out
     assert "echo x" not in out
 
@@ -256,7 +256,7 @@ def test_url_that_is_not_a_link_is_not_printed_for_copying(tmp_path, hostile):
 def test_link_to_a_page_of_the_operator_is_shown_without_a_command(tmp_path, hostile):
     link = f"https://app.example/pair?x=1#{ID}.{TOKEN}"
     hostile.plot = PLAIN | {"link": link}
-    out = invoke(tmp_path, "host", "--yes", "--node", hostile.url)
+    out = invoke(tmp_path, "host", "--yes", "--plain", "--node", hostile.url)
     assert f"pen this link on the other device:\n  {link}\n" in out
     assert " join " not in out
 
@@ -264,22 +264,29 @@ def test_link_to_a_page_of_the_operator_is_shown_without_a_command(tmp_path, hos
 def test_link_is_quoted_for_the_shell(tmp_path, hostile):
     link = f"https://node.example/';echo$IFS'x';'/join#{ID}.{TOKEN}"
     hostile.plot = PLAIN | {"link": link}
-    out = invoke(tmp_path, "host", "--yes", "--node", hostile.url)
+    out = invoke(tmp_path, "host", "--yes", "--plain", "--node", hostile.url)
     (line,) = [each for each in out.splitlines() if " join " in each]
     assert shlex.split(line)[-1] == link
 
 
 def test_node_that_cannot_check_the_number_is_refused(tmp_path, hostile):
     hostile.plot = PLAIN | {"features": []}
-    out = invoke(tmp_path, "host", "--json", "--node", hostile.url)
+    out = invoke(tmp_path, "host", "--plain", "--json", "--node", hostile.url)
     (event,) = map(json.loads, out.splitlines())
     assert (event["event"], event["code"]) == ("error", "not_supported")
     assert "too old" in event["message"]
 
 
+def test_node_that_cannot_carry_seals_is_refused_with_the_way_out(tmp_path, hostile):
+    out = invoke(tmp_path, "host", "--json", "--node", hostile.url)
+    (event,) = map(json.loads, out.splitlines())
+    assert (event["event"], event["code"]) == ("error", "seal_unavailable")
+    assert "too old; --plain opens" in event["message"]
+
+
 def test_endless_time_is_clamped(tmp_path, hostile):
     hostile.plot = PLAIN | {"number": 1e308}
-    out = invoke(tmp_path, "host", "--yes", "--json", "--node", hostile.url)
+    out = invoke(tmp_path, "host", "--yes", "--plain", "--json", "--node", hostile.url)
     events = {each["event"]: each for each in map(json.loads, out.splitlines())}
     for event, field in (("session", "pair_within"), ("prompt", "expires_in")):
         assert events[event][field] == 10 * 365 * 86_400
@@ -287,9 +294,9 @@ def test_endless_time_is_clamped(tmp_path, hostile):
 
 def test_endless_time_is_clamped_on_the_screen(start, hostile):
     hostile.plot = PLAIN | {"number": 1e308}
-    desk = start("host", "--node", hostile.url, terminal=True)
+    desk = start("host", "--plain", "--node", hostile.url, terminal=True)
     # Ten years.
-    desk.see(r"Enter to decline\. 52(56000:00|55999:\d\d)")
+    desk.see(r"Esc declines\. 52(56000:00|55999:\d\d) left\.")
 
 
 @pytest.mark.parametrize("code", ["bad_message", "token_used", "new_code"])

@@ -1,18 +1,16 @@
 """Host and guest at a terminal."""
 
 import json
-import re
+import os
+import signal
 
 import pytest
 from websockets.sync.client import connect
 
-from tests import systems
-from tests.cli.helpers import scan
+from tests.cli.helpers import FIELD, NUMBER, scan
 
 LINK = r"join '(http\S+)'"
-QUESTION = r"Type the number that it shows, or press Enter to decline\."
-ASKED = rf"{QUESTION} 0:\d\d"
-NUMBER = r"It needs this number:\s+(\d\d\d)\s"
+QUESTION = r"Type the number that the device shows\."
 
 
 @pytest.fixture
@@ -25,15 +23,15 @@ def desk(start, node):
 def asked(start, desk):
     """A host at its prompt, and the guest at another terminal."""
     guest = start("join", desk.see(LINK)[1], "--name", "Phone", terminal=True)
-    desk.see(r"A device asks to pair\. .*\n  Phone \(id ")
-    desk.see(ASKED)
+    desk.see(QUESTION)
+    desk.see(FIELD)
     return desk, guest
 
 
 @pytest.fixture
 def talking(asked):
     desk, guest = asked
-    desk.type(guest.see(NUMBER)[1] + "\n")
+    desk.type_number(guest)
     for side in asked:
         side.see("Connected")
     return desk, guest
@@ -62,47 +60,64 @@ def test_remaining_time_is_counted_down(start, desk):
     desk.see(rf"expires in (?!{first})\d:\d\d")
     assert desk.text.count("expires in") == 1
     guest = start("join", desk.see(LINK)[1], terminal=True)
-    for side, text in ((desk, QUESTION), (guest, r"Waiting for approval\.")):
-        first = side.see(rf"{text} (\d:\d\d)")[1]
-        side.see(rf"{text} (?!{first})0:\d\d")
-        assert len(re.findall(text, side.text)) == 1
+    for side in (desk, guest):
+        first = side.see(r"(\d:\d\d) left\.")[1]
+        side.see(rf"(?!{first})0:\d\d left\.")
+        assert side.text.count("left.") == 1
 
 
 def test_countdown_keeps_the_typed_answer(asked):
     desk, guest = asked
     number = guest.see(NUMBER)[1]
     desk.type(number[:2])
-    first = desk.see(rf"{QUESTION} (0:\d\d)\n> {number[:2]}")[1]
-    desk.see(rf"{QUESTION} (?!{first})0:\d\d\n> {number[:2]}")
+    first = desk.see(rf"(?m)^> {number[:2]}$(?s:.*)(0:\d\d) left")[1]
+    desk.see(rf"(?m)^> {number[:2]}$(?s:.*)(?!{first})0:\d\d left")
     desk.type(f"{number[2]}\n")
     desk.see("Approved")
 
 
-@pytest.mark.parametrize("answer", ["y", "yes", "12", "1234", "012", "x"])
-def test_answer_that_is_not_a_number_of_three_digits_is_asked_for_again(asked, answer):
+@pytest.mark.parametrize(
+    "keys", ["\n", "12\n", "y\n", "yes\n", "n\n", "0\n", "x", "\x1b[A", "\x1bOP"]
+)
+def test_enter_acts_only_after_three_digits(asked, keys):
     desk, guest = asked
-    desk.type(f"{answer}\n")
-    desk.see(r"That is not a number of three digits\.")
-    desk.type(guest.see(NUMBER)[1] + "\n")
-    desk.see("Approved")
+    desk.type(keys)
+    digits = "".join(key for key in keys if key in "12")
+    desk.type("\x7f" * len(digits))
+    desk.type_number(guest)
+    desk.see("Connected")
 
 
-def test_wrong_number_declines(asked):
+def test_digits_reach_the_field_wherever_they_are_typed(asked):
+    desk, guest = asked
+    first, *others = guest.see(NUMBER)[1]
+    wrong = "1" if others[0] != "1" else "2"
+    desk.type(f"no0 {first}?{wrong}\x7f{others[0]}-{others[1]}77")
+    desk.see(rf"(?m)^> {first}{others[0]}{others[1]}$")
+    desk.type("\n")
+    desk.see("Connected")
+
+
+def test_wrong_number_declines_and_shows_a_new_code(start, asked):
     desk, guest = asked
     desk.type("123\n" if guest.see(NUMBER)[1] != "123" else "124\n")
-    assert [side.exit() for side in asked] == [1, 1]
-    assert "Wrong number. Declined." in desk.text
-    for side in asked:
-        assert "the host declined" in side.text
+    assert guest.exit() == 1
+    assert "the host declined" in guest.text
+    desk.see(r"That was another number, so the device was declined\.")
+    again = start("join", desk.see(LINK)[1], terminal=True)
+    desk.type_number(again)
+    desk.see("Connected")
 
 
 def test_host_hears_of_another_device_with_the_same_link(start, desk):
     link = desk.see(LINK)[1]
     first = start("join", link, terminal=True)
-    desk.see(ASKED)
-    assert start("join", link, terminal=True).exit() == 1
+    desk.see(QUESTION)
+    second = start("join", link, terminal=True)
+    assert second.exit() == 1
+    assert "this link was used already, and a link connects one device" in second.text
     desk.see("Another device has opened the same link")
-    desk.type(first.see(NUMBER)[1] + "\n")
+    desk.type_number(first)
     desk.see("Connected")
 
 
@@ -111,10 +126,9 @@ def test_host_that_lets_everybody_in_says_so_and_asks_for_no_number(start, node)
     desk.see(r"let in without a question \(--yes\)")
     guest = start("join", desk.see(LINK)[1], terminal=True)
     guest.see("Connected")
-    assert "number" not in guest.text
 
 
-@pytest.mark.parametrize("answer", ["\n", "n\n", "no\n", "\x04"])
+@pytest.mark.parametrize("answer", ["\x1b", "12\x1b", "\x04"])
 def test_person_can_decline(asked, answer):
     desk, guest = asked
     desk.type(answer)
@@ -126,24 +140,43 @@ def test_person_can_decline(asked, answer):
 
 def test_input_before_the_question_is_not_an_answer(start, desk):
     desk.see("expires in")
-    desk.type("y\ny\ny")
-    if systems.current() != "win32":
-        # A Windows console echoes only input that the program reads.
-        desk.see("y\ny")
+    desk.type("12\x1b3\n\x1b")
     guest = start("join", desk.see(LINK)[1], terminal=True)
-    desk.see(ASKED)
-    desk.type("\n")
-    assert guest.exit() == 1
-    assert "the host declined" in guest.text
+    desk.type_number(guest)
+    desk.see("Connected")
+
+
+def test_keys_are_ignored_as_the_question_appears(start, desk):
+    guest = start("join", desk.see(LINK)[1], terminal=True)
+    guest.see(NUMBER)
+    desk.see(QUESTION)
+    # On a slow machine the field may have appeared in the meantime: then this shows nothing.
+    if not desk.has(FIELD):
+        desk.type("77\x1b")
+    desk.type_number(guest)
+    desk.see("Connected")
 
 
 def test_enter_renews_an_expired_link(start, serve):
     desk = start("host", "--node", serve("--qr-ttl", "1"), terminal=True)
     first = desk.see(LINK)[1]
     desk.see("Press Enter for a new one")
-    desk.screen.reset()
-    desk.type("\n")
+    # The code that cannot be used is gone, and a key at once is not an answer.
+    assert first not in desk.text
+    desk.type_until("\n", LINK)
     assert desk.see(LINK)[1] != first
+
+
+@pytest.mark.not_on("win32", reason="processes cannot be stopped and continued")
+def test_question_is_back_after_the_shell_had_the_terminal(asked):
+    desk, guest = asked
+    desk.process.send_signal(signal.SIGSTOP)
+    os.waitpid(desk.process.pid, os.WUNTRACED)
+    desk.as_a_shell()
+    desk.process.send_signal(signal.SIGCONT)
+    desk.see(QUESTION)
+    desk.type_number(guest)
+    desk.see("Connected")
 
 
 @pytest.mark.parametrize("end", ["/close\n", "\x04"])
@@ -164,14 +197,16 @@ def test_ctrl_c_after_approval_exits_0(talking):
     desk.type("\x03")
     assert [side.exit() for side in talking] == [0, 0]
     assert "the other side disconnected" in guest.text
-    assert "Traceback" not in desk.text
+    assert desk.text.rstrip().endswith("\nStopped.")
+    assert "Stopped" not in guest.text
 
 
 def test_ctrl_c_before_approval_exits_1(asked):
     desk, guest = asked
     guest.type("\x03")
     assert [side.exit() for side in asked] == [1, 1]
-    assert "Traceback" not in guest.text + desk.text
+    assert guest.text.rstrip().endswith("\nStopped.")
+    assert "Traceback" not in desk.text
 
 
 def pending(ws):
@@ -181,7 +216,8 @@ def pending(ws):
     return message
 
 
-def test_hostile_device_name_is_escaped(desk, node):
+def test_hostile_device_name_is_escaped(start, node):
+    desk = start("host", "--plain", "--node", node, terminal=True)
     link = desk.see(LINK)[1]
     session_id, token = link.partition("#")[2].split(".")
     # The node refuses worse names. This one passes, and cannot be printed unescaped.
@@ -190,11 +226,9 @@ def test_hostile_device_name_is_escaped(desk, node):
         device = {"name": name, "id": "a\u2003"}
         request = {"type": "pair_request", "session_id": session_id, "token": token}
         ws.send(json.dumps({**request, "device_info": device}))
-        desk.see(ASKED)
-        shown = "".join(line.rstrip() for line in desk.screen.display)
+        desk.see(FIELD)
         escaped = name.encode("unicode_escape").decode()
-        assert f"  {escaped} (id a\\u2003)" in shown
-        assert link in desk.text
+        assert f"  “{escaped}”\n  id a\\u2003" in desk.text
         desk.type(pending(ws)["code"] + "\n")
         desk.see("Connecting")
         ws.send(json.dumps({"type": "signal", "session_id": session_id, "data": "\x1b[2J\u202e"}))

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.cli.helpers import PATIENCE
-from tests.cli.test_person import LINK, NUMBER
+from tests.cli.test_person import LINK
 
-ASKED = r"Phone wants to send holiday\.jpg, 300\.0 kB – take it\? \[y/N\]"
+ASKED = r"“Phone” wants to send “holiday\.jpg”, 300\.0 kB – take it\? \[y/N\]"
 
 
 @pytest.fixture
@@ -13,8 +13,7 @@ def talking(start, node):
     """Two people whose devices are connected."""
     desk = start("host", "--node", node, terminal=True)
     phone = start("join", desk.see(LINK)[1], "--name", "Phone", terminal=True)
-    desk.see("type the number|Type the number")
-    desk.type(phone.see(NUMBER)[1] + "\n")
+    desk.type_number(phone)
     for side in (desk, phone):
         side.see(r"Connected directly\. Your lines go to the other side; /send FILE")
     return desk, phone
@@ -59,11 +58,26 @@ def test_question_goes_if_the_offer_is_taken_back(talking, photo):
     phone.see("< y")
 
 
+def test_directory_is_not_offered(talking, tmp_path):
+    _, phone = talking
+    (tmp_path / "trip").mkdir()
+    for name, why in (
+        ("trip", "a directory cannot be sent"),
+        ("gone", "No such file or directory"),
+    ):
+        phone.type(f"/send {tmp_path / name}\n")
+        phone.see(rf"{name} was not sent: {why}\.")
+    phone.type("/send\n")
+    phone.see("/send FILE offers a file")
+    for side in talking:
+        assert "ffering" not in side.text
+
+
 @pytest.mark.full("transfers between processes")
 def test_progress_is_shown_below_what_is_said(talking, film):
     desk, phone = talking
     phone.type(f"/send '{film}'\n")
-    desk.see("take it")
+    desk.see(r"take it\? \[y/N\]")
     desk.type("y\n")
     desk.see(r"Receiving film\.mp4 .*8\.0 MB")
     phone.see(r"Sending film\.mp4 .*8\.0 MB")
@@ -81,17 +95,16 @@ def test_name_cannot_control_the_terminal(talking, tmp_path):
     path = tmp_path / "a\u202egpj.\x1b[2Jexe"
     path.write_text("x")
     phone.type(f"/send {path}\n".replace("\x1b", "\x16\x1b"))
-    desk.see(r"Phone wants to send agpj\.\[2Jexe, 1 byte")
+    desk.see(r"“Phone” wants to send “agpj\.\[2Jexe”, 1 byte")
 
 
 def test_send_and_receive_at_terminals(start, node, photo, tmp_path):
     giver = start("send", str(photo), "--node", node, terminal=True)
     link = giver.see(r"receive '(http\S+)'")[1]
     taker = start("receive", link, "--name", "Laptop", terminal=True)
-    giver.see("Type the number")
-    giver.type(taker.see(NUMBER)[1] + "\n")
+    giver.type_number(taker)
     # The guest knows no name of the host; the name in its session is its own.
-    taker.see(r"The other side wants to send holiday\.jpg, 300\.0 kB – take it\?")
+    taker.see(r"The other side wants to send “holiday\.jpg”, 300\.0 kB – take it\? \[y/N\]")
     taker.type("y\n")
     assert [side.exit() for side in (giver, taker)] == [0, 0]
     assert "The session has ended: the other side is done." in taker.text
@@ -103,8 +116,7 @@ def test_enter_ends_a_receiver(start, node, photo):
     taker = start("receive", "--node", node, terminal=True)
     link = taker.see(r"send --to '(http\S+)' FILE")[1]
     phone = start("join", link, "--name", "Phone", terminal=True)
-    taker.see("Type the number")
-    taker.type(phone.see(NUMBER)[1] + "\n")
+    taker.type_number(phone)
     phone.see("Connected directly")
     phone.type(f"/send {photo}\n")
     taker.see(ASKED)

@@ -1,6 +1,7 @@
 """Hosts and guests in scripts: JSON events, exit codes, the identity, sessions and qr."""
 
 import json
+import shlex
 import shutil
 import stat
 import threading
@@ -14,6 +15,10 @@ from proxim.cli.identity import load_identity
 from tests.cli.helpers import PATIENCE, scan
 
 LINK = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
+
+
+def flat(text):
+    return " ".join(text.split())
 
 
 def _events(out):
@@ -34,7 +39,8 @@ def test_approved_session_exits_0(start, host):
     guest = start("join", session["link"], "--json", "--name", "Lap", "--device-id", "lap-1")
     assert guest.event("pending")["session_id"] == session["session_id"]
     prompt = host.event("prompt")
-    assert prompt["device_info"] == {"name": "Lap", "id": "lap-1"}
+    assert prompt["device_info"]["name"] == "Lap"
+    assert prompt["device_info"]["id"] != "lap-1"
     assert 35 < prompt["expires_in"] <= 40
     assert host.event("result")["status"] == guest.event("result")["status"] == "approved"
     guest.type("one\ntwo\n")
@@ -84,10 +90,47 @@ def test_code_that_the_guest_reports_approves_it(start, node):
     assert host.event("result")["status"] == guest.event("result")["status"] == "approved"
 
 
-def test_guest_of_a_host_that_asks_for_no_code_reports_none(start, host):
-    guest = start("join", host.event("session")["link"], "--json")
-    assert guest.event("pending")["code"] is None
+def test_wrong_number_of_a_script_opens_another_session(start, node):
+    host = start("host", "--json", "--node", node)
+    first = host.event("session")
+    guest = start("join", first["link"], "--json")
+    code = guest.event("pending")["code"]
+    host.event("prompt")
+    host.type("\n123\n" if code != "123" else "\n124\n")
+    host.event("code_required")
+    assert host.event("result")["status"] == "rejected"
+    assert guest.event("ended")["reason"] == "rejected"
+    second = host.event("session")
+    assert second["session_id"] != first["session_id"]
+    guest = start("join", second["link"], "--json")
+    host.event("prompt")
+    host.type(f"{guest.event('pending')['code']}\n")
+    assert host.event("result")["status"] == guest.event("result")["status"] == "approved"
+
+
+def test_session_is_sealed_and_both_sides_say_so(start, node):
+    host = start("host", "--yes", "--json", "--node", node)
+    session = host.event("session")
+    assert session["sealed"] is True
+    assert session["link"].count(".") == node.count(".") + 2
+    guest = start("join", session["link"], "--json")
+    pending = guest.event("pending")
+    assert (pending["sealed"], len(pending["code"])) == (True, 3)
     assert host.event("prompt")["confirm"] == "none"
+    assert host.event("result")["sealed"] is guest.event("result")["sealed"] is True
+
+
+def test_plain_session_is_not_sealed(start, node):
+    host = start("host", "--yes", "--plain", "--json", "--node", node)
+    session = host.event("session")
+    assert session["sealed"] is False
+    guest = start("join", session["link"], "--json", "--name", "Lap", "--device-id", "lap-1")
+    pending = guest.event("pending")
+    assert (pending["sealed"], pending["code"]) == (False, None)
+    prompt = host.event("prompt")
+    assert prompt["device_info"] == {"name": "Lap", "id": "lap-1"}
+    assert prompt["confirm"] == "none"
+    assert host.event("result")["sealed"] is guest.event("result")["sealed"] is False
 
 
 def test_unanswered_exits_1(start, serve):
@@ -113,13 +156,44 @@ def test_expired_link_exits_1(start, run, serve):
 @pytest.mark.parametrize("command", [["host", "--node"], ["join"], ["sessions", "list", "--node"]])
 def test_unreachable_node_exits_3(run, command):
     link = "http://127.0.0.1:1/join#" + "s" * 22 + "." + "t" * 43
-    _, _, code = run(*command, link if command == ["join"] else "http://127.0.0.1:1")
+    out, _, code = run(*command, link if command == ["join"] else "http://127.0.0.1:1")
     assert code == 3
+    assert "http://127.0.0.1:1 cannot be reached: Connection refused\n" in out
+    assert "Start a node with `proxim serve`, or give the URL of another one." in out
+
+
+def test_unreachable_node_elsewhere_is_not_to_be_started_here(run):
+    out, _, code = run("join", LINK.replace("node.example", "node.invalid"))
+    assert code == 3
+    assert "Check that the node runs there, and that this computer is in its network." in out
+
+
+@pytest.mark.parametrize("url", ["nonsense", "127.0.0.1:8765", "ftp://x", "http://", "http://x:0"])
+@pytest.mark.parametrize("command", [["host"], ["receive"], ["sessions", "list"]])
+def test_malformed_address_of_a_node_is_wrong_usage(run, command, url):
+    _, err, code = run(*command, "--node", url)
+    assert code == 2
+    assert f"'{url}' is not the URL of a node, such as http://127.0.0.1:8765" in flat(err)
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["serv"], "There is no command 'serv'; did you mean `serve`?"),
+        (["recieve"], "There is no command 'recieve'; did you mean `receive`?"),
+        (["config", "shwo"], "There is no command 'shwo'; did you mean `show`?"),
+        (["xyzzy"], "There is no command 'xyzzy'; there are serve, host, join,"),
+    ],
+)
+def test_unknown_command_names_the_nearest(run, command, told):
+    _, err, code = run(*command)
+    assert code == 2
+    assert told in flat(err)
 
 
 def test_wrong_token_exits_1(run, host):
-    wrong = host.event("session")["link"][:-4] + "AAAA"
-    out, _, code = run("join", wrong, "--json")
+    link, _, key = host.event("session")["link"].rsplit(".", 2)
+    out, _, code = run("join", f"{link}.{'A' * 43}.{key}", "--json")
     assert [event["code"] for event in _events(out)] == ["unknown_session"]
     assert code == 1
 
@@ -232,6 +306,48 @@ def test_unprintable_device_name_is_wrong_usage(run, arguments, says):
     _, err, code = run(*arguments)
     assert code == 2
     assert says in " ".join(err.split())
+
+
+PAGE = "https://app.example/pair"
+NOWHERE = "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize("command", [["join"], ["receive"], ["send", __file__, "--to"]])
+@pytest.mark.parametrize("last", ["t" * 43, "t" * 43 + "." + "k" * 43], ids=["plain", "sealed"])
+def test_node_of_a_link_is_said_once(run, command, last):
+    """``--node`` says it for a link to an application's page, and for no other link."""
+    link = "#" + "s" * 22 + "." + last
+    _, err, code = run(*command, PAGE + link)
+    assert (code, "name the node with --node URL" in " ".join(err.split())) == (2, True)
+    _, err, code = run(*command, f"{NOWHERE}/join{link}", "--node", "http://127.0.0.1:2")
+    assert (code, "--node says http://127.0.0.1:2: leave" in " ".join(err.split())) == (2, True)
+
+
+@pytest.mark.parametrize("command", [["join"], ["receive"], ["send", __file__, "--to"]])
+def test_node_of_the_command_line_or_the_environment_is_used(run, command):
+    link = "#" + "s" * 22 + "." + "t" * 43
+    out, _, code = run(*command, PAGE + link, "--node", NOWHERE)
+    assert (code, f"{NOWHERE} cannot be reached" in out) == (3, True)
+    out, _, code = run(*command, PAGE + link, PROXIM_NODE=NOWHERE)
+    assert (code, f"{NOWHERE} cannot be reached" in out) == (3, True)
+    # The same node in another spelling, and a default for other commands: no contradiction.
+    link = f"{NOWHERE}/join{link}"
+    for options, environ in ((["--node", f"{NOWHERE}/"], {}), ([], {"PROXIM_NODE": "http://a"})):
+        out, _, code = run(*command, link, *options, **environ)
+        assert (code, f"{NOWHERE} cannot be reached" in out) == (3, True)
+
+
+def test_link_to_a_page_of_its_own_is_answered_with_the_printed_command(start, serve, photo):
+    url = serve("--join-url", PAGE)
+    giver = start("send", "--yes", str(photo), "--node", url)
+    lines = [giver.line()]
+    while not lines[-1].lstrip().startswith("proxim receive "):
+        lines.append(giver.line())
+    assert any(line.startswith(f"  {PAGE}#") for line in lines)
+    _, *command = shlex.split(lines[-1])
+    assert command[2:] == ["--node", url]
+    taker = start(*command, "--yes")
+    assert (giver.exit(), taker.exit()) == (0, 0)
 
 
 @pytest.mark.needs("zbarimg")

@@ -1,8 +1,10 @@
 import json
+import os
 import re
 import signal
 import socket
 import ssl
+import subprocess
 import time
 import urllib.request
 
@@ -12,7 +14,7 @@ from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 
 from proxim.settings import SETTINGS
-from tests.cli.helpers import PATIENCE
+from tests.cli.helpers import PATIENCE, PROXIM
 
 
 def _ws(url):
@@ -138,7 +140,7 @@ def test_option_without_a_value_is_refused(run, option):
 
 
 def test_help_lists_the_settings_by_group(run):
-    out, _, code = run("serve", "--help")
+    out, _, code = run("serve", "--help-all")
     assert code == 0
     groups = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
     in_order = dict.fromkeys(f"{setting.group}:" for setting in SETTINGS)
@@ -146,6 +148,15 @@ def test_help_lists_the_settings_by_group(run):
     sessions = out[out.index("Sessions:") : out.index("Access:")]
     assert "--approval-timeout SECONDS" in sessions
     assert "[default: 40]" in sessions
+
+
+@pytest.mark.parametrize("command", [("serve",), ("doctor",), ("health",), ("config", "show")])
+def test_short_help_has_the_common_settings_and_names_the_long_one(run, command):
+    out, _, code = run(*command, "--help")
+    assert code == 0
+    listed = [setting for setting in SETTINGS if f"  {setting.flag} " in out]
+    assert listed == [setting for setting in SETTINGS if setting.is_common]
+    assert f"There are {len(SETTINGS) - len(listed)} more options: see --help-all." in out
 
 
 @pytest.mark.parametrize(
@@ -181,6 +192,30 @@ def test_serve_prints_the_url_of_the_page(start):
         with urllib.request.urlopen(page.strip(), timeout=PATIENCE) as answer:
             assert b'src="web/host.js"' in answer.read()
         assert f"proxim host --node {address}" in node.line()
+
+
+def test_serve_says_that_only_this_computer_can_open_its_codes(start, environ):
+    typed = os.path.relpath(PROXIM)
+    for program, told in ((PROXIM, "proxim serve --lan"), (typed, f"{typed} serve --lan")):
+        node = subprocess.Popen(
+            [program, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True, env=environ
+        )
+        try:
+            lines = list(iter(node.stdout.readline, "Stop it with Ctrl-C.\n"))
+        finally:
+            node.kill()
+            node.communicate()
+        assert "Only this computer can open its codes. To let phones in" in lines[3]
+        assert lines[4].split(":", 1)[1].strip() == told
+        assert lines[2].split(":", 1)[1].strip().startswith(told.replace("serve --lan", "host --"))
+
+
+def test_serve_in_the_network_does_not_say_so(start):
+    with start("serve", "--port", "0", "--public-url", "https://pair.example") as node:
+        lines = [node.line()]
+        while lines[-1] != "Stop it with Ctrl-C.":
+            lines.append(node.line())
+    assert not any("Only this computer" in line for line in lines)
 
 
 def test_serve_with_public_url_prints_the_local_url(start):

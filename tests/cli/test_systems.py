@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests import systems
+from tests.cli.helpers import FIELD, NUMBER
 from tests.systems.path import hidden
 
 LINK = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
@@ -93,10 +94,11 @@ def test_missing_characters_of_an_encoding_are_replaced(start):
 def test_windows_console_edits_the_answer(start, node):
     desk = start("host", "--node", node, terminal=True, **WINDOWS)
     guest = start("join", desk.see(r"join '(http\S+)'")[1], terminal=True, **WINDOWS)
-    desk.see("Type the number")
-    number = guest.see(r"number:\s+(\d\d\d)\s")[1]
-    desk.type(f"nö\x7f\x7f{number}\n")
+    number = guest.see(NUMBER)[1]
+    desk.see(FIELD)
+    desk.type(f"nö{number[:2]}\x7f{number[1:]}")
     desk.see(f"> {number}")
+    desk.type("\n")
     desk.see("Connected")
     guest.see("Connected")
     desk.type("\U0001f600x\x7f ok\n")

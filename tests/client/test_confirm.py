@@ -51,6 +51,13 @@ async def test_wrong_code_rejects_the_guest_at_once(node):
         assert guest.code is None
 
 
+async def test_guest_sees_the_name_of_the_host(node):
+    async with asked(node.url, host_name="Work laptop") as (_, guest):
+        assert guest.host_name == "Work laptop"
+    async with asked(node.url) as (_, guest):
+        assert guest.host_name is None
+
+
 async def test_host_can_decline_without_the_code(node):
     async with asked(node.url, confirm="code") as (session, guest):
         assert (await session.decide(approve=False)).status == "rejected"

@@ -3,7 +3,9 @@
 ``python -m tests.docs.driver EXAMPLE`` prints a line for each text that comes to be seen, and takes
 commands from its standard input. ``EXAMPLE qr_ttl=3`` gives its node a setting.
 
-    type TEXT · press BUTTON · picture FILE · clipboard · close
+    type TEXT · press BUTTON · choose FILE · picture FILE · clipboard · close
+
+``choose`` gives the file for the next dialog that asks for one.
 
 A text is printed again once it has gone and comes back.
 """
@@ -108,6 +110,11 @@ class Qt:
         (button,) = [each for each in buttons if each.text().replace("&", "") == label]
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
+    def choose(self, path):
+        from PySide6.QtWidgets import QFileDialog
+
+        QFileDialog.getOpenFileName = lambda *_: (path, "")
+
     def picture(self, path):
         from PySide6.QtWidgets import QApplication
 
@@ -183,6 +190,11 @@ class Tk:
         from PIL import ImageGrab
 
         ImageGrab.grab(xdisplay=os.environ["DISPLAY"]).save(path)
+
+    def choose(self, path):
+        from tkinter import filedialog
+
+        filedialog.askopenfilename = lambda **_: path
 
     def clipboard(self, _):
         print("clipboard", self._root.clipboard_get(), flush=True)

@@ -1,14 +1,16 @@
 """The programs of the page about the channel, run as they stand, with a guest that answers."""
 
+import queue
 import sys
 
 import trio
 
 import proxim
+from proxim.files import open_offers
 from tests.docs.test_docs import blocks
 from tests.docs.test_examples import PATIENCE, hear, running
 
-IN_TRIO, IN_THREAD = blocks("docs/howto/channel.md", "python")
+IN_TRIO, IN_THREAD, TALK = blocks("docs/howto/channel.md", "python")
 
 
 def greets_and_prints(program, folder):
@@ -34,6 +36,33 @@ def test_program_with_trio_talks_with_a_guest(tmp_path):
         assert "http://127.0.0.1:8765" in IN_TRIO
         program = IN_TRIO.replace("http://127.0.0.1:8765", node.url)
         greets_and_prints(program, tmp_path)
+
+
+def test_talk_of_the_page_sends(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "holiday.jpg").write_bytes(b"photo")
+    told = queue.Queue()
+    with proxim.run_in_thread(port=0) as node:
+        session = node.open_session("persistent", decide=lambda _: True)
+        names = {"session": session, "show": told.put, "ask": lambda _: True}
+
+        async def answer():
+            with trio.fail_after(PATIENCE):
+                async with proxim.open_guest(session.link, name="Phone") as guest:
+                    channel = await guest.channel()
+                    exec(TALK, names)
+                    assert await channel.receive() == "hello"
+                    await channel.send("hi!")
+                    async with open_offers(channel) as offers:
+                        await (await offers.receive()).save("phone")
+                    await guest.close()
+
+        trio.run(answer)
+        heard = []
+        while heard[-1:] != ["the session has ended: closed."]:
+            heard.append(str(told.get(timeout=PATIENCE)))
+    assert {"hi!", "Sent holiday.jpg", "Connected directly."} <= set(heard)
+    assert (tmp_path / "phone" / "holiday.jpg").read_bytes() == b"photo"
 
 
 def test_program_with_a_node_of_its_own_talks_with_a_guest(tmp_path):

@@ -111,10 +111,24 @@ def test_a_guest_says_that_it_was_declined(node_process, guest_name):
         assert_nothing_is_left(host)
 
 
+def test_a_host_of_a_sealed_session_asks_for_the_number(node_process):
+    with example("sealed_host.py", node_process) as host:
+        with joining(hear(host, r"http://\S+")) as guest:
+            code = json.loads(hear(guest, '.*"pending".*'))["code"]
+            hear(host, "“My phone” asks")
+            say(host, code)
+            hear(guest, "approved")
+            say(guest, "hello")
+            assert hear(host, "guest: .*") == "guest: hello"
+            say(guest, "/close")
+            hear(host, "the session has ended: closed")
+        assert_nothing_is_left(host)
+
+
 def test_the_page_shows_the_programs_as_they_run():
     shown = {
         "embed": ["tk_host.py"],
-        "python": ["script_host.py", "script_guest.py", "asyncio_guest.py"],
+        "python": ["script_host.py", "script_guest.py", "asyncio_guest.py", "sealed_host.py"],
     }
     for page, names in shown.items():
         programs = [(EXAMPLES / name).read_text(encoding="utf-8") for name in names]

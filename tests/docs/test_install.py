@@ -1,6 +1,8 @@
 """What is said about installing is true as long as Proxim is in no package index."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,28 @@ def test_rule_finds_what_it_forbids():
         assert FROM_AN_INDEX.search(line)
     for line in ("pip install '.[lan]'", "npm install ./proxim-0.1.0.tgz", "npm pack ./proxim/web"):
         assert not FROM_AN_INDEX.search(line)
+
+
+@pytest.mark.needs("make")
+def test_make_run_says_what_it_does():
+    """By the commands that it would run in a fresh clone: to install would need the net."""
+    told = subprocess.run(
+        ["make", "--dry-run", "--always-make", "run", "ARGS=--lan"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},  # Without the options of a `make test`.
+        check=True,
+    ).stdout
+    steps = re.findall(r'^echo "(.+)"$', told, re.MULTILINE)
+    assert steps == [
+        "Making a Python environment in .venv.",
+        "Installing Proxim and its libraries into .venv. "
+        "The first time, this takes a minute or two.",
+        "Starting the node: .venv/bin/proxim serve --lan",
+    ]
+    assert told.index("python -m pip install") > told.index(steps[0])
+    assert told.index("uv sync") > told.index(steps[1])
 
 
 def test_table_of_extras_is_that_of_the_package():

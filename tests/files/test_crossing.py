@@ -19,18 +19,22 @@ async def sending(channel, path, failures, **options):
 
 
 async def test_file_crosses_with_its_bytes_and_progress(sides, offers, photo, folder, listed):
-    sent, received, accepted = [], [], []
+    sent, received, offered, accepted = [], [], [], []
     async with trio.open_nursery() as nursery:
 
         async def send():
             await send_file(
-                sides[0], photo, progress=sent.append, accepted=lambda: accepted.append(len(sent))
+                sides[0],
+                photo,
+                progress=sent.append,
+                offered=offered.append,
+                accepted=lambda: accepted.append(len(sent)),
             )
 
         nursery.start_soon(send)
         offer = await offers.receive()
         assert (offer.name, offer.size, offer.type) == ("holiday.jpg", 1_280_000, "image/jpeg")
-        assert accepted == []
+        assert (offered, accepted) == ([1_280_000], [])
         assert listed() == []
         path = await offer.save(folder, progress=received.append)
     assert path == folder / "holiday.jpg"
@@ -174,7 +178,7 @@ async def test_file_that_changes_is_not_stored(sides, offers, photo, folder, lis
 async def test_file_that_cannot_be_read_is_not_offered(sides, tmp_path):
     with pytest.raises(FileNotFoundError):
         await send_file(sides[0], tmp_path / "nothing")
-    with pytest.raises(OSError, match="Invalid argument"):
+    with pytest.raises(IsADirectoryError, match="a directory cannot be sent"):
         await send_file(sides[0], tmp_path)
     assert not sides[0].opened
 
@@ -182,7 +186,7 @@ async def test_file_that_cannot_be_read_is_not_offered(sides, tmp_path):
 @pytest.mark.not_on("win32", reason="named pipes are elsewhere")
 async def test_named_pipe_is_not_waited_for(sides, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="Invalid argument"):
+    with pytest.raises(OSError, match="not a regular file"):
         await send_file(sides[0], tmp_path / "pipe")
 
 

@@ -245,7 +245,9 @@ def test_an_origin_that_is_none_is_not_logged(caplog):
 
 def test_pages_of_strangers_do_not_fill_the_log(caplog):
     origins = [f"https://{number}.example" for number in range(100)]
-    assert len(refused(caplog, *origins)) == MAX_ORIGINS
+    *told, last = refused(caplog, *origins, "null")
+    assert len(told) == MAX_ORIGINS
+    assert last == "pages of 16 origins were refused; further ones are not logged"
 
 
 def test_a_direct_request_from_loopback_to_a_loopback_host_is_local():

@@ -1,5 +1,6 @@
 import gzip
 import json
+import posixpath
 import re
 import subprocess
 import sys
@@ -17,6 +18,14 @@ WEB = ROOT / "proxim" / "web"
 PAGES = WEB / "pages"
 PATHS = pages.paths()
 SDK = pages.join_modules(WEB / "proxim.js")
+SDK_PATHS = {
+    "/proxim.js",
+    "/sdk/seal/index.js",
+    "/sdk/seal/qr.js",
+    "/vendor/seal.js",
+    "/vendor/qr.js",
+}
+"""What pages of other origins may import; only a sealed link loads all but the first."""
 
 
 async def fetch(memory_node, path, **headers):
@@ -35,8 +44,11 @@ def test_named_paths_are_served():
 @pytest.mark.parametrize("path", PATHS)
 async def test_every_file_is_served_unchanged_with_its_headers(memory_node, path):
     answer, body = await fetch(memory_node, path)
-    if path == "/proxim.js":
-        assert body == SDK
+    is_sdk = path in SDK_PATHS
+    if path in ("/proxim.js", "/sdk/seal/index.js"):
+        assert body == pages.join_modules(WEB / path[1:])
+    elif is_sdk:
+        assert body == (WEB / path[1:]).read_bytes()
     else:
         named = {"/": "host.html", "/join": "join.html"}
         assert body == (PAGES / named.get(path, path.removeprefix("/web/"))).read_bytes()
@@ -53,7 +65,6 @@ async def test_every_file_is_served_unchanged_with_its_headers(memory_node, path
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert answer.headers["x-frame-options"] == "deny"
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
-    is_sdk = path == "/proxim.js"
     policy = "cross-origin" if is_sdk else "same-origin"
     assert answer.headers["cross-origin-resource-policy"] == policy
     assert answer.headers.get("access-control-allow-origin") == ("*" if is_sdk else None)
@@ -67,6 +78,7 @@ async def test_every_file_is_served_unchanged_with_its_headers(memory_node, path
         ("/proxim.js", "text/javascript; charset=utf-8"),
         ("/web/style.css", "text/css; charset=utf-8"),
         ("/web/icon.svg", "image/svg+xml"),
+        ("/web/proxim.webmanifest", "application/manifest+json"),
     ],
 )
 async def test_file_has_its_content_type(memory_node, path, kind):
@@ -144,11 +156,41 @@ def test_joined_module_has_imports_first_and_each_module_once(tmp_path):
     )
 
 
-def test_sdk_is_served_as_one_module_without_imports():
-    text = SDK.decode()
-    assert not re.search(r"^import\b|^export .* from |\bimport\(", text, re.MULTILINE)
+def test_joined_module_imports_vendored_and_late_modules_from_where_it_stands(tmp_path):
+    (tmp_path / "sdk").mkdir()
+    (tmp_path / "vendor").mkdir()
+    modules = {
+        "vendor/v.js": "export const v = 1;\n",
+        "entry.js": 'export { a } from "./sdk/a.js";\n',
+        "sdk/a.js": 'import { v } from "./v.js";\nexport const a = () => import("./late/b.js");\n',
+        "sdk/v.js": 'export {\n  v,\n} from "../vendor/v.js";\n',
+    }
+    for name, text in modules.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    joined = pages.join_modules(tmp_path / "entry.js").decode()
+    assert re.sub(r"\n+", "\n", joined).lstrip() == (
+        'import {\n  v,\n} from "./vendor/v.js";\n'
+        'const a = () => import("./sdk/late/b.js");\nexport { a };\n'
+    )
+
+
+@pytest.mark.parametrize("entry", ["proxim.js", "sdk/seal/index.js"])
+def test_what_a_joined_module_imports_is_served(entry):
+    text = pages.join_modules(WEB / entry).decode()
+    targets = re.findall(
+        r"""^import \{[^}]*\} from "(.+)"|\bimport\("(.+?)"\)""", text, re.MULTILINE
+    )
+    assert targets
+    for either in targets:
+        path = posixpath.normpath(posixpath.join("/", posixpath.dirname(entry), "".join(either)))
+        assert path in pages.paths()
     names = re.findall(r"^(?:async )?(?:class|const|function|let) (\w+)", text, re.MULTILINE)
     assert len(names) == len({*names})
+
+
+def test_sdk_is_served_as_one_module():
+    text = SDK.decode()
+    assert not re.search(r"^import\b|^export .* from ", text, re.MULTILINE)
     modules = {path.name for path in (WEB / "sdk").glob("*.js")}
     assert modules - {"types.js"} == {
         Path(target).name for target in re.findall(r'from "(\./.+)"', _sdk_sources())

@@ -1,6 +1,8 @@
 """How functions of an application are called from Trio."""
 
+import gc
 import threading
+import weakref
 
 import pytest
 import trio
@@ -81,6 +83,42 @@ async def test_function_that_could_not_be_called_does_not_keep_its_turn():
     for _ in range(2):
         with trio.fail_after(60), pytest.raises(RuntimeError, match="the window is gone"):
             await ask("question")
+
+
+class Window:
+    """A window, whose method is a function of the application."""
+
+    def show(self, value):
+        return value
+
+
+async def test_functions_are_let_go_when_the_application_ends(nursery):
+    window, shown = Window(), []
+    application = Application(shown.append)
+    tell = application.wrap_callback(window.show)
+    nursery.start_soon(tell, "before")
+    await wait_all_tasks_blocked(0.01)
+    shown.pop()()
+    application.end()
+    nursery.start_soon(tell, "after")
+    await wait_all_tasks_blocked(0.01)
+    assert shown == []
+    gone = weakref.ref(window)
+    gc.disable()
+    try:
+        del window
+        assert gone() is None
+    finally:
+        gc.enable()
+    nursery.cancel_scope.cancel()
+
+
+async def test_functions_without_an_event_loop_of_the_application_are_still_called():
+    application = Application(None)
+    tell = application.wrap_callback(lambda value: value)
+    application.end()
+    with trio.fail_after(60):
+        assert await tell("late") == "late"
 
 
 async def test_questions_about_files_of_a_session_delay_no_other_question():

@@ -1,4 +1,6 @@
+import gc
 import threading
+import weakref
 from concurrent.futures import Future
 
 import pytest
@@ -41,3 +43,19 @@ def test_thread_can_end_after_trio():
     for each in workers:
         each.join(10)
         assert not each.is_alive()
+
+
+def test_failed_future_is_freed_without_the_garbage_collector():
+    window = type("Window", (), {})()
+    gone, future = weakref.ref(window), Future()
+
+    def fail(window):
+        raise LookupError
+
+    gc.disable()
+    try:
+        settle(future, fail, window)
+        del window, future
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -81,6 +81,19 @@ def test_unprintable_device_field_is_refused_by_name(field):
     assert refusal(asked) == wanted
 
 
+def test_name_of_the_host_follows_the_rules_of_device_names():
+    opened = {"type": "create_session", "session_type": "one_time"}
+    assert decode_client(json.dumps(opened)).host_name is None
+    heard = decode_client(json.dumps(opened | {"host_name": "Zoe\u0308"}))
+    assert heard.host_name == "Zoë"
+    for name, wanted in {
+        "gpj.\u202eexe": "`host_name` has an invisible or bidirectional character (U+202E)",
+        "\u0958" * 64: "`host_name`: expected `str` of length <= 64",
+        "": "`host_name`: expected `str` of length >= 1",
+    }.items():
+        assert refusal(opened | {"host_name": name}) == wanted
+
+
 def test_normalised_name_must_stay_within_its_bound():
     # One of the few characters that NFC splits into two.
     device = {"name": "\u0958" * 64, "id": "i"}

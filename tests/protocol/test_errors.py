@@ -28,7 +28,8 @@ def test_docstring_has_the_tree_of_the_classes():
     ):
         path[len(indent) // 4 :] = [name]
         drawn[name] = (path[-2] if path[1:] else "Exception", code)
-    classes = [ProximError, *ProximError.__subclasses__(), *RequestError.__subclasses__()]
+    classes = [ProximError, *ProximError.__subclasses__()]
+    classes += [each for parent in classes[1:] for each in parent.__subclasses__()]
     assert drawn == {
         each.__name__: (
             each.__base__.__name__,

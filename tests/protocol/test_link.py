@@ -64,6 +64,16 @@ def test_link_to_another_page_is_read_with_the_url_of_the_node(node_url, session
         parse_link(text)
 
 
+def test_sealed_link_is_shown_as_it_is():
+    link = f"https://app.example/pair#{ID}.{TOKEN}.{'k' * 43}"
+    assert clean_link(f"{link}\n") == link
+    for changed in (link[:-1], f"{link}.x", link.replace("k", "%")):
+        with pytest.raises(InvalidLink):
+            clean_link(changed)
+    with pytest.raises(InvalidLink):
+        parse_link(link, "https://node.example")
+
+
 @pytest.mark.parametrize("text", ["https://app.example/pair", "app.example#", "https://a/\x1b#"])
 def test_link_to_another_page_is_checked_like_any_other(text):
     for check in (clean_link, lambda text: parse_link(text, "https://node.example")):

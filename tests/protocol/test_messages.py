@@ -14,7 +14,7 @@ from proxim.protocol.messages import ClientMessage, NodeMessage, Reason, Session
 # Every message as the protocol page lists it; a field with "?" is optional.
 FROM_CLIENTS = """
 register: uuid key? access_token? seats?
-create_session: session_type ttl? token_hash? qr? confirm? join_url? seal?
+create_session: session_type ttl? token_hash? qr? confirm? join_url? seal? host_name?
 renew_link: session_id token_hash? qr? join_url?
 pair_decision: session_id approve code? seal?
 pair_ack: session_id seal
@@ -27,17 +27,17 @@ refresh_ice: session_id
 ping:
 """
 FROM_THE_NODE = """
-welcome: protocol server approval_timeout max_message_bytes features? seal?
+welcome: protocol server approval_timeout max_message_bytes features? seal? join_url?
 registered: uuid sessions key?
 session_created: session pair_within link? token? qr_svg?
 link_renewed: session_id pair_within link? token? qr_svg?
 sessions: sessions
-pair_pending: session_id resume_token expires_in session_type? code?
+pair_pending: session_id resume_token expires_in session_type? code? host_name?
 pair_prompt: session_id device_info expires_in confirm? seal?
 pair_ack: session_id seal
 contested: session_id
 pair_result: session_id status device_info ice_servers? ice_ttl? seal?
-resumed: session host_online ice_servers? expires_in? ice_ttl? resume_token? code? ack? seal?
+resumed: session host_online ice_servers? expires_in? ice_ttl? resume_token? code? ack? seal? host_name?
 signal: session_id data
 peer_online: session_id replaced?
 peer_offline: session_id
@@ -45,7 +45,7 @@ ice_servers: session_id ice_servers ttl
 session_ended: session_id status reason
 pong:
 error: code message session_id? retry_after?
-"""
+"""  # noqa: E501
 DEVICE = wire.DeviceInfo(name="Zoë's phone", id="p-1")
 SESSION_OBJECT = """{"session_id":"s","uuid":"desk","session_type":"one_time",
 "created_at":"2026-11-22T08:00:00Z","expires_at":null,"status":"pending","device_info":null,
@@ -140,6 +140,7 @@ def test_wire_values_are_those_of_the_protocol():
 
 
 def test_welcome_says_what_the_node_does_beyond_version_1():
-    welcome = wire.Welcome.of("proxim/1", 40.0, 65536)
-    assert (welcome.protocol, welcome.seal) == (1, 1)
+    page = "https://node.example/join"
+    welcome = wire.Welcome.of("proxim/1", 40.0, 65536, page)
+    assert (welcome.protocol, welcome.seal, welcome.join_url) == (1, 1, page)
     assert set(welcome.features) == {"confirm", "rotate", "join_url", "seal"}

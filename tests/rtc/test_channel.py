@@ -1,10 +1,12 @@
 """Two Python programs, and the channel between them."""
 
+import asyncio
 import sys
 import threading
 
 import pytest
 import trio
+import trio.testing
 
 from proxim.client import open_guest, open_host, resume_guest
 from proxim.node import Node
@@ -16,6 +18,7 @@ from proxim.protocol.errors import (
     Unreachable,
 )
 from proxim.rtc import connector
+from proxim.rtc.loop import Loop
 from tests.client.helpers import PATIENCE, hear, paired, until
 from tests.rtc.helpers import break_connection, channels, close_main, is_open, joined
 
@@ -55,6 +58,19 @@ async def test_session_can_be_closed_behind_flushed_messages(node):
         with trio.fail_after(PATIENCE):
             heard = [int(message) async for message in guest]
     assert heard == list(range(50))
+
+
+async def test_call_of_a_loop_that_ends_says_that_the_connection_is_closed():
+    loop = Loop.enter()
+
+    async def end():
+        await trio.testing.wait_all_tasks_blocked()
+        loop.leave()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(end)
+        with pytest.raises(ChannelClosed):
+            await loop.call(asyncio.sleep, 3600)
 
 
 async def test_path_says_how_the_sides_are_connected(node):

@@ -1,11 +1,12 @@
 """What the host checks (docs/reference/sealing.md)."""
 
+import msgspec
 import pytest
 
 from proxim.protocol.messages import SessionType
 from proxim.sealing.answer import Terms
 from proxim.sealing.guest import SealedGuest, return_seal
-from proxim.sealing.host import Refused, Returned, SealedHost, Unknown, new_link
+from proxim.sealing.host import HostState, Refused, Returned, SealedHost, Unknown, new_link
 from proxim.sealing.peer import SealedPeer
 
 ID = "s" * 22
@@ -169,3 +170,41 @@ def test_photo_of_the_code_asks_nobody_after_the_approval():
     guest.take_ack(host.take_prompt(guest.state.seal, 0).ack)
     host.approve(guest.code, TERMS)
     assert host.take_prompt(photographer.state.seal, 0) is Refused.TAMPERED
+
+
+def later(host):
+    """Return the host as a later program has it."""
+    text = msgspec.json.encode(host.state)
+    return SealedHost.restore(host.session_id, msgspec.json.decode(text, type=HostState))
+
+
+def test_later_program_goes_on_at_any_point():
+    host = later(new_host())
+    assert later(host).link("https://node.example") == host.link("https://node.example")
+    keys = host.renew()
+    host = later(host)
+    guest = guest_by(keys)
+    asked = host.take_prompt(guest.state.seal, 0)
+    host = later(host)
+    assert not host.has_keys
+    assert host.guest_name == "Phone"
+    assert host.take_prompt(guest.state.seal, 0) == asked._replace(is_new=False)
+    assert host.take_prompt(guest_of(new_host()).state.seal, 0) is Refused.TAMPERED
+    guest.take_ack(asked.ack)
+    decision = host.approve(guest.code, TERMS)
+    host = later(host)
+    assert host.decision() == decision
+    with pytest.raises(ValueError, match="no request"):
+        host.approve(guest.code, TERMS)
+    assert guest.take_answer(decision.seal, is_approved=True).approved
+    assert host.peer.secret == guest.peer.secret
+    assert not host.peer.is_ready
+
+
+def test_later_program_of_a_wrong_number_does_not_try_again():
+    host, guest = prompted()
+    host.approve(str(100 + (int(guest.code) + 1) % 900), TERMS)
+    host = later(host)
+    assert (host.decision().approve, host.peer) == (False, None)
+    with pytest.raises(ValueError, match="no request"):
+        host.approve(guest.code, TERMS)

@@ -37,7 +37,9 @@ class Meeting:
     Each method hands an event to the session, and returns the reply to its sender, or None.
     """
 
-    def __init__(self, kind=ONE_TIME, *, ttl=TTL, confirm="none", sealed=False, **terms):
+    def __init__(
+        self, kind=ONE_TIME, *, ttl=TTL, confirm="none", sealed=False, host_name="", **terms
+    ):
         self.now = START
         self.session = Session.open(
             session_id=ID,
@@ -50,6 +52,7 @@ class Meeting:
             terms=Terms(**terms),
             confirm=confirm,
             sealed=sealed,
+            host_name=host_name,
         )
         self.seats = {HOST}
         self.line = False

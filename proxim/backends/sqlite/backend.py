@@ -137,7 +137,7 @@ class SqliteBackend(Backend):
         device = taken.device
         if device is not None and not session.sealed:
             device = DeviceInfo(device.id[:_NAME_LENGTH], device.id)
-        return structs.replace(taken, device=device, online=())
+        return structs.replace(taken, device=device, host_name="", online=())
 
     # -- what the node calls -----------------------------------------------------------------
 

@@ -1,6 +1,8 @@
-// The chat: over the session's own data channel or, while there is none, through the server.
+// The conversation: messages and files in the order in which they came. Messages go over the session's own data
+// channel or, while there is none, through the server.
 
 import { el, say } from "./dom.js";
+import { withLinks } from "./links.js";
 import { Pace } from "./pace.js";
 import { toast } from "./toast.js";
 import { text } from "./text.js";
@@ -15,6 +17,11 @@ const UNNOTICED = 8_000;
 /** Messages that the other side may send at once, and per second: far more than people type. */
 const BURST = 300;
 const RATE = 50;
+/** Pixels from the end up to which the conversation follows what is new. */
+const NEAR = 80;
+
+/** On a screen keyboard, Enter begins a new line, as in other messengers. */
+const hasKeyboard = () => !matchMedia("(pointer: coarse)").matches;
 
 /**
  * @param {(words: string) => void} sendByServer
@@ -30,31 +37,44 @@ export function chatPane(sendByServer, flooded) {
   let goneAt = Infinity;
   const pace = new Pace(BURST, RATE);
   let isFlooded = false;
+  /** @type {Element[]} The oldest first. */
+  const messages = [];
   const hint = el("p", { class: "hint", text: text.chatEmpty });
   const talk = el("div", { class: "talk", role: "log", tabindex: 0, "aria-label": text.chat }, hint);
-  const input = el("input", { "aria-label": text.message, placeholder: text.message, autocomplete: "off", maxlength: LONGEST });
+  const input = el("textarea", { "aria-label": text.message, placeholder: text.message, autocomplete: "off", maxlength: LONGEST, rows: 1 });
   const button = el("button", { type: "submit", text: text.send });
 
   let scrolls = 0;
+  /** Whether the person has not scrolled back to read earlier messages. */
+  let isAtEnd = true;
   // Once per frame, because reading the height makes the browser compute the layout.
   const scroll = () => {
     scrolls ||= requestAnimationFrame(() => {
       scrolls = 0;
-      talk.scrollTop = talk.scrollHeight;
+      if (isAtEnd) talk.scrollTop = talk.scrollHeight;
     });
+  };
+  talk.addEventListener("scroll", () => {
+    isAtEnd = talk.scrollHeight - talk.scrollTop - talk.clientHeight < NEAR;
+  });
+  new ResizeObserver(scroll).observe(talk);
+  /** @param {Element} element */
+  const place = (element) => {
+    hint.remove();
+    talk.append(element);
+    scroll();
   };
 
   /** @param {string} words @param {boolean} mine */
   const add = (words, mine) => {
-    hint.remove();
     const shown = words.length > LONGEST ? text.cut(words.slice(0, LONGEST)) : words;
     const who = el("span", { class: "unseen", text: mine ? text.youSaid : text.theySaid });
-    talk.append(el("p", { class: mine ? "mine" : "", dir: "auto" }, who, document.createTextNode(shown)));
-    if (talk.childElementCount > MOST_SHOWN) talk.firstElementChild.remove();
-    scroll();
+    const message = el("p", { class: mine ? "mine" : "", dir: "auto" }, who, ...withLinks(shown));
+    place(message);
+    messages.push(message);
+    if (messages.length > MOST_SHOWN) messages.shift()?.remove();
   };
-  const submit = (/** @type {Event} */ event) => {
-    event.preventDefault();
+  const submit = () => {
     const words = input.value.trim();
     if (!words || !way) return;
     try {
@@ -66,12 +86,28 @@ export function chatPane(sendByServer, flooded) {
       return;
     }
     sentAt = performance.now();
+    isAtEnd = true;
     add(words, true);
     input.value = "";
   };
-  const form = el("form", { class: "say", onsubmit: submit }, input, button);
+  input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || !hasKeyboard()) return;
+    event.preventDefault();
+    submit();
+  });
+  const sends = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    submit();
+  };
+  const buttons = el("div", { class: "attach" });
+  const form = el("form", { class: "say", onsubmit: sends }, buttons, input, button);
   return {
-    element: el("section", { class: "pane" }, el("h3", { text: text.chat }), talk, form),
+    talk,
+    form,
+    /** The place of the buttons that send files. */
+    buttons,
+    /** Add a file to the conversation. */
+    place,
     /** @param {Way} now */
     enable(now) {
       way = now;
@@ -88,8 +124,7 @@ export function chatPane(sendByServer, flooded) {
     lose() {
       if (sentAt < Math.min(goneAt, performance.now()) - UNNOTICED) return;
       sentAt = -Infinity;
-      talk.append(el("p", { class: "hint small", text: text.perhapsLost }));
-      scroll();
+      place(el("p", { class: "hint small", text: text.perhapsLost }));
     },
     /** Show a message of the other side. @param {unknown} data */
     receive(data) {

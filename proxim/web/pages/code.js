@@ -1,4 +1,5 @@
-// The QR code of a pending session, with a ring that counts down. It is renewed before it expires.
+// The QR code of a session that waits for a device, with the time until it is refreshed. A code that does not work
+// is covered.
 
 import { byId, everyTick, onTimeJump, say, secondsTo, showLeft } from "./dom.js";
 import { duration } from "./format.js";
@@ -9,6 +10,8 @@ import { toast, toastProblem } from "./toast.js";
 
 /** A code is renewed this many seconds before it expires, or at a fifth of its time if that is less. */
 const AHEAD = 15;
+/** Whole seconds below which the time left of a code that is not refreshed is amber. */
+const LATE = 10;
 
 const [qr, link] = ["qr", "link"].map(byId);
 /** @type {HostSession | null} The session whose code is on the page. */
@@ -18,44 +21,80 @@ let whole = 1;
 let asleep = 0;
 let paused = false;
 let renewing = false;
+let isOnline = false;
+let answer = () => {};
 
-/** Show the code of a session, or none. @param {HostSession | null} session @param {string} notice */
-export function showCode(session, notice) {
+/** Show the code of a session, or none. @param {HostSession | null} session @param {() => void} answerIt Opens its prompt. */
+export function showCode(session, answerIt = () => {}) {
   shown?.removeEventListener("link", showLink);
   shown = session;
+  answer = answerIt;
   byId("code").hidden = session === null;
+  byId("loopback").hidden = true;
   if (!session) return;
   whole = 1;
   paused = false;
-  qr.removeAttribute("src");
-  link.value = "";
-  byId("code-notice").textContent = notice;
-  byId("code-notice").hidden = notice === "";
+  draw(null);
   session.addEventListener("link", showLink);
   showLink();
 }
 
+/** Tell whether the server is reached: without it a code does not work. @param {boolean} online */
+export function setOnline(online) {
+  isOnline = online;
+  tick();
+}
+
+/** Draw the code of a session: the only place of the page where that is done. @param {HostSession | null} session */
+function draw(session) {
+  if (session?.qr) qr.src = session.qr;
+  else qr.removeAttribute("src");
+  link.value = session?.link ?? "";
+}
+
 function showLink() {
   if (shown?.link && shown.qr) {
-    qr.src = shown.qr;
-    link.value = shown.link;
+    draw(shown);
     whole = Math.max(0.1, secondsTo(shown.lapsesAt));
     asleep = 0;
+    byId("loopback").hidden = !isLoopback(new URL(shown.link).hostname);
   }
   tick();
 }
 
+/** Return whether an address leads every device to itself. @param {string} hostname */
+const isLoopback = (hostname) => /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+
 function tick() {
   if (!shown) return;
   const seconds = secondsTo(shown.lapsesAt) - asleep;
-  const expired = seconds <= 0;
-  showLeft(byId("code-left"), expired ? text.expired : text.expiresIn(duration(seconds)), seconds / whole);
-  byId("code-face").classList.toggle("stale", expired);
-  const hint = paused ? (expired ? text.pausedAndExpired : text.paused) : text.renewing;
-  say(byId("code-hint"), shown.prompt ? text.asksSilently : hint);
+  const ahead = Math.min(AHEAD, whole / 5);
+  // The time that people see is that until the page refreshes the code.
+  const [left, all] = paused ? [seconds, whole] : [seconds - ahead, whole - ahead];
+  const words = (paused ? text.expiresIn : text.refreshesIn)(duration(left));
+  cover(shown.prompt ? "asked" : !isOnline ? "offline" : seconds <= 0 ? "expired" : null);
+  showLeft(byId("code-left"), seconds > 0 ? words : "", left / all, paused && left < LATE);
+  say(byId("code-hint"), paused ? text.paused : text.renewing);
   say(byId("pause"), paused ? text.goOn : text.pause);
-  const due = seconds < Math.min(AHEAD, whole / 5);
-  if (due && !paused && !shown.prompt && !shown.over && !document.hidden) renewLink();
+  if (left < 0 && isOnline && !paused && !shown.prompt && !shown.over && !document.hidden) renewLink();
+}
+
+/** Cover a code that does not work, and turn its buttons off. @param {keyof typeof text.covers | null} why */
+function cover(why) {
+  // A new session has no code for a moment.
+  const isCovered = why !== null && (why !== "expired" || link.value !== "");
+  byId("cover").hidden = !isCovered;
+  byId("code-face").classList.toggle("stale", isCovered);
+  byId("cover-action").hidden = why === "offline";
+  link.disabled = byId("copy").disabled = isCovered;
+  byId("renew").disabled = why === "asked" || why === "offline";
+  byId("pause").disabled = why === "asked" || why === "offline";
+  if (!why || !isCovered) {
+    byId("cover-words").textContent = "";
+    return;
+  }
+  say(byId("cover-words"), text.covers[why]);
+  say(byId("cover-action"), why === "asked" ? text.answer : text.renewNow);
 }
 
 async function renewLink() {
@@ -84,7 +123,7 @@ async function copyLink() {
 link.addEventListener("focus", () => link.select());
 byId("copy").addEventListener("click", copyLink);
 byId("renew").addEventListener("click", renewLink);
-byId("cancel-code").addEventListener("click", () => shown?.close().catch(toastProblem("host")));
+byId("cover-action").addEventListener("click", () => (shown?.prompt ? answer() : renewLink()));
 byId("pause").addEventListener("click", () => {
   paused = !paused;
   tick();
@@ -92,5 +131,5 @@ byId("pause").addEventListener("click", () => {
 everyTick(tick);
 onTimeJump((skipped) => {
   asleep += Math.max(0, skipped);
-  if (!paused) renewLink();
+  if (!paused && isOnline) renewLink();
 });

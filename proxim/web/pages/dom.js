@@ -42,6 +42,7 @@ const PLACES = /** @type {Record<string, string>} */ ({ IMG: "alt", INPUT: "plac
 
 /** Fill in the fixed texts of the page, or of a part. @param {ParentNode} part */
 export function fillText(part = document) {
+  document.documentElement.lang = text.language;
   for (const element of part.querySelectorAll("[data-text]")) {
     const path = element.getAttribute("data-text") ?? "";
     const words = path.split(".").reduce((table, name) => table[name], /** @type {any} */ (text));
@@ -80,14 +81,15 @@ export function showReach(online) {
 }
 
 /**
- * Show the time left, in words and by the ring beside them.
+ * Show the time left, in words and by the bar beside them.
  * @param {Element} words @param {string} time @param {number} part Of the whole time, from 1 to 0.
+ * @param {boolean} isLate Whether little is left.
  */
-export function showLeft(words, time, part) {
+export function showLeft(words, time, part, isLate) {
   say(words, time);
-  const ring = /** @type {HTMLElement} */ (words.parentElement?.querySelector(".ring"));
-  ring.style.setProperty("--left", String(Math.max(0, Math.min(1, part))));
-  ring.classList.toggle("late", part < 0.25);
+  const bar = /** @type {HTMLElement} */ (words.parentElement?.querySelector(".bar"));
+  bar.style.setProperty("--left", String(Math.max(0, Math.min(1, part))));
+  words.parentElement?.classList.toggle("late", isLate);
 }
 
 /** Call now and four times a second. @param {() => void} action @returns {() => void} Stops the calls. */

@@ -1,6 +1,7 @@
 // The files of a session: those that this side sends, and those that it receives.
 
 import { el } from "./dom.js";
+import { picture } from "./pictures.js";
 import { Incoming } from "./incoming.js";
 import { offersBox } from "./offers.js";
 import { Outgoing } from "./outgoing.js";
@@ -8,6 +9,7 @@ import { toast } from "./toast.js";
 import { text } from "./text.js";
 import { refuse } from "./transfer.js";
 import { transferRow } from "./transfer-row.js";
+import { keepAwake } from "./wake.js";
 
 /** @typedef {import("../proxim.js").Session} Session */
 /** @typedef {import("./transfer.js").Transfer} Transfer */
@@ -25,24 +27,26 @@ const MOST_BYTES = 64 * 1024 ** 3;
 /** Rows of finished transfers without an unsaved file, at most. */
 const MOST_OVER = 30;
 
-/** Refuse a file dropped beside the field: the browser would open it in place of the page. */
+/** Refuse a file dropped beside a conversation: the browser would open it in place of the page. */
 function missed(/** @type {any} */ event) {
-  if (event.target.matches?.(".drop input") || !event.dataTransfer?.types.includes("Files")) return;
+  if (event.defaultPrevented || !hasFiles(event)) return;
   event.preventDefault();
   event.dataTransfer.dropEffect = "none";
 }
 addEventListener("dragover", missed);
 addEventListener("drop", missed);
 
+const hasFiles = (/** @type {any} */ event) => event.dataTransfer?.types.includes("Files") ?? false;
+
 /**
  * @param {Session} session
  * @param {() => string} whoAsks Returns the name of the other side.
  * @param {() => void} flooded Called when the other side sends too much.
+ * @param {(element: Element) => void} place Adds a file to the conversation.
+ * @param {() => void} answered Called when the last offer is answered, and the focus needs a place.
  */
-export function filesPane(session, whoAsks, flooded) {
-  const title = el("h3", { tabindex: -1, text: text.files });
-  const offers = offersBox(whoAsks, () => title.focus({ preventScroll: true }));
-  const list = el("div", { class: "transfers" });
+export function filesPane(session, whoAsks, flooded, place, answered) {
+  const offers = offersBox(whoAsks, answered);
   const full = el("p", { class: "notice small", role: "status", hidden: true, text: text.inboxFull });
   const blocked = el("p", { class: "notice small", hidden: true, text: text.filesBlocked });
   /** @type {Set<Row>} The oldest first. */
@@ -55,15 +59,16 @@ export function filesPane(session, whoAsks, flooded) {
     event.returnValue = true;
   };
 
-  const field = dropField((files) => {
+  const take = (/** @type {File[]} */ files) => {
     if (session.over) toast(text.sessionOver);
     else for (const file of files) send(file);
     tend();
-  });
+  };
+  const pickers = el("span", { class: "pickers" }, picker("clip", text.choose, take), picker("camera", text.takePhoto, take));
   /** @param {File} file */
   const send = (file) => {
     const transfer = new Outgoing(file, flooded);
-    list.prepend(add(transfer).element);
+    place(add(transfer).element);
     transfer.addEventListener("change", () => transfer.state === "accepted" && tend());
   };
 
@@ -94,6 +99,7 @@ export function filesPane(session, whoAsks, flooded) {
     for (const row of over.slice(0, Math.max(0, over.length - MOST_OVER))) drop(row);
     full.hidden = unsaved() < MOST_UNSAVED;
     guard();
+    keepAwake(session, isMoving());
     if (!connected || !session.pc) return;
     const mine = [...rows].map((row) => row.transfer).filter((each) => each instanceof Outgoing).filter((each) => each.isOpen);
     for (const transfer of mine.slice(0, MOST_OFFERED)) {
@@ -106,6 +112,7 @@ export function filesPane(session, whoAsks, flooded) {
       transfer.start();
     }
   };
+  const isMoving = () => those(({ transfer }) => ["running", "confirming", "accepted"].includes(transfer.state)).length > 0;
   /** Ask before the person leaves the page, but only while that would lose a file. */
   const guard = () => {
     const isInDanger = (/** @type {Row} */ { isUnsaved, transfer }) =>
@@ -119,14 +126,15 @@ export function filesPane(session, whoAsks, flooded) {
     row.forget();
   };
   return {
-    element: el("section", { class: "pane" }, title, field, blocked, full, list),
+    pickers,
+    notes: el("div", { class: "notes" }, blocked, full),
     /** The questions whether to take a file, which a person must not overlook. */
     offers: offers.element,
     /** @param {boolean} on @param {boolean} hasNoWay Whether the two sides can't connect directly, as it looks. */
     enable(on, hasNoWay) {
       connected = on;
       blocked.hidden = !hasNoWay;
-      field.hidden = hasNoWay || session.over !== null;
+      pickers.hidden = hasNoWay || session.over !== null;
       for (const { transfer } of rows) if (transfer instanceof Outgoing) transfer.isBlocked = hasNoWay;
       tend();
     },
@@ -140,8 +148,24 @@ export function filesPane(session, whoAsks, flooded) {
       const row = add(transfer);
       transfer.addEventListener("change", () => {
         if (transfer.state === "offered") offers.add(transfer);
-        else if (rows.has(row) && !row.element.isConnected) list.prepend(row.element);
+        else if (rows.has(row) && !row.element.isConnected) place(row.element);
       });
+    },
+    /** Take the files that are dropped on an element. @param {HTMLElement} element */
+    takeDropsOn(element) {
+      element.dataset.drop = text.dropHere;
+      for (const type of ["dragover", "dragleave", "drop"]) {
+        element.addEventListener(type, (/** @type {any} */ event) => {
+          if (!hasFiles(event) || pickers.hidden) return;
+          event.preventDefault();
+          element.classList.toggle("over", type === "dragover");
+          if (type === "drop") take([...event.dataTransfer.files]);
+        });
+      }
+    },
+    /** Whether the end of the session would stop a file. */
+    get isMoving() {
+      return isMoving();
     },
     get hasUnsaved() {
       return unsaved() > 0;
@@ -151,26 +175,25 @@ export function filesPane(session, whoAsks, flooded) {
       for (const row of [...rows]) drop(row);
       guard();
     },
-    /** Leave the received files to be saved, and stop all transfers. */
-    end() {
-      field.hidden = true;
-      for (const { transfer } of those((row) => row.transfer.isOpen)) transfer.note("interrupted");
+    /** Leave the received files to be saved, and stop all transfers. @param {"endedHere" | "endedThere" | "ended"} how */
+    end(how) {
+      pickers.hidden = true;
+      for (const { transfer } of rows) transfer.endWithSession(how);
+      tend();
     },
   };
 }
 
-/** Return the field for dropping and choosing files. @param {(files: File[]) => void} take */
-function dropField(take) {
-  // It covers the field, and a browser drops files into it by itself.
-  const picker = el("input", { type: "file", multiple: true, "aria-label": text.choose });
-  const choose = el("span", { class: "button", "aria-hidden": "true", text: text.choose });
-  const element = el("div", { class: "drop" }, el("span", { text: text.drop }), choose, picker);
-  picker.addEventListener("change", () => {
-    take([...picker.files]);
-    picker.value = "";
+/**
+ * Return a button that chooses files, or takes a photo.
+ * @param {"clip" | "camera"} kind @param {string} label @param {(files: File[]) => void} take
+ */
+function picker(kind, label, take) {
+  const more = kind === "clip" ? { multiple: true } : { accept: "image/*", capture: "environment" };
+  const input = el("input", { type: "file", "aria-label": label, ...more });
+  input.addEventListener("change", () => {
+    take([...input.files]);
+    input.value = "";
   });
-  for (const type of ["dragover", "dragleave", "drop"]) {
-    picker.addEventListener(type, () => element.classList.toggle("over", type === "dragover"));
-  }
-  return element;
+  return el("label", { class: `picker ${kind}`, title: label }, picture(kind), input);
 }

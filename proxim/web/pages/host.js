@@ -1,47 +1,67 @@
-// The host page: choose a type, show the code, decide on guests, and use the connection.
+// The host page: show a code at once, decide on guests, and use the connections.
 
 import { Host } from "../proxim.js";
 import { allowSound, offerNotifications } from "./attention.js";
-import { showCode, shown } from "./code.js";
+import { setOnline, shown } from "./code.js";
 import { actionButton, byId, fillText, onTimeJump, showReach } from "./dom.js";
+import { closeFor } from "./end.js";
 import { addRow, moveToEnded, noteEnded } from "./list.js";
+import { ownName, setOwnName, startOwnName } from "./own-name.js";
 import { codeOf, problem } from "./problem.js";
-import { ask, comesSilently } from "./prompt.js";
+import { ask, comesSilently, wasApproved } from "./prompt.js";
 import { offerRetry, resetRetries } from "./retry.js";
-import { isStorageOpen, load, store } from "./storage.js";
+import { showNotice } from "./sealed.js";
+import { stage as startStage } from "./stage.js";
+import { load, store } from "./storage.js";
+import { isUsedElsewhere, leaveToOthers, useHere } from "./tabs.js";
 import { text } from "./text.js";
-import { toast, toastProblem } from "./toast.js";
+import { toast } from "./toast.js";
 import { workbench } from "./workbench.js";
 
 /** @typedef {import("../proxim.js").HostSession} HostSession */
 
 const ACCESS = "proxim.access";
+const nodeUrl = new URL("..", import.meta.url);
+/** What only one tab can use: the sessions of this browser at this server. */
+const TAB = `host ${nodeUrl}`;
 
 /** @type {Host} */
 let host;
-/** @type {Map<string, { session: HostSession, show: () => void, retire: () => void }>} */
+/** @type {Map<string, { session: HostSession, show: () => void, retire: () => void, leaves: () => Promise<void> }>} */
 const benches = new Map();
 let leaveTrouble = () => {};
+/** Whether a person has entered the access token of the last try. */
+let isTokenTyped = false;
 
 /** @param {string} [accessToken] */
 function start(accessToken) {
   leaveTrouble();
+  leaveTrouble = () => {};
   byId("trouble").hidden = true;
-  byId("stage").hidden = false;
+  useHere(TAB);
+  isTokenTyped = accessToken !== undefined;
   const known = load("localStorage", ACCESS) ?? undefined;
-  host = new Host(new URL("..", import.meta.url), { accessToken: accessToken ?? known });
+  host = new Host(nodeUrl, { accessToken: accessToken ?? known });
   host.onsession = ({ session }) => welcome(session);
   host.onreachable = ({ online }) => {
     showReach(online);
+    setOnline(online);
     if (online) resetRetries();
   };
-  host.onfailed = ({ error }) => showTrouble(error);
+  host.onfailed = ({ error }) => showFailure(error);
   host.ready.then(() => accessToken && store("localStorage", ACCESS, accessToken), () => {});
-  host.ready.then(tellMissed, () => {});
+  host.ready.then(begin, () => {});
 }
 
-/** List the sessions that ended while this page was closed. */
-async function tellMissed() {
+/** Show what was there before the page opened, or a first code. */
+async function begin() {
+  byId("stage").hidden = false;
+  const sessions = [...host.sessions.values()];
+  const waiting = sessions.find(({ status, prompt }) => status === "pending" && !prompt);
+  if (waiting) stage.show(waiting);
+  else if (sessions.length > 0) stage.show(null);
+  else stage.openWhenSeen();
+  // Sessions that ended while this page was closed.
   for (const info of await host.list()) {
     if (info.reason) noteEnded(info.session_id, info.session_type, info.device_info?.name, info.reason);
   }
@@ -49,27 +69,48 @@ async function tellMissed() {
 
 /** Show a session that was opened or restored. @param {HostSession} session */
 function welcome(session) {
-  addRow(session, () => open(session));
-  session.onprompt = (prompt) => comesSilently() || ask(prompt, openAgain);
+  addRow(session, () => open(session), async () => benches.get(session.id)?.leaves() ?? closeFor(session, "left"));
+  session.onprompt = (prompt) => comesSilently() || ask(prompt);
+  session.onnotice = showNotice;
   session.oncontested = () => session.prompt || toast(text.contestedLater);
   session.onpresence = ({ replaced }) => replaced && toast(text.guestMoved);
   session.onapproved = () => {
     const isAwaited = shown === session;
-    if (isAwaited) setStage(null);
     const bench = openBench(session);
+    if (isAwaited) stage.show(null);
     if (isAwaited) bench.show();
   };
-  session.onover = () => {
-    if (shown === session) setStage(null);
+  session.onover = ({ error }) => {
+    const isAwaited = shown === session || (!shown && wasApproved(session) && error.reason === "rejected");
     moveToEnded(session);
+    if (isAwaited && error.code === "session_ended") stage.replace(session, wasApproved(session));
   };
 }
 
 /** @param {HostSession} session */
 function open(session) {
   if (session.status === "approved") openBench(session).show();
-  else if (session.prompt) ask(session.prompt, openAgain);
-  else setStage(session);
+  else if (session.prompt) ask(session.prompt);
+  else {
+    stage.show(session);
+    stage.reveal();
+  }
+}
+
+/** Open a session under the name of this device. @param {import("./stage.js").Kind} kind */
+async function openSession({ type, ttl }) {
+  const sealed = host.features.includes("seal");
+  const open = () => host.open({ type: type ?? undefined, ttl, confirm: "code", hostName: ownName(), sealed });
+  try {
+    return await open();
+  } catch (error) {
+    // The name has a character that could deceive.
+    if (codeOf(error) !== "bad_message") throw error;
+    setOwnName("");
+    byId("own-name").value = ownName();
+    toast(text.ownNameRefused);
+    return open();
+  }
 }
 
 /** @param {HostSession} session */
@@ -84,87 +125,55 @@ function openBench(session) {
   return bench;
 }
 
-/** Open a session like one that ended because its guest showed another number. @param {HostSession} session */
-async function openAgain({ type, createdAt, expiresAt }) {
-  const ttl = expiresAt === null ? undefined : Math.round((expiresAt - createdAt) / 1000);
-  setStage(await openSession(type, ttl), text.wrongNumber);
-}
-
-/** @param {HostSession["type"]} type @param {number} [ttl] In seconds. */
-const openSession = (type, ttl) => host.open({ type: type ?? undefined, ttl, confirm: "code" });
-
-/** Show the code of a session, or the chooser. @param {HostSession | null} session @param {string} [notice] */
-function setStage(session, notice = "") {
-  if (session?.over) return;
-  const stage = byId("stage");
-  const title = byId("new-title");
-  const { activeElement } = document;
-  // Whatever has the focus may be hidden now.
-  const isFocused = activeElement === document.body || stage.contains(activeElement);
-  const takesFocus = session !== null || (shown !== null && isFocused);
-  title.textContent = session ? text.scan : text.newSession;
-  byId("tagline").hidden = byId("chooser").hidden = session !== null;
-  showCode(session, notice);
-  if (session) stage.scrollIntoView({ block: "nearest" });
-  if (takesFocus) title.focus({ preventScroll: true });
-}
-
-/** Start the form that chooses the type of a new session. */
-function startChooser() {
-  const [form, time, button] = ["chooser", "time", "show-code"].map(byId);
-  form.addEventListener("change", () => {
-    time.hidden = time.disabled = form.elements.type.value !== "temporary";
-  });
-  form.addEventListener("submit", async (/** @type {Event} */ event) => {
-    event.preventDefault();
-    // A field that is disabled is not in the data.
-    const { type, amount, unit } = /** @type {any} */ (Object.fromEntries(new FormData(form)));
-    button.disabled = true;
-    button.textContent = text.opening;
-    const opening = openSession(type, amount && amount * unit);
-    await opening.then((session) => setStage(session), toastProblem("host"));
-    button.disabled = false;
-    button.textContent = text.showCode;
-  });
-}
-
 /** Show why the host closed for good. @param {import("../proxim.js").ProximError} error */
-function showTrouble(error) {
-  showReach(false);
-  byId("reach").textContent = text.notReached;
-  setStage(null);
-  // No session can be opened until the host works again.
-  byId("stage").hidden = true;
-  byId("trouble").hidden = false;
+function showFailure(error) {
+  leaveToOthers(TAB);
   const code = codeOf(error);
-  const { title, next } = problem("host", error);
-  byId("trouble-title").textContent = title;
-  byId("trouble-next").textContent = next;
   const needsToken = code === "access_denied";
+  const { title, next } = problem("host", error);
+  if (needsToken && isTokenTyped) showTrouble(text.accessWrong, text.accessWrongNext);
+  else showTrouble(title, next);
   byId("access-form").hidden = !needsToken;
-  byId("access-form").reset();
-  const action = byId("trouble-action");
   if (needsToken) {
     store("localStorage", ACCESS, null);
-    action.replaceChildren();
+    byId("access-form").reset();
+    byId("access").focus();
   } else if (code === "connection_lost") {
     const again = offerRetry(() => start());
     leaveTrouble = again.stop;
-    action.replaceChildren(again.element);
+    byId("trouble-action").replaceChildren(again.element);
   } else {
-    action.replaceChildren(actionButton(code === "replaced" ? text.useHere : text.tryAgain, () => start()));
+    byId("trouble-action").replaceChildren(actionButton(code === "replaced" ? text.useHere : text.tryAgain, () => start()));
   }
+}
+
+/** Show why this page has no connection to the server. @param {string} title @param {string} next */
+function showTrouble(title, next) {
+  showReach(false);
+  byId("reach").textContent = text.notReached;
+  setOnline(false);
+  stage.show(null);
+  // No session can be opened until the host works again.
+  byId("stage").hidden = true;
+  byId("trouble").hidden = false;
+  byId("trouble-title").textContent = title;
+  byId("trouble-next").textContent = next;
+  byId("access-form").hidden = true;
+  byId("trouble-action").replaceChildren();
 }
 
 fillText();
 document.title = text.hostTitle;
-setStage(null);
-startChooser();
+const stage = startStage({
+  open: openSession,
+  answer: (session) => session.prompt && ask(session.prompt),
+});
 offerNotifications();
-byId("no-storage").hidden = isStorageOpen();
+// A session keeps its name: another one takes its place, unless a device has asked already.
+startOwnName(() => shown && !shown.deviceInfo && stage.openAgain(shown));
 onTimeJump(() => {
   // Only a session without an answer has a time that a message may have told too late.
-  const isPending = [...host.sessions.values()].some(({ status }) => status === "pending");
+  const isPending = [...(host?.sessions.values() ?? [])].some(({ status }) => status === "pending");
   if (isPending) host.refresh().catch(() => {});
 });
 byId("access-form").addEventListener("submit", (/** @type {Event} */ event) => {
@@ -172,4 +181,11 @@ byId("access-form").addEventListener("submit", (/** @type {Event} */ event) => {
   start(byId("access").value);
 });
 addEventListener("click", allowSound);
-start();
+stage.show(null);
+byId("stage").hidden = true;
+if (await isUsedElsewhere(TAB)) {
+  showTrouble(text.openElsewhereTitle, text.openElsewhere);
+  byId("trouble-action").replaceChildren(actionButton(text.useHere, () => start()));
+} else {
+  start();
+}

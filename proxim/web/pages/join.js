@@ -1,17 +1,23 @@
 // The guest page: names the host, asks when the person wants it to, and shows the result.
 
-import { Guest, deviceName, parseLink, remembered } from "../proxim.js";
-import { actionButton, byId, el, everyTick, fillText, onTimeJump, secondsTo, showLeft, showReach } from "./dom.js";
+import { Guest, parseLink, remembered } from "../proxim.js";
+import { actionButton, byId, el, everyTick, fillText, onTimeJump, secondsTo, sentence, showLeft, showReach } from "./dom.js";
 import { endReason } from "./end.js";
 import { duration } from "./format.js";
+import { ownName, setOwnName } from "./own-name.js";
+import { pictureOf } from "./pictures.js";
 import { codeOf, problem, reasonWords } from "./problem.js";
 import { offerRetry, resetRetries } from "./retry.js";
+import { canScan, scanner } from "./scan.js";
+import { showNotice } from "./sealed.js";
 import { isStorageOpen, load, store } from "./storage.js";
+import { isUsedElsewhere, leaveToOthers, useHere } from "./tabs.js";
 import { text } from "./text.js";
 import { workbench } from "./workbench.js";
 
 const ASKING = "proxim.asking";
-const NAME = "proxim.name";
+/** Seconds left from which the time is amber. */
+const LATE = 10;
 const nodeUrl = new URL("..", import.meta.url);
 
 /** @type {Guest | null} The guest that has asked or come back last. */
@@ -44,23 +50,32 @@ function showForm(link) {
   const seat = remembered(nodeUrl).find((each) => each.sessionId === sessionId);
   if (seat) {
     // The person scanned the code again. It works once, and this browser has used it.
-    rejoin(seat);
+    askAndRejoin(seat);
     return;
   }
   const [form, input, button] = ["asking", "name", "ask"].map(byId);
   byId("whom").textContent = text.askWhom(location.host);
-  input.value = load("localStorage", NAME) ?? deviceName();
+  input.value = ownName();
   button.disabled = false;
   button.textContent = text.ask;
   form.onsubmit = (/** @type {Event} */ event) => {
     event.preventDefault();
     button.disabled = true;
     button.textContent = text.asking;
-    const name = input.value.trim() || deviceName();
-    store("localStorage", NAME, name);
+    setOwnName(input.value);
+    const name = ownName();
     begin(new Guest(link, { name }), () => showForm(link), name);
   };
   view("asking");
+}
+
+/** Return the name of a seat for `tabs.js`. @param {string} sessionId */
+const tabOf = (sessionId) => `seat ${sessionId}`;
+
+/** Take a seat again, but ask first if another tab uses it. @param {import("../proxim.js").Remembered} seat */
+async function askAndRejoin(seat) {
+  if (!(await isUsedElsewhere(tabOf(seat.sessionId)))) return rejoin(seat);
+  tell("replaced", text.seatElsewhereTitle, text.seatElsewhere, actionButton(text.useHere, () => rejoin(seat)));
 }
 
 /** Take a seat again. @param {import("../proxim.js").Remembered} seat */
@@ -76,10 +91,12 @@ function rejoin(seat) {
 function begin(guest, again, name) {
   current = guest;
   whole = 0.1;
+  useHere(tabOf(guest.id));
   guest.onpending = () => {
     store("sessionStorage", ASKING, null);
     if (guest.status === "pending") showWaiting(guest, name);
   };
+  guest.onnotice = showNotice;
   guest.onapproved = () => {
     store("sessionStorage", ASKING, null);
     view();
@@ -90,23 +107,30 @@ function begin(guest, again, name) {
     showReach(online);
     if (online) resetRetries();
   };
-  guest.onover = ({ error }) => showOver(error, again, name === undefined, endReason(guest));
+  guest.onover = ({ error }) => {
+    leaveToOthers(tabOf(guest.id));
+    showOver(error, again, name === undefined, endReason(guest));
+  };
   // `onover` hears of a failure, too.
   (name === undefined ? guest.resume() : guest.ask()).catch(() => {});
 }
 
 /** @param {Guest} guest @param {string} [name] */
 function showWaiting(guest, name) {
+  const isNew = byId("waiting").hidden;
   whole = Math.max(whole, secondsTo(guest.expiresAt));
+  const host = guest.hostName;
+  byId("waiting-title").replaceChildren(...(host === null ? [text.waitingTitle] : sentence(text.waitingFor, { host })));
   byId("waiting-number").textContent = guest.code;
   byId("waiting-number").hidden = guest.code === null;
-  byId("waiting-words").textContent = guest.code === null ? text.waiting : text.waitingNumber;
   byId("waiting-name").textContent = name === undefined ? "" : text.waitingName(name);
   view("waiting");
+  byId("waiting-words").textContent = guest.code === null ? text.waiting : text.waitingNumber;
   leaveView = everyTick(() => {
     const seconds = secondsTo(guest.expiresAt);
-    showLeft(byId("waiting-left"), duration(seconds), seconds / whole);
+    showLeft(byId("waiting-left"), text.waitingLeft(duration(seconds)), seconds / whole, seconds < LATE);
   });
+  if (isNew) byId("waiting-title").focus();
 }
 
 /** Codes after which a person can try the same again. */
@@ -121,45 +145,60 @@ const PASSING = ["host_offline", "rate_limited", "unavailable", "limit_reached",
 function showOver(error, again, isSeat = false, reason = "") {
   byId("reach").textContent = "";
   const code = codeOf(error);
+  const what = code === "session_ended" ? reason : code;
   const { title, next } = wordsFor(error, reason);
-  if (!again || !PASSING.includes(code)) {
+  if (code === "replaced" && again) {
+    const seat = remembered(nodeUrl).find(({ sessionId }) => sessionId === current?.id);
+    tell(what, title, next, actionButton(text.useHere, () => (seat ? rejoin(seat) : again())));
+  } else if (!again || !PASSING.includes(code)) {
     store("sessionStorage", ASKING, null);
-    tell(title, next);
+    tell(what, title, next);
   } else if (isSeat && code === "connection_lost") {
     const offer = offerRetry(again);
-    tell(title, next, offer.element);
+    tell(what, title, next, offer.element);
     leaveView = offer.stop;
   } else {
-    tell(title, next, actionButton(text.tryAgain, again));
+    tell(what, title, next, actionButton(text.tryAgain, again));
   }
   byId("over-title").focus();
 }
 
 /**
  * Show two texts, and list the sessions that this browser can come back to.
- * @param {string} title @param {string} next What to do next. @param {Element[]} action
+ * @param {string} what Chooses the drawing. @param {string} title @param {string} next What to do next.
+ * @param {Element[]} action What does that; by default a button that scans a code.
  */
-function tell(title, next, ...action) {
+function tell(what, title, next, ...action) {
+  view("over");
+  byId("over-picture").replaceChildren(pictureOf(what));
   byId("over-title").textContent = title;
   byId("over-next").textContent = next;
+  if (action.length === 0 && canScan()) action = [actionButton(text.scanAgain, scan)];
   byId("over-action").replaceChildren(...action);
   const seats = remembered(nodeUrl).map((seat) => {
     const used = new Date(seat.since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     const type = text.types[/** @type {"one_time"} */ (seat.type)]?.name ?? "";
     const name = el("strong", { text: text.seatOf(type, used) });
-    const button = actionButton(text.rejoin, () => rejoin(seat), "second");
+    const button = actionButton(text.rejoin, () => askAndRejoin(seat), "second");
     return el("li", {}, el("div", { class: "row" }, name, button));
   });
   byId("seats").hidden = seats.length === 0;
   byId("seat-list").replaceChildren(...seats);
-  view("over");
+}
+
+/** Scan a code in the place of the button. */
+function scan() {
+  const offer = () => byId("over-action").replaceChildren(actionButton(text.scanAgain, scan));
+  const { element, stop } = scanner(String(nodeUrl).replace(/\/+$/, ""), offer);
+  byId("over-action").replaceChildren(element);
+  leaveView = stop;
 }
 
 /** @param {import("../proxim.js").ProximError} error @param {string} reason */
 function wordsFor(error, reason) {
   if (error.code !== "session_ended") return problem("guest", error);
   const titles = /** @type {Record<string, string>} */ (text.overTitles);
-  const next = /** @type {Record<string, string>} */ (text.guestNext)[reason] ?? text.guestNext.closed;
+  const next = /** @type {Record<string, string>} */ (text.guestNext)[reason] ?? text.guestNext.other;
   return { title: titles[reason] ?? text.overTitles.other, next: `${reasonWords(reason)} ${next}` };
 }
 
@@ -176,8 +215,8 @@ function start() {
   const known = remembered(nodeUrl);
   // If the seat is of this tab or the only one, the person need not choose.
   const seat = known.find((each) => each.thisTab) ?? (known.length === 1 ? known[0] : null);
-  if (seat) rejoin(seat);
-  else tell(text.nothingTitle, text.nothing);
+  if (seat) askAndRejoin(seat);
+  else tell("nothing", text.nothingTitle, text.nothing);
 }
 
 fillText();

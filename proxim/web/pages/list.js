@@ -1,7 +1,8 @@
 // The list of this host's sessions, and of those that ended.
 
+import { shown } from "./code.js";
 import { byId, copyOf, everyTick, say, secondsTo } from "./dom.js";
-import { closeFor, endReason } from "./end.js";
+import { endReason } from "./end.js";
 import { duration, roughly } from "./format.js";
 import { reasonWords } from "./problem.js";
 import { load, store } from "./storage.js";
@@ -16,7 +17,7 @@ const MOST_KEPT = 20;
 const CLEARED = "proxim.cleared";
 const MOST_CLEARED = 200;
 
-/** @type {Map<string, { session: HostSession, element: Element, update: () => void }>} */
+/** @type {Map<string, { session: HostSession, element: HTMLElement, update: () => void, end: () => Promise<void> }>} */
 const rows = new Map();
 
 /** @type {{ id: string, type: string, device: string, reason: string, at: number }[]} */
@@ -37,12 +38,13 @@ function loadList(kind, name) {
 /**
  * Add a session until it ends.
  * @param {HostSession} session @param {() => void} open Shows its code or its workbench.
+ * @param {() => Promise<void>} end Ends it.
  */
-export function addRow(session, open) {
+export function addRow(session, open, end) {
   const { element, who, tag, type, age, left, here, there, show, close } = copyOf("row");
   type.textContent = session.type ? text.types[session.type].name : "";
   show.addEventListener("click", open);
-  close.addEventListener("click", () => closeFor(session, "left").catch(toastProblem("host")));
+  close.addEventListener("click", () => end().catch(toastProblem("host")));
   const update = () => {
     const name = session.deviceInfo?.name ?? text.nobody;
     const state = stateOf(session);
@@ -56,9 +58,12 @@ export function addRow(session, open) {
     there.hidden = !session.deviceInfo;
     say(show, session.status === "approved" ? text.open : session.prompt ? text.answer : text.showAgain);
     close.setAttribute("aria-label", text.closeOf(name));
+    // Its code is on the page, or this page is about to show or to close it.
+    element.hidden = state === "pending" && (session === shown || session.link !== null);
   };
   update();
-  rows.set(session.id, { session, element, update });
+  session.addEventListener("link", update);
+  rows.set(session.id, { session, element, update, end });
   byId("list").prepend(element);
   showCounts();
 }
@@ -91,8 +96,10 @@ export function moveToEnded(session) {
 
 /** @param {string} id @param {string} type @param {string | undefined} device @param {string} reason */
 export function noteEnded(id, type, device, reason) {
+  // A code that no device has used is not worth a row.
+  if (device === undefined) return;
   if (cleared.includes(id) || ended.some((each) => each.id === id)) return;
-  ended = [{ id, type, device: device ?? text.nobody, reason, at: Date.now() }, ...ended].slice(0, MOST_KEPT);
+  ended = [{ id, type, device, reason, at: Date.now() }, ...ended].slice(0, MOST_KEPT);
   showEnded();
 }
 
@@ -100,6 +107,7 @@ function showEnded() {
   store("sessionStorage", KEPT, JSON.stringify(ended));
   byId("ended").hidden = ended.length === 0;
   byId("ended-list").replaceChildren(...ended.map(endedRow));
+  showCounts();
 }
 
 /** @param {typeof ended[0]} row */
@@ -113,23 +121,25 @@ function endedRow({ type, device, reason, at }) {
 }
 
 function showCounts() {
-  byId("list-empty").hidden = rows.size > 0;
-  byId("close-all").hidden = rows.size < 2;
+  const count = [...rows.values()].filter(({ element }) => !element.hidden).length;
+  byId("connections").hidden = count + ended.length === 0;
+  byId("close-all").hidden = count < 2;
 }
 
 byId("close-all").addEventListener("click", () => {
-  const closing = [...rows.values()].map(({ session }) => closeFor(session, "left"));
-  Promise.all(closing).catch(toastProblem("host"));
+  const ends = [...rows.values()].filter(({ element }) => !element.hidden).map(({ end }) => end());
+  Promise.all(ends).catch(toastProblem("host"));
 });
 byId("clear-ended").addEventListener("click", () => {
   cleared = [...ended.map(({ id }) => id), ...cleared].slice(0, MOST_CLEARED);
   store("localStorage", CLEARED, JSON.stringify(cleared));
   ended = [];
   showEnded();
-  // The button is hidden now.
-  byId("list-title").focus();
+  // The button is hidden now, and perhaps the whole list.
+  byId(byId("connections").hidden ? "new-title" : "list-title").focus();
 });
 showEnded();
 everyTick(() => {
   for (const { update } of rows.values()) update();
+  showCounts();
 });

@@ -1,6 +1,7 @@
-// How the devices are connected: directly or by a relay, and the round-trip times of the last minute.
+// What a connection is like: direct or by a relay, and the round-trip times of the last minute.
 
 import { el, say, svg } from "./dom.js";
+import { sealMark } from "./sealed.js";
 import { text } from "./text.js";
 
 /** @typedef {import("../proxim.js").Session} Session */
@@ -17,17 +18,19 @@ export function pathView(session) {
   const chart = svg("svg", { class: "spark", viewBox: `0 0 ${SAMPLES - 1} 20`, preserveAspectRatio: "none", role: "img", "aria-label": text.rttChart }, polyline);
   const kind = el("strong");
   const time = el("span");
-  const element = el("p", { class: "path", hidden: true }, kind, chart, time);
+  const detail = el("span");
+  const measured = el("p", { class: "path" }, chart, time);
+  const element = el("div", { class: "about", hidden: true }, el("p", {}, kind, " ", detail), measured, sealMark(session));
 
   const measure = async () => {
     if (document.hidden || session.over) return;
     const path = await session.path().catch(() => null);
     // A browser may notice seconds later that the other side is gone.
     const connected = session.peerOnline && session.pc?.connectionState === "connected";
-    element.hidden = !path || !connected;
-    if (!path || !connected) return;
+    if (!path || !connected) return showNone();
+    measured.hidden = false;
     say(kind, text.paths[path.via]);
-    element.title = text.pathDetail(text.candidates[path.local], text.candidates[path.remote], path.protocol);
+    say(detail, text.pathDetail(text.candidates[path.local], text.candidates[path.remote], path.protocol));
     if (path.rtt === null) return;
     samples.push(path.rtt);
     if (samples.length > SAMPLES) samples.shift();
@@ -40,12 +43,18 @@ export function pathView(session) {
     );
     polyline.setAttribute("points", points.join(" "));
   };
+  const showNone = () => {
+    measured.hidden = true;
+    say(kind, text.notDirect);
+    detail.textContent = "";
+  };
+  showNone();
   const timer = setInterval(measure, EVERY);
   session.addEventListener("connected", measure);
   session.addEventListener("presence", measure);
   session.ended.then(() => {
     clearInterval(timer);
-    element.hidden = true;
+    showNone();
   });
   return element;
 }

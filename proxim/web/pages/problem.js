@@ -15,7 +15,8 @@ export function codeOf(error) {
 
 /** Return what went wrong, and what to do next. @param {Role} role @param {any} error */
 export function problem(role, error) {
-  const code = codeOf(error);
+  // Trying again, in another network or by a relay, does not help against this.
+  const code = error?.reason === "no_webrtc" ? "no_webrtc" : codeOf(error);
   const table = [problems[role], problems.both].find((each) => Object.hasOwn(each, code));
   const [title, next] = table ? table[code] : problems.both.other;
   if (!["rate_limited", "unavailable"].includes(code) || !error.retryAfter) return { title, next };

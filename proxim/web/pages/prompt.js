@@ -1,7 +1,7 @@
 // The prompt for a guest. One prompt is open at a time; to close it without an answer declines.
 
 import { callForAttention } from "./attention.js";
-import { byId, everyTick, secondsTo, showLeft } from "./dom.js";
+import { byId, everyTick, say, secondsTo, sentence, showLeft } from "./dom.js";
 import { duration } from "./format.js";
 import { text } from "./text.js";
 import { toastProblem } from "./toast.js";
@@ -14,12 +14,19 @@ const DEAF = 600;
 /** After `most` denials by a person within `time` milliseconds, prompts come without a dialog. */
 const DENIALS = { most: 2, time: 10 * 60_000 };
 
+/** Seconds left from which the time is amber, and a screen reader says so. */
+const LATE = 10;
+
 const NUMBER = /^[1-9][0-9]{2}$/;
+/** Names in the question above the field: short, and without a digit that could be taken for the number. */
+const HARMLESS = /^\P{N}{1,24}$/u;
 
 const [dialog, number, approve] = ["prompt", "number", "approve"].map(byId);
 
-/** @type {{ prompt: Prompt, redraw: (session: HostSession) => Promise<unknown> }[]} */
+/** @type {Prompt[]} */
 const waiting = [];
+/** @type {WeakSet<HostSession>} Sessions whose guests a person has approved, by the number that was typed. */
+const approved = new WeakSet();
 /** Whether the first one is on the page. */
 let isOpen = false;
 let openedAt = 0;
@@ -34,22 +41,21 @@ export function comesSilently() {
   return denials.length >= DENIALS.most;
 }
 
-/**
- * Show a prompt, after the ones that wait already.
- * @param {Prompt} prompt
- * @param {(session: HostSession) => Promise<unknown>} redraw Shows a new code after a wrong number.
- */
-export function ask(prompt, redraw) {
+/** Return whether a person has approved the guest: if the session is rejected then, the number was wrong. @param {HostSession} session */
+export const wasApproved = (session) => approved.has(session);
+
+/** Show a prompt, after the ones that wait already. @param {Prompt} prompt */
+export function ask(prompt) {
   // The node may send the same prompt again.
-  if (waiting.some((each) => each.prompt.session === prompt.session)) return;
-  waiting.push({ prompt, redraw });
+  if (waiting.some((each) => each.session === prompt.session)) return;
+  waiting.push(prompt);
   next();
 }
 
 function next() {
   if (isOpen) return;
-  while (waiting[0]?.prompt.session.prompt === null) waiting.shift();
-  if (waiting.length > 0) show(waiting[0].prompt);
+  while (waiting[0]?.session.prompt === null) waiting.shift();
+  if (waiting.length > 0) show(waiting[0]);
 }
 
 /** @param {Prompt} prompt */
@@ -60,32 +66,40 @@ function show(prompt) {
   openedAt = performance.now();
   number.value = "";
   byId("prompt-number").hidden = !needsNumber();
+  byId("prompt-title").replaceChildren(...titleOf(deviceInfo.name));
   byId("prompt-type").textContent = session.type ? text.types[session.type].summary : "";
   byId("prompt-name").textContent = deviceInfo.name;
   byId("prompt-id").textContent = deviceInfo.id;
   const stopTick = everyTick(() => {
     const seconds = secondsTo(session.prompt?.expiresAt ?? prompt.expiresAt);
-    showLeft(byId("prompt-left"), text.answerIn(duration(seconds)), seconds / whole);
+    showLeft(byId("prompt-left"), text.answerIn(duration(seconds)), seconds / whole, seconds < LATE);
+    // Once, and not each second: a screen reader could say nothing else.
+    say(byId("prompt-soon"), seconds < LATE ? text.answerSoon : "");
     byId("contested").hidden = !session.contested;
     approve.disabled = !isReady();
   });
   stops = [stopTick, callForAttention("prompt")];
   const settled = () => {
-    if (isOpen && waiting[0].prompt === prompt) finish();
+    if (isOpen && waiting[0] === prompt) finish();
   };
   session.approved.then(settled, settled);
   dialog.showModal();
   (needsNumber() ? number : byId("decline")).focus();
 }
 
+/** Return the question. A name that could pass for a number stands in the small print alone. @param {string} name */
+function titleOf(name) {
+  if (!needsNumber()) return [text.promptTitlePlain];
+  return HARMLESS.test(name) ? sentence(text.promptTitle, { name }) : [text.promptTitleOther];
+}
+
 const isDeaf = () => performance.now() - openedAt < DEAF;
-const needsNumber = () => waiting[0].prompt.session.confirm === "code";
+const needsNumber = () => waiting[0].session.confirm === "code";
 const isReady = () => !isDeaf() && (!needsNumber() || NUMBER.test(number.value));
 
 /** Close the open prompt. @param {(prompt: Prompt) => Promise<void>} [answer] None if it is settled. */
 async function finish(answer) {
-  const [{ prompt, redraw }] = waiting.splice(0, 1);
-  const { session } = prompt;
+  const [prompt] = waiting.splice(0, 1);
   isOpen = false;
   for (const stop of stops) stop();
   dialog.close();
@@ -93,8 +107,7 @@ async function finish(answer) {
   try {
     await answer?.(prompt);
   } catch (error) {
-    if (/** @type {any} */ (error).code === "wrong_code") redraw(session).catch(toastProblem("host"));
-    else if (!session.over) toastProblem("host")(error);
+    if (!prompt.session.over) toastProblem("host")(error);
   }
 }
 
@@ -109,6 +122,7 @@ byId("prompt-form").addEventListener("submit", (/** @type {Event} */ event) => {
   event.preventDefault();
   if (!isOpen || !isReady()) return;
   const code = needsNumber() ? number.value : undefined;
+  approved.add(waiting[0].session);
   finish((prompt) => prompt.approve(code));
 });
 number.addEventListener("input", () => {

@@ -18,7 +18,9 @@ export function transferRow(transfer, changed, removed) {
   const bar = el("progress", { max: 1, value: 0 });
   const cancel = actionButton(text.cancel, () => transfer.cancel("cancelled"), "quiet bad");
   const actions = el("div", { class: "transfer-actions" }, cancel);
-  const element = el("div", { class: "transfer" }, el("div", { class: "row" }, el("strong", {}, name), actions), bar, state);
+  const look = `transfer ${transfer.outgoing ? "mine" : ""}`;
+  // The log around it would announce each change of the progress.
+  const element = el("div", { class: look, "aria-live": "off" }, el("div", { class: "row" }, el("strong", {}, name), actions), bar, state);
   let url = "";
   const row = {
     transfer,
@@ -53,8 +55,12 @@ export function transferRow(transfer, changed, removed) {
     const link = { class: "button", href: url, download: called, onclick: saved, "aria-label": text.saveOf(called) };
     actions.append(el("a", { ...link, text: text.save }), actionButton(text.remove, removed, "quiet", text.removeOf(called)));
   };
+  let isOver = false;
   transfer.addEventListener("change", () => {
     if (transfer.isOpen) return;
+    // The reason may come a moment later.
+    if (isOver) return update();
+    isOver = true;
     stop();
     // A screen reader announces only the result: the progress changes four times a second.
     state.setAttribute("role", "status");
@@ -81,6 +87,7 @@ function stateWords(transfer) {
   const { state, reason, outgoing: isMine } = transfer;
   if (state === "cancelled") return text.cancelledHere[reason](isMine);
   if (state === "refused") return text.cancelledThere[reason](isMine);
+  if (transfer.endedBy) return text.transferStates[transfer.endedBy]();
   const [done, whole, speed] = [transfer.done, transfer.size, transfer.speed].map(size);
   const isBlocked = transfer instanceof Outgoing && transfer.isBlocked;
   return text.transferStates[state]({ isMine, isBlocked, done, size: whole, speed });

@@ -6,6 +6,8 @@ const LABEL = "file";
 /** Messages that a file may have beyond one per `LEAST_PIECE` bytes. More are a flood. */
 const FREE_PIECES = 64;
 const LEAST_PIECE = 1024;
+/** Milliseconds within which a channel closes, and the end of its session is heard. */
+const LAST_MOMENT = 10_000;
 
 /**
  * The state of a transfer. It is `cancelled` by this side, or `refused` by the other one, with a reason.
@@ -42,6 +44,9 @@ export class Transfer extends EventTarget {
   /** @type {Blob | null} */
   blob = null;
   startedAt = performance.now();
+  endedAt = Infinity;
+  /** @type {"endedHere" | "endedThere" | "ended" | null} How the end of the session stopped it, if so. */
+  endedBy = null;
   /** @type {RTCDataChannel | null} */
   channel = null;
   #pieces = 0;
@@ -99,7 +104,17 @@ export class Transfer extends EventTarget {
     if (!this.isOpen) return;
     if (state) this.state = state;
     if (reason) this.reason = reason;
+    if (!this.isOpen) this.endedAt = performance.now();
     this.dispatchEvent(new Event("change"));
+  }
+
+  /** Stop with the session. Its channel may have closed a moment ago. @param {"endedHere" | "endedThere" | "ended"} how */
+  endWithSession(how) {
+    const isJustOver = this.state === "interrupted" && performance.now() - this.endedAt < LAST_MOMENT;
+    if (!this.isOpen && !isJustOver) return;
+    this.endedBy = how;
+    if (this.isOpen) this.note("interrupted");
+    else this.dispatchEvent(new Event("change"));
   }
 
   /** Handle a message that is not a cancellation. @param {any} _message */

@@ -1,12 +1,15 @@
 // The workbench of two connected devices: chat, files, and how they are connected.
 
+import { Guest } from "../proxim.js";
 import { chatPane } from "./chat.js";
 import { actionButton, byId, el, say } from "./dom.js";
-import { closeFor, endReason, hearEnd } from "./end.js";
+import { closeFor, endOf, endReason, hearEnd } from "./end.js";
 import { filesPane } from "./files.js";
 import { Pace } from "./pace.js";
 import { pathView } from "./path-view.js";
+import { picture } from "./pictures.js";
 import { problemText, reasonWords } from "./problem.js";
+import { confirmed } from "./question.js";
 import { text } from "./text.js";
 import { toastProblem } from "./toast.js";
 import { isTransfer } from "./transfer.js";
@@ -35,10 +38,13 @@ export function workbench(session, role) {
     closeFor(session, "flooded").catch(() => {});
     update();
   };
-  // On the guest's side the session has only the guest's own name.
-  const otherName = () => (role === "host" ? session.deviceInfo?.name : undefined);
+  // On the guest's side `deviceInfo` has the guest's own name.
+  const otherName = () =>
+    session instanceof Guest ? (session.hostName ?? undefined) : session.deviceInfo?.name;
   const chat = chatPane((words) => session.send(words), flooded);
-  const files = filesPane(session, () => otherName() ?? text.otherSide, flooded);
+  const toTitle = () => title.focus({ preventScroll: true });
+  const files = filesPane(session, () => otherName() ?? text.otherSide, flooded, chat.place, toTitle);
+  chat.buttons.append(files.pickers);
   const words = el("p", { role: "status" });
   const again = actionButton(text.tryAgain, () => session.reconnect());
   const notice = el("div", { class: "notice" }, words, again);
@@ -46,7 +52,12 @@ export function workbench(session, role) {
   // The name of the device stands alone: in a sentence it could say something else.
   const who = el("bdi");
   const title = el("h2", { tabindex: -1, "aria-live": "polite" }, state, " ", who);
-  const leave = actionButton(text.leave, () => closeFor(session, "left").catch(toastProblem(role)), "second");
+  /** End the session, but ask first if that stops a file. */
+  const leaves = async () => {
+    const texts = { title: text.leaveTitle, words: text.leaveMoving, yes: text.leaveYes, no: text.leaveNo };
+    if (!files.isMoving || (await confirmed(texts))) await closeFor(session, "left");
+  };
+  const leave = actionButton(text.leave, () => leaves().catch(toastProblem(role)), "second");
   const dismiss = () => {
     files.forget();
     element.remove();
@@ -54,13 +65,24 @@ export function workbench(session, role) {
   };
   const remove = actionButton(text.dismiss, dismiss, "quiet");
   remove.hidden = true;
+  // What is to be known of the connection stands behind this button.
+  const about = pathView(session);
+  const aboutButton = actionButton("", () => {
+    about.hidden = !about.hidden;
+    aboutButton.setAttribute("aria-expanded", String(!about.hidden));
+  }, "quiet icon", text.about);
+  aboutButton.setAttribute("aria-expanded", "false");
+  aboutButton.title = text.about;
+  aboutButton.append(picture("about"));
   const element = el(
     "section",
     { class: "card bench" },
-    el("div", {}, el("div", { class: "bench-top" }, title, pathView(session), leave, remove), files.offers),
-    notice,
-    el("div", { class: "panes" }, chat.element, files.element),
+    el("div", { class: "bench-top" }, title, aboutButton, leave, remove),
+    el("div", { class: "bench-notes" }, about, files.offers, notice, files.notes),
+    chat.talk,
+    chat.form,
   );
+  files.takeDropsOn(element);
   let wasConnected = false;
   /** @type {RTCDataChannel | null} */
   let main = null;
@@ -100,7 +122,7 @@ export function workbench(session, role) {
     // The guest page itself says how the session ended.
     notice.hidden = connected || (session.over !== null && role === "guest" && !isFlooded);
     again.hidden = !stuck || session.over !== null || !session.peerOnline;
-    say(words, isByServer ? text.byServer(noticeWords()) : noticeWords());
+    say(words, isByServer ? (session.sealed ? text.byServerSealed : text.byServer)(noticeWords()) : noticeWords());
   };
   const noticeWords = () => {
     if (isFlooded) return text.flooded;
@@ -141,11 +163,14 @@ export function workbench(session, role) {
       // The server has dropped a signal, which may have been a message.
       if (["peer_offline", "rate_limited"].includes(error.code)) chat.lose();
     },
+    notice({ notice }) {
+      if (notice === "missed") chat.lose();
+    },
     over() {
       leave.hidden = true;
       remove.hidden = false;
       chat.end();
-      files.end();
+      files.end(endOf(session));
     },
     channel({ channel }) {
       if (!pace.takes()) flooded();
@@ -162,6 +187,7 @@ export function workbench(session, role) {
   update();
   byId("benches").prepend(element);
   return {
+    leaves,
     /** Remove the workbench, unless it has an unsaved file. */
     retire() {
       if (!files.hasUnsaved) element.remove();

@@ -37,16 +37,20 @@ const FINAL_CLOSE_CODES = new Set([1002, 1007, 1009, REPLACED]);
 export class Connection {
   /** @type {WebSocket | null} */
   #socket = null;
-  /** @type {Map<string, { kind: string, resolve: (reply: Message) => void, reject: (error: unknown) => void }>} */
+  /** @type {Map<string, { kind: string, prepare?: (reply: Message) => void,
+   *   resolve: (reply: Message) => void, reject: (error: unknown) => void }>} */
   #requests = new Map();
   /** @type {string[]} */
   #queue = [];
   #ready = /** @type {Deferred<void>} */ (new Deferred());
+  #welcomed = /** @type {Deferred<void>} */ (new Deferred());
   #refs = 0;
   #delay = BACKOFF.first;
   #maxBytes = 64 * 1024;
   /** @type {string[]} What the node does beyond version 1 of the protocol. */
   features = [];
+  /** @type {string | undefined} Where the node has its links lead. */
+  joinUrl;
   #hasOpened = false;
   #introduced = false;
   #everIntroduced = false;
@@ -74,6 +78,19 @@ export class Connection {
     return this.#ready.promise;
   }
 
+  /** Whether the node is reached and knows this client. */
+  get isIntroduced() {
+    return this.#introduced;
+  }
+
+  /** Throw `seal_unavailable` if the node does not carry sealed sessions. It need not know this client yet. */
+  async needSeal() {
+    await this.#welcomed.promise;
+    if (this.features.includes("seal")) return;
+    const why = `the node at ${this.nodeUrl} does not carry sealed sessions; nothing was sent`;
+    throw new ProximError("seal_unavailable", why);
+  }
+
   /** Throw `not_supported` if the node is too old. @param {string} feature One of `welcome.features`. */
   async needFeature(feature) {
     await this.#ready.promise;
@@ -85,23 +102,25 @@ export class Connection {
    * Send a request once the node knows this client, and return its reply.
    * @param {string} kind The type of the reply.
    * @param {Message} request
+   * @param {(reply: Message) => void} [prepare] Called before the client receives the reply.
    * @returns {Promise<Message>}
    */
-  async request(kind, request) {
+  async request(kind, request, prepare) {
     await this.#ready.promise;
-    return this.requestNow(kind, request);
+    return this.requestNow(kind, request, prepare);
   }
 
   /**
    * Send a request at once, and return its reply. Only introductions need this.
-   * @param {string} kind @param {Message} request @returns {Promise<Message>}
+   * @param {string} kind @param {Message} request @param {(reply: Message) => void} [prepare]
+   * @returns {Promise<Message>}
    */
-  async requestNow(kind, request) {
+  async requestNow(kind, request, prepare) {
     if (this.#failure) throw this.#failure;
     this.#encode(request);
     const ref = String(++this.#refs);
     return new Promise((resolve, reject) => {
-      this.#requests.set(ref, { kind, resolve, reject });
+      this.#requests.set(ref, { kind, prepare, resolve, reject });
       this.#socket?.send(JSON.stringify({ ...request, ref }));
     });
   }
@@ -146,10 +165,14 @@ export class Connection {
       const why = /** @type {Error} */ (error).message;
       throw new ProximError("bad_message", `the message cannot be written as JSON: ${why}`, { cause: error });
     }
-    const size = new TextEncoder().encode(text).length;
-    if (size <= this.#maxBytes) return text;
-    const why = `a message may have ${this.#maxBytes} bytes, and this one has ${size}`;
-    throw new ProximError("bad_message", why);
+    this.checkSize(new TextEncoder().encode(text).length);
+    return text;
+  }
+
+  /** @param {number} size The bytes of a message. @throws {ProximError} `bad_message` if they are too many. */
+  checkSize(size) {
+    if (size <= this.#maxBytes) return;
+    throw new ProximError("bad_message", `a message may have ${this.#maxBytes} bytes, and this one has ${size}`);
   }
 
   #connect() {
@@ -185,8 +208,9 @@ export class Connection {
     this.#delay = BACKOFF.first;
     for (const text of this.#queue.splice(0)) socket.send(text);
     this.#ready.resolve();
-    emit(this.client, "reachable", { online: true });
+    // A sealed session begins a new epoch, before the page sends anything.
     this.client._checkConnection();
+    emit(this.client, "reachable", { online: true });
   }
 
   /** @param {ProximError} error */
@@ -212,9 +236,12 @@ export class Connection {
     if (message.type === "welcome") {
       this.#maxBytes = message.max_message_bytes - REF_BYTES;
       this.features = message.features ?? [];
+      this.joinUrl = message.join_url;
+      this.#welcomed.resolve();
     }
-    this.client._receive(message);
     const pending = this.#requests.get(message.ref);
+    if (message.type === pending?.kind) pending?.prepare?.(message);
+    this.client._receive(message);
     if (!pending) return;
     this.#requests.delete(message.ref);
     if (message.type === pending.kind) pending.resolve(message);
@@ -271,6 +298,8 @@ export class Connection {
       socket.close(1000);
     }
     const error = this.#failure ?? connectionLost("the connection broke before the reply");
+    this.#welcomed.reject(error);
+    this.#welcomed = new Deferred();
     for (const { reject } of this.#requests.values()) reject(error);
     this.#requests.clear();
     if (!this.#introduced) return;

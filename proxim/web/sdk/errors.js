@@ -6,14 +6,18 @@
  * Every error of the SDK. `code` is a code of the wire (protocol: Errors), or one of
  *
  * - `session_ended`: the session is over, with the `status` and `reason` of `session_ended`. The reason
- *   is `lost` if the node does not know the session any more;
+ *   is `lost` if the node does not know the session any more, and `unconfirmed` if the node says that the host of
+ *   a sealed session declined, and the host's own word is missing;
  * - `connection_lost`: the node cannot be reached, refuses pages of this origin (`--allow-origin`), or
  *   closed the connection with `closeCode`;
  * - `invalid_link`: a link or a node's address is not valid, or the browser does not let this page
  *   connect to it;
  * - `not_supported`: the node is too old for what this page relies on;
- * - `code_required`: the session was opened with `confirm: "code"`, and `approve` was called without the
- *   number that the guest shows;
+ * - `seal_unavailable`: the node does not carry sealed sessions. Nothing was sent to it;
+ * - `tampered`: somebody between the two sides of a sealed session has removed, changed or forged its request or
+ *   its approval. The session is over;
+ * - `code_required`: the session is sealed or was opened with `confirm: "code"`, and `approve` was called without
+ *   the number that the guest shows;
  * - `wrong_code`: the guest shows another number, and was declined; the session has ended;
  * - `unreachable`: the two sides can't connect to each other, after several attempts, or the other side
  *   has no WebRTC;
@@ -37,7 +41,7 @@ export class ProximError extends Error {
     this.retryAfter = more.retryAfter;
     /** How a session ended, for `session_ended`. */
     this.status = more.status;
-    /** Why a session ended, for `session_ended`. */
+    /** Why a session ended, for `session_ended`; `no_webrtc` if an `unreachable` side has none. */
     this.reason = more.reason;
     /** The WebSocket's close code, for `connection_lost`. */
     this.closeCode = more.closeCode;
@@ -51,6 +55,10 @@ export const sessionEnded = (status, reason, sessionId) =>
 /** @param {string} message @param {number} [closeCode] */
 export const connectionLost = (message, closeCode) =>
   new ProximError("connection_lost", message, { closeCode });
+
+/** @param {string} what @param {string} sessionId */
+export const tampered = (what, sessionId) =>
+  new ProximError("tampered", `somebody between the two sides has tampered with ${what}`, { sessionId });
 
 /** @param {Message} message An `error` message of the node. */
 export const wireError = (message) =>

@@ -3,16 +3,21 @@
 import { asDate, momentIn } from "./clock.js";
 import { Connection } from "./connection.js";
 import { deviceName, randomHex } from "./device.js";
-import { connectionLost, sessionEnded } from "./errors.js";
+import { connectionLost, sessionEnded, tampered } from "./errors.js";
 import { emit } from "./events.js";
+import { GuestSecret } from "./guest-secret.js";
 import { CODE } from "./host-session.js";
 import { nodeAddress, parseLink } from "./link.js";
-import { forgetSeat, rememberSeat, seatOf } from "./seats.js";
+import { askedFor, forgetSeat, rememberSeat, seatOf } from "./seats.js";
 import { Session } from "./session.js";
 import { storage } from "./storage.js";
 
 /** @import { ProximError } from "./errors.js" */
-/** @import { Message, Remembered } from "./types.js" */
+/** @import { GuestKept } from "./guest-secret.js" */
+/** @import { LinkSeal, Message, Remembered, SessionInfo } from "./types.js" */
+
+/** Milliseconds of the longest timer. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * The guest's side of one session. It sends nothing before `ask` or `resume` is called.
@@ -21,7 +26,7 @@ import { storage } from "./storage.js";
  * of other sessions until they end.
  */
 export class Guest extends Session {
-  /** `pending`: the host has the prompt, until `expiresAt`.
+  /** `pending`: the host has the prompt, until `expiresAt`. In a sealed session it comes again with the `code`.
    * @type {((event: Event) => unknown) | null} */
   onpending = null;
   /** `reachable` (`online`): the node is reached, or is lost for now.
@@ -34,6 +39,9 @@ export class Guest extends Session {
   #resumeToken;
   #options;
   #expiresAt = -Infinity;
+  /** @type {GuestSecret | null} */
+  #secret = null;
+  #endTimer = 0;
 
   /**
    * @param {string | URL | Location | Remembered} link The host's link, or a seat of
@@ -45,14 +53,18 @@ export class Guest extends Session {
    */
   constructor(link, options = {}) {
     const seat = /** @type {Partial<Remembered>} */ (link);
-    const { nodeUrl, sessionId, token } = seat.resumeToken
+    const { nodeUrl, sessionId, token, seal } = seat.resumeToken
       ? { ...seat, token: "" }
       : parseLink(/** @type {string} */ (link), options.nodeUrl);
-    super(String(sessionId), "guest", options.rtc ?? true);
+    super(String(sessionId), "guest", options.rtc ?? true, seal !== undefined);
     /** The node's URL. */
     this.nodeUrl = nodeAddress(String(nodeUrl));
     /** @type {string | null} The number to show while the prompt is open, if the host has to type it. */
     this.code = null;
+    /** @type {string | null} What the host calls its device: a claim. A sealed session has it once approved. */
+    this.hostName = null;
+    if (seat.resumeToken && seal) this.#secret = new GuestSecret(this.id, undefined, /** @type {GuestKept} */ (seal));
+    else if (seal) this.#secret = new GuestSecret(this.id, /** @type {LinkSeal} */ (seal), askedFor(this.nodeUrl, this.id));
     this.#token = token;
     this.#resumeToken = seat.resumeToken ?? "";
     this.#options = options;
@@ -104,7 +116,8 @@ export class Guest extends Session {
   /** Ask on the first connection, resume on all others. @internal */
   async _introduce() {
     const connection = this._getConnection();
-    if (!this.#resumeToken) return connection.requestNow("pair_pending", this.#pairRequest());
+    await this.#secret?.load();
+    if (!this.#resumeToken) return connection.requestNow("pair_pending", await this.#pairRequest());
     // Another tab may have come back in the meantime, and have got a newer token.
     const resume_token = seatOf(this.nodeUrl, this.id)?.resumeToken ?? this.#resumeToken;
     try {
@@ -115,7 +128,8 @@ export class Guest extends Session {
     }
   }
 
-  #pairRequest() {
+  async #pairRequest() {
+    if (this.#secret) return this.#sealedRequest(this.#secret);
     let deviceId = this.#options.deviceId ?? storage.read("localStorage", "proxim.device");
     if (!deviceId) {
       deviceId = randomHex(8);
@@ -125,20 +139,43 @@ export class Guest extends Session {
     return { type: "pair_request", session_id: this.id, token: this.#token, device_info };
   }
 
+  /** @param {GuestSecret} secret */
+  async #sealedRequest(secret) {
+    const fields = await secret.request(this.#options.name || deviceName());
+    // The answer may be lost, and the link works for this request alone.
+    this.#remember();
+    await this._getConnection().needSeal();
+    const device_info = { name: "Sealed device", id: randomHex(8) };
+    return { type: "pair_request", session_id: this.id, device_info, ...fields };
+  }
+
   /** @internal @param {Message} message */
   _receive(message) {
     if (message.type === "pair_pending") {
       this.#resumeToken = message.resume_token;
       this.type = message.session_type ?? null;
+      this.hostName = message.host_name ?? null;
       this.#remember();
       this.#promptPending(message);
+    } else if (message.type === "pair_ack") {
+      if (message.session_id !== this.id || !this.#secret?.takeAck(message.seal)) return;
+      this.#remember();
+      this.code = this.#secret.code;
+      emit(this, "pending");
+    } else if (message.type === "pair_result" && this.#secret) {
+      if (message.session_id === this.id) this.#takeResult(this.#secret, message);
     } else if (message.type === "resumed") {
       // First of all: once the new token has been used, the old one ends the session.
       this.#resumeToken = message.resume_token ?? this.#resumeToken;
-      this.type = message.session.session_type;
+      if (message.ack) this.#secret?.takeAck(message.ack);
+      const isApproved = message.session.status === "approved";
+      if (isApproved && this.#secret && !this.#secret.takeAnswer(message.seal, true)) return this.#tampered();
+      const session = this.#corrected(message.session);
+      this.type = session.session_type;
+      if (!this.#secret) this.hostName = message.host_name ?? null;
       this.#remember();
       this._setIceServers(message.ice_servers, message.ice_ttl);
-      this._update(message.session);
+      this._update(session);
       this._setPeerOnline(message.host_online);
       if (message.expires_in !== undefined) this.#promptPending(message);
     } else if (!message.session_id || message.session_id === this.id) {
@@ -149,22 +186,78 @@ export class Guest extends Session {
   /** @param {Message} message */
   #promptPending({ expires_in, code }) {
     this.#expiresAt = momentIn(expires_in);
-    this.code = CODE.test(code ?? "") ? code : null;
+    // The node knows nothing of the number of a sealed session.
+    if (this.#secret) this.code = this.#secret.code;
+    else this.code = CODE.test(code ?? "") ? code : null;
     this._setPeerOnline(true);
     emit(this, "pending");
+  }
+
+  /** @param {GuestSecret} secret @param {Message} message */
+  #takeResult(secret, message) {
+    const isApproved = message.status === "approved";
+    if (!secret.takeAnswer(message.seal, isApproved) && isApproved) {
+      this.#tampered();
+      return;
+    }
+    if (isApproved) this.#remember();
+    super._receive({ ...message, device_info: { ...message.device_info, name: secret.kept?.name } });
+  }
+
+  /** @internal */
+  _approve() {
+    const secret = this.#secret;
+    if (secret && !this._signals && !this.over) {
+      const { hostName, type, until } = /** @type {GuestKept} */ (secret.kept);
+      this.hostName = hostName ?? null;
+      this.type = type ?? null;
+      if (typeof until === "number") this.#endAt(until);
+      this._signals = secret.signals(this);
+    }
+    super._approve();
+  }
+
+  /** Return what the node says of the session, with what the host and this side know better. @param {SessionInfo} info */
+  #corrected(info) {
+    const { name, type } = this.#secret?.kept ?? {};
+    const device_info = info.device_info && { ...info.device_info, name: name ?? info.device_info.name };
+    return { ...info, device_info, session_type: type ?? info.session_type };
+  }
+
+  /** End the session at the time that the host has said, whatever the node does. @param {number} until */
+  #endAt(until) {
+    const rest = until - Date.now();
+    this.#endTimer = setTimeout(() => {
+      if (rest > LONGEST_TIMER) this.#endAt(until);
+      else this._end(sessionEnded("expired", "expired", this.id));
+    }, Math.min(Math.max(rest, 0), LONGEST_TIMER));
+  }
+
+  /** Leave a session that somebody between has approved, and not the host. */
+  #tampered() {
+    const error = tampered("the approval", this.id);
+    this._end(error);
+    this.#connection?.close(error);
   }
 
   #remember() {
     if (this.over) return;
     const { id, nodeUrl, type } = this;
-    const seat = { nodeUrl, sessionId: id, resumeToken: this.#resumeToken, type, since: Date.now() };
+    const seal = this.#secret?.kept;
+    const seat = { nodeUrl, sessionId: id, resumeToken: this.#resumeToken, type, since: Date.now(), seal };
     rememberSeat(/** @type {Remembered} */ (seat));
   }
 
   /** @internal @param {ProximError} error */
   _end(error) {
     if (this.over) return;
-    if (error.code === "session_ended") forgetSeat(this.nodeUrl, this.id);
+    clearTimeout(this.#endTimer);
+    if (this.#secret && error.reason === "rejected" && !this.#secret.isDeclined) {
+      error = sessionEnded("rejected", "unconfirmed", this.id);
+    }
+    // A request that was refused has no seat, but perhaps secrets.
+    const isOver = ["session_ended", "tampered"].includes(error.code);
+    if (isOver || (!this.#resumeToken && error.code !== "connection_lost")) forgetSeat(this.nodeUrl, this.id);
     super._end(error);
     if (error.code === "session_ended") this.#connection?.close(error);
   }

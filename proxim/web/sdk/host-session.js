@@ -1,13 +1,15 @@
 // The host's side of one session, and its prompt.
 
 import { asDate, momentIn } from "./clock.js";
-import { ProximError } from "./errors.js";
+import { ProximError, tampered } from "./errors.js";
 import { dispatch, emit } from "./events.js";
 import { pageAddress } from "./link.js";
 import { Session } from "./session.js";
 
 /** @import { Host } from "./host.js" */
-/** @import { DeviceInfo, Message, SessionType } from "./types.js" */
+/** @import { HostSecret } from "./host-secrets.js" */
+/** @import { SealedHost } from "./seal/host.js" */
+/** @import { DeviceInfo, Message, SessionInfo, SessionType } from "./types.js" */
 
 /** The number of one request to pair. */
 export const CODE = /^[1-9][0-9]{2}$/;
@@ -33,7 +35,7 @@ export class Prompt extends Event {
 
   /**
    * Approve the guest.
-   * @param {string} [code] The three digits that the guest shows, for a session with
+   * @param {string} [code] The three digits that the guest shows, for a session that is sealed or has
    *   `confirm: "code"`. There is one attempt: with another number the guest is declined.
    * @throws {ProximError} `code_required`; the prompt stays. `wrong_code`; the session has ended.
    *   `already_decided` if it is too late.
@@ -47,6 +49,15 @@ export class Prompt extends Event {
     if (status === "rejected") {
       throw new ProximError("wrong_code", "the guest shows another number, and was declined", { sessionId: id });
     }
+  }
+
+  /**
+   * Approve the guest of a sealed session without the number. Then any device that has seen the link gets in: only
+   * for hosts that let in whoever asks.
+   * @throws {ProximError} `already_decided` if it is too late.
+   */
+  async approveUnchecked() {
+    await this.session._decide(true);
   }
 
   /** Decline the guest; the session ends. */
@@ -77,11 +88,15 @@ export class HostSession extends Session {
   #lapsesAt = -Infinity;
   #createdAt;
   #expiresAt;
+  #secret;
+  /** Counts the prompts and their ends: to open a request takes a moment. */
+  #round = 0;
 
-  /** @internal @param {Host} host @param {any} info @param {boolean} rtc */
-  constructor(host, info, rtc) {
-    super(info.session_id, "host", rtc);
+  /** @internal @param {Host} host @param {any} info @param {boolean} rtc @param {HostSecret | null} secret */
+  constructor(host, info, rtc, secret) {
+    super(info.session_id, "host", rtc, secret !== null);
     this.#host = host;
+    this.#secret = secret;
     /** @type {string | null} The link that a guest opens. */
     this.link = null;
     /** @type {string | null} The link as a QR code, for the `src` of an image. */
@@ -95,7 +110,7 @@ export class HostSession extends Session {
     /** @type {SessionType | null} When it ends by itself. */
     this.type = info.session_type;
     /** @type {"none" | "code"} Whether `approve` needs the number that the guest shows. */
-    this.confirm = info.confirm ?? "none";
+    this.confirm = secret ? "code" : (info.confirm ?? "none");
   }
 
   /** When the link expires, in the time of `Date.now()`. */
@@ -121,10 +136,23 @@ export class HostSession extends Session {
    *   `joinUrl`.
    */
   async renew({ tokenHash, joinUrl = tokenHash ? undefined : this.#joinUrl } = {}) {
+    if (this.#secret) return this.#renewSealed(this.#secret, tokenHash, joinUrl);
     if (joinUrl) await this._getConnection().needFeature("join_url");
     const request = { type: "renew_link", session_id: this.id, ...linkRequest(tokenHash, joinUrl) };
     await this._getConnection().request("link_renewed", request);
     if (joinUrl) this.#joinUrl = joinUrl;
+  }
+
+  /** @param {HostSecret} secret @param {string | undefined} tokenHash @param {string | URL | undefined} joinUrl */
+  async #renewSealed(secret, tokenHash, joinUrl) {
+    if (tokenHash) throw new ProximError("bad_message", "a sealed session makes its own token: leave out tokenHash");
+    const page = joinUrl ? pageAddress(joinUrl) : (secret.page ?? this.#host._linkPage());
+    const keys = await secret.newLink();
+    const request = { type: "renew_link", session_id: this.id, token_hash: keys.tokenHash };
+    await this._getConnection().request("link_renewed", request, () => {
+      secret.page = page;
+      secret.renewed(keys);
+    });
   }
 
   /** @internal @param {string | URL} [joinUrl] */
@@ -139,18 +167,90 @@ export class HostSession extends Session {
 
   /** @internal @param {boolean} approve @param {string} [code] @returns {Promise<Message>} */
   _decide(approve, code) {
+    if (this.#secret) return this.#decideSealed(this.#secret, approve, code);
     const request = { type: "pair_decision", session_id: this.id, approve, code };
     return this._getConnection().request("pair_result", request);
+  }
+
+  /** @param {HostSecret} secret @param {boolean} approve @param {string} [code] @returns {Promise<Message>} */
+  async #decideSealed(secret, approve, code) {
+    const machine = /** @type {SealedHost} */ (secret.machine);
+    const tooLate = () => new ProximError("already_decided", "the prompt has its decision", { sessionId: this.id });
+    if (!machine.isPending) throw tooLate();
+    const left = secret.until && Math.max(0, (secret.until - Date.now()) / 1000);
+    const terms = { name: this.#host._name, type: this.type ?? "one_time", left };
+    const decision = !approve
+      ? machine.decline(terms)
+      : code === undefined
+        ? machine.approveUnchecked(terms)
+        : machine.approve(code, terms);
+    secret.save();
+    const reply = await this._getConnection().request("pair_result", this.#decisionRequest(decision));
+    if (decision.approve && reply.status !== "approved") throw tooLate();
+    return decision.approve ? reply : { ...reply, status: "rejected" };
+  }
+
+  /** @param {{ approve: boolean, seal?: string }} decision */
+  #decisionRequest(decision) {
+    return { type: "pair_decision", session_id: this.id, ...decision };
+  }
+
+  /** @param {Message} message */
+  #ask(message) {
+    this.deviceInfo = message.device_info;
+    this.prompt = new Prompt(this, message);
+    dispatch(this, this.prompt);
+  }
+
+  /** Open a request, and ask the page about it. @param {HostSecret} secret @param {Message} message */
+  async #askSealed(secret, message) {
+    const round = ++this.#round;
+    const verdict = (await secret.machine?.takePrompt(message.seal, performance.now())) ?? { kind: "unknown" };
+    secret.save();
+    // In the meantime the prompt may have ended, or have come again.
+    if (this.over || round !== this.#round) return;
+    const connection = this._getConnection();
+    const decision = secret.machine?.decision;
+    if (verdict.kind === "asked" && decision) {
+      // The connection broke before its answer.
+      connection.send(this.#decisionRequest(decision));
+    } else if (verdict.kind === "asked") {
+      connection.send({ type: "pair_ack", session_id: this.id, seal: verdict.ack });
+      this.#ask({ ...message, device_info: this.#named(message.device_info) });
+    } else if (verdict.kind === "returned") {
+      const isOver = secret.until !== null && Date.now() >= secret.until;
+      connection.send(this.#decisionRequest(isOver ? { approve: false } : { approve: true, seal: verdict.seal }));
+    } else if (verdict.kind === "tampered") {
+      connection.send(this.#decisionRequest({ approve: false }));
+      this.#tampered("the request");
+    } else {
+      if (verdict.kind === "does_not_open") connection.send(this.#decisionRequest({ approve: false }));
+      emit(this, "notice", { notice: verdict.kind === "unknown" ? "elsewhere" : verdict.kind, missed: 0 });
+    }
+  }
+
+  /** End a session that somebody between has changed. @param {string} what */
+  #tampered(what) {
+    this._getConnection().send({ type: "close_session", session_id: this.id });
+    emit(this, "notice", { notice: "tampered", missed: 0 });
+    this._end(tampered(what, this.id));
+  }
+
+  /** Return the guest with the name that was sealed. @template {DeviceInfo | null} T @param {T} info @returns {T} */
+  #named(info) {
+    const name = this.#secret?.machine?.name;
+    return info && name ? { ...info, name } : info;
   }
 
   /** @internal @param {Message} message */
   _receive(message) {
     if (message.type === "pair_prompt") {
-      this.deviceInfo = message.device_info;
-      this.prompt = new Prompt(this, message);
-      dispatch(this, this.prompt);
+      if (this.#secret) this.#askSealed(this.#secret, message);
+      else this.#ask(message);
     } else if (message.type === "pair_result") {
+      this.#round += 1;
       this.prompt = null;
+      message = { ...message, device_info: this.#named(message.device_info) };
     } else if (message.type === "link_renewed") {
       this._setLink(message);
     } else if (message.type === "contested") {
@@ -160,16 +260,32 @@ export class HostSession extends Session {
     super._receive(message);
   }
 
-  /** @internal @param {any} info */
+  /** @internal @param {SessionInfo} info */
   _update(info) {
-    super._update(info);
+    super._update({ ...info, device_info: this.#named(info.device_info) });
     if (!this.over) this._setPeerOnline(info.guest_online);
+  }
+
+  /** @internal */
+  _approve() {
+    if (this.#secret && !this._signals && !this.over) {
+      this._signals = this.#secret.signals(this);
+      if (!this._signals) return this.#approvedElsewhere(this.#secret);
+    }
+    super._approve();
+  }
+
+  /** The node says that the session is approved, and this page has not approved it. @param {HostSecret} secret */
+  #approvedElsewhere({ machine }) {
+    if (machine) this.#tampered("the approval");
+    else emit(this, "notice", { notice: "elsewhere", missed: 0 });
   }
 
   /** @internal @param {Message} message */
   _setLink(message) {
-    this.link = message.link ?? null;
-    this.qr = message.qr_svg ? `data:image/svg+xml,${encodeURIComponent(message.qr_svg)}` : null;
+    const { link, svg } = this.#secret?.draw() ?? { link: message.link, svg: message.qr_svg };
+    this.link = link ?? null;
+    this.qr = svg ? `data:image/svg+xml,${encodeURIComponent(svg)}` : null;
     this.#lapsesAt = momentIn(message.pair_within);
     emit(this, "link");
   }
@@ -178,6 +294,7 @@ export class HostSession extends Session {
   _end(error) {
     this.prompt = null;
     super._end(error);
+    if (["session_ended", "tampered"].includes(error.code)) this.#secret?.forget();
     this.#host.sessions.delete(this.id);
   }
 }

@@ -2,14 +2,14 @@
 
 import { momentIn } from "./clock.js";
 import { Connection } from "./connection.js";
-import { randomHex } from "./device.js";
-import { connectionLost, sessionEnded } from "./errors.js";
+import { deviceName, randomHex } from "./device.js";
+import { ProximError, connectionLost, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
+import { HostSecrets } from "./host-secrets.js";
 import { HostSession, linkRequest } from "./host-session.js";
-import { nodeAddress } from "./link.js";
+import { nodeAddress, pageAddress } from "./link.js";
 import { storage } from "./storage.js";
 
-/** @import { ProximError } from "./errors.js" */
 /** @import { Message, SessionInfo, SessionType } from "./types.js" */
 
 /**
@@ -39,12 +39,13 @@ export class Host extends EventTarget {
   #options;
   #identity;
   #storageKey;
+  #secrets;
 
   /**
    * @param {string | URL} [url] The node; by default the page's own origin.
-   * @param {{ accessToken?: string, uuid?: string, key?: string, seats?: string[],
+   * @param {{ accessToken?: string, uuid?: string, key?: string, name?: string, seats?: string[],
    *   rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
-   *   remembered identity. With `seats`, the host takes only the sessions with these ids again. With
+   *   remembered identity. The guests of sealed sessions are told the `name`. With `seats`, the host takes only the sessions with these ids again. With
    *   `rtc: false` the SDK makes no WebRTC connection, and every signal is a `signal` event.
    */
   constructor(url = location.origin, options = {}) {
@@ -64,6 +65,9 @@ export class Host extends EventTarget {
       ahead: Number(kept?.ahead ?? 0),
     };
     this.#rememberIdentity();
+    this.#secrets = new HostSecrets(this.nodeUrl, this.#identity.uuid);
+    /** @internal The name that the guests of sealed sessions are told. */
+    this._name = options.name || deviceName();
     /** @internal */
     this._connection = new Connection(this.nodeUrl, this);
   }
@@ -78,17 +82,29 @@ export class Host extends EventTarget {
     return this.#identity.uuid;
   }
 
+  /** What the node does beyond version 1 of the protocol, such as `seal`; empty before `ready`. */
+  get features() {
+    return this._connection.features;
+  }
+
   /**
    * Open a session. A temporary session needs `ttl`, in seconds. `tokenHash` is the base64url SHA-256
    * of a pairing token of your own: the node then never sees the token, and makes no link. With
    * `confirm: "code"` the guest shows a number of three digits, and `prompt.approve` needs it. With
-   * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's.
+   * `joinUrl` the link and the QR code lead to this page of your own, instead of the node's. The guest
+   * sees `hostName`, a name of this device; an older node does not pass it on.
+   *
+   * With `sealed`, the node can neither read nor forge the names, the decision and the signals. This page
+   * makes the link and the QR code, which the node never has, and `prompt.approve` always needs the number.
+   * The guest then learns the name of this device once it is approved.
    * @param {{ type?: SessionType, ttl?: number, tokenHash?: string, confirm?: "none" | "code",
-   *   joinUrl?: string | URL }} [options]
+   *   joinUrl?: string | URL, hostName?: string, sealed?: boolean }} [options]
    * @returns {Promise<HostSession>}
-   * @throws {ProximError} `not_supported` if the node does not know `confirm` or `joinUrl`.
+   * @throws {ProximError} `not_supported` if the node does not know `confirm` or `joinUrl`,
+   *   `seal_unavailable` if it does not carry sealed sessions.
    */
-  async open({ type = "one_time", ttl, tokenHash, confirm, joinUrl } = {}) {
+  async open({ type = "one_time", ttl, tokenHash, confirm, joinUrl, hostName, sealed = false } = {}) {
+    if (sealed) return this.#openSealed(type, ttl, tokenHash, joinUrl, hostName);
     if (confirm === "code") await this._connection.needFeature("confirm");
     if (joinUrl) await this._connection.needFeature("join_url");
     const created = await this._connection.request("session_created", {
@@ -96,12 +112,48 @@ export class Host extends EventTarget {
       session_type: type,
       ttl,
       confirm,
+      host_name: hostName,
       ...linkRequest(tokenHash, joinUrl),
     });
     const session = this.sessions.get(created.session.session_id);
     if (!session) throw sessionEnded("expired", "lost", created.session.session_id);
     session._setJoinUrl(joinUrl);
     return session;
+  }
+
+  /**
+   * @param {SessionType} type @param {number | undefined} ttl
+   * @param {string | undefined} tokenHash @param {string | URL | undefined} joinUrl
+   * @param {string | undefined} hostName
+   */
+  async #openSealed(type, ttl, tokenHash, joinUrl, hostName) {
+    if (tokenHash) throw new ProximError("bad_message", "a sealed session makes its own token: leave out tokenHash");
+    const page = joinUrl && pageAddress(joinUrl);
+    await this._connection.ready;
+    await this._connection.needSeal();
+    const { newLink, nameFault } = await this.#secrets.load();
+    const fault = hostName && nameFault(hostName);
+    if (fault) throw new ProximError("bad_message", `hostName has ${fault}`);
+    if (hostName) this._name = hostName;
+    const keys = newLink();
+    const request = { type: "create_session", session_type: type, ttl, token_hash: keys.tokenHash, seal: 1 };
+    const hold = (/** @type {Message} */ { session }) =>
+      this.#secrets.add(session.session_id, keys, page || this._linkPage(), ttl);
+    const created = await this._connection.request("session_created", request, hold);
+    const session = this.sessions.get(created.session.session_id);
+    if (!session) throw sessionEnded("expired", "lost", created.session.session_id);
+    return session;
+  }
+
+  /**
+   * Return where the links of sealed sessions lead if the host does not say so. A node that serves this page, or runs
+   * on this computer, knows best. With another node they lead to it, and not where it wants.
+   * @internal
+   */
+  _linkPage() {
+    const { origin, hostname } = new URL(this.nodeUrl);
+    const isOwn = origin === globalThis.location?.origin || /^(localhost|127\..*|\[::1\])$/.test(hostname);
+    return (isOwn && this._connection.joinUrl) || `${this.nodeUrl}/join`;
   }
 
   /**
@@ -137,7 +189,9 @@ export class Host extends EventTarget {
   }
 
   /** @internal @returns {Promise<unknown>} */
-  _introduce() {
+  async _introduce() {
+    // The messages that follow cannot wait until the code is loaded.
+    await this.#secrets.restore();
     const { uuid, key } = this.#identity;
     const { accessToken, seats } = this.#options;
     const request = { type: "register", uuid, key, access_token: accessToken, seats };
@@ -164,6 +218,9 @@ export class Host extends EventTarget {
     for (const [id, session] of [...this.sessions]) {
       if (!known.has(id)) session._end(sessionEnded("expired", "lost", id));
     }
+    const live = infos.filter((info) => !info.reason).map((info) => info.session_id);
+    // A host with seats is not told of all sessions.
+    if (!this.#options.seats) this.#secrets.keepOnly(live);
     for (const info of infos) {
       if (this.sessions.has(info.session_id) || !info.reason) this.#updateSession(info);
     }
@@ -173,7 +230,7 @@ export class Host extends EventTarget {
   #updateSession(info) {
     let session = this.sessions.get(info.session_id);
     if (!session) {
-      session = new HostSession(this, info, this.#options.rtc ?? true);
+      session = new HostSession(this, info, this.#options.rtc ?? true, this.#secrets.of(info));
       this.sessions.set(session.id, session);
       // The page adds its listeners here, before the update emits events.
       emit(this, "session", { session });

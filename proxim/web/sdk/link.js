@@ -2,6 +2,8 @@
 
 import { ProximError } from "./errors.js";
 
+/** @import { LinkSeal } from "./types.js" */
+
 /** Return the URL of a node without a slash at its end. @param {string | URL} url @returns {string} */
 export function nodeAddress(url) {
   try {
@@ -29,20 +31,28 @@ export function pageAddress(url) {
   throw new ProximError("invalid_link", `${url} is not the URL of a page without #, such as https://app.example/pair`);
 }
 
+/** The page of a link, its query, and the parts of the fragment. */
+const LINK = /^(https?:\/\/[^?#]+)(?:\?[^#]*)?#([\w-]{16,128})\.([\w-]+)(?:\.([\w-]+))?$/;
+/** 32 bytes in base64url, without unused bits (sealing: Notation). */
+const KEY = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
+
 /**
  * Parse a link (protocol: Links and QR codes). A link that leads to a page of its own (`joinUrl`) does
- * not say which node it is from: give `nodeUrl`.
+ * not say which node it is from: give `nodeUrl`. The link of a sealed session has `seal` instead of
+ * a token.
  * @param {string | URL | Location} link
  * @param {string | URL} [nodeUrl]
- * @returns {{ nodeUrl: string, sessionId: string, token: string }}
+ * @returns {{ nodeUrl: string, sessionId: string, token: string, seal?: LinkSeal }}
  * @throws {ProximError} `invalid_link`
  */
 export function parseLink(link, nodeUrl) {
-  const found = /^(https?:\/\/[^?#]+)(?:\?[^#]*)?#([\w-]{16,128})\.([\w-]{16,128})$/.exec(String(link).trim());
-  const [, page, sessionId, token] = found ?? [];
+  const [, page, sessionId, second, third] = LINK.exec(String(link).trim()) ?? [];
   const ofNode = /^(.*)\/join\/?$/.exec(page ?? "")?.[1];
-  if (!page || !(nodeUrl ?? ofNode)) {
+  const isSealed = third !== undefined;
+  const isRight = isSealed ? KEY.test(second) && KEY.test(third) : /^.{16,128}$/.test(second ?? "");
+  if (!isRight || !(nodeUrl ?? ofNode)) {
     throw new ProximError("invalid_link", "a link looks like https://node.example/join#<session id>.<token>");
   }
-  return { nodeUrl: nodeAddress(nodeUrl ?? String(ofNode)), sessionId, token };
+  const parts = { nodeUrl: nodeAddress(nodeUrl ?? String(ofNode)), sessionId };
+  return isSealed ? { ...parts, token: "", seal: { seed: second, hostKey: third } } : { ...parts, token: second };
 }

@@ -159,9 +159,9 @@ export class PeerConnection {
     else this.#send(pc, {});
   }
 
-  /** @param {string} message */
-  #failUnreachable(message) {
-    this.#fail(new ProximError("unreachable", message, { sessionId: this.session.id }));
+  /** @param {string} message @param {string} [reason] */
+  #failUnreachable(message, reason) {
+    this.#fail(new ProximError("unreachable", message, { sessionId: this.session.id, reason }));
   }
 
   /** @param {ProximError} error */
@@ -201,7 +201,7 @@ export class PeerConnection {
     const { from, to, description, candidate, unavailable } = signal;
     if (unavailable === true) {
       this.#refused = true;
-      this.#failUnreachable("the other side has no WebRTC");
+      this.#failUnreachable("the other side has no WebRTC", "no_webrtc");
       return;
     }
     if (typeof from !== "string" || (to && to !== this.#id)) return;

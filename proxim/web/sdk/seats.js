@@ -18,12 +18,19 @@ export function remembered(url = location.origin) {
   const tab = storage.read("sessionStorage", key) ?? {};
   // What all tabs share goes first: another tab may have got a newer token.
   return Object.values({ ...tab, ...storage.read("localStorage", key) })
+    .filter(({ resumeToken }) => resumeToken)
     .map((seat) => ({ ...seat, thisTab: seat.sessionId in tab }))
     .sort((a, b) => Number(b.thisTab) - Number(a.thisTab) || b.since - a.since);
 }
 
 /** Return the seat in a session that this browser can take again. @param {string} nodeUrl @param {string} id */
 export const seatOf = (nodeUrl, id) => remembered(nodeUrl).find(({ sessionId }) => sessionId === id);
+
+/**
+ * Return the secrets of a sealed session that a guest of this tab has asked for.
+ * @param {string} nodeUrl @param {string} id @returns {any}
+ */
+export const askedFor = (nodeUrl, id) => storage.read("sessionStorage", seatsKey(nodeUrl))?.[id]?.seal;
 
 /** Remember a seat: of a one-time session only in this tab. @param {Remembered} seat */
 export function rememberSeat(seat) {

@@ -1,19 +1,16 @@
 // One side of a session.
 
-import { momentIn } from "./clock.js";
 import { Deferred } from "./deferred.js";
 import { EARLY } from "./early-messages.js";
 import { ProximError, sessionEnded, wireError } from "./errors.js";
 import { beforeListening, emit } from "./events.js";
+import { IceClock } from "./ice-clock.js";
 import { pathOf } from "./path.js";
 import { PeerConnection } from "./peer-connection.js";
 
 /** @import { Connection } from "./connection.js" */
-/** @import { DeviceInfo, Message, Path, SessionType, Status } from "./types.js" */
-
-/** ICE servers are refreshed after this part of their time, if the last ones gained as many milliseconds;
- * after a failure they are refreshed again after `retry` milliseconds. */
-const ICE = { age: 0.75, gain: 500, retry: 10_000 };
+/** @import { SealedSignals } from "./sealed-signals.js" */
+/** @import { DeviceInfo, Message, Notice, Path, SessionType, Status } from "./types.js" */
 
 /**
  * One side of a session: the base of `HostSession` and `Guest`.
@@ -60,6 +57,9 @@ export class Session extends EventTarget {
   /** `over` (`error`): the session has ended; the error's `reason` says why.
    * @type {((event: Event & { error: ProximError }) => unknown) | null} */
   onover = null;
+  /** `notice` (`notice`, `missed`): a side of a sealed session has noticed something (`Notice`).
+   * @type {((event: Event & { notice: Notice, missed: number }) => unknown) | null} */
+  onnotice = null;
   /** `error` (`error`): the node refused a signal, or WebRTC reported an error. The session goes on.
    * @type {((event: Event & { error: ProximError }) => unknown) | null} */
   onerror = null;
@@ -77,19 +77,21 @@ export class Session extends EventTarget {
   #peerConnection = null;
   #role;
   #rtc;
-  /** When the ICE servers expire, by the clock that cannot be set and by the one that runs in sleep. */
-  #iceExpiry = { moment: Infinity, date: Infinity };
-  #iceTimer = 0;
+  #iceClock = new IceClock(() => this.refreshIce());
 
   /**
    * `Host.open` and `new Guest` make sessions.
    * @internal
-   * @param {string} id @param {"host" | "guest"} role @param {boolean} rtc
+   * @param {string} id @param {"host" | "guest"} role @param {boolean} rtc @param {boolean} sealed
    */
-  constructor(id, role, rtc) {
+  constructor(id, role, rtc, sealed) {
     super();
     /** The session's id. */
     this.id = id;
+    /** Whether it is sealed: the node can neither read nor forge the names, the decision and the signals. */
+    this.sealed = sealed;
+    /** @internal @type {SealedSignals | null} Those of a sealed session, once approved. */
+    this._signals = null;
     /** @type {Status} The session's state. */
     this.status = "pending";
     /** @type {SessionType | null} When it ends by itself; null until a guest knows it. */
@@ -136,14 +138,21 @@ export class Session extends EventTarget {
 
   /**
    * Send any JSON value to the other side through the node, in order, once approved. Up to 256 values
-   * wait while the node is offline.
+   * wait while the node is offline, and in a sealed session also while the other side is offline.
    * @param {unknown} data
    * @throws {ProximError} `session_ended`, `bad_message` when `data` is not JSON or too large for the
-   *   node, `limit_reached` when too many values wait.
+   *   node, `limit_reached` when too many values wait, `not_approved` in a sealed session before the approval.
    */
   send(data) {
     if (this.over) throw this.over;
     if (data === undefined) throw new ProximError("bad_message", "undefined is not a JSON value");
+    if (!this.sealed) this._sendSignal(data);
+    else if (this._signals) this._signals.send(data);
+    else throw new ProximError("not_approved", "nothing is sealed before the approval", { sessionId: this.id });
+  }
+
+  /** @internal @param {unknown} data What the node relays. */
+  _sendSignal(data) {
     this._getConnection().send({ type: "signal", session_id: this.id, data });
   }
 
@@ -230,6 +239,8 @@ export class Session extends EventTarget {
   _setPeerOnline(online, replaced = false) {
     const changed = online !== this.#peerOnline;
     this.#peerOnline = online;
+    if (changed) this._signals?.peerIs(online);
+    if (replaced) this._signals?.peerReplaced();
     if (changed || replaced) emit(this, "presence", { online, replaced });
     if (online) this.#peerConnection?.check();
   }
@@ -241,27 +252,12 @@ export class Session extends EventTarget {
     this.iceServers = iceServers;
     this.#peerConnection?.setIceServers(iceServers);
     if (!isFirst) emit(this, "ice", { iceServers });
-    if (!ttl || iceServers.length === 0) return;
-    const moment = momentIn(ttl);
-    // Servers that expire with the session cannot be renewed.
-    if (this.#iceTimer && moment < this.#iceExpiry.moment + ICE.gain) return;
-    this.#iceExpiry = { moment, date: Date.now() + ttl * 1000 };
-    this.#refreshIceAfter(ttl * 1000 * ICE.age);
+    if (ttl && iceServers.length > 0) this.#iceClock.set(ttl);
   }
 
   /** @internal Whether the ICE servers have expired, for example because the device was asleep. */
   _iceHasExpired() {
-    return performance.now() >= this.#iceExpiry.moment || Date.now() >= this.#iceExpiry.date;
-  }
-
-  /** @param {number} time Milliseconds. */
-  #refreshIceAfter(time) {
-    clearTimeout(this.#iceTimer);
-    this.#iceTimer = setTimeout(() => {
-      this.refreshIce().catch(() => {
-        if (!this.over) this.#refreshIceAfter(ICE.retry);
-      });
-    }, time);
+    return this.#iceClock.hasExpired;
   }
 
   /** @internal */
@@ -278,7 +274,8 @@ export class Session extends EventTarget {
     if (this.over) return;
     this.over = error;
     if (error.status) this.status = error.status;
-    clearTimeout(this.#iceTimer);
+    this.#iceClock.stop();
+    this._signals?.close();
     this.#peerConnection?.close();
     this._setPeerOnline(false);
     this.#approved.reject(error);
@@ -289,6 +286,7 @@ export class Session extends EventTarget {
 
   /** @internal The node is reached again. */
   _checkConnection() {
+    this._signals?.start();
     this.#peerConnection?.check();
   }
 
@@ -337,8 +335,11 @@ export class Session extends EventTarget {
     for (const channel of channels) emit(this, "channel", { channel });
   }
 
-  /** @param {any} data */
-  #receiveSignal(data) {
+  /** @param {any} signal */
+  #receiveSignal(signal) {
+    const received = this.sealed ? this._signals?.receive(signal) : { data: signal };
+    if (!received) return;
+    const { data } = received;
     const rtc = data && typeof data === "object" ? data.rtc : undefined;
     if (this.#peerConnection && rtc && typeof rtc === "object") this.#peerConnection.receive(rtc);
     else emit(this, "signal", { data });

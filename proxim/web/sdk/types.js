@@ -6,10 +6,10 @@
 /**
  * A session, as the node describes it (protocol: The session object). `created_at` and `expires_at` are times
  * of the node (RFC 3339, UTC); only a temporary session has `expires_at`. `reason` says why a session ended.
- * With `confirm`, an approval needs the number that the guest shows.
+ * With `confirm`, an approval needs the number that the guest shows. With `seal`, the session is sealed.
  * @typedef {{ session_id: string, uuid: string, session_type: SessionType, created_at: string,
  *   expires_at: string | null, status: Status, device_info: DeviceInfo | null, host_online: boolean,
- *   guest_online: boolean, reason?: string, confirm?: "code" }} SessionInfo
+ *   guest_online: boolean, reason?: string, confirm?: "code", seal?: 1 }} SessionInfo
  */
 
 /** @typedef {Record<string, any>} Message A message of the wire protocol. */
@@ -31,9 +31,24 @@
  */
 
 /**
- * A seat that a guest can take again, from `remembered`.
+ * A seat that a guest can take again, from `remembered`. `seal` has the secrets of a sealed session.
  * @typedef {{ nodeUrl: string, sessionId: string, resumeToken: string, type: string,
- *   since: number }} Remembered
+ *   since: number, seal?: object }} Remembered
+ */
+
+/** @typedef {{ seed: string, hostKey: string }} LinkSeal The secrets in the link of a sealed session. */
+
+/**
+ * What a side of a sealed session has noticed:
+ *
+ * - `tampered`: a signal that the other side did not seal was dropped; said at most once a minute. At a host also: a
+ *   request was changed, and the session is over;
+ * - `late`: a signal came twice or too late, and was dropped;
+ * - `before`: a signal is from before a reload, and was dropped;
+ * - `missed`: `missed` signals of the other side did not arrive;
+ * - `does_not_open`: a device asked without the secrets of the link, and was declined;
+ * - `elsewhere`: another browser or program of this owner has the session's secrets. Answer there.
+ * @typedef {"tampered" | "late" | "before" | "missed" | "does_not_open" | "elsewhere"} Notice
  */
 
 export {};

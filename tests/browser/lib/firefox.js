@@ -76,13 +76,13 @@ export class Firefox {
   }
 
   async press(name) {
-    const id = await this.#find(`//button[normalize-space()="${name}" and not(@disabled) and not(@aria-disabled)]`);
+    const id = await this.#find(`//button[(normalize-space()="${name}" or @aria-label="${name}") and not(@disabled) and not(@aria-disabled)]`);
     await this.#call("WebDriver:ElementClick", { id });
   }
 
   /** Fill in the field with a label. */
   async fill(label, words) {
-    const id = await this.#find(`//input[@aria-label="${label}" or @id=//label[.="${label}"]/@for]`);
+    const id = await this.#find(`//*[self::input or self::textarea][@aria-label="${label}" or @id=//label[.="${label}"]/@for]`);
     await this.#call("WebDriver:ElementClear", { id });
     await this.#call("WebDriver:ElementSendKeys", { id, text: words });
   }

@@ -38,12 +38,20 @@ class Person {
     return this.page.getByRole("button", { name, exact: true }).click();
   }
 
+  async isOnline() {
+    await this.page.locator("#reach.on").waitFor();
+  }
+
+  async isOffline() {
+    await this.page.locator("#reach.off").waitFor();
+  }
+
   async isConnected() {
     await this.page.getByRole("heading", { name: /^Connected to/ }).first().waitFor();
   }
 
   async sends(...paths) {
-    await this.page.locator('input[type="file"]').setInputFiles(paths);
+    await this.page.locator('input[type="file"]:not([capture])').setInputFiles(paths);
   }
 
   file(name) {
@@ -77,12 +85,28 @@ export class Desk extends Person {
   static async at(node, context) {
     const desk = new Desk(await context.newPage());
     await desk.page.goto(node.url);
-    await desk.sees("Node reached");
+    await desk.isOnline();
     return desk;
   }
 
-  /** Choose a type and show the code; `seconds` is the time of a temporary session. */
+  /** Wait for a code. */
+  async hasCode() {
+    await this.page.locator('.code-face:not(.stale) img[src^="data:"]').waitFor();
+  }
+
+  /** Show the code of a connection of this type; `seconds` is the time of a temporary one. */
   async opens(type, seconds) {
+    const button = this.page.locator("#show-code");
+    await this.page.locator("#code:not([hidden]) #qr[src], #show-code:not([hidden], [disabled])").first().waitFor();
+    if (await button.isVisible()) await button.click();
+    await this.hasCode();
+    return type === "one_time" ? this.link() : this.chooses(type, seconds);
+  }
+
+  /** Choose how long a connection stays, and show a code for that. */
+  async chooses(type, seconds) {
+    const link = await this.link();
+    await this.unfolds("Keep connected longer…");
     await this.page.getByText(NAMES[type], { exact: true }).first().click();
     if (seconds) {
       await this.page.evaluate(() => {
@@ -91,9 +115,28 @@ export class Desk extends Person {
       await this.page.getByLabel("Duration").fill(String(seconds));
       await this.page.getByLabel("Unit").selectOption({ label: "minutes" });
     }
-    await this.press("Show the code");
-    await this.page.locator('.code img[src^="data:"]').waitFor();
+    await this.press("Show a code for this");
+    await this.page.waitForFunction((old) => !["", old].includes(document.querySelector("#link").value), link);
+    await this.hasCode();
     return this.link();
+  }
+
+  /** Show what is behind these words. */
+  async unfolds(words) {
+    const details = this.page.locator("details", { hasText: words });
+    if ((await details.getAttribute("open")) === null) await details.locator("summary").click();
+  }
+
+  /** Press a button behind "Can’t scan?". */
+  async pressesBehind(name) {
+    await this.unfolds("Can’t scan?");
+    await this.press(name);
+  }
+
+  /** Close the code, and wait until the card is folded. */
+  async closesCode() {
+    await this.pressesBehind("Close this code");
+    await this.page.locator("#show-code").waitFor();
   }
 
   /** Wait until a new prompt takes input. */
@@ -103,7 +146,7 @@ export class Desk extends Person {
   }
 
   link() {
-    return this.page.getByLabel("Or open this link on the other device").inputValue();
+    return this.page.locator("#link").inputValue();
   }
 
   /** Return the link that a camera reads. */
@@ -116,7 +159,7 @@ export class Desk extends Person {
 
   /** Type the number that a phone shows, and approve. @param {{ number: () => Promise<string> }} phone */
   async approves(phone) {
-    await this.page.getByLabel("Type the number that the other device shows").fill(await phone.number());
+    await this.page.getByLabel("Number on the other device").fill(await phone.number());
     await this.press("Approve");
   }
 
@@ -139,12 +182,13 @@ export class Phone extends Person {
 
   async asksAndWaits(name) {
     await this.asks(name);
-    await this.sees("Waiting for approval");
+    await this.page.locator("#waiting").waitFor();
   }
 
   /** Return the number that it shows while it waits. */
   async number() {
-    const words = await this.page.locator("#waiting-number").textContent();
+    // That of a sealed session comes a moment after the request.
+    const words = await this.page.locator("#waiting-number", { hasText: /./ }).textContent();
     assert.match(words, /^[1-9][0-9]{2}$/);
     return words;
   }

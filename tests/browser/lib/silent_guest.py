@@ -14,6 +14,7 @@ from proxim.client import open_guest
 
 async def main(link: str) -> None:
     async with open_guest(link, name="A script") as guest:
+        await guest.wait_code()
         print(guest.code, flush=True)
         await guest.approved()
         async for data in guest.signals():

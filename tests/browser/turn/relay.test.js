@@ -86,7 +86,7 @@ test("the guest in Python connects through the relay", async () => {
     await desk.isConnected();
     await desk.sees("Hello from Python");
     await desk.sees("Relayed");
-    await desk.press("End session");
+    await desk.press("End connection");
     assert.equal(await gone, 0);
     assert.deepEqual(printed, ["The host is being asked.", `It needs this number: ${await told}`, "connected", "over: closed"]);
   } finally {

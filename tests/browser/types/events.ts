@@ -13,6 +13,7 @@ async function events(session: HostSession) {
   session.addEventListener("connected", ({ channel }) => channel.send("hello"));
   session.addEventListener("over", ({ error }) => error.reason?.length);
   session.addEventListener("presence", ({ online, replaced }) => [online, replaced] satisfies boolean[]);
+  session.addEventListener("notice", ({ notice, missed }) => [notice === "tampered", missed > 0]);
   session.addEventListener("contested", (event) => event.timeStamp, true);
   session.addEventListener("link", { handleEvent: (event) => event.type });
   session.addEventListener("link", function () {
@@ -35,6 +36,8 @@ async function events(session: HostSession) {
 }
 
 function mistakes(session: HostSession) {
+  // @ts-expect-error: there is no such notice
+  session.addEventListener("notice", ({ notice }) => notice === "tampred");
   // @ts-expect-error: there is no such event
   session.addEventListener("promt", () => {});
   // @ts-expect-error: a guest gets no prompts

@@ -36,6 +36,19 @@ test("a session without a number is opened as before", async () => {
   assert.equal(FakeSocket.last.sent.at(-1).confirm, undefined);
 });
 
+test("the host gives its device a name, and the guest sees it", async () => {
+  const host = await registered([]);
+  host.open({ hostName: "Work laptop" }).catch(() => {});
+  await settle();
+  assert.equal(FakeSocket.last.sent.at(-1).host_name, "Work laptop");
+  const guest = new Guest(LINK, { rtc: false });
+  guest.ask();
+  await FakeSocket.last.opens();
+  const pending = { type: "pair_pending", session_id: ID, resume_token: "r", expires_in: 40, host_name: "Work laptop" };
+  await FakeSocket.last.answers("pair_request", pending);
+  assert.equal(guest.hostName, "Work laptop");
+});
+
 test("a node that does not know numbers is refused before a session is opened", async () => {
   for (const features of [[], undefined, ["rotate"]]) {
     const host = await registered(features === undefined ? null : features);

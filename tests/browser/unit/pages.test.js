@@ -72,7 +72,7 @@ test("a side that closes a session says why first, and does not blame the other 
   await closeFor(session, "flooded");
   hearEnd(session, { end: "left" });
   assert.deepEqual(session.done, [{ end: "flooded" }, "closed"]);
-  assert.equal(endReason(session), "closed");
+  assert.equal(endReason(session), "floodedHere");
 });
 
 test("a session is closed even if its reason cannot be sent, and a pending one says nothing", async () => {

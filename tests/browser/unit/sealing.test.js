@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { parseLink } from "../../../proxim/web/sdk/link.js";
 import { openAsk } from "../../../proxim/web/sdk/seal/ask.js";
 import { sealBox } from "../../../proxim/web/sdk/seal/box.js";
 import { decode64, encode64 } from "../../../proxim/web/sdk/seal/encoding.js";
@@ -10,7 +11,7 @@ import { SealedGuest, returnSeal } from "../../../proxim/web/sdk/seal/guest.js";
 import { SealedHost } from "../../../proxim/web/sdk/seal/host.js";
 import { suiteWith } from "../../../proxim/web/sdk/seal/hpke.js";
 import { linkSecrets, pairOf, reopenToken } from "../../../proxim/web/sdk/seal/keys.js";
-import { parseSealedLink, sealedLinkText } from "../../../proxim/web/sdk/seal/link.js";
+import { sealedLink, sealedLinkText } from "../../../proxim/web/sdk/seal/link.js";
 import { nameFault } from "../../../proxim/web/sdk/seal/names.js";
 import { SealedPeer } from "../../../proxim/web/sdk/seal/peer.js";
 
@@ -30,8 +31,11 @@ function newHost(...draws) {
   return new SealedHost(link.session_id, { keys: linkKeys(), draw: drawn(...draws) });
 }
 
+const PAGE = "https://node.example/join";
+const parsedLink = () => sealedLink(parseLink(link.text));
+
 const newGuest = (...draws) =>
-  SealedGuest.ask(parseSealedLink(link.text), request.name, drawn(request.guest_private, request.ephemeral_ikm, ...draws));
+  SealedGuest.ask(parsedLink(), request.name, drawn(request.guest_private, request.ephemeral_ikm, ...draws));
 
 /** Return both sides after the approval; they draw these bytes then. */
 async function paired(guestDraws = [], hostDraws = []) {
@@ -58,7 +62,7 @@ test("the secrets of the link are those of the vector", () => {
   const { token, tokenHash, psk } = linkSecrets(bytes(link.seed));
   assert.deepEqual([token, tokenHash, hex(psk)], [link.token, link.token_hash, link.psk]);
   assert.equal(hex(pairOf(bytes(link.host_private)).public), link.host_key);
-  assert.equal(sealedLinkText(newHost().link("https://node.example/")), link.text);
+  assert.equal(newHost().link(PAGE), link.text);
 });
 
 test("the pairing is that of the vector", async () => {
@@ -212,14 +216,14 @@ test("a host opens one request, whichever of its links it is for, and the same a
   const host = new SealedHost(link.session_id, { keys: linkKeys() });
   const old = await newGuest();
   host.renew();
-  assert.equal(sealedLinkText(host.link("https://node.example")), link.text);
+  assert.equal(host.link(PAGE), link.text);
   const [first, again, other] = await Promise.all([
     host.takePrompt(old.state.seal, 0),
     host.takePrompt(old.state.seal, 0),
-    SealedGuest.ask(parseSealedLink(link.text), "X").then((guest) => host.takePrompt(guest.state.seal, 0)),
+    SealedGuest.ask(parsedLink(), "X").then((guest) => host.takePrompt(guest.state.seal, 0)),
   ]);
   assert.deepEqual([first.kind, again, other.kind], ["asked", { ...first, isNew: false }, "tampered"]);
-  assert.throws(() => host.link("https://node.example"), RangeError);
+  assert.throws(() => host.link(PAGE), RangeError);
 });
 
 test("a renewed link makes the one before worthless", async () => {
@@ -230,7 +234,7 @@ test("a renewed link makes the one before worthless", async () => {
   host.renewed(lost);
   host.renewed(keys);
   host.renewed(lost);
-  const shown = host.link("https://node.example");
+  const shown = sealedLink(parseLink(host.link(PAGE)));
   assert.deepEqual([shown.seed, shown.hostKey], [keys.seed, pairOf(keys.private).public]);
   assert.deepEqual(await host.takePrompt(old.state.seal, 0), { kind: "does_not_open" });
   assert.deepEqual(await host.takePrompt(undefined, 0), { kind: "tampered" });
@@ -256,7 +260,7 @@ test("a request of a changed byte does not open", async () => {
 });
 
 test("a key that shares nothing, and a name that is not allowed, are refused before anything is sent", async () => {
-  const parsed = parseSealedLink(link.text);
+  const parsed = parsedLink();
   await assert.rejects(SealedGuest.ask({ ...parsed, hostKey: new Uint8Array(32) }, "P"), RangeError);
   for (const name of ["", " ", "x".repeat(65), "a\u202eb", "\ud800"]) {
     await assert.rejects(SealedGuest.ask(parsed, name), RangeError);
@@ -272,9 +276,16 @@ test("names are allowed as in Python", () => {
 
 test("links are sealed or not as in Python", () => {
   for (const text of vectors.links.sealed) {
-    assert.equal(sealedLinkText(parseSealedLink(text)), text.trim().replace("/join/#", "/join#"));
+    const parts = parseLink(text);
+    assert.equal(parts.token, "");
+    assert.equal(sealedLinkText(`${parts.nodeUrl}/join`, sealedLink(parts)), text.trim().replace("/join/#", "/join#"));
   }
-  for (const text of vectors.links.refused) assert.equal(parseSealedLink(text), null, text);
+  const isSealed = (text) => Boolean(parseLink(text).seal);
+  for (const text of vectors.links.refused) {
+    // A link with two parts is plain; of another form, it is no link.
+    if (/#[^.]+[.][^.]+$/.test(text)) assert.equal(isSealed(text), false, text);
+    else assert.throws(() => isSealed(text), { code: "invalid_link" }, text);
+  }
 });
 
 test("nothing of it needs crypto.subtle, which plain http does not have", async (t) => {

@@ -27,7 +27,7 @@ function sdkCodes() {
 
 test("every error code has a text of its own, and what to do next", () => {
   const codes = [...wireCodes(), ...sdkCodes()];
-  assert.ok(wireCodes().length >= 14 && sdkCodes().length === 8, codes.join());
+  assert.ok(wireCodes().length >= 14 && sdkCodes().length === 10, codes.join());
   for (const role of ROLES) {
     for (const code of codes) {
       const { title, next } = problem(role, new ProximError(code, "as the wire says it"));
@@ -58,18 +58,27 @@ test("an unknown session says why it may be unknown, and what to scan", () => {
   for (const word of ["renewed", "ended", "incomplete", "the screen shows now"]) assert.ok(next.includes(word), word);
 });
 
+test("a device without WebRTC is told apart from one that cannot be reached", () => {
+  const [missing, unreached] = ["no_webrtc", undefined].map((reason) =>
+    problemText("host", new ProximError("unreachable", "", { reason })),
+  );
+  assert.match(missing, /WebRTC is missing or switched off there/);
+  assert.doesNotMatch(missing, /relay|network/);
+  assert.match(unreached, /relay/);
+});
+
 test("the approval timeout is said once", () => {
   const words = `${text.overTitles.approval_timeout} ${text.reasons.approval_timeout} ${text.guestNext.approval_timeout}`;
-  assert.equal(words.match(/nobody answered/gi).length, 1);
+  assert.equal(words.match(/no answer in time/gi).length, 1);
 });
 
 test("every reason for an end has a text, and what a guest can do", () => {
   const [, cell] = /`reason`\? \| (.*?) \|/.exec(PROTOCOL);
   const reasons = [...cell.matchAll(/`(\w+)`/g)].map(([, reason]) => reason);
   assert.ok(reasons.length >= 8);
-  for (const reason of [...reasons, "lost"]) {
+  for (const reason of [...reasons, "lost", "unconfirmed"]) {
     assert.match(text.reasons[reason], /\.$/, reason);
-    assert.match(text.guestNext[reason], /\.$/, reason);
+    assert.match(text.guestNext[reason] ?? text.guestNext.other, /\.$/, reason);
   }
 });
 
@@ -82,7 +91,7 @@ test("every reason of the other side for an end has a text, and what a guest can
   assert.deepEqual(reasons, ["left", "done", "flooded", "failed"]);
   for (const reason of reasons) {
     assert.match(text.reasons[reason], /\.$/, reason);
-    assert.match(text.guestNext[reason], /\.$/, reason);
+    assert.match(text.guestNext[reason] ?? text.guestNext.other, /\.$/, reason);
   }
 });
 

@@ -5,11 +5,11 @@ import { openAsk, REQUEST } from "./ask.js";
 import { sealBox } from "./box.js";
 import { decode64, DoesNotOpen, drawRandom, encode64, KEY_BYTES } from "./encoding.js";
 import { codeOf, exchange, linkSecrets, newPair, pairOf } from "./keys.js";
+import { sealedLinkText } from "./link.js";
 import { SealedPeer } from "./peer.js";
 
 /** @import { Terms } from "./answer.js" */
 /** @import { Draw, KeyPair } from "./encoding.js" */
-/** @import { SealedLink } from "./link.js" */
 
 /**
  * The secrets of one link. The node learns the `tokenHash` only.
@@ -31,11 +31,19 @@ import { SealedPeer } from "./peer.js";
 
 /** @typedef {{ approve: boolean, seal: string }} Decision The fields of `pair_decision`. */
 
+/**
+ * What a host keeps of a session: all of it is secret. The texts are base64url.
+ * @typedef {{ links: { seed: string, private: string }[], seal: string | null,
+ *   asked: { name: string, ack: string } | null,
+ *   pending: { secret: string, private: string, guestKey: string } | null,
+ *   decision: Decision | null, secret: string | null }} HostState
+ */
+
 /** Return the secrets of a new link. @param {Draw} [draw] @returns {LinkKeys} */
-export function newLink(draw = drawRandom) {
-  const seed = draw(KEY_BYTES);
-  return { seed, private: draw(KEY_BYTES), tokenHash: linkSecrets(seed).tokenHash };
-}
+export const newLink = (draw = drawRandom) => keysOf(draw(KEY_BYTES), draw(KEY_BYTES));
+
+/** @param {Uint8Array} seed @param {Uint8Array} own @returns {LinkKeys} */
+const keysOf = (seed, own) => ({ seed, private: own, tokenHash: linkSecrets(seed).tokenHash });
 
 /** The keys of one session's links, and the one request that it opens. */
 export class SealedHost {
@@ -53,10 +61,10 @@ export class SealedHost {
 
   /**
    * @param {string} sessionId
-   * @param {{ keys?: LinkKeys, secret?: Uint8Array, draw?: Draw }} [from] The secrets of the link of a new
-   *   session, or the secret of a session that was approved before a reload.
+   * @param {{ keys?: LinkKeys, secret?: Uint8Array, state?: HostState, draw?: Draw }} [from] The secrets of the
+   *   link of a new session, the secret of a session that was approved, or the `state` before a reload.
    */
-  constructor(sessionId, { keys, secret, draw = drawRandom } = {}) {
+  constructor(sessionId, { keys, secret, state, draw = drawRandom } = {}) {
     this.sessionId = sessionId;
     this.#draw = draw;
     this.#keys = keys ? [keys] : [];
@@ -64,18 +72,50 @@ export class SealedHost {
     this.peer = secret ? new SealedPeer("h", secret, draw) : null;
     /** The decision that was made, to send it again after a reconnect. @type {Decision | null} */
     this.decision = null;
+    if (state) this.#restore(state);
+  }
+
+  /** What to keep over a reload. It changes with each call of a method. @returns {HostState} */
+  get state() {
+    const pending = this.#pending;
+    return {
+      links: this.#keys.map(({ seed, private: own }) => ({ seed: encode64(seed), private: encode64(own) })),
+      seal: this.#seal,
+      asked: this.#verdict?.kind === "asked" ? { name: this.#verdict.name, ack: this.#verdict.ack } : null,
+      pending: pending && {
+        secret: encode64(pending.secret),
+        private: encode64(pending.own.private),
+        guestKey: encode64(pending.guestKey),
+      },
+      decision: this.decision,
+      secret: this.peer && encode64(this.peer.secret),
+    };
+  }
+
+  /** Whether there is a link to show. */
+  get hasLink() {
+    return this.#keys.length > 0;
+  }
+
+  /** Whether a request waits for its decision. */
+  get isPending() {
+    return this.#pending !== null;
+  }
+
+  /** The name of the guest that has asked, null before. */
+  get name() {
+    return this.#verdict?.kind === "asked" ? this.#verdict.name : null;
   }
 
   /**
    * Return the link to show, the latest that is confirmed.
-   * @param {string} nodeUrl
-   * @returns {SealedLink}
+   * @param {string} page Where it leads.
    * @throws {RangeError} If this side has no keys for one.
    */
-  link(nodeUrl) {
+  link(page) {
     const keys = this.#keys.at(0);
     if (!keys) throw new RangeError("this session has no link that this side could open");
-    return { nodeUrl, sessionId: this.sessionId, seed: keys.seed, hostKey: pairOf(keys.private).public };
+    return sealedLinkText(page, { sessionId: this.sessionId, seed: keys.seed, hostKey: pairOf(keys.private).public });
   }
 
   /**
@@ -126,6 +166,20 @@ export class SealedHost {
   /** Return the decision of a person who says no. @param {Terms} terms */
   decline(terms) {
     return this.#decide(false, terms);
+  }
+
+  /** @param {HostState} state */
+  #restore({ links, seal, asked, pending, decision, secret }) {
+    this.#keys = links.map((each) => keysOf(decode64(each.seed), decode64(each.private)));
+    this.#seal = seal;
+    this.#verdict = asked && { kind: "asked", ...asked, isNew: false };
+    this.#pending = pending && {
+      secret: decode64(pending.secret),
+      own: pairOf(decode64(pending.private)),
+      guestKey: decode64(pending.guestKey),
+    };
+    this.decision = decision;
+    this.peer = secret === null ? null : new SealedPeer("h", decode64(secret), this.#draw);
   }
 
   /** @param {string | undefined} seal @param {number} now @returns {Promise<Verdict>} */

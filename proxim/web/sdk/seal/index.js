@@ -1,7 +1,8 @@
-// What the rest of the SDK uses of the sealed sessions. It is imported only when a link is sealed.
+// What the SDK uses of the sealed sessions. Only a sealed link loads it.
 
-export { parseSealedLink, sealedLinkText } from "./link.js";
-export { returnSeal, SealedGuest, takeReturn } from "./guest.js";
+export { decode64, encode64, readJson, utf8 } from "./encoding.js";
+export { sealedLink } from "./link.js";
+export { SealedGuest } from "./guest.js";
 export { newLink, SealedHost } from "./host.js";
+export { nameFault } from "./names.js";
 export { SealedPeer } from "./peer.js";
-export { reopenToken } from "./keys.js";

@@ -2,33 +2,20 @@
 
 import { decode64, encode64, KEY_BYTES } from "./encoding.js";
 
-/**
- * @typedef {{ nodeUrl: string, sessionId: string, seed: Uint8Array, hostKey: Uint8Array }} SealedLink
- *   The parts of a link, the last two decoded.
- */
+/** @import { LinkSeal } from "../types.js" */
+/** @typedef {{ sessionId: string, seed: Uint8Array, hostKey: Uint8Array }} SealedLink The secrets of a link. */
 
 /**
- * Return the parts of a sealed link, or null if it is not one: then nothing may be sent.
- * @param {string | URL | Location} link
- * @returns {SealedLink | null}
+ * Return the secrets of a link.
+ * @param {{ sessionId: string, seal: LinkSeal }} parts Those of `parseLink`.
+ * @returns {SealedLink}
  */
-export function parseSealedLink(link) {
-  const form = /^(https?:\/\/[^?#]+)\/join\/?(?:\?[^#]*)?#([\w-]{16,128})\.([\w-]{43})\.([\w-]{43})$/;
-  const found = form.exec(String(link).trim());
-  if (!found) return null;
-  try {
-    const { origin, pathname } = new URL(found[1]);
-    return {
-      nodeUrl: origin + pathname.replace(/\/+$/, ""),
-      sessionId: found[2],
-      seed: decode64(found[3], KEY_BYTES),
-      hostKey: decode64(found[4], KEY_BYTES),
-    };
-  } catch {
-    return null;
-  }
-}
+export const sealedLink = ({ sessionId, seal: { seed, hostKey } }) => ({
+  sessionId,
+  seed: decode64(seed, KEY_BYTES),
+  hostKey: decode64(hostKey, KEY_BYTES),
+});
 
-/** Return a link as it is shown. @param {SealedLink} link */
-export const sealedLinkText = ({ nodeUrl, sessionId, seed, hostKey }) =>
-  `${nodeUrl.replace(/\/+$/, "")}/join#${sessionId}.${encode64(seed)}.${encode64(hostKey)}`;
+/** Return a link as it is shown. @param {string} page Where it leads. @param {SealedLink} link */
+export const sealedLinkText = (page, { sessionId, seed, hostKey }) =>
+  `${page}#${sessionId}.${encode64(seed)}.${encode64(hostKey)}`;

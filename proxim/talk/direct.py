@@ -5,15 +5,14 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING
 
-import msgspec
 import trio
 
-from proxim.cli.terminal import Reporter
 from proxim.protocol.errors import NotSupported, ProximError, Unreachable
 
 if TYPE_CHECKING:
     from proxim.client.session import ClientSession
     from proxim.rtc import Channel
+    from proxim.talk.listener import Listener
 
 RETRY = 30.0
 """Seconds between two attempts, once the two sides have given up."""
@@ -22,24 +21,26 @@ PATIENCE = 10.0
 """Seconds without a channel after which chat goes through the node (docs/reference/channel.md)."""
 
 _SHORT_GAP = 1.0
-"""Seconds without a channel that are not reported."""
+"""Seconds without a channel that are not told."""
 
 
 class Direct:
-    """Opens the channel of a session, and reports when it opens, closes or cannot be opened.
+    """Opens the channel of a session, and tells when it opens, closes or cannot be opened.
 
     ``channel`` is the channel once it has been open; it may be closed for a while. ``problem`` says
     why there is no channel, while the two sides have given up; None before, and while it is open.
     ``is_over`` says that there will not be one again.
     """
 
-    def __init__(self, session: ClientSession, reporter: Reporter, hint: str) -> None:
+    def __init__(self, session: ClientSession, listener: Listener) -> None:
         self.channel: Channel | None = None
         self.problem: ProximError | None = None
         self.is_over = False
         self._session = session
-        self._reporter = reporter
-        self._hint = hint
+        # Whoever reads the session's signals may do so before `run` gets its turn.
+        session.expect_channel()
+        self._listener = listener
+        self._is_approved = False
         self._closed_at = trio.current_time()
         self._changed = trio.lowlevel.ParkingLot()
 
@@ -50,15 +51,19 @@ class Direct:
 
     async def run(self) -> None:
         """Open the channel, and again after a failure, until the session ends."""
+        await self._session.wait_approved()
+        self._closed_at = trio.current_time()
+        self._is_approved = True
+        self._changed.unpark_all()
         while self._session.over is None:
             try:
                 self.channel = await self._session.channel()
                 await self._watch(self.channel)
             except NotSupported as error:
-                self._give_up(error, "This computer cannot connect directly")
+                self._give_up(error)
                 break
             except Unreachable as error:
-                self._give_up(error, "The two devices cannot connect directly")
+                self._give_up(error)
                 with trio.move_on_after(RETRY):
                     await self._session.wait_over()
             except ProximError:
@@ -67,27 +72,17 @@ class Direct:
         self.problem = self.problem or self._session.over
         self._changed.unpark_all()
 
-    def _give_up(self, error: ProximError, what: str) -> None:
+    def _give_up(self, error: ProximError) -> None:
         if self.problem is None:
-            consequence = "Chat goes through the server, which can read it. Files cannot cross."
-            self._reporter.report(
-                "channel", f"{what}: {error}.\n{consequence}", open=False, error=str(error)
-            )
+            self._listener.gave_up(error)
         self.problem = error
         self._changed.unpark_all()
 
     async def _watch(self, channel: Channel) -> None:
-        """Report the open channel, and its loss."""
+        """Tell that the channel is open, and that it was lost."""
         self.problem = None
         self._changed.unpark_all()
-        path = await channel.path()
-        how = "through a relay" if path is not None and path.relayed else "directly"
-        self._reporter.report(
-            "channel",
-            f"Connected {how}. {self._hint}",
-            open=True,
-            path=msgspec.to_builtins(path),
-        )
+        self._listener.opened(await channel.path())
         await channel.presence_after(True)
         self._closed_at = trio.current_time()
         # The session may have ended, too: the node says so a moment later.
@@ -95,8 +90,7 @@ class Direct:
             if await channel.presence_after(False) is None:
                 return
         if not channel.is_open:
-            lost = "The direct connection is lost. Reconnecting…"
-            self._reporter.report("channel", lost, open=False)
+            self._listener.lost()
 
     async def wait_open(self) -> Channel:
         """Return the channel once it is open. Raises ``problem``."""
@@ -116,6 +110,8 @@ class Direct:
 
     async def wait_for_chat(self) -> Channel | None:
         """Return the channel once it is open; None if a message has to go through the node."""
+        while not self._is_approved:
+            await self._changed.park()
         with trio.move_on_at(self._closed_at + PATIENCE):
             try:
                 return await self.wait_open()

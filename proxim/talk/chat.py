@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from proxim.cli.direct import PATIENCE, Direct
-from proxim.cli.terminal import Reporter, printable
 from proxim.protocol.errors import ConnectionLost, ProximError, RequestError, SessionOver
+from proxim.talk.direct import PATIENCE, Direct
+from proxim.talk.listener import By, Listener
 
 if TYPE_CHECKING:
     from proxim.client.session import ClientSession
@@ -21,12 +21,12 @@ LONGEST = 10_000
 
 
 class Chat:
-    """Sends lines in order, and shows the messages of the other side."""
+    """Sends lines in order, and tells the messages of the other side."""
 
-    def __init__(self, session: ClientSession, direct: Direct, reporter: Reporter) -> None:
+    def __init__(self, session: ClientSession, direct: Direct, listener: Listener) -> None:
         self._session = session
         self._direct = direct
-        self._reporter = reporter
+        self._listener = listener
         self._add, self._lines = trio.open_memory_channel[str](inf)
         self._unsent = 0
         self._changed = trio.lowlevel.ParkingLot()
@@ -51,9 +51,7 @@ class Chat:
             except SessionOver:
                 pass  # The end is reported elsewhere.
             except (ConnectionLost, RequestError) as error:
-                code = error.code if isinstance(error, RequestError) else "connection_lost"
-                text = f"Not sent: {printable(str(error))}"
-                self._reporter.report("error", text, code=code, message=str(error))
+                self._listener.not_sent(error)
             self._unsent -= 1
             self._changed.unpark_all()
 
@@ -67,22 +65,20 @@ class Chat:
         await self._session.send(line)
         if not self._warned and self._direct.problem is None:
             self._warned = True
-            text = "Sent through the server, since the devices are not connected directly yet."
-            self._reporter.report("by_server", text)
+            self._listener.sent_by_node()
 
-    def show(self, text: str, by: str) -> None:
-        """Show a message of the other side, which came ``by`` the channel or by a signal."""
-        shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-        self._reporter.report("chat", f"< {printable(shown)}", text=shown, by=by)
+    async def hear(self, text: str, by: By) -> None:
+        """Tell a message of the other side, cut to ``LONGEST`` characters."""
+        await self._listener.heard(text if len(text) <= LONGEST else f"{text[:LONGEST]}…", by)
 
     async def receive(self) -> None:
-        """Show the messages of the channel until the session ends."""
+        """Tell the messages of the channel until the session ends."""
         while True:
             try:
                 channel = await self._direct.wait_open()
                 async for message in channel:
                     if isinstance(message, str):
-                        self.show(message, "channel")
+                        await self.hear(message, "channel")
             except ProximError:
                 if not await self._direct.wait_repaired():
                     return

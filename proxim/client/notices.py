@@ -1,0 +1,61 @@
+"""What the person at one side may want to know of a session."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+
+MAX_NOTICES = 64
+"""Notices that a session keeps; it does not keep further ones."""
+
+INTERVAL = 60.0
+"""Seconds in which a notice about a signal is told once."""
+
+
+class Notice(StrEnum):
+    """What the person at one side may want to know of a session. A hint, not an alarm.
+
+    Those about signals are of sealed sessions, and each is told at most once a minute.
+    """
+
+    CONTESTED = "contested"
+    """Another device has shown the link, after the link was used; told once for each link."""
+    REPLACED = "replaced"
+    """The guest came by another connection while its earlier one still stood."""
+    TAMPERED = "tampered"
+    """The node, or somebody between, has changed or forged something; it was dropped."""
+    LATE = "late"
+    """A signal came twice, or after one that was sent later; it was dropped."""
+    BEFORE = "before"
+    """A signal was sealed before one of the sides was reloaded; it was dropped."""
+    MISSED = "missed"
+    """Signals that the other side has sent did not arrive."""
+    UNOPENED = "unopened"
+    """A device has asked to pair, and its request was not made with the link; it is rejected."""
+    KEYS_ELSEWHERE = "keys_elsewhere"
+    """A device asks to pair, but another program has the keys of the link, and has to decide."""
+
+
+class NoticeLog:
+    """The notices of a session, from its beginning."""
+
+    def __init__(self) -> None:
+        self._notices: list[Notice] = []
+        self._told_at: dict[Notice, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._notices)
+
+    def __getitem__(self, index: int) -> Notice:
+        return self._notices[index]
+
+    def add(self, notice: Notice) -> None:
+        """Keep a notice, if there is room."""
+        if len(self._notices) < MAX_NOTICES:
+            self._notices.append(notice)
+
+    def add_at(self, notice: Notice, now: float) -> None:
+        """Keep a notice about a signal, unless the same was kept less than a minute ago."""
+        if now - self._told_at.get(notice, -math.inf) >= INTERVAL:
+            self._told_at[notice] = now
+            self.add(notice)

@@ -1,0 +1,124 @@
+"""The secrets of a sealed session at its guest, which travel with its resume token.
+
+Import this module only when a session is sealed: it imports ``cryptography``.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import msgspec
+
+from proxim.protocol import messages as wire
+from proxim.protocol import tokens
+from proxim.protocol.errors import BadMessage, InvalidLink
+from proxim.protocol.messages import DeviceInfo
+from proxim.sealing.answer import Answer
+from proxim.sealing.ask import checked_name
+from proxim.sealing.encoding import DoesNotOpen, decode
+from proxim.sealing.guest import GuestState, SealedGuest
+from proxim.sealing.link import parse_sealed_link
+from proxim.sealing.peer import SealedPeer
+
+SEALED_DEVICE = "Sealed device"
+"""The name that a node gets of each guest (sealing: The request)."""
+
+
+class _Stored(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a guest keeps: until the answer, to open it; then the secret alone."""
+
+    name: str
+    secret: bytes
+    private: bytes | None = None
+    host_key: bytes | None = None
+    host_name: str | None = None
+    ends_at: float | None = None
+
+
+class GuestSeal:
+    """The guest's part of a sealed session.
+
+    ``name`` is its own, ``host_name`` that of the host once the guest is approved. ``ends_at`` is
+    when the session ends, on the wall clock, or None. ``peer`` seals the signals once approved.
+    """
+
+    def __init__(self, guest: SealedGuest, name: str) -> None:
+        self.name = name
+        self.host_name: str | None = None
+        self.ends_at: float | None = None
+        self.peer: SealedPeer | None = None
+        self._guest = guest
+
+    @classmethod
+    def ask(
+        cls, link: str, name: str, node_url: str | None
+    ) -> tuple[GuestSeal, str, wire.PairRequest]:
+        """Return a guest for a link, the URL of its node, and the request to send.
+
+        Raises ``InvalidLink``, and ``BadMessage`` if the name is not allowed.
+        """
+        parts = parse_sealed_link(link, node_url)
+        try:
+            name = checked_name(name)
+        except ValueError as error:
+            raise BadMessage(str(error)) from None
+        try:
+            guest = SealedGuest.ask(parts, name)
+        except ValueError:
+            raise InvalidLink("the key in the link is not a key") from None
+        request = wire.PairRequest(
+            session_id=parts.session_id,
+            token=guest.state.token,
+            device_info=DeviceInfo(name=SEALED_DEVICE, id=secrets.token_hex(8)),
+            seal=guest.state.seal,
+        )
+        return cls(guest, name), parts.node_url, request
+
+    @classmethod
+    def restore(cls, text: str) -> GuestSeal:
+        """Return the guest that ``stored`` describes. Raises ``BadMessage`` if it is changed."""
+        try:
+            stored = msgspec.json.decode(decode(text), type=_Stored)
+        except (DoesNotOpen, msgspec.MsgspecError, UnicodeError):
+            raise BadMessage("the resume token is changed or cut short") from None
+        state = GuestState("", "", stored.secret, stored.private or b"", stored.host_key)
+        seal = cls(SealedGuest(state), stored.name)
+        seal.host_name, seal.ends_at = stored.host_name, stored.ends_at
+        if stored.private is None:
+            seal.peer = SealedPeer("g", stored.secret)
+        return seal
+
+    @property
+    def stored(self) -> str:
+        """What to keep together with the resume token."""
+        state = self._guest.state
+        waits = self.peer is None
+        stored = _Stored(
+            self.name,
+            state.secret,
+            state.private if waits else None,
+            state.host_key if waits else None,
+            self.host_name,
+            self.ends_at,
+        )
+        return tokens.encode(msgspec.json.encode(stored))
+
+    @property
+    def code(self) -> str | None:
+        """The code to show, until the answer; None before the host's ack."""
+        return self._guest.code if self.peer is None else None
+
+    def take_ack(self, ack: str) -> bool:
+        """Take the host's ack, and return whether the host has sealed it."""
+        return self._guest.take_ack(ack)
+
+    def take_answer(self, answer: str | None, *, is_approved: bool) -> Answer | None:
+        """Return the host's own answer; None if it does not open. Then ``peer`` may be set."""
+        opened = self._guest.take_answer(answer, is_approved=is_approved)
+        if opened is not None and self._guest.peer is not None:
+            self.peer = self._guest.peer
+            self.host_name = opened.terms.name
+            if opened.terms.left is not None:
+                self.ends_at = time.time() + opened.terms.left
+        return opened

@@ -1,0 +1,110 @@
+// The secrets of a guest in a sealed session.
+
+import { ProximError } from "./errors.js";
+import { loadSeal } from "./load-seal.js";
+import { SealedSignals } from "./sealed-signals.js";
+
+/** @import { SealCode } from "./load-seal.js" */
+/** @import { GuestState, SealedGuest } from "./seal/guest.js" */
+/** @import { SealedPeer } from "./seal/peer.js" */
+/** @import { Session } from "./session.js" */
+/** @import { LinkSeal, SessionType } from "./types.js" */
+
+/**
+ * What the browser keeps where it keeps the token to come back: `asked` until the host's answer has opened, and then
+ * the `secret` alone (base64url). `link` is the host's key in the link. `until` is when the session ends, by this
+ * device's clock.
+ * @typedef {{ name: string, link?: string, asked?: GuestState, secret?: string, hostName?: string, type?: SessionType,
+ *   until?: number | null }} GuestKept
+ */
+
+export class GuestSecret {
+  #sessionId;
+  /** @type {LinkSeal | undefined} */
+  #link;
+  /** @type {SealCode | null} */
+  #code = null;
+  /** @type {SealedGuest | null} */
+  #guest = null;
+  /** @type {SealedPeer | null} */
+  #peer = null;
+
+  /**
+   * @param {string} sessionId
+   * @param {LinkSeal | undefined} link None for a seat that is taken again.
+   * @param {GuestKept | undefined} kept What this browser has of the session.
+   */
+  constructor(sessionId, link, kept) {
+    this.#sessionId = sessionId;
+    this.#link = link;
+    const isOfLink = !link || (kept?.asked && kept.link === link.hostKey);
+    this.kept = isOfLink ? kept : undefined;
+    /** Whether the host itself has said no. */
+    this.isDeclined = false;
+  }
+
+  /** Load the code, and the secrets that were kept. @throws {ProximError} `connection_lost` */
+  async load() {
+    this.#code ??= await loadSeal();
+    const { asked, secret } = this.kept ?? {};
+    if (asked) this.#guest ??= new this.#code.SealedGuest(asked);
+    if (secret) this.#peer ??= new this.#code.SealedPeer("g", this.#code.decode64(secret));
+  }
+
+  /**
+   * Return the request's fields: the same ones if this browser has asked before, since its answer may have been lost.
+   * @param {string} name
+   * @throws {ProximError} `invalid_link`, `bad_message` if the name is not allowed.
+   */
+  async request(name) {
+    const code = /** @type {SealCode} */ (this.#code);
+    if (!this.#guest) {
+      const link = code.sealedLink({ sessionId: this.#sessionId, seal: /** @type {LinkSeal} */ (this.#link) });
+      this.#guest = await code.SealedGuest.ask(link, name).catch((error) => {
+        const isName = /name/.test(error.message);
+        throw new ProximError(isName ? "bad_message" : "invalid_link", error.message, { cause: error });
+      });
+      this.kept = { name, link: this.#link?.hostKey, asked: this.#guest.state };
+    }
+    const { token, seal } = this.#guest.state;
+    return { token, seal };
+  }
+
+  /** The number to show, null before the host's acknowledgement has opened. */
+  get code() {
+    return this.#peer ? null : (this.#guest?.code ?? null);
+  }
+
+  /** Take the host's acknowledgement, and return whether it brings the number. @param {unknown} ack */
+  takeAck(ack) {
+    if (!this.#guest || this.code !== null || !this.#guest.takeAck(ack)) return false;
+    this.kept = { ...this.#kept, asked: this.#guest.state };
+    return true;
+  }
+
+  /**
+   * Take the host's answer, and return whether the guest is approved.
+   * @param {unknown} seal @param {boolean} isApproved What the node says.
+   */
+  takeAnswer(seal, isApproved) {
+    if (this.#peer) return isApproved;
+    const answer = this.#guest?.takeAnswer(seal, isApproved);
+    const code = /** @type {SealCode} */ (this.#code);
+    this.isDeclined = answer?.approved === false;
+    this.#peer = this.#guest?.peer ?? null;
+    if (!answer || !this.#peer) return false;
+    const until = answer.left === null ? null : Date.now() + answer.left * 1000;
+    const secret = code.encode64(this.#peer.secret);
+    this.kept = { name: this.#kept.name, secret, hostName: answer.name, type: answer.type, until };
+    return true;
+  }
+
+  /** Return the signals of the session, once approved. @param {Session} session */
+  signals(session) {
+    return new SealedSignals(/** @type {SealCode} */ (this.#code), /** @type {SealedPeer} */ (this.#peer), session);
+  }
+
+  get #kept() {
+    return /** @type {GuestKept} */ (this.kept);
+  }
+}

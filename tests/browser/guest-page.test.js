@@ -1,0 +1,151 @@
+// The page on a phone: the number, the conversation, and what helps after an error.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { world } from "./lib/world.js";
+
+const here = world();
+const PHONE = { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true };
+
+/** Return a desktop and a phone with a touch screen that are connected. */
+async function pairs() {
+  const desk = await here.desk();
+  const phone = await here.phone(await desk.opens("persistent"), await here.context(PHONE));
+  await phone.asksAndWaits();
+  await phone.sees("Type this number on the other device, and press “Approve” there.");
+  await desk.approves(phone);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  return { desk, phone };
+}
+
+/** Check that the conversation fills the screen, and that the page itself does not scroll. */
+async function fills({ page }) {
+  await page.evaluate(() => new Promise(requestAnimationFrame));
+  const { bottom, tall, wide, talk } = await page.evaluate(() => ({
+    bottom: document.querySelector(".say").getBoundingClientRect().bottom,
+    tall: document.documentElement.scrollHeight - innerHeight,
+    wide: document.documentElement.scrollWidth - innerWidth,
+    talk: document.querySelector(".talk").clientHeight,
+  }));
+  const height = await page.evaluate(() => innerHeight);
+  assert.ok(tall <= 0 && wide <= 0, `${wide} by ${tall} px too large`);
+  assert.ok(bottom > height - 60 && bottom <= height, `the field ends at ${bottom} of ${height}`);
+  assert.ok(talk > 60, `${talk} px for the conversation`);
+}
+
+test("the conversation fills the screen, upright and across", async () => {
+  const { desk, phone } = await pairs();
+  await fills(phone);
+  await phone.page.setViewportSize({ width: 780, height: 360 });
+  await fills(phone);
+  for (let count = 0; count < 30; count += 1) await desk.says(`line ${count}`);
+  await phone.sees("line 29");
+  await fills(phone);
+  const isAtEnd = ({ scrollTop, clientHeight, scrollHeight }) => scrollHeight - scrollTop - clientHeight < 5;
+  const talk = phone.page.locator(".talk");
+  await phone.page.waitForFunction((each) => each.scrollHeight - each.scrollTop - each.clientHeight < 5, await talk.elementHandle());
+  assert.ok(await talk.evaluate(isAtEnd));
+});
+
+test("a message has several lines, and a link that opens without access to the page", async () => {
+  const { desk, phone } = await pairs();
+  const field = phone.page.getByLabel("Message");
+  await field.fill("See https://example.org/album.");
+  // On a screen keyboard Enter begins a line.
+  await field.press("Enter");
+  await field.pressSequentially("<b>Bye</b> https://bank.example@evil.example/");
+  await phone.press("Send");
+  const link = desk.page.locator(".talk a");
+  await link.waitFor();
+  assert.equal(await link.count(), 1);
+  assert.equal(await link.getAttribute("href"), "https://example.org/album");
+  assert.equal(await link.getAttribute("rel"), "noopener noreferrer");
+  assert.match(await desk.page.locator(".talk p").last().textContent(), /album\.\n<b>Bye<\/b> https:\/\/bank/);
+  // With a keyboard Enter sends, and Shift and Enter begin a line.
+  const own = desk.page.getByLabel("Message");
+  await own.fill("one");
+  await own.press("Shift+Enter");
+  await own.pressSequentially("two");
+  await own.press("Enter");
+  await phone.page.locator(".talk p", { hasText: "one" }).waitFor();
+  assert.match(await phone.page.locator(".talk p").last().textContent(), /one\ntwo$/);
+});
+
+test("a phone has buttons for files and for the camera, and the path stands behind a button", async () => {
+  const { desk, phone } = await pairs();
+  assert.ok(await phone.page.locator(".picker.clip").isVisible());
+  assert.ok(await phone.page.locator(".picker.camera").isVisible());
+  assert.ok(!(await desk.page.locator(".picker.camera").isVisible()));
+  assert.equal(await phone.page.getByText(/Round trip/).isVisible(), false);
+  await phone.press("About this connection");
+  await phone.sees(/Round trip/);
+  await phone.page.locator('input[capture="environment"]').setInputFiles({ name: "photo.jpg", mimeType: "image/jpeg", buffer: Buffer.alloc(9) });
+  await desk.accepts("photo.jpg");
+  await phone.file("photo.jpg").getByText("Received ✓").waitFor();
+});
+
+test("the screen stays on while a file crosses", async () => {
+  const context = await here.context();
+  await context.addInitScript(() => {
+    globalThis.locks = [];
+    const request = async () => {
+      globalThis.locks.push("on");
+      return { release: async () => globalThis.locks.push("off") };
+    };
+    Object.defineProperty(Navigator.prototype, "wakeLock", { get: () => ({ request }) });
+  });
+  const desk = await here.desk();
+  const phone = await here.phone(await desk.opens("one_time"), context);
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await phone.page.locator('input[type="file"]:not([capture])').setInputFiles({ name: "a.bin", mimeType: "", buffer: Buffer.alloc(1000) });
+  await desk.offer("a.bin").waitFor();
+  assert.deepEqual(await phone.page.evaluate(() => globalThis.locks), []);
+  await desk.accepts("a.bin");
+  await phone.file("a.bin").getByText("Received ✓").waitFor();
+  assert.deepEqual(await phone.page.evaluate(() => globalThis.locks), ["on", "off"]);
+});
+
+test("an error has a drawing, and where the browser can scan a button that does so", async () => {
+  const context = await here.context();
+  await context.addInitScript(() => {
+    globalThis.BarcodeDetector = class {
+      async detect() {
+        return globalThis.codes ?? [];
+      }
+    };
+  });
+  const desk = await here.desk();
+  const phone = await here.phone(`${here.node.url}/join`, context);
+  await phone.sees("Scan a code first");
+  await phone.page.locator("#over-picture svg").waitFor();
+  await phone.press("Scan a code");
+  await phone.sees("Hold the camera at the code");
+  await phone.page.evaluate(() => (globalThis.codes = [{ rawValue: "https://evil.example/join#aaaaaaaaaaaaaaaaaaaaaa.bbbbbbbbbbbbbbbbbbbbbb" }]));
+  await phone.sees("That code is not for this server.");
+  const link = await desk.opens("one_time");
+  await phone.page.evaluate((rawValue) => (globalThis.codes = [{ rawValue }]), link);
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await phone.isConnected();
+});
+
+test("a page that cannot scan has no button for it", async () => {
+  const phone = await here.phone(`${here.node.url}/join`);
+  await phone.sees("Scan a code first");
+  assert.equal(await phone.page.getByRole("button").count(), 0);
+});
+
+test("a second tab asks before it takes a connection over", async () => {
+  const { desk, phone } = await pairs();
+  const second = await here.phone(`${here.node.url}/join`, phone.page.context());
+  await second.sees("Another tab uses this connection");
+  await phone.says("still here");
+  await desk.sees("still here");
+  await second.press("Use it here");
+  await phone.sees("Continued somewhere else");
+  await Promise.all([desk.isConnected(), second.isConnected()]);
+  await phone.press("Use it here");
+  await second.sees("Continued somewhere else");
+});

@@ -1,0 +1,137 @@
+// The page that shows the code: what a person finds without looking for it, and what stands behind it.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Wire } from "./lib/cut.js";
+import { Desk } from "./lib/people.js";
+import { world } from "./lib/world.js";
+
+const here = world();
+
+test("the code is there at once, large, with three steps and the time until it is refreshed", async () => {
+  const desk = await here.desk();
+  await desk.hasCode();
+  const { width, height } = await desk.page.locator("#qr").boundingBox();
+  assert.ok(width >= 300 && height >= 300, `${width} by ${height}`);
+  assert.equal(await desk.page.locator(".steps li").count(), 3);
+  await desk.sees(/^Refreshes in [0-4]:\d\d$/);
+  assert.equal(await desk.page.locator("#link").isVisible(), false);
+  assert.equal(await desk.page.getByText("Until closed").isVisible(), false);
+  const phone = await here.phone(await desk.shows());
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await phone.isConnected();
+  // Without a choice the connection is for once.
+  await desk.page.locator("#list").getByText("Once").waitFor();
+});
+
+test("each kind of connection says what a restart of the server means for it", async () => {
+  const desk = await here.desk();
+  await desk.hasCode();
+  await desk.unfolds("Keep connected longer…");
+  const kinds = desk.page.locator(".type");
+  assert.equal(await kinds.count(), 3);
+  for (const kind of await kinds.all()) assert.match(await kind.textContent(), /restart of the server/);
+});
+
+test("after the approval the card is folded, and another device needs one click", async () => {
+  const { desk } = await here.pair("persistent");
+  await desk.page.getByRole("heading", { name: "Connect another device" }).waitFor();
+  assert.equal(await desk.page.locator("#qr").isVisible(), false);
+  const phone = await here.phone(await desk.opens("one_time"));
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await phone.isConnected();
+  assert.equal(await desk.page.locator(".bench").count(), 2);
+});
+
+test("another kind takes the place of the code, and leaves nothing behind", async () => {
+  const desk = await here.desk();
+  const first = await desk.opens("one_time");
+  await desk.chooses("persistent");
+  const late = await here.phone(first);
+  await late.asks();
+  await late.page.locator("#over").waitFor();
+  assert.equal(await desk.page.locator("#connections").isVisible(), false);
+});
+
+test("a page whose code leads to this computer alone says how to let phones in", async () => {
+  const desk = await here.desk();
+  await desk.hasCode();
+  await desk.sees("Only this computer can open the code");
+  await desk.sees("proxim serve --lan");
+});
+
+test("the guest sees the name of the computer, which is set once", async () => {
+  const context = await here.context({ viewport: { width: 1280, height: 1000 } });
+  const desk = await here.desk(context);
+  await desk.hasCode();
+  const first = await desk.link();
+  await desk.page.getByLabel("Name of this computer").fill("Work laptop");
+  await desk.page.getByLabel("Name of this computer").press("Enter");
+  await desk.page.waitForFunction((old) => !["", old].includes(document.querySelector("#link").value), first);
+  const phone = await here.phone(await desk.link());
+  await phone.asksAndWaits();
+  await phone.page.getByRole("heading", { name: "Waiting for Work laptop" }).waitFor();
+  await phone.page.reload();
+  await phone.page.getByRole("heading", { name: "Waiting for Work laptop" }).waitFor();
+  await desk.approves(phone);
+  await phone.page.getByRole("heading", { name: "Connected to Work laptop" }).waitFor();
+  await desk.page.reload();
+  await desk.hasCode();
+  assert.equal(await desk.page.getByLabel("Name of this computer").inputValue(), "Work laptop");
+});
+
+test("a name that the server refuses does not stop the page", async () => {
+  const context = await here.context();
+  await context.addInitScript(() => localStorage.setItem("proxim.name", "exe\u202egnp"));
+  const desk = await here.desk(context);
+  await desk.sees("The server does not take this name.");
+  await desk.hasCode();
+  assert.equal(await desk.page.getByLabel("Name of this computer").inputValue(), "Linux PC");
+});
+
+test("without the server the code is covered and its buttons are off, until the server is back", async () => {
+  const wire = await Wire.to(here.node.port);
+  try {
+    const desk = await Desk.at({ url: wire.url }, await here.context());
+    await desk.hasCode();
+    wire.cut();
+    await desk.sees("The code is back when the server is.");
+    for (const id of ["copy", "renew", "pause"]) assert.ok(await desk.page.locator(`#${id}`).isDisabled(), id);
+    wire.mend();
+    await desk.hasCode();
+    assert.ok(await desk.page.locator("#copy").isEnabled());
+  } finally {
+    wire.close();
+  }
+});
+
+test("after a denial and after the end of the time there is a new code, and the page says why", async () => {
+  const desk = await here.desk();
+  const first = await desk.opens("one_time");
+  const phone = await here.phone(first);
+  await phone.asksAndWaits();
+  await desk.hears();
+  await desk.press("Decline");
+  await desk.sees("The request was declined. This is a new code.");
+  await desk.hasCode();
+  assert.notEqual(await desk.link(), first);
+});
+
+test("a screen reader hears once that the time is nearly up", async () => {
+  const context = await here.context();
+  await context.addInitScript(() => {
+    const { now } = performance;
+    performance.now = () => now.call(performance) + (globalThis.ahead ?? 0);
+  });
+  const desk = await here.desk(context);
+  const phone = await here.phone(await desk.opens("one_time"));
+  await phone.asksAndWaits();
+  await desk.page.getByRole("dialog").waitFor();
+  const soon = desk.page.locator("#prompt-soon");
+  assert.equal(await soon.textContent(), "");
+  await desk.page.evaluate(() => (globalThis.ahead = 33_000));
+  await desk.page.waitForFunction(() => document.querySelector("#prompt-soon").textContent === "10 seconds left to answer");
+  assert.equal(await desk.page.locator("dialog .late").count(), 1);
+});

@@ -1,0 +1,237 @@
+// Sealed sessions of the SDK over reloads, lost connections and renewed links, and what it stores.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { Guest, Host, remembered } from "../../../proxim/web/proxim.js";
+import "../../../proxim/web/sdk/seal/index.js";
+import "../../../proxim/web/sdk/seal/qr.js";
+import { freshBrowser, ID, pass, settle } from "./fakes.js";
+import { asked, opened, paired, recorded, stored, uuid } from "./relay.js";
+
+beforeEach(freshBrowser);
+
+/** Check that both sides hear each other. */
+async function talk(relay, desk, phone) {
+  const [deskHeard, phoneHeard] = [recorded(desk), recorded(phone)];
+  desk.send("from the desk");
+  phone.send("from the phone");
+  await relay.runs();
+  assert.deepEqual([deskHeard.signals, phoneHeard.signals], [["from the phone"], ["from the desk"]]);
+}
+
+test("a guest comes back after a reload, by its secret alone", async () => {
+  const { relay, desk, phone } = await paired();
+  phone.leave();
+  await relay.loses("guest");
+  const [seat] = remembered();
+  assert.deepEqual(Object.keys(seat.seal).sort(), ["hostName", "name", "secret", "type", "until"]);
+  const deskHeard = recorded(desk);
+  desk.send("while the phone is away");
+  const again = new Guest(seat, { rtc: false });
+  const heard = recorded(again);
+  again.resume();
+  await relay.runs();
+  assert.ok(again.sealed);
+  assert.equal(again.hostName, "Desk");
+  assert.deepEqual([heard.signals, heard.notices, deskHeard.notices], [["while the phone is away"], [], []]);
+  await talk(relay, desk, again);
+});
+
+test("a host comes back after a reload", async () => {
+  const { relay, host, phone } = await paired();
+  host.leave();
+  await relay.loses("host");
+  phone.send("while the desk is away");
+  const again = new Host("http://node", { rtc: false });
+  const heard = [];
+  again.onsession = ({ session }) => (session.onsignal = ({ data }) => heard.push(data));
+  await relay.runs();
+  const desk = again.sessions.get(ID);
+  assert.deepEqual([desk.sealed, desk.deviceInfo.name, desk.status], [true, "Phone", "approved"]);
+  assert.deepEqual(heard, ["while the desk is away"]);
+  await talk(relay, desk, phone);
+});
+
+test("both come back after their connections broke, and nothing is lost", async () => {
+  const { relay, desk, phone, deskHeard, phoneHeard } = await paired();
+  await relay.loses("host");
+  desk.send(1);
+  phone.send(2);
+  await relay.loses("guest");
+  phone.send(3);
+  await pass(2_000);
+  await relay.runs();
+  assert.deepEqual([deskHeard.signals, phoneHeard.signals], [[2, 3], [1]]);
+  assert.deepEqual([deskHeard.notices, phoneHeard.notices], [[], []]);
+});
+
+test("what the node kept from before a reload opens for nobody", async () => {
+  const { relay, desk, phone } = await paired();
+  desk.send("old");
+  await relay.runs();
+  const { data } = relay.said("signal").at(-1);
+  phone.leave();
+  await relay.loses("guest");
+  const again = new Guest(remembered()[0], { rtc: false });
+  const heard = recorded(again);
+  again.resume();
+  await relay.runs();
+  await relay.tells("guest", { type: "signal", session_id: ID, data });
+  assert.deepEqual([heard.signals, heard.notices], [[], ["before"]]);
+});
+
+test("a hello that is lost is sent again after ten seconds", async () => {
+  const { relay, desk, phone } = await paired();
+  await relay.loses("guest");
+  relay.change = (message) => (message.type === "signal" ? null : message);
+  await pass(2_000);
+  await relay.runs();
+  const sent = relay.said("signal").length;
+  relay.change = (message) => message;
+  await pass(9_000);
+  await relay.runs();
+  assert.equal(relay.said("signal").length, sent);
+  await pass(1_100);
+  await relay.runs();
+  await talk(relay, desk, phone);
+});
+
+test("the guest ends a temporary session by its own clock", async () => {
+  const { phone, relay } = await paired({ type: "temporary", ttl: 3_600 });
+  assert.equal(phone.type, "temporary");
+  relay.change = () => null;
+  await pass(3_590_000);
+  assert.equal(phone.over, null);
+  await pass(11_000);
+  assert.deepEqual([phone.over.code, phone.over.reason], ["session_ended", "expired"]);
+  assert.deepEqual(remembered(), []);
+});
+
+test("the secrets go when the session has ended", async () => {
+  const { relay, desk } = await paired();
+  assert.match(stored(), /secret/);
+  const closing = desk.close();
+  await relay.runs();
+  await closing;
+  assert.doesNotMatch(stored(), /secret|seal|private/);
+});
+
+test("the secrets of a session that ended while the page was closed go, too", async () => {
+  for (const isListed of [true, false]) {
+    freshBrowser();
+    const { relay, host } = await opened();
+    host.leave();
+    await relay.loses("host");
+    relay.isKnown = isListed;
+    relay.info = { ...relay.info, status: "expired", reason: "closed" };
+    assert.match(stored(), /private/);
+    new Host("http://node", { rtc: false });
+    await relay.runs();
+    assert.equal(stored(), "");
+  }
+});
+
+test("the secrets of a one-time session are not shared with other tabs", async () => {
+  await asked({ type: "one_time" });
+  assert.equal(globalThis.localStorage.getItem("proxim.guest.http://node"), null);
+  assert.match(globalThis.sessionStorage.getItem("proxim.guest.http://node"), /private/);
+});
+
+test("a guest that heard no answer to its request sends the same again", async () => {
+  const { relay, desk } = await opened();
+  relay.change = (message) => (message.type === "pair_pending" ? null : message);
+  const first = new Guest(desk.link, { rtc: false, name: "Phone" });
+  first.ask().catch(() => {});
+  await relay.runs();
+  await relay.loses("guest");
+  assert.equal(first.over.code, "connection_lost");
+  relay.change = (message) => message;
+  const again = new Guest(desk.link, { rtc: false, name: "Other" });
+  again.ask();
+  await relay.runs();
+  const [one, two] = relay.said("pair_request");
+  assert.equal(one.seal, two.seal);
+  assert.match(again.code, /^\d{3}$/);
+});
+
+test("a host that is reloaded before its answer has the same prompt and the same number", async () => {
+  const { relay, host, phone } = await asked();
+  const { code } = phone;
+  host.leave();
+  await relay.loses("host");
+  const again = new Host("http://node", { rtc: false });
+  let prompt = null;
+  again.onsession = ({ session }) => (session.onprompt = (event) => (prompt = event));
+  await relay.runs();
+  assert.equal(prompt.deviceInfo.name, "Phone");
+  const acks = relay.said("pair_ack").map(({ seal }) => seal);
+  assert.equal(acks[0], acks[1]);
+  const approving = prompt.approve(code);
+  await relay.runs();
+  await approving;
+  await talk(relay, again.sessions.get(ID), phone);
+});
+
+test("a decision that the node did not hear is sent again", async () => {
+  const { relay, desk, phone, prompt } = await asked();
+  const lost = assert.rejects(prompt.approve(phone.code), { code: "connection_lost" });
+  await settle();
+  await relay.loses("host");
+  await lost;
+  await pass(2_000);
+  await relay.runs();
+  await phone.approved;
+  await talk(relay, desk, phone);
+});
+
+test("a prompt for a link of another browser is not answered, and the host says so", async () => {
+  const { relay, host } = await asked();
+  host.leave();
+  await relay.loses("host");
+  globalThis.localStorage.removeItem(`proxim.seal.http://node.${uuid()}`);
+  const again = new Host("http://node", { rtc: false });
+  const notices = [];
+  again.onsession = ({ session }) => (session.onnotice = ({ notice }) => notices.push(notice));
+  await relay.runs();
+  assert.deepEqual(notices, ["elsewhere"]);
+  assert.equal(again.sessions.get(ID).sealed, true);
+  assert.equal(relay.said("pair_decision").length, 0);
+});
+
+test("another browser of the owner can renew the link, and answers then", async () => {
+  const { relay, host } = await opened();
+  host.leave();
+  await relay.loses("host");
+  globalThis.localStorage.removeItem(`proxim.seal.http://node.${uuid()}`);
+  const again = new Host("http://node", { rtc: false });
+  await relay.runs();
+  const session = again.sessions.get(ID);
+  assert.equal(session.link, null);
+  const renewing = session.renew();
+  await relay.runs();
+  await renewing;
+  let asks = false;
+  session.onprompt = () => (asks = true);
+  new Guest(session.link, { rtc: false }).ask();
+  await relay.runs();
+  assert.ok(asks);
+});
+
+test("a renewed link replaces the one before, and both work while the answer is lost", async () => {
+  for (const isLost of [false, true]) {
+    freshBrowser();
+    const { relay, desk } = await opened();
+    const old = desk.link;
+    let asks = false;
+    desk.onprompt = () => (asks = true);
+    if (isLost) relay.change = (message) => (message.type === "link_renewed" ? null : message);
+    const renewing = desk.renew();
+    await relay.runs();
+    if (!isLost) await renewing;
+    assert.equal(desk.link === old, isLost);
+    assert.equal(relay.said("renew_link").length, 1);
+    new Guest(old, { rtc: false }).ask();
+    await relay.runs();
+    assert.equal(asks, isLost);
+  }
+});

@@ -1,0 +1,3 @@
+from tests.client.conftest import node, serve, wire
+
+__all__ = ["node", "serve", "wire"]
