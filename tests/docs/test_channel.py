@@ -2,6 +2,7 @@
 
 import queue
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import trio
 
@@ -50,14 +51,16 @@ def test_talk_of_the_page_sends(tmp_path, monkeypatch):
             with trio.fail_after(PATIENCE):
                 async with proxim.open_guest(session.link, name="Phone") as guest:
                     channel = await guest.channel()
-                    exec(TALK, names)
                     assert await channel.receive() == "hello"
                     await channel.send("hi!")
                     async with open_offers(channel) as offers:
                         await (await offers.receive()).save("phone")
                     await guest.close()
 
-        trio.run(answer)
+        with ThreadPoolExecutor() as threads:
+            answered = threads.submit(trio.run, answer)
+            exec(TALK, names)
+            answered.result()
         heard = []
         while heard[-1:] != ["the session has ended: closed."]:
             heard.append(str(told.get(timeout=PATIENCE)))

@@ -1,17 +1,12 @@
 // Runs the JavaScript modules for tests in Python: a request and its answer are a line of JSON each.
 
 import { createInterface } from "node:readline";
+import { parseLink } from "../../proxim/web/sdk/link.js";
+import { returnSeal, SealedGuest, takeReturn } from "../../proxim/web/sdk/seal/guest.js";
+import { newLink, SealedHost } from "../../proxim/web/sdk/seal/host.js";
+import { sealedLink } from "../../proxim/web/sdk/seal/link.js";
 import { nameFault } from "../../proxim/web/sdk/seal/names.js";
-import {
-  newLink,
-  parseSealedLink,
-  returnSeal,
-  SealedGuest,
-  sealedLinkText,
-  SealedHost,
-  SealedPeer,
-  takeReturn,
-} from "../../proxim/web/sdk/seal/index.js";
+import { SealedPeer } from "../../proxim/web/sdk/seal/peer.js";
 
 const bytes = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));
 const hex = (raw) => Buffer.from(raw).toString("hex");
@@ -21,10 +16,10 @@ const keep = (object) => made.push(object) - 1;
 
 const commands = {
   host: ({ sessionId }) => keep(new SealedHost(sessionId, { keys: newLink() })),
-  link: ({ id, nodeUrl }) => sealedLinkText(made[id].link(nodeUrl)),
+  link: ({ id, nodeUrl }) => made[id].link(`${nodeUrl}/join`),
   prompt: ({ id, seal, now }) => made[id].takePrompt(seal ?? undefined, now * 1000),
   approve: ({ id, code, terms }) => made[id].approve(code, terms),
-  guest: async ({ link, name }) => keep(await SealedGuest.ask(parseSealedLink(link), name)),
+  guest: async ({ link, name }) => keep(await SealedGuest.ask(sealedLink(parseLink(link)), name)),
   state: ({ id }) => made[id].state,
   ack: ({ id, ack }) => ({ opens: made[id].takeAck(ack), code: made[id].code }),
   answer: ({ id, seal }) => made[id].takeAnswer(seal, true),
