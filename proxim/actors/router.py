@@ -187,7 +187,7 @@ class Router:
             joined = [handle for handle in joined if handle.session.session_id in wanted]
         # A connection that has the seat already misses nothing, and is told nothing twice.
         seen = {
-            handle.session.session_id: handle.session.status
+            handle.session.session_id: handle.session.describe()
             for handle in joined
             if handle.session.session_id not in connection.seats
         }
@@ -202,8 +202,9 @@ class Router:
         # After the reply, so that no prompt comes before it; one by one, since each has a backlog.
         for handle in joined:
             await connection.wait_for_room()
-            event = ev.HostJoined(seen=seen.get(handle.session.session_id))
-            receipt = handle.ask(Envelope(event, connection))
+            receipt = handle.ask(
+                Envelope(_host_joined(seen.get(handle.session.session_id)), connection)
+            )
             await receipt.wait()
             # If the session is unknown now, it ended and was swept: there is nothing to report.
             if receipt.refusal is not None and not isinstance(receipt.refusal, UnknownSession):
@@ -287,6 +288,13 @@ def _without_guest(connection: Connection, handles: Sequence[SessionHandle]) -> 
         if (seat := connection.seats.get(handle.session.session_id)) is None
         or seat.role is Role.HOST
     ]
+
+
+def _host_joined(info: wire.SessionInfo | None) -> ev.HostJoined:
+    """Return the event of a host that was told ``info``, if anything."""
+    if info is None:
+        return ev.HostJoined()
+    return ev.HostJoined(seen=info.status, saw_guest=info.guest_online)
 
 
 def _infos_once_seated(

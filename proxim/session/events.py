@@ -62,11 +62,12 @@ class Terms(Struct, frozen=True):
 class HostJoined(Struct, frozen=True):
     """The owner has registered, and takes the host seat.
 
-    ``seen`` is the status in the reply to the registration. The host has to be told what changed
-    after that.
+    ``seen`` is the status in the reply to the registration, and ``saw_guest`` is whether the guest
+    was online there. The host has to be told what changed after that.
     """
 
     seen: Status | None = None
+    saw_guest: bool = False
 
 
 class HostLeft(Struct, frozen=True):

@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw
 
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import PeerOffline
-from proxim.protocol.messages import Reason, SessionType
+from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.session import events as ev
 from proxim.session.backlog import Backlog
 from proxim.session.events import Effect, Reply, Role, Tell
@@ -46,6 +46,17 @@ class Membership(Record):
         ]
         return [*effects, ev.OpenLine()] if role.peer in self.online else effects
 
+    def _missed_by(self, event: ev.HostJoined, now: float) -> list[Effect]:
+        """Return what a host of an approved session was not told by the reply to `register`."""
+        missed: list[Effect] = []
+        believes_online = is_online = Role.GUEST in self.online
+        if event.seen is Status.PENDING:
+            missed.append(Tell(Role.HOST, self.pair_result(), self.ice_lifetime(now)))
+            believes_online = True
+        elif event.seen is Status.APPROVED:
+            believes_online = event.saw_guest
+        return [*missed, *([self._guest_is(is_online)] if is_online != believes_online else [])]
+
     def _left(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
         """Note that a seat is empty; end a one-time session, at once or after its grace."""
         role = _LEAVER[type(event)]
@@ -58,8 +69,9 @@ class Membership(Record):
             return []
         return [ev.CloseLine(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
 
-    def _guest_offline(self) -> Effect:
-        return Tell(Role.HOST, wire.PeerOffline(session_id=self.session_id))
+    def _guest_is(self, online: bool) -> Effect:
+        message = wire.PeerOnline if online else wire.PeerOffline
+        return Tell(Role.HOST, message(session_id=self.session_id))
 
     def _left_when_ended(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
         self.vacate(now, _LEAVER[type(event)])

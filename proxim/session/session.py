@@ -102,12 +102,7 @@ class Session(Membership):
         return [Admit(Role.HOST), *self._take_seat(Role.HOST)]
 
     def _host_joined_when_approved(self, event: ev.HostJoined, now: float) -> list[Effect]:
-        missed: list[Effect] = []
-        if event.seen is Status.PENDING:  # Approved after the reply to the registration.
-            missed.append(Tell(Role.HOST, self.pair_result(), self.ice_lifetime(now)))
-            if Role.GUEST not in self.online:
-                missed.append(self._guest_offline())
-        return [Admit(Role.HOST), *missed, *self._take_seat(Role.HOST)]
+        return [Admit(Role.HOST), *self._missed_by(event, now), *self._take_seat(Role.HOST)]
 
     def _host_joined_when_prompted(self, event: ev.HostJoined, now: float) -> list[Effect]:
         return [*self._host_joined(event, now), Tell(Role.HOST, self.prompt(now))]
@@ -150,7 +145,10 @@ class Session(Membership):
         self.state = State.APPROVED
         del self.alarms[Alarm.PROMPT]
         effects = to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
-        return [*effects, ev.OpenLine() if Role.GUEST in self.online else self._guest_offline()]
+        return [
+            *effects,
+            ev.OpenLine() if Role.GUEST in self.online else self._guest_is(False),
+        ]
 
     def _refuse_early_decision(self, event: Event, now: float) -> list[Effect]:
         raise NotAllowed("no guest has asked to pair")

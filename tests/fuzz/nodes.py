@@ -58,7 +58,12 @@ LATER = (
 REQUEST = {"type": "Request", "seat": 1, "session_id": SESSION, "number": 1, "epoch": 1}
 MESSAGES = [
     {**REQUEST, "event": "HostDecided", "fields": {"approve": True}, "prompt": "p"},
-    {**REQUEST, "event": "HostJoined", "fields": {"seen": "pending"}, "ref": "r"},
+    {
+        **REQUEST,
+        "event": "HostJoined",
+        "fields": {"seen": "approved", "saw_guest": True},
+        "ref": "r",
+    },
     {**REQUEST, "event": "HostAcknowledged", "fields": {"seal": "s"}},
     {**REQUEST, "event": "RenewalRequested", "fields": {"invitation": {"token_hash": "aGFzaA=="}}},
     {"type": "SendSignal", "seat": 1, "data": {"sdp": "v=0"}},

@@ -226,9 +226,9 @@ def test_backlog_ends_with_the_session(role):
 # -- what a returning host is told -----------------------------------------------------------
 
 
-def comes_having_seen(meeting, status):
+def comes_having_seen(meeting, status, saw_guest=True):
     before = len(meeting.heard[HOST])
-    meeting.hand(ev.HostJoined(status))
+    meeting.hand(ev.HostJoined(status, saw_guest))
     return meeting.heard[HOST][before:]
 
 
@@ -254,8 +254,25 @@ def test_host_that_saw_the_prompt_is_told_of_the_approval(guest_is_there):
     assert meeting.line is guest_is_there
 
 
-def test_host_that_knows_of_the_approval_is_not_told_again():
-    assert comes_having_seen(approved(PERSISTENT), Status.APPROVED) == []
+@pytest.mark.parametrize("guest_is_there", [True, False])
+def test_host_that_knows_of_the_approval_is_not_told_again(guest_is_there):
+    meeting = approved(PERSISTENT)
+    if not guest_is_there:
+        meeting.leaves(GUEST)
+    assert comes_having_seen(meeting, Status.APPROVED, guest_is_there) == []
+
+
+@pytest.mark.parametrize(
+    ("guest_is_there", "told"), [(True, wire.PeerOnline), (False, wire.PeerOffline)]
+)
+def test_host_is_told_if_the_guest_came_or_left_before_it_got_its_seat(guest_is_there, told):
+    meeting = approved(PERSISTENT)
+    meeting.leaves(HOST)
+    if not guest_is_there:
+        meeting.leaves(GUEST)
+    messages = comes_having_seen(meeting, Status.APPROVED, not guest_is_there)
+    assert [type(message) for message in messages] == [told]
+    assert meeting.line is guest_is_there
 
 
 @EITHER_SIDE
