@@ -45,6 +45,8 @@ class SealedLine:
         self._sent = 0
         # The other side has come back, so its hello is on its way.
         self._expects_hello = False
+        # This side has come back, and could not say hello since the other side is offline.
+        self._owes_hello = False
         self._impatient_at = math.inf
         self._changed = trio.lowlevel.ParkingLot()
         session._connection.start_soon(self._run)
@@ -54,12 +56,11 @@ class SealedLine:
     def start(self) -> None:
         """Say hello: this side has come back."""
         if self._session.peer_online:
-            self._expects_hello = False
+            self._expects_hello = self._owes_hello = False
             self._say(self._peer.start())
         else:
-            # The other side says it first when it comes back. Hellos of each reconnect would
-            # fill what the node keeps for that side.
-            self._expects_hello = True
+            # Hellos of each reconnect would fill what the node keeps for that side.
+            self._expects_hello = self._owes_hello = True
 
     def begin(self) -> None:
         """Begin right after the approval; say hello only if a later program goes on."""
@@ -67,7 +68,10 @@ class SealedLine:
             self.start()
 
     def peer_came_back(self) -> None:
-        """Wait for the hello of the other side, which has come back."""
+        """Say the hello that this side owes; else wait for that of the other side."""
+        if self._owes_hello:
+            self.start()
+            return
         self._expects_hello = True
         self._impatient_at = trio.current_time() + PATIENCE
 
@@ -111,7 +115,7 @@ class SealedLine:
         if received.send is not None:
             self._say(received.send)
         if self._peer.epoch_id != epoch:
-            self._expects_hello = False
+            self._expects_hello = self._owes_hello = False
             # It has just answered. The node may have missed to say that it came back, if both
             # sides came back at the same moment.
             self._session.peer_online = True

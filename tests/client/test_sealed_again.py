@@ -1,9 +1,11 @@
 """Sealed sessions after lost connections, reloads and take-overs."""
 
+import math
+
 import pytest
 import trio
 
-from proxim.client import Notice, open_guest, open_host, resume_guest
+from proxim.client import Notice, open_guest, open_host, resume_guest, sealed
 from proxim.protocol import errors
 from tests.client.between import DOWN, UP, Between
 from tests.client.helpers import PATIENCE, end, hear, listed, presence, until
@@ -33,7 +35,8 @@ async def test_signals_to_an_offline_side_arrive_in_order(wire, node, away):
         assert (list(session._notices), list(guest._notices)) == ([], [])
 
 
-async def test_both_sides_may_be_offline_at_once(wire):
+async def test_both_sides_may_be_offline_at_once(wire, monkeypatch):
+    monkeypatch.setattr(sealed, "PATIENCE", math.inf)  # Neither side waits for a hello in vain.
     async with approved(wire.url, guest_url=wire.url) as (session, guest):
         await wire.cut(session, guest)
         for number in range(10):

@@ -26,6 +26,8 @@ export class SealedSignals {
   #queue = [];
   /** Whether the peer was offline: it may have been reloaded, and begins a new epoch. */
   #peerCameBack = false;
+  /** Whether this side has come back, and could not say hello since the other side is offline. */
+  #owesHello = false;
   #toldAt = -Infinity;
   #timer = 0;
 
@@ -39,15 +41,17 @@ export class SealedSignals {
 
   /** Begin a new epoch: this side has come back to the node. */
   start() {
-    const hello = this.#peer.start();
-    if (this.#session.peerOnline) this.#session._sendSignal(hello);
+    this.#owesHello = !this.#session.peerOnline;
+    if (this.#owesHello) this.#peerCameBack = true;
+    else this.#session._sendSignal(this.#peer.start());
     this.#update();
   }
 
   /** @param {boolean} online */
   peerIs(online) {
     this.#peerCameBack ||= !online;
-    this.#update();
+    if (online && this.#owesHello) this.start();
+    else this.#update();
   }
 
   /** The guest has connected again while its earlier connection still stood. */
@@ -72,7 +76,7 @@ export class SealedSignals {
     const { opened, notice, send } = this.#peer.receive(signal, performance.now());
     if (send) this.#session._sendSignal(send);
     // A hello has come from the other side since it came back.
-    if (!wasReady && this.#peer.isReady) this.#peerCameBack = false;
+    if (!wasReady && this.#peer.isReady) this.#peerCameBack = this.#owesHello = false;
     if (notice) this.#tell(notice);
     if (opened?.missed) emit(this.#session, "notice", { notice: "missed", missed: opened.missed });
     this.#update();

@@ -65,6 +65,25 @@ test("both come back after their connections broke, and nothing is lost", async 
   assert.deepEqual([deskHeard.notices, phoneHeard.notices], [[], []]);
 });
 
+test("both come back at one moment, each told that the other is offline, and do not wait", async () => {
+  const { relay, desk, phone, deskHeard, phoneHeard } = await paired();
+  await relay.loses("host");
+  await relay.loses("guest");
+  desk.send(1);
+  phone.send(2);
+  relay.change = (message) => {
+    const sessions = message.sessions?.map((info) => ({ ...info, guest_online: false }));
+    return message.type === "peer_online" ? null : { ...message, ...(sessions ? { sessions } : { host_online: false }) };
+  };
+  await pass(2_000);
+  await relay.runs();
+  relay.change = (message) => message;
+  for (const side of ["host", "guest"]) await relay.tells(side, { type: "peer_online", session_id: ID });
+  await relay.runs();
+  assert.deepEqual([deskHeard.signals, phoneHeard.signals], [[2], [1]]);
+  assert.deepEqual([deskHeard.notices, phoneHeard.notices], [[], []]);
+});
+
 test("what the node kept from before a reload opens for nobody", async () => {
   const { relay, desk, phone } = await paired();
   desk.send("old");
