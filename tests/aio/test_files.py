@@ -13,9 +13,6 @@ from tests.threads.helpers import nothing_left
 if not sys.platform.startswith("linux"):
     pytest.skip("descriptors are counted in /proc", allow_module_level=True)
 
-WORKERS_LEAVE = 15
-"""Seconds until the threads have ended in which Trio reads and writes files."""
-
 
 @pytest.fixture(autouse=True, scope="module")
 def imported():
@@ -25,7 +22,7 @@ def imported():
 
 @pytest.fixture(scope="module")
 def node(imported):
-    with nothing_left(WORKERS_LEAVE), proxim.run_in_thread(port=0) as node:
+    with nothing_left(but_idle_workers=True), proxim.run_in_thread(port=0) as node:
         yield node
 
 

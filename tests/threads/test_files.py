@@ -16,9 +16,6 @@ from tests.threads.helpers import PATIENCE, nothing_left
 if not sys.platform.startswith("linux"):
     pytest.skip("descriptors are counted in /proc", allow_module_level=True)
 
-WORKERS_LEAVE = 15
-"""Seconds until the threads have ended in which Trio reads and writes files."""
-
 
 @pytest.fixture(autouse=True, scope="module")
 def imported():
@@ -28,7 +25,7 @@ def imported():
 
 @pytest.fixture(autouse=True, scope="module")
 def tidy(imported):
-    with nothing_left(WORKERS_LEAVE):
+    with nothing_left(but_idle_workers=True):
         yield
 
 
