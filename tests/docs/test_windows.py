@@ -81,7 +81,7 @@ def display(request):
         yield environ
 
 
-@pytest.fixture(params=["qt", on_a_screen("tk")])
+@pytest.fixture(params=[pytest.param("qt", marks=pytest.mark.full("PySide6")), on_a_screen("tk")])
 def opening(request, tmp_path):
     """Return a function that opens a window, with settings for its node."""
     if request.param == "qt":
