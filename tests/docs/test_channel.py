@@ -2,6 +2,7 @@
 
 import queue
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import trio
@@ -43,6 +44,7 @@ def test_talk_of_the_page_sends(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "holiday.jpg").write_bytes(b"photo")
     told = queue.Queue()
+    is_sent = threading.Event()
     with proxim.run_in_thread(port=0) as node:
         session = node.open_session("persistent", decide=lambda _: True)
         names = {"session": session, "show": told.put, "ask": lambda _: True}
@@ -55,15 +57,18 @@ def test_talk_of_the_page_sends(tmp_path, monkeypatch):
                     await channel.send("hi!")
                     async with open_offers(channel) as offers:
                         await (await offers.receive()).save("phone")
+                    await trio.to_thread.run_sync(is_sent.wait, PATIENCE)
                     await guest.close()
 
         with ThreadPoolExecutor() as threads:
             answered = threads.submit(trio.run, answer)
             exec(TALK, names)
+            heard = []
+            while heard[-1:] != ["the session has ended: closed."]:
+                heard.append(str(told.get(timeout=PATIENCE)))
+                if heard[-1] == "Sent holiday.jpg":
+                    is_sent.set()
             answered.result()
-        heard = []
-        while heard[-1:] != ["the session has ended: closed."]:
-            heard.append(str(told.get(timeout=PATIENCE)))
     assert {"hi!", "Sent holiday.jpg", "Connected directly."} <= set(heard)
     assert (tmp_path / "phone" / "holiday.jpg").read_bytes() == b"photo"
 
