@@ -1,8 +1,12 @@
 """A node on a machine that can sleep: a real process, whose clocks `clocks.c` changes."""
 
+import atexit
+import functools
 import mmap
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -27,12 +31,11 @@ class Clocks:
     """The clocks of a process that is started with ``environ``."""
 
     def __init__(self, folder):
-        library, self._path = folder / "clocks.so", folder / "clocks"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE], check=True)
+        self._path = folder / "clocks"
         self._path.write_bytes(bytes(16))
         with self._path.open("r+b") as file:
             self._numbers = memoryview(mmap.mmap(file.fileno(), 16)).cast("q")
-        self.environ = {"LD_PRELOAD": str(library), "CLOCKS": str(self._path)}
+        self.environ = {"LD_PRELOAD": str(_library()), "CLOCKS": str(self._path)}
 
     def sleep(self, seconds):
         """Let the machine sleep, and be awake again."""
@@ -40,6 +43,16 @@ class Clocks:
 
     def set_wall_clock(self, seconds):
         self._numbers[1] += seconds
+
+
+@functools.cache
+def _library():
+    """Return the path of the compiled clocks."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    library = Path(folder) / "clocks.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE], check=True)
+    return library
 
 
 needs_sleep = [

@@ -20,12 +20,13 @@ import trio
 from proxim.cli.serve import command
 from proxim.node import Node
 from proxim.settings import load
+from tests import fork_server
 from tests.attacks.raw import PATIENCE, Gone, Raw, head
 
 MiB = 1 << 20
 KEY = "k" * 43
 PHONE = {"name": "Phone", "id": "phone-1"}
-SERVE = [sys.executable, "-m", "proxim", "serve", "--log-level", "debug"]
+SERVE = ["serve", "--log-level", "debug"]
 
 
 def until(condition, patience=PATIENCE, every=0.05):
@@ -89,24 +90,26 @@ class Clients:
 
 
 class Target(Clients):
-    """A node in a process of its own."""
+    """A node in a process of its own: forked, or started, with other surroundings."""
 
-    def __init__(self, *options, program=SERVE, env=None, descriptors=None):
+    def __init__(self, *options, program=None, env=None, descriptors=None):
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
+        arguments = ["--port", "0", *map(str, options)]
         limit = (descriptors, descriptors)
-        self.process = subprocess.Popen(
-            [*program, "--port", "0", *map(str, options)],
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env={**os.environ, **(env or {})},
-            preexec_fn=(
-                None
-                if descriptors is None
-                else lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit)
-            ),
-        )
+        if program is None and env is None and descriptors is None:
+            self.process = fork_server.start(*SERVE, *arguments, stderr=self._log)
+        else:
+            self.process = subprocess.Popen(
+                [*(program or [sys.executable, "-m", "proxim", *SERVE]), *arguments],
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env={**os.environ, **(env or {})},
+                text=True,
+                preexec_fn=descriptors
+                and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit)),
+            )
         ready, _, _ = select.select([self.process.stdout], [], [], 60)
-        first = self.process.stdout.readline().decode() if ready else ""
+        first = self.process.stdout.readline() if ready else ""
         found = re.search(r"is at https?://[^:\s]+:(\d+)", first)
         if found is None:
             log = self.log()

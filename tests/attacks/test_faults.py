@@ -40,6 +40,7 @@ def heard_of_the_end(client):
             if message["type"] == "session_ended":
                 endings.append(message["reason"])
     except Gone as gone:
+        client.socket.close()  # The node waits for those that do not answer its close frame.
         return endings, gone.args[0] if gone.args else None
 
 

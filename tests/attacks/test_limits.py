@@ -9,13 +9,13 @@ stands in ``test_quotas.py``, where they come from in ``test_origin.py``.
 import json
 import re
 import ssl
-import subprocess
 import time
 from contextlib import suppress
 
 import pytest
 import trustme
 
+from tests import fork_server
 from tests.attacks.raw import PING, PONG, TEXT, Gone, frame, head, split
 from tests.attacks.target import SERVE, refusal, status
 
@@ -42,7 +42,7 @@ DEFAULTS = {
 @pytest.fixture(scope="module")
 def help_text():
     """What ``proxim serve --help-all`` prints, with single spaces."""
-    done = subprocess.run([*SERVE, "--help-all"], capture_output=True, text=True, check=True)
+    done = fork_server.run(*SERVE, "--help-all")
     return " ".join(done.stdout.split())
 
 

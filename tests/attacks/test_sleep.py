@@ -24,10 +24,10 @@ def node(start, clocks):
 
 
 @pytest.fixture(params=["serve", "embedded"])
-def either(request, start, clocks, node):
+def either(request, start, clocks):
     """A node of its own, or one in the event loop of an application."""
     if request.param == "serve":
-        return node
+        return request.getfixturevalue("node")
     return start(program=APPLICATION, env=clocks.environ)
 
 
