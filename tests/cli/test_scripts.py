@@ -83,7 +83,9 @@ def test_declined_exits_1(start, node):
 def test_code_that_the_guest_reports_approves_it(start, node):
     host = start("host", "--json", "--node", node)
     guest = start("join", host.event("session")["link"], "--json")
-    code = guest.event("pending")["code"]
+    pending = guest.event("pending")
+    code = pending["code"]
+    assert (pending["sealed"], len(code)) == (True, 3)
     assert host.event("prompt")["confirm"] == "code"
     host.type(f"y\n{code}\n")
     host.event("code_required")
@@ -114,8 +116,8 @@ def test_session_is_sealed_and_both_sides_say_so(start, node):
     assert session["sealed"] is True
     assert session["link"].count(".") == node.count(".") + 2
     guest = start("join", session["link"], "--json")
-    pending = guest.event("pending")
-    assert (pending["sealed"], len(pending["code"])) == (True, 3)
+    # Whether it has a code by then depends on who is faster, since the host asks for none.
+    assert guest.event("pending")["sealed"] is True
     assert host.event("prompt")["confirm"] == "none"
     assert host.event("result")["sealed"] is guest.event("result")["sealed"] is True
 
