@@ -57,17 +57,26 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
-def start(tmp_path, request):
+def anew():
+    """Whether the programs of these tests start from nothing, which takes a hundred times as long.
+
+    The other tests fork them from a process that has imported them.
+    """
+    return False
+
+
+@pytest.fixture
+def start(tmp_path, request, anew):
     """Starts ``proxim`` with pipes, or at a ``terminal``; ends each after the test."""
     started = request.node.stash[_programs] = []
     with ExitStack() as programs:
 
-        def start(*arguments, terminal=False, size=None, **environ):
+        def start(*arguments, terminal=False, size=None, anew=anew, **environ):
             environ = {**_environ(tmp_path), **environ}
             if size is not None:
-                program = Terminal(arguments, environ, size)
+                program = Terminal(arguments, environ, size, anew=anew)
             else:
-                program = (Terminal if terminal else Program)(arguments, environ)
+                program = (Terminal if terminal else Program)(arguments, environ, anew=anew)
             started.append(program)
             return programs.enter_context(program)
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import pyte
 from PIL import Image, ImageDraw
 
+from tests.cli.forked import Forked, can_fork
+
 PROXIM = Path(sys.executable).with_name("proxim")
 NUMBER = r"number on the other device:\s+(\d\d\d)\s"
 """Where a guest shows its number."""
@@ -27,15 +29,18 @@ PATIENCE = 60
 class Program:
     """A ``proxim`` with pipes."""
 
-    def __init__(self, arguments, environ):
-        self.process = subprocess.Popen(
-            [PROXIM, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environ,
-            bufsize=0,
-        )
+    def __init__(self, arguments, environ, *, anew=False):
+        if not anew and can_fork(environ):
+            self.process = Forked(arguments, environ)
+        else:
+            self.process = subprocess.Popen(
+                [PROXIM, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environ,
+                bufsize=0,
+            )
         self._unread = b""
         self._last = ""
 
@@ -105,20 +110,25 @@ class Program:
 class Terminal:
     """A ``proxim`` in a terminal of ``size`` columns and lines, with a person."""
 
-    def __init__(self, arguments, environ, size=(220, 60)):
+    def __init__(self, arguments, environ, size=(220, 60), *, anew=False):
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         self._fd, theirs = os.openpty()
         termios.tcsetwinsize(theirs, size[::-1])
-        self.process = subprocess.Popen(
-            [PROXIM, *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env={**environ, "TERM": "xterm-256color"},
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # for the signal of Ctrl-C
-        )
+        environ = {**environ, "TERM": "xterm-256color"}
+        if not anew and can_fork(environ):
+            self.process = Forked(arguments, environ, theirs)
+        else:
+            self.process = subprocess.Popen(
+                [PROXIM, *arguments],
+                stdin=theirs,
+                stdout=theirs,
+                stderr=theirs,
+                env=environ,
+                start_new_session=True,
+                # For the signal of Ctrl-C.
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            )
         os.close(theirs)
 
     def __enter__(self):

@@ -168,6 +168,8 @@ def test_enter_renews_an_expired_link(start, serve):
 
 
 @pytest.mark.not_on("win32", reason="processes cannot be stopped and continued")
+# Only a parent hears of a stop.
+@pytest.mark.parametrize("anew", [True], ids=["anew"])
 def test_question_is_back_after_the_shell_had_the_terminal(asked):
     desk, guest = asked
     desk.process.send_signal(signal.SIGSTOP)

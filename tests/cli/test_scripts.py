@@ -32,6 +32,7 @@ def _close(run, node):
     return _events(out)
 
 
+@pytest.mark.parametrize("anew", [True], ids=["anew"])
 def test_approved_session_exits_0(start, host):
     session = host.event("session")
     assert session["session_type"] == "one_time"
@@ -365,6 +366,7 @@ def test_qr_writes_files(run, tmp_path):
     assert "No such file" in err
 
 
+@pytest.mark.parametrize("anew", [True], ids=["anew"])
 def test_closed_output_is_not_a_crash(start, node):
     for command in (["qr", LINK], ["host", "--node", node]):
         program = start(*command)
