@@ -1,16 +1,15 @@
 // Runs the JavaScript modules for tests in Python: a request and its answer are a line of JSON each.
 
 import { createInterface } from "node:readline";
-import { nameFault } from "../../proxim/web/sdk/seal/names.js";
+import { parseLink } from "../../proxim/web/sdk/link.js";
+import { returnSeal, takeReturn } from "../../proxim/web/sdk/seal/guest.js";
 import {
+  nameFault,
   newLink,
-  parseSealedLink,
-  returnSeal,
   SealedGuest,
-  sealedLinkText,
   SealedHost,
+  sealedLink,
   SealedPeer,
-  takeReturn,
 } from "../../proxim/web/sdk/seal/index.js";
 
 const bytes = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));
@@ -21,10 +20,10 @@ const keep = (object) => made.push(object) - 1;
 
 const commands = {
   host: ({ sessionId }) => keep(new SealedHost(sessionId, { keys: newLink() })),
-  link: ({ id, nodeUrl }) => sealedLinkText(made[id].link(nodeUrl)),
+  link: ({ id, nodeUrl }) => made[id].link(`${nodeUrl}/join`),
   prompt: ({ id, seal, now }) => made[id].takePrompt(seal ?? undefined, now * 1000),
   approve: ({ id, code, terms }) => made[id].approve(code, terms),
-  guest: async ({ link, name }) => keep(await SealedGuest.ask(parseSealedLink(link), name)),
+  guest: async ({ link, name }) => keep(await SealedGuest.ask(sealedLink(parseLink(link)), name)),
   state: ({ id }) => made[id].state,
   ack: ({ id, ack }) => ({ opens: made[id].takeAck(ack), code: made[id].code }),
   answer: ({ id, seal }) => made[id].takeAnswer(seal, true),
