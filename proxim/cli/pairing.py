@@ -234,7 +234,8 @@ async def _approve_guest(
 
 def _report_approval(session: ClientSession, reporter: Reporter) -> None:
     text = _APPROVED[session.sealed]
-    reporter.report("result", text, status=session.status, sealed=session.sealed)
+    # Not the status of the session, which may have ended since.
+    reporter.report("result", text, status=Status.APPROVED, sealed=session.sealed)
 
 
 def _show_link(

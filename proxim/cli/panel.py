@@ -24,9 +24,11 @@ class View(Protocol):
 
     def text(self) -> str:
         """Return what is printed, once, where there is no window."""
+        ...
 
     def draw(self, columns: int, rows: int, notes: list[str]) -> Drawing:
         """Return the lines for a window of this size, with what was said meanwhile."""
+        ...
 
 
 class Panel:

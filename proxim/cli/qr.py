@@ -47,5 +47,6 @@ def _draw(link: str) -> str:
             # The prompt of the shell takes the last row.
             if not is_terminal() or (columns <= window.columns and rows < window.lines):
                 return "\n".join(code.lines(quiet_zone))
+        columns, rows = code.size(QUIET_ZONES[-1])
         problem = too_small(columns, rows + 1, window)
     return f"{problem}\nThe link is:\n  {link}"

@@ -7,10 +7,28 @@ from click.testing import CliRunner
 from proxim.cli import main
 from tests.cli.helpers import PROXIM, Program, Terminal
 
+_OF_THE_TESTS = {"COLUMNS", "LINES", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+"""What no program gets from the tests.
+
+Readline sets the size of a window for the workers of pytest, and a program believes it more than
+its terminal. Without bytecode a program takes twice as long to start. With unbuffered output no
+test would find a line that waits in a buffer.
+"""
+
+_programs = pytest.StashKey[list]()
+
+
+def _inherited():
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if "PROXIM" not in name and name not in _OF_THE_TESTS
+    }
+
 
 def _environ(home):
     """Return an environment without the files of the real home."""
-    environ = {name: value for name, value in os.environ.items() if "PROXIM" not in name}
+    environ = _inherited()
     identity = home / "proxim" / "identity.json"
     path = f"{PROXIM.parent}:{environ['PATH']}"
     return {**environ, "HOME": str(home), "PROXIM_IDENTITY": str(identity), "PATH": path}
@@ -28,17 +46,39 @@ def environ(tmp_path):
     return _environ(tmp_path)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Show what the programs of a failed test said, whichever of them it waited for."""
+    report = yield
+    if report.failed:
+        for program in item.stash.get(_programs, []):
+            report.sections.append((" ".join(program.process.args[1:]), program.said()))
+    return report
+
+
 @pytest.fixture
-def start(tmp_path):
+def anew():
+    """Whether the programs of these tests start from nothing, which takes a hundred times as long.
+
+    The other tests fork them from a process that has imported them.
+    """
+    return False
+
+
+@pytest.fixture
+def start(tmp_path, request, anew):
     """Starts ``proxim`` with pipes, or at a ``terminal``; ends each after the test."""
+    started = request.node.stash[_programs] = []
     with ExitStack() as programs:
 
-        def start(*arguments, terminal=False, size=None, **environ):
+        def start(*arguments, terminal=False, size=None, anew=anew, **environ):
             environ = {**_environ(tmp_path), **environ}
             if size is not None:
-                return programs.enter_context(Terminal(arguments, environ, size))
-            kind = Terminal if terminal else Program
-            return programs.enter_context(kind(arguments, environ))
+                program = Terminal(arguments, environ, size, anew=anew)
+            else:
+                program = (Terminal if terminal else Program)(arguments, environ, anew=anew)
+            started.append(program)
+            return programs.enter_context(program)
 
         yield start
 
@@ -50,7 +90,7 @@ def run(tmp_path):
     For tests that need neither signals, nor input, nor a terminal: starting a process takes a
     hundred times as long.
     """
-    cleared = dict.fromkeys(name for name in os.environ if "PROXIM" in name)
+    cleared = dict.fromkeys(os.environ.keys() - _inherited().keys())
 
     def run(*arguments, **environ):
         environ = {**cleared, **_environ(tmp_path), **environ}

@@ -9,10 +9,13 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pyte
 from PIL import Image, ImageDraw
+
+from tests.cli.forked import Forked, can_fork
 
 PROXIM = Path(sys.executable).with_name("proxim")
 NUMBER = r"number on the other device:\s+(\d\d\d)\s"
@@ -26,16 +29,20 @@ PATIENCE = 60
 class Program:
     """A ``proxim`` with pipes."""
 
-    def __init__(self, arguments, environ):
-        self.process = subprocess.Popen(
-            [PROXIM, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environ,
-            bufsize=0,
-        )
+    def __init__(self, arguments, environ, *, anew=False):
+        if not anew and can_fork(environ):
+            self.process = Forked(arguments, environ)
+        else:
+            self.process = subprocess.Popen(
+                [PROXIM, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environ,
+                bufsize=0,
+            )
         self._unread = b""
+        self._last = ""
 
     def __enter__(self):
         return self
@@ -47,11 +54,25 @@ class Program:
     def line(self):
         deadline = time.monotonic() + PATIENCE
         while b"\n" not in self._unread:
-            chunk = _read(self.process.stdout.fileno(), deadline)
-            assert chunk, f"no more lines, after {self._unread!r}; {self.process.stderr.read()}"
+            try:
+                chunk = _read(self.process.stdout.fileno(), deadline)
+            except TimeoutError:
+                raise AssertionError(f"no line in time, after {self._last!r}") from None
+            assert chunk, f"no more lines, after {self._last!r}"
             self._unread += chunk
         line, _, self._unread = self._unread.partition(b"\n")
-        return line.decode()
+        self._last = line.decode()
+        return self._last
+
+    def said(self):
+        """Return what a failed test shows of it: its exit code, and what no test has read."""
+        code = self.process.poll()
+        streams = (self.process.stdout, self.process.stderr)
+        out, err = (b"" if each is None or each.closed else _available(each) for each in streams)
+        return (
+            f"{'running' if code is None else f'exit code {code}'}, last line read: {self._last}\n"
+            f"{(self._unread + out).decode(errors='replace')}{err.decode(errors='replace')}"
+        )
 
     def url(self):
         """Return the URL that a node prints."""
@@ -74,7 +95,12 @@ class Program:
 
     def finish(self):
         """Return the rest of its output, its errors, and its exit code."""
-        out, err = self.process.communicate(timeout=PATIENCE)
+        try:
+            out, err = self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            out, err = self.process.communicate()
+            raise AssertionError(f"it did not end: {(self._unread + out, err)}") from None
         return (self._unread + out).decode(), err.decode(), self.process.returncode
 
     def exit(self):
@@ -84,20 +110,25 @@ class Program:
 class Terminal:
     """A ``proxim`` in a terminal of ``size`` columns and lines, with a person."""
 
-    def __init__(self, arguments, environ, size=(220, 60)):
+    def __init__(self, arguments, environ, size=(220, 60), *, anew=False):
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         self._fd, theirs = os.openpty()
         termios.tcsetwinsize(theirs, size[::-1])
-        self.process = subprocess.Popen(
-            [PROXIM, *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env={**environ, "TERM": "xterm-256color"},
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # for the signal of Ctrl-C
-        )
+        environ = {**environ, "TERM": "xterm-256color"}
+        if not anew and can_fork(environ):
+            self.process = Forked(arguments, environ, theirs)
+        else:
+            self.process = subprocess.Popen(
+                [PROXIM, *arguments],
+                stdin=theirs,
+                stdout=theirs,
+                stderr=theirs,
+                env=environ,
+                start_new_session=True,
+                # For the signal of Ctrl-C.
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            )
         os.close(theirs)
 
     def __enter__(self):
@@ -122,10 +153,20 @@ class Terminal:
         """Wait until a pattern is on the screen, and return its match."""
         deadline = time.monotonic() + PATIENCE
         while not (found := re.search(pattern, self.text)):
-            chunk = _read(self._fd, deadline)
+            try:
+                chunk = _read(self._fd, deadline)
+            except TimeoutError:
+                raise AssertionError(f"no {pattern!r} in time:\n{self.text}") from None
             assert chunk, f"it ended without {pattern!r}:\n{self.text}"
             self._stream.feed(chunk)
         return found
+
+    def said(self):
+        """Return what a failed test shows of it: its exit code and its screen."""
+        code = self.process.poll()
+        if self._fd is not None:
+            self.has("")
+        return f"{'running' if code is None else f'exit code {code}'}\n{self.text.rstrip()}"
 
     def has(self, pattern):
         """Return whether a pattern is on the screen, with all that has been written by now."""
@@ -167,8 +208,11 @@ class Terminal:
     def exit(self):
         """Return its exit code, once its output is on the screen."""
         deadline = time.monotonic() + PATIENCE
-        while chunk := _read(self._fd, deadline):
-            self._stream.feed(chunk)
+        try:
+            while chunk := _read(self._fd, deadline):
+                self._stream.feed(chunk)
+        except TimeoutError:
+            raise AssertionError(f"it did not end:\n{self.text}") from None
         return self.process.wait(PATIENCE)
 
     def picture(self):
@@ -206,12 +250,21 @@ def _colour(name, default):
 
 def _read(fd, deadline):
     """Return what can be read before the deadline; empty at the end."""
-    ready, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
-    assert ready, "nothing came in time"
+    if not select.select([fd], [], [], max(0, deadline - time.monotonic()))[0]:
+        raise TimeoutError
     try:
         return os.read(fd, 65536)
     except OSError:
         return b""
+
+
+def _available(pipe):
+    """Return what a pipe holds now."""
+    held = b""
+    with suppress(TimeoutError):
+        while chunk := _read(pipe.fileno(), 0):
+            held += chunk
+    return held
 
 
 def scan(image, path):

@@ -34,7 +34,7 @@ def test_link_is_shown_where_its_code_does_not_fit(start, node):
     assert drawn.text.strip().endswith(f"\n  {LINK}")
     assert not BLOCKS & set(drawn.text)
     desk = start("host", "--node", node, terminal=True, **narrow)
-    desk.see(r"The QR code needs a window of \d+ columns and \d+ rows\. This one has 60 and 60\.")
+    desk.see(r"The QR code needs a window of \d+ columns and \d+ rows\.\sThis\sone has 60 and 60\.")
     desk.see(r"join '(http\S+)'")
 
 

@@ -237,13 +237,17 @@ PLAIN = {
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
-def test_deeply_nested_signal_is_not_a_crash(tmp_path, hostile, form):
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [((), "Approved."), (("--json",), '"event": "result", "status": "approved"')],
+    ids=["text", "json"],
+)
+def test_deeply_nested_signal_is_not_a_crash(tmp_path, hostile, form, said):
     # Some depth is accepted when the message is read, and too deep when it is shown.
     for nested in [*range(880, 1000, 4), 100_000]:
         hostile.plot = PLAIN | {"nested": nested}
         out = invoke(tmp_path, "host", "--yes", "--plain", "--node", hostile.url, *form)
-        assert "Approved" in out or "approved" in out
+        assert said in out
 
 
 def test_url_that_is_not_a_link_is_not_printed_for_copying(tmp_path, hostile):
@@ -253,12 +257,13 @@ def test_url_that_is_not_a_link_is_not_printed_for_copying(tmp_path, hostile):
     assert "echo x" not in out
 
 
-def test_link_to_a_page_of_the_operator_is_shown_without_a_command(tmp_path, hostile):
+def test_link_to_a_page_of_the_operator_is_shown_before_its_command(tmp_path, hostile):
     link = f"https://app.example/pair?x=1#{ID}.{TOKEN}"
     hostile.plot = PLAIN | {"link": link}
     out = invoke(tmp_path, "host", "--yes", "--plain", "--node", hostile.url)
     assert f"pen this link on the other device:\n  {link}\n" in out
-    assert " join " not in out
+    where, command = out.index("pen this link"), f"\n  proxim join '{link}' --node {hostile.url}\n"
+    assert where < out.index(f"Or run this on another computer:{command}")
 
 
 def test_link_is_quoted_for_the_shell(tmp_path, hostile):

@@ -98,6 +98,7 @@ def test_name_cannot_control_the_terminal(talking, tmp_path):
     desk.see(r"“Phone” wants to send “agpj\.\[2Jexe”, 1 byte")
 
 
+@pytest.mark.parametrize("anew", [True], ids=["anew"])
 def test_send_and_receive_at_terminals(start, node, photo, tmp_path):
     giver = start("send", str(photo), "--node", node, terminal=True)
     link = giver.see(r"receive '(http\S+)'")[1]

@@ -1,7 +1,6 @@
 """Hosts and guests in scripts: JSON events, exit codes, the identity, sessions and qr."""
 
 import json
-import shlex
 import shutil
 import stat
 import threading
@@ -32,6 +31,7 @@ def _close(run, node):
     return _events(out)
 
 
+@pytest.mark.parametrize("anew", [True], ids=["anew"])
 def test_approved_session_exits_0(start, host):
     session = host.event("session")
     assert session["session_type"] == "one_time"
@@ -83,7 +83,9 @@ def test_declined_exits_1(start, node):
 def test_code_that_the_guest_reports_approves_it(start, node):
     host = start("host", "--json", "--node", node)
     guest = start("join", host.event("session")["link"], "--json")
-    code = guest.event("pending")["code"]
+    pending = guest.event("pending")
+    code = pending["code"]
+    assert (pending["sealed"], len(code)) == (True, 3)
     assert host.event("prompt")["confirm"] == "code"
     host.type(f"y\n{code}\n")
     host.event("code_required")
@@ -114,8 +116,8 @@ def test_session_is_sealed_and_both_sides_say_so(start, node):
     assert session["sealed"] is True
     assert session["link"].count(".") == node.count(".") + 2
     guest = start("join", session["link"], "--json")
-    pending = guest.event("pending")
-    assert (pending["sealed"], len(pending["code"])) == (True, 3)
+    # Whether it has a code by then depends on who is faster, since the host asks for none.
+    assert guest.event("pending")["sealed"] is True
     assert host.event("prompt")["confirm"] == "none"
     assert host.event("result")["sealed"] is guest.event("result")["sealed"] is True
 
@@ -308,48 +310,6 @@ def test_unprintable_device_name_is_wrong_usage(run, arguments, says):
     assert says in " ".join(err.split())
 
 
-PAGE = "https://app.example/pair"
-NOWHERE = "http://127.0.0.1:1"
-
-
-@pytest.mark.parametrize("command", [["join"], ["receive"], ["send", __file__, "--to"]])
-@pytest.mark.parametrize("last", ["t" * 43, "t" * 43 + "." + "k" * 43], ids=["plain", "sealed"])
-def test_node_of_a_link_is_said_once(run, command, last):
-    """``--node`` says it for a link to an application's page, and for no other link."""
-    link = "#" + "s" * 22 + "." + last
-    _, err, code = run(*command, PAGE + link)
-    assert (code, "name the node with --node URL" in " ".join(err.split())) == (2, True)
-    _, err, code = run(*command, f"{NOWHERE}/join{link}", "--node", "http://127.0.0.1:2")
-    assert (code, "--node says http://127.0.0.1:2: leave" in " ".join(err.split())) == (2, True)
-
-
-@pytest.mark.parametrize("command", [["join"], ["receive"], ["send", __file__, "--to"]])
-def test_node_of_the_command_line_or_the_environment_is_used(run, command):
-    link = "#" + "s" * 22 + "." + "t" * 43
-    out, _, code = run(*command, PAGE + link, "--node", NOWHERE)
-    assert (code, f"{NOWHERE} cannot be reached" in out) == (3, True)
-    out, _, code = run(*command, PAGE + link, PROXIM_NODE=NOWHERE)
-    assert (code, f"{NOWHERE} cannot be reached" in out) == (3, True)
-    # The same node in another spelling, and a default for other commands: no contradiction.
-    link = f"{NOWHERE}/join{link}"
-    for options, environ in ((["--node", f"{NOWHERE}/"], {}), ([], {"PROXIM_NODE": "http://a"})):
-        out, _, code = run(*command, link, *options, **environ)
-        assert (code, f"{NOWHERE} cannot be reached" in out) == (3, True)
-
-
-def test_link_to_a_page_of_its_own_is_answered_with_the_printed_command(start, serve, photo):
-    url = serve("--join-url", PAGE)
-    giver = start("send", "--yes", str(photo), "--node", url)
-    lines = [giver.line()]
-    while not lines[-1].lstrip().startswith("proxim receive "):
-        lines.append(giver.line())
-    assert any(line.startswith(f"  {PAGE}#") for line in lines)
-    _, *command = shlex.split(lines[-1])
-    assert command[2:] == ["--node", url]
-    taker = start(*command, "--yes")
-    assert (giver.exit(), taker.exit()) == (0, 0)
-
-
 @pytest.mark.needs("zbarimg")
 def test_qr_writes_files(run, tmp_path):
     svg, png = tmp_path / "code.svg", tmp_path / "code.png"
@@ -363,6 +323,7 @@ def test_qr_writes_files(run, tmp_path):
     assert "No such file" in err
 
 
+@pytest.mark.parametrize("anew", [True], ids=["anew"])
 def test_closed_output_is_not_a_crash(start, node):
     for command in (["qr", LINK], ["host", "--node", node]):
         program = start(*command)

@@ -17,6 +17,11 @@ from proxim.settings import SETTINGS
 from tests.cli.helpers import PATIENCE, PROXIM
 
 
+@pytest.fixture
+def anew():
+    return True
+
+
 def _ws(url):
     return url.replace("http", "ws", 1) + "/ws"
 

@@ -62,7 +62,7 @@ def test_side_without_webrtc_says_so_in_words(start, node, without_aiortc):
     host.see(r"This computer cannot connect directly: .*extra rtc")
     guest.see(r"cannot connect directly: the other side has no WebRTC")
     for side in (host, guest):
-        side.see(r"Chat goes through the server, which can read it\. Files cannot cross\.")
+        side.see(r"Chat goes through the server, which cannot read it\. Files cannot cross\.")
     guest.type("hello\n")
     host.see("< hello")
     for side in (host, guest):

@@ -52,6 +52,9 @@ def test_talk_of_the_page_sends(tmp_path, monkeypatch):
         async def answer():
             with trio.fail_after(PATIENCE):
                 async with proxim.open_guest(session.link, name="Phone") as guest:
+                    await guest.approved()
+                    # The channel opens once the other side talks, too.
+                    await trio.to_thread.run_sync(exec, TALK, names)
                     channel = await guest.channel()
                     assert await channel.receive() == "hello"
                     await channel.send("hi!")
