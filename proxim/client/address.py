@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 from collections.abc import Awaitable, Callable
@@ -11,11 +12,14 @@ from urllib.parse import urlsplit
 
 import trio
 from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
+from wsproto.utilities import LocalProtocolError
 
 from proxim.exception_groups import leaves
 from proxim.protocol.errors import ConnectionLost
 from proxim.protocol.messages import SUBPROTOCOL
 from proxim.redact import quote
+
+log = logging.getLogger(__name__)
 
 CONNECT_TIME = 15.0
 """Seconds for a connection, and again for its WebSocket handshake."""
@@ -76,15 +80,23 @@ class Address:
             why = f"no answer within {CONNECT_TIME:g} seconds"
         raise ConnectionLost(f"{self._url} cannot be reached: {why}", unreached=self._url)
 
-    async def open_websocket(self, stream: Stream, nursery: trio.Nursery) -> WebSocketConnection:
-        """Do the WebSocket handshake; the reader runs in ``nursery``.
+    async def open_websocket(
+        self, stream: Stream, nursery: trio.Nursery, ended: trio.Event
+    ) -> WebSocketConnection:
+        """Do the WebSocket handshake; the reader runs in ``nursery``, and sets ``ended``.
 
         Raises ``ConnectionLost``. An HTTP error is raised by the nursery: see ``reason``.
         """
         with trio.move_on_after(CONNECT_TIME) as deadline:
 
             async def read(task: Callable[[], Awaitable[None]]) -> None:
-                await task()
+                try:
+                    await task()
+                except LocalProtocolError:
+                    # A ping has crossed this side's close frame: nothing may follow that frame.
+                    log.debug("the node sent a ping while the connection was being closed")
+                finally:
+                    ended.set()
                 # If the peer closes the connection, this ends without an error.
                 deadline.cancel()
 

@@ -71,6 +71,7 @@ class NodeConnection(Calls):
         self.online = False
         self.join_url: str | None = None
         self._welcomed = trio.Event()
+        self._reader_ended = trio.Event()
         self._changed = trio.lowlevel.ParkingLot()
         self._pauses = delays()
         self._closing = False
@@ -92,7 +93,10 @@ class NodeConnection(Calls):
                 await self._changed.park()
             self._closing = True
             if self._ws is not None:
-                await self._ws.aclose()
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._ws.aclose)
+                    await self._reader_ended.wait()
+                    nursery.cancel_scope.cancel()
         self._scope.cancel()
 
     async def welcomed(self) -> None:
@@ -219,7 +223,8 @@ class NodeConnection(Calls):
         try:
             async with trio.open_nursery() as nursery:
                 self._welcomed = trio.Event()
-                self._ws = await self._address.open_websocket(stream, nursery)
+                self._reader_ended = trio.Event()
+                self._ws = await self._address.open_websocket(stream, nursery, self._reader_ended)
                 nursery.start_soon(self._read, self._ws)
                 await self._introduce()
                 self._pauses = delays()

@@ -1,8 +1,14 @@
 """The exceptions of the SDK, which are raised without a group."""
 
+import json
+import math
+from functools import partial
+
 import msgspec
 import pytest
 import trio
+import wsproto
+from wsproto.events import AcceptConnection, CloseConnection, Request, TextMessage
 
 from proxim.client import connection, open_guest, open_host, resume_guest
 from proxim.protocol import errors
@@ -213,3 +219,29 @@ async def test_cancelled_block_leaves_quickly(node, monkeypatch):
             await (await host.create("persistent")).prompt()
     assert scope.cancelled_caught
     assert trio.current_time() - started < 20
+
+
+async def test_ping_that_crosses_the_close_frame_does_no_harm(nursery, monkeypatch):
+    monkeypatch.setattr(connection, "CLOSE_TIME", math.inf)
+
+    async def serve(stream):
+        node = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+        while True:
+            node.receive_data(await stream.receive_some())
+            for event in node.events():
+                match event:
+                    case Request():
+                        reply = node.send(AcceptConnection(subprotocol="proxim.v1"))
+                    case TextMessage(data=data):
+                        reply = node.send(TextMessage(json.dumps(registered(json.loads(data)))))
+                    case CloseConnection():
+                        await stream.send_all(b"\x89\x00")
+                        await trio.sleep_forever()
+                await stream.send_all(reply)
+
+    listen = partial(trio.serve_tcp, serve, 0, host="127.0.0.1")
+    (listener,) = await nursery.start(listen)
+    port = listener.socket.getsockname()[1]
+    with trio.fail_after(PATIENCE):
+        async with open_host(f"http://127.0.0.1:{port}", uuid="desk"):
+            pass
