@@ -48,9 +48,13 @@ style: $(STAMP)  ## formatting and lint
 	$(BIN)/ruff check .
 
 types: $(STAMP)  ## mypy and pyright, for Linux, macOS and Windows
-	for system in linux darwin win32; do $(BIN)/mypy --platform $$system || exit; done
-	for system in Linux Darwin Windows; do \
-		$(BIN)/pyright --pythonpath $(BIN)/python --pythonplatform $$system || exit; done
+	@$(MAKE) --no-print-directory -j2 $(addprefix mypy-,linux darwin win32) $(addprefix pyright-,Linux Darwin Windows)
+
+mypy-%:
+	$(BIN)/mypy --platform $* --cache-dir .mypy_cache/$*
+
+pyright-%:
+	$(BIN)/pyright --pythonpath $(BIN)/python --pythonplatform $*
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Proxim needs Python 3.11 or later")'
