@@ -19,7 +19,7 @@ const PASSING = ["rejected", "disconnected"];
  * @param {{ open: (kind: Kind) => Promise<HostSession>, answer: (session: HostSession) => void }} host
  * `open` opens a session, `answer` shows its prompt.
  */
-export function stage(host) {
+export function startStage(host) {
   const [card, title, notice, showButton] = ["stage", "new-title", "stage-notice", "show-code"].map(byId);
   let shownAt = 0;
   let isOpening = false;
