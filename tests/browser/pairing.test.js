@@ -123,7 +123,7 @@ test("HTML in a name is shown as text", async () => {
   await desk.opens("persistent");
   const phone = await here.phone(await desk.link());
   await phone.asksAndWaits(name);
-  await desk.page.getByRole("dialog").getByText(name, { exact: true }).waitFor();
+  await desk.isAskedBy(name);
   await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await phone.says(name);

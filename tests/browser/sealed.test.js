@@ -137,7 +137,7 @@ test("a reload of both pages before the answer changes neither the request nor t
   const number = await phone.number();
   await Promise.all([desk.page.reload(), phone.page.reload()]);
   assert.equal(await phone.number(), number);
-  await desk.page.locator("#prompt-name").getByText(NAME).waitFor();
+  await desk.isAskedBy(NAME);
   await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });
