@@ -182,7 +182,8 @@ def test_joined_module_imports_vendored_and_late_modules_from_where_it_stands(tm
 def test_joined_page_imports_once_what_several_modules_take_from_outside(tmp_path):
     (tmp_path / "web").mkdir()
     modules = {
-        "host.js": 'import { Host, Guest } from "../proxim.js";\nimport { a } from "./a.js";\na();\n',
+        "host.js": 'import { Host, Guest } from "../proxim.js";\n'
+        'import { a } from "./a.js";\na();\n',
         "a.js": 'import { Guest } from "../proxim.js";\nexport let a = Guest;\n',
     }
     for name, text in modules.items():
