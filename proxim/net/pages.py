@@ -30,7 +30,7 @@ _NAMED = {
     "/": _PAGES / "host.html",
     "/join": _PAGES / "join.html",
     "/proxim.js": _WEB / "proxim.js",
-    # Only a sealed link loads these. They lie where the SDK's modules import them from.
+    # Only a sealed session loads these. They lie where the SDK's modules import them from.
     "/sdk/seal/index.js": _WEB / "sdk" / "seal" / "index.js",
     "/sdk/seal/qr.js": _WEB / "sdk" / "seal" / "qr.js",
     "/vendor/seal.js": _WEB / "vendor" / "seal.js",

@@ -25,7 +25,7 @@ SDK_PATHS = {
     "/vendor/seal.js",
     "/vendor/qr.js",
 }
-"""What pages of other origins may import; only a sealed link loads all but the first."""
+"""What pages of other origins may import; only a sealed session loads all but the first."""
 
 
 async def fetch(memory_node, path, **headers):
