@@ -30,13 +30,14 @@ _NAMED = {
     "/": _PAGES / "host.html",
     "/join": _PAGES / "join.html",
     "/proxim.js": _WEB / "proxim.js",
-    # Only a sealed link loads these. They lie where the SDK's modules import them from.
+    # Only a sealed session loads these. They lie where the SDK's modules import them from.
     "/sdk/seal/index.js": _WEB / "sdk" / "seal" / "index.js",
     "/sdk/seal/qr.js": _WEB / "sdk" / "seal" / "qr.js",
     "/vendor/seal.js": _WEB / "vendor" / "seal.js",
     "/vendor/qr.js": _WEB / "vendor" / "qr.js",
 }
-_JOINED = {_NAMED["/proxim.js"], _NAMED["/sdk/seal/index.js"]}
+_SCRIPTS = {_PAGES / "host.js", _PAGES / "join.js"}
+_JOINED = {_NAMED["/proxim.js"], _NAMED["/sdk/seal/index.js"], *_SCRIPTS}
 """Modules that are served together with those that they import."""
 
 _SDK = {path for path in _NAMED.values() if path.suffix == ".js"}
@@ -47,13 +48,13 @@ _SPOILED_LINK = _PAGES / "spoiled.html"
 _REFERENCE = re.compile(r'( (?:src|href)=")(?=web/|proxim\.js")')
 """What stands in a page before the path of a file of the node."""
 
-_TYPE_IMPORT = re.compile(r"^/\*\* @import .* \*/\n", re.MULTILINE)
-_FROM = re.compile(r'^(?:import|export) \{([^}]*)\} from "(\./.+)";\n', re.MULTILINE)
-_VENDORED = re.compile(
-    r'^(?:import|export)( \{[^}]*\} from )"(\.[./]+/vendor/.+)";\n', re.MULTILINE
-)
+_COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:(?!\*/)[\s\S])*\*/)\n", re.MULTILINE)
+"""A comment that has its lines for itself."""
+_FROM = re.compile(r'^(import|export) \{([^}]*)\} from "(\./.+)";\n', re.MULTILINE)
+_FROM_OUTSIDE = re.compile(r'^(?:import|export) \{([^}]*)\} from "(\.\./.+)";\n', re.MULTILINE)
+"""An import from a folder above: of the SDK, or of what is vendored."""
 _LATER = re.compile(r'\bimport\("(\..+?)"\)')
-_EXPORT = re.compile(r"^export (?=async|class|const|function)", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=async|class|const|function|let)", re.MULTILINE)
 
 _CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -103,33 +104,42 @@ def _answer_with(path: Path, request: Request, prefix: str | None) -> Response:
 
 
 def join_modules(entry: Path) -> bytes:
-    """Return the ES module ``entry``, which only exports from others, and those as one module.
+    """Return the ES module ``entry`` and those that it imports as one module, without comments.
 
     The modules share one scope then: a name at the top level is declared in one of them only. What
-    they import from ``vendor/`` or with ``import()`` stays a module of its own.
+    they import from a folder above ``entry``, or with ``import()``, stays a module of its own.
     """
     texts: dict[Path, str] = {}
+    outside: dict[str, dict[str, None]] = {}
 
     def add(path: Path) -> None:
-        text = _TYPE_IMPORT.sub("", path.read_text(encoding="utf-8"))
+        text = _COMMENT.sub("", path.read_text(encoding="utf-8"))
 
         def from_entry(target: str) -> str:
             relative = os.path.relpath(path.parent / target, entry.parent).replace(os.sep, "/")
-            return f'"{relative if relative.startswith(".") else f"./{relative}"}"'
+            return relative if relative.startswith(".") else f"./{relative}"
 
-        for _, target in _FROM.findall(text):
+        for _, _, target in _FROM.findall(text):
             module = path.parent / target
             if module not in texts:
                 add(module)
-        text = _EXPORT.sub("", _FROM.sub("", text))
-        text = _LATER.sub(lambda found: f"import({from_entry(found[1])})", text)
-        text = _VENDORED.sub(lambda found: f"import{found[1]}{from_entry(found[2])};\n", text)
-        texts[path] = text
+        for names, target in _FROM_OUTSIDE.findall(text):
+            outside.setdefault(from_entry(target), {}).update(dict.fromkeys(_split(names)))
+        text = _EXPORT.sub("", _FROM_OUTSIDE.sub("", _FROM.sub("", text)))
+        texts[path] = _LATER.sub(lambda found: f'import("{from_entry(found[1])}")', text)
 
     add(entry)
-    head = texts.pop(entry)
-    names = [names.strip() for names, _ in _FROM.findall(entry.read_text(encoding="utf-8"))]
-    return "\n".join([head, *texts.values(), f"export {{ {', '.join(names)} }};\n"]).encode()
+    text = entry.read_text(encoding="utf-8")
+    exports = [names for kind, names, _ in _FROM.findall(text) if kind == "export"]
+    lines = [f'import {{ {", ".join(names)} }} from "{path}";' for path, names in outside.items()]
+    lines += texts.values()
+    if exports:
+        lines.append(f"export {{ {', '.join(_split(','.join(exports)))} }};\n")
+    return "\n".join(lines).encode()
+
+
+def _split(names: str) -> list[str]:
+    return [name for each in names.split(",") if (name := each.strip())]
 
 
 def _takes_gzip(coding: str) -> bool:
@@ -141,7 +151,8 @@ def _takes_gzip(coding: str) -> bool:
 def _files() -> dict[str, Path]:
     """Return all files by path: no part of a request ever becomes a file name."""
     served = (path for path in _PAGES.iterdir() if path.suffix in _CONTENT_TYPES)
-    named = {*_NAMED.values(), _SPOILED_LINK}
+    modules = {path for path in _PAGES.glob("*.js") if path not in _SCRIPTS}
+    named = {*_NAMED.values(), _SPOILED_LINK, *modules}
     return {f"/web/{path.name}": path for path in served if path not in named} | _NAMED
 
 

@@ -94,7 +94,7 @@ test("the guest in Python opens a data channel with the host page", async () => 
   lines.on("line", (line) => printed.push(line));
   const told = new Promise((resolve) => lines.on("line", (line) => line.startsWith("It needs") && resolve(line.slice(-3))));
   try {
-    await desk.page.getByRole("dialog").getByText("Python", { exact: true }).waitFor();
+    await desk.isAskedBy("Python");
     await desk.approves({ number: () => told });
     await desk.isConnected();
     await desk.sees("Hello from Python");

@@ -17,7 +17,7 @@ test("a guest in Firefox asks, chats, gets a file, and comes back after a reload
   await firefox.fill("Name of this device", "A fox");
   await firefox.press("Ask to connect");
   await firefox.sees("Waiting for");
-  await desk.page.getByRole("dialog").getByText("A fox", { exact: true }).waitFor();
+  await desk.isAskedBy("A fox");
   await desk.approves({ number: () => firefox.run("return document.querySelector('#waiting-number').textContent") });
   await Promise.all([desk.isConnected(), firefox.sees("Connected to")]);
   await firefox.fill("Message", "hello from Firefox");

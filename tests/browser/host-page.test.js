@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Wire } from "./lib/cut.js";
 import { Desk } from "./lib/people.js";
+import { withoutSeal } from "./lib/plain.js";
 import { world } from "./lib/world.js";
 
 const here = world();
@@ -72,14 +73,27 @@ test("the guest sees the name of the computer, which is set once", async () => {
   await desk.page.waitForFunction((old) => !["", old].includes(document.querySelector("#link").value), first);
   const phone = await here.phone(await desk.link());
   await phone.asksAndWaits();
-  await phone.page.getByRole("heading", { name: "Waiting for Work laptop" }).waitFor();
-  await phone.page.reload();
-  await phone.page.getByRole("heading", { name: "Waiting for Work laptop" }).waitFor();
+  // The session is sealed: the host tells its name with the approval, and the server does not know it.
+  await phone.page.getByRole("heading", { name: "Waiting for approval" }).waitFor();
   await desk.approves(phone);
   await phone.page.getByRole("heading", { name: "Connected to Work laptop" }).waitFor();
   await desk.page.reload();
   await desk.hasCode();
   assert.equal(await desk.page.getByLabel("Name of this computer").inputValue(), "Work laptop");
+});
+
+test("a guest of a session that is not sealed sees the name of the computer while it waits", async () => {
+  const context = await withoutSeal(await here.context({ viewport: { width: 1280, height: 1000 } }));
+  await context.addInitScript(() => localStorage.setItem("proxim.name", "Work laptop"));
+  const desk = await here.desk(context);
+  // A connection for once would end by the reload.
+  const phone = await here.phone(await desk.opens("persistent"));
+  await phone.asksAndWaits();
+  await phone.page.getByRole("heading", { name: "Waiting for Work laptop" }).waitFor();
+  await phone.page.reload();
+  await phone.page.getByRole("heading", { name: "Waiting for Work laptop" }).waitFor();
+  await desk.approves(phone);
+  await phone.page.getByRole("heading", { name: "Connected to Work laptop" }).waitFor();
 });
 
 test("a name that the server refuses does not stop the page", async () => {

@@ -103,7 +103,7 @@ test("a flood of chat messages through the server ends the session, and both pag
     for (let count = 0; count < 1_000; count += 1) socket.send(JSON.stringify({ type: "signal", session_id: id, data: `${count}` }));
   }, id);
   await desk.sees("The other device sent more than this page can show, so this page ended the connection.");
-  await phone.sees("The other device ended it, because this side sent more than it can show.");
+  await phone.sees("The other device ended it, because this device sent more than it can show.");
   assert.ok((await desk.page.locator(".talk p").count()) <= 500);
   await desk.opens("one_time");
 });

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Wire } from "./lib/cut.js";
 import { ProximNode } from "./lib/node.js";
 import { Desk, Phone } from "./lib/people.js";
 import { Prefix } from "./lib/prefix.js";
@@ -122,7 +123,7 @@ test("HTML in a name is shown as text", async () => {
   await desk.opens("persistent");
   const phone = await here.phone(await desk.link());
   await phone.asksAndWaits(name);
-  await desk.page.getByRole("dialog").getByText(name, { exact: true }).waitFor();
+  await desk.isAskedBy(name);
   await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await phone.says(name);
@@ -211,17 +212,37 @@ test("a node's host name may be join", async () => {
 });
 
 test("without a host nothing is used up, and the guest can try again", async () => {
-  const desk = await here.desk();
-  await desk.opens("persistent");
-  const link = await desk.link();
-  const context = desk.page.context();
+  const wire = await Wire.to(here.node.port);
+  try {
+    const desk = await Desk.at({ url: wire.url }, await here.context());
+    const link = await desk.opens("persistent");
+    wire.cut();
+    await desk.isOffline();
+    const phone = await here.phone(link);
+    await phone.asks();
+    await phone.sees("The other device is offline");
+    wire.mend();
+    await desk.hasCode();
+    assert.equal(await desk.link(), link);
+    await phone.press("Try again");
+    await phone.asksAndWaits();
+    await desk.hasNoComplaint();
+  } finally {
+    wire.close();
+  }
+});
+
+test("a page that was closed shows another code, and the earlier one says so", async () => {
+  const context = await here.context();
+  const desk = await here.desk(context);
+  const link = await desk.opens("persistent");
   await desk.page.close();
+  const again = await here.desk(context);
+  await again.hasCode();
+  assert.notEqual(await again.link(), link);
   const phone = await here.phone(link);
   await phone.asks();
-  await phone.sees("The other device is offline");
-  await here.desk(context);
-  await phone.press("Try again");
-  await phone.asksAndWaits();
+  await phone.sees("Scan the code that the screen shows now.");
 });
 
 test("cleared sessions stay cleared after a reload", async () => {

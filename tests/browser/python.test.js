@@ -34,7 +34,7 @@ async function pythonGuest(...options) {
   await page.opens("persistent");
   const python = new PythonSide("guest", await page.link(), options);
   sides.push(python);
-  await page.page.getByRole("dialog").getByText("Python", { exact: true }).waitFor();
+  await page.isAskedBy("Python");
   await page.approves(python);
   return { page, python };
 }

@@ -98,6 +98,7 @@ for (const isSealed of [true, false]) {
     assert.equal(link.split("#")[1].split(".").length, isSealed ? 3 : 2);
     const { phone, number } = await pair(desk, link, NAME);
     for (const person of [desk, phone]) {
+      await person.press("About this connection");
       await person.page.locator(".bench").getByText(isSealed ? "Sealed" : "Not sealed", { exact: true }).waitFor();
     }
     await desk.page.getByText(NAME).first().waitFor();
@@ -136,7 +137,7 @@ test("a reload of both pages before the answer changes neither the request nor t
   const number = await phone.number();
   await Promise.all([desk.page.reload(), phone.page.reload()]);
   assert.equal(await phone.number(), number);
-  await desk.page.getByRole("dialog").getByText(NAME).waitFor();
+  await desk.isAskedBy(NAME);
   await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });
@@ -152,24 +153,31 @@ test("the link leaves the address bar, and the secrets leave the storage at the 
     assert.ok(!(await kept(desk)).includes(part));
   }
   assert.match(await kept(desk), /secret/);
-  await desk.press("End session");
-  await phone.sees("The other side ended it.");
+  await desk.press("End connection");
+  await phone.sees("The other device ended it.");
   for (const person of [desk, phone]) assert.doesNotMatch(await kept(person), /secret|private/);
 });
 
 test("the code of sealed sessions is loaded with a sealed link only", async () => {
-  const paths = async (page, act) => {
+  const paths = async (made, act) => {
     const seen = [];
-    page.on("request", (request) => seen.push(new URL(request.url()).pathname));
+    made.on("request", (request) => seen.push(new URL(request.url()).pathname));
     await act();
-    return seen.filter((path) => /seal|vendor/.test(path)).sort();
+    return seen.filter((path) => /seal\/|vendor/.test(path)).sort();
   };
-  const plain = await Desk.at({ url: recorder.url }, await withoutSeal(await context(1280)));
-  people.push(plain);
-  assert.deepEqual(await paths(plain.page, () => plain.opens("one_time")), []);
-  const desk = await deskAt(recorder.url);
   const code = ["/sdk/seal/index.js", "/vendor/seal.js"];
-  assert.deepEqual(await paths(desk.page, () => desk.opens("one_time")), [code[0], "/sdk/seal/qr.js", "/vendor/qr.js", code[1]]);
+  const plain = await withoutSeal(await context(1280));
+  const opensCode = async (made) => {
+    const desk = await Desk.at({ url: recorder.url }, made);
+    people.push(desk);
+    await desk.opens("one_time");
+    return desk;
+  };
+  assert.deepEqual(await paths(plain, () => opensCode(plain)), []);
+  const made = await context(1280);
+  let desk;
+  const all = [code[0], "/sdk/seal/qr.js", "/vendor/qr.js", code[1]];
+  assert.deepEqual(await paths(made, async () => (desk = await opensCode(made))), all);
   const phone = await phoneAt(await desk.link());
   assert.deepEqual(await paths(phone.page, () => phone.asksAndWaits()), code);
 });
@@ -186,6 +194,7 @@ test("a sealed session needs no crypto.subtle, which plain http in a LAN does no
     await phone.asksAndWaits(NAME);
     await desk.approves(phone);
     await Promise.all([desk.isConnected(), phone.isConnected()]);
+    await phone.press("About this connection");
     await phone.page.getByText("Sealed", { exact: true }).waitFor();
     for (const person of [desk, phone]) await person.hasNoComplaint();
   } finally {
@@ -224,7 +233,7 @@ test("an approval that the node forges is refused, and a rejection without the h
   const lies = [
     [(message) => ({ ...message, status: "approved" }), "Something was changed on its way"],
     [(message) => ({ ...message, seal: undefined }), "Declined – not confirmed by the other side"],
-    [(message) => message, "The person at the other side said no."],
+    [(message) => message, "The other person declined, or typed another number."],
   ];
   for (const [lie, words] of lies) {
     const desk = await deskAt(recorder.url);

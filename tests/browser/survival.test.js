@@ -59,7 +59,7 @@ test("after a reload of the host the prompt is there again", async () => {
   const phone = await here.phone(await desk.link());
   await phone.asksAndWaits("Patient phone");
   await desk.page.reload();
-  await desk.page.getByRole("dialog").getByText("Patient phone").waitFor();
+  await desk.isAskedBy("Patient phone");
   await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
 });

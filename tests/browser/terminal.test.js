@@ -152,6 +152,6 @@ test("a terminal without WebRTC chats through the server, and both say so", asyn
   const { terminal, link } = await started(["host", "--node", here.node.url], { PYTHONPATH: path });
   const phone = await pairs(terminal, link);
   assert.equal((await terminal.event("channel")).open, false);
-  await phone.sees("Messages go through the server, which could read them.");
+  await phone.sees("Messages go through the server, sealed.");
   await theyTalk(terminal, phone, "signal");
 });

@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 
-PATIENCE = 15
-"""Seconds; the threads in which Trio reads and writes files stay for ten."""
+PATIENCE = 40
+"""Seconds; the threads in which Trio reads and writes files stay for ten, those in which Qt draws
+for thirty: each has an event loop, whose descriptor is an eventfd."""
 
 
 def in_use():

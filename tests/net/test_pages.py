@@ -25,7 +25,7 @@ SDK_PATHS = {
     "/vendor/seal.js",
     "/vendor/qr.js",
 }
-"""What pages of other origins may import; only a sealed link loads all but the first."""
+"""What pages of other origins may import; only a sealed session loads all but the first."""
 
 
 async def fetch(memory_node, path, **headers):
@@ -47,6 +47,8 @@ async def test_every_file_is_served_unchanged_with_its_headers(memory_node, path
     is_sdk = path in SDK_PATHS
     if path in ("/proxim.js", "/sdk/seal/index.js"):
         assert body == pages.join_modules(WEB / path[1:])
+    elif path in ("/web/host.js", "/web/join.js"):
+        assert body == pages.join_modules(PAGES / path.removeprefix("/web/"))
     elif is_sdk:
         assert body == (WEB / path[1:]).read_bytes()
     else:
@@ -128,6 +130,7 @@ async def test_file_is_plain_if_the_client_does_not_accept_gzip(memory_node, cod
         "/web/host.html",
         "/web/proxim.js",
         "/web/sdk/host.js",
+        "/web/stage.js",
         "/sdk/host.js",
         "/web//host.js",
         "/host.js",
@@ -137,7 +140,7 @@ async def test_other_paths_are_not_found(memory_node, path):
     assert (await memory_node.ask(get(path))).status == 404
 
 
-def test_joined_module_has_imports_first_and_each_module_once(tmp_path):
+def test_joined_module_has_imports_first_each_module_once_and_no_comment(tmp_path):
     (tmp_path / "sdk").mkdir()
     modules = {
         "entry.js": '// Entry\nexport { b } from "./sdk/b.js";\nexport { A } from "./sdk/a.js";\n',
@@ -145,14 +148,16 @@ def test_joined_module_has_imports_first_and_each_module_once(tmp_path):
         "sdk/b.js": 'import {\n  A,\n} from "./a.js";\nimport { c } from "./c.js";\n'
         "export async function b() {}\n",
         "sdk/c.js": '/** @import { A } from "./a.js" */\n'
-        "export const c = 1;\nfunction export_() {}\n",
+        "/** C\n * @type {1}\n */\nexport const c = 1;\n  // More\nfunction export_() {}\n"
+        "/** @type {any} */ (c).x = 2; /* a */\nlet url = 'https://a'; // kept\n",
     }
     for name, text in modules.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     joined = pages.join_modules(tmp_path / "entry.js").decode()
-    assert re.sub(r"\n+", "\n", joined) == (
-        "// Entry\nconst c = 1;\nfunction export_() {}\nclass A {}\nasync function b() {}\n"
-        "export { b, A };\n"
+    assert re.sub(r"\n+", "\n", joined).lstrip() == (
+        "const c = 1;\nfunction export_() {}\n"
+        "/** @type {any} */ (c).x = 2; /* a */\nlet url = 'https://a'; // kept\n"
+        "class A {}\nasync function b() {}\nexport { b, A };\n"
     )
 
 
@@ -169,14 +174,29 @@ def test_joined_module_imports_vendored_and_late_modules_from_where_it_stands(tm
         (tmp_path / name).write_text(text, encoding="utf-8")
     joined = pages.join_modules(tmp_path / "entry.js").decode()
     assert re.sub(r"\n+", "\n", joined).lstrip() == (
-        'import {\n  v,\n} from "./vendor/v.js";\n'
+        'import { v } from "./vendor/v.js";\n'
         'const a = () => import("./sdk/late/b.js");\nexport { a };\n'
     )
 
 
-@pytest.mark.parametrize("entry", ["proxim.js", "sdk/seal/index.js"])
+def test_joined_page_imports_once_what_several_modules_take_from_outside(tmp_path):
+    (tmp_path / "web").mkdir()
+    modules = {
+        "host.js": 'import { Host, Guest } from "../proxim.js";\n'
+        'import { a } from "./a.js";\na();\n',
+        "a.js": 'import { Guest } from "../proxim.js";\nexport let a = Guest;\n',
+    }
+    for name, text in modules.items():
+        (tmp_path / "web" / name).write_text(text, encoding="utf-8")
+    joined = pages.join_modules(tmp_path / "web" / "host.js").decode()
+    assert re.sub(r"\n+", "\n", joined) == (
+        'import { Guest, Host } from "../proxim.js";\nlet a = Guest;\na();\n'
+    )
+
+
+@pytest.mark.parametrize("entry", ["proxim.js", "sdk/seal/index.js", "web/host.js", "web/join.js"])
 def test_what_a_joined_module_imports_is_served(entry):
-    text = pages.join_modules(WEB / entry).decode()
+    text = pages.join_modules(WEB / entry.replace("web/", "pages/")).decode()
     targets = re.findall(
         r"""^import \{[^}]*\} from "(.+)"|\bimport\("(.+?)"\)""", text, re.MULTILINE
     )
@@ -213,13 +233,13 @@ def test_pages_have_no_inline_script_or_style_and_no_other_origin(page):
         assert urljoin("/", target) in PATHS
 
 
-def test_every_import_of_the_pages_is_served():
+def test_modules_of_the_pages_are_in_one_of_the_two_scripts():
+    scripts = "".join(pages.join_modules(PAGES / name).decode() for name in ("host.js", "join.js"))
     for path in PAGES.glob("*.js"):
-        for target in re.findall(
-            r'(?:from|import\()\s*"([^"]+)"', path.read_text(encoding="utf-8")
-        ):
-            assert target.startswith("."), f"{path.name}: {target}"
-            assert urljoin("/web/", target) in PATHS, f"{path.name}: {target}"
+        text = path.read_text(encoding="utf-8")
+        assert " as " not in "".join(re.findall(r"^import .*", text, re.MULTILINE)), path.name
+        for name in re.findall(r"^export .*?(\w+) ?(?:\(|=|\{|extends)", text, re.MULTILINE):
+            assert re.search(rf"^(?:async )?(?:const|let|class|function) {name}\b", scripts, re.M)
 
 
 def test_pages_never_turn_text_into_markup():

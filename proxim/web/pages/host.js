@@ -11,7 +11,7 @@ import { codeOf, problem } from "./problem.js";
 import { ask, comesSilently, wasApproved } from "./prompt.js";
 import { offerRetry, resetRetries } from "./retry.js";
 import { showNotice } from "./sealed.js";
-import { stage as startStage } from "./stage.js";
+import { startStage } from "./stage.js";
 import { load, store } from "./storage.js";
 import { isUsedElsewhere, leaveToOthers, useHere } from "./tabs.js";
 import { text } from "./text.js";

@@ -9,7 +9,7 @@ import { text } from "./text.js";
 
 /** Milliseconds in which no offer can be accepted after one of them came or went: the press of a button that has
  * moved was meant for another one. */
-const DEAF = 600;
+const IGNORED = 600;
 
 /**
  * @param {() => string} whoAsks Returns the name of the other side.
@@ -58,8 +58,8 @@ export function offersBox(whoAsks, answered) {
     }
   };
   const beDeaf = () => {
-    deafUntil = performance.now() + DEAF;
-    setTimeout(showDeafness, DEAF + 10);
+    deafUntil = performance.now() + IGNORED;
+    setTimeout(showDeafness, IGNORED + 10);
     showDeafness();
   };
   /** @param {Incoming} transfer */

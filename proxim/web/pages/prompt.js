@@ -15,7 +15,7 @@ const DEAF = 600;
 const DENIALS = { most: 2, time: 10 * 60_000 };
 
 /** Seconds left from which the time is amber, and a screen reader says so. */
-const LATE = 10;
+const SOON = 10;
 
 const NUMBER = /^[1-9][0-9]{2}$/;
 /** Names in the question above the field: short, and without a digit that could be taken for the number. */
@@ -72,9 +72,9 @@ function show(prompt) {
   byId("prompt-id").textContent = deviceInfo.id;
   const stopTick = everyTick(() => {
     const seconds = secondsTo(session.prompt?.expiresAt ?? prompt.expiresAt);
-    showLeft(byId("prompt-left"), text.answerIn(duration(seconds)), seconds / whole, seconds < LATE);
+    showLeft(byId("prompt-left"), text.answerIn(duration(seconds)), seconds / whole, seconds < SOON);
     // Once, and not each second: a screen reader could say nothing else.
-    say(byId("prompt-soon"), seconds < LATE ? text.answerSoon : "");
+    say(byId("prompt-soon"), seconds < SOON ? text.answerSoon : "");
     byId("contested").hidden = !session.contested;
     approve.disabled = !isReady();
   });

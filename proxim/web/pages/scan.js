@@ -5,7 +5,7 @@ import { actionButton, el, say } from "./dom.js";
 import { text } from "./text.js";
 
 /** Milliseconds between two looks. */
-const EVERY = 200;
+const LOOK_EVERY = 200;
 
 /** Return whether this page can scan: a browser gives the camera only to a secure page. */
 export const canScan = () => window.isSecureContext && "BarcodeDetector" in globalThis && Boolean(navigator.mediaDevices);
@@ -31,7 +31,7 @@ export function scanner(nodeUrl, stopped) {
     while (!isOver) {
       const codes = await detector.detect(video).catch(() => []);
       for (const { rawValue } of codes) open(rawValue);
-      await new Promise((resolve) => setTimeout(resolve, EVERY));
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
     }
   };
   /** @param {string} link */

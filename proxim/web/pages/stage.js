@@ -12,12 +12,14 @@ import { toastProblem } from "./toast.js";
 
 /** Milliseconds that a code lasts at least, or another one would end as soon. */
 const SHORTEST = 3_000;
+/** Ends that say nothing about the next code: somebody has decided, or the server was out of reach for a while. */
+const PASSING = ["rejected", "disconnected"];
 
 /**
  * @param {{ open: (kind: Kind) => Promise<HostSession>, answer: (session: HostSession) => void }} host
  * `open` opens a session, `answer` shows its prompt.
  */
-export function stage(host) {
+export function startStage(host) {
   const [card, title, notice, showButton] = ["stage", "new-title", "stage-notice", "show-code"].map(byId);
   let shownAt = 0;
   let isOpening = false;
@@ -94,7 +96,7 @@ export function stage(host) {
     replace(session, isWrong) {
       const reason = String(session.over?.reason);
       const words = isWrong ? text.wrongNumber : text.newCodeAfter(reasonWords(reason));
-      const isTooSoon = reason !== "rejected" && performance.now() - shownAt < SHORTEST;
+      const isTooSoon = !PASSING.includes(reason) && performance.now() - shownAt < SHORTEST;
       show(null);
       if (isTooSoon) return;
       openWhenSeen(kindOf(session), words);

@@ -3,7 +3,7 @@
 import { load, store } from "./storage.js";
 
 /** Milliseconds for the other tab to answer. Without an answer it has crashed, and has left its mark. */
-const PATIENCE = 1_000;
+const ANSWER_TIME = 1_000;
 
 const me = String(Math.random());
 const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("proxim.tabs") : null;
@@ -29,7 +29,7 @@ export async function isUsedElsewhere(name) {
     const hear = (/** @type {MessageEvent} */ { data }) => data?.held === name && finish(true);
     tabs.addEventListener("message", hear);
     tabs.postMessage({ asked: name });
-    setTimeout(() => finish(false), PATIENCE);
+    setTimeout(() => finish(false), ANSWER_TIME);
   });
 }
 

@@ -21,7 +21,7 @@ const LAST_MOMENT = 10_000;
 /** @type {State[]} */
 const OVER = ["done", "cancelled", "refused", "interrupted"];
 
-const REASONS = /** @type {const} */ ([
+const STOP_REASONS = /** @type {const} */ ([
   "declined",
   "cancelled",
   "too_large",
@@ -32,7 +32,7 @@ const REASONS = /** @type {const} */ ([
   "failed",
 ]);
 
-/** Why a side stopped a transfer. @typedef {typeof REASONS[number]} Reason */
+/** Why a side stopped a transfer. @typedef {typeof STOP_REASONS[number]} Reason */
 
 /** A transfer in either direction; `blob` is the received file. */
 export class Transfer extends EventTarget {
@@ -137,7 +137,7 @@ export class Transfer extends EventTarget {
     if (typeof data !== "string") return this.receivePiece(data);
     const message = parse(data);
     if (typeof message?.cancel !== "string") return this.receive(message);
-    this.note("refused", REASONS.find((each) => each === message.cancel) ?? "failed");
+    this.note("refused", STOP_REASONS.find((each) => each === message.cancel) ?? "failed");
     this.channel?.close();
   }
 }

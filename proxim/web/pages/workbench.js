@@ -17,10 +17,10 @@ import { isTransfer } from "./transfer.js";
 /** @typedef {import("../proxim.js").Session} Session */
 
 /** Channels that the other side may open at once, and per second. */
-const BURST = 1_000;
-const RATE = 50;
+const MOST_AT_ONCE = 1_000;
+const MOST_A_SECOND = 50;
 /** Milliseconds without a channel after which chat messages go through the server. */
-const PATIENCE = 10_000;
+const LATE_AFTER = 10_000;
 
 /**
  * Add the workbench of an approved session to the page. It is made before the devices are connected, so
@@ -28,7 +28,7 @@ const PATIENCE = 10_000;
  * @param {Session} session @param {import("./problem.js").Role} role This side.
  */
 export function workbench(session, role) {
-  const pace = new Pace(BURST, RATE);
+  const pace = new Pace(MOST_AT_ONCE, MOST_A_SECOND);
   let isFlooded = false;
   /** End the session: even an approved guest must not freeze this page. */
   const flooded = () => {
@@ -106,7 +106,7 @@ export function workbench(session, role) {
       timer = 0;
       isLate = true;
       update();
-    }, PATIENCE);
+    }, LATE_AFTER);
   };
   const update = () => {
     const connected = !session.over && session.pc?.connectionState === "connected" && main?.readyState === "open";

@@ -154,7 +154,8 @@ export class Guest extends Session {
     if (message.type === "pair_pending") {
       this.#resumeToken = message.resume_token;
       this.type = message.session_type ?? null;
-      this.hostName = message.host_name ?? null;
+      // In a sealed session the host itself says its name, with the approval.
+      if (!this.#secret) this.hostName = message.host_name ?? null;
       this.#remember();
       this.#promptPending(message);
     } else if (message.type === "pair_ack") {

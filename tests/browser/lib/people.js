@@ -139,6 +139,11 @@ export class Desk extends Person {
     await this.page.locator("#show-code").waitFor();
   }
 
+  /** Wait until the prompt of a device with this name is open. */
+  async isAskedBy(name) {
+    await this.page.locator("#prompt-name").getByText(name, { exact: true }).waitFor();
+  }
+
   /** Wait until a new prompt takes input. */
   async hears() {
     await this.page.getByRole("dialog").waitFor();

@@ -46,6 +46,7 @@ test("two pages connect through the relay, and go on after their credentials exp
   await phone.asksAndWaits();
   await desk.approves(phone);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await desk.press("About this connection");
   await desk.sees("Relayed");
   const names = await Promise.all([desk, phone].map(({ page }) => page.evaluate(() => turnName())));
   assert.notEqual(names[0], names[1]);
@@ -81,10 +82,11 @@ test("the guest in Python connects through the relay", async () => {
   lines.on("line", (line) => printed.push(line));
   const told = new Promise((resolve) => lines.on("line", (line) => line.startsWith("It needs") && resolve(line.slice(-3))));
   try {
-    await desk.page.getByRole("dialog").getByText("Python", { exact: true }).waitFor();
+    await desk.isAskedBy("Python");
     await desk.approves({ number: () => told });
     await desk.isConnected();
     await desk.sees("Hello from Python");
+    await desk.press("About this connection");
     await desk.sees("Relayed");
     await desk.press("End connection");
     assert.equal(await gone, 0);
@@ -101,6 +103,7 @@ test("a host in Python connects through the relay, and again after its credentia
     await phone.asks();
     await python.prints("open");
     await phone.isConnected();
+    await phone.press("About this connection");
     await phone.sees("Relayed");
     python.does("path");
     assert.equal(await python.prints("path"), "relay relay udp True");

@@ -98,7 +98,8 @@ export class Relay {
         await reply({ type: "link_renewed", pair_within: 300 });
         break;
       case "pair_request":
-        await reply({ type: "pair_pending", ...TOKENS, expires_in: 40, session_type: this.info.session_type, code: "999" });
+        // The number and the name are lies: the node knows neither.
+        await reply({ type: "pair_pending", ...TOKENS, expires_in: 40, session_type: this.info.session_type, code: "999", host_name: "Lie" });
         this.prompt = { type: "pair_prompt", session_id: ID, device_info: message.device_info, expires_in: 40, seal: message.seal };
         await this.tells("host", this.prompt);
         break;

@@ -36,6 +36,7 @@ test("the two pair by the number that the handshake gives", async () => {
   assert.equal(prompt.deviceInfo.name, "Phone");
   assert.equal(desk.confirm, "code");
   assert.match(phone.code, /^[1-9][0-9]{2}$/);
+  assert.equal(phone.hostName, null);
   const approving = prompt.approve(phone.code);
   await relay.runs();
   await approving;
