@@ -163,6 +163,11 @@ class GuestState(SessionState[client.Guest]):
         return self._inner.resume_token
 
     @property
+    def code(self) -> str | None:
+        """The three digits that this device has to show to the person who approves it, if any."""
+        return self._inner.code
+
+    @property
     def host_name(self) -> str | None:
         """What the host calls its device, unchecked; None if it gives no name."""
         return self._inner.host_name

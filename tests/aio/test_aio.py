@@ -127,7 +127,8 @@ def test_guest_shows_its_code_and_a_wrong_one_declines(node):
                 prompt = await session.prompt()
                 with pytest.raises(proxim.CodeRequired):
                     await prompt.approve()
-                wrong = "123" if await guest.wait_code() != "123" else "124"
+                assert await guest.wait_code() == guest.code
+                wrong = "123" if guest.code != "123" else "124"
                 with pytest.raises(proxim.WrongCode):
                     await prompt.approve(wrong)
                 with pytest.raises(proxim.SessionOver, match="rejected"):
