@@ -243,8 +243,9 @@ export class Host extends EventTarget {
      * @param {string | URL} [url] The node; by default the page's own origin.
      * @param {{ accessToken?: string, uuid?: string, key?: string, name?: string, seats?: string[],
      *   rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
-     *   remembered identity. The guests of sealed sessions are told the `name`. With `seats`, the host takes only the sessions with these ids again. With
-     *   `rtc: false` the SDK makes no WebRTC connection, and every signal is a `signal` event.
+     *   remembered identity. The guests of sealed sessions are told the `name`. With `seats`, the host takes only
+     *   the sessions with these ids again. With `rtc: false` the SDK makes no WebRTC connection, and every signal
+     *   is a `signal` event.
      */
     constructor(url?: string | URL, options?: {
         accessToken?: string;

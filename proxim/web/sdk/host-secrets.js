@@ -15,6 +15,7 @@ import { storage } from "./storage.js";
  */
 export class HostSecrets {
   #key;
+  #name;
   /** @type {SealCode | null} */
   #code = null;
   /** @type {(link: string) => string} */
@@ -22,9 +23,10 @@ export class HostSecrets {
   /** @type {Map<string, HostSecret>} */
   #held = new Map();
 
-  /** @param {string} nodeUrl @param {string} uuid The host's. */
-  constructor(nodeUrl, uuid) {
+  /** @param {string} nodeUrl @param {string} uuid The host's. @param {string} name What guests are told by default. */
+  constructor(nodeUrl, uuid, name) {
     this.#key = `proxim.seal.${nodeUrl}.${uuid}`;
+    this.#name = name;
   }
 
   /** The code of sealed sessions, null before it is loaded. */
@@ -46,13 +48,14 @@ export class HostSecrets {
   }
 
   /**
-   * Hold the secrets of a session that is opened for `ttl` seconds, and whose links lead to `page`.
-   * @param {string} id @param {LinkKeys} keys @param {string} page @param {number} [ttl]
+   * Hold the secrets of a session that is opened for `ttl` seconds, whose links lead to `page`, and whose guest is told
+   * the `name` of this device.
+   * @param {string} id @param {LinkKeys} keys @param {string} page @param {{ name?: string, ttl?: number }} terms
    */
-  add(id, keys, page, ttl) {
+  add(id, keys, page, { name, ttl }) {
     const code = /** @type {SealCode} */ (this.#code);
     const until = ttl === undefined ? null : Date.now() + ttl * 1000;
-    this.#hold(id, new code.SealedHost(id, { keys }), until).page = page;
+    this.#hold(id, new code.SealedHost(id, { keys }), { until, name: name || this.#name }).page = page;
   }
 
   /** Return the secrets of a session; null if it is not sealed. @param {SessionInfo} info */
@@ -62,7 +65,7 @@ export class HostSecrets {
     if (held || !(state || seal)) return held ?? null;
     // Secrets that came into the storage after this page, or none: another page has them.
     const machine = state && this.#code ? new this.#code.SealedHost(id, { state }) : null;
-    return this.#hold(id, machine, state?.until ?? null);
+    return this.#hold(id, machine, { until: state?.until ?? null, name: state?.name ?? this.#name });
   }
 
   /** @param {string} id */
@@ -86,10 +89,9 @@ export class HostSecrets {
     storage.write("localStorage", this.#key, { ...this.#stored, [id]: state });
   }
 
-  /** @param {string} id @param {SealedHost | null} machine @param {number | null} until */
-  #hold(id, machine, until) {
-    const secret = new HostSecret(id, machine, this, (state) => this.#store(id, { ...state, until }));
-    secret.until = until;
+  /** @param {string} id @param {SealedHost | null} machine @param {{ until: number | null, name: string }} terms */
+  #hold(id, machine, terms) {
+    const secret = new HostSecret(id, machine, terms, this, (state) => this.#store(id, { ...state, ...terms }));
     this.#held.set(id, secret);
     secret.save();
     return secret;
@@ -108,15 +110,17 @@ export class HostSecret {
   #store;
   /** @type {string | undefined} Where its links lead. */
   page;
-  /** @type {number | null} When a temporary session ends, by this device's clock and not by the node's word. */
-  until = null;
 
   /**
-   * @param {string} id @param {SealedHost | null} machine
+   * @param {string} id @param {SealedHost | null} machine @param {{ until: number | null, name: string }} terms
    * @param {HostSecrets} all @param {(state: HostState) => void} store
    */
-  constructor(id, machine, all, store) {
+  constructor(id, machine, { until, name }, all, store) {
     this.#id = id;
+    /** When a temporary session ends, by this device's clock and not by the node's word. */
+    this.until = until;
+    /** The name of this device that the guest is told. */
+    this.name = name;
     /** Null if another page or program of this owner has the secrets. */
     this.machine = machine;
     this.#all = all;

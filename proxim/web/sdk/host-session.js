@@ -178,7 +178,7 @@ export class HostSession extends Session {
     const tooLate = () => new ProximError("already_decided", "the prompt has its decision", { sessionId: this.id });
     if (!machine.isPending) throw tooLate();
     const left = secret.until && Math.max(0, (secret.until - Date.now()) / 1000);
-    const terms = { name: this.#host._name, type: this.type ?? "one_time", left };
+    const terms = { name: secret.name, type: this.type ?? "one_time", left };
     const decision = !approve
       ? machine.decline(terms)
       : code === undefined

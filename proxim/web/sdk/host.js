@@ -45,8 +45,9 @@ export class Host extends EventTarget {
    * @param {string | URL} [url] The node; by default the page's own origin.
    * @param {{ accessToken?: string, uuid?: string, key?: string, name?: string, seats?: string[],
    *   rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
-   *   remembered identity. The guests of sealed sessions are told the `name`. With `seats`, the host takes only the sessions with these ids again. With
-   *   `rtc: false` the SDK makes no WebRTC connection, and every signal is a `signal` event.
+   *   remembered identity. The guests of sealed sessions are told the `name`. With `seats`, the host takes only
+   *   the sessions with these ids again. With `rtc: false` the SDK makes no WebRTC connection, and every signal
+   *   is a `signal` event.
    */
   constructor(url = location.origin, options = {}) {
     super();
@@ -65,9 +66,7 @@ export class Host extends EventTarget {
       ahead: Number(kept?.ahead ?? 0),
     };
     this.#rememberIdentity();
-    this.#secrets = new HostSecrets(this.nodeUrl, this.#identity.uuid);
-    /** @internal The name that the guests of sealed sessions are told. */
-    this._name = options.name || deviceName();
+    this.#secrets = new HostSecrets(this.nodeUrl, this.#identity.uuid, options.name || deviceName());
     /** @internal */
     this._connection = new Connection(this.nodeUrl, this);
   }
@@ -134,11 +133,10 @@ export class Host extends EventTarget {
     const { newLink, nameFault } = await this.#secrets.load();
     const fault = hostName && nameFault(hostName);
     if (fault) throw new ProximError("bad_message", `hostName has ${fault}`);
-    if (hostName) this._name = hostName;
     const keys = newLink();
     const request = { type: "create_session", session_type: type, ttl, token_hash: keys.tokenHash, seal: 1 };
     const hold = (/** @type {Message} */ { session }) =>
-      this.#secrets.add(session.session_id, keys, page || this._linkPage(), ttl);
+      this.#secrets.add(session.session_id, keys, page || this._linkPage(), { name: hostName, ttl });
     const created = await this._connection.request("session_created", request, hold);
     const session = this.sessions.get(created.session.session_id);
     if (!session) throw sessionEnded("expired", "lost", created.session.session_id);
@@ -152,7 +150,7 @@ export class Host extends EventTarget {
    */
   _linkPage() {
     const { origin, hostname } = new URL(this.nodeUrl);
-    const isOwn = origin === globalThis.location?.origin || /^(localhost|127\..*|\[::1\])$/.test(hostname);
+    const isOwn = origin === globalThis.location?.origin || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
     return (isOwn && this._connection.joinUrl) || `${this.nodeUrl}/join`;
   }
 

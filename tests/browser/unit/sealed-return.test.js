@@ -52,6 +52,25 @@ test("a host comes back after a reload", async () => {
   await talk(relay, desk, phone);
 });
 
+test("a guest is told the name that its session was opened with, also after a reload and beside another session", async () => {
+  const { relay, host, desk } = await opened({ hostName: "Work laptop" });
+  relay.change = (message) => (message.type === "session_created" ? null : message);
+  host.open({ sealed: true, hostName: "Another" }).catch(() => {});
+  await relay.runs();
+  const { link } = desk;
+  host.leave();
+  await relay.loses("host");
+  const again = new Host("http://node", { rtc: false });
+  let prompt = null;
+  again.onsession = ({ session }) => (session.onprompt = (event) => (prompt = event));
+  await relay.runs();
+  const phone = new Guest(link, { rtc: false, name: "Phone" });
+  phone.ask().catch(() => {});
+  await relay.runs();
+  await Promise.all([prompt.approve(phone.code), relay.runs()]);
+  assert.equal(phone.hostName, "Work laptop");
+});
+
 test("both come back after their connections broke, and nothing is lost", async () => {
   const { relay, desk, phone, deskHeard, phoneHeard } = await paired();
   await relay.loses("host");
