@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import platform
 import ssl
 from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 from msgspec import UNSET, structs
 
 from proxim.client.connection import NodeConnection
 from proxim.client.host_session import TOO_OLD_FOR_PAGES, HostSession, SessionKind
+from proxim.client.names import checked_name, computer_name
 from proxim.event_loop import require_trio
-from proxim.protocol import device_names
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
-    BadMessage,
     NotSupported,
     ProximError,
     SealUnavailable,
     SessionOver,
 )
-from proxim.protocol.fields import MAX_NAME, Confirm
+from proxim.protocol.fields import Confirm
+from proxim.protocol.link import is_loopback
 from proxim.protocol.messages import SessionInfo, SessionType
 
 if TYPE_CHECKING:
-    from proxim.client.sealed_host import HostSeal, Place
+    from proxim.client.sealed_host import HostSeal
 
 CANNOT_SEAL = "this node cannot carry sealed sessions: it is too old"
 
@@ -92,14 +89,6 @@ class Host:
         Raises ``NotSupported`` if the node is too old to check a code, or for a ``join_url``, and
         ``SealUnavailable`` if it is too old for sealed sessions.
         """
-        if sealed:
-            return await self._create_sealed(
-                SessionType(session_type), ttl, token_hash, qr, join_url, host_name
-            )
-        if confirm == "code" and "confirm" not in self._connection.features:
-            raise NotSupported("this node is too old to check the code that a guest shows")
-        if join_url is not None and "join_url" not in self._connection.features:
-            raise NotSupported(TOO_OLD_FOR_PAGES)
         request = wire.CreateSession(
             session_type=SessionType(session_type),
             ttl=ttl,
@@ -109,40 +98,29 @@ class Host:
             join_url=join_url,
             host_name=host_name,
         )
-        created = await self._connection.call(request, wire.SessionCreated)
-        session = self._created.pop(created.session.session_id)
+        features = self._connection.features
+        if sealed:
+            session = await self._open_sealed(request)
+        elif confirm == "code" and "confirm" not in features:
+            raise NotSupported("this node is too old to check the code that a guest shows")
+        elif join_url is not None and "join_url" not in features:
+            raise NotSupported(TOO_OLD_FOR_PAGES)
+        else:
+            session = await self._open(request)
         session.join_url = join_url
         return session
 
-    async def _create_sealed(
-        self,
-        session_type: SessionType,
-        ttl: float | None,
-        token_hash: str | None,
-        qr: Literal["svg"] | None,
-        join_url: str | None,
-        host_name: str | None,
-    ) -> HostSession:
+    async def _open(self, request: wire.CreateSession) -> HostSession:
+        created = await self._connection.call(request, wire.SessionCreated)
+        return self._created.pop(created.session.session_id)
+
+    async def _open_sealed(self, plain: wire.CreateSession) -> HostSession:
         if "seal" not in self._connection.features:
             raise SealUnavailable(CANNOT_SEAL)
-        from proxim.client.sealed_host import HostSeal, new_request
+        from proxim.client.sealed_host import Place, open_sealed
 
-        if host_name is not None:
-            host_name = checked_name(host_name)
-        keys, request = new_request(session_type, ttl, token_hash)
-        created = await self._connection.call(request, wire.SessionCreated)
-        session = self._created.pop(created.session.session_id)
-        session.join_url = join_url
-        place = self._place(join_url, host_name)
-        seal = HostSeal.create(session.session_id, keys, request, place, self._seals)
-        await session._make_sealed(seal, qr)
-        return session
-
-    def _place(self, join_url: str | None = None, host_name: str | None = None) -> Place:
-        from proxim.client.sealed_host import Place
-
-        page = join_url or self._own_page()
-        return Place(self._node_url, self.uuid, page, host_name or self._name)
+        place = Place(self._node_url, self.uuid, self._own_page(), self._name)
+        return await open_sealed(plain, self._open, place, self._seals)
 
     def _own_page(self) -> str:
         """Return the page that links lead to.
@@ -150,7 +128,7 @@ class Host:
         A node on this computer knows by which address other devices reach it. Of any other node
         only the program's own URL counts, since a link must not lead where a node wants.
         """
-        if self._connection.join_url and _is_here(self._node_url):
+        if self._connection.join_url and is_loopback(self._node_url):
             return self._connection.join_url
         return f"{self._node_url.rstrip('/')}/join"
 
@@ -232,7 +210,7 @@ class Host:
             return None
         from proxim.client.sealed_host import HostSeal
 
-        return HostSeal.restore(session_id, self._place(), self._seals)
+        return HostSeal.restore(session_id, self._seals)
 
     def _finish_all(self, error: ProximError) -> None:
         for session in self.sessions.values():
@@ -281,27 +259,3 @@ async def open_host(
     )
     async with host._connection.connected():
         yield host
-
-
-def computer_name() -> str:
-    """Return the name of this computer, if it is one that a device may have."""
-    name = platform.node()[:MAX_NAME]
-    return "a computer" if not name or device_names.fault(name) else name
-
-
-def checked_name(name: str) -> str:
-    """Return a name that a host may give itself. Raises ``BadMessage``."""
-    fault = device_names.fault(name)
-    if fault or not 1 <= len(device_names.normalised(name)) <= MAX_NAME:
-        why = fault or f"not 1 to {MAX_NAME} characters"
-        raise BadMessage(f"the name of the host has {why}")
-    return name
-
-
-def _is_here(node_url: str) -> bool:
-    """Return whether a URL leads to this computer."""
-    name = urlsplit(node_url).hostname or ""
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"

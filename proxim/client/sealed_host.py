@@ -6,12 +6,13 @@ Import this module only when a session is sealed: it imports ``cryptography``.
 from __future__ import annotations
 
 import time
-from collections.abc import MutableMapping
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from proxim import clock
+from proxim.client.names import checked_name
 from proxim.client.notices import Notice
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage
@@ -30,10 +31,13 @@ from proxim.sealing.host import (
 )
 from proxim.sealing.peer import SealedPeer
 
+if TYPE_CHECKING:
+    from proxim.client.host_session import HostSession
+
 Seals = MutableMapping[str, str]
 """Where a program keeps the secrets of its sealed sessions: a text for each session id."""
 
-__all__ = ["NOTICES", "Asked", "HostSeal", "Place", "Refused", "Returned", "new_request"]
+__all__ = ["NOTICES", "Asked", "HostSeal", "Place", "Refused", "Returned", "open_sealed"]
 
 OWN_TOKEN = "a sealed session makes the token of its link itself: leave out `token_hash`"
 
@@ -41,7 +45,7 @@ NOTICES = {Refused.TAMPERED: Notice.TAMPERED, Refused.DOES_NOT_OPEN: Notice.UNOP
 
 
 class Place(NamedTuple):
-    """Whose secrets these are: the node and the owner, and where their links lead."""
+    """Whose secrets these are, where their links lead, and the name that a guest is told."""
 
     node_url: str
     owner: str
@@ -50,9 +54,7 @@ class Place(NamedTuple):
 
 
 class _Stored(msgspec.Struct, frozen=True):
-    node_url: str
-    owner: str
-    page: str
+    place: Place
     session_type: SessionType
     ends_at: float | None
     host: HostState
@@ -61,26 +63,36 @@ class _Stored(msgspec.Struct, frozen=True):
 def owner_of(text: str) -> tuple[str, str] | None:
     """Return the URL of the node and the owner of a stored text; None if it is not one."""
     try:
-        stored = msgspec.json.decode(text, type=_Stored)
+        place = msgspec.json.decode(text, type=_Stored).place
     except (msgspec.MsgspecError, UnicodeError):
         return None
-    return stored.node_url, stored.owner
+    return place.node_url, place.owner
 
 
-def new_request(
-    session_type: SessionType, ttl: float | None, token_hash: str | None
-) -> tuple[LinkKeys, wire.CreateSession]:
-    """Return the keys of a new link, and the request that opens a sealed session for it.
+async def open_sealed(
+    plain: wire.CreateSession,
+    create: Callable[[wire.CreateSession], Awaitable[HostSession]],
+    place: Place,
+    seals: Seals,
+) -> HostSession:
+    """Open a session as ``plain`` describes it, but sealed; return it with its first link.
 
-    Raises ``BadMessage`` if the application has a ``token_hash``.
+    ``create`` sends the request. ``place`` has the page and the name, unless ``plain`` has others.
+
+    Raises ``BadMessage`` if ``plain`` has a token hash, or a name that is not allowed.
     """
-    if token_hash is not None:
+    if plain.token_hash is not None:
         raise BadMessage(OWN_TOKEN)
-    keys = new_link()
-    request = wire.CreateSession(
-        session_type=session_type, ttl=ttl, token_hash=keys.token_hash, seal=1
+    name = place.name if plain.host_name is None else checked_name(plain.host_name)
+    place = place._replace(page=plain.join_url or place.page, name=name)
+    keys, kind = new_link(), plain.session_type
+    session = await create(
+        wire.CreateSession(session_type=kind, ttl=plain.ttl, token_hash=keys.token_hash, seal=1)
     )
-    return keys, request
+    ends_at = None if plain.ttl is None else time.time() + plain.ttl
+    seal = HostSeal(SealedHost(session.session_id, keys), place, seals, kind, ends_at)
+    await session._make_sealed(seal, plain.qr)
+    return session
 
 
 class HostSeal:
@@ -105,28 +117,14 @@ class HostSeal:
         self._store()
 
     @classmethod
-    def create(
-        cls,
-        session_id: str,
-        keys: LinkKeys,
-        request: wire.CreateSession,
-        place: Place,
-        seals: Seals,
-    ) -> HostSeal:
-        """Return the secrets of a session that ``request`` has opened, whose link has ``keys``."""
-        ends_at = None if request.ttl is None else time.time() + request.ttl
-        return cls(SealedHost(session_id, keys), place, seals, request.session_type, ends_at)
-
-    @classmethod
-    def restore(cls, session_id: str, place: Place, seals: Seals) -> HostSeal | None:
+    def restore(cls, session_id: str, seals: Seals) -> HostSeal | None:
         """Return the secrets that an earlier program has stored; None if there are none."""
         try:
             stored = msgspec.json.decode(seals[session_id], type=_Stored)
         except (KeyError, msgspec.MsgspecError, UnicodeError):
             return None
         host = SealedHost.restore(session_id, stored.host)
-        place = place._replace(page=stored.page)
-        return cls(host, place, seals, stored.session_type, stored.ends_at)
+        return cls(host, stored.place, seals, stored.session_type, stored.ends_at)
 
     @property
     def link(self) -> str | None:
@@ -147,7 +145,7 @@ class HostSeal:
 
     def again(self) -> HostSeal:
         """Return the secrets as they are stored now, perhaps by another program."""
-        return HostSeal.restore(self._host.session_id, self._place, self._seals) or self
+        return HostSeal.restore(self._host.session_id, self._seals) or self
 
     def lead_to(self, page: str) -> None:
         """Have the links lead to a page."""
@@ -199,6 +197,5 @@ class HostSeal:
         self._seals.pop(self._host.session_id, None)
 
     def _store(self) -> None:
-        node_url, owner, page, _ = self._place
-        stored = _Stored(node_url, owner, page, self._session_type, self._ends_at, self._host.state)
+        stored = _Stored(self._place, self._session_type, self._ends_at, self._host.state)
         self._seals[self._host.session_id] = msgspec.json.encode(stored).decode()

@@ -10,9 +10,9 @@ from weakref import WeakValueDictionary
 import trio
 
 from proxim.actors.router import Router
-from proxim.client.host import checked_name, computer_name
 from proxim.client.host_session import HostSession, SessionKind
 from proxim.client.ice import IceRefresher
+from proxim.client.names import computer_name
 from proxim.embed.connection import LocalConnection
 from proxim.embed.decision import Decide, answer
 from proxim.net.limits import Limits
@@ -60,47 +60,28 @@ class LocalHost:
             raise BadMessage(
                 f"session_type must be one of {', '.join(kinds)}, not {session_type!r}"
             )
-        if sealed:
-            session = await self._open_sealed(
-                SessionType(session_type), ttl, token_hash, qr, join_url, host_name
-            )
-        else:
-            request = wire.CreateSession(
-                session_type=SessionType(session_type),
-                ttl=ttl,
-                token_hash=token_hash,
-                qr=qr,
-                confirm=confirm,
-                join_url=join_url,
-                host_name=host_name,
-            )
-            session = await self._create(request)
+        request = wire.CreateSession(
+            session_type=SessionType(session_type),
+            ttl=ttl,
+            token_hash=token_hash,
+            qr=qr,
+            confirm=confirm,
+            join_url=join_url,
+            host_name=host_name,
+        )
+        session = await (self._open_sealed if sealed else self._create)(request)
         session.join_url = join_url
         if decide is not None:
             assert self._nursery is not None
             self._nursery.start_soon(answer, session, decide)
         return session
 
-    async def _open_sealed(
-        self,
-        session_type: SessionType,
-        ttl: float | None,
-        token_hash: str | None,
-        qr: Literal["svg"] | None,
-        join_url: str | None,
-        host_name: str | None,
-    ) -> HostSession:
-        from proxim.client.sealed_host import HostSeal, Place, new_request
+    async def _open_sealed(self, plain: wire.CreateSession) -> HostSession:
+        from proxim.client.sealed_host import Place, open_sealed
 
-        if host_name is not None:
-            host_name = checked_name(host_name)
-        keys, request = new_request(session_type, ttl, token_hash)
-        session = await self._create(request)
-        place = Place("", UUID, join_url or self._page, host_name or computer_name())
-        # Stored nowhere: the session ends with the node.
-        seal = HostSeal.create(session.session_id, keys, request, place, {})
-        await session._make_sealed(seal, qr)
-        return session
+        # The secrets are stored nowhere: the session ends with the node.
+        place = Place("", UUID, self._page, computer_name())
+        return await open_sealed(plain, self._create, place, {})
 
     async def _create(self, request: wire.CreateSession) -> HostSession:
         connection = LocalConnection(self._router, self._limits, self._ice, self._start_soon)

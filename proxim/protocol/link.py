@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
@@ -82,3 +83,12 @@ def split_link(text: str, wanted: str, *, on_any_page: bool = False) -> tuple[st
     if not on_any_page and (not found or rest.strip("/")):
         raise InvalidLink(f"the path does not end in /join; {wanted}")
     return f"{parts.scheme}://{parts.netloc}{base}", parts.fragment
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether only this computer can open a URL."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -86,7 +86,7 @@ async def test_link_of_a_node_on_this_computer_leads_where_others_reach_it(serve
 
 
 async def test_node_elsewhere_has_no_say_in_the_link(node, monkeypatch):
-    monkeypatch.setattr("proxim.client.host._is_here", lambda url: False)
+    monkeypatch.setattr("proxim.client.host.is_loopback", lambda url: False)
     async with open_host(node.url, uuid="desk") as host:
         host._connection.join_url = "https://evil.example/join"
         session = await host.create("persistent", sealed=True)

@@ -251,7 +251,7 @@ async def test_later_program_answers_the_prompt_and_goes_on(node):
 async def test_later_program_shows_the_link_that_waits(node):
     seals = {}
     async with open_host(node.url, uuid="desk", seals=seals) as host:
-        session = await host.create("persistent", sealed=True)
+        session = await host.create("persistent", sealed=True, host_name="Desk")
         assert list(seals) == [session.session_id]
     async with open_host(node.url, uuid="desk", key=host.key, seals=seals) as later:
         resumed = later.sessions[session.session_id]
@@ -259,6 +259,7 @@ async def test_later_program_shows_the_link_that_waits(node):
         async with open_guest(resumed.link, name="Phone") as guest:
             await (await resumed.prompt()).approve(await guest.wait_code())
             await guest.approved()
+            assert guest.host_name == "Desk"
 
 
 async def test_program_without_the_secrets_says_so_and_decides_nothing(node):
