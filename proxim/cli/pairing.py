@@ -19,7 +19,7 @@ from proxim.cli.approval import NumberQuestion, ask_number, wants_new_link
 from proxim.cli.identity import Register
 from proxim.cli.invitation import Invitation, Waiting, Way, press_keys
 from proxim.cli.own_page import command_for
-from proxim.cli.terminal import Reporter, command_line, is_loopback, seconds, time_left
+from proxim.cli.terminal import Reporter, command_line, seconds, time_left
 from proxim.client import Guest, Host, HostSession, Notice, Prompt, open_guest
 from proxim.client.peering import not_installed
 from proxim.client.session import ClientSession
@@ -32,7 +32,7 @@ from proxim.protocol.errors import (
     WrongCode,
 )
 from proxim.protocol.fields import Confirm
-from proxim.protocol.link import clean_link
+from proxim.protocol.link import clean_link, is_loopback
 from proxim.protocol.messages import SessionType, Status
 
 T = TypeVar("T")
@@ -148,9 +148,7 @@ async def hosting(
     async with register() as host, trio.open_nursery() as nursery:
         nursery.start_soon(program.report_reachability, host, reporter)
         confirm: Confirm = "none" if yes else "code"
-        command = partial(
-            command_for, node=register.node, answer=answer or partial(command_line, "join")
-        )
+        command = partial(command_for, node=register.node, answer=answer)
         about = [ANYBODY] if yes else []
 
         async def create() -> HostSession:

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import click
 import trio
 
-from proxim.cli.terminal import Reporter, command_line, is_loopback, printable
+from proxim.cli.terminal import Reporter, command_line, printable
 from proxim.client import Guest, Host
 from proxim.exception_groups import leaves, ungrouped
 from proxim.protocol import device_names
@@ -23,6 +23,7 @@ from proxim.protocol.errors import (
     ProximError,
     SessionOver,
 )
+from proxim.protocol.link import is_loopback
 from proxim.protocol.messages import Reason
 from proxim.redact import quote
 from proxim.settings import DEFAULT_URL

@@ -13,10 +13,11 @@ import trio
 
 from proxim.cli import logs, options, tracing
 from proxim.cli.program import STOPPING, hangup_signal
-from proxim.cli.terminal import command_line, is_loopback
+from proxim.cli.terminal import command_line
 from proxim.exception_groups import leaves
 from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
+from proxim.protocol.link import is_loopback
 from proxim.settings import DEFAULT_URL, Settings, advice_on_secrets, load_with_sources
 from proxim.systemd import Notifier, take_sockets
 from proxim.version import __version__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import math
 import shlex
@@ -11,7 +10,6 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import urlsplit
 
 import click
 import trio
@@ -84,15 +82,6 @@ def seconds(number: float) -> float:
 def is_terminal() -> bool:
     """Return whether standard output is a terminal, and open."""
     return sys.stdout is not None and sys.stdout.isatty()
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether only this computer can open a URL."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def command_line(*arguments: str) -> str:
