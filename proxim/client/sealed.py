@@ -43,7 +43,7 @@ class SealedLine:
         self._hellos: deque[Sealed] = deque()
         self._added = 0
         self._sent = 0
-        # The other side has come back, so its hello is on its way.
+        # A side has come back, so a new epoch is to begin with a hello.
         self._expects_hello = False
         # This side has come back, and could not say hello since the other side is offline.
         self._owes_hello = False
@@ -116,10 +116,6 @@ class SealedLine:
             self._say(received.send)
         if self._peer.epoch_id != epoch:
             self._expects_hello = self._owes_hello = False
-            # It has just answered. The node may have missed to say that it came back, if both
-            # sides came back at the same moment.
-            self._session.peer_online = True
-            self._session._changed.unpark_all()
         self.wake()
         return received.data
 

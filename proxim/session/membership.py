@@ -55,7 +55,9 @@ class Membership(Record):
             believes_online = True
         elif event.seen is Status.APPROVED:
             believes_online = event.saw_guest
-        return [*missed, *([self._guest_is(is_online)] if is_online != believes_online else [])]
+        if is_online != believes_online:
+            missed.append(self._guest_is(is_online))
+        return missed
 
     def _left(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
         """Note that a seat is empty; end a one-time session, at once or after its grace."""
