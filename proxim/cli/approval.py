@@ -67,7 +67,7 @@ class NumberQuestion:
         return "\n".join([_CLAIMS, *self._claims(_PLAIN_COLUMNS)])
 
     def draw(self, columns: int, rows: int, notes: list[str]) -> Drawing:
-        """Return the question. What the device says of itself stands away from the field."""
+        """Return the question; the device's claims stand away from the field."""
         lines = wrap(
             "A device asks to pair. Did you just scan the code?\n"
             "Type the number that the device shows.",

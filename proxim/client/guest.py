@@ -87,7 +87,7 @@ class Guest(ClientSession):
 
     @property
     def host_name(self) -> str | None:
-        """What the host calls its device; in a sealed session once it has approved."""
+        """The name that the host gives its device; in a sealed session once it has approved."""
         return self._host_name if self._seal is None else self._seal.host_name
 
     @property

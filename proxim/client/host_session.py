@@ -77,7 +77,8 @@ class Prompt:
     async def approve_unchecked(self) -> wire.PairResult:
         """Approve the guest of a sealed session without the code that it shows.
 
-        Whoever has read the link is let in. In another session it is ``approve`` without a code.
+        Any device that has read the link gets in. In another session this is ``approve`` without
+        a code.
         """
         return await self.session.decide(approve=True, unchecked=True)
 

@@ -1,4 +1,4 @@
-"""What the person at one side may want to know of a session."""
+"""Hints for the person at one side of a session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INTERVAL = 60.0
 
 
 class Notice(StrEnum):
-    """What the person at one side may want to know of a session. A hint, not an alarm.
+    """A hint for the person at one side of a session, not an alarm.
 
     Those about signals are of sealed sessions, and each is told at most once a minute.
     """

@@ -106,7 +106,7 @@ class Gate:
                 streams[stream_id] = Stream()
             return streams[stream_id]
 
-        # aiortc has no hooks for any of these.
+        # aiortc has no hooks for any of these, and mypy takes no other method in a method's place.
         sctp._receive_data_chunk = guarded  # type: ignore[method-assign]
         sctp._receive_chunk = _refusing(sctp, receive_any)  # type: ignore
         sctp._data_channel_receive = guarded_message  # type: ignore[method-assign]

@@ -581,7 +581,7 @@ export type LinkSeal = {
     hostKey: string;
 };
 /**
- * What a side of a sealed session has noticed:
+ * A notice of a side of a sealed session:
  *
  * - `tampered`: a signal that the other side did not seal was dropped; said at most once a minute. At a host also: a
  *   request was changed, and the session is over;

@@ -39,7 +39,7 @@
 /** @typedef {{ seed: string, hostKey: string }} LinkSeal The secrets in the link of a sealed session. */
 
 /**
- * What a side of a sealed session has noticed:
+ * A notice of a side of a sealed session:
  *
  * - `tampered`: a signal that the other side did not seal was dropped; said at most once a minute. At a host also: a
  *   request was changed, and the session is over;
