@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxim.protocol.errors import InvalidLink
-from proxim.protocol.link import Link, clean_link, parse_link
+from proxim.protocol.link import Link, clean_link, is_loopback, parse_link
 
 ID, TOKEN = "i" * 22, "t" * 43
 SECRET = st.from_regex(r"[A-Za-z0-9_-]{16,128}", fullmatch=True)
@@ -85,3 +85,20 @@ def test_link_to_another_page_is_checked_like_any_other(text):
 def test_link_with_characters_outside_a_url_is_refused(path):
     with pytest.raises(InvalidLink, match="characters that are not allowed"):
         parse_link(f"http://node.example/{path}/join#{'i' * 22}.{'t' * 43}")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_here"),
+    [
+        ("http://127.0.0.1:8765", True),
+        ("http://127.3.2.1/join", True),
+        ("https://[::1]:8765/", True),
+        ("http://localhost", True),
+        ("http://127.example", False),
+        ("http://192.168.1.2:8765", False),
+        ("https://node.example", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_an_address_of_this_computer(url, is_here):
+    assert is_loopback(url) is is_here
