@@ -21,7 +21,7 @@ from proxim.actors.backend import SaveReceipt
 from proxim.actors.congestion import Congestion, refusal_of
 from proxim.actors.connection import Connection, Owner
 from proxim.actors.inbox import TIME_PASSED, Envelope, Inbox, Receipt
-from proxim.actors.seat import LEFT, Seat
+from proxim.actors.seat import LEFT_EVENTS, Seat
 from proxim.actors.services import ClosedError, Services
 from proxim.actors.stats import Before
 from proxim.actors.timers import Timers
@@ -153,7 +153,7 @@ class Actor:
     def leave(self, seat: Seat) -> None:
         """Close the line, and have the session told that a seat's connection is gone."""
         self.close_line()
-        self.notify(LEFT[seat.role](), seat)
+        self.notify(LEFT_EVENTS[seat.role](), seat)
 
     def close_line(self) -> None:
         """Close the line: from now on signals go through the inbox."""
@@ -306,7 +306,7 @@ class Actor:
                     self._refuse(envelope, error)
             case ev.Admit(role) if envelope.is_refused:
                 if role not in self.seats:  # The sender knows of no seat, and would leave none.
-                    self.notify(LEFT[role]())
+                    self.notify(LEFT_EVENTS[role]())
             case ev.Admit(role):
                 if envelope.sender is not None:
                     if isinstance(envelope.event, ev.PairRequested):

@@ -13,7 +13,7 @@ from proxim.protocol.messages import NodeMessage
 from proxim.session.events import GuestLeft, HostLeft, Role
 from proxim.session.session import Session
 
-LEFT: dict[Role, type[HostLeft | GuestLeft]] = {Role.HOST: HostLeft, Role.GUEST: GuestLeft}
+LEFT_EVENTS: dict[Role, type[HostLeft | GuestLeft]] = {Role.HOST: HostLeft, Role.GUEST: GuestLeft}
 """What a session is told when the connection in a seat is gone."""
 
 

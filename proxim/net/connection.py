@@ -179,7 +179,7 @@ class SocketConnection:
         return None
 
     def _tell_in_share(self, signal: wire.Signal) -> Congestion | None:
-        used = self._outbox.write_signal(signal.session_id, text_frame(codec.encode(signal)))
+        used = self._outbox.write_in_share(signal.session_id, text_frame(codec.encode(signal)))
         if used > 1:
             self._router.stats.refusals["outbox_size"] += 1
             return Congestion.FULL

@@ -34,9 +34,10 @@ class Outbox:
     __slots__ = (
         "_backlog_size",
         "_cork",
+        "_dequeued",
         "_keepalive",
         "_limits",
-        "_messages",
+        "_message_ends",
         "_queue",
         "_shares",
         "_shrunk",
@@ -44,7 +45,6 @@ class Outbox:
         "_spawn",
         "_stream",
         "_totals",
-        "_written",
         "counted",
         "is_open",
         "size",
@@ -74,8 +74,8 @@ class Outbox:
         self._shrunk: trio.lowlevel.ParkingLot | None = None
         self._backlog_size = 0
         # The bytes that have left the queue, and where in the stream each queued message ends.
-        self._written = 0
-        self._messages: deque[int] | None = None
+        self._dequeued = 0
+        self._message_ends: deque[int] | None = None
         self._shares: Shares | None = None
 
     # -- writing -----------------------------------------------------------------------------
@@ -98,7 +98,7 @@ class Outbox:
         self._queue.append(data)
         self.size += len(data)
         if self.counted or not self._cork.is_in:
-            self._count()
+            self._update_totals()
 
     def write_backlog(self, data: bytes) -> None:
         """Write a signal of a seat's backlog, which the bound in bytes does not count."""
@@ -111,13 +111,13 @@ class Outbox:
         assert self._queue is not None
         data, self._queue = b"".join(self._queue), None
         sent = self._send_now(data)
-        self._written += sent
+        self._dequeued += sent
         self.size -= sent
         if self.size:
             self._queue = deque([data[sent:]])
             self._spawn(self._write_queue)
         if self.size or self.counted:
-            self._count()
+            self._update_totals()
 
     def close(self) -> None:
         """Accept no more bytes; what is queued is still written."""
@@ -129,7 +129,7 @@ class Outbox:
             first = self._queue[0]
             self._queue = deque([first])
             self.size = len(first)
-            self._count()
+            self._update_totals()
 
     async def wait_below(self, size: int) -> None:
         """Wait until fewer than ``size`` bytes are queued, or none can be sent any more."""
@@ -163,8 +163,8 @@ class Outbox:
                     return
                 size = len(self._queue.popleft())
                 self.size -= size
-                self._written += size
-                self._count()
+                self._dequeued += size
+                self._update_totals()
                 self._notify_shrunk()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # The reader gets the same error, and ends the connection.
@@ -173,7 +173,7 @@ class Outbox:
                 # Part of a frame may have been sent: nothing can follow it.
                 self.close()
             self._queue, self._shares, self.size = None, None, 0
-            self._count()
+            self._update_totals()
             self._totals.stats.queueing.discard(self)
             self._notify_shrunk()
 
@@ -181,7 +181,7 @@ class Outbox:
         if self._shrunk is not None:
             self._shrunk.unpark_all()
 
-    def _count(self) -> None:
+    def _update_totals(self) -> None:
         """Note how much is queued here now."""
         more, self.counted = self.size - self.counted, self.size
         self._totals.add(more, self._source)
@@ -190,18 +190,18 @@ class Outbox:
 
     def count_message(self) -> None:
         """Count the message that was written last; check soon if there are too many now."""
-        self._messages = self._messages or deque()
-        self._messages.append(self._written + self.size)
+        self._message_ends = self._message_ends or deque()
+        self._message_ends.append(self._dequeued + self.size)
         if self.has_too_many_messages():
             self._keepalive.check_outbox_after(_BURST_TIME)
 
     def has_too_many_messages(self) -> bool:
         """Return whether more messages than allowed are queued, signals not counted."""
-        messages = self._messages or deque()
-        while messages and messages[0] <= self._written:
-            messages.popleft()
-        self._messages = messages or None
-        return len(messages) > self._limits.outbox_messages
+        ends = self._message_ends or deque()
+        while ends and ends[0] <= self._dequeued:
+            ends.popleft()
+        self._message_ends = ends or None
+        return len(ends) > self._limits.outbox_messages
 
     def exceeded_limit(self) -> str | None:
         """Return the limit that the queued bytes exceed, if any; backlogs do not count."""
@@ -211,7 +211,7 @@ class Outbox:
             return "max_outbox_bytes"
         return None
 
-    def write_signal(self, session_id: str, data: bytes) -> float:
+    def write_in_share(self, session_id: str, data: bytes) -> float:
         """Write a signal of a session, unless it exceeds the session's share of the outbox.
 
         Return the part of the share that is used then; infinity if the signal was not written. A
@@ -219,13 +219,13 @@ class Outbox:
         a third each, and all together never fill it.
         """
         self._shares = self._shares or Shares()
-        queued = self._shares.of(session_id, self._written) + len(data)
+        queued = self._shares.of(session_id, self._dequeued) + len(data)
         most = min(self._limits.outbox_size, self._totals.bound)
         free = most - self._size_without_backlog - len(data)
         if queued > free:
             return math.inf
         self.write(data)
-        self._shares.add(session_id, len(data), self._written + self.size)
+        self._shares.add(session_id, len(data), self._dequeued + self.size)
         return queued / free
 
     @property

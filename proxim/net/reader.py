@@ -66,10 +66,10 @@ class Reader:
     __slots__ = (
         "_connection",
         "_cork",
+        "_delayed_refusal",
         "_frames",
         "_full_at",
         "_keepalive",
-        "_late_refusal",
         "_limits",
         "_overrate_since",
         "_overrate_until",
@@ -99,7 +99,7 @@ class Reader:
         self._stats = stats
         self._frames: Sequence[str | bytes] = ()
         self._result: ClientRequest | Read | None = None
-        self._late_refusal: tuple[str | bytes, RequestError] | None = None
+        self._delayed_refusal: tuple[str | bytes, RequestError] | None = None
         self._full_at = self._pause_until = -math.inf
         self._overrate_since = self._overrate_until = -math.inf
 
@@ -113,7 +113,7 @@ class Reader:
 
         The next call waits until a pause is over, and then returns ``DEADLINE``.
         """
-        ws, self._result = self._ws, self._relay()
+        ws, self._result = self._ws, self._relay_signals()
         if isinstance(self._result, ClientRequest):
             return self._result
         is_paused = self._result is Read.PAUSED
@@ -141,7 +141,7 @@ class Reader:
     def refuse(self, request: ClientRequest, error: Exception) -> None:
         """Send a refusal, after its delay; what arrived behind the request waits as long."""
         if isinstance(error, RequestError) and error.delay:
-            self._late_refusal = request.frame, error
+            self._delayed_refusal = request.frame, error
             self._pause_until = trio.current_time() + error.delay
         else:
             send_refusal(self._connection, request.frame, error)
@@ -154,10 +154,10 @@ class Reader:
         """
         self._stats.bytes_read += len(data)
         self._frames = self._ws.feed(data)
-        self._result = self._relay()
+        self._result = self._relay_signals()
         return self._result is None and not self._ws.peer_has_ended
 
-    def _relay(self) -> ClientRequest | Read | None:
+    def _relay_signals(self) -> ClientRequest | Read | None:
         """Relay the signals that were read, in order, and return the first other message.
 
         Return None if no frame is left, and ``PAUSED`` during a pause; a client that sends too
@@ -168,9 +168,9 @@ class Reader:
         now, bucket, keepalive = trio.current_time(), self._limits.messages, self._keepalive
         if now < self._pause_until and not keepalive.is_closing:
             return Read.PAUSED
-        if self._late_refusal is not None:
-            late, self._late_refusal = self._late_refusal, None
-            send_refusal(self._connection, *late)
+        if self._delayed_refusal is not None:
+            delayed, self._delayed_refusal = self._delayed_refusal, None
+            send_refusal(self._connection, *delayed)
         frames, self._frames = self._frames, ()
         full_at = self._full_at if self._full_at > now else now
         refuse_from = now + bucket.window
@@ -186,7 +186,7 @@ class Reader:
                 # The token bucket is empty if it needs a whole window until it is full again.
                 if full_at >= refuse_from:
                     self._frames = frames[number - 1 :]
-                    self._pause(now, bucket.next_at(full_at))
+                    self._pause_fast_sender(now, bucket.next_at(full_at))
                     return Read.PAUSED
                 full_at += bucket.interval
                 try:
@@ -211,7 +211,7 @@ class Reader:
                 self._cork.pull_out()
         return None
 
-    def _pause(self, now: float, until: float) -> None:
+    def _pause_fast_sender(self, now: float, until: float) -> None:
         """Pause a client that sends too fast; close it with 1008 if it does not slow down."""
         self._router.stats.refusals["message_rate"] += 1
         if now > self._overrate_until + _RECOVERY_TIME:

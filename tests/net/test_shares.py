@@ -25,21 +25,21 @@ async def test_sessions_that_flood_share_the_outbox_and_leave_room(nursery, sess
     outbox = outbox_to(Kernel(), nursery, outbox_size=60_000)
     for _ in range(2000):
         for number in range(sessions):
-            outbox.write_signal(str(number), b"x" * 100)
+            outbox.write_in_share(str(number), b"x" * 100)
     share = 60_000 // (sessions + 1)
     assert outbox.size == pytest.approx(sessions * share, abs=100 * sessions)
-    assert outbox.write_signal("another", b"x" * (share // 3)) <= 1
+    assert outbox.write_in_share("another", b"x" * (share // 3)) <= 1
     assert outbox.exceeded_limit() is None
 
 
 async def test_a_share_is_free_again_once_it_is_written(nursery):
     kernel = Kernel()
     outbox = outbox_to(kernel, nursery, outbox_size=1000)
-    assert outbox.write_signal("s", b"x" * 400) <= 1
-    assert outbox.write_signal("s", b"x" * 400) > 1
+    assert outbox.write_in_share("s", b"x" * 400) <= 1
+    assert outbox.write_in_share("s", b"x" * 400) > 1
     kernel.open.set()
     await outbox.wait_below(1)
-    assert outbox.write_signal("s", b"x" * 400) <= 1
+    assert outbox.write_in_share("s", b"x" * 400) <= 1
 
 
 # -- on a node -----------------------------------------------------------------------------------
