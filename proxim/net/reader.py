@@ -74,7 +74,6 @@ class Reader:
         "_overrate_since",
         "_overrate_until",
         "_pause_until",
-        "_result",
         "_router",
         "_stats",
         "_ws",
@@ -98,7 +97,6 @@ class Reader:
         self._cork = cork
         self._stats = stats
         self._frames: Sequence[str | bytes] = ()
-        self._result: ClientRequest | Read | None = None
         self._delayed_refusal: tuple[str | bytes, RequestError] | None = None
         self._full_at = self._pause_until = -math.inf
         self._overrate_since = self._overrate_until = -math.inf
@@ -113,28 +111,28 @@ class Reader:
 
         The next call waits until a pause is over, and then returns ``DEADLINE``.
         """
-        ws, self._result = self._ws, self._relay_signals()
-        if isinstance(self._result, ClientRequest):
-            return self._result
-        is_paused = self._result is Read.PAUSED
-        with self._keepalive.deadline_scope(self._pause_until if is_paused else math.inf):
+        ws, result = self._ws, self._relay_signals()
+        if isinstance(result, ClientRequest):
+            return result
+        until = self._pause_until if result is Read.PAUSED else math.inf
+        with self._keepalive.deadline_scope(until):
             if self._frames:
                 # What comes next has to wait in the kernel, and a pong may be behind it.
                 self._keepalive.reading_paused(self._pause_until)
                 await trio.sleep_forever()
-            self._result = None
+            if ws.peer_has_ended:
+                return Read.CLOSED
             try:
                 # Not in a coroutine of its own, which every idle connection would keep.
-                if isinstance(ws.stream, TcpStream) and not ws.peer_has_ended:
-                    await ws.stream.read_while(self._feed)
-                while not ws.peer_has_ended and self._result is None:
-                    self._feed(bytes(await ws.stream.receive_some(RECEIVE_BYTES)))
+                if isinstance(ws.stream, TcpStream):
+                    return await ws.stream.read_until(self._feed)
+                result = None
+                while result is None:
+                    result = self._feed(bytes(await ws.stream.receive_some(RECEIVE_BYTES)))
+                return result
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 ws.connection_lost()
-            has_more = self._frames or isinstance(self._result, ClientRequest)
-            if self._result is None or (ws.peer_has_ended and not has_more):
                 return Read.CLOSED
-            return self._result
         # The scope cancelled the wait.
         return Read.DEADLINE
 
@@ -146,16 +144,18 @@ class Reader:
         else:
             send_refusal(self._connection, request.frame, error)
 
-    def _feed(self, data: bytes) -> bool:
-        """Take what was read; false if the connection's task has to wake up.
+    def _feed(self, data: bytes) -> ClientRequest | Read | None:
+        """Take what was read; return what the connection's task has to look at, or None.
 
         The poller calls this in its own task, while the connection's task sleeps in ``read``. So
-        this relays signals at once, and leaves in ``_result`` what that task has to look at.
+        this relays signals at once.
         """
         self._stats.bytes_read += len(data)
         self._frames = self._ws.feed(data)
-        self._result = self._relay_signals()
-        return self._result is None and not self._ws.peer_has_ended
+        result = self._relay_signals()
+        if self._ws.peer_has_ended and not (self._frames or isinstance(result, ClientRequest)):
+            return Read.CLOSED
+        return result
 
     def _relay_signals(self) -> ClientRequest | Read | None:
         """Relay the signals that were read, in order, and return the first other message.

@@ -11,6 +11,7 @@ import contextlib
 import operator
 import socket
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import trio
 from outcome import Error, Outcome, Value
@@ -19,6 +20,7 @@ from trio.lowlevel import checkpoint, notify_closing, wait_readable
 from proxim.net.poller import Poller
 
 RECEIVE_BYTES = 65_536
+_Result = TypeVar("_Result")
 
 
 class TcpStream(trio.abc.HalfCloseableStream):
@@ -49,7 +51,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._is_watched = self._has_sent_eof = False
         self._max_bytes = RECEIVE_BYTES
         self._reader: trio.lowlevel.Task | None = None
-        self._take: Callable[[bytes], bool] = _no_reader
+        self._take: Callable[[bytes], object] = _no_reader
         self._stream: trio.SocketStream | None = None
 
     def send_now(self, data: bytes | memoryview) -> int:
@@ -102,15 +104,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             await checkpoint()
             raise trio.ClosedResourceError("this stream was closed")
         if self._poller is not None:
-            received = b""
-
-            def take(data: bytes) -> bool:
-                nonlocal received
-                received = data
-                return False
-
-            await self._read_by(self._poller, take, max_bytes or RECEIVE_BYTES)
-            return received
+            return await self._read_by(self._poller, bytes, max_bytes or RECEIVE_BYTES)
         while True:
             await wait_readable(self.socket)
             try:
@@ -120,19 +114,22 @@ class TcpStream(trio.abc.HalfCloseableStream):
             except OSError as error:
                 raise self._translate(error) from error
 
-    async def read_while(self, take: Callable[[bytes], bool]) -> None:
-        """Call ``take`` with the bytes of each read, as long as it returns true.
+    async def read_until(self, take: Callable[[bytes], _Result | None]) -> _Result:
+        """Call ``take`` with the bytes of each read until it has a result, and return that.
 
-        Empty bytes are the end of the stream. With a poller, no read needs a task switch. Nothing
-        is lost on cancellation. Raises what ``receive_some`` and ``take`` raise.
+        It has none while it returns None. Empty bytes are the end of the stream. With a poller, no
+        read needs a task switch. Nothing is lost on cancellation. Raises what ``receive_some`` and
+        ``take`` raise.
         """
-        if self._poller is None or self.socket.fileno() < 0:
-            while take(await self.receive_some(RECEIVE_BYTES)):
-                pass
-        else:
-            await self._read_by(self._poller, take, RECEIVE_BYTES)
+        if self._poller is not None and self.socket.fileno() >= 0:
+            return await self._read_by(self._poller, take, RECEIVE_BYTES)
+        while (result := take(await self.receive_some(RECEIVE_BYTES))) is None:
+            pass
+        return result
 
-    async def _read_by(self, poller: Poller, take: Callable[[bytes], bool], max_bytes: int) -> None:
+    async def _read_by(
+        self, poller: Poller, take: Callable[[bytes], _Result | None], max_bytes: int
+    ) -> _Result:
         if self._reader is not None:
             raise trio.BusyResourceError("another task is already reading")
         # What cancelled this task may have closed the poller as well.
@@ -146,7 +143,8 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._max_bytes = max_bytes
         # Set last: the task may be woken only once it sleeps.
         self._reader, self._take = trio.lowlevel.current_task(), take
-        await trio.lowlevel.wait_task_rescheduled(self._stop_reading)
+        result: _Result = await trio.lowlevel.wait_task_rescheduled(self._stop_reading)
+        return result
 
     def _read_now(self) -> bool:
         """Read once, hand it on, and return whether that woke the task that reads.
@@ -157,7 +155,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             self._stop_watching()
             return False
         try:
-            if self._take(self.socket.recv(self._max_bytes)):
+            if (result := self._take(self.socket.recv(self._max_bytes))) is None:
                 return False
         except BlockingIOError:
             return False
@@ -166,10 +164,10 @@ class TcpStream(trio.abc.HalfCloseableStream):
         except BaseException as error:
             self._wake_reader(Error(error))
         else:
-            self._wake_reader(Value(None))
+            self._wake_reader(Value(result))
         return True
 
-    def _wake_reader(self, outcome: Outcome[None]) -> None:
+    def _wake_reader(self, outcome: Outcome[Any]) -> None:
         # `take` may have closed the stream, which wakes the task.
         if (reader := self._reader) is not None:
             self._stop_reading(None)
@@ -204,5 +202,5 @@ class TcpStream(trio.abc.HalfCloseableStream):
         return trio.BrokenResourceError(f"the connection is broken: {error}")
 
 
-def _no_reader(data: bytes) -> bool:
+def _no_reader(data: bytes) -> object:
     raise AssertionError("no task reads from this stream")

@@ -39,21 +39,29 @@ async def pair(request):
         yield streams[0]
 
 
-async def test_reads_come_in_order_until_take_returns_false(pair):
+def end_of(data):
+    """Return what ends a read at the end of the stream, and at nothing before."""
+    return None if data else data
+
+
+async def test_reads_come_in_order_until_take_returns_a_result(pair):
     ours, theirs = pair
-    heard = []
+    heard, results = [], []
 
     def take(data):
         heard.append(data)
-        return len(heard) < 2
+        return len(heard) if len(heard) == 2 else None
+
+    async def read():
+        results.append(await ours.read_until(take))
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(ours.read_while, take)
+        nursery.start_soon(read)
         for piece in (b"1", b"2"):
             await trio.testing.wait_all_tasks_blocked(0.01)
             await theirs.send_all(piece)
     await theirs.send_all(b"3")
-    assert heard == [b"1", b"2"]
+    assert (heard, results) == ([b"1", b"2"], [2])
     assert await ours.receive_some() == b"3"
 
 
@@ -61,7 +69,7 @@ async def test_the_end_of_the_stream_is_empty_bytes(pair):
     ours, theirs = pair
     await theirs.send_eof()
     heard = []
-    await ours.read_while(lambda data: bool(heard.append(data)))
+    await ours.read_until(lambda data: heard.append(data) or data)
     assert heard == [b""]
 
 
@@ -72,7 +80,7 @@ async def test_a_broken_connection_is_raised(pair):
 
     async def read():
         with pytest.raises(trio.BrokenResourceError):
-            await ours.read_while(bool)
+            await ours.read_until(end_of)
         ours_read.set()
 
     async with trio.open_nursery() as nursery:
@@ -94,7 +102,7 @@ async def test_an_exception_in_take_is_raised_by_the_read(pair):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await ours.read_while(take)
+        await ours.read_until(take)
     await theirs.send_all(b"y")
     assert await ours.receive_some() == b"y"
 
@@ -102,7 +110,7 @@ async def test_an_exception_in_take_is_raised_by_the_read(pair):
 async def test_a_cancelled_read_loses_nothing(pair):
     ours, theirs = pair
     with trio.move_on_after(0.01):
-        await ours.read_while(bool)
+        await ours.read_until(end_of)
     await theirs.send_all(b"kept")
     assert await ours.receive_some() == b"kept"
 
@@ -112,11 +120,11 @@ async def test_a_watch_that_the_kernel_refuses_ends_only_that_read():
         # As beyond max_user_watches (epoll(7)): a second watch of a socket is refused as well.
         ours._poller._epoll.register(ours.socket.fileno())
         with pytest.raises(trio.BrokenResourceError):
-            await ours.read_while(bool)
+            await ours.read_until(end_of)
         ours._poller._epoll.unregister(ours.socket.fileno())
         ours.close()
         peer.send_now(b"x")
-        await other.read_while(lambda data: data != b"x")
+        await other.read_until(lambda data: data if data == b"x" else None)
 
 
 @asynccontextmanager
@@ -134,7 +142,7 @@ async def test_a_cancelled_task_needs_no_poller():
     async with make_pair(ended) as (ours, _):
         with trio.CancelScope() as scope:
             scope.cancel()
-            await ours.read_while(bool)
+            await ours.read_until(end_of)
         assert scope.cancelled_caught
 
 
@@ -146,11 +154,10 @@ async def test_closing_ends_the_read(pair, while_taking):
 
     def take(data):
         ours.close()
-        return True
 
     async def read():
         with pytest.raises(trio.ClosedResourceError):
-            await ours.read_while(take)
+            await ours.read_until(take)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read)
@@ -158,16 +165,16 @@ async def test_closing_ends_the_read(pair, while_taking):
         if not while_taking:
             ours.close()
     with pytest.raises(trio.ClosedResourceError):
-        await ours.read_while(take)
+        await ours.read_until(take)
 
 
 async def test_only_one_task_may_read(pair):
     ours, _ = pair
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(ours.read_while, bool)
+        nursery.start_soon(ours.read_until, end_of)
         await trio.testing.wait_all_tasks_blocked(0.01)
         with pytest.raises(trio.BusyResourceError):
-            await ours.read_while(bool)
+            await ours.read_until(end_of)
         nursery.cancel_scope.cancel()
 
 
@@ -179,13 +186,13 @@ async def test_a_stream_closed_by_another_in_the_same_turn_is_not_read():
             def taking(data):
                 heard.append(mine)
                 peer.close()
-                return False
+                return True
 
             return taking
 
         async def read(mine, peer):
             try:
-                await mine.read_while(take(mine, peer))
+                await mine.read_until(take(mine, peer))
             except trio.ClosedResourceError:
                 heard.append("closed")
 
@@ -203,7 +210,7 @@ async def test_other_tasks_have_their_turn_while_many_sockets_are_read():
     turns, heard = [], []
     async with polled(3 * BATCH) as streams, trio.open_nursery() as nursery:
         for ours, _ in streams:
-            nursery.start_soon(ours.read_while, lambda data: bool(heard.append(data)))
+            nursery.start_soon(ours.read_until, lambda data: heard.append(data) or data)
         await trio.testing.wait_all_tasks_blocked(0.01)
         for _, theirs in streams:
             theirs.send_now(b"x")
@@ -265,7 +272,7 @@ async def test_a_socket_stays_watched_until_bytes_come_that_no_task_wants():
         poller, heard = ours._poller, []
 
         async def read_one():
-            await ours.read_while(lambda data: bool(heard.append(data)))
+            await ours.read_until(lambda data: heard.append(data) or data)
 
         for piece in (b"1", b"2", b"3"):
             async with trio.open_nursery() as nursery:
