@@ -52,7 +52,7 @@ class Calls(ABC):
     async def _send(self, request: wire.ClientMessage) -> None:
         """Send a message, in order. Raises ``ConnectionLost``, or a ``RequestError``."""
 
-    async def send_signal(self, signal: wire.Signal | wire.PairAck) -> None:
+    async def send_one_way(self, signal: wire.Signal | wire.PairAck) -> None:
         """Send a message that has no reply, in order.
 
         Raises ``BadMessage`` if it is larger than the node accepts.
@@ -75,7 +75,7 @@ class Calls(ABC):
         """
 
     @abstractmethod
-    def give_up(self, session_id: str) -> None:
+    def abandon(self, session_id: str) -> None:
         """Leave a session whose signals the application does not receive. Never waits."""
 
     async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 CLOSE_TIME = 2.0
 MAX_QUEUED = 256
-"""Signals that may wait while the node is unreachable; then ``send_signal`` blocks."""
+"""Signals that may wait while the node is unreachable; then ``send_one_way`` blocks."""
 
 REPLACED = 4000
 _FINAL_CODES = {1002, 1007, 1009, REPLACED}
@@ -136,7 +136,7 @@ class NodeConnection(Calls):
         self.check_size(request)
         return await super().call(request, kind)
 
-    async def send_signal(self, signal: wire.Signal | wire.PairAck) -> None:
+    async def send_one_way(self, signal: wire.Signal | wire.PairAck) -> None:
         """Queue a message that has no reply; it is sent in order, now or after the next reconnect.
 
         Raises ``BadMessage`` if it is larger than the node accepts.
@@ -156,7 +156,7 @@ class NodeConnection(Calls):
             raise ConnectionLost("not connected to the node")
         self._tasks.start_soon(task)
 
-    def give_up(self, session_id: str) -> None:
+    def abandon(self, session_id: str) -> None:
         """End a session whose signals the application does not receive, for both sides."""
         self._queue.append(wire.CloseSession(session_id=session_id))
         self._changed.unpark_all()

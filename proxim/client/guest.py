@@ -24,7 +24,7 @@ from proxim.protocol.messages import DeviceInfo, Reason, Status
 from proxim.sealing.link import is_sealed
 
 if TYPE_CHECKING:
-    from proxim.client.sealed_guest import GuestSeal
+    from proxim.client.sealed_guest import GuestSecret
 
 RETRIES = 5
 """How often a sealed guest sends its request again, if the connection is lost before the reply."""
@@ -53,10 +53,10 @@ class Guest(ClientSession):
         session_id: str,
         ssl_context: ssl.SSLContext | None,
         *,
-        ask: wire.PairRequest | None = None,
+        pair_request: wire.PairRequest | None = None,
         resume_token: str = "",
         store_token: StoreToken | None = None,
-        seal: GuestSeal | None = None,
+        secret: GuestSecret | None = None,
     ) -> None:
         self._node = NodeConnection(
             node_url,
@@ -71,24 +71,24 @@ class Guest(ClientSession):
         self._expires_at = clock.now()
         self.code: str | None = None
         self._host_name: str | None = None
-        self._ask = ask
-        self._token = resume_token.partition(".")[0]
+        self._pair_request = pair_request
+        self._node_token = resume_token.partition(".")[0]
         self._store_token = store_token
-        self._seal = seal
+        self._secret = secret
         self._is_declined = False
-        if seal is not None:
+        if secret is not None:
             # The node has another name, which says nothing.
-            self.device_info = DeviceInfo(name=seal.name, id=secrets.token_hex(8))
+            self.device_info = DeviceInfo(name=secret.name, id=secrets.token_hex(8))
 
     @property
     def sealed(self) -> bool:
         """Whether the node can read and forge neither names, nor decisions, nor signals."""
-        return self._seal is not None
+        return self._secret is not None
 
     @property
     def host_name(self) -> str | None:
         """The name that the host gives its device; in a sealed session once it has approved."""
-        return self._host_name if self._seal is None else self._seal.host_name
+        return self._host_name if self._secret is None else self._secret.host_name
 
     @property
     def expires_at(self) -> float:
@@ -118,13 +118,13 @@ class Guest(ClientSession):
 
     async def _introduce(self) -> None:
         """Request pairing on the first connection, resume on all others."""
-        if self._ask is not None:
+        if self._pair_request is not None:
             if self.sealed:
                 await self._check_node()
-            await self._node.call(self._ask, wire.PairPending, introduces=True)
-            self._ask = None
+            await self._node.call(self._pair_request, wire.PairPending, introduces=True)
+            self._pair_request = None
             return
-        request = wire.Resume(session_id=self.session_id, resume_token=self._token)
+        request = wire.Resume(session_id=self.session_id, resume_token=self._node_token)
         try:
             await self._node.call(request, wire.Resumed, introduces=True)
         except UnknownSession:
@@ -159,14 +159,14 @@ class Guest(ClientSession):
                 if message.expires_in is not UNSET:
                     self._expires_at = clock.now() + message.expires_in
                 self.peer_online = message.host_online
-                if self._seal is not None:
-                    self._take_ack(self._seal, message.ack)
-                    self._take_answer(self._seal, message.session.status, message.seal)
+                if self._secret is not None:
+                    self._take_ack(self._secret, message.ack)
+                    self._take_answer(self._secret, message.session.status, message.seal)
                 self._update(message.session)
-            case wire.PairAck() if self._seal is not None:
-                self._take_ack(self._seal, message.seal)
-            case wire.PairResult() if self._seal is not None:
-                self._take_answer(self._seal, message.status, message.seal)
+            case wire.PairAck() if self._secret is not None:
+                self._take_ack(self._secret, message.seal)
+            case wire.PairResult() if self._secret is not None:
+                self._take_answer(self._secret, message.status, message.seal)
             case _:
                 pass
         super()._handle(message)
@@ -175,7 +175,7 @@ class Guest(ClientSession):
 
     def _set_code(self, code: str | UnsetType) -> None:
         """Store the code from the node; that of a sealed session comes from the host alone."""
-        if self._seal is None:
+        if self._secret is None:
             self.code = None if code is UNSET else code
 
     def _set_host_name(self, name: str | UnsetType) -> None:
@@ -183,64 +183,64 @@ class Guest(ClientSession):
 
     def _keep_token(self, token: str) -> None:
         """Store the resume token, and with it the secrets of a sealed session."""
-        self._token = token
-        self.resume_token = token if self._seal is None else f"{token}.{self._seal.stored}"
+        self._node_token = token
+        self.resume_token = token if self._secret is None else f"{token}.{self._secret.stored}"
         if self._store_token is not None:
             self._store_token(self.resume_token)
 
     # -- sealed ----------------------------------------------------------------------------------
 
-    def _take_ack(self, seal: GuestSeal, ack: str | UnsetType) -> None:
+    def _take_ack(self, secret: GuestSecret, ack: str | UnsetType) -> None:
         """Show the code, once the host's ack has opened."""
-        if ack is UNSET or seal.peer is not None:
+        if ack is UNSET or secret.peer is not None:
             return
-        if seal.take_ack(ack):
-            self.code = seal.code
-            if self._token:
-                self._keep_token(self._token)
+        if secret.take_ack(ack):
+            self.code = secret.code
+            if self._node_token:
+                self._keep_token(self._node_token)
         else:
             self._notices.add_at(Notice.TAMPERED, trio.current_time())
 
-    def _take_answer(self, seal: GuestSeal, status: Status, text: str | UnsetType) -> None:
+    def _take_answer(self, secret: GuestSecret, status: Status, text: str | UnsetType) -> None:
         """Believe the host's own answer, and nothing that the node says instead of it."""
-        if seal.peer is None and status is not Status.PENDING:
+        if secret.peer is None and status is not Status.PENDING:
             is_approved = status is Status.APPROVED
-            answer = seal.take_answer(None if text is UNSET else text, is_approved=is_approved)
+            answer = secret.take_answer(None if text is UNSET else text, is_approved=is_approved)
             self._is_declined = answer is not None and not answer.approved
         if status is not Status.APPROVED:
             return
-        if seal.peer is None:
+        if secret.peer is None:
             self._notices.add(Notice.TAMPERED)
             self._leave(SessionOver(Status.REJECTED, Notice.TAMPERED))
             return
-        if self._line is None:
-            from proxim.client.sealed import SealedLine
+        if self._signals is None:
+            from proxim.client.sealed import SealedSignals
 
-            self._keep_token(self._token)
-            self._line = SealedLine(self, seal.peer)
-            if seal.ends_at is not None:
+            self._keep_token(self._node_token)
+            self._signals = SealedSignals(self, secret.peer)
+            if secret.ends_at is not None:
                 self._connection.start_soon(self._end_on_time)
 
     async def _end_on_time(self) -> None:
         """End the session when the host's answer said that it ends, by this side's own clock."""
-        assert self._seal is not None
-        assert self._seal.ends_at is not None
-        await clock.sleep_until(clock.now() + self._seal.ends_at - time.time())
+        assert self._secret is not None
+        assert self._secret.ends_at is not None
+        await clock.sleep_until(clock.now() + self._secret.ends_at - time.time())
         self._leave(SessionOver(Status.EXPIRED, Reason.EXPIRED))
 
     def _leave(self, over: SessionOver) -> None:
         """End the session for both sides, without waiting for the node."""
         if self.over is None:
-            self._connection.give_up(self.session_id)
+            self._connection.abandon(self.session_id)
             self._finish(over)
 
-    def _believes_approval(self) -> bool:
+    def _accept_approval(self) -> bool:
         """Return whether the session is approved, as the node says."""
-        return self._seal is None or self._seal.peer is not None
+        return self._secret is None or self._secret.peer is not None
 
     def _set_device(self, device_info: DeviceInfo | None) -> None:
         """Store what the node says of this device; in a sealed session it does not know."""
-        if self._seal is None:
+        if self._secret is None:
             super()._set_device(device_info)
 
     def _finish(self, over: ProximError) -> None:
@@ -278,17 +278,22 @@ async def open_guest(
     ``HostOffline``, ``SessionOver``.
     """
     require_trio("proxim.aio.open_guest, or proxim.sync.open_guest")
-    seal = None
+    secret = None
     if is_sealed(link):
-        from proxim.client.sealed_guest import GuestSeal
+        from proxim.client.sealed_guest import GuestSecret
 
-        seal, node_url, ask = GuestSeal.ask(link, name, node_url)
+        secret, node_url, request = GuestSecret.ask(link, name, node_url)
     else:
         node_url, session_id, token = parse_link(link, node_url)
         device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
-        ask = wire.PairRequest(session_id=session_id, token=token, device_info=device)
+        request = wire.PairRequest(session_id=session_id, token=token, device_info=device)
     guest = Guest(
-        node_url, ask.session_id, ssl_context, ask=ask, store_token=store_token, seal=seal
+        node_url,
+        request.session_id,
+        ssl_context,
+        pair_request=request,
+        store_token=store_token,
+        secret=secret,
     )
     async with guest._node.connected():
         yield guest
@@ -312,18 +317,18 @@ async def resume_guest(
     resume token of a sealed session is cut short.
     """
     require_trio("proxim.aio.resume_guest, or proxim.sync.resume_guest")
-    seal = None
+    secret = None
     if sealed := resume_token.partition(".")[2]:
-        from proxim.client.sealed_guest import GuestSeal
+        from proxim.client.sealed_guest import GuestSecret
 
-        seal = GuestSeal.restore(sealed)
+        secret = GuestSecret.restore(sealed)
     guest = Guest(
         node_url,
         session_id,
         ssl_context,
         resume_token=resume_token,
         store_token=store_token,
-        seal=seal,
+        secret=secret,
     )
     async with guest._node.connected():
         yield guest

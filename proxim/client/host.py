@@ -25,7 +25,7 @@ from proxim.protocol.link import is_loopback
 from proxim.protocol.messages import SessionInfo, SessionType
 
 if TYPE_CHECKING:
-    from proxim.client.sealed_host import HostSeal
+    from proxim.client.sealed_host import HostSecret
 
 CANNOT_SEAL = "this node cannot carry sealed sessions: it is too old"
 
@@ -117,10 +117,10 @@ class Host:
     async def _open_sealed(self, plain: wire.CreateSession) -> HostSession:
         if "seal" not in self._connection.features:
             raise SealUnavailable(CANNOT_SEAL)
-        from proxim.client.sealed_host import Place, open_sealed
+        from proxim.client.sealed_host import HostProfile, open_sealed
 
-        place = Place(self._node_url, self.uuid, self._own_page(), self._name)
-        return await open_sealed(plain, self._open, place, self._seals)
+        profile = HostProfile(self._node_url, self.uuid, self._own_page(), self._name)
+        return await open_sealed(plain, self._open, profile, self._seals)
 
     def _own_page(self) -> str:
         """Return the page that links lead to.
@@ -199,18 +199,18 @@ class Host:
     def _update_session(self, info: SessionInfo) -> HostSession:
         session = self.sessions.get(info.session_id)
         if session is None:
-            seal = self._stored_seal(info.session_id)
-            session = self.sessions[info.session_id] = HostSession(self._connection, info, seal)
+            secret = self._stored_secret(info.session_id)
+            session = self.sessions[info.session_id] = HostSession(self._connection, info, secret)
         else:
             session._update(info)
         return session
 
-    def _stored_seal(self, session_id: str) -> HostSeal | None:
+    def _stored_secret(self, session_id: str) -> HostSecret | None:
         if session_id not in self._seals:
             return None
-        from proxim.client.sealed_host import HostSeal
+        from proxim.client.sealed_host import HostSecret
 
-        return HostSeal.restore(session_id, self._seals)
+        return HostSecret.restore(session_id, self._seals)
 
     def _finish_all(self, error: ProximError) -> None:
         for session in self.sessions.values():

@@ -29,7 +29,7 @@ from proxim.protocol.messages import DeviceInfo, SessionInfo, SessionType, Statu
 from proxim.sealing.link import is_sealed
 
 if TYPE_CHECKING:
-    from proxim.client.sealed_host import HostSeal
+    from proxim.client.sealed_host import HostSecret
     from proxim.sealing.host import Refused
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,9 @@ class HostSession(ClientSession):
 
     _role = "host"
 
-    def __init__(self, connection: Calls, info: SessionInfo, seal: HostSeal | None = None) -> None:
+    def __init__(
+        self, connection: Calls, info: SessionInfo, secret: HostSecret | None = None
+    ) -> None:
         super().__init__(connection, info.session_id)
         self.info = info
         self.link: str | None = None
@@ -102,15 +104,15 @@ class HostSession(ClientSession):
         self.join_url: str | None = None
         self._lapses_at = clock.now()
         self._prompt: Prompt | None = None
-        self._seal = seal
-        if seal is not None:
-            self.link = seal.link
+        self._secret = secret
+        if secret is not None:
+            self.link = secret.link
         self._update(info)
 
     @property
     def sealed(self) -> bool:
         """Whether the node can read and forge neither names, nor decisions, nor signals."""
-        return self._seal is not None or self.info.seal is not UNSET
+        return self._secret is not None or self.info.seal is not UNSET
 
     @property
     def lapses_at(self) -> float:
@@ -211,34 +213,34 @@ class HostSession(ClientSession):
     def _finish(self, over: ProximError) -> None:
         """End the session on this side; delete the secrets of one that has ended."""
         super()._finish(over)
-        if self._seal is not None and isinstance(self.over, SessionOver):
-            self._seal.forget()
+        if self._secret is not None and isinstance(self.over, SessionOver):
+            self._secret.forget()
 
     # -- sealed ----------------------------------------------------------------------------------
 
-    async def _make_sealed(self, seal: HostSeal, qr: Literal["svg"] | None) -> None:
+    async def _make_sealed(self, secret: HostSecret, qr: Literal["svg"] | None) -> None:
         """Begin a new session with the secrets of its first link."""
-        self._seal = seal
+        self._secret = secret
         await self._show_sealed_link(qr)
 
     async def _show_sealed_link(self, qr: Literal["svg"] | None) -> None:
-        assert self._seal is not None
-        self.link, self.qr_svg = self._seal.link, None
+        assert self._secret is not None
+        self.link, self.qr_svg = self._secret.link, None
         if qr is not None and self.link is not None:
             self.qr_svg = await self._connection.draw(self.link)
 
-    def _need_seal(self) -> HostSeal:
-        if self._seal is None:
+    def _need_secret(self) -> HostSecret:
+        if self._secret is None:
             raise SealUnavailable("this program does not have the secrets of this sealed session")
-        return self._seal
+        return self._secret
 
     def _sealed_decision(self, decision: wire.PairDecision) -> wire.PairDecision:
         """Return the decision with its seal; an approval with a wrong code is a rejection."""
-        seal = self._need_seal()
+        secret = self._need_secret()
         if self.over is not None:
             raise AlreadyDecided("the session has ended")
         try:
-            approve, text = seal.decide(approve=decision.approve, code=decision.code)
+            approve, text = secret.decide(approve=decision.approve, code=decision.code)
         except ValueError:
             raise NotAllowed("no guest waits for a decision", session_id=self.session_id) from None
         return self._wire_decision(approve, text)
@@ -248,14 +250,14 @@ class HostSession(ClientSession):
 
         if token_hash is not None:
             raise BadMessage(OWN_TOKEN)
-        seal = self._need_seal()
+        secret = self._need_secret()
         if self.join_url is not None:
-            seal.lead_to(self.join_url)
+            secret.lead_to(self.join_url)
         # Stored before the node has them: if its answer is lost, either link may be the valid one.
-        keys = seal.renew()
+        keys = secret.renew()
         request = wire.RenewLink(session_id=self.session_id, token_hash=keys.token_hash)
         renewed = await self._connection.call(request, wire.LinkRenewed)
-        seal.renewed(keys)
+        secret.renewed(keys)
         self._set_link(renewed)
         await self._show_sealed_link(qr)
 
@@ -263,15 +265,15 @@ class HostSession(ClientSession):
         """Open the request of a guest, answer it, and tell the application."""
         from proxim.client.sealed_host import Asked, Refused, Returned
 
-        if self._seal is None:
+        if self._secret is None:
             self._notices.add(Notice.KEYS_ELSEWHERE)
             return
-        verdict = self._seal.take_prompt(None if message.seal is UNSET else message.seal)
-        decision = self._seal.decision
+        verdict = self._secret.take_prompt(None if message.seal is UNSET else message.seal)
+        decision = self._secret.decision
         if isinstance(verdict, Refused):
             self._refuse(verdict)
         elif isinstance(verdict, Returned):
-            self._post(self._wire_decision(True, verdict.seal))
+            self._send_soon(self._wire_decision(True, verdict.seal))
         elif not isinstance(verdict, Asked):
             self._notices.add(Notice.KEYS_ELSEWHERE)
         else:
@@ -279,9 +281,9 @@ class HostSession(ClientSession):
             self._set_device(message.device_info)
             if decision is not None:
                 # The node did not get it, or a lost connection has lost the reply.
-                self._post(ack, self._wire_decision(*decision))
+                self._send_soon(ack, self._wire_decision(*decision))
             else:
-                self._post(ack)
+                self._send_soon(ack)
                 assert self.device_info is not None
                 named = structs.replace(message, device_info=self.device_info)
                 self._prompt = Prompt(self, named)
@@ -292,48 +294,48 @@ class HostSession(ClientSession):
 
         notice = NOTICES[verdict]
         self._notices.add(notice)
-        self._post(wire.PairDecision(session_id=self.session_id, approve=False))
+        self._send_soon(wire.PairDecision(session_id=self.session_id, approve=False))
         self._finish(SessionOver(Status.REJECTED, notice))
 
     def _wire_decision(self, approve: bool, seal: str) -> wire.PairDecision:
         return wire.PairDecision(session_id=self.session_id, approve=approve, seal=seal)
 
-    def _post(self, *messages: wire.PairAck | wire.PairDecision) -> None:
+    def _send_soon(self, *messages: wire.PairAck | wire.PairDecision) -> None:
         """Send messages soon. If one is lost, the node shows the prompt again."""
 
-        async def post() -> None:
+        async def send() -> None:
             try:
                 for message in messages:
                     if isinstance(message, wire.PairAck):
-                        await self._connection.send_signal(message)
+                        await self._connection.send_one_way(message)
                     else:
                         await self._connection.call(message, wire.PairResult)
             except ProximError as error:
                 log.info("an answer to a guest was not sent: %s", error)
 
-        self._connection.start_soon(post)
+        self._connection.start_soon(send)
 
-    def _believes_approval(self) -> bool:
+    def _accept_approval(self) -> bool:
         """Return whether this host has approved the guest, as the node says."""
-        if self._seal is None:
+        if self._secret is None:
             return True
-        if self._seal.peer is None:
+        if self._secret.peer is None:
             # Perhaps by another program, which had the seat until just now.
-            self._seal = self._seal.again()
-        if self._seal.peer is None:
+            self._secret = self._secret.reloaded()
+        if self._secret.peer is None:
             self._notices.add(Notice.TAMPERED)
-            self._connection.give_up(self.session_id)
+            self._connection.abandon(self.session_id)
             self._finish(SessionOver(Status.REJECTED, Notice.TAMPERED))
             return False
-        if self._line is None:
-            from proxim.client.sealed import SealedLine
+        if self._signals is None:
+            from proxim.client.sealed import SealedSignals
 
-            self._line = SealedLine(self, self._seal.peer)
+            self._signals = SealedSignals(self, self._secret.peer)
         return True
 
     def _set_device(self, device_info: DeviceInfo | None) -> None:
         """Store what is known of the guest: its name comes from its own seal."""
-        name = None if self._seal is None else self._seal.guest_name
+        name = None if self._secret is None else self._secret.guest_name
         if device_info is not None and name is not None:
             device_info = DeviceInfo(name=name, id=device_info.id)
         self.device_info = device_info

@@ -30,7 +30,7 @@ _LARGEST = {"s": 1, "e": "e" * 11, "n": 2**53 - 1}
 _TAG_BYTES = 16
 
 
-class SealedLine:
+class SealedSignals:
     """Seals what a session sends, once both sides are there and agree on an epoch.
 
     Until then what is to be sent waits here. So a side that was reloaded misses nothing.
@@ -163,7 +163,7 @@ class SealedLine:
 
     async def _transmit(self, data: Sealed) -> None:
         try:
-            await self._session._connection.send_signal(self._signal(data))
+            await self._session._connection.send_one_way(self._signal(data))
         except RequestError as error:
             self._session._dropped = error
         except ProximError:

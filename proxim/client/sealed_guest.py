@@ -36,7 +36,7 @@ class _Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     ends_at: float | None = None
 
 
-class GuestSeal:
+class GuestSecret:
     """The guest's part of a sealed session.
 
     ``name`` is its own, ``host_name`` that of the host once the guest is approved. ``ends_at`` is
@@ -53,7 +53,7 @@ class GuestSeal:
     @classmethod
     def ask(
         cls, link: str, name: str, node_url: str | None
-    ) -> tuple[GuestSeal, str, wire.PairRequest]:
+    ) -> tuple[GuestSecret, str, wire.PairRequest]:
         """Return a guest for a link, the URL of its node, and the request to send.
 
         Raises ``InvalidLink``, and ``BadMessage`` if the name is not allowed.
@@ -76,7 +76,7 @@ class GuestSeal:
         return cls(guest, name), parts.node_url, request
 
     @classmethod
-    def restore(cls, text: str) -> GuestSeal:
+    def restore(cls, text: str) -> GuestSecret:
         """Return the guest that ``stored`` describes. Raises ``BadMessage`` if it is changed."""
         try:
             stored = msgspec.json.decode(decode(text), type=_Stored)

@@ -34,17 +34,17 @@ from proxim.sealing.peer import SealedPeer
 if TYPE_CHECKING:
     from proxim.client.host_session import HostSession
 
-Seals = MutableMapping[str, str]
+SecretStore = MutableMapping[str, str]
 """Where a program keeps the secrets of its sealed sessions: a text for each session id."""
 
-__all__ = ["NOTICES", "Asked", "HostSeal", "Place", "Refused", "Returned", "open_sealed"]
+__all__ = ["NOTICES", "Asked", "HostProfile", "HostSecret", "Refused", "Returned", "open_sealed"]
 
 OWN_TOKEN = "a sealed session makes the token of its link itself: leave out `token_hash`"
 
 NOTICES = {Refused.TAMPERED: Notice.TAMPERED, Refused.DOES_NOT_OPEN: Notice.UNOPENED}
 
 
-class Place(NamedTuple):
+class HostProfile(NamedTuple):
     """Whose secrets these are, where their links lead, and the name that a guest is told."""
 
     node_url: str
@@ -54,7 +54,7 @@ class Place(NamedTuple):
 
 
 class _Stored(msgspec.Struct, frozen=True):
-    place: Place
+    profile: HostProfile = msgspec.field(name="place")
     session_type: SessionType
     ends_at: float | None
     host: HostState
@@ -63,39 +63,39 @@ class _Stored(msgspec.Struct, frozen=True):
 def owner_of(text: str) -> tuple[str, str] | None:
     """Return the URL of the node and the owner of a stored text; None if it is not one."""
     try:
-        place = msgspec.json.decode(text, type=_Stored).place
+        profile = msgspec.json.decode(text, type=_Stored).profile
     except (msgspec.MsgspecError, UnicodeError):
         return None
-    return place.node_url, place.owner
+    return profile.node_url, profile.owner
 
 
 async def open_sealed(
     plain: wire.CreateSession,
     create: Callable[[wire.CreateSession], Awaitable[HostSession]],
-    place: Place,
-    seals: Seals,
+    profile: HostProfile,
+    seals: SecretStore,
 ) -> HostSession:
     """Open a session as ``plain`` describes it, but sealed; return it with its first link.
 
-    ``create`` sends the request. ``place`` has the page and the name, unless ``plain`` has others.
+    ``create`` sends the request. ``profile`` has the page and the name, if ``plain`` has none.
 
     Raises ``BadMessage`` if ``plain`` has a token hash, or a name that is not allowed.
     """
     if plain.token_hash is not None:
         raise BadMessage(OWN_TOKEN)
-    name = place.name if plain.host_name is None else checked_name(plain.host_name)
-    place = place._replace(page=plain.join_url or place.page, name=name)
+    name = profile.name if plain.host_name is None else checked_name(plain.host_name)
+    profile = profile._replace(page=plain.join_url or profile.page, name=name)
     keys, kind = new_link(), plain.session_type
     session = await create(
         wire.CreateSession(session_type=kind, ttl=plain.ttl, token_hash=keys.token_hash, seal=1)
     )
     ends_at = None if plain.ttl is None else time.time() + plain.ttl
-    seal = HostSeal(SealedHost(session.session_id, keys), place, seals, kind, ends_at)
-    await session._make_sealed(seal, plain.qr)
+    secret = HostSecret(SealedHost(session.session_id, keys), profile, seals, kind, ends_at)
+    await session._make_sealed(secret, plain.qr)
     return session
 
 
-class HostSeal:
+class HostSecret:
     """The secrets of one session at its host. They are stored in ``seals`` after each change.
 
     ``ends_at`` is a moment of the wall clock, or None.
@@ -104,34 +104,34 @@ class HostSeal:
     def __init__(
         self,
         host: SealedHost,
-        place: Place,
-        seals: Seals,
+        profile: HostProfile,
+        seals: SecretStore,
         session_type: SessionType,
         ends_at: float | None,
     ) -> None:
         self._host = host
-        self._place = place
+        self._profile = profile
         self._seals = seals
         self._session_type = session_type
         self._ends_at = ends_at
         self._store()
 
     @classmethod
-    def restore(cls, session_id: str, seals: Seals) -> HostSeal | None:
+    def restore(cls, session_id: str, seals: SecretStore) -> HostSecret | None:
         """Return the secrets that an earlier program has stored; None if there are none."""
         try:
             stored = msgspec.json.decode(seals[session_id], type=_Stored)
         except (KeyError, msgspec.MsgspecError, UnicodeError):
             return None
         host = SealedHost.restore(session_id, stored.host)
-        return cls(host, stored.place, seals, stored.session_type, stored.ends_at)
+        return cls(host, stored.profile, seals, stored.session_type, stored.ends_at)
 
     @property
     def link(self) -> str | None:
         """The link to show; None once a guest has asked."""
         if not self._host.has_keys:
             return None
-        return self._host.link("").on_page(self._place.page)
+        return self._host.link("").on_page(self._profile.page)
 
     @property
     def guest_name(self) -> str | None:
@@ -143,13 +143,13 @@ class HostSeal:
         """What seals the signals; None before the approval."""
         return self._host.peer
 
-    def again(self) -> HostSeal:
+    def reloaded(self) -> HostSecret:
         """Return the secrets as they are stored now, perhaps by another program."""
-        return HostSeal.restore(self._host.session_id, self._seals) or self
+        return HostSecret.restore(self._host.session_id, self._seals) or self
 
     def lead_to(self, page: str) -> None:
         """Have the links lead to a page."""
-        self._place = self._place._replace(page=page)
+        self._profile = self._profile._replace(page=page)
 
     def renew(self) -> LinkKeys:
         """Return the keys of a new link, which are stored already."""
@@ -182,7 +182,7 @@ class HostSeal:
         if decision is not None:
             return decision
         left = None if self._ends_at is None else max(0.0, self._ends_at - time.time())
-        terms = Terms(self._place.name, self._session_type, left)
+        terms = Terms(self._profile.name, self._session_type, left)
         if not approve:
             decision = self._host.decline(terms)
         elif code is None:
@@ -197,5 +197,5 @@ class HostSeal:
         self._seals.pop(self._host.session_id, None)
 
     def _store(self) -> None:
-        stored = _Stored(self._place, self._session_type, self._ends_at, self._host.state)
+        stored = _Stored(self._profile, self._session_type, self._ends_at, self._host.state)
         self._seals[self._host.session_id] = msgspec.json.encode(stored).decode()

@@ -24,7 +24,7 @@ from proxim.protocol.errors import (
 from proxim.protocol.messages import IceServer, Reason, Status
 
 if TYPE_CHECKING:
-    from proxim.client.sealed import SealedLine
+    from proxim.client.sealed import SealedSignals
     from proxim.rtc.channel import Channel
     from proxim.rtc.negotiation import Role
 
@@ -65,7 +65,7 @@ class ClientSession:
         self._arrivals = 0
         self._changed = trio.lowlevel.ParkingLot()
         self._notices = NoticeLog()
-        self._line: SealedLine | None = None
+        self._signals: SealedSignals | None = None
 
     @property
     def sealed(self) -> bool:
@@ -97,13 +97,13 @@ class ClientSession:
 
     async def _send_data(self, data: msgspec.Raw) -> None:
         """Send JSON as a signal, sealed in a sealed session."""
-        if self._line is not None:
-            await self._line.send(data)
+        if self._signals is not None:
+            await self._signals.send(data)
         elif self.sealed:
             raise SealUnavailable("this program does not have the secret of this sealed session")
         else:
             signal = wire.Signal(session_id=self.session_id, data=data)
-            await self._connection.send_signal(signal)
+            await self._connection.send_one_way(signal)
 
     async def receive(self) -> object:
         """Return the next value from the other side.
@@ -236,21 +236,21 @@ class ClientSession:
                 if opened is not None:
                     self._queue(opened)
                 return  # Nobody waits for this through `_changed`.
-            case wire.PairResult(status=Status.APPROVED) if self._believes_approval():
+            case wire.PairResult(status=Status.APPROVED) if self._accept_approval():
                 self.peer_online = True
                 self._arrivals += 1
                 self._set_device(message.device_info)
                 self._set_ice_servers(message.ice_servers, message.ice_ttl)
                 self.status = Status.APPROVED
-                if self._line is not None:
-                    self._line.begin()
+                if self._signals is not None:
+                    self._signals.begin()
             case wire.IceServers():
                 self._set_ice_servers(message.ice_servers, message.ttl)
             case wire.PeerOnline():
                 self.peer_online = True
                 self._arrivals += 1
-                if self._line is not None:
-                    self._line.peer_came_back()
+                if self._signals is not None:
+                    self._signals.peer_came_back()
             case wire.PeerOffline():
                 self.peer_online = False
             case wire.SessionEnded(status=status, reason=reason):
@@ -263,15 +263,15 @@ class ClientSession:
 
     def _open(self, data: msgspec.Raw) -> msgspec.Raw | None:
         """Return what the other side has sent; None if nothing is to be received."""
-        if self._line is not None:
-            return self._line.receive(data)
+        if self._signals is not None:
+            return self._signals.receive(data)
         return None if self.sealed else data
 
     def _wake(self) -> None:
         """Wake the tasks that wait for a change."""
         self._changed.unpark_all()
-        if self._line is not None:
-            self._line.wake()
+        if self._signals is not None:
+            self._signals.wake()
 
     def _get_peering(self) -> Peering:
         if self._peering is None:
@@ -296,7 +296,7 @@ class ClientSession:
         ):
             why = "too slow: too many signals wait to be received"
             self._finish(ConnectionLost(why, close_code=TOO_SLOW))
-            self._connection.give_up(self.session_id)
+            self._connection.abandon(self.session_id)
             return
         self.unread_bytes = size
         self._unread.append(data.copy())
@@ -320,13 +320,13 @@ class ClientSession:
         self._arrivals += 1
         if isinstance(info.reason, Reason):
             self._finish(SessionOver(info.status, info.reason))
-        elif info.status is Status.APPROVED and self._believes_approval():
+        elif info.status is Status.APPROVED and self._accept_approval():
             self.status = Status.APPROVED
-            if self._line is not None:
-                self._line.start()
+            if self._signals is not None:
+                self._signals.start()
         self._wake()
 
-    def _believes_approval(self) -> bool:
+    def _accept_approval(self) -> bool:
         """Return whether the session is approved, as the node says."""
         return True
 
@@ -345,4 +345,4 @@ class ClientSession:
         self._connection.ice.remove(self.session_id)
         self._readable.unpark_all()
         self._wake()
-        self._line = None
+        self._signals = None

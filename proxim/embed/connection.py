@@ -105,7 +105,7 @@ class LocalConnection(Calls):
             raise self._failure
         self._start_soon(task)
 
-    def give_up(self, session_id: str) -> None:
+    def abandon(self, session_id: str) -> None:
         """Free the seat of an application that does not receive; the guest sees it go offline."""
         self.close(TOO_SLOW, "too slow: too many signals wait to be received")
 

@@ -77,11 +77,11 @@ class LocalHost:
         return session
 
     async def _open_sealed(self, plain: wire.CreateSession) -> HostSession:
-        from proxim.client.sealed_host import Place, open_sealed
+        from proxim.client.sealed_host import HostProfile, open_sealed
 
         # The secrets are stored nowhere: the session ends with the node.
-        place = Place("", UUID, self._page, computer_name())
-        return await open_sealed(plain, self._create, place, {})
+        profile = HostProfile("", UUID, self._page, computer_name())
+        return await open_sealed(plain, self._create, profile, {})
 
     async def _create(self, request: wire.CreateSession) -> HostSession:
         connection = LocalConnection(self._router, self._limits, self._ice, self._start_soon)
