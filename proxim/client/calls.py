@@ -76,7 +76,7 @@ class Calls(ABC):
 
     @abstractmethod
     def abandon(self, session_id: str) -> None:
-        """Leave a session whose signals the application does not receive. Never waits."""
+        """Leave a session that has ended on this side. Never waits."""
 
     async def call(self, request: wire.ClientMessage, kind: type[_Reply]) -> _Reply:
         """Send a request, and return its reply of the type ``kind``.

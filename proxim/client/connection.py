@@ -157,7 +157,7 @@ class NodeConnection(Calls):
         self._tasks.start_soon(task)
 
     def abandon(self, session_id: str) -> None:
-        """End a session whose signals the application does not receive, for both sides."""
+        """End a session on the other side, too, now or after the next reconnect."""
         self._queue.append(wire.CloseSession(session_id=session_id))
         self._changed.unpark_all()
 

@@ -211,7 +211,7 @@ class Guest(ClientSession):
             return
         if secret.peer is None:
             self._notices.add(Notice.TAMPERED)
-            self._leave(SessionOver(Status.REJECTED, Notice.TAMPERED))
+            self._abandon(SessionOver(Status.REJECTED, Notice.TAMPERED))
             return
         if self._signals is None:
             from proxim.client.sealed import SealedSignals
@@ -226,13 +226,7 @@ class Guest(ClientSession):
         assert self._secret is not None
         assert self._secret.ends_at is not None
         await clock.sleep_until(clock.now() + self._secret.ends_at - time.time())
-        self._leave(SessionOver(Status.EXPIRED, Reason.EXPIRED))
-
-    def _leave(self, over: SessionOver) -> None:
-        """End the session for both sides, without waiting for the node."""
-        if self.over is None:
-            self._connection.abandon(self.session_id)
-            self._finish(over)
+        self._abandon(SessionOver(Status.EXPIRED, Reason.EXPIRED))
 
     def _accept_approval(self) -> bool:
         """Return whether the session is approved, as the node says."""

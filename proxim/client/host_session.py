@@ -324,8 +324,7 @@ class HostSession(ClientSession):
             self._secret = self._secret.reloaded()
         if self._secret.peer is None:
             self._notices.add(Notice.TAMPERED)
-            self._connection.abandon(self.session_id)
-            self._finish(SessionOver(Status.REJECTED, Notice.TAMPERED))
+            self._abandon(SessionOver(Status.REJECTED, Notice.TAMPERED))
             return False
         if self._signals is None:
             from proxim.client.sealed import SealedSignals

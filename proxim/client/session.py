@@ -295,8 +295,7 @@ class ClientSession:
             self._unread and size > self._connection.max_unread_bytes
         ):
             why = "too slow: too many signals wait to be received"
-            self._finish(ConnectionLost(why, close_code=TOO_SLOW))
-            self._connection.abandon(self.session_id)
+            self._abandon(ConnectionLost(why, close_code=TOO_SLOW))
             return
         self.unread_bytes = size
         self._unread.append(data.copy())
@@ -333,6 +332,12 @@ class ClientSession:
     def _set_device(self, device_info: wire.DeviceInfo | None) -> None:
         """Store what the node says of the guest."""
         self.device_info = device_info
+
+    def _abandon(self, over: ProximError) -> None:
+        """End the session for both sides, without waiting for the node."""
+        if self.over is None:
+            self._finish(over)
+            self._connection.abandon(self.session_id)
 
     def _finish(self, over: ProximError) -> None:
         """End the session on this side, and wake the tasks that wait for it."""

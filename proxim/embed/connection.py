@@ -20,7 +20,6 @@ from proxim.actors.seat import Seat
 from proxim.client.calls import Calls, draw_qr
 from proxim.client.host_session import HostSession
 from proxim.client.ice import IceRefresher
-from proxim.client.session import TOO_SLOW
 from proxim.net.limits import Limits
 from proxim.portal.futures import in_own_thread
 from proxim.protocol import codec
@@ -106,8 +105,8 @@ class LocalConnection(Calls):
         self._start_soon(task)
 
     def abandon(self, session_id: str) -> None:
-        """Free the seat of an application that does not receive; the guest sees it go offline."""
-        self.close(TOO_SLOW, "too slow: too many signals wait to be received")
+        """Free the seat of the session, which the guest sees go offline."""
+        self.close(1000, "this side has left the session")
 
     def check_size(self, message: wire.ClientMessage) -> None:
         """Raise ``BadMessage`` if a message is larger than the node accepts."""

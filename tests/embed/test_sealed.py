@@ -7,7 +7,8 @@ import trio
 
 import proxim
 from proxim import Node, open_guest, qr
-from proxim.protocol.errors import BadMessage
+from proxim.protocol import messages as wire
+from proxim.protocol.errors import BadMessage, SessionOver
 from tests.embed.helpers import over
 
 PATIENCE = 60
@@ -49,6 +50,17 @@ async def test_decide_without_the_number_rejects_the_guest(answer, reason):
         session = await node.open_session("one_time", sealed=True, decide=lambda prompt: answer)
         async with open_guest(session.link, name="Phone") as guest:
             assert (await over(guest))[1] == reason
+
+
+async def test_approval_without_the_hosts_answer_ends_the_session_as_tampered_with():
+    async with Node(port=0) as node:
+        session = await node.open_session("one_time", sealed=True)
+        device = wire.DeviceInfo(name="Sealed device", id="phone-1")
+        session._handle(
+            wire.PairResult(session_id=session.session_id, status="approved", device_info=device)
+        )
+        assert isinstance(session.over, SessionOver), session.over
+        assert session.over.reason == "tampered"
 
 
 async def test_session_makes_its_token_itself():
