@@ -74,7 +74,7 @@ class NodeConnection(Calls):
         self._reader_ended = trio.Event()
         self._changed = trio.lowlevel.ParkingLot()
         self._pauses = delays()
-        self._closing = False
+        self._closing = self._ever_introduced = False
         self._tasks: trio.Nursery | None = None
         self._scope = trio.CancelScope()
 
@@ -205,7 +205,7 @@ class NodeConnection(Calls):
                 try:
                     await self._connect_once(task_status)
                 except ProximError as error:
-                    if not self._scope.shield and not self._may_retry(error):
+                    if not self._ever_introduced and not self._may_retry(error):
                         raise
                     if not _is_temporary(error):
                         self._failure = error
@@ -232,7 +232,8 @@ class NodeConnection(Calls):
                 self._changed.unpark_all()
                 for wake in self.when_online:
                     wake()
-                if not self._scope.shield:
+                if not self._ever_introduced:
+                    self._ever_introduced = True
                     # From here on only ``connected`` ends this, after it has closed the WebSocket.
                     self._scope.shield = True
                     if self._tasks is not None:
