@@ -33,9 +33,9 @@ NODES = (
     "proxim.net.access",
     "proxim.backends.redis.coordinator",
     "proxim.backends.redis.backend",
-    "proxim.backends.redis.seal",
+    "proxim.backends.redis.cipher",
     "proxim.backends.sqlite.backend",
-    "proxim.backends.sqlite.seal",
+    "proxim.backends.sqlite.cipher",
     "anyio._backends._trio",
     "cryptography.hazmat.primitives.ciphers.aead",
 )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from proxim.backends.sqlite.cipher import RowCipher
 from proxim.backends.sqlite.file import StoreFile
-from proxim.backends.sqlite.seal import Seal
 
 from .client import Node, Pair
 from .sealed import OUTSIDE, SealedPair
@@ -117,7 +117,7 @@ def test_no_name_and_no_signal_is_seen_at_the_node(tmp_path: Path, session_type:
         finally:
             assert node.stop() == 0
     rows = StoreFile(str(path)).rows()
-    stored = [Seal(KEY).unseal(row, name).decode() for name, row in rows.items()]
+    stored = [RowCipher(KEY).decrypt(row, name).decode() for name, row in rows.items()]
     has_session = [pair.id in text for text in stored]
     assert any(has_session) is (session_type == "persistent")
     assert sum("pair_prompt" in frame for frame in told) == 1

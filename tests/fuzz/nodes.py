@@ -4,7 +4,7 @@
 
 Whatever the bytes, a batch is handled or logged as unreadable, at a node that has the session and
 at one that has the client; and a snapshot is a session that can go on or an ``InvalidSnapshot``.
-With a key nothing opens that no node has sealed.
+With a key nothing is decrypted that no node has encrypted.
 """
 
 import logging
@@ -25,10 +25,10 @@ with atheris.instrument_imports(include=["proxim"]):
     from proxim.actors.seat import Seat
     from proxim.backends.redis import rpc
     from proxim.backends.redis.bus import MessageBus
+    from proxim.backends.redis.cipher import CannotDecrypt, ClusterCipher
     from proxim.backends.redis.records import UNREADABLE, Record
     from proxim.backends.redis.remote_connections import RemoteConnections
     from proxim.backends.redis.remote_sessions import RemoteSession, RemoteSessions
-    from proxim.backends.redis.seal import BrokenSeal, Seal
     from proxim.backends.redis.write_queue import WriteQueue
     from proxim.protocol.errors import BadMessage
     from proxim.protocol.messages import DeviceInfo, Reason, SessionType
@@ -39,7 +39,7 @@ with atheris.instrument_imports(include=["proxim"]):
 
 NOW = 1000.0
 SESSION = "s"
-OPEN, SEALED = Seal(None), Seal("k" * 32)
+OPEN, KEYED = ClusterCipher(None), ClusterCipher("k" * 32)
 LATER = (
     ev.HostJoined(),
     ev.PairRequested("t", DeviceInfo("n", "i"), "r"),
@@ -123,10 +123,10 @@ def judge(data: bytes) -> None:
     judge_snapshot(data)
     for purpose in ("batch:n", f"snapshot:{SESSION}:n:1:1:0"):
         try:
-            SEALED.unseal(data, purpose)
-        except BrokenSeal:
+            KEYED.decrypt(data, purpose)
+        except CannotDecrypt:
             continue
-        raise AssertionError("what nobody has sealed was opened")
+        raise AssertionError("what no node has encrypted was decrypted")
 
 
 def judge_batch(data: bytes) -> None:

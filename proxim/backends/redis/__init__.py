@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class ClusterOptions(Struct, frozen=True):
     """Where the Redis of a cluster is, and how it is guarded; without a URL there is no cluster.
 
-    ``cluster_key`` seals what nodes leave in Redis; without it Redis has to be on this machine, or
-    ``cluster_insecure`` be set. ``cluster_ca`` is a PEM file of authorities besides the system's,
-    ``cluster_lease`` is in seconds.
+    ``cluster_key`` encrypts what nodes leave in Redis; without it Redis has to be on this machine,
+    or ``cluster_insecure`` be set. ``cluster_ca`` is a PEM file of authorities besides the
+    system's, ``cluster_lease`` is in seconds.
     """
 
     cluster: str | None = None
@@ -49,8 +49,8 @@ def make_backend(
     assert options.cluster is not None
     try:
         from proxim.backends.redis.backend import RedisBackend
+        from proxim.backends.redis.cipher import ClusterCipher
         from proxim.backends.redis.coordinator import Coordinator, parse_url
-        from proxim.backends.redis.seal import Seal
     except ImportError:
         raise missing("cluster", "cluster") from None
     address = parse_url(options.cluster)
@@ -63,7 +63,7 @@ def make_backend(
     return RedisBackend(
         supervisor,
         Coordinator(address, ca=options.cluster_ca),
-        seal=Seal(options.cluster_key),
+        cipher=ClusterCipher(options.cluster_key),
         lease=options.cluster_lease,
         describe_node=describe_node,
     )

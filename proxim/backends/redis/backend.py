@@ -19,6 +19,7 @@ from proxim.actors.inbox import Envelope
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis import rights, rpc
 from proxim.backends.redis.bus import MessageBus
+from proxim.backends.redis.cipher import ClusterCipher
 from proxim.backends.redis.coordinator import Coordinator
 from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
@@ -26,7 +27,6 @@ from proxim.backends.redis.records import CoordinatorLost, OtherLayout
 from proxim.backends.redis.registry import Registry
 from proxim.backends.redis.remote_connections import RemoteConnection, RemoteConnections
 from proxim.backends.redis.remote_sessions import RemoteSessions, unavailable
-from proxim.backends.redis.seal import Seal
 from proxim.backends.redis.shared_limits import SharedLimits
 from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol.errors import InvalidSetting, RequestError, Unavailable
@@ -56,21 +56,21 @@ class RedisBackend(Backend):
         supervisor: Supervisor,
         coordinator: Coordinator,
         *,
-        seal: Seal,
+        cipher: ClusterCipher,
         lease: float,
         describe_node: Callable[[], dict[str, object]],
     ) -> None:
         super().__init__(supervisor)
         self._coordinator = coordinator
-        self._seal = seal
+        self._cipher = cipher
         self._work = trio.Event()
         self._flushing = trio.Lock()
         self._scope = trio.CancelScope()
         self._joining_as = ""
         self._former: list[str] = []
         self.lease = Lease(lease)
-        self.write_queue = WriteQueue(seal, self._wake)
-        self.bus = MessageBus(seal, self._wake, self._handle)
+        self.write_queue = WriteQueue(cipher, self._wake)
+        self.bus = MessageBus(cipher, self._wake, self._handle)
         self.limits = SharedLimits(supervisor.limits.by_name(), self._wake)
         self.heartbeat = Heartbeat(
             coordinator,
@@ -260,7 +260,7 @@ class RedisBackend(Backend):
         await self.registry.check_limits(owner)
 
     def hash_address(self, address: str) -> str:
-        return self._seal.name_of(address)
+        return self._cipher.name_of(address)
 
     # -- saving ------------------------------------------------------------------------------
 

@@ -18,10 +18,10 @@ import msgspec
 from proxim.actors.congestion import Congestion
 from proxim.actors.log import log_crash
 from proxim.backends.redis import rpc
+from proxim.backends.redis.cipher import CannotDecrypt, ClusterCipher
 from proxim.backends.redis.outgoing import WINDOW, Outgoing
 from proxim.backends.redis.records import UNREADABLE, EncodedBatch
 from proxim.backends.redis.rpc import Batch, Handled, Message
-from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.clock import now
 
 log = logging.getLogger(__name__)
@@ -38,9 +38,12 @@ class MessageBus:
     """
 
     def __init__(
-        self, seal: Seal, wake: Callable[[], None], handle: Callable[[str, Handled], None]
+        self,
+        cipher: ClusterCipher,
+        wake: Callable[[], None],
+        handle: Callable[[str, Handled], None],
     ) -> None:
-        self._seal = seal
+        self._cipher = cipher
         self._wake = wake
         self._handle = handle
         self.node = ""
@@ -117,16 +120,16 @@ class MessageBus:
     def _encode(self, node: str, messages: list[Message], sent: int) -> EncodedBatch:
         number = self._sent[node] = self._sent.get(node, 0) + 1
         text = msgspec.json.encode(Batch(self.node, number, messages, sent))
-        return EncodedBatch(node, self._seal.seal(text, f"batch:{node}"))
+        return EncodedBatch(node, self._cipher.encrypt(text, f"batch:{node}"))
 
     # -- what is received --------------------------------------------------------------------
 
     def receive(self, body: bytes) -> None:
         """Handle each message of a batch."""
         try:
-            text = self._seal.unseal(body, f"batch:{self.node}")
+            text = self._cipher.decrypt(body, f"batch:{self.node}")
             batch = msgspec.json.decode(text, type=Batch)
-        except (BrokenSeal, *UNREADABLE) as error:
+        except (CannotDecrypt, *UNREADABLE) as error:
             log.error("a batch of another node cannot be read: %s", type(error).__name__)
             return
         expected = self._received.get(batch.sender, 0) + 1

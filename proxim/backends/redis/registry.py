@@ -16,12 +16,12 @@ from proxim.actors.connection import Owner
 from proxim.actors.log import session_extra
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
+from proxim.backends.redis.cipher import CannotDecrypt
 from proxim.backends.redis.coordinator import Coordinator
 from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
 from proxim.backends.redis.records import CoordinatorLost, Record
 from proxim.backends.redis.remote_sessions import RemoteSession, RemoteSessions, unavailable
-from proxim.backends.redis.seal import BrokenSeal
 from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol.errors import LimitReached
 from proxim.session.snapshot import InvalidSnapshot
@@ -179,7 +179,7 @@ class Registry:
             return self._restore(session_id)
         try:
             snapshot = queue.read(record)
-        except (BrokenSeal, InvalidSnapshot) as error:
+        except (CannotDecrypt, InvalidSnapshot) as error:
             log.error("a session cannot be read: %s", error, extra=session_extra(session_id))
             return None
         owner = Owner(snapshot.uuid, snapshot.key_hash)

@@ -11,8 +11,8 @@ from msgspec import Struct
 from proxim.actors.actor import Actor
 from proxim.actors.backend import SaveReceipt
 from proxim.actors.connection import Owner
+from proxim.backends.redis.cipher import ClusterCipher
 from proxim.backends.redis.records import RETENTION_TIME, Record, Save
-from proxim.backends.redis.seal import Seal
 from proxim.clock import now
 from proxim.protocol.errors import Unavailable
 from proxim.protocol.messages import Reason
@@ -51,9 +51,9 @@ class WriteQueue:
     ``skew`` is wall-clock time less that of ``clock.now``, in seconds; see ``note_clock``.
     """
 
-    def __init__(self, seal: Seal, wake: Callable[[], None]) -> None:
+    def __init__(self, cipher: ClusterCipher, wake: Callable[[], None]) -> None:
         self.skew = 0.0
-        self._seal = seal
+        self._cipher = cipher
         self._wake = wake
         self._entries: dict[str, _Entry] = {}
         self._dirty: dict[str, list[SaveReceipt]] = {}
@@ -89,8 +89,8 @@ class WriteQueue:
         return receipt
 
     def read(self, record: Record) -> Snapshot:
-        """Decode a session's snapshot. Raises ``BrokenSeal`` and ``InvalidSnapshot``."""
-        found = snapshot.decode(self._seal.unseal(record.snapshot, _bound_to(*record[:5])))
+        """Decode a session's snapshot. Raises ``CannotDecrypt`` and ``InvalidSnapshot``."""
+        found = snapshot.decode(self._cipher.decrypt(record.snapshot, _bound_to(*record[:5])))
         if found.session_id != record.session_id:
             raise InvalidSnapshot("it is the snapshot of another session")
         return found
@@ -180,11 +180,11 @@ class WriteQueue:
         return [self._save(node, each, self._entries[each]) for each in self._packed]
 
     def _save(self, node: str, session_id: str, entry: _Entry) -> Save:
-        sealed, version = b"", (entry.epoch, entry.revision)
+        encrypted, version = b"", (entry.epoch, entry.revision)
         if entry.snapshot is not None and not entry.is_deleted:
             bound_to = _bound_to(session_id, node, *version, entry.is_free)
-            sealed = self._seal.seal(snapshot.encode(entry.snapshot), bound_to)
-        return Save(session_id, entry.owner, *version, sealed, entry.is_free)
+            encrypted = self._cipher.encrypt(snapshot.encode(entry.snapshot), bound_to)
+        return Save(session_id, entry.owner, *version, encrypted, entry.is_free)
 
     def mark_saved(self) -> None:
         """Set the receipts of what was packed: Redis has it."""
@@ -225,7 +225,7 @@ class WriteQueue:
 
 
 def _bound_to(session_id: str, node: str, epoch: int, revision: int, free: bool) -> str:
-    """Return what a snapshot is sealed for: it opens as the save that it was, and as no other."""
+    """Return what a snapshot is encrypted for: the save that it was, and no other."""
     return f"snapshot:{session_id}:{node}:{epoch}:{revision}:{free:d}"
 
 

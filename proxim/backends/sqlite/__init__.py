@@ -21,8 +21,8 @@ def make_backend(supervisor: Supervisor, url: str, key: str) -> Backend:
     """
     try:
         from proxim.backends.sqlite.backend import SqliteBackend
+        from proxim.backends.sqlite.cipher import RowCipher
         from proxim.backends.sqlite.file import StoreFile, path_of
-        from proxim.backends.sqlite.seal import Seal
     except ImportError:
         raise missing("store", "store") from None
-    return SqliteBackend(supervisor, StoreFile(path_of(url)), Seal(key))
+    return SqliteBackend(supervisor, StoreFile(path_of(url)), RowCipher(key))

@@ -19,8 +19,8 @@ from proxim.actors.actor import Actor
 from proxim.actors.backend import Backend, SaveReceipt
 from proxim.actors.connection import Owner
 from proxim.actors.supervisor import Supervisor
+from proxim.backends.sqlite.cipher import CannotDecrypt, RowCipher
 from proxim.backends.sqlite.file import DiskError, StoreFile
-from proxim.backends.sqlite.seal import BrokenSeal, Seal
 from proxim.clock import now
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.messages import DeviceInfo, SessionType
@@ -53,7 +53,7 @@ class SqliteBackend(Backend):
         self,
         supervisor: Supervisor,
         file: StoreFile,
-        seal: Seal,
+        cipher: RowCipher,
         *,
         write_timeout: float = WRITE_TIMEOUT,
         retry_delay: float = RETRY_DELAY,
@@ -64,7 +64,7 @@ class SqliteBackend(Backend):
         self._write_timeout = write_timeout
         self._retry_delay = retry_delay
         self._file = file
-        self._seal = seal
+        self._cipher = cipher
         self._skew = 0.0
         self._stored: dict[str, Snapshot] = {}
         self._changes: dict[str, Snapshot | None] = {}
@@ -243,9 +243,9 @@ class SqliteBackend(Backend):
             self._check_key(self._file.rows())
         sealed = {}
         for session_id, taken in changes.items():
-            name = self._seal.name(session_id)
+            name = self._cipher.name(session_id)
             text = None if taken is None else snapshot.encode(taken)
-            sealed[name] = None if text is None else self._seal.seal(text, name)
+            sealed[name] = None if text is None else self._cipher.encrypt(text, name)
         self._file.write(sealed)
 
     async def _time_out_write(self) -> None:
@@ -277,19 +277,19 @@ class SqliteBackend(Backend):
                 "the file away to begin with an empty one"
             )
         if _CHECK not in rows:
-            self._file.write({_CHECK: self._seal.seal(_CHECK, _CHECK)})
+            self._file.write({_CHECK: self._cipher.encrypt(_CHECK, _CHECK)})
         self._key_checked = True
 
     def _can_open(self, name: bytes, sealed: bytes) -> bool:
         try:
-            self._seal.unseal(sealed, name)
-        except BrokenSeal:
+            self._cipher.decrypt(sealed, name)
+        except CannotDecrypt:
             return False
         return True
 
     def _read(self, name: bytes, sealed: bytes) -> Snapshot | None:
         try:
-            return snapshot.decode(self._seal.unseal(sealed, name))
-        except (BrokenSeal, InvalidSnapshot):
+            return snapshot.decode(self._cipher.decrypt(sealed, name))
+        except (CannotDecrypt, InvalidSnapshot):
             log.error("a stored session cannot be read and is left as it is")
             return None

@@ -9,10 +9,10 @@ from proxim.actors.connection import Owner
 from proxim.actors.inbox import Envelope
 from proxim.backends.redis import records, write_queue
 from proxim.backends.redis.backend import RedisBackend
+from proxim.backends.redis.cipher import CannotDecrypt, ClusterCipher
 from proxim.backends.redis.heartbeat import SETTLE_TIME
 from proxim.backends.redis.records import CoordinatorLost
 from proxim.backends.redis.rpc import LeaveSeat, Request
-from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import InvalidSetting, RequestError
@@ -72,7 +72,7 @@ class MemberNode(Node):
         return RedisBackend(
             supervisor,
             self.coordinator,
-            seal=Seal(None),
+            cipher=ClusterCipher(None),
             lease=LEASE,
             describe_node=lambda: about,
         )
@@ -333,38 +333,38 @@ async def test_node_of_another_version_does_not_start_and_one_that_runs_keeps_ou
     assert {node.member.trouble for node in members} == {"the cluster's Redis does not answer"}
 
 
-# -- the seal --------------------------------------------------------------------------------
+# -- encryption -------------------------------------------------------------------------
 
 
 def test_sealed_content_opens_only_with_its_key_and_purpose():
-    seal, same, other = Seal("k" * 32), Seal("k" * 32), Seal("o" * 32)
-    sealed = seal.seal(b"content", "batch:a")
-    assert b"content" not in sealed
-    assert same.unseal(sealed, "batch:a") == b"content"
-    assert seal.seal(b"content", "batch:a") != sealed
-    altered = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    cipher, same, other = ClusterCipher("k" * 32), ClusterCipher("k" * 32), ClusterCipher("o" * 32)
+    encrypted = cipher.encrypt(b"content", "batch:a")
+    assert b"content" not in encrypted
+    assert same.decrypt(encrypted, "batch:a") == b"content"
+    assert cipher.encrypt(b"content", "batch:a") != encrypted
+    altered = encrypted[:-1] + bytes([encrypted[-1] ^ 1])
     for opener, text, purpose in (
-        (other, sealed, "batch:a"),
-        (same, sealed, "batch:b"),
+        (other, encrypted, "batch:a"),
+        (same, encrypted, "batch:b"),
         (same, altered, "batch:a"),
         (same, b"", "batch:a"),
-        (same, sealed[:20], "batch:a"),
+        (same, encrypted[:20], "batch:a"),
     ):
-        with pytest.raises(BrokenSeal):
-            opener.unseal(text, purpose)
+        with pytest.raises(CannotDecrypt):
+            opener.decrypt(text, purpose)
 
 
 def test_nodes_with_the_same_key_hash_an_address_alike():
-    seals = [Seal("k" * 32), Seal("k" * 32), Seal("o" * 32), Seal(None), Seal(None)]
-    one, same, other, bare, as_bare = [seal.name_of("192.0.2.1") for seal in seals]
+    ciphers = [ClusterCipher(key) for key in ("k" * 32, "k" * 32, "o" * 32, None, None)]
+    one, same, other, bare, as_bare = [cipher.name_of("192.0.2.1") for cipher in ciphers]
     assert one == same
     assert bare == as_bare
-    assert len({one, other, bare, seals[0].name_of("192.0.2.2")}) == 4
+    assert len({one, other, bare, ciphers[0].name_of("192.0.2.2")}) == 4
 
 
 def test_short_key_is_refused():
     with pytest.raises(InvalidSetting, match="at least 32"):
-        Seal("short")
+        ClusterCipher("short")
 
 
 async def test_session_that_never_changes_is_saved_again(

@@ -9,9 +9,9 @@ import pytest
 from proxim.actors.backend import SaveReceipt
 from proxim.actors.connection import Owner
 from proxim.backends.redis import write_queue
+from proxim.backends.redis.cipher import CannotDecrypt, ClusterCipher
 from proxim.backends.redis.records import Record
 from proxim.backends.redis.registry import Registry
-from proxim.backends.redis.seal import BrokenSeal, Seal
 from proxim.backends.redis.write_queue import WriteQueue
 from proxim.protocol import tokens
 from proxim.protocol.messages import SessionType
@@ -200,13 +200,13 @@ def test_session_that_is_listed_for_a_stranger_is_not_his(brittle, writer):
 )
 def test_snapshot_opens_as_the_save_that_it_was_alone(altered):
     session = approved(SessionType.PERSISTENT).session
-    queue = WriteQueue(Seal(KEY), lambda: None)
+    queue = WriteQueue(ClusterCipher(KEY), lambda: None)
     queue.record(SimpleNamespace(session=session, owner=Owner("desk", b"k" * 32)))
     (saved,) = queue.pack("node")
     assert (saved.epoch, saved.revision, saved.free) == (1, 1, False)
     record = Record(session.session_id, "node", 1, 1, False, saved.snapshot, lives=True)
     assert queue.read(record).uuid == session.uuid
-    with pytest.raises(BrokenSeal):
+    with pytest.raises(CannotDecrypt):
         queue.read(record._replace(**altered))
 
 
@@ -223,7 +223,7 @@ def test_node_takes_over_no_older_record_of_a_session_that_it_has_ended(freed):
     """A session was handed over at a restart, closed at the next node, and is put back."""
     session = approved(SessionType.PERSISTENT).session
     owner = Owner("desk", b"k" * 32)
-    former, queue = (WriteQueue(Seal(KEY), lambda: None) for _ in range(2))
+    former, queue = (WriteQueue(ClusterCipher(KEY), lambda: None) for _ in range(2))
     former.record(SimpleNamespace(session=session, owner=owner), handed=True)
     record = flushed(former, "former")._replace(**freed)
     bus = SimpleNamespace(node="node")
@@ -240,7 +240,7 @@ def test_node_takes_over_no_older_record_of_a_session_that_it_has_ended(freed):
 
 def test_ended_sessions_that_a_node_remembers_are_bounded(monkeypatch):
     monkeypatch.setattr(write_queue, "MOST_ENDED", 3)
-    queue = WriteQueue(Seal(KEY), lambda: None)
+    queue = WriteQueue(ClusterCipher(KEY), lambda: None)
     session = approved(SessionType.PERSISTENT).session
     for number in range(10):
         session.session_id = f"session-{number}"

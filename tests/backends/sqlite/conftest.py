@@ -3,8 +3,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.backends.sqlite.backend import SqliteBackend
+from proxim.backends.sqlite.cipher import RowCipher
 from proxim.backends.sqlite.file import StoreFile
-from proxim.backends.sqlite.seal import Seal
 from tests.actors.helpers import Client, Node
 
 KEY = "k" * 32
@@ -60,7 +60,7 @@ class Life:
         self.disk = Disk(path)
         self.node = StoringNode(
             make_backend=lambda supervisor: SqliteBackend(
-                supervisor, self.disk, Seal(key), write_timeout=write_timeout, retry_delay=0.1
+                supervisor, self.disk, RowCipher(key), write_timeout=write_timeout, retry_delay=0.1
             )
         )
         self.backend = self.node.supervisor.backend

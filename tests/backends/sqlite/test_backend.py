@@ -306,7 +306,7 @@ async def test_damaged_row_is_logged_and_kept(live, caplog):
     life = await live()
     meeting = await life.node.pairs()
     other = await life.node.pairs()
-    name = life.backend._seal.name(meeting.id)
+    name = life.backend._cipher.name(meeting.id)
     row = life.disk.rows()[name]
     life.disk.write({name: row[:-1] + bytes([row[-1] ^ 1])})
     await life.die()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hmac
 from hashlib import sha256
 
-from proxim.backends.crypto import BrokenSeal, Sealer, derive
+from proxim.backends.crypto import CannotDecrypt, Cipher, derive
 
-__all__ = ["BrokenSeal", "Seal"]
+__all__ = ["CannotDecrypt", "RowCipher"]
 
 
-class Seal(Sealer):
+class RowCipher(Cipher):
     """Encrypts rows with a key derived from ``secret``, and gives them names."""
 
     def __init__(self, secret: str) -> None:
