@@ -275,14 +275,11 @@ class ClientSession:
 
     def _get_peering(self) -> Peering:
         if self._peering is None:
-            self._peering = Peering(self)
-            self._take_early_signals(self._peering)
+            self._peering = peering = Peering(self)
+            # Of the signals that wait to be received, it takes those of the channel.
+            self._unread = deque(data for data in self._unread if not peering.receive(data))
+            self.unread_bytes = sum(map(len, self._unread))
         return self._peering
-
-    def _take_early_signals(self, peering: Peering) -> None:
-        """Give the signals that wait to be received and belong to the channel to it."""
-        self._unread = deque(data for data in self._unread if not peering.receive(data))
-        self.unread_bytes = sum(map(len, self._unread))
 
     def _queue(self, data: msgspec.Raw) -> None:
         if self.over is not None:
