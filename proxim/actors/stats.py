@@ -39,7 +39,7 @@ _OUTCOME_OF = {Reason.REJECTED: REJECTED, Reason.APPROVAL_TIMEOUT: TIMED_OUT}
 
 
 class Before(NamedTuple):
-    """A session's state before an event. Moments as in ``Record``."""
+    """A session's state before an event. Moments as in ``SessionData``."""
 
     state: State
     deadline: float

@@ -30,15 +30,15 @@ from proxim.protocol.fields import Confirm
 from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.session import events as ev
 from proxim.session.events import Admit, Effect, Event, Reply, Role, Tell
-from proxim.session.membership import GRACE_OF, Membership, to_both
 from proxim.session.seals import Seals, check_seal
+from proxim.session.seating import GRACE_OF, Seating, to_both
 from proxim.session.state import Alarm, State
 
 RETURN_TIME = 30.0
 """Seconds for both sides of a one-time session to reconnect after it was handed over."""
 
 
-class Session(Membership):
+class Session(Seating):
     """Decides, for one session, what each event changes and which effects it has.
 
     ``now`` is in seconds of one monotonic clock. The host that opens a session holds its seat from

@@ -66,7 +66,7 @@ _REASONS = {
 }
 
 
-class Record(Struct, kw_only=True, eq=False):
+class SessionData(Struct, kw_only=True, eq=False):
     """Holds a session's state. Moments are seconds of one monotonic clock.
 
     ``alarms`` are the moments at which time alone ends the session. ``host_name`` is what the host

@@ -11,7 +11,7 @@ from proxim.session import snapshot
 from proxim.session.events import Terms
 from proxim.session.session import RETURN_TIME
 from proxim.session.snapshot import InvalidSnapshot, Snapshot
-from proxim.session.state import Record, State
+from proxim.session.state import SessionData, State
 from tests.session.helpers import (
     ACK,
     ANSWER,
@@ -64,7 +64,7 @@ def test_snapshot_restores_the_same_session(stage, kind, sealed):
     after = snapshot.decode(text).restore(before.terms, skew=SKEW)
     # An open prompt ends with its process, and with it what was sealed for it.
     skipped = NEVER_STORED | ({"seals"} if before.state is State.PROMPTED else set())
-    for name in set(Record.__struct_fields__) - skipped - {"alarms", "link_expires_at"}:
+    for name in set(SessionData.__struct_fields__) - skipped - {"alarms", "link_expires_at"}:
         assert getattr(after, name) == getattr(before, name), name
     assert after.describe() == before.describe()
     assert after.link_expires_at == pytest.approx(before.link_expires_at)

@@ -13,14 +13,14 @@ from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.session import events as ev
 from proxim.session.backlog import Backlog
 from proxim.session.events import Effect, Reply, Role, Tell
-from proxim.session.state import Alarm, Record, State
+from proxim.session.state import Alarm, SessionData, State
 
 _LEAVER = {ev.HostLeft: Role.HOST, ev.GuestLeft: Role.GUEST}
 GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
 """The alarm that ends a one-time session whose side does not come back."""
 
 
-class Membership(Record):
+class Seating(SessionData):
     """Fills and empties the two seats of a session, and ends it; returns what each side is told."""
 
     # -- seats -------------------------------------------------------------------------------
