@@ -86,7 +86,7 @@ class LimitSettings(Struct, frozen=True):
 class ConcurrencyLimit:
     """Counts how many of something each key has now, at most ``most``; 0 means no limit.
 
-    Numbers at other nodes are ``heard``, and count as if they were acquired here.
+    ``set_elsewhere`` gives the numbers at other nodes, which count as if they were acquired here.
     """
 
     def __init__(self, most: int) -> None:
@@ -124,7 +124,7 @@ class ConcurrencyLimit:
         """Have ``on_change`` called with each key whose number here has changed."""
         self._on_change = on_change
 
-    def heard(self, elsewhere: Mapping[str, int]) -> None:
+    def set_elsewhere(self, elsewhere: Mapping[str, int]) -> None:
         """Replace the numbers at other nodes."""
         self._elsewhere = elsewhere
 
@@ -189,7 +189,7 @@ class SlidingWindow:
     """Counts what each key did within ``window`` seconds, at most ``most`` times.
 
     With ``most`` 0 it counts nothing. Moments are monotonic seconds, never less than before.
-    Keys that the counts of all nodes together refuse are ``heard``.
+    ``set_refused`` gives the keys that the counts of all nodes together refuse.
     """
 
     def __init__(self, most: int, window: float) -> None:
@@ -220,7 +220,7 @@ class SlidingWindow:
         """Have ``on_change`` called with each key that is counted, and its address."""
         self._on_change = on_change
 
-    def heard(self, refused_until: Mapping[str, float]) -> None:
+    def set_refused(self, refused_until: Mapping[str, float]) -> None:
         """Replace the keys that the counts of all nodes refuse, and until when they do."""
         self._refused_until = refused_until
 

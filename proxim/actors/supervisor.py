@@ -137,7 +137,7 @@ class Supervisor:
 
         The backend keeps the session's state. Requests that arrive later get ``refuse_with``.
         """
-        self._drop(actor)
+        self._remove(actor)
         actor.close(refuse_with)
 
     def check_limits(self, owner: Owner, host: Connection) -> None:
@@ -175,8 +175,8 @@ class Supervisor:
         address = None if guest is None else guest.address
         denied = self.limits.denials.retry_after(_denial_key(actor, address), now)
         wait = denied
-        before = len(prompts) + self.limits.prompts.elsewhere(actor.owner.hash)
-        if 0 < self.limits.settings.prompts_per_host <= before:
+        open_prompts = len(prompts) + self.limits.prompts.elsewhere(actor.owner.hash)
+        if 0 < self.limits.settings.prompts_per_host <= open_prompts:
             wait = max(wait, min(prompts, default=0.0), SHORTEST_WAIT)
         limit = "denials_per_address" if denied > 0 else "prompts_per_host"
         if wait <= 0 and 0 < self.limits.settings.max_prompts <= self.stats.prompts:
@@ -270,7 +270,7 @@ class Supervisor:
             self.crashes += 1
             if not actor.session.ended:
                 self._note_crash_of(actor.session)
-            self._drop(actor)
+            self._remove(actor)
             actor.crash()
             self.backend.delete(actor)
 
@@ -294,7 +294,7 @@ class Supervisor:
         if log.isEnabledFor(logging.DEBUG):
             log.debug(text, *words, extra=session_extra(session.session_id))
 
-    def _drop(self, actor: Actor) -> None:
+    def _remove(self, actor: Actor) -> None:
         session_id = actor.session.session_id
         if self._actors.pop(session_id, None) is None:
             return

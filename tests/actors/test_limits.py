@@ -30,14 +30,14 @@ def test_concurrency_limit_counts_acquire_and_release():
 def test_numbers_of_other_nodes_count_like_those_here():
     limit = ConcurrencyLimit(3)
     limit.acquire(HERE)
-    limit.heard({HERE: 2})
+    limit.set_elsewhere({HERE: 2})
     assert limit.is_full(HERE)
     assert (limit.held, limit.elsewhere(HERE)) == ({HERE: 1}, 2)
-    limit.heard({HERE: 1})
+    limit.set_elsewhere({HERE: 1})
     assert not limit.is_full(HERE)
     limit.release(HERE)
     assert len(limit) == 1
-    limit.heard({})
+    limit.set_elsewhere({})
     assert len(limit) == 0
 
 
@@ -47,7 +47,7 @@ def test_only_changes_here_are_told():
     for who in (HERE, None):
         limit.acquire(who)
         limit.release(who)
-    limit.heard({THERE: 1})
+    limit.set_elsewhere({THERE: 1})
     assert told == [HERE, HERE]
 
 
@@ -239,7 +239,7 @@ def test_event_is_told_and_a_key_that_all_nodes_refuse_has_to_wait():
     assert window.add("a", 0.0, "address") == 0
     assert told == [("a", "address")]
     assert window.retry_after("a", 2.0) == 0.0
-    window.heard({"a": 50.0, "b": 40.0})
+    window.set_refused({"a": 50.0, "b": 40.0})
     assert [window.retry_after(key, 2.0) for key in "ab"] == [48.0, 38.0]
     assert window.retry_after("b", 41.0) == 0.0
     assert window.add("a", 2.0) == 1

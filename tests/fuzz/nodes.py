@@ -229,7 +229,7 @@ def judge_snapshot(data: bytes) -> None:
         for each in (event, ev.TimePassed()):
             session.handle(each, NOW)
         owner = Owner(found.uuid, found.key_hash)
-        queue.record(SimpleNamespace(session=session, owner=owner))
+        queue.add(SimpleNamespace(session=session, owner=owner))
     session.describe()
 
 

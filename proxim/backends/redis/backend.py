@@ -265,7 +265,7 @@ class RedisBackend(Backend):
     # -- saving ------------------------------------------------------------------------------
 
     def save(self, actor: Actor) -> SaveReceipt | None:
-        receipt = self.write_queue.record(actor)
+        receipt = self.write_queue.add(actor)
         if receipt is not None and not self.lease.is_connected:
             self.write_queue.release_waiting()  # Redis is silent: only commitments may wait.
         return receipt
@@ -277,7 +277,7 @@ class RedisBackend(Backend):
         """Set an approved session free: the first node that is asked for it takes it over."""
         if actor.session.state is not State.APPROVED:
             return False
-        self.write_queue.record(actor, handed=True)
+        self.write_queue.add(actor, handed=True)
         for seat in list(actor.seats.values()):
             if isinstance(seat.connection, RemoteConnection):
                 seat.connection.close(1012, _RESTARTING)

@@ -72,7 +72,7 @@ class Heartbeat:
         self._lease.answered()
         self._lag = now() - asked_at
         self._age, self.living = reply.age, reply.living
-        self._limits.heard(reply.refused)
+        self._limits.apply(reply.refused)
         # If Redis was suspended, an earlier heartbeat may have come just before this one.
         held = reply.lease_held and self._lease.is_held and reply.dataset == self.dataset
         return Heard(held, reply.dataset, asked_at)

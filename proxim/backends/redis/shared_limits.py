@@ -115,7 +115,7 @@ class SharedLimits:
 
     # -- what all nodes have counted ---------------------------------------------------------
 
-    def heard(self, refused: Sequence[LimitedKey]) -> None:
+    def apply(self, refused: Sequence[LimitedKey]) -> None:
         """Refuse the keys that have reached a limit, and no others."""
         now = clock.now()
         elsewhere: dict[str, dict[str, int]] = defaultdict(dict)
@@ -126,11 +126,11 @@ class SharedLimits:
                 until[name][key] = now + value
         for name, each in self._shared.items():
             if isinstance(each, ConcurrencyLimit):
-                each.heard(elsewhere[name])
+                each.set_elsewhere(elsewhere[name])
             else:
-                each.heard(until[name])
+                each.set_refused(until[name])
 
     def forget(self) -> None:
         """Count alone, since the lease is lost. ``count_all`` follows when there is another."""
-        self.heard(())
+        self.apply(())
         self._changed = {each: events for each, events in self._changed.items() if events}

@@ -125,7 +125,7 @@ class WriteQueue:
             for receipt in receipts:
                 receipt.set()
 
-    def record(self, actor: Actor, *, handed: bool = False) -> SaveReceipt | None:
+    def add(self, actor: Actor, *, handed: bool = False) -> SaveReceipt | None:
         """Queue a session's snapshot. The receipt is set once it is saved; None if it is."""
         session_id, key_hash = actor.session.session_id, actor.owner.key_hash
         entry = self._entries.get(session_id)

@@ -201,7 +201,7 @@ def test_session_that_is_listed_for_a_stranger_is_not_his(brittle, writer):
 def test_snapshot_opens_as_the_save_that_it_was_alone(altered):
     session = approved(SessionType.PERSISTENT).session
     queue = WriteQueue(ClusterCipher(KEY), lambda: None)
-    queue.record(SimpleNamespace(session=session, owner=Owner("desk", b"k" * 32)))
+    queue.add(SimpleNamespace(session=session, owner=Owner("desk", b"k" * 32)))
     (saved,) = queue.pack("node")
     assert (saved.epoch, saved.revision, saved.free) == (1, 1, False)
     record = Record(session.session_id, "node", 1, 1, False, saved.snapshot, lives=True)
@@ -224,7 +224,7 @@ def test_node_takes_over_no_older_record_of_a_session_that_it_has_ended(freed):
     session = approved(SessionType.PERSISTENT).session
     owner = Owner("desk", b"k" * 32)
     former, queue = (WriteQueue(ClusterCipher(KEY), lambda: None) for _ in range(2))
-    former.record(SimpleNamespace(session=session, owner=owner), handed=True)
+    former.add(SimpleNamespace(session=session, owner=owner), handed=True)
     record = flushed(former, "former")._replace(**freed)
     bus = SimpleNamespace(node="node")
     registry = Registry(None, None, None, None, bus, queue, None)
@@ -244,6 +244,6 @@ def test_ended_sessions_that_a_node_remembers_are_bounded(monkeypatch):
     session = approved(SessionType.PERSISTENT).session
     for number in range(10):
         session.session_id = f"session-{number}"
-        queue.record(SimpleNamespace(session=session, owner=Owner("desk", b"k" * 32)))
+        queue.add(SimpleNamespace(session=session, owner=Owner("desk", b"k" * 32)))
         queue.delete(session.session_id)
     assert list(queue._ended) == ["session-7", "session-8", "session-9"]

@@ -68,12 +68,12 @@ def test_a_flush_that_failed_is_packed_again_as_it_was(node):
 
 
 async def test_keys_that_reached_a_limit_are_refused_until_another_reply(node, autojump_clock):
-    node.limits.heard([LimitedKey("places", ADA, 3), LimitedKey("tally", BOB, 9.0)])
+    node.limits.apply([LimitedKey("places", ADA, 3), LimitedKey("tally", BOB, 9.0)])
     assert node.places.is_full(ADA)
     assert not node.places.is_full(BOB)
     assert (node.tally.retry_after(ADA, 0.0), node.tally.retry_after(BOB, 0.0)) == (0.0, 9.0)
     assert node.tally.retry_after(BOB, 10.0) == 0.0
-    node.limits.heard([])
+    node.limits.apply([])
     assert not node.places.is_full(ADA)
     assert node.tally.retry_after(BOB, 0.0) == 0.0
 
@@ -81,7 +81,7 @@ async def test_keys_that_reached_a_limit_are_refused_until_another_reply(node, a
 async def test_a_node_without_a_lease_counts_alone_and_keeps_its_own(node, autojump_clock):
     node.places.acquire(ADA)
     node.tally.add(ADA, 0.0)
-    node.limits.heard([LimitedKey("places", BOB, 3)])
+    node.limits.apply([LimitedKey("places", BOB, 3)])
     node.limits.forget()
     assert not node.places.is_full(BOB)
     assert node.places.held == {ADA: 1}
