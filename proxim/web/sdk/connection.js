@@ -28,7 +28,7 @@ const FINAL_CLOSE_CODES = new Set([1002, 1007, 1009, REPLACED]);
  * @typedef {object} ClientPart
  * @property {() => Promise<unknown>} _introduce Registers, asks to pair or resumes, on each new socket.
  * @property {(message: Message) => void} _receive Gets every message of the node, replies included.
- * @property {() => void} _checkConnection Checks WebRTC, because the node is reached again.
+ * @property {() => void} _nodeReached Goes on with its sessions: the node knows this client, perhaps again.
  * @property {(error: ProximError) => void} _end Learns that the connection is closed for good.
  * @typedef {EventTarget & ClientPart} Client
  */
@@ -209,7 +209,7 @@ export class Connection {
     for (const text of this.#queue.splice(0)) socket.send(text);
     this.#ready.resolve();
     // A sealed session begins a new epoch, before the page sends anything.
-    this.client._checkConnection();
+    this.client._nodeReached();
     emit(this.client, "reachable", { online: true });
   }
 

@@ -64,8 +64,8 @@ export class HostSecrets {
     const state = this.#stored[id];
     if (held || !(state || seal)) return held ?? null;
     // Secrets that came into the storage after this page, or none: another page has them.
-    const machine = state && this.#code ? new this.#code.SealedHost(id, { state }) : null;
-    return this.#hold(id, machine, { until: state?.until ?? null, name: state?.name ?? this.#name });
+    const sealedHost = state && this.#code ? new this.#code.SealedHost(id, { state }) : null;
+    return this.#hold(id, sealedHost, { until: state?.until ?? null, name: state?.name ?? this.#name });
   }
 
   /** @param {string} id */
@@ -89,16 +89,16 @@ export class HostSecrets {
     storage.write("localStorage", this.#key, { ...this.#stored, [id]: state });
   }
 
-  /** @param {string} id @param {SealedHost | null} machine @param {{ until: number | null, name: string }} terms */
-  #hold(id, machine, terms) {
-    const secret = new HostSecret(id, machine, terms, this, (state) => this.#store(id, { ...state, ...terms }));
+  /** @param {string} id @param {SealedHost | null} sealedHost @param {{ until: number | null, name: string }} terms */
+  #hold(id, sealedHost, terms) {
+    const secret = new HostSecret(id, sealedHost, terms, this, (state) => this.#store(id, { ...state, ...terms }));
     this.#held.set(id, secret);
     secret.save();
     return secret;
   }
 
   /** Return a link as an image. @param {string} link */
-  drawn(link) {
+  drawQr(link) {
     return this.#drawQr(link);
   }
 }
@@ -106,61 +106,61 @@ export class HostSecrets {
 /** The secrets of one session. */
 export class HostSecret {
   #id;
-  #all;
+  #secrets;
   #store;
   /** @type {string | undefined} Where its links lead. */
   page;
 
   /**
-   * @param {string} id @param {SealedHost | null} machine @param {{ until: number | null, name: string }} terms
-   * @param {HostSecrets} all @param {(state: HostState) => void} store
+   * @param {string} id @param {SealedHost | null} sealedHost @param {{ until: number | null, name: string }} terms
+   * @param {HostSecrets} secrets @param {(state: HostState) => void} store
    */
-  constructor(id, machine, { until, name }, all, store) {
+  constructor(id, sealedHost, { until, name }, secrets, store) {
     this.#id = id;
     /** When a temporary session ends, by this device's clock and not by the node's word. */
     this.until = until;
     /** The name of this device that the guest is told. */
     this.name = name;
     /** Null if another page or program of this owner has the secrets. */
-    this.machine = machine;
-    this.#all = all;
+    this.sealedHost = sealedHost;
+    this.#secrets = secrets;
     this.#store = store;
   }
 
   /** Store what has changed. */
   save() {
-    if (this.machine) this.#store(this.machine.state);
+    if (this.sealedHost) this.#store(this.sealedHost.state);
   }
 
   /** Return the secrets of a new link; `renewed` makes it the current one. */
   async newLink() {
-    const code = await this.#all.load();
-    this.machine ??= new code.SealedHost(this.#id);
-    const keys = this.machine.renew();
+    const code = await this.#secrets.load();
+    this.sealedHost ??= new code.SealedHost(this.#id);
+    const keys = this.sealedHost.renew();
     this.save();
     return keys;
   }
 
   /** The node has confirmed the new link. @param {LinkKeys} keys */
   renewed(keys) {
-    this.machine?.renewed(keys);
+    this.sealedHost?.renewed(keys);
     this.save();
   }
 
   /** Return the link, and its QR code in SVG. */
-  draw() {
-    if (!this.machine?.hasLink) return { link: null, svg: null };
-    const link = this.machine.link(String(this.page));
-    return { link, svg: this.#all.drawn(link) };
+  linkWithQr() {
+    if (!this.sealedHost?.hasLink) return { link: null, svg: null };
+    const link = this.sealedHost.link(String(this.page));
+    return { link, svg: this.#secrets.drawQr(link) };
   }
 
   /** Return the signals of the session, once approved. @param {Session} session @returns {SealedSignals | null} */
   signals(session) {
-    const peer = this.machine?.peer;
-    return peer ? new SealedSignals(/** @type {SealCode} */ (this.#all.code), peer, session) : null;
+    const peer = this.sealedHost?.peer;
+    return peer ? new SealedSignals(/** @type {SealCode} */ (this.#secrets.code), peer, session) : null;
   }
 
   forget() {
-    this.#all.forget(this.#id);
+    this.#secrets.forget(this.#id);
   }
 }

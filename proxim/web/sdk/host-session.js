@@ -174,16 +174,16 @@ export class HostSession extends Session {
 
   /** @param {HostSecret} secret @param {boolean} approve @param {string} [code] @returns {Promise<Message>} */
   async #decideSealed(secret, approve, code) {
-    const machine = /** @type {SealedHost} */ (secret.machine);
+    const sealedHost = /** @type {SealedHost} */ (secret.sealedHost);
     const tooLate = () => new ProximError("already_decided", "the prompt has its decision", { sessionId: this.id });
-    if (!machine.isPending) throw tooLate();
+    if (!sealedHost.isPending) throw tooLate();
     const left = secret.until && Math.max(0, (secret.until - Date.now()) / 1000);
     const terms = { name: secret.name, type: this.type ?? "one_time", left };
     const decision = !approve
-      ? machine.decline(terms)
+      ? sealedHost.decline(terms)
       : code === undefined
-        ? machine.approveUnchecked(terms)
-        : machine.approve(code, terms);
+        ? sealedHost.approveUnchecked(terms)
+        : sealedHost.approve(code, terms);
     secret.save();
     const reply = await this._getConnection().request("pair_result", this.#decisionRequest(decision));
     if (decision.approve && reply.status !== "approved") throw tooLate();
@@ -205,12 +205,12 @@ export class HostSession extends Session {
   /** Open a request, and ask the page about it. @param {HostSecret} secret @param {Message} message */
   async #askSealed(secret, message) {
     const round = ++this.#round;
-    const verdict = (await secret.machine?.takePrompt(message.seal, performance.now())) ?? { kind: "unknown" };
+    const verdict = (await secret.sealedHost?.takePrompt(message.seal, performance.now())) ?? { kind: "unknown" };
     secret.save();
     // In the meantime the prompt may have ended, or have come again.
     if (this.over || round !== this.#round) return;
     const connection = this._getConnection();
-    const decision = secret.machine?.decision;
+    const decision = secret.sealedHost?.decision;
     if (verdict.kind === "asked" && decision) {
       // The connection broke before its answer.
       connection.send(this.#decisionRequest(decision));
@@ -238,7 +238,7 @@ export class HostSession extends Session {
 
   /** Return the guest with the name that was sealed. @template {DeviceInfo | null} T @param {T} info @returns {T} */
   #named(info) {
-    const name = this.#secret?.machine?.name;
+    const name = this.#secret?.sealedHost?.name;
     return info && name ? { ...info, name } : info;
   }
 
@@ -276,14 +276,14 @@ export class HostSession extends Session {
   }
 
   /** The node says that the session is approved, and this page has not approved it. @param {HostSecret} secret */
-  #approvedElsewhere({ machine }) {
-    if (machine) this.#tampered("the approval");
+  #approvedElsewhere({ sealedHost }) {
+    if (sealedHost) this.#tampered("the approval");
     else emit(this, "notice", { notice: "elsewhere", missed: 0 });
   }
 
   /** @internal @param {Message} message */
   _setLink(message) {
-    const { link, svg } = this.#secret?.draw() ?? { link: message.link, svg: message.qr_svg };
+    const { link, svg } = this.#secret?.linkWithQr() ?? { link: message.link, svg: message.qr_svg };
     this.link = link ?? null;
     this.qr = svg ? `data:image/svg+xml,${encodeURIComponent(svg)}` : null;
     this.#lapsesAt = momentIn(message.pair_within);

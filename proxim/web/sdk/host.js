@@ -238,8 +238,8 @@ export class Host extends EventTarget {
   }
 
   /** @internal */
-  _checkConnection() {
-    for (const session of this.sessions.values()) session._checkConnection();
+  _nodeReached() {
+    for (const session of this.sessions.values()) session._nodeReached();
   }
 
   /** @internal @param {ProximError} error */

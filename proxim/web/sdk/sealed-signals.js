@@ -23,9 +23,9 @@ export class SealedSignals {
   #peer;
   #session;
   /** @type {unknown[]} */
-  #queue = [];
-  /** Whether the peer was offline: it may have been reloaded, and begins a new epoch. */
-  #peerCameBack = false;
+  #waiting = [];
+  /** Whether a side has come back, so that a new epoch is to begin with a hello. */
+  #expectsHello = false;
   /** Whether this side has come back, and could not say hello since the other side is offline. */
   #owesHello = false;
   #toldAt = -Infinity;
@@ -42,31 +42,31 @@ export class SealedSignals {
   /** Begin a new epoch: this side has come back to the node. */
   start() {
     this.#owesHello = !this.#session.peerOnline;
-    if (this.#owesHello) this.#peerCameBack = true;
+    if (this.#owesHello) this.#expectsHello = true;
     else this.#session._sendSignal(this.#peer.start());
     this.#update();
   }
 
   /** @param {boolean} online */
-  peerIs(online) {
-    this.#peerCameBack ||= !online;
+  setPeerOnline(online) {
+    this.#expectsHello ||= !online;
     if (online && this.#owesHello) this.start();
     else this.#update();
   }
 
   /** The guest has connected again while its earlier connection still stood. */
   peerReplaced() {
-    this.#peerCameBack = true;
+    this.#expectsHello = true;
     this.#update();
   }
 
   /** @param {unknown} data @throws {ProximError} `bad_message`, `limit_reached` */
   send(data) {
     const copy = this.#checked(data);
-    if (this.#queue.length >= MAX_WAITING) {
+    if (this.#waiting.length >= MAX_WAITING) {
       throw new ProximError("limit_reached", "the other side is offline, and too many messages wait for it");
     }
-    this.#queue.push(copy);
+    this.#waiting.push(copy);
     this.#update();
   }
 
@@ -76,7 +76,7 @@ export class SealedSignals {
     const { opened, notice, send } = this.#peer.receive(signal, performance.now());
     if (send) this.#session._sendSignal(send);
     // A hello has come from the other side since it came back.
-    if (!wasReady && this.#peer.isReady) this.#peerCameBack = this.#owesHello = false;
+    if (!wasReady && this.#peer.isReady) this.#expectsHello = this.#owesHello = false;
     if (notice) this.#tell(notice);
     if (opened?.missed) emit(this.#session, "notice", { notice: "missed", missed: opened.missed });
     this.#update();
@@ -85,7 +85,7 @@ export class SealedSignals {
 
   close() {
     clearTimeout(this.#timer);
-    this.#queue = [];
+    this.#waiting = [];
   }
 
   /** Return a copy of what the node and the other side would take. @param {unknown} data */
@@ -110,9 +110,9 @@ export class SealedSignals {
   #update() {
     const { peerOnline } = this.#session;
     const isReachable = this.#session._getConnection().isIntroduced;
-    const isReady = this.#peer.isReady && !this.#peerCameBack;
+    const isReady = this.#peer.isReady && !this.#expectsHello;
     if (isReachable && peerOnline && isReady) {
-      for (const data of this.#queue.splice(0)) this.#session._sendSignal(this.#peer.seal(data));
+      for (const data of this.#waiting.splice(0)) this.#session._sendSignal(this.#peer.seal(data));
     }
     if (isReady || !isReachable || !peerOnline) {
       clearTimeout(this.#timer);

@@ -239,7 +239,7 @@ export class Session extends EventTarget {
   _setPeerOnline(online, replaced = false) {
     const changed = online !== this.#peerOnline;
     this.#peerOnline = online;
-    if (changed) this._signals?.peerIs(online);
+    if (changed) this._signals?.setPeerOnline(online);
     if (replaced) this._signals?.peerReplaced();
     if (changed || replaced) emit(this, "presence", { online, replaced });
     if (online) this.#peerConnection?.check();
@@ -285,7 +285,7 @@ export class Session extends EventTarget {
   }
 
   /** @internal The node is reached again. */
-  _checkConnection() {
+  _nodeReached() {
     this._signals?.start();
     this.#peerConnection?.check();
   }
