@@ -18,8 +18,8 @@ export class HostSecrets {
   #name;
   /** @type {SealCode | null} */
   #code = null;
-  /** @type {(link: string) => string} */
-  #drawQr = () => "";
+  /** @type {(link: string) => string} Returns a link as an image, once the code is loaded. */
+  drawQr = () => "";
   /** @type {Map<string, HostSecret>} */
   #held = new Map();
 
@@ -43,7 +43,7 @@ export class HostSecrets {
   async load() {
     const [code, { drawQr }] = await Promise.all([loadSeal(), loadQr()]);
     this.#code = code;
-    this.#drawQr = drawQr;
+    this.drawQr = drawQr;
     return code;
   }
 
@@ -95,11 +95,6 @@ export class HostSecrets {
     this.#held.set(id, secret);
     secret.save();
     return secret;
-  }
-
-  /** Return a link as an image. @param {string} link */
-  drawQr(link) {
-    return this.#drawQr(link);
   }
 }
 
