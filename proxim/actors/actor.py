@@ -18,7 +18,7 @@ from msgspec import structs
 
 from proxim import clock
 from proxim.actors.backend import SaveReceipt
-from proxim.actors.congestion import Congestion, refusal_of
+from proxim.actors.congestion import Congestion, too_many_signals
 from proxim.actors.connection import Connection, Owner
 from proxim.actors.inbox import TIME_PASSED, Envelope, Inbox, Receipt
 from proxim.actors.seat import LEFT_EVENTS, Seat
@@ -335,8 +335,8 @@ class Actor:
             message = structs.replace(message, ref=envelope.ref)
         if isinstance(effect, ev.Tell) and effect.is_backlog:
             to.tell_backlog(message)  # It bypasses the outbox limit.
-        elif refusal := refusal_of(to.tell(message), self.session.session_id):
-            self._refuse(envelope, refusal)
+        elif to.tell(message) is Congestion.FULL:
+            self._refuse(envelope, too_many_signals(self.session.session_id))
 
     def _open_line(self) -> None:
         host, guest = self.seats[Role.HOST], self.seats[Role.GUEST]

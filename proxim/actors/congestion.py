@@ -16,11 +16,6 @@ class Congestion(Enum):
     """The signal was refused."""
 
 
-def refusal_of(congestion: Congestion | None, session_id: str) -> RateLimited | None:
-    """Return why a connection did not take a signal; None if it did, even if its outbox is high."""
-    return too_many_signals(session_id) if congestion is Congestion.FULL else None
-
-
 def too_many_signals(session_id: str) -> RateLimited:
     """Return the refusal of a signal for which the connection of the peer has no room.
 
