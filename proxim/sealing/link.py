@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from proxim.protocol.errors import InvalidLink
-from proxim.protocol.link import Link, parse_link, split_link
+from proxim.protocol.link import split_link
 from proxim.protocol.tokens import encode
 from proxim.sealing.encoding import KEY_BYTES, DoesNotOpen, decode
 
@@ -49,8 +49,3 @@ def parse_sealed_link(text: str, node_url: str | None = None) -> SealedLink:
     except DoesNotOpen:
         raise InvalidLink(f"the part after # is missing, changed or cut short; {wanted}") from None
     return SealedLink(node_url or found_url, parts[1], seed, host_key)
-
-
-def parse_any_link(text: str) -> Link | SealedLink:
-    """Return the parts of a plain or of a sealed link. Raises ``InvalidLink``."""
-    return parse_sealed_link(text) if is_sealed(text) else parse_link(text)
