@@ -87,7 +87,9 @@ class Seating(SessionData):
 
     def _backlog_for(self, role: Role) -> Backlog:
         if role not in self.backlogs:
-            self.backlogs[role] = self.new_backlog()
+            terms = self.terms
+            backlog = Backlog(terms.backlog_signals, terms.backlog_bytes, terms.backlogs)
+            self.backlogs[role] = backlog
         return self.backlogs[role]
 
     # -- the end -----------------------------------------------------------------------------

@@ -167,12 +167,16 @@ class Session(Seating):
         return self.state is State.PENDING and now < self.deadline
 
     def _check_pair_request(self, event: ev.PairRequested, now: float) -> None:
-        self.check_token(event.token)
-        check_seal(event.seal, self.sealed)
+        self._check_link(event)
         if now >= self.link_expires_at:
             raise LinkLapsed("this link has expired; ask the host for a new one")
         if Role.HOST not in self.online:
             raise HostOffline("the host is offline; the link stays valid, try again")
+
+    def _check_link(self, event: ev.PairRequested) -> None:
+        """Raise ``UnknownSession`` or ``BadMessage`` unless a request is made by this link."""
+        self.check_token(event.token)
+        check_seal(event.seal, self.sealed)
 
     def _pair_requested(self, event: ev.PairRequested, now: float) -> list[Effect]:
         self._check_pair_request(event, now)
@@ -188,6 +192,7 @@ class Session(Seating):
         return [Admit(Role.GUEST), Reply(pending), Tell(Role.HOST, self.prompt(now))]
 
     def _pair_requested_when_prompted(self, event: ev.PairRequested, now: float) -> list[Effect]:
+        self._check_link(event)
         if not self._is_repeated(event):
             return self._refuse_used_link(event, now)
         # The guest has not heard of the prompt, so it gets a token as if it had resumed.
@@ -200,16 +205,14 @@ class Session(Seating):
 
     def _is_repeated(self, event: ev.PairRequested) -> bool:
         """Return whether a sealed request is the one that prompted, sent again by its guest."""
-        self.check_token(event.token)
-        check_seal(event.seal, self.sealed)
         return event.seal is not None and self.seals is not None and self.seals.are_of(event.seal)
 
     def _refuse_used_link(self, event: ev.PairRequested, now: float) -> list[Effect]:
-        is_same_guest = self._is_repeated(event)
+        self._check_link(event)
         text = "this link was used already, and a link connects one device; ask for a new one"
         used = TokenUsed(text)
         used.session_id = self.session_id
-        if is_same_guest or self.ended or self.contested or Role.HOST not in self.online:
+        if self._is_repeated(event) or self.ended or self.contested or Role.HOST not in self.online:
             return [ev.Refuse(used)]
         self.contested = True
         return [ev.Refuse(used), Tell(Role.HOST, wire.Contested(session_id=self.session_id))]
@@ -217,7 +220,7 @@ class Session(Seating):
     def _pair_requested_when_ended(self, event: ev.PairRequested, now: float) -> list[Effect]:
         if self.resume_hash is not None:
             return self._refuse_used_link(event, now)
-        self._is_repeated(event)
+        self._check_link(event)
         return self._reply_session_ended(event, now)
 
     def _resume_requested(self, event: ev.ResumeRequested, now: float) -> list[Effect]:

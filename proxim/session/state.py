@@ -141,14 +141,10 @@ class SessionData(Struct, kw_only=True, eq=False):
         """The moment at which the host was prompted; NaN if there is no open prompt."""
         return self.alarms.get(Alarm.PROMPT, math.nan) - self.terms.approval_timeout
 
-    def is_inactive(self, now: float) -> bool:
-        """Return whether the session can only be removed: no host, and no link that works."""
-        is_expired = self.state is State.PENDING and now >= self.link_expires_at
-        return is_expired and Role.HOST not in self.online
-
     def sweep_reason(self, now: float) -> Reason | None:
         """Return the reason for which the sweep ends the session, or None."""
-        if self.is_inactive(now):
+        is_expired = self.state is State.PENDING and now >= self.link_expires_at
+        if is_expired and Role.HOST not in self.online:
             return Reason.INACTIVE
         if self.state is not State.APPROVED or self.offline_since is None:
             return None
@@ -169,11 +165,6 @@ class SessionData(Struct, kw_only=True, eq=False):
             self.offline_since = now
 
     # -- backlogs --------------------------------------------------------------------------------
-
-    def new_backlog(self) -> Backlog:
-        """Return an empty backlog within the bounds of the node."""
-        terms = self.terms
-        return Backlog(terms.backlog_signals, terms.backlog_bytes, terms.backlogs)
 
     def drop_backlogs(self) -> None:
         """Drop the signals that wait, since no client comes for them to this process."""
