@@ -97,7 +97,7 @@ class Guest(ClientSession):
 
     async def approved(self) -> None:
         """Wait for the approval. Raises ``SessionOver`` if the host declines."""
-        await self._wait_for(lambda: self.status is Status.APPROVED)
+        await self.wait_approved()
         if self.over is not None:
             raise self.over
 
@@ -146,15 +146,13 @@ class Guest(ClientSession):
                 return
             case wire.PairPending():
                 self._keep_token(message.resume_token)
-                self._set_host_name(message.host_name)
                 self.peer_online = True
-                self._set_code(message.code)
+                self._set_code(message)
                 self._expires_at = clock.now() + message.expires_in
             case wire.Resumed():
                 if message.resume_token is not UNSET:
                     self._keep_token(message.resume_token)
-                self._set_code(message.code)
-                self._set_host_name(message.host_name)
+                self._set_code(message)
                 self._set_ice_servers(message.ice_servers, message.ice_ttl)
                 if message.expires_in is not UNSET:
                     self._expires_at = clock.now() + message.expires_in
@@ -173,13 +171,11 @@ class Guest(ClientSession):
         if self.status is not Status.PENDING:
             self.code = None
 
-    def _set_code(self, code: str | UnsetType) -> None:
-        """Store the code from the node; that of a sealed session comes from the host alone."""
+    def _set_code(self, message: wire.PairPending | wire.Resumed) -> None:
+        """Store the code and the host's name; in a sealed session the host alone gives both."""
         if self._secret is None:
-            self.code = None if code is UNSET else code
-
-    def _set_host_name(self, name: str | UnsetType) -> None:
-        self._host_name = None if name is UNSET else name
+            self.code = None if message.code is UNSET else message.code
+            self._host_name = None if message.host_name is UNSET else message.host_name
 
     def _keep_token(self, token: str) -> None:
         """Store the resume token, and with it the secrets of a sealed session."""
