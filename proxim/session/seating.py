@@ -56,7 +56,7 @@ class Seating(SessionData):
         elif event.seen is Status.APPROVED:
             believes_online = event.saw_guest
         if is_online != believes_online:
-            missed.append(self._guest_is(is_online))
+            missed.append(self._guest_presence(is_online))
         return missed
 
     def _left(self, event: ev.HostLeft | ev.GuestLeft, now: float) -> list[Effect]:
@@ -71,7 +71,7 @@ class Seating(SessionData):
             return []
         return [ev.CloseLine(), Tell(role.peer, wire.PeerOffline(session_id=self.session_id))]
 
-    def _guest_is(self, online: bool) -> Effect:
+    def _guest_presence(self, online: bool) -> Effect:
         message = wire.PeerOnline if online else wire.PeerOffline
         return Tell(Role.HOST, message(session_id=self.session_id))
 

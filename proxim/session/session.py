@@ -147,7 +147,7 @@ class Session(Seating):
         effects = to_both(self.pair_result(), Role.HOST, self.ice_lifetime(now))
         return [
             *effects,
-            ev.OpenLine() if Role.GUEST in self.online else self._guest_is(False),
+            ev.OpenLine() if Role.GUEST in self.online else self._guest_presence(False),
         ]
 
     def _refuse_early_decision(self, event: Event, now: float) -> list[Effect]:
