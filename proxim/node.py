@@ -20,7 +20,7 @@ from proxim.actors.limits import NodeLimits
 from proxim.actors.router import Router
 from proxim.actors.supervisor import Observer, Supervisor
 from proxim.backends import redis, sqlite
-from proxim.client.calls import draw_qr
+from proxim.client.base_connection import draw_qr
 from proxim.client.host_session import HostSession, SessionKind
 from proxim.embed.decision import Decide, check
 from proxim.embed.events import EventReader, Events

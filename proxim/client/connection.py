@@ -15,7 +15,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from proxim.client.address import CONNECT_TIME, Address
 from proxim.client.backoff import delays
-from proxim.client.calls import REF_BYTES, Calls
+from proxim.client.base_connection import REF_BYTES, BaseConnection
 from proxim.client.ice import IceRefresher
 from proxim.exception_groups import running
 from proxim.protocol import codec
@@ -41,7 +41,7 @@ _FINAL_CODES = {1002, 1007, 1009, REPLACED}
 _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
 
-class NodeConnection(Calls):
+class NodeConnection(BaseConnection):
     """Keeps a WebSocket to a node open, and opens it again with backoff.
 
     ``introduce`` registers or resumes on each new WebSocket before any other request.
@@ -127,7 +127,7 @@ class NodeConnection(Calls):
 
         A new connection first carries a request with ``introduces``.
 
-        Raises what ``Calls.call`` raises.
+        Raises what ``BaseConnection.call`` raises.
         """
         if self._failure is not None:
             raise self._failure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import UNSET, structs
 
 from proxim import clock
-from proxim.client.calls import Calls
+from proxim.client.base_connection import BaseConnection
 from proxim.client.notices import Notice
 from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
@@ -94,7 +94,7 @@ class HostSession(ClientSession):
     _role = "host"
 
     def __init__(
-        self, connection: Calls, info: SessionInfo, secret: HostSecret | None = None
+        self, connection: BaseConnection, info: SessionInfo, secret: HostSecret | None = None
     ) -> None:
         super().__init__(connection, info.session_id)
         self.info = info

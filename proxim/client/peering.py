@@ -165,7 +165,7 @@ class Peering:
         await self._session._send_data(msgspec.Raw(msgspec.json.encode({"rtc": rtc})))
 
     async def refresh_ice(self) -> None:
-        """Replace ``ice_servers`` by fresh ones. Raises what ``Calls.refresh_ice`` raises."""
+        """Replace ``ice_servers`` by fresh ones. Raises a ``ProximError``."""
         await self._session.refresh_ice()
 
     async def wait_approved(self) -> None:

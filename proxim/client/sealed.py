@@ -165,7 +165,7 @@ class SealedSignals:
         try:
             await self._session._connection.send_one_way(self._signal(data))
         except RequestError as error:
-            self._session._dropped = error
+            self._session._earlier_error = error
         except ProximError:
             # The connection is lost for good, and the session says so.
             await trio.lowlevel.checkpoint()

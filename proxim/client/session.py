@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 import trio
 
-from proxim.client.calls import Calls, wire_error
+from proxim.client.base_connection import BaseConnection, wire_error
 from proxim.client.notices import Notice, NoticeLog
 from proxim.client.peering import Peering
 from proxim.client.values import decode, encode
@@ -49,7 +49,7 @@ class ClientSession:
 
     _role: ClassVar[Role]
 
-    def __init__(self, connection: Calls, session_id: str) -> None:
+    def __init__(self, connection: BaseConnection, session_id: str) -> None:
         self.session_id = session_id
         self.status = Status.PENDING
         self.device_info: wire.DeviceInfo | None = None
@@ -60,7 +60,7 @@ class ClientSession:
         self._connection = connection
         self._unread: deque[msgspec.Raw] = deque()
         self._readable = trio.lowlevel.ParkingLot()
-        self._dropped: ProximError | None = None
+        self._earlier_error: ProximError | None = None
         self._peering: Peering | None = None
         self._arrivals = 0
         self._changed = trio.lowlevel.ParkingLot()
@@ -91,9 +91,9 @@ class ClientSession:
             why = "nothing was sent: the session is not approved yet"
             raise NotApproved(why, session_id=self.session_id)
         await self._send_data(msgspec.Raw(encode(data)))
-        if self._dropped is not None:
-            dropped, self._dropped = self._dropped, None
-            raise dropped
+        if self._earlier_error is not None:
+            error, self._earlier_error = self._earlier_error, None
+            raise error
 
     async def _send_data(self, data: msgspec.Raw) -> None:
         """Send JSON as a signal, sealed in a sealed session."""
@@ -256,7 +256,7 @@ class ClientSession:
             case wire.SessionEnded(status=status, reason=reason):
                 self._finish(SessionOver(status, reason))
             case wire.Error(ref=msgspec.UNSET):
-                self._dropped = wire_error(message)
+                self._earlier_error = wire_error(message)
             case _:
                 pass
         self._wake()

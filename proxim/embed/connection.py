@@ -17,7 +17,7 @@ from proxim.actors.log import log_crash
 from proxim.actors.relay import leave_seats
 from proxim.actors.router import Router
 from proxim.actors.seat import Seat
-from proxim.client.calls import Calls, draw_qr
+from proxim.client.base_connection import BaseConnection, draw_qr
 from proxim.client.host_session import HostSession
 from proxim.client.ice import IceRefresher
 from proxim.net.limits import Limits
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 StartSoon = Callable[[Callable[[], Awaitable[object]]], None]
 
 
-class LocalConnection(Calls):
+class LocalConnection(BaseConnection):
     """Connects one ``HostSession`` of the SDK to the node in its process.
 
     It is the ``Connection`` of the actors, too. ``session`` is set once the session was created.

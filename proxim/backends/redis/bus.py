@@ -148,10 +148,10 @@ class MessageBus:
                 log_crash(log, "a message of another node could not be handled", error)
         if batch.sent - self._acknowledged.get(batch.sender, 0) >= _ACKNOWLEDGED_AT_ONCE:
             self._acknowledged[batch.sender] = batch.sent
-            self.send(batch.sender, rpc.Received(sent=batch.sent))
+            self.send(batch.sender, rpc.Acknowledgement(sent=batch.sent))
 
     def _receive(self, sender: str, message: Message) -> None:
-        if isinstance(message, rpc.Received):
+        if isinstance(message, rpc.Acknowledgement):
             self._acknowledge(sender, message.sent)
             return
         if isinstance(message, rpc.Reset):

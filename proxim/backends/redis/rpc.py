@@ -96,7 +96,7 @@ class Reset(Struct, frozen=True, tag=True):
     """A batch between the two nodes was lost: both drop what they have with each other."""
 
 
-class Received(Struct, frozen=True, tag=True):
+class Acknowledgement(Struct, frozen=True, tag="Received"):
     """The node has handled the batches of the other one, up to the one with this ``sent``."""
 
     sent: int
@@ -105,7 +105,7 @@ class Received(Struct, frozen=True, tag=True):
 ToSession = Request | SendSignal | LeaveSeat | SignalRefused
 ToConnection = Answer | Deliver | CloseConnection
 Handled = ToSession | ToConnection | Reset
-Message = Handled | Received
+Message = Handled | Acknowledgement
 
 
 class Batch(Struct, frozen=True):

@@ -10,7 +10,7 @@ from proxim.actors.congestion import Congestion
 from proxim.actors.relay import relay
 from proxim.backends.redis import bus as bus_module
 from proxim.backends.redis.outgoing import SIGNAL_BOUND, WINDOW
-from proxim.backends.redis.rpc import Received
+from proxim.backends.redis.rpc import Acknowledgement
 from proxim.clock import now
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import RateLimited
@@ -126,8 +126,8 @@ async def test_lost_acknowledgement_stops_nothing(autojump_clock, members, monke
 
 async def test_forged_acknowledgement_is_ignored(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
-    members[1].member.bus.send(members[0].member.bus.node, Received(sent=10**30))
-    members[1].member.bus.send("nobody", Received(sent=1))
+    members[1].member.bus.send(members[0].member.bus.node, Acknowledgement(sent=10**30))
+    members[1].member.bus.send("nobody", Acknowledgement(sent=1))
     await talks(meeting)
 
 

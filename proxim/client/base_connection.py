@@ -29,7 +29,7 @@ _Outcome = wire.NodeMessage | ProximError
 _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
 
-class Calls(ABC):
+class BaseConnection(ABC):
     """A connection to a node, which matches replies to requests by their ``ref``.
 
     ``ice`` refreshes ICE servers before they expire. ``features`` lists what the node does beyond
