@@ -1,4 +1,4 @@
-"""What connections to a node share, by a socket or within one process: requests with replies."""
+"""What connections to a node have in common: requests with replies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 
 
 class BaseConnection(ABC):
-    """A connection to a node, which matches replies to requests by their ``ref``.
+    """Carries requests to a node, and matches its replies to them by their ``ref``.
 
     ``ice`` refreshes ICE servers before they expire. ``features`` lists what the node does beyond
     version 1 of the protocol. ``max_unread_bytes`` is the size of the signals of one session that

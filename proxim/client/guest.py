@@ -72,7 +72,7 @@ class Guest(ClientSession):
         self.code: str | None = None
         self._host_name: str | None = None
         self._pair_request = pair_request
-        self._node_token = resume_token.partition(".")[0]
+        self._node_token = resume_token.partition(".")[0]  # Without the secrets after the dot.
         self._store_token = store_token
         self._secret = secret
         self._is_declined = False

@@ -37,7 +37,7 @@ class _Stored(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class GuestSecret:
-    """The guest's part of a sealed session.
+    """The secrets of one sealed session at its guest.
 
     ``name`` is its own, ``host_name`` that of the host once the guest is approved. ``ends_at`` is
     when the session ends, on the wall clock, or None. ``peer`` seals the signals once approved.

@@ -62,7 +62,7 @@ class ClientSession:
         self._readable = trio.lowlevel.ParkingLot()
         self._earlier_error: ProximError | None = None
         self._peering: Peering | None = None
-        self._arrivals = 0
+        self._arrivals = 0  # How often one of the two sides has come online.
         self._changed = trio.lowlevel.ParkingLot()
         self._notices = NoticeLog()
         self._signals: SealedSignals | None = None

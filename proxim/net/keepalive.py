@@ -28,7 +28,7 @@ class Due(Enum):
 
 
 class Keepalive:
-    """Knows when a connection sends its next ping, and when each of the peer's times is over.
+    """Knows all deadlines of one connection, and which of them comes next.
 
     A deadline is a moment on Trio's clock; it is infinite while it does not apply.
     """

@@ -25,10 +25,10 @@ Spawn = Callable[[Callable[[], Awaitable[None]]], object]
 class Outbox:
     """Writes to one stream without waiting, and queues what the kernel does not take.
 
-    A task writes the queue for as long as there is one. ``size`` is in bytes; ``counted`` is what
-    the total of all outboxes has of it. The outbox also knows its bounds: in bytes, in messages
-    other than signals, and its part of the bytes that all outboxes may have. The connection closes
-    a client that passes one.
+    A task writes the queue for as long as there is one. ``size`` is what the queue has, in bytes;
+    ``counted`` is how much of that ``OutboxTotals`` was told. The outbox also knows its bounds: in
+    bytes, in messages other than signals, and its part of the bytes that all outboxes may have. The
+    connection closes a client that passes one.
     """
 
     __slots__ = (
@@ -182,7 +182,7 @@ class Outbox:
             self._shrunk.unpark_all()
 
     def _update_totals(self) -> None:
-        """Note how much is queued here now."""
+        """Have all outboxes together count how much is queued here now."""
         more, self.counted = self.size - self.counted, self.size
         self._totals.add(more, self._source)
 

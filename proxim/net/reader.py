@@ -174,7 +174,7 @@ class Reader:
         frames, self._frames = self._frames, ()
         full_at = self._full_at if self._full_at > now else now
         refuse_from = now + bucket.window
-        moment = now + clock.slept()
+        moment = now + clock.slept()  # The same by the clock of sessions, which counts sleep.
         several = len(frames) > 1
         relayed = size = 0
         if several:

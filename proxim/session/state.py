@@ -78,8 +78,8 @@ class SessionData(Struct, kw_only=True, eq=False):
     ``resume_hash`` is the hash of the resume token that the guest showed last, or of its first;
     it is set once the link was used. ``successors`` were given to the guest in exchange for that
     token, and not used yet: more than one if the answer was lost, or if the guest ignores them.
-    ``superseded`` have to be shown no more: a successor was used instead. So has any other token
-    with the hash of its family in ``family_hash``: the session gave it, and has forgotten it.
+    ``superseded`` must not be shown again: a successor was used instead. The same holds for any
+    other token of the family in ``family_hash``: the session gave it, and has forgotten it.
     """
 
     session_id: str
@@ -193,7 +193,7 @@ class SessionData(Struct, kw_only=True, eq=False):
         return found
 
     def is_superseded(self, shown: bytes) -> bool:
-        """Return whether a resume token of the guest, by its hash, has to be shown no more."""
+        """Return whether a resume token of the guest, by its hash, must not be shown again."""
         return shown != self.resume_hash and shown not in self.successors
 
     def rotate_resume_token(self, shown: bytes, successor: str | None) -> None:

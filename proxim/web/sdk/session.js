@@ -284,7 +284,7 @@ export class Session extends EventTarget {
     emit(this, "over", { error });
   }
 
-  /** @internal The node is reached again. */
+  /** @internal The node knows this client, perhaps again. */
   _nodeReached() {
     this._signals?.start();
     this.#peerConnection?.check();
