@@ -46,6 +46,7 @@ class Guest(ClientSession):
     """
 
     _role = "guest"
+    _connection: NodeConnection
 
     def __init__(
         self,
@@ -58,14 +59,14 @@ class Guest(ClientSession):
         store_token: StoreToken | None = None,
         secret: GuestSecret | None = None,
     ) -> None:
-        self._node = NodeConnection(
+        connection = NodeConnection(
             node_url,
             ssl_context,
             introduce=self._introduce,
             on_message=self._handle,
             on_failure=self._finish,
         )
-        super().__init__(self._node, session_id)
+        super().__init__(connection, session_id)
         self.node_url = node_url
         self.resume_token = resume_token
         self._expires_at = clock.now()
@@ -113,7 +114,7 @@ class Guest(ClientSession):
 
     async def reachable(self) -> AsyncIterator[bool]:
         """Yield at each change whether the node is reachable."""
-        async for online in self._node.reachable():
+        async for online in self._connection.reachable():
             yield online
 
     async def _introduce(self) -> None:
@@ -121,23 +122,23 @@ class Guest(ClientSession):
         if self._pair_request is not None:
             if self.sealed:
                 await self._check_node()
-            await self._node.call(self._pair_request, wire.PairPending, introduces=True)
+            await self._connection.call(self._pair_request, wire.PairPending, introduces=True)
             self._pair_request = None
             return
         request = wire.Resume(session_id=self.session_id, resume_token=self._node_token)
         try:
-            await self._node.call(request, wire.Resumed, introduces=True)
+            await self._connection.call(request, wire.Resumed, introduces=True)
         except UnknownSession:
             raise SessionOver("expired", "lost") from None
 
     async def _check_node(self) -> None:
         """Stop before the token is sent to a node that cannot carry the seal."""
-        await self._node.welcomed()
-        if "seal" not in self._node.features:
+        await self._connection.welcomed()
+        if "seal" not in self._connection.features:
             why = "the link is sealed, and this node cannot carry sealed sessions: it is too old"
             raise SealUnavailable(why)
         # If the reply is lost, the node takes the same request again.
-        self._node.retry_first(RETRIES)
+        self._connection.retry_first(RETRIES)
 
     def _handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node."""
@@ -285,7 +286,7 @@ async def open_guest(
         store_token=store_token,
         secret=secret,
     )
-    async with guest._node.connected():
+    async with guest._connection.connected():
         yield guest
 
 
@@ -320,5 +321,5 @@ async def resume_guest(
         store_token=store_token,
         secret=secret,
     )
-    async with guest._node.connected():
+    async with guest._connection.connected():
         yield guest

@@ -104,7 +104,7 @@ async def test_request_in_the_wrong_state_is_refused(node):
         with pytest.raises(errors.NotApproved):
             await guest.refresh_ice()
         with pytest.raises(errors.NotRegistered):
-            await guest._node.call(wire.ListSessions(), wire.Sessions)
+            await guest._connection.call(wire.ListSessions(), wire.Sessions)
 
 
 async def test_failure_of_the_node_is_an_internal_error(node, monkeypatch):
@@ -188,7 +188,7 @@ async def test_too_large_message_is_refused_before_it_is_sent(node):
 async def test_any_json_value_of_the_other_side_is_received(node, value):
     async with paired(node.url) as (session, guest):
         signal = wire.Signal(session_id=session.session_id, data=msgspec.Raw(value.encode()))
-        await guest._node.send_one_way(signal)
+        await guest._connection.send_one_way(signal)
         await guest.send("after")
         with trio.fail_after(PATIENCE):
             await session.receive()

@@ -214,7 +214,7 @@ async def test_lost_hello_costs_ten_seconds(node, between, monkeypatch):
 
         between.change = lose
         between.cut()
-        await until(lambda: between.connections == 2 and guest._node.online)
+        await until(lambda: between.connections == 2 and guest._connection.online)
         await session.send("here")
         await guest.send("there")
         assert await hear(guest, 1) == ["here"]
