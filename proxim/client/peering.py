@@ -43,8 +43,8 @@ class Peering:
         self._connector: Connector | None = None
         self._early: list[Mapping[str, object]] = []
         self._refuses = False
-        self._refused = ""
-        self._answers = False
+        self._answered = ""
+        self._is_answering = False
 
     # -- for the session ------------------------------------------------------------------------
 
@@ -81,7 +81,7 @@ class Peering:
         """Tell the other side that there will be no channel, and again each time it comes back."""
         if self._connector is None and not self._refuses:
             self._refuses = True
-            self._start_soon(self._tell)
+            self._start_soon(self._tell_at_each_arrival)
 
     def receive(self, data: msgspec.Raw) -> bool:
         """Take a signal of the other side; return false if it is none of these."""
@@ -97,26 +97,26 @@ class Peering:
         if self._connector is not None:
             self._connector.receive(rtc)
         elif self._refuses:
-            self._answer(rtc)
+            self._answer_once(rtc)
         elif len(self._early) < MAX_EARLY:
             self._early.append(rtc)
         return True
 
-    def _answer(self, rtc: Mapping[str, object]) -> None:
+    def _answer_once(self, rtc: Mapping[str, object]) -> None:
         """Say it to a connection that has not heard it."""
         name = rtc.get("from")
-        if isinstance(name, str) and name != self._refused and not self._answers:
-            self._refused = name
-            self._answers = True
+        if isinstance(name, str) and name != self._answered and not self._is_answering:
+            self._answered = name
+            self._is_answering = True
             self._start_soon(self._send_unavailable)
 
     async def _send_unavailable(self) -> None:
         try:
             await self.send_rtc(UNAVAILABLE)
         finally:
-            self._answers = False
+            self._is_answering = False
 
-    async def _tell(self) -> None:
+    async def _tell_at_each_arrival(self) -> None:
         await self.wait_approved()
         while self._refuses and self._session.over is None:
             seen = self.arrivals
