@@ -219,10 +219,8 @@ class Router:
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
         self._supervisor.check_limits(owner, connection)
         await self._backend.check_limits(owner)
-        session_id, drawn_for = (
-            new_session_id(),
-            self._count_drawing_for(connection, message, owner),
-        )
+        drawn_for = self._count_drawing_for(connection, message, owner)
+        session_id = new_session_id()
         invitation = await self._invitations.make(session_id, message, drawn_for)
         now = clock.now()
         session = Session.open(
