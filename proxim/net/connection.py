@@ -22,8 +22,8 @@ from proxim.net.websocket import NodeWebSocket
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 
-_SHARED_FROM = 8
-"""From 1/8 of the outbox on, each of several sessions has only its share of it for signals."""
+_SHARED_FROM = 1 / 8
+"""The used part of the outbox from which each of several sessions has its share for signals."""
 
 _SLOW_DOWN_FROM = 0.5
 """The used part of a session's share of the outbox from which the sender is slowed down."""
@@ -164,7 +164,7 @@ class SocketConnection:
         outbox = self._outbox
         if (
             outbox.size
-            and outbox.size > self._limits.outbox_size // _SHARED_FROM
+            and outbox.size > self._limits.outbox_size * _SHARED_FROM
             and isinstance(message, wire.Signal)
             and len(self.seats) > 1
         ):
