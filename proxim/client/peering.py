@@ -124,10 +124,10 @@ class Peering:
                 await self.send_rtc(UNAVAILABLE)
             await self.arrival_after(seen)
 
-    def _start_soon(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+    def _start_soon(self, task: Callable[[], Awaitable[object]]) -> None:
         async def guarded() -> None:
             try:
-                await task(*args)
+                await task()
             except ProximError as error:
                 log.info("a signal for WebRTC was not sent: %s", error)
 
