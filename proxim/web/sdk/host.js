@@ -106,7 +106,7 @@ export class Host extends EventTarget {
     if (sealed) return this.#openSealed(type, ttl, tokenHash, joinUrl, hostName);
     if (confirm === "code") await this._connection.needFeature("confirm");
     if (joinUrl) await this._connection.needFeature("join_url");
-    const created = await this._connection.request("session_created", {
+    const session = await this.#create({
       type: "create_session",
       session_type: type,
       ttl,
@@ -114,9 +114,15 @@ export class Host extends EventTarget {
       host_name: hostName,
       ...linkRequest(tokenHash, joinUrl),
     });
-    const session = this.sessions.get(created.session.session_id);
-    if (!session) throw sessionEnded("expired", "lost", created.session.session_id);
     session._setJoinUrl(joinUrl);
+    return session;
+  }
+
+  /** @param {Message} request @param {(created: Message) => void} [prepare] @returns {Promise<HostSession>} */
+  async #create(request, prepare) {
+    const { session_id: id } = (await this._connection.request("session_created", request, prepare)).session;
+    const session = this.sessions.get(id);
+    if (!session) throw sessionEnded("expired", "lost", id);
     return session;
   }
 
@@ -137,10 +143,7 @@ export class Host extends EventTarget {
     const request = { type: "create_session", session_type: type, ttl, token_hash: keys.tokenHash, seal: 1 };
     const hold = (/** @type {Message} */ { session }) =>
       this.#secrets.add(session.session_id, keys, page || this._linkPage(), { name: hostName, ttl });
-    const created = await this._connection.request("session_created", request, hold);
-    const session = this.sessions.get(created.session.session_id);
-    if (!session) throw sessionEnded("expired", "lost", created.session.session_id);
-    return session;
+    return this.#create(request, hold);
   }
 
   /**
