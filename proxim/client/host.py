@@ -111,6 +111,7 @@ class Host:
         return session
 
     async def _open(self, request: wire.CreateSession) -> HostSession:
+        # `_handle` has made the session: a message about it may come before this task runs again.
         created = await self._connection.call(request, wire.SessionCreated)
         return self._created.pop(created.session.session_id)
 

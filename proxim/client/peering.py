@@ -103,7 +103,7 @@ class Peering:
         return True
 
     def _answer_once(self, rtc: Mapping[str, object]) -> None:
-        """Say it to a connection that has not heard it."""
+        """Tell a new connection of the other side, once, that there will be no channel."""
         name = rtc.get("from")
         if isinstance(name, str) and name != self._answered and not self._is_answering:
             self._answered = name

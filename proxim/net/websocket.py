@@ -129,7 +129,10 @@ class NodeWebSocket(WebSocketConnection):
         self._close_handshake.set()
 
     async def receive(self) -> list[str | bytes]:
-        """Return the messages of the next read that has any; empty at the end."""
+        """Return the messages of the next read that has any; empty at the end.
+
+        For callers of trio-websocket's interface; the reader of a node calls ``feed``.
+        """
         messages: list[str | bytes] = []
         while not self.peer_has_ended and not messages:
             try:

@@ -18,6 +18,7 @@ import { SealedSignals } from "./sealed-signals.js";
  *   until?: number | null }} GuestKept
  */
 
+/** Keeps the secrets of one sealed session at its guest, and opens what the host seals for it. */
 export class GuestSecret {
   #sessionId;
   /** @type {LinkSeal | undefined} */
