@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from proxim.cli import program
-from proxim.cli.own_page import node_of, node_option
+from proxim.cli.own_page import node_option
 from proxim.cli.pairing import guest_options, joining
 from proxim.cli.talk import talk
 from proxim.cli.terminal import Reporter
@@ -41,7 +41,7 @@ def command(
     """
 
     async def action(reporter: Reporter) -> None:
-        opened = joining(link, reporter, name=name, device_id=device_id, node=node_of(link, node))
+        opened = joining(link, reporter, name=name, device_id=device_id, node=node)
         async with opened as (guest, _):
             await talk(guest, reporter, folder=save_to, take_all=take_files)
 

@@ -18,7 +18,7 @@ from proxim.cli import program
 from proxim.cli.approval import NumberQuestion, ask_number, wants_new_link
 from proxim.cli.identity import Register
 from proxim.cli.invitation import Invitation, Waiting, Way, press_keys
-from proxim.cli.own_page import command_for
+from proxim.cli.own_page import command_for, node_of
 from proxim.cli.terminal import Reporter, command_line, seconds, time_left
 from proxim.client import Guest, Host, HostSession, Notice, Prompt, open_guest
 from proxim.client.peering import not_installed
@@ -113,10 +113,10 @@ async def joining(
 ) -> AsyncIterator[Paired]:
     """Ask to pair with a link, and wait for the approval, which is reported.
 
-    ``node`` is the URL of the node if the link does not say it.
+    ``node`` is what ``--node`` says. Raises what ``node_of`` raises.
     """
     async with (
-        open_guest(link, name=name, device_id=device_id, node_url=node) as guest,
+        open_guest(link, name=name, device_id=device_id, node_url=node_of(link, node)) as guest,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(program.report_reachability, guest, reporter)

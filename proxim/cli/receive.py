@@ -8,7 +8,6 @@ import click
 
 from proxim.cli import program
 from proxim.cli.identity import Register, with_host
-from proxim.cli.own_page import node_of
 from proxim.cli.pairing import check_channel, guest_options, hosting, joining, plain_option
 from proxim.cli.talk import Conversation
 from proxim.cli.terminal import Reporter, command_line
@@ -61,13 +60,7 @@ def command(
                 answer=lambda link: command_line("send", "--to", link, "FILE"),
             )
             if link is None
-            else joining(
-                link,
-                reporter,
-                name=name,
-                device_id=device_id,
-                node=node_of(link, register.node),
-            )
+            else joining(link, reporter, name=name, device_id=device_id, node=register.node)
         )
         async with opened as (session, node):
             talk = Conversation(

@@ -9,7 +9,6 @@ import click
 
 from proxim.cli import program
 from proxim.cli.identity import Register, with_host
-from proxim.cli.own_page import node_of
 from proxim.cli.pairing import check_channel, guest_options, hosting, joining, plain_option
 from proxim.cli.talk import Conversation
 from proxim.cli.terminal import Reporter, command_line
@@ -60,13 +59,7 @@ def command(
                 register, reporter, yes=yes, plain=plain, answer=partial(command_line, "receive")
             )
             if link is None
-            else joining(
-                link,
-                reporter,
-                name=name,
-                device_id=device_id,
-                node=node_of(link, register.node),
-            )
+            else joining(link, reporter, name=name, device_id=device_id, node=register.node)
         )
         async with opened as (session, _):
             talk = Conversation(session, reporter, folder=downloads(), hint=HINT)
