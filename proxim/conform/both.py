@@ -47,8 +47,7 @@ async def sends_signals(stage: Stage) -> None:
 async def hears_a_large_signal(stage: Stage) -> None:
     """Takes a signal of 60,000 bytes."""
     wire = await stage.approved()
-    await stage.signal(wire, "x" * 60_000)
-    await stage.client.told("signal", data="x" * 60_000)
+    await stage.relays(wire, "x" * 60_000)
 
 
 @cases.add("signal-many", "Both → node")
@@ -66,8 +65,7 @@ async def ignores_other_sessions(stage: Stage) -> None:
     """Does not tell a signal of a session that it does not have."""
     wire = await stage.approved()
     await wire.say("signal", session_id="A" * 22, data="for somebody else")
-    await stage.signal(wire, "for this one")
-    await stage.client.told("signal", data="for this one")
+    await stage.relays(wire, "for this one")
 
 
 @cases.add("unknown-field", "Transport")
@@ -83,8 +81,7 @@ async def ignores_unknown_messages(stage: Stage) -> None:
     """Ignores a message whose type it does not know."""
     wire = await stage.approved()
     await wire.say("of_a_later_version", session_id=stage.session_id, what=1)
-    await stage.signal(wire, "after it")
-    await stage.client.told("signal", data="after it")
+    await stage.relays(wire, "after it")
 
 
 @cases.add("websocket-ping", "Close codes")
@@ -98,8 +95,7 @@ async def survives_an_error(stage: Stage) -> None:
     """Goes on after an error, such as one for a signal that could not be kept."""
     wire = await stage.approved()
     await wire.say("error", code="peer_offline", message="not kept", session_id=stage.session_id)
-    await stage.signal(wire, "after it")
-    await stage.client.told("signal", data="after it")
+    await stage.relays(wire, "after it")
     await stage.client.tells_none("ended", 0.3)
 
 
@@ -108,8 +104,7 @@ async def survives_an_unknown_error(stage: Stage) -> None:
     """Goes on after an error whose code it does not know."""
     wire = await stage.approved()
     await wire.say("error", code="of_a_later_version", message="?", session_id=stage.session_id)
-    await stage.signal(wire, "after it")
-    await stage.client.told("signal", data="after it")
+    await stage.relays(wire, "after it")
 
 
 @cases.add("peer-offline", "Node → host or guest", required=False)
@@ -180,8 +175,7 @@ async def comes_back(stage: Stage) -> None:
     wire = await stage.approved()
     await wire.close(1012)
     wire = await stage.comes_back()
-    await stage.signal(wire, "welcome back")
-    await stage.client.told("signal", data="welcome back")
+    await stage.relays(wire, "welcome back")
 
 
 @cases.add("comes-back-twice", "Guest → node")
@@ -191,8 +185,7 @@ async def comes_back_twice(stage: Stage) -> None:
     for _ in range(2):
         await wire.close(1012)
         wire = await stage.comes_back()
-    await stage.signal(wire, "welcome back")
-    await stage.client.told("signal", data="welcome back")
+    await stage.relays(wire, "welcome back")
 
 
 @cases.add("sends-after-coming-back", "Close codes", required=False)

@@ -184,6 +184,11 @@ class Stage:
         """Send a signal of the peer to the client."""
         await wire.say("signal", session_id=self.session_id, data=data)
 
+    async def relays(self, wire: Wire, data: Any) -> None:
+        """Send a signal of the peer, and wait until the client tells it."""
+        await self.signal(wire, data)
+        await self.client.told("signal", data=data)
+
     async def comes_back(self) -> Wire:
         """Return the client's next connection once it has its seat again."""
         wire = await self.node.connection()
