@@ -120,7 +120,8 @@ class SealedHost:
         self._draw = draw
         self._keys = [] if keys is None else [keys]
         self._seal: str | None = None
-        self._verdict: Asked | Returned | None = None
+        self._asked: Asked | None = None
+        self._returned: tuple[str, Returned] | None = None
         self._pending: _Pending | None = None
         self._decision: Decision | None = None
 
@@ -131,7 +132,7 @@ class SealedHost:
         """Return the host of an earlier program's ``state``."""
         host = cls(session_id, secret=state.secret, draw=draw)
         host._keys = list(state.keys)
-        host._seal, host._verdict = state.seal, state.asked
+        host._seal, host._asked = state.seal, state.asked
         host._pending, host._decision = state.pending, state.decision
         return host
 
@@ -141,7 +142,7 @@ class SealedHost:
         return HostState(
             list(self._keys),
             self._seal,
-            self._verdict if isinstance(self._verdict, Asked) else None,
+            self._asked,
             self._pending,
             self._decision,
             None if self.peer is None else self.peer.secret,
@@ -150,7 +151,7 @@ class SealedHost:
     @property
     def guest_name(self) -> str | None:
         """The name of the guest whose request was opened; None before."""
-        return self._verdict.name if isinstance(self._verdict, Asked) else None
+        return None if self._asked is None else self._asked.name
 
     @property
     def has_keys(self) -> bool:
@@ -183,20 +184,25 @@ class SealedHost:
 
     def take_prompt(self, seal: str | None, now: float) -> Verdict:
         """Return what to do about the ``seal`` of a ``pair_prompt``; ``now`` is in seconds."""
-        if self._verdict is not None and seal == self._seal:
-            if isinstance(self._verdict, Asked):
-                return self._verdict._replace(is_new=False)
-            return self._verdict
+        if self._asked is not None and seal == self._seal:
+            return self._asked._replace(is_new=False)
+        if self._returned is not None and seal == self._returned[0]:
+            return self._returned[1]
         if self._seal is None and self.peer is None and not self._keys:
             return Unknown()
         if seal is None:
             return Refused.TAMPERED
         try:
-            self._verdict = self._open(decode(seal), now)
+            verdict = self._open(decode(seal), now)
         except DoesNotOpen:
-            return Refused.DOES_NOT_OPEN if self._seal is None else Refused.TAMPERED
-        self._seal = seal
-        return self._verdict
+            has_opened = self._seal is not None or self._returned is not None
+            return Refused.TAMPERED if has_opened else Refused.DOES_NOT_OPEN
+        if isinstance(verdict, Asked):
+            self._seal, self._asked = seal, verdict
+        else:
+            # The guest keeps the name of its first request: this one has none.
+            self._returned = seal, verdict
+        return verdict
 
     def approve(self, code: str, terms: Terms) -> Decision:
         """Return the decision of a person who typed ``code``: a wrong one is a rejection.

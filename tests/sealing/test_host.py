@@ -150,6 +150,15 @@ def test_guest_that_comes_back_is_approved_without_a_question():
     assert host.take_prompt(seal, 0) == returned
 
 
+def test_guest_that_comes_back_keeps_its_name():
+    host, guest = approved()
+    host.take_prompt(return_seal(SealedPeer("g", guest.peer.secret)), 0)
+    assert host.guest_name == "Phone"
+    assert SealedHost.restore(ID, host.state).guest_name == "Phone"
+    # Its first request is known, too.
+    assert host.take_prompt(guest.state.seal, 0).name == "Phone"
+
+
 def test_program_that_stored_the_secret_lets_its_guest_come_back():
     host, guest = approved()
     reloaded = SealedHost(ID, secret=host.peer.secret)

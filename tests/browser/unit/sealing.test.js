@@ -108,6 +108,15 @@ test("a guest comes back as in the vector", async () => {
   talk([back.signal], { g: guest, h: host.peer });
 });
 
+test("a guest that comes back keeps the name of its first request", async () => {
+  const { host, guest } = await paired([], ["11".repeat(32), "22".repeat(32)]);
+  const again = new SealedPeer("g", guest.peer.secret);
+  assert.equal((await host.takePrompt(returnSeal(again), 0)).kind, "returned");
+  assert.equal(host.name, request.name);
+  assert.equal(new SealedHost(link.session_id, { state: host.state }).name, request.name);
+  assert.equal((await host.takePrompt(guest.state.seal, 0)).kind, "asked");
+});
+
 test("the suite seals and opens the vector of RFC 9180, A.2.2", async () => {
   const rfc = vectors.rfc9180;
   const suite = suiteWith(drawn(rfc.ikm_e));

@@ -52,8 +52,10 @@ export class SealedHost {
   #keys;
   /** @type {string | null} */
   #seal = null;
-  /** @type {Verdict | null} */
-  #verdict = null;
+  /** @type {{ name: string, ack: string } | null} */
+  #asked = null;
+  /** @type {{ seal: string, verdict: Verdict } | null} */
+  #returned = null;
   /** @type {{ secret: Uint8Array, own: KeyPair, guestKey: Uint8Array } | null} */
   #pending = null;
   /** @type {Promise<unknown>} */
@@ -81,7 +83,7 @@ export class SealedHost {
     return {
       links: this.#keys.map(({ seed, private: own }) => ({ seed: encode64(seed), private: encode64(own) })),
       seal: this.#seal,
-      asked: this.#verdict?.kind === "asked" ? { name: this.#verdict.name, ack: this.#verdict.ack } : null,
+      asked: this.#asked,
       pending: pending && {
         secret: encode64(pending.secret),
         private: encode64(pending.own.private),
@@ -104,7 +106,7 @@ export class SealedHost {
 
   /** The name of the guest that has asked, null before. */
   get name() {
-    return this.#verdict?.kind === "asked" ? this.#verdict.name : null;
+    return this.#asked?.name ?? null;
   }
 
   /**
@@ -172,7 +174,7 @@ export class SealedHost {
   #restore({ links, seal, asked, pending, decision, secret }) {
     this.#keys = links.map((each) => keysOf(decode64(each.seed), decode64(each.private)));
     this.#seal = seal;
-    this.#verdict = asked && { kind: "asked", ...asked, isNew: false };
+    this.#asked = asked;
     this.#pending = pending && {
       secret: decode64(pending.secret),
       own: pairOf(decode64(pending.private)),
@@ -184,19 +186,22 @@ export class SealedHost {
 
   /** @param {string | undefined} seal @param {number} now @returns {Promise<Verdict>} */
   async #takePrompt(seal, now) {
-    if (this.#verdict && seal === this.#seal) {
-      return this.#verdict.kind === "asked" ? { ...this.#verdict, isNew: false } : this.#verdict;
-    }
+    if (this.#asked && seal === this.#seal) return { kind: "asked", ...this.#asked, isNew: false };
+    if (this.#returned && seal === this.#returned.seal) return this.#returned.verdict;
     if (this.#seal === null && !this.peer && this.#keys.length === 0) return { kind: "unknown" };
     if (typeof seal !== "string") return { kind: "tampered" };
+    let verdict;
     try {
-      this.#verdict = await this.#open(decode64(seal), now);
+      verdict = await this.#open(decode64(seal), now);
     } catch (error) {
-      if (error instanceof DoesNotOpen) return { kind: this.#seal === null ? "does_not_open" : "tampered" };
+      const hasOpened = this.#seal !== null || this.#returned !== null;
+      if (error instanceof DoesNotOpen) return { kind: hasOpened ? "tampered" : "does_not_open" };
       throw error;
     }
-    this.#seal = seal;
-    return this.#verdict;
+    // The guest keeps the name of its first request: a later one has none.
+    if (verdict.kind === "returned") this.#returned = { seal, verdict };
+    else this.#seal = seal;
+    return verdict;
   }
 
   /** @param {Uint8Array} content @param {number} now @returns {Promise<Verdict>} */
@@ -222,6 +227,7 @@ export class SealedHost {
     const ack = encode64(sealBox(secret, "ack", "h", own.public, this.#draw));
     this.#pending = { secret, own, guestKey: key };
     this.#keys = [];
+    this.#asked = { name, ack };
     return { kind: "asked", name, ack, isNew: true };
   }
 
