@@ -102,7 +102,8 @@ export class Connection {
    * Send a request once the node knows this client, and return its reply.
    * @param {string} kind The type of the reply.
    * @param {Message} request
-   * @param {(reply: Message) => void} [prepare] Called before the client receives the reply.
+   * @param {(reply: Message) => void} [prepare] Called before the client receives the reply, which it does not if
+   *   this throws: the request then rejects with the error.
    * @returns {Promise<Message>}
    */
   async request(kind, request, prepare) {
@@ -240,7 +241,13 @@ export class Connection {
       this.#welcomed.resolve();
     }
     const pending = this.#requests.get(message.ref);
-    if (message.type === pending?.kind) pending?.prepare?.(message);
+    try {
+      if (message.type === pending?.kind) pending?.prepare?.(message);
+    } catch (error) {
+      this.#requests.delete(message.ref);
+      pending?.reject(error);
+      return;
+    }
     this.client._receive(message);
     if (!pending) return;
     this.#requests.delete(message.ref);

@@ -68,6 +68,11 @@ export class HostSecrets {
     return this.#hold(id, sealedHost, { until: state?.until ?? null, name: state?.name ?? this.#name });
   }
 
+  /** Return whether this browser has secrets of a session. @param {string} id */
+  has(id) {
+    return this.#held.has(id) || id in this.#stored;
+  }
+
   /** @param {string} id */
   forget(id) {
     this.#held.delete(id);

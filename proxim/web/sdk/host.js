@@ -40,6 +40,8 @@ export class Host extends EventTarget {
   #identity;
   #storageKey;
   #secrets;
+  /** @type {Set<string>} The ids of sessions that this page is about to have. */
+  #opening = new Set();
 
   /**
    * @param {string | URL} [url] The node; by default the page's own origin.
@@ -118,9 +120,13 @@ export class Host extends EventTarget {
     return session;
   }
 
-  /** @param {Message} request @param {(created: Message) => void} [prepare] @returns {Promise<HostSession>} */
+  /** @param {Message} request @param {(id: string) => void} [prepare] @returns {Promise<HostSession>} */
   async #create(request, prepare) {
-    const { session_id: id } = (await this._connection.request("session_created", request, prepare)).session;
+    const take = (/** @type {Message} */ { session: { session_id: id } }) => {
+      this.#checkNew(id);
+      prepare?.(id);
+    };
+    const { session_id: id } = (await this._connection.request("session_created", request, take)).session;
     const session = this.sessions.get(id);
     if (!session) throw sessionEnded("expired", "lost", id);
     return session;
@@ -141,9 +147,21 @@ export class Host extends EventTarget {
     if (fault) throw new ProximError("bad_message", `hostName has ${fault}`);
     const keys = newLink();
     const request = { type: "create_session", session_type: type, ttl, token_hash: keys.tokenHash, seal: 1 };
-    const hold = (/** @type {Message} */ { session }) =>
-      this.#secrets.add(session.session_id, keys, page || this._linkPage(), { name: hostName, ttl });
+    const hold = (/** @type {string} */ id) =>
+      this.#secrets.add(id, keys, page || this._linkPage(), { name: hostName, ttl });
     return this.#create(request, hold);
+  }
+
+  /**
+   * Throw if a new session has the id of an earlier one. The node could otherwise pass off a plain session, with a
+   * link of its own, as the sealed one that this page opens.
+   * @param {string} id
+   */
+  #checkNew(id) {
+    if (this.sessions.has(id) || this.#secrets.has(id)) {
+      throw connectionLost("the node gave a new session the id of an earlier one");
+    }
+    this.#opening.add(id);
   }
 
   /**
@@ -204,6 +222,7 @@ export class Host extends EventTarget {
     if (message.type === "registered") {
       this.#restoreSessions(message.sessions);
     } else if (message.type === "session_created") {
+      if (!this.#opening.delete(message.session.session_id)) return;
       this.#identity.ahead = Date.parse(message.session.created_at) - Date.now();
       this.#rememberIdentity();
       this.#options.seats?.push(message.session.session_id);

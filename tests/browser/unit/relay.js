@@ -14,7 +14,7 @@ export async function turn() {
 
 export class Relay {
   features = ["confirm", "rotate", "join_url", "seal"];
-  /** @type {(message: any, to: "host" | "guest") => any} Returns what the node sends in its place; null for nothing. */
+  /** @type {(message: any, to: "host" | "guest") => any} Returns what the node sends in its place, perhaps a list; null for nothing. */
   change = (message) => message;
   /** Everything that the sides have sent. */
   heard = [];
@@ -56,7 +56,7 @@ export class Relay {
   async tells(to, message) {
     const sent = this.change(message, to);
     const socket = this.#sides.get(to);
-    if (sent && socket?.readyState === 1) await socket.hears(sent);
+    for (const each of [sent].flat()) if (each && socket?.readyState === 1) await socket.hears(each);
   }
 
   /** The connection of a side breaks, or its page was closed. */

@@ -5,7 +5,7 @@ import { beforeEach, test } from "node:test";
 import { Guest, Host, parseLink, remembered } from "../../../proxim/web/proxim.js";
 import { SealedGuest, sealedLink } from "../../../proxim/web/sdk/seal/index.js";
 import "../../../proxim/web/sdk/seal/qr.js";
-import { freshBrowser, ID, pass } from "./fakes.js";
+import { freshBrowser, ID, pass, session } from "./fakes.js";
 import { asked, opened, paired, recorded, Relay, stored } from "./relay.js";
 
 beforeEach(freshBrowser);
@@ -147,6 +147,29 @@ test("a host does not believe an approval that it did not give", async () => {
   await relay.tells("host", { type: "pair_result", session_id: ID, status: "approved", device_info: { name: "x", id: "1" } });
   assert.equal(desk.over.code, "tampered");
 });
+
+for (const by of ["registered", "session_created"]) {
+  test(`a plain session that the node told by ${by} is not taken for a new sealed one of its id`, async () => {
+    const plain = session();
+    const link = `http://node/join#${ID}.${"A".repeat(43)}`;
+    const relay = new Relay();
+    relay.change = (message) => {
+      if (message.type === "session_created") return { ...message, session: plain, link, qr_svg: "<svg/>" };
+      if (message.type !== "registered") return message;
+      if (by === "registered") return { ...message, sessions: [plain] };
+      return [message, { type: by, session: plain, link, qr_svg: "<svg/>", pair_within: 300 }];
+    };
+    const host = new Host("http://node", { rtc: false });
+    const seen = [];
+    host.onsession = ({ session: each }) => seen.push(each);
+    const opening = host.open({ type: "persistent", sealed: true });
+    opening.catch(() => {});
+    await relay.runs();
+    if (by === "registered") await assert.rejects(opening, { code: "connection_lost" });
+    else assert.ok((await opening).sealed);
+    assert.deepEqual(seen.map((each) => [each.sealed, each.link === link]), [[by !== "registered", false]]);
+  });
+}
 
 test("signals that the peer did not seal are dropped, and said once a minute", async () => {
   const { relay, deskHeard } = await paired();
