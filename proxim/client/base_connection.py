@@ -85,7 +85,7 @@ class BaseConnection(ABC):
         that the session has ended, and ``ConnectionLost`` if the connection closes before the
         reply.
         """
-        ref = str(next(self._refs))
+        ref = request.ref or self.new_ref()
         self._waiting[ref], outcomes = trio.open_memory_channel[_Outcome](1)
         try:
             await self._send(structs.replace(request, ref=ref))
@@ -99,6 +99,10 @@ class BaseConnection(ABC):
         if isinstance(outcome, wire.SessionEnded):
             raise SessionOver(outcome.status, outcome.reason)
         raise ConnectionLost(f"the node answered {type(outcome).__name__} to a request")
+
+    def new_ref(self) -> str:
+        """Return a ``ref`` for a request whose reply must be known as soon as it comes."""
+        return str(next(self._refs))
 
     async def refresh_ice(self, session_id: str) -> wire.IceServers:
         """Request new ICE servers for a session. Raises what ``call`` raises."""

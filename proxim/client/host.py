@@ -15,6 +15,7 @@ from proxim.client.names import checked_name, computer_name
 from proxim.event_loop import require_trio
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
+    ConnectionLost,
     NotSupported,
     ProximError,
     SealUnavailable,
@@ -25,7 +26,7 @@ from proxim.protocol.link import is_loopback
 from proxim.protocol.messages import SessionInfo, SessionType
 
 if TYPE_CHECKING:
-    from proxim.client.sealed_host import HostSecret
+    from proxim.client.sealed_host import HostSecret, NewSecret
 
 CANNOT_SEAL = "this node cannot carry sealed sessions: it is too old"
 
@@ -54,6 +55,7 @@ class Host:
         self.key = registration.key
         self.sessions: dict[str, HostSession] = {}
         self._created: dict[str, HostSession] = {}
+        self._new_secrets: dict[str, NewSecret | None] = {}
         self._registration = registration
         self._seats = registration.seats
         self._connection = NodeConnection(
@@ -110,9 +112,16 @@ class Host:
         session.join_url = join_url
         return session
 
-    async def _open(self, request: wire.CreateSession) -> HostSession:
-        # `_handle` has made the session: a message about it may come before this task runs again.
-        created = await self._connection.call(request, wire.SessionCreated)
+    async def _open(
+        self, request: wire.CreateSession, new_secret: NewSecret | None = None
+    ) -> HostSession:
+        ref = self._connection.new_ref()
+        self._new_secrets[ref] = new_secret
+        try:
+            request = structs.replace(request, ref=ref)
+            created = await self._connection.call(request, wire.SessionCreated)
+        finally:
+            del self._new_secrets[ref]
         return self._created.pop(created.session.session_id)
 
     async def _open_sealed(self, plain: wire.CreateSession) -> HostSession:
@@ -158,17 +167,29 @@ class Host:
         match message:
             case wire.Registered() if self._connection.is_reply(message):
                 self._resume_sessions(message)
-            case wire.SessionCreated() if self._connection.is_reply(message):
-                session = self._update_session(message.session)
-                session._set_link(message)
-                self._created[session.session_id] = session
-                if self._seats is not None:
-                    self._seats.append(message.session.session_id)
+            case wire.SessionCreated(ref=str(ref)) if self._connection.is_reply(message):
+                self._add_session(message, self._new_secrets.get(ref))
             case _:
                 session_id = getattr(message, "session_id", None)
                 if isinstance(session_id, str) and session_id in self.sessions:
                     self.sessions[session_id]._handle(message)
                     self._remove_if_over(session_id)
+
+    def _add_session(self, created: wire.SessionCreated, new_secret: NewSecret | None) -> None:
+        """Store a new session, which has its secrets from the start if it is sealed.
+
+        A node could say what it likes of a session that has them a moment later, and mix the
+        secrets of two sessions that it gives the same id.
+        """
+        session_id = created.session.session_id
+        if session_id in self.sessions or session_id in self._seals:
+            raise ConnectionLost("the node gave a new session the id of an earlier one")
+        secret = None if new_secret is None else new_secret(session_id)
+        session = HostSession(self._connection, created.session, secret)
+        session._set_link(created)
+        self.sessions[session_id] = self._created[session_id] = session
+        if self._seats is not None:
+            self._seats.append(session_id)
 
     def _resume_sessions(self, registered: wire.Registered) -> None:
         if registered.key is not UNSET:

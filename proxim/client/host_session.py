@@ -218,11 +218,6 @@ class HostSession(ClientSession):
 
     # -- sealed ----------------------------------------------------------------------------------
 
-    async def _make_sealed(self, secret: HostSecret, qr: Literal["svg"] | None) -> None:
-        """Begin a new session with the secrets of its first link."""
-        self._secret = secret
-        await self._show_sealed_link(qr)
-
     async def _show_sealed_link(self, qr: Literal["svg"] | None) -> None:
         assert self._secret is not None
         self.link, self.qr_svg = self._secret.link, None
@@ -272,6 +267,8 @@ class HostSession(ClientSession):
         decision = self._secret.decision
         if isinstance(verdict, Refused):
             self._refuse(verdict)
+        elif isinstance(verdict, Returned) and self._secret.is_over:
+            self._send_soon(wire.PairDecision(session_id=self.session_id, approve=False))
         elif isinstance(verdict, Returned):
             self._send_soon(self._wire_decision(True, verdict.seal))
         elif not isinstance(verdict, Asked):

@@ -41,6 +41,9 @@ __all__ = ["NOTICES", "Asked", "HostProfile", "HostSecret", "Refused", "Returned
 
 OWN_TOKEN = "a sealed session makes the token of its link itself: leave out `token_hash`"
 
+NewSecret = Callable[[str], "HostSecret"]
+"""Returns the secrets of a new session, by its id."""
+
 NOTICES = {Refused.TAMPERED: Notice.TAMPERED, Refused.DOES_NOT_OPEN: Notice.UNOPENED}
 
 
@@ -71,13 +74,14 @@ def owner_of(text: str) -> tuple[str, str] | None:
 
 async def open_sealed(
     plain: wire.CreateSession,
-    create: Callable[[wire.CreateSession], Awaitable[HostSession]],
+    create: Callable[[wire.CreateSession, NewSecret], Awaitable[HostSession]],
     profile: HostProfile,
     seals: SecretStore,
 ) -> HostSession:
     """Open a session as ``plain`` describes it, but sealed; return it with its first link.
 
-    ``create`` sends the request. ``profile`` has the page and the name, if ``plain`` has none.
+    ``create`` sends the request, and makes the session with its secrets when the reply comes.
+    ``profile`` has the page and the name, unless ``plain`` has others.
 
     Raises ``BadMessage`` if ``plain`` has a token hash, or a name that is not allowed.
     """
@@ -86,12 +90,16 @@ async def open_sealed(
     name = profile.name if plain.host_name is None else checked_name(plain.host_name)
     profile = profile._replace(page=plain.join_url or profile.page, name=name)
     keys, kind = new_link(), plain.session_type
+
+    def new_secret(session_id: str) -> HostSecret:
+        ends_at = None if plain.ttl is None else time.time() + plain.ttl
+        return HostSecret(SealedHost(session_id, keys), profile, seals, kind, ends_at)
+
     session = await create(
-        wire.CreateSession(session_type=kind, ttl=plain.ttl, token_hash=keys.token_hash, seal=1)
+        wire.CreateSession(session_type=kind, ttl=plain.ttl, token_hash=keys.token_hash, seal=1),
+        new_secret,
     )
-    ends_at = None if plain.ttl is None else time.time() + plain.ttl
-    secret = HostSecret(SealedHost(session.session_id, keys), profile, seals, kind, ends_at)
-    await session._make_sealed(secret, plain.qr)
+    await session._show_sealed_link(plain.qr)
     return session
 
 
@@ -167,6 +175,11 @@ class HostSecret:
         verdict = self._host.take_prompt(seal, clock.now())
         self._store()
         return verdict
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time of the session is up, by this program's clock."""
+        return self._ends_at is not None and time.time() >= self._ends_at
 
     @property
     def decision(self) -> Decision | None:

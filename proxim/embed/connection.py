@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -26,6 +27,9 @@ from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, ConnectionLost, InternalError, RequestError
 
+if TYPE_CHECKING:
+    from proxim.client.sealed_host import NewSecret
+
 log = logging.getLogger(__name__)
 
 StartSoon = Callable[[Callable[[], Awaitable[object]]], None]
@@ -42,7 +46,12 @@ class LocalConnection(BaseConnection):
     """There is no address, and no limit by address applies."""
 
     def __init__(
-        self, router: Router, limits: Limits, ice: IceRefresher, start_soon: StartSoon
+        self,
+        router: Router,
+        limits: Limits,
+        ice: IceRefresher,
+        start_soon: StartSoon,
+        new_secret: NewSecret | None = None,
     ) -> None:
         super().__init__(ice, limits.outbox_size)
         self.seats: dict[str, Seat] = {}
@@ -51,6 +60,7 @@ class LocalConnection(BaseConnection):
         self._router = router
         self._limits = limits
         self._start_soon = start_soon
+        self._new_secret = new_secret
         self._turn = trio.Lock()
         self._full_at = -math.inf
         self._failure: ConnectionLost | None = None
@@ -72,7 +82,9 @@ class LocalConnection(BaseConnection):
         if self.closed:
             return
         if isinstance(message, wire.SessionCreated):
-            self.session = HostSession(self, message.session)
+            session_id = message.session.session_id
+            secret = None if self._new_secret is None else self._new_secret(session_id)
+            self.session = HostSession(self, message.session, secret)
             self.session._set_link(message)
         elif self.session is not None:
             self.session._handle(message)

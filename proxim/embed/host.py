@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakValueDictionary
 
 import trio
@@ -20,6 +20,9 @@ from proxim.protocol import messages as wire
 from proxim.protocol.errors import BadMessage, UnknownSession
 from proxim.protocol.fields import Confirm
 from proxim.protocol.messages import SessionType
+
+if TYPE_CHECKING:
+    from proxim.client.sealed_host import NewSecret
 
 UUID = "in-process"
 """The uuid of the application's sessions. Their key is random, and known to the node alone."""
@@ -83,8 +86,12 @@ class LocalHost:
         profile = HostProfile("", UUID, self._page, computer_name())
         return await open_sealed(plain, self._create, profile, {})
 
-    async def _create(self, request: wire.CreateSession) -> HostSession:
-        connection = LocalConnection(self._router, self._limits, self._ice, self._start_soon)
+    async def _create(
+        self, request: wire.CreateSession, new_secret: NewSecret | None = None
+    ) -> HostSession:
+        connection = LocalConnection(
+            self._router, self._limits, self._ice, self._start_soon, new_secret
+        )
         try:
             await connection.call(self._register, wire.Registered)
             await connection.call(request, wire.SessionCreated)

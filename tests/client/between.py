@@ -9,14 +9,21 @@ import trio_websocket
 from tests.client.helpers import port_of
 
 UP, DOWN = "to the node", "from the node"
-_GONE = (trio_websocket.ConnectionClosed, trio_websocket.HandshakeError, OSError)
+_GONE = (
+    trio_websocket.ConnectionClosed,
+    trio_websocket.HandshakeError,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    OSError,
+)
 
 
 class Between:
     """A proxy of WebSocket messages.
 
     ``seen`` has the text of all messages. ``change`` is called with each message and its direction;
-    it returns the message, another one, a list of them, or None to drop it.
+    it returns the message, another one, a list of them, or None to drop it. The client finds all
+    of a list at once.
     """
 
     def __init__(self, node):
@@ -73,7 +80,19 @@ class Between:
                 text = await source.get_message()
                 self.seen.append((text, way))
                 changed = self.change(json.loads(text), way)
-                for each in changed if isinstance(changed, list) else [changed]:
-                    if each is not None:
-                        await sink.send_message(json.dumps(each))
+                each = changed if isinstance(changed, list) else [changed]
+                messages = [json.dumps(message) for message in each if message is not None]
+                if way == DOWN:
+                    await sink._stream.send_all(b"".join(map(_frame, messages)))
+                    continue
+                for text in messages:
+                    await sink.send_message(text)
         scope.cancel()
+
+
+def _frame(text):
+    """Return a text as a frame of a server (RFC 6455, 5.2)."""
+    data = text.encode()
+    assert len(data) < 2**16
+    size = bytes([len(data)]) if len(data) < 126 else b"\x7e" + len(data).to_bytes(2, "big")
+    return b"\x81" + size + data

@@ -1,10 +1,15 @@
 """A node that lies to the sides of a sealed session."""
 
+import time
+
 import pytest
 import trio
 
 from proxim.client import Notice, open_guest, open_host
 from proxim.protocol import errors
+from proxim.protocol.messages import Status
+from proxim.protocol.tokens import encode
+from proxim.sealing.encoding import decode
 from tests.client.between import DOWN, UP, Between
 from tests.client.helpers import PATIENCE, end, hear, until
 from tests.client.sealed import approved, asked, at
@@ -142,6 +147,91 @@ async def test_approval_that_the_host_did_not_make_is_tampering(node, between):
         async with open_guest(at(session.link, node.url), name="Phone") as guest:
             assert await end(session) == ("rejected", "tampered")
             await end(guest)
+
+
+@pytest.mark.parametrize("kind", ["pair_result", "signal", "pair_prompt"])
+async def test_new_session_is_sealed_before_the_next_message(between, kind):
+    device = {"name": "Forged", "id": "1"}
+    more = {"status": "approved", "device_info": device, "expires_in": 40, "data": "forged"}
+
+    def forge(message, way):
+        if message["type"] == "session_created":
+            session_id = message["session"]["session_id"]
+            del message["session"]["seal"]
+            return [message, {"type": kind, "session_id": session_id, **more}]
+        return message
+
+    between.change = forge
+    async with open_host(between.url, uuid="desk") as host:
+        # Which of two tasks goes first is chance.
+        for _ in range(8):
+            session = await host.create("persistent", sealed=True)
+            await host.list()
+            assert session.status is not Status.APPROVED
+            assert session.device_info is None
+            assert (session._prompt, list(session._unread)) == (None, [])
+
+
+@pytest.mark.parametrize("sealed", [True, False], ids=["sealed", "plain"])
+async def test_new_session_with_the_id_of_an_earlier_one_is_refused(between, sealed):
+    seals = {}
+    async with open_host(between.url, uuid="desk", seals=seals) as host:
+        first = await host.create("persistent", sealed=True)
+        before = (first.link, dict(seals))
+
+        def reuse(message, way):
+            if message["type"] == "session_created":
+                session = {**message["session"], "session_id": first.session_id}
+                return {**message, "session": session, "link": "http://evil.example/join#x"}
+            return message
+
+        between.change = reuse
+        with pytest.raises(errors.ConnectionLost):
+            await host.create("persistent", sealed=sealed)
+        assert (first.link, seals) == before
+
+
+async def coming_back(between, session, guests):
+    """The node shows the host a hello of its guest as a request, under another name."""
+    shown = trio.Event()
+
+    def show(message, way):
+        if way != DOWN or "h" not in (message.get("data") or {}) or shown.is_set():
+            return message
+        shown.set()
+        box = decode(message["data"]["h"])
+        named = {
+            "session_id": session.session_id,
+            "device_info": {"name": "Forged", "id": "1"},
+        }
+        prompt = {"type": "pair_prompt", **named, "expires_in": 40, "seal": encode(b"\x02" + box)}
+        return [prompt, {"type": "pair_result", **named, "status": "approved", "ice_servers": []}]
+
+    between.change = show
+    guests.cut()
+    with trio.fail_after(PATIENCE):
+        await shown.wait()
+    # The first decision was the person's.
+    await until(lambda: between.types(UP).count("pair_decision") == 2)
+    return [each for each, _ in between.messages() if each["type"] == "pair_decision"][1]
+
+
+async def test_guest_that_comes_back_keeps_its_name(node, between, nursery):
+    guests = Between(node)
+    await guests.start(nursery)
+    async with approved(between.url, guest_url=guests.url) as (session, _):
+        assert (await coming_back(between, session, guests))["approve"]
+        assert session.device_info.name == "Phone"
+
+
+async def test_guest_does_not_come_back_after_the_end_of_the_session(node, between, nursery):
+    guests = Between(node)
+    await guests.start(nursery)
+    options = {"guest_url": guests.url, "ttl": 600}
+    async with approved(between.url, "temporary", **options) as (session, _):
+        session._secret._ends_at = time.time()
+        decision = await coming_back(between, session, guests)
+        assert not decision["approve"]
 
 
 def forging(*forged):
