@@ -23,7 +23,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from proxim.actors.stats import LIMITS, OUTCOMES, Histogram
+from proxim.actors.stats import CLUSTER_REFUSALS, LIMITS, OUTCOMES, Histogram
 from proxim.actors.supervisor import Supervisor
 from proxim.net.stats import CODES, NetStats
 from proxim.protocol.messages import Reason, SessionType, Status
@@ -78,6 +78,13 @@ class _NodeCollector(Collector):
         refusals = stats.refusals + Counter(max_backlog_bytes=backlogs.refused)
         yield _counter(
             "refusals", "Refused requests, by the limit reached.", "limit", LIMITS, refusals
+        )
+        yield _counter(
+            "cluster_refusals",
+            "Messages of other nodes and records of sessions that were refused, by the reason.",
+            "reason",
+            CLUSTER_REFUSALS,
+            stats.cluster_refusals,
         )
         yield _gauge("drawings", "QR codes that are drawn or wait for it.", stats.drawings)
         yield _total("actor_crashes", "Actors that crashed.", self._supervisor.crashes)

@@ -35,6 +35,17 @@ LIMITS = (
 """Limits that can be reached, named as their settings. ``inbox`` is the bound of envelopes in one
 inbox; ``not_http`` is not a limit, but a request head that cannot be read."""
 
+BATCH_UNREADABLE, BATCH_REPEATED, BATCH_LOST = "batch_unreadable", "batch_repeated", "batch_lost"
+REQUEST_OUTDATED = "request_outdated"
+RECORD_UNREADABLE, RECORD_OUTDATED = "record_unreadable", "record_outdated"
+CLUSTER_REFUSALS = (
+    *(BATCH_UNREADABLE, BATCH_REPEATED, BATCH_LOST, REQUEST_OUTDATED),
+    *(RECORD_UNREADABLE, RECORD_OUTDATED),
+)
+"""What a node of a cluster does not take from Redis: a batch of messages that another node has not
+sealed for it, that came before, or that came without the one before it; a request for an earlier
+epoch or prompt; the record of a session that no node has sealed, or that this node has ended."""
+
 _OUTCOME_OF = {Reason.REJECTED: REJECTED, Reason.APPROVAL_TIMEOUT: TIMED_OUT}
 
 
@@ -64,7 +75,8 @@ class Stats:
     """Counts what happens to the sessions of one node.
 
     ``queued`` counts the envelopes in all inboxes, ``refusals`` what each of ``LIMITS`` refused,
-    ``drawings`` the QR codes that are drawn or wait for it.
+    ``cluster_refusals`` those of ``CLUSTER_REFUSALS``, ``drawings`` the QR codes that are drawn or
+    wait for it.
     """
 
     def __init__(self) -> None:
@@ -73,6 +85,7 @@ class Stats:
         self.opened: Counter[SessionType] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
+        self.cluster_refusals: Counter[str] = Counter()
         self.queued = 0
         self.drawings = 0
         self.prompt_seconds = Histogram(PROMPT_BOUNDS)

@@ -23,6 +23,7 @@ with atheris.instrument_imports(include=["proxim"]):
     from proxim.actors.connection import Owner
     from proxim.actors.inbox import Envelope, Receipt
     from proxim.actors.seat import Seat
+    from proxim.actors.stats import Stats
     from proxim.backends.redis import rpc
     from proxim.backends.redis.bus import MessageBus
     from proxim.backends.redis.cipher import CannotDecrypt, ClusterCipher
@@ -131,7 +132,7 @@ def judge(data: bytes) -> None:
 
 def judge_batch(data: bytes) -> None:
     handled: list[tuple[str, rpc.Message]] = []
-    bus = MessageBus(OPEN, lambda: None, lambda *each: handled.append(each))
+    bus = MessageBus(OPEN, lambda: None, lambda *each: handled.append(each), Stats())
     bus.receive(data)
     first = list(handled)
     bus.receive(data)
@@ -186,7 +187,9 @@ class Actor:
 def of_session(bus: MessageBus) -> RemoteConnections:
     """What a node has that owns the session: a remote connection with the host seat."""
     actor = Actor()
-    supervisor = SimpleNamespace(find=lambda each: actor if each == SESSION else None)
+    supervisor = SimpleNamespace(
+        find=lambda each: actor if each == SESSION else None, stats=Stats()
+    )
     connections = RemoteConnections(bus, supervisor, lambda _: 1, None)
     connections._nursery = SimpleNamespace(start_soon=lambda *_: None)
     connections.receive("n", JOIN)

@@ -70,7 +70,7 @@ class RedisBackend(Backend):
         self._former: list[str] = []
         self.lease = Lease(lease)
         self.write_queue = WriteQueue(cipher, self._wake)
-        self.bus = MessageBus(cipher, self._wake, self._handle)
+        self.bus = MessageBus(cipher, self._wake, self._handle, supervisor.stats)
         self.limits = SharedLimits(supervisor.limits.by_name(), self._wake)
         self.heartbeat = Heartbeat(
             coordinator,

@@ -17,6 +17,7 @@ import msgspec
 
 from proxim.actors.congestion import Congestion
 from proxim.actors.log import log_crash
+from proxim.actors.stats import BATCH_LOST, BATCH_REPEATED, BATCH_UNREADABLE, Stats
 from proxim.backends.redis import rpc
 from proxim.backends.redis.cipher import CannotDecrypt, ClusterCipher
 from proxim.backends.redis.outgoing import WINDOW, Outgoing
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 _ACKNOWLEDGED_AT_ONCE = WINDOW // 16
 """Bytes after which a receiver acknowledges them."""
+
+_WARNING_INTERVAL = 30.0
+"""Seconds between two lines in the log about batches that cannot be read."""
 
 
 class MessageBus:
@@ -42,8 +46,11 @@ class MessageBus:
         cipher: ClusterCipher,
         wake: Callable[[], None],
         handle: Callable[[str, Handled], None],
+        stats: Stats,
     ) -> None:
         self._cipher = cipher
+        self._refusals = stats.cluster_refusals
+        self._warned_at = -math.inf
         self._wake = wake
         self._handle = handle
         self.node = ""
@@ -130,14 +137,20 @@ class MessageBus:
             text = self._cipher.decrypt(body, f"batch:{self.node}")
             batch = msgspec.json.decode(text, type=Batch)
         except (CannotDecrypt, *UNREADABLE) as error:
-            log.error("a batch of another node cannot be read: %s", type(error).__name__)
+            self._refusals[BATCH_UNREADABLE] += 1
+            # Whoever writes to Redis could fill the log.
+            if now() >= self._warned_at + _WARNING_INTERVAL:
+                self._warned_at = now()
+                log.error("a batch of another node cannot be read: %s", type(error).__name__)
             return
         expected = self._received.get(batch.sender, 0) + 1
         if batch.number < expected:
+            self._refusals[BATCH_REPEATED] += 1
             return
         self._received[batch.sender] = batch.number
         messages = batch.messages
         if batch.number > expected:
+            self._refusals[BATCH_LOST] += 1
             log.warning("a batch of another node was lost; clients have to come again")
             self.send(batch.sender, rpc.Reset())
             messages = [rpc.Reset()]

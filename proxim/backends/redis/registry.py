@@ -14,6 +14,7 @@ from proxim.actors.actor import Actor
 from proxim.actors.backend import SaveReceipt, SessionHandle
 from proxim.actors.connection import Owner
 from proxim.actors.log import session_extra
+from proxim.actors.stats import RECORD_OUTDATED, RECORD_UNREADABLE
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.cipher import CannotDecrypt
@@ -180,12 +181,14 @@ class Registry:
         try:
             snapshot = queue.read(record)
         except (CannotDecrypt, InvalidSnapshot) as error:
+            self._supervisor.stats.cluster_refusals[RECORD_UNREADABLE] += 1
             log.error("a session cannot be read: %s", error, extra=session_extra(session_id))
             return None
         owner = Owner(snapshot.uuid, snapshot.key_hash)
         is_free = record.free or not record.lives
         if is_own or (is_free and queue.has_ended(record)):
             # This node has ended the session, or refused to open it: the record is outdated.
+            self._supervisor.stats.cluster_refusals[RECORD_OUTDATED] += 1
             queue.delete_outdated(record, owner)
             return None
         if is_free:

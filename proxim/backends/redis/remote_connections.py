@@ -20,6 +20,7 @@ from proxim.actors.inbox import Envelope, Receipt
 from proxim.actors.log import log_crash
 from proxim.actors.relay import leave_seats, relay
 from proxim.actors.seat import Seat
+from proxim.actors.stats import REQUEST_OUTDATED
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.remote_sessions import unavailable
@@ -167,7 +168,7 @@ class RemoteConnections:
     def _request(self, connection: RemoteConnection, request: Request) -> None:
         actor = self._supervisor.find(request.session_id)
         if actor is None or self._epoch(request.session_id) != request.epoch:
-            self._answer(connection, request, unavailable(request.session_id))
+            self._refuse_outdated(connection, request)
             if actor is None:
                 # This node has taken the session over for a client that was gone by then.
                 self._nursery.start_soon(self._load, request.session_id)
@@ -175,7 +176,7 @@ class RemoteConnections:
         event = decode_event(request.event, request.fields)
         if isinstance(event, ev.HostDecided) and request.prompt != connection.prompt:
             # The decision was made on another prompt, and is sent again.
-            self._answer(connection, request, unavailable(request.session_id))
+            self._refuse_outdated(connection, request)
             return
         seat = connection.seats.get(request.session_id) if _needs_seat(event) else None
         is_refused = seat is None if _needs_seat(event) else not _may_ask(event, connection, actor)
@@ -188,6 +189,10 @@ class RemoteConnections:
         receipt = actor.ask(Envelope(event, connection, request.ref, seat))
         connection.pending += 1
         self._nursery.start_soon(self._wait, connection, request, receipt)
+
+    def _refuse_outdated(self, connection: RemoteConnection, request: Request) -> None:
+        self._supervisor.stats.cluster_refusals[REQUEST_OUTDATED] += 1
+        self._answer(connection, request, unavailable(request.session_id))
 
     async def _load(self, session_id: str) -> None:
         try:

@@ -1,5 +1,7 @@
 """Nodes on a coordinator in memory, under a mock clock."""
 
+import re
+
 import pytest
 import trio
 from msgspec import Raw, structs
@@ -13,6 +15,8 @@ from proxim.backends.redis.cipher import CannotDecrypt, ClusterCipher
 from proxim.backends.redis.heartbeat import SETTLE_TIME
 from proxim.backends.redis.records import CoordinatorLost
 from proxim.backends.redis.rpc import LeaveSeat, Request
+from proxim.metrics import exposition
+from proxim.net.stats import NetStats
 from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import InvalidSetting, RequestError
@@ -270,6 +274,14 @@ async def test_node_that_dozed_for_less_than_its_lease_keeps_its_sessions(
     await talks(meeting)
 
 
+def refusals(node):
+    """What a node did not take from Redis, as its metrics tell it."""
+    told = exposition(node.supervisor, NetStats())
+    found = re.findall(r'^proxim_cluster_refusals_total{reason="(\w+)"} (.+)$', told, re.MULTILINE)
+    assert found
+    return {reason: int(float(count)) for reason, count in found if float(count)}
+
+
 async def test_lost_batch_closes_what_two_nodes_have_with_each_other(autojump_clock, members):
     meeting = await pairs(members[0], members[1])
     members[0].member.bus._sent[members[1].member.bus.node] += 1
@@ -278,6 +290,7 @@ async def test_lost_batch_closes_what_two_nodes_have_with_each_other(autojump_cl
     assert meeting.guest.close_code == 1012
     assert meeting.guest.numbers == []
     assert meeting.host.heard(wire.PeerOffline)
+    assert refusals(members[1]) == {"batch_lost": 1}
     meeting.guest = members[1].connect()
     await meeting.guest.asks(meeting.resume())
     await talks(meeting)
@@ -293,6 +306,7 @@ async def test_batch_that_arrives_twice_is_handled_once(autojump_clock, members)
 
     members[0].coordinator._send = twice
     await talks(meeting)
+    assert refusals(members[1])["batch_repeated"] >= 1
 
 
 async def test_session_of_a_node_that_leaves_goes_on_at_another(autojump_clock, members):
@@ -678,6 +692,7 @@ async def test_decision_answers_no_prompt_but_its_own(autojump_clock, members, h
         await trio.sleep(0.5)
         assert meeting.guest.heard(wire.PairResult) == []
         assert meeting.actor.session.status == "pending"
+    assert refusals(members[0]).keys() == {"request_outdated"}
     # What answers the prompt that the seat has is done.
     await members[1].connect().registers()
     await trio.sleep(0.5)
@@ -715,9 +730,15 @@ async def test_owner_alone_comes_as_the_host_from_another_node(
 )
 async def test_batch_that_is_none_harms_nobody(autojump_clock, members, caplog, body):
     meeting = await pairs(members[0], members[1])
-    members[0].member.bus.receive(body)
-    assert "a batch of another node cannot be read" in caplog.text
+    for _ in range(3):
+        members[0].member.bus.receive(body)
+    # Whoever writes to Redis cannot fill the log.
+    assert caplog.text.count("a batch of another node cannot be read") == 1
+    assert refusals(members[0]) == {"batch_unreadable": 3}
     await talks(meeting)
+    await trio.sleep(60)
+    members[0].member.bus.receive(body)
+    assert caplog.text.count("a batch of another node cannot be read") == 2
 
 
 async def test_batches_of_a_node_that_was_taken_for_dead_are_not_handled_again(

@@ -8,6 +8,7 @@ import pytest
 
 from proxim.actors.backend import SaveReceipt
 from proxim.actors.connection import Owner
+from proxim.actors.stats import Stats
 from proxim.backends.redis import write_queue
 from proxim.backends.redis.cipher import CannotDecrypt, ClusterCipher
 from proxim.backends.redis.records import Record
@@ -227,7 +228,8 @@ def test_node_takes_over_no_older_record_of_a_session_that_it_has_ended(freed):
     former.add(SimpleNamespace(session=session, owner=owner), handed=True)
     record = flushed(former, "former")._replace(**freed)
     bus = SimpleNamespace(node="node")
-    registry = Registry(None, None, None, None, bus, queue, None)
+    stats = Stats()
+    registry = Registry(SimpleNamespace(stats=stats), None, None, None, bus, queue, None)
     assert isinstance(registry._claim_or_reach(record), SaveReceipt)
     flushed(queue, "node")
     queue.delete(session.session_id)
@@ -235,6 +237,10 @@ def test_node_takes_over_no_older_record_of_a_session_that_it_has_ended(freed):
     assert registry._claim_or_reach(record) is None
     again = flushed(queue, "node")
     assert deleted.snapshot == again.snapshot == b""
+    assert stats.cluster_refusals == {"record_outdated": 1}
+    forged = record._replace(snapshot=b"forged", epoch=9)
+    assert registry._claim_or_reach(forged) is None
+    assert stats.cluster_refusals == {"record_outdated": 1, "record_unreadable": 1}
     assert queue.epoch(session.session_id) == 0
 
 
