@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { parseLink } from "../../../proxim/web/sdk/link.js";
 import { openAsk } from "../../../proxim/web/sdk/seal/ask.js";
 import { sealBox } from "../../../proxim/web/sdk/seal/box.js";
-import { decode64, encode64 } from "../../../proxim/web/sdk/seal/encoding.js";
+import { decode64, DoesNotOpen, encode64, readJson, utf8 } from "../../../proxim/web/sdk/seal/encoding.js";
 import { SealedGuest, returnSeal } from "../../../proxim/web/sdk/seal/guest.js";
 import { SealedHost } from "../../../proxim/web/sdk/seal/host.js";
 import { suiteWith } from "../../../proxim/web/sdk/seal/hpke.js";
@@ -106,6 +106,14 @@ test("a guest comes back as in the vector", async () => {
   assert.deepEqual(guest.receive({ s: 1, h: back.answer }, 0), { send: back.echo });
   assert.deepEqual(host.peer.receive(back.echo, 0), {});
   talk([back.signal], { g: guest, h: host.peer });
+});
+
+test("a text that is no JSON costs no more than its length", () => {
+  for (const text of ['"' + '\\"'.repeat(24_000), '"' + "\\".repeat(48_000), "[".repeat(48_000), '"a" '.repeat(12_000)]) {
+    const start = performance.now();
+    assert.throws(() => readJson(utf8(text)), DoesNotOpen);
+    assert.ok(performance.now() - start < 500);
+  }
 });
 
 test("a guest that comes back keeps the name of its first request", async () => {

@@ -114,7 +114,8 @@ export function readJson(text) {
 function depthOf(json) {
   let depth = 0;
   let deepest = 0;
-  for (const [found] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+  // A text without an end is taken whole: to look for one from each of its quotes would take seconds.
+  for (const [found] of json.matchAll(/"(?:[^"\\]|\\.)*"?|[[\]{}]/gs)) {
     if (found === "[" || found === "{") deepest = Math.max(deepest, ++depth);
     else if (found === "]" || found === "}") depth--;
   }
