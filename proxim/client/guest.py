@@ -18,7 +18,13 @@ from proxim.client.notices import Notice
 from proxim.client.session import ClientSession
 from proxim.event_loop import require_trio
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import ProximError, SealUnavailable, SessionOver, UnknownSession
+from proxim.protocol.errors import (
+    ConnectionLost,
+    ProximError,
+    SealUnavailable,
+    SessionOver,
+    UnknownSession,
+)
 from proxim.protocol.link import parse_link
 from proxim.protocol.messages import DeviceInfo, Reason, Status
 from proxim.sealing.link import is_sealed
@@ -179,7 +185,12 @@ class Guest(ClientSession):
             self._host_name = None if message.host_name is UNSET else message.host_name
 
     def _keep_token(self, token: str) -> None:
-        """Store the resume token, and with it the secrets of a sealed session."""
+        """Store the resume token, and with it the secrets of a sealed session.
+
+        Raises ``ConnectionLost`` if the node would bring secrets of its own with it.
+        """
+        if "." in token:
+            raise ConnectionLost("the node gave a resume token that is not one")
         self._node_token = token
         self.resume_token = token if self._secret is None else f"{token}.{self._secret.stored}"
         if self._store_token is not None:

@@ -47,6 +47,24 @@ async def test_sealed_link_that_the_node_has_made_is_not_shown(between):
         assert (session.link, session.sealed) == (None, False)
 
 
+async def test_node_brings_no_secrets_of_its_own_with_a_resume_token(node, between):
+    def bring(message, way):
+        if "resume_token" in message and way == DOWN:
+            # A program that comes back would take it for the token of a sealed session.
+            return {**message, "resume_token": f"{message['resume_token']}.e30"}
+        return message
+
+    between.change = bring
+    kept = []
+    async with open_host(node.url, uuid="desk") as host:
+        session = await host.create("persistent")
+        link = at(session.link, between.url)
+        with pytest.raises(errors.ConnectionLost):
+            async with open_guest(link, name="Phone", store_token=kept.append):
+                pass
+    assert kept == []
+
+
 async def test_number_of_the_node_is_never_shown(node, between):
     between.change = changing("pair_pending", DOWN, code="482")
     async with asked(node.url, guest_url=between.url) as (_session, guest, prompt):
