@@ -284,7 +284,8 @@ export class HostSession extends Session {
   /** @internal @param {Message} message */
   _setLink(message) {
     const { link, svg } = this.#secret?.linkWithQr() ?? { link: message.link, svg: message.qr_svg };
-    this.link = link ?? null;
+    // A page may use it as an address, where a script of the node would run.
+    this.link = /^https?:\/\//.test(link ?? "") ? link : null;
     this.qr = svg ? `data:image/svg+xml,${encodeURIComponent(svg)}` : null;
     this.#lapsesAt = momentIn(message.pair_within);
     emit(this, "link");

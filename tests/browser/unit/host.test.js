@@ -314,6 +314,17 @@ test("close resolves with the end of the session, also the second time", async (
   await again;
 });
 
+test("a link is one that a page may use as an address", async () => {
+  const host = await registered();
+  const mine = await opened(host);
+  const renewing = mine.renew();
+  await settle();
+  const renewed = { type: "link_renewed", session_id: ID, pair_within: 10, link: "javascript:alert(1)//", qr_svg: "<svg/>" };
+  await FakeSocket.last.answers("renew_link", renewed);
+  await renewing;
+  assert.equal(mine.link, null);
+});
+
 test("a host renews a link, refreshes ICE servers and lists its sessions", async () => {
   const host = await registered();
   const mine = await opened(host);
@@ -322,10 +333,11 @@ test("a host renews a link, refreshes ICE servers and lists its sessions", async
   const renewing = mine.renew();
   await settle();
   assert.equal(FakeSocket.last.sent.at(-1).qr, "svg");
-  const renewed = { type: "link_renewed", session_id: ID, pair_within: 10, link: "new", qr_svg: "<svg/>" };
+  const link = LINK.replace("/join", "/new");
+  const renewed = { type: "link_renewed", session_id: ID, pair_within: 10, link, qr_svg: "<svg/>" };
   await FakeSocket.last.answers("renew_link", renewed);
   await renewing;
-  assert.deepEqual([mine.link, emitted], ["new", 1]);
+  assert.deepEqual([mine.link, emitted], [link, 1]);
   const fresh = mine.refreshIce();
   await settle();
   await FakeSocket.last.answers("refresh_ice", { type: "ice_servers", session_id: ID, ice_servers: ICE, ttl: 60 });
