@@ -82,8 +82,9 @@ class Between:
                 changed = self.change(json.loads(text), way)
                 each = changed if isinstance(changed, list) else [changed]
                 messages = [json.dumps(message) for message in each if message is not None]
-                if way == DOWN:
-                    await sink._stream.send_all(b"".join(map(_frame, messages)))
+                if len(messages) > 1 and way == DOWN:
+                    async with sink._stream_lock:
+                        await sink._stream.send_all(b"".join(map(_frame, messages)))
                     continue
                 for text in messages:
                     await sink.send_message(text)
