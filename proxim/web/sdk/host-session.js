@@ -3,7 +3,7 @@
 import { asDate, momentIn } from "./clock.js";
 import { ProximError, tampered } from "./errors.js";
 import { dispatch, emit } from "./events.js";
-import { pageAddress } from "./link.js";
+import { isSealed, pageAddress } from "./link.js";
 import { Session } from "./session.js";
 
 /** @import { Host } from "./host.js" */
@@ -283,7 +283,9 @@ export class HostSession extends Session {
 
   /** @internal @param {Message} message */
   _setLink(message) {
-    const { link, svg } = this.#secret?.linkWithQr() ?? { link: message.link, svg: message.qr_svg };
+    // A sealed link that the node has made would be one whose keys the node has.
+    const plain = isSealed(message.link) ? {} : { link: message.link, svg: message.qr_svg };
+    const { link, svg } = this.#secret?.linkWithQr() ?? plain;
     // A page may use it as an address, where a script of the node would run.
     this.link = /^https?:\/\//.test(link ?? "") ? link : null;
     this.qr = svg ? `data:image/svg+xml,${encodeURIComponent(svg)}` : null;

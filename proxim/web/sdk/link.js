@@ -36,6 +36,9 @@ const LINK = /^(https?:\/\/[^?#]+)(?:\?[^#]*)?#([\w-]{16,128})\.([\w-]+)(?:\.([\
 /** 32 bytes in base64url, without unused bits (sealing: Notation). */
 const KEY = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 
+/** Return whether a link has three parts: it is then sealed, or not valid. @param {string} [link] */
+export const isSealed = (link = "") => link.replace(/^[^#]*#/, "").split(".").length === 3;
+
 /**
  * Parse a link (protocol: Links and QR codes). A link that leads to a page of its own (`joinUrl`) does
  * not say which node it is from: give `nodeUrl`. The link of a sealed session has `seal` instead of
@@ -48,11 +51,11 @@ const KEY = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 export function parseLink(link, nodeUrl) {
   const [, page, sessionId, second, third] = LINK.exec(String(link).trim()) ?? [];
   const ofNode = /^(.*)\/join\/?$/.exec(page ?? "")?.[1];
-  const isSealed = third !== undefined;
-  const isRight = isSealed ? KEY.test(second) && KEY.test(third) : /^.{16,128}$/.test(second ?? "");
+  const hasKey = third !== undefined;
+  const isRight = hasKey ? KEY.test(second) && KEY.test(third) : /^.{16,128}$/.test(second ?? "");
   if (!isRight || !(nodeUrl ?? ofNode)) {
     throw new ProximError("invalid_link", "a link looks like https://node.example/join#<session id>.<token>");
   }
   const parts = { nodeUrl: nodeAddress(nodeUrl ?? String(ofNode)), sessionId };
-  return isSealed ? { ...parts, token: "", seal: { seed: second, hostKey: third } } : { ...parts, token: second };
+  return hasKey ? { ...parts, token: "", seal: { seed: second, hostKey: third } } : { ...parts, token: second };
 }

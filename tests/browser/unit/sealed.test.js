@@ -214,6 +214,17 @@ test("a node that cannot carry seals gets no token, and no session", async () =>
   assert.equal(stored(), "");
 });
 
+test("a sealed link that the node has made is not shown", async () => {
+  const relay = new Relay();
+  const forged = { link: `http://node/join#${ID}.${"A".repeat(43)}.${"Q".repeat(43)}`, qr_svg: "<svg/>" };
+  relay.info = { ...relay.info, seal: undefined };
+  relay.change = (message) => (message.type === "session_created" ? { ...message, ...forged } : message);
+  const opening = new Host("http://node", { rtc: false }).open();
+  await relay.runs();
+  const { sealed, link, qr } = await opening;
+  assert.deepEqual([sealed, link, qr], [false, null, null]);
+});
+
 test("a host that gives a token hash of its own cannot seal", async () => {
   const relay = new Relay();
   const opening = new Host("http://node").open({ sealed: true, tokenHash: "x".repeat(43) });
