@@ -291,7 +291,11 @@ class HostSession(ClientSession):
 
         notice = NOTICES[verdict]
         self._notices.add(notice)
-        self._send_soon(wire.PairDecision(session_id=self.session_id, approve=False))
+        if self.status is Status.APPROVED:
+            # It is too late to reject the guest.
+            self._connection.abandon(self.session_id)
+        else:
+            self._send_soon(wire.PairDecision(session_id=self.session_id, approve=False))
         self._finish(SessionOver(Status.REJECTED, notice))
 
     def _wire_decision(self, approve: bool, seal: str) -> wire.PairDecision:

@@ -76,9 +76,10 @@ export class GuestSecret {
     return this.#peer ? null : (this.#guest?.code ?? null);
   }
 
-  /** Take the host's acknowledgement, and return whether it brings the number. @param {unknown} ack */
+  /** Take the host's acknowledgement, and return whether the host has sealed it. @param {unknown} ack */
   takeAck(ack) {
-    if (!this.#guest || this.code !== null || !this.#guest.takeAck(ack)) return false;
+    if (this.#peer) return true;
+    if (!this.#guest?.takeAck(ack)) return false;
     this.kept = { ...this.#kept, asked: this.#guest.state };
     return true;
   }

@@ -42,6 +42,7 @@ export class Guest extends Session {
   /** @type {GuestSecret | null} */
   #secret = null;
   #endTimer = 0;
+  #hasToldOfAck = false;
 
   /**
    * @param {string | URL | Location | Remembered} link The host's link, or a seat of
@@ -159,7 +160,10 @@ export class Guest extends Session {
       this.#remember();
       this.#promptPending(message);
     } else if (message.type === "pair_ack") {
-      if (message.session_id !== this.id || !this.#secret?.takeAck(message.seal)) return;
+      if (message.session_id !== this.id || !this.#secret) return;
+      const shown = this.#secret.code;
+      this.#takeAck(this.#secret, message.seal);
+      if (this.#secret.code === shown) return;
       this.#remember();
       this.code = this.#secret.code;
       emit(this, "pending");
@@ -168,7 +172,7 @@ export class Guest extends Session {
     } else if (message.type === "resumed") {
       // First of all: once the new token has been used, the old one ends the session.
       this.#resumeToken = message.resume_token ?? this.#resumeToken;
-      if (message.ack) this.#secret?.takeAck(message.ack);
+      if (message.ack && this.#secret) this.#takeAck(this.#secret, message.ack);
       const isApproved = message.session.status === "approved";
       if (isApproved && this.#secret && !this.#secret.takeAnswer(message.seal, true)) return this.#tampered();
       const session = this.#corrected(message.session);
@@ -192,6 +196,13 @@ export class Guest extends Session {
     else this.code = CODE.test(code ?? "") ? code : null;
     this._setPeerOnline(true);
     emit(this, "pending");
+  }
+
+  /** Take the host's acknowledgement; say once if it is not the host's. @param {GuestSecret} secret @param {unknown} ack */
+  #takeAck(secret, ack) {
+    if (secret.takeAck(ack) || this.#hasToldOfAck) return;
+    this.#hasToldOfAck = true;
+    emit(this, "notice", { notice: "tampered", missed: 0 });
   }
 
   /** @param {GuestSecret} secret @param {Message} message */
