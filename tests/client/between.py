@@ -57,6 +57,7 @@ class Between:
 
     async def _serve(self, request):
         self.connections += 1
+        number = self.connections
         near = await request.accept(subprotocol="proxim.v1")
         url = f"ws://127.0.0.1:{port_of(self.node.url)}/ws"
         async with trio.open_nursery() as nursery:
@@ -65,8 +66,8 @@ class Between:
             )
             self._scopes.add(nursery.cancel_scope)
             try:
-                nursery.start_soon(self._pump, near, far, UP, nursery.cancel_scope)
-                nursery.start_soon(self._pump, far, near, DOWN, nursery.cancel_scope)
+                nursery.start_soon(self._pump, near, far, UP, number, nursery.cancel_scope)
+                nursery.start_soon(self._pump, far, near, DOWN, number, nursery.cancel_scope)
                 await trio.sleep_forever()
             finally:
                 self._scopes.discard(nursery.cancel_scope)
@@ -74,12 +75,16 @@ class Between:
                     with suppress(trio.Cancelled):
                         await trio.aclose_forcefully(ws._stream)
 
-    async def _pump(self, source, sink, way, scope):
+    def pass_on(self, message, way, connection):
+        """Return what goes on in place of a message of the connection with this number."""
+        return self.change(message, way)
+
+    async def _pump(self, source, sink, way, number, scope):
         with suppress(*_GONE):
             while True:
                 text = await source.get_message()
                 self.seen.append((text, way))
-                changed = self.change(json.loads(text), way)
+                changed = self.pass_on(json.loads(text), way, number)
                 each = changed if isinstance(changed, list) else [changed]
                 messages = [json.dumps(message) for message in each if message is not None]
                 if len(messages) > 1 and way == DOWN:
