@@ -136,3 +136,19 @@ def film(tmp_path):
     path = tmp_path / "film.mp4"
     path.write_bytes(bytes(8_000_000))
     return path
+
+
+@pytest.fixture
+def without_aiortc(tmp_path):
+    """The environment of a program that cannot import aiortc."""
+    path = tmp_path / "path"
+    path.mkdir()
+    before = os.environ.get("PYTHONPATH")
+    script = "import sys; sys.modules['aiortc'] = None\n"
+    if before:
+        # That of the tests as if on another system.
+        script = f"import sys; sys.path.insert(0, {before!r})\n{script}"
+        script += "del sys.modules['sitecustomize']; sys.path.remove(__file__.rpartition('/')[0])\n"
+        script += "import sitecustomize\n"
+    (path / "sitecustomize.py").write_text(script)
+    return {"PYTHONPATH": os.pathsep.join([str(path), *filter(None, [before])])}

@@ -1,7 +1,6 @@
 """Sealed sessions of the SDK, over a real node, and what the node sees of them."""
 
 import pytest
-import trio
 
 from proxim import qr
 from proxim.client import open_guest, open_host
@@ -16,7 +15,7 @@ from proxim.protocol.errors import (
     WrongCode,
 )
 from tests.client.between import UP, Between
-from tests.client.helpers import PATIENCE, end, hear, paired
+from tests.client.helpers import end, hear, paired
 from tests.client.sealed import approved, asked, other_than
 
 
@@ -233,32 +232,6 @@ async def test_session_that_requires_seals_refuses_plain_ones(serve):
         with pytest.raises(Exception, match="seal"):
             await host.create("persistent")
         assert (await host.create("persistent", sealed=True)).sealed
-
-
-async def test_recorder_at_the_node_sees_no_canary(node, nursery):
-    between = Between(node)
-    await between.start(nursery)
-    urls = {"host_url": between.url, "guest_url": between.url}
-    async with approved(**urls, host_name="Canary-desk", name="Canary-phone") as (session, guest):
-        channels = {}
-
-        async def connect(side, peer):
-            channels[side] = await peer.channel()
-
-        with trio.fail_after(PATIENCE):
-            async with trio.open_nursery() as connecting:
-                connecting.start_soon(connect, "host", session)
-                connecting.start_soon(connect, "guest", guest)
-        await session.send("Canary-line")
-        await guest.send({"end": "Canary-end"})
-        assert await hear(guest, 1) == ["Canary-line"]
-        assert await hear(session, 1) == [{"end": "Canary-end"}]
-        await session.close()
-    text = "".join(text for text, _ in between.seen)
-    assert "pair_ack" in text
-    assert text.count('"signal"') > 6
-    for canary in ("Canary", "rtc", "candidate", "ufrag", "fingerprint", "v=0", "m=application"):
-        assert canary not in text
 
 
 async def test_guest_ends_the_session_by_its_own_clock(node, nursery):
