@@ -11,6 +11,7 @@ import trio
 from proxim.client import open_guest, open_host, resume_guest
 from proxim.protocol.errors import ConnectionLost, ProximError, RequestError, SessionOver
 from proxim.protocol.messages import Status
+from tests.client.helpers import PATIENCE
 
 DRIVER = Path(__file__).parent / "lied_to.js"
 
@@ -258,7 +259,8 @@ class Browser:
         self._answers[number] = answered
         line = json.dumps({**command, "number": number}) + "\n"
         await self._stdin.send_all(line.encode())
-        await answered.wait()
+        with trio.fail_after(PATIENCE):
+            await answered.wait()
 
     async def _read(self):
         rest = b""
@@ -266,6 +268,7 @@ class Browser:
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 self._take(**json.loads(line))
+        raise AssertionError("the process of Node.js has ended")
 
     def _take(self, number=None, error=None, side=None, shows=None, value=None):
         assert error is None, error
