@@ -90,10 +90,14 @@ def test_every_rule_about_neighbours_has_its_test():
             assert f"def test_{name}(" in tests, rule
 
 
-def test_every_test_that_the_threat_model_names_exists():
-    page = (ROOT / "docs/explanation/security.md").read_text(encoding="utf-8")
-    table = [line for line in page.splitlines() if line.startswith("| ")][2:]
-    for row in table:
+@pytest.mark.parametrize("name", ["explanation/security.md", "reference/sealing.md"])
+def test_every_test_that_a_table_names_exists(name):
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    tables = re.findall(
+        r"^\|[^\n]*\| shown by \|\n\| ---[^\n]*\n((?:\|[^\n]*\n)+)", page, re.MULTILINE
+    )
+    assert tables
+    for row in "".join(tables).splitlines():
         named = re.findall(r"`(tests/\S+?\.py)::(\w+)`", row)
         assert named, f"nothing shows this: {row}"
         for path, test in named:
