@@ -440,6 +440,8 @@ LIES = [
         ASKING,
         behind("pair_ack", PHONE, "pair_result", status="approved", **NO_ICE, seal=FORGED_YES),
         **_LEFT,
+        # The phone may leave before it has shown its number.
+        shows=None,
     ),
     _lie(
         "forges a yes", "to a phone that was reloaded", PHONE_WAITS, in_sessions(approved), **_LEFT
