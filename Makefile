@@ -9,6 +9,7 @@ COVERING := $(addprefix tests/,protocol session actors backends/redis/test_backe
 RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 STAMP := $(VENV)/.synced
+RELEASE := $(VENV)/.release
 # In the order of the folders: by itself the plug-in starts the files with the fewest tests last,
 # and those of the browsers, which take longest, are among them.
 PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -q
@@ -17,9 +18,11 @@ QUICK := $(addprefix tests/,protocol session actors net embed client test_house.
 # The tests of what people start and of what programs import.
 PEOPLE := $(addprefix tests/,cli client rtc embed threads doctor test_node.py test_settings.py)
 FUZZ_TIME ?= 600
+# The tests start thousands of processes, and each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test test-all test-pythons test-systems check style types e2e browser-tools sdk-types vendor vectors screenshots attacks fuzz faults compose
-.PHONY: one-file cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
+.PHONY: cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z0-9][a-z0-9 -]*\):.*## /\1: /p' Makefile
@@ -62,8 +65,8 @@ $(BIN)/uv:
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
-# Three environments in one folder, each larger than the one before: for a node, for the tests of
-# `make test`, and for everything else. None removes what another has installed.
+# The environments for a node, for the tests of `make test`, for everything else and for a release,
+# in one folder, each larger than the one before. None removes what another has installed.
 SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --inexact
 
 $(RUNS): pyproject.toml uv.lock | $(BIN)/uv
@@ -79,6 +82,10 @@ $(TESTS): pyproject.toml uv.lock | $(BIN)/uv
 $(STAMP): pyproject.toml uv.lock | $(BIN)/uv
 	$(SYNC) --group dev
 	touch $(RUNS) $(TESTS) $@
+
+$(RELEASE): pyproject.toml uv.lock | $(BIN)/uv
+	$(SYNC) --group dev --group release
+	touch $(RUNS) $(TESTS) $(STAMP) $@
 
 e2e: $(STAMP)  ## only the tests against a real node: by an independent client, and in Chromium
 	$(BIN)/pytest tests/e2e tests/browser $(ARGS)
@@ -109,9 +116,6 @@ faults: $(STAMP)  ## random clients at one node, and at three whose faults are r
 
 compose: $(TESTS)  ## have Docker Compose check docs/deploy/compose.yml; needs Docker with its plugin for Compose
 	$(BIN)/pytest tests/deploy/test_compose.py --full --docker -m docker $(ARGS)
-
-one-file: $(STAMP)  ## make one executable of an application with PyInstaller, and pair with it; half a minute
-	$(BIN)/pytest tests/docs/test_one_file.py --full $(ARGS)
 
 fuzz: $(STAMP)  ## fuzz the decoder, the frame codec, the HTTP head and what nodes read, FUZZ_TIME seconds each (600)
 	mkdir -p .fuzz
@@ -150,11 +154,12 @@ links: site  ## try every link of the site, those to other places too; needs the
 lock: | $(BIN)/uv  ## renew uv.lock after a change of pyproject.toml
 	$(BIN)/uv lock
 
-changelog: $(STAMP)  ## gather docs/changes/ into CHANGELOG.md as VERSION; without VERSION only show it
+changelog: $(RELEASE)  ## gather docs/changes/ into CHANGELOG.md as VERSION; without VERSION only show it
 	$(BIN)/towncrier build --version $(or $(VERSION),next --draft) $(and $(VERSION),--yes)
 
-release-check: $(STAMP)  ## make what is published, in dist/, and try it where there is no source
+release-check: $(RELEASE)  ## make what is published, in dist/, and try it where there is no source; also as one file and as an image
 	$(BIN)/python -m tests.release $(ARGS)
+	$(PYTEST) --release -m release
 
 clean:  ## remove what was made
 	rm -rf $(VENV) .venv-* bench/build build dist tests/browser/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

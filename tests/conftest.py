@@ -22,6 +22,7 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
 FRONT_DOORS = {
     "full": "make test-all",
     "slow": "make attacks, make faults",
+    "release": "make release-check",
     "docker": "make compose",
 }
 """Marks of the tests that ``make test`` leaves out, and what runs them."""

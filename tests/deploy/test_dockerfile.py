@@ -131,7 +131,7 @@ def port():
         yield port
 
 
-@pytest.mark.full("pip")
+@pytest.mark.release("pip")
 def test_its_steps_make_a_node_that_is_not_root_and_healthy(engine, port):
     engine.build()
     told = {"PROXIM_PORT": str(port)}

@@ -48,7 +48,7 @@ def assert_pairs(*command):
         assert (host.returncode, errors) == (0, "")
 
 
-@pytest.mark.full("pip")
+@pytest.mark.release("pip")
 def test_an_archive_runs_on_a_python_without_proxim(tmp_path):
     make("zipapp", tmp_path)
     # Isolated, and without site-packages: what it needs is in it.
@@ -56,7 +56,7 @@ def test_an_archive_runs_on_a_python_without_proxim(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2, "nothing is left beside it"
 
 
-@pytest.mark.full("PyInstaller")
+@pytest.mark.release("PyInstaller")
 def test_an_executable_runs_without_python(tmp_path):
     if importlib.util.find_spec("PyInstaller") is None:
         pytest.skip("PyInstaller is not installed")

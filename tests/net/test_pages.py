@@ -254,7 +254,7 @@ def test_npm_package_has_the_version_of_the_changelog():
     assert json.loads((WEB / "package.json").read_text(encoding="utf-8"))["version"] == newest
 
 
-@pytest.mark.full("building the wheel")
+@pytest.mark.release("building the wheel")
 def test_wheel_has_every_file(tmp_path):
     build = [sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, timeout=600)

@@ -62,7 +62,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return Installed(tmp_path_factory.mktemp("wheel"))
 
 
-@pytest.mark.full("pip")
+@pytest.mark.release("pip")
 def test_error_of_a_missing_extra_names_a_command_that_works(installed: Installed) -> None:
     told = " ".join(installed.run("proxim nodes --wait 0.1", code=2).split())
     (command,) = re.findall(r"needs the extra lan: .*(pip install '[^']+')", told)
@@ -71,7 +71,7 @@ def test_error_of_a_missing_extra_names_a_command_that_works(installed: Installe
     installed.run("proxim nodes --wait 0.1")
 
 
-@pytest.mark.full("pip")
+@pytest.mark.release("pip")
 def test_wheel_has_types(installed: Installed) -> None:
     script = installed.python.parent / "user.py"
     script.write_text(USER)
@@ -88,7 +88,7 @@ def test_wheel_has_types(installed: Installed) -> None:
     assert "Found 1 error" in done.stdout, done.stdout
 
 
-@pytest.mark.full("pip")
+@pytest.mark.release("pip")
 def test_wheel_has_the_pages_and_its_version(installed: Installed) -> None:
     version = installed.wheel.name.split("-")[1]
     assert installed.run("proxim --version").startswith(f"proxim {version} ")
