@@ -149,3 +149,64 @@ test("a second tab asks before it takes a connection over", async () => {
   await phone.press("Use it here");
   await second.sees("Continued somewhere else");
 });
+
+test("the guest sends nothing before it asks, and WebRTC does not start before the approval", async () => {
+  const desk = await here.desk();
+  await desk.opens("one_time");
+  const context = await here.context();
+  await context.addInitScript(() => {
+    globalThis.made = [];
+    for (const name of ["WebSocket", "RTCPeerConnection"]) {
+      const Real = globalThis[name];
+      globalThis[name] = class extends Real {
+        constructor(...args) {
+          super(...args);
+          globalThis.made.push(name);
+        }
+      };
+    }
+  });
+  const phone = await here.phone(await desk.link(), context);
+  const made = () => phone.page.evaluate(() => globalThis.made);
+  await phone.sees("This page has sent nothing yet.");
+  assert.deepEqual(await made(), []);
+  await phone.asksAndWaits();
+  assert.deepEqual(await made(), ["WebSocket"]);
+  await desk.approves(phone);
+  await phone.isConnected();
+  assert.deepEqual(await made(), ["WebSocket", "RTCPeerConnection"]);
+});
+
+test("path and round-trip time are shown while connected", async () => {
+  const { desk, phone } = await here.pair("one_time");
+  for (const person of [desk, phone]) {
+    await person.press("About this connection");
+    await person.sees(/^Direct$/);
+    assert.match(await person.page.locator(".about p").first().textContent(), /^Direct Here: own address. There: (own address|address found on the way). UDP.$/);
+    await person.sees(/Round trip (under )?\d+ ms/);
+    const line = person.page.locator(".spark polyline");
+    await person.page.waitForFunction(
+      (each) => each.getAttribute("points").split(" ").length > 2,
+      await line.elementHandle(),
+    );
+  }
+});
+
+test("the pages work on plain http", async () => {
+  const context = await here.context();
+  await context.addInitScript(() => {
+    for (const name of ["subtle", "randomUUID"]) {
+      Object.defineProperty(Crypto.prototype, name, { value: undefined });
+    }
+    Object.defineProperty(Navigator.prototype, "clipboard", { value: undefined });
+    Object.defineProperty(globalThis, "isSecureContext", { value: false });
+  });
+  const desk = await here.desk(context);
+  await desk.opens("one_time");
+  await desk.pressesBehind("Copy link");
+  await desk.sees("Copied");
+  const phone = await here.phone(await desk.link());
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+});

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Wire } from "./lib/cut.js";
+import { ProximNode } from "./lib/node.js";
 import { Desk } from "./lib/people.js";
 import { withoutSeal } from "./lib/plain.js";
 import { world } from "./lib/world.js";
@@ -148,4 +149,96 @@ test("a screen reader hears once that the time is nearly up", async () => {
   await desk.page.evaluate(() => (globalThis.ahead = 33_000));
   await desk.page.waitForFunction(() => document.querySelector("#prompt-soon").textContent === "10 seconds left to answer");
   assert.equal(await desk.page.locator("dialog .late").count(), 1);
+});
+
+test("the page asks for an access token, and remembers it", async () => {
+  const strict = await ProximNode.start("--access-token", "open sesame");
+  try {
+    const context = await here.context();
+    const page = await context.newPage();
+    await page.goto(strict.url);
+    await page.getByText("This server asks for an access token").waitFor();
+    await page.getByLabel("Access token").fill("wrong");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText("This access token is wrong").waitFor();
+    await page.waitForFunction(() => document.querySelector("#access")?.value === "");
+    await page.getByLabel("Access token").fill("open sesame");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.locator("#reach.on").waitFor();
+    await page.close();
+    const desk = await Desk.at(strict, context);
+    await desk.opens("one_time");
+  } finally {
+    await strict.stop();
+  }
+});
+
+test("a prompt in a hidden tab changes its title, sounds, and notifies if permitted", async () => {
+  const context = await here.context();
+  await context.addInitScript(() => {
+    globalThis.noticed = [];
+    globalThis.Notification = class {
+      static permission = "granted";
+      constructor(title, { body }) {
+        globalThis.noticed.push(`${title}: ${body}`);
+      }
+      close() {
+        globalThis.noticed.push("taken away");
+      }
+    };
+    const { start } = AudioScheduledSourceNode.prototype;
+    AudioScheduledSourceNode.prototype.start = function (...when) {
+      globalThis.noticed.push("sound");
+      start.apply(this, when);
+    };
+    Object.defineProperty(Document.prototype, "hidden", { get: () => globalThis.isAway ?? false });
+  });
+  const desk = await here.desk(context);
+  await desk.opens("persistent");
+  // After a reload the browser allows sounds only after the next click.
+  await desk.page.reload();
+  await desk.hasCode();
+  await desk.page.getByRole("heading", { name: "Connect a device" }).click();
+  const phone = await here.phone(await desk.link());
+  await desk.page.evaluate(() => (globalThis.isAway = true));
+  await phone.asksAndWaits("My phone");
+  await desk.sees("Does My phone show a number?");
+  assert.equal(await desk.page.title(), "● A device asks – Proxim");
+  const noticed = () => desk.page.evaluate(() => globalThis.noticed.toSorted());
+  // Not the device's name, which could say anything.
+  const notice = "A device asks to connect: Open this page to answer.";
+  assert.deepEqual(await noticed(), [notice, "sound", "sound"]);
+  await desk.hears();
+  await desk.press("Decline");
+  assert.deepEqual(await noticed(), [notice, "sound", "sound", "taken away"]);
+});
+
+test("an offered file in a hidden tab changes its title until it is answered", async () => {
+  const context = await here.context();
+  await context.addInitScript(() => {
+    Object.defineProperty(Document.prototype, "hidden", { get: () => globalThis.isAway ?? false });
+  });
+  const desk = await here.desk(context);
+  const phone = await here.phone(await desk.opens("persistent"));
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  const { page } = desk;
+  await page.evaluate(() => (globalThis.isAway = true));
+  await phone.page.locator('input[type="file"]:not([capture])').setInputFiles({ name: "a.txt", mimeType: "", buffer: Buffer.from("x") });
+  await desk.offer("a.txt").waitFor();
+  assert.equal(await page.title(), "● A file is offered – Proxim");
+  // A request to pair comes in between.
+  await page.evaluate(() => (globalThis.isAway = false));
+  await desk.opens("one_time");
+  const other = await here.phone(await desk.link());
+  await other.asksAndWaits();
+  await desk.hears();
+  assert.equal(await page.title(), "● A device asks – Proxim");
+  await desk.approves(other);
+  await other.isConnected();
+  assert.equal(await page.title(), "● A file is offered – Proxim");
+  await desk.accepts("a.txt");
+  await desk.file("a.txt").getByText("Complete").waitFor();
+  assert.equal(await page.title(), "Proxim – connect a device");
 });
