@@ -21,7 +21,7 @@ FUZZ_TIME ?= 600
 # The tests start thousands of processes, and each would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-all test-pythons test-systems check style types e2e browser-tools sdk-types vendor vectors screenshots attacks fuzz faults compose
+.PHONY: help run test test-all test-pythons test-systems check style types e2e browser-tools sdk-types vendor vectors screenshots icons attacks fuzz faults compose
 .PHONY: cover cover-check bench bench-quick docs diagrams site links lock changelog release-check clean
 
 help:  ## what there is
@@ -107,6 +107,9 @@ sdk-types: browser-tools  ## write what is made from proxim.js: its .d.ts and it
 
 screenshots: $(STAMP) browser-tools  ## take a picture of every state of the pages
 	node tests/browser/screenshots.js
+
+icons: browser-tools  ## draw icon.svg as PNG, for the home screen of a phone
+	node tests/browser/icons.js
 
 attacks: $(STAMP)  ## attack a real node, and see that it takes no harm; some minutes
 	$(BIN)/pytest tests/attacks --full --slow $(ARGS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
+from PIL import Image
 
 from proxim.net import pages
 from tests.net.helpers import MemoryNode, get, parse, read_all, request
@@ -80,6 +81,7 @@ async def test_every_file_is_served_unchanged_with_its_headers(memory_node, path
         ("/proxim.js", "text/javascript; charset=utf-8"),
         ("/web/style.css", "text/css; charset=utf-8"),
         ("/web/icon.svg", "image/svg+xml"),
+        ("/web/icon-192.png", "image/png"),
         ("/web/proxim.webmanifest", "application/manifest+json"),
     ],
 )
@@ -246,6 +248,21 @@ def test_pages_never_turn_text_into_markup():
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser"
     for path in WEB.rglob("*.js"):
         assert not re.search(ways, path.read_text(encoding="utf-8")), path.name
+
+
+def test_icons_of_a_home_screen_are_drawn_as_the_manifest_says():
+    manifest = json.loads((PAGES / "proxim.webmanifest").read_text(encoding="utf-8"))
+    assert manifest["theme_color"] == "#2f5bea"
+    drawn = [each for each in manifest["icons"] if each["type"] == "image/png"]
+    assert drawn
+    for icon in drawn:
+        with Image.open(PAGES / icon["src"]) as image:
+            width, height = image.size
+            corner, disc = (
+                image.convert("RGB").getpixel(at) for at in ((0, 0), (width // 3, width // 2))
+            )
+        assert icon["sizes"] == f"{width}x{height}"
+        assert (corner, disc) == ((0x2F, 0x5B, 0xEA), (255, 255, 255))
 
 
 def test_npm_package_has_the_version_of_the_changelog():
