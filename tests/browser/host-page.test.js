@@ -242,3 +242,27 @@ test("an offered file in a hidden tab changes its title until it is answered", a
   await desk.file("a.txt").getByText("Complete").waitFor();
   assert.equal(await page.title(), "Proxim – connect a device");
 });
+
+test("on a screen of 4K everything stays together in its middle", async () => {
+  const shape = { viewport: { width: 3840, height: 2160 } };
+  const fits = async ({ page }) => {
+    const { width, left, right } = await page.evaluate(() => {
+      const { left, right } = document.querySelector("main").getBoundingClientRect();
+      return { width: document.documentElement.scrollWidth, left, right: innerWidth - right };
+    });
+    assert.equal(width, 3840);
+    // As wide as lines may be, and with room for a scroll bar.
+    assert.ok(left > 1300 && Math.abs(left - right) <= 16, `${left} px on the left, ${right} on the right`);
+  };
+  const desk = await here.desk(await here.context(shape));
+  await desk.hasCode();
+  await fits(desk);
+  const phone = await here.phone(await desk.link(), await here.context(shape));
+  await phone.asksAndWaits();
+  await fits(phone);
+  await desk.approves(phone);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await phone.says("w".repeat(2000));
+  await desk.sees("w".repeat(2000));
+  await Promise.all([fits(desk), fits(phone)]);
+});
