@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 
+import hypothesis
 import pytest
 
 from tests import systems
@@ -18,6 +19,12 @@ systems.hide_if_asked()
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     # Started with `nohup`. A process inherits what is ignored, but not what is handled.
     signal.signal(signal.SIGHUP, lambda *_: None)
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 FRONT_DOORS = {
     "full": "make test-all",

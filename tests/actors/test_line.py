@@ -218,7 +218,7 @@ async def converse(steps):
 
 @pytest.mark.parametrize("with_line", [True, False])
 def test_each_direction_keeps_its_order_and_loses_nothing(with_line):
-    @settings(deadline=None, max_examples=150)
+    @settings(max_examples=150)
     @given(STEPS)
     def holds(steps):
         trio.run(converse, steps, clock=MockClock(autojump_threshold=0))

@@ -201,7 +201,7 @@ async def say(node, client, frame):
         client.tell(codec.error_message(error, address.ref))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(scripts(), st.integers(0, 2))
 def test_no_sequence_of_messages_breaks_an_invariant(script, head_start):
     async def play():

@@ -195,7 +195,6 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: " ".join(each[:2]))
 @settings(
     max_examples=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(plot=plots)

@@ -300,14 +300,14 @@ def streams(draw):
     return bytes(data), sorted(cuts)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(streams())
 def test_any_stream_is_decoded_as_wsproto_decodes_it(stream):
     is_judged_as_wsproto_judges_it(stream)
 
 
 @pytest.mark.full("many examples")
-@settings(deadline=None, max_examples=600)
+@settings(max_examples=600)
 @given(streams())
 def test_many_streams_are_decoded_as_wsproto_decodes_them(stream):
     is_judged_as_wsproto_judges_it(stream)

@@ -283,7 +283,7 @@ heads = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(heads)
 @example(("GET", "/ws", "HTTP/1.1", [("Host", ": ", "node"), ("X-One", ":", "a, b")], "\r\n", ""))
 def test_a_simple_head_is_parsed_as_h11_parses_it(head):
@@ -291,7 +291,7 @@ def test_a_simple_head_is_parsed_as_h11_parses_it(head):
 
 
 @pytest.mark.full("many examples")
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(heads)
 def test_many_heads_are_parsed_as_h11_parses_them(head):
     is_read_as_h11_reads_it(head)

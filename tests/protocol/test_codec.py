@@ -2,7 +2,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxim.protocol import messages as wire
@@ -198,7 +198,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_data_is_relayed_byte_for_byte(data):
     text = json.dumps(data, indent=1, ensure_ascii=False).encode()
@@ -207,7 +206,6 @@ def test_data_is_relayed_byte_for_byte(data):
     assert bytes(decode_node(encode(signal)).data) == text
 
 
-@settings(deadline=None)
 @given(st.text() | st.binary() | JSON.map(json.dumps))
 def test_every_invalid_frame_is_a_bad_message(frame):
     for decode in (decode_client, decode_node):

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxim.protocol.depth import MAX_DEPTH, is_too_deep, too_deep_field
@@ -41,7 +41,6 @@ NESTED = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(NESTED, st.integers(0, 40), st.booleans())
 def test_depth_equals_that_of_the_parsed_json(value, more, spaced):
     for _ in range(more):

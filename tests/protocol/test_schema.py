@@ -46,7 +46,7 @@ def test_every_message_has_its_definition():
 
 
 @pytest.mark.parametrize("struct", get_args(messages.ClientMessage), ids=lambda each: each.__name__)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_schema_allows_what_the_decoder_accepts(struct, data):
     fields = struct.__struct_fields__

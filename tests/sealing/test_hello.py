@@ -139,7 +139,7 @@ class Bare:
 
 
 @given(schedules, st.sampled_from(SIDES))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_machines_converge_and_adopt_no_own_key_twice(schedule, last):
     world = BareWorld()
     world.run(schedule)
