@@ -215,6 +215,15 @@ test("after a restart of the node the host opens a new session", async () => {
   await next.isConnected();
 });
 
+test("a code that is just there when the node restarts gives way to another", async () => {
+  const desk = await here.desk();
+  const link = await desk.opens("one_time");
+  await here.node.restart();
+  await desk.sees("The server was stopped or restarted. This is a new code.");
+  await desk.hasCode();
+  assert.notEqual(await desk.link(), link);
+});
+
 test("a page that opens while the node is offline connects by itself later", async () => {
   const { desk, phone } = await here.pair("persistent");
   for (const person of [desk, phone]) {

@@ -46,7 +46,9 @@ function start(accessToken) {
   host.onreachable = ({ online }) => {
     showReach(online);
     setOnline(online);
-    if (online) resetRetries();
+    if (!online) return;
+    resetRetries();
+    stage.reached();
   };
   host.onfailed = ({ error }) => showFailure(error);
   host.ready.then(() => accessToken && store("localStorage", ACCESS, accessToken), () => {});

@@ -12,8 +12,8 @@ import { toastProblem } from "./toast.js";
 
 /** Milliseconds that a code lasts at least, or another one would end as soon. */
 const SHORTEST = 3_000;
-/** Ends that say nothing about the next code: somebody has decided, or the server was out of reach for a while. */
-const PASSING = ["rejected", "disconnected"];
+/** Ends that say nothing about the next code: somebody has decided, or the server stopped or was out of reach for a while. */
+const PASSING = ["rejected", "disconnected", "shutdown"];
 
 /**
  * @param {{ open: (kind: Kind) => Promise<HostSession>, answer: (session: HostSession) => void }} host
@@ -23,6 +23,8 @@ export function startStage(host) {
   const [card, title, notice, showButton] = ["stage", "new-title", "stage-notice", "show-code"].map(byId);
   let shownAt = 0;
   let isOpening = false;
+  /** What to do once the server is back. */
+  let whenBack = () => {};
   /** Whether the card had the focus before its buttons were turned off. */
   let hadFocus = false;
 
@@ -48,6 +50,7 @@ export function startStage(host) {
   const open = async (kind = {}, words = "") => {
     if (isOpening) return;
     isOpening = true;
+    whenBack = () => {};
     const buttons = [showButton, byId("show-typed")];
     hadFocus = card.contains(document.activeElement);
     for (const button of buttons) button.disabled = true;
@@ -97,10 +100,15 @@ export function startStage(host) {
       const reason = String(session.over?.reason);
       const words = isWrong ? text.wrongNumber : text.newCodeAfter(reasonWords(reason));
       const isTooSoon = !PASSING.includes(reason) && performance.now() - shownAt < SHORTEST;
+      const openNext = () => openWhenSeen(kindOf(session), words);
       show(null);
       if (isTooSoon) return;
-      openWhenSeen(kindOf(session), words);
+      // A server that stops opens no session any more.
+      if (reason === "shutdown") whenBack = openNext;
+      else openNext();
     },
+    /** Tell that the server is reached. */
+    reached: () => whenBack(),
   };
 }
 
