@@ -134,7 +134,8 @@ class HostileNode:
         result = {"session_id": session_id, "status": "approved", "device_info": device}
         match kind:
             case "register":
-                say("registered", ref=ref, uuid=plot["text"], sessions=[session])
+                earlier = session | {"session_id": f"{session_id}0"}
+                say("registered", ref=ref, uuid=plot["text"], sessions=[earlier])
             case "list_sessions":
                 say("sessions", ref=ref, sessions=[session])
             case "create_session":
