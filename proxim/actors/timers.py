@@ -94,6 +94,10 @@ class Timers:
             asleep, moment = slept(), now()
             self._fire(moment)
             if asleep != self._slept and self._next_moment() > moment:
+                # The actors that were woken last run in the next turn of the event loop, in any
+                # order with this task, and with one that asks whether they have.
+                for _ in range(2):
+                    await trio.lowlevel.checkpoint()
                 self._slept = asleep
                 self._caught_up.set()
                 self._caught_up = trio.Event()
@@ -106,8 +110,6 @@ class Timers:
         while self._slept != slept():
             self._sleep.cancel()
             await self._caught_up.wait()
-            # The actors that were woken last run in the turn of the event loop that ends here.
-            await trio.lowlevel.checkpoint()
 
     def _next_moment(self) -> float:
         while self._heap and self._heap[0].sleeper is None:

@@ -22,6 +22,21 @@ class Sleeper:
         log.append((trio.current_time(), name))
 
 
+class WokenTask:
+    """A task that does its work when it is woken, as an actor does."""
+
+    def __init__(self, log, name):
+        self._log, self._name = log, name
+        self._woken = trio.Event()
+
+    def wake(self):
+        self._woken.set()
+
+    async def run(self):
+        await self._woken.wait()
+        self._log.append(self._name)
+
+
 @pytest.fixture
 async def timers(nursery):
     timers = Timers()
@@ -150,6 +165,29 @@ async def test_catch_up_waits_until_all_that_is_overdue_has_fired(
     assert log == [(10.5, number) for number in range(count)], "at once, and no others"
     with trio.testing.assert_no_checkpoints():
         await timers.catch_up()
+
+
+@not_on_windows
+@pytest.mark.parametrize("turns", range(2, 9))
+async def test_who_asks_in_whatever_turn_waits_for_the_tasks_that_were_woken(
+    autojump_clock, monkeypatch, nursery, log, turns
+):
+    # In which order Trio runs the tasks of a turn is chance.
+    for _ in range(8):
+        sleep, timers = sleeper(monkeypatch), Timers()
+        nursery.start_soon(timers.run)
+        for number in range(2 * BATCH):
+            woken = WokenTask(log, number)
+            nursery.start_soon(woken.run)
+            timers.reset(None, trio.current_time() + 600, woken)
+        await wait_all_tasks_blocked()
+        sleep(3600)
+        nursery.start_soon(timers.catch_up)
+        for _ in range(turns):
+            await trio.lowlevel.checkpoint()
+        await timers.catch_up()
+        assert len(log) == 2 * BATCH
+        log.clear()
 
 
 @not_on_windows
