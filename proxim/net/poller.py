@@ -36,11 +36,11 @@ class Poller:
 
     def __init__(self) -> None:
         self._epoll = _epoll()
-        self._readers: dict[int, Callable[[], bool]] = {}
+        self._reads: dict[int, Callable[[], bool]] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        readers = self._readers
+        reads = self._reads
         with self._epoll as epoll:
             while True:
                 await trio.lowlevel.wait_readable(epoll.fileno())
@@ -49,7 +49,7 @@ class Poller:
                     readable = epoll.poll(0, budget)
                     for fd, _ in readable:
                         # An earlier call may have ended the watch of this socket.
-                        if (read := readers.get(fd)) is not None:
+                        if (read := reads.get(fd)) is not None:
                             has_woken |= read()
                     budget -= len(readable)
                     empty_polls = 0 if readable else empty_polls + 1
@@ -62,9 +62,9 @@ class Poller:
         watch.
         """
         self._epoll.register(fd, _READABLE)
-        self._readers[fd] = read
+        self._reads[fd] = read
 
     def unwatch(self, fd: int) -> None:
         """End the watch; call this before the socket is closed."""
-        if self._readers.pop(fd, None) is not None:
+        if self._reads.pop(fd, None) is not None:
             self._epoll.unregister(fd)

@@ -35,9 +35,9 @@ class TcpStream(trio.abc.HalfCloseableStream):
         "_is_watched",
         "_max_bytes",
         "_poller",
-        "_reader",
         "_stream",
         "_take",
+        "_task",
         "socket",
     )
 
@@ -50,8 +50,8 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._poller = poller
         self._is_watched = self._has_sent_eof = False
         self._max_bytes = RECEIVE_BYTES
-        self._reader: trio.lowlevel.Task | None = None
-        self._take: Callable[[bytes], object] = _no_reader
+        self._task: trio.lowlevel.Task | None = None
+        self._take: Callable[[bytes], object] = _no_task_reads
         self._stream: trio.SocketStream | None = None
 
     def send_now(self, data: bytes | memoryview) -> int:
@@ -130,7 +130,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
     async def _read_by(
         self, poller: Poller, take: Callable[[bytes], _Result | None], max_bytes: int
     ) -> _Result:
-        if self._reader is not None:
+        if self._task is not None:
             raise trio.BusyResourceError("another task is already reading")
         # What cancelled this task may have closed the poller as well.
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -142,7 +142,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
             self._is_watched = True
         self._max_bytes = max_bytes
         # Set last: the task may be woken only once it sleeps.
-        self._reader, self._take = trio.lowlevel.current_task(), take
+        self._task, self._take = trio.lowlevel.current_task(), take
         result: _Result = await trio.lowlevel.wait_task_rescheduled(self._stop_reading)
         return result
 
@@ -151,7 +151,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
         The poller calls this when the socket is readable.
         """
-        if self._reader is None:
+        if self._task is None:
             self._stop_watching()
             return False
         try:
@@ -160,21 +160,21 @@ class TcpStream(trio.abc.HalfCloseableStream):
         except BlockingIOError:
             return False
         except OSError as error:
-            self._wake_reader(Error(self._translate(error)))
+            self._wake_task(Error(self._translate(error)))
         except BaseException as error:
-            self._wake_reader(Error(error))
+            self._wake_task(Error(error))
         else:
-            self._wake_reader(Value(result))
+            self._wake_task(Value(result))
         return True
 
-    def _wake_reader(self, outcome: Outcome[Any]) -> None:
+    def _wake_task(self, outcome: Outcome[Any]) -> None:
         # `take` may have closed the stream, which wakes the task.
-        if (reader := self._reader) is not None:
+        if (task := self._task) is not None:
             self._stop_reading(None)
-            trio.lowlevel.reschedule(reader, outcome)
+            trio.lowlevel.reschedule(task, outcome)
 
     def _stop_reading(self, _: object) -> trio.lowlevel.Abort:
-        self._reader, self._take = None, _no_reader
+        self._task, self._take = None, _no_task_reads
         return trio.lowlevel.Abort.SUCCEEDED
 
     def _stop_watching(self) -> None:
@@ -191,7 +191,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
     def close(self) -> None:
         """Close without waiting. The kernel still sends what it has taken."""
         if self.socket.fileno() >= 0:
-            self._wake_reader(Error(trio.ClosedResourceError("this stream was closed")))
+            self._wake_task(Error(trio.ClosedResourceError("this stream was closed")))
             self._stop_watching()
             notify_closing(self.socket)
             self.socket.close()
@@ -202,5 +202,5 @@ class TcpStream(trio.abc.HalfCloseableStream):
         return trio.BrokenResourceError(f"the connection is broken: {error}")
 
 
-def _no_reader(data: bytes) -> object:
+def _no_task_reads(data: bytes) -> object:
     raise AssertionError("no task reads from this stream")
