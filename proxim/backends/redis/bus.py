@@ -95,7 +95,7 @@ class MessageBus:
 
     def send_backlog(self, node: str, message: Message, session_id: str) -> None:
         """Send a signal that was kept while its seat was empty."""
-        self._outgoing[node].put_backlog(message, session_id)
+        self._outgoing[node].put_accepted_signal(message, session_id)
         self._wake()
 
     def is_full(self, node: str) -> bool:

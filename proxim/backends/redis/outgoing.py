@@ -105,11 +105,11 @@ class Outgoing:
         free = SIGNAL_BOUND - self._signal_size - size
         if queued > free // (_FIRST_SHARE if lane is None else _SHARE):
             return Congestion.FULL
-        self.put_backlog(message, session_id)
+        self.put_accepted_signal(message, session_id)
         return Congestion.HIGH if queued > free // (_SHARE * _HIGH) else None
 
-    def put_backlog(self, message: rpc.Message, session_id: str) -> None:
-        """Add a signal that another bound has let in."""
+    def put_accepted_signal(self, message: rpc.Message, session_id: str) -> None:
+        """Add a signal that a bound has let in: that of ``put_signal``, or of its backlog."""
         waiting = _Waiting(message, _size(message), is_signal=True)
         self._signal_size += waiting.size
         self._lanes.setdefault(session_id, _Lane()).append(waiting)

@@ -66,7 +66,7 @@ class RemoteConnection:
         self.networks: tuple[str, ...] = ()
         self.closed = False
         self.pending = 0
-        self.prompt = ""
+        self.prompt_id = ""
         self._bus = bus
 
     def identify(self, owner: Owner | None, address: str | None) -> None:
@@ -79,10 +79,10 @@ class RemoteConnection:
             return None
         if isinstance(message, Signal):
             return self._bus.send_signal(self.node, self._deliver(message), self.session_id)
-        prompt = ""
+        prompt_id = ""
         if isinstance(message, PairPrompt):
-            prompt = self.prompt = secrets.token_urlsafe(9)
-        self._bus.send(self.node, self._deliver(message, prompt=prompt), self.session_id)
+            prompt_id = self.prompt_id = secrets.token_urlsafe(9)
+        self._bus.send(self.node, self._deliver(message, prompt_id=prompt_id), self.session_id)
         return None
 
     def tell_backlog(self, message: NodeMessage) -> None:
@@ -108,11 +108,11 @@ class RemoteConnection:
         leave_seats(self)
 
     def _deliver(
-        self, message: NodeMessage, *, is_backlog: bool = False, prompt: str = ""
+        self, message: NodeMessage, *, is_backlog: bool = False, prompt_id: str = ""
     ) -> Deliver:
         raw = Raw(codec.encode(message))
         return Deliver(
-            seat_number=self.seat_number, message=raw, is_backlog=is_backlog, prompt=prompt
+            seat_number=self.seat_number, message=raw, is_backlog=is_backlog, prompt_id=prompt_id
         )
 
 
@@ -174,7 +174,7 @@ class RemoteConnections:
                 self._nursery.start_soon(self._load, request.session_id)
             return
         event = decode_event(request.event, request.fields)
-        if isinstance(event, ev.HostDecided) and request.prompt != connection.prompt:
+        if isinstance(event, ev.HostDecided) and request.prompt_id != connection.prompt_id:
             # The decision was made on another prompt, and is sent again.
             self._refuse_outdated(connection, request)
             return

@@ -98,7 +98,7 @@ class RemoteSeat:
         self.session_id = remote.session.session_id
         self._sessions = sessions
         self._seat: Seat | None = None
-        self._prompt = ""
+        self._prompt_id = ""
         self._pending: dict[int, _Pending] = {}
 
     @property
@@ -152,7 +152,7 @@ class RemoteSeat:
                 ref=envelope.ref,
                 address=self.connection.address,
                 owner=self.connection.owner,
-                prompt=self._prompt if isinstance(envelope.event, ev.HostDecided) else "",
+                prompt_id=self._prompt_id if isinstance(envelope.event, ev.HostDecided) else "",
             )
         )
 
@@ -173,7 +173,7 @@ class RemoteSeat:
             case rpc.Answer():
                 self._answered(message)
             case rpc.Deliver():
-                self._prompt = message.prompt or self._prompt
+                self._prompt_id = message.prompt_id or self._prompt_id
                 self._deliver(codec.decode_node(bytes(message.message)), message.is_backlog)
             case rpc.CloseConnection():
                 self.connection.close(message.code, message.reason)
@@ -190,7 +190,7 @@ class RemoteSeat:
         if pending is None:
             return
         self._take_seat(answer)
-        self._end(pending, None if answer.refusal is None else _refusal(answer.refusal))
+        self._end_request(pending, None if answer.refusal is None else _refusal(answer.refusal))
         self._sessions.tidy(self)
 
     def _take_seat(self, answer: rpc.Answer) -> None:
@@ -214,7 +214,7 @@ class RemoteSeat:
                 if pending.receipt is not None and self._seat is None:
                     # The seat may be granted late, to a client that no longer asks for it.
                     self._send(rpc.LeaveSeat(seat_number=self.seat_number))
-                self._end(pending, unavailable(self.session_id))
+                self._end_request(pending, unavailable(self.session_id))
 
     def close(self) -> None:
         """Refuse all requests, since the session's node is gone; close a connection with a seat."""
@@ -222,7 +222,7 @@ class RemoteSeat:
         if self._seat is not None:
             self.connection.close(1012, "the session's node is gone; come again")
 
-    def _end(self, pending: _Pending, refusal: RequestError | None) -> None:
+    def _end_request(self, pending: _Pending, refusal: RequestError | None) -> None:
         receipt = pending.receipt
         if receipt is not None:
             receipt.set() if refusal is None else receipt.refuse(refusal)

@@ -30,8 +30,8 @@ class Request(_Message, frozen=True):
     """A client's request, as the event that it is; an ``Answer`` follows.
 
     Its answer has the same ``request_number``. ``epoch`` is the one in which the session was found.
-    ``address`` and ``owner`` are what the connection's node knows of the client. ``prompt`` is what
-    came with the prompt that a decision answers.
+    ``address`` and ``owner`` are what the connection's node knows of the client. A decision has the
+    ``prompt_id`` of the prompt that it answers.
     """
 
     session_id: str
@@ -42,7 +42,7 @@ class Request(_Message, frozen=True):
     ref: str | None = None
     address: str | None = None
     owner: Owner | None = None
-    prompt: str = ""
+    prompt_id: str = field(default="", name="prompt")
 
 
 class SendSignal(_Message, frozen=True):
@@ -74,12 +74,12 @@ class Answer(_Message, frozen=True):
 class Deliver(_Message, frozen=True):
     """A message for the client. ``is_backlog`` marks a signal kept while its seat was empty.
 
-    A prompt comes with a ``prompt`` that no other has, so that a decision answers no other.
+    A prompt comes with a ``prompt_id`` of its own, so that a decision answers no other.
     """
 
     message: Raw
     is_backlog: bool = False
-    prompt: str = ""
+    prompt_id: str = field(default="", name="prompt")
 
 
 class CloseConnection(_Message, frozen=True):

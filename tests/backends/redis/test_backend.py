@@ -697,7 +697,7 @@ async def test_decision_answers_no_prompt_but_its_own(autojump_clock, members, h
     await members[1].connect().registers()
     await trio.sleep(0.5)
     at = meeting.actor.seats[HOST].connection
-    receive(sender, structs.replace(decision, seat_number=at.seat_number, prompt=at.prompt))
+    receive(sender, structs.replace(decision, seat_number=at.seat_number, prompt_id=at.prompt_id))
     await trio.sleep(0.5)
     assert [each.status for each in meeting.guest.heard(wire.PairResult)] == ["approved"]
 

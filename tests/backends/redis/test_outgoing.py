@@ -136,7 +136,7 @@ def test_queue_that_was_sent_has_room_again(queue):
 def test_backlog_is_never_refused_and_keeps_its_place(queue):
     queue.fill("a")
     message = queue._named("a0", signal(0, LARGE))
-    queue.outgoing.put_backlog(message, "b")
+    queue.outgoing.put_accepted_signal(message, "b")
     assert queue.outgoing.put_signal(signal(0, LARGE), "a") is Congestion.FULL
     taken = queue.outgoing.take(queue.now)
     assert message in taken[:2]
