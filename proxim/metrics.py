@@ -51,9 +51,9 @@ class _NodeCollector(Collector):
         yield _counter("sessions_opened", "Sessions opened.", "type", SessionType, stats.opened)
         endings = self._supervisor.endings
         yield _counter("sessions_ended", "Sessions ended.", "reason", Reason, endings)
-        backlogs = self._supervisor.terms.backlogs
+        budget = self._supervisor.terms.backlog_budget
         waiting = "Bytes of signals that wait for peers that are offline."
-        yield _gauge("backlog_bytes", waiting, backlogs.used)
+        yield _gauge("backlog_bytes", waiting, budget.used)
         yield _gauge("prompts", "Prompts that wait for an answer.", stats.prompts)
         yield _counter(
             "pairings",
@@ -75,7 +75,7 @@ class _NodeCollector(Collector):
         behind = len(net.queueing)
         yield _gauge("outboxes_behind", "Connections that currently read too slowly.", behind)
         yield _gauge("inbox_letters", "Requests that wait for a session.", stats.queued)
-        refusals = stats.refusals + Counter(max_backlog_bytes=backlogs.refused)
+        refusals = stats.refusals + Counter(max_backlog_bytes=budget.refused)
         yield _counter(
             "refusals", "Refused requests, by the limit reached.", "limit", LIMITS, refusals
         )

@@ -133,7 +133,7 @@ async def test_bytes_in_backlogs_are_shown(autojump_clock, node, shown):
     assert shown["backlog_bytes"] == 6
     await meeting.returns(GUEST)
     assert shown["backlog_bytes"] == 0
-    node.supervisor.terms.backlogs.most = 1
+    node.supervisor.terms.backlog_budget.most = 1
     await meeting.leaves(GUEST)
     await meeting.host.signals(meeting.id, 4)
     await wait_all_tasks_blocked()

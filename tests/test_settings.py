@@ -482,7 +482,7 @@ def test_empty_list_option_falls_back_to_the_next_source():
 PARTS = [Limits, LimitSettings, Terms, IceOptions, ClusterOptions]
 NO_SETTING = {
     *("messages", "controls", "close_time", "linger_time", "overrate_time"),
-    *("backlog_signals", "backlog_bytes", "backlogs"),
+    *("backlog_signals", "backlog_bytes", "backlog_budget"),
 }
 
 

@@ -42,7 +42,7 @@ class Invitation(Struct, frozen=True):
 class Terms(Struct, frozen=True):
     """The settings of a node that hold for each session. Times in seconds.
 
-    ``backlogs`` is not a setting: all sessions of the node share it, and count their bytes there.
+    ``backlog_budget`` is not a setting: all sessions of the node count their backlogs in it.
     """
 
     approval_timeout: float = 40.0
@@ -52,7 +52,7 @@ class Terms(Struct, frozen=True):
     """Days after which an approved session ends whose sides are both offline; 0 is never."""
     backlog_signals: int = 64
     backlog_bytes: int = 256 * 1024
-    backlogs: Budget = field(default_factory=Budget)
+    backlog_budget: Budget = field(default_factory=Budget)
     """What all backlogs may take together."""
 
 

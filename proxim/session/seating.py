@@ -88,7 +88,7 @@ class Seating(SessionData):
     def _backlog_for(self, role: Role) -> Backlog:
         if role not in self.backlogs:
             terms = self.terms
-            backlog = Backlog(terms.backlog_signals, terms.backlog_bytes, terms.backlogs)
+            backlog = Backlog(terms.backlog_signals, terms.backlog_bytes, terms.backlog_budget)
             self.backlogs[role] = backlog
         return self.backlogs[role]
 

@@ -308,7 +308,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def terms(self) -> Terms:
         """The settings of sessions."""
-        return self._subset(Terms, backlogs=Budget(self.max_backlog_bytes))
+        return self._subset(Terms, backlog_budget=Budget(self.max_backlog_bytes))
 
     @property
     def ice(self) -> IceOptions:

@@ -189,7 +189,7 @@ async def test_actor_that_is_gone_gives_back_what_its_backlogs_had(
     autojump_clock, start, monkeypatch
 ):
     node = await start()
-    budget = node.supervisor.terms.backlogs
+    budget = node.supervisor.terms.backlog_budget
     released, crashed = await node.pairs(), await node.pairs(host=await node.host(uuid="other"))
     for meeting in (released, crashed):
         await meeting.leaves(GUEST)

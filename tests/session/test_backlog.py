@@ -70,7 +70,7 @@ def test_budget_of_zero_is_no_limit():
 
 def test_full_budget_refuses_a_signal_like_a_full_backlog():
     budget = Budget(most=SHARE * 2)
-    meeting = approved(PERSISTENT, backlogs=budget)
+    meeting = approved(PERSISTENT, backlog_budget=budget)
     meeting.leaves(GUEST)
     replies = meeting.signals(HOST, 1, 2, 3)
     assert [code(reply) for reply in replies] == [None, None, "peer_offline"]
@@ -79,7 +79,7 @@ def test_full_budget_refuses_a_signal_like_a_full_backlog():
 
 def test_return_and_end_give_back_what_the_backlogs_had():
     budget = Budget()
-    meeting = approved(PERSISTENT, backlogs=budget)
+    meeting = approved(PERSISTENT, backlog_budget=budget)
     meeting.leaves(GUEST)
     meeting.signals(HOST, 1, 2, 3)
     assert budget.used == 3
