@@ -329,8 +329,8 @@ class Actor:
     ) -> None:
         if effect.ice_lifetime is not None:
             seat = to.seats.get(self.session.session_id)
-            peer = f"{self.session.session_id} {seat.role if seat else ''}"
-            message = with_ice_servers(message, self._services.grant_ice(effect.ice_lifetime, peer))
+            side = f"{self.session.session_id} {seat.role if seat else ''}"
+            message = with_ice_servers(message, self._services.grant_ice(effect.ice_lifetime, side))
         if isinstance(effect, ev.Reply) and envelope.ref is not None:
             message = structs.replace(message, ref=envelope.ref)
         if isinstance(effect, ev.Tell) and effect.is_backlog:

@@ -52,9 +52,9 @@ class SeatGuesses(Guesses):
     """
 
     def check_request(self, connection: Connection, request: PairRequest | Resume) -> str | None:
-        """Return the key of a request. Raises ``RateLimited`` if it must not be looked at.
+        """Return the key under which a wrong token counts. Raises ``RateLimited`` after too many.
 
-        That is the case only for short tokens, which some hosts make themselves.
+        Only short tokens are refused, which some hosts make themselves.
         """
         if connection.address is None:
             return None

@@ -161,18 +161,18 @@ class Router:
         seat = connection.seats.get(message.session_id)
         if seat is not None and seat.role is Role.HOST:
             raise NotAllowed("this connection is the session's host", session_id=message.session_id)
-        key = self._guesses.check_request(connection, message)
+        guess_key = self._guesses.check_request(connection, message)
         handle = await self._find(message.session_id)
         if handle is None:
             unknown = UnknownSession(session_id=message.session_id)
-            raise self._guesses.count_refusal(unknown, key, connection.address)
+            raise self._guesses.count_refusal(unknown, guess_key, connection.address)
         if isinstance(message, wire.Resume):
             # The seat's backlog comes on top of the outbox's bound: never two of them at once.
             await connection.wait_for_room()
         receipt = handle.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
-            raise self._guesses.count_refusal(receipt.refusal, key, connection.address)
+            raise self._guesses.count_refusal(receipt.refusal, guess_key, connection.address)
 
     # -- the host's requests -----------------------------------------------------------------
 

@@ -41,6 +41,6 @@ class Services(Protocol):
         """Release the actor if its session continues after this node stops; return whether."""
         ...
 
-    def grant_ice(self, lifetime: float, peer: str, /) -> IceGrant:
-        """Return ICE servers for ``peer`` of a session that lives at most ``lifetime`` seconds."""
+    def grant_ice(self, lifetime: float, side: str, /) -> IceGrant:
+        """Return ICE servers for ``side`` of a session that lives at most ``lifetime`` seconds."""
         ...

@@ -167,18 +167,18 @@ class Supervisor:
         from the same address too often.
         """
         now = clock.now()
-        prompts = [
+        seconds_left = [
             left
             for each in self._owned[actor.owner].values()
             if each.session.state is State.PROMPTED and (left := each.session.prompt_left(now)) > 0
         ]
         address = None if guest is None else guest.address
-        denied = self.limits.denials.retry_after(_denial_key(actor, address), now)
-        wait = denied
-        open_prompts = len(prompts) + self.limits.prompts.elsewhere(actor.owner.hash)
+        denied_for = self.limits.denials.retry_after(_denial_key(actor, address), now)
+        wait = denied_for
+        open_prompts = len(seconds_left) + self.limits.prompts.elsewhere(actor.owner.hash)
         if 0 < self.limits.settings.prompts_per_host <= open_prompts:
-            wait = max(wait, min(prompts, default=0.0), SHORTEST_WAIT)
-        limit = "denials_per_address" if denied > 0 else "prompts_per_host"
+            wait = max(wait, min(seconds_left, default=0.0), SHORTEST_WAIT)
+        limit = "denials_per_address" if denied_for > 0 else "prompts_per_host"
         if wait <= 0 and 0 < self.limits.settings.max_prompts <= self.stats.prompts:
             wait, limit = SHORTEST_WAIT, "max_prompts"
         if wait <= 0:

@@ -173,7 +173,7 @@ class Reader:
             send_refusal(self._connection, *delayed)
         frames, self._frames = self._frames, ()
         full_at = self._full_at if self._full_at > now else now
-        refuse_from = now + bucket.window
+        empty_from = now + bucket.window
         moment = now + clock.slept()  # The same by the clock of sessions, which counts sleep.
         several = len(frames) > 1
         relayed = size = 0
@@ -184,7 +184,7 @@ class Reader:
                 if keepalive.is_closing:
                     break  # The node has closed the connection: nothing more is heard.
                 # The token bucket is empty if it needs a whole window until it is full again.
-                if full_at >= refuse_from:
+                if full_at >= empty_from:
                     self._frames = frames[number - 1 :]
                     self._pause_fast_sender(now, bucket.next_at(full_at))
                     return Read.PAUSED

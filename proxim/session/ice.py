@@ -23,7 +23,7 @@ class IceGrant(NamedTuple):
 
 
 IceSource = Callable[[float, str], IceGrant]
-"""Returns ICE servers for a session that lives at most so many seconds, and for the peer of it with
+"""Returns ICE servers for a session that lives at most so many seconds, and for the side of it with
 this name. Never waits."""
 
 
