@@ -227,7 +227,7 @@ class Actor:
             envelope.sender.tell(error_message(error, envelope.ref))
 
     async def _handle(self, envelope: Envelope) -> None:
-        """Have the session decide about an event, unless this node need not ask or may not."""
+        """Have the session decide about an event, unless it is handed over or may not prompt."""
         if envelope.seat is not None and isinstance(envelope.event, ev.HostLeft | ev.GuestLeft):
             self._vacate(self.seats.pop(envelope.seat.role))
         event = envelope.event

@@ -59,7 +59,7 @@ class Envelope(NamedTuple):
 
     @property
     def is_refused(self) -> bool:
-        """Whether the sender that waited for the receipt was refused, if only for being late."""
+        """Whether a sender that waits for the receipt was refused, as after ``SAVE_TIMEOUT``."""
         return self.receipt is not None and self.receipt.refusal is not None
 
 

@@ -33,7 +33,7 @@ class SeatActor(Protocol):
     def post(self, envelope: Envelope) -> Congestion | None:
         """Put a client's event into the inbox, or send it to the session's node.
 
-        Return ``Congestion.HIGH`` if a signal was sent there and its sender should be read more
+        Return a ``Congestion`` only for a signal: ``HIGH`` if its sender should be read more
         slowly. Raises ``RateLimited``, ``UnknownSession`` or ``Unavailable``.
         """
 

@@ -23,10 +23,10 @@ from proxim.protocol import codec
 from proxim.protocol import messages as wire
 
 _SHARED_FROM = 1 / 8
-"""The used part of the outbox from which each of several sessions has its share for signals."""
+"""From this used part of the outbox on, each of a client's several sessions has its own share."""
 
 _SLOW_DOWN_FROM = 0.5
-"""The used part of a session's share of the outbox from which the sender is slowed down."""
+"""From this used part of a session's share on, the senders of its signals are slowed down."""
 
 _ROOM_TIME = 10.0
 """Seconds for which a connection waits for room in all outboxes together; then it is closed."""

@@ -109,7 +109,7 @@ class Reader:
     async def read(self) -> ClientRequest | Read:
         """Read until there is a request, the client has closed, or a deadline has passed.
 
-        The next call waits until a pause is over, and then returns ``DEADLINE``.
+        Return ``PAUSED`` when a pause begins. A call during the pause waits until it is over.
         """
         ws, result = self._ws, self._relay_signals()
         if isinstance(result, ClientRequest):

@@ -187,7 +187,7 @@ class Session(Seating):
         self.code = event.code if self.confirm == "code" else ""
         self.seals = None if event.seal is None else Seals.of(event.seal)
         self.alarms[Alarm.PROMPT] = now + self.terms.approval_timeout
-        self._take_seat(Role.GUEST)
+        self._take_seat(Role.GUEST)  # It has no effects before the approval.
         pending = self.pair_pending(event.resume_token, now)
         return [Admit(Role.GUEST), Reply(pending), Tell(Role.HOST, self.prompt(now))]
 

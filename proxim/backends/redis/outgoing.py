@@ -139,7 +139,7 @@ class Outgoing:
         return taken
 
     def acknowledge(self, sent: int, now: float) -> None:
-        """Note that the node has handled what was sent until ``sent`` was so much."""
+        """Note that the node has handled the first ``sent`` bytes of all that was taken."""
         self._acknowledged = max(self._acknowledged, min(sent, self.sent))
         self._moved_at = now
 

@@ -119,10 +119,8 @@ class RemoteConnection:
 class RemoteConnections:
     """Handles what the clients of other nodes send to sessions of this node.
 
-    Requests are answered while ``run`` runs.
-
-    ``epoch`` returns the epoch in which this node owns a session, or 0. ``find`` loads a session
-    that another node believes to be here.
+    Requests are answered while ``run`` runs. ``epoch`` returns the epoch in which this node owns a
+    session, or 0. ``find`` loads a session that another node believes to be here.
     """
 
     def __init__(
@@ -170,7 +168,7 @@ class RemoteConnections:
         if actor is None or self._epoch(request.session_id) != request.epoch:
             self._refuse_outdated(connection, request)
             if actor is None:
-                # This node has taken the session over for a client that was gone by then.
+                # This node took it over for a client that left before an actor was started.
                 self._nursery.start_soon(self._load, request.session_id)
             return
         event = decode_event(request.event, request.fields)

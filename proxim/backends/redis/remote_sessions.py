@@ -82,7 +82,10 @@ class _Pending(NamedTuple):
 
 
 class RemoteSeat:
-    """Joins a connection of this node to a session at another, by a ``seat_number`` of both."""
+    """Stands for the actor of a session at another node, for one connection of this node.
+
+    Both nodes know this pair by its ``seat_number``. A seat that is granted has it as its actor.
+    """
 
     def __init__(
         self,
@@ -234,7 +237,7 @@ class RemoteSeat:
 
 
 class RemoteSessions:
-    """Handles what sessions at other nodes tell the clients of this node."""
+    """Keeps the remote seats of this node, and gives them what the sessions' nodes send."""
 
     def __init__(self, bus: MessageBus, lease: Lease) -> None:
         self.send = bus.send

@@ -46,9 +46,7 @@ class _Entry(Struct):
 class WriteQueue:
     """Knows which changes of this node's sessions are not in Redis yet, and who waits for them.
 
-    ``wake`` asks for a flush.
-
-    ``skew`` is wall-clock time less that of ``clock.now``, in seconds; see ``note_clock``.
+    ``wake`` asks for a flush. ``skew`` is wall-clock time less that of ``clock.now``, in seconds.
     """
 
     def __init__(self, cipher: ClusterCipher, wake: Callable[[], None]) -> None:
