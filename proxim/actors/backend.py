@@ -32,7 +32,7 @@ class SessionHandle(SeatActor, Protocol):
 
 
 class SaveReceipt(Receipt):
-    """Lets tasks wait until a change has been saved, or was found to have to go on without that.
+    """Lets tasks wait until a change has been saved, or cannot be waited for any longer.
 
     ``is_saved`` says that a crash loses the change no more. With a refusal, a new session cannot be
     opened.

@@ -45,7 +45,7 @@ class OutboxTotals:
             # Backlogs are not bound, so all outboxes together may have more than ``most``.
             self.bound = max(self._most - self.stats.outbox_bytes, 0) // _SHARE
         if self._shrunk and more < 0:
-            # The others would give it away once more; the address of one may have nothing by now.
+            # As many as have room, since each takes a backlog; at least one: it may be a newcomer.
             self._shrunk.unpark(count=max(1, self._room // _BACKLOG))
 
     async def wait_for_room(self, source: Source) -> None:

@@ -135,7 +135,7 @@ class SignalSent(Struct, frozen=True):
 
 
 class SignalReturned(Struct, frozen=True):
-    """A signal was for a seat that is empty after all: its request was refused for being late."""
+    """A signal was for a seat that stays empty: the request for it was refused for being late."""
 
     receiver: Role
     data: Raw

@@ -57,7 +57,7 @@ class _Waiting(NamedTuple):
 
 
 class _Lane:
-    """The messages of one session, from a signal on that waits."""
+    """The messages of one session that wait: a signal, and all that is behind it."""
 
     __slots__ = ("queue", "size")
 

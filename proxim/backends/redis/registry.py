@@ -104,7 +104,7 @@ class Registry:
         return owned.session_ids
 
     async def _find(self, session_ids: list[str]) -> list[SessionHandle]:
-        """Return the sessions that exist. A lock has each looked for once at a time."""
+        """Return the sessions that exist. No two tasks look for the same one at a time."""
         async with AsyncExitStack() as stack:
             for session_id in sorted(session_ids):
                 await stack.enter_async_context(self._locked(session_id))
