@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import dataclasses
 import functools
+import hmac
 import os
 import secrets
 import uuid
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -25,13 +27,32 @@ from proxim.private_files import check_private
 from proxim.protocol import tokens
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.fields import Key, Uuid
+from proxim.protocol.link import is_loopback
+
+_PORTS = {"http": 80, "https": 443}
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """The uuid and the secret key of a host."""
+    """The uuid and the secret key of a host, of which no node is told the key itself."""
 
     uuid: Uuid
     key: Key
+
+    def key_for(self, node: str) -> str:
+        """Return the key for the node at a URL.
+
+        A node could otherwise use the key that it is told at another node, and take over the
+        sessions of this computer there.
+        """
+        return tokens.encode(hmac.digest(self.key.encode(), _place_of(node).encode(), "sha256"))
+
+
+def _place_of(node: str) -> str:
+    """Return the URL of a node in one form: with its port, and one name for this computer."""
+    parts = urlsplit(node)
+    host = "localhost" if is_loopback(node) else (parts.hostname or "").rstrip(".")
+    port = parts.port or _PORTS[parts.scheme]
+    return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +69,11 @@ class Register:
         me = load_identity(path)
         # No seats: other programs with this identity keep their sessions.
         return open_host(
-            self.node, uuid=me.uuid, key=me.key, access_token=self.access_token, seats=[]
+            self.node,
+            uuid=me.uuid,
+            key=me.key_for(self.node),
+            access_token=self.access_token,
+            seats=[],
         )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from proxim.cli.identity import load_identity
+from proxim.cli.identity import Register, load_identity
 from tests.cli.helpers import PATIENCE, scan
 
 LINK = "https://node.example/join#" + "s" * 22 + "." + "t" * 43
@@ -235,6 +235,26 @@ def test_identity_of_an_earlier_version_is_read(tmp_path):
     identity = load_identity(tmp_path / "identity.json")
     assert identity.uuid == "4acc86da-c587-4968-8c82-c86e3b094fa6"
     assert identity.key == "Z4wMDshD1II_F8pf0-8loMQVJCuEX54BguoXiZXBhUE"
+
+
+def test_each_node_is_told_a_key_of_its_own(tmp_path, monkeypatch):
+    told = []
+
+    def open_host(_, **more):
+        told.append(more["key"])
+
+    monkeypatch.setattr("proxim.cli.identity.open_host", open_host)
+
+    def key(node):
+        Register(node, tmp_path / "identity.json", None)()
+        return told[-1]
+
+    others = ["https://evil.example", "http://good.example", "https://good.example:8443"]
+    keys = {key(node) for node in ("https://good.example", "https://good.example/b", *others)}
+    assert len(keys) == 5
+    assert load_identity(tmp_path / "identity.json").key not in keys
+    assert key("https://GOOD.example:443/") == key("https://good.example")
+    assert key("http://127.0.0.1:8765") == key("http://localhost:8765") == key("http://[::1]:8765")
 
 
 @pytest.mark.parametrize("content", [b"\xff", b'{"uuid": "a b", "key": "short"}'])
