@@ -322,14 +322,6 @@ export class Host extends EventTarget {
     addEventListener<K extends keyof HostEventMap>(type: K, listener: ((this: Host, event: HostEventMap[K]) => unknown) | { handleEvent(event: HostEventMap[K]): unknown } | null, options?: boolean | AddEventListenerOptions): void;
     removeEventListener<K extends keyof HostEventMap>(type: K, listener: ((this: Host, event: HostEventMap[K]) => unknown) | { handleEvent(event: HostEventMap[K]): unknown } | null, options?: boolean | EventListenerOptions): void;
 }
-/**
- * Return the seats at a node that this browser can take again: first those of this tab, then the latest.
- * @param {string | URL} [url] The node; by default the page's own origin.
- * @returns {(Remembered & { thisTab: boolean })[]}
- */
-export function remembered(url?: string | URL): (Remembered & {
-    thisTab: boolean;
-})[];
 /** The events of `Guest`, for its `addEventListener`. */
 export interface GuestEventMap extends SessionEventMap {
     pending: Event;
@@ -475,6 +467,23 @@ export class HostSession extends Session {
     removeEventListener<K extends keyof HostSessionEventMap>(type: K, listener: ((this: HostSession, event: HostSessionEventMap[K]) => unknown) | { handleEvent(event: HostSessionEventMap[K]): unknown } | null, options?: boolean | EventListenerOptions): void;
 }
 /**
+ * Return the seats at a node that this browser can take again: first those of this tab, then the latest.
+ * @param {string | URL} [url] The node; by default the page's own origin.
+ * @returns {(Remembered & { thisTab: boolean })[]}
+ */
+export function remembered(url?: string | URL): (Remembered & {
+    thisTab: boolean;
+})[];
+/**
+ * Return the seat that this browser can take again by a link, since it has used the link before; null if it has none.
+ * @param {string | URL | Location} link
+ * @param {string | URL} [nodeUrl] The node of a link that leads to a page of its own.
+ * @returns {Remembered | null}
+ * @throws {ProximError} `invalid_link`, `tampered` if the seat is that of another session: the node has given the
+ *   sealed session of this link the id of an earlier one.
+ */
+export function seatFor(link: string | URL | Location, nodeUrl?: string | URL): Remembered | null;
+/**
  * Join a session, and return the open data channel. The guest asks by the link, or takes this browser's
  * earlier seat again. With a `Location` the link is removed from the address bar.
  * @param {string | URL | Location} link
@@ -497,7 +506,8 @@ export function join(link: string | URL | Location, options?: {
  * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL, rtc?: boolean }} [options] Those of
  *   `Guest`.
  * @returns {Guest}
- * @throws {ProximError} `invalid_link`
+ * @throws {ProximError} `invalid_link`, `tampered` if the node has given the sealed session of the link the id of an
+ *   earlier one of this browser.
  */
 export function guestAt(link: string | URL | Location, options?: {
     name?: string;

@@ -10,6 +10,6 @@ export { deviceName } from "./sdk/device.js";
 export { Session } from "./sdk/session.js";
 export { Prompt, HostSession } from "./sdk/host-session.js";
 export { Host } from "./sdk/host.js";
-export { remembered } from "./sdk/seats.js";
+export { remembered, seatFor } from "./sdk/seats.js";
 export { Guest } from "./sdk/guest.js";
 export { join, guestAt } from "./sdk/join.js";

@@ -37,6 +37,20 @@ test("a browser that scans its own code again comes back to its seat", async () 
   await desk.sees("scanned once more");
 });
 
+test("a code that has the id of another session leads to no seat, and the page says so", async () => {
+  const desk = await here.desk();
+  const link = await desk.opens("persistent");
+  const phone = await here.phone(link);
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await phone.isConnected();
+  const [, key] = /\.([^.]+)$/.exec(link);
+  const forged = link.replace(key, `${key[0] === "A" ? "B" : "A"}${key.slice(1)}`);
+  const again = await here.phone(forged, phone.page.context());
+  await again.sees("Something was changed on its way");
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+});
+
 test("a copied key ends the session once both have been used, and both sides hear why", async () => {
   const { desk, phone } = await here.pair("persistent");
   const key = `proxim.guest.${here.node.url}`;

@@ -1,6 +1,6 @@
 // The guest page: names the host, asks when the person wants it to, and shows the result.
 
-import { Guest, parseLink, remembered } from "../proxim.js";
+import { Guest, remembered, seatFor } from "../proxim.js";
 import { actionButton, byId, el, everyTick, fillText, onTimeJump, secondsTo, sentence, showLeft, showReach } from "./dom.js";
 import { endReason } from "./end.js";
 import { duration } from "./format.js";
@@ -46,8 +46,7 @@ function takeLink() {
 
 /** @param {string} link */
 function showForm(link) {
-  const { sessionId } = parseLink(link);
-  const seat = remembered(nodeUrl).find((each) => each.sessionId === sessionId);
+  const seat = seatFor(link);
   if (seat) {
     // The person scanned the code again. It works once, and this browser has used it.
     askAndRejoin(seat);

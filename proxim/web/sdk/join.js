@@ -1,8 +1,7 @@
 // The shortest way to join a session.
 
 import { Guest } from "./guest.js";
-import { parseLink } from "./link.js";
-import { remembered, seatOf } from "./seats.js";
+import { remembered, seatFor } from "./seats.js";
 
 /**
  * Join a session, and return the open data channel. The guest asks by the link, or takes this browser's
@@ -28,7 +27,8 @@ export async function join(link, options = {}) {
  * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL, rtc?: boolean }} [options] Those of
  *   `Guest`.
  * @returns {Guest}
- * @throws {ProximError} `invalid_link`
+ * @throws {ProximError} `invalid_link`, `tampered` if the node has given the sealed session of the link the id of an
+ *   earlier one of this browser.
  */
 export function guestAt(link, options = {}) {
   const isLocation = typeof link === "object" && "reload" in link;
@@ -37,9 +37,9 @@ export function guestAt(link, options = {}) {
     const seat = remembered(node).find((each) => each.thisTab);
     if (seat) return new Guest(seat, options);
   }
-  const { nodeUrl, sessionId } = parseLink(isLocation ? link.href : link, options.nodeUrl);
+  const text = isLocation ? link.href : link;
   // A person may scan a code again: this browser then comes back to its seat.
-  const guest = new Guest(seatOf(nodeUrl, sessionId) ?? (isLocation ? link.href : link), options);
+  const guest = new Guest(seatFor(text, options.nodeUrl) ?? text, options);
   if (isLocation) history.replaceState(history.state, "", link.pathname + link.search);
   return guest;
 }

@@ -1,8 +1,10 @@
 // The seats that a guest can take again, in the browser's storage.
 
-import { nodeAddress } from "./link.js";
+import { tampered } from "./errors.js";
+import { nodeAddress, parseLink } from "./link.js";
 import { storage } from "./storage.js";
 
+/** @import { ProximError } from "./errors.js" */
 /** @import { Remembered } from "./types.js" */
 
 /** @param {string} nodeUrl */
@@ -25,6 +27,22 @@ export function remembered(url = location.origin) {
 
 /** Return the seat in a session that this browser can take again. @param {string} nodeUrl @param {string} id */
 export const seatOf = (nodeUrl, id) => remembered(nodeUrl).find(({ sessionId }) => sessionId === id);
+
+/**
+ * Return the seat that this browser can take again by a link, since it has used the link before; null if it has none.
+ * @param {string | URL | Location} link
+ * @param {string | URL} [nodeUrl] The node of a link that leads to a page of its own.
+ * @returns {Remembered | null}
+ * @throws {ProximError} `invalid_link`, `tampered` if the seat is that of another session: the node has given the
+ *   sealed session of this link the id of an earlier one.
+ */
+export function seatFor(link, nodeUrl) {
+  const { nodeUrl: node, sessionId, seal } = parseLink(link, nodeUrl);
+  const seat = seatOf(node, sessionId);
+  // The person would come back to that session without a question, and take it for that of the code.
+  if (seat && seal && /** @type {any} */ (seat.seal)?.link !== seal.hostKey) throw tampered("the link", sessionId);
+  return seat ?? null;
+}
 
 /**
  * Return the secrets of a sealed session that a guest of this tab has asked for.

@@ -163,7 +163,8 @@ export async function opened(options = {}, more = {}) {
   const host = new Host("http://node", { rtc: false, name: "Desk", ...more });
   const opening = host.open({ type: "persistent", sealed: true, ...options });
   await relay.runs();
-  return { relay, host, desk: await opening };
+  const desk = await opening;
+  return { relay, host, desk, link: desk.link };
 }
 
 /** Return both sides once the host has the prompt. */

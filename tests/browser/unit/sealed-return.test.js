@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { Guest, Host, remembered } from "../../../proxim/web/proxim.js";
+import { Guest, Host, guestAt, remembered } from "../../../proxim/web/proxim.js";
 import "../../../proxim/web/sdk/seal/index.js";
 import "../../../proxim/web/sdk/seal/qr.js";
-import { freshBrowser, ID, pass, settle } from "./fakes.js";
+import { FakeSocket, freshBrowser, ID, pass, settle } from "./fakes.js";
 import { asked, opened, paired, recorded, stored, uuid } from "./relay.js";
 
 beforeEach(freshBrowser);
@@ -24,7 +24,7 @@ test("a guest comes back after a reload, by its secret alone", async () => {
   phone.leave();
   await relay.loses("guest");
   const [seat] = remembered();
-  assert.deepEqual(Object.keys(seat.seal).sort(), ["hostName", "name", "secret", "type", "until"]);
+  assert.deepEqual(Object.keys(seat.seal).sort(), ["hostName", "link", "name", "secret", "type", "until"]);
   const deskHeard = recorded(desk);
   desk.send("while the phone is away");
   const again = new Guest(seat, { rtc: false });
@@ -36,6 +36,35 @@ test("a guest comes back after a reload, by its secret alone", async () => {
   assert.deepEqual([heard.signals, heard.notices, deskHeard.notices], [["while the phone is away"], [], []]);
   await talk(relay, desk, again);
 });
+
+test("a browser that scans a code again comes back to its seat, before and after the approval", async () => {
+  const { relay, link, desk, phone, prompt } = await asked();
+  for (const isApproved of [false, true]) {
+    if (isApproved) await Promise.all([prompt.approve(phone.code), relay.runs()]);
+    const again = guestAt(link, { rtc: false });
+    again.ask();
+    await relay.runs();
+    assert.equal(again.status, isApproved ? "approved" : "pending");
+    assert.equal(relay.said("pair_request").length, 1);
+    if (isApproved) await talk(relay, desk, again);
+  }
+});
+
+for (const isSealed of [true, false]) {
+  const kind = isSealed ? "sealed" : "plain";
+  test(`a sealed link with the id of an earlier ${kind} session leads to no seat of that`, async () => {
+    const { link } = (await opened()).desk;
+    freshBrowser();
+    await paired();
+    const name = "proxim.guest.http://node";
+    const seats = JSON.parse(globalThis.localStorage.getItem(name));
+    if (!isSealed) delete seats[ID].seal;
+    for (const each of ["localStorage", "sessionStorage"]) globalThis[each].setItem(name, JSON.stringify(seats));
+    const sockets = FakeSocket.all.length;
+    assert.throws(() => guestAt(link), { code: "tampered", sessionId: ID });
+    assert.deepEqual([FakeSocket.all.length, remembered().length], [sockets, 1]);
+  });
+}
 
 test("a host comes back after a reload", async () => {
   const { relay, host, phone } = await paired();
