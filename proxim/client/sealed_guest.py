@@ -83,7 +83,7 @@ class GuestSecret:
         except (DoesNotOpen, msgspec.MsgspecError, UnicodeError):
             raise BadMessage("the resume token is changed or cut short") from None
         state = GuestState("", "", stored.secret, stored.private or b"", stored.host_key)
-        seal = cls(SealedGuest(state), stored.name)
+        seal = cls(SealedGuest.restore(state), stored.name)
         seal.host_name, seal.ends_at = stored.host_name, stored.ends_at
         if stored.private is None:
             seal.peer = SealedPeer("g", stored.secret)

@@ -42,6 +42,7 @@ class SealedGuest:
         self.state = state
         self.peer: SealedPeer | None = None
         self._draw = draw
+        self._is_restored = False
 
     @classmethod
     def ask(cls, link: SealedLink, name: str, *, draw: Draw = secrets.token_bytes) -> SealedGuest:
@@ -53,6 +54,13 @@ class SealedGuest:
         seal, secret = seal_ask(link, name, own.public, draw)
         token = link_secrets(link.seed).token
         return cls(GuestState(token, seal, secret, own.private), draw=draw)
+
+    @classmethod
+    def restore(cls, state: GuestState) -> SealedGuest:
+        """Return the guest of a state that was stored, and that another program may have, too."""
+        guest = cls(state)
+        guest._is_restored = True
+        return guest
 
     @property
     def code(self) -> str | None:
@@ -91,7 +99,8 @@ class SealedGuest:
     def _new_peer(self) -> SealedPeer:
         peer = SealedPeer("g", self.state.secret, draw=self._draw)
         if self.state.host_key is not None:
-            peer.adopt(pair_of(self.state.private), self.state.host_key)
+            own = pair_of(self.state.private)
+            peer.adopt(own, self.state.host_key, is_shared=self._is_restored)
         return peer
 
 

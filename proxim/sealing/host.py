@@ -123,6 +123,7 @@ class SealedHost:
         self._asked: Asked | None = None
         self._returned: tuple[str, Returned] | None = None
         self._pending: _Pending | None = None
+        self._is_pending_restored = False
         self._decision: Decision | None = None
 
     @classmethod
@@ -134,6 +135,7 @@ class SealedHost:
         host._keys = list(state.keys)
         host._seal, host._asked = state.seal, state.asked
         host._pending, host._decision = state.pending, state.decision
+        host._is_pending_restored = True
         return host
 
     @property
@@ -244,6 +246,7 @@ class SealedHost:
         exchange(own.private, ask.key)
         ack = seal_box(ask.secret, "ack", "h", own.public, self._draw)
         self._pending = _Pending(ask.secret, own, ask.key)
+        self._is_pending_restored = False
         self._keys.clear()
         return Asked(ask.name, encode(ack), True)
 
@@ -257,7 +260,7 @@ class SealedHost:
         box = seal_answer(secret, approve, terms, self._draw)
         if approve:
             self.peer = SealedPeer("h", secret, draw=self._draw)
-            self.peer.adopt(own, guest_key)
+            self.peer.adopt(own, guest_key, is_shared=self._is_pending_restored)
         self._pending = None
         self._decision = Decision(approve, encode(box))
         return self._decision

@@ -70,20 +70,27 @@ class SealedPeer:
         self._draw = draw
         self._machine = HelloMachine(lambda: new_pair(draw))
         self._epoch: Epoch | None = None
+        # Another program may seal in this epoch, too: then this side only opens in it.
+        self._is_shared = False
 
     @property
     def is_ready(self) -> bool:
         """Whether ``seal`` may be called: the sides agree on an epoch, and none is on its way."""
-        return self._epoch is not None and self._machine.out is None
+        return self._epoch is not None and not self._is_shared and self._machine.out is None
 
     @property
     def epoch_id(self) -> str | None:
         """The id of the epoch; None before the first."""
         return None if self._epoch is None else self._epoch.id
 
-    def adopt(self, own: KeyPair, peer_key: bytes) -> None:
-        """Begin epoch 0 with the keys of the request and the ack. Raises ``DoesNotOpen``."""
+    def adopt(self, own: KeyPair, peer_key: bytes, *, is_shared: bool = False) -> None:
+        """Begin epoch 0 with the keys of the request and the ack. Raises ``DoesNotOpen``.
+
+        This side only opens in it if its own key ``is_shared``, since it was stored: another
+        program that had it would use the same numbers. So call ``start`` then.
+        """
         self._epoch = Epoch(self.role, self.secret, own, peer_key)
+        self._is_shared = is_shared
         self._machine.adopted = (own.public, peer_key)
 
     def start(self) -> Sealed:
@@ -96,7 +103,7 @@ class SealedPeer:
 
     def seal(self, data: bytes | Raw) -> Sealed:
         """Return the ``data`` of a signal. Raises ``ValueError`` if this side is not ready."""
-        if self._epoch is None or self._machine.out is not None:
+        if self._epoch is None or not self.is_ready:
             raise ValueError("the two sides have not agreed on an epoch")
         number, sealed = self._epoch.seal(bytes(data))
         return {"s": 1, "e": self._epoch.id, "n": number, "c": encode(sealed)}
@@ -122,6 +129,7 @@ class SealedPeer:
         step: Step = self._machine.receive(hello, now)
         if step.adopt is not None:
             self._epoch = Epoch(self.role, self.secret, *step.adopt)
+            self._is_shared = False
         return step.send
 
     def answer_box(self, box: bytes, now: float) -> bytes | None:

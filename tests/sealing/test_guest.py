@@ -51,9 +51,18 @@ def test_approval_by_the_node_alone_is_none(seal):
 def test_guest_goes_on_after_a_reload():
     host, guest = prompted()
     kept = msgspec.json.decode(msgspec.json.encode(guest.state), type=GuestState)
-    again = SealedGuest(kept)
+    again = SealedGuest.restore(kept)
     assert again.code == guest.code
     again.take_answer(host.approve(guest.code, TERMS).seal, is_approved=True)
+    sealed = msgspec.json.encode(host.peer.seal(b'"hello"'))
+    assert again.peer.receive(sealed, 0).data == msgspec.Raw(b'"hello"')
+    # Another program that has the same key may seal in this epoch.
+    assert not again.peer.is_ready
+    with pytest.raises(ValueError, match="not agreed"):
+        again.peer.seal(b'"too early"')
+    hello = host.peer.receive(msgspec.json.encode(again.peer.start()), 0).send
+    echo = again.peer.receive(msgspec.json.encode(hello), 0).send
+    host.peer.receive(msgspec.json.encode(echo), 0)
     sealed = msgspec.json.encode(again.peer.seal(b'"back"'))
     assert host.peer.receive(sealed, 0).data == msgspec.Raw(b'"back"')
 

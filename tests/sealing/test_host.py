@@ -210,6 +210,20 @@ def test_later_program_goes_on_at_any_point():
     assert not host.peer.is_ready
 
 
+def test_later_program_that_approves_seals_nothing_before_a_new_epoch():
+    host, guest = prompted()
+    host = later(host)
+    guest.take_answer(host.approve(guest.code, TERMS).seal, is_approved=True)
+    sealed = msgspec.json.encode(guest.peer.seal(b'"hello"'))
+    assert host.peer.receive(sealed, 0).data == msgspec.Raw(b'"hello"')
+    assert not host.peer.is_ready
+    with pytest.raises(ValueError, match="not agreed"):
+        host.peer.seal(b'"too early"')
+    hello = guest.peer.receive(msgspec.json.encode(host.peer.start()), 0).send
+    host.peer.receive(msgspec.json.encode(hello), 0)
+    assert host.peer.is_ready
+
+
 def test_later_program_of_a_wrong_number_does_not_try_again():
     host, guest = prompted()
     host.approve(str(100 + (int(guest.code) + 1) % 900), TERMS)

@@ -48,7 +48,7 @@ export class GuestSecret {
   async load() {
     this.#code ??= await loadSeal();
     const { asked, secret } = this.kept ?? {};
-    if (asked) this.#guest ??= new this.#code.SealedGuest(asked);
+    if (asked) this.#guest ??= this.#code.SealedGuest.restore(asked);
     if (secret) this.#peer ??= new this.#code.SealedPeer("g", this.#code.decode64(secret));
   }
 

@@ -221,6 +221,34 @@ test("a guest that heard no answer to its request sends the same again", async (
   assert.match(again.code, /^\d{3}$/);
 });
 
+test("two pages that have the keys of one request seal nothing with the same key and number", async () => {
+  const { relay, phone, prompt, deskHeard } = await askedTwice();
+  const { again } = relay;
+  await Promise.all([prompt.approve(phone.code), relay.runs()]);
+  again.send("from the second page");
+  await relay.runs();
+  assert.deepEqual(deskHeard.signals, ["from the second page"]);
+  // A hostile node leaves the first page connected, and tells it of the approval, too.
+  const { device_info } = relay.info;
+  const result = { type: "pair_result", session_id: ID, status: "approved", device_info, seal: relay.answer, ice_servers: [] };
+  await relay.first.hears(result);
+  phone.send("from the first page");
+  await relay.runs();
+  const sealed = relay.said("signal").filter(({ data }) => data.c);
+  assert.equal(sealed.length, 2);
+  assert.equal(new Set(sealed.map(({ data: { e, n } }) => `${e} ${n}`)).size, 2);
+});
+
+/** Return both sides once the host has the prompt, and the guest has come back in a second page. */
+async function askedTwice() {
+  const all = await asked();
+  all.relay.first = FakeSocket.last;
+  all.relay.again = new Guest(remembered()[0], { rtc: false });
+  all.relay.again.resume();
+  await all.relay.runs();
+  return { ...all, deskHeard: recorded(all.desk) };
+}
+
 test("a host that is reloaded before its answer has the same prompt and the same number", async () => {
   const { relay, host, phone } = await asked();
   const { code } = phone;

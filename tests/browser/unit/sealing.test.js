@@ -260,11 +260,32 @@ test("a renewed link makes the one before worthless", async () => {
 
 test("a guest goes on after a reload by what it stored", async () => {
   const { host, guest } = await paired();
-  const stored = new SealedGuest(JSON.parse(JSON.stringify(guest.state)));
+  const stored = SealedGuest.restore(JSON.parse(JSON.stringify(guest.state)));
   assert.equal(stored.code, ack.code);
   stored.takeAnswer(answer.seal, true);
-  talk(vectors.epoch_0.signals, { g: stored.peer, h: host.peer });
+  const { text, data } = vectors.epoch_0.signals.find(({ from }) => from === "h");
+  assert.deepEqual(stored.peer.receive(data, 0), { opened: { data: JSON.parse(text), missed: data.n } });
+  goesOn(stored.peer, new SealedPeer("h", host.peer.secret));
 });
+
+test("a host goes on after a reload before its answer", async () => {
+  const host = newHost(ack.host_private, ack.salt);
+  const guest = await newGuest();
+  guest.takeAck((await host.takePrompt(guest.state.seal, 0)).ack);
+  const stored = new SealedHost(link.session_id, { state: JSON.parse(JSON.stringify(host.state)) });
+  const { name, type, left } = answer.json;
+  guest.takeAnswer(stored.approve(guest.code, { name, type, left }).seal, true);
+  goesOn(stored.peer, new SealedPeer("g", guest.peer.secret));
+});
+
+/** Check that a side with keys that were stored seals nothing before a new epoch. @param {SealedPeer} side @param {SealedPeer} other */
+function goesOn(side, other) {
+  assert.equal(side.isReady, false);
+  assert.throws(() => side.seal("too early"), RangeError);
+  const { send } = other.receive(side.start(), 0);
+  other.receive(side.receive(send, 0).send, 0);
+  assert.equal(other.receive(side.seal("back"), 0).opened.data, "back");
+}
 
 test("a request of a changed byte does not open", async () => {
   const content = decode64(request.seal);

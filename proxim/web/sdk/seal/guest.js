@@ -20,10 +20,12 @@ import { SealedPeer } from "./peer.js";
 /** Asks to pair by a sealed link, shows the number, and believes only the host's own answer. */
 export class SealedGuest {
   #draw;
+  #isRestored;
 
-  /** @param {GuestState} state @param {Draw} [draw] */
-  constructor(state, draw = drawRandom) {
+  /** @param {GuestState} state @param {Draw} [draw] @param {boolean} [isRestored] Whether the state was stored. */
+  constructor(state, draw = drawRandom, isRestored = false) {
     this.#draw = draw;
+    this.#isRestored = isRestored;
     /** Store it again after `takeAck`. */
     this.state = state;
     /** The session's other part, once the host has approved. @type {SealedPeer | null} */
@@ -43,6 +45,11 @@ export class SealedGuest {
     const { token } = linkSecrets(link.seed);
     const state = { token, seal, secret: encode64(secret), private: encode64(own.private), hostKey: null };
     return new SealedGuest(state, draw);
+  }
+
+  /** Return the guest of a state that was stored, and that another page may have, too. @param {GuestState} state */
+  static restore(state) {
+    return new SealedGuest(state, drawRandom, true);
   }
 
   /** The number to show, three digits; null before the ack. */
@@ -95,7 +102,7 @@ export class SealedGuest {
   #newPeer() {
     const peer = new SealedPeer("g", this.#secret, this.#draw);
     const { hostKey } = this.state;
-    if (hostKey !== null) peer.adopt(pairOf(decode64(this.state.private)), decode64(hostKey));
+    if (hostKey !== null) peer.adopt(pairOf(decode64(this.state.private)), decode64(hostKey), this.#isRestored);
     return peer;
   }
 }

@@ -56,7 +56,7 @@ export class SealedHost {
   #asked = null;
   /** @type {{ seal: string, verdict: Verdict } | null} */
   #returned = null;
-  /** @type {{ secret: Uint8Array, own: KeyPair, guestKey: Uint8Array } | null} */
+  /** @type {{ secret: Uint8Array, own: KeyPair, guestKey: Uint8Array, isRestored: boolean } | null} */
   #pending = null;
   /** @type {Promise<unknown>} */
   #turn = Promise.resolve();
@@ -179,6 +179,7 @@ export class SealedHost {
       secret: decode64(pending.secret),
       own: pairOf(decode64(pending.private)),
       guestKey: decode64(pending.guestKey),
+      isRestored: true,
     };
     this.decision = decision;
     this.peer = secret === null ? null : new SealedPeer("h", decode64(secret), this.#draw);
@@ -225,7 +226,7 @@ export class SealedHost {
     const own = newPair(this.#draw);
     exchange(own.private, key);
     const ack = encode64(sealBox(secret, "ack", "h", own.public, this.#draw));
-    this.#pending = { secret, own, guestKey: key };
+    this.#pending = { secret, own, guestKey: key, isRestored: false };
     this.#keys = [];
     this.#asked = { name, ack };
     return { kind: "asked", name, ack, isNew: true };
@@ -238,11 +239,11 @@ export class SealedHost {
 
   /** @param {boolean} approve @param {Terms} terms @returns {Decision} */
   #decide(approve, terms) {
-    const { secret, own, guestKey } = this.#needPending();
+    const { secret, own, guestKey, isRestored } = this.#needPending();
     const seal = encode64(sealAnswer(secret, approve, terms, this.#draw));
     if (approve) {
       this.peer = new SealedPeer("h", secret, this.#draw);
-      this.peer.adopt(own, guestKey);
+      this.peer.adopt(own, guestKey, isRestored);
     }
     this.#pending = null;
     this.decision = { approve, seal };

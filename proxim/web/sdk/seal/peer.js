@@ -35,6 +35,8 @@ export class SealedPeer {
   #machine;
   /** @type {Epoch | null} */
   #epoch = null;
+  /** Whether another page may seal in this epoch, too: then this side only opens in it. */
+  #isShared = false;
 
   /** @param {Role} role @param {Uint8Array} secret @param {Draw} [draw] */
   constructor(role, secret, draw = drawRandom) {
@@ -48,12 +50,17 @@ export class SealedPeer {
 
   /** Whether `seal` may be called: the sides agree on an epoch, and none is on its way. */
   get isReady() {
-    return this.#epoch !== null && this.#machine.out === null;
+    return this.#epoch !== null && !this.#isShared && this.#machine.out === null;
   }
 
-  /** Begin epoch 0 with the keys of the request and the ack. @param {KeyPair} own @param {Uint8Array} peerKey */
-  adopt(own, peerKey) {
+  /**
+   * Begin epoch 0 with the keys of the request and the ack. This side only opens in it if its own key `isShared`, since
+   * it was stored: another page that had it would use the same numbers. So call `start` then.
+   * @param {KeyPair} own @param {Uint8Array} peerKey @param {boolean} isShared
+   */
+  adopt(own, peerKey, isShared) {
     this.#epoch = new Epoch(this.#role, this.secret, own, peerKey);
+    this.#isShared = isShared;
     this.#machine.adopted = { own: own.public, peer: peerKey };
   }
 
@@ -69,7 +76,7 @@ export class SealedPeer {
 
   /** Return the `data` of a signal. @param {unknown} data @throws {RangeError} If this side is not ready. */
   seal(data) {
-    if (!this.#epoch || this.#machine.out) throw new RangeError("the two sides have not agreed on an epoch");
+    if (!this.#epoch || !this.isReady) throw new RangeError("the two sides have not agreed on an epoch");
     const { number, sealed } = this.#epoch.seal(utf8(JSON.stringify(data)));
     return { s: 1, e: this.#epoch.id, n: number, c: encode64(sealed) };
   }
@@ -104,7 +111,10 @@ export class SealedPeer {
     // Before the machine changes, so that a key which shares nothing changes nothing.
     if (this.#machine.isEcho(hello)) exchange(/** @type {KeyPair} */ (this.#machine.out).private, hello.key);
     const { adopt, send } = this.#machine.receive(hello, now);
-    if (adopt) this.#epoch = new Epoch(this.#role, this.secret, adopt.own, adopt.peerKey);
+    if (adopt) {
+      this.#epoch = new Epoch(this.#role, this.secret, adopt.own, adopt.peerKey);
+      this.#isShared = false;
+    }
     return send;
   }
 
