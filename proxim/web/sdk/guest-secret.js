@@ -12,8 +12,8 @@ import { SealedSignals } from "./sealed-signals.js";
 
 /**
  * What the browser keeps where it keeps the token to come back: `asked` until the host's answer has opened, and then
- * the `secret` alone (base64url). `link` is the host's key in the link, by which this browser knows the link again.
- * `until` is when the session ends, by this device's clock.
+ * the `secret` alone (base64url). `link` is the host's key in the link, or after the approval its beginning, by which
+ * this browser knows the link again. `until` is when the session ends, by this device's clock.
  * @typedef {{ name: string, link?: string, asked?: GuestState, secret?: string, hostName?: string, type?: SessionType,
  *   until?: number | null }} GuestKept
  */
@@ -97,7 +97,9 @@ export class GuestSecret {
     if (!answer || !this.#peer) return false;
     const until = answer.left === null ? null : Date.now() + answer.left * 1000;
     const secret = code.encode64(this.#peer.secret);
-    const { name, link } = this.#kept;
+    const { name } = this.#kept;
+    // Enough to know the link again, and no part of it that somebody could put together.
+    const link = this.#kept.link?.slice(0, 22);
     this.kept = { name, link, secret, hostName: answer.name, type: answer.type, until };
     return true;
   }
