@@ -1,6 +1,7 @@
 // The secrets of a guest in a sealed session.
 
 import { ProximError } from "./errors.js";
+import { nameOfLink } from "./link.js";
 import { loadSeal } from "./load-seal.js";
 import { SealedSignals } from "./sealed-signals.js";
 
@@ -12,8 +13,8 @@ import { SealedSignals } from "./sealed-signals.js";
 
 /**
  * What the browser keeps where it keeps the token to come back: `asked` until the host's answer has opened, and then
- * the `secret` alone (base64url). `link` is the host's key in the link, or after the approval its beginning, by which
- * this browser knows the link again. `until` is when the session ends, by this device's clock.
+ * the `secret` alone (base64url). `link` is the `nameOfLink`. `until` is when the session ends, by this device's
+ * clock.
  * @typedef {{ name: string, link?: string, asked?: GuestState, secret?: string, hostName?: string, type?: SessionType,
  *   until?: number | null }} GuestKept
  */
@@ -38,7 +39,7 @@ export class GuestSecret {
   constructor(sessionId, link, kept) {
     this.#sessionId = sessionId;
     this.#link = link;
-    const isOfLink = !link || (kept?.asked && kept.link === link.hostKey);
+    const isOfLink = !link || (kept?.asked && kept.link === nameOfLink(link));
     this.kept = isOfLink ? kept : undefined;
     /** Whether the host itself has said no. */
     this.isDeclined = false;
@@ -65,7 +66,7 @@ export class GuestSecret {
         const isName = /name/.test(error.message);
         throw new ProximError(isName ? "bad_message" : "invalid_link", error.message, { cause: error });
       });
-      this.kept = { name, link: this.#link?.hostKey, asked: this.#guest.state };
+      this.kept = { name, link: this.#link && nameOfLink(this.#link), asked: this.#guest.state };
     }
     const { token, seal } = this.#guest.state;
     return { token, seal };
@@ -97,9 +98,7 @@ export class GuestSecret {
     if (!answer || !this.#peer) return false;
     const until = answer.left === null ? null : Date.now() + answer.left * 1000;
     const secret = code.encode64(this.#peer.secret);
-    const { name } = this.#kept;
-    // Enough to know the link again, and no part of it that somebody could put together.
-    const link = this.#kept.link?.slice(0, 22);
+    const { name, link } = this.#kept;
     this.kept = { name, link, secret, hostName: answer.name, type: answer.type, until };
     return true;
   }

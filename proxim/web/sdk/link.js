@@ -36,6 +36,13 @@ const LINK = /^(https?:\/\/[^?#]+)(?:\?[^#]*)?#([\w-]{16,128})\.([\w-]+)(?:\.([\
 /** 32 bytes in base64url, without unused bits (sealing: Notation). */
 const KEY = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 
+/**
+ * Return by what a browser knows a sealed link again: the beginning of the host's key. It has 132 bits, so that nobody
+ * finds another key with it, and is no part of the link.
+ * @param {LinkSeal} seal
+ */
+export const nameOfLink = ({ hostKey }) => hostKey.slice(0, 22);
+
 /** Return whether a link has three parts: it is then sealed, or not valid. @param {string} [link] */
 export const isSealed = (link = "") => link.replace(/^[^#]*#/, "").split(".").length === 3;
 

@@ -1,7 +1,7 @@
 // The seats that a guest can take again, in the browser's storage.
 
 import { tampered } from "./errors.js";
-import { nodeAddress, parseLink } from "./link.js";
+import { nameOfLink, nodeAddress, parseLink } from "./link.js";
 import { storage } from "./storage.js";
 
 /** @import { ProximError } from "./errors.js" */
@@ -40,8 +40,7 @@ export function seatFor(link, nodeUrl) {
   const { nodeUrl: node, sessionId, seal } = parseLink(link, nodeUrl);
   const seat = seatOf(node, sessionId);
   // The person would come back to that session without a question, and take it for that of the code.
-  const known = /** @type {any} */ (seat?.seal)?.link ?? "none";
-  if (seat && seal && !seal.hostKey.startsWith(known)) throw tampered("the link", sessionId);
+  if (seat && seal && /** @type {any} */ (seat.seal)?.link !== nameOfLink(seal)) throw tampered("the link", sessionId);
   return seat ?? null;
 }
 
