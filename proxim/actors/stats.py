@@ -42,9 +42,10 @@ CLUSTER_REFUSALS = (
     *(BATCH_UNREADABLE, BATCH_REPEATED, BATCH_LOST, REQUEST_OUTDATED),
     *(RECORD_UNREADABLE, RECORD_OUTDATED),
 )
-"""What a node of a cluster does not take from Redis: a batch of messages that another node has not
-sealed for it, that came before, or that came without the one before it; a request for an earlier
-epoch or prompt; the record of a session that no node has sealed, or that this node has ended."""
+"""Reasons for which a node of a cluster does not take what it reads in Redis: a batch of messages
+that no other node has encrypted for it, that came before, or that came without the one before it; a
+request for an earlier epoch or prompt; the record of a session that no node has encrypted, or that
+this node has ended."""
 
 _OUTCOME_OF = {Reason.REJECTED: REJECTED, Reason.APPROVAL_TIMEOUT: TIMED_OUT}
 

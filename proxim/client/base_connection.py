@@ -1,4 +1,4 @@
-"""What connections to a node have in common: requests with replies."""
+"""The base of all connections to a node: requests with replies."""
 
 from __future__ import annotations
 

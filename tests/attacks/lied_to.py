@@ -17,7 +17,7 @@ DRIVER = Path(__file__).parent / "lied_to.js"
 
 
 class Side:
-    """What one side has shown to the person in front of it.
+    """One side, with what it has shown to the person in front of it.
 
     ``names`` are those of the other side, and ``numbers`` those that a phone has shown. ``end`` is
     the reason of the end, or the code of the error that came instead of a session.
@@ -103,7 +103,7 @@ class _Python(Side):
             self.notices.add(str(notice))
 
     async def _send(self, data):
-        # What the node refuses is an earlier message. This one has been sent.
+        # The refusal is that of an earlier message. This one has been sent.
         with suppress(RequestError):
             await self.session.send(data)
 

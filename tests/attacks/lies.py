@@ -196,7 +196,7 @@ def no_for_yes(node, message, side):
 
 
 def late_signals(node, message, side):
-    """What the desk sends is held back until the phone is reloaded."""
+    """Signals of the desk are held back until the phone is reloaded."""
     if side == PHONE and node.stage == TALKING and is_signal(message):
         node.kept.append(message)
         return None

@@ -138,7 +138,7 @@ class MessageBus:
             batch = msgspec.json.decode(text, type=Batch)
         except (CannotDecrypt, *UNREADABLE) as error:
             self._refusals[BATCH_UNREADABLE] += 1
-            # Whoever writes to Redis could fill the log.
+            # A program that writes to Redis could fill the log.
             if now() >= self._warned_at + _WARNING_INTERVAL:
                 self._warned_at = now()
                 log.error("a batch of another node cannot be read: %s", type(error).__name__)

@@ -241,12 +241,12 @@ class SqliteBackend(Backend):
     def _put(self, changes: dict[str, Snapshot | None]) -> None:
         if not self._key_checked:
             self._check_key(self._file.rows())
-        sealed = {}
+        encrypted = {}
         for session_id, taken in changes.items():
             name = self._cipher.name(session_id)
             text = None if taken is None else snapshot.encode(taken)
-            sealed[name] = None if text is None else self._cipher.encrypt(text, name)
-        self._file.write(sealed)
+            encrypted[name] = None if text is None else self._cipher.encrypt(text, name)
+        self._file.write(encrypted)
 
     async def _time_out_write(self) -> None:
         await trio.sleep(self._write_timeout)
@@ -267,29 +267,29 @@ class SqliteBackend(Backend):
         rows = self._file.rows()
         self._check_key(rows)
         rows.pop(_CHECK, None)
-        return [found for name, sealed in rows.items() if (found := self._read(name, sealed))]
+        return [found for name, encrypted in rows.items() if (found := self._read(name, encrypted))]
 
     def _check_key(self, rows: Mapping[bytes, bytes]) -> None:
         known = {_CHECK: rows[_CHECK]} if _CHECK in rows else rows
-        if known and not any(self._can_open(name, sealed) for name, sealed in known.items()):
+        if known and not any(self._can_open(name, encrypted) for name, encrypted in known.items()):
             raise InvalidSetting(
-                f"store_key: {self._file.path} was sealed with another key; give that one, or move "
-                "the file away to begin with an empty one"
+                f"store_key: {self._file.path} was encrypted with another key; give that one, or "
+                "move the file away to begin with an empty one"
             )
         if _CHECK not in rows:
             self._file.write({_CHECK: self._cipher.encrypt(_CHECK, _CHECK)})
         self._key_checked = True
 
-    def _can_open(self, name: bytes, sealed: bytes) -> bool:
+    def _can_open(self, name: bytes, encrypted: bytes) -> bool:
         try:
-            self._cipher.decrypt(sealed, name)
+            self._cipher.decrypt(encrypted, name)
         except CannotDecrypt:
             return False
         return True
 
-    def _read(self, name: bytes, sealed: bytes) -> Snapshot | None:
+    def _read(self, name: bytes, encrypted: bytes) -> Snapshot | None:
         try:
-            return snapshot.decode(self._cipher.decrypt(sealed, name))
+            return snapshot.decode(self._cipher.decrypt(encrypted, name))
         except (CannotDecrypt, InvalidSnapshot):
             log.error("a stored session cannot be read and is left as it is")
             return None

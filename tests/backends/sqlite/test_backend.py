@@ -287,7 +287,7 @@ async def test_wrong_key_is_refused_and_changes_nothing(live):
 
 
 async def refused(path):
-    told = f"store_key: {path} was sealed with another key; give that one, or move"
+    told = f"store_key: {path} was encrypted with another key; give that one, or move"
     with pytest.raises(InvalidSetting, match=told):
         async with Life(path, key="o" * 32).backend.opened():
             raise AssertionError("it was let in")

@@ -259,5 +259,5 @@ def test_wrong_key_is_refused_at_the_start(tmp_path):
     with Running(tmp_path, key="o" * 43) as second:
         assert second.process.wait(PATIENCE) == 2
         said = second.kill()
-        assert f"store_key: {tmp_path}/sessions.db was sealed with another key" in said
+        assert f"store_key: {tmp_path}/sessions.db was encrypted with another key" in said
         assert "o" * 43 not in said
