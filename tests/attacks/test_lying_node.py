@@ -1,5 +1,7 @@
 """A node that lies to the sides of a sealed session: neither takes any of it for true."""
 
+import subprocess
+
 import pytest
 
 from proxim.node import Node
@@ -31,6 +33,9 @@ async def liar(nursery):
 
 @pytest.fixture(scope="module")
 def javascript():
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+    if tuple(map(int, version.removeprefix("v").split(".")[:2])) < (20, 10):
+        pytest.skip(f"node is {version}, and 20.10 or later is needed")
     with node_process() as process:
         yield process
 
