@@ -1,10 +1,15 @@
-"""Checks of a host's requests for a session or a link: which fields go together."""
+"""What a request needs: fields that go together, and a connection with the right owner or seat."""
 
 from __future__ import annotations
 
+from msgspec import UNSET, UnsetType
+
+from proxim.actors.connection import Connection, Owner
+from proxim.actors.seat import Seat
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import BadMessage
-from proxim.protocol.messages import SessionType
+from proxim.protocol.errors import BadMessage, NotAllowed, NotRegistered, UnknownSession
+from proxim.protocol.messages import ClientMessage, SessionType
+from proxim.session.events import Role
 from proxim.session.session import Session
 
 
@@ -42,3 +47,36 @@ def check_renewal(message: wire.RenewLink, session: Session) -> None:
             "`token_hash` is missing: only the host may know the link of a sealed session",
             session_id=session.session_id,
         )
+
+
+def owner_of(connection: Connection) -> Owner:
+    """Return the owner that a connection has registered as. Raises ``NotRegistered``."""
+    if connection.owner is None:
+        raise NotRegistered("`register` comes first")
+    return connection.owner
+
+
+def seat_of(connection: Connection, session_id: str) -> Seat:
+    """Return the seat that a connection has in a session. Raises ``UnknownSession``."""
+    seat = connection.seats.get(session_id)
+    if seat is None:
+        raise UnknownSession(session_id=session_id)
+    return seat
+
+
+def host_seat_of(connection: Connection, session_id: str) -> Seat:
+    """Return the host seat of a connection.
+
+    Raises ``NotRegistered``, ``UnknownSession``, or ``NotAllowed`` for a guest.
+    """
+    if session_id not in connection.seats:
+        owner_of(connection)
+    seat = seat_of(connection, session_id)
+    if seat.role is not Role.HOST:
+        raise NotAllowed("only the host may do this", session_id=session_id)
+    return seat
+
+
+def ref_of(message: ClientMessage) -> str | UnsetType:
+    """Return the ``ref`` for the reply to a request."""
+    return UNSET if message.ref is None else message.ref

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from proxim import clock
 from proxim.actors.actor import Actor
-from proxim.actors.backend import Backend
+from proxim.actors.backend import Backend, SessionHandle
 from proxim.actors.connection import Connection, Owner
 from proxim.actors.inbox import Envelope
 from proxim.actors.limits import NOWHERE, NodeLimits, Source, key_of
@@ -217,6 +217,13 @@ class Supervisor:
     def find(self, session_id: str) -> Actor | None:
         """Return the actor of a session, ended or not, or None if it is not in memory."""
         return self._actors.get(session_id)
+
+    async def find_anywhere(self, session_id: str) -> SessionHandle | None:
+        """Return a handle on a session, ended or not, at any node, or None.
+
+        Raises ``Unavailable`` while it cannot be known.
+        """
+        return self.find(session_id) or await self.backend.find(session_id)
 
     def owned_by(self, owner: Owner) -> list[Actor]:
         """Return the actors of an owner's sessions, oldest first."""
