@@ -47,6 +47,7 @@ _PATTERNS = {
     fields.Uuid.__metadata__[0].pattern: "1–64 of `A-Za-z0-9._:-`",
     fields.Key.__metadata__[0].pattern: "22–128 base64url characters",
     fields.TokenHash.__metadata__[0].pattern: "43 base64url characters",
+    fields.Nonce.__metadata__[0].pattern: "43 base64url characters",
     fields.Code.__metadata__[0].pattern: "three digits, 100–999",
     JoinUrl.__metadata__[0].pattern: "an http or https URL of at most 256 characters",
 }

@@ -306,11 +306,11 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     scheme = "http" if tls is None else "https"
     access = Access(url, scheme, settings.access_rules, supervisor.backend.hash_address)
     max_bytes = node.limits.message_size
-    welcome = Welcome.of(f"proxim/{__version__}", settings.approval_timeout, max_bytes, page)
+    server, window = f"proxim/{__version__}", settings.approval_timeout
     listener = Listener(
         router,
         site,
-        welcome=welcome,
+        welcome=lambda: Welcome.of(server, window, max_bytes, page, supervisor.backend.boot),
         is_draining=lambda: node.draining,
         limits=node.limits,
         access=access,

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -16,11 +18,21 @@ import trio
 from proxim.actors.connection import Owner
 from proxim.actors.inbox import Envelope, Receipt
 from proxim.actors.seat import SeatActor
+from proxim.protocol import tokens
 from proxim.protocol.errors import RequestError
 
 if TYPE_CHECKING:
     from proxim.actors.actor import Actor
     from proxim.actors.supervisor import Supervisor
+
+
+BOOT_BYTES = 16
+"""Bytes of ``welcome.boot``."""
+
+
+def boot_of(name: bytes) -> str:
+    """Return the ``boot`` of what keeps sessions across restarts, by a name of its own."""
+    return tokens.encode(hashlib.sha256(b"boot:" + name).digest()[:BOOT_BYTES])
 
 
 class SessionHandle(SeatActor, Protocol):
@@ -59,6 +71,12 @@ class Backend:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self._boot = tokens.encode(secrets.token_bytes(BOOT_BYTES))
+
+    @property
+    def boot(self) -> str:
+        """The name of all that is kept here; another one means that the sessions are forgotten."""
+        return self._boot
 
     # -- saving ------------------------------------------------------------------------------
 
@@ -113,8 +131,18 @@ class Backend:
         """
         return ()
 
-    async def check_limits(self, owner: Owner) -> None:
-        """Raise ``LimitReached`` if the owner may open no further session on any node."""
+    async def check_limits(self, owner: Owner, *, standing: bool) -> None:
+        """Raise ``LimitReached`` if the owner may open no further session on any node.
+
+        A ``standing`` session is one for a known device.
+        """
+
+    async def reserve(self, session_id: str) -> None:
+        """Keep a session id for this node, which opens the session next.
+
+        The id was made of a nonce, so another node may be about to open it, too. Raises
+        ``Unavailable``.
+        """
 
     def hash_address(self, address: str) -> str:
         """Return the key under which limits count an address."""

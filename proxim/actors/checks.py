@@ -16,6 +16,9 @@ from proxim.session.session import Session
 def check_new_session(message: wire.CreateSession, *, require_seal: bool) -> None:
     """Raise ``BadMessage`` if a session cannot have these fields, or lacks the seal it needs."""
     _check_ttl(message)
+    _check_link_ttl(message)
+    if message.nonce is not None and message.token_hash is None:
+        raise BadMessage("`token_hash` is missing: with `nonce` only the host may know the link")
     if message.seal is not None:
         _check_sealed(message)
     elif require_seal:
@@ -33,6 +36,13 @@ def _check_ttl(message: wire.CreateSession) -> None:
         raise BadMessage(f"`ttl` is for temporary sessions, not for {message.session_type}")
 
 
+def _check_link_ttl(message: wire.CreateSession | wire.RenewLink) -> None:
+    if message.link_ttl is not None and message.token_hash is None:
+        raise BadMessage(
+            "`token_hash` is missing: only a link that the host makes has a `link_ttl` of its own"
+        )
+
+
 def _check_sealed(message: wire.CreateSession) -> None:
     if message.token_hash is None:
         raise BadMessage("`token_hash` is missing: with `seal` only the host may know the link")
@@ -41,7 +51,8 @@ def _check_sealed(message: wire.CreateSession) -> None:
 
 
 def check_renewal(message: wire.RenewLink, session: Session) -> None:
-    """Raise ``BadMessage`` if the node would know the link of a sealed session."""
+    """Raise ``BadMessage`` if a link cannot have these fields, or is of a sealed session."""
+    _check_link_ttl(message)
     if session.sealed and message.token_hash is None:
         raise BadMessage(
             "`token_hash` is missing: only the host may know the link of a sealed session",

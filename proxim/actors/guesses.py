@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from proxim import clock
 from proxim.actors.connection import Connection
-from proxim.actors.limits import LOOPBACK, SlidingWindow, delay, key_of
+from proxim.actors.limits import FIRST_DELAY, LOOPBACK, SlidingWindow, delay, key_of
 from proxim.actors.stats import Stats
 from proxim.protocol import tokens
 from proxim.protocol.errors import AccessDenied, RateLimited, RequestError, UnknownSession
 from proxim.protocol.messages import PairRequest, Resume
+
+UNCOUNTED = ""
+"""The key of a secret that does not count when it is wrong, though its answer comes late."""
 
 
 class Guesses:
@@ -35,7 +38,9 @@ class Guesses:
 
         Such a refusal has a delay, and is ``RateLimited`` after too many.
         """
-        if isinstance(refusal, UnknownSession | AccessDenied) and key is not None:
+        if isinstance(refusal, UnknownSession | AccessDenied) and key == UNCOUNTED:
+            refusal.delay = FIRST_DELAY
+        elif isinstance(refusal, UnknownSession | AccessDenied) and key is not None:
             try:
                 self.check(key)
             except RateLimited as too_many:
@@ -48,8 +53,14 @@ class SeatGuesses(Guesses):
     """Limits wrong pairing and resume tokens, by address and session.
 
     An unknown session counts like a wrong token, so that the answers do not tell them apart. Each
-    session counts alone: a client that asks for one that is gone harms no neighbour.
+    session counts alone: a client that asks for one that is gone harms no neighbour. For
+    ``restart_time`` seconds after the start of the node a token that nobody can find by trying does
+    not count: all clients of an office come back then, for sessions that the node has forgotten.
     """
+
+    def __init__(self, window: SlidingWindow, stats: Stats, restart_time: float) -> None:
+        super().__init__(window, stats)
+        self._counts_all_from = clock.now() + restart_time
 
     def check_request(self, connection: Connection, request: PairRequest | Resume) -> str | None:
         """Return the key under which a wrong token counts. Raises ``RateLimited`` after too many.
@@ -62,6 +73,8 @@ class SeatGuesses(Guesses):
         token = request.token if isinstance(request, PairRequest) else request.resume_token
         if not tokens.is_unguessable(token):
             self.check(key)
+        elif clock.now() < self._counts_all_from:
+            return UNCOUNTED
         return key
 
 

@@ -20,7 +20,7 @@ from proxim.actors.supervisor import Supervisor
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.codec import error_message
-from proxim.protocol.errors import Unavailable, UnknownSession
+from proxim.protocol.errors import NotAllowed, Unavailable, UnknownSession
 from proxim.session import events as ev
 from proxim.session.events import Role
 from proxim.session.session import Session
@@ -90,15 +90,20 @@ class Hosting:
             connection.close(1012, "a session cannot be reached; connect again")
 
     async def create_session(self, connection: Connection, message: wire.CreateSession) -> None:
-        """Open a session, with the connection in its host seat."""
+        """Open a session, or take the host seat of the live one that its nonce has opened."""
         owner = owner_of(connection)
         check_new_session(message, require_seal=self._require_seal)
+        if await self._take_opened(connection, owner, message):
+            return
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
-        self._supervisor.check_limits(owner, connection)
-        await self._backend.check_limits(owner)
+        standing = message.link_ttl is not None
+        self._supervisor.check_limits(owner, connection, standing=standing)
+        await self._backend.check_limits(owner, standing=standing)
         drawn_for = self._count_drawing_for(connection, message, owner)
-        session_id = new_session_id()
+        session_id = _id_for(message) or new_session_id()
         invitation = await self._invitations.make(session_id, message, drawn_for)
+        if message.nonce is not None:
+            await self._backend.reserve(session_id)
         now = clock.now()
         session = Session.open(
             session_id=session_id,
@@ -112,6 +117,7 @@ class Hosting:
             confirm=message.confirm,
             sealed=message.seal is not None,
             host_name=message.host_name or "",
+            link_ttl=message.link_ttl,
         )
         await self._supervisor.open(session, owner, connection)
         connection.tell(
@@ -125,6 +131,42 @@ class Hosting:
             )
         )
 
+    async def _take_opened(
+        self, connection: Connection, owner: Owner, message: wire.CreateSession
+    ) -> bool:
+        """Give the host its seat in the live session that a nonce has opened, if there is one.
+
+        An ended one is removed. Raises ``NotAllowed`` if it is not the same owner and link, and
+        ``Unavailable`` while another node remembers an ended one.
+        """
+        session_id = _id_for(message)
+        handle = await self._supervisor.find_anywhere(session_id) if session_id else None
+        if handle is None:
+            return False
+        session = handle.session
+        if session.ended:
+            actor = self._supervisor.find(session.session_id)
+            if actor is None:
+                raise Unavailable("a session of this nonce has ended at another node; try again")
+            self._supervisor.remove_ended(actor)
+            return False
+        assert message.token_hash is not None
+        is_same = handle.owner == owner and session.token_hash == tokens.decode_hash(
+            message.token_hash
+        )
+        if not is_same or not _without_guest(connection, [handle]):
+            raise NotAllowed("a session of this nonce is open, of another owner or by another link")
+        seen = session.describe()
+        connection.tell(
+            wire.SessionCreated(
+                session=structs.replace(seen, host_online=True),
+                pair_within=session.pair_within(clock.now()),
+                ref=ref_of(message),
+            )
+        )
+        await self._join(connection, handle, seen)
+        return True
+
     async def renew_link(self, connection: Connection, message: wire.RenewLink) -> None:
         """Ask the session for a new link; it is drawn only if the session can have one."""
         seat = host_seat_of(connection, message.session_id)
@@ -136,7 +178,7 @@ class Hosting:
             self._count_drawing_for(connection, message, seat.actor.owner) if is_pending else None
         )
         invitation = await self._invitations.make(message.session_id, message, drawn_for)
-        post_from(seat, ev.RenewalRequested(invitation), message)
+        post_from(seat, ev.RenewalRequested(invitation, message.link_ttl), message)
 
     def _count_drawing_for(
         self, connection: Connection, message: wire.CreateSession | wire.RenewLink, owner: Owner
@@ -190,3 +232,8 @@ def _infos_once_seated(
         structs.replace(info, host_online=True) if info.session_id in online else info
         for info in (handle.session.describe() for handle in handles)
     ]
+
+
+def _id_for(message: wire.CreateSession) -> str:
+    """Return the session id that a nonce makes, or an empty text without one."""
+    return "" if message.nonce is None else tokens.session_id_of(message.nonce)

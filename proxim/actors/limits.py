@@ -65,7 +65,9 @@ class LimitSettings(Struct, frozen=True):
     """The settings of the limits by number; 0 means no limit. Times in seconds."""
 
     sessions_per_owner: int = 64
-    """Sessions that have not ended."""
+    """Sessions that have not ended, without those for known devices."""
+    standing_per_owner: int = 64
+    """Sessions for known devices (``SessionData.standing``) that have not ended."""
     sessions_per_address: int = 256
     """Sessions in memory: an ended one counts until the sweep."""
     max_sessions: int = 100_000
@@ -77,10 +79,18 @@ class LimitSettings(Struct, frozen=True):
     """For one session, or for the access token."""
     guess_window: float = 1800.0
     """How long a wrong guess or a denial counts."""
+    restart_time: float = 120.0
+    """From the start of the node; so long no wrong token of full length counts."""
     drawings_at_once: int = 1
     """QR codes; not 0. More than one at a time takes no less time, and slows the loop down more."""
     drawings_per_owner: int = 60
     """QR codes in a minute."""
+
+    def for_owner(self, standing: bool) -> tuple[str, int]:
+        """Return name and value of the limit on an owner's sessions, of those for known devices."""
+        if standing:
+            return "standing_per_owner", self.standing_per_owner
+        return "sessions_per_owner", self.sessions_per_owner
 
 
 class ConcurrencyLimit:

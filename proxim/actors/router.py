@@ -44,7 +44,8 @@ class Router:
         self.stats = supervisor.stats
         self.limits = supervisor.limits
         self._supervisor = supervisor
-        self._guesses = SeatGuesses(self.limits.guesses, self.stats)
+        restart_time = self.limits.settings.restart_time
+        self._guesses = SeatGuesses(self.limits.guesses, self.stats, restart_time)
         access = AccessCheck(access_token, self.limits.access_guesses, self.stats)
         self._hosting = Hosting(supervisor, invitations, access, require_seal=require_seal)
 

@@ -30,7 +30,7 @@ LIMITS = (
     *("guesses_per_address", "head_size", "head_time", "inbox", "introduction_time"),
     *("max_backlog_bytes", "max_connections", "max_outbox_bytes", "max_prompts", "max_sessions"),
     *("message_rate", "message_time", "not_http", "outbox_size", "prompts_per_host"),
-    *("sessions_per_address", "sessions_per_owner", "tls_time"),
+    *("sessions_per_address", "sessions_per_owner", "standing_per_owner", "tls_time"),
 )
 """Limits that can be reached, named as their settings. ``inbox`` is the bound of envelopes in one
 inbox; ``not_http`` is not a limit, but a request head that cannot be read."""

@@ -103,10 +103,13 @@ class Supervisor:
     async def open(self, session: Session, owner: Owner, host: Connection) -> Actor:
         """Start the actor of a new session, with ``host`` in its seat; return once it is saved.
 
-        Raises ``LimitReached`` if there are too many sessions, or the refusal of the backend; then
-        the session does not exist. Call this only while ``run`` runs.
+        Raises ``LimitReached`` if there are too many sessions, ``Unavailable`` if there is one of
+        this id, or the refusal of the backend; then the session does not exist. Call this only
+        while ``run`` runs.
         """
-        self.check_limits(owner, host)
+        self.check_limits(owner, host, standing=session.standing)
+        if session.session_id in self._actors:
+            raise Unavailable("a session of this nonce has just been opened; try again")
         source = self._sources[session.session_id] = Source(host.address, host.networks)
         self.limits.sessions.acquire(source.address)
         self.limits.session_networks.acquire(source)
@@ -140,17 +143,20 @@ class Supervisor:
         self._remove(actor)
         actor.close(refuse_with)
 
-    def check_limits(self, owner: Owner, host: Connection) -> None:
-        """Raise ``LimitReached`` unless the owner may open another session by that connection."""
+    def check_limits(self, owner: Owner, host: Connection, *, standing: bool) -> None:
+        """Raise ``LimitReached`` unless the owner may open another session by that connection.
+
+        A ``standing`` session is one for a known device.
+        """
         limits, owned = self.limits.settings, self._owned.get(owner, {})
-        if 0 < limits.sessions_per_owner <= len(owned):
-            alive = sum(not actor.session.ended for actor in owned.values())
-            if alive >= limits.sessions_per_owner:
-                self.stats.refusals["sessions_per_owner"] += 1
-                raise LimitReached(
-                    f"{alive} sessions are open for this uuid and key: close one "
-                    "(sessions_per_owner)"
-                )
+        name, most = limits.for_owner(standing)
+        if 0 < most <= len(owned):
+            alive = sum(
+                each.session.standing is standing and not each.session.ended
+                for each in owned.values()
+            )
+            if alive >= most:
+                raise self.owner_refusal(name, alive)
         source, networks = Source(host.address, host.networks), self.limits.session_networks
         room = networks.room(source, limits.max_sessions)
         if self.limits.sessions.is_full(host.address) or networks.is_full(source):
@@ -159,6 +165,11 @@ class Supervisor:
         if 0 < room <= len(self._actors):
             self.stats.refusals["max_sessions"] += 1
             raise LimitReached("the node has too many sessions")
+
+    def owner_refusal(self, limit: str, alive: int) -> LimitReached:
+        """Return the refusal, counted, of a session of an owner that has so many."""
+        self.stats.refusals[limit] += 1
+        return LimitReached(f"{alive} sessions are open for this uuid and key: close one ({limit})")
 
     def prompt_refusal(self, actor: Actor, guest: Connection | None) -> RequestError | None:
         """Return the refusal of a guest that may not prompt the session's host now, or None.
@@ -237,12 +248,16 @@ class Supervisor:
         """Remove ended sessions from memory, and end those that cannot be used any more."""
         for count, actor in enumerate(self.actors(), start=1):
             if actor.session.ended:
-                self.release(actor)
-                self.backend.delete(actor)
+                self.remove_ended(actor)
             elif actor.session.sweep_reason(clock.now()) is not None:
                 actor.notify(ev.Swept())
             if count % SWEEP_BATCH == 0:
                 await trio.lowlevel.checkpoint()
+
+    def remove_ended(self, actor: Actor) -> None:
+        """Remove an ended session from memory, and from what the backend keeps."""
+        self.release(actor)
+        self.backend.delete(actor)
 
     async def drain(self) -> None:
         """End every session with ``shutdown``, and return once each seat has been told.

@@ -80,7 +80,7 @@ class Listener:
         router: Router,
         site: Site,
         *,
-        welcome: Welcome,
+        welcome: Callable[[], Welcome],
         is_draining: Callable[[], bool],
         limits: Limits,
         access: Access,
@@ -90,7 +90,7 @@ class Listener:
         self.connections: set[SocketConnection] = set()
         self._router = router
         self._site = site
-        self._welcome = text_frame(codec.encode(welcome))
+        self._welcome = welcome
         self._is_draining = is_draining
         self._limits = limits
         self._access = access
@@ -274,7 +274,7 @@ class Listener:
             self._spawn,
             source,
         )
-        connection.open(handshake + self._welcome)
+        connection.open(handshake + text_frame(codec.encode(self._welcome())))
         self.connections.add(connection)
         self._websockets.acquire(source)
         self._stats.opened += 1

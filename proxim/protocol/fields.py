@@ -22,6 +22,8 @@ Secret = Annotated[str, Meta(max_length=512)]
 Uuid = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._:-]{1,64}\Z")]
 Key = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{22,128}\Z")]
 TokenHash = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{43}=?\Z")]
+Nonce = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")]
+"""32 secret bytes, of which the id of a session is made (``tokens.session_id_of``)."""
 Ttl = Annotated[float, Meta(gt=0, le=MAX_TTL)]
 Confirm = Literal["none", "code"]
 Code = Annotated[str, Meta(pattern=r"\A[1-9][0-9]{2}\Z")]

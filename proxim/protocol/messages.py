@@ -19,6 +19,7 @@ from proxim.protocol.fields import (
     Confirm,
     DeviceName,
     Key,
+    Nonce,
     Ref,
     RequestSeal,
     Secret,
@@ -37,7 +38,7 @@ from proxim.protocol.link import JoinUrl
 
 PROTOCOL_VERSION = 1
 SUBPROTOCOL = "proxim.v1"
-FEATURES = ("confirm", "rotate", "join_url", "seal")
+FEATURES = ("confirm", "rotate", "join_url", "seal", "link_ttl", "nonce")
 """What this node does beyond version 1 of the protocol; an older node would not say so."""
 SEAL_VERSION: Literal[1] = 1
 """The version of sealed sessions (docs/reference/sealing.md)."""
@@ -83,7 +84,9 @@ class CreateSession(_Request, frozen=True):
     node makes the token and the link to the page ``join_url``, and with ``qr`` draws the link. With
     ``confirm`` "code" an approval needs the code that the guest shows. With ``seal`` 1 the session
     is sealed; that needs ``token_hash``. The guest is told ``host_name``, the host's claim how its
-    device is called. Reply: ``session_created``.
+    device is called. The link works for ``link_ttl`` seconds, at most as long as the node allows.
+    The session id is made of ``nonce``, which is secret: whoever knows it can open a session of
+    this id when there is none. Both need ``token_hash``. Reply: ``session_created``.
     """
 
     session_type: SessionType
@@ -94,18 +97,22 @@ class CreateSession(_Request, frozen=True):
     join_url: JoinUrl | None = None
     seal: Literal[1] | None = None
     host_name: DeviceName | None = None
+    link_ttl: Ttl | None = None
+    nonce: Nonce | None = None
 
 
 class RenewLink(_Request, frozen=True):
     """Get a new link for a pending session without an open prompt; the old one becomes invalid.
 
-    The node does not remember ``join_url``. Reply: ``link_renewed``.
+    With the ``token_hash`` that it has, the link stays and works for longer. The node remembers
+    neither ``join_url`` nor ``link_ttl``. Reply: ``link_renewed``.
     """
 
     session_id: SessionId
     token_hash: TokenHash | None = None
     qr: Literal["svg"] | None = None
     join_url: JoinUrl | None = None
+    link_ttl: Ttl | None = None
 
 
 class PairDecision(_Request, frozen=True):
@@ -209,7 +216,8 @@ class Welcome(_Reply, frozen=True):
     """The first message on every connection. ``features`` lists what is beyond version 1.
 
     ``seal`` is the version of sealed sessions, if the node carries them. ``join_url`` is the page
-    that the node's links lead to; believe it only of a node on the same computer.
+    that the node's links lead to; believe it only of a node on the same computer. Another ``boot``
+    than before means that the node has forgotten all sessions of then.
     """
 
     protocol: int
@@ -219,10 +227,11 @@ class Welcome(_Reply, frozen=True):
     features: list[str] | UnsetType = UNSET
     seal: int | UnsetType = UNSET
     join_url: str | UnsetType = UNSET
+    boot: str | UnsetType = UNSET
 
     @classmethod
     def of(
-        cls, server: str, approval_timeout: float, max_message_bytes: int, join_url: str
+        cls, server: str, approval_timeout: float, max_message_bytes: int, join_url: str, boot: str
     ) -> Welcome:
         """Return the message of a node of this version."""
         return cls(
@@ -233,6 +242,7 @@ class Welcome(_Reply, frozen=True):
             features=list(FEATURES),
             seal=SEAL_VERSION,
             join_url=join_url,
+            boot=boot,
         )
 
 

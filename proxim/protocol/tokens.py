@@ -23,6 +23,8 @@ FAMILY_BYTES = 16
 FAMILY_LENGTH = 22
 """Random bytes, and their characters, with which all resume tokens of a session begin."""
 
+_ID_LABEL = b"".join(len(each).to_bytes(2) + each for each in (b"proxim seal 1", b"session"))
+
 ACCESS_TOKEN_LENGTH = 22
 """Characters of 128 random bits, encoded; an access token with fewer may be found by trying."""
 
@@ -35,6 +37,13 @@ def encode(raw: bytes) -> str:
 def decode_hash(text: str) -> bytes:
     """Return the 32 bytes of a ``token_hash`` from the wire (base64url, 43 characters)."""
     return urlsafe_b64decode(text.rstrip("=") + "=")
+
+
+def session_id_of(nonce: str) -> str:
+    """Return the id of the session that a nonce from the wire opens (protocol: Host → node)."""
+    raw = urlsafe_b64decode(nonce + "=")
+    digest = hashlib.sha256(_ID_LABEL + len(raw).to_bytes(2) + raw).digest()
+    return encode(digest[:SESSION_ID_BYTES])
 
 
 def digest(secret: str) -> bytes:

@@ -47,6 +47,7 @@ class Terms(Struct, frozen=True):
 
     approval_timeout: float = 40.0
     qr_ttl: float = 300.0
+    max_link_ttl: float = 90 * 86_400.0
     one_time_grace: float = 0.0
     idle_days: float = 0.0
     """Days after which an approved session ends whose sides are both offline; 0 is never."""
@@ -54,6 +55,10 @@ class Terms(Struct, frozen=True):
     backlog_bytes: int = 256 * 1024
     backlog_budget: Budget = field(default_factory=Budget)
     """What all backlogs may take together."""
+
+    def link_lifetime(self, wanted: float | None) -> float:
+        """Return for how long a link works: as long as the host wants, or else as a code does."""
+        return self.qr_ttl if wanted is None else min(wanted, self.max_link_ttl)
 
 
 # -- events ----------------------------------------------------------------------------------
@@ -122,9 +127,10 @@ class HostDecided(Struct, frozen=True):
 
 
 class RenewalRequested(Struct, frozen=True):
-    """The host asks for a new link, which ``invitation`` is."""
+    """The host asks for a new link, ``invitation``, perhaps for ``link_ttl`` seconds."""
 
     invitation: Invitation
+    link_ttl: float | None = None
 
 
 class SignalSent(Struct, frozen=True):

@@ -61,6 +61,7 @@ class Session(Seating):
         confirm: Confirm = "none",
         sealed: bool = False,
         host_name: str = "",
+        link_ttl: float | None = None,
     ) -> Session:
         """Return a new session, pending, with its host online; ``ttl`` if it is temporary."""
         return cls(
@@ -70,12 +71,13 @@ class Session(Seating):
             created_at=created_at,
             expires_at=None if ttl is None else created_at + timedelta(seconds=ttl),
             token_hash=token_hash,
-            link_expires_at=now + terms.qr_ttl,
+            link_expires_at=now + terms.link_lifetime(link_ttl),
             alarms={} if ttl is None else {Alarm.EXPIRY: now + ttl},
             terms=terms,
             confirm=confirm,
             sealed=sealed,
             host_name=host_name,
+            standing=link_ttl is not None,
         )
 
     # -- the state machine -------------------------------------------------------------------
@@ -113,7 +115,7 @@ class Session(Seating):
 
     def _renewal_requested(self, event: ev.RenewalRequested, now: float) -> list[Effect]:
         self.token_hash = event.invitation.token_hash
-        self.link_expires_at = now + self.terms.qr_ttl
+        self.link_expires_at = now + self.terms.link_lifetime(event.link_ttl)
         return [Reply(self.link_renewed(event.invitation, now))]
 
     def _refuse_renewal(self, event: ev.RenewalRequested, now: float) -> list[Effect]:

@@ -56,6 +56,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     confirm: Confirm = "none"
     host_name: str = ""
     contested: bool = False
+    standing: bool = False
     sealed: bool = False
     seals: Seals | None = None
     resume_hash: bytes | None = None
@@ -88,6 +89,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             confirm=session.confirm,
             host_name=session.host_name,
             contested=session.contested,
+            standing=session.standing,
             sealed=session.sealed,
             seals=session.seals if session.state is State.APPROVED else None,
             resume_hash=session.resume_hash,
@@ -120,6 +122,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
             confirm=self.confirm,
             host_name=self.host_name,
             contested=self.contested,
+            standing=self.standing,
             sealed=self.sealed,
             seals=self.seals,
             resume_hash=self.resume_hash,

@@ -72,8 +72,9 @@ class SessionData(Struct, kw_only=True, eq=False):
     ``alarms`` are the moments at which time alone ends the session. ``host_name`` is what the host
     calls its device; empty if it gives no name. ``code`` is that of the open
     prompt, if an approval needs one. ``contested`` says that the host was told of a second request
-    with the token of its link. ``online`` are the roles whose seats are taken. A ``sealed`` session
-    has ``seals`` while it is prompted or approved.
+    with the token of its link. A ``standing`` session is one for a known device: its host said how
+    long its link works. ``online`` are the roles whose seats are taken. A ``sealed`` session has
+    ``seals`` while it is prompted or approved.
 
     ``resume_hash`` is the hash of the resume token that the guest showed last, or of its first;
     it is set once the link was used. ``successors`` were given to the guest in exchange for that
@@ -98,6 +99,7 @@ class SessionData(Struct, kw_only=True, eq=False):
     host_name: str = ""
     code: str = ""
     contested: bool = False
+    standing: bool = False
     sealed: bool = False
     seals: Seals | None = None
     resume_hash: bytes | None = None

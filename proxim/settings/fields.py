@@ -83,6 +83,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     tls_key: Annotated[_File, Help("Private key, a PEM file; needs --tls-cert.")] = None
     approval_timeout: Annotated[_UpToAnHour, Help("Time to approve a guest.")] = 40.0
     qr_ttl: Annotated[_UpToAYear, Help("Lifetime of a link.")] = 300.0
+    max_link_ttl: Annotated[
+        _UpToAYear, Help("Longest lifetime of a link that a host keeps for a known device.")
+    ] = 90 * 86_400.0
     one_time_grace: Annotated[
         _ZeroToAnHour, Help("Time that a side of a one-time session may be offline.")
     ] = 0.0
@@ -208,6 +211,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         _Count, Help("Connections in total; 0 means 80 % of the file descriptors.")
     ] = 0
     sessions_per_owner: Annotated[_Count, Help("Sessions of an owner; 0 means no limit.")] = 64
+    standing_per_owner: Annotated[
+        _Count, Help("Sessions of an owner for known devices; 0 means no limit.")
+    ] = 64
     sessions_per_address: Annotated[
         _Count, Help("Sessions opened from an address; 0 means no limit.")
     ] = 256
@@ -229,6 +235,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     guess_window: Annotated[
         _UpToAYear, Help("Time for which wrong ids, wrong tokens and declined requests count.")
     ] = 1800.0
+    restart_time: Annotated[
+        _ZeroToAnHour,
+        Help("Time after the start in which wrong tokens of full length do not count."),
+    ] = 120.0
     drawings_at_once: Annotated[_Positive, Help("QR codes drawn at the same time.")] = 1
     drawings_per_owner: Annotated[
         _Count, Help("QR codes drawn for an owner in a minute; 0 means no limit.")

@@ -13,7 +13,7 @@ LONG_WRONG = "w" * 43
 @pytest.fixture
 async def strict(nursery):
     """A node that refuses after three wrong secrets."""
-    node = Node(limit_settings=LimitSettings(guesses_per_address=3))
+    node = Node(limit_settings=LimitSettings(guesses_per_address=3, restart_time=0.0))
     await nursery.start(node.supervisor.run)
     return node
 

@@ -169,7 +169,7 @@ def guess(target):
 
 
 def test_guesses_per_address(limited):
-    target = limited(LOOPBACK, "--guesses-per-address", 3)
+    target = limited(LOOPBACK, "--guesses-per-address", 3, "--restart-time", 0)
     with target.host() as host:
         guest, session_id, _ = target.pair(host)
         invitation = target.invite(host)
@@ -190,7 +190,9 @@ def test_guesses_per_address(limited):
 
 @pytest.mark.real_time
 def test_guesses_are_forgotten_after_the_window(limited):
-    target = limited(LOOPBACK, "--guesses-per-address", 2, "--guess-window", 2)
+    target = limited(
+        *(LOOPBACK, "--guesses-per-address", 2, "--guess-window", 2, "--restart-time", 0)
+    )
     for _ in range(2):
         guess(target)
     refused = guess(target)

@@ -14,7 +14,7 @@ from tests.net.helpers import KEY, TEXT, MemoryNode, dial, frame, open_session, 
 
 WELCOME_KEYS = {
     *("type", "protocol", "server", "approval_timeout", "max_message_bytes", "features", "seal"),
-    "join_url",
+    *("join_url", "boot"),
 }
 DEVICE = {"name": "Phone", "id": "phone-1"}
 

@@ -219,7 +219,9 @@ async def test_too_many_queued_messages_are_closed_with_4001(nursery, autojump_c
 
 
 async def test_a_wrong_guess_delays_only_its_connection_and_pings_go_on(nursery, autojump_clock):
-    memory_node = MemoryNode(nursery, settings=Settings(guesses_per_address=20), ping_interval=3)
+    memory_node = MemoryNode(
+        nursery, settings=Settings(guesses_per_address=20, restart_time=0.0), ping_interval=3
+    )
     start = trio.current_time()
     waits = []
     for _ in range(10):

@@ -14,8 +14,8 @@ from proxim.protocol.messages import ClientMessage, NodeMessage, Reason, Session
 # Every message as the protocol page lists it; a field with "?" is optional.
 FROM_CLIENTS = """
 register: uuid key? access_token? seats?
-create_session: session_type ttl? token_hash? qr? confirm? join_url? seal? host_name?
-renew_link: session_id token_hash? qr? join_url?
+create_session: session_type ttl? token_hash? qr? confirm? join_url? seal? host_name? link_ttl? nonce?
+renew_link: session_id token_hash? qr? join_url? link_ttl?
 pair_decision: session_id approve code? seal?
 pair_ack: session_id seal
 list_sessions:
@@ -25,9 +25,9 @@ resume: session_id resume_token
 signal: session_id data
 refresh_ice: session_id
 ping:
-"""
+"""  # noqa: E501
 FROM_THE_NODE = """
-welcome: protocol server approval_timeout max_message_bytes features? seal? join_url?
+welcome: protocol server approval_timeout max_message_bytes features? seal? join_url? boot?
 registered: uuid sessions key?
 session_created: session pair_within link? token? qr_svg?
 link_renewed: session_id pair_within link? token? qr_svg?
@@ -62,6 +62,7 @@ EXAMPLES = {
     "data": Raw(b'{"sdp":"v=0"}'),
     "key": "k" * 22,
     "token_hash": "h" * 43,
+    "nonce": "n" * 42 + "A",
     "qr": "svg",
     "seats": ["s"],
     "protocol": 1,
@@ -79,7 +80,15 @@ OF_A_KIND = {
     wire.Welcome: {"seal": 1},
     wire.PairRequest: {"device_info": wire.DeviceInfo(name="Sealed device", id="p-1")},
 }
-SECONDS = {"ttl", "approval_timeout", "pair_within", "expires_in", "retry_after", "ice_ttl"}
+SECONDS = {
+    "ttl",
+    "link_ttl",
+    "approval_timeout",
+    "pair_within",
+    "expires_in",
+    "retry_after",
+    "ice_ttl",
+}
 KINDS = [(decode_client, kind) for kind in get_args(ClientMessage)]
 KINDS += [(decode_node, kind) for kind in get_args(NodeMessage)]
 
@@ -141,6 +150,7 @@ def test_wire_values_are_those_of_the_protocol():
 
 def test_welcome_says_what_the_node_does_beyond_version_1():
     page = "https://node.example/join"
-    welcome = wire.Welcome.of("proxim/1", 40.0, 65536, page)
+    welcome = wire.Welcome.of("proxim/1", 40.0, 65536, page, "b" * 22)
     assert (welcome.protocol, welcome.seal, welcome.join_url) == (1, 1, page)
-    assert set(welcome.features) == {"confirm", "rotate", "join_url", "seal"}
+    assert welcome.boot == "b" * 22
+    assert set(welcome.features) == {"confirm", "rotate", "join_url", "seal", "link_ttl", "nonce"}

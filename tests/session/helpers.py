@@ -38,7 +38,15 @@ class Meeting:
     """
 
     def __init__(
-        self, kind=ONE_TIME, *, ttl=TTL, confirm="none", sealed=False, host_name="", **terms
+        self,
+        kind=ONE_TIME,
+        *,
+        ttl=TTL,
+        confirm="none",
+        sealed=False,
+        host_name="",
+        link_ttl=None,
+        **terms,
     ):
         self.now = START
         self.session = Session.open(
@@ -53,6 +61,7 @@ class Meeting:
             confirm=confirm,
             sealed=sealed,
             host_name=host_name,
+            link_ttl=link_ttl,
         )
         self.seats = {HOST}
         self.line = False

@@ -298,13 +298,18 @@ def test_contested_link_stays_contested_on_another_node():
     assert meeting.heard[HOST] == []
 
 
+def test_session_for_a_known_device_is_one_on_another_node():
+    assert restored(Meeting(PERSISTENT, link_ttl=9000.0)).session.standing
+    assert not restored(Meeting(PERSISTENT)).session.standing
+
+
 def test_snapshot_of_an_earlier_program_is_readable():
     meeting = approved(PERSISTENT)
     meeting.asks()
     meeting.comes(GUEST, RESUME, "first")
     meeting.comes(GUEST, "first", "second")
     whole = json.loads(snapshot.encode(Snapshot.of(meeting.session, KEY_HASH, skew=SKEW)))
-    for name in ("confirm", "contested", "successors", "superseded", "family_hash"):
+    for name in ("confirm", "contested", "standing", "successors", "superseded", "family_hash"):
         whole.pop(name, None)
     session = snapshot.decode(json.dumps(whole).encode()).restore(Terms(), skew=SKEW)
     assert (session.confirm, session.contested) == ("none", False)

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import trio
 
 from proxim.actors.actor import Actor
-from proxim.actors.backend import Backend, SaveReceipt, SessionHandle
+from proxim.actors.backend import Backend, SaveReceipt, SessionHandle, boot_of
 from proxim.actors.connection import Owner
 from proxim.actors.inbox import Envelope
 from proxim.actors.supervisor import Supervisor
@@ -42,7 +42,6 @@ LEAVE_TIME = 3.0
 
 _RETRY_TIME = 0.2
 _RESTARTING = "the node is restarting; come again"
-_ELSEWHERE = "the session is on another node now; come again"
 
 
 class RedisBackend(Backend):
@@ -112,10 +111,6 @@ class RedisBackend(Backend):
             yield
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Be a member until cancelled; started once the cluster knows this node.
-
-        Raises ``InvalidSetting`` if the node cannot join.
-        """
         self.write_queue.note_clock()
         try:
             await self._send_heartbeat()
@@ -170,6 +165,7 @@ class RedisBackend(Backend):
             await self._join()
             return
         self.heartbeat.renew(heard)
+        self._boot = boot_of(heard.dataset.encode())
         for dead in known - self.heartbeat.living:
             self._reset_node(dead)
             self.bus.forget(dead)
@@ -196,6 +192,7 @@ class RedisBackend(Backend):
             if node != self.bus.node:
                 return  # The process was suspended meanwhile; the next heartbeat joins again.
             self.heartbeat.renew(heard)
+            self._boot = boot_of(heard.dataset.encode())
             self.limits.count_all()
         self._wake()
         # Only now: until all is saved under the new node id, other nodes could take it over.
@@ -224,7 +221,7 @@ class RedisBackend(Backend):
         self.write_queue.drop(actor.session.session_id)
         self._supervisor.release(actor, Unavailable)
         for connection in connections:
-            connection.close(1012, _ELSEWHERE)
+            connection.close(1012, "the session is on another node now; come again")
 
     async def _watch(self) -> None:
         """Note that the process runs, refuse overdue requests, flush changed counts."""
@@ -256,8 +253,11 @@ class RedisBackend(Backend):
     async def owned_elsewhere(self, owner: Owner) -> Sequence[SessionHandle]:
         return await self.registry.owned_elsewhere(owner)
 
-    async def check_limits(self, owner: Owner) -> None:
-        await self.registry.check_limits(owner)
+    async def reserve(self, session_id: str) -> None:
+        await self.registry.reserve(session_id)
+
+    async def check_limits(self, owner: Owner, *, standing: bool) -> None:
+        await self.registry.check_limits(owner, standing=standing)
 
     def hash_address(self, address: str) -> str:
         return self._cipher.name_of(address)

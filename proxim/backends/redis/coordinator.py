@@ -180,6 +180,10 @@ class Coordinator:
         """Return what was last saved of sessions; unknown ones are left out."""
         return await self._run(replies.read_records, scripts.LOOK, *session_ids)
 
+    async def reserve(self, node: str, session_id: str) -> int:
+        """Return the epoch in which a node may open a session; 0 if another node has the id."""
+        return await self._run(replies.read_epoch, scripts.RESERVE, node, session_id)
+
     async def owned_by(self, owner: str) -> Owned:
         """Return the ids of an owner's sessions."""
         return await self._run(replies.read_owned, scripts.OWNED, owner)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-LAYOUT = 5
+LAYOUT = 6
 """The version of what nodes write to Redis and send to each other; all nodes have the same."""
 
 RETENTION_TIME = 30 * 86_400.0
@@ -39,6 +39,9 @@ REFUSED_BOUND = 1000
 
 EVENT_KEYS_BOUND = 10_000
 """Keys of one limit whose events all nodes count together; each node counts further keys alone."""
+
+STANDING = ":standing"
+"""What the name of the list of an owner's sessions ends with, for those for known devices."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 """The errors of msgspec about bytes that are not what they should be."""
@@ -66,6 +69,8 @@ class OtherLayout(CoordinatorLost):
 
 class Save(NamedTuple):
     """A session's new state. ``revision`` grows with each save in an epoch.
+
+    ``owner`` names the list of the owner's sessions that it belongs to.
 
     An empty ``snapshot`` deletes the session. If ``free``, any node may take it over. A node takes
     a session over by a save in a new epoch.

@@ -21,10 +21,9 @@ from proxim.backends.redis.cipher import CannotDecrypt
 from proxim.backends.redis.coordinator import Coordinator
 from proxim.backends.redis.heartbeat import Heartbeat
 from proxim.backends.redis.lease import Lease
-from proxim.backends.redis.records import CoordinatorLost, Record
+from proxim.backends.redis.records import STANDING, CoordinatorLost, Record
 from proxim.backends.redis.remote_sessions import RemoteSession, RemoteSessions, unavailable
 from proxim.backends.redis.write_queue import WriteQueue
-from proxim.protocol.errors import LimitReached
 from proxim.session.snapshot import InvalidSnapshot
 
 log = logging.getLogger(__name__)
@@ -69,18 +68,38 @@ class Registry:
 
         Raises ``Unavailable``.
         """
-        session_ids = await self._session_ids(owner)
+        session_ids = [*await self._session_ids(owner), *await self._session_ids(owner, STANDING)]
         found = await self._find([each for each in session_ids if not self._supervisor.find(each)])
         self._check_settled()
         # A program that writes to Redis can list any session under any owner.
         return [each for each in found if not isinstance(each, Actor) and each.owner == owner]
 
-    async def check_limits(self, owner: Owner) -> None:
+    async def reserve(self, session_id: str) -> None:
+        """Keep an id for a new session of this node; no other node can open it then.
+
+        Raises ``Unavailable`` if the session exists at another node, or is being opened.
+        """
+        node, queue = self._bus.node, self._write_queue
+        with trio.move_on_after(CLAIM_TIME):
+            # An ended session of this id is still to be deleted from Redis.
+            if (deleted := queue.deleting(session_id)) is not None:
+                await deleted.wait()
+        self._check_connected()
+        self._check_settled(session_id)
+        try:
+            epoch = await self._coordinator.reserve(node, session_id)
+        except CoordinatorLost:
+            raise unavailable(session_id) from None
+        if not epoch or node != self._bus.node:
+            raise unavailable(session_id)
+        queue.reserve(session_id, epoch)
+
+    async def check_limits(self, owner: Owner, *, standing: bool) -> None:
         """Raise ``LimitReached`` if the owner may not open another session.
 
         A session that has ended at another node counts until it is swept there.
         """
-        most = self._supervisor.limits.settings.sessions_per_owner
+        name, most = self._supervisor.limits.settings.for_owner(standing)
         if most <= 0:
             return
         ended = {
@@ -88,16 +107,14 @@ class Registry:
             for actor in self._supervisor.owned_by(owner)
             if actor.session.ended
         }
-        if len(set(await self._session_ids(owner)) - ended) >= most:
-            self._supervisor.stats.refusals["sessions_per_owner"] += 1
-            raise LimitReached(
-                f"{most} sessions are open for this uuid and key: close one (sessions_per_owner)"
-            )
+        session_ids = await self._session_ids(owner, STANDING if standing else "")
+        if len(set(session_ids) - ended) >= most:
+            raise self._supervisor.owner_refusal(name, most)
 
-    async def _session_ids(self, owner: Owner) -> list[str]:
+    async def _session_ids(self, owner: Owner, which: str = "") -> list[str]:
         self._check_connected()
         try:
-            owned = await self._coordinator.owned_by(owner.hash)
+            owned = await self._coordinator.owned_by(owner.hash + which)
         except CoordinatorLost:
             raise unavailable() from None
         self._check_dataset(owned.dataset)
@@ -189,7 +206,7 @@ class Registry:
         if is_own or (is_free and queue.has_ended(record)):
             # This node has ended the session, or refused to open it: the record is outdated.
             self._supervisor.stats.cluster_refusals[RECORD_OUTDATED] += 1
-            queue.delete_outdated(record, owner)
+            queue.delete_outdated(record, snapshot, owner)
             return None
         if is_free:
             return queue.take_over(record, snapshot, owner)

@@ -44,6 +44,11 @@ def read_records(reply: Any) -> Records:
     return Records(text(dataset), found)
 
 
+def read_epoch(reply: Any) -> int:
+    """Return the reply to ``reserve``."""
+    return int(reply)
+
+
 def read_owned(reply: Any) -> Owned:
     """Return the reply to ``owned_by``."""
     dataset, session_ids = reply

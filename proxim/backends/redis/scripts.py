@@ -128,6 +128,25 @@ end
 return answer
 """
 
+RESERVE = f"""{_COMMON}
+local id = ARGV[3]
+local key = prefix .. 'session:' .. id
+local holder, had, latest, snapshot =
+  unpack(redis.call('HMGET', key, 'node', 'epoch', 'revision', 'snapshot'))
+if holder then
+  -- A tombstone has been saved, so its revision is above 0; a reservation has not.
+  local is_open = snapshot ~= ''
+  local is_reserved = latest == '0' and redis.call('EXISTS', prefix .. 'node:' .. holder) == 1
+  if is_open or is_reserved then return 0 end
+end
+-- Later than each epoch in which a node has ended such a session, whose tombstone may be gone.
+local epoch = math.max((tonumber(had or 0) or 0) + 1, math.floor(now() / 1000))
+redis.call('HSET', key, 'node', node, 'owner', '', 'epoch', epoch, 'revision', 0,
+  'free', 0, 'snapshot', '')
+redis.call('PEXPIRE', key, {ms(TOMBSTONE_TIME)})
+return epoch
+"""
+
 OWNED = """
 local prefix, owner = ARGV[1], ARGV[2]
 local dataset = redis.call('GET', prefix .. 'dataset') or ''

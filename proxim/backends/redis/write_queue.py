@@ -12,7 +12,7 @@ from proxim.actors.actor import Actor
 from proxim.actors.backend import SaveReceipt
 from proxim.actors.connection import Owner
 from proxim.backends.redis.cipher import ClusterCipher
-from proxim.backends.redis.records import RETENTION_TIME, Record, Save
+from proxim.backends.redis.records import RETENTION_TIME, STANDING, Record, Save
 from proxim.clock import now
 from proxim.protocol.errors import Unavailable
 from proxim.protocol.messages import Reason
@@ -24,6 +24,10 @@ SAVES_AT_ONCE = 500
 
 MOST_ENDED = 65_536
 """Ended sessions whose epochs are kept, about 10 MB. The oldest goes first."""
+
+
+MOST_RESERVED = 1000
+"""Reserved ids whose sessions were not opened, since a limit was reached meanwhile."""
 
 
 class _Entry(Struct):
@@ -58,6 +62,7 @@ class WriteQueue:
         self._packed: dict[str, list[SaveReceipt]] = {}
         self._packed_snapshots: dict[str, Snapshot | None] = {}
         self._ended: dict[str, int] = {}
+        self._reserved: dict[str, int] = {}
 
     def __len__(self) -> int:
         """Return how many sessions have changes that Redis lacks."""
@@ -82,9 +87,23 @@ class WriteQueue:
         entry = self._entries.get(session_id)
         if entry is None or not entry.is_claiming:
             return None
+        return self._receipt_for(session_id)
+
+    def deleting(self, session_id: str) -> SaveReceipt | None:
+        """Return a receipt of the save that deletes a session of this node, if there is one."""
+        entry = self._entries.get(session_id)
+        return self._receipt_for(session_id) if entry is not None and entry.is_deleted else None
+
+    def _receipt_for(self, session_id: str) -> SaveReceipt:
         queued = self._dirty if session_id in self._dirty else self._packed
         queued[session_id].append(receipt := SaveReceipt())
         return receipt
+
+    def reserve(self, session_id: str, epoch: int) -> None:
+        """Note the epoch in which this node opens a session whose id was there before."""
+        self._reserved[session_id] = epoch
+        if len(self._reserved) > MOST_RESERVED:
+            del self._reserved[next(iter(self._reserved))]
 
     def read(self, record: Record) -> Snapshot:
         """Decode a session's snapshot. Raises ``CannotDecrypt`` and ``InvalidSnapshot``."""
@@ -105,14 +124,16 @@ class WriteQueue:
     def take_over(self, record: Record, saved: Snapshot, owner: Owner) -> SaveReceipt:
         """Queue the save by which this node takes a session over, unless another is faster."""
         self.drop(record.session_id)
-        entry = _Entry(owner.hash, record.epoch + 1, snapshot=saved, saved=saved)
+        name = _list_of(owner, saved.standing)
+        entry = _Entry(name, record.epoch + 1, snapshot=saved, saved=saved)
         entry.is_known = entry.is_claiming = True
         self._entries[record.session_id] = entry
         return self._mark(record.session_id, entry)
 
-    def delete_outdated(self, record: Record, owner: Owner) -> None:
+    def delete_outdated(self, record: Record, saved: Snapshot, owner: Owner) -> None:
         """Queue the deletion of a session that this node has ended, and Redis lists as good."""
-        entry = _Entry(owner.hash, record.epoch + 1, is_known=True, is_deleted=True)
+        name = _list_of(owner, saved.standing)
+        entry = _Entry(name, record.epoch + 1, is_known=True, is_deleted=True)
         self._entries[record.session_id] = entry
         self._mark(record.session_id, entry)
 
@@ -128,7 +149,9 @@ class WriteQueue:
         session_id, key_hash = actor.session.session_id, actor.owner.key_hash
         entry = self._entries.get(session_id)
         if entry is None:
-            entry = self._entries[session_id] = _Entry(actor.owner.hash)
+            name = _list_of(actor.owner, actor.session.standing)
+            epoch = self._reserved.pop(session_id, 1)
+            entry = self._entries[session_id] = _Entry(name, epoch)
         current = Snapshot.of(actor.session, key_hash, skew=self.skew, handed=handed)
         if current == entry.snapshot and session_id not in self._dirty:
             waiting = self._packed.get(session_id)
@@ -220,6 +243,10 @@ class WriteQueue:
                     del queued[session_id]
         for session_id in [each for each, entry in self._entries.items() if not entry.is_known]:
             del self._entries[session_id]
+
+
+def _list_of(owner: Owner, standing: bool) -> str:
+    return owner.hash + STANDING if standing else owner.hash
 
 
 def _bound_to(session_id: str, node: str, epoch: int, revision: int, free: bool) -> str:

@@ -16,7 +16,7 @@ import trio
 from msgspec import structs
 
 from proxim.actors.actor import Actor
-from proxim.actors.backend import Backend, SaveReceipt
+from proxim.actors.backend import Backend, SaveReceipt, boot_of
 from proxim.actors.connection import Owner
 from proxim.actors.supervisor import Supervisor
 from proxim.backends.sqlite.cipher import CannotDecrypt, RowCipher
@@ -276,8 +276,12 @@ class SqliteBackend(Backend):
                 f"store_key: {self._file.path} was encrypted with another key; give that one, or "
                 "move the file away to begin with an empty one"
             )
-        if _CHECK not in rows:
-            self._file.write({_CHECK: self._cipher.encrypt(_CHECK, _CHECK)})
+        check = rows.get(_CHECK)
+        if check is None:
+            check = self._cipher.encrypt(_CHECK, _CHECK)
+            self._file.write({_CHECK: check})
+        # It was encrypted with a random nonce when the file was new, and names this file.
+        self._boot = boot_of(check)
         self._key_checked = True
 
     def _can_open(self, name: bytes, encrypted: bytes) -> bool:

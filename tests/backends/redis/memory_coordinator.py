@@ -15,6 +15,7 @@ from proxim.backends.redis.records import (
     Owned,
     Record,
     Records,
+    Save,
 )
 
 POLL_TIME = 1.0
@@ -104,6 +105,16 @@ class MemoryCoordinator:
             if (entry := self._memory.sessions.get(session_id)) and entry.snapshot
         ]
         return Records(self._memory.name, found)
+
+    async def reserve(self, node, session_id):
+        await trio.lowlevel.checkpoint()
+        entry = self._memory.sessions.get(session_id)
+        if entry and (entry.snapshot or (not entry.revision and self._memory.lives(entry.node))):
+            return 0
+        epoch = max(entry.epoch + 1 if entry else 1, int(trio.current_time()))
+        reserved = Save(session_id, "", epoch, 0, b"")
+        self._memory.sessions[session_id] = SimpleNamespace(node=node, **reserved._asdict())
+        return epoch
 
     async def owned_by(self, owner):
         await trio.lowlevel.checkpoint()

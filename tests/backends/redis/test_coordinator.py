@@ -526,3 +526,37 @@ async def test_redis_cluster_is_refused(start_redis):
         with pytest.raises(InvalidSetting, match="Redis Cluster"):
             async with Coordinator(coordinator_module.parse_url(server.url)).opened():
                 pass
+
+
+# -- ids that are reserved ---------------------------------------------------------------------
+
+
+async def test_id_is_reserved_by_one_node_which_opens_the_session_then(coordinator):
+    await lives(coordinator, "a", "b")
+    epoch = await coordinator.reserve("a", "s")
+    assert epoch > 0
+    assert await coordinator.reserve("b", "s") == 0
+    assert await look(coordinator) is None
+    assert await coordinator.flush("b", [save(epoch=1)], []) == {"s"}
+    assert await coordinator.flush("a", [save(epoch=epoch)], []) == frozenset()
+    assert await look(coordinator) == ("a", epoch, b"state")
+    assert await coordinator.reserve("a", "s") == await coordinator.reserve("b", "s") == 0
+
+
+async def test_id_of_a_deleted_session_is_reserved_in_a_later_epoch(coordinator):
+    await lives(coordinator, "a", "b")
+    first = await coordinator.reserve("a", "s")
+    await coordinator.flush("a", [save(epoch=first)], [])
+    await coordinator.flush("a", [save(2, epoch=first, snapshot=b"")], [])
+    second = await coordinator.reserve("b", "s")
+    assert second > first
+    assert await coordinator.flush("a", [save(9, epoch=first)], []) == {"s"}
+    assert await coordinator.flush("b", [save(epoch=second)], []) == frozenset()
+    assert await look(coordinator) == ("b", second, b"state")
+
+
+async def test_id_that_a_dead_node_reserved_is_free(coordinator):
+    await lives(coordinator, "a", "b")
+    first = await coordinator.reserve("a", "s")
+    await coordinator.leave("a")
+    assert await coordinator.reserve("b", "s") > first

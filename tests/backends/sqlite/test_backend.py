@@ -350,3 +350,14 @@ async def test_guest_gets_no_new_resume_token_at_the_first_write_that_fails(live
     await until(lambda: not life.backend.is_failing)
     await meeting.returns(GUEST)
     assert meeting.guest.heard(wire.Resumed)[0].resume_token != wire.UNSET
+
+
+async def test_boot_is_that_of_the_file(live, tmp_path):
+    life = await live()
+    before = life.backend.boot
+    await life.stop()
+    life = await live()
+    assert life.backend.boot == before
+    await life.stop()
+    (tmp_path / "sessions.db").unlink()
+    assert (await live()).backend.boot != before
