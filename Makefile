@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The tests that show protocol/, session/ and actors/ whole: their own, and those of what is built on them.
 COVERING := $(addprefix tests/,protocol session actors backends/redis/test_backend.py \
-	backends/sqlite/test_backend.py test_metrics.py test_settings.py test_traces.py)
+	backends/redis/test_known_devices.py backends/sqlite/test_backend.py test_metrics.py test_settings.py test_traces.py)
 RUNS := $(VENV)/.runs
 TESTS := $(VENV)/.tests
 STAMP := $(VENV)/.synced

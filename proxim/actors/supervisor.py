@@ -103,13 +103,10 @@ class Supervisor:
     async def open(self, session: Session, owner: Owner, host: Connection) -> Actor:
         """Start the actor of a new session, with ``host`` in its seat; return once it is saved.
 
-        Raises ``LimitReached`` if there are too many sessions, ``Unavailable`` if there is one of
-        this id, or the refusal of the backend; then the session does not exist. Call this only
-        while ``run`` runs.
+        Raises ``LimitReached`` if there are too many sessions, or the refusal of the backend; then
+        the session does not exist. Call this only while ``run`` runs.
         """
         self.check_limits(owner, host, standing=session.standing)
-        if session.session_id in self._actors:
-            raise Unavailable("a session of this nonce has just been opened; try again")
         source = self._sources[session.session_id] = Source(host.address, host.networks)
         self.limits.sessions.acquire(source.address)
         self.limits.session_networks.acquire(source)
