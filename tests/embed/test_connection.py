@@ -237,7 +237,7 @@ async def test_crash_of_the_node_reaches_the_caller(autojump_clock, parlour, mon
     async def crash(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("proxim.actors.router.Router._create_session", crash)
+    monkeypatch.setattr("proxim.actors.hosting.Hosting.create_session", crash)
     with pytest.raises(InternalError):
         await parlour.open_session()
     assert "ZeroDivisionError" in caplog.text
