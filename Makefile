@@ -120,12 +120,15 @@ faults: $(STAMP)  ## random clients at one node, and at three whose faults are r
 compose: $(TESTS)  ## have Docker Compose check docs/deploy/compose.yml; needs Docker with its plugin for Compose
 	$(BIN)/pytest tests/deploy/test_compose.py --full --docker -m docker $(ARGS)
 
-fuzz: $(STAMP)  ## fuzz the decoder, the frame codec, the HTTP head and what nodes read, FUZZ_TIME seconds each (600)
+fuzz: $(STAMP)  ## fuzz the decoder, the frame codec, the HTTP head and what nodes read, FUZZ_TIME seconds each (600), two at a time
 	mkdir -p .fuzz
-	$(BIN)/python -m tests.fuzz.decoder -artifact_prefix=.fuzz/ -max_total_time=$(FUZZ_TIME) -max_len=4096
-	$(BIN)/python -m tests.fuzz.frames -artifact_prefix=.fuzz/ -max_total_time=$(FUZZ_TIME) -max_len=1024
-	$(BIN)/python -m tests.fuzz.head -artifact_prefix=.fuzz/ -max_total_time=$(FUZZ_TIME) -max_len=2048
-	$(BIN)/python -m tests.fuzz.nodes -artifact_prefix=.fuzz/ -max_total_time=$(FUZZ_TIME) -max_len=4096
+	@$(MAKE) --no-print-directory -j2 fuzz-decoder fuzz-frames fuzz-head fuzz-nodes
+
+fuzz-decoder fuzz-nodes: LENGTH = 4096
+fuzz-head: LENGTH = 2048
+fuzz-frames: LENGTH = 1024
+fuzz-%:
+	$(BIN)/python -m tests.fuzz.$* -artifact_prefix=.fuzz/ -max_total_time=$(FUZZ_TIME) -max_len=$(LENGTH)
 
 cover: $(STAMP)  ## branch coverage of everything, by all tests
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered

@@ -1,7 +1,8 @@
 """Run the fast tests with every Python from 3.11 on that this machine has.
 
-``python -m tests.pythons [PYTEST_ARGUMENT ...]``: each interpreter gets an environment of its own
-beside ``.venv``. Interpreters are looked for on PATH and where pyenv and uv put them.
+``python -m tests.pythons [--others] [PYTEST_ARGUMENT ...]``: each interpreter gets an environment
+of its own beside ``.venv``; with ``--others`` the version that runs this is left out. Interpreters
+are looked for on PATH and where pyenv and uv put them.
 """
 
 import os
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
+OTHERS = "--others"
 ROOT = Path(__file__).parent.parent
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 ASK = "import sys; print('%d.%d' % sys.version_info[:2])"
@@ -36,7 +38,11 @@ def _output(*command):
 def main(arguments):
     """Print a line for each version; return 1 if the tests failed on any."""
     failed = []
+    own = "{}.{}".format(*sys.version_info) if arguments[:1] == [OTHERS] else ""
+    arguments = arguments[bool(own) :]
     for version in VERSIONS:
+        if version == own:
+            continue
         path = interpreter(version)
         if path is None:
             print(f"Python {version}: not found.", flush=True)
