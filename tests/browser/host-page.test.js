@@ -10,6 +10,7 @@ import { world } from "./lib/world.js";
 
 const here = world();
 
+
 test("the code is there at once, large, with three steps and the time until it is refreshed", async () => {
   const desk = await here.desk();
   await desk.hasCode();
@@ -25,6 +26,20 @@ test("the code is there at once, large, with three steps and the time until it i
   await phone.isConnected();
   // Without a choice the connection is for once.
   await desk.page.locator("#list").getByText("Once").waitFor();
+});
+
+test("a page that only waits moves nothing, since each frame costs a laptop power", async () => {
+  const desk = await here.desk(await here.context({ reducedMotion: "no-preference" }));
+  await desk.hasCode();
+  const moving = await desk.page.evaluate(async () => {
+    let found = 0;
+    for (let look = 0; look < 20; look += 1) {
+      found += document.getAnimations().length;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return found;
+  });
+  assert.equal(moving, 0);
 });
 
 test("each kind of connection says what a restart of the server means for it", async () => {

@@ -23,7 +23,7 @@ export function world(...options) {
     for (const person of people) await person.hasNoComplaint();
   });
 
-  // Without a GPU, an animated ring takes more CPU time than everything else.
+  // Without a GPU, each frame of an animation takes CPU time.
   here.context = async (more = {}) => {
     const context = await here.browser.newContext({ reducedMotion: "reduce", ...more });
     here.contexts.push(context);
