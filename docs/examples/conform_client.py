@@ -8,8 +8,8 @@ import sys
 
 import trio
 
-from proxim.client import open_guest, open_host
-from proxim.protocol.errors import InvalidLink, ProximError, RequestError, SessionOver
+from proxim.client import open_guest, open_host, resume_guest
+from proxim.protocol.errors import InvalidLink, ProximError, SessionOver
 
 
 def tell(kind, **fields):
@@ -22,13 +22,17 @@ def tell_error(error):
     elif isinstance(error, InvalidLink):
         tell("error", code="invalid_link")
     else:
-        tell("error", code=error.code if isinstance(error, RequestError) else "connection_lost")
+        tell("error", code=getattr(error, "code", "connection_lost"))
 
 
 class Client:
     def __init__(self, nursery):
         self.nursery = nursery
         self.session = None
+        self.scope = trio.CancelScope()
+        # What a program stores.
+        self.resume_token = self.key = None
+        self.seals = {}
 
     def start(self, task, *arguments):
         self.nursery.start_soon(self.try_to, task, *arguments)
@@ -39,22 +43,46 @@ class Client:
         except* ProximError as errors:
             tell_error(errors.exceptions[0])
 
-    async def pair(self, link, name):
-        async with open_guest(link, name=name) as self.session:
+    async def run(self, side, *arguments):
+        """Be a side of a session, again and again until nobody reloads the program."""
+        is_new = True
+        while is_new or self.scope.cancelled_caught:
+            with trio.CancelScope() as self.scope:
+                await self.try_to(side, is_new, *arguments)
+            is_new = False
+
+    async def pair(self, is_new, link, name):
+        if is_new:
+            opened = open_guest(link, name=name, store_token=self.store)
+        else:
+            url, session_id = self.session.node_url, self.session.session_id
+            opened = resume_guest(url, session_id, self.resume_token, store_token=self.store)
+        async with opened as self.session, trio.open_nursery() as nursery:
+            nursery.start_soon(self.watch_notices)
             await self.session.wait_code()
             if self.session.code:
                 tell("code", code=self.session.code)
             await self.session.approved()
             tell("approved")
-            await self.hear()
+            await self.hear(nursery)
 
-    async def open(self, node, session_type, confirm):
-        async with open_host(node, uuid="desk") as host:
-            self.session = await host.create(session_type, confirm=confirm)
-            tell("link", link=self.session.link)
-            prompt = await self.session.prompt()
-            tell("prompt", name=prompt.device_info.name, confirm=prompt.confirm == "code")
-            await self.hear()
+    def store(self, resume_token):
+        self.resume_token = resume_token
+
+    async def open(self, is_new, node, session_type, options):
+        opened = open_host(node, uuid="desk", name="Desk", key=self.key, seals=self.seals)
+        async with opened as host, trio.open_nursery() as nursery:
+            self.key = host.key
+            if is_new:
+                self.session = await host.create(session_type, **options)
+                tell("link", link=self.session.link)
+            else:
+                self.session = host.sessions[self.session.session_id]
+            nursery.start_soon(self.watch_notices)
+            if self.session.status != "approved":
+                prompt = await self.session.prompt()
+                tell("prompt", name=prompt.device_info.name, confirm=prompt.confirm == "code")
+            await self.hear(nursery)
 
     async def decide(self, approve, code):
         if (await self.session.decide(approve=approve, code=code)).status == "approved":
@@ -68,8 +96,8 @@ class Client:
         await self.session.renew()
         tell("link", link=self.session.link)
 
-    async def hear(self):
-        self.nursery.start_soon(self.watch_peer)
+    async def hear(self, nursery):
+        nursery.start_soon(self.watch_peer)
         async for data in self.session.signals():
             tell("signal", data=data)
         raise await self.session.ended()
@@ -79,6 +107,10 @@ class Client:
         while (online := await self.session.presence_after(online)) is not None:
             tell("peer", online=online)
 
+    async def watch_notices(self):
+        async for notice in self.session.notices():
+            tell("notice", notice=notice)
+
 
 async def main():
     async with trio.open_nursery() as nursery:
@@ -86,9 +118,12 @@ async def main():
         while line := await trio.to_thread.run_sync(sys.stdin.readline):
             match json.loads(line):
                 case {"do": "pair", "link": link, "name": name}:
-                    client.start(client.pair, link, name)
-                case {"do": "open", "node": node, "type": session_type, "confirm": confirm}:
-                    client.start(client.open, node, session_type, confirm)
+                    nursery.start_soon(client.run, client.pair, link, name)
+                case {"do": "open", "node": node, "type": kind, "confirm": confirm, **more}:
+                    options = {"confirm": confirm, "sealed": more["sealed"]}
+                    nursery.start_soon(client.run, client.open, node, kind, options)
+                case {"do": "reload"}:
+                    client.scope.cancel()
                 case {"do": "decide", "approve": approve, "code": code}:
                     client.start(client.decide, approve, code)
                 case {"do": "renew"}:

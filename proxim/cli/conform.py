@@ -71,8 +71,7 @@ def command(
     chosen = _choose(CASES[Role(role)], only)
     if as_list:
         for case in chosen:
-            needed = "required" if case.required else "optional"
-            click.echo(f"{case.id} ({needed}, {report.where(case)}): {case.summary}")
+            click.echo(f"{case.id} ({case.needed}, {report.where(case)}): {case.summary}")
         return
     opener = _opener(client, hook)
 

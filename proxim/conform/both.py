@@ -40,7 +40,7 @@ async def sends_signals(stage: Stage) -> None:
     for value in VALUES:
         await stage.client.do("send", data=value)
     for value in VALUES:
-        stage.check(await wire.expect("signal"), data=value)
+        await stage.hears(wire, value)
 
 
 @cases.add("signal-large", "Limits")
@@ -197,7 +197,16 @@ async def queues_while_away(stage: Stage) -> None:
         await stage.client.do("send", data=number)
     wire = await stage.comes_back()
     for number in range(3):
-        stage.check(await wire.expect("signal"), data=number)
+        await stage.hears(wire, number)
+
+
+@cases.add("reload", "Lifecycle", feature="reload")
+async def comes_back_after_a_reload(stage: Stage) -> None:
+    """Takes its seat again after a reload, with what it has stored."""
+    wire = await stage.approved()
+    await stage.client.do("reload")
+    wire = await stage.comes_back()
+    await stage.relays(wire, "welcome back")
 
 
 @cases.add("shutdown", "Close codes")

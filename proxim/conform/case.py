@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from proxim.conform.stage import Stage
-
-Script = Callable[["Stage"], Awaitable[None]]
+Script = Callable[[Any], Awaitable[None]]
+"""Plays a case on a ``Stage``, that of a sealed case on a ``SealedStage``."""
 
 
 class Role(StrEnum):
@@ -28,14 +26,15 @@ class Nonconforming(CaseEnded):
 
 
 class NotSupported(CaseEnded):
-    """The client says that it cannot do what an optional case asks for."""
+    """The client says that it cannot do what the case asks for."""
 
 
 class Case(NamedTuple):
     """One case.
 
     ``section`` is a heading of docs/reference/protocol.md or, with ``page``, of another page.
-    ``summary`` is one sentence about the client.
+    ``summary`` is one sentence about the client. ``features`` are what a client may lack, such as
+    "seal": the case is skipped for a client that says so, and else as required as any other.
     """
 
     id: str
@@ -44,6 +43,19 @@ class Case(NamedTuple):
     script: Script
     required: bool = True
     page: str = "protocol"
+    features: tuple[str, ...] = ()
+
+    @property
+    def may_be_skipped(self) -> bool:
+        """Whether a client conforms without what the case asks for."""
+        return not self.required or bool(self.features)
+
+    @property
+    def needed(self) -> str:
+        """Whether the case is required, and of which clients, in words."""
+        if not self.required:
+            return "optional"
+        return f"required with {' and '.join(self.features)}" if self.features else "required"
 
 
 class Result(NamedTuple):
@@ -56,19 +68,26 @@ class Result(NamedTuple):
 
 
 class Cases:
-    """The cases of a role, in the order in which they run."""
+    """The cases of a role, in the order in which they run; all need the same ``features``."""
 
-    def __init__(self) -> None:
+    def __init__(self, page: str = "protocol", features: tuple[str, ...] = ()) -> None:
         self.all: list[Case] = []
+        self._page = page
+        self._features = features
 
     def add(
-        self, id: str, section: str, *, required: bool = True, page: str = "protocol"
+        self, id: str, section: str, *, required: bool = True, feature: str = ""
     ) -> Callable[[Script], Script]:
-        """Return a decorator that adds a script; its docstring is the summary."""
+        """Return a decorator that adds a script; its docstring is the summary.
+
+        ``feature`` is what this case needs besides those of all.
+        """
 
         def keep(script: Script) -> Script:
             summary = " ".join((script.__doc__ or "").split())
-            self.all.append(Case(id, section, summary, script, required, page))
+            features = (*self._features, *([feature] if feature else []))
+            case = Case(id, section, summary, script, required, self._page, features)
+            self.all.append(case)
             return script
 
         return keep

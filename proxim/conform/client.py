@@ -31,6 +31,7 @@ class Client:
         self._told: list[Told] = []
         self._changed = trio.Event()
         self._is_gone = False
+        self._lacked: str | None = None
 
     async def do(self, what: str, **fields: Any) -> None:
         """Give the client an instruction."""
@@ -40,25 +41,25 @@ class Client:
         """Note what the client tells; None means that it will tell nothing more."""
         if told is None:
             self._is_gone = True
+        elif told.get("told") == "unsupported":
+            self._lacked = str(told.get("what", ""))
         else:
             self._told.append(told)
         self._changed.set()
         self._changed = trio.Event()
 
     async def told(self, kind: str, **expected: Any) -> Told:
-        """Return the next thing of this kind that the client tells; other kinds are dropped.
+        """Return the next thing of this kind that the client tells; other kinds are left.
 
         Raises ``Nonconforming`` if the client tells none in time, or one with other fields than
-        ``expected``, and ``NotSupported`` if the client says that it cannot do that.
+        ``expected``.
         """
         wanted = json.dumps({"told": kind, **expected}, ensure_ascii=False)
         with trio.move_on_after(self._patience):
             while True:
-                while self._told:
-                    told = self._told.pop(0)
-                    if told.get("told") == "unsupported":
-                        raise NotSupported(str(told.get("what", "")))
+                for told in self._told:
                     if told.get("told") == kind:
+                        self._told.remove(told)
                         _compare(told, expected, wanted)
                         return told
                 if self._is_gone:
@@ -66,14 +67,23 @@ class Client:
                 await self._changed.wait()
         raise Nonconforming(f"the client did not tell {wanted} within {self._patience:g} s")
 
-    async def tells_none(self, kind: str, seconds: float = 1.0) -> None:
-        """Raise ``Nonconforming`` if the client tells one of this kind within ``seconds``."""
+    async def tells_none(self, kind: str, seconds: float = 1.0, **fields: Any) -> None:
+        """Raise ``Nonconforming`` if the client tells one of this kind within ``seconds``.
+
+        With ``fields``, only one that has them counts.
+        """
         with trio.move_on_after(seconds):
             while not self._is_gone:
                 for told in self._told:
-                    if told.get("told") == kind:
+                    if told.items() >= {"told": kind, **fields}.items():
                         raise Nonconforming(f"the client told {_short(told)}")
                 await self._changed.wait()
+
+    async def lacks(self) -> None:
+        """Wait until the client says that it cannot do something, and raise ``NotSupported``."""
+        while self._lacked is None:
+            await self._changed.wait()
+        raise NotSupported(self._lacked)
 
 
 Opener = Callable[[float], AbstractAsyncContextManager[Client]]

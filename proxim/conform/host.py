@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxim.conform import both
 from proxim.conform.case import Cases, Nonconforming
-from proxim.conform.stage import EXPIRES_IN, PHONE, Stage
+from proxim.conform.stage import EXPIRES_IN, Stage
 
 cases = Cases()
 
@@ -92,8 +92,7 @@ async def is_asked_again(stage: Stage) -> None:
     await wire.close(1012)
     wire = await stage.node.connection()
     await stage.registers_again(wire, status="pending")
-    prompt = {"session_id": stage.session_id, "device_info": PHONE, "expires_in": EXPIRES_IN / 2}
-    await wire.say("pair_prompt", **prompt)
+    await stage.say_prompt(wire, expires_in=EXPIRES_IN / 2)
     # A person needs a moment; the client knows by then that it is back.
     await stage.client.tells_none("ended", 0.5)
     await stage.decides(True)
@@ -122,7 +121,7 @@ async def hears_that_the_link_is_contested(stage: Stage) -> None:
 @cases.add("access-denied", "Errors")
 async def hears_that_access_is_denied(stage: Stage) -> None:
     """Tells the error `access_denied`."""
-    await stage.client.do("open", node=stage.node.url, type=stage.session_type, confirm="none")
+    await stage.asks_to_open()
     wire = await stage.node.connection()
     await wire.expect("register")
     await wire.answer("error", code="access_denied", message="an access token is needed")

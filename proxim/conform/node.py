@@ -78,6 +78,18 @@ class Wire:
             return message
         raise Nonconforming(f"the client did not send `{kind}` within {within:g} s")
 
+    async def expect_end(self, *kinds: str) -> Fields:
+        """Return the next message of these kinds; nothing if the client closes the connection.
+
+        Raises ``Nonconforming`` if the client does neither in time.
+        """
+        with trio.move_on_after(self._patience):
+            while True:
+                message = await self._next("", may_close=True)
+                if not message or message["type"] in kinds:
+                    return message
+        raise Nonconforming("the client stays, although it should have left")
+
     async def expect_none(self, kind: str = "", seconds: float = 1.0) -> None:
         """Raise ``Nonconforming`` if such a message comes within ``seconds``; by default any."""
         with trio.move_on_after(seconds):

@@ -15,7 +15,7 @@ _MARKS = {"passed": "✓", "failed": "✗", "skipped": "–"}
 def line(result: Result) -> str:
     """Return one result as a line, with a second one that says what was wrong."""
     case = result.case
-    needed = "" if case.required else " (optional)"
+    needed = "" if case.needed == "required" else f" ({case.needed})"
     text = f"{_MARKS[result.outcome]} {case.id}{needed}: {case.summary}"
     return f"{text}\n    {where(case)}: {result.why}" if result.why else text
 
@@ -47,6 +47,7 @@ def as_json(role: Role, results: Sequence[Result]) -> str:
             "section": case.section,
             "summary": case.summary,
             "required": case.required,
+            "features": case.features,
             "outcome": outcome,
             "why": why,
             "seconds": round(seconds, 3),

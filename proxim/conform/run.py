@@ -7,17 +7,21 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from proxim.conform import guest, host
+from proxim.conform import guest, host, sealed_guest, sealed_host
 from proxim.conform.case import Case, CaseEnded, Nonconforming, NotSupported, Result, Role
-from proxim.conform.client import Opener
+from proxim.conform.client import Client, Opener
 from proxim.conform.node import open_node
+from proxim.conform.sealed_stage import SealedStage
 from proxim.conform.stage import Stage
 from proxim.exception_groups import ungrouped
 
 PATIENCE = 15.0
 """Seconds that a client has for each step, its start included."""
 
-CASES = {Role.GUEST: guest.cases.all, Role.HOST: host.cases.all}
+CASES = {
+    Role.GUEST: guest.cases.all + sealed_guest.cases.all,
+    Role.HOST: host.cases.all + sealed_host.cases.all,
+}
 
 
 async def run(
@@ -55,11 +59,20 @@ async def _outcome(role: Role, case: Case, opener: Opener, patience: float) -> t
     try:
         with ungrouped(CaseEnded):
             async with open_node(patience) as node, opener(patience) as client:
-                await case.script(Stage(role, node, client))
+                stage = SealedStage if "seal" in case.features else Stage
+                await _play(case, stage(role, node, client), client)
     except NotSupported as error:
-        if case.required:
+        if not case.may_be_skipped:
             return "failed", "the client does not support this, but it is required"
         return "skipped", str(error) or "the client does not support this"
     except Nonconforming as error:
         return "failed", str(error)
     return "passed", ""
+
+
+async def _play(case: Case, stage: Stage, client: Client) -> None:
+    """Run the script, until its end or until the client says that it cannot do what it should."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.lacks)
+        await case.script(stage)
+        nursery.cancel_scope.cancel()

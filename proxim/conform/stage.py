@@ -17,6 +17,10 @@ SERVERS = [{"urls": ["stun:127.0.0.1:9"]}]
 class Stage:
     """A scripted node, the client under test, and one session between them."""
 
+    is_sealed = False
+    device = PHONE
+    """The guest as the node knows it."""
+
     def __init__(self, role: Role, node: ScriptedNode, client: Client) -> None:
         self.role = role
         self.node = node
@@ -27,6 +31,10 @@ class Stage:
         self.session_type = "persistent"
         self.register: Fields = {}
         self.ice_ttl = 3600.0
+        self.request: Fields = {}
+        self.is_peer_online = True
+        self.resumed: Fields = {}
+        """Further fields of `resumed`."""
 
     @property
     def link(self) -> str:
@@ -54,7 +62,8 @@ class Stage:
         """Have the guest ask to pair; return its connection after the request."""
         await self.client.do("pair", link=self.link, name=PHONE["name"])
         wire = await self.node.connection(**welcome)
-        self.check(await wire.expect("pair_request"), token=self.token)
+        self.request = await wire.expect("pair_request")
+        self.check(self.request, token=self.token)
         return wire
 
     async def pending(self, wire: Wire, **fields: Any) -> None:
@@ -77,17 +86,23 @@ class Stage:
         self.resume_tokens.append(secrets.token_urlsafe(48))
         await wire.answer(
             "resumed",
-            session=self.session(**{"status": "approved", "device_info": PHONE} | fields),
-            host_online=True,
+            session=self.session(**{"status": "approved", "device_info": self.device} | fields),
+            host_online=self.is_peer_online,
             resume_token=self.resume_tokens[-1],
+            **self.resumed,
         )
 
     # -- a host --
 
-    async def registers(self, *, confirm: str = "none") -> Wire:
+    async def asks_to_open(self, confirm: str = "none") -> None:
+        """Have the host open a session."""
+        fields = {"type": self.session_type, "confirm": confirm, "sealed": self.is_sealed}
+        await self.client.do("open", node=self.node.url, **fields)
+
+    async def registers(self, *, confirm: str = "none", **welcome: Any) -> Wire:
         """Have the host open a session; return its connection once it has registered."""
-        await self.client.do("open", node=self.node.url, type=self.session_type, confirm=confirm)
-        wire = await self.node.connection()
+        await self.asks_to_open(confirm)
+        wire = await self.node.connection(**welcome)
         self.register = await wire.expect("register")
         self.register.setdefault("key", secrets.token_urlsafe(24))
         await wire.answer(
@@ -100,7 +115,7 @@ class Stage:
 
     async def creates(self, wire: Wire, **session: Any) -> Fields:
         """Answer the host's `create_session`, and return it. The host then tells its link."""
-        request = await wire.expect("create_session")
+        self.request = request = await wire.expect("create_session")
         if request["session_type"] != self.session_type:
             raise Nonconforming(
                 f"the session type is {request['session_type']}; right is {self.session_type}"
@@ -127,14 +142,22 @@ class Stage:
         """Have the host open a session and show its link."""
         wire = await self.registers()
         await self.creates(wire)
-        await self.client.told("link")
+        await self.shows_link()
         return wire
+
+    async def shows_link(self) -> None:
+        """Wait until the host shows a link."""
+        await self.client.told("link")
 
     async def prompts(self, wire: Wire, **fields: Any) -> None:
         """Ask the host, and wait until its client tells so."""
-        prompt = {"session_id": self.session_id, "device_info": PHONE, "expires_in": EXPIRES_IN}
-        await wire.say("pair_prompt", **prompt, **fields)
+        await self.say_prompt(wire, **fields)
         await self.client.told("prompt", name=PHONE["name"])
+
+    async def say_prompt(self, wire: Wire, **fields: Any) -> None:
+        """Send `pair_prompt`."""
+        prompt = {"device_info": self.device, "expires_in": EXPIRES_IN, **fields}
+        await wire.say("pair_prompt", session_id=self.session_id, **prompt)
 
     async def decides(self, approve: bool, code: str | None = None) -> None:
         """Have the person at the host answer the prompt."""
@@ -148,8 +171,9 @@ class Stage:
                 "the client registered again as another owner; right are the same uuid and the "
                 "same key, also if the node made it"
             )
-        fields = {"status": "approved", "device_info": PHONE, "guest_online": True} | session
-        await wire.answer("registered", uuid=again["uuid"], sessions=[self.session(**fields)])
+        fields = {"status": "approved", "device_info": self.device} | session
+        session = self.session(**{"guest_online": self.is_peer_online} | fields)
+        await wire.answer("registered", uuid=again["uuid"], sessions=[session])
 
     # -- either --
 
@@ -173,7 +197,7 @@ class Stage:
 
     async def say_result(self, wire: Wire, status: str, **fields: Any) -> None:
         """Send `pair_result`."""
-        result = {"session_id": self.session_id, "status": status, "device_info": PHONE}
+        result = {"session_id": self.session_id, "status": status, "device_info": self.device}
         await wire.answer("pair_result", **result, **fields)
 
     async def end(self, wire: Wire, reason: str, status: str = "expired") -> None:
@@ -183,6 +207,10 @@ class Stage:
     async def signal(self, wire: Wire, data: Any) -> None:
         """Send a signal of the peer to the client."""
         await wire.say("signal", session_id=self.session_id, data=data)
+
+    async def hears(self, wire: Wire, data: Any) -> None:
+        """Wait for a signal of the client with this value."""
+        self.check(await wire.expect("signal"), data=data)
 
     async def relays(self, wire: Wire, data: Any) -> None:
         """Send a signal of the peer, and wait until the client tells it."""

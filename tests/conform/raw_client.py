@@ -36,6 +36,9 @@ class RawGuest:
         match instruction:
             case {"do": "pair", "link": link}:
                 parts = urlsplit(link)
+                if parts.fragment.count(".") == 2:
+                    self.tell("unsupported", what="seal")
+                    return
                 self.session_id, _, self.token = parts.fragment.partition(".")
                 if not self.token and "any link" not in self.faults:
                     self.tell("error", code="invalid_link")
@@ -46,6 +49,8 @@ class RawGuest:
                 await self.send_waiting()
             case {"do": "close"}:
                 await self.say("close_session")
+            case {"do": "reload"}:
+                self.tell("unsupported", what="reload")
 
     async def run(self, host, port):
         protocols = ["other"] if "other subprotocol" in self.faults else ["proxim.v1"]

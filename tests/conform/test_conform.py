@@ -43,7 +43,7 @@ async def results_of(guest_faults, *ids, patience=60):
     return await run(Role.GUEST, cases, opener, patience=patience)
 
 
-REQUIRED = [case for case in CASES[Role.GUEST] if case.required]
+REQUIRED = [case for case in CASES[Role.GUEST] if not case.may_be_skipped]
 
 
 @pytest.mark.parametrize("case", REQUIRED, ids=lambda case: case.id)
@@ -101,6 +101,12 @@ async def test_client_that_ends_at_once_fails_with_a_word(monkeypatch):
     (result,) = await run(Role.GUEST, cases, opener)
     assert result.outcome == "failed"
     assert "the client has ended" in result.why
+
+
+async def test_cases_are_skipped_for_a_client_that_lacks_what_they_need():
+    results = await results_of((), *(case.id for case in CASES[Role.GUEST] if case.features))
+    lacked = {(result.case.features[0], result.outcome, result.why) for result in results}
+    assert lacked == {("seal", "skipped", "seal"), ("reload", "skipped", "reload")}
 
 
 async def test_optional_case_that_the_client_does_not_support_is_skipped():
