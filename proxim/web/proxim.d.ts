@@ -190,7 +190,7 @@ export class Session extends EventTarget {
      * wait while the node is offline, and in a sealed session also while the other side is offline.
      * @param {unknown} data
      * @throws {ProximError} `session_ended`, `bad_message` when `data` is not JSON or too large for the
-     *   node, `limit_reached` when too many values wait, `not_approved` in a sealed session before the approval.
+     *   node, `limit_reached` when too many values wait, `not_approved` before the approval.
      */
     send(data: unknown): void;
     /** End the session. It may have ended already. */

@@ -141,14 +141,17 @@ export class Session extends EventTarget {
    * wait while the node is offline, and in a sealed session also while the other side is offline.
    * @param {unknown} data
    * @throws {ProximError} `session_ended`, `bad_message` when `data` is not JSON or too large for the
-   *   node, `limit_reached` when too many values wait, `not_approved` in a sealed session before the approval.
+   *   node, `limit_reached` when too many values wait, `not_approved` before the approval.
    */
   send(data) {
     if (this.over) throw this.over;
     if (data === undefined) throw new ProximError("bad_message", "undefined is not a JSON value");
-    if (!this.sealed) this._sendSignal(data);
-    else if (this._signals) this._signals.send(data);
-    else throw new ProximError("not_approved", "nothing is sealed before the approval", { sessionId: this.id });
+    this._getConnection();
+    if (this.status !== "approved") {
+      throw new ProximError("not_approved", "nothing was sent: the session is not approved yet", { sessionId: this.id });
+    }
+    if (this._signals) this._signals.send(data);
+    else this._sendSignal(data);
   }
 
   /** @internal @param {unknown} data What the node relays. */

@@ -153,6 +153,16 @@ test("after a loss the host takes its sessions again and sends the waiting signa
   assert.equal(host.sessions.get(ID), mine);
 });
 
+test("nothing is sent before the approval", async () => {
+  const mine = await opened(await registered());
+  await FakeSocket.last.hears(prompt);
+  assert.throws(() => mine.send(1), { code: "not_approved", sessionId: ID });
+  assert.ok(!FakeSocket.last.types().includes("signal"));
+  await FakeSocket.last.hears({ ...session({ status: "approved" }), type: "pair_result", session_id: ID });
+  mine.send(1);
+  assert.ok(FakeSocket.last.types().includes("signal"));
+});
+
 test("at most 256 signals wait for the node", async () => {
   const host = await registered({ rtc: false });
   const mine = await opened(host, { status: "approved" });
