@@ -133,8 +133,9 @@ export class Connection {
   send(message) {
     const text = this.#encode(message);
     if (this.#failure) throw this.#failure;
-    if (this.#introduced) {
-      this.#socket?.send(text);
+    // A socket that is closing drops what it is given.
+    if (this.#introduced && this.#socket?.readyState === 1) {
+      this.#socket.send(text);
     } else if (this.#queue.length < MAX_QUEUE) {
       this.#queue.push(text);
     } else {

@@ -153,6 +153,20 @@ test("after a loss the host takes its sessions again and sends the waiting signa
   assert.equal(host.sessions.get(ID), mine);
 });
 
+test("what is sent on a socket that is closing is sent on the next one", async () => {
+  const host = await registered({ rtc: false });
+  const mine = await opened(host, { status: "approved" });
+  const closing = FakeSocket.last;
+  closing.readyState = 2;
+  mine.send(1);
+  await closing.breaks(1012);
+  await pass(1_000);
+  await FakeSocket.last.opens();
+  const sessions = [session({ status: "approved" })];
+  await FakeSocket.last.answers("register", { type: "registered", uuid: "u", sessions });
+  assert.deepEqual([closing.types().includes("signal"), FakeSocket.last.types()], [false, ["register", "signal"]]);
+});
+
 test("nothing is sent before the approval", async () => {
   const mine = await opened(await registered());
   await FakeSocket.last.hears(prompt);
