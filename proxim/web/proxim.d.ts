@@ -363,7 +363,8 @@ export class Guest extends Session {
     /** @type {string | null} What the host calls its device: a claim. A sealed session has it once approved. */
     hostName: string | null;
     /**
-     * Ask to pair, by the link. Resolves once the host has the prompt; `approved` gives the decision.
+     * Ask to pair, by the link. Resolves once the host has the prompt; `approved` gives the decision. If the link is
+     * sealed and the connection is lost before the reply, the same request is sent again, up to five times.
      * @throws {ProximError} `unknown_session`, `token_used`, `link_lapsed`, `host_offline`,
      *   `session_ended`, `connection_lost`
      */

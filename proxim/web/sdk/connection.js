@@ -54,6 +54,8 @@ export class Connection {
   #hasOpened = false;
   #introduced = false;
   #everIntroduced = false;
+  /** Whether to connect again although no introduction has succeeded yet: it may have arrived, and be sent again. */
+  retriesFirst = false;
   /** @type {ProximError | null} */
   #failure = null;
   #timer = 0;
@@ -282,7 +284,8 @@ export class Connection {
       code === REPLACED
         ? "another connection took over the seats of this one"
         : `${this.nodeUrl} cannot be reached, or closed the connection (${code ?? "silence"})${this.#hint()}`;
-    if (!this.#everIntroduced || FINAL_CLOSE_CODES.has(code ?? 0)) {
+    const mayRetry = this.#everIntroduced || this.retriesFirst;
+    if (!mayRetry || FINAL_CLOSE_CODES.has(code ?? 0)) {
       this.#fail(connectionLost(why, code));
     } else {
       this.#retry(0);

@@ -19,6 +19,9 @@ import { storage } from "./storage.js";
 /** Milliseconds of the longest timer. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** How often a sealed guest sends its request again, if the connection is lost before the reply. */
+const RETRIES = 5;
+
 /**
  * The guest's side of one session. It sends nothing before `ask` or `resume` is called.
  *
@@ -43,6 +46,7 @@ export class Guest extends Session {
   #secret = null;
   #endTimer = 0;
   #hasToldOfAck = false;
+  #attempts = 0;
 
   /**
    * @param {string | URL | Location | Remembered} link The host's link, or a seat of
@@ -72,7 +76,8 @@ export class Guest extends Session {
   }
 
   /**
-   * Ask to pair, by the link. Resolves once the host has the prompt; `approved` gives the decision.
+   * Ask to pair, by the link. Resolves once the host has the prompt; `approved` gives the decision. If the link is
+   * sealed and the connection is lost before the reply, the same request is sent again, up to five times.
    * @throws {ProximError} `unknown_session`, `token_used`, `link_lapsed`, `host_offline`,
    *   `session_ended`, `connection_lost`
    */
@@ -146,6 +151,8 @@ export class Guest extends Session {
     // The answer may be lost, and the link works for this request alone.
     this.#remember();
     await this._getConnection().needSeal();
+    this.#attempts += 1;
+    this._getConnection().retriesFirst = this.#attempts <= RETRIES;
     const device_info = { name: "Sealed device", id: randomHex(8) };
     return { type: "pair_request", session_id: this.id, device_info, ...fields };
   }

@@ -37,6 +37,24 @@ test("a guest comes back after a reload, by its secret alone", async () => {
   await talk(relay, desk, again);
 });
 
+test("a guest whose connection is lost before the reply sends the same request again, five times", async () => {
+  const { desk, relay } = await opened();
+  const guest = new Guest(desk.link, { rtc: false });
+  const asking = guest.ask();
+  asking.catch(() => {});
+  relay.change = (message) => (message.type === "pair_pending" ? null : message);
+  for (let count = 1; count <= 6; count += 1) {
+    await relay.runs();
+    assert.equal(relay.said("pair_request").length, count);
+    await relay.loses("guest");
+    await pass(10_000);
+  }
+  await relay.runs();
+  const seals = relay.said("pair_request").map(({ token, seal }) => `${token} ${seal}`);
+  assert.deepEqual([seals.length, new Set(seals).size], [6, 1]);
+  await assert.rejects(asking, { code: "connection_lost" });
+});
+
 test("a browser that scans a code again comes back to its seat, before and after the approval", async () => {
   const { relay, link, desk, phone, prompt } = await asked();
   for (const isApproved of [false, true]) {
@@ -204,14 +222,14 @@ test("the secrets of a one-time session are not shared with other tabs", async (
   assert.match(globalThis.sessionStorage.getItem("proxim.guest.http://node"), /private/);
 });
 
-test("a guest that heard no answer to its request sends the same again", async () => {
+test("a page that is reloaded before the answer to its request sends the same again", async () => {
   const { relay, desk } = await opened();
   relay.change = (message) => (message.type === "pair_pending" ? null : message);
   const first = new Guest(desk.link, { rtc: false, name: "Phone" });
   first.ask().catch(() => {});
   await relay.runs();
+  first.leave();
   await relay.loses("guest");
-  assert.equal(first.over.code, "connection_lost");
   relay.change = (message) => message;
   const again = new Guest(desk.link, { rtc: false, name: "Other" });
   again.ask();
