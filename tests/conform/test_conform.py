@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,7 +18,11 @@ from proxim.conform.run import CASES, run
 from tests.conform.raw_client import RawGuest
 
 ROOT = Path(__file__).parent.parent.parent
-SDK = [sys.executable, str(ROOT / "docs/examples/conform_client.py")]
+PYTHON_SDK = [sys.executable, "docs/examples/conform_client.py"]
+JAVASCRIPT_SDK = [
+    *("node", "--experimental-websocket", "--no-warnings"),
+    "docs/examples/conform_client.mjs",
+]
 
 WRONG = {
     "any link": "link-invalid",
@@ -59,22 +64,24 @@ async def test_wrong_guest_fails_the_case(fault, case_id):
     assert result.why
 
 
-@pytest.mark.full("conformance of the SDK")
+@pytest.fixture(params=["Python", pytest.param("JavaScript", marks=pytest.mark.needs("node"))])
+def sdk(request):
+    """The command that runs an SDK of ours as the client under test."""
+    if request.param == "Python":
+        return PYTHON_SDK
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+    if tuple(map(int, version.removeprefix("v").split(".")[:2])) < (20, 10):
+        pytest.skip(f"node is {version}, and 20.10 or later is needed")
+    return JAVASCRIPT_SDK
+
+
+@pytest.mark.full("conformance of the SDKs")
 @pytest.mark.parametrize("role", list(Role))
-def test_python_sdk_passes_every_case(role, tmp_path):
+def test_sdk_passes_every_case(role, sdk, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
     junit = tmp_path / "junit.xml"
-    arguments = [
-        "conform",
-        role.value,
-        "--patience",
-        "240",
-        "--json",
-        "--junit",
-        str(junit),
-        "--",
-        *SDK,
-    ]
-    done = CliRunner().invoke(main, arguments)
+    options = ["--patience", "240", "--json", "--junit", str(junit)]
+    done = CliRunner().invoke(main, ["conform", role.value, *options, "--", *sdk])
     assert done.exit_code == 0, done.output
     whole = json.loads(done.stdout)
     assert [each for each in whole["cases"] if each["outcome"] != "passed"] == []
