@@ -61,12 +61,11 @@ async def drops_plain_signals(stage: SealedStage) -> None:
 async def drops_malformed_signals(stage: SealedStage) -> None:
     """Drops a signal of another version, without epoch or text, or with a wrong number."""
     wire = await stage.approved()
-    signal = stage.sealed("sealed")
+    signal = stage.sealed("malformed")
     for wrong in ({"s": 2}, {"e": None}, {"n": -1}, {"n": 2**53}, {"n": "0"}, {"c": None}):
         await stage.puts(wire, {**signal, **wrong})
     await _is_noticed(stage)
-    await stage.puts(wire, signal)
-    await stage.client.told("signal", data="sealed")
+    await stage.relays(wire, "sealed")
 
 
 @cases.add("seal-signal-changed", "Sealed signals")
