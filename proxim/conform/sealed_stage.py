@@ -69,8 +69,6 @@ class SealedStage(Stage):
     async def asks(self, **welcome: Any) -> Wire:
         """Have the guest ask to pair, and open its request."""
         wire = await super().asks(**welcome)
-        if self.request["device_info"]["name"] != self.device["name"]:
-            raise Nonconforming("`pair_request.device_info.name` has to be 'Sealed device'")
         verdict = self.host.take_prompt(self.request.get("seal"), trio.current_time())
         if not isinstance(verdict, Asked):
             raise Nonconforming("`pair_request.seal` does not open")
