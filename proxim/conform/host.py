@@ -84,6 +84,29 @@ async def hears_that_time_is_up(stage: Stage) -> None:
     await stage.client.told("ended", reason="approval_timeout")
 
 
+@cases.add("too-late", "Errors")
+async def hears_that_it_is_too_late(stage: Stage) -> None:
+    """Tells the error `already_decided` if the time was up when the person decided."""
+    wire = await stage.opens()
+    await stage.prompts(wire)
+    await stage.decides(True)
+    await wire.expect("pair_decision")
+    await wire.answer("error", code="already_decided", message="late", session_id=stage.session_id)
+    await stage.client.told("error", code="already_decided")
+    await stage.client.tells_none("approved", 0.1)
+
+
+@cases.add("gone-after-coming-back", "Host → node")
+async def hears_that_the_session_is_gone(stage: Stage) -> None:
+    """Tells the end if `registered` does not have the session any more."""
+    wire = await stage.approved()
+    await wire.close(1012)
+    wire = await stage.node.connection()
+    again = await wire.expect("register")
+    await wire.answer("registered", uuid=again["uuid"], sessions=[])
+    await stage.client.told("ended")
+
+
 @cases.add("prompt-after-coming-back", "Host → node")
 async def is_asked_again(stage: Stage) -> None:
     """Keeps its identity when it comes back during a prompt, and can still decide."""
@@ -114,6 +137,7 @@ async def hears_that_the_link_is_contested(stage: Stage) -> None:
     wire = await stage.opens()
     await stage.prompts(wire)
     await wire.say("contested", session_id=stage.session_id)
+    await stage.client.tells_none("ended", 0.3)
     await stage.decides(True)
     stage.check(await wire.expect("pair_decision"), approve=True)
 
