@@ -1,4 +1,4 @@
-"""A client without an SDK, in the tests' process, and what it does wrong on request."""
+"""A guest and a host of plain sessions without an SDK, and what they do wrong on request."""
 
 import json
 from contextlib import asynccontextmanager, suppress
@@ -10,16 +10,20 @@ from trio_websocket import ConnectionClosed, wrap_client_stream
 from proxim.conform.client import Client
 
 DEVICE = {"name": "Conform phone", "id": "raw-1"}
+REASONS = ("closed", "rejected", "approval_timeout", "shutdown", "token_reused")
 
 
-class RawGuest:
-    """A guest that does what the page says, apart from ``faults``."""
+class RawClient:
+    """Either side: it does what the page says, apart from ``faults``."""
 
     def __init__(self, faults=()):
         self.faults = set(faults)
         self.approved = self.is_over = False
-        self.token = self.resume_token = None
+        self.is_seated = False
+        self.session_id = ""
+        self.resume_token = None
         self.waiting = []
+        self.heard = self.arrivals = 0
 
     @asynccontextmanager
     async def opened(self, patience):
@@ -34,23 +38,16 @@ class RawGuest:
 
     async def do(self, instruction):
         match instruction:
-            case {"do": "pair", "link": link}:
-                parts = urlsplit(link)
-                if parts.fragment.count(".") == 2:
-                    self.tell("unsupported", what="seal")
-                    return
-                self.session_id, _, self.token = parts.fragment.partition(".")
-                if not self.token and "any link" not in self.faults:
-                    self.tell("error", code="invalid_link")
-                    return
-                self.nursery.start_soon(self.run, parts.hostname, parts.port)
             case {"do": "send", "data": data}:
-                self.waiting.append(data)
+                if self.is_seated or "forgets" not in self.faults:
+                    self.waiting.append(data)
                 await self.send_waiting()
-            case {"do": "close"}:
+            case {"do": "close"} if "stays" not in self.faults:
                 await self.say("close_session")
-            case {"do": "reload"}:
+            case {"do": "reload"} if "stores nothing" in self.faults:
                 self.tell("unsupported", what="reload")
+            case {"do": "reload"}:
+                await self.ws.aclose()
 
     async def run(self, host, port):
         protocols = ["other"] if "other subprotocol" in self.faults else ["proxim.v1"]
@@ -64,9 +61,99 @@ class RawGuest:
                     await self.introduce()
                     while not self.is_over:
                         await self.handle(json.loads(await self.ws.get_message()))
+                self.is_seated = False
+                self.arrivals += 1
                 reason = self.ws.closed
                 if reason and reason.code == 4000 and "back when replaced" not in self.faults:
                     return
+                if self.arrivals == 2 and "back once" in self.faults:
+                    return
+
+    async def handle(self, message):
+        """Handle what both sides hear once they have their seat."""
+        other = message.get("session_id", self.session_id) != self.session_id
+        if other and "any session" not in self.faults:
+            return
+        if "strict fields" in self.faults and "later" in message:
+            return
+        match message["type"]:
+            case "pair_result" if message["status"] == "approved":
+                await self.approve(message)
+            case "signal":
+                self.hear_signal(message["data"])
+            case "peer_online" | "peer_offline" if "no presence" not in self.faults:
+                self.tell("peer", online=message["type"] == "peer_online")
+            case "session_ended":
+                self.end(message["reason"])
+            case "error" if message["code"] == "unknown_session" and self.approved:
+                if "tough" not in self.faults:
+                    self.end("lost")
+            case "error" if not self.approved:
+                self.is_over = True
+                self.tell("error", code="other" if "any error" in self.faults else message["code"])
+            case "error" if "fragile" in self.faults:
+                self.end(message["code"])
+            case kind if "strict" in self.faults and kind not in ("welcome", "error"):
+                self.is_over = True
+
+    async def approve(self, message):
+        self.approved = self.is_seated = True
+        self.tell("approved")
+        if "no refresh" not in self.faults:
+            self.nursery.start_soon(self.refresh_ice, message["ice_ttl"])
+        await self.send_waiting()
+
+    async def refresh_ice(self, ttl):
+        await trio.sleep(ttl / 4)
+        with suppress(ConnectionClosed):
+            await self.say("refresh_ice")
+
+    def hear_signal(self, data):
+        self.heard += 1
+        if ("lossy" in self.faults and self.heard > 100) or (
+            "small" in self.faults and len(json.dumps(data)) > 16_384
+        ):
+            return
+        for _ in range(2 if "echo" in self.faults else 1):
+            self.tell("signal", data=data)
+
+    def end(self, reason):
+        if "deaf" in self.faults or ("known reasons" in self.faults and reason not in REASONS):
+            return
+        self.is_over = "listens on" not in self.faults
+        self.tell("ended", reason="over" if "any reason" in self.faults else reason)
+
+    async def send_waiting(self):
+        is_ready = (self.approved and self.is_seated) or "early" in self.faults
+        while self.waiting and is_ready and not self.ws.closed:
+            value = self.waiting.pop(0)
+            await self.say("signal", data=[value] if "wraps" in self.faults else value)
+
+    async def say(self, kind, **fields):
+        message = {"type": kind, "session_id": self.session_id, **fields}
+        text = json.dumps(message)
+        await self.ws.send_message(text.encode() if "binary" in self.faults else text)
+
+
+class RawGuest(RawClient):
+    """A guest. It cannot read sealed links."""
+
+    token = None
+
+    async def do(self, instruction):
+        match instruction:
+            case {"do": "pair", "link": link}:
+                parts = urlsplit(link)
+                if parts.fragment.count(".") == 2:
+                    self.tell("unsupported", what="seal")
+                    return
+                self.session_id, _, self.token = parts.fragment.partition(".")
+                if not self.token and "any link" not in self.faults:
+                    self.tell("error", code="invalid_link")
+                    return
+                self.nursery.start_soon(self.run, parts.hostname, parts.port)
+            case _:
+                await super().do(instruction)
 
     async def introduce(self):
         if self.resume_token is None or "asks again" in self.faults:
@@ -75,45 +162,81 @@ class RawGuest:
             await self.say("resume", resume_token=self.resume_token)
 
     async def handle(self, message):
-        other = message.get("session_id", self.session_id) != self.session_id
-        if other and "any session" not in self.faults:
-            return
         match message["type"]:
+            case "welcome" if "needs features" in self.faults and not message["features"]:
+                self.is_over = True
             case "pair_pending":
                 self.resume_token = message["resume_token"]
                 if "code" in message and "no code" not in self.faults:
                     self.tell("code", code=message["code"])
                 if "hasty" in self.faults:
                     self.tell("approved")
-            case "pair_result" if message["status"] == "approved":
-                self.approved = True
-                self.tell("approved")
-                await self.send_waiting()
             case "resumed":
                 if "old token" not in self.faults:
                     self.resume_token = message.get("resume_token", self.resume_token)
                 self.approved = message["session"]["status"] == "approved"
+                self.is_seated = True
                 await self.send_waiting()
-            case "signal":
-                self.tell("signal", data=message["data"])
-                if "echo" in self.faults:
-                    self.tell("signal", data=message["data"])
-            case "session_ended":
-                self.is_over = "deaf" not in self.faults
-                if self.is_over:
-                    self.tell("ended", reason=message["reason"])
-            case "error" if not self.approved or message["code"] == "unknown_session":
-                self.is_over = True
-                kind = "ended" if self.approved else "error"
-                self.tell(kind, code=message["code"], reason=message["code"])
-            case kind if "strict" in self.faults and kind not in ("welcome", "error"):
-                self.is_over = True
+            case "error" if "insists" in self.faults:
+                self.tell("error", code=message["code"])
+                await self.introduce()
+            case _:
+                await super().handle(message)
 
-    async def send_waiting(self):
-        while self.waiting and (self.approved or "early" in self.faults):
-            await self.say("signal", data=self.waiting.pop(0))
 
-    async def say(self, kind, **fields):
-        message = {"type": kind, "session_id": self.session_id, **fields}
-        text = json.dumps(message)
-        await self.ws.send_message(text.encode() if "binary" in self.faults else text)
+class RawHost(RawClient):
+    """A host. It opens no sealed sessions."""
+
+    key = None
+
+    async def do(self, instruction):
+        match instruction:
+            case {"do": "open", "sealed": True}:
+                self.tell("unsupported", what="seal")
+            case {"do": "open", "node": node, "confirm": confirm}:
+                self.confirm, parts = confirm, urlsplit(node)
+                self.nursery.start_soon(self.run, parts.hostname, parts.port)
+            case {"do": "decide", "approve": approve, "code": code}:
+                if "any decision" in self.faults:
+                    approve = True
+                if "hasty" in self.faults:
+                    self.tell("approved")
+                code = {"code": code} if code and "no code" not in self.faults else {}
+                await self.say("pair_decision", approve=approve, **code)
+            case {"do": "renew"} if "no renewal" not in self.faults:
+                await self.say("renew_link")
+            case _:
+                await super().do(instruction)
+
+    async def introduce(self):
+        self.is_new = self.key is None
+        if not self.is_new and "another key" in self.faults:
+            self.key = "k" * 22
+        await self.say("register", uuid="raw", **({"key": self.key} if self.key else {}))
+
+    async def handle(self, message):
+        match message["type"]:
+            case "registered" if self.is_new:
+                self.key = message["key"]
+                await self.say("create_session", session_type="persistent", confirm=self.confirm)
+            case "registered":
+                self.is_seated = True
+                if not message["sessions"]:
+                    self.end("lost")
+                await self.send_waiting()
+            case "session_created":
+                self.session_id = message["session"]["session_id"]
+                own = "http://127.0.0.1/join" if "own link" in self.faults else message["link"]
+                self.tell("link", link=own)
+            case "link_renewed":
+                self.tell("link", link=message["link"])
+            case "pair_prompt":
+                self.tell("prompt", name=message["device_info"]["name"])
+                if "decides alone" in self.faults:
+                    await self.say("pair_decision", approve=True)
+            case "contested" if "fragile" in self.faults:
+                self.end("contested")
+            case "error" if message["code"] == "already_decided" and "tough" in self.faults:
+                self.tell("approved")
+            case _:
+                await super().handle(message)

@@ -15,17 +15,16 @@ from proxim.sealing.encoding import DoesNotOpen, decode
 from proxim.sealing.guest import SealedGuest
 from proxim.sealing.link import parse_sealed_link
 from proxim.sealing.peer import Notice, SealedPeer
-from tests.conform.raw_client import RawGuest
+from tests.conform.raw_client import RawClient
 
 SEALED_DEVICE = {"name": "Sealed device", "id": "raw-2"}
 
 
-class RawSealed(RawGuest):
+class RawSealed(RawClient):
     """Either side. Once it is approved it has a ``peer``."""
 
     def __init__(self, faults=()):
         super().__init__(faults)
-        self.session_id = ""
         self.peer = self.code = None
         self.peer_online = True
         self.expects_hello = self.owes_hello = False
