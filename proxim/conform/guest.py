@@ -32,7 +32,7 @@ async def asks(stage: Stage) -> None:
 @cases.add("asks-without-subprotocol", "Transport")
 async def asks_a_node_of_version_1(stage: Stage) -> None:
     """Pairs with a node whose `welcome` has only the fields of the first version."""
-    wire = await stage.asks(features=None)
+    wire = await stage.asks(features=None, seal=None)
     await stage.pending(wire)
     await stage.approve(wire)
 

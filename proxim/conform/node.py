@@ -14,7 +14,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 from proxim.conform.case import Nonconforming
 from proxim.protocol import codec
 from proxim.protocol.errors import BadMessage
-from proxim.protocol.messages import FEATURES, PROTOCOL_VERSION, SUBPROTOCOL
+from proxim.protocol.messages import FEATURES, PROTOCOL_VERSION, SEAL_VERSION, SUBPROTOCOL
 
 Fields = dict[str, Any]
 
@@ -23,15 +23,17 @@ _PLUMBING = ("ping", "refresh_ice")
 
 
 def welcome(**fields: Any) -> Fields:
-    """Return the fields of a ``welcome``."""
-    return {
+    """Return the fields of a ``welcome``; None leaves one out."""
+    told = {
         "protocol": PROTOCOL_VERSION,
         "server": "proxim-conform",
         "approval_timeout": 40.0,
         "max_message_bytes": 65_536,
         "features": list(FEATURES),
+        "seal": SEAL_VERSION,
         **fields,
     }
+    return {name: each for name, each in told.items() if each is not None}
 
 
 class Wire:

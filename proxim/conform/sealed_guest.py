@@ -8,13 +8,15 @@ from typing import Any
 
 from proxim.conform import sealed_both
 from proxim.conform.case import Cases, Nonconforming
+from proxim.conform.node import Fields, Wire
 from proxim.conform.sealed_stage import SealedStage, forged
 from proxim.conform.stage import PHONE, SERVERS
 from proxim.sealing.keys import new_pair
 
 cases = Cases(page="sealing", features=("seal",))
 
-OLD_FEATURES = ["confirm", "rotate", "join_url"]
+OLDER: Fields = {"features": ["confirm", "rotate", "join_url"], "seal": None}
+"""What the `welcome` of a node that carries no seals has."""
 
 
 @cases.add("seal-link-cut", "The link")
@@ -35,7 +37,7 @@ async def asks(stage: SealedStage) -> None:
 async def stops_at_an_older_node(stage: SealedStage) -> None:
     """Sends nothing to a node that does not carry seals, and says `seal_unavailable`."""
     await stage.client.do("pair", link=stage.link, name=PHONE["name"])
-    wire = await stage.node.connection(features=OLD_FEATURES)
+    wire = await stage.node.connection(**OLDER)
     await stage.client.told("error", code="seal_unavailable")
     await wire.expect_none()
 
@@ -212,7 +214,7 @@ async def _is_not_approved(stage: SealedStage, seal: str | None = None) -> None:
     await _is_approved_by_the_node(stage, await stage.prompted(), seal)
 
 
-async def _is_approved_by_the_node(stage: SealedStage, wire: Any, seal: str | None) -> None:
+async def _is_approved_by_the_node(stage: SealedStage, wire: Wire, seal: str | None) -> None:
     fields = {} if seal is None else {"seal": seal}
     await stage.say_result(wire, "approved", ice_servers=SERVERS, ice_ttl=stage.ice_ttl, **fields)
     await stage.finds_tampered(wire)

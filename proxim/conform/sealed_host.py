@@ -6,7 +6,7 @@ import secrets
 
 from proxim.conform import sealed_both
 from proxim.conform.case import Cases, Nonconforming
-from proxim.conform.sealed_guest import OLD_FEATURES
+from proxim.conform.sealed_guest import OLDER
 from proxim.conform.sealed_stage import SealedStage
 from proxim.conform.stage import EXPIRES_IN
 from proxim.sealing.guest import SealedGuest
@@ -24,7 +24,7 @@ async def opens(stage: SealedStage) -> None:
 @cases.add("seal-needs-feature", "Older versions")
 async def stops_at_an_older_node(stage: SealedStage) -> None:
     """Opens no session at a node that does not carry seals, and says `seal_unavailable`."""
-    wire = await stage.registers(features=OLD_FEATURES)
+    wire = await stage.registers(**OLDER)
     await stage.client.told("error", code="seal_unavailable")
     await wire.expect_none("create_session")
 

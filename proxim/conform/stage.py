@@ -104,7 +104,7 @@ class Stage:
         await self.asks_to_open(confirm)
         wire = await self.node.connection(**welcome)
         self.register = await wire.expect("register")
-        self.register.setdefault("key", secrets.token_urlsafe(24))
+        self.register["key"] = self.register.get("key") or secrets.token_urlsafe(24)
         await wire.answer(
             "registered",
             uuid=self.register["uuid"],
