@@ -1,4 +1,4 @@
-"""Holds every message that a node sends in the tests against the schema that it serves."""
+"""Holds every message on the wire of the tests against the schema that each node serves."""
 
 import json
 from functools import cache
@@ -19,14 +19,15 @@ def validator(name):
 _seen = set()
 
 
-def checked(message):
-    """Return a node's message. Fails if the schema does not allow it.
+def checked(message, name="NodeMessage"):
+    """Return a message of a node, or with "ClientMessage" of a client.
 
-    Only the first message of each shape is validated, since some tests get very many.
+    Fails if the schema does not allow it. Only the first message of each shape is validated, since
+    some tests get very many.
     """
-    shape = _shape(message)
+    shape = name, _shape(message)
     if shape not in _seen:
-        validator("NodeMessage").validate(message)
+        validator(name).validate(message)
         _seen.add(shape)
     return message
 

@@ -7,8 +7,10 @@ import trio
 import trio_websocket
 
 from tests.client.helpers import port_of
+from tests.wire import checked
 
 UP, DOWN = "to the node", "from the node"
+SENT = {UP: "ClientMessage", DOWN: "NodeMessage"}
 _GONE = (
     trio_websocket.ConnectionClosed,
     trio_websocket.HandshakeError,
@@ -84,7 +86,8 @@ class Between:
             while True:
                 text = await source.get_message()
                 self.seen.append((text, way))
-                changed = self.pass_on(json.loads(text), way, number)
+                message = checked(json.loads(text), SENT[way])
+                changed = self.pass_on(message, way, number)
                 each = changed if isinstance(changed, list) else [changed]
                 messages = [json.dumps(message) for message in each if message is not None]
                 if len(messages) > 1 and way == DOWN:

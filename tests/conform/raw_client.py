@@ -163,7 +163,7 @@ class RawGuest(RawClient):
 
     async def handle(self, message):
         match message["type"]:
-            case "welcome" if "needs features" in self.faults and not message["features"]:
+            case "welcome" if "needs features" in self.faults and "features" not in message:
                 self.is_over = True
             case "pair_pending":
                 self.resume_token = message["resume_token"]

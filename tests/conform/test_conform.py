@@ -37,6 +37,7 @@ def sdk(request):
 
 
 @pytest.mark.full("conformance of the SDKs")
+@pytest.mark.usefixtures("validated")
 @pytest.mark.parametrize("role", list(Role))
 def test_sdk_passes_every_case(role, sdk, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)

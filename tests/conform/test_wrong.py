@@ -95,6 +95,7 @@ def ids_of(role, sealed):
 
 @KINDS
 @pytest.mark.real_time
+@pytest.mark.usefixtures("validated")
 async def test_right_client_passes_every_case(role, sealed):
     client, _ = CLIENTS[role, sealed]
     failures = await failures_of(client, role, ids_of(role, sealed))

@@ -15,6 +15,8 @@ from typing import IO, Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests.wire import checked
+
 Message = dict[str, Any]
 
 #: What each message of the node must hold.
@@ -199,7 +201,7 @@ class Peer:
         self.frames.append(frame)
         message = json.loads(frame)
         assert set(SHAPES[message["type"]].split()) <= set(message), message
-        return message
+        return checked(message)
 
     # What a host does
 
