@@ -14,9 +14,12 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 from proxim.conform.case import Nonconforming
 from proxim.protocol import codec
 from proxim.protocol.errors import BadMessage
-from proxim.protocol.messages import FEATURES, PROTOCOL_VERSION, SEAL_VERSION, SUBPROTOCOL
+from proxim.protocol.messages import PROTOCOL_VERSION, SEAL_VERSION, SUBPROTOCOL
 
 Fields = dict[str, Any]
+
+PLAYED = ("confirm", "rotate", "join_url", "seal")
+"""The features that the cases play: a client may not rely on others here."""
 
 _PLUMBING = ("ping", "refresh_ice")
 """Requests that a client may send at any time."""
@@ -29,7 +32,7 @@ def welcome(**fields: Any) -> Fields:
         "server": "proxim-conform",
         "approval_timeout": 40.0,
         "max_message_bytes": 65_536,
-        "features": list(FEATURES),
+        "features": list(PLAYED),
         "seal": SEAL_VERSION,
         **fields,
     }
