@@ -48,24 +48,29 @@ class Client:
         self._changed.set()
         self._changed = trio.Event()
 
-    async def told(self, kind: str, **expected: Any) -> Told:
-        """Return the next thing of this kind that the client tells; other kinds are left.
+    async def told(self, *kinds: str, **expected: Any) -> Told:
+        """Return the next thing of one of these kinds that the client tells; others are left.
 
         Raises ``Nonconforming`` if the client tells none in time, or one with other fields than
         ``expected``.
         """
-        wanted = json.dumps({"told": kind, **expected}, ensure_ascii=False)
+        wanted = " or ".join(
+            json.dumps({"told": kind, **expected}, ensure_ascii=False) for kind in kinds
+        )
         with trio.move_on_after(self._patience):
             while True:
                 for told in self._told:
-                    if told.get("told") == kind:
+                    if told.get("told") in kinds:
                         self._told.remove(told)
                         _compare(told, expected, wanted)
                         return told
                 if self._is_gone:
                     raise Nonconforming(f"the client has ended; it should tell {wanted}")
                 await self._changed.wait()
-        raise Nonconforming(f"the client did not tell {wanted} within {self._patience:g} s")
+        meanwhile = f"; it told {_short(self._told[-1])}" if self._told else ""
+        raise Nonconforming(
+            f"the client did not tell {wanted} within {self._patience:g} s{meanwhile}"
+        )
 
     async def tells_none(self, kind: str, seconds: float = 1.0, **fields: Any) -> None:
         """Raise ``Nonconforming`` if the client tells one of this kind within ``seconds``.

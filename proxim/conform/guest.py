@@ -153,7 +153,8 @@ async def hears_that_the_session_is_gone(stage: Stage) -> None:
     wire = await stage.node.connection()
     await wire.expect("resume")
     await wire.answer("error", code="unknown_session", message="gone", session_id=stage.session_id)
-    await stage.client.told("ended")
+    await stage.client.told("ended", "error")
+    await wire.expect_none()
 
 
 @cases.add("token-reused", "Guest → node")

@@ -86,7 +86,10 @@ class RawClient:
             case "session_ended":
                 self.end(message["reason"])
             case "error" if message["code"] == "unknown_session" and self.approved:
-                if "tough" not in self.faults:
+                if "error for the end" in self.faults:
+                    self.is_over = True
+                    self.tell("error", code=message["code"])
+                elif "tough" not in self.faults:
                     self.end("lost")
             case "error" if not self.approved:
                 self.is_over = True

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from proxim.cli import main
 from proxim.conform import client, report
-from proxim.conform.case import Role
+from proxim.conform.case import Nonconforming, Role
 from proxim.conform.run import CASES, run
 from tests.conform.raw_client import RawGuest
 
@@ -70,6 +70,19 @@ async def test_client_that_ends_at_once_fails_with_a_word(monkeypatch):
     (result,) = await run(Role.GUEST, cases, opener)
     assert result.outcome == "failed"
     assert "the client has ended" in result.why
+
+
+async def test_guest_may_tell_an_error_if_the_session_is_gone():
+    cases = [case for case in CASES[Role.GUEST] if case.id == "gone-after-coming-back"]
+    (result,) = await run(Role.GUEST, cases, RawGuest(["error for the end"]).opened)
+    assert (result.outcome, result.why) == ("passed", "")
+
+
+async def test_fault_says_what_the_client_told_instead():
+    driven = client.Client(trio.sleep, patience=0.1)
+    driven.hear({"told": "error", "code": "gone"})
+    with pytest.raises(Nonconforming, match=r"; it told .*gone"):
+        await driven.told("ended")
 
 
 async def test_cases_are_skipped_for_a_client_that_lacks_what_they_need():

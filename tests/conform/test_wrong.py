@@ -52,6 +52,7 @@ WRONG_GUEST = [
     ("asks again", "reload", "right is `resume`"),
     ("old token", "rotates", "`resume.resume_token` is"),
     ("tough", "gone-after-coming-back", "did not tell"),
+    ("insists", "gone-after-coming-back", "which is wrong here"),
     ("any reason", "token-reused", "right is"),
 ]
 
