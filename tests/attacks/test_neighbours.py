@@ -32,7 +32,7 @@ def denies(target, host):
 
 
 def test_neighbour_who_guesses_wrong_does_not_lock_right_tokens_out(limited):
-    target = limited(LOOPBACK, "--guesses-per-address", 3)
+    target = limited(LOOPBACK, "--guesses-per-address", 3, "--restart-time", 0)
     with target.host() as host:
         guest, session_id, resume_token = target.pair(host)
         guest.socket.close()

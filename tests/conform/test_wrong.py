@@ -95,6 +95,7 @@ def ids_of(role, sealed):
 
 
 @KINDS
+@pytest.mark.full("right and wrong clients")
 @pytest.mark.real_time
 @pytest.mark.usefixtures("validated")
 async def test_right_client_passes_every_case(role, sealed):
@@ -104,6 +105,7 @@ async def test_right_client_passes_every_case(role, sealed):
 
 
 @KINDS
+@pytest.mark.full("right and wrong clients")
 @pytest.mark.real_time
 async def test_wrong_client_fails_the_case(role, sealed):
     client, table = CLIENTS[role, sealed]
