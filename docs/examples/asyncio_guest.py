@@ -1,4 +1,4 @@
-"""An asyncio program that is the guest: it says hello, and prints the answer.
+"""An asyncio program that is the guest: it shows its number, says hello, prints the answer.
 
 python asyncio_guest.py LINK
 """
@@ -12,6 +12,8 @@ import proxim
 async def main(link):
     """Ask to pair, wait for the approval, and talk."""
     async with proxim.aio.open_guest(link, name="My program") as guest:
+        if number := await guest.wait_code():
+            print(f"The host asks for this number: {number}", flush=True)
         await guest.approved()
         guest.refuse_channel()  # What the host says comes as signals, through the node.
         await guest.send("hello")

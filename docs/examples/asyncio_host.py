@@ -30,12 +30,15 @@ async def be_host(url):
             # A terminal or a page also sends objects, such as the reason of its end.
             if isinstance(data, str):
                 print(f"guest: {data}", flush=True)
-                await session.send({"you said": data})
+                await session.send(f"you said: {data}")
         print(session.over)
 
 
-if sys.argv[1:]:
-    asyncio.run(be_host(sys.argv[1]))
-else:
-    with proxim.run_in_thread(port=0) as node:
-        asyncio.run(be_host(node.url))
+try:
+    if sys.argv[1:]:
+        asyncio.run(be_host(sys.argv[1]))
+    else:
+        with proxim.run_in_thread(port=0) as node:
+            asyncio.run(be_host(node.url))
+except proxim.ProximError as error:
+    sys.exit(str(error))

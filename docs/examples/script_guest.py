@@ -1,4 +1,4 @@
-"""A plain script that is the guest: it says hello, and prints the answer.
+"""A plain script that is the guest: it shows its number, says hello, and prints the answer.
 
 python script_guest.py LINK
 """
@@ -9,6 +9,8 @@ import proxim
 
 try:
     with proxim.sync.open_guest(sys.argv[1], name="My program") as guest:
+        if number := guest.wait_code():
+            print(f"The host asks for this number: {number}", flush=True)
         guest.approved()
         guest.refuse_channel()  # What the host says comes as signals, through the node.
         guest.send("hello")

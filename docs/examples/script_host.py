@@ -7,19 +7,22 @@ import sys
 
 import proxim
 
-with proxim.sync.open_host(sys.argv[1], uuid="script-host") as host:
-    session = host.create("one_time")
-    print(f"Open {session.link}", flush=True)
-    prompt = session.prompt()
-    print(f"Let “{prompt.device_info.name}” in? [y/N]", flush=True)
-    if sys.stdin.readline() == "y\n":
-        prompt.approve()
-    else:
-        prompt.decline()
-    session.refuse_channel()  # What the guest says comes as signals, through the node.
-    for data in session.signals():
-        # A terminal or a page also sends objects, such as the reason of its end.
-        if isinstance(data, str):
-            print(f"guest: {data}", flush=True)
-            session.send({"you said": data})
-    print(session.over)
+try:
+    with proxim.sync.open_host(sys.argv[1], uuid="script-host") as host:
+        session = host.create("one_time")
+        print(f"Open {session.link}", flush=True)
+        prompt = session.prompt()
+        print(f"Let “{prompt.device_info.name}” in? [y/N]", flush=True)
+        if sys.stdin.readline() == "y\n":
+            prompt.approve()
+        else:
+            prompt.decline()
+        session.refuse_channel()  # What the guest says comes as signals, through the node.
+        for data in session.signals():
+            # A terminal or a page also sends objects, such as the reason of its end.
+            if isinstance(data, str):
+                print(f"guest: {data}", flush=True)
+                session.send(f"you said: {data}")
+        print(session.over)
+except proxim.ProximError as error:
+    sys.exit(str(error))

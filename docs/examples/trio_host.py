@@ -38,7 +38,7 @@ async def main():
             # A terminal or a page also sends objects, such as the reason of its end.
             if isinstance(data, str):
                 print(f"guest: {data}", flush=True)
-                await session.send({"you said": data})
+                await session.send(f"you said: {data}")
 
 
 trio.run(main)

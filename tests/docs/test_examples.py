@@ -94,7 +94,7 @@ def test_a_host_and_a_guest_of_any_kind_pair_at_a_node(node_process, host_name, 
             hear(host, "Let “My program” in")
             say(host, "y")
             assert hear(host, "guest: .*") == "guest: hello"
-            assert hear(guest, "host: .*") == "host: {'you said': 'hello'}"
+            assert hear(guest, "host: .*") == "host: you said: hello"
             assert_nothing_is_left(guest)
         hear(host, "the session has ended: closed")
         assert_nothing_is_left(host)
@@ -123,6 +123,26 @@ def test_a_host_of_a_sealed_session_asks_for_the_number(node_process):
             say(guest, "/close")
             hear(host, "the session has ended: closed")
         assert_nothing_is_left(host)
+
+
+@pytest.mark.parametrize("guest_name", ["asyncio_guest.py", "script_guest.py"])
+def test_a_guest_shows_the_number_that_its_host_asks_for(node_process, guest_name):
+    with example("sealed_host.py", node_process) as host:
+        with example(guest_name, hear(host, r"http://\S+")) as guest:
+            number = hear(guest, r"number: \d{3}$").split()[-1]
+            hear(host, "“My program” asks")
+            say(host, number)
+            assert hear(host, "guest: .*") == "guest: hello"
+        hear(host, "the session has ended")
+        assert_nothing_is_left(host)
+
+
+def test_a_host_says_in_one_line_why_it_cannot_go_on(node_process):
+    for name in ("asyncio_host.py", "script_host.py"):
+        with example(name, f"{node_process}/elsewhere") as host:
+            _, errors = host.communicate(timeout=PATIENCE)
+            assert host.returncode == 1
+            assert errors == f"{node_process}/elsewhere answers HTTP 404\n"
 
 
 def test_the_page_shows_the_programs_as_they_run():
