@@ -25,7 +25,7 @@ from proxim.client.host_session import HostSession, SessionKind
 from proxim.embed.decision import Decide, check
 from proxim.embed.events import EventReader, Events
 from proxim.embed.host import LocalHost
-from proxim.event_loop import require_trio
+from proxim.event_loop import AsyncWith, require_trio
 from proxim.exception_groups import running, ungrouped
 from proxim.extras import missing
 from proxim.ice import ConfiguredIce
@@ -59,7 +59,7 @@ class Parts(NamedTuple):
     listener: Listener
 
 
-class Node:
+class Node(AsyncWith, instead="proxim.run_in_thread"):
     """Runs a signaling node, of which it puts the parts together.
 
     Made of ``Settings``, or of single settings by their names, as in ``Node(port=0)``. It runs

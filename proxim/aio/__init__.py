@@ -25,7 +25,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
@@ -34,7 +34,7 @@ from proxim.aio.calls import awaiting, call, making, receive
 from proxim.aio.channel import Channel, DataChannel
 from proxim.client import Notice
 from proxim.client.session import ClientSession
-from proxim.event_loop import require_asyncio
+from proxim.event_loop import opening, require_asyncio
 from proxim.files.taking import Offer
 from proxim.files.transfer import Transfer
 from proxim.portal.portal import Portal
@@ -77,8 +77,8 @@ def _opening(
 ) -> Callable[P, AbstractAsyncContextManager[Outer]]:
     """Return ``open_trio`` as a function whose manager runs it in a thread of its own."""
 
+    @opening(f"proxim.sync.{open_trio.__name__}")
     @wraps(open_trio)
-    @asynccontextmanager
     async def opened(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[Outer]:
         require_asyncio(f"proxim.{open_trio.__name__}")
         make_portal = partial(_portal, asyncio.get_running_loop())

@@ -6,7 +6,6 @@ import secrets
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
@@ -16,7 +15,7 @@ from proxim import clock
 from proxim.client.connection import NodeConnection
 from proxim.client.notices import Notice
 from proxim.client.session import ClientSession
-from proxim.event_loop import require_trio
+from proxim.event_loop import opening, require_trio
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
     ConnectionLost,
@@ -253,7 +252,7 @@ class Guest(ClientSession):
         super()._finish(over)
 
 
-@asynccontextmanager
+@opening("proxim.sync.open_guest")
 async def open_guest(
     link: str,
     *,
@@ -301,7 +300,7 @@ async def open_guest(
         yield guest
 
 
-@asynccontextmanager
+@opening("proxim.sync.resume_guest")
 async def resume_guest(
     node_url: str,
     session_id: str,

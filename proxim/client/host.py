@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, MutableMapping, Sequence
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import UNSET, structs
@@ -12,7 +11,7 @@ from msgspec import UNSET, structs
 from proxim.client.connection import NodeConnection
 from proxim.client.host_session import TOO_OLD_FOR_PAGES, HostSession, SessionKind
 from proxim.client.names import checked_name, computer_name
-from proxim.event_loop import require_trio
+from proxim.event_loop import opening, require_trio
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
     ConnectionLost,
@@ -239,7 +238,7 @@ class Host:
             session._finish(error)
 
 
-@asynccontextmanager
+@opening("proxim.sync.open_host")
 async def open_host(
     node_url: str,
     *,

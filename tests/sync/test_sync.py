@@ -239,6 +239,20 @@ def test_blocking_calls_in_an_event_loop_say_what_to_use(node):
         trio.run(main, r"proxim\.open_host")
 
 
+@pytest.mark.parametrize(
+    ("manager", "instead"),
+    [
+        (lambda: proxim.open_host("http://node.example", uuid="desk"), "proxim.sync.open_host"),
+        (lambda: proxim.open_guest("a link", name="Phone"), "proxim.sync.open_guest"),
+        (lambda: proxim.aio.open_guest("a link", name="Phone"), "proxim.sync.open_guest"),
+        (lambda: proxim.Node(port=0), "proxim.run_in_thread"),
+    ],
+)
+def test_plain_with_says_what_to_use(manager, instead):
+    with pytest.raises(RuntimeError, match=f"this needs `async with`.* use {instead}$"), manager():
+        pass
+
+
 def test_blocking_calls_may_be_made_by_to_thread(node):
     async def main():
         with paired_in_thread() as (session, guest):
