@@ -27,6 +27,9 @@ CONNECT_TIME = 15.0
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 """Maximum size of a message from a node; a list of very many sessions is long."""
 
+UNKNOWN_AUTHORITY = range(18, 22)
+"""OpenSSL's codes for a certificate of an authority that this computer does not know."""
+
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
@@ -52,6 +55,11 @@ class Address:
             raise self._not_a_node() from None
         if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
             raise self._not_a_node()
+        if "#" in node_url:
+            # The part after it may be the secrets of a link. No error text may show them.
+            raise ConnectionLost(
+                "a link is not the URL of a node: leave out /join and what follows"
+            )
         if "@" in parts.netloc:
             # Every later error text would show the password.
             raise ConnectionLost("the URL of a node has no user: leave out the part before @")
@@ -70,10 +78,18 @@ class Address:
                 stream = await trio.open_ssl_over_tcp_stream(
                     self._host, self._port, https_compatible=True, ssl_context=self._ssl_context
                 )
-                await stream.do_handshake()
+                try:
+                    await stream.do_handshake()
+                except BaseException:
+                    await trio.aclose_forcefully(stream)
+                    raise
                 return stream
         except trio.BrokenResourceError as error:
+            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+                raise self._not_trusted(error.__cause__) from None
             why = f"TLS failed: {error.__cause__ or error}"
+            if getattr(error.__cause__, "reason", None) == "WRONG_VERSION_NUMBER":
+                why = "it does not speak TLS; perhaps it needs http"
         except (OSError, UnicodeError) as error:
             why = _reason(error)
         except trio.TooSlowError:
@@ -122,6 +138,12 @@ class Address:
         if len(lost) == len(found):
             return max(lost, key=lambda leaf: leaf.close_code or 0)
         return found[0] if len(found) == 1 else group
+
+    def _not_trusted(self, error: ssl.SSLCertVerificationError) -> ConnectionLost:
+        why = error.verify_message
+        if error.verify_code in UNKNOWN_AUTHORITY:
+            why += "; SSL_CERT_FILE can name the file of its authority"
+        return ConnectionLost(f"the certificate of {self._url} is not valid: {why}")
 
     def _not_a_node(self) -> ConnectionLost:
         return ConnectionLost(

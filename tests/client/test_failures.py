@@ -49,6 +49,21 @@ async def test_malformed_request_is_a_bad_message(node):
             await _join(session.link, name="n" * 65)
 
 
+async def test_link_is_not_the_url_of_a_node(node):
+    async with open_host(node.url, uuid="desk") as host:
+        link = (await host.create("persistent")).link
+    with pytest.raises(errors.ConnectionLost, match="a link is not the URL of a node") as raised:
+        async with open_host(link, uuid="desk"):
+            pass
+    assert link.partition("#")[2] not in str(raised.value)
+
+
+async def test_https_at_a_node_without_tls_says_that_http_may_be_right(node):
+    with pytest.raises(errors.ConnectionLost, match=r"perhaps it needs http$"):
+        async with open_host(node.url.replace("http", "https"), uuid="desk"):
+            pass
+
+
 async def test_host_sends_its_access_token(serve):
     node = await serve(access_token="secret")
     for wrong in (None, "public"):

@@ -71,7 +71,16 @@ def test_the_command_line_trusts_the_file_that_the_environment_names(node, certi
 def test_without_it_the_node_is_not_trusted(node, certified):
     refused = host(node, certified)
     assert refused["code"] == "connection_lost"
-    assert "certificate verify failed" in refused["message"]
+    what = f"the certificate of {node} is not valid: self-signed certificate"
+    assert refused["message"] == f"{what}; SSL_CERT_FILE can name the file of its authority"
+
+
+def test_certificate_for_another_name_is_told_apart(node, certified):
+    by_name = node.replace("127.0.0.1", "localhost")
+    told = host(by_name, certified, SSL_CERT_FILE="cert.pem")["message"]
+    what = f"the certificate of {by_name} is not valid: Hostname mismatch"
+    assert told.startswith(what)
+    assert "SSL_CERT_FILE" not in told
 
 
 async def test_the_python_sdk_trusts_a_context(node, certified, monkeypatch):
