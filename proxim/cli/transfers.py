@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import platformdirs
 import trio
+from click.core import ParameterSource
 from rich.filesize import decimal
 
 from proxim.cli.bars import Bars
@@ -20,6 +22,7 @@ from proxim.cli.questions import Questions
 from proxim.cli.terminal import Reporter, printable, quoted
 from proxim.files import MOST_OUTGOING, Offer, check_file, open_offers, safe_name, send_file
 from proxim.protocol.errors import ProximError, TransferFailed
+from proxim.redact import quote
 
 if TYPE_CHECKING:
     from proxim.rtc import Channel
@@ -30,12 +33,27 @@ def downloads() -> Path:
     return platformdirs.user_downloads_path()
 
 
+def _check_folder(context: click.Context, option: click.Parameter, folder: Path) -> Path:
+    """Return the folder. Raises ``click.BadParameter`` if the person named one in vain.
+
+    The default folder may be missing or protected where no file is ever taken.
+    """
+    source = context.get_parameter_source(option.name or "")
+    if source is not ParameterSource.DEFAULT:
+        path = folder.absolute()
+        there = next(each for each in (path, *path.parents) if each.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise click.BadParameter(f"no file can be written in {quote(str(there))}")
+    return folder
+
+
 def with_folder(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the option ``--save-to``, as ``save_to: Path``."""
     return click.option(
         "--save-to",
         type=click.Path(path_type=Path, file_okay=False),
         default=downloads,
+        callback=_check_folder,
         metavar="DIR",
         help="Folder for received files.  [default: the user's downloads folder]",
     )(function)
@@ -219,8 +237,10 @@ class Transfers:
     ) -> None:
         self.failed += 1
         reason = error.reason if isinstance(error, TransferFailed) else "failed"
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        self._report(reason, f"{what}: {printable(why or str(error))}.", number, direction, name)
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
+        if isinstance(error, OSError) and direction == "in":
+            why += f": {self._folder}"
+        self._report(reason, f"{what}: {printable(why)}.", number, direction, name)
 
     def _report(
         self,

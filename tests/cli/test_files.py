@@ -99,6 +99,17 @@ def test_receiver_with_a_code_ends_after_the_first_file(start, node, photo, fold
     assert (folder / "holiday.jpg").read_bytes() == photo.read_bytes()
 
 
+def test_folder_that_cannot_be_written_is_refused_before_pairing(run, tmp_path, monkeypatch):
+    there = tmp_path / "there"
+    there.touch()
+    for command in ("receive", "host"):
+        _, err, code = run(command, "--save-to", str(there / "new"))
+        assert (code, f"no file can be written in '{there}'" in " ".join(err.split())) == (2, True)
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    _, err, code = run("receive", "--save-to", str(tmp_path / "new" / "folder"))
+    assert (code, f"no file can be written in '{tmp_path}'" in " ".join(err.split())) == (2, True)
+
+
 @pytest.mark.full("transfers between processes")
 def test_receiver_that_gets_nothing_exits_1(start, node):
     taker = start("receive", "--json", "--node", node)

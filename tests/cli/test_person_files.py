@@ -36,6 +36,17 @@ def test_file_is_taken_once_the_person_agrees(talking, photo, tmp_path):
     assert saved.read_bytes() == photo.read_bytes()
 
 
+def test_folder_that_cannot_be_written_is_named(talking, photo, tmp_path):
+    desk, phone = talking
+    folder = tmp_path / "Downloads"
+    folder.write_text("This is a file.")
+    phone.type(f"/send {photo}\n")
+    desk.see(ASKED)
+    desk.type("y\n")
+    desk.see(rf"holiday\.jpg was not received: [\w ]+: {folder}\.")
+    phone.see(r"holiday\.jpg was not sent: ")
+
+
 @pytest.mark.parametrize("answer", ["n\n", "\n", "No\n"])
 def test_file_is_declined(talking, photo, answer):
     desk, phone = talking
