@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from proxim.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from proxim import aio, qr, sync
+    from proxim import aio, files, qr, sync, talk
     from proxim.client import (
         Guest,
         Host,
@@ -90,6 +90,7 @@ __all__ = [
     "Unreachable",
     "WrongCode",
     "aio",
+    "files",
     "open_guest",
     "open_host",
     "qr",
@@ -97,6 +98,7 @@ __all__ = [
     "run_in_thread",
     "serve",
     "sync",
+    "talk",
 ]
 
 _MODULES = {

@@ -78,6 +78,8 @@ def test_completion_shows_public_names_alone():
     for module in (proxim.aio, proxim.sync):
         assert dir(module) == sorted(module.__all__)
         assert {getattr(module, name).__name__ for name in module.__all__} == set(module.__all__)
+    for module in (proxim.files, proxim.talk):
+        assert dir(module) == sorted(module.__all__)
 
 
 SESSION = {

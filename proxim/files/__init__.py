@@ -33,3 +33,7 @@ __all__ = [
     "safe_name",
     "send_file",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

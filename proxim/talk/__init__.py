@@ -10,3 +10,7 @@ from proxim.talk.listener import Listener
 from proxim.talk.talk import Talk
 
 __all__ = ["PATIENCE", "Chat", "Direct", "Listener", "Talk"]
+
+
+def __dir__() -> list[str]:
+    return __all__
