@@ -113,6 +113,7 @@ class Window(QtWidgets.QWidget):
         dialog.setText(f"Take <b>{escape(offer.name)}</b>, {offer.size / 1e6:.1f} MB?")
         buttons = QtWidgets.QMessageBox.StandardButton
         dialog.setStandardButtons(buttons.Yes | buttons.No)
+        dialog.setDefaultButton(buttons.No)  # Enter may end a line that the person types.
         return answer(dialog, offer) == buttons.Yes
 
 

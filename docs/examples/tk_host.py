@@ -136,6 +136,12 @@ class Question(simpledialog.Dialog):
         self.watch()
         return self.entry if self.has_number else None
 
+    def buttonbox(self):
+        """Add the buttons."""
+        super().buttonbox()
+        if not self.has_number:
+            self.unbind("<Return>")  # It may end a line that the person types in the window.
+
     def watch(self):
         """Close the dialog once there is nothing to decide."""
         self.cancel() if self.subject.is_over else self.after(200, self.watch)

@@ -3,7 +3,7 @@
 ``python -m tests.docs.driver EXAMPLE`` prints a line for each text that comes to be seen, and takes
 commands from its standard input. ``EXAMPLE qr_ttl=3`` gives its node a setting.
 
-    type TEXT · press BUTTON · choose FILE · picture FILE · clipboard · close
+    type TEXT · press BUTTON · enter · choose FILE · picture FILE · clipboard · close
 
 ``choose`` gives the file for the next dialog that asks for one.
 
@@ -110,6 +110,13 @@ class Qt:
         (button,) = [each for each in buttons if each.text().replace("&", "") == label]
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
+    def enter(self, _):
+        from PySide6.QtCore import Qt
+        from PySide6.QtTest import QTest
+        from PySide6.QtWidgets import QApplication
+
+        QTest.keyClick(QApplication.activeModalWidget(), Qt.Key.Key_Return)
+
     def choose(self, path):
         from PySide6.QtWidgets import QFileDialog
 
@@ -185,6 +192,9 @@ class Tk:
         (button,) = [each for each in buttons if str(self._call(each, "cget", "-text")) == label]
         # A dialog that opens would stop the driver.
         self._call("after", "idle", button, "invoke")
+
+    def enter(self, _):
+        self._call("event", "generate", self._call("grab", "current", "."), "<Return>")
 
     def picture(self, path):
         from PIL import ImageGrab

@@ -171,6 +171,22 @@ async def test_file_is_declined(window, tmp_path):
     assert not window.downloads.exists()
 
 
+async def test_key_that_ends_a_line_takes_no_file(window):
+    async with open_guest(await window.sees(r"http://\S+"), name="Phone") as phone:
+        await window.approves(phone)
+        async with trio.open_nursery() as nursery:
+
+            @nursery.start_soon
+            async def type_on():
+                await window.sees("Take .*pyproject.toml")
+                # The question of Tk then waits for a button.
+                await window.does("enter", *[window.no] * (window.no == "press Cancel"))
+
+            with pytest.raises(TransferFailed, match="declined"):
+                await send_file(await phone.channel(), ROOT / "pyproject.toml")
+    assert not window.downloads.exists()
+
+
 async def test_question_about_a_file_goes_with_the_offer(window):
     async with open_guest(await window.sees(r"http://\S+"), name="Phone") as phone:
         await window.approves(phone)
