@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -22,6 +23,18 @@ MAIN = "proxim"
 
 MAX_INCOMING = 32
 """Data channels of the other side that may wait to be taken."""
+
+FILE = "file"
+"""The label of a data channel for a file (docs/reference/channel.md: Files)."""
+
+TAKES_NO_FILES = '{"cancel": "not_supported"}'
+"""What a side says there that takes no files."""
+
+UNTAKEN_TIME = 10.0
+"""Seconds that a program has to take its first data channel. Then it is one without files."""
+
+OFFER_TIME = 5.0
+"""Seconds to wait for the offer of a file that is refused."""
 
 
 class Channels:
@@ -44,6 +57,10 @@ class Channels:
         self._main_closed = main_closed
         self._token = trio.lowlevel.current_trio_token()
         self._add_incoming, self._incoming = trio.open_memory_channel[DataChannel](MAX_INCOMING)
+        self._takes_any = False
+        self._refuses_files = False
+        self._untaken: deque[DataChannel] = deque()
+        self._offered = trio.Event()
 
     # -- for the program ----------------------------------------------------------------------
 
@@ -67,10 +84,32 @@ class Channels:
 
     async def next_incoming(self) -> DataChannel | None:
         """Return the next data channel of the other side that has news; None after the end."""
+        self._takes_any = True
+        self._untaken.clear()
         async for channel in self._incoming:
             if not is_finished(channel):
                 return channel
         return None
+
+    async def refuse_files(self) -> None:
+        """Refuse the files that the other side offers to a program that takes no data channels.
+
+        Otherwise the person at the other side would wait until the session ends.
+        """
+        await self._offered.wait()
+        await trio.sleep(UNTAKEN_TIME)
+        while not self._takes_any:
+            self._refuses_files = True
+            self._offered = trio.Event()
+            while self._untaken:
+                channel = self._untaken.popleft()
+                # A page whose channel closes before it has sent its offer says "interrupted".
+                with trio.move_on_after(OFFER_TIME):
+                    await channel.wait_readable()
+                with suppress(ProximError):
+                    await channel.send(TAKES_NO_FILES)
+                discard(channel)
+            await self._offered.wait()
 
     # -- for the connector ----------------------------------------------------------------------
 
@@ -119,10 +158,20 @@ class Channels:
     # -- in Trio ------------------------------------------------------------------------------
 
     def _add(self, channel: DataChannel) -> None:
-        try:
-            self._add_incoming.send_nowait(channel)
-        except (trio.WouldBlock, trio.ClosedResourceError):
+        is_untaken = channel.label == FILE and not self._takes_any
+        if is_untaken and len(self._untaken) >= MAX_INCOMING:
             discard(channel)
+            return
+        # A program that may take it later finds it; a refused one would fill the queue.
+        if not (is_untaken and self._refuses_files):
+            try:
+                self._add_incoming.send_nowait(channel)
+            except (trio.WouldBlock, trio.ClosedResourceError):
+                discard(channel)
+                return
+        if is_untaken:
+            self._untaken.append(channel)
+            self._offered.set()
 
     def _main_changed(self, channel: DataChannel) -> None:
         if channel.is_open and self.over is None and self.error is None:

@@ -117,6 +117,7 @@ class Connector:
                 nursery.start_soon(self._stop_when_over, nursery.cancel_scope)
                 await self._session.wait_approved()
                 nursery.start_soon(self._watch_arrivals, self._session.arrivals)
+                nursery.start_soon(self.channels.refuse_files)
                 await self._work()
         except Exception as error:
             # Not the text of the error: it may contain what the other side sent.

@@ -3,18 +3,21 @@
 import asyncio
 import sys
 import threading
+from functools import partial
 
 import pytest
 import trio
 import trio.testing
 
 from proxim.client import open_guest, open_host, resume_guest
+from proxim.files import open_offers, send_file
 from proxim.node import Node
 from proxim.protocol.errors import (
     ChannelClosed,
     ConnectionLost,
     NotSupported,
     SessionOver,
+    TransferFailed,
     Unreachable,
 )
 from proxim.rtc import connector
@@ -199,6 +202,51 @@ async def test_embedded_host_has_a_channel():
             await session.close()
             with pytest.raises(SessionOver):
                 await other.receive()
+
+
+async def test_program_without_data_channels_refuses_files(node, monkeypatch, tmp_path):
+    monkeypatch.setattr("proxim.rtc.channels.UNTAKEN_TIME", 0.3)
+    photo = tmp_path / "holiday.jpg"
+    photo.write_bytes(b"photo")
+    async with joined(node.url) as (host, guest, *_):
+        # More than may wait.
+        for _ in range(40):
+            with trio.fail_after(PATIENCE), pytest.raises(TransferFailed, match="takes no files"):
+                await send_file(guest, photo)
+        async with await guest.open("file") as other:
+            # A page could not send its offer once the channel is closing.
+            await trio.sleep(0.3)
+            with pytest.raises(trio.WouldBlock):
+                other.receive_nowait()
+            await other.send("an offer")
+            assert await hear(other, 1) == ['{"cancel": "not_supported"}']
+        await guest.send("hello")
+        assert await hear(host, 1) == ["hello"]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(receive_offers, host, tmp_path / "received"))
+            await send_file(guest, photo)
+            nursery.cancel_scope.cancel()
+    assert (tmp_path / "received" / "holiday.jpg").read_bytes() == b"photo"
+
+
+async def test_program_that_takes_a_file_late_gets_it(node, monkeypatch, tmp_path):
+    monkeypatch.setattr("proxim.rtc.channels.UNTAKEN_TIME", 0.6)
+    photo = tmp_path / "holiday.jpg"
+    photo.write_bytes(b"photo")
+    async with joined(node.url) as (host, guest, *_), trio.open_nursery() as nursery:
+        nursery.start_soon(send_file, guest, photo)
+        await trio.sleep(0.2)
+        async with open_offers(host) as offers:
+            offer = await offers.receive()
+            await trio.sleep(0.6)
+            await offer.save(tmp_path / "received")
+    assert (tmp_path / "received" / "holiday.jpg").read_bytes() == b"photo"
+
+
+async def receive_offers(channel, folder):
+    async with open_offers(channel) as offers:
+        async for offer in offers:
+            await offer.save(folder)
 
 
 async def test_channel_ends_with_the_session(node):
