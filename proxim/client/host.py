@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import UNSET, structs
 
 from proxim.client.connection import NodeConnection
-from proxim.client.host_session import TOO_OLD_FOR_PAGES, HostSession, SessionKind
+from proxim.client.host_session import TOO_OLD_FOR_PAGES, HostSession, SessionKind, checked_kind
 from proxim.client.names import checked_name, computer_name
 from proxim.event_loop import opening, require_trio
 from proxim.protocol import messages as wire
@@ -22,7 +22,7 @@ from proxim.protocol.errors import (
 )
 from proxim.protocol.fields import Confirm
 from proxim.protocol.link import is_loopback
-from proxim.protocol.messages import SessionInfo, SessionType
+from proxim.protocol.messages import SessionInfo
 
 if TYPE_CHECKING:
     from proxim.client.sealed_host import HostSecret, NewSecret
@@ -91,7 +91,7 @@ class Host:
         ``SealUnavailable`` if it is too old for sealed sessions.
         """
         request = wire.CreateSession(
-            session_type=SessionType(session_type),
+            session_type=checked_kind(session_type),
             ttl=ttl,
             token_hash=token_hash,
             qr=qr,

@@ -36,6 +36,15 @@ log = logging.getLogger(__name__)
 
 SessionKind = SessionType | Literal["one_time", "persistent", "temporary"]
 
+
+def checked_kind(session_type: SessionKind) -> SessionType:
+    """Return the type of a session. Raises ``BadMessage``, which lists the types, for another."""
+    kinds = [kind.value for kind in SessionType]
+    if session_type not in kinds:
+        raise BadMessage(f"session_type must be one of {', '.join(kinds)}, not {session_type!r}")
+    return SessionType(session_type)
+
+
 CODE = re.compile(r"[1-9][0-9]{2}")
 """The code that a guest shows, as the person types it."""
 

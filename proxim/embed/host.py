@@ -10,16 +10,15 @@ from weakref import WeakValueDictionary
 import trio
 
 from proxim.actors.router import Router
-from proxim.client.host_session import HostSession, SessionKind
+from proxim.client.host_session import HostSession, SessionKind, checked_kind
 from proxim.client.ice import IceRefresher
 from proxim.client.names import computer_name
 from proxim.embed.connection import LocalConnection
 from proxim.embed.decision import Decide, answer
 from proxim.net.limits import Limits
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import BadMessage, UnknownSession
+from proxim.protocol.errors import UnknownSession
 from proxim.protocol.fields import Confirm
-from proxim.protocol.messages import SessionType
 
 if TYPE_CHECKING:
     from proxim.client.sealed_host import NewSecret
@@ -58,13 +57,8 @@ class LocalHost:
         decide: Decide | None = None,
     ) -> HostSession:
         """Return a new session on a connection of its own, so that none can delay another."""
-        kinds = [kind.value for kind in SessionType]
-        if session_type not in kinds:
-            raise BadMessage(
-                f"session_type must be one of {', '.join(kinds)}, not {session_type!r}"
-            )
         request = wire.CreateSession(
-            session_type=SessionType(session_type),
+            session_type=checked_kind(session_type),
             ttl=ttl,
             token_hash=token_hash,
             qr=qr,

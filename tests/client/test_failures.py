@@ -44,6 +44,8 @@ async def test_malformed_request_is_a_bad_message(node):
     async with open_host(node.url, uuid="desk") as host:
         with pytest.raises(errors.BadMessage, match="ttl"):
             await host.create("temporary")
+        with pytest.raises(errors.BadMessage, match="one_time, persistent, temporary, not 'once'"):
+            await host.create("once")
         session = await host.create("persistent")
         with pytest.raises(errors.BadMessage, match="name"):
             await _join(session.link, name="n" * 65)
