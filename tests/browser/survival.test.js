@@ -39,6 +39,22 @@ test("the chat says where messages may be lost by a reload", async () => {
   await theyTalk(desk, phone, "after the reload");
 });
 
+test("the end of a connection loses no message that has arrived", async () => {
+  for (const [one, other] of [["desk", "phone"], ["phone", "desk"]]) {
+    const pair = await here.pair("persistent");
+    await pair.desk.says("hello");
+    await pair.phone.sees("hello");
+    await pair.phone.says("goodbye");
+    await pair.desk.sees("goodbye");
+    await pair.desk.page.waitForTimeout(1_500);
+    await pair[one].page.getByRole("button", { name: "End connection" }).click();
+    for (const side of [pair[one], pair[other]]) {
+      await side.sees("The connection has ended");
+      assert.equal(await side.page.getByText("may be lost").count(), 0);
+    }
+  }
+});
+
 test("both sides reload at once and connect again", async () => {
   const { desk, phone } = await here.pair("persistent");
   await Promise.all([desk.page.reload(), phone.page.reload()]);

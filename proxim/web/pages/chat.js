@@ -14,6 +14,8 @@ const MOST_SHOWN = 500;
 const LONGEST = 10_000;
 /** Milliseconds that a browser may take to notice that the other side is gone. */
 const UNNOTICED = 8_000;
+/** Milliseconds that the last message may be on its way when a side ends the connection. */
+const ON_ITS_WAY = 1_000;
 /** Messages that the other side may send at once, and per second: far more than people type. */
 const BURST = 300;
 const RATE = 50;
@@ -120,9 +122,9 @@ export function chatPane(sendByServer, flooded) {
       form.hidden = true;
       hint.remove();
     },
-    /** Say that messages sent just before the channel closed may be lost. */
-    lose() {
-      if (sentAt < Math.min(goneAt, performance.now()) - UNNOTICED) return;
+    /** Say that messages sent just before the channel closed may be lost. @param {boolean} [isEnding] */
+    lose(isEnding) {
+      if (sentAt < Math.min(goneAt, performance.now()) - (isEnding ? ON_ITS_WAY : UNNOTICED)) return;
       sentAt = -Infinity;
       place(el("p", { class: "hint small", text: text.perhapsLost }));
     },

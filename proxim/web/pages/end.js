@@ -29,6 +29,9 @@ export function hearEnd(session, data) {
   if (typeof data?.end === "string") heard.set(session, REASONS.find((each) => each === data.end) ?? "failed");
 }
 
+/** Return whether one of the two sides is about to end a session. @param {Session} session */
+export const isEnding = (session) => closing.has(session) || heard.has(session);
+
 /** Return which side ended a session, if that is known. @param {Session} session */
 export function endOf(session) {
   if (!CAUSED.includes(String(session.over?.reason))) return "ended";

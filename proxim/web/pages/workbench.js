@@ -3,7 +3,7 @@
 import { Guest } from "../proxim.js";
 import { chatPane } from "./chat.js";
 import { actionButton, byId, el, say } from "./dom.js";
-import { closeFor, endOf, endReason, hearEnd } from "./end.js";
+import { closeFor, endOf, endReason, hearEnd, isEnding } from "./end.js";
 import { filesPane } from "./files.js";
 import { Pace } from "./pace.js";
 import { pathView } from "./path-view.js";
@@ -137,7 +137,7 @@ export function workbench(session, role) {
   const handlers = {
     presence: () => {},
     rtcstate: () => {},
-    disconnected: () => chat.lose(),
+    disconnected: () => chat.lose(isEnding(session)),
     rtc({ pc }) {
       // After a flood, no new connection may start.
       if (isFlooded) pc.close();
