@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,11 +13,13 @@ import msgspec
 
 from proxim.cli import options, program
 from proxim.cli.terminal import Reporter, printable
+from proxim.cli.words import wrap
 from proxim.doctor import CheckResult, Level, run_checks
 from proxim.protocol.errors import InvalidSetting
 from proxim.settings import advice_on_secrets, load_with_sources
 
 _MARKS = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.ERROR: ("✗", "red")}
+_ARROW = "  → "
 
 
 @click.command("doctor", cls=options.Grouped)
@@ -61,8 +64,15 @@ def _report(reporter: Reporter, result: CheckResult) -> None:
     mark, colour = _MARKS[result.level]
     lines = [f"{click.style(mark, colour)} {result.check}: {printable(result.found)}"]
     if result.remedy:
-        lines.append(f"  → {printable(result.remedy)}")
+        lines += _remedy(printable(result.remedy), reporter)
     reporter.report("finding", "\n".join(lines), **msgspec.to_builtins(result))
+
+
+def _remedy(text: str, reporter: Reporter) -> list[str]:
+    """Return the lines of a remedy, below a finding."""
+    columns = shutil.get_terminal_size().columns - len(_ARROW)
+    first, *rest = wrap(text, columns) if reporter.screen.is_terminal else [text]
+    return [f"{_ARROW}{first}", *(f"{' ' * len(_ARROW)}{line}" for line in rest)]
 
 
 def _count(number: int, noun: str) -> str:

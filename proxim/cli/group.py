@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import io
 import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import IO, Any
 
 import click
 
@@ -23,8 +25,40 @@ def program_name() -> str:
     return "proxim" if is_found or typed.stem != "proxim" else shlex.quote(sys.argv[0])
 
 
+class Wrapped(click.ClickException):
+    """An error of a command whose text breaks between words in the window of a person."""
+
+    def __init__(self, error: click.ClickException) -> None:
+        super().__init__(error.message)
+        self._error = error
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        """The exit code of the error."""
+        return self._error.exit_code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print what the error prints."""
+        # The words are needed for a person only, and the commands have to start quickly.
+        from proxim.cli.words import fitting
+
+        file = sys.stderr if file is None else file
+        text = io.StringIO()
+        self._error.show(text)
+        click.echo(fitting(text.getvalue(), file), nl=False, file=file)
+
+
 class Group(click.Group):
     """A group of commands that names the nearest one if a command is unknown."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Its errors are ``Wrapped``."""
+        try:
+            return super().invoke(ctx)
+        except Wrapped:
+            raise
+        except click.ClickException as error:
+            raise Wrapped(error) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

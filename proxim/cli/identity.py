@@ -9,6 +9,7 @@ import functools
 import hmac
 import os
 import secrets
+import sys
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -22,6 +23,7 @@ import platformdirs
 from click.core import ParameterSource
 
 from proxim.cli import program
+from proxim.cli.words import fitting
 from proxim.client import Host, open_host
 from proxim.private_files import check_private
 from proxim.protocol import tokens
@@ -99,7 +101,8 @@ def with_host(function: Callable[..., None]) -> Callable[..., None]:
         given_by = click.get_current_context().get_parameter_source("access_token")
         if given_by is ParameterSource.COMMANDLINE:
             text = "all users of this machine can see --access-token in the command line"
-            click.echo(f"Warning: {text}: set PROXIM_ACCESS_TOKEN", err=True)
+            text = fitting(f"Warning: {text}: set PROXIM_ACCESS_TOKEN", sys.stderr)
+            click.echo(text, err=True)
 
         function(register=Register(node, identity, access_token), **options)
 

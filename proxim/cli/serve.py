@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import trio
 
 from proxim.cli import logs, options, tracing
 from proxim.cli.program import STOPPING, hangup_signal
-from proxim.cli.terminal import command_line
+from proxim.cli.terminal import command_line, is_terminal
+from proxim.cli.words import fitting
 from proxim.exception_groups import leaves
 from proxim.node import Node
 from proxim.protocol.errors import InvalidSetting
@@ -117,12 +119,20 @@ def _tune_garbage_collector() -> None:
 
 def _print_urls(node: Node) -> None:
     where = [] if node.url == DEFAULT_URL else ["--node", node.url]
-    click.echo(f"Proxim {__version__} is at {node.url}")
+    click.echo(fitting(f"Proxim {__version__} is at {node.url}", sys.stdout))
     if node.url != node.local_url:
-        click.echo(f"It listens on:               {node.local_url}")
-    click.echo(f"Next, in a browser:          {node.url}/")
-    click.echo(f"Or in a second terminal:     {command_line('host', *where)}")
+        _print_row("It listens on:", node.local_url)
+    _print_row("Next, in a browser:", f"{node.url}/")
+    _print_row("Or in a second terminal:", command_line("host", *where))
     if is_loopback(node.url):
-        click.echo("Only this computer can open its codes. To let phones in, stop it and start it")
-        click.echo(f"with --lan:                  {command_line('serve', '--lan')}")
+        text = "Only this computer can open its codes. To let phones in, stop it and start it"
+        click.echo(fitting(text, sys.stdout))
+        _print_row("with --lan:", command_line("serve", "--lan"))
     click.echo("Stop it with Ctrl-C.")
+
+
+def _print_row(label: str, value: str) -> None:
+    """Print a label and a line to copy, below each other in a narrow window."""
+    row = f"{label:<29}{value}"
+    is_whole = not is_terminal() or len(row) <= shutil.get_terminal_size().columns
+    click.echo(row if is_whole else f"{label}\n  {value}")

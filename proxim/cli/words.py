@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from typing import IO
+
+import click
+
 
 def width(text: str) -> int:
     """Return the columns that a text without escape sequences takes."""
@@ -20,22 +25,34 @@ def start(text: str, columns: int) -> str:
 def wrap(text: str, columns: int) -> list[str]:
     """Return the lines of ``text``, broken between words where they are wider than ``columns``.
 
-    An indented line is one to copy, such as a command, and stays whole.
+    An indented line is one to copy, such as a command, and stays whole. The text may have escape
+    sequences.
     """
     lines = []
     for paragraph in text.split("\n"):
-        if paragraph.startswith("  ") or width(paragraph) <= columns:
+        if paragraph.startswith("  ") or _columns_of(paragraph) <= columns:
             lines.append(paragraph)
             continue
         line = ""
         for word in paragraph.split(" "):
             longer = f"{line} {word}" if line else word
-            if line and width(longer) > columns:
+            if line and _columns_of(longer) > columns:
                 lines.append(line)
                 longer = word
             line = longer
         lines.append(line)
     return lines
+
+
+def _columns_of(text: str) -> int:
+    return width(click.unstyle(text))
+
+
+def fitting(text: str, stream: IO[str]) -> str:
+    """Return a text for a stream, its lines broken between words if that is a terminal."""
+    if not stream.isatty():
+        return text
+    return "\n".join(wrap(text, shutil.get_terminal_size().columns))
 
 
 def rows_of(line: str, columns: int) -> list[str]:
