@@ -23,7 +23,11 @@ def command() -> None:
     """Show the settings, and the schema of a config file."""
 
 
-@command.command("show", cls=options.Grouped)
+@command.command(
+    "show",
+    cls=options.Grouped,
+    short_help="Print the settings of `proxim serve`, and their sources.",
+)
 @options.with_settings
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--changed", is_flag=True, help="Only the settings that differ from their defaults.")
@@ -56,7 +60,7 @@ def show_command(config: Path | None, as_json: bool, changed: bool, **flags: obj
     Console(soft_wrap=True).print(table)
 
 
-@command.command("schema")
+@command.command("schema", short_help="Print the JSON Schema of a config file.")
 def schema_command() -> None:
     """Print the JSON Schema of a config file, for editors and validators."""
     click.echo(json.dumps(schema(), indent=2))

@@ -69,9 +69,9 @@ _NOTICES = {
     Notice.KEYS_ELSEWHERE: "A device asks, but another program has the keys to answer it.",
 }
 
-_APPROVED = {
-    True: "Approved. Sealed: the server cannot read what you exchange.",
-    False: "Approved. Not sealed: the server can read what goes through it.",
+_SEALED = {
+    True: "Sealed: the server cannot read what you exchange.",
+    False: "Not sealed: the server can read what goes through it.",
 }
 
 plain_option = click.option(
@@ -231,7 +231,7 @@ async def _approve_guest(
 
 
 def _report_approval(session: ClientSession, reporter: Reporter) -> None:
-    text = _APPROVED[session.sealed]
+    text = f"Approved. {_SEALED[session.sealed]}"
     # Not the status of the session, which may have ended since.
     reporter.report("result", text, status=Status.APPROVED, sealed=session.sealed)
 
@@ -244,7 +244,8 @@ def _show_link(
     except InvalidLink as error:
         raise ConnectionLost(f"the link that the node sent cannot be used: {error}") from None
     line, is_on_own_page = command(link)
-    ways = [Way("run this on another computer", line)]
+    where = "in another terminal" if is_loopback(link) else "on another computer"
+    ways = [Way(f"run this {where}", line)]
     if is_on_own_page:
         # The command works in a terminal only, and the page may be for more than pairing.
         ways.insert(0, Way("open this link on the other device", link))
@@ -269,7 +270,7 @@ def _show_link(
 
 def _about(session: HostSession, link: str) -> list[str]:
     """Return the sentences that a person reads beside the code of this link."""
-    sealed = "Sealed." if session.sealed else "Not sealed."
+    sealed = _SEALED[session.sealed]
     return [sealed, ONLY_HERE] if is_loopback(link) else [sealed]
 
 

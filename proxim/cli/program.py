@@ -16,6 +16,7 @@ from proxim.client import Guest, Host
 from proxim.exception_groups import leaves, ungrouped
 from proxim.protocol import device_names
 from proxim.protocol.errors import (
+    AccessDenied,
     BadMessage,
     ConnectionLost,
     InvalidLink,
@@ -44,6 +45,8 @@ if sys.platform == "win32":
 NORMAL_ENDS: Final = {Reason.CLOSED, Reason.DISCONNECTED, Reason.EXPIRED}
 CAUSED: Final = {Reason.CLOSED, Reason.DISCONNECTED}
 """Ends that a side causes, which may say why (docs/reference/channel.md: Signals)."""
+
+TOKEN_ADVICE = "Give the node's access token in PROXIM_ACCESS_TOKEN, or with --access-token."
 
 _ENDS = {
     "left": "the other side ended it",
@@ -148,6 +151,8 @@ def _report_failure(reporter: Reporter, error: BaseException) -> int:
         report_end(reporter, error)
         return REFUSED
     report_error(reporter, "Error", error)
+    if isinstance(error, AccessDenied) and not reporter.as_json:
+        reporter.screen.say(f"{TOKEN_ADVICE} Its owner has it.")
     if not isinstance(error, ConnectionLost):
         return REFUSED
     if error.unreached is not None and not reporter.as_json:

@@ -21,7 +21,7 @@ def command() -> None:
     """List and close the sessions of this computer."""
 
 
-@command.command("list")
+@command.command("list", short_help="List the sessions of this computer.")
 @with_host
 @program.json_option
 def list_command(register: Register, as_json: bool) -> None:

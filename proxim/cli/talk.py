@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 HINT = "Your lines go to the other side; /send FILE sends a file, /close ends it."
 
+COMMANDS = "/send FILE offers a file, /cancel stops the files, /close ends the session."
+
 _ALONE = 60
 """Seconds without node and channel."""
 
@@ -205,9 +207,11 @@ class Conversation:
             elif command == "/send" and rest:
                 nursery.start_soon(self._send_file, _path(rest.strip()))
             elif command == "/send":
-                self.reporter.report("usage", "/send FILE offers a file, /close ends the session.")
+                self.reporter.report("usage", COMMANDS)
             elif command == "/cancel":
                 self.transfers.cancel()
+            elif keyboard.is_person and _looks_like_command(line):
+                self.reporter.report("usage", f"There is no {command}; it was not sent. {COMMANDS}")
             elif command:
                 self._chat.say(line)
         self._questions.close()
@@ -265,6 +269,11 @@ async def talk(session: ClientSession, reporter: Reporter, *, folder: Path, take
     over = await Conversation(session, reporter, folder=folder, take_all=take_all).run()
     if over is not None and over.reason not in program.NORMAL_ENDS:
         reporter.exit_code = program.REFUSED
+
+
+def _looks_like_command(line: str) -> bool:
+    """Return whether a line is a mistyped command, such as /hlep, rather than a text or a path."""
+    return line.startswith("/") and line[1:].partition(" ")[0].isalpha()
 
 
 def _path(text: str) -> Path:

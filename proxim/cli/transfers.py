@@ -136,18 +136,25 @@ class Transfers:
 
         async def send() -> None:
             size = 0
-            progress: Callable[[int], None] = _ignore
+            update: Callable[[int], None] = _ignore
 
             def offered(bytes_: int) -> None:
-                nonlocal size, progress
+                nonlocal size
                 size = bytes_
-                text = f"Offering {name}, {decimal(size)}."
+                text = f"Offering {name}, {decimal(size)}. The other side has to accept it."
                 self._report("offered", text, number, "out", path.name, size)
-                progress = bars.enter_context(self._bars.show(number, f"Sending {name}", size))
+
+            def accepted() -> None:
+                nonlocal update
+                update = bars.enter_context(self._bars.show(number, f"Sending {name}", size))
 
             with ExitStack() as bars:
                 await send_file(
-                    channel, path, offered=offered, progress=lambda done: progress(done)
+                    channel,
+                    path,
+                    offered=offered,
+                    accepted=accepted,
+                    progress=lambda done: update(done),
                 )
             self.sent += 1
             text = f"Sent {name}, {decimal(size)}."

@@ -67,3 +67,10 @@ def test_key_that_others_can_use_is_warned_about_or_refused(start, tmp_path):
     _, err, code = start(*serve).finish()
     assert code == 2
     assert "can write" in " ".join(err.split())
+
+
+def test_host_without_the_access_token_learns_how_to_give_it(start, serve):
+    node = serve("--access-token", "hush-" * 9)
+    host = start("host", "--node", node, terminal=True)
+    assert host.exit() == 1
+    host.see(r"Give the node's access token in PROXIM_ACCESS_TOKEN, or with --access-token\.")

@@ -91,3 +91,11 @@ def test_shell_completes_a_command(run, tmp_path, shell, environ):
         [shell, "-c", script], capture_output=True, text=True, timeout=60, env=environ
     )
     assert done.stdout.split()[0] == "config", done.stderr
+
+
+@pytest.mark.parametrize("group", ["config", "sessions", "cluster"])
+def test_list_of_commands_has_whole_sentences(run, group):
+    out, _, _ = run(group, "--help")
+    commands = out[out.index("Commands:") :].splitlines()[1:]
+    assert commands
+    assert all(line.endswith(".") and not line.endswith("...") for line in commands)

@@ -56,6 +56,15 @@ def test_qr_draws_on_the_terminal(start, tmp_path):
     assert scan(drawn.picture(), tmp_path / "screen.png") == link
 
 
+def test_link_to_this_computer_is_for_another_terminal(start, desk):
+    desk.see(r"Or run this in another terminal:\n  \S*proxim join 'http://127\.0\.0\.1")
+    assert "another computer" not in desk.text
+    with start("serve", "--port", "0", "--public-url", "http://192.0.2.1:1") as public:
+        public.url()
+        local = public.line().split()[-1]
+        start("host", "--node", local, terminal=True).see("Or run this on another computer:")
+
+
 def test_remaining_time_is_counted_down(start, desk):
     first = desk.see(r"Waiting\. The link expires in (\d:\d\d)")[1]
     desk.see(rf"expires in (?!{first})\d:\d\d")
@@ -185,6 +194,15 @@ def test_question_is_back_after_the_shell_had_the_terminal(asked):
     desk.see(QUESTION)
     desk.type_number(guest)
     desk.see("Connected")
+
+
+def test_mistyped_command_is_not_sent(talking):
+    desk, guest = talking
+    desk.type("/sned /etc/passwd\n")
+    desk.see(r"There is no /sned; it was not sent\. /send FILE offers a file")
+    desk.type("/etc/hosts is a path\n")
+    guest.see(r"(?m)^< /etc/hosts is a path$")
+    assert "passwd" not in guest.text
 
 
 @pytest.mark.parametrize("end", ["/close\n", "\x04"])

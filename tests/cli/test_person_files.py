@@ -22,8 +22,10 @@ def talking(start, node):
 def test_file_is_taken_once_the_person_agrees(talking, photo, tmp_path):
     desk, phone = talking
     phone.type(f"/send {photo}\n")
-    phone.see(r"Offering holiday\.jpg, 300\.0 kB\.")
+    phone.see(r"Offering holiday\.jpg, 300\.0 kB\. The other side has to accept it\.")
     desk.see(ASKED)
+    # There is no progress before the answer.
+    assert not phone.has(r"Sending holiday\.jpg")
     desk.type("maybe\n")
     desk.see("Type y or n")
     # What the other side says does not take the question away.
