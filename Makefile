@@ -70,7 +70,8 @@ $(BIN)/uv:
 SYNC = UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --locked --inexact
 
 $(RUNS): pyproject.toml uv.lock | $(BIN)/uv
-	@echo "Installing Proxim and its libraries into $(VENV). The first time, this takes a minute or two."
+	@echo "Installing Proxim and its libraries into $(VENV)."
+	@echo "The first time, this takes a minute or two."
 	@# Not every system has wheels for all that WebRTC needs. Without them the commands say what is missing.
 	@$(SYNC) --no-dev --extra rtc --compile-bytecode || $(SYNC) --no-dev --compile-bytecode
 	@touch $@

@@ -47,10 +47,11 @@ def test_make_run_says_what_it_does():
     steps = re.findall(r'^echo "(.+)"$', told, re.MULTILINE)
     assert steps == [
         "Making a Python environment in .venv.",
-        "Installing Proxim and its libraries into .venv. "
+        "Installing Proxim and its libraries into .venv.",
         "The first time, this takes a minute or two.",
         "Starting the node: .venv/bin/proxim serve --lan",
     ]
+    assert max(map(len, steps)) <= 80
     assert told.index("python -m pip install") > told.index(steps[0])
     assert told.index("uv sync") > told.index(steps[1])
 
