@@ -237,6 +237,21 @@ test("the end of a session interrupts files on both sides, offered or not", asyn
   }
 });
 
+test("a conversation with a file that is not saved asks before it goes", async () => {
+  const { desk, phone } = await here.pair("one_time");
+  const small = await file("precious-too.txt", 1000);
+  await phone.sends(small.path);
+  await desk.accepts(small.name);
+  await desk.file(small.name).getByText("Complete").waitFor();
+  await desk.press("End connection");
+  await desk.press("Dismiss");
+  await desk.sees("Discard the received files?");
+  await desk.press("Keep them");
+  assert.equal(await saves(desk, small), small.sum);
+  await desk.press("Dismiss");
+  await desk.page.locator(".bench").waitFor({ state: "detached" });
+});
+
 test("a file dropped beside the field does not replace the page", async () => {
   const { desk } = await here.pair("one_time");
   const isTaken = (type, file) =>

@@ -47,6 +47,31 @@ test("the conversation fills the screen, upright and across", async () => {
   assert.ok(await talk.evaluate(isAtEnd));
 });
 
+test("on the narrowest screen the field for a message has a row of its own", async () => {
+  const { phone } = await pairs();
+  await phone.page.setViewportSize({ width: 320, height: 568 });
+  await fills(phone);
+  const { width } = await phone.page.getByLabel("Message").boundingBox();
+  assert.ok(width > 240, `${width} px for a message`);
+});
+
+test("a guest that can come back learns how", async () => {
+  const { phone } = await pairs();
+  await phone.press("About this connection");
+  await phone.sees("Both devices can leave and come back. To come back, open this page again.");
+  await phone.page.reload();
+  await phone.isConnected();
+});
+
+test("a conversation that has ended is as high as what is in it", async () => {
+  const { desk, phone } = await pairs();
+  const heightOf = async () => (await desk.page.locator(".bench").boundingBox()).height;
+  assert.ok((await heightOf()) > 600);
+  await phone.press("End connection");
+  await desk.sees("The connection has ended.");
+  assert.ok((await heightOf()) < 250, `${await heightOf()} px`);
+});
+
 test("a message has several lines, and a link that opens without access to the page", async () => {
   const { desk, phone } = await pairs();
   const field = phone.page.getByLabel("Message");
@@ -182,7 +207,7 @@ test("path and round-trip time are shown while connected", async () => {
   for (const person of [desk, phone]) {
     await person.press("About this connection");
     await person.sees(/^Direct$/);
-    assert.match(await person.page.locator(".about p").first().textContent(), /^Direct Here: own address. There: (own address|address found on the way). UDP.$/);
+    assert.match(await person.page.locator(".about p").first().textContent(), /^Direct This device: own address. The other device: (own address|address found on the way). UDP.$/);
     await person.sees(/Round trip (under )?\d+ ms/);
     const line = person.page.locator(".spark polyline");
     await person.page.waitForFunction(

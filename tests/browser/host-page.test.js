@@ -76,7 +76,25 @@ test("a page whose code leads to this computer alone says how to let phones in",
   const desk = await here.desk();
   await desk.hasCode();
   await desk.sees("Only this computer can open the code");
+  // Where the program is, and how it was started, is known to its terminal alone.
+  await desk.sees("start it with the command that its terminal shows");
   await desk.sees("proxim serve --lan");
+});
+
+test("a sealed connection that ended elsewhere has no name in the list", async () => {
+  const context = await here.context({ viewport: { width: 1280, height: 1000 } });
+  const desk = await here.desk(context);
+  const phone = await here.phone(await desk.opens("one_time"));
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await desk.isConnected();
+  await phone.press("End connection");
+  await desk.sees("The other device ended it.");
+  await desk.page.close();
+  const other = await here.desk(context);
+  const ended = other.page.locator("#ended-list li").first();
+  await ended.waitFor();
+  assert.equal(await ended.locator("bdi").textContent(), "A device");
 });
 
 test("the guest sees the name of the computer, which is set once", async () => {
@@ -144,7 +162,7 @@ test("after a denial and after the end of the time there is a new code, and the 
   await phone.asksAndWaits();
   await desk.hears();
   await desk.press("Decline");
-  await desk.sees("The request was declined. This is a new code.");
+  await desk.sees("You declined the device. This is a new code.");
   await desk.hasCode();
   assert.notEqual(await desk.link(), first);
 });

@@ -29,6 +29,9 @@ test("after the approval both sides have the focus in the workbench, and its tit
   const { desk, phone } = await here.pair("persistent");
   await hasFocusOn(desk, "Connected to");
   await hasFocusOn(phone, "Connected to");
+  // A ring around a heading would look like that of a field.
+  await desk.page.keyboard.press("Shift");
+  assert.equal(await desk.page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle), "none");
   for (const { page } of [desk, phone]) {
     assert.equal(await page.locator(".bench h2").getAttribute("aria-live"), "polite");
   }

@@ -90,6 +90,8 @@ test("a wrong number declines at once, and a new code is drawn", async () => {
   await phone.sees("The other person declined, or typed another number.");
   await desk.ended("The request was declined.");
   await desk.sees("That was another number, so the device was declined. Scan this new code.");
+  // The card says it, and nothing else on the page asks for another code.
+  assert.equal(await desk.page.locator("#toast").textContent(), "");
   assert.equal(await desk.page.getByRole("dialog").count(), 0);
   const next = await desk.link();
   assert.notEqual(next.split("#")[1].split(".")[0], link.split("#")[1].split(".")[0]);

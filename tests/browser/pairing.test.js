@@ -25,7 +25,7 @@ test("a temporary session ends on both sides when its time is up", async () => {
   await phone.says("quick");
   await desk.sees("quick");
   await desk.ended("Its time was up.");
-  await phone.sees("Ask for a new code to connect again.");
+  await phone.sees("To connect again, scan a new code on the other device.");
 });
 
 test("a persistent session lets the guest come back without a code", async () => {
@@ -55,7 +55,7 @@ test("a guest that comes back to a closed session learns that it ended", async (
   await desk.press("End connection");
   await desk.ended("You ended it.");
   const again = await here.phone(`${here.node.url}/join`, context);
-  await again.sees("It was closed. Ask for a new code to connect again.");
+  await again.sees("It was closed. To connect again, scan a new code on the other device.");
   await again.page.reload();
   await again.sees("Scan a code first");
 });

@@ -150,11 +150,11 @@ test("each side hears that the other one ended the session", async () => {
     if (who === "phone") {
       await phone.press(press);
       await desk.ended("The other device ended it.");
-      await phone.sees("You ended it. Ask for a new code to connect again.");
+      await phone.sees("You ended it. To connect again, scan a new code on the other device.");
     } else {
       if (press === "Close") await desk.page.getByRole("button", { name: /^End the connection/ }).click();
       else await desk.press(press);
-      await phone.sees("The other device ended it. Ask for a new code to connect again.");
+      await phone.sees("The other device ended it. To connect again, scan a new code on the other device.");
       await desk.ended("You ended it.");
     }
     await desk.press("Dismiss");

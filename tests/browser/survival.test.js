@@ -200,6 +200,8 @@ test("a session that is taken back has one workbench, unless the old one has an 
   assert.equal(await desk.page.locator(".bench").count(), 2);
   await desk.file("precious.txt").getByRole("link", { name: "Save" }).waitFor();
   await desk.press("Dismiss");
+  await desk.press("Discard them");
+  await desk.page.locator(".bench").nth(1).waitFor({ state: "detached" });
   assert.equal(await desk.page.locator(".bench").count(), 1);
 });
 

@@ -48,7 +48,7 @@ test("a paused code expires, both sides say so, and a new one is a click away", 
   const phone = await here.phone(link);
   await phone.asks();
   await phone.sees("This code has expired");
-  await phone.sees("Ask for a new code.");
+  await phone.sees("Scan the code that the other device shows now.");
   await desk.page.locator("#cover").getByRole("button", { name: "New code" }).click();
   await desk.page.locator(".code-face:not(.stale)").waitFor();
   assert.notEqual(await desk.link(), link);

@@ -8,7 +8,7 @@ import { closeFor } from "./end.js";
 import { addRow, moveToEnded, noteEnded } from "./list.js";
 import { ownName, setOwnName, startOwnName } from "./own-name.js";
 import { codeOf, problem } from "./problem.js";
-import { ask, comesSilently, wasApproved } from "./prompt.js";
+import { ask, comesSilently, wasApproved, wasDeclined } from "./prompt.js";
 import { offerRetry, resetRetries } from "./retry.js";
 import { showNotice } from "./sealed.js";
 import { startStage } from "./stage.js";
@@ -65,7 +65,9 @@ async function begin() {
   else stage.openWhenSeen();
   // Sessions that ended while this page was closed.
   for (const info of await host.list()) {
-    if (info.reason) noteEnded(info.session_id, info.session_type, info.device_info?.name, info.reason);
+    // The server does not know the name of a device that has a sealed connection.
+    const name = info.device_info && info.seal ? text.unknownDevice : info.device_info?.name;
+    if (info.reason) noteEnded(info.session_id, info.session_type, name, info.reason);
   }
 }
 
@@ -85,7 +87,8 @@ function welcome(session) {
   session.onover = ({ error }) => {
     const isAwaited = shown === session || (!shown && wasApproved(session) && error.reason === "rejected");
     moveToEnded(session);
-    if (isAwaited && error.code === "session_ended") stage.replace(session, wasApproved(session));
+    const here = wasApproved(session) ? text.wrongNumber : wasDeclined(session) ? text.declinedHere : undefined;
+    if (isAwaited && error.code === "session_ended") stage.replace(session, here);
   };
 }
 

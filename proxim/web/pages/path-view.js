@@ -10,8 +10,15 @@ const SAMPLES = 60;
 const FEWEST = 8;
 const EVERY = 1_000;
 
-/** @param {Session} session */
-export function pathView(session) {
+/** Return how long a connection stays, and how a guest comes back. @param {NonNullable<Session["type"]>} type @param {import("./problem.js").Role} role */
+function typeLine(type, role) {
+  const { name, summary } = text.types[type];
+  const back = role === "guest" && type !== "one_time" ? text.comeBack : "";
+  return el("p", { text: text.aboutKind(name, summary, back) });
+}
+
+/** @param {Session} session @param {import("./problem.js").Role} role This side. */
+export function pathView(session, role) {
   /** @type {number[]} */
   const samples = [];
   const polyline = svg("polyline", { points: "" });
@@ -21,6 +28,7 @@ export function pathView(session) {
   const detail = el("span");
   const measured = el("p", { class: "path" }, chart, time);
   const element = el("div", { class: "about", hidden: true }, el("p", {}, kind, " ", detail), measured, sealMark(session));
+  if (session.type) element.append(typeLine(session.type, role));
 
   const measure = async () => {
     if (document.hidden || session.over) return;

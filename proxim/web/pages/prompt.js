@@ -1,6 +1,7 @@
 // The prompt for a guest. One prompt is open at a time; to close it without an answer declines.
 
 import { callForAttention } from "./attention.js";
+import { shown } from "./code.js";
 import { byId, everyTick, say, secondsTo, sentence, showLeft } from "./dom.js";
 import { duration } from "./format.js";
 import { text } from "./text.js";
@@ -27,6 +28,8 @@ const [dialog, number, approve] = ["prompt", "number", "approve"].map(byId);
 const waiting = [];
 /** @type {WeakSet<HostSession>} Sessions whose guests a person has approved, by the number that was typed. */
 const approved = new WeakSet();
+/** @type {WeakSet<HostSession>} Sessions whose guests a person has declined. */
+const declined = new WeakSet();
 /** Whether the first one is on the page. */
 let isOpen = false;
 let openedAt = 0;
@@ -43,6 +46,9 @@ export function comesSilently() {
 
 /** Return whether a person has approved the guest: if the session is rejected then, the number was wrong. @param {HostSession} session */
 export const wasApproved = (session) => approved.has(session);
+
+/** Return whether a person has declined the guest. @param {HostSession} session */
+export const wasDeclined = (session) => declined.has(session);
 
 /** Show a prompt, after the ones that wait already. @param {Prompt} prompt */
 export function ask(prompt) {
@@ -107,13 +113,16 @@ async function finish(answer) {
   try {
     await answer?.(prompt);
   } catch (error) {
-    if (!prompt.session.over) toastProblem("host")(error);
+    // The card says it where it shows the next code.
+    const isTold = /** @type {any} */ (error).code === "wrong_code" && prompt.session === shown;
+    if (!prompt.session.over && !isTold) toastProblem("host")(error);
   }
 }
 
 function decline() {
   if (!isOpen || isDeaf()) return;
   denials.push(performance.now());
+  declined.add(waiting[0].session);
   finish((prompt) => prompt.decline());
 }
 

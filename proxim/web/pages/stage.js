@@ -94,11 +94,11 @@ export function startStage(host) {
     openAgain: (session) => open(kindOf(session)),
     /** Scroll to the card. */
     reveal: () => card.scrollIntoView({ block: "nearest" }),
-    /** Show another code in the place of one that ended. @param {HostSession} session @param {boolean} isWrong Whether it
-     * ended by a wrong number. */
-    replace(session, isWrong) {
+    /** Show another code in the place of one that ended. @param {HostSession} session @param {string} [words] Why it ended,
+     * if a person ended it here. */
+    replace(session, words) {
       const reason = String(session.over?.reason);
-      const words = isWrong ? text.wrongNumber : text.newCodeAfter(reasonWords(reason));
+      words ??= text.newCodeAfter(reasonWords(reason));
       const isTooSoon = !PASSING.includes(reason) && performance.now() - shownAt < SHORTEST;
       const openNext = () => openWhenSeen(kindOf(session), words);
       show(null);

@@ -58,7 +58,10 @@ export function workbench(session, role) {
     if (!files.isMoving || (await confirmed(texts))) await closeFor(session, "left");
   };
   const leave = actionButton(text.leave, () => leaves().catch(toastProblem(role)), "second");
-  const dismiss = () => {
+  /** Remove the workbench, but ask first if that loses a file. */
+  const dismiss = async () => {
+    const texts = { title: text.unsavedTitle, words: text.unsaved, yes: text.unsavedYes, no: text.unsavedNo };
+    if (files.hasUnsaved && !(await confirmed(texts))) return;
     files.forget();
     element.remove();
     document.querySelector("h1")?.focus();
@@ -66,7 +69,7 @@ export function workbench(session, role) {
   const remove = actionButton(text.dismiss, dismiss, "quiet");
   remove.hidden = true;
   // What is to be known of the connection stands behind this button.
-  const about = pathView(session);
+  const about = pathView(session, role);
   const aboutButton = actionButton("", () => {
     about.hidden = !about.hidden;
     aboutButton.setAttribute("aria-expanded", String(!about.hidden));
@@ -169,6 +172,7 @@ export function workbench(session, role) {
     over() {
       leave.hidden = true;
       remove.hidden = false;
+      element.classList.add("ended");
       chat.end();
       files.end(endOf(session));
     },
