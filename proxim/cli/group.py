@@ -42,10 +42,10 @@ class Wrapped(click.ClickException):
         # The words are needed for a person only, and the commands have to start quickly.
         from proxim.cli.words import fitting
 
-        file = sys.stderr if file is None else file
+        stream: IO[Any] = sys.stderr if file is None else file
         text = io.StringIO()
         self._error.show(text)
-        click.echo(fitting(text.getvalue(), file), nl=False, file=file)
+        click.echo(fitting(text.getvalue(), stream), nl=False, file=stream)
 
 
 class Group(click.Group):

@@ -33,7 +33,7 @@ from proxim.protocol.errors import (
 )
 from proxim.protocol.fields import Confirm
 from proxim.protocol.link import clean_link, is_loopback
-from proxim.protocol.messages import SessionType, Status
+from proxim.protocol.messages import Reason, SessionType, Status
 
 T = TypeVar("T")
 
@@ -42,6 +42,10 @@ SLACK = 1.0
 
 ANYBODY = "The first device that opens this link is let in without a question (--yes)."
 ONLY_HERE = "Only this computer can open the link. To let phones in, start the node with --lan."
+NOT_APPROVED = (
+    "The other person declined, or typed another number. If that was a mistake, use the link that "
+    "the other device shows now."
+)
 WRONG_NUMBER = "That was another number, so the device was declined."
 
 Answer = Callable[[str], str]
@@ -322,5 +326,11 @@ async def _wait_for_answer(guest: Guest, reporter: Reporter) -> None:
             session_id=guest.session_id,
             expires_in=seconds(guest.expires_at - trio.current_time()),
         )
-        await guest.approved()
+        try:
+            await guest.approved()
+        except SessionOver as over:
+            if over.reason == Reason.REJECTED and not reporter.as_json:
+                reporter.screen.dismiss()
+                reporter.screen.say(NOT_APPROVED)
+            raise
     _report_approval(guest, reporter)

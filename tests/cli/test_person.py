@@ -118,6 +118,7 @@ def test_wrong_number_declines_and_shows_a_new_code(start, asked):
     desk.type("123\n" if guest.see(NUMBER)[1] != "123" else "124\n")
     assert guest.exit() == 1
     assert "the host declined" in guest.text
+    assert "declined, or typed another number. If that was a mistake, use the link" in guest.text
     desk.see(r"That was another number, so the device was declined\.")
     again = start("join", desk.see(LINK)[1], terminal=True)
     desk.type_number(again)
