@@ -42,10 +42,10 @@ class Wrapped(click.ClickException):
         # The words are needed for a person only, and the commands have to start quickly.
         from proxim.cli.words import fitting
 
-        stream: IO[Any] = sys.stderr if file is None else file
+        stream: IO[Any] | None = sys.stderr if file is None else file
         text = io.StringIO()
         self._error.show(text)
-        click.echo(fitting(text.getvalue(), stream), nl=False, file=stream)
+        click.echo(fitting(text.getvalue(), stream), nl=False, err=True, file=stream)
 
 
 class Group(click.Group):

@@ -48,9 +48,12 @@ def _columns_of(text: str) -> int:
     return width(click.unstyle(text))
 
 
-def fitting(text: str, stream: IO[str]) -> str:
-    """Return a text for a stream, its lines broken between words if that is a terminal."""
-    if not stream.isatty():
+def fitting(text: str, stream: IO[str] | None) -> str:
+    """Return a text for a stream, its lines broken between words if that is a terminal.
+
+    An application without a console has no stream.
+    """
+    if stream is None or not stream.isatty():
         return text
     return "\n".join(wrap(text, shutil.get_terminal_size().columns))
 
