@@ -16,7 +16,12 @@ from proxim.rtc.loop import Loop
 
 if TYPE_CHECKING:
     from aiortc import RTCPeerConnection
-    from aiortc.rtcsctptransport import Chunk, DataChunk, InboundStream, RTCSctpTransport
+    from aiortc.rtcsctptransport import (
+        DataChunk,
+        ForwardTsnChunk,
+        InboundStream,
+        RTCSctpTransport,
+    )
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +78,16 @@ class Gate:
     def attach(self, sctp: RTCSctpTransport) -> None:
         """Guard a new connection, before it receives anything."""
         # Here, so that this module can be imported without aiortc.
+        from proxim.rtc.packets import check_packet
         from proxim.rtc.reassembly import Stream, mark_received
 
-        receive, receive_any = sctp._receive_data_chunk, sctp._receive_chunk
-        receive_message = sctp._data_channel_receive
+        receive, receive_packet = sctp._receive_data_chunk, sctp._handle_data
+        receive_message, skip = sctp._data_channel_receive, sctp._receive_forward_tsn_chunk
         chunks = 0
+
+        async def guarded_packet(packet: bytes) -> None:
+            check_packet(sctp, packet)
+            await receive_packet(packet)
 
         async def guarded(chunk: DataChunk) -> None:
             nonlocal chunks
@@ -90,6 +100,11 @@ class Gate:
                 chunks = sum(len(stream.reassembly) for stream in streams)
             if chunks > MAX_CHUNKS or self._incomplete(sctp) > MAX_INCOMPLETE:
                 raise LimitExceeded("too much of incomplete messages")
+
+        async def guarded_skip(chunk: ForwardTsnChunk) -> None:
+            # aiortc searches a stream each time that it is named; its last number counts.
+            chunk.streams = list(dict(chunk.streams).items())
+            await skip(chunk)
 
         async def guarded_message(stream_id: int, pp_id: int, data: bytes) -> None:
             if pp_id == DCEP and len(data) > MAX_OPENING:
@@ -107,8 +122,9 @@ class Gate:
             return streams[stream_id]
 
         # aiortc has no hooks for any of these, and mypy takes no other method in a method's place.
+        sctp._handle_data = _refusing(sctp, guarded_packet)  # type: ignore
         sctp._receive_data_chunk = guarded  # type: ignore[method-assign]
-        sctp._receive_chunk = _refusing(sctp, receive_any)  # type: ignore
+        sctp._receive_forward_tsn_chunk = guarded_skip  # type: ignore[method-assign]
         sctp._data_channel_receive = guarded_message  # type: ignore[method-assign]
         sctp._get_inbound_stream = stream  # type: ignore[method-assign]
         sctp._mark_received = lambda tsn: mark_received(sctp, tsn)  # type: ignore[method-assign]
@@ -152,16 +168,16 @@ class Gate:
 
 
 def _refusing(
-    sctp: RTCSctpTransport, receive: Callable[[Chunk], Coroutine[Any, Any, None]]
-) -> Callable[[Chunk], Coroutine[Any, Any, None]]:
+    sctp: RTCSctpTransport, receive: Callable[[bytes], Coroutine[Any, Any, None]]
+) -> Callable[[bytes], Coroutine[Any, Any, None]]:
     """Return ``receive``, which frees what has arrived when the other side exceeds a limit.
 
     The transport of aiortc reads until a ``ConnectionError``, and then reports that it is closed.
     """
 
-    async def receive_or_refuse(chunk: Chunk) -> None:
+    async def receive_or_refuse(packet: bytes) -> None:
         try:
-            await receive(chunk)
+            await receive(packet)
         except LimitExceeded as error:
             log.warning("a connection is closed, since the other side sends %s", error)
             sctp._inbound_streams.clear()

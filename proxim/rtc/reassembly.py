@@ -32,8 +32,9 @@ MAX_FRAGMENTS = 1024
 MAX_UNORDERED = 2048
 """Chunks of one stream that may wait while chunks arrive that need no order."""
 
-MAX_OUT_OF_ORDER = 16_384
-"""Chunks that may have arrived before an earlier one, finished messages among them."""
+MAX_OUT_OF_ORDER = 1024
+"""Chunks that may have arrived before an earlier one, finished messages among them: with chunks of
+the usual size as many as fill the receive window. aiortc sorts them for each packet."""
 
 _HALF = SCTP_TSN_MODULO // 2
 
@@ -106,17 +107,18 @@ def _follows(chunk: DataChunk, previous: DataChunk) -> bool:
 def mark_received(sctp: RTCSctpTransport, tsn: int) -> bool:
     """Mark the number of a chunk as received; return whether it was already.
 
-    Raises ``LimitExceeded`` if too many came before an earlier one. Does what aiortc's method
-    does, in a time that does not depend on how many those are.
+    Does what aiortc's method does, in a time that does not depend on how many came before an
+    earlier one. If those are too many, only the next one is taken. The others count as received
+    without being acknowledged, so that the other side sends them again later.
     """
     assert sctp._last_received_tsn is not None
     early = sctp._sack_misordered
     if uint32_gte(sctp._last_received_tsn, tsn) or tsn in early:
         sctp._sack_duplicates.append(tsn)
         return True
+    if len(early) >= MAX_OUT_OF_ORDER and tsn != tsn_plus_one(sctp._last_received_tsn):
+        return True
     early.add(tsn)
-    if len(early) > MAX_OUT_OF_ORDER:
-        raise LimitExceeded("too many chunks before an earlier one")
     while (following := tsn_plus_one(sctp._last_received_tsn)) in early:
         early.remove(following)
         sctp._last_received_tsn = following
