@@ -39,6 +39,13 @@ MAX_MEDIA = 8
 """Media of a description. Each takes aiortc about 10 ms, in which no channel of the process moves.
 A browser, which uses them, allows 64."""
 
+MAX_ATTRIBUTES = 512
+"""Lines of a description that say how media are encoded. aiortc makes an object for each pair of
+some of them, so that it takes up to 50 ms. Chromium has 126 for a microphone and a camera, and 109
+for each further camera."""
+
+ATTRIBUTES = ("a=rtpmap:", "a=rtcp-fb:", "a=fmtp:", "a=ssrc:", "a=extmap:")
+
 MIN_MESSAGE_SIZE = 65_536
 """Bytes of a message that each side has to accept, unless it says 0, for any size. It is the size
 of a side that says nothing (RFC 8841), and the largest message of files."""
@@ -228,10 +235,11 @@ def _may(times: deque[float], now: float) -> bool:
 
 def _problem_of(sdp: str) -> str | None:
     """Return why a description is not applied, or None. It has the lines that aiortc sees."""
-    candidates = media = 0
+    candidates = media = attributes = 0
     for line in sdp.splitlines():
         candidates += line.startswith("a=candidate:")
         media += line.startswith("m=")
+        attributes += line.startswith(ATTRIBUTES)
         if line.startswith("a=max-message-size:"):
             with suppress(ValueError):  # aiortc refuses what is not a number.
                 size = int(line.partition(":")[2])
@@ -239,6 +247,8 @@ def _problem_of(sdp: str) -> str | None:
                     return f"the other side accepts only messages under {MIN_MESSAGE_SIZE} bytes"
     if candidates > MAX_CANDIDATES:
         return "the other side sends too many candidates"
+    if attributes > MAX_ATTRIBUTES:
+        return "the other side sends too many attributes of media"
     return "the other side sends too many media" if media > MAX_MEDIA else None
 
 

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxim.rtc.negotiation import (
+    ATTRIBUTES,
+    MAX_ATTRIBUTES,
     MAX_CANDIDATES,
     MAX_DESCRIPTIONS,
     MAX_MEDIA,
@@ -327,6 +329,25 @@ def test_media_of_a_description_are_bounded(end):
     line = f"m=audio 9 UDP/TLS/RTP/SAVPF 0{end}"
     assert [type(each) for each in answered(line * MAX_MEDIA)] == [Accept]
     assert answered(line * (MAX_MEDIA + 1)) == [Complain("the other side sends too many media")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\x0b"])
+def test_attributes_of_media_are_bounded(end):
+    lines = [f"{kind}96 x{end}" for kind in ATTRIBUTES]
+    most = "".join(lines * (MAX_ATTRIBUTES // len(lines)))
+    assert [type(each) for each in answered(most)] == [Accept]
+    complaint = Complain("the other side sends too many attributes of media")
+    assert answered(most + "".join(lines)) == [complaint]
+    # aiortc would make two million objects of these 57 KB.
+    costly = f"a=rtpmap:96 H264/90000{end}" * 1150 + f"a=rtcp-fb:* x{end}" * 1900
+    assert answered(costly) == [complaint]
+
+
+def test_description_of_a_browser_with_several_cameras_is_not_refused():
+    """The lines of Chromium 156 for two microphones and four cameras."""
+    counts = {"a=extmap:": 52, "a=rtpmap:": 108, "a=rtcp-fb:": 202, "a=fmtp:": 84, "a=ssrc:": 20}
+    lines = "".join(f"{kind}96 x\r\n" * count for kind, count in counts.items())
+    assert [type(each) for each in answered("m=video\r\n" * 7 + lines)] == [Accept]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\x0b"])
