@@ -21,6 +21,7 @@ from aiortc.sdp import candidate_from_sdp
 
 from proxim.protocol.errors import ChannelClosed
 from proxim.protocol.messages import IceServer
+from proxim.rtc.datagrams import guard_datagrams
 from proxim.rtc.gate import Gate, is_flushed
 from proxim.rtc.negotiation import MAX_MEDIA, Description
 from proxim.rtc.path import Path, path_of
@@ -28,6 +29,8 @@ from proxim.rtc.path import Path, path_of
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+guard_datagrams()
 
 SEND_BUFFER = 256 * 1024
 LOW = 128 * 1024

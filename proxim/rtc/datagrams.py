@@ -1,0 +1,43 @@
+"""Drops datagrams that aioice 0.13 cannot handle, or that aiortc 1.16 cannot.
+
+Whoever can send UDP to this machine can send them: neither library knows its peer at this point.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from aioice.ice import Connection, StunProtocol
+
+log = logging.getLogger(__name__)
+
+MAX_DATAGRAM = 2048
+"""Bytes of a datagram that is not of ICE. aiortc reads no larger ones, and browsers send none."""
+
+MAX_WAITING = 512
+"""Datagrams of an ICE connection that wait. aioice returns none before it has chosen a pair of
+addresses, which may take for ever. Some may come earlier than that from an honest peer."""
+
+_receive, _queue = StunProtocol.datagram_received, Connection.data_received
+
+
+def guard_datagrams() -> None:
+    """Guard all ICE connections of this process: aioice makes the protocols of one by itself."""
+    StunProtocol.datagram_received = _receive_or_drop  # type: ignore
+    Connection.data_received = _queue_or_drop  # type: ignore
+
+
+def _receive_or_drop(protocol: StunProtocol, data: bytes | str, addr: tuple[Any, ...]) -> None:
+    if not data:
+        return  # aiortc would close the connection.
+    try:
+        _receive(protocol, data, addr)
+    except Exception as error:
+        # aioice expects other errors of what is not STUN. asyncio would log a traceback for each.
+        log.debug("a datagram cannot be read: %s", type(error).__name__)
+
+
+def _queue_or_drop(ice: Connection, data: bytes, component: int) -> None:
+    if len(data) <= MAX_DATAGRAM and ice._queue.qsize() < MAX_WAITING:
+        _queue(ice, data, component)
