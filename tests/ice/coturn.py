@@ -14,18 +14,18 @@ PATIENCE = 60
 class Coturn:
     """A server on ``port`` at ``url``; it shares ``secret`` with a node."""
 
-    def __init__(self, folder, port, config=None):
+    def __init__(self, folder, port, config=None, address="127.0.0.1"):
         if config is None:
             page = (ROOT / "docs/howto/turn.md").read_text(encoding="utf-8")
             (config,) = re.findall(r"^```ini\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
         assert "listening-port=3478\n" in config
         self.secret = re.search(r"^static-auth-secret=(.*)$", config, re.MULTILINE)[1]
-        self._port = port
-        self.url = f"turn:127.0.0.1:{self._port}?transport=udp"
+        self.address = address, port
+        self.url = f"turn:{address}:{port}?transport=udp"
         own = {
-            "listening-ip": "127.0.0.1",
-            "relay-ip": "127.0.0.1",
-            "listening-port": self._port,
+            "listening-ip": address,
+            "relay-ip": address,
+            "listening-port": port,
             "pidfile": folder / "coturn.pid",
             "userdb": folder / "coturn.db",
         }
@@ -60,7 +60,7 @@ class Coturn:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.settimeout(0.5)
             try:
-                probe.connect(("127.0.0.1", self._port))
+                probe.connect(self.address)
                 probe.send(bytes.fromhex("000100002112a442") + os.urandom(12))
                 return probe.recv(1500)[:2] == b"\x01\x01"
             except OSError:

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
-from aioice.stun import Class, Message, Method, TransactionFailed
-from aioice.turn import create_turn_endpoint
+from aioice.stun import Class, Message, Method, TransactionFailed, parse_message
+from aioice.turn import create_turn_endpoint, make_integrity_key
 
 from proxim.ice import ConfiguredIce, IceOptions
 from tests.browser.test_browser import CHROMIUM, HERE, needs_browser, packages  # noqa: F401
@@ -40,16 +41,35 @@ def allocate(coturn, username, password):
     """Request a relayed address; return its port."""
 
     async def ask():
-        address = ("127.0.0.1", int(coturn.url.split(":")[2].partition("?")[0]))
         async with asyncio.timeout(60):
             transport, _ = await create_turn_endpoint(
-                asyncio.DatagramProtocol, address, username=username, password=password
+                asyncio.DatagramProtocol, coturn.address, username=username, password=password
             )
         port = transport.get_extra_info("sockname")[1]
         await transport._TurnTransport__inner_protocol.delete()
         return port
 
     return asyncio.run(ask())
+
+
+def allocate_tcp(coturn, username, password):
+    """Request a relay of TCP (RFC 6062); return the code of its error, or None."""
+    request = Message(message_method=Method.ALLOCATE, message_class=Class.REQUEST)
+    request.attributes["REQUESTED-TRANSPORT"] = 6 << 24
+    with socket.create_connection(coturn.address, timeout=60) as connection:
+
+        def ask():
+            connection.sendall(bytes(request))
+            head = connection.recv(20, socket.MSG_WAITALL)
+            body = connection.recv(int.from_bytes(head[2:4], "big"), socket.MSG_WAITALL)
+            return parse_message(head + body)
+
+        asked = ask().attributes
+        request.transaction_id = os.urandom(12)
+        request.attributes |= {"USERNAME": username, "REALM": asked["REALM"]}
+        request.attributes["NONCE"] = asked["NONCE"]
+        request.add_message_integrity(make_integrity_key(username, asked["REALM"], password))
+        return ask().error_code
 
 
 def refusal(coturn, username, password):
@@ -71,6 +91,11 @@ def test_expired_and_foreign_credentials_get_401(coturn):
     assert refusal(coturn, foreign.username, foreign.credential) == 401
 
 
+def test_client_cannot_connect_to_services_through_the_relay(coturn):
+    server = credentials(coturn)
+    assert allocate_tcp(coturn, server.username, server.credential) == 442
+
+
 def test_changed_expiry_gets_401(coturn):
     server = credentials(coturn)
     expiry, _, user = server.username.partition(":")
@@ -86,7 +111,7 @@ def test_allocation_of_aiortc_is_refreshed_after_its_credentials_have_expired(co
         async with asyncio.timeout(60):
             transport, _ = await create_turn_endpoint(
                 asyncio.DatagramProtocol,
-                ("127.0.0.1", int(coturn.url.split(":")[2].partition("?")[0])),
+                coturn.address,
                 username=server.username,
                 password=server.credential,
             )
