@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 
-MAX_NOTICES = 64
-"""Notices that a session keeps; it does not keep further ones."""
+MAX_NOTICES = 16
+"""Notices of one kind that a session keeps; a node that repeats one silences no other."""
 
 INTERVAL = 60.0
 """Seconds in which a notice about a signal is told once."""
@@ -50,8 +50,8 @@ class NoticeLog:
         return self._notices[index]
 
     def add(self, notice: Notice) -> None:
-        """Keep a notice, if there is room."""
-        if len(self._notices) < MAX_NOTICES:
+        """Keep a notice, unless there are many of its kind."""
+        if self._notices.count(notice) < MAX_NOTICES:
             self._notices.append(notice)
 
     def add_at(self, notice: Notice, now: float) -> None:

@@ -125,7 +125,7 @@ def test_no_address_is_in_redis(brittle):
 
 
 def test_address_that_makes_sessions_up_fills_no_redis(brittle):
-    cluster = brittle(2, LOOPBACK)
+    cluster = brittle(2, LOOPBACK, "--restart-time", "0")
     for node in cluster.nodes:
         peers = [node.peer() for _ in range(20)]
         guessing = [peers[number % 20] for number in range(EVENTS_PER_ADDRESS + 20)]
