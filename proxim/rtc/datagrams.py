@@ -6,9 +6,12 @@ Whoever can send UDP to this machine can send them: neither library knows its pe
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aioice.ice import Connection, StunProtocol
+from aioice.turn import TurnClientUdpProtocol
 
 log = logging.getLogger(__name__)
 
@@ -20,19 +23,34 @@ MAX_WAITING = 512
 addresses, which may take for ever. Some may come earlier than that from an honest peer."""
 
 _receive, _queue = StunProtocol.datagram_received, Connection.data_received
+_receive_from_relay = TurnClientUdpProtocol.datagram_received
 
 
 def guard_datagrams() -> None:
     """Guard all ICE connections of this process: aioice makes the protocols of one by itself."""
     StunProtocol.datagram_received = _receive_or_drop  # type: ignore
     Connection.data_received = _queue_or_drop  # type: ignore
+    TurnClientUdpProtocol.datagram_received = _receive_from_relay_or_drop  # type: ignore
 
 
 def _receive_or_drop(protocol: StunProtocol, data: bytes | str, addr: tuple[Any, ...]) -> None:
     if not data:
         return  # aiortc would close the connection.
-    try:
+    with _dropping():
         _receive(protocol, data, addr)
+
+
+def _receive_from_relay_or_drop(
+    protocol: TurnClientUdpProtocol, data: bytes | str, addr: tuple[Any, ...]
+) -> None:
+    with _dropping():
+        _receive_from_relay(protocol, data, addr)
+
+
+@contextmanager
+def _dropping() -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         # aioice expects other errors of what is not STUN. asyncio would log a traceback for each.
         log.debug("a datagram cannot be read: %s", type(error).__name__)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import trio
 from aioice.ice import Connection, StunProtocol
+from aioice.turn import TurnClientUdpProtocol
 
 from proxim.rtc import connection  # noqa: F401  It guards the datagrams.
 from proxim.rtc.datagrams import MAX_DATAGRAM, MAX_WAITING
@@ -72,3 +73,11 @@ def test_large_datagrams_are_dropped():
 
 def test_empty_and_malformed_datagrams_are_dropped():
     assert heard(b"", SHORT_PRIORITY, b"\x16") == [b"\x16"]
+
+
+def test_malformed_datagram_at_the_socket_of_a_relayed_client_is_dropped():
+    async def receive():
+        protocol = TurnClientUdpProtocol(("192.0.2.1", 3478), "name", "word", 600, 600)
+        protocol.datagram_received(SHORT_PRIORITY, ("192.0.2.9", 9))
+
+    asyncio.run(receive())
