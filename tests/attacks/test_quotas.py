@@ -183,7 +183,7 @@ def test_guesses_per_address(limited):
             assert 0 < refused["retry_after"] <= 1800
             guest.say("signal", session_id=session_id, data="on")
             assert host.hear("signal")["data"] == "on", "live sessions are untouched"
-        sessions = host.ask("list_sessions")["sessions"]
+            sessions = host.ask("list_sessions")["sessions"]
         (status_,) = [s["status"] for s in sessions if s["session_id"] == invitation[0]]
         assert status_ == "pending", "guessing burns no code"
 
