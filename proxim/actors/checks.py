@@ -51,8 +51,16 @@ def _check_sealed(message: wire.CreateSession) -> None:
 
 
 def check_renewal(message: wire.RenewLink, session: Session) -> None:
-    """Raise ``BadMessage`` if a link cannot have these fields, or is of a sealed session."""
+    """Raise ``BadMessage`` if a link cannot have these fields, or is of a sealed session.
+
+    Raises ``NotAllowed`` if the session, and its limit, are not for a known device.
+    """
     _check_link_ttl(message)
+    if message.link_ttl is not None and not session.standing:
+        raise NotAllowed(
+            "`link_ttl` prolongs only the link of a session that was opened with one",
+            session_id=session.session_id,
+        )
     if session.sealed and message.token_hash is None:
         raise BadMessage(
             "`token_hash` is missing: only the host may know the link of a sealed session",

@@ -145,10 +145,7 @@ class Hosting:
             return False
         session = handle.session
         if session.ended:
-            actor = self._supervisor.find(session.session_id)
-            if actor is None:
-                raise Unavailable("a session of this nonce has ended at another node; try again")
-            self._supervisor.remove_ended(actor)
+            await self._remove_ended(session_id)
             return False
         assert message.token_hash is not None
         is_same = handle.owner == owner and session.token_hash == tokens.decode_hash(
@@ -166,6 +163,17 @@ class Hosting:
         )
         await self._join(connection, handle, seen)
         return True
+
+    async def _remove_ended(self, session_id: str) -> None:
+        """Remove an ended session once its end is saved and told. Raises ``Unavailable``."""
+        actor = self._supervisor.find(session_id)
+        if actor is None:
+            raise Unavailable("a session of this nonce has ended at another node; try again")
+        settled = actor.ask(Envelope(ev.TimePassed()))
+        await settled.wait()
+        if settled.refusal is not None or self._supervisor.find(session_id) is not actor:
+            raise Unavailable("a session of this nonce has just ended; try again")
+        self._supervisor.remove_ended(actor)
 
     async def renew_link(self, connection: Connection, message: wire.RenewLink) -> None:
         """Ask the session for a new link; it is drawn only if the session can have one."""

@@ -132,13 +132,15 @@ class Supervisor:
         self._spawn(actor)
         return actor
 
-    def release(self, actor: Actor, refuse_with: ClosedError = UnknownSession) -> None:
+    def release(self, actor: Actor, refuse_with: ClosedError = UnknownSession) -> bool:
         """Remove the actor of a session without a message to its clients.
 
         The backend keeps the session's state. Requests that arrive later get ``refuse_with``.
+        Return whether the actor was still there.
         """
-        self._remove(actor)
+        was_there = self._remove(actor)
         actor.close(refuse_with)
+        return was_there
 
     def check_limits(self, owner: Owner, host: Connection, *, standing: bool) -> None:
         """Raise ``LimitReached`` unless the owner may open another session by that connection.
@@ -253,8 +255,8 @@ class Supervisor:
 
     def remove_ended(self, actor: Actor) -> None:
         """Remove an ended session from memory, and from what the backend keeps."""
-        self.release(actor)
-        self.backend.delete(actor)
+        if self.release(actor):
+            self.backend.delete(actor)
 
     async def drain(self) -> None:
         """End every session with ``shutdown``, and return once each seat has been told.
@@ -289,9 +291,10 @@ class Supervisor:
             self.crashes += 1
             if not actor.session.ended:
                 self._note_crash_of(actor.session)
-            self._remove(actor)
+            was_there = self._remove(actor)
             actor.crash()
-            self.backend.delete(actor)
+            if was_there:
+                self.backend.delete(actor)
 
     def _spawn(self, actor: Actor) -> None:
         assert self._nursery is not None, "the supervisor does not run"
@@ -313,10 +316,11 @@ class Supervisor:
         if log.isEnabledFor(logging.DEBUG):
             log.debug(text, *words, extra=session_extra(session.session_id))
 
-    def _remove(self, actor: Actor) -> None:
+    def _remove(self, actor: Actor) -> bool:
         session_id = actor.session.session_id
-        if self._actors.pop(session_id, None) is None:
-            return
+        if self._actors.get(session_id) is not actor:
+            return False  # By its nonce the id may have been opened again, by another actor.
+        del self._actors[session_id]
         self.stats.removed(actor.session)
         actor.session.drop_backlogs()
         if actor.session.state is State.PROMPTED:
@@ -329,6 +333,7 @@ class Supervisor:
         del owned[session_id]
         if not owned:
             del self._owned[actor.owner]
+        return True
 
 
 def _denial_key(actor: Actor, address: str | None) -> str | None:

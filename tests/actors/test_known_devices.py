@@ -6,6 +6,7 @@ import pytest
 import trio
 from msgspec import structs
 
+from proxim.actors import supervisor
 from proxim.actors.limits import LimitSettings
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
@@ -127,6 +128,26 @@ async def test_ended_session_is_opened_anew_with_nothing_of_the_old_one(autojump
     )
 
 
+async def test_sweep_leaves_a_session_that_was_opened_anew_meanwhile(
+    autojump_clock, node, monkeypatch
+):
+    monkeypatch.setattr(supervisor, "SWEEP_BATCH", 1)
+    first, host = await node.host(uuid="first"), await node.host()
+    session_id = (await created(host)).session.session_id
+    gone = await created(first, wire.CreateSession(session_type=PERSISTENT))
+    before = node.supervisor.actors()
+    for owner, each in ((host, session_id), (first, gone.session.session_id)):
+        await owner.asks(wire.CloseSession(session_id=each))
+    other = await node.host(uuid="other")
+    monkeypatch.setattr(node.supervisor, "actors", lambda: before)
+    # The sweep has the ended actors in hand, and another owner opens the first one's id again.
+    await created(other)
+    await node.supervisor.sweep()
+    assert (await asks(node, session_id))[0].heard(wire.PairPending)
+    assert [each.session_id for each in await other.lists()] == [session_id]
+    assert await host.lists() == await first.lists() == []
+
+
 async def test_live_session_costs_no_limit_when_it_is_asked_for_again(autojump_clock, nursery):
     node = Node(limit_settings=LimitSettings(standing_per_owner=1, max_sessions=1))
     await nursery.start(node.supervisor.run)
@@ -146,6 +167,14 @@ async def test_renewal_with_link_ttl_needs_the_hosts_own_link(autojump_clock, no
     session_id = (await created(host)).session.session_id
     refused = await host.asks(wire.RenewLink(session_id=session_id, link_ttl=DAY))
     assert (refused.code, "token_hash" in refused.message) == ("bad_message", True)
+
+
+async def test_only_a_session_that_was_opened_with_link_ttl_is_prolonged(autojump_clock, node):
+    host = await node.host()
+    plain = wire.CreateSession(session_type=PERSISTENT, token_hash=HASH)
+    session_id = (await created(host, plain)).session.session_id
+    renewal = wire.RenewLink(session_id=session_id, token_hash=HASH, link_ttl=DAY)
+    assert (await host.asks(renewal)).code == "not_allowed", "its limit is another one"
 
 
 # -- the link --------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from coredis.retry import NoRetryPolicy
 
 from proxim.backends.redis import replies, scripts
 from proxim.backends.redis.records import (
+    RESERVATION_TIME,
     CoordinatorLost,
     Counts,
     EncodedBatch,
@@ -180,9 +181,12 @@ class Coordinator:
         """Return what was last saved of sessions; unknown ones are left out."""
         return await self._run(replies.read_records, scripts.LOOK, *session_ids)
 
-    async def reserve(self, node: str, session_id: str) -> int:
-        """Return the epoch in which a node may open a session; 0 if another node has the id."""
-        return await self._run(replies.read_epoch, scripts.RESERVE, node, session_id)
+    async def reserve(self, node: str, session_id: str, seconds: float = RESERVATION_TIME) -> int:
+        """Keep an id for a node for some ``seconds``.
+
+        Return the epoch in which the node may open the session; 0 if the id is not free.
+        """
+        return await self._run(replies.read_epoch, scripts.RESERVE, node, session_id, ms(seconds))
 
     async def owned_by(self, owner: str) -> Owned:
         """Return the ids of an owner's sessions."""

@@ -31,6 +31,9 @@ FIRST_TOMBSTONE_TIME = 300.0
 No other node has a copy: only a save of that node may still be on its way, on a broken connection.
 """
 
+RESERVATION_TIME = 10.0
+"""Seconds for which an id is kept for the node that is about to open a session of it."""
+
 STREAM_BOUND = 1024
 """Batches that may wait for one node; older ones are dropped, and the node notices the gap."""
 

@@ -12,6 +12,9 @@ from typing import Any
 
 from proxim.backends.redis.records import HeartbeatReply, LimitedKey, Owned, Record, Records
 
+MAX_EPOCH = 2**53
+"""What Redis, in Lua, can count up to."""
+
 
 def read_heartbeat(reply: Any, windows: Mapping[str, float]) -> HeartbeatReply | int:
     """Return the reply, or the version of the layout that other nodes use."""
@@ -46,7 +49,10 @@ def read_records(reply: Any) -> Records:
 
 def read_epoch(reply: Any) -> int:
     """Return the reply to ``reserve``."""
-    return int(reply)
+    epoch = int(reply)
+    if not 0 <= epoch <= MAX_EPOCH:
+        raise ValueError("no node has such an epoch")
+    return epoch
 
 
 def read_owned(reply: Any) -> Owned:

@@ -9,7 +9,9 @@ The first argument is the prefix of all keys:
 - ``counts:<id>``: a hash of what the node holds, by limit and key, expires after its lease.
 - ``batches:<id>``: a stream of what other nodes have sent.
 - ``session:<id>``: a hash of node, owner, epoch, revision, free and snapshot, as they were last
-  saved. A node without a lease owns nothing.
+  saved. A node without a lease owns nothing. With ``until`` the id is reserved, for milliseconds
+  since 1970; ``first`` is the epoch, of a session that was opened by its nonce, before which no
+  other node has had it.
 - ``owner:<hash>``: a set of session ids.
 - ``times:<limit>:<key>``: a list of the moments of the last events, expires with their window.
 - ``timed:<limit>``: a sorted set of the keys that have such a list, by when it expires.
@@ -35,6 +37,10 @@ local prefix, node = ARGV[1], ARGV[2]
 local function now()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function whole(digits)
+  return string.match(digits or '', '^%d+$') and tonumber(digits) or 0
 end
 
 local function living()
@@ -131,18 +137,14 @@ return answer
 RESERVE = f"""{_COMMON}
 local id = ARGV[3]
 local key = prefix .. 'session:' .. id
-local holder, had, latest, snapshot =
-  unpack(redis.call('HMGET', key, 'node', 'epoch', 'revision', 'snapshot'))
-if holder then
-  -- A tombstone has been saved, so its revision is above 0; a reservation has not.
-  local is_open = snapshot ~= ''
-  local is_reserved = latest == '0' and redis.call('EXISTS', prefix .. 'node:' .. holder) == 1
-  if is_open or is_reserved then return 0 end
-end
+local holder, had, snapshot, reserved, first =
+  unpack(redis.call('HMGET', key, 'node', 'epoch', 'snapshot', 'until', 'first'))
+if holder and (snapshot ~= '' or whole(reserved) > now()) then return 0 end
 -- Later than each epoch in which a node has ended such a session, whose tombstone may be gone.
-local epoch = math.max((tonumber(had or 0) or 0) + 1, math.floor(now() / 1000))
-redis.call('HSET', key, 'node', node, 'owner', '', 'epoch', epoch, 'revision', 0,
-  'free', 0, 'snapshot', '')
+local epoch = math.max(whole(had) + 1, math.floor(now() / 1000))
+local is_alone = not holder or (holder == node and first == had)
+redis.call('HSET', key, 'node', node, 'owner', '', 'epoch', epoch, 'revision', 0, 'free', 0,
+  'snapshot', '', 'until', now() + tonumber(ARGV[4]), 'first', is_alone and epoch or '')
 redis.call('PEXPIRE', key, {ms(TOMBSTONE_TIME)})
 return epoch
 """
@@ -160,8 +162,9 @@ for _ = 1, tonumber(saves) do
   local id, owner, epoch, revision, snapshot, free = unpack(ARGV, at, at + 5)
   at = at + 6
   local key, all = prefix .. 'session:' .. id, prefix .. 'owner:' .. owner
-  local holder, had, latest = unpack(redis.call('HMGET', key, 'node', 'epoch', 'revision'))
-  had, latest = tonumber(had or 0) or 0, tonumber(latest or 0) or 0
+  local holder, had, latest, first =
+    unpack(redis.call('HMGET', key, 'node', 'epoch', 'revision', 'first'))
+  had, latest = whole(had), whole(latest)
   epoch, revision = tonumber(epoch), tonumber(revision)
   local is_newer = had < epoch or (had == epoch and latest < revision)
   if not is_newer and (had > epoch or holder ~= node) then
@@ -170,8 +173,10 @@ for _ = 1, tonumber(saves) do
     redis.call('HSET', key, 'node', node, 'owner', owner, 'epoch', epoch,
       'revision', revision, 'free', free, 'snapshot', snapshot)
     if snapshot == '' then
+      local is_first = epoch == 1 or epoch == whole(first)
+      redis.call('HDEL', key, 'until')
       redis.call('PEXPIRE', key,
-        epoch == 1 and {ms(FIRST_TOMBSTONE_TIME)} or {ms(TOMBSTONE_TIME)})
+        is_first and {ms(FIRST_TOMBSTONE_TIME)} or {ms(TOMBSTONE_TIME)})
       redis.call('SREM', all, id)
     else
       redis.call('PEXPIRE', key, {ms(RETENTION_TIME)})

@@ -167,7 +167,7 @@ class WriteQueue:
         entry = self._entries.get(session_id)
         if entry is not None:
             entry.is_deleted = True
-            self._ended[session_id] = entry.epoch
+            self._ended[session_id] = max(entry.epoch, self._ended.get(session_id, 0))
             if len(self._ended) > MOST_ENDED:
                 del self._ended[next(iter(self._ended))]
             self._mark(session_id, entry)

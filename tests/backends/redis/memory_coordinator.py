@@ -106,14 +106,15 @@ class MemoryCoordinator:
         ]
         return Records(self._memory.name, found)
 
-    async def reserve(self, node, session_id):
+    async def reserve(self, node, session_id, seconds=rules.RESERVATION_TIME):
         await trio.lowlevel.checkpoint()
         entry = self._memory.sessions.get(session_id)
-        if entry and (entry.snapshot or (not entry.revision and self._memory.lives(entry.node))):
+        if entry and (entry.snapshot or entry.until > trio.current_time()):
             return 0
         epoch = max(entry.epoch + 1 if entry else 1, int(trio.current_time()))
-        reserved = Save(session_id, "", epoch, 0, b"")
-        self._memory.sessions[session_id] = SimpleNamespace(node=node, **reserved._asdict())
+        reserved = Save(session_id, "", epoch, 0, b"")._asdict()
+        until = trio.current_time() + seconds
+        self._memory.sessions[session_id] = SimpleNamespace(node=node, until=until, **reserved)
         return epoch
 
     async def owned_by(self, owner):
@@ -141,7 +142,9 @@ class MemoryCoordinator:
     def _save(self, node, save):
         entry = self._memory.sessions.get(save.session_id)
         if entry is None or (entry.epoch, entry.revision) < (save.epoch, save.revision):
-            self._memory.sessions[save.session_id] = SimpleNamespace(node=node, **save._asdict())
+            self._memory.sessions[save.session_id] = SimpleNamespace(
+                node=node, until=0.0, **save._asdict()
+            )
             return True
         return entry.epoch == save.epoch and entry.node == node
 

@@ -555,8 +555,12 @@ async def test_id_of_a_deleted_session_is_reserved_in_a_later_epoch(coordinator)
     assert await look(coordinator) == ("b", second, b"state")
 
 
-async def test_id_that_a_dead_node_reserved_is_free(coordinator):
+@pytest.mark.real_time
+async def test_id_that_was_reserved_and_not_opened_is_free_soon(coordinator):
     await lives(coordinator, "a", "b")
-    first = await coordinator.reserve("a", "s")
-    await coordinator.leave("a")
-    assert await coordinator.reserve("b", "s") > first
+    first = await coordinator.reserve("a", "s", SOON)
+    assert await coordinator.reserve("a", "s") == 0
+    await trio.sleep(2 * SOON)
+    second = await coordinator.reserve("b", "s")
+    assert second > first
+    assert await coordinator.flush("a", [save(epoch=first)], []) == {"s"}

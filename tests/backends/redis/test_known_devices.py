@@ -85,6 +85,29 @@ async def test_ended_session_is_opened_anew_at_its_node_and_soon_at_others(
     assert (await asks(members[2], session_id)).heard(wire.PairPending)
 
 
+async def test_end_is_told_before_the_session_is_opened_anew(autojump_clock, members):  # noqa: F811
+    node = members[0]
+    host = await node.host()
+    session_id = (await opens(host)).session_id
+    guest = await asks(node, session_id)
+    await host.asks(wire.PairDecision(session_id=session_id, approve=True))
+    flush = node.coordinator.flush
+
+    async def slow(*arguments):
+        await trio.sleep(0.5)
+        return await flush(*arguments)
+
+    node.coordinator.flush = slow
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(host.asks, wire.CloseSession(session_id=session_id))
+        await trio.sleep(0.1)
+        nursery.start_soon(host.asks, CREATE)
+    await trio.sleep(3)
+    assert guest.endings == ["closed"]
+    assert host.endings == ["closed"]
+    assert len(host.heard(wire.SessionCreated)) == 2
+
+
 async def test_session_opened_anew_outlives_its_node(autojump_clock, members):  # noqa: F811
     host = await members[0].host()
     session_id = (await opens(host)).session_id
