@@ -145,8 +145,9 @@ class Hosting:
             return False
         session = handle.session
         if session.ended:
-            await self._remove_ended(session_id)
-            return False
+            # Meanwhile another request may have opened it anew: then that one is told.
+            is_removed = await self._remove_ended(session_id)
+            return not is_removed and await self._take_opened(connection, owner, message)
         assert message.token_hash is not None
         is_same = handle.owner == owner and session.token_hash == tokens.decode_hash(
             message.token_hash
@@ -164,16 +165,22 @@ class Hosting:
         await self._join(connection, handle, seen)
         return True
 
-    async def _remove_ended(self, session_id: str) -> None:
-        """Remove an ended session once its end is saved and told. Raises ``Unavailable``."""
+    async def _remove_ended(self, session_id: str) -> bool:
+        """Remove an ended session once its end is saved and told; return whether it was there.
+
+        Raises ``Unavailable``.
+        """
         actor = self._supervisor.find(session_id)
         if actor is None:
             raise Unavailable("a session of this nonce has ended at another node; try again")
         settled = actor.ask(Envelope(ev.TimePassed()))
         await settled.wait()
-        if settled.refusal is not None or self._supervisor.find(session_id) is not actor:
-            raise Unavailable("a session of this nonce has just ended; try again")
+        if isinstance(settled.refusal, Unavailable):
+            raise settled.refusal
+        if self._supervisor.find(session_id) is not actor:
+            return False
         self._supervisor.remove_ended(actor)
+        return True
 
     async def renew_link(self, connection: Connection, message: wire.RenewLink) -> None:
         """Ask the session for a new link; it is drawn only if the session can have one."""

@@ -7,10 +7,12 @@ import trio
 from msgspec import structs
 
 from proxim.actors import supervisor
+from proxim.actors.actor import Actor
+from proxim.actors.inbox import Receipt
 from proxim.actors.limits import LimitSettings
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
-from proxim.protocol.errors import RequestError
+from proxim.protocol.errors import RequestError, Unavailable
 from proxim.protocol.messages import Reason, Status
 from tests.actors.helpers import DEVICE, KEY, ONE_TIME, OTHER_KEY, PERSISTENT, Node
 
@@ -126,6 +128,45 @@ async def test_ended_session_is_opened_anew_with_nothing_of_the_old_one(autojump
     assert (await guest.asks(wire.Signal(session_id=session_id, data=b"1"))).code == (
         "unknown_session"
     )
+
+
+async def test_two_requests_at_once_open_an_ended_session_anew_once(autojump_clock, node):
+    host, other = await node.host(), node.connect()
+    session_id = (await created(host)).session.session_id
+    await host.asks(wire.CloseSession(session_id=session_id))
+    await other.registers()
+    async with trio.open_nursery() as nursery:
+        for each in (host, other):
+            nursery.start_soon(each.asks, CREATE)
+    made = [each.heard(wire.SessionCreated)[-1].session for each in (host, other)]
+    assert {each.session_id for each in made} == {session_id}
+    assert {each.status for each in made} == {Status.PENDING}
+    assert [each.session.ended for each in node.supervisor.actors()] == [False]
+
+
+async def test_session_that_cannot_be_settled_is_not_opened_anew(autojump_clock, node, monkeypatch):
+    host = await node.host()
+    session_id = (await created(host)).session.session_id
+    await host.asks(wire.CloseSession(session_id=session_id))
+    receipt = Receipt()
+    receipt.refuse(Unavailable())
+    monkeypatch.setattr(Actor, "ask", lambda *_: receipt)
+    assert (await host.asks(CREATE)).code == "unavailable"
+
+
+async def test_crash_of_a_removed_actor_deletes_no_session(autojump_clock, node, monkeypatch):
+    host = await node.host()
+    session_id = (await created(host)).session.session_id
+    actor, deleted = node.supervisor.find(session_id), []
+    monkeypatch.setattr(node.supervisor.backend, "delete", deleted.append)
+
+    def fail(*_):
+        node.supervisor.release(actor)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(type(actor.session), "handle", fail)
+    await host.asks(wire.CloseSession(session_id=session_id))
+    assert (node.supervisor.crashes, deleted) == (1, [])
 
 
 async def test_sweep_leaves_a_session_that_was_opened_anew_meanwhile(
