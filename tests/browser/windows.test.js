@@ -54,3 +54,22 @@ for (const example of ["qt_host.py", "tk_host.py"]) {
     assert.equal(await window.closes(), 0);
   });
 }
+
+test("tk_photo.py: a photo of a phone is in the downloads after a number and a yes", async (t) => {
+  const home = await mkdtemp(join(folder, "home-"));
+  const photo = randomBytes(4_200_000);
+  await writeFile(join(folder, "beach.jpg"), photo);
+  const window = await PythonWindow.opens("tk_photo.py", home);
+  t.after(() => window.kill());
+  const phone = await here.phone(await window.sees(/^http/));
+  await phone.asksAndWaits("My phone");
+  await window.sees(/My phone.* asks to connect/);
+  window.does(`type ${await phone.number()}`, "press OK");
+  await phone.isConnected();
+  await phone.sends(join(folder, "beach.jpg"));
+  await window.sees(/Take .*beach.jpg.*, 4.2 MB\?/);
+  window.does("press Yes");
+  await window.sees(/Received .*beach.jpg/);
+  assert.deepEqual(await readFile(join(home, "Downloads", "beach.jpg")), photo);
+  assert.equal(await window.closes(), 0);
+});

@@ -182,7 +182,7 @@ class Tk:
         return [line for text in [*labels, *links, *logs] for line in text.splitlines() if line]
 
     def type(self, text):
-        entries = self._all("TEntry", modal=True)
+        entries = self._all("Entry", "TEntry", modal=True)
         states = {each: str(self._call(each, "cget", "-state")) for each in entries}
         (entry,) = [each for each, state in states.items() if state != "readonly"]
         self._call(entry, "insert", "end", text)

@@ -147,7 +147,7 @@ def test_a_host_says_in_one_line_why_it_cannot_go_on(node_process):
 
 def test_the_page_shows_the_programs_as_they_run():
     shown = {
-        "embed": ["tk_host.py"],
+        "embed": ["tk_photo.py", "tk_host.py"],
         "python": ["script_host.py", "script_guest.py", "asyncio_guest.py", "sealed_host.py"],
     }
     for page, names in shown.items():
@@ -169,7 +169,7 @@ def printed_by(program, folder):
 
 
 def test_the_programs_of_the_page_print_what_it_says(tmp_path):
-    _, in_thread, _, in_trio = blocks("docs/howto/embed.md", "python")
+    _, _, in_thread, _, in_trio = blocks("docs/howto/embed.md", "python")
     where, link, nobody, over = printed_by(in_thread, tmp_path).splitlines()
     assert link.startswith(f"The guest opens {where.removeprefix('The node is at ')}/join#")
     assert (nobody, over) == ("Nobody has asked", "Over: the session has ended: shutdown")
