@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import ssl
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
@@ -224,16 +223,7 @@ class Guest(ClientSession):
             from proxim.client.sealed import SealedSignals
 
             self._keep_token(self._node_token)
-            self._signals = SealedSignals(self, secret.peer)
-            if secret.ends_at is not None:
-                self._connection.start_soon(self._end_on_time)
-
-    async def _end_on_time(self) -> None:
-        """End the session when the host's answer said that it ends, by this side's own clock."""
-        assert self._secret is not None
-        assert self._secret.ends_at is not None
-        await clock.sleep_until(clock.now() + self._secret.ends_at - time.time())
-        self._abandon(SessionOver(Status.EXPIRED, Reason.EXPIRED))
+            self._signals = SealedSignals(self, secret.peer, secret.ends_at)
 
     def _accept_approval(self) -> bool:
         """Return whether the session is approved, as the node says."""

@@ -339,7 +339,7 @@ class HostSession(ClientSession):
         if self._signals is None:
             from proxim.client.sealed import SealedSignals
 
-            self._signals = SealedSignals(self, self._secret.peer)
+            self._signals = SealedSignals(self, self._secret.peer, self._secret.ends_at)
         return True
 
     def _set_device(self, device_info: DeviceInfo | None) -> None:

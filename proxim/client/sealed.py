@@ -6,15 +6,19 @@ Import this module only when a session is sealed: it imports ``cryptography``.
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 import trio
 
+from proxim import clock
 from proxim.client.notices import Notice
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import PeerOffline, ProximError, RequestError
+from proxim.protocol.errors import PeerOffline, ProximError, RequestError, SessionOver
+from proxim.protocol.messages import Reason, Status
 from proxim.sealing.peer import Sealed, SealedPeer
 
 if TYPE_CHECKING:
@@ -26,6 +30,9 @@ MAX_WAITING = 256
 PATIENCE = 10.0
 """Seconds to wait for the other side's hello (sealing: Hellos)."""
 
+OVERTIME = 1.0
+"""Seconds that an honest node has to say so itself."""
+
 _LARGEST = {"s": 1, "e": "e" * 11, "n": 2**53 - 1}
 _TAG_BYTES = 16
 
@@ -33,10 +40,11 @@ _TAG_BYTES = 16
 class SealedSignals:
     """Seals what a session sends, once both sides are there and agree on an epoch.
 
-    Until then what is to be sent waits here. So a side that was reloaded misses nothing.
+    Until then what is to be sent waits here. So a side that was reloaded misses nothing. At
+    ``ends_at``, a moment of the wall clock, the session ends, whatever the node says.
     """
 
-    def __init__(self, session: ClientSession, peer: SealedPeer) -> None:
+    def __init__(self, session: ClientSession, peer: SealedPeer, ends_at: float | None) -> None:
         self._session = session
         self._peer = peer
         self._waiting: deque[msgspec.Raw] = deque()
@@ -50,6 +58,12 @@ class SealedSignals:
         self._impatient_at = math.inf
         self._changed = trio.lowlevel.ParkingLot()
         session._connection.start_soon(self._run)
+        if ends_at is not None:
+            session._connection.start_soon(partial(self._end_on_time, ends_at))
+
+    async def _end_on_time(self, ends_at: float) -> None:
+        await clock.sleep_until(clock.now() + ends_at + OVERTIME - time.time())
+        self._session._abandon(SessionOver(Status.EXPIRED, Reason.EXPIRED))
 
     # -- for the session ------------------------------------------------------------------------
 

@@ -121,7 +121,7 @@ class HostSecret:
         self._profile = profile
         self._seals = seals
         self._session_type = session_type
-        self._ends_at = ends_at
+        self.ends_at = ends_at
         self._store()
 
     @classmethod
@@ -179,7 +179,7 @@ class HostSecret:
     @property
     def is_over(self) -> bool:
         """Whether the time of the session is up, by this program's clock."""
-        return self._ends_at is not None and time.time() >= self._ends_at
+        return self.ends_at is not None and time.time() >= self.ends_at
 
     @property
     def decision(self) -> Decision | None:
@@ -194,7 +194,7 @@ class HostSecret:
         decision = self._host.decision()
         if decision is not None:
             return decision
-        left = None if self._ends_at is None else max(0.0, self._ends_at - time.time())
+        left = None if self.ends_at is None else max(0.0, self.ends_at - time.time())
         terms = Terms(self._profile.name, self._session_type, left)
         if not approve:
             decision = self._host.decline(terms)
@@ -210,5 +210,5 @@ class HostSecret:
         self._seals.pop(self._host.session_id, None)
 
     def _store(self) -> None:
-        stored = _Stored(self._profile, self._session_type, self._ends_at, self._host.state)
+        stored = _Stored(self._profile, self._session_type, self.ends_at, self._host.state)
         self._seals[self._host.session_id] = msgspec.json.encode(stored).decode()

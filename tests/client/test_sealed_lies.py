@@ -145,7 +145,7 @@ async def test_guest_does_not_come_back_after_the_end_of_the_session(node, betwe
     await guests.start(nursery)
     options = {"guest_url": guests.url, "ttl": 600}
     async with approved(between.url, "temporary", **options) as (session, _):
-        session._secret._ends_at = time.time()
+        session._secret.ends_at = time.time()
         decision = await coming_back(between, session, guests)
         assert not decision["approve"]
 
@@ -222,3 +222,17 @@ async def test_signals_before_the_approval_are_ignored(node, between):
         await session.send("first")
         assert await hear(guest, 1) == ["first"]
         assert UP in {way for _, way in between.seen}
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("side", ["host", "guest"])
+async def test_each_side_ends_a_session_in_time_if_the_node_never_does(
+    node, between, monkeypatch, side
+):
+    monkeypatch.setattr("proxim.client.sealed.OVERTIME", 0.1)
+    between.change = changing("create_session", UP, session_type="persistent", ttl=None)
+    async with approved(between.url, "temporary", ttl=1, guest_url=node.url) as (session, guest):
+        mine, other = (session, guest) if side == "host" else (guest, session)
+        monkeypatch.setattr(other, "_abandon", lambda _: None)
+        await until(lambda: mine.over is not None)
+        assert (mine.over.status, mine.over.reason) == ("expired", "expired")

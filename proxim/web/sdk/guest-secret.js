@@ -105,7 +105,8 @@ export class GuestSecret {
 
   /** Return the signals of the session, once approved. @param {Session} session */
   signals(session) {
-    return new SealedSignals(/** @type {SealCode} */ (this.#code), /** @type {SealedPeer} */ (this.#peer), session);
+    const [code, peer] = [/** @type {SealCode} */ (this.#code), /** @type {SealedPeer} */ (this.#peer)];
+    return new SealedSignals(code, peer, session, this.#kept.until);
   }
 
   get #kept() {

@@ -16,9 +16,6 @@ import { storage } from "./storage.js";
 /** @import { GuestKept } from "./guest-secret.js" */
 /** @import { LinkSeal, Message, Remembered, SessionInfo } from "./types.js" */
 
-/** Milliseconds of the longest timer. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
 /** How often a sealed guest sends its request again, if the connection is lost before the reply. */
 const RETRIES = 5;
 
@@ -44,7 +41,6 @@ export class Guest extends Session {
   #expiresAt = -Infinity;
   /** @type {GuestSecret | null} */
   #secret = null;
-  #endTimer = 0;
   #hasToldOfAck = false;
   #attempts = 0;
 
@@ -227,10 +223,9 @@ export class Guest extends Session {
   _approve() {
     const secret = this.#secret;
     if (secret && !this._signals && !this.over) {
-      const { hostName, type, until } = /** @type {GuestKept} */ (secret.kept);
+      const { hostName, type } = /** @type {GuestKept} */ (secret.kept);
       this.hostName = hostName ?? null;
       this.type = type ?? null;
-      if (typeof until === "number") this.#endAt(until);
       this._signals = secret.signals(this);
     }
     super._approve();
@@ -241,15 +236,6 @@ export class Guest extends Session {
     const { name, type } = this.#secret?.kept ?? {};
     const device_info = info.device_info && { ...info.device_info, name: name ?? info.device_info.name };
     return { ...info, device_info, session_type: type ?? info.session_type };
-  }
-
-  /** End the session at the time that the host has said, whatever the node does. @param {number} until */
-  #endAt(until) {
-    const rest = until - Date.now();
-    this.#endTimer = setTimeout(() => {
-      if (rest > LONGEST_TIMER) this.#endAt(until);
-      else this._end(sessionEnded("expired", "expired", this.id));
-    }, Math.min(Math.max(rest, 0), LONGEST_TIMER));
   }
 
   /** Leave a session that somebody between has approved, and not the host. */
@@ -270,7 +256,6 @@ export class Guest extends Session {
   /** @internal @param {ProximError} error */
   _end(error) {
     if (this.over) return;
-    clearTimeout(this.#endTimer);
     if (this.#secret && error.reason === "rejected" && !this.#secret.isDeclined) {
       error = sessionEnded("rejected", "unconfirmed", this.id);
     }

@@ -7,7 +7,12 @@ import { storage } from "./storage.js";
 /** @import { SealCode } from "./load-seal.js" */
 /** @import { HostState, LinkKeys, SealedHost } from "./seal/host.js" */
 /** @import { Session } from "./session.js" */
-/** @import { SessionInfo } from "./types.js" */
+/** @import { SessionInfo, SessionType } from "./types.js" */
+
+/**
+ * When a session ends by this device's clock, the name that its guest is told, and its type.
+ * @typedef {{ until: number | null, name: string, type: SessionType }} HostTerms
+ */
 
 /**
  * Keeps the secrets of a host's sealed sessions in `localStorage`, beside the host's identity: so they survive a
@@ -48,14 +53,14 @@ export class HostSecrets {
   }
 
   /**
-   * Hold the secrets of a session that is opened for `ttl` seconds, whose links lead to `page`, and whose guest is told
+   * Hold the secrets of a session of a `type` that is opened for `ttl` seconds, whose links lead to `page`, and whose guest is told
    * the `name` of this device.
-   * @param {string} id @param {LinkKeys} keys @param {string} page @param {{ name?: string, ttl?: number }} terms
+   * @param {string} id @param {LinkKeys} keys @param {string} page @param {{ name?: string, ttl?: number, type?: SessionType }} terms
    */
-  add(id, keys, page, { name, ttl }) {
+  add(id, keys, page, { name, ttl, type = "one_time" }) {
     const code = /** @type {SealCode} */ (this.#code);
     const until = ttl === undefined ? null : Date.now() + ttl * 1000;
-    this.#hold(id, new code.SealedHost(id, { keys }), { until, name: name || this.#name }).page = page;
+    this.#hold(id, new code.SealedHost(id, { keys }), { until, name: name || this.#name, type }).page = page;
   }
 
   /** Return the secrets of a session; null if it is not sealed. @param {SessionInfo} info */
@@ -65,7 +70,8 @@ export class HostSecrets {
     if (held || !(state || seal)) return held ?? null;
     // Secrets that came into the storage after this page, or none: another page has them.
     const sealedHost = state && this.#code ? new this.#code.SealedHost(id, { state }) : null;
-    return this.#hold(id, sealedHost, { until: state?.until ?? null, name: state?.name ?? this.#name });
+    const { until = null, name = this.#name, type = "one_time" } = state ?? {};
+    return this.#hold(id, sealedHost, { until, name, type });
   }
 
   /** Return whether this browser has secrets of a session. @param {string} id */
@@ -94,7 +100,7 @@ export class HostSecrets {
     storage.write("localStorage", this.#key, { ...this.#stored, [id]: state });
   }
 
-  /** @param {string} id @param {SealedHost | null} sealedHost @param {{ until: number | null, name: string }} terms */
+  /** @param {string} id @param {SealedHost | null} sealedHost @param {HostTerms} terms */
   #hold(id, sealedHost, terms) {
     const secret = new HostSecret(id, sealedHost, terms, this, (state) => this.#store(id, { ...state, ...terms }));
     this.#held.set(id, secret);
@@ -112,15 +118,17 @@ export class HostSecret {
   page;
 
   /**
-   * @param {string} id @param {SealedHost | null} sealedHost @param {{ until: number | null, name: string }} terms
+   * @param {string} id @param {SealedHost | null} sealedHost @param {HostTerms} terms
    * @param {HostSecrets} secrets @param {(state: HostState) => void} store
    */
-  constructor(id, sealedHost, { until, name }, secrets, store) {
+  constructor(id, sealedHost, { until, name, type }, secrets, store) {
     this.#id = id;
     /** When a temporary session ends, by this device's clock and not by the node's word. */
     this.until = until;
     /** The name of this device that the guest is told. */
     this.name = name;
+    /** The type that this device has asked for. */
+    this.type = type;
     /** Null if another page or program of this owner has the secrets. */
     this.sealedHost = sealedHost;
     this.#secrets = secrets;
@@ -157,7 +165,7 @@ export class HostSecret {
   /** Return the signals of the session, once approved. @param {Session} session @returns {SealedSignals | null} */
   signals(session) {
     const peer = this.sealedHost?.peer;
-    return peer ? new SealedSignals(/** @type {SealCode} */ (this.#secrets.code), peer, session) : null;
+    return peer ? new SealedSignals(/** @type {SealCode} */ (this.#secrets.code), peer, session, this.until) : null;
   }
 
   forget() {

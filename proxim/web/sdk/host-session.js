@@ -178,7 +178,7 @@ export class HostSession extends Session {
     const tooLate = () => new ProximError("already_decided", "the prompt has its decision", { sessionId: this.id });
     if (!sealedHost.isPending) throw tooLate();
     const left = secret.until && Math.max(0, (secret.until - Date.now()) / 1000);
-    const terms = { name: secret.name, type: this.type ?? "one_time", left };
+    const terms = { name: secret.name, type: secret.type, left };
     const decision = !approve
       ? sealedHost.decline(terms)
       : code === undefined

@@ -148,7 +148,7 @@ export class Host extends EventTarget {
     const keys = newLink();
     const request = { type: "create_session", session_type: type, ttl, token_hash: keys.tokenHash, seal: 1 };
     const hold = (/** @type {string} */ id) =>
-      this.#secrets.add(id, keys, page || this._linkPage(), { name: hostName, ttl });
+      this.#secrets.add(id, keys, page || this._linkPage(), { name: hostName, ttl, type });
     return this.#create(request, hold);
   }
 

@@ -1,6 +1,6 @@
 // The signals of a sealed session (sealing: Sealed signals, Hellos).
 
-import { ProximError } from "./errors.js";
+import { ProximError, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
 
 /** @import { SealCode } from "./load-seal.js" */
@@ -11,6 +11,10 @@ import { emit } from "./events.js";
 const HELLO_TIMEOUT = 10_000;
 /** Milliseconds between two notices of tampering: a hostile node could otherwise send any number. */
 const NOTICE_PAUSE = 60_000;
+/** Milliseconds that an honest node has to end a session itself. */
+const OVERTIME = 1_000;
+/** Milliseconds; a longer timer of a browser ends at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 /** Values that may wait. */
 const MAX_WAITING = 256;
 const TAG_BYTES = 16;
@@ -30,13 +34,27 @@ export class SealedSignals {
   #owesHello = false;
   #toldAt = -Infinity;
   #timer = 0;
+  #endTimer = 0;
 
-  /** @param {SealCode} code @param {SealedPeer} peer @param {Session} session */
-  constructor(code, peer, session) {
+  /**
+   * @param {SealCode} code @param {SealedPeer} peer @param {Session} session
+   * @param {number | null} [until] When the session ends by the clock of this device, whatever the node says.
+   */
+  constructor(code, peer, session, until) {
     this.#code = code;
     this.#peer = peer;
     this.#session = session;
+    if (typeof until === "number") this.#endAt(until + OVERTIME);
     if (!peer.isReady && session._getConnection().isIntroduced) this.start();
+  }
+
+  /** @param {number} until */
+  #endAt(until) {
+    const rest = until - Date.now();
+    this.#endTimer = setTimeout(() => {
+      if (rest > LONGEST_TIMER) this.#endAt(until);
+      else this.#session._end(sessionEnded("expired", "expired", this.#session.id));
+    }, Math.min(Math.max(rest, 0), LONGEST_TIMER));
   }
 
   /** Begin a new epoch: this side has come back to the node. */
@@ -85,6 +103,7 @@ export class SealedSignals {
 
   close() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#endTimer);
     this.#waiting = [];
   }
 

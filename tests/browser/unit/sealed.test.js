@@ -214,3 +214,20 @@ test("a link with three parts of another form sends nothing", () => {
     assert.throws(() => new Guest(`http://node/join#${wrongParts.join(".")}`), { code: "invalid_link" });
   }
 });
+
+test("each side ends a session in time, even if the node never does", async () => {
+  const { desk, phone } = await paired({ type: "temporary", ttl: 60 });
+  await pass(60_000);
+  assert.deepEqual([desk.over, phone.over], [null, null], "an honest node has a moment to say so");
+  await pass(2_000);
+  assert.deepEqual([desk.over?.reason, phone.over?.reason], ["expired", "expired"]);
+});
+
+test("the guest is told the type that the host has asked for, whatever the node says", async () => {
+  const { relay, desk, phone, prompt } = await asked({ type: "one_time" });
+  desk.type = "persistent"; // As after a session object that the node has changed.
+  const approving = prompt.approve(phone.code);
+  await relay.runs();
+  await approving;
+  assert.equal(phone.type, "one_time");
+});
