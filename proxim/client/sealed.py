@@ -30,9 +30,6 @@ MAX_WAITING = 256
 PATIENCE = 10.0
 """Seconds to wait for the other side's hello (sealing: Hellos)."""
 
-OVERTIME = 1.0
-"""Seconds that an honest node has to say so itself."""
-
 _LARGEST = {"s": 1, "e": "e" * 11, "n": 2**53 - 1}
 _TAG_BYTES = 16
 
@@ -62,7 +59,7 @@ class SealedSignals:
             session._connection.start_soon(partial(self._end_on_time, ends_at))
 
     async def _end_on_time(self, ends_at: float) -> None:
-        await clock.sleep_until(clock.now() + ends_at + OVERTIME - time.time())
+        await clock.sleep_until(clock.now() + ends_at - time.time())
         self._session._abandon(SessionOver(Status.EXPIRED, Reason.EXPIRED))
 
     # -- for the session ------------------------------------------------------------------------

@@ -229,7 +229,6 @@ async def test_signals_before_the_approval_are_ignored(node, between):
 async def test_each_side_ends_a_session_in_time_if_the_node_never_does(
     node, between, monkeypatch, side
 ):
-    monkeypatch.setattr("proxim.client.sealed.OVERTIME", 0.1)
     between.change = changing("create_session", UP, session_type="persistent", ttl=None)
     async with approved(between.url, "temporary", ttl=1, guest_url=node.url) as (session, guest):
         mine, other = (session, guest) if side == "host" else (guest, session)

@@ -53,24 +53,25 @@ export class HostSecrets {
   }
 
   /**
-   * Hold the secrets of a session of a `type` that is opened for `ttl` seconds, whose links lead to `page`, and whose guest is told
+   * Hold the secrets of a session of a `type`, opened for `ttl` seconds. Its links lead to `page`, and its guest is told
    * the `name` of this device.
-   * @param {string} id @param {LinkKeys} keys @param {string} page @param {{ name?: string, ttl?: number, type?: SessionType }} terms
+   * @param {string} id @param {LinkKeys} keys @param {string} page
+   * @param {{ name?: string, ttl?: number, type: SessionType }} terms
    */
-  add(id, keys, page, { name, ttl, type = "one_time" }) {
+  add(id, keys, page, { name, ttl, type }) {
     const code = /** @type {SealCode} */ (this.#code);
     const until = ttl === undefined ? null : Date.now() + ttl * 1000;
     this.#hold(id, new code.SealedHost(id, { keys }), { until, name: name || this.#name, type }).page = page;
   }
 
   /** Return the secrets of a session; null if it is not sealed. @param {SessionInfo} info */
-  of({ session_id: id, seal }) {
+  of({ session_id: id, session_type, seal }) {
     const held = this.#held.get(id);
     const state = this.#stored[id];
     if (held || !(state || seal)) return held ?? null;
     // Secrets that came into the storage after this page, or none: another page has them.
     const sealedHost = state && this.#code ? new this.#code.SealedHost(id, { state }) : null;
-    const { until = null, name = this.#name, type = "one_time" } = state ?? {};
+    const { until = null, name = this.#name, type = session_type } = state ?? {};
     return this.#hold(id, sealedHost, { until, name, type });
   }
 

@@ -11,8 +11,6 @@ import { emit } from "./events.js";
 const HELLO_TIMEOUT = 10_000;
 /** Milliseconds between two notices of tampering: a hostile node could otherwise send any number. */
 const NOTICE_PAUSE = 60_000;
-/** Milliseconds that an honest node has to end a session itself. */
-const OVERTIME = 1_000;
 /** Milliseconds; a longer timer of a browser ends at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 /** Values that may wait. */
@@ -44,7 +42,7 @@ export class SealedSignals {
     this.#code = code;
     this.#peer = peer;
     this.#session = session;
-    if (typeof until === "number") this.#endAt(until + OVERTIME);
+    if (typeof until === "number") this.#endAt(until);
     if (!peer.isReady && session._getConnection().isIntroduced) this.start();
   }
 
