@@ -1,4 +1,4 @@
-"""What a request needs: fields that go together, and a connection with the right owner or seat."""
+"""Checks of requests: the fields that go together, and the owner or seat of the connection."""
 
 from __future__ import annotations
 

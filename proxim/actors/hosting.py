@@ -1,4 +1,4 @@
-"""What a host asks for: to register, to open a session, to renew its link, to list sessions."""
+"""The requests of hosts: to register, to open a session, to renew its link, to list sessions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from proxim.session.state import State
 
 
 class Hosting:
-    """Answers a host's requests that are not for the actor of one session.
+    """Registers hosts, opens and lists their sessions, and renews their links.
 
     Each method raises a ``RequestError`` if the request is refused.
     """

@@ -33,7 +33,7 @@ class Wrapped(click.ClickException):
         self._error = error
 
     @property
-    def exit_code(self) -> int:  # type: ignore[override]
+    def exit_code(self) -> int:  # type: ignore[override]  # an attribute in click
         """The exit code of the error."""
         return self._error.exit_code
 

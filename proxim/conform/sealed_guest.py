@@ -16,7 +16,7 @@ from proxim.sealing.keys import new_pair
 cases = Cases(page="sealing", features=("seal",))
 
 OLDER: Fields = {"features": ["confirm", "rotate", "join_url"], "seal": None}
-"""What the `welcome` of a node that carries no seals has."""
+"""The fields of the `welcome` of a node that carries no seals."""
 
 
 @cases.add("seal-link-cut", "The link")

@@ -28,7 +28,7 @@ FILE = "file"
 """The label of a data channel for a file (docs/reference/channel.md: Files)."""
 
 TAKES_NO_FILES = '{"cancel": "not_supported"}'
-"""What a side says there that takes no files."""
+"""The message there of a side that takes no files."""
 
 UNTAKEN_TIME = 10.0
 """Seconds that a program has to take its first data channel. Then it is one without files."""

@@ -1,6 +1,6 @@
 """Drops datagrams that aioice 0.13 cannot handle, or that aiortc 1.16 cannot.
 
-Whoever can send UDP to this machine can send them: neither library knows its peer at this point.
+Any machine that reaches this one can send them: neither library knows its peer at this point.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ _receive_from_relay = TurnClientUdpProtocol.datagram_received
 
 def guard_datagrams() -> None:
     """Guard all ICE connections of this process: aioice makes the protocols of one by itself."""
-    StunProtocol.datagram_received = _receive_or_drop  # type: ignore
-    Connection.data_received = _queue_or_drop  # type: ignore
-    TurnClientUdpProtocol.datagram_received = _receive_from_relay_or_drop  # type: ignore
+    # mypy takes the assignment to a method of a class for a mistake.
+    StunProtocol.datagram_received = _receive_or_drop  # type: ignore[method-assign, assignment]
+    Connection.data_received = _queue_or_drop  # type: ignore[method-assign, assignment]
+    TurnClientUdpProtocol.datagram_received = _receive_from_relay_or_drop  # type: ignore[method-assign, assignment]
 
 
 def _receive_or_drop(protocol: StunProtocol, data: bytes | str, addr: tuple[Any, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What a person reads in a narrow window: words stay whole, and lines to copy too."""
+"""A narrow window breaks no word, and no line to copy."""
 
 import json
 import re

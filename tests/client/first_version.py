@@ -1,4 +1,4 @@
-"""What the first version of the protocol had, and no more: an older node, or an older client."""
+"""An older node and an older client, with the first version of the protocol and no more."""
 
 from tests.client.between import DOWN, UP, Between
 

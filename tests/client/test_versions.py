@@ -14,7 +14,7 @@ from tests.client.helpers import PATIENCE, asked, end, hear, paired, presence
 from tests.conform.raw_client import RawGuest
 
 OLDER_GUEST = ("no code", "old token")
-"""What a guest of the first version does not know: the number, and that resume tokens rotate."""
+"""The first version has no number, and its resume tokens do not rotate."""
 
 
 @pytest.fixture

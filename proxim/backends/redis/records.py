@@ -44,7 +44,7 @@ EVENT_KEYS_BOUND = 10_000
 """Keys of one limit whose events all nodes count together; each node counts further keys alone."""
 
 STANDING = ":standing"
-"""What the name of the list of an owner's sessions ends with, for those for known devices."""
+"""The suffix of the list of an owner's sessions for known devices."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 """The errors of msgspec about bytes that are not what they should be."""

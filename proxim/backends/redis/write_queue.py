@@ -100,7 +100,7 @@ class WriteQueue:
         return receipt
 
     def reserve(self, session_id: str, epoch: int) -> None:
-        """Note the epoch in which this node opens a session whose id was there before."""
+        """Note the epoch in which this node opens a session whose id it has reserved."""
         self._reserved[session_id] = epoch
         if len(self._reserved) > MOST_RESERVED:
             del self._reserved[next(iter(self._reserved))]
