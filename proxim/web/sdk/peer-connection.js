@@ -328,7 +328,10 @@ export class PeerConnection {
       return;
     }
     this.#main = channel;
-    const opened = () => {
+    const opened = async () => {
+      // Chromium calls a channel of the other side open a moment too early, and drops what is sent until
+      // then. Statistics come by way of the thread that opens it.
+      await this.pc?.getStats().catch(() => {});
       if (channel === this.#main) this.session._channelOpened(channel);
     };
     if (channel.readyState === "open") opened();

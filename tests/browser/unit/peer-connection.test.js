@@ -91,6 +91,30 @@ test("after the end of the session connected rejects", async () => {
   await assert.rejects(desk.connected, { code: "session_ended", reason: "closed" });
 });
 
+test("an open channel is the page's only once it can send", async () => {
+  const desk = await host();
+  const emitted = [];
+  desk.onconnected = () => emitted.push("connected");
+  let resolve;
+  FakePeerConnection.last.getStats = () => new Promise((found) => (resolve = found));
+  FakePeerConnection.last.channels[0].opens();
+  await settle();
+  assert.deepEqual(emitted, []);
+  resolve();
+  await settle();
+  assert.deepEqual(emitted, ["connected"]);
+});
+
+test("a channel that closes before it can send is not announced", async () => {
+  const desk = await host();
+  const emitted = [];
+  for (const type of ["connected", "disconnected"]) desk.addEventListener(type, () => emitted.push(type));
+  FakePeerConnection.last.channels[0].opens();
+  FakePeerConnection.last.channels[0].close();
+  await settle();
+  assert.deepEqual(emitted, []);
+});
+
 test("a second channel named proxim is the page's", async () => {
   const desk = await host();
   const emitted = [];
@@ -99,6 +123,7 @@ test("a second channel named proxim is the page's", async () => {
   }
   FakePeerConnection.last.channels[0].opens();
   const other = new FakeChannel("proxim");
+  await settle();
   FakePeerConnection.last.ondatachannel({ channel: other });
   other.opens();
   assert.deepEqual(emitted, ["connected", "channel"]);
