@@ -31,6 +31,15 @@ async def lingering_close(stream: trio.abc.Stream, linger_time: float) -> None:
             await stream.aclose()
 
 
+async def close_now(stream: trio.abc.Stream) -> None:
+    """Close a stream without waiting for the peer, even if the task is cancelled."""
+    if isinstance(stream, TcpStream):
+        stream.close()
+    else:
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(stream)
+
+
 def peer_has_closed(stream: trio.abc.Stream) -> bool:
     """Return whether the peer has closed its side of the socket, under TLS, too.
 

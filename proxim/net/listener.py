@@ -22,6 +22,7 @@ from proxim.actors.router import Router
 from proxim.exception_groups import leaves
 from proxim.net import descriptors, poller
 from proxim.net.access import Access, is_for_loopback
+from proxim.net.closing import close_now
 from proxim.net.connection import SocketConnection
 from proxim.net.cork import Cork
 from proxim.net.frames import text_frame
@@ -175,11 +176,7 @@ class Listener:
                 self._websockets.release(slot.source)
                 self._ended.unpark_all()
             slot.release()
-            if isinstance(stream, TcpStream):
-                stream.close()
-            else:
-                with trio.CancelScope(shield=True):
-                    await trio.aclose_forcefully(stream)
+            await close_now(stream)
 
     def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
         """Start a task for a connection; if it crashes, the other connections go on."""

@@ -191,9 +191,11 @@ class TcpStream(trio.abc.HalfCloseableStream):
     def close(self) -> None:
         """Close without waiting. The kernel still sends what it has taken."""
         if self.socket.fileno() >= 0:
-            self._wake_task(Error(trio.ClosedResourceError("this stream was closed")))
+            if self._task is not None:
+                self._wake_task(Error(trio.ClosedResourceError("this stream was closed")))
             self._stop_watching()
-            notify_closing(self.socket)
+            if self._poller is None or self._stream is not None:
+                notify_closing(self.socket)  # Otherwise no task waits for the socket itself.
             self.socket.close()
 
     def _translate(self, error: OSError) -> Exception:

@@ -21,10 +21,11 @@ from typing import cast
 
 import trio
 from trio_websocket import CloseReason, ConnectionClosed, WebSocketConnection
+from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Event, Ping, Pong
 from wsproto.frame_protocol import CloseReason as Code
 
-from proxim.net.closing import lingering_close
+from proxim.net.closing import close_now, lingering_close
 from proxim.net.frames import FrameCodec, PongFrame, Received, binary_frame, text_frame
 from proxim.net.keepalive import Keepalive
 from proxim.net.limits import Limits
@@ -155,9 +156,11 @@ class NodeWebSocket(WebSocketConnection):
 
     async def finish(self) -> None:
         """Answer the peer's close frame, if it sent one, and close the stream."""
-        if self._peer_close is not None:
+        if self._peer_close is None:
+            await self._close_stream()
+        else:
+            # It closes the stream, too, as servers do.
             await self._handle_close_connection_event(self._peer_close)
-        await self._close_stream()
 
     def _handle_control_frames(self, found: list[Received]) -> list[str | bytes]:
         """Return the messages up to a close frame, which is answered after them."""
@@ -222,12 +225,14 @@ class NodeWebSocket(WebSocketConnection):
         """Let the outbox be written, then close the stream."""
         self.peer_has_ended = True
         try:
-            with trio.move_on_after(self._limits.write_time):
-                await self._outbox.wait_below(1)
+            if self._outbox.size:
+                with trio.move_on_after(self._limits.write_time):
+                    await self._outbox.wait_below(1)
         finally:
-            if self._peer_shut_down:
-                # Nothing unread is left that would reset the connection.
-                await trio.aclose_forcefully(self._stream)
+            if self._peer_shut_down or self._codec.state is ConnectionState.CLOSED:
+                # The peer sends nothing after its end or its close frame, so nothing unread is left
+                # that would reset the connection.
+                await close_now(self._stream)
             else:
                 await lingering_close(self._stream, self._limits.linger_time)
 
@@ -237,4 +242,3 @@ class NodeWebSocket(WebSocketConnection):
         self._outbox.write(self._codec.send(event))
         if isinstance(event, CloseConnection):
             self._outbox.close()
-        await trio.lowlevel.checkpoint()

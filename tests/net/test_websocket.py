@@ -216,6 +216,17 @@ async def test_a_cancelled_receive_loses_nothing(memory):
     assert heard == ["1", "2", "3"]
 
 
+async def test_the_stream_is_closed_as_soon_as_both_have_sent_a_close_frame(nursery):
+    async with streams("tcp") as (ours, theirs):
+        ws, peer = lean(ours, nursery, linger_time=1000), Peer(theirs)
+        await peer.say(BYE)
+        with trio.fail_after(60):
+            await ending(ws)
+        assert ours.socket.fileno() < 0
+        assert await peer.hear() == ("CloseConnection", 4321)
+        assert await peer.hear() is None
+
+
 async def test_a_ping_after_the_nodes_close_is_ignored(memory):
     ws, peer = memory
     ws.send_close(4001, "r")
