@@ -88,11 +88,12 @@ class Actor:
 
     async def run(self) -> None:
         """Handle one envelope after the other until ``close``."""
-        async for envelope in self._inbox:
-            await self._receive(envelope)
-            del envelope  # Otherwise it stays in memory while the actor waits.
-            if self._closed_with is None:
-                self._timer = self._timers.reset(self._timer, self.session.deadline, self)
+        async for first in self._inbox:
+            for envelope in self._inbox.in_a_row(first):
+                await self._receive(envelope)
+                if self._closed_with is None:
+                    self._timer = self._timers.reset(self._timer, self.session.deadline, self)
+            del first, envelope  # Otherwise they stay in memory while the actor waits.
 
     def wake(self) -> None:
         """Put ``TimePassed`` into the inbox: the session's deadline has come."""

@@ -9,7 +9,7 @@ from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
 
 from proxim.actors import timers
 from proxim.actors.congestion import Congestion
-from proxim.actors.inbox import INBOX_BOUND, Envelope
+from proxim.actors.inbox import IN_A_ROW, INBOX_BOUND, Envelope
 from proxim.actors.relay import relay
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import Reason, Status
@@ -229,6 +229,28 @@ async def test_full_inbox_refuses_requests_but_not_departures(autojump_clock, no
     await wait_all_tasks_blocked()
     assert len(asker.heard(wire.IceServers)) == 1 + INBOX_BOUND
     assert isinstance(asker.told[-1], wire.PeerOffline)
+
+
+class Steps(trio.abc.Instrument):
+    """Counts the steps of all actors' tasks."""
+
+    count = 0
+
+    def before_task_step(self, task):
+        self.count += task.name == "actor"
+
+
+async def test_actor_handles_what_waits_in_a_row_and_then_leaves_others_their_turn(
+    autojump_clock, node
+):
+    meeting = await node.pairs()
+    trio.lowlevel.add_instrument(steps := Steps())
+    for _ in range(4 * IN_A_ROW):
+        await meeting.host.sends(wire.RefreshIce(session_id=meeting.id))
+    await wait_all_tasks_blocked()
+    trio.lowlevel.remove_instrument(steps)
+    assert len(meeting.host.heard(wire.IceServers)) == 4 * IN_A_ROW
+    assert 4 <= steps.count <= 4 * 2 + 1
 
 
 @EITHER_SIDE
