@@ -22,9 +22,6 @@ from proxim.protocol.messages import ClientMessage
 from proxim.session import events as ev
 from proxim.session.events import Event, Role
 
-_ANSWERED = (wire.ListSessions, wire.RefreshIce, wire.Ping)
-"""Requests whose only effect is their answer."""
-
 
 class Router:
     """Routes the messages of all connections of a node to the right actors.
@@ -49,6 +46,40 @@ class Router:
         access = AccessCheck(access_token, self.limits.access_guesses, self.stats)
         self._hosting = Hosting(supervisor, invitations, access, require_seal=require_seal)
 
+    def route_now(self, connection: Connection, message: ClientMessage) -> bool:
+        """Handle a message if there is nothing to wait for, and return whether that was so.
+
+        Raises what ``route`` does.
+        """
+        return self._supervisor.has_caught_up and self._post(connection, message)
+
+    def _post(self, connection: Connection, message: ClientMessage) -> bool:
+        """Put a request into the inbox of the session in which the connection has a seat.
+
+        Return whether it is such a request, or a ping.
+        """
+        match message:
+            case wire.PairDecision():
+                decided = ev.HostDecided(message.approve, message.code, message.seal)
+                post_from(host_seat_of(connection, message.session_id), decided, message)
+            case wire.PairAck():
+                acknowledged = ev.HostAcknowledged(message.seal)
+                post_from(host_seat_of(connection, message.session_id), acknowledged, message)
+            case wire.CloseSession() if message.session_id in connection.seats:
+                seat = connection.seats[message.session_id]
+                # A later signal must not overtake this request on the line.
+                seat.actor.close_line()
+                post_from(seat, ev.CloseRequested(seat.role), message)
+            case wire.RefreshIce():
+                if not connection.has_left:
+                    post_from(seat_of(connection, message.session_id), ev.IceRequested(), message)
+            case wire.Ping():
+                if not connection.has_left:
+                    connection.tell(wire.Pong(ref=ref_of(message)))
+            case _:
+                return False
+        return True
+
     async def route(self, connection: Connection, message: ClientMessage) -> None:
         """Handle a message; the reply is sent to the connection.
 
@@ -60,16 +91,10 @@ class Router:
             # Of an embedded host; the reader of a socket relays its signals itself.
             relay(connection, message, clock.now())
             return
-        if isinstance(message, _ANSWERED) and connection.has_left:
-            return
         await self._supervisor.catch_up()
+        if self._post(connection, message):
+            return
         match message:
-            case wire.PairDecision():
-                decided = ev.HostDecided(message.approve, message.code, message.seal)
-                post_from(host_seat_of(connection, message.session_id), decided, message)
-            case wire.PairAck():
-                acknowledged = ev.HostAcknowledged(message.seal)
-                post_from(host_seat_of(connection, message.session_id), acknowledged, message)
             case wire.PairRequest():
                 await self._pair(connection, message)
             case wire.Resume():
@@ -84,25 +109,21 @@ class Router:
             case wire.RenewLink():
                 await self._hosting.renew_link(connection, message)
             case wire.ListSessions():
-                await self._hosting.list_sessions(connection, message)
+                if not connection.has_left:
+                    await self._hosting.list_sessions(connection, message)
             case wire.CloseSession():
-                await self._close(connection, message)
-            case wire.RefreshIce():
-                post_from(seat_of(connection, message.session_id), ev.IceRequested(), message)
-            case _:  # Ping
-                connection.tell(wire.Pong(ref=ref_of(message)))
+                await self._close_as_owner(connection, message.session_id, message.ref)
 
-    async def _close(self, connection: Connection, message: wire.CloseSession) -> None:
-        if message.session_id not in connection.seats and connection.owner is not None:
-            handle = await self._supervisor.find_anywhere(message.session_id)
+    async def _close_as_owner(
+        self, connection: Connection, session_id: str, ref: str | None
+    ) -> None:
+        """End a session of the owner, even while another program holds its host seat."""
+        if connection.owner is not None:
+            handle = await self._supervisor.find_anywhere(session_id)
             if handle is not None and connection.owner == handle.owner:
-                # The owner may end a session even while another program holds its host seat.
-                handle.post(Envelope(ev.CloseRequested(None), connection, message.ref))
+                handle.post(Envelope(ev.CloseRequested(None), connection, ref))
                 return
-        seat = seat_of(connection, message.session_id)
-        # A later signal must not overtake this request on the line.
-        seat.actor.close_line()
-        post_from(seat, ev.CloseRequested(seat.role), message)
+        raise UnknownSession(session_id=session_id)
 
     # -- the guest's requests ----------------------------------------------------------------
 

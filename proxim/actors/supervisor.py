@@ -220,6 +220,11 @@ class Supervisor:
         self._log(actor.session, "a %s session ended: %s", actor.session.session_type, end.reason)
         self._announce(actor.session.describe())
 
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether each session ended whose time was over while the machine slept."""
+        return self._timers.has_caught_up
+
     async def catch_up(self) -> None:
         """After the machine slept, return once each session ended whose time was over meanwhile."""
         await self._timers.catch_up()

@@ -102,12 +102,17 @@ class Timers:
                 self._caught_up.set()
                 self._caught_up = trio.Event()
 
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether all that came due while the machine slept was fired and handled."""
+        return self._slept == slept()
+
     async def catch_up(self) -> None:
         """Return once all that came due while the machine slept was fired and handled.
 
         An actor that waits for its backend has at least ended its session by then.
         """
-        while self._slept != slept():
+        while not self.has_caught_up:
             self._sleep.cancel()
             await self._caught_up.wait()
 

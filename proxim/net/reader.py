@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 _SLOW_TIME = 0.1
 """Seconds for which a client is not read after a signal for which its peer has little room."""
 
+_IN_A_ROW = 16
+"""Messages of one read of which requests are answered at once; then other clients have their turn.
+"""
+
 _RECOVERY_TIME = 0.5
 """Seconds without a pause after which a client counts as having slowed down."""
 
@@ -55,8 +59,9 @@ class Read(Enum):
 class Reader:
     """Relays the signals of one client, and returns its requests, at the permitted rate.
 
-    A signal is relayed by a plain call, while the connection's task sleeps. A request may have to
-    wait for an actor; so ``read`` returns it, and keeps what arrived behind it for the next call.
+    A signal is relayed by a plain call, while the connection's task sleeps, and a request that has
+    nothing to wait for is routed so. ``read`` returns the others, and keeps what arrived behind one
+    for the next call.
 
     A client that sends too fast, or faster than its peer reads, is read more slowly: its messages
     wait, here and in the kernel, until a *pause* is over. The refusal of a wrong guess waits for a
@@ -111,10 +116,12 @@ class Reader:
 
         Return ``PAUSED`` when a pause begins. A call during the pause waits until it is over.
         """
-        ws, result = self._ws, self._relay_signals()
-        if isinstance(result, ClientRequest):
-            return result
-        until = self._pause_until if result is Read.PAUSED else math.inf
+        ws, until = self._ws, math.inf
+        if self._frames or self._pause_until > -math.inf:
+            result = self._relay_signals()
+            if isinstance(result, ClientRequest):
+                return result
+            until = self._pause_until if result is Read.PAUSED else math.inf
         with self._keepalive.deadline_scope(until):
             if self._frames:
                 # What comes next has to wait in the kernel, and a pong may be behind it.
@@ -175,7 +182,7 @@ class Reader:
         full_at = self._full_at if self._full_at > now else now
         empty_from = now + bucket.window
         moment = now + clock.slept()  # The same by the clock of sessions, which counts sleep.
-        several = len(frames) > 1
+        several, connection = len(frames) > 1, self._connection
         relayed = size = 0
         if several:
             self._cork.put_in()
@@ -192,9 +199,11 @@ class Reader:
                 try:
                     message = _decode(frame)
                     if type(message) is not wire.Signal:
+                        if number <= _IN_A_ROW and self._router.route_now(connection, message):
+                            continue
                         self._frames = frames[number:]
                         return ClientRequest(frame, message)
-                    congestion = relay(self._connection, message, moment)
+                    congestion = relay(connection, message, moment)
                     relayed += 1
                     size += len(message.data)
                     if congestion is not None:

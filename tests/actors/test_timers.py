@@ -203,3 +203,19 @@ async def test_requests_are_answered_after_what_is_overdue_has_ended(
     assert {info.status for info in await host.lists()} == {"expired"}
     kinds = [type(message) for message in host.told[-2 * BATCH - 1 :]]
     assert kinds == [wire.SessionEnded] * 2 * BATCH + [wire.Sessions]
+
+
+@not_on_windows
+async def test_request_with_nothing_to_wait_for_waits_for_what_is_overdue(
+    autojump_clock, monkeypatch, nursery
+):
+    sleep, node = sleeper(monkeypatch), Node(sweep_interval=10_000)
+    await nursery.start(node.supervisor.run)
+    host = await node.host()
+    await node.invites(TEMPORARY, host=host, ttl=600.0)
+    assert node.router.route_now(host, wire.Ping())
+    sleep(3600)
+    assert not node.router.route_now(host, wire.Ping())
+    assert isinstance(await host.asks(wire.Ping()), wire.Pong)
+    assert isinstance(host.told[-2], wire.SessionEnded)
+    assert node.router.route_now(host, wire.Ping())

@@ -78,13 +78,13 @@ async def test_without_a_seat_a_message_has_to_be_small(memory_node):
 
 
 async def test_requests_that_come_at_once_leave_other_clients_their_turn(memory_node, monkeypatch):
-    route, routed = Router.route, []
+    post, routed = Router._post, []
 
-    async def noted(router, connection, message):
+    def noted(router, connection, message):
         routed.append(message.ref)
-        await route(router, connection, message)
+        return post(router, connection, message)
 
-    monkeypatch.setattr(Router, "route", noted)
+    monkeypatch.setattr(Router, "_post", noted)
     greedy, other = memory_node.plug(), await memory_node.client()
     await shake(greedy)
     burst = b"".join(frame(TEXT, b'{"type":"ping","ref":"%d"}' % n) for n in range(100))
