@@ -49,7 +49,7 @@ class Request(Struct, frozen=True):
 
     def header(self, name: bytes) -> bytes:
         """Return all values of a header, joined by commas (RFC 9110, 5.2); empty without any."""
-        return b", ".join(value for field, value in self.headers if field == name)
+        return b", ".join([value for field, value in self.headers if field == name])
 
     def tokens(self, name: bytes) -> list[str]:
         """Return a header's comma-separated values as text; bytes beyond ASCII are escaped."""
