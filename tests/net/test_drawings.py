@@ -99,6 +99,19 @@ async def test_who_changes_its_owner_gets_four_times_as_many_codes(nursery, monk
     assert "qr_svg" in await other.ask("create_session", **asked)
 
 
+async def test_neighbour_who_has_many_codes_drawn_keeps_nobody_from_a_link(nursery, monkeypatch):
+    draw_at_once(monkeypatch)
+    memory_node = MemoryNode(nursery, settings=Settings(drawings_per_owner=1))
+    greedy, other = [await memory_node.client(peer="203.0.113.1") for _ in range(2)]
+    asked = {"session_type": "persistent", "qr": "svg"}
+    for number in range(4):
+        await greedy.ask("register", uuid=f"desk-{number}")
+        assert "qr_svg" in await greedy.ask("create_session", **asked)
+    await other.ask("register", uuid="another")
+    assert (await other.ask("create_session", **asked))["code"] == "rate_limited"
+    assert (await other.ask("create_session", session_type="persistent"))["link"]
+
+
 async def test_a_renewed_link_counts_for_the_owner_of_its_session(nursery, monkeypatch):
     draw_at_once(monkeypatch)
     memory_node = MemoryNode(nursery, settings=Settings(drawings_per_owner=3))
