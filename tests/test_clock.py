@@ -4,7 +4,8 @@ import pytest
 import trio
 
 from proxim import clock
-from proxim.client.host_session import HostSession, Prompt
+from proxim.client.host_session import HostSession
+from proxim.client.prompt import Prompt
 from proxim.protocol import messages as wire
 from proxim.protocol.messages import DeviceInfo
 from tests.sleeping import sleeper

@@ -10,7 +10,7 @@ from proxim.cli.keyboard import ESCAPE
 from proxim.cli.panel import Drawing
 from proxim.cli.terminal import Reporter, cut, quoted
 from proxim.cli.words import wrap
-from proxim.client.host_session import CODE
+from proxim.client.prompt import CODE
 from proxim.protocol.messages import DeviceInfo
 
 _CLAIMS = "The device calls itself (not verified):"

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from proxim.actors.log import log_crash, session_extra
-from proxim.client.host_session import CODE, HostSession, Prompt
+from proxim.client.host_session import HostSession
+from proxim.client.prompt import CODE, Prompt
 from proxim.portal.futures import in_own_thread
 from proxim.protocol.errors import ProximError, WrongCode
 
