@@ -32,6 +32,7 @@ _Reply = TypeVar("_Reply", bound=wire.NodeMessage)
 class BaseConnection(ABC):
     """Carries requests to a node, and matches its replies to them by their ``ref``.
 
+    ``boot`` names what the node remembers (protocol: Sessions for known devices), if it says so.
     ``ice`` refreshes ICE servers before they expire. ``features`` lists what the node does beyond
     version 1 of the protocol. ``max_unread_bytes`` is the size of the signals of one session that
     may wait to be received. ``online`` says whether the connection is open; the functions in
@@ -39,6 +40,7 @@ class BaseConnection(ABC):
     """
 
     online = True
+    boot: str | None = None
 
     def __init__(self, ice: IceRefresher, max_unread_bytes: int = 4 * 1024 * 1024) -> None:
         self.ice = ice

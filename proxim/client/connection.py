@@ -271,6 +271,7 @@ class NodeConnection(BaseConnection):
                 # A request gets its ref after the size check.
                 self._max_message_bytes = message.max_message_bytes - REF_BYTES
                 self.features = () if message.features is UNSET else message.features
+                self.boot = None if message.boot is UNSET else message.boot
                 self.join_url = None if message.join_url is UNSET else message.join_url
                 self._welcomed.set()
             self._on_message(message)

@@ -28,6 +28,7 @@ from proxim.protocol.messages import DeviceInfo, Reason, Status
 from proxim.sealing.link import is_sealed
 
 if TYPE_CHECKING:
+    from proxim.client.returning import Returning
     from proxim.client.sealed_guest import GuestSecret
 
 RETRIES = 5
@@ -80,6 +81,8 @@ class Guest(ClientSession):
         self._node_token = resume_token.partition(".")[0]  # Without the secrets after the dot.
         self._store_token = store_token
         self._secret = secret
+        self._returning: Returning | None = None
+        self._has_seat = True  # Unless the node has forgotten the session.
         self._is_declined = False
         if secret is not None:
             # The node has another name, which says nothing.
@@ -122,18 +125,32 @@ class Guest(ClientSession):
             yield online
 
     async def _introduce(self) -> None:
-        """Request pairing on the first connection, resume on all others."""
+        """Request pairing on the first connection, resume or come back on all others."""
         if self._pair_request is not None:
             if self.sealed:
                 await self._check_node()
             await self._connection.call(self._pair_request, wire.PairPending, introduces=True)
             self._pair_request = None
             return
-        request = wire.Resume(session_id=self.session_id, resume_token=self._node_token)
-        try:
-            await self._connection.call(request, wire.Resumed, introduces=True)
-        except UnknownSession:
+        if self._has_seat:
+            request = wire.Resume(session_id=self.session_id, resume_token=self._node_token)
+            try:
+                await self._connection.call(request, wire.Resumed, introduces=True)
+            except UnknownSession:
+                self._begin_return()
+        if self._returning is not None and not self._has_seat:
+            await self._returning.ask(self._connection)
+
+    def _begin_return(self) -> None:
+        """Prepare to come back to a forgotten session. Raises ``SessionOver`` if it is over."""
+        if self._secret is None or not self._secret.may_return(self._connection.boot):
             raise SessionOver("expired", "lost") from None
+        from proxim.client.returning import Returning
+
+        self._has_seat = self.peer_online = False
+        self._returning = self._returning or Returning(self._secret, self.session_id)
+        self._connection.retry_first(RETRIES)
+        self._wake()
 
     async def _check_node(self) -> None:
         """Stop before the token is sent to a node that cannot carry the seal."""
@@ -151,7 +168,7 @@ class Guest(ClientSession):
                 return
             case wire.PairPending():
                 self._keep_token(message.resume_token)
-                self.peer_online = True
+                self._has_seat = self.peer_online = True
                 self._set_code(message)
                 self._expires_at = clock.now() + message.expires_in
             case wire.Resumed():
@@ -190,6 +207,8 @@ class Guest(ClientSession):
         if "." in token:
             raise ConnectionLost("the node gave a resume token that is not one")
         self._node_token = token
+        if self._secret is not None:
+            self._secret.boot = self._connection.boot
         self.resume_token = token if self._secret is None else f"{token}.{self._secret.stored}"
         if self._store_token is not None:
             self._store_token(self.resume_token)
@@ -224,6 +243,9 @@ class Guest(ClientSession):
 
             self._keep_token(self._node_token)
             self._signals = SealedSignals(self, secret.peer, secret.ends_at)
+        returning, self._returning = self._returning, None
+        if returning is not None and not returning.take(self._signals, text):
+            self._abandon(SessionOver(Status.REJECTED, Notice.TAMPERED))
 
     def _accept_approval(self) -> bool:
         """Return whether the session is approved, as the node says."""

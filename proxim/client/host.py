@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import AsyncIterator, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Literal
@@ -17,8 +18,11 @@ from proxim.protocol.errors import (
     ConnectionLost,
     NotSupported,
     ProximError,
+    RateLimited,
+    RequestError,
     SealUnavailable,
     SessionOver,
+    Unavailable,
 )
 from proxim.protocol.fields import Confirm
 from proxim.protocol.link import is_loopback
@@ -26,6 +30,8 @@ from proxim.protocol.messages import SessionInfo
 
 if TYPE_CHECKING:
     from proxim.client.sealed_host import HostSecret, NewSecret
+
+log = logging.getLogger(__name__)
 
 CANNOT_SEAL = "this node cannot carry sealed sessions: it is too old"
 
@@ -55,6 +61,9 @@ class Host:
         self.sessions: dict[str, HostSession] = {}
         self._created: dict[str, HostSession] = {}
         self._new_secrets: dict[str, NewSecret | None] = {}
+        # Sessions that the node has forgotten, and those of them that are being opened, by ref.
+        self._forgotten: dict[str, tuple[HostSecret, wire.CreateSession]] = {}
+        self._reopening: dict[str, str] = {}
         self._registration = registration
         self._seats = registration.seats
         self._connection = NodeConnection(
@@ -129,7 +138,9 @@ class Host:
         from proxim.client.sealed_host import HostProfile, open_sealed
 
         profile = HostProfile(self._node_url, self.uuid, self._own_page(), self._name)
-        return await open_sealed(plain, self._open, profile, self._seals)
+        takes_nonces = {"nonce", "link_ttl"}.issubset(self._connection.features)
+        boot = self._connection.boot if takes_nonces else None
+        return await open_sealed(plain, self._open, profile, self._seals, boot)
 
     def _own_page(self) -> str:
         """Return the page that links lead to.
@@ -160,12 +171,32 @@ class Host:
     async def _register(self) -> None:
         request = structs.replace(self._registration, key=self.key)
         await self._connection.call(request, wire.Registered, introduces=True)
+        for session_id in list(self._forgotten):
+            await self._reopen(session_id)
+
+    async def _reopen(self, session_id: str) -> None:
+        """Open a session again that the node has forgotten; it is lost if the node refuses."""
+        _, request = self._forgotten[session_id]
+        ref = self._connection.new_ref()
+        self._reopening[ref] = session_id
+        try:
+            request = structs.replace(request, ref=ref)
+            await self._connection.call(request, wire.SessionCreated, introduces=True)
+        except (RateLimited, Unavailable):
+            raise  # The next connection tries again.
+        except RequestError as error:
+            log.info("a session could not be opened again: %s", error)
+            self._lose(session_id)
+        finally:
+            del self._reopening[ref]
 
     def _handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node. Replies, too: a prompt may follow at once."""
         match message:
             case wire.Registered() if self._connection.is_reply(message):
                 self._resume_sessions(message)
+            case wire.SessionCreated(ref=str(ref)) if ref in self._reopening:
+                self._take_reopened(message, self._reopening[ref])
             case wire.SessionCreated(ref=str(ref)) if self._connection.is_reply(message):
                 self._add_session(message, self._new_secrets.get(ref))
             case _:
@@ -194,22 +225,43 @@ class Host:
         if registered.key is not UNSET:
             self.key = registered.key
         known = {info.session_id for info in registered.sessions}
-        for session_id in self.sessions.keys() - known:
-            self.sessions[session_id]._finish(SessionOver("expired", "lost"))
-            self._remove_if_over(session_id)
+        self._forgotten.clear()
+        for session_id in (self.sessions.keys() | self._stored_sessions()) - known:
+            session = self.sessions.get(session_id)
+            secret = self._stored_secret(session_id) if session is None else session._secret
+            request = None if secret is None else secret.reopening(self._connection.boot)
+            if secret is not None and request is not None:
+                self._forgotten[session_id] = secret, request
+            else:
+                self._lose(session_id)
         for info in registered.sessions:
             self._update_session(info)
             self._remove_if_over(info.session_id)
-        if self._seats is None and self._seals:
-            self._forget_ended(known)
 
-    def _forget_ended(self, known: set[str]) -> None:
-        """Delete the stored secrets of sessions that have ended while no program was there."""
+    def _stored_sessions(self) -> set[str]:
+        """Return the sessions of this owner that an earlier program has stored the secrets of."""
+        if self._seats is not None or not self._seals:
+            return set()
         from proxim.client.sealed_host import owner_of
 
-        for session_id in set(self._seals) - known:
-            if owner_of(self._seals[session_id]) == (self._node_url, self.uuid):
-                del self._seals[session_id]
+        own = self._node_url, self.uuid
+        return {each for each in self._seals if owner_of(self._seals[each]) == own}
+
+    def _lose(self, session_id: str) -> None:
+        """End a session that the node does not know any more."""
+        if session_id in self.sessions:
+            self.sessions[session_id]._finish(SessionOver("expired", "lost"))
+            self._remove_if_over(session_id)
+        self._seals.pop(session_id, None)
+
+    def _take_reopened(self, created: wire.SessionCreated, session_id: str) -> None:
+        if created.session.session_id != session_id:
+            raise ConnectionLost("the node opened another session than the one that was meant")
+        secret, _ = self._forgotten.pop(session_id)
+        secret.known_at(self._connection.boot, is_approved=False)
+        if session_id not in self.sessions:
+            self.sessions[session_id] = HostSession(self._connection, created.session, secret)
+        self.sessions[session_id]._reopened(created)
 
     def _remove_if_over(self, session_id: str) -> None:
         if self.sessions[session_id].over is not None:
@@ -224,6 +276,8 @@ class Host:
             session = self.sessions[info.session_id] = HostSession(self._connection, info, secret)
         else:
             session._update(info)
+        if session._secret is not None:
+            session._secret.known_at(self._connection.boot, is_approved=False)
         return session
 
     def _stored_secret(self, session_id: str) -> HostSecret | None:

@@ -175,6 +175,14 @@ class HostSession(ClientSession):
         self.peer_online = info.guest_online
         super()._update(info)
 
+    def _reopened(self, created: wire.SessionCreated) -> None:
+        """Go on with a session that this host has opened again; its guest has yet to come back."""
+        self.info, self.peer_online = created.session, False
+        self._lapses_at = clock.now() + created.pair_within
+        if self._secret is not None and self._secret.peer is not None and self._accept_approval():
+            self.status = Status.APPROVED
+        self._wake()
+
     def _finish(self, over: ProximError) -> None:
         """End the session on this side; delete the secrets of one that has ended."""
         super()._finish(over)
@@ -235,6 +243,8 @@ class HostSession(ClientSession):
         elif isinstance(verdict, Returned) and self._secret.is_over:
             self._send_soon(wire.PairDecision(session_id=self.session_id, approve=False))
         elif isinstance(verdict, Returned):
+            if self._signals is not None:
+                self._signals.peer_came_back()
             self._send_soon(self._wire_decision(True, verdict.seal))
         elif not isinstance(verdict, Asked):
             self._notices.add(Notice.KEYS_ELSEWHERE)
@@ -296,6 +306,7 @@ class HostSession(ClientSession):
             from proxim.client.sealed import SealedSignals
 
             self._signals = SealedSignals(self, self._secret.peer, self._secret.ends_at)
+        self._secret.known_at(self._connection.boot, is_approved=True)
         return True
 
     def _set_device(self, device_info: DeviceInfo | None) -> None:

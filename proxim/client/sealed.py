@@ -75,7 +75,7 @@ class SealedSignals:
 
     def begin(self) -> None:
         """Begin right after the approval; say hello only if a later program goes on."""
-        if not self._peer.is_ready:
+        if not self._peer.is_ready and not self._expects_hello:
             self.start()
 
     def peer_came_back(self) -> None:

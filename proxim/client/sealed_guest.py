@@ -13,11 +13,12 @@ import msgspec
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.errors import BadMessage, InvalidLink
-from proxim.protocol.messages import DeviceInfo
+from proxim.protocol.messages import DeviceInfo, SessionType
 from proxim.sealing.answer import Answer
 from proxim.sealing.ask import checked_name
 from proxim.sealing.encoding import DoesNotOpen, decode
-from proxim.sealing.guest import GuestState, SealedGuest
+from proxim.sealing.guest import GuestState, SealedGuest, return_seal
+from proxim.sealing.keys import reopen_token
 from proxim.sealing.link import parse_sealed_link
 from proxim.sealing.peer import SealedPeer
 
@@ -34,6 +35,8 @@ class _Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     host_key: bytes | None = None
     host_name: str | None = None
     ends_at: float | None = None
+    session_type: SessionType | None = None
+    boot: str | None = None
 
 
 class GuestSecret:
@@ -41,6 +44,7 @@ class GuestSecret:
 
     ``name`` is its own, ``host_name`` that of the host once the guest is approved. ``ends_at`` is
     when the session ends, on the wall clock, or None. ``peer`` seals the signals once approved.
+    ``boot`` is that of the node which knew the session last.
     """
 
     def __init__(self, guest: SealedGuest, name: str) -> None:
@@ -48,6 +52,8 @@ class GuestSecret:
         self.host_name: str | None = None
         self.ends_at: float | None = None
         self.peer: SealedPeer | None = None
+        self.boot: str | None = None
+        self._session_type: SessionType | None = None
         self._guest = guest
 
     @classmethod
@@ -85,6 +91,7 @@ class GuestSecret:
         state = GuestState("", "", stored.secret, stored.private or b"", stored.host_key)
         seal = cls(SealedGuest.restore(state), stored.name)
         seal.host_name, seal.ends_at = stored.host_name, stored.ends_at
+        seal._session_type, seal.boot = stored.session_type, stored.boot
         if stored.private is None:
             seal.peer = SealedPeer("g", stored.secret)
         return seal
@@ -101,6 +108,8 @@ class GuestSecret:
             state.host_key if waits else None,
             self.host_name,
             self.ends_at,
+            self._session_type,
+            self.boot,
         )
         return tokens.encode(msgspec.json.encode(stored))
 
@@ -108,6 +117,27 @@ class GuestSecret:
     def code(self) -> str | None:
         """The code to show, until the answer; None before the host's ack."""
         return self._guest.code if self.peer is None else None
+
+    def may_return(self, boot: str | None) -> bool:
+        """Whether this guest may come back to the session at a node of ``boot`` without it.
+
+        Not at the node that knew it: there it was closed.
+        """
+        if self.boot is None or boot in (None, self.boot):
+            return False
+        is_one_time = self._session_type in (None, SessionType.ONE_TIME)
+        is_over = self.ends_at is not None and time.time() >= self.ends_at
+        return self.peer is not None and not is_one_time and not is_over
+
+    def return_request(self, session_id: str) -> wire.PairRequest:
+        """Return the request of a guest that comes back; the same one is to be sent again."""
+        assert self.peer is not None
+        return wire.PairRequest(
+            session_id=session_id,
+            token=reopen_token(self.peer.secret),
+            device_info=DeviceInfo(name=SEALED_DEVICE, id=secrets.token_hex(8)),
+            seal=return_seal(self.peer),
+        )
 
     def take_ack(self, ack: str) -> bool:
         """Take the host's ack, and return whether the host has sealed it."""
@@ -118,7 +148,7 @@ class GuestSecret:
         opened = self._guest.take_answer(answer, is_approved=is_approved)
         if opened is not None and self._guest.peer is not None:
             self.peer = self._guest.peer
-            self.host_name = opened.terms.name
+            self.host_name, self._session_type = opened.terms.name, opened.terms.session_type
             if opened.terms.left is not None:
                 self.ends_at = time.time() + opened.terms.left
         return opened

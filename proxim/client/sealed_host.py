@@ -5,6 +5,7 @@ Import this module only when a session is sealed: it imports ``cryptography``.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,9 +16,11 @@ from proxim import clock
 from proxim.client.names import checked_name
 from proxim.client.notices import Notice
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import BadMessage
+from proxim.protocol import tokens
+from proxim.protocol.errors import BadMessage, ConnectionLost
 from proxim.protocol.messages import SessionType
 from proxim.sealing.answer import Terms
+from proxim.sealing.encoding import KEY_BYTES
 from proxim.sealing.host import (
     Asked,
     Decision,
@@ -44,6 +47,10 @@ OWN_TOKEN = "a sealed session makes the token of its link itself: leave out `tok
 NewSecret = Callable[[str], "HostSecret"]
 """Returns the secrets of a new session, by its id."""
 
+_REOPENED_FOR = 90 * 86_400.0
+"""Seconds for which a guest can come back to a persistent session that was opened again, at most.
+"""
+
 NOTICES = {Refused.TAMPERED: Notice.TAMPERED, Refused.DOES_NOT_OPEN: Notice.UNOPENED}
 
 
@@ -56,11 +63,23 @@ class HostProfile(NamedTuple):
     name: str
 
 
-class _Stored(msgspec.Struct, frozen=True):
+class Origin(NamedTuple):
+    """How a session can be opened again: by its ``nonce``, at a node of another ``boot``.
+
+    ``is_approved`` if the node has said so: before, the guest may not have heard of it.
+    """
+
+    nonce: str
+    boot: str
+    is_approved: bool = False
+
+
+class _Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     profile: HostProfile = msgspec.field(name="place")
     session_type: SessionType
     ends_at: float | None
     host: HostState
+    origin: Origin | None = None
 
 
 def owner_of(text: str) -> tuple[str, str] | None:
@@ -77,28 +96,35 @@ async def open_sealed(
     create: Callable[[wire.CreateSession, NewSecret], Awaitable[HostSession]],
     profile: HostProfile,
     seals: SecretStore,
+    boot: str | None = None,
 ) -> HostSession:
     """Open a session as ``plain`` describes it, but sealed; return it with its first link.
 
     ``create`` sends the request, and makes the session with its secrets when the reply comes.
-    ``profile`` has the page and the name, unless ``plain`` has others.
+    ``profile`` has the page and the name, unless ``plain`` has others. With the ``boot`` of a node
+    that takes nonces, the session can be opened again after a restart of the node.
 
-    Raises ``BadMessage`` if ``plain`` has a token hash, or a name that is not allowed.
+    Raises ``BadMessage`` if ``plain`` has a token hash, or a name that is not allowed, and
+    ``ConnectionLost`` if the node gives the session another id than that of its nonce.
     """
     if plain.token_hash is not None:
         raise BadMessage(OWN_TOKEN)
     name = profile.name if plain.host_name is None else checked_name(plain.host_name)
     profile = profile._replace(page=plain.join_url or profile.page, name=name)
     keys, kind = new_link(), plain.session_type
+    origin = None if boot is None else Origin(tokens.encode(secrets.token_bytes(KEY_BYTES)), boot)
+    nonce = None if origin is None else origin.nonce
 
     def new_secret(session_id: str) -> HostSecret:
+        if nonce is not None and session_id != tokens.session_id_of(nonce):
+            raise ConnectionLost("the node gave a new session an id that is not that of its nonce")
         ends_at = None if plain.ttl is None else time.time() + plain.ttl
-        return HostSecret(SealedHost(session_id, keys), profile, seals, kind, ends_at)
+        return HostSecret(SealedHost(session_id, keys), profile, seals, kind, ends_at, origin)
 
-    session = await create(
-        wire.CreateSession(session_type=kind, ttl=plain.ttl, token_hash=keys.token_hash, seal=1),
-        new_secret,
+    request = wire.CreateSession(
+        session_type=kind, ttl=plain.ttl, token_hash=keys.token_hash, seal=1, nonce=nonce
     )
+    session = await create(request, new_secret)
     await session._show_sealed_link(plain.qr)
     return session
 
@@ -116,12 +142,14 @@ class HostSecret:
         seals: SecretStore,
         session_type: SessionType,
         ends_at: float | None,
+        origin: Origin | None = None,
     ) -> None:
         self._host = host
         self._profile = profile
         self._seals = seals
         self._session_type = session_type
         self.ends_at = ends_at
+        self._origin = origin
         self._store()
 
     @classmethod
@@ -132,7 +160,7 @@ class HostSecret:
         except (KeyError, msgspec.MsgspecError, UnicodeError):
             return None
         host = SealedHost.restore(session_id, stored.host)
-        return cls(host, stored.profile, seals, stored.session_type, stored.ends_at)
+        return cls(host, stored.profile, seals, stored.session_type, stored.ends_at, stored.origin)
 
     @property
     def link(self) -> str | None:
@@ -205,10 +233,44 @@ class HostSecret:
         self._store()
         return decision
 
+    def known_at(self, boot: str | None, *, is_approved: bool) -> None:
+        """Store that the node which says ``boot`` knows the session, and whether as approved."""
+        if self._origin is None or boot is None:
+            return
+        origin = Origin(self._origin.nonce, boot, self._origin.is_approved or is_approved)
+        if origin != self._origin:
+            self._origin = origin
+            self._store()
+
+    def reopening(self, boot: str | None) -> wire.CreateSession | None:
+        """Return the request that opens the session again at a node that does not know it.
+
+        None if the node is the one that knew it, by its ``boot``: then the session was closed. None
+        as well if it may not come back (sealing: Coming back).
+        """
+        origin, token_hash = self._origin, self._host.reopening_hash
+        if origin is None or boot in (None, origin.boot) or token_hash is None or self.is_over:
+            return None
+        is_one_time = self._session_type is SessionType.ONE_TIME
+        if self.peer is not None and (is_one_time or not origin.is_approved):
+            return None
+        left = None if self.ends_at is None else self.ends_at - time.time()
+        return wire.CreateSession(
+            session_type=self._session_type,
+            ttl=left,
+            token_hash=token_hash,
+            seal=1,
+            nonce=origin.nonce,
+            # The guest may be away for long.
+            link_ttl=(left or _REOPENED_FOR) if origin.is_approved else None,
+        )
+
     def forget(self) -> None:
         """Delete what is stored: the session has ended."""
         self._seals.pop(self._host.session_id, None)
 
     def _store(self) -> None:
-        stored = _Stored(self._profile, self._session_type, self.ends_at, self._host.state)
+        stored = _Stored(
+            self._profile, self._session_type, self.ends_at, self._host.state, self._origin
+        )
         self._seals[self._host.session_id] = msgspec.json.encode(stored).decode()

@@ -16,7 +16,15 @@ from proxim.sealing.answer import Terms, seal_answer
 from proxim.sealing.ask import FIRST, RETURN, Ask, open_ask
 from proxim.sealing.box import seal_box
 from proxim.sealing.encoding import KEY_BYTES, DoesNotOpen, Draw, decode
-from proxim.sealing.keys import KeyPair, code_of, exchange, link_secrets, new_pair, pair_of
+from proxim.sealing.keys import (
+    KeyPair,
+    code_of,
+    exchange,
+    link_secrets,
+    new_pair,
+    pair_of,
+    reopen_hash,
+)
 from proxim.sealing.link import SealedLink
 from proxim.sealing.peer import SealedPeer
 
@@ -159,6 +167,17 @@ class SealedHost:
     def has_keys(self) -> bool:
         """Whether this side has keys of a link."""
         return bool(self._keys)
+
+    @property
+    def reopening_hash(self) -> str | None:
+        """The ``token_hash`` with which the session may be opened again (sealing: Coming back).
+
+        An approved one has a token of its own for that, and a link that nobody has used keeps its
+        token. None after a request: a photo of the code must stay worthless.
+        """
+        if self.peer is not None:
+            return reopen_hash(self.peer.secret)
+        return self._keys[0].token_hash if self._keys and self._seal is None else None
 
     def link(self, node_url: str) -> SealedLink:
         """Return the link to show, the latest that is confirmed.

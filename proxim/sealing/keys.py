@@ -70,3 +70,8 @@ def code_of(secret: bytes, host_key: bytes) -> str:
 def reopen_token(secret: bytes) -> str:
     """Return the token of a session that is opened again (sealing: Coming back)."""
     return encode(derive(secret, "reopen"))
+
+
+def reopen_hash(secret: bytes) -> str:
+    """Return the ``token_hash`` of ``reopen_token``."""
+    return encode(hashlib.sha256(reopen_token(secret).encode()).digest())
