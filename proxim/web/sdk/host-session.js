@@ -120,6 +120,7 @@ export class HostSession extends Session {
   #awaitReturn(secret) {
     this.#isReturning = true;
     this.status = "approved";
+    this.deviceInfo ??= this.#named({ name: "", id: "" });
     this._signals = secret.signals(this);
   }
 

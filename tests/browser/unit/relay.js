@@ -1,8 +1,9 @@
 // A node between a host and a guest on fake sockets, as far as sealed sessions need one. It can lie.
 
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Guest, Host } from "../../../proxim/web/proxim.js";
-import { FakeSocket, ICE, ID, session } from "./fakes.js";
+import { FakeSocket, ICE, pass, session } from "./fakes.js";
 
 const TOKENS = { resume_token: "r".repeat(65) };
 const WITH_NONCES = ["nonce", "link_ttl"];
@@ -27,6 +28,8 @@ export class Relay {
   boot = "boot 1";
   /** The `token_hash` of the link, and whether a guest has used it. */
   link = { hash: "", isUsed: false };
+  /** Whether it refuses guests. */
+  isDeaf = false;
   /** The codes of errors with which the node refuses the next `create_session`s. */
   refusals = [];
   /** @type {(message: any, to: "host" | "guest") => any} Returns what the node sends in its place, perhaps a list; null for nothing. */
@@ -105,7 +108,7 @@ export class Relay {
   /** Return why the node refuses a request of a guest. */
   #refusal({ type, token }) {
     if (!this.#hasNonces) return null;
-    if (!this.isKnown) return "unknown_session";
+    if (!this.isKnown || this.isDeaf) return "unknown_session";
     // The resume tokens of before a restart are not of this node.
     if (type === "resume") return this.link.isUsed ? null : "unknown_session";
     if (hash(token).toString("base64url") !== this.link.hash) return "unknown_session";
@@ -266,3 +269,20 @@ export function stored() {
   return values.filter((value) => value && value !== "{}").join();
 }
 export const uuid = () => JSON.parse(globalThis.localStorage.getItem("proxim.host.http://node")).uuid;
+
+/** Let some time pass, second by second. @param {Relay} relay @param {number} seconds */
+export async function passes(relay, seconds) {
+  for (let second = 0; second < seconds; second += 1) {
+    await pass(1_000);
+    await relay.runs();
+  }
+}
+
+/** Check that both sides hear each other. */
+export async function talk(relay, desk, phone) {
+  const [deskHeard, phoneHeard] = [recorded(desk), recorded(phone)];
+  desk.send("from the desk");
+  phone.send("from the phone");
+  await relay.runs();
+  assert.deepEqual([deskHeard.signals, phoneHeard.signals], [["from the phone"], ["from the desk"]]);
+}

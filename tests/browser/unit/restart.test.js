@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { Guest, Host, remembered } from "../../../proxim/web/proxim.js";
+import { Guest, Host } from "../../../proxim/web/proxim.js";
 import "../../../proxim/web/sdk/seal/index.js";
 import "../../../proxim/web/sdk/seal/qr.js";
 import { freshBrowser, pass } from "./fakes.js";
-import { asked, idOf, opened, paired, recorded, stored } from "./relay.js";
+import { asked, idOf, opened, paired, passes, recorded, stored, talk } from "./relay.js";
 
 const { random } = Math;
 beforeEach(() => {
@@ -18,23 +18,6 @@ afterEach(() => (Math.random = random));
 
 const TEMPORARY = { type: "temporary", ttl: 3_600 };
 const pair = (options) => paired(options, { nonces: true });
-
-/** Let some time pass, second by second. @param {number} seconds */
-async function passes(relay, seconds) {
-  for (let second = 0; second < seconds; second += 1) {
-    await pass(1_000);
-    await relay.runs();
-  }
-}
-
-/** Check that both sides hear each other. */
-async function talk(relay, desk, phone) {
-  const [deskHeard, phoneHeard] = [recorded(desk), recorded(phone)];
-  desk.send("from the desk");
-  phone.send("from the phone");
-  await relay.runs();
-  assert.deepEqual([deskHeard.signals, phoneHeard.signals], [["from the phone"], ["from the desk"]]);
-}
 
 /** Return a host in a page that was loaded again, and its sessions. */
 async function reloaded(relay, host) {
@@ -89,104 +72,12 @@ test("a host whose page is loaded again meanwhile opens the session again, also 
   await relay.runs();
   const back = again.sessions.get(desk.id);
   assert.deepEqual([back.status, back.peerOnline, back.link, approvals], ["approved", false, null, 0]);
+  assert.equal(back.deviceInfo.name, "Phone");
   assert.equal(relay.said("create_session").length, 2);
   await passes(relay, 10);
   assert.deepEqual([back.status, back.peerOnline, back.deviceInfo.name, approvals], ["approved", true, "Phone", 1]);
   assert.ok(Math.abs(back.expiresAt - desk.expiresAt) < 1_000);
   await talk(relay, back, phone);
-});
-
-test("a guest whose page is loaded again meanwhile comes back, too", async () => {
-  const { relay, desk, phone } = await pair();
-  await relay.restarts();
-  phone.leave();
-  const again = new Guest(remembered()[0], { rtc: false });
-  let isApproved = false;
-  again.onapproved = () => (isApproved = true);
-  again.resume();
-  await relay.runs();
-  assert.deepEqual([again.over, isApproved], [null, false]);
-  await passes(relay, 10);
-  assert.deepEqual([again.status, again.hostName, isApproved], ["approved", "Desk", true]);
-  await talk(relay, desk, again);
-});
-
-test("a guest asks again until the host is back, and says what is true meanwhile", async () => {
-  const { relay, host, desk, phone } = await pair();
-  const told = [];
-  phone.onreachable = ({ online }) => told.push(`node ${online}`);
-  phone.onpresence = ({ online }) => told.push(`desk ${online}`);
-  host.leave();
-  await relay.restarts();
-  await passes(relay, 120);
-  assert.deepEqual(told, ["node false", "desk false", "node true"]);
-  // It comes back after one second, and asks at once, then after 2, 6, 14, 30 and 62 seconds.
-  assert.equal(relay.said("pair_request").length, 1 + 6);
-  assert.equal(phone.over, null);
-  const again = new Host("http://node", { rtc: false });
-  await passes(relay, 60);
-  await talk(relay, again.sessions.get(desk.id), phone);
-  assert.equal(told.at(-1), "desk true");
-});
-
-test("the pauses are shortened at random, by half at most", async () => {
-  Math.random = () => 0;
-  const { relay, host } = await pair();
-  host.leave();
-  await relay.restarts();
-  await passes(relay, 60);
-  assert.equal(relay.said("pair_request").length, 1 + 6);
-});
-
-test("a guest gives up after a quarter of an hour", async () => {
-  const { relay, host, phone } = await pair();
-  host.leave();
-  await relay.restarts();
-  await passes(relay, 890);
-  assert.equal(phone.over, null);
-  await passes(relay, 20);
-  assert.deepEqual([phone.over.code, phone.over.reason], ["session_ended", "lost"]);
-  assert.deepEqual(remembered(), []);
-});
-
-test("a guest that waits in a page which was loaded again gives up at the end of a temporary session", async () => {
-  const { relay, host, phone } = await pair({ type: "temporary", ttl: 100 });
-  host.leave();
-  phone.leave();
-  await relay.restarts();
-  const again = new Guest(remembered()[0], { rtc: false });
-  again.resume().catch(() => {});
-  await passes(relay, 95);
-  assert.equal(again.over, null);
-  await passes(relay, 10);
-  assert.equal(again.over.reason, "lost");
-});
-
-test("a connection that breaks while a guest waits has the guest ask again at once", async () => {
-  const { relay, host, phone } = await pair();
-  host.leave();
-  await relay.restarts();
-  await passes(relay, 40);
-  const before = relay.said("pair_request").length;
-  await relay.loses("guest");
-  await passes(relay, 3);
-  assert.equal(relay.said("pair_request").length, before + 1);
-  await passes(relay, 57);
-  // One request in each pause, and not one for each connection.
-  assert.ok(relay.said("pair_request").length <= before + 2);
-  assert.equal(phone.over, null);
-});
-
-test("a request whose reply was lost is sent again unchanged", async () => {
-  const { relay, host, desk, phone } = await pair();
-  host.leave();
-  await relay.restarts();
-  await passes(relay, 20);
-  const seals = relay.said("pair_request").slice(1).map(({ token, seal }) => `${token} ${seal}`);
-  assert.ok(seals.length > 2);
-  assert.equal(new Set(seals).size, 1);
-  assert.equal(desk.over.code, "connection_lost");
-  assert.equal(phone.over, null);
 });
 
 for (const nonces of [true, false]) {
@@ -276,11 +167,15 @@ for (const isReloaded of [false, true]) {
   });
 }
 
-test("a link is a used one from the moment of its prompt, whatever the prompt has", async () => {
-  const { relay, desk } = await opened({}, { nonces: true });
+test("a link is a used one from the moment of its prompt, whatever happens to the page then", async () => {
+  const { relay, host, desk } = await opened({}, { nonces: true });
   // The page dies before the request is opened.
   relay.tells("host", { type: "pair_prompt", session_id: desk.id, device_info: { name: "x", id: "y" }, expires_in: 40, seal: "AA" });
-  assert.match(stored(), /"isShown":true/);
+  host.leave();
+  await relay.restarts();
+  const again = new Host("http://node", { rtc: false });
+  await relay.runs();
+  assert.deepEqual([again.sessions.size, relay.said("create_session").length], [0, 1]);
 });
 
 test("a node that gives a session another id than that of its nonce is not believed", async () => {
@@ -335,17 +230,6 @@ test("a session whose opening was not answered is known when the host comes back
   await talk(relay, desk, phone);
 });
 
-test("an approval that the host has not sealed ends the guest's session", async () => {
-  const { relay, host, phone } = await pair();
-  host.leave();
-  await relay.restarts();
-  await passes(relay, 2);
-  await relay.tells("guest", {
-    type: "pair_result", session_id: phone.id, status: "approved", device_info: relay.info.device_info, seal: "A".repeat(160), ice_servers: [],
-  });
-  assert.equal(phone.over.code, "tampered");
-});
-
 test("an approval that the node passed on and did not confirm counts, and nothing is lost", async () => {
   const { relay, desk, phone, prompt } = await asked({}, { nonces: true });
   relay.change = (message, to) => (to === "host" && message.type === "pair_result" ? null : message);
@@ -359,6 +243,39 @@ test("an approval that the node passed on and did not confirm counts, and nothin
   await passes(relay, 10);
   assert.deepEqual([desk.status, deskHeard.signals, deskHeard.notices, phoneHeard.notices], ["approved", ["at once"], [], []]);
   await talk(relay, desk, phone);
+});
+
+test("the host knows meanwhile that the guest is away, and who it is", async () => {
+  const { relay, desk, phone } = await pair();
+  phone.leave();
+  const told = [];
+  desk.onpresence = ({ online }) => told.push(online);
+  desk.onlink = () => told.push("link");
+  await relay.restarts();
+  await passes(relay, 5);
+  assert.deepEqual([desk.status, desk.peerOnline, desk.deviceInfo?.name, desk.link === null], ["approved", false, "Phone", false]);
+  assert.deepEqual(told, [false]);
+});
+
+test("a secret whose time is over while the page was closed opens nothing", async () => {
+  const { relay, host } = await pair({ type: "temporary", ttl: 100 });
+  host.leave();
+  await relay.restarts();
+  await passes(relay, 101);
+  const again = new Host("http://node", { rtc: false });
+  await relay.runs();
+  assert.deepEqual([again.sessions.size, relay.said("create_session").length], [0, 1]);
+});
+
+test("a session that the node does not open again after a reload leaves nothing behind", async () => {
+  const { relay, host, phone } = await pair();
+  host.leave();
+  phone.leave();
+  await relay.restarts();
+  relay.refusals = ["not_allowed"];
+  new Host("http://node", { rtc: false });
+  await relay.runs();
+  assert.doesNotMatch(stored(), /nonce/);
 });
 
 test("an echo that was lost is not waited for for ever", async () => {
