@@ -177,3 +177,33 @@ test("a guest that came back is remembered with its new token, and with the new 
   assert.equal(remembered()[0].boot, relay.boot);
   phone.leave();
 });
+
+test("a guest has a quarter of an hour after each restart", async () => {
+  const { relay, desk, phone } = await pair();
+  for (let count = 0; count < 2; count += 1) {
+    await relay.restarts();
+    relay.isDeaf = true;
+    await passes(relay, 600);
+    relay.isDeaf = false;
+    await passes(relay, 60);
+    await talk(relay, desk, phone);
+  }
+});
+
+test("a guest is remembered with its new token before the host has answered", async () => {
+  const { relay, phone } = await pair();
+  await relay.restarts();
+  relay.change = (message, to) => (to === "guest" && message.type === "pair_result" ? null : message);
+  await passes(relay, 5);
+  assert.deepEqual([remembered()[0].boot, phone.over], [relay.boot, null]);
+});
+
+test("a seat of an earlier SDK learns which node has its session", async () => {
+  const { relay, phone } = await pair();
+  phone.leave();
+  await relay.loses("guest");
+  const again = new Guest({ ...remembered()[0], boot: undefined }, { rtc: false });
+  again.resume();
+  await relay.runs();
+  assert.equal(remembered()[0].boot, relay.boot);
+});

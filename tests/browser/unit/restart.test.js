@@ -57,6 +57,8 @@ test("a session survives one restart after the other", async () => {
     await talk(relay, desk, phone);
   }
   assert.equal(new Set(relay.said("create_session").map(({ nonce }) => nonce)).size, 1);
+  // Each answer is for one key of the guest.
+  assert.equal(new Set(relay.said("pair_request").map(({ seal }) => seal)).size, 1 + 3);
 });
 
 test("a host whose page is loaded again meanwhile opens the session again, also if it is loaded twice", async () => {
@@ -201,8 +203,8 @@ test("a host asks again later if the node cannot open a session yet", async () =
   const { relay, desk, phone } = await pair();
   await relay.restarts();
   relay.refusals = ["unavailable", "rate_limited", "limit_reached"];
-  await passes(relay, 10);
-  assert.equal(desk.over, null);
+  await passes(relay, 2);
+  assert.deepEqual([desk.over, desk.peerOnline], [null, false]);
   await passes(relay, 60);
   assert.equal(relay.said("create_session").length, 1 + 4);
   await talk(relay, desk, phone);
@@ -228,6 +230,11 @@ test("a session whose opening was not answered is known when the host comes back
   await passes(relay, 20);
   assert.deepEqual([desk.over, relay.said("create_session").length], [null, 2]);
   await talk(relay, desk, phone);
+  // So if the node does not know it the next time, it was closed.
+  await relay.loses("host");
+  relay.isKnown = false;
+  await passes(relay, 5);
+  assert.deepEqual([desk.over?.reason, relay.said("create_session").length], ["lost", 2]);
 });
 
 test("an approval that the node passed on and did not confirm counts, and nothing is lost", async () => {
@@ -240,6 +247,10 @@ test("an approval that the node passed on and did not confirm counts, and nothin
   relay.change = (message) => message;
   const [deskHeard, phoneHeard] = [recorded(desk), recorded(phone)];
   phone.send("at once");
+  relay.isDeaf = true;
+  await passes(relay, 5);
+  assert.equal(desk.status, "approved");
+  relay.isDeaf = false;
   await passes(relay, 10);
   assert.deepEqual([desk.status, deskHeard.signals, deskHeard.notices, phoneHeard.notices], ["approved", ["at once"], [], []]);
   await talk(relay, desk, phone);
@@ -286,4 +297,28 @@ test("an echo that was lost is not waited for for ever", async () => {
   relay.change = (message) => message;
   await passes(relay, 15);
   await talk(relay, desk, phone);
+});
+
+test("the host begins no epoch of its own before the guest has answered", async () => {
+  const { relay } = await pair();
+  await relay.restarts();
+  let hellos = 0;
+  relay.change = (message, to) => {
+    if (message.type === "signal" && to === "guest") hellos += 1;
+    return message.type === "signal" ? null : message;
+  };
+  await passes(relay, 5);
+  assert.deepEqual([relay.info.status, hellos], ["approved", 0]);
+});
+
+test("a request for a session that was opened again, and that does not open, is declined", async () => {
+  const { relay, desk, deskHeard } = await pair();
+  await relay.restarts();
+  relay.isDeaf = true;
+  await passes(relay, 3);
+  const device_info = { name: "x", id: "y" };
+  await relay.tells("host", { type: "pair_prompt", session_id: desk.id, device_info, expires_in: 40, seal: `Ag${"A".repeat(160)}` });
+  await relay.runs();
+  assert.deepEqual(deskHeard.notices, ["does_not_open"]);
+  assert.equal(relay.said("pair_decision").at(-1).approve, false);
 });
