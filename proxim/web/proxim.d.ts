@@ -574,7 +574,8 @@ export type Path = {
     protocol: string;
 };
 /**
- * A seat that a guest can take again, from `remembered`. `seal` has the secrets of a sealed session.
+ * A seat that a guest can take again, from `remembered`. `seal` has the secrets of a sealed session, and `boot` is
+ * that of the node's `welcome`.
  */
 export type Remembered = {
     nodeUrl: string;
@@ -583,6 +584,7 @@ export type Remembered = {
     type: string;
     since: number;
     seal?: object;
+    boot?: string;
 };
 /**
  * The secrets in the link of a sealed session.

@@ -105,6 +105,7 @@ function begin(guest, again, name) {
     if (guest.over) return;
     showReach(online);
     if (online) resetRetries();
+    if (online && guest.status === "pending" && guest.expiresAt === -Infinity) showAway();
   };
   guest.onover = ({ error }) => {
     leaveToOthers(tabOf(guest.id));
@@ -122,6 +123,7 @@ function showWaiting(guest, name) {
   byId("waiting-title").replaceChildren(...(host === null ? [text.waitingTitle] : sentence(text.waitingFor, { host })));
   byId("waiting-number").textContent = guest.code;
   byId("waiting-number").hidden = guest.code === null;
+  byId("waiting-time").hidden = false;
   byId("waiting-name").textContent = name === undefined ? "" : text.waitingName(name);
   view("waiting");
   byId("waiting-words").textContent = guest.code === null ? text.waiting : text.waitingNumber;
@@ -130,6 +132,16 @@ function showWaiting(guest, name) {
     showLeft(byId("waiting-left"), text.waitingLeft(duration(seconds)), seconds / whole, seconds < LATE);
   });
   if (isNew) byId("waiting-title").focus();
+}
+
+/** Show that the server has forgotten an approved session, and that its host has not opened it again yet. */
+function showAway() {
+  view("waiting");
+  byId("waiting-title").textContent = text.awayTitle;
+  byId("waiting-words").textContent = text.away;
+  byId("waiting-name").textContent = "";
+  byId("waiting-number").hidden = byId("waiting-time").hidden = true;
+  byId("waiting-title").focus();
 }
 
 /** Codes after which a person can try the same again. */

@@ -13,7 +13,7 @@ import { toastProblem } from "./toast.js";
 /** Milliseconds that a code lasts at least, or another one would end as soon. */
 const SHORTEST = 3_000;
 /** Ends that say nothing about the next code: somebody has decided, or the server stopped or was out of reach for a while. */
-const PASSING = ["rejected", "disconnected", "shutdown"];
+const PASSING = ["rejected", "disconnected", "shutdown", "lost"];
 
 /**
  * @param {{ open: (kind: Kind) => Promise<HostSession>, answer: (session: HostSession) => void }} host

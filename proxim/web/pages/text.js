@@ -37,12 +37,12 @@ export const text = {
     temporary: {
       name: "For a while",
       summary: "Ends after the time that you set, which begins with the code. Meanwhile both devices can leave and come back.",
-      restart: "A restart of the server ends it, too.",
+      restart: "A restart of the server ends it, too, unless it is sealed and this page is open.",
     },
     persistent: {
       name: "Until closed",
       summary: "Both devices can leave and come back.",
-      restart: "A restart of the server ends it, too, unless the server was started with a store (--store).",
+      restart: "A restart of the server ends it, too, unless it is sealed and this page is open, or the server was started with a store (--store).",
     },
   },
   duration: "Duration",
@@ -148,6 +148,8 @@ export const text = {
   waitingNumber: "Type this number on the other device, and press “Approve” there.",
   waitingName: (name) => `You asked as “${name}”.`,
   waitingLeft: (time) => `${time} left`,
+  awayTitle: "Waiting for the other device",
+  away: "The server was restarted, and the other device has not come back to it yet. The connection goes on when it does.",
   scanAgain: "Scan a code",
   scanTitle: "Hold the camera at the code",
   scanStop: "Stop the camera",

@@ -51,9 +51,12 @@ export class Connection {
   features = [];
   /** @type {string | undefined} Where the node has its links lead. */
   joinUrl;
+  /** @type {string | undefined} Another one than before: the node has forgotten its sessions. */
+  boot;
   #hasOpened = false;
   #introduced = false;
   #everIntroduced = false;
+  #isReached = false;
   /** Whether to connect again although no introduction has succeeded yet: it may have arrived, and be sent again. */
   retriesFirst = false;
   /** @type {ProximError | null} */
@@ -214,7 +217,12 @@ export class Connection {
     this.#ready.resolve();
     // A sealed session begins a new epoch, before the page sends anything.
     this.client._nodeReached();
-    emit(this.client, "reachable", { online: true });
+    this.reached();
+  }
+
+  /** Tell the client that the node is reached. */
+  reached() {
+    if (!this.#isReached) emit(this.client, "reachable", { online: (this.#isReached = true) });
   }
 
   /** @param {ProximError} error */
@@ -241,6 +249,7 @@ export class Connection {
       this.#maxBytes = message.max_message_bytes - REF_BYTES;
       this.features = message.features ?? [];
       this.joinUrl = message.join_url;
+      this.boot = message.boot;
       this.#welcomed.resolve();
     }
     const pending = this.#requests.get(message.ref);
@@ -313,10 +322,9 @@ export class Connection {
     this.#welcomed = new Deferred();
     for (const { reject } of this.#requests.values()) reject(error);
     this.#requests.clear();
-    if (!this.#introduced) return;
+    if (this.#introduced && !this.#failure) this.#ready = new Deferred();
     this.#introduced = false;
-    if (!this.#failure) this.#ready = new Deferred();
-    emit(this.client, "reachable", { online: false });
+    if (this.#isReached) emit(this.client, "reachable", { online: (this.#isReached = false) });
   }
 
   /** @param {number} atLeast Milliseconds. */

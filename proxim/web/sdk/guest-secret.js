@@ -7,7 +7,7 @@ import { SealedSignals } from "./sealed-signals.js";
 
 /** @import { SealCode } from "./load-seal.js" */
 /** @import { GuestState, SealedGuest } from "./seal/guest.js" */
-/** @import { SealedPeer } from "./seal/peer.js" */
+/** @import { Received, SealedPeer } from "./seal/peer.js" */
 /** @import { Session } from "./session.js" */
 /** @import { LinkSeal, SessionType } from "./types.js" */
 
@@ -30,6 +30,9 @@ export class GuestSecret {
   #guest = null;
   /** @type {SealedPeer | null} */
   #peer = null;
+  /** @type {string | null} */
+  #returnSeal = null;
+  #isReturning = false;
 
   /**
    * @param {string} sessionId
@@ -101,6 +104,40 @@ export class GuestSecret {
     const { name, link } = this.#kept;
     this.kept = { name, link, secret, hostName: answer.name, type: answer.type, until };
     return true;
+  }
+
+  /** Whether the host has approved this guest. */
+  get isApproved() {
+    return this.#peer !== null;
+  }
+
+  /** Whether the host would open the session again after a restart of the node. */
+  get canReturn() {
+    return this.isApproved && ["persistent", "temporary"].includes(this.kept?.type ?? "");
+  }
+
+  /** Return the fields of the request of a guest that comes back: the same ones until the node has taken it. */
+  returnRequest() {
+    const [code, peer] = [/** @type {SealCode} */ (this.#code), /** @type {SealedPeer} */ (this.#peer)];
+    this.#returnSeal ??= code.returnSeal(peer);
+    this.#isReturning = true;
+    return { token: code.reopenToken(peer.secret), seal: this.#returnSeal };
+  }
+
+  /** The node has taken the request. */
+  returnAsked() {
+    this.#returnSeal = null;
+  }
+
+  /**
+   * Take the host's answer to such a request, and return what it leads to; null if this guest waits for none.
+   * @param {unknown} seal @returns {Received | null}
+   */
+  takeReturn(seal) {
+    if (!this.#isReturning) return null;
+    this.#isReturning = false;
+    const [code, peer] = [/** @type {SealCode} */ (this.#code), /** @type {SealedPeer} */ (this.#peer)];
+    return code.takeReturn(peer, seal, performance.now());
   }
 
   /** Return the signals of the session, once approved. @param {Session} session */

@@ -1,6 +1,7 @@
 // The guest's side of one session.
 
 import { asDate, momentIn } from "./clock.js";
+import { isNotYet, pauseAfter, RETURN_TIME } from "./coming-back.js";
 import { Connection } from "./connection.js";
 import { deviceName, randomHex } from "./device.js";
 import { connectionLost, sessionEnded, tampered } from "./errors.js";
@@ -43,6 +44,12 @@ export class Guest extends Session {
   #secret = null;
   #hasToldOfAck = false;
   #attempts = 0;
+  /** @type {string | undefined} The node that had this session last (protocol: `welcome`). */
+  #boot;
+  /** @type {number | null} Until when this guest tries to come back, by `Date.now()`. */
+  #returnBy = null;
+  #tries = 0;
+  #round = 0;
 
   /**
    * @param {string | URL | Location | Remembered} link The host's link, or a seat of
@@ -68,6 +75,7 @@ export class Guest extends Session {
     else if (seal) this.#secret = new GuestSecret(this.id, /** @type {LinkSeal} */ (seal), askedFor(this.nodeUrl, this.id));
     this.#token = token;
     this.#resumeToken = seat.resumeToken ?? "";
+    this.#boot = seat.boot;
     this.#options = options;
   }
 
@@ -126,7 +134,41 @@ export class Guest extends Session {
       return await connection.requestNow("resumed", { type: "resume", session_id: this.id, resume_token });
     } catch (error) {
       if (/** @type {ProximError} */ (error).code !== "unknown_session") throw error;
-      throw sessionEnded("expired", "lost", this.id);
+      return this.#comeBack(connection);
+    }
+  }
+
+  /**
+   * Come back to a session that the node has forgotten, once the host has opened it again. The data channel goes on
+   * meanwhile. Throws if the session is not such a one, or was closed.
+   * @param {Connection} connection
+   */
+  async #comeBack(connection) {
+    const secret = this.#secret;
+    const lost = sessionEnded("expired", "lost", this.id);
+    const isForgotten = connection.features.includes("nonce") && connection.boot !== this.#boot;
+    if (!secret?.canReturn || !isForgotten) throw lost;
+    this._setPeerOnline(false);
+    // The node closes a connection that waits for long.
+    connection.retriesFirst = true;
+    connection.reached();
+    this.#returnBy ??= secret.kept?.until ?? Date.now() + RETURN_TIME;
+    const round = ++this.#round;
+    for (;;) {
+      let retryAfter = 0;
+      try {
+        const fields = { device_info: { name: "Sealed device", id: randomHex(8) }, ...secret.returnRequest() };
+        return await connection.requestNow("pair_pending", { type: "pair_request", session_id: this.id, ...fields });
+      } catch (error) {
+        if (/** @type {ProximError} */ (error).code === "connection_lost") throw error;
+        if (!isNotYet(error)) throw lost;
+        retryAfter = /** @type {ProximError} */ (error).retryAfter ?? 0;
+      }
+      const left = this.#returnBy - Date.now();
+      if (left <= 0) throw lost;
+      const pause = Math.min(pauseAfter(this.#tries++, retryAfter), left);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      if (this.over || round !== this.#round) throw connectionLost("this guest has connected again");
     }
   }
 
@@ -157,6 +199,13 @@ export class Guest extends Session {
   _receive(message) {
     if (message.type === "pair_pending") {
       this.#resumeToken = message.resume_token;
+      this.#boot = this._getConnection().boot;
+      if (this.#secret?.isApproved) {
+        // Nobody is asked.
+        this.#secret.returnAsked();
+        this.#remember();
+        return;
+      }
       this.type = message.session_type ?? null;
       // In a sealed session the host itself says its name, with the approval.
       if (!this.#secret) this.hostName = message.host_name ?? null;
@@ -175,6 +224,8 @@ export class Guest extends Session {
     } else if (message.type === "resumed") {
       // First of all: once the new token has been used, the old one ends the session.
       this.#resumeToken = message.resume_token ?? this.#resumeToken;
+      this.#boot = this._getConnection().boot;
+      this.#returnBy = null;
       if (message.ack && this.#secret) this.#takeAck(this.#secret, message.ack);
       const isApproved = message.session.status === "approved";
       if (isApproved && this.#secret && !this.#secret.takeAnswer(message.seal, true)) return this.#tampered();
@@ -211,11 +262,19 @@ export class Guest extends Session {
   /** @param {GuestSecret} secret @param {Message} message */
   #takeResult(secret, message) {
     const isApproved = message.status === "approved";
+    const { notice, send } = (isApproved && secret.takeReturn(message.seal)) || {};
+    if (notice) {
+      this.#tampered();
+      return;
+    }
+    if (send) this._sendSignal(send);
     if (!secret.takeAnswer(message.seal, isApproved) && isApproved) {
       this.#tampered();
       return;
     }
     if (isApproved) this.#remember();
+    this.#returnBy = null;
+    this.#tries = 0;
     super._receive({ ...message, device_info: { ...message.device_info, name: secret.kept?.name } });
   }
 
@@ -249,7 +308,7 @@ export class Guest extends Session {
     if (this.over) return;
     const { id, nodeUrl, type } = this;
     const seal = this.#secret?.kept;
-    const seat = { nodeUrl, sessionId: id, resumeToken: this.#resumeToken, type, since: Date.now(), seal };
+    const seat = { nodeUrl, sessionId: id, resumeToken: this.#resumeToken, type, since: Date.now(), seal, boot: this.#boot };
     rememberSeat(/** @type {Remembered} */ (seat));
   }
 

@@ -1,5 +1,6 @@
 // The secrets of a host's sealed sessions.
 
+import { canReopen } from "./coming-back.js";
 import { loadQr, loadSeal } from "./load-seal.js";
 import { SealedSignals } from "./sealed-signals.js";
 import { storage } from "./storage.js";
@@ -11,7 +12,13 @@ import { storage } from "./storage.js";
 
 /**
  * When a session ends by this device's clock, the name that its guest is told, and its type.
- * @typedef {{ until: number | null, name: string, type: SessionType }} HostTerms
+ * @typedef {{ until: number | null, name: string, type: SessionType, back?: Back }} HostTerms
+ */
+
+/**
+ * What it takes to open a session again: the `nonce` that its id is made of, the `boot` of the node that had it last, and
+ * until when its link works. `isReopened`: the session was opened again after the approval.
+ * @typedef {{ nonce?: string, boot?: string, lapses?: number, isReopened?: boolean }} Back
  */
 
 /**
@@ -54,14 +61,15 @@ export class HostSecrets {
 
   /**
    * Hold the secrets of a session of a `type`, opened for `ttl` seconds. Its links lead to `page`, and its guest is told
-   * the `name` of this device.
+   * the `name` of this device. `back` is for the time after a restart of the node.
    * @param {string} id @param {LinkKeys} keys @param {string} page
-   * @param {{ name?: string, ttl?: number, type: SessionType }} terms
+   * @param {{ name?: string, ttl?: number, type: SessionType, back: Back }} terms
    */
-  add(id, keys, page, { name, ttl, type }) {
+  add(id, keys, page, { name, ttl, type, back }) {
     const code = /** @type {SealCode} */ (this.#code);
     const until = ttl === undefined ? null : Date.now() + ttl * 1000;
-    this.#hold(id, new code.SealedHost(id, { keys }), { until, name: name || this.#name, type }).page = page;
+    const terms = { until, name: name || this.#name, type, back };
+    this.#hold(id, new code.SealedHost(id, { keys }), terms).page = page;
   }
 
   /** Return the secrets of a session; null if it is not sealed. @param {SessionInfo} info */
@@ -71,8 +79,18 @@ export class HostSecrets {
     if (held || !(state || seal)) return held ?? null;
     // Secrets that came into the storage after this page, or none: another page has them.
     const sealedHost = state && this.#code ? new this.#code.SealedHost(id, { state }) : null;
-    const { until = null, name = this.#name, type = session_type } = state ?? {};
-    return this.#hold(id, sealedHost, { until, name, type });
+    const { until = null, name = this.#name, type = session_type, back } = state ?? {};
+    return this.#hold(id, sealedHost, { until, name, type, back });
+  }
+
+  /**
+   * Return the secrets of the sessions that a node has forgotten, and that this browser can open there again.
+   * @param {string | undefined} boot The node's. @param {(id: string) => boolean} isMissing
+   */
+  forgotten(boot, isMissing) {
+    const ids = [...new Set([...this.#held.keys(), ...Object.keys(this.#stored)])].filter(isMissing);
+    const all = ids.map((id) => this.of(/** @type {SessionInfo} */ ({ session_id: id })));
+    return all.filter((secret) => secret !== null).filter((secret) => canReopen(secret, boot));
   }
 
   /** Return whether this browser has secrets of a session. @param {string} id */
@@ -103,7 +121,7 @@ export class HostSecrets {
 
   /** @param {string} id @param {SealedHost | null} sealedHost @param {HostTerms} terms */
   #hold(id, sealedHost, terms) {
-    const secret = new HostSecret(id, sealedHost, terms, this, (state) => this.#store(id, { ...state, ...terms }));
+    const secret = new HostSecret(id, sealedHost, terms, this, (state) => this.#store(id, state));
     this.#held.set(id, secret);
     secret.save();
     return secret;
@@ -112,7 +130,6 @@ export class HostSecrets {
 
 /** The secrets of one session. */
 export class HostSecret {
-  #id;
   #secrets;
   #store;
   /** @type {string | undefined} Where its links lead. */
@@ -120,16 +137,19 @@ export class HostSecret {
 
   /**
    * @param {string} id @param {SealedHost | null} sealedHost @param {HostTerms} terms
-   * @param {HostSecrets} secrets @param {(state: HostState) => void} store
+   * @param {HostSecrets} secrets @param {(state: HostState & HostTerms) => void} store
    */
-  constructor(id, sealedHost, { until, name, type }, secrets, store) {
-    this.#id = id;
+  constructor(id, sealedHost, { until, name, type, back = {} }, secrets, store) {
+    /** The session's id. */
+    this.id = id;
     /** When a temporary session ends, by this device's clock and not by the node's word. */
     this.until = until;
     /** The name of this device that the guest is told. */
     this.name = name;
     /** The type that this device has asked for. */
     this.type = type;
+    /** What it takes to open the session again. */
+    this.back = back;
     /** Null if another page or program of this owner has the secrets. */
     this.sealedHost = sealedHost;
     this.#secrets = secrets;
@@ -138,13 +158,42 @@ export class HostSecret {
 
   /** Store what has changed. */
   save() {
-    if (this.sealedHost) this.#store(this.sealedHost.state);
+    const { until, name, type, back } = this;
+    if (this.sealedHost) this.#store({ ...this.sealedHost.state, until, name, type, back });
+  }
+
+  /** Whether the host has approved the guest. */
+  get isApproved() {
+    return Boolean(this.sealedHost?.peer);
+  }
+
+  /** The node has a link that works for so many seconds. @param {number} seconds */
+  linked(seconds) {
+    this.back.lapses = Date.now() + seconds * 1000;
+    this.save();
+  }
+
+  /** A prompt has come: from now on the link is a used one, whatever happens to this page. */
+  shown() {
+    this.sealedHost?.shown();
+    this.save();
+  }
+
+  /** A node has the session. @param {string | undefined} boot The node's. @param {boolean} isWaiting For its guest. */
+  seen(boot, isWaiting) {
+    if (boot === undefined || this.back.boot === boot) return;
+    if (isWaiting && this.isApproved && this.back.boot !== undefined) {
+      this.sealedHost?.reopened();
+      this.back.isReopened = true;
+    }
+    this.back.boot = boot;
+    this.save();
   }
 
   /** Return the secrets of a new link; `renewed` makes it the current one. */
   async newLink() {
     const code = await this.#secrets.load();
-    this.sealedHost ??= new code.SealedHost(this.#id);
+    this.sealedHost ??= new code.SealedHost(this.id);
     const keys = this.sealedHost.renew();
     this.save();
     return keys;
@@ -170,6 +219,6 @@ export class HostSecret {
   }
 
   forget() {
-    this.#secrets.forget(this.#id);
+    this.#secrets.forget(this.id);
   }
 }

@@ -89,6 +89,8 @@ export class HostSession extends Session {
   #createdAt;
   #expiresAt;
   #secret;
+  /** Whether a page that was reloaded waits for the guest of a session that was opened again. */
+  #isReturning = false;
   /** Counts the prompts and their ends: to open a request takes a moment. */
   #round = 0;
 
@@ -111,6 +113,15 @@ export class HostSession extends Session {
     this.type = info.session_type;
     /** @type {"none" | "code"} Whether `approve` needs the number that the guest shows. */
     this.confirm = secret ? "code" : (info.confirm ?? "none");
+    if (secret?.back.isReopened && info.status === "pending") this.#awaitReturn(secret);
+  }
+
+  /** The guest was approved, and the node does not know that. @param {HostSecret} secret */
+  #awaitReturn(secret) {
+    this.#isReturning = true;
+    this.status = "approved";
+    this.deviceInfo ??= this.#named({ name: "", id: "" });
+    this._signals = secret.signals(this);
   }
 
   /** When the link expires, in the time of `Date.now()`. */
@@ -205,6 +216,7 @@ export class HostSession extends Session {
   /** Open a request, and ask the page about it. @param {HostSecret} secret @param {Message} message */
   async #askSealed(secret, message) {
     const round = ++this.#round;
+    secret.shown();
     const verdict = (await secret.sealedHost?.takePrompt(message.seal, performance.now())) ?? { kind: "unknown" };
     secret.save();
     // In the meantime the prompt may have ended, or have come again.
@@ -218,6 +230,7 @@ export class HostSession extends Session {
       connection.send({ type: "pair_ack", session_id: this.id, seal: verdict.ack });
       this.#ask({ ...message, device_info: this.#named(message.device_info) });
     } else if (verdict.kind === "returned") {
+      this._signals?.expectEcho();
       const isOver = secret.until !== null && Date.now() >= secret.until;
       connection.send(this.#decisionRequest(isOver ? { approve: false } : { approve: true, seal: verdict.seal }));
     } else if (verdict.kind === "tampered") {
@@ -262,12 +275,26 @@ export class HostSession extends Session {
 
   /** @internal @param {SessionInfo} info */
   _update(info) {
-    super._update({ ...info, device_info: this.#named(info.device_info) });
+    const known = this.#secret?.back.isReopened ? this.deviceInfo : null;
+    super._update({ ...info, device_info: this.#named(info.device_info) ?? known });
     if (!this.over) this._setPeerOnline(info.guest_online);
+  }
+
+  /** The node has forgotten this session, which is about to be opened again. @internal */
+  _forgotten() {
+    this.#round += 1;
+    this.prompt = null;
+    this._setPeerOnline(false);
+    // Perhaps the guest has the approval, although the node has not confirmed it.
+    if (this.#secret?.isApproved && !this._signals) this.#awaitReturn(this.#secret);
   }
 
   /** @internal */
   _approve() {
+    if (this.#isReturning && !this.over) {
+      this.#isReturning = false;
+      this.status = "pending";
+    }
     if (this.#secret && !this._signals && !this.over) {
       this._signals = this.#secret.signals(this);
       if (!this._signals) return this.#approvedElsewhere(this.#secret);
@@ -283,6 +310,9 @@ export class HostSession extends Session {
 
   /** @internal @param {Message} message */
   _setLink(message) {
+    // Only the guest of an approved session has the link of a session that is opened again.
+    if (this.#secret?.isApproved) return;
+    this.#secret?.linked(message.pair_within);
     // A sealed link that the node has made would be one whose keys the node has.
     const plain = isSealed(message.link) ? {} : { link: message.link, svg: message.qr_svg };
     const { link, svg } = this.#secret?.linkWithQr() ?? plain;

@@ -1,15 +1,17 @@
 // A host and its sessions.
 
 import { momentIn } from "./clock.js";
+import { isPassing, pauseAfter, reopenRequest } from "./coming-back.js";
 import { Connection } from "./connection.js";
 import { deviceName, randomHex } from "./device.js";
-import { ProximError, connectionLost, sessionEnded } from "./errors.js";
+import { ProximError, connectionLost, sessionEnded, tampered } from "./errors.js";
 import { emit } from "./events.js";
 import { HostSecrets } from "./host-secrets.js";
 import { HostSession, linkRequest } from "./host-session.js";
 import { nodeAddress, pageAddress } from "./link.js";
 import { storage } from "./storage.js";
 
+/** @import { HostSecret } from "./host-secrets.js" */
 /** @import { Message, SessionInfo, SessionType } from "./types.js" */
 
 /**
@@ -42,6 +44,10 @@ export class Host extends EventTarget {
   #secrets;
   /** @type {Set<string>} The ids of sessions that this page is about to have. */
   #opening = new Set();
+  /** @type {HostSecret[]} Those of sessions that the node has forgotten. */
+  #forgotten = [];
+  #tries = 0;
+  #timer = 0;
 
   /**
    * @param {string | URL} [url] The node; by default the page's own origin.
@@ -125,6 +131,7 @@ export class Host extends EventTarget {
     const take = (/** @type {Message} */ { session: { session_id: id } }) => {
       this.#checkNew(id);
       prepare?.(id);
+      this.#opening.add(id);
     };
     const { session_id: id } = (await this._connection.request("session_created", request, take)).session;
     const session = this.sessions.get(id);
@@ -142,13 +149,17 @@ export class Host extends EventTarget {
     const page = joinUrl && pageAddress(joinUrl);
     await this._connection.ready;
     await this._connection.needSeal();
-    const { newLink, nameFault } = await this.#secrets.load();
+    const { newLink, newNonce, nameFault, sessionIdOf } = await this.#secrets.load();
     const fault = hostName && nameFault(hostName);
     if (fault) throw new ProximError("bad_message", `hostName has ${fault}`);
     const keys = newLink();
-    const request = { type: "create_session", session_type: type, ttl, token_hash: keys.tokenHash, seal: 1 };
-    const hold = (/** @type {string} */ id) =>
-      this.#secrets.add(id, keys, page || this._linkPage(), { name: hostName, ttl, type });
+    const { boot } = this._connection;
+    const nonce = this.features.includes("nonce") ? newNonce() : undefined;
+    const request = { type: "create_session", session_type: type, ttl, token_hash: keys.tokenHash, seal: 1, nonce };
+    const hold = (/** @type {string} */ id) => {
+      if (nonce && id !== sessionIdOf(nonce)) throw tampered("the session's id", id);
+      this.#secrets.add(id, keys, page || this._linkPage(), { name: hostName, ttl, type, back: { nonce, boot } });
+    };
     return this.#create(request, hold);
   }
 
@@ -161,7 +172,6 @@ export class Host extends EventTarget {
     if (this.sessions.has(id) || this.#secrets.has(id)) {
       throw connectionLost("the node gave a new session the id of an earlier one");
     }
-    this.#opening.add(id);
   }
 
   /**
@@ -194,6 +204,7 @@ export class Host extends EventTarget {
 
   /** Disconnect from the node. Sessions that survive a disconnect go on there. */
   leave() {
+    clearTimeout(this.#timer);
     this._connection.close();
     this.#endSessions(connectionLost("the host has left"));
   }
@@ -214,7 +225,44 @@ export class Host extends EventTarget {
     const { uuid, key } = this.#identity;
     const { accessToken, seats } = this.#options;
     const request = { type: "register", uuid, key, access_token: accessToken, seats };
-    return this._connection.requestNow("registered", request);
+    await this._connection.requestNow("registered", request);
+    return this.#reopenForgotten();
+  }
+
+  /** Open the sessions again that the node has forgotten. */
+  async #reopenForgotten() {
+    let isDone = true;
+    for (const secret of this.#forgotten.splice(0)) {
+      try {
+        await this.#reopen(secret);
+      } catch (error) {
+        const { code, retryAfter } = /** @type {ProximError} */ (error);
+        if (code === "connection_lost") throw error;
+        if (isPassing(error)) {
+          isDone = false;
+          clearTimeout(this.#timer);
+          this.#timer = setTimeout(() => this.refresh().catch(() => {}), pauseAfter(this.#tries, retryAfter));
+        } else {
+          const session = this.sessions.get(secret.id);
+          if (session) session._end(sessionEnded("expired", "lost", secret.id));
+          else secret.forget();
+        }
+      }
+    }
+    this.#tries = isDone ? 0 : this.#tries + 1;
+  }
+
+  /** Open a session again under its id. @param {HostSecret} secret */
+  async #reopen(secret) {
+    const { id } = secret;
+    const { boot, features } = this._connection;
+    secret.page ??= this._linkPage();
+    const take = (/** @type {Message} */ { session }) => {
+      if (session.session_id !== id) throw tampered("the session's id", id);
+      secret.seen(boot, true);
+      this.#opening.add(id);
+    };
+    await this._connection.requestNow("session_created", reopenRequest(secret, features), take);
   }
 
   /** @internal @param {Message} message */
@@ -225,7 +273,8 @@ export class Host extends EventTarget {
       if (!this.#opening.delete(message.session.session_id)) return;
       this.#identity.ahead = Date.parse(message.session.created_at) - Date.now();
       this.#rememberIdentity();
-      this.#options.seats?.push(message.session.session_id);
+      const { seats } = this.#options;
+      if (!seats?.includes(message.session.session_id)) seats?.push(message.session.session_id);
       this.#updateSession(message.session)._setLink(message);
     } else if (message.session_id) {
       this.sessions.get(message.session_id)?._receive(message);
@@ -235,12 +284,20 @@ export class Host extends EventTarget {
   /** @param {any[]} infos */
   #restoreSessions(infos) {
     const known = new Set(infos.map((info) => info.session_id));
-    for (const [id, session] of [...this.sessions]) {
-      if (!known.has(id)) session._end(sessionEnded("expired", "lost", id));
-    }
-    const live = infos.filter((info) => !info.reason).map((info) => info.session_id);
+    const { seats } = this.#options;
+    const { boot, features } = this._connection;
     // A host with seats is not told of all sessions.
-    if (!this.#options.seats) this.#secrets.keepOnly(live);
+    const isMine = (/** @type {string} */ id) => this.sessions.has(id) || !seats || seats.includes(id);
+    const isMissing = (/** @type {string} */ id) => !known.has(id) && isMine(id);
+    this.#forgotten = features.includes("nonce") ? this.#secrets.forgotten(boot, isMissing) : [];
+    const forgotten = this.#forgotten.map(({ id }) => id);
+    for (const [id, session] of [...this.sessions]) {
+      if (forgotten.includes(id)) session._forgotten();
+      else if (!known.has(id)) session._end(sessionEnded("expired", "lost", id));
+    }
+    const live = infos.filter((info) => !info.reason);
+    if (!seats) this.#secrets.keepOnly([...live.map((info) => info.session_id), ...forgotten]);
+    for (const info of live) this.#secrets.of(info)?.seen(boot, info.status === "pending");
     for (const info of infos) {
       if (this.sessions.has(info.session_id) || !info.reason) this.#updateSession(info);
     }

@@ -70,6 +70,11 @@ export class SealedSignals {
     else this.#update();
   }
 
+  /** A hello has answered the guest that comes back: do not begin another epoch before its echo. */
+  expectEcho() {
+    this.#owesHello = false;
+  }
+
   /** The guest has connected again while its earlier connection still stood. */
   peerReplaced() {
     this.#expectsHello = true;

@@ -31,9 +31,10 @@
  */
 
 /**
- * A seat that a guest can take again, from `remembered`. `seal` has the secrets of a sealed session.
+ * A seat that a guest can take again, from `remembered`. `seal` has the secrets of a sealed session, and `boot` is
+ * that of the node's `welcome`.
  * @typedef {{ nodeUrl: string, sessionId: string, resumeToken: string, type: string,
- *   since: number, seal?: object }} Remembered
+ *   since: number, seal?: object, boot?: string }} Remembered
  */
 
 /** @typedef {{ seed: string, hostKey: string }} LinkSeal The secrets in the link of a sealed session. */

@@ -52,16 +52,22 @@ export class ProximNode {
     this.reservation.stdin.end();
   }
 
-  async #end() {
-    if (this.process.exitCode !== null) return;
+  async #end(signal = "SIGTERM") {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
     const gone = new Promise((resolve) => this.process.once("exit", resolve));
-    this.process.kill("SIGTERM");
+    this.process.kill(signal);
     await gone;
   }
 
   /** Start a new node on the same port. */
   async restart(...options) {
     await this.#end();
+    return this.#run(options);
+  }
+
+  /** Kill the node, which can tell nobody, and start a new one on the same port. */
+  async crash(...options) {
+    await this.#end("SIGKILL");
     return this.#run(options);
   }
 }

@@ -6,18 +6,9 @@ import { Guest, Host, guestAt, remembered } from "../../../proxim/web/proxim.js"
 import "../../../proxim/web/sdk/seal/index.js";
 import "../../../proxim/web/sdk/seal/qr.js";
 import { FakeSocket, freshBrowser, ID, pass, settle } from "./fakes.js";
-import { asked, opened, paired, recorded, stored, uuid } from "./relay.js";
+import { asked, opened, paired, recorded, stored, talk, uuid } from "./relay.js";
 
 beforeEach(freshBrowser);
-
-/** Check that both sides hear each other. */
-async function talk(relay, desk, phone) {
-  const [deskHeard, phoneHeard] = [recorded(desk), recorded(phone)];
-  desk.send("from the desk");
-  phone.send("from the phone");
-  await relay.runs();
-  assert.deepEqual([deskHeard.signals, phoneHeard.signals], [["from the phone"], ["from the desk"]]);
-}
 
 test("a guest comes back after a reload, by its secret alone", async () => {
   const { relay, desk, phone } = await paired();

@@ -4,7 +4,7 @@ import { sealAnswer } from "./answer.js";
 import { openAsk, REQUEST } from "./ask.js";
 import { sealBox } from "./box.js";
 import { decode64, DoesNotOpen, drawRandom, encode64, KEY_BYTES } from "./encoding.js";
-import { codeOf, exchange, linkSecrets, newPair, pairOf } from "./keys.js";
+import { codeOf, exchange, hashOf, linkSecrets, newPair, pairOf, reopenToken } from "./keys.js";
 import { sealedLinkText } from "./link.js";
 import { SealedPeer } from "./peer.js";
 
@@ -36,7 +36,7 @@ import { SealedPeer } from "./peer.js";
  * @typedef {{ links: { seed: string, private: string }[], seal: string | null,
  *   asked: { name: string, ack: string } | null,
  *   pending: { secret: string, private: string, guestKey: string } | null,
- *   decision: Decision | null, secret: string | null }} HostState
+ *   decision: Decision | null, secret: string | null, isShown?: boolean }} HostState
  */
 
 /** Return the secrets of a new link. @param {Draw} [draw] @returns {LinkKeys} */
@@ -58,6 +58,8 @@ export class SealedHost {
   #returned = null;
   /** @type {{ secret: Uint8Array, own: KeyPair, guestKey: Uint8Array, isRestored: boolean } | null} */
   #pending = null;
+  /** Whether a prompt has come for a link, so that a node has seen its token. */
+  #isShown = false;
   /** @type {Promise<unknown>} */
   #turn = Promise.resolve();
 
@@ -91,12 +93,33 @@ export class SealedHost {
       },
       decision: this.decision,
       secret: this.peer && encode64(this.peer.secret),
+      isShown: this.#isShown,
     };
   }
 
   /** Whether there is a link to show. */
   get hasLink() {
     return this.#keys.length > 0;
+  }
+
+  /**
+   * The hash of the token to open this session again with, after the node has forgotten it; null if there is none. Who
+   * has a photo of a link that was used can do nothing with it: its token is not given to a node again.
+   */
+  get reopenHash() {
+    if (this.peer) return hashOf(reopenToken(this.peer.secret));
+    return this.#isShown ? null : (this.#keys.at(0)?.tokenHash ?? null);
+  }
+
+  /** The node has opened the session again: what it prompts for now is new. */
+  reopened() {
+    this.#seal = null;
+    this.#returned = null;
+  }
+
+  /** A prompt has come. Store the state before it is opened. */
+  shown() {
+    this.#isShown = true;
   }
 
   /** Whether a request waits for its decision. */
@@ -171,7 +194,8 @@ export class SealedHost {
   }
 
   /** @param {HostState} state */
-  #restore({ links, seal, asked, pending, decision, secret }) {
+  #restore({ links, seal, asked, pending, decision, secret, isShown = false }) {
+    this.#isShown = isShown;
     this.#keys = links.map((each) => keysOf(decode64(each.seed), decode64(each.private)));
     this.#seal = seal;
     this.#asked = asked;

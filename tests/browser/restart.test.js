@@ -1,0 +1,123 @@
+// A node that is killed and keeps nothing on disk: sealed connections go on under the same ids.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { world } from "./lib/world.js";
+
+const here = world();
+
+/** Record what happens to the sessions and the data channels of a page, across all of its modules. */
+function watch() {
+  globalThis.happened = [];
+  globalThis.pcs = [];
+  const dispatch = EventTarget.prototype.dispatchEvent;
+  EventTarget.prototype.dispatchEvent = function (event) {
+    if (["disconnected", "over", "unreachable"].includes(event.type)) globalThis.happened.push(event.type);
+    return dispatch.call(this, event);
+  };
+  const Real = globalThis.RTCPeerConnection;
+  globalThis.RTCPeerConnection = class extends Real {
+    constructor(...args) {
+      super(...args);
+      globalThis.pcs.push(this);
+    }
+  };
+}
+
+/** Return a desktop and a phone that are connected, and are watched. */
+async function pair(type) {
+  const [wide, narrow] = [await here.context({ viewport: { width: 1280, height: 1000 } }), await here.context()];
+  for (const context of [wide, narrow]) await context.addInitScript(watch);
+  const desk = await here.desk(wide);
+  await desk.opens(type);
+  const phone = await here.phone(await desk.shows(), narrow);
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  // The code that the page showed first has ended.
+  for (const { page } of [desk, phone]) await page.evaluate(() => (globalThis.happened = []));
+  return { desk, phone };
+}
+
+/** Return the ids of the sessions whose secrets a page has. */
+const idsOf = ({ page }) =>
+  page.evaluate(() => {
+    const kept = Object.entries(globalThis.localStorage).filter(([name]) => /^proxim\.(seal|guest)\./.test(name));
+    return kept.flatMap(([, value]) => Object.keys(JSON.parse(value)));
+  });
+
+async function theyTalk(desk, phone, words) {
+  await phone.says(`${words} to the desk`);
+  await desk.sees(`${words} to the desk`);
+  await desk.says(`${words} to the phone`);
+  await phone.sees(`${words} to the phone`);
+}
+
+/** Restart ICE at the desktop, which needs a signal to the phone and one back. */
+async function restartsIce({ page }) {
+  await page.evaluate(async () => {
+    const pc = globalThis.pcs.at(-1);
+    const name = ({ sdp }) => /^a=ice-ufrag:(.*)$/m.exec(sdp)[1].trim();
+    const before = name(pc.remoteDescription);
+    pc.restartIce();
+    while (name(pc.remoteDescription) === before) await new Promise((resolve) => setTimeout(resolve, 50));
+  });
+}
+
+test("a connection goes on after the node was killed, and its data channel does not stop", async () => {
+  for (const type of ["persistent", "temporary"]) {
+    const { desk, phone } = await pair(type);
+    const ids = await idsOf(desk);
+    await here.node.crash();
+    await theyTalk(desk, phone, "meanwhile");
+    await Promise.all([desk.isOnline(), phone.isOnline()]);
+    await restartsIce(desk);
+    await theyTalk(desk, phone, "afterwards");
+    for (const { page } of [desk, phone]) {
+      assert.deepEqual(await page.evaluate(() => [globalThis.happened, globalThis.pcs.length]), [[], 1]);
+    }
+    assert.deepEqual([await idsOf(desk), ids.length], [ids, 1]);
+    // The node knows the session again: both find each other after a reload.
+    await Promise.all([desk.page.reload(), phone.page.reload()]);
+    await Promise.all([desk.isConnected(), phone.isConnected()]);
+    await theyTalk(desk, phone, "after a reload");
+    await desk.press("End connection");
+  }
+});
+
+test("a phone that is loaded again waits for the desktop, and the connection goes on", async () => {
+  const { desk, phone } = await pair("persistent");
+  await desk.page.goto("about:blank");
+  await here.node.crash();
+  await phone.page.reload();
+  await phone.sees("Waiting for the other device");
+  await desk.page.goto(here.node.url);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await theyTalk(desk, phone, "again");
+});
+
+test("a code that no device has used goes on after the node was killed", async () => {
+  const desk = await here.desk();
+  const link = await desk.opens("persistent");
+  await here.node.crash();
+  await desk.page.locator("#reach.off").waitFor();
+  await desk.isOnline();
+  await desk.hasCode();
+  assert.equal(await desk.link(), link);
+  const phone = await here.phone(link);
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+});
+
+test("a code that a device has used gives way to another after the node was killed", async () => {
+  const desk = await here.desk();
+  const link = await desk.opens("persistent");
+  const phone = await here.phone(link);
+  await phone.asksAndWaits();
+  await desk.isAskedBy(/./);
+  await here.node.crash();
+  await phone.sees("The connection has ended");
+  await desk.hasCode();
+  assert.notEqual(await desk.link(), link);
+});
