@@ -150,6 +150,8 @@ class HostSecret:
         self._session_type = session_type
         self.ends_at = ends_at
         self._origin = origin
+        # Whether this program has had the seat: otherwise it may have missed the session's end.
+        self._has_held = False
         self._store()
 
     @classmethod
@@ -235,6 +237,7 @@ class HostSecret:
 
     def known_at(self, boot: str | None, *, is_approved: bool) -> None:
         """Store that the node which says ``boot`` knows the session, and whether as approved."""
+        self._has_held = True
         if self._origin is None or boot is None:
             return
         origin = Origin(self._origin.nonce, boot, self._origin.is_approved or is_approved)
@@ -252,7 +255,8 @@ class HostSecret:
         if origin is None or boot in (None, origin.boot) or token_hash is None or self.is_over:
             return None
         is_one_time = self._session_type is SessionType.ONE_TIME
-        if self.peer is not None and (is_one_time or not origin.is_approved):
+        may_return = origin.is_approved and self._has_held and not is_one_time
+        if self.peer is not None and not may_return:
             return None
         left = None if self.ends_at is None else self.ends_at - time.time()
         return wire.CreateSession(

@@ -1,7 +1,5 @@
 """Sealed sessions at a node that was restarted, and has kept nothing (sealing: Coming back)."""
 
-from contextlib import AsyncExitStack
-
 import pytest
 import trio
 
@@ -100,59 +98,60 @@ async def test_photo_of_a_used_code_is_worth_nothing_after_the_restart(wire, ser
             await both_speak(session, guest)
 
 
-async def test_later_programs_of_both_sides_go_on(wire, serve):
-    seals, kept = {}, []
-    async with open_host(wire.url, uuid="desk", name="Desk", seals=seals) as host:
-        key = host.key
+async def test_later_program_of_the_guest_goes_on(wire, serve):
+    kept = []
+    async with open_host(wire.url, uuid="desk", name="Desk") as host:
         session = await host.create("persistent", sealed=True)
         link = at(session.link, wire.url)
         async with open_guest(link, name="Phone", store_token=kept.append) as guest:
             await (await session.prompt()).approve(await guest.wait_code())
             await guest.approved()
             await until(lambda: guest.resume_token == kept[-1])
+        await restart(wire, serve, session)
+        await until(lambda: session._connection.online)
+        async with resume_guest(wire.url, session.session_id, kept[-1]) as guest:
+            await guest.approved()
+            await both_speak(session, guest)
+            assert session.device_info.name == "Phone"
+
+
+async def test_later_program_of_the_host_does_not_open_an_approved_session_again(wire, serve):
+    # While no program was there, the guest may have closed it, or somebody used a copied token.
+    seals = {}
+    async with open_host(wire.url, uuid="desk", seals=seals) as host:
+        key = host.key
+        session = await host.create("persistent", sealed=True)
+        waiting = await host.create("persistent", sealed=True)
+        async with open_guest(at(session.link, wire.url), name="Phone") as guest:
+            await (await session.prompt()).approve(await guest.wait_code())
+            await guest.approved()
+            await host._connection._stop()
+            await guest.close()
     wire.node = await serve()
     await wire.cut()
     await wire.mend()
-    async with AsyncExitStack() as programs:
-        opening = resume_guest(wire.url, session.session_id, kept[-1])
-        host = await programs.enter_async_context(
-            open_host(wire.url, uuid="desk", key=key, seals=seals)
-        )
-        session = host.sessions[session.session_id]
-        assert (session.status, session.peer_online) == ("approved", False)
-        guest = await programs.enter_async_context(opening)
-        await guest.approved()
-        await both_speak(session, guest)
-        assert session.device_info.name == "Phone"
-
-
-async def test_guest_waits_for_a_host_that_comes_back_later(wire, serve, nursery):
-    seals = {}
-    async with open_host(wire.url, uuid="desk", seals=seals) as host:
-        session = await host.create("persistent", sealed=True)
-        link, key = at(session.link, wire.url), host.key
-        guest = await nursery.start(keep_guest, link, session)
-    before = wire.connections
-    wire.node = await serve()
-    await wire.cut(guest)
-    await wire.mend()
-    await until(lambda: wire.connections >= before + 4)
-    assert (guest.over, guest.peer_online, guest.status) == (None, False, "approved")
     async with open_host(wire.url, uuid="desk", key=key, seals=seals) as host:
-        session = host.sessions[session.session_id]
+        assert list(host.sessions) == list(seals) == [waiting.session_id]
+
+
+async def test_guest_waits_for_a_host_that_comes_back_later(wire, serve):
+    async with approved(wire.url, guest_url=wire.url) as (session, guest):
+        introduce, comes_back = session._connection._introduce, trio.Event()
+
+        async def come_back_later():
+            await comes_back.wait()
+            await introduce()
+
+        session._connection._introduce = come_back_later
+        await restart(wire, serve, session, guest)
+        before = wire.connections
+        await until(lambda: wire.connections >= before + 4)
+        assert (guest.over, guest.peer_online, guest.status) == (None, False, "approved")
+        comes_back.set()
         await presence(guest, True)
         await both_speak(session, guest)
         await session.close()
         assert await end(guest) == ("expired", "closed")
-
-
-async def keep_guest(link, session, *, task_status):
-    """Be the guest of a session for the rest of the test."""
-    async with open_guest(link, name="Phone") as guest:
-        await (await session.prompt()).approve(await guest.wait_code())
-        await guest.approved()
-        task_status.started(guest)
-        await trio.sleep_forever()
 
 
 async def test_guest_does_not_try_for_ever(wire, serve, monkeypatch):
