@@ -31,13 +31,14 @@ export function pauseAfter(tries, retryAfter = 0) {
 
 /**
  * Return whether a session that the node at `boot` does not know was forgotten there, and not closed, and can be
- * opened again: an approved one unless it was for once, or one whose link no device has used and that still works.
+ * opened again: an approved one that this tab has held, unless it was for once, or one whose link no device has used
+ * and that still works.
  * @param {HostSecret} secret @param {string | undefined} boot
  */
-export function canReopen({ back, sealedHost, isApproved, type, until }, boot) {
+export function canReopen({ back, hasHeld, sealedHost, isApproved, type, until }, boot) {
   if (!back.nonce || boot === undefined || back.boot === boot) return false;
   if (until !== null && Date.now() >= until) return false;
-  if (isApproved) return type !== "one_time";
+  if (isApproved) return hasHeld && type !== "one_time";
   return Boolean(sealedHost?.reopenHash) && Date.now() < (back.lapses ?? 0);
 }
 

@@ -70,6 +70,7 @@ export class HostSecrets {
     const until = ttl === undefined ? null : Date.now() + ttl * 1000;
     const terms = { until, name: name || this.#name, type, back };
     this.#hold(id, new code.SealedHost(id, { keys }), terms).page = page;
+    this.setHeld(id, true);
   }
 
   /** Return the secrets of a session; null if it is not sealed. @param {SessionInfo} info */
@@ -93,6 +94,16 @@ export class HostSecrets {
     return all.filter((secret) => secret !== null).filter((secret) => canReopen(secret, boot));
   }
 
+  /** Return whether this tab has had the seat of a session, also before a reload. @param {string} id */
+  hasHeld(id) {
+    return Boolean(storage.read("sessionStorage", this.#key)?.[id]);
+  }
+
+  /** @param {string} id @param {true} [isHeld] */
+  setHeld(id, isHeld) {
+    storage.write("sessionStorage", this.#key, { ...storage.read("sessionStorage", this.#key), [id]: isHeld });
+  }
+
   /** Return whether this browser has secrets of a session. @param {string} id */
   has(id) {
     return this.#held.has(id) || id in this.#stored;
@@ -100,6 +111,7 @@ export class HostSecrets {
 
   /** @param {string} id */
   forget(id) {
+    if (this.hasHeld(id)) this.setHeld(id);
     this.#held.delete(id);
     this.#store(id);
   }
@@ -162,6 +174,11 @@ export class HostSecret {
     if (this.sealedHost) this.#store({ ...this.sealedHost.state, until, name, type, back });
   }
 
+  /** Whether this tab has had the seat: otherwise it may have missed the session's end. */
+  get hasHeld() {
+    return this.#secrets.hasHeld(this.id);
+  }
+
   /** Whether the host has approved the guest. */
   get isApproved() {
     return Boolean(this.sealedHost?.peer);
@@ -181,6 +198,7 @@ export class HostSecret {
 
   /** A node has the session. @param {string | undefined} boot The node's. @param {boolean} isWaiting For its guest. */
   seen(boot, isWaiting) {
+    this.#secrets.setHeld(this.id, true);
     if (boot === undefined || this.back.boot === boot) return;
     if (isWaiting && this.isApproved && this.back.boot !== undefined) {
       this.sealedHost?.reopened();

@@ -95,6 +95,17 @@ for (const nonces of [true, false]) {
   });
 }
 
+test("a page in a new tab opens no approved session again, since it may have missed the end", async () => {
+  const { relay, host } = await pair();
+  const openings = relay.said("create_session").length;
+  host.leave();
+  globalThis.sessionStorage.removeItem(`proxim.seal.http://node.${host.uuid}`);
+  await relay.restarts();
+  const later = new Host("http://node", { rtc: false });
+  await passes(relay, 10);
+  assert.deepEqual([later.sessions.size, relay.said("create_session").length], [0, openings]);
+});
+
 test("a session that ended while the sides were away stays closed, since the node is the same", async () => {
   const { relay, desk, phone } = await pair();
   const { boot } = relay;
