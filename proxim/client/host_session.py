@@ -152,6 +152,8 @@ class HostSession(ClientSession):
         self.token = None if message.token is UNSET else message.token
         self.qr_svg = None if message.qr_svg is UNSET else message.qr_svg
         self._lapses_at = clock.now() + message.pair_within
+        if self._secret is not None:
+            self._secret.linked(message.pair_within)
 
     def _handle(self, message: wire.NodeMessage) -> None:
         """Handle a message from the node."""

@@ -66,12 +66,14 @@ class HostProfile(NamedTuple):
 class Origin(NamedTuple):
     """How a session can be opened again: by its ``nonce``, at a node of another ``boot``.
 
-    ``is_approved`` if the node has said so: before, the guest may not have heard of it.
+    ``is_approved`` if the node has said so: before, the guest may not have heard of it. A link that
+    waits works until ``lapses_at``, on the wall clock.
     """
 
     nonce: str
     boot: str
     is_approved: bool = False
+    lapses_at: float = 0.0
 
 
 class _Stored(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -240,9 +242,16 @@ class HostSecret:
         self._has_held = True
         if self._origin is None or boot is None:
             return
-        origin = Origin(self._origin.nonce, boot, self._origin.is_approved or is_approved)
+        is_approved = is_approved or self._origin.is_approved
+        origin = self._origin._replace(boot=boot, is_approved=is_approved)
         if origin != self._origin:
             self._origin = origin
+            self._store()
+
+    def linked(self, seconds: float) -> None:
+        """Store for how long the link works."""
+        if self._origin is not None:
+            self._origin = self._origin._replace(lapses_at=time.time() + seconds)
             self._store()
 
     def reopening(self, boot: str | None) -> wire.CreateSession | None:
@@ -256,7 +265,7 @@ class HostSecret:
             return None
         is_one_time = self._session_type is SessionType.ONE_TIME
         may_return = origin.is_approved and self._has_held and not is_one_time
-        if self.peer is not None and not may_return:
+        if not (may_return if self.peer is not None else time.time() < origin.lapses_at):
             return None
         left = None if self.ends_at is None else self.ends_at - time.time()
         return wire.CreateSession(

@@ -1,5 +1,7 @@
 """Sealed sessions at a node that was restarted, and has kept nothing (sealing: Coming back)."""
 
+import time
+
 import pytest
 import trio
 
@@ -79,6 +81,15 @@ async def test_link_that_nobody_has_used_goes_on_working(wire, serve, kind):
             await (await session.prompt()).approve(await guest.wait_code())
             await guest.approved()
             await both_speak(session, guest)
+
+
+async def test_link_whose_time_is_up_is_not_opened_again(wire, serve, monkeypatch):
+    async with open_host(wire.url, uuid="desk") as host:
+        session = await host.create("persistent", sealed=True)
+        later = time.time() + 24 * 3600
+        monkeypatch.setattr("proxim.client.sealed_host.time.time", lambda: later)
+        await restart(wire, serve, session)
+        assert await end(session) == ("expired", "lost")
 
 
 async def test_photo_of_a_used_code_is_worth_nothing_after_the_restart(wire, serve):
