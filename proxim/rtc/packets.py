@@ -18,7 +18,10 @@ MAX_CONTROL = 16
 SACKs costs as much as all data that is not acknowledged. Browsers send three or four."""
 
 HEADER, CHUNK_HEADER = 12, 4
-DATA, SACK, RECONFIG, FORWARD_TSN = 0, 3, 130, 192
+DATA, INIT, INIT_ACK, SACK, SHUTDOWN, RECONFIG, FORWARD_TSN = 0, 1, 2, 3, 7, 130, 192
+
+LEAST = {DATA: 12, INIT: 16, INIT_ACK: 16, SACK: 12, SHUTDOWN: 4, FORWARD_TSN: 4}
+"""Bytes without which aiortc fails at the chunk, if it has any (RFC 9260, 3.3; RFC 3758, 3.2)."""
 
 PARAMETERS = {1: 16, 2: 16, 4: 0, 5: 0, 6: 0, 9: 0, RECONFIG: 0}
 """Where the parameters begin in the chunks that have some (RFC 9260, 3.3; RFC 6525)."""
@@ -37,6 +40,8 @@ def check_packet(sctp: RTCSctpTransport, packet: bytes) -> None:
             return  # aiortc drops the whole packet.
         body = packet[place + CHUNK_HEADER : place + length]
         place += length + -length % 4
+        if (body and len(body) < LEAST.get(kind, 0)) or (kind == FORWARD_TSN and len(body) % 4):
+            raise LimitExceeded("a chunk that is too short")
         if kind == DATA:
             continue
         control += 1
@@ -67,8 +72,6 @@ def _count_parameters(body: bytes, place: int) -> int:
 
 def _check_sack(sctp: RTCSctpTransport, body: bytes) -> None:
     """Refuse an acknowledgement of more than was sent: aiortc counts each number of its gaps."""
-    if len(body) < 12:
-        raise LimitExceeded("an acknowledgement that is too short")
     acknowledged, _, gaps, duplicates = unpack_from("!LLHH", body)
     if len(body) < 12 + 4 * (gaps + duplicates):
         raise LimitExceeded("an acknowledgement that is too short")

@@ -14,7 +14,7 @@ from aiortc.rtcsctptransport import (
 )
 
 from proxim.rtc.gate import LimitExceeded
-from proxim.rtc.packets import MAX_CONTROL, PARAMETERS
+from proxim.rtc.packets import FORWARD_TSN, LEAST, MAX_CONTROL, PARAMETERS
 from proxim.rtc.reassembly import Stream
 from tests.rtc.sctp import FIRST, LAST, chunk, guarded, packet
 
@@ -71,6 +71,19 @@ def test_parameter_without_a_length_closes_the_connection(kind, length, monkeypa
     body = bytes(PARAMETERS[kind]) + good + struct.pack("!HH", 1, length)
     with pytest.raises(LimitExceeded, match="a parameter without a length"):
         handle(raw(kind, body))
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"), [(kind, size) for kind, least in LEAST.items() for size in (1, least - 1)]
+)
+def test_chunk_that_is_too_short_closes_the_connection(kind, size):
+    with pytest.raises(LimitExceeded):
+        handle(raw(kind, bytes(size)))
+
+
+def test_stream_that_is_skipped_halfway_closes_the_connection():
+    with pytest.raises(LimitExceeded):
+        handle(raw(FORWARD_TSN, bytes(6)))
 
 
 def test_all_chunks_with_parameters_are_known():
