@@ -81,7 +81,7 @@ def refusal(coturn, username, password):
 
 def test_turn_server_accepts_credentials_of_the_node(coturn):
     server = credentials(coturn)
-    assert 49160 <= allocate(coturn, server.username, server.credential) <= 49200
+    assert 49160 <= allocate(coturn, server.username, server.credential) <= 50159
 
 
 def test_expired_and_foreign_credentials_get_401(coturn):
@@ -94,6 +94,32 @@ def test_expired_and_foreign_credentials_get_401(coturn):
 def test_client_cannot_connect_to_services_through_the_relay(coturn):
     server = credentials(coturn)
     assert allocate_tcp(coturn, server.username, server.credential) == 442
+
+
+def test_one_user_name_cannot_take_all_ports(coturn):
+    server, other = credentials(coturn), credentials(coturn, ttl=90.0)
+    assert server.username != other.username
+
+    async def take(most):
+        async with asyncio.timeout(60):
+            held, code = [], None
+            while code is None and len(held) < most:
+                try:
+                    transport, _ = await create_turn_endpoint(
+                        asyncio.DatagramProtocol,
+                        coturn.address,
+                        username=server.username,
+                        password=server.credential,
+                    )
+                    held.append(transport)
+                except TransactionFailed as error:
+                    code, _ = error.response.attributes["ERROR-CODE"]
+            for transport in held:
+                await transport._TurnTransport__inner_protocol.delete()
+            return len(held), code
+
+    assert asyncio.run(take(30)) == (10, 486)
+    allocate(coturn, other.username, other.credential)
 
 
 def test_changed_expiry_gets_401(coturn):
