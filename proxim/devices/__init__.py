@@ -1,4 +1,5 @@
-"""Known devices: what a host keeps of each, and how it judges a visit (sealing: Known devices).
+"""Known devices: the host's record of each, its verdict about a visit, and files that keep them.
 
-The modules are pure: time and random bytes come in as arguments, and a changed record goes out.
+``record`` follows docs/reference/sealing.md (Known devices). It is pure: time and random bytes come
+in as arguments, and a changed record goes out. ``store`` reads and writes the files.
 """
