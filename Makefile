@@ -100,8 +100,9 @@ tests/browser/node_modules/.synced: tests/browser/package.json tests/browser/pac
 vendor: browser-tools  ## bundle what the browser SDK uses from npm into proxim/web/vendor/, with its licences
 	node tests/browser/vendor.js
 
-vectors: $(TESTS)  ## write the vectors of sealed sessions, tests/vectors/seal-1.json
+vectors: $(TESTS)  ## write the vectors of sealed sessions and known devices, tests/vectors/*-1.json
 	$(BIN)/python -m tests.sealing.vectors
+	$(BIN)/python -m tests.sealing.known_vectors
 
 sdk-types: browser-tools  ## write what is made from proxim.js: its .d.ts and its reference
 	node docs/proxim_js.mjs

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NamedTuple
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from proxim.protocol.messages import SessionType
+from proxim.protocol.tokens import encode
 from proxim.sealing.ask import Name, checked_name, opened_name
 from proxim.sealing.box import open_box, seal_box
-from proxim.sealing.encoding import Draw, padded, unpadded
+from proxim.sealing.device import TICKET_BYTES, Grant, WireGrant, read_grant, wire_grant
+from proxim.sealing.encoding import DoesNotOpen, Draw, decode, padded, unpadded
 
 _SIZE = 1024
 
@@ -26,10 +28,14 @@ class Terms(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The decision of the host, and the terms of the session."""
+    """The decision of the host, and the terms of the session.
+
+    ``known`` is the grant of a device that the host remembers from now on, or its new ticket.
+    """
 
     approved: bool
     terms: Terms
+    known: Grant | bytes | None = None
 
 
 class _Answer(Struct, frozen=True):
@@ -40,16 +46,41 @@ class _Answer(Struct, frozen=True):
     name: Name
     type: SessionType
     left: Annotated[float, Meta(ge=0)] | None
+    known: WireGrant | UnsetType = UNSET
+    t: str | UnsetType = UNSET
 
 
-def seal_answer(secret: bytes, approved: bool, terms: Terms, draw: Draw) -> bytes:
-    """Return the box of an answer. Raises ``ValueError`` if the name is not allowed."""
+def seal_answer(
+    secret: bytes, approved: bool, terms: Terms, draw: Draw, known: Grant | bytes | None = None
+) -> bytes:
+    """Return the box of an answer; ``known`` is a grant or a ticket for a device that may come.
+
+    Raises ``ValueError`` if the name is not allowed, or a rejection has a grant or a ticket.
+    """
     name = checked_name(terms.name)
-    wire = _Answer(1, approved, name, terms.session_type, terms.left)
+    if known is not None and not approved:
+        raise ValueError("only an approval has a grant or a ticket")
+    if isinstance(known, bytes) and len(known) != TICKET_BYTES:
+        raise ValueError("a ticket has 16 bytes")
+    grant = wire_grant(known) if isinstance(known, Grant) else UNSET
+    ticket = encode(known) if isinstance(known, bytes) else UNSET
+    wire = _Answer(1, approved, name, terms.session_type, terms.left, grant, ticket)
     return seal_box(secret, "answer", "h", padded(wire, _SIZE), draw)
 
 
 def open_answer(secret: bytes, box: bytes) -> Answer:
     """Return the answer in a box. Raises ``DoesNotOpen``."""
     wire = unpadded(open_box(secret, "answer", "h", box), _SIZE, _Answer)
-    return Answer(wire.yes, Terms(opened_name(wire.name), wire.type, wire.left))
+    terms = Terms(opened_name(wire.name), wire.type, wire.left)
+    return Answer(wire.yes, terms, _known(wire))
+
+
+def _known(wire: _Answer) -> Grant | bytes | None:
+    if wire.known is UNSET and wire.t is UNSET:
+        return None
+    # A grant has a ticket of its own, and a device that was rejected gets neither.
+    if not wire.yes or (wire.known is not UNSET and wire.t is not UNSET):
+        raise DoesNotOpen
+    if wire.known is not UNSET:
+        return read_grant(wire.known)
+    return decode(str(wire.t), TICKET_BYTES)

@@ -11,6 +11,7 @@ from proxim.protocol.tokens import encode
 from proxim.sealing.answer import Answer, open_answer
 from proxim.sealing.ask import RETURN, seal_ask
 from proxim.sealing.box import open_box
+from proxim.sealing.device import DeviceKey
 from proxim.sealing.encoding import DoesNotOpen, Draw, decode
 from proxim.sealing.keys import code_of, exchange, link_secrets, new_pair, pair_of
 from proxim.sealing.link import SealedLink
@@ -45,13 +46,21 @@ class SealedGuest:
         self._is_restored = False
 
     @classmethod
-    def ask(cls, link: SealedLink, name: str, *, draw: Draw = secrets.token_bytes) -> SealedGuest:
-        """Return a guest with a request to send.
+    def ask(
+        cls,
+        link: SealedLink,
+        name: str,
+        *,
+        device: DeviceKey | None = None,
+        ticket: bytes | None = None,
+        draw: Draw = secrets.token_bytes,
+    ) -> SealedGuest:
+        """Return a guest with a request to send, signed by ``device``, with its ``ticket``, if any.
 
         Raises ``ValueError`` if the name is not allowed or the key in the link is not a key.
         """
         own = new_pair(draw)
-        seal, secret = seal_ask(link, name, own.public, draw)
+        seal, secret = seal_ask(link, name, own.public, draw, device=device, ticket=ticket)
         token = link_secrets(link.seed).token
         return cls(GuestState(token, seal, secret, own.private), draw=draw)
 

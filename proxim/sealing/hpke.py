@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, PyHPKEError
@@ -21,9 +22,17 @@ class Sealed(NamedTuple):
 
 
 def seal(
-    host_key: bytes, psk: bytes, psk_id: bytes, session_id: str, text: bytes, draw: Draw
+    host_key: bytes,
+    psk: bytes,
+    psk_id: bytes,
+    session_id: str,
+    text_for: Callable[[bytes], bytes],
+    draw: Draw,
 ) -> Sealed:
-    """Seal a text for the host of a session."""
+    """Seal a text for the host of a session.
+
+    ``text_for`` returns the text for the encapsulated key, which a signature in it may cover.
+    """
     _check(psk)
     ephemeral = SUITE.kem.derive_key_pair(draw(KEY_BYTES))
     enc, context = SUITE.create_sender_context(
@@ -33,7 +42,7 @@ def seal(
         psk_id=psk_id,
         eks=ephemeral,
     )
-    return Sealed(enc, context.seal(text), context.export(_EXPORTED, KEY_BYTES))
+    return Sealed(enc, context.seal(text_for(enc)), context.export(_EXPORTED, KEY_BYTES))
 
 
 def unseal(

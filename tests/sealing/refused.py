@@ -46,7 +46,7 @@ def texts(link, secret):
         _, _, psk, psk_id = link_secrets(link.seed)
         text = content if isinstance(content, bytes) else padded(content, 640)
         sealed = hpke_seal(
-            link.host_key, psk, psk_id, link.session_id, text, Drawn("ephemeral ikm")
+            link.host_key, psk, psk_id, link.session_id, lambda _: text, Drawn("ephemeral ikm")
         )
         return encode(b"\x01" + sealed.enc + sealed.ciphertext)
 

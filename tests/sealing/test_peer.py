@@ -111,6 +111,6 @@ def test_epoch_of_a_key_pair_has_two_keys():
 def test_short_key_is_refused_instead_of_a_mode_without_one(psk):
     pair = KeyPair(fixed("guest"), GUEST.public)
     with pytest.raises(ValueError, match="32 bytes"):
-        hpke.seal(pair.public, psk, b"id", "s" * 22, b"text", fixed_bytes)
+        hpke.seal(pair.public, psk, b"id", "s" * 22, lambda _: b"text", fixed_bytes)
     with pytest.raises(ValueError, match="32 bytes"):
         hpke.unseal(pair.private, psk, b"id", "s" * 22, pair.public, b"text")

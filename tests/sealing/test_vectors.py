@@ -169,7 +169,7 @@ def test_answer_that_does_not_open_approves_nobody(text):
     assert side.take_answer(text, is_approved=True) is None
     assert side.peer is None
     answer = side.take_answer(VECTORS["answer"]["seal"], is_approved=True)
-    assert answer == (True, Terms("Desk", SessionType.TEMPORARY, 3600.5))
+    assert answer == (True, Terms("Desk", SessionType.TEMPORARY, 3600.5), None)
 
 
 @shut("signals")
