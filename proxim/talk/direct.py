@@ -112,6 +112,8 @@ class Direct:
         """Return the channel once it is open; None if a message has to go through the node."""
         while not self._is_approved:
             await self._changed.park()
+        if self.is_open:
+            return self.channel  # Its patience may be long over, and would cancel the wait at once.
         with trio.move_on_at(self._closed_at + PATIENCE):
             try:
                 return await self.wait_open()
