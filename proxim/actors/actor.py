@@ -12,6 +12,7 @@ seat changes hands or the session ends, and opens it only when the inbox is empt
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import trio
 from msgspec import structs
@@ -51,8 +52,7 @@ SAVE_TIMEOUT = 3.0
 class Actor:
     """Runs one session: takes events from the inbox, and performs the session's effects.
 
-    The task runs until ``close``, so that an ended session still answers. ``asked_from`` is the
-    address of the guest that asked.
+    The task runs until ``close``, so an ended session answers. ``asked_from``: the guest's address.
     """
 
     __slots__ = (
@@ -89,11 +89,14 @@ class Actor:
     async def run(self) -> None:
         """Handle one envelope after the other until ``close``."""
         async for first in self._inbox:
-            for envelope in self._inbox.in_a_row(first):
-                await self._receive(envelope)
-                if self._closed_with is None:
-                    self._timer = self._timers.reset(self._timer, self.session.deadline, self)
-            del first, envelope  # Otherwise they stay in memory while the actor waits.
+            await self._receive_all(self._inbox.in_a_row(first))
+            del first  # Otherwise it stays in memory while the actor waits.
+
+    async def _receive_all(self, envelopes: Iterator[Envelope]) -> None:
+        for each in envelopes:
+            await self._receive(each)
+            if self._closed_with is None:
+                self._timer = self._timers.reset(self._timer, self.session.deadline, self)
 
     def wake(self) -> None:
         """Put ``TimePassed`` into the inbox: the session's deadline has come."""
