@@ -17,6 +17,7 @@ def check_new_session(message: wire.CreateSession, *, require_seal: bool) -> Non
     """Raise ``BadMessage`` if a session cannot have these fields, or lacks the seal it needs."""
     _check_ttl(message)
     _check_link_ttl(message)
+    _check_link_of_host(message)
     if message.nonce is not None and message.token_hash is None:
         raise BadMessage("`token_hash` is missing: with `nonce` only the host may know the link")
     if message.seal is not None:
@@ -43,6 +44,16 @@ def _check_link_ttl(message: wire.CreateSession | wire.RenewLink) -> None:
         )
 
 
+def _check_link_of_host(message: wire.CreateSession | wire.RenewLink) -> None:
+    if message.token_hash is None:
+        return
+    for name in ("qr", "join_url"):
+        if getattr(message, name) is not None:
+            raise BadMessage(
+                f"`{name}` needs a link, and with `token_hash` only the host can know it"
+            )
+
+
 def _check_sealed(message: wire.CreateSession) -> None:
     if message.token_hash is None:
         raise BadMessage("`token_hash` is missing: with `seal` only the host may know the link")
@@ -56,6 +67,7 @@ def check_renewal(message: wire.RenewLink, session: Session) -> None:
     Raises ``NotAllowed`` if the session, and its limit, are not for a known device.
     """
     _check_link_ttl(message)
+    _check_link_of_host(message)
     if message.link_ttl is not None and not session.standing:
         raise NotAllowed(
             "`link_ttl` prolongs only the link of a session that was opened with one",

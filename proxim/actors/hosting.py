@@ -96,9 +96,7 @@ class Hosting:
         if await self._take_opened(connection, owner, message):
             return
         # Before a link is drawn; ``open`` checks again, since others may open sessions meanwhile.
-        standing = message.link_ttl is not None
-        self._supervisor.check_limits(owner, connection, standing=standing)
-        await self._backend.check_limits(owner, standing=standing)
+        await self._check_limits(connection, owner, message)
         drawn_for = self._count_drawing_for(connection, message, owner)
         session_id = _id_for(message) or new_session_id()
         invitation = await self._invitations.make(session_id, message, drawn_for)
@@ -131,13 +129,22 @@ class Hosting:
             )
         )
 
+    async def _check_limits(
+        self, connection: Connection, owner: Owner, message: wire.CreateSession
+    ) -> None:
+        """Raise ``LimitReached`` unless the owner may open another session, here and elsewhere."""
+        standing = message.link_ttl is not None
+        self._supervisor.check_limits(owner, connection, standing=standing)
+        await self._backend.check_limits(owner, standing=standing)
+
     async def _take_opened(
         self, connection: Connection, owner: Owner, message: wire.CreateSession
     ) -> bool:
         """Give the host its seat in the live session that a nonce has opened, if there is one.
 
-        An ended one is removed. Raises ``NotAllowed`` if it is not the same owner and link, and
-        ``Unavailable`` while another node remembers an ended one.
+        An ended one is removed, if a new one may be opened. Raises ``LimitReached`` if not,
+        ``NotAllowed`` if a live one is not of the same owner and link, and ``Unavailable`` while
+        another node remembers an ended one.
         """
         session_id = _id_for(message)
         handle = await self._supervisor.find_anywhere(session_id) if session_id else None
@@ -145,6 +152,8 @@ class Hosting:
             return False
         session = handle.session
         if session.ended:
+            # Until the sweep it counts for its address: a request that is refused must not free it.
+            await self._check_limits(connection, owner, message)
             # Meanwhile another request may have opened it anew: then that one is told.
             is_removed = await self._remove_ended(session_id)
             return not is_removed and await self._take_opened(connection, owner, message)

@@ -10,7 +10,6 @@ from msgspec import UNSET
 from proxim.actors.connection import Connection
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
-from proxim.protocol.errors import BadMessage
 from proxim.protocol.link import Link
 from proxim.session.events import Invitation
 
@@ -40,16 +39,10 @@ class Invitations:
     ) -> Invitation:
         """Return the new link that a request asks for.
 
-        Without ``drawn_for`` the link has no QR code, even if the request asks for one. Raises
-        ``BadMessage`` if it asks for one of a link that only the host knows, or says where such a
-        link leads.
+        Without ``drawn_for`` the link has no QR code, even if the request asks for one. Of a link
+        that only the host knows there is nothing but the hash.
         """
         if message.token_hash is not None:
-            for name in ("qr", "join_url"):
-                if getattr(message, name) is not None:
-                    raise BadMessage(
-                        f"`{name}` needs a link, and with `token_hash` only the host can know it"
-                    )
             return Invitation(tokens.decode_hash(message.token_hash))
         token = new_token()
         parts = Link(self._public_url, session_id, token)

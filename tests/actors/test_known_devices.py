@@ -196,6 +196,45 @@ async def test_live_session_costs_no_limit_when_it_is_asked_for_again(autojump_c
     assert (await created(host)).session == (await created(host)).session
 
 
+@pytest.mark.parametrize("field", [{"join_url": "https://app.example/"}, {"qr": "svg"}], ids=str)
+async def test_request_with_wrong_fields_frees_no_place_of_its_address(
+    autojump_clock, nursery, field
+):
+    node = Node(limit_settings=LimitSettings(sessions_per_address=1))
+    await nursery.start(node.supervisor.run)
+    host = node.connect("192.0.2.1")
+    await host.registers()
+    session_id = (await created(host)).session.session_id
+    await host.asks(wire.CloseSession(session_id=session_id))
+    assert (await host.asks(structs.replace(CREATE, **field))).code == "bad_message"
+    assert [each.session.session_id for each in node.supervisor.actors()] == [session_id]
+    another = structs.replace(CREATE, nonce=tokens.encode(b"m" * 32))
+    assert (await host.asks(another)).code == "limit_reached", "until the sweep it counts"
+    await trio.sleep(61)
+    assert (await created(host)).session.session_id == session_id
+
+
+@pytest.mark.parametrize("limit", ["sessions_per_address", "max_sessions", "standing_per_owner"])
+async def test_request_beyond_a_limit_removes_no_ended_session(autojump_clock, nursery, limit):
+    node = Node(limit_settings=LimitSettings(**{limit: 2}))
+    await nursery.start(node.supervisor.run)
+    host = node.connect("192.0.2.1")
+    await host.registers()
+    plain = structs.replace(CREATE, nonce=None)
+    await created(host, plain)
+    session_id = (await created(host)).session.session_id
+    await host.asks(wire.CloseSession(session_id=session_id))
+    if limit == "standing_per_owner":
+        await created(host, plain)
+    before = node.supervisor.actors()
+    assert (await host.asks(CREATE)).code == "limit_reached"
+    assert node.supervisor.actors() == before
+    if limit == "standing_per_owner":
+        await host.asks(wire.CloseSession(session_id=before[0].session.session_id))
+    await trio.sleep(61)
+    assert (await created(host)).session.session_id == session_id
+
+
 @pytest.mark.parametrize("field", [{"nonce": NONCE}, {"link_ttl": DAY}], ids=["nonce", "link_ttl"])
 async def test_only_a_link_of_the_host_can_last_or_come_back(autojump_clock, node, field):
     host = await node.host()

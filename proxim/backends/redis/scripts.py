@@ -10,8 +10,8 @@ The first argument is the prefix of all keys:
 - ``batches:<id>``: a stream of what other nodes have sent.
 - ``session:<id>``: a hash of node, owner, epoch, revision, free and snapshot, as they were last
   saved. A node without a lease owns nothing. With ``until`` the id is reserved, for milliseconds
-  since 1970; ``first`` is the epoch, of a session that was opened by its nonce, before which no
-  other node has had it.
+  since 1970; the key of an id that had none expires then, unless a session is saved. ``first`` is
+  the epoch, of a session that was opened by its nonce, before which no other node has had it.
 - ``owner:<hash>``: a set of session ids.
 - ``times:<limit>:<key>``: a list of the moments of the last events, expires with their window.
 - ``timed:<limit>``: a sorted set of the keys that have such a list, by when it expires.
@@ -145,7 +145,8 @@ local epoch = math.max(whole(had) + 1, math.floor(now() / 1000))
 local is_alone = not holder or (holder == node and first == had)
 redis.call('HSET', key, 'node', node, 'owner', '', 'epoch', epoch, 'revision', 0, 'free', 0,
   'snapshot', '', 'until', now() + tonumber(ARGV[4]), 'first', is_alone and epoch or '')
-redis.call('PEXPIRE', key, {ms(TOMBSTONE_TIME)})
+-- A tombstone keeps its time. Not below a second, since that is what later epochs count.
+redis.call('PEXPIRE', key, math.max(redis.call('PTTL', key), tonumber(ARGV[4]), 1000))
 return epoch
 """
 

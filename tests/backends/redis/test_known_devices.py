@@ -5,12 +5,22 @@ import trio
 from msgspec import structs
 
 from proxim.actors.limits import LimitSettings
+from proxim.backends.redis import coordinator as coordinator_module
+from proxim.backends.redis.coordinator import Coordinator
+from proxim.backends.redis.records import (
+    FIRST_TOMBSTONE_TIME,
+    RESERVATION_TIME,
+    RETENTION_TIME,
+    TOMBSTONE_TIME,
+)
 from proxim.protocol import messages as wire
+from proxim.protocol import tokens
 from proxim.protocol.messages import Status
 from tests.actors.helpers import DEVICE, ONE_TIME
 from tests.actors.test_known_devices import CREATE, OTHER_HASH, TOKEN
 from tests.backends.redis.memory_coordinator import Memory
 from tests.backends.redis.test_backend import LEASE, MemberNode, members  # noqa: F401
+from tests.backends.redis.test_coordinator import claim, lives, save
 
 SOON = 0.5
 
@@ -148,3 +158,62 @@ async def test_each_limit_of_an_owner_counts_at_all_nodes(nursery, autojump_cloc
     assert (await opens(hosts[1], second)).status is Status.PENDING
     await hosts[0].registers()
     assert len(hosts[0].heard(wire.Registered)[-1].sessions) == 2
+
+
+# -- how long Redis keeps an id --------------------------------------------------------------
+
+
+class NodeOnRedis(MemberNode):
+    """A cluster node without sockets, on a real Redis."""
+
+    def __init__(self, coordinator, **options):
+        self._connected = coordinator
+        super().__init__(Memory(), **options)
+
+    def _make_backend(self, supervisor):
+        self.coordinator = self._connected
+        return super()._make_backend(supervisor)
+
+
+@pytest.fixture
+async def connected(redis):
+    async with Coordinator(coordinator_module.parse_url(redis.url)).opened() as coordinator:
+        yield coordinator
+
+
+def seconds_left(redis, session_id):
+    return int(redis.ask("PTTL", f"proxim:session:{session_id}")) / 1000
+
+
+async def test_id_whose_opening_was_refused_is_soon_gone_from_redis(nursery, redis, connected):
+    node = NodeOnRedis(connected, limit_settings=LimitSettings(standing_per_owner=1))
+    await nursery.start(node.live)
+    nonces = [tokens.encode(bytes([each]) * 32) for each in range(8)]
+    hosts = [await node.host() for _ in nonces[:3]]
+    async with trio.open_nursery() as requests:
+        for at, nonce in enumerate(nonces):
+            message = structs.replace(CREATE, nonce=nonce)
+            requests.start_soon(hosts[at % 3].asks, message)
+    opened = {each.session.session_id for host in hosts for each in host.heard(wire.SessionCreated)}
+    refused = {tokens.session_id_of(each) for each in nonces} - opened
+    assert (len(opened), len(refused)) == (1, 7)
+    left = [seconds_left(redis, each) for each in refused]
+    assert [each for each in left if each > 0], "no id was reserved: the limit was checked before"
+    assert max(left) <= RESERVATION_TIME
+    assert RESERVATION_TIME < TOMBSTONE_TIME < seconds_left(redis, *opened) <= RETENTION_TIME
+    node.life.cancel()
+
+
+async def test_reservation_leaves_a_tombstone_its_time(redis, connected):
+    await lives(connected, "a", "b")
+    for session_id in ("one", "two"):
+        await connected.flush("a", [save(session_id=session_id)], [])
+    await connected.leave("a")
+    await claim(connected, "b", "two")
+    await connected.flush("a", [save(2, snapshot=b"", session_id="one")], [])
+    await connected.flush("b", [save(2, epoch=2, snapshot=b"", session_id="two")], [])
+    for session_id in ("one", "two", "new"):
+        assert await connected.reserve("b", session_id) > 2
+    assert 0 < seconds_left(redis, "new") <= RESERVATION_TIME
+    assert RESERVATION_TIME < seconds_left(redis, "one") <= FIRST_TOMBSTONE_TIME
+    assert FIRST_TOMBSTONE_TIME < seconds_left(redis, "two") <= TOMBSTONE_TIME
