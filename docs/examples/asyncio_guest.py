@@ -18,7 +18,7 @@ async def main(link):
         guest.refuse_channel()  # What the host says comes as signals, through the node.
         await guest.send("hello")
         async with asyncio.timeout(60):
-            print("host:", await guest.receive())
+            print("host:", repr(await guest.receive()))  # Escapes control characters.
         await guest.close()
 
 

@@ -20,7 +20,7 @@ async def be_host(url):
         session = await host.create("one_time")
         print(f"Open {session.link}", flush=True)
         prompt = await session.prompt()
-        print(f"Let “{prompt.device_info.name}” in? [y/N]", flush=True)
+        print(f"Let {prompt.device_info.name!r} in? [y/N]", flush=True)
         if await keyboard.readline() == b"y\n":
             await prompt.approve()
         else:
@@ -29,7 +29,7 @@ async def be_host(url):
         async for data in session.signals():
             # A terminal or a page also sends objects, such as the reason of its end.
             if isinstance(data, str):
-                print(f"guest: {data}", flush=True)
+                print(f"guest: {data!r}", flush=True)  # Escapes control characters.
                 await session.send(f"you said: {data}")
         print(session.over)
 

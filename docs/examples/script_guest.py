@@ -14,7 +14,7 @@ try:
         guest.approved()
         guest.refuse_channel()  # What the host says comes as signals, through the node.
         guest.send("hello")
-        print("host:", guest.receive(timeout=60))
+        print("host:", repr(guest.receive(timeout=60)))  # Escapes control characters.
         guest.close()
 except proxim.ProximError as error:
     sys.exit(str(error))

@@ -12,7 +12,7 @@ try:
         session = host.create("one_time")
         print(f"Open {session.link}", flush=True)
         prompt = session.prompt()
-        print(f"Let “{prompt.device_info.name}” in? [y/N]", flush=True)
+        print(f"Let {prompt.device_info.name!r} in? [y/N]", flush=True)
         if sys.stdin.readline() == "y\n":
             prompt.approve()
         else:
@@ -21,7 +21,7 @@ try:
         for data in session.signals():
             # A terminal or a page also sends objects, such as the reason of its end.
             if isinstance(data, str):
-                print(f"guest: {data}", flush=True)
+                print(f"guest: {data!r}", flush=True)  # Escapes control characters.
                 session.send(f"you said: {data}")
         print(session.over)
 except proxim.ProximError as error:

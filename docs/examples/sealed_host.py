@@ -11,7 +11,7 @@ with proxim.sync.open_host(sys.argv[1], uuid="sealed-host", name="My desktop") a
     session = host.create("one_time", sealed=True)
     print(f"Open {session.link}", flush=True)
     prompt = session.prompt()
-    print(f"“{prompt.device_info.name}” asks. Which number does it show?", flush=True)
+    print(f"{prompt.device_info.name!r} asks. Which number does it show?", flush=True)
     try:
         prompt.approve(sys.stdin.readline().strip())
     except proxim.CodeRequired:
@@ -21,5 +21,5 @@ with proxim.sync.open_host(sys.argv[1], uuid="sealed-host", name="My desktop") a
     session.refuse_channel()  # What the guest says comes as signals, through the node.
     for data in session.signals():
         if isinstance(data, str):
-            print(f"guest: {data}", flush=True)
+            print(f"guest: {data!r}", flush=True)  # Escapes control characters.
     print(session.over)

@@ -12,7 +12,7 @@ import proxim
 
 async def decide(prompt):
     """Whether the person lets the device in; cancelled when the time is up."""
-    print(f"Let “{prompt.device_info.name}” in? [y/N]", flush=True)
+    print(f"Let {prompt.device_info.name!r} in? [y/N]", flush=True)
     await trio.lowlevel.wait_readable(sys.stdin)
     return sys.stdin.readline() == "y\n"
 
@@ -22,7 +22,7 @@ async def report(events):
     async for event in events:
         match event:
             case proxim.Paired(session):
-                print(f"paired with {session.device_info.name}", flush=True)
+                print(f"paired with {session.device_info.name!r}", flush=True)
             case proxim.Ended(session):
                 print(f"ended: {session.reason}", flush=True)
 
@@ -37,7 +37,7 @@ async def main():
         async for data in session.signals():
             # A terminal or a page also sends objects, such as the reason of its end.
             if isinstance(data, str):
-                print(f"guest: {data}", flush=True)
+                print(f"guest: {data!r}", flush=True)  # Escapes control characters.
                 await session.send(f"you said: {data}")
 
 

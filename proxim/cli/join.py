@@ -14,8 +14,16 @@ from proxim.cli.terminal import Reporter
 from proxim.cli.transfers import take_files_option, with_folder
 
 
+class _Link(click.types.StringParamType):
+    """A link, which a missing argument says where to get."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """Return where a person gets a link."""
+        return "Get one from `proxim host` or the page on the other device."
+
+
 @click.command("join")
-@click.argument("link")
+@click.argument("link", type=_Link())
 @node_option
 @guest_options
 @with_folder
@@ -32,6 +40,9 @@ def command(
 ) -> None:
     """Request pairing with LINK (in quotes, since it has a #), and wait for the approval.
 
+    With - in place of LINK, the link is read from the first line of standard input. It is then
+    neither in the list of processes nor in the history of the shell.
+
     After approval, lines typed on one side arrive on the other. /send FILE offers a file, /cancel
     stops the files that are on their way, /close ends the session. A file that the other side
     offers is taken once you type y.
@@ -41,8 +52,16 @@ def command(
     """
 
     async def action(reporter: Reporter) -> None:
-        opened = joining(link, reporter, name=name, device_id=device_id, node=node)
+        given = await _read_link(reporter) if link == "-" else link
+        opened = joining(given, reporter, name=name, device_id=device_id, node=node)
         async with opened as (guest, _):
             await talk(guest, reporter, folder=save_to, take_all=take_files)
 
     program.run(action, as_json=as_json)
+
+
+async def _read_link(reporter: Reporter) -> str:
+    """Return the link from the first line of standard input. The further lines are chat."""
+    if reporter.keyboard.is_person and not reporter.as_json:
+        reporter.screen.say("Paste the link, and press Enter.")
+    return (await reporter.keyboard.line() or "").strip()

@@ -18,6 +18,7 @@ from proxim.cli.flood import Heard
 from proxim.cli.questions import Questions
 from proxim.cli.terminal import Reporter, printable, quoted
 from proxim.cli.transfers import Transfers
+from proxim.cli.words import PEER
 from proxim.client import HostSession
 from proxim.protocol.errors import BadMessage, ConnectionLost, ProximError, SessionOver
 from proxim.talk import PATIENCE, Chat, Direct
@@ -63,7 +64,7 @@ class _Told:
         self._reporter.report("channel", text, open=False, error=str(error))
 
     async def heard(self, text: str, by: By) -> None:
-        self._heard.report("chat", f"< {printable(text)}", text=text, by=by)
+        self._heard.report("chat", f"{PEER}{printable(text)}", text=text, by=by)
 
     def sent_by_node(self) -> None:
         text = "Sent through the server, since the devices are not connected directly yet."
@@ -255,7 +256,7 @@ class Conversation:
                 self._end = data["end"]
             else:
                 text = json.dumps(data, ensure_ascii=False)
-                self._heard.report("signal", f"< {printable(text)}", data=data)
+                self._heard.report("signal", f"{PEER}{printable(text)}", data=data)
 
     async def _report_presence(self) -> None:
         async for online in self.session.presence():

@@ -193,7 +193,7 @@ export class Session extends EventTarget {
      *   node, `limit_reached` when too many values wait, `not_approved` before the approval.
      */
     send(data: unknown): void;
-    /** End the session. It may have ended already. */
+    /** End the session. It may have ended already. Before the approval, a guest cancels its request by this. */
     close(): Promise<void>;
     /**
      * Start a new WebRTC connection, for example when a person tries again after `unreachable`.

@@ -63,6 +63,20 @@ test("a guest that can come back learns how", async () => {
   await phone.isConnected();
 });
 
+test("a guest cancels its request while it waits, and learns how to ask again", async () => {
+  const desk = await here.desk();
+  const phone = await here.phone(await desk.opens("persistent"), await here.context(PHONE));
+  await phone.asksAndWaits("Zoe's phone");
+  await phone.number();
+  await phone.press("Cancel");
+  await phone.page.getByRole("heading", { name: "Request cancelled" }).waitFor();
+  await phone.sees(/Nothing was shared, except the name .* scan a new code on the other device/);
+  assert.equal(await phone.page.locator("#seats").isVisible(), false);
+  // A reload neither asks again nor waits for the answer.
+  await phone.page.reload();
+  await phone.sees("Scan a code first");
+});
+
 test("a conversation that has ended is as high as what is in it", async () => {
   const { desk, phone } = await pairs();
   const heightOf = async () => (await desk.page.locator(".bench").boundingBox()).height;

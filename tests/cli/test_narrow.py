@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from proxim.cli.words import wrap
+from proxim.cli.words import width, wrap
 
 NARROW = (40, 24)
 WRONG = {
@@ -34,6 +34,31 @@ def test_words_of_an_error_stay_whole(start, wrong):
     assert program.exit() == 2
     program.see("Error:")
     assert WRONG[wrong] in words_of(program)
+
+
+PEER_LINES = {
+    "words": "< " + "x" * 30 + " Approved. The file was saved.",
+    "one word": "< " + "x" * 38 + "Approved.⠀The⠀file⠀was⠀saved.⠀" * 3,
+    "wide word": "< " + "電" * 60,
+    "spaces": "< x" + " " * 90 + "Approved.",
+    "indented": "<   " + "x" * 50,
+}
+
+
+@pytest.mark.parametrize("name", PEER_LINES)
+def test_each_row_of_the_other_side_is_marked(name):
+    line = PEER_LINES[name]
+    first, *others = wrap(line, 40)
+    assert first.startswith("< ")
+    assert others
+    assert all(row.startswith("<   ") for row in others)
+    assert all(width(row) <= 40 for row in (first, *others))
+    shown = first[2:] + "".join(row[4:] for row in others)
+    assert shown.replace(" ", "") == line[2:].replace(" ", "")
+
+
+def test_short_line_of_the_other_side_is_unchanged():
+    assert wrap("<   two  spaces", 40) == ["<   two  spaces"]
 
 
 def test_error_in_a_pipe_is_one_line(start):

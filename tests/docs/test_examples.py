@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import proxim
 from tests.docs.test_docs import ROOT, blocks
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -67,11 +68,11 @@ def assert_nothing_is_left(process):
 @pytest.mark.parametrize("name", ["asyncio_host.py", "trio_host.py"])
 def test_a_host_in_a_terminal_pairs_and_leaves_nothing_behind(name):
     with example(name) as host, joining(hear(host, r"http://\S+")) as guest:
-        hear(host, "Let “My phone” in")
+        hear(host, "Let 'My phone' in")
         say(host, "y")
         hear(guest, "approved")
         say(guest, "hello")
-        assert hear(host, "guest: .*") == "guest: hello"
+        assert hear(host, "guest: .*") == "guest: 'hello'"
         hear(guest, "you said.*hello")
         say(guest, "/close")
         assert_nothing_is_left(host)
@@ -80,7 +81,7 @@ def test_a_host_in_a_terminal_pairs_and_leaves_nothing_behind(name):
 @pytest.mark.parametrize("name", ["asyncio_host.py", "trio_host.py"])
 def test_a_host_in_a_terminal_may_say_no(name):
     with example(name) as host, joining(hear(host, r"http://\S+")) as guest:
-        hear(host, "Let “My phone” in")
+        hear(host, "Let 'My phone' in")
         say(host, "n")
         hear(guest, "rejected")
         assert_nothing_is_left(host)
@@ -91,20 +92,44 @@ def test_a_host_in_a_terminal_may_say_no(name):
 def test_a_host_and_a_guest_of_any_kind_pair_at_a_node(node_process, host_name, guest_name):
     with example(host_name, node_process) as host:
         with example(guest_name, hear(host, r"http://\S+")) as guest:
-            hear(host, "Let “My program” in")
+            hear(host, "Let 'My program' in")
             say(host, "y")
-            assert hear(host, "guest: .*") == "guest: hello"
-            assert hear(guest, "host: .*") == "host: you said: hello"
+            assert hear(host, "guest: .*") == "guest: 'hello'"
+            assert hear(guest, "host: .*") == "host: 'you said: hello'"
             assert_nothing_is_left(guest)
         hear(host, "the session has ended: closed")
         assert_nothing_is_left(host)
+
+
+@pytest.mark.parametrize("name", ["asyncio_host.py", "trio_host.py", "script_host.py"])
+def test_a_host_prints_no_control_characters_of_a_guest(node_process, name):
+    arguments = [] if name == "trio_host.py" else [node_process]
+    with example(name, *arguments) as host:
+        with proxim.sync.open_guest(hear(host, r"http://\S+"), name="My program") as guest:
+            say(host, "y")
+            guest.approved()
+            guest.send("\x1b[2J\r")
+            assert hear(host, "guest: .*") == r"guest: '\x1b[2J\r'"
+            guest.close()
+        assert_nothing_is_left(host)
+
+
+@pytest.mark.parametrize("name", ["asyncio_guest.py", "script_guest.py"])
+def test_a_guest_prints_no_control_characters_of_a_host(node_process, name):
+    with proxim.sync.open_host(node_process, uuid="hostile-host") as host:
+        session = host.create("one_time")
+        with example(name, session.link) as guest:
+            session.prompt().approve()
+            session.send("\x1b[2J\r")
+            assert hear(guest, "host: .*") == r"host: '\x1b[2J\r'"
+            assert_nothing_is_left(guest)
 
 
 @pytest.mark.parametrize("guest_name", ["asyncio_guest.py", "script_guest.py"])
 def test_a_guest_says_that_it_was_declined(node_process, guest_name):
     with example("script_host.py", node_process) as host:
         with example(guest_name, hear(host, r"http://\S+")) as guest:
-            hear(host, "Let “My program” in")
+            hear(host, "Let 'My program' in")
             say(host, "n")
             _, errors = guest.communicate(timeout=PATIENCE)
             assert (guest.returncode, errors) == (1, "the session has ended: rejected\n")
@@ -115,11 +140,11 @@ def test_a_host_of_a_sealed_session_asks_for_the_number(node_process):
     with example("sealed_host.py", node_process) as host:
         with joining(hear(host, r"http://\S+")) as guest:
             code = json.loads(hear(guest, '.*"pending".*'))["code"]
-            hear(host, "“My phone” asks")
+            hear(host, "'My phone' asks")
             say(host, code)
             hear(guest, "approved")
             say(guest, "hello")
-            assert hear(host, "guest: .*") == "guest: hello"
+            assert hear(host, "guest: .*") == "guest: 'hello'"
             say(guest, "/close")
             hear(host, "the session has ended: closed")
         assert_nothing_is_left(host)
@@ -130,9 +155,9 @@ def test_a_guest_shows_the_number_that_its_host_asks_for(node_process, guest_nam
     with example("sealed_host.py", node_process) as host:
         with example(guest_name, hear(host, r"http://\S+")) as guest:
             number = hear(guest, r"number: \d{3}$").split()[-1]
-            hear(host, "“My program” asks")
+            hear(host, "'My program' asks")
             say(host, number)
-            assert hear(host, "guest: .*") == "guest: hello"
+            assert hear(host, "guest: .*") == "guest: 'hello'"
         hear(host, "the session has ended")
         assert_nothing_is_left(host)
 

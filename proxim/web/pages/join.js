@@ -22,6 +22,8 @@ const nodeUrl = new URL("..", import.meta.url);
 
 /** @type {Guest | null} The guest that has asked or come back last. */
 let current = null;
+/** @type {Guest | null} The guest whose request the person has cancelled last. */
+let cancelled = null;
 /** The seconds that its prompt had at first. */
 let whole = 0;
 /** Stops the timers of the last view. */
@@ -109,7 +111,7 @@ function begin(guest, again, name) {
   };
   guest.onover = ({ error }) => {
     leaveToOthers(tabOf(guest.id));
-    showOver(error, again, name === undefined, endReason(guest));
+    showOver(error, again, name === undefined, guest === cancelled ? "cancelled" : endReason(guest));
   };
   // `onover` hears of a failure, too.
   (name === undefined ? guest.resume() : guest.ask()).catch(() => {});
@@ -123,7 +125,11 @@ function showWaiting(guest, name) {
   byId("waiting-title").replaceChildren(...(host === null ? [text.waitingTitle] : sentence(text.waitingFor, { host })));
   byId("waiting-number").textContent = guest.code;
   byId("waiting-number").hidden = guest.code === null;
-  byId("waiting-time").hidden = false;
+  byId("waiting-time").hidden = byId("waiting-cancel").hidden = false;
+  byId("waiting-cancel").onclick = () => {
+    cancelled = guest;
+    guest.close();
+  };
   byId("waiting-name").textContent = name === undefined ? "" : text.waitingName(name);
   view("waiting");
   byId("waiting-words").textContent = guest.code === null ? text.waiting : text.waitingNumber;
@@ -140,7 +146,7 @@ function showAway() {
   byId("waiting-title").textContent = text.awayTitle;
   byId("waiting-words").textContent = text.away;
   byId("waiting-name").textContent = "";
-  byId("waiting-number").hidden = byId("waiting-time").hidden = true;
+  for (const part of ["number", "time", "cancel"]) byId(`waiting-${part}`).hidden = true;
   byId("waiting-title").focus();
 }
 

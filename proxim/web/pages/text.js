@@ -288,6 +288,7 @@ export const text = {
     token_reused: "The key to come back to this connection was used twice. Perhaps somebody has copied it.",
     // This device ended it.
     here: "You ended it.",
+    cancelled: "You cancelled the request.",
     floodedHere: "This page ended it, because the other device sent more than it can show.",
     // The other device said why, before it ended the connection.
     left: "The other device ended it.",
@@ -296,6 +297,7 @@ export const text = {
     failed: "The other device had a fault, and ended the connection.",
   },
   guestNext: {
+    cancelled: "Nothing was shared, except the name of this device. To ask again, scan a new code on the other device.",
     rejected: "The other person declined, or typed another number. If that was a mistake, scan a new code on the other device.",
     approval_timeout: "Make sure that the other person is there, and scan a new code on the other device.",
     shutdown: "Wait a moment, then scan a new code on the other device.",
@@ -304,6 +306,7 @@ export const text = {
     other: "To connect again, scan a new code on the other device.",
   },
   overTitles: {
+    cancelled: "Request cancelled",
     rejected: "Declined",
     unconfirmed: "Declined – not confirmed by the other side",
     approval_timeout: "No answer",

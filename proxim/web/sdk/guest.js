@@ -117,6 +117,17 @@ export class Guest extends Session {
     this._end(connectionLost("this side has left"));
   }
 
+  /**
+   * End the session. Before the approval, this cancels the request: the seat cannot be taken again. `.d.ts` has the
+   * comment of `Session`.
+   */
+  async close() {
+    if (this.over || this.status !== "pending" || !this.#connection || this.#secret?.isApproved) return super.close();
+    // The node refuses this, unless the host has approved in this moment.
+    super.close().catch(() => {});
+    this._end(sessionEnded("expired", "closed", this.id));
+  }
+
   /** @internal */
   _getConnection() {
     if (!this.#connection) throw connectionLost("this guest has not asked yet");

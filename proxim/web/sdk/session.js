@@ -159,7 +159,7 @@ export class Session extends EventTarget {
     this._getConnection().send({ type: "signal", session_id: this.id, data });
   }
 
-  /** End the session. It may have ended already. */
+  /** End the session. It may have ended already. Before the approval, a guest cancels its request by this. */
   async close() {
     const request = { type: "close_session", session_id: this.id };
     try {
