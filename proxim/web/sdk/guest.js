@@ -117,10 +117,7 @@ export class Guest extends Session {
     this._end(connectionLost("this side has left"));
   }
 
-  /**
-   * End the session. Before the approval, this cancels the request: the seat cannot be taken again. `.d.ts` has the
-   * comment of `Session`.
-   */
+  /** End the session. Before the approval, this cancels the request: the seat cannot be taken again. */
   async close() {
     if (this.over || this.status !== "pending" || !this.#connection || this.#secret?.isApproved) return super.close();
     // The node refuses this, unless the host has approved in this moment.
