@@ -110,6 +110,8 @@ def test_a_host_prints_no_control_characters_of_a_guest(node_process, name):
             guest.approved()
             guest.send("\x1b[2J\r")
             assert hear(host, "guest: .*") == r"guest: '\x1b[2J\r'"
+            # Before the end, or the host could not send its echo.
+            assert "you said: \x1b[2J\r" in guest.signals()
             guest.close()
         assert_nothing_is_left(host)
 
