@@ -111,7 +111,8 @@ class Router:
             case wire.ListSessions():
                 if not connection.has_left:
                     await self._hosting.list_sessions(connection, message)
-            case wire.CloseSession():
+            case _:
+                assert isinstance(message, wire.CloseSession)
                 await self._close_as_owner(connection, message.session_id, message.ref)
 
     async def _close_as_owner(
