@@ -63,8 +63,7 @@ def _only_installed(environment: Path, place: Path) -> None:
 
 
 def _needs(pyproject: Path) -> list[str]:
-    """What the end-to-end tests need: of the group of the tests what drives them and the peers."""
+    """What the end-to-end tests need: of the group of the tests what drives and checks them."""
     groups = tomllib.loads(pyproject.read_text(encoding="utf-8"))["dependency-groups"]
-    return [
-        each for each in groups["test"] if each.startswith(("pytest", "websockets", "hypothesis"))
-    ]
+    needs = ("pytest", "websockets", "hypothesis", "jsonschema")
+    return [each for each in groups["test"] if each.startswith(needs)]
