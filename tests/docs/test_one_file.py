@@ -40,7 +40,7 @@ def make(tool, folder):
 def assert_pairs(*command):
     """The program lets a guest in who is approved, and ends with the session."""
     with running(*command) as host, joining(hear(host, r"http://\S+")) as guest:
-        hear(host, "Let “My phone” in")
+        hear(host, "Let 'My phone' in")
         say(host, "y")
         hear(guest, "approved")
         say(guest, "/close")
