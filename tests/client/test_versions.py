@@ -1,6 +1,7 @@
 """Older clients at this node, and this SDK at older nodes (protocol: Older versions)."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -121,11 +122,14 @@ async def test_guest_pairs_at_an_older_node_and_comes_back(node, first_version):
 @pytest.mark.parametrize(
     ("options", "code"), [((), "seal_unavailable"), (("--plain",), "not_supported")]
 )
-async def test_terminal_says_that_the_node_is_too_old(first_version, options, code):
+async def test_terminal_says_that_the_node_is_too_old(first_version, tmp_path, options, code):
     command = [sys.executable, "-m", "proxim", "host", "--json", *options]
     command += ["--node", first_version.url]
     with trio.fail_after(PATIENCE):
-        done = await trio.run_process(command, capture_stdout=True, check=False)
+        # A home of its own, also where Windows keeps it.
+        home = dict.fromkeys(("HOME", "LOCALAPPDATA", "XDG_CONFIG_HOME"), str(tmp_path))
+        env = {**os.environ, **home}
+        done = await trio.run_process(command, capture_stdout=True, check=False, env=env)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(each["event"], each["code"]) for each in events] == [("error", code)]
     assert "too old" in events[0]["message"]
