@@ -246,7 +246,7 @@ class HostSession(ClientSession):
             self._send_soon(wire.PairDecision(session_id=self.session_id, approve=False))
         elif isinstance(verdict, Returned):
             if self._signals is not None:
-                self._signals.peer_came_back()
+                self._signals.expect_hello()
             self._send_soon(self._wire_decision(True, verdict.seal))
         elif not isinstance(verdict, Asked):
             self._notices.add(Notice.KEYS_ELSEWHERE)

@@ -82,8 +82,12 @@ class SealedSignals:
         """Say the hello that this side owes; else wait for that of the other side."""
         if self._owes_hello:
             self.start()
-            return
-        self._expects_hello = True
+        else:
+            self.expect_hello()
+
+    def expect_hello(self) -> None:
+        """Wait for a hello of the other side for a time, and then say one."""
+        self._owes_hello, self._expects_hello = False, True
         self._impatient_at = trio.current_time() + PATIENCE
 
     def wake(self) -> None:

@@ -58,6 +58,30 @@ async def test_signals_that_wait_for_the_restart_arrive_once_and_in_order(wire, 
         assert await hear(session, 10) == [-number for number in range(10)]
 
 
+async def test_echo_of_the_guest_that_is_lost_is_not_waited_for_for_ever(
+    wire, serve, nursery, monkeypatch
+):
+    monkeypatch.setattr("proxim.client.sealed.PATIENCE", 0.3)
+    between = Between(wire.node)
+    await between.start(nursery)
+    async with approved(wire.url, guest_url=between.url) as (session, guest):
+        between.seen.clear()
+        between.change = lambda message, way: None if is_first_echo(message, way) else message
+
+        def is_first_echo(message, way):
+            return (
+                way == UP and message["type"] == "signal" and between.types(UP).count("signal") == 1
+            )
+
+        between.node = await serve()
+        between.cut()
+        wire.node = between.node
+        await wire.cut(session)
+        await wire.mend()
+        await speak_until_heard(session, guest)
+        await speak_until_heard(guest, session)
+
+
 async def test_one_time_session_is_over(wire, serve):
     async with approved(wire.url, "one_time", guest_url=wire.url) as (session, guest):
         await restart(wire, serve, session, guest)
