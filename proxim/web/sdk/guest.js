@@ -209,7 +209,7 @@ export class Guest extends Session {
       this.#resumeToken = message.resume_token;
       this.#boot = this._getConnection().boot;
       if (this.#secret?.isApproved) {
-        // Nobody is asked.
+        // The person at the host is not asked.
         this.#secret.returnAsked();
         this.#remember();
         return;

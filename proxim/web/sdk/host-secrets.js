@@ -16,7 +16,7 @@ import { storage } from "./storage.js";
  */
 
 /**
- * What it takes to open a session again: the `nonce` that its id is made of, the `boot` of the node that had it last, and
+ * The means to open a session again: the `nonce` that its id is made of, the `boot` of the node that had it last, and
  * until when its link works. `isReopened`: the session was opened again after the approval.
  * @typedef {{ nonce?: string, boot?: string, lapses?: number, isReopened?: boolean }} Back
  */
@@ -160,7 +160,7 @@ export class HostSecret {
     this.name = name;
     /** The type that this device has asked for. */
     this.type = type;
-    /** What it takes to open the session again. */
+    /** The means to open the session again. */
     this.back = back;
     /** Null if another page or program of this owner has the secrets. */
     this.sealedHost = sealedHost;
