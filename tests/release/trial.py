@@ -63,7 +63,7 @@ def _only_installed(environment: Path, place: Path) -> None:
 
 
 def _needs(pyproject: Path) -> list[str]:
-    """What the end-to-end tests need: of the group of the tests what drives and checks them."""
+    """Return the packages that drive and check the end-to-end tests, of the group of the tests."""
     groups = tomllib.loads(pyproject.read_text(encoding="utf-8"))["dependency-groups"]
     needs = ("pytest", "websockets", "hypothesis", "jsonschema")
     return [each for each in groups["test"] if each.startswith(needs)]
