@@ -99,8 +99,7 @@ test("a phone that is loaded again waits for the desktop, and the connection goe
 test("a code that no device has used goes on after the node was killed", async () => {
   const desk = await here.desk();
   const link = await desk.opens("persistent");
-  await here.node.crash();
-  await desk.page.locator("#reach.off").waitFor();
+  await here.node.crash(() => desk.isOffline());
   await desk.isOnline();
   await desk.hasCode();
   assert.equal(await desk.link(), link);

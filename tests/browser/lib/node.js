@@ -65,10 +65,11 @@ export class ProximNode {
     return this.#run(options);
   }
 
-  /** Kill the node, which can tell nobody, and start a new one on the same port. */
-  async crash(...options) {
+  /** Kill the node, which can tell nobody, and start a new one on the same port; `meanwhile` waits until somebody has noticed. */
+  async crash(meanwhile = async () => {}) {
     await this.#end("SIGKILL");
-    return this.#run(options);
+    await meanwhile();
+    return this.#run([]);
   }
 }
 
