@@ -7,7 +7,7 @@ from pathlib import Path
 from proxim.protocol.messages import SessionType
 from proxim.protocol.tokens import encode
 from proxim.sealing import hpke
-from proxim.sealing.answer import Terms, seal_answer
+from proxim.sealing.answer import Gone, Terms, seal_answer
 from proxim.sealing.ask import open_ask, seal_ask
 from proxim.sealing.box import seal_box
 from proxim.sealing.device import Context, Grant, device_key_of
@@ -80,6 +80,11 @@ def vectors():
             "json": answer(t=encode(NEXT_TICKET)),
             "salt": fixed("ticket salt").hex(),
             "seal": encode(seal_answer(secret, True, TERMS, Drawn("ticket salt"), NEXT_TICKET)),
+        },
+        "gone": {
+            "json": answer(gone="copied") | {"yes": False},
+            "salt": fixed("gone salt").hex(),
+            "seal": encode(seal_answer(secret, False, TERMS, Drawn("gone salt"), gone=Gone.COPIED)),
         },
         "does_not_open": {"requests": refused_requests(), "answers": refused_answers(secret)},
     }
@@ -168,6 +173,8 @@ def refused_answers(secret):
         "a grant and a ticket": answered(answer(known=wire_grant(), t=ticket)),
         "a rejection with a ticket": answered(answer(t=ticket) | {"yes": False}),
         "a rejection with a grant": answered(answer(known=wire_grant()) | {"yes": False}),
+        "an approval of a device that is gone": answered(answer(gone="copied")),
+        "null as the reason": answered(answer(gone=None) | {"yes": False}),
     }
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from proxim.sealing.answer import open_answer, seal_answer
+from proxim.sealing.answer import Gone, open_answer, read_gone, seal_answer
 from proxim.sealing.ask import open_ask, seal_ask
 from proxim.sealing.device import Grant, new_device_key
 from proxim.sealing.encoding import DoesNotOpen, decode
@@ -59,7 +59,7 @@ def test_decoder_verifies_the_signature_of_a_request(request_):
     Ed25519PublicKey.from_public_bytes(dk).verify(signature, signed)
 
 
-@pytest.mark.parametrize("name", ["grant", "next_ticket"])
+@pytest.mark.parametrize("name", ["grant", "next_ticket", "gone"])
 def test_decoder_opens_the_answer(name):
     answer = VECTORS[name]
     assert decoder.open_answer(answer["seal"], SECRET) == answer["json"]
@@ -68,7 +68,14 @@ def test_decoder_opens_the_answer(name):
 def test_answer_brings_the_grant_or_the_next_ticket():
     grant = Grant(LINK.session_id, LINK.seed, LINK.host_key, TICKET, 7776000, True)
     for name, known in (("grant", grant), ("next_ticket", NEXT_TICKET)):
-        assert open_answer(SECRET, decode(VECTORS[name]["seal"])) == (True, TERMS, known)
+        answer = open_answer(SECRET, decode(VECTORS[name]["seal"]))
+        assert answer == (True, TERMS, known, None)
+
+
+def test_rejection_says_that_the_host_does_not_know_the_device_any_more():
+    answer = open_answer(SECRET, decode(VECTORS["gone"]["seal"]))
+    assert answer == (False, TERMS, None, Gone.COPIED)
+    assert (read_gone("expired"), read_gone("later")) == (Gone.EXPIRED, Gone.FORGOTTEN)
 
 
 def test_request_without_a_device_has_no_visitor():
@@ -120,3 +127,8 @@ def test_ticket_without_a_device_is_refused():
 def test_answer_with_a_wrong_grant_is_not_sealed(is_approved, known, reason):
     with pytest.raises(ValueError, match=reason):
         seal_answer(SECRET, is_approved, TERMS, fixed_draw, known)
+
+
+def test_approval_that_says_the_device_is_gone_is_not_sealed():
+    with pytest.raises(ValueError, match="only a rejection"):
+        seal_answer(SECRET, True, TERMS, fixed_draw, gone=Gone.COPIED)

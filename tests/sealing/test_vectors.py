@@ -7,7 +7,7 @@ from msgspec import json as msgjson
 
 from proxim.protocol.errors import InvalidLink
 from proxim.protocol.messages import SessionType
-from proxim.sealing.answer import Terms
+from proxim.sealing.answer import Answer, Terms
 from proxim.sealing.guest import GuestState, SealedGuest
 from proxim.sealing.host import LinkKeys, Refused, SealedHost
 from proxim.sealing.hpke import SUITE
@@ -169,7 +169,7 @@ def test_answer_that_does_not_open_approves_nobody(text):
     assert side.take_answer(text, is_approved=True) is None
     assert side.peer is None
     answer = side.take_answer(VECTORS["answer"]["seal"], is_approved=True)
-    assert answer == (True, Terms("Desk", SessionType.TEMPORARY, 3600.5), None)
+    assert answer == Answer(True, Terms("Desk", SessionType.TEMPORARY, 3600.5))
 
 
 @shut("signals")
