@@ -242,6 +242,23 @@ test("a code that is just there when the node restarts gives way to another", as
   assert.notEqual(await desk.link(), link);
 });
 
+test("a code of a node that was stopped is covered, and its buttons are off until the node is back", async () => {
+  const desk = await here.desk();
+  const link = await desk.opens("one_time");
+  await desk.unfolds("Can’t scan?");
+  await here.node.end();
+  await desk.isOffline();
+  await desk.page.locator("#cover").getByText("Can’t reach the server.").waitFor();
+  for (const name of ["Copy link", "New code", "Pause refreshing", "Close this code"]) {
+    assert.ok(await desk.page.getByRole("button", { name, exact: true }).isDisabled(), name);
+  }
+  assert.equal(await desk.page.getByRole("button", { name: "Show the code", exact: true }).count(), 0);
+  await here.node.restart();
+  await desk.sees("The server was stopped or restarted. This is a new code.");
+  await desk.hasCode();
+  assert.notEqual(await desk.link(), link);
+});
+
 test("a page that opens while the node is offline connects by itself later", async () => {
   const { desk, phone } = await here.pair("persistent");
   for (const person of [desk, phone]) {

@@ -72,8 +72,10 @@ function tick() {
   // The time that people see is that until the page refreshes the code.
   const [left, all] = paused ? [seconds, whole] : [seconds - ahead, whole - ahead];
   const words = (paused ? text.expiresIn : text.refreshesIn)(duration(left));
-  cover(shown.prompt ? "asked" : !isOnline ? "offline" : seconds <= 0 ? "expired" : null);
-  showLeft(byId("code-left"), seconds > 0 ? words : "", left / all, paused && left < LATE);
+  // The session of a server that has stopped is over, perhaps before the page has lost the server.
+  const isOffline = !isOnline || shown.over !== null;
+  cover(shown.prompt ? "asked" : isOffline ? "offline" : seconds <= 0 ? "expired" : null);
+  showLeft(byId("code-left"), seconds > 0 && !shown.over ? words : "", shown.over ? 0 : left / all, paused && left < LATE);
   say(byId("code-hint"), paused ? text.paused : text.renewing);
   say(byId("pause"), paused ? text.goOn : text.pause);
   if (left < 0 && isOnline && !paused && !shown.prompt && !shown.over && !document.hidden) renewLink();
@@ -87,8 +89,8 @@ function cover(why) {
   byId("code-face").classList.toggle("stale", isCovered);
   byId("cover-action").hidden = why === "offline";
   link.disabled = byId("copy").disabled = isCovered;
-  byId("renew").disabled = why === "asked" || why === "offline";
-  byId("pause").disabled = why === "asked" || why === "offline";
+  for (const id of ["renew", "pause"]) byId(id).disabled = why === "asked" || why === "offline";
+  byId("cancel-code").disabled = why === "offline";
   if (!why || !isCovered) {
     byId("cover-words").textContent = "";
     return;

@@ -175,7 +175,7 @@ const stage = startStage({
 });
 offerNotifications();
 // A session keeps its name: another one takes its place, unless a device has asked already.
-startOwnName(() => shown && !shown.deviceInfo && stage.openAgain(shown));
+startOwnName(() => shown && !shown.over && !shown.deviceInfo && stage.openAgain(shown));
 onTimeJump(() => {
   // Only a session without an answer has a time that a message may have told too late.
   const isPending = [...(host?.sessions.values() ?? [])].some(({ status }) => status === "pending");

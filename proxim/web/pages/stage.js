@@ -58,7 +58,7 @@ export function startStage(host) {
     try {
       show(await host.open(kind), words);
     } catch (error) {
-      if (!shown) show(null, words);
+      if (!shown || shown.over) show(null, words);
       toastProblem("host")(error);
     }
     isOpening = false;
@@ -75,7 +75,7 @@ export function startStage(host) {
   /** Open a session as soon as a person sees the page. @param {Kind} [kind] @param {string} [words] */
   const openWhenSeen = (kind, words) => {
     if (!document.hidden) return open(kind, words);
-    document.addEventListener("visibilitychange", () => shown || openWhenSeen(kind, words), { once: true });
+    document.addEventListener("visibilitychange", () => (shown && !shown.over) || openWhenSeen(kind, words), { once: true });
   };
 
   showButton.addEventListener("click", () => open());
@@ -101,11 +101,13 @@ export function startStage(host) {
       words ??= text.newCodeAfter(reasonWords(reason));
       const isTooSoon = !PASSING.includes(reason) && performance.now() - shownAt < SHORTEST;
       const openNext = () => openWhenSeen(kindOf(session), words);
+      // A server that stops opens no session any more. Until it is back, the code stays and is covered.
+      if (reason === "shutdown") {
+        whenBack = openNext;
+        return;
+      }
       show(null);
-      if (isTooSoon) return;
-      // A server that stops opens no session any more.
-      if (reason === "shutdown") whenBack = openNext;
-      else openNext();
+      if (!isTooSoon) openNext();
     },
     /** Tell that the server is reached. */
     reached: () => whenBack(),

@@ -48,11 +48,12 @@ export class ProximNode {
   }
 
   async stop() {
-    await this.#end();
+    await this.end();
     this.reservation.stdin.end();
   }
 
-  async #end(signal = "SIGTERM") {
+  /** End the process, and keep its port: a node that is asked to stop tells the pages so. */
+  async end(signal = "SIGTERM") {
     if (this.process.exitCode !== null || this.process.signalCode !== null) return;
     const gone = new Promise((resolve) => this.process.once("exit", resolve));
     this.process.kill(signal);
@@ -61,13 +62,13 @@ export class ProximNode {
 
   /** Start a new node on the same port. */
   async restart(...options) {
-    await this.#end();
+    await this.end();
     return this.#run(options);
   }
 
   /** Kill the node, which can tell nobody, and start a new one on the same port; `meanwhile` waits until somebody has noticed. */
   async crash(meanwhile = async () => {}) {
-    await this.#end("SIGKILL");
+    await this.end("SIGKILL");
     await meanwhile();
     return this.#run([]);
   }
