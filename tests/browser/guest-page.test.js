@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { problems, text } from "../../proxim/web/pages/text.js";
+import { withoutSeal } from "./lib/plain.js";
 import { world } from "./lib/world.js";
 
 const here = world();
@@ -170,10 +172,78 @@ test("an error has a drawing, and where the browser can scan a button that does 
   await phone.isConnected();
 });
 
-test("a page that cannot scan has no button for it", async () => {
+const AGAIN = ["Try again"];
+const SCAN = ["Scan a code", "Paste the link"];
+const ANOTHER_STEP = { not_registered: ["Reload the page"], other: ["Reload the page"], nonsense: ["Reload the page"] };
+const SCANS = [
+  "token_used", "link_lapsed", "unknown_session", "not_approved", "already_decided", "not_allowed", "code_required",
+  "wrong_code", "session_ended", "invalid_link", "tampered",
+];
+
+test("every error of a guest has a drawing, and buttons that do the next thing", async () => {
+  const desk = await here.desk(await withoutSeal(await here.context()));
+  const link = await desk.opens("persistent");
+  const context = await here.context();
+  await context.addInitScript(() => (globalThis.BarcodeDetector = class {}));
+  let answer = () => {};
+  await context.routeWebSocket(/\/ws$/, (near) => {
+    const far = near.connectToServer();
+    near.onMessage((message) => {
+      const { type, ref, session_id } = JSON.parse(message);
+      const send = (fields) => near.send(JSON.stringify({ session_id, ...fields }));
+      if (type === "pair_request") answer(send, ref, near);
+      else far.send(message);
+    });
+  });
+  const pending = (send, ref) => send({ type: "pair_pending", ref, resume_token: "r".repeat(22), expires_in: 60 });
+  const codes = [...Object.keys(problems.guest), ...Object.keys(problems.both), "nonsense"].filter((code) => code !== "replaced");
+  const ends = Object.keys(text.reasons).filter((reason) => reason !== "cancelled");
+  const cases = [
+    ...codes.map((code) => [code, ANOTHER_STEP[code] ?? (SCANS.includes(code) ? SCAN : AGAIN), (send, ref) => send({ type: "error", ref, code, message: "" })]),
+    ...ends.map((reason) => [reason, SCAN, (send, ref) => {
+      pending(send, ref);
+      send({ type: "session_ended", status: "expired", reason });
+    }]),
+    ["replaced", ["Use it here"], (send, ref, near) => {
+      pending(send, ref);
+      near.close({ code: 4000 });
+    }],
+  ];
+  const phone = await here.phone(link, context);
+  const buttons = phone.page.locator("#over-action").getByRole("button");
+  for (const [what, names, reply] of cases) {
+    answer = reply;
+    await phone.page.goto("about:blank");
+    await phone.page.goto(link);
+    await phone.asks();
+    await buttons.first().waitFor();
+    assert.deepEqual(await buttons.allTextContents(), names, what);
+    assert.ok(await phone.page.locator("#over-picture svg").isVisible(), what);
+    if (names === SCAN) continue;
+    await buttons.first().click();
+    // A reload and another try begin with the same link, which was not used.
+    if (what !== "replaced") await phone.page.locator("#asking").waitFor();
+  }
+});
+
+test("a page that cannot scan has no button for it, but takes a link", async () => {
+  const desk = await here.desk();
   const phone = await here.phone(`${here.node.url}/join`);
   await phone.sees("Scan a code first");
-  assert.equal(await phone.page.getByRole("button").count(), 0);
+  assert.deepEqual(await phone.page.getByRole("button").allTextContents(), ["Paste the link"]);
+  await phone.press("Paste the link");
+  const link = await desk.opens("one_time");
+  for (const wrong of ["", "hello", link.slice(0, -5), link.replace(/:\d+/, ":1")]) {
+    await phone.page.getByLabel("Link from the other device").fill(wrong);
+    await phone.press("Open the link");
+    await phone.sees("This is not a whole link of this server.");
+    await phone.page.getByLabel("Link from the other device").fill("");
+  }
+  await phone.page.getByLabel("Link from the other device").fill(` ${link} `);
+  await phone.press("Open the link");
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await phone.isConnected();
 });
 
 test("a second tab asks before it takes a connection over", async () => {

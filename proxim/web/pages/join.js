@@ -6,9 +6,9 @@ import { endReason } from "./end.js";
 import { duration } from "./format.js";
 import { ownName, setOwnName } from "./own-name.js";
 import { pictureOf } from "./pictures.js";
-import { codeOf, problem, reasonWords } from "./problem.js";
+import { codeOf, nextStep, problem, reasonWords } from "./problem.js";
 import { offerRetry, resetRetries } from "./retry.js";
-import { canScan, scanner } from "./scan.js";
+import { canScan, linkField, scanner } from "./scan.js";
 import { showNotice } from "./sealed.js";
 import { isStorageOpen, load, store } from "./storage.js";
 import { isUsedElsewhere, leaveToOthers, useHere } from "./tabs.js";
@@ -150,9 +150,6 @@ function showAway() {
   byId("waiting-title").focus();
 }
 
-/** Codes after which a person can try the same again. */
-const PASSING = ["host_offline", "rate_limited", "unavailable", "limit_reached", "connection_lost", "bad_message", "internal_error"];
-
 /**
  * Show how the session ended, and what to do next.
  * @param {import("../proxim.js").ProximError} error @param {() => void} [again]
@@ -164,12 +161,15 @@ function showOver(error, again, isSeat = false, reason = "") {
   const code = codeOf(error);
   const what = code === "session_ended" ? reason : code;
   const { title, next } = wordsFor(error, reason);
-  if (code === "replaced" && again) {
-    const seat = remembered(nodeUrl).find(({ sessionId }) => sessionId === current?.id);
-    tell(what, title, next, actionButton(text.useHere, () => (seat ? rejoin(seat) : again())));
-  } else if (!again || !PASSING.includes(code)) {
+  const step = nextStep(error);
+  if (step === "scan") {
     store("sessionStorage", ASKING, null);
     tell(what, title, next);
+  } else if (step === "reload" || !again) {
+    tell(what, title, next, actionButton(text.reload, () => location.reload()));
+  } else if (step === "here") {
+    const seat = remembered(nodeUrl).find(({ sessionId }) => sessionId === current?.id);
+    tell(what, title, next, actionButton(text.useHere, () => (seat ? rejoin(seat) : again())));
   } else if (isSeat && code === "connection_lost") {
     const offer = offerRetry(again);
     tell(what, title, next, offer.element);
@@ -183,15 +183,15 @@ function showOver(error, again, isSeat = false, reason = "") {
 /**
  * Show two texts, and list the sessions that this browser can come back to.
  * @param {string} what Chooses the drawing. @param {string} title @param {string} next What to do next.
- * @param {Element[]} action What does that; by default a button that scans a code.
+ * @param {Element[]} action What does that; by default buttons that scan a code and take a link.
  */
 function tell(what, title, next, ...action) {
   view("over");
   byId("over-picture").replaceChildren(pictureOf(what));
   byId("over-title").textContent = title;
   byId("over-next").textContent = next;
-  if (action.length === 0 && canScan()) action = [actionButton(text.scanAgain, scan)];
-  byId("over-action").replaceChildren(...action);
+  if (action.length === 0) offerCode();
+  else byId("over-action").replaceChildren(...action);
   const seats = remembered(nodeUrl).map((seat) => {
     const used = new Date(seat.since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     const type = text.types[/** @type {"one_time"} */ (seat.type)]?.name ?? "";
@@ -203,12 +203,20 @@ function tell(what, title, next, ...action) {
   byId("seat-list").replaceChildren(...seats);
 }
 
-/** Scan a code in the place of the button. */
-function scan() {
-  const offer = () => byId("over-action").replaceChildren(actionButton(text.scanAgain, scan));
-  const { element, stop } = scanner(String(nodeUrl).replace(/\/+$/, ""), offer);
-  byId("over-action").replaceChildren(element);
-  leaveView = stop;
+/** Offer to scan a code, if this browser can, and to paste a link. */
+function offerCode() {
+  const node = String(nodeUrl).replace(/\/+$/, "");
+  const scan = actionButton(text.scanAgain, () => {
+    const { element, stop } = scanner(node, offerCode);
+    byId("over-action").replaceChildren(element);
+    leaveView = stop;
+  });
+  const paste = actionButton(text.paste, () => {
+    const { element, input } = linkField(node);
+    byId("over-action").replaceChildren(element);
+    input.focus();
+  }, canScan() ? "second" : undefined);
+  byId("over-action").replaceChildren(...(canScan() ? [scan, paste] : [paste]));
 }
 
 /** @param {import("../proxim.js").ProximError} error @param {string} reason */

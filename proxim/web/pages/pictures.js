@@ -25,7 +25,7 @@ const MEANINGS = {
   ...Object.fromEntries(["token_used", "unknown_session", "invalid_link", "nothing"].map((code) => [code, "code"])),
   ...Object.fromEntries(["link_lapsed", "approval_timeout", "expired", "already_decided", "rate_limited"].map((code) => [code, "late"])),
   ...Object.fromEntries(["connection_lost", "host_offline", "shutdown", "lost", "unavailable"].map((code) => [code, "offline"])),
-  ...Object.fromEntries(["rejected", "access_denied", "not_supported", "not_allowed"].map((code) => [code, "declined"])),
+  ...Object.fromEntries(["rejected", "unconfirmed", "access_denied", "not_supported", "not_allowed", "tampered"].map((code) => [code, "declined"])),
 };
 
 /** Return the drawing for an error's code, or for the reason of an end. @param {string} code */

@@ -24,7 +24,22 @@ export function problem(role, error) {
   return { title, next: text.waitThenTry(roughly(Math.ceil(error.retryAfter / unit) * unit)) };
 }
 
-/** Return the same as one text. @param {Role} role @param {any} error */
+/** Codes after which a guest tries the same again. */
+const AGAIN = [
+  "host_offline", "peer_offline", "rate_limited", "unavailable", "limit_reached", "connection_lost", "bad_message",
+  "internal_error", "access_denied", "not_supported", "seal_unavailable", "unreachable", "no_webrtc", "webrtc_failed",
+];
+
+/** Return what a guest does next: what `problem` tells it. @param {any} error @returns {"here" | "again" | "reload" | "scan"} */
+export function nextStep(error) {
+  const code = codeOf(error);
+  if (code === "replaced") return "here";
+  if (AGAIN.includes(code)) return "again";
+  const isKnown = Object.hasOwn(problems.guest, code) || Object.hasOwn(problems.both, code);
+  return isKnown && !["not_registered", "other"].includes(code) ? "scan" : "reload";
+}
+
+/** Return what went wrong, and what to do next, as one text. @param {Role} role @param {any} error */
 export function problemText(role, error) {
   if (error?.code === "session_ended") return text.overNotice(reasonWords(error.reason));
   const { title, next } = problem(role, error);

@@ -1,4 +1,4 @@
-// Scanning a code with this device's camera, where the browser can do that.
+// Ways to a code: this device's camera, where the browser can use it, and a link that a person pastes.
 
 import { parseLink } from "../proxim.js";
 import { actionButton, el, say } from "./dom.js";
@@ -57,6 +57,21 @@ export function scanner(nodeUrl, stopped) {
     stopped();
   }, "second");
   return { element: el("div", { class: "scanner" }, video, words, button), stop };
+}
+
+/** Return a form that opens a link of this server. @param {string} nodeUrl */
+export function linkField(nodeUrl) {
+  const input = el("input", { id: "pasted", type: "url", required: true, autocomplete: "off", enterkeyhint: "go", "aria-describedby": "pasted-hint" });
+  const hint = el("p", { id: "pasted-hint", class: "small", role: "status" });
+  const field = el("div", { class: "field" }, el("label", { for: "pasted", text: text.pasteLabel }), input, hint);
+  const open = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const link = input.value.trim();
+    if (isOurs(link, nodeUrl)) location.assign(link);
+    else say(hint, text.pasteOther);
+  };
+  const element = el("form", { class: "stack", onsubmit: open, novalidate: true }, field, el("button", { text: text.pasteGo }));
+  return { element, input };
 }
 
 /** @param {string} link @param {string} nodeUrl */

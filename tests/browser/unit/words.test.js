@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ProximError } from "../../../proxim/web/proxim.js";
-import { problem, problemText } from "../../../proxim/web/pages/problem.js";
+import { nextStep, problem, problemText } from "../../../proxim/web/pages/problem.js";
 import { problems, text } from "../../../proxim/web/pages/text.js";
 
 const PAGES = new URL("../../../proxim/web/pages/", import.meta.url);
@@ -36,6 +36,27 @@ test("every error code has a text of its own, and what to do next", () => {
       assert.doesNotMatch(problemText(role, { code, reason: "closed" }), /as the wire says it|undefined/);
     }
   }
+});
+
+/** What the words of each step say. */
+const STEPS = {
+  again: /\btry again\b|\bin its browser’s settings\b/i,
+  reload: /^Reload the page/,
+  scan: /\b(scan|new code)\b/i,
+  here: /has taken over/,
+};
+
+test("the button of a guest does what the text of the error says", () => {
+  const codes = [...Object.keys(problems.guest), ...Object.keys(problems.both), "another"];
+  const errors = codes.map((code) => new ProximError(code, ""));
+  errors.push(new ProximError("connection_lost", "", { closeCode: 4000 }), new ProximError("unreachable", "", { reason: "no_webrtc" }));
+  const seen = new Set();
+  for (const error of errors.filter(({ code }) => code !== "replaced")) {
+    const step = nextStep(error);
+    assert.match(problem("guest", error).next, STEPS[step], error.code);
+    seen.add(step);
+  }
+  assert.deepEqual([...seen].sort(), Object.keys(STEPS).sort());
 });
 
 test("an unknown error has the general text", () => {
