@@ -237,6 +237,38 @@ test("the end of a session interrupts files on both sides, offered or not", asyn
   }
 });
 
+test("the question before the end closes once the file is complete, or the connection is over", async () => {
+  for (const isOver of [false, true]) {
+    const { desk, phone } = await here.pair("persistent");
+    const small = await file(`in-question-${isOver}.txt`, 10);
+    // The file is not complete before the page has looked whether there is room for it.
+    await desk.page.evaluate(() => {
+      const { arrayBuffer } = Blob.prototype;
+      const released = new Promise((resolve) => (globalThis.release = resolve));
+      Blob.prototype.arrayBuffer = async function () {
+        await released;
+        return arrayBuffer.call(this);
+      };
+    });
+    await phone.sends(small.path);
+    await desk.accepts(small.name);
+    await desk.file(small.name).getByText("Receiving").waitFor();
+    await desk.press("End connection");
+    await desk.sees("A file is not complete yet.");
+    if (isOver) {
+      await phone.press("End connection");
+      await phone.press("End it now");
+      await desk.ended("The other device ended it.");
+    } else {
+      await desk.page.evaluate(() => globalThis.release());
+      await desk.file(small.name).getByText("Complete").waitFor();
+    }
+    await desk.page.getByRole("dialog").waitFor({ state: "hidden" });
+    assert.equal(await desk.page.getByRole("dialog").count(), 0);
+    if (!isOver) await desk.isConnected();
+  }
+});
+
 test("a conversation with a file that is not saved asks before it goes", async () => {
   const { desk, phone } = await here.pair("one_time");
   const small = await file("precious-too.txt", 1000);
