@@ -23,6 +23,11 @@ export class Outgoing extends Transfer {
     this.size = file.size;
   }
 
+  /** Bytes that have left this device: the channel holds the rest of those that it was given. */
+  get moved() {
+    return Math.max(0, this.done - (this.isOpen ? (this.channel?.bufferedAmount ?? 0) : 0));
+  }
+
   /** @param {RTCPeerConnection} pc */
   offer(pc) {
     const channel = openChannel(pc);

@@ -38,7 +38,7 @@ export function transferRow(transfer, changed, removed) {
     const called = calledBy(transfer);
     say(name, called);
     bar.hidden = transfer.state !== "running" && transfer.state !== "confirming";
-    bar.value = transfer.size ? transfer.done / transfer.size : Number(transfer.state === "done");
+    bar.value = transfer.size ? transfer.moved / transfer.size : Number(transfer.state === "done");
     bar.setAttribute("aria-label", text.progressOf(called));
     cancel.setAttribute("aria-label", text.cancelOf(called));
     say(state, stateWords(transfer));
@@ -88,7 +88,7 @@ function stateWords(transfer) {
   if (state === "cancelled") return text.cancelledHere[reason](isMine);
   if (state === "refused") return text.cancelledThere[reason](isMine);
   if (transfer.endedBy) return text.transferStates[transfer.endedBy]();
-  const [done, whole, speed] = [transfer.done, transfer.size, transfer.speed].map(size);
+  const [done, whole, speed] = [transfer.moved, transfer.size, transfer.speed].map(size);
   const isBlocked = transfer instanceof Outgoing && transfer.isBlocked;
   return text.transferStates[state]({ isMine, isBlocked, done, size: whole, speed });
 }

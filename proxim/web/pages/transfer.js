@@ -77,9 +77,14 @@ export class Transfer extends EventTarget {
     return !OVER.includes(this.state);
   }
 
+  /** Bytes that have left this device, or have come to it. */
+  get moved() {
+    return this.done;
+  }
+
   /** Bytes per second so far. */
   get speed() {
-    return (this.done / Math.max(1, performance.now() - this.startedAt)) * 1000;
+    return (this.moved / Math.max(1, performance.now() - this.startedAt)) * 1000;
   }
 
   /** Stop the transfer, and tell the other side why. @param {Reason} reason */

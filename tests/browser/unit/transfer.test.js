@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { Incoming } from "../../../proxim/web/pages/incoming.js";
 import { Outgoing } from "../../../proxim/web/pages/outgoing.js";
 import { refuse } from "../../../proxim/web/pages/transfer.js";
@@ -81,6 +81,27 @@ test("a file arrives complete, and is confirmed once it is stored", async () => 
   assert.equal(received.blob.type, "application/octet-stream");
   assert.deepEqual(JSON.parse(near.said[0]), { name: "a.bin", size: 3_000_000, type: "" });
   assert.deepEqual(far.said.map((each) => JSON.parse(each)), [{ accept: true }, { ok: true }]);
+});
+
+test("bytes that wait in the channel do not count as sent, for the progress and the speed", async () => {
+  const both = transferOf(randomBytes(1000), { answer() {} });
+  await reaches(both.received, () => both.received.state === "offered");
+  let now = 5_000;
+  mock.method(performance, "now", () => now);
+  try {
+    both.received.accept();
+    await reaches(both.sent, () => both.sent.state === "running");
+    now += 500;
+    both.near.bufferedAmount = 1100;
+    both.sent.done = 1000;
+    assert.deepEqual([both.sent.moved, both.sent.speed], [0, 0]);
+    both.near.bufferedAmount = 900;
+    assert.deepEqual([both.sent.moved, both.sent.speed], [100, 200]);
+    both.near.bufferedAmount = 0;
+    assert.deepEqual([both.sent.moved, both.sent.speed], [1000, 2000]);
+  } finally {
+    mock.restoreAll();
+  }
 });
 
 test("an empty file is asked for and confirmed, too", async () => {
