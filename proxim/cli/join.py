@@ -52,16 +52,8 @@ def command(
     """
 
     async def action(reporter: Reporter) -> None:
-        given = await _read_link(reporter) if link == "-" else link
-        opened = joining(given, reporter, name=name, device_id=device_id, node=node)
+        opened = joining(link, reporter, name=name, device_id=device_id, node=node)
         async with opened as (guest, _):
             await talk(guest, reporter, folder=save_to, take_all=take_files)
 
     program.run(action, as_json=as_json)
-
-
-async def _read_link(reporter: Reporter) -> str:
-    """Return the link from the first line of standard input. The further lines are chat."""
-    if reporter.keyboard.is_person and not reporter.as_json:
-        reporter.screen.say("Paste the link, and press Enter.")
-    return (await reporter.keyboard.line() or "").strip()

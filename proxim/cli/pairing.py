@@ -117,8 +117,11 @@ async def joining(
 ) -> AsyncIterator[Paired]:
     """Ask to pair with a link, and wait for the approval, which is reported.
 
-    ``node`` is what ``--node`` says. Raises what ``node_of`` raises.
+    The link ``-`` stands for the first line of standard input. ``node`` is what ``--node`` says.
+    Raises what ``node_of`` raises.
     """
+    if link == "-":
+        link = await reporter.line_for("Paste the link, and press Enter.")
     async with (
         open_guest(link, name=name, device_id=device_id, node_url=node_of(link, node)) as guest,
         trio.open_nursery() as nursery,

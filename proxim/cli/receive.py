@@ -38,6 +38,9 @@ def command(
 ) -> None:
     """Take files from the device that shows LINK (in quotes, since it has a #).
 
+    With - in place of LINK, the link is read from the first line of standard input. It is then
+    neither in the list of processes nor in the history of the shell.
+
     Without LINK, show a code here: a phone that scans it can send files from its browser, another
     computer with `proxim send --to LINK FILE`.
 

@@ -28,7 +28,12 @@ HINT = "/cancel stops the files, /close ends it."
 )
 @with_host
 @guest_options
-@click.option("--to", "link", metavar="LINK", help="Send to the device that shows this link.")
+@click.option(
+    "--to",
+    "link",
+    metavar="LINK",
+    help="Send to the device that shows this link; - reads it from standard input.",
+)
 @click.option("--yes", is_flag=True, help="Approve the first guest without asking. For scripts.")
 @plain_option
 @program.json_option

@@ -244,6 +244,12 @@ class Reporter:
         else:
             self.screen.present(view)
 
+    async def line_for(self, request: str) -> str:
+        """Return the next line of standard input, which a person is asked for."""
+        if self.keyboard.is_person and not self.as_json:
+            self.screen.say(request)
+        return (await self.keyboard.line() or "").strip()
+
     @property
     def has_keys(self) -> bool:
         """Whether a person presses keys where the view is; a script or a pipe sends lines."""
