@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import re
 import shlex
 import shutil
 import sys
@@ -12,17 +13,36 @@ from typing import IO, Any
 
 import click
 
+_PLAIN = re.compile(r"[\w@%+=:,./\\-]+")
+"""Words that the shell of Windows reads as they are."""
+
+_NOT_FOR_EVERY_SHELL = frozenset('"$`!\\')
+"""Characters that some shell reads as more than themselves between double quotes."""
+
+
+def shell_word(word: str, *, anywhere: bool = False) -> str:
+    """Return a word of a command line, in quotes where the shell of this system needs them.
+
+    The shell of Windows knows double quotes only. With ``anywhere`` the word is for the shell of
+    any system, if there is a way to write it for all of them.
+    """
+    if anywhere and not _NOT_FOR_EVERY_SHELL & set(word):
+        return word if shlex.quote(word) == word else f'"{word}"'
+    if sys.platform != "win32":
+        return shlex.quote(word)
+    return word if _PLAIN.fullmatch(word) else '"{}"'.format(word.replace('"', '\\"'))
+
 
 def program_name() -> str:
     """Return how this program was called, for a shell: ``proxim``, or the path that was typed."""
     typed = Path(sys.argv[0])
     if typed.name == "__main__.py":
-        return f"{shlex.quote(sys.orig_argv[0])} -m proxim"
+        return f"{shell_word(sys.orig_argv[0])} -m proxim"
     found = shutil.which("proxim")
     # The path of a command that the shell found is the one that this finds; `.exe` is not typed.
     is_found = found is not None and typed.with_suffix("") == Path(found).with_suffix("")
     # An application may call a command without this program.
-    return "proxim" if is_found or typed.stem != "proxim" else shlex.quote(sys.argv[0])
+    return "proxim" if is_found or typed.stem != "proxim" else shell_word(sys.argv[0])
 
 
 class Wrapped(click.ClickException):

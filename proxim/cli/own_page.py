@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
+from proxim.cli.terminal import command_line
 from proxim.protocol.errors import InvalidLink
-from proxim.protocol.link import split_link
+from proxim.protocol.link import is_loopback, split_link
 
 _WANTED = "a link looks like https://node.example/join#<session id>.<token>"
 _PORTS = {"http": 80, "https": 443}
@@ -49,17 +50,19 @@ def node_of(link: str, node: str | None) -> str | None:
     return None
 
 
-def command_for(link: str, node: str, answer: Callable[[str], str]) -> tuple[str, bool]:
-    """Return the command with which another computer answers ``link``, made by ``answer``.
+def command_for(link: str, node: str, answer: Callable[[str], list[str]]) -> tuple[str, bool]:
+    """Return the command that answers ``link``; ``answer`` returns its arguments.
 
-    The second value says whether the link leads to a page of an application; the command then names
-    the node.
+    Only this computer can answer a link to itself; every other link is for another computer. The
+    second value says whether the link leads to a page of an application; the command then names the
+    node.
     """
+    elsewhere = not is_loopback(link)
     try:
         split_link(link, _WANTED)
     except InvalidLink:
-        return f"{answer(link)} --node {node}", True
-    return answer(link), False
+        return command_line(*answer(link), "--node", node, elsewhere=elsewhere), True
+    return command_line(*answer(link), elsewhere=elsewhere), False
 
 
 def _place(url: str) -> tuple[str, str, int | None, str] | None:

@@ -19,7 +19,7 @@ from proxim.cli.approval import NumberQuestion, ask_number, wants_new_link
 from proxim.cli.identity import Register
 from proxim.cli.invitation import Invitation, Waiting, Way, press_keys
 from proxim.cli.own_page import command_for, node_of
-from proxim.cli.terminal import Reporter, command_line, seconds, time_left
+from proxim.cli.terminal import Reporter, seconds, time_left
 from proxim.client import Guest, Host, HostSession, Notice, Prompt, open_guest
 from proxim.client.peering import not_installed
 from proxim.client.session import ClientSession
@@ -48,8 +48,8 @@ NOT_APPROVED = (
 )
 WRONG_NUMBER = "That was another number, so the device was declined."
 
-Answer = Callable[[str], str]
-"""Returns the command with which another computer answers a link."""
+Answer = Callable[[str], list[str]]
+"""Returns the arguments of the command that answers a link."""
 
 Command = Callable[[str], tuple[str, bool]]
 """Returns that command, and whether the link leads to a page of an application."""
@@ -147,15 +147,16 @@ async def hosting(
     """Open a session, show its link, and approve the guest that the person wants.
 
     ``yes`` approves the first one, ``plain`` does not seal the session. ``answer`` returns the
-    command for another computer, else it is ``join``.
+    arguments of the command that answers the link, else it is ``join``.
 
     Raises ``SessionOver`` if no guest is approved.
     """
-    answer = answer or partial(command_line, "join")
     async with register() as host, trio.open_nursery() as nursery:
         nursery.start_soon(program.report_reachability, host, reporter)
         confirm: Confirm = "none" if yes else "code"
-        command = partial(command_for, node=register.node, answer=answer)
+        command = partial(
+            command_for, node=register.node, answer=answer or (lambda link: ["join", link])
+        )
         about = [ANYBODY] if yes else []
 
         async def create() -> HostSession:

@@ -10,7 +10,7 @@ from proxim.cli import program
 from proxim.cli.identity import Register, with_host
 from proxim.cli.pairing import check_channel, guest_options, hosting, joining, plain_option
 from proxim.cli.talk import Conversation
-from proxim.cli.terminal import Reporter, command_line
+from proxim.cli.terminal import Reporter
 from proxim.cli.transfers import with_folder
 
 HINT = "Press Enter once you have all files; the other side can end it, too."
@@ -60,7 +60,7 @@ def command(
                 reporter,
                 yes=False,
                 plain=plain,
-                answer=lambda link: command_line("send", "--to", link, "FILE"),
+                answer=lambda link: ["send", "--to", link, "FILE"],
             )
             if link is None
             else joining(link, reporter, name=name, device_id=device_id, node=register.node)

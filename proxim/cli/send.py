@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ from proxim.cli import program
 from proxim.cli.identity import Register, with_host
 from proxim.cli.pairing import check_channel, guest_options, hosting, joining, plain_option
 from proxim.cli.talk import Conversation
-from proxim.cli.terminal import Reporter, command_line
+from proxim.cli.terminal import Reporter
 from proxim.cli.transfers import downloads
 from proxim.protocol.errors import ProximError
 
@@ -60,9 +59,7 @@ def command(
     async def action(reporter: Reporter) -> None:
         check_channel()
         opened = (
-            hosting(
-                register, reporter, yes=yes, plain=plain, answer=partial(command_line, "receive")
-            )
+            hosting(register, reporter, yes=yes, plain=plain, answer=lambda link: ["receive", link])
             if link is None
             else joining(link, reporter, name=name, device_id=device_id, node=register.node)
         )

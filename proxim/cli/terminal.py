@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 import shutil
 import signal
 import sys
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 import trio
 
-from proxim.cli.group import program_name
+from proxim.cli.group import program_name, shell_word
 from proxim.cli.keyboard import standard_input
 from proxim.cli.panel import Panel, View
 from proxim.cli.words import start, width, wrap
@@ -84,9 +83,13 @@ def is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def command_line(*arguments: str) -> str:
-    """Return a command of this program, for copying into a shell."""
-    return f"{program_name()} {shlex.join(arguments)}"
+def command_line(*arguments: str, elsewhere: bool = False) -> str:
+    """Return a command of this program, for copying into a shell.
+
+    With ``elsewhere`` that is the shell of another computer, where the program has its own name.
+    """
+    name = "proxim" if elsewhere else program_name()
+    return " ".join([name, *(shell_word(each, anywhere=elsewhere) for each in arguments)])
 
 
 class Screen:

@@ -21,7 +21,7 @@ def test_host_draws_its_code_in_colours(start, node, tmp_path):
     desk = start(
         "host", "--node", node, terminal=True, PYTHONIOENCODING="iso-8859-1", COLUMNS="220"
     )
-    link = desk.see(r"join '(http\S+)'")[1]
+    link = desk.see(r"""join ['"](http\S+)['"]""")[1]
     assert "?" not in desk.text.partition("Scan this")[0]
     assert scan(desk.picture(), tmp_path / "screen.png") == link
 
@@ -35,7 +35,7 @@ def test_link_is_shown_where_its_code_does_not_fit(start, node):
     assert not BLOCKS & set(drawn.text)
     desk = start("host", "--node", node, terminal=True, **narrow)
     desk.see(r"The QR code needs a window of \d+ columns and \d+ rows\.\sThis\sone has 60 and 60\.")
-    desk.see(r"join '(http\S+)'")
+    desk.see(r"""join ['"](http\S+)['"]""")
 
 
 def test_link_that_is_too_long_for_a_code_is_shown(run, tmp_path):

@@ -262,7 +262,7 @@ def test_link_to_a_page_of_the_operator_is_shown_before_its_command(tmp_path, ho
     hostile.plot = PLAIN | {"link": link}
     out = invoke(tmp_path, "host", "--yes", "--plain", "--node", hostile.url)
     assert f"pen this link on the other device:\n  {link}\n" in out
-    where, command = out.index("pen this link"), f"\n  proxim join '{link}' --node {hostile.url}\n"
+    where, command = out.index("pen this link"), f'\n  proxim join "{link}" --node {hostile.url}\n'
     assert where < out.index(f"Or run this on another computer:{command}")
 
 

@@ -9,7 +9,7 @@ from websockets.sync.client import connect
 
 from tests.cli.helpers import FIELD, NUMBER, scan
 
-LINK = r"join '(http\S+)'"
+LINK = r"""join ['"](http\S+)['"]"""
 QUESTION = r"Type the number that the device shows\."
 SENT_AS_ESCAPE = pytest.mark.not_on("win32", reason="no key sends an escape sequence")
 
@@ -57,12 +57,15 @@ def test_qr_draws_on_the_terminal(start, tmp_path):
 
 
 def test_link_to_this_computer_is_for_another_terminal(start, desk):
-    desk.see(r"Or run this in another terminal:\n  \S*proxim join 'http://127\.0\.0\.1")
+    desk.see(r"Or run this in another terminal:\n  \S*proxim join ['\"]http://127\.0\.0\.1")
     assert "another computer" not in desk.text
     with start("serve", "--port", "0", "--public-url", "http://192.0.2.1:1") as public:
         public.url()
         local = public.line().split()[-1]
-        start("host", "--node", local, terminal=True).see("Or run this on another computer:")
+        host = start("host", "--node", local, terminal=True)
+        host.see(
+            r'Or run this on another computer:\n  proxim join "http://192\.0\.2\.1:1/join#\S+"'
+        )
 
 
 def test_remaining_time_is_counted_down(start, desk):

@@ -114,7 +114,7 @@ def test_name_cannot_control_the_terminal(talking, tmp_path):
 @pytest.mark.parametrize("anew", [True], ids=["anew"])
 def test_send_and_receive_at_terminals(start, node, photo, tmp_path):
     giver = start("send", str(photo), "--node", node, terminal=True)
-    link = giver.see(r"receive '(http\S+)'")[1]
+    link = giver.see(r"""receive ['"](http\S+)['"]""")[1]
     taker = start("receive", link, "--name", "Laptop", terminal=True)
     giver.type_number(taker)
     # The guest knows no name of the host; the name in its session is its own.
@@ -128,7 +128,7 @@ def test_send_and_receive_at_terminals(start, node, photo, tmp_path):
 @pytest.mark.full("transfers between processes")
 def test_enter_ends_a_receiver(start, node, photo):
     taker = start("receive", "--node", node, terminal=True)
-    link = taker.see(r"send --to '(http\S+)' FILE")[1]
+    link = taker.see(r"""send --to ['"](http\S+)['"] FILE""")[1]
     phone = start("join", link, "--name", "Phone", terminal=True)
     taker.type_number(phone)
     phone.see("Connected directly")

@@ -93,7 +93,7 @@ def test_missing_characters_of_an_encoding_are_replaced(start):
 
 def test_windows_console_edits_the_answer(start, node):
     desk = start("host", "--node", node, terminal=True, **WINDOWS)
-    guest = start("join", desk.see(r"join '(http\S+)'")[1], terminal=True, **WINDOWS)
+    guest = start("join", desk.see(r"""join ['"](http\S+)['"]""")[1], terminal=True, **WINDOWS)
     number = guest.see(NUMBER)[1]
     desk.see(FIELD)
     desk.type(f"nö{number[:2]}\x7f{number[1:]}")
@@ -130,6 +130,37 @@ def test_windows_store_path_begins_with_a_drive(url, path):
         run("win32", f"from proxim.backends.sqlite.file import path_of; print(path_of({url!r}))")
         == path
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("https://x.example/join#a.b", '"https://x.example/join#a.b"'),
+        ("https://x.example/?a=1&b=%20#a.b", '"https://x.example/?a=1&b=%20#a.b"'),
+        ("http://127.0.0.1:8765", "http://127.0.0.1:8765"),
+        ("C:\\My files\\a.txt", '"C:\\My files\\a.txt"'),
+        ("C:\\a.txt", "C:\\a.txt"),
+        ("it's", '"it\'s"'),
+        ('say "hi"', '"say \\"hi\\""'),
+    ],
+)
+def test_windows_command_has_double_quotes(word, told):
+    program = "from proxim.cli.terminal import command_line; print(command_line('send', {word!r}))"
+    assert run("win32", program.format(word=word)) == f"proxim send {told}"
+
+
+def test_path_of_a_windows_program_has_double_quotes():
+    told = run(
+        "win32",
+        "import sys; from proxim.cli.group import program_name\n"
+        "sys.argv[0] = '/Program Files/proxim.exe'; print(program_name())\n"
+        "sys.argv[0] = '/x/__main__.py'; sys.orig_argv[0] = '/My Python/python.exe'\n"
+        "print(program_name())",
+    )
+    assert told.splitlines() == [
+        '"/Program Files/proxim.exe"',
+        '"/My Python/python.exe" -m proxim',
+    ]
 
 
 def test_windows_listener_ignores_a_peer_that_left():

@@ -1,3 +1,5 @@
+import shlex
+import sys
 from io import StringIO
 from types import SimpleNamespace
 
@@ -6,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proxim.cli.bars import Bars
-from proxim.cli.terminal import cell, printable
+from proxim.cli.terminal import cell, command_line, printable
 
 HOSTILE = {
     "\x1b[2J\x1b]0;owned\x07": "\\x1b[2J\\x1b]0;owned\\x07",
@@ -24,6 +26,14 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 def test_control_characters_are_escaped(text):
     assert printable(text) == HOSTILE[text]
+
+
+def test_command_for_another_computer_has_the_name_of_the_program_and_double_quotes(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/home/me/proxim/.venv/bin/proxim"])
+    link = "https://x.example/join#a.b"
+    assert command_line("join", link, elsewhere=True) == f'proxim join "{link}"'
+    hostile = "https://x.example/$HOME`x`#a"
+    assert shlex.split(command_line("join", hostile, elsewhere=True))[2] == hostile
 
 
 def test_printable_text_is_unchanged():

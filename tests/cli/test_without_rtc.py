@@ -39,7 +39,7 @@ def test_file_says_why_it_does_not_cross(sides, tmp_path):
 
 def test_side_without_webrtc_says_so_in_words(start, node, without_aiortc):
     host = start("host", "--yes", "--node", node, terminal=True, **without_aiortc)
-    link = host.see(r"join '(http\S+)'")[1]
+    link = host.see(r"""join ['"](http\S+)['"]""")[1]
     guest = start("join", link, terminal=True)
     host.see(r"This computer cannot connect directly: .*extra rtc")
     guest.see(r"cannot connect directly: the other side has no WebRTC")
