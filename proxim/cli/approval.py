@@ -7,7 +7,7 @@ from collections.abc import Callable
 import click
 
 from proxim.cli.keyboard import ESCAPE
-from proxim.cli.panel import Drawing
+from proxim.cli.panel import Drawing, first_fitting
 from proxim.cli.terminal import Reporter, cut, quoted
 from proxim.cli.words import wrap
 from proxim.client.prompt import CODE
@@ -67,19 +67,28 @@ class NumberQuestion:
         return "\n".join([_CLAIMS, *self._claims(_PLAIN_COLUMNS)])
 
     def draw(self, columns: int, rows: int, notes: list[str]) -> Drawing:
-        """Return the question; the device's claims stand away from the field."""
+        """Return the question; the device's claims stand away from the field.
+
+        A small window has no claims, then no empty lines, and then no notes: the field and the time
+        stay.
+        """
+        smaller = (([""], True, notes), ([""], False, notes), ([], False, notes), ([], False, []))
+        drawings = (self._drawing(columns, *each) for each in smaller)
+        return first_fitting(drawings, columns, rows)
+
+    def _drawing(self, columns: int, gap: list[str], has_claims: bool, notes: list[str]) -> Drawing:
         lines = wrap(
             "A device asks to pair. Did you just scan the code?\n"
             "Type the number that the device shows.",
             columns,
         )
         field = f"> {self.digits}" if self.is_open else ""
-        cursor = (len(lines) + 1, len(field))
-        lines += ["", click.style(field, bold=True), ""]
+        cursor = (len(lines) + len(gap), len(field))
+        lines += [*gap, click.style(field, bold=True), *gap]
         lines += wrap(f"Enter approves, Esc declines. {self._left()} left.", columns)
-        lines += ["", *wrap(_CLAIMS, columns)]
-        lines += self._claims(columns)
-        lines += wrap("\n".join(["", *notes]), columns)
+        if has_claims:
+            lines += [*gap, *wrap(_CLAIMS, columns), *self._claims(columns)]
+        lines += wrap("\n".join([*gap, *notes]), columns) if notes else gap
         return Drawing(lines, cursor)
 
     def _claims(self, columns: int) -> list[str]:

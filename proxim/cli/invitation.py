@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple, NoReturn
 
 import click
 import trio
 
 from proxim import qr
-from proxim.cli.panel import Drawing, height
+from proxim.cli.panel import Drawing, first_fitting, height
 from proxim.cli.terminal import Reporter
 from proxim.cli.words import wrap
 
@@ -72,6 +73,7 @@ class Invitation:
         *,
         has_keys: bool,
     ) -> None:
+        self._link = link
         self._code = code_of(link)
         self._ways = ways
         self._about = about
@@ -90,13 +92,22 @@ class Invitation:
 
     def draw(self, columns: int, rows: int, notes: list[str]) -> Drawing:
         """Return the code with its text, or the link if there is no room for the code."""
+        layouts = self._without_code(columns, rows, notes)
         if not self.shows_link:
-            for lines in self._layouts(columns, notes):
-                if height(lines, columns) <= rows:
-                    return Drawing(lines)
-        first = "Press L to show the QR code." if self.shows_link else self._problem(columns, rows)
-        text = self._paragraphs(notes, has_code=False, has_link=True)
-        return Drawing(wrap("\n".join([first, "", *text]), columns))
+            layouts = chain(self._layouts(columns, notes), layouts)
+        return first_fitting(map(Drawing, layouts), columns, rows)
+
+    def _without_code(self, columns: int, rows: int, notes: list[str]) -> Iterator[list[str]]:
+        """Yield the link with less and less beside it, for a smaller and smaller window."""
+        problem, size = self._problem(columns, rows)
+        first = "Press L to show the QR code." if self.shows_link else problem
+        for about in (self._about, []):
+            text = self._paragraphs(notes, about=about, has_code=False, has_link=True)
+            yield wrap("\n".join([first, "", *text]), columns)
+        # The link stands last: where a window is smaller than that, its first rows are hidden.
+        left = f"The link expires in {self._left()}"
+        for lines in ([*notes, size, left], [size, left], [left], []):
+            yield wrap("\n".join([*lines, self._link]), columns)
 
     def _layouts(self, columns: int, notes: list[str]) -> Iterator[list[str]]:
         """Yield the layouts that are narrow enough, the best first."""
@@ -118,10 +129,10 @@ class Invitation:
         for quiet_zone in fitting:
             yield _below(self._code.lines(quiet_zone), short, columns)
 
-    def _problem(self, columns: int, rows: int) -> str:
-        """Return why there is no code in a window of this size."""
+    def _problem(self, columns: int, rows: int) -> tuple[str, str]:
+        """Return why there is no code in a window of this size, and the same in fewer words."""
         if self._code is None:
-            return TOO_LONG
+            return TOO_LONG, TOO_LONG
         wide, high = self._code.size(QUIET_ZONES[-1])
         text = "\n".join(self._paragraphs([], has_code=True, has_link=not self._has_keys))
         if self._has_keys:
@@ -129,15 +140,18 @@ class Invitation:
             high = max(high, len(wrap(text, BESIDE_COLUMNS)))
         else:
             high = height(_below(self._code.lines(QUIET_ZONES[-1]), text, wide), wide)
-        return too_small(wide, high, (columns, rows))
+        size = f"The QR code needs {wide} columns and {high} rows."
+        return too_small(wide, high, (columns, rows)), size
 
-    def _paragraphs(self, notes: list[str], *, has_code: bool, has_link: bool) -> list[str]:
+    def _paragraphs(
+        self, notes: list[str], *, about: list[str] | None = None, has_code: bool, has_link: bool
+    ) -> list[str]:
         """Return the lines below or beside the code; an empty one between paragraphs."""
         lines = ["Scan this code with the other device."] if has_code else []
         for way in self._ways if has_link else []:
             phrase = f"Or {way.phrase}" if lines else way.phrase.capitalize()
             lines += [f"{phrase}:", f"  {way.line}"]
-        for sentence in [*self._about, *notes]:
+        for sentence in [*(self._about if about is None else about), *notes]:
             lines += ["", sentence]
         if not has_link:
             lines += ["", "Press L to show the link."]
@@ -179,7 +193,8 @@ class Waiting:
     def draw(self, columns: int, rows: int, notes: list[str]) -> Drawing:
         """Return the number and the time left."""
         text = f"{self._number(bold=True)}Waiting for approval. {self._left()} left."
-        return Drawing(wrap("\n".join([text, *notes]), columns))
+        texts = ("\n".join([text, *notes]), text, text.replace("\n\n", "\n"))
+        return first_fitting((Drawing(wrap(each, columns)) for each in texts), columns, rows)
 
     def _number(self, *, bold: bool = False) -> str:
         if self._code is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -99,6 +99,15 @@ class Panel:
         if self._written:
             self._flush(self._written)
         self._written = ""
+
+
+def first_fitting(drawings: Iterable[Drawing], columns: int, rows: int) -> Drawing:
+    """Return the first of the drawings that fits into a window of this size, or the last one."""
+    drawing = Drawing([])
+    for drawing in drawings:
+        if height(drawing.lines, columns) <= rows:
+            break
+    return drawing
 
 
 def height(lines: list[str], columns: int) -> int:

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from proxim.cli.words import width, wrap
+from tests.cli.helpers import FIELD
 
 NARROW = (40, 24)
 WRONG = {
@@ -76,6 +77,22 @@ def test_start_lines_of_a_node_stay_whole(start):
     assert "Only this computer can open its codes. To let phones in" in words_of(node)
     after = lines[lines.index("with --lan:") + 1]
     assert re.fullmatch(r"  \S*proxim serve --lan", after)
+
+
+def test_host_and_guest_meet_in_the_smallest_terminals(start, node):
+    desk = start("host", "--node", node, size=(30, 8))
+    desk.see(r"The QR code needs")
+    desk.see(r"The link expires in \d:\d\d")
+    link = re.search(r"http\S+", "".join(desk.screen.display))[0]
+    guest = start("join", link, "--name", "Phone", size=(30, 8))
+    number = guest.see(r"\n +(\d\d\d)\n")[1]
+    guest.see(r"\d:\d\d\s+left\.")
+    desk.see(FIELD)
+    assert "Type the number that the" in desk.text
+    desk.see(r"\d:\d\d\s+left\.")
+    desk.type(f"{number}\n")
+    for side in (desk, guest):
+        side.see("Connected")
 
 
 def test_findings_of_doctor_stay_whole_and_their_remedies_indented(start):

@@ -134,6 +134,39 @@ def test_small_window_says_what_size_the_code_needs_and_shows_the_link(
     assert not set("▀▄█") & set("".join(shown.lines))
 
 
+NOTES = ["Can't reach the node. Reconnecting…", "Another device has opened the same link."]
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(30, 8), (40, 7), (80, 5)])
+@pytest.mark.parametrize("notes", [[], NOTES])
+def test_smallest_windows_show_the_link_and_what_the_code_needs(window, columns, rows, notes):
+    shown = window(columns, rows)
+    shown.draw(invitation(SEALED, about=["Sealed.", ONLY_HERE]), *notes)
+    assert SEALED in "".join(shown.screen.display)
+    assert "The QR code needs 77 columns and 24 rows." in shown.text
+    assert f"The link expires in {LEFT}" in shown.text
+
+
+def test_window_that_is_too_small_for_anything_else_shows_the_end_of_the_link(window):
+    shown = window(20, 4)
+    shown.draw(invitation(SEALED))
+    assert SEALED.endswith("".join(shown.screen.display).rstrip())
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(30, 8), (40, 6), (80, 4)])
+def test_smallest_windows_show_the_question_its_field_and_the_time(window, columns, rows):
+    shown, asked = window(columns, rows), question(name="n" * 64)
+    shown.draw(asked, *NOTES)
+    asked.press("4")
+    shown.draw(asked, *NOTES)
+    for sentence in view_sentences(asked):
+        assert sentence in shown.text
+    assert "0:39 left." in shown.text
+    assert shown.lines[shown.screen.cursor.y] == "> 4"
+    shown.draw(Waiting("482", lambda: "0:39"), *NOTES)
+    assert "other device: 482 Waiting for approval. 0:39 left." in shown.text
+
+
 @pytest.mark.parametrize("has_keys", [True, False])
 @pytest.mark.parametrize("link", [PLAIN, SEALED])
 def test_window_of_the_size_that_is_asked_for_shows_the_code(window, link, has_keys):
