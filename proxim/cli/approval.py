@@ -72,11 +72,18 @@ class NumberQuestion:
         A small window has no claims, then no empty lines, and then no notes: the field and the time
         stay.
         """
-        smaller = (([""], True, notes), ([""], False, notes), ([], False, notes), ([], False, []))
-        drawings = (self._drawing(columns, *each) for each in smaller)
+        drawings = (
+            self._drawing(columns, notes, has_gaps=True, has_claims=True),
+            self._drawing(columns, notes, has_gaps=True, has_claims=False),
+            self._drawing(columns, notes, has_gaps=False, has_claims=False),
+            self._drawing(columns, [], has_gaps=False, has_claims=False),
+        )
         return first_fitting(drawings, columns, rows)
 
-    def _drawing(self, columns: int, gap: list[str], has_claims: bool, notes: list[str]) -> Drawing:
+    def _drawing(
+        self, columns: int, notes: list[str], *, has_gaps: bool, has_claims: bool
+    ) -> Drawing:
+        gap = [""] if has_gaps else []
         lines = wrap(
             "A device asks to pair. Did you just scan the code?\n"
             "Type the number that the device shows.",
